@@ -1,0 +1,1 @@
+"""Walk a source, call a parser, yield rows: one module a table."""

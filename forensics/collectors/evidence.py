@@ -1,0 +1,121 @@
+"""What the collectors found on one installation: rows, and the parsed artefacts that the chain judges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from forensics.formats.acl import SecurityDescriptor
+from forensics.formats.capi_key import CapiKeyFile
+from forensics.formats.cng_key import CngKeyFile
+from forensics.formats.errors import FormatError
+from forensics.formats.key_prov_info import KeyProvInfo
+from forensics.formats.lsa import LsaMaterial
+from forensics.formats.master_key import MasterKeyFile
+from forensics.formats.pcpkey import PcpKeyFile
+from forensics.formats.public_key import PublicKey
+from forensics.sources.outcome import Outcome
+from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.machine import MachineRow, ServiceRow, UserRow
+from forensics.tables.secrets import MasterKeyRow, SecretRow
+
+if TYPE_CHECKING:
+    from forensics.sources.installation import Installation
+
+ParsedKey = CapiKeyFile | CngKeyFile | PcpKeyFile
+
+
+@dataclass(slots=True)
+class CertificateEvidence:
+    """A certificate row with what the chain needs of it.
+
+    Attributes:
+        row: The table row.
+        link: KEY_PROV_INFO, None when there is none or it is broken.
+        link_error: Why KEY_PROV_INFO could not be read.
+        public_key: The certificate's own public key, None for algorithms we do not model.
+    """
+
+    row: CertificateRow
+    link: KeyProvInfo | None = None
+    link_error: FormatError | None = None
+    public_key: PublicKey | None = None
+
+
+@dataclass(slots=True)
+class KeyFileEvidence:
+    """A key file row with its parsed content.
+
+    Attributes:
+        row: The table row.
+        parsed: None when the file is unreadable.
+        security: Its security descriptor, None where the source holds none.
+    """
+
+    row: KeyFileRow
+    parsed: ParsedKey | None = None
+    security: SecurityDescriptor | None = None
+
+
+@dataclass(slots=True)
+class MasterKeyEvidence:
+    """A master key row with its parsed file, None when unreadable."""
+
+    row: MasterKeyRow
+    parsed: MasterKeyFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFolder:
+    """A folder in which keys of one kind and owner lie.
+
+    Attributes:
+        kind: ``capi``, ``cng`` or ``tpm``.
+        scope: ``machine``, ``system``, ``service`` or ``user``.
+        owner_sid: Whose keys; S-1-5-18 for machine and system.
+        path: Path in the tree.
+        outcome: What can be said of the folder.
+    """
+
+    kind: str
+    scope: str
+    owner_sid: str | None
+    path: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """Registered key providers.
+
+    Attributes:
+        capi: Lower-case names under Cryptography\\Defaults\\Provider; None when not examined.
+        cng: Lower-case names under Control\\Cryptography\\Providers; None when not examined.
+    """
+
+    capi: frozenset[str] | None = None
+    cng: frozenset[str] | None = None
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything one installation gave.
+
+    Attributes:
+        master_key_folders: Outcome of each Protect folder, keyed by (SID, ``machine``/``user`` half or None).
+        rdp_thumbprints: Certificates the RDP listener uses: bound by hash, or in the Remote Desktop store; upper hex.
+    """
+
+    installation: Installation
+    machine: MachineRow
+    services: list[ServiceRow] = field(default_factory=list)
+    users: list[UserRow] = field(default_factory=list)
+    certificates: list[CertificateEvidence] = field(default_factory=list)
+    key_files: list[KeyFileEvidence] = field(default_factory=list)
+    key_folders: list[KeyFolder] = field(default_factory=list)
+    master_keys: list[MasterKeyEvidence] = field(default_factory=list)
+    master_key_folders: dict[tuple[str, str | None], Outcome] = field(default_factory=dict)
+    secrets: list[SecretRow] = field(default_factory=list)
+    lsa: LsaMaterial | None = None
+    providers: Providers = Providers()
+    rdp_thumbprints: frozenset[str] = frozenset()

@@ -1,0 +1,59 @@
+"""A bounded little-endian reader: every read that leaves the buffer is a FormatError."""
+
+from __future__ import annotations
+
+import struct
+from uuid import UUID
+
+from forensics.formats.errors import FormatError
+
+
+class Cursor:
+    """Reads forward through a buffer.
+
+    Args:
+        data: The whole structure.
+        offset: Where to start, in bytes.
+    """
+
+    def __init__(self, data: bytes, offset: int = 0) -> None:
+        self.data = data
+        self.offset = offset
+
+    @property
+    def remaining(self) -> int:
+        """Bytes left."""
+        return len(self.data) - self.offset
+
+    def take(self, count: int, what: str = "field") -> bytes:
+        """Return the next ``count`` bytes; ``what`` names them in the error."""
+        if count < 0 or count > self.remaining:
+            raise FormatError("truncated", self.offset, f"{what} needs {count} bytes, {self.remaining} are left")
+        start = self.offset
+        self.offset += count
+        return self.data[start : self.offset]
+
+    def u16(self, what: str = "field") -> int:
+        """Return the next unsigned 16-bit integer."""
+        return int(struct.unpack("<H", self.take(2, what))[0])
+
+    def u32(self, what: str = "field") -> int:
+        """Return the next unsigned 32-bit integer."""
+        return int(struct.unpack("<I", self.take(4, what))[0])
+
+    def u64(self, what: str = "field") -> int:
+        """Return the next unsigned 64-bit integer."""
+        return int(struct.unpack("<Q", self.take(8, what))[0])
+
+    def guid(self, what: str = "GUID") -> UUID:
+        """Return the next 16 bytes as a GUID in Windows byte order."""
+        return UUID(bytes_le=self.take(16, what))
+
+    def utf16(self, count: int, what: str = "text") -> str:
+        """Return ``count`` bytes as UTF-16LE text without its trailing NULs."""
+        start = self.offset
+        raw = self.take(count, what)
+        try:
+            return raw.decode("utf-16-le").rstrip("\0")
+        except UnicodeDecodeError as error:
+            raise FormatError("bad_text", start, f"{what} is not UTF-16") from error

@@ -1,0 +1,1 @@
+"""Opens disks, exports and hives read-only, and knows what was not there to examine."""

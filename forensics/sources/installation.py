@@ -1,0 +1,167 @@
+"""One Windows installation as collectors walk it: files, hives, and what was not there to examine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from forensics.sources.errors import SourceError
+from forensics.sources.outcome import Outcome
+from forensics.sources.registry import Hive, Key
+from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
+from forensics.tables.record import CoverageRow, ProblemRow
+
+HIVE_FOLDER = "System32/config"
+MAX_SMALL_FILE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A folder: what can be said of it, and its entries."""
+
+    outcome: Outcome
+    entries: Sequence[Entry] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """A small file: what can be said of it, and its bytes (empty unless present)."""
+
+    outcome: Outcome
+    data: bytes = b""
+
+
+HiveOpener = Callable[[Tree, str, Callable[[str, str, int | None], None]], Hive]
+"""Opens the hive at a path of a tree with its logs replayed; the callable records a problem (kind, message, offset)."""
+
+
+@dataclass
+class Installation:
+    """One Windows on one source.
+
+    Attributes:
+        machine_id: Number of the installation over all sources, from 1.
+        source_path: The source as the user named it.
+        tree: The volume or collection that holds it.
+        windows: Path of its Windows folder in the tree, such as ``Windows`` or ``C/Windows``.
+        drive: Path of its system drive in the tree: empty, or such as ``C``.
+        open_hive: How a hive of this tree is opened.
+    """
+
+    machine_id: int
+    source_path: str
+    tree: Tree
+    windows: str
+    drive: str
+    open_hive: HiveOpener
+    problems: list[ProblemRow] = field(default_factory=list)
+    coverage: list[CoverageRow] = field(default_factory=list)
+    _hives: dict[str, Hive | None] = field(default_factory=dict)
+    _listings: dict[str, Listing] = field(default_factory=dict)
+    _outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    def on_drive(self, path: str) -> str:
+        """Return the tree path of a path on the system drive."""
+        return f"{self.drive}/{path}" if self.drive else path
+
+    def in_windows(self, path: str) -> str:
+        """Return the tree path of a path in the Windows folder."""
+        return f"{self.windows}/{path}"
+
+    def problem(self, path: str, kind: str, message: str, offset: int | None = None) -> None:
+        """Record a failure."""
+        row = ProblemRow(machine_id=self.machine_id, source_path=path, kind=kind, message=message, offset=offset)
+        if row not in self.problems[-50:]:
+            self.problems.append(row)
+
+    def cover(self, area: str, name: str, outcome: Outcome, path: str, detail: str | None = None) -> None:
+        """Record what was there to examine; the first word about a path stands."""
+        if all(c.source_path != path or c.area != area for c in self.coverage):
+            self.coverage.append(
+                CoverageRow(machine_id=self.machine_id, source_path=path, area=area, name=name, outcome=outcome, detail=detail)
+            )
+
+    def listing(self, path: str) -> Listing:
+        """List the folder at a tree path.
+
+        A folder missing from a collection, or empty in one, is ``not_examined``: collectors copy files,
+        so an empty folder there says nothing about the machine.
+        """
+        key = path.lower()
+        if key not in self._listings:
+            self._listings[key] = self._list(path)
+        return self._listings[key]
+
+    def _list(self, path: str) -> Listing:
+        try:
+            entries = self.tree.entries(path)
+        except NotFound:
+            return Listing("absent" if self.tree.complete else "not_examined")
+        except Unreadable as error:
+            self.problem(path, "unreadable", str(error))
+            return Listing("unreadable")
+        if not entries and not self.tree.complete:
+            return Listing("not_examined")
+        return Listing("present", entries)
+
+    def read(self, file: Entry | str, limit: int = MAX_SMALL_FILE) -> FileContent:
+        """Read a whole small file; one larger than ``limit`` bytes is ``unreadable`` and a problem."""
+        path = file if isinstance(file, str) else file.path
+        try:
+            entry = self.tree.entry(file) if isinstance(file, str) else file
+            if entry.size > limit:
+                self.problem(path, "too_large", f"{entry.size} bytes; at most {limit} are expected here")
+                return FileContent("unreadable")
+            with self.tree.open(entry) as stream:
+                return FileContent("present", stream.read(limit))
+        except NotFound:
+            return FileContent(self._missing_file(path))
+        except Unreadable as error:
+            self.problem(path, "unreadable", str(error))
+            return FileContent("unreadable")
+
+    def _missing_file(self, path: str) -> Outcome:
+        folder = path.rsplit("/", 1)[0] if "/" in path else ""
+        return "absent" if self.listing(folder).outcome in ("present", "absent") else "not_examined"
+
+    def hive(self, name: str) -> Hive | None:
+        """Return one of SYSTEM, SOFTWARE, SECURITY, SAM, DEFAULT; None is explained in coverage."""
+        return self.hive_at(self.in_windows(f"{HIVE_FOLDER}/{name}"), name)
+
+    def hive_outcome(self, name: str) -> Outcome:
+        """Say why :meth:`hive` returned what it did."""
+        self.hive(name)
+        return self._outcomes[self.in_windows(f"{HIVE_FOLDER}/{name}").lower()]
+
+    def hive_at(self, path: str, name: str) -> Hive | None:
+        """Open the hive at a tree path once; failures are recorded."""
+        key = path.lower()
+        if key not in self._hives:
+            self._hives[key], self._outcomes[key] = self._open_hive(path, name)
+        return self._hives[key]
+
+    def _open_hive(self, path: str, name: str) -> tuple[Hive | None, Outcome]:
+        try:
+            hive = self.open_hive(self.tree, path, lambda kind, message, offset: self.problem(path, kind, message, offset))
+        except NotFound:
+            outcome = self._missing_file(path)
+            self.cover("hive", name, outcome, path)
+            return None, outcome
+        except (Unreadable, SourceError) as error:
+            self.problem(path, getattr(error, "kind", "unreadable"), str(error))
+            self.cover("hive", name, "unreadable", path, str(error))
+            return None, "unreadable"
+        self.cover("hive", name, "present", path, None if hive.state == "clean" else hive.state)
+        return hive, "present"
+
+    def key(self, hive: str, path: str) -> Key | None:
+        """Return a key of one of the machine hives, or None."""
+        opened = self.hive(hive)
+        return opened.key(path) if opened else None
+
+    def control_set(self) -> str:
+        """Return the current control set's name from SYSTEM\\Select, ``ControlSet001`` where that cannot be read."""
+        select = self.key("SYSTEM", "Select")
+        current = select.value("Current") if select else None
+        number = current.number if current else None
+        return f"ControlSet{number if number and number < 1000 else 1:03d}"

@@ -1,0 +1,88 @@
+"""What a collector sees of a hive, whichever form it was read from."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One registry value with its raw data."""
+
+    name: str
+    type: int
+    data: bytes
+
+    @property
+    def text(self) -> str | None:
+        """REG_SZ or REG_EXPAND_SZ up to the first NUL; None for other types."""
+        if self.type not in (1, 2):
+            return None
+        return self.data[: len(self.data) & ~1].decode("utf-16-le", "replace").split("\0", 1)[0]
+
+    @property
+    def number(self) -> int | None:
+        """REG_DWORD or REG_QWORD; None for other types."""
+        if self.type == 4 and len(self.data) >= 4:
+            return int(struct.unpack_from("<I", self.data)[0])
+        if self.type == 11 and len(self.data) >= 8:
+            return int(struct.unpack_from("<Q", self.data)[0])
+        return None
+
+    @property
+    def texts(self) -> list[str]:
+        """REG_MULTI_SZ; empty for other types."""
+        if self.type != 7:
+            return []
+        return [t for t in self.data[: len(self.data) & ~1].decode("utf-16-le", "replace").split("\0") if t]
+
+
+class Key(Protocol):
+    """One registry key; look-ups are case-insensitive."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> str:
+        """Path in the hive, without its root, ``\\``-separated."""
+
+    @property
+    def timestamp(self) -> datetime | None: ...
+
+    @property
+    def class_name(self) -> str | None: ...
+
+    def subkeys(self) -> Iterator[Key]:
+        """Yield sub-keys, bounded; a broken one is a problem of the hive, not an exception."""
+
+    def subkey(self, path: str) -> Key | None:
+        """Return the key at a ``\\``-separated path below this one."""
+
+    def values(self) -> Iterator[Value]:
+        """Yield values, bounded in count and size."""
+
+    def value(self, name: str) -> Value | None:
+        """Return a value; the empty name is the default value."""
+
+
+class Hive(Protocol):
+    """One hive, its logs replayed where it had any.
+
+    Attributes:
+        source_path: Where it was read.
+        state: ``clean``, ``replayed`` or ``in_transaction`` (dirty, no usable log).
+    """
+
+    source_path: str
+    state: str
+
+    def key(self, path: str) -> Key | None:
+        """Return the key at a ``\\``-separated path from the hive root."""
+
+    def covers(self, path: str) -> bool:
+        """Tell whether a key missing at ``path`` is really absent (False in a partial .reg export)."""

@@ -1,0 +1,62 @@
+"""A read-only, case-insensitive file tree: NTFS volume, folder, archive or loose hives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+
+class NotFound(Exception):
+    """The path is not in the tree."""
+
+
+class Unreadable(Exception):
+    """The path is in the tree but cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file or folder.
+
+    Attributes:
+        name: Last component, as stored.
+        path: Path from the tree root, components as stored, joined by ``/``.
+        is_dir: Folder; a reparse point is neither followed nor a folder unless the tree says so.
+        size: Bytes; 0 for folders.
+        created: Birth time, UTC, where the tree knows one.
+        modified: Modification time, UTC, where the tree knows one.
+        handle: What the tree itself needs to open it again without another look-up.
+    """
+
+    name: str
+    path: str
+    is_dir: bool
+    size: int = 0
+    created: datetime | None = None
+    modified: datetime | None = None
+    handle: object = None
+
+
+class Tree(Protocol):
+    """Paths are ``/``-separated, relative to the root, compared without case.
+
+    Attributes:
+        complete: True when a path that is not found is absent from the machine (a whole volume);
+            False for a collection, where it may merely not have been collected.
+    """
+
+    complete: bool
+
+    def entry(self, path: str) -> Entry:
+        """Return the entry at ``path``; raises NotFound or Unreadable."""
+
+    def entries(self, folder: Entry | str) -> Sequence[Entry]:
+        """List a folder without ``.`` and ``..`` and alternate streams; raises NotFound or Unreadable."""
+
+    def open(self, file: Entry | str) -> BinaryIO:
+        """Open a file's main stream, seekable; raises NotFound or Unreadable."""
+
+    def security_descriptor(self, item: Entry | str) -> bytes | None:
+        """Return the self-relative NT security descriptor; None where the tree holds none."""

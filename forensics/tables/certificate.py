@@ -1,0 +1,83 @@
+"""Table certificate: every element of every certificate store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from forensics.tables.row import Row, column
+
+
+@dataclass(kw_only=True, slots=True)
+class CertificateRow(Row):
+    """One certificate in one store."""
+
+    table: ClassVar[str] = "certificate"
+    description: ClassVar[str] = "Certificates in every store, with what the store says of their private key"
+
+    thumbprint: str = column("SHA-1 of the DER, 40 upper-case hex digits")
+    store: str = column("Store name, such as MY or Remote Desktop")
+    store_scope: str = column("machine, service, user, enterprise or policy")
+    owner_sid: str | None = column("SID whose store it is; S-1-5-18 for the computer's own", None)
+    service: str | None = column("Service whose store it is", None)
+    subject: str | None = column("Subject, RFC 4514", None)
+    issuer: str | None = column("Issuer, RFC 4514", None)
+    serial: str | None = column("Serial number, upper-case hex", None)
+    not_before: datetime | None = column("Valid from, UTC", None)
+    not_after: datetime | None = column("Valid until, UTC", None)
+    eku: list[str] = column("Extended key usages, names where known, else OIDs", factory=list)
+    san: list[str] = column("Subject alternative names, as type:value", factory=list)
+    template: str | None = column("Certificate template name or OID", None)
+    key_algorithm: str | None = column("RSA, EC, DSA, Ed25519 ...", None)
+    key_bits: int | None = column("Key length in bits", None)
+    signature_algorithm: str | None = column("Signature hash and algorithm, such as sha256WithRSAEncryption", None)
+    public_key_sha256: str | None = column("SHA-256 of the SubjectPublicKeyInfo, lower hex", None)
+    sha256: str | None = column("SHA-256 of the DER, lower hex", None)
+    self_signed: bool | None = column("Subject equals issuer", None)
+    is_ca: bool | None = column("Basic constraints say CA", None)
+    archived: bool = column("Archived property: hidden from the user interface", False)
+    friendly_name: str | None = column("Friendly name", None)
+    has_key_link: bool = column("KEY_PROV_INFO is there (readable or not)", False)
+    container: str | None = column("Container named by KEY_PROV_INFO", None)
+    provider: str | None = column("Provider named by KEY_PROV_INFO", None)
+    provider_type: int | None = column("CAPI provider type; 0 is CNG", None)
+    key_flags: int | None = column("KEY_PROV_INFO flags; 0x20 is machine keyset", None)
+    key_spec: int | None = column("1 AT_KEYEXCHANGE, 2 AT_SIGNATURE, 0 or 4294967295 CNG", None)
+    request_originator: str | None = column("Host that asked for it (property 71)", None)
+    renewal_of: str | None = column("Thumbprint in the renewal property (64), upper hex", None)
+    enrollment_server: str | None = column("Enrolment policy server text (property 87)", None)
+
+
+@dataclass(kw_only=True, slots=True)
+class KeyFileRow(Row):
+    """One private-key file."""
+
+    table: ClassVar[str] = "key_file"
+    description: ClassVar[str] = "Private-key files of CAPI, CNG and the TPM provider"
+
+    path: str = column("Path in the source")
+    file_name: str = column("File name")
+    kind: str = column("capi, cng or tpm")
+    scope: str = column("machine, system, service or user")
+    owner_sid: str | None = column("SID whose key it is; S-1-5-18 for machine and system keys", None)
+    outcome: str = column("present, unreadable or not_examined", "present")
+    size: int = column("Bytes", 0)
+    name_hash: str | None = column("Container hash in the file name", None)
+    name_guid: str | None = column("MachineGuid in the file name", None)
+    guid_is_current: bool | None = column("That GUID is this machine's MachineGuid", None)
+    container: str | None = column("Container name inside the file", None)
+    name_matches: bool | None = column("The hash of the container gives the file name", None)
+    slot: str | None = column("CAPI: exchange, signature or both; CNG: null", None)
+    algorithm: str | None = column("RSA, ECDSA_P256, ECDH_P256, AES, DSA ...", None)
+    bits: int | None = column("Key length in bits", None)
+    public_key_sha256: str | None = column("SHA-256 of the SubjectPublicKeyInfo, lower hex; of the exchange slot first", None)
+    second_public_key_sha256: str | None = column("The same for the signature slot when both are filled", None)
+    master_key_guid: str | None = column("Master key that its DPAPI blob names", None)
+    blob_flags: int | None = column("DPAPI flags; 4 is LOCAL_MACHINE", None)
+    exportable: str = column("yes, no or unknown (export flag or Export Policy once unlocked)", "unknown")
+    creator_process: str | None = column("CreatorProcessName property", None)
+    file_owner: str | None = column("Owner SID of the file", None)
+    acl: str | None = column("ACL summary: SID:rights, comma separated; null: not in the source", None)
+    created: datetime | None = column("File creation, UTC", None)
+    modified: datetime | None = column("File modification, UTC", None)

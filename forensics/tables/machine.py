@@ -1,0 +1,74 @@
+"""Tables about the installation itself: machine, service, user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from forensics.tables.row import Row, column
+
+
+@dataclass(kw_only=True, slots=True)
+class MachineRow(Row):
+    """One Windows installation."""
+
+    table: ClassVar[str] = "machine"
+    description: ClassVar[str] = "One Windows installation: who it is, how old, and what was done to its identity"
+
+    computer_name: str | None = column("Name of the computer (ComputerName in SYSTEM)", None)
+    host_name: str | None = column("Tcpip host name", None)
+    domain_name: str | None = column("DNS domain (Tcpip Parameters Domain)", None)
+    netbios_domain: str | None = column("NetBIOS domain or workgroup (PolPrDmN)", None)
+    product_name: str | None = column("Product, such as 'Windows Server 2019 Standard'", None)
+    edition: str | None = column("EditionID", None)
+    version: str | None = column("CurrentVersion or DisplayVersion", None)
+    build: str | None = column("CurrentBuild", None)
+    ubr: int | None = column("Update build revision", None)
+    install_date: datetime | None = column("InstallDate, UTC; feature updates rewrite it", None)
+    machine_guid: str | None = column("MachineGuid, the suffix of key file names", None)
+    machine_guid_time: datetime | None = column("Last write of the key that holds MachineGuid, UTC", None)
+    machine_sid: str | None = column("Machine SID from SAM, else from PolAcDmS", None)
+    machine_sid_sam: str | None = column("Machine SID from SAM\\Domains\\Account V", None)
+    machine_sid_policy: str | None = column("Machine SID from SECURITY\\Policy\\PolAcDmS", None)
+    domain_sid: str | None = column("SID of the joined domain (PolPrDmS)", None)
+    image_state: str | None = column("ImageState, such as IMAGE_STATE_COMPLETE", None)
+    generalization_state: int | None = column("SysprepStatus GeneralizationState; 7 is also the untouched value", None)
+    cleanup_state: int | None = column("SysprepStatus CleanupState", None)
+    clone_tag: str | None = column("SYSTEM\\Setup CloneTag: when Sysprep sealed the image, as written there", None)
+    setup_in_progress: bool | None = column("SystemSetupInProgress or OOBEInProgress is set", None)
+    upgrades: list[str] = column("Names of the 'Source OS (Updated on ...)' keys: in-place upgrades", factory=list)
+    physical_host: str | None = column("Hyper-V host of the last boot (PhysicalHostName)", None)
+    vm_name: str | None = column("Name of this machine on its Hyper-V host", None)
+    time_zone: str | None = column("TimeZoneKeyName", None)
+    last_shutdown: datetime | None = column("ShutdownTime, UTC", None)
+    system_root: str | None = column("Windows folder in the source", None)
+
+
+@dataclass(kw_only=True, slots=True)
+class ServiceRow(Row):
+    """One service that keys depend on."""
+
+    table: ClassVar[str] = "service"
+    description: ClassVar[str] = "Services that private keys or their users depend on"
+
+    name: str = column("Service name")
+    start: int | None = column("0 boot, 1 system, 2 automatic, 3 manual, 4 disabled; null: not set", None)
+    delayed: bool | None = column("DelayedAutostart", None)
+    account: str | None = column("ObjectName: the account it runs as", None)
+    image_path: str | None = column("ImagePath", None)
+
+
+@dataclass(kw_only=True, slots=True)
+class UserRow(Row):
+    """One account with a profile."""
+
+    table: ClassVar[str] = "user"
+    description: ClassVar[str] = "Accounts with a profile, a local account, or a Protect folder"
+
+    sid: str = column("Security identifier")
+    name: str | None = column("Account name, from SAM or the profile folder", None)
+    profile_path: str | None = column("Profile folder in the source", None)
+    profile_outcome: str = column("present, absent, unreadable or not_examined", "not_examined")
+    kind: str = column("system, service, machine_account, domain_account or unknown", "unknown")
+    last_load: datetime | None = column("Last profile load, UTC", None)

@@ -1,0 +1,33 @@
+"""Tables problem and coverage: what went wrong, and what there was to examine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from forensics.tables.row import Row, column
+
+
+@dataclass(kw_only=True, slots=True)
+class ProblemRow(Row):
+    """Something that could not be read as its format says."""
+
+    table: ClassVar[str] = "problem"
+    description: ClassVar[str] = "Every failure: damaged, truncated or unreadable evidence; one broken artefact never stops the rest"
+
+    kind: str = column("Short reason, such as truncated, bad_magic, in_transaction, unreadable")
+    message: str = column("One sentence")
+    offset: int | None = column("Byte offset in the file or value where it was seen", None)
+
+
+@dataclass(kw_only=True, slots=True)
+class CoverageRow(Row):
+    """One thing that was, or was not, there to examine."""
+
+    table: ClassVar[str] = "coverage"
+    description: ClassVar[str] = "What the source held: a thing not_examined is not absent"
+
+    area: str = column("hive, folder, volume, log or file")
+    name: str = column("SYSTEM, MachineKeys, ... or the path")
+    outcome: str = column("present, absent, unreadable or not_examined")
+    detail: str | None = column("Why, or what was replayed", None)

@@ -1,0 +1,55 @@
+"""Tables master_key and secret: facts about secrets, never a secret."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from forensics.tables.row import Row, column
+
+
+@dataclass(kw_only=True, slots=True)
+class MasterKeyRow(Row):
+    """One DPAPI master key file."""
+
+    table: ClassVar[str] = "master_key"
+    description: ClassVar[str] = "DPAPI master keys: whose, how protected, and which secret opens them"
+
+    guid: str = column("GUID, lower case, from the file name")
+    path: str = column("Path in the source")
+    owner_sid: str | None = column("SID of the Protect folder", None)
+    half: str | None = column("Half of DPAPI_SYSTEM that protects it: machine or user; null for user keys", None)
+    outcome: str = column("present, or unreadable when empty, damaged or with another GUID inside", "present")
+    flags: int | None = column("Policy flags of the file", None)
+    rounds: int | None = column("PBKDF2 rounds of the master section", None)
+    hash_algorithm: str | None = column("Hash of the key derivation", None)
+    cipher_algorithm: str | None = column("Cipher of the sections", None)
+    has_backup: bool | None = column("Backup section is there", None)
+    has_credhist: bool | None = column("CREDHIST section is there", None)
+    has_domain_backup: bool | None = column("Domain-backup section is there: the domain can recover it", None)
+    domain_key_guid: str | None = column("Domain backup key that can open it", None)
+    unlocked_by: str = column("current, previous, password, domain_key, nothing or not_tried (derived only when a key needs it)", "not_tried")
+    opened_with_half: str | None = column("machine or user half that opened it", None)
+    intact: str = column("yes, no or unknown: what the backup section proves", "unknown")
+    preferred: bool | None = column("Named by the Preferred file of its folder", None)
+    preferred_until: datetime | None = column("Renewal date in the Preferred file, UTC", None)
+    created: datetime | None = column("File creation, UTC", None)
+    modified: datetime | None = column("File modification, UTC", None)
+
+
+@dataclass(kw_only=True, slots=True)
+class SecretRow(Row):
+    """One LSA secret generation."""
+
+    table: ClassVar[str] = "secret"
+    description: ClassVar[str] = "DPAPI_SYSTEM, current and previous: whether it is there, sound, and since when; never its value"
+
+    name: str = column("DPAPI_SYSTEM")
+    generation: str = column("current (CurrVal) or previous (OldVal)")
+    outcome: str = column("present, absent, unreadable or not_examined")
+    validated: bool = column("The boot key opened PolEKList and the secret has length 44 and version 1", False)
+    fingerprint: str | None = column("SHA-256 of the 40 secret bytes, lower hex", None)
+    machine_fingerprint: str | None = column("SHA-256 of the machine half, lower hex", None)
+    user_fingerprint: str | None = column("SHA-256 of the user half, lower hex", None)
+    set_at: datetime | None = column("CupdTime or OupdTime, UTC", None)
