@@ -1,0 +1,1 @@
+"""Forged test disks and the writers that make them."""

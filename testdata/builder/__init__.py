@@ -1,0 +1,1 @@
+"""Writers that forge Windows evidence from the format notes alone; nothing here imports the product under test."""
