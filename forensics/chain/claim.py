@@ -1,0 +1,148 @@
+"""From what a certificate claims (KEY_PROV_INFO) to the one key file that Windows would open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from forensics.chain.key_index import Home, KeyIndex, slots_of
+from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
+from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
+from forensics.formats.key_prov_info import KeyProvInfo
+from forensics.formats.public_key import PublicKey
+
+_SYSTEM = Home("system", "S-1-5-18")
+_MACHINE = Home("machine", "S-1-5-18")
+_SERVICE_SIDS = ("S-1-5-19", "S-1-5-20")
+
+_HASHES: dict[str, Callable[[str], str]] = {"capi": capi_name_hash, "cng": cng_name_hash, "tpm": tpm_name_hash}
+
+# CNG opens its own file first and falls back to a legacy CryptoAPI container (Microsoft, Key Storage and Retrieval).
+_SEARCHED_BY = {"capi": ("capi",), "cng": ("cng", "capi"), "tpm": ("tpm",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Where a claim leads.
+
+    Attributes:
+        key_file: Value of the ``key_file`` column.
+        file: The file judged, None when there is none.
+        claim_error: Why the claim itself is broken, None when it is sound.
+    """
+
+    key_file: str
+    file: KeyFileEvidence | None = None
+    claim_error: str | None = None
+
+
+def home_of(certificate: CertificateEvidence, link: KeyProvInfo) -> Home:
+    """Return where Windows looks for the key of a certificate, given the machine-keyset flag and the store."""
+    row = certificate.row
+    if link.machine_keyset:
+        return _MACHINE
+    if row.store_scope != "user" and row.owner_sid in (None, "S-1-5-18"):
+        return _SYSTEM
+    if row.owner_sid == "S-1-5-18":
+        return _SYSTEM
+    if row.owner_sid in _SERVICE_SIDS:
+        return Home("service", row.owner_sid)
+    return Home("user", row.owner_sid)
+
+
+def resolve(
+    certificate: CertificateEvidence, link: KeyProvInfo, kind: str, index: KeyIndex, machine_guid: str | None
+) -> Resolved:
+    """Follow KEY_PROV_INFO to a key file.
+
+    Args:
+        certificate: The certificate.
+        link: Its KEY_PROV_INFO.
+        kind: ``capi``, ``cng`` or ``tpm``.
+        index: The key files of the installation.
+        machine_guid: MachineGuid, lower case; None when it is not known.
+    """
+    home = home_of(certificate, link)
+    as_file_name = split_key_file_name(link.container) if kind != "tpm" else None
+    if as_file_name is not None:
+        found = _resolve_file_name(link, kind, index, home, as_file_name, machine_guid, certificate.public_key)
+        if found is not None:
+            return found
+    found = _resolve_name(link.container, kind, index, home, machine_guid, certificate.public_key)
+    if found is not None:
+        return found
+    if home == _SYSTEM and certificate.row.store_scope != "user":
+        elsewhere = _resolve_name(link.container, kind, index, None, machine_guid, certificate.public_key)
+        if elsewhere is not None and elsewhere.file is not None:
+            return Resolved(elsewhere.key_file, elsewhere.file, _misplaced(elsewhere.file))
+    searched = _SEARCHED_BY[kind]
+    examined = all(index.was_examined(k, home) for k in searched)
+    return Resolved("absent" if examined else "not_examined", None, _earlier_suffix(as_file_name, machine_guid))
+
+
+def _misplaced(file: KeyFileEvidence) -> str:
+    if file.row.scope == "machine":
+        return "KEY_PROV_INFO lacks the machine-keyset flag, so Windows does not look among the machine keys"
+    return f"the certificate is the computer's, the key lies in the profile of {file.row.owner_sid}"
+
+
+def _earlier_suffix(as_file_name: tuple[str, str] | None, machine_guid: str | None) -> str | None:
+    if as_file_name is None or machine_guid is None or as_file_name[1] == machine_guid:
+        return None
+    return f"KEY_PROV_INFO names a key file of MachineGuid {as_file_name[1]}, which this machine no longer has"
+
+
+def _resolve_file_name(
+    link: KeyProvInfo,
+    kind: str,
+    index: KeyIndex,
+    home: Home,
+    as_file_name: tuple[str, str],
+    machine_guid: str | None,
+    public: PublicKey | None,
+) -> Resolved | None:
+    """The container is already a unique file name: of this machine, or of one it was before."""
+    error = _earlier_suffix(as_file_name, machine_guid)
+    for k in _SEARCHED_BY[kind]:
+        if error is None:
+            exact = index.with_file_name(k, link.container, home)
+            if exact:
+                return Resolved(_readable(exact[0]), exact[0])
+        chosen = _choose(index.named(k, as_file_name[0], home), machine_guid, public)
+        if chosen is not None:
+            return Resolved(chosen.key_file, chosen.file, error)
+    return None
+
+
+def _resolve_name(
+    container: str, kind: str, index: KeyIndex, home: Home | None, machine_guid: str | None, public: PublicKey | None
+) -> Resolved | None:
+    fallbacks: list[Resolved] = []
+    for k in _SEARCHED_BY[kind]:
+        chosen = _choose(index.named(k, _HASHES[k](container), home), None if k == "tpm" else machine_guid, public)
+        if chosen is not None and chosen.key_file != "other_machine_guid":
+            return chosen
+        if chosen is not None:
+            fallbacks.append(chosen)
+    return fallbacks[0] if fallbacks else None
+
+
+def _choose(files: list[KeyFileEvidence], machine_guid: str | None, public: PublicKey | None) -> Resolved | None:
+    """Take the file with the current suffix; among others the one with the right public half, else the newest."""
+    if not files:
+        return None
+    current = [f for f in files if machine_guid is None or f.row.name_guid == machine_guid]
+    file = max(current or files, key=lambda f: (_holds(f, public), f.row.outcome == "present", _born(f)))
+    return Resolved(_readable(file) if current else "other_machine_guid", file)
+
+
+def _holds(file: KeyFileEvidence, public: PublicKey | None) -> bool:
+    return public is not None and any(slot.public == public for slot in slots_of(file))
+
+
+def _born(file: KeyFileEvidence) -> float:
+    return file.row.modified.timestamp() if file.row.modified else 0.0
+
+
+def _readable(file: KeyFileEvidence) -> str:
+    return "present" if file.row.outcome == "present" and file.parsed is not None else "unreadable"

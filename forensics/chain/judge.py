@@ -1,0 +1,190 @@
+"""Judges every certificate that names or should have a key, and every key file that no certificate names."""
+
+from __future__ import annotations
+
+from forensics.chain.access import NETWORK_SERVICE, SYSTEM, judge_access
+from forensics.chain.claim import Resolved, home_of, resolve
+from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
+from forensics.chain.links import Links
+from forensics.chain.lsa import DpapiSystem, unlock_dpapi_system
+from forensics.chain.master_keys import MasterKeyRing
+from forensics.chain.orphans import orphan_links
+from forensics.chain.proof import Proof, Prover
+from forensics.chain.providers import is_registered, provider_kind
+from forensics.chain.recovery import Recovery
+from forensics.chain.rows import certificate_row, orphan_row
+from forensics.chain.secret_rows import fill_secret_rows
+from forensics.chain.user_secrets import UserSecrets
+from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
+from forensics.formats.key_prov_info import KeyProvInfo
+from forensics.formats.public_key import PublicKey
+from forensics.tables.key_chain import KeyChainRow
+
+PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
+_RDP_CONTAINER = "tsseckeyset1"
+_DISABLED = 4
+_AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
+_SLOT_OF_SPEC = {_AT_KEYEXCHANGE: "exchange", _AT_SIGNATURE: "signature"}
+
+
+def judge(evidence: Evidence, user_secrets: UserSecrets | None = None) -> list[KeyChainRow]:
+    """Judge one installation.
+
+    Fills ``exportable`` of key files, ``unlocked_by`` of master keys and the fingerprints of secrets on the way.
+
+    Args:
+        evidence: What the collectors found.
+        user_secrets: Passwords and domain keys, for users' own keys.
+
+    Returns:
+        One row per certificate with or worth a key, then one per key file without certificate.
+    """
+    return Judge(evidence, user_secrets or UserSecrets()).rows()
+
+
+class Judge:
+    """The judgement of one installation.
+
+    Args:
+        evidence: What the collectors found.
+        user_secrets: Passwords and domain keys, for users' own keys.
+    """
+
+    def __init__(self, evidence: Evidence, user_secrets: UserSecrets) -> None:
+        self.evidence = evidence
+        self.system = self._unlock_system()
+        self.index = KeyIndex(evidence)
+        self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets))
+        self.recovery = Recovery(self.index, self.prover)
+        guid = evidence.machine.machine_guid
+        self.machine_guid = guid.lower() if guid else None
+        self.key_iso_disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
+
+    def rows(self) -> list[KeyChainRow]:
+        """Return all rows of the installation."""
+        rows = []
+        judged: set[str] = set()
+        for certificate in self.evidence.certificates:
+            links = self._certificate_links(certificate)
+            if links is None:
+                continue
+            if links.file is not None:
+                judged.add(links.file.row.path)
+            rows.append(certificate_row(certificate, links, self.recovery.of_certificate(certificate, links)))
+        for file in self.evidence.key_files:
+            if file.row.path not in judged:
+                links = orphan_links(file, self.prover, self.machine_guid, self._access(file, None))
+                links.judge_steps(self.key_iso_disabled)
+                rows.append(orphan_row(file, links, self.recovery.of_file(links)))
+        self._fill_exportable()
+        return rows
+
+    def _unlock_system(self) -> DpapiSystem:
+        if self.evidence.lsa is None:
+            return DpapiSystem()
+        system = unlock_dpapi_system(self.evidence.lsa)
+        fill_secret_rows(self.evidence, system)
+        return system
+
+    def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
+        """Follow one certificate to its key; None when it neither names nor should have one."""
+        if certificate.link is None:
+            return self._without_link(certificate)
+        link = certificate.link
+        links = Links(kind=provider_kind(link), scope=home_of(certificate, link).scope)
+        links.guid_known = self.machine_guid is not None or links.scope == "user"
+        if is_registered(link, self.evidence.providers) is False:
+            links.break_at("provider", f"the provider {link.provider!r} is not registered on this disk")
+        if links.kind == "smart_card":
+            links.key_file, links.proof = "not_applicable", Proof(private_key="needs_pin")
+        elif links.kind in ("capi", "cng", "tpm"):
+            self._follow(certificate, link, links)
+        links.judge_steps(self.key_iso_disabled)
+        return links
+
+    def _follow(self, certificate: CertificateEvidence, link: KeyProvInfo, links: Links) -> None:
+        assert links.kind is not None
+        resolved = resolve(certificate, link, links.kind, self.index, self.machine_guid)
+        links.key_file, links.file = resolved.key_file, resolved.file
+        if resolved.claim_error:
+            links.break_at("claim", resolved.claim_error)
+        self._judge_file(resolved, links)
+        if links.kind == "tpm":
+            links.guid_known = True
+        if links.file is None or links.key_file == "unreadable":
+            return
+        slot = self._named_slot(links.file, link, certificate.public_key, links)
+        if slot is not None:
+            self._judge_slot(slot, certificate, links)
+
+    def _judge_file(self, resolved: Resolved, links: Links) -> None:
+        if resolved.key_file == "absent":
+            links.break_at("key_file", "the key file is not on this disk")
+        elif resolved.key_file == "unreadable":
+            links.break_at("key_file", "the key file is empty, truncated or lies about its lengths")
+        elif resolved.key_file == "other_machine_guid" and links.scope != "user" and resolved.file is not None:
+            was = resolved.file.row.name_guid
+            links.break_at("key_file", f"the key file is named for MachineGuid {was}; this machine's is {self.machine_guid}")
+
+    def _named_slot(
+        self, file: KeyFileEvidence, link: KeyProvInfo, public: PublicKey | None, links: Links
+    ) -> KeySlot | None:
+        """Return the slot that KEY_PROV_INFO names; another one, with the claim broken, when that is empty."""
+        slots = slots_of(file)
+        wanted = _SLOT_OF_SPEC.get(link.key_spec) if links.kind == "capi" and file.row.kind == "capi" else None
+        named = [s for s in slots if wanted is None or s.name == wanted]
+        if not named:
+            links.break_at("claim", f"KEY_PROV_INFO names the {wanted} slot, which is empty" if slots else "the key container is empty")
+        return max(named or slots, key=lambda s: s.public is not None and s.public == public, default=None)
+
+    def _judge_slot(self, slot: KeySlot, certificate: CertificateEvidence, links: Links) -> None:
+        links.access = self._access(slot.file, certificate)
+        links.proof = self.prover.prove(slot)
+        stored = slot.public or (links.proof.public if links.kind == "tpm" else None)
+        links.public_key = _compare(stored, links.proof, certificate.public_key)
+        if links.public_key == "mismatch":
+            links.break_at("public_key", "the key file holds another key than the certificate's")
+
+    def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> str:
+        row = file.row
+        accounts = [SYSTEM] if row.scope in ("machine", "system") else [row.owner_sid] if row.owner_sid else []
+        rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
+        if row.scope == "machine" and (rdp_certificate or (row.container or "").lower() == _RDP_CONTAINER):
+            accounts.append(NETWORK_SERVICE)
+        return judge_access(file.security, accounts)[0]
+
+    def _without_link(self, certificate: CertificateEvidence) -> Links | None:
+        """A certificate without usable KEY_PROV_INFO: broken at the claim if it should have a key."""
+        row = certificate.row
+        if certificate.link_error is None and row.store.lower() not in PERSONAL_STORES:
+            return None
+        links = Links(scope="user" if row.store_scope == "user" else "machine")
+        why = "cannot be read" if certificate.link_error else "is missing"
+        links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
+        slot = self.recovery.slot_of(certificate.public_key)
+        if slot is None:
+            links.key_file = "absent" if self.index.all_examined() else "not_examined"
+            return links
+        links.found_by_public = True
+        links.kind, links.file = slot.file.row.kind, slot.file
+        foreign = self.machine_guid is not None and slot.file.row.name_guid not in (None, self.machine_guid)
+        links.key_file = "other_machine_guid" if foreign else "present"
+        self._judge_slot(slot, certificate, links)
+        links.judge_steps(self.key_iso_disabled)
+        return links
+
+    def _fill_exportable(self) -> None:
+        for file in self.evidence.key_files:
+            answers = {self.prover.prove(slot).exportable for slot in slots_of(file)}
+            file.row.exportable = answers.pop() if len(answers) == 1 else "unknown"
+
+
+def _compare(stored: PublicKey | None, proof: Proof, wanted: PublicKey | None) -> str:
+    """Compare the public half in the file with the certificate's; the opened key has the last word."""
+    if wanted is None:
+        return "not_examined"
+    if proof.public is not None and proof.public != wanted:
+        return "mismatch"
+    if stored is None:
+        return "not_stored"
+    return "match" if stored == wanted else "mismatch"

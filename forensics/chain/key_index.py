@@ -1,0 +1,124 @@
+"""Key files by the ways they are looked for: name hash, file name, and public half."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from forensics.collectors.evidence import Evidence, KeyFileEvidence
+from forensics.formats.capi_key import CapiKeyFile, CapiSlot
+from forensics.formats.cng_key import CngKeyFile
+from forensics.formats.pcpkey import PcpKeyFile
+from forensics.formats.public_key import PublicKey
+
+
+SYMMETRIC = frozenset({"RC2", "RC4", "AES", "DES", "DESX", "3DES", "3DES_112", "XTS_AES"})
+
+
+@dataclass(frozen=True, slots=True)
+class KeySlot:
+    """One key in one file.
+
+    Attributes:
+        file: The file.
+        name: ``exchange`` or ``signature`` in a CAPI container, else None.
+        public: The public half that lies in clear in the file, None when it has none.
+        capi: The CAPI slot itself.
+    """
+
+    file: KeyFileEvidence
+    name: str | None
+    public: PublicKey | None
+    capi: CapiSlot | None = None
+
+
+def slots_of(file: KeyFileEvidence) -> list[KeySlot]:
+    """Return the filled slots of a key file; none for an unreadable file or an empty container."""
+    parsed = file.parsed
+    if isinstance(parsed, CapiKeyFile):
+        pairs = (("exchange", parsed.exchange), ("signature", parsed.signature))
+        return [KeySlot(file, name, slot.public, slot) for name, slot in pairs if slot is not None]
+    if isinstance(parsed, CngKeyFile):
+        return [KeySlot(file, None, parsed.public_key)]
+    if isinstance(parsed, PcpKeyFile):
+        return [KeySlot(file, None, parsed.blob.public if parsed.blob else None)]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a provider looks for a key: the scope, and whose."""
+
+    scope: str
+    owner_sid: str | None
+
+    def holds(self, file: KeyFileEvidence) -> bool:
+        """Tell whether a file lies in this home."""
+        if file.row.scope != self.scope:
+            return False
+        return self.scope in ("machine", "system") or file.row.owner_sid == self.owner_sid
+
+
+class KeyIndex:
+    """Looks key files up.
+
+    Args:
+        evidence: What the collectors found on one installation.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._folders = evidence.key_folders
+        self._by_hash: dict[tuple[str, str], list[KeyFileEvidence]] = defaultdict(list)
+        self._by_name: dict[str, list[KeyFileEvidence]] = defaultdict(list)
+        self._by_public: dict[PublicKey, list[KeySlot]] = defaultdict(list)
+        self._without_public: list[KeySlot] = []
+        for file in evidence.key_files:
+            if file.row.name_hash:
+                self._by_hash[file.row.kind, file.row.name_hash].append(file)
+            self._by_name[file.row.file_name.lower()].append(file)
+            for slot in slots_of(file):
+                if slot.public is not None:
+                    self._by_public[slot.public].append(slot)
+                elif file.row.algorithm not in SYMMETRIC:
+                    self._without_public.append(slot)
+
+    def named(self, kind: str, name_hash: str, home: Home | None = None) -> list[KeyFileEvidence]:
+        """Return files of a kind whose name starts with a container's hash, in one home or anywhere."""
+        files = self._by_hash.get((kind, name_hash), [])
+        return [f for f in files if home is None or home.holds(f)]
+
+    def with_file_name(self, kind: str, file_name: str, home: Home | None = None) -> list[KeyFileEvidence]:
+        """Return files of a kind with exactly this name."""
+        files = [f for f in self._by_name.get(file_name.lower(), []) if f.row.kind == kind]
+        return [f for f in files if home is None or home.holds(f)]
+
+    def with_public(self, public: PublicKey) -> Iterator[KeySlot]:
+        """Yield every slot on the disk that holds this public half in clear."""
+        yield from self._by_public.get(public, [])
+
+    def without_public(self) -> list[KeySlot]:
+        """Return asymmetric keys whose file does not store a public half that can be read."""
+        return self._without_public
+
+    def was_examined(self, kind: str, home: Home) -> bool:
+        """Tell whether every folder of a home was there to examine, so that a missing file is absent."""
+        outcomes = [
+            f.outcome
+            for f in self._folders
+            if f.kind == kind
+            and f.scope == home.scope
+            and (home.scope in ("machine", "system") or f.owner_sid == home.owner_sid)
+            and not _is_dss(f.path)
+        ]
+        if not outcomes or "unreadable" in outcomes:
+            return False
+        return "present" in outcomes or set(outcomes) == {"absent"}
+
+    def all_examined(self) -> bool:
+        """Tell whether every key folder of the installation was there to examine."""
+        return all(f.outcome in ("present", "absent") for f in self._folders)
+
+
+def _is_dss(path: str) -> bool:
+    return "/dss/" in path.lower()

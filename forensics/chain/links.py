@@ -1,0 +1,103 @@
+"""The links of one chain as they were judged, and the verdict that follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from forensics.chain.proof import Proof
+from forensics.collectors.evidence import KeyFileEvidence
+
+_ORDER = ("claim", "provider", "key_file", "public_key", "access", "master_key", "secret", "private_key", "service")
+
+
+@dataclass(slots=True)
+class Links:
+    """One chain under judgement.
+
+    Attributes:
+        kind: Value of ``provider_kind``, None when the certificate names no provider.
+        scope: Scope of the key: machine, system, service or user.
+        key_file: Value of the column.
+        file: The key file judged.
+        public_key: Value of the column.
+        access: Value of the column.
+        proof: What the file's blobs proved.
+        broken: Broken links with the reason for each.
+        found_by_public: The key file was found by its public half, not by name.
+        guid_known: MachineGuid is known, so that a file's suffix could be judged.
+    """
+
+    kind: str | None = None
+    scope: str = "machine"
+    key_file: str = "not_examined"
+    file: KeyFileEvidence | None = None
+    public_key: str = "not_examined"
+    access: str = "not_examined"
+    proof: Proof = Proof()
+    broken: dict[str, str] = field(default_factory=dict)
+    found_by_public: bool = False
+    guid_known: bool = True
+
+    def break_at(self, link: str, reason: str) -> None:
+        """Mark a link as broken; the first reason for it stands."""
+        self.broken.setdefault(link, reason)
+
+    @property
+    def broken_at(self) -> str | None:
+        """The first broken link."""
+        return next((link for link in _ORDER if link in self.broken), None)
+
+    @property
+    def verdict(self) -> str:
+        """Would Windows on this disk open this key now: usable, unusable or unknown."""
+        if self.broken:
+            return "unusable"
+        proved = self.proof.private_key == "proved" and self.key_file == "present" and self.guid_known
+        return "usable" if proved else "unknown"
+
+    @property
+    def known_by(self) -> str:
+        """How the verdict is known."""
+        at = self.broken_at
+        if at is None:
+            return self._known_without_break()
+        if at in ("secret", "private_key"):
+            return "decryption"
+        if at == "public_key" or (at == "claim" and self.found_by_public):
+            return "public_key"
+        return "inference"
+
+    def _known_without_break(self) -> str:
+        if self.proof.private_key in ("proved", "damaged", "sealed_vbs", "needs_pin") and self.proof.unlocked_by != "not_tried":
+            return "decryption"
+        return "public_key" if self.public_key in ("match", "mismatch") else "inference"
+
+    def judge_steps(self, key_iso_disabled: bool) -> None:
+        """Break the links that access, secrets, arithmetic and services break.
+
+        Args:
+            key_iso_disabled: The service CNG Key Isolation has start type 4.
+        """
+        proof = self.proof
+        if self.access == "denied":
+            self.break_at("access", "the access list of the key file shuts out an account that must read it")
+        if proof.master_key in ("absent", "unreadable"):
+            state = "is not on this disk" if proof.master_key == "absent" else "cannot be read"
+            self.break_at("master_key", f"master key {proof.master_key_guid} {state}")
+        self._judge_secret()
+        if proof.private_key == "damaged":
+            self.break_at("private_key", "the private key's DPAPI blob is damaged")
+        elif proof.private_key == "sealed_vbs" and proof.per_boot:
+            self.break_at("private_key", "the key lived for one boot only (VBS per-boot key)")
+        if self.kind == "cng" and key_iso_disabled:
+            self.break_at("service", "the service CNG Key Isolation (KeyIso) is disabled")
+
+    def _judge_secret(self) -> None:
+        """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""
+        proof = self.proof
+        if proof.unlocked_by == "previous":
+            self.break_at(
+                "secret", f"master key {proof.master_key_guid} opens only with the previous DPAPI_SYSTEM (OldVal), which Windows no longer uses"
+            )
+        elif proof.unlocked_by == "nothing" and self.scope != "user":
+            self.break_at("secret", f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}")

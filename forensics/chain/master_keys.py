@@ -1,0 +1,200 @@
+"""Opens master keys: each only when a key needs it, and only once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from forensics.chain import dpapi
+from forensics.chain.lsa import DpapiSystem, SystemSecret
+from forensics.chain.user_secrets import UserSecrets
+from forensics.collectors.evidence import Evidence, MasterKeyEvidence
+from forensics.formats.master_key import MasterKeyFile
+from forensics.sources.outcome import Outcome
+
+SYSTEM = "S-1-5-18"
+SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
+
+_BACKUP_NEEDS_SECRET = 1
+_SIBLINGS_ASKED = 3
+
+UnlockedBy = Literal["current", "previous", "password", "domain_key", "nothing", "not_tried"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unlocked:
+    """What could be done with the master key that a blob names.
+
+    Attributes:
+        outcome: The master key file: present, absent, unreadable or not_examined.
+        by: Which secret opened it.
+        key: The 64 bytes, when opened.
+        path: Where the file lies.
+    """
+
+    outcome: Outcome
+    by: _BACKUP_NEEDS_SECRET = 1
+_SIBLINGS_ASKED = 3
+
+UnlockedBy = "not_tried"
+    key: bytes | None = field(default=None, repr=False)
+    path: str | None = None
+
+
+class MasterKeyRing:
+    """All master keys of one installation.
+
+    Args:
+        evidence: What the collectors found; ``unlocked_by`` and ``intact`` of its rows are filled here.
+        system: DPAPI_SYSTEM, current and previous.
+        user_secrets: What the examiner brought.
+    """
+
+    def __init__(self, evidence: Evidence, system: DpapiSystem, user_secrets: UserSecrets) -> None:
+        self._system = system
+        self._user_secrets = user_secrets
+        self._folders = evidence.master_key_folders
+        self._names = {u.sid: u.name.lower() for u in evidence.users if u.name}
+        self._secret_is_absent = bool(evidence.secrets) and all(s.outcome == "absent" for s in evidence.secrets)
+        self._by_guid: dict[str, list[MasterKeyEvidence]] = defaultdict(list)
+        for item in evidence.master_keys:
+            self._by_guid[item.row.guid].append(item)
+        self._opened: dict[str, Unlocked] = {}
+
+    def unlock(self, guid: str, owner_sid: str | None) -> Unlocked:
+        """Find and open a master key.
+
+        Args:
+            guid: Lower-case GUID that the DPAPI blob names.
+            owner_sid: Whose blob it is; S-1-5-18 for machine and SYSTEM keys.
+        """
+        files = self._by_guid.get(guid, [])
+        own = [f for f in files if f.row.owner_sid == owner_sid]
+        if not own:
+            return Unlocked(self._missing(owner_sid))
+        readable = [f for f in own if f.row.outcome == "present" and f.parsed is not None]
+        if not readable:
+            return Unlocked("unreadable", path=own[0].row.path)
+        best = Unlocked("present", path=readable[0].row.path)
+        for item in readable:
+            tried = self._open_once(item)
+            if tried.key is not None:
+                return tried
+            best = tried
+        return best
+
+    def _missing(self, owner_sid: str | None) -> Outcome:
+        """A master key without file is absent only when every folder it could lie in was examined."""
+        outcomes = [outcome for (sid, _), outcome in self._folders.items() if sid == owner_sid]
+        if not outcomes or any(o in ("not_examined", "unreadable") for o in outcomes):
+            return "not_examined"
+        return "absent"
+
+    def _open_once(self, item: MasterKeyEvidence) -> Unlocked:
+        path = item.row.path
+        if path not in self._opened:
+            self._opened[path] = self._open(item)
+        return self._opened[path]
+
+    def _open(self, item: MasterKeyEvidence) -> Unlocked:
+        row, file = item.row, item.parsed
+        if file is None or file.master is None:
+            row.outcome = "unreadable"
+            return Unlocked("unreadable", path=row.path)
+        tried = False
+        for by, half, prekey in self._prekeys(item):
+            tried = True
+            key = dpapi.open_master_section(file.master, prekey)
+            if key is not None:
+                row.unlocked_by, row.opened_with_half, row.intact = by, half, "yes"
+                return Unlocked("present", by, key, row.path)
+        key = self._open_with_domain_key(file)
+        if key is not None:
+            row.unlocked_by, row.intact = "domain_key", "yes"
+            return Unlocked("present", "domain_key", key, row.path)
+        return self._not_opened(item, tried or bool(file.domain and self._user_secrets.domain_keys))
+
+    def _not_opened(self, item: MasterKeyEvidence, tried: bool) -> Unlocked:
+        row = item.row
+        row.intact = self._intact(item)
+        if row.intact == "no":
+            row.outcome = "unreadable"
+            return Unlocked("unreadable", path=row.path)
+        if not tried and not (self._secret_is_absent and self._is_system(row.owner_sid)):
+            return Unlocked("present", path=row.path)
+        row.unlocked_by = "nothing"
+        return Unlocked("present", "nothing", path=row.path)
+
+    def _intact(self, item: MasterKeyEvidence) -> str:
+        """Let the backup section tell a damaged file from a wrong secret (formats.md 4.2)."""
+        file, sid = item.parsed, item.row.owner_sid
+        if file is None or file.backup is None or sid is None:
+            return "unknown"
+        if not file.flags & _BACKUP_NEEDS_SECRET:
+            if dpapi.open_backup_section(file, sid, None):
+                return "yes"
+            return "no" if sid == SYSTEM and self._backup_rule_holds(item) else "unknown"
+        if any(dpapi.open_backup_section(file, sid, s.machine + s.user) for s in self._secrets()):
+            # The right secret opens the backup half, so it is the master half that is damaged.
+            return "no"
+        return "unknown"
+
+    def _backup_rule_holds(self, item: MasterKeyEvidence) -> bool:
+        """A backup section that does not open proves damage only where those of its siblings do open."""
+        siblings = [
+            f.parsed
+            for files in self._by_guid.values()
+            for f in files
+            if f is not item and f.row.owner_sid == SYSTEM and f.parsed is not None and f.parsed.backup is not None
+        ]
+        bare = [s for s in siblings if not s.flags & _BACKUP_NEEDS_SECRET][:_SIBLINGS_ASKED]
+        return not bare or any(dpapi.open_backup_section(s, SYSTEM, None) for s in bare)
+
+    def _prekeys(self, item: MasterKeyEvidence) -> Iterator[tuple[UnlockedBy, str | None, bytes]]:
+        sid = item.row.owner_sid
+        if self._is_system(sid):
+            yield from self._system_prekeys(item.row.half, sid or SYSTEM)
+        elif sid is not None:
+            for name in (sid.lower(), self._names.get(sid, "")):
+                if name in self._user_secrets.passwords:
+                    for prekey in dpapi.user_prekeys_from_password(self._user_secrets.passwords[name], sid):
+                        yield "password", None, prekey
+                if name in self._user_secrets.nt_hashes:
+                    for prekey in dpapi.user_prekeys_from_nt_hash(self._user_secrets.nt_hashes[name], sid):
+                        yield "password", None, prekey
+
+    def _system_prekeys(self, half: str | None, sid: str) -> Iterator[tuple[UnlockedBy, str | None, bytes]]:
+        """The folder's own half of CurrVal and OldVal first; the other halves cost time only when those fail."""
+        own = half or "user"
+        other = "machine" if own == "user" else "user"
+        generations: list[tuple[UnlockedBy, SystemSecret | None]] = [
+            ("current", self._system.current),
+            ("previous", self._system.previous),
+        ]
+        for name in (own, other):
+            for by, secret in generations:
+                if secret is None:
+                    continue
+                raw = secret.machine if name == "machine" else secret.user
+                for prekey in dpapi.service_prekeys(raw, sid) if sid in SERVICE_ACCOUNTS else [raw]:
+                    yield by, name, prekey
+
+    def _open_with_domain_key(self, file: MasterKeyFile) -> bytes | None:
+        if file.domain is None or not self._user_secrets.domain_keys:
+            return None
+        from forensics.chain.domain_backup import open_domain_section
+
+        for domain_key in self._user_secrets.domain_keys:
+            key = open_domain_section(file, domain_key)
+            if key is not None:
+                return key
+        return None
+
+    def _secrets(self) -> list[SystemSecret]:
+        return [s for s in (self._system.current, self._system.previous) if s is not None]
+
+    @staticmethod
+    def _is_system(sid: str | None) -> bool:
+        return sid == SYSTEM or sid in SERVICE_ACCOUNTS

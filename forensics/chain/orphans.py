@@ -1,0 +1,42 @@
+"""Key files that no certificate names."""
+
+from __future__ import annotations
+
+from forensics.chain.key_index import slots_of
+from forensics.chain.links import Links
+from forensics.chain.proof import Proof, Prover
+from forensics.collectors.evidence import KeyFileEvidence
+
+# Of two slots in one container, the row speaks of the one in the worse state.
+_WORST_FIRST = ("damaged", "locked", "not_examined", "needs_pin", "sealed_vbs", "sealed_tpm", "proved")
+
+
+def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None, access: str) -> Links:
+    """Judge a key file on its own.
+
+    Args:
+        file: The key file.
+        prover: Proves its slots.
+        machine_guid: MachineGuid, lower case; None when it is not known.
+        access: The ``access`` column of the file.
+    """
+    row = file.row
+    links = Links(kind=row.kind, scope=row.scope, file=file, key_file="present")
+    by_suffix = row.kind != "tpm" and row.scope != "user"
+    links.guid_known = machine_guid is not None or not by_suffix
+    if row.outcome != "present" or file.parsed is None:
+        links.key_file = "unreadable"
+        links.break_at("key_file", "the key file is empty, truncated or lies about its lengths")
+        return links
+    links.access = access
+    if machine_guid is not None and row.kind != "tpm" and row.name_guid not in (None, machine_guid):
+        links.key_file = "other_machine_guid"
+        if by_suffix:
+            links.break_at("key_file", f"the key file is named for MachineGuid {row.name_guid}; this machine's is {machine_guid}")
+    proofs = [prover.prove(slot) for slot in slots_of(file)]
+    if proofs:
+        links.proof = min(proofs, key=lambda p: _WORST_FIRST.index(p.private_key))
+    else:
+        links.proof = Proof()
+        links.break_at("private_key", "the key container is empty")
+    return links

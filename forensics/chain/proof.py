@@ -1,0 +1,181 @@
+"""Opens the private key in a key file and proves it by its own arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from forensics.chain import dpapi
+from forensics.chain.dpapi import OpenedBlob
+from forensics.chain.key_index import KeySlot
+from forensics.chain.master_keys import MasterKeyRing, Unlocked, UnlockedBy
+from forensics.formats.capi_key import CapiKeyFile, CapiSlot
+from forensics.formats.cng_key import CngKeyFile, CngPolicy, parse_cng_private_properties, parse_cng_properties
+from forensics.formats.dpapi_blob import DpapiBlob
+from forensics.formats.errors import FormatError
+from forensics.formats.pcpkey import PcpKeyFile, parse_pcp_blob
+from forensics.formats.private_key import PrivateKey, is_vbs_blob, parse_capi_private, parse_cng_private
+from forensics.formats.public_key import PublicKey
+from forensics.sources.outcome import Outcome
+
+_NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a key file's own blobs proved.
+
+    Attributes:
+        private_key: Value of the ``private_key`` column.
+        master_key: Outcome of the master key file.
+        master_key_guid: The master key its blob names.
+        unlocked_by: Which secret opened that master key.
+        exportable: ``yes``, ``no`` or ``unknown``.
+        public: Public half of the opened private key (of a TPM key: of its opened blob).
+        recovered: The private key itself was had, even if damage keeps Windows from opening it.
+        per_boot: A VBS key that lived for one boot only.
+    """
+
+    private_key: str = "not_examined"
+    master_key: Outcome = "not_examined"
+    master_key_guid: str | None = None
+    unlocked_by: UnlockedBy = "not_tried"
+    exportable: str = "unknown"
+    public: PublicKey | None = None
+    recovered: bool = False
+    per_boot: bool = False
+
+
+@dataclass(slots=True)
+class Prover:
+    """Proves slots, each once.
+
+    Attributes:
+        ring: The master keys of the installation.
+    """
+
+    ring: MasterKeyRing
+    _proofs: dict[tuple[str, str | None], Proof] = field(default_factory=dict)
+
+    def prove(self, slot: KeySlot) -> Proof:
+        """Open the key in a slot as far as the evidence goes."""
+        key = (slot.file.row.path, slot.name)
+        if key not in self._proofs:
+            self._proofs[key] = self._prove(slot)
+        return self._proofs[key]
+
+    def _prove(self, slot: KeySlot) -> Proof:
+        parsed = slot.file.parsed
+        if isinstance(parsed, CapiKeyFile) and slot.capi is not None:
+            return self._prove_capi(slot, slot.capi)
+        if isinstance(parsed, CngKeyFile):
+            return self._prove_cng(slot, parsed)
+        if isinstance(parsed, PcpKeyFile):
+            return self._prove_tpm(slot, parsed)
+        return Proof()
+
+    def _unlock(self, slot: KeySlot, *blobs: DpapiBlob | None) -> tuple[Proof, Unlocked | None]:
+        named = next((b.master_key_guid for b in blobs if b is not None), None)
+        if named is None:
+            return Proof(), None
+        unlocked = self.ring.unlock(named, slot.file.row.owner_sid)
+        cannot_open = unlocked.outcome in ("absent", "unreadable") or unlocked.by == "nothing"
+        start = Proof(
+            private_key="locked" if cannot_open else "not_examined",
+            master_key=unlocked.outcome,
+            master_key_guid=named,
+            unlocked_by=unlocked.by,
+        )
+        return start, unlocked
+
+    def _prove_capi(self, slot: KeySlot, capi: CapiSlot) -> Proof:
+        start, unlocked = self._unlock(slot, capi.private, capi.export_flag)
+        if unlocked is None or unlocked.key is None:
+            return replace(start, private_key="damaged") if capi.private_error and start.private_key != "locked" else start
+        exportable = _capi_exportable(capi.export_flag, unlocked.key)
+        if capi.private is None:
+            damaged = capi.private_error is not None
+            return replace(start, private_key="damaged" if damaged else "not_examined", exportable=exportable)
+        opened = dpapi.open_blob(capi.private, unlocked.key)
+        return _judge_key(replace(start, exportable=exportable), opened, lambda raw: parse_capi_private(raw, slot.public))
+
+    def _prove_cng(self, slot: KeySlot, file: CngKeyFile) -> Proof:
+        start, unlocked = self._unlock(slot, file.private_key, file.private_properties)
+        if unlocked is None or unlocked.key is None:
+            return replace(start, private_key="damaged") if file.private_key_error and start.private_key != "locked" else start
+        policy = _cng_policy(file.private_properties, unlocked.key)
+        start = replace(start, exportable=_cng_exportable(policy), per_boot=bool(policy and policy.per_boot))
+        if file.private_key is None:
+            return replace(start, private_key="damaged" if file.private_key_error else "not_examined")
+        opened = dpapi.open_blob(file.private_key, unlocked.key, dpapi.CNG_PRIVATE_KEY_ENTROPY)
+        if opened.mac_ok and opened.clear is not None and _is_vbs(opened.clear, policy, file.algorithm):
+            return replace(start, private_key="sealed_vbs")
+        judged = _judge_key(start, opened, lambda raw: parse_cng_private(raw, file.algorithm))
+        if not opened.mac_ok and not judged.recovered and policy is not None and (policy.has_ui_policy or policy.has_pin):
+            return replace(start, private_key="needs_pin")
+        return judged
+
+    def _prove_tpm(self, slot: KeySlot, file: PcpKeyFile) -> Proof:
+        sealed = Proof(private_key="sealed_tpm", public=slot.public)
+        if file.sealed_blob is None:
+            return sealed
+        start, unlocked = self._unlock(slot, file.sealed_blob)
+        sealed = replace(start, private_key="locked" if start.private_key == "locked" else "sealed_tpm", public=slot.public)
+        if unlocked is None or unlocked.key is None:
+            return sealed
+        opened = dpapi.open_blob(file.sealed_blob, unlocked.key)
+        if not opened.mac_ok or opened.clear is None:
+            return replace(sealed, private_key="damaged")
+        try:
+            return replace(sealed, public=parse_pcp_blob(opened.clear).public)
+        except FormatError:
+            return sealed
+
+
+def _judge_key(start: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]) -> Proof:
+    """Judge an opened blob: its MAC, then the key's arithmetic, which can hold although the MAC does not."""
+    for raw in (opened.clear, opened.raw):
+        if raw is None:
+            continue
+        try:
+            key = parse(raw)
+        except FormatError:
+            continue
+        if key.is_consistent():
+            return replace(start, private_key="proved" if opened.mac_ok else "damaged", public=key.public, recovered=True)
+    return replace(start, private_key="damaged")
+
+
+def _is_vbs(clear: bytes, policy: CngPolicy | None, algorithm: str) -> bool:
+    try:
+        parse_cng_private(clear, algorithm)
+    except FormatError:
+        return is_vbs_blob(clear) or policy is None or policy.is_vbs
+    return False
+
+
+def _cng_policy(blob: DpapiBlob | None, master_key: bytes) -> CngPolicy | None:
+    if blob is None:
+        return None
+    opened = dpapi.open_blob(blob, master_key, dpapi.CNG_PROPERTIES_ENTROPY)
+    if not opened.mac_ok or opened.clear is None:
+        return None
+    try:
+        return parse_cng_private_properties(parse_cng_properties(opened.clear))
+    except FormatError:
+        return None
+
+
+def _cng_exportable(policy: CngPolicy | None) -> str:
+    if policy is None or policy.export_policy is None:
+        return "unknown"
+    return "yes" if policy.export_policy & (_NCRYPT_ALLOW_EXPORT | _NCRYPT_ALLOW_PLAINTEXT_EXPORT) else "no"
+
+
+def _capi_exportable(blob: DpapiBlob | None, master_key: bytes) -> str:
+    if blob is None:
+        return "unknown"
+    opened = dpapi.open_blob(blob, master_key, dpapi.CAPI_EXPORT_FLAG_ENTROPY)
+    if not opened.mac_ok or opened.clear is None or len(opened.clear) < 4:
+        return "unknown"
+    return "yes" if int.from_bytes(opened.clear[:4], "little") & 1 else "no"

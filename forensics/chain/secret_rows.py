@@ -1,0 +1,23 @@
+"""Writes into the table secret what unlocking DPAPI_SYSTEM showed; never a value."""
+
+from __future__ import annotations
+
+from forensics.chain.lsa import DpapiSystem
+from forensics.collectors.evidence import Evidence
+
+
+def fill_secret_rows(evidence: Evidence, system: DpapiSystem) -> None:
+    """Fill fingerprints and ``validated``; a stored secret that does not open is ``unreadable`` and a problem."""
+    generations = {"current": system.current, "previous": system.previous}
+    for row in evidence.secrets:
+        secret = generations.get(row.generation)
+        if secret is not None:
+            row.validated = True
+            row.fingerprint = secret.fingerprint
+            row.machine_fingerprint = secret.machine_fingerprint
+            row.user_fingerprint = secret.user_fingerprint
+        elif row.outcome == "present":
+            row.outcome = "unreadable"
+            reason = system.reason or "it is not a DPAPI_SYSTEM secret of version 1 and length 44"
+            message = f"DPAPI_SYSTEM ({row.generation}) does not open: {reason}"
+            evidence.installation.problem(row.source_path, "secret_unreadable", message)
