@@ -9,6 +9,7 @@ References:
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -21,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from testdata.builder.files import DEFAULT_TIME, FileSpec
 from testdata.builder.ntfs_library import Inode, NtfsError, NtfsVolume, library_path
 
-__all__ = ["NtfsError", "NtfsExtras", "build_ntfs", "junction_data", "unavailable"]
+__all__ = ["NtfsError", "NtfsExtras", "build_ntfs", "junction_data", "short_names", "unavailable"]
 
 FILE_ATTRIBUTE_REPARSE_POINT = 0x400
 _IO_REPARSE_TAG_MOUNT_POINT = 0xA0000003
@@ -37,12 +38,15 @@ class NtfsExtras:
         attributes: FILE_ATTRIBUTE_* bits to set on a file or folder (hidden 2, system 4, ...).
         accessed: Access times; by default the modification time.
         deleted: Files that were written and then deleted: their records and content stay in the image.
+        short_names: Give every name its 8.3 name as Windows does (a second directory entry where it is longer);
+            without, names are in the POSIX namespace, one entry each.
     """
 
     junctions: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, int] = field(default_factory=dict)
     accessed: Mapping[str, datetime] = field(default_factory=dict)
     deleted: Sequence[FileSpec] = ()
+    short_names: bool = False
 
 
 def unavailable() -> str | None:
@@ -111,40 +115,53 @@ class _Writer:
         self.security_ids: dict[bytes | None, int] = {None: 0}
 
     def write(self, files: Sequence[FileSpec]) -> None:
-        folders = {spec.path: spec for spec in files if spec.is_dir}
+        folders = self._folders(files)
         by_folder: defaultdict[str, list[FileSpec]] = defaultdict(list)
         for spec in (*files, *self.extras.deleted):
             if not spec.is_dir:
                 by_folder[_parent(spec.path)].append(spec)
-        needed = {*folders, *by_folder, *self.extras.junctions, *(path for path in self.dirs if path)}
-        for path in tuple(needed):
-            needed.update(str(above) for above in PurePosixPath(path).parents if str(above) != ".")
-        needed.discard(_ROOT)
+        _check_names([*folders, *(spec.path for specs in by_folder.values() for spec in specs)])
 
-        self._learn_security_ids([*files, *self.extras.deleted], needed)
-        for path in sorted(needed, key=lambda item: (item.count("/"), item)):
-            spec = folders.get(path, FileSpec(path, data=None))
+        self._learn_security_ids([*files, *self.extras.deleted, *folders.values()])
+        for path in sorted(folders, key=lambda item: (item.count("/"), item)):
             with self.volume.open(self.records[_parent(path)]) as parent:
-                self._create(parent, spec)
+                self._create(parent, folders[path])
         for folder in sorted(by_folder):
             with self.volume.open(self.records[folder]) as parent:
                 for spec in by_folder[folder]:
                     self._create(parent, spec)
+        self._finish(files, folders)
+
+    def _finish(self, files: Sequence[FileSpec], folders: Mapping[str, FileSpec]) -> None:
+        changed: dict[str, FileSpec] = {}
+        if self.extras.short_names:
+            changed = {**folders, **{spec.path: spec for spec in files}}
+            changed[_ROOT] = FileSpec(_ROOT, data=None)
+            for path, short in short_names(path for path in changed if path).items():
+                self.volume.set_short_name(self.records[_parent(path)], self.records[path], short)
         for spec in self.extras.deleted:
             folder = _parent(spec.path)
             self.volume.delete(self.records[folder], self.records[spec.path], _name(spec.path))
-        # Deleting, and a folder's own growth, put the present into the folder's times.
-        for path in sorted({_parent(spec.path) for spec in self.extras.deleted}):
+            changed[folder] = folders.get(folder, FileSpec(folder, data=None))
+        # Deleting and renaming put the present into the times of the file and of its folder.
+        for path, spec in changed.items():
             with self.volume.open(self.records[path]) as inode:
-                self._set_times(inode, folders.get(path, FileSpec(path, data=None)))
+                self._set_times(inode, spec)
 
-    def _learn_security_ids(self, files: Sequence[FileSpec], folders: Iterable[str]) -> None:
+    def _folders(self, files: Sequence[FileSpec]) -> dict[str, FileSpec]:
+        given = {spec.path: spec for spec in files if spec.is_dir}
+        paths = {*given, *self.extras.junctions, *self.dirs, *(_parent(spec.path) for spec in files)}
+        paths.update(_parent(spec.path) for spec in self.extras.deleted)
+        for path in tuple(paths):
+            paths.update(str(above) for above in PurePosixPath(path).parents)
+        return {path: given.get(path, FileSpec(path, data=None)) for path in sorted(paths - {_ROOT, "."})}
+
+    def _learn_security_ids(self, items: Iterable[FileSpec]) -> None:
         # Each descriptor is put on the root folder once: $Secure then gives it the number that ntfs_create takes,
         # which is far faster than setting an ACL file by file. The root's own comes last.
         root_sd = self.dirs.get(_ROOT, self.default_sd)
-        descriptors = [self._sd(spec) for spec in files] + [self._sd(FileSpec(path, data=None)) for path in folders]
         with self.volume.open(self.volume.ROOT_RECORD) as root:
-            for sd in dict.fromkeys([*descriptors, root_sd]):
+            for sd in dict.fromkeys([*(self._sd(spec) for spec in items), root_sd]):
                 if sd is not None:
                     self.security_ids[sd] = root.set_security_descriptor(sd)
             if root_sd is not None:
@@ -161,10 +178,7 @@ class _Writer:
         with parent.create(_name(spec.path), self.security_ids[sd], is_dir=spec.is_dir) as inode:
             if sd is None:
                 inode.remove_security_descriptor()
-            if spec.is_dir or spec.path in self.extras.attributes:
-                self.records[spec.path] = inode.record
-            if any(spec is deleted for deleted in self.extras.deleted):
-                self.records[spec.path] = inode.record
+            self.records[spec.path] = inode.record
             if spec.data:
                 inode.write("", spec.data)
             for stream, content in spec.streams.items():
@@ -179,6 +193,25 @@ class _Writer:
         inode.set_times(spec.created, spec.modified, self.extras.accessed.get(spec.path, spec.modified))
 
 
+def short_names(paths: Iterable[str]) -> dict[str, str]:
+    """Give each path the 8.3 name Windows would: its own in upper case where that fits, else ``FIRSTS~1.EXT``."""
+    taken: set[tuple[str, str]] = set()
+    chosen: dict[str, str] = {}
+    for path in paths:
+        folder, name = _parent(path), _name(path)
+        stem, _, extension = name.upper().rpartition(".") if "." in name[1:] else (name.upper(), "", "")
+        if re.fullmatch(r"[A-Z0-9_!#$%&'()@^`{}~-]{1,8}(\.[A-Z0-9_!#$%&'()@^`{}~-]{1,3})?", name.upper()):
+            short = name.upper()
+        else:
+            base, tail = re.sub(r"[^A-Z0-9_-]", "", stem)[:6], re.sub(r"[^A-Z0-9_-]", "", extension)[:3]
+            number = 1
+            while (folder, short := f"{base[: 7 - len(str(number))]}~{number}{'.' if tail else ''}{tail}") in taken:
+                number += 1
+        taken.add((folder, short))
+        chosen[path] = short
+    return chosen
+
+
 def junction_data(target: str) -> bytes:
     """REPARSE_DATA_BUFFER of a junction to an absolute Windows path such as ``C:\\Users``."""
     substitute = ("\\??\\" + target).encode("utf-16-le")
@@ -186,6 +219,14 @@ def junction_data(target: str) -> bytes:
     body = struct.pack("<HHHH", 0, len(substitute), len(substitute) + 2, len(shown))
     body += substitute + b"\0\0" + shown + b"\0\0"
     return struct.pack("<IHH", _IO_REPARSE_TAG_MOUNT_POINT, len(body), 0) + body
+
+
+def _check_names(paths: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for path in paths:
+        other = seen.setdefault(path.upper(), path)
+        if other is not path:
+            raise NtfsError(f"{other!r} and {path!r} are one name on NTFS")
 
 
 def _mkntfs() -> str | None:

@@ -90,6 +90,7 @@ def _library() -> ctypes.CDLL:
         "ntfs_set_ntfs_acl": (ctypes.c_int, [pointer, pointer, text, size, ctypes.c_int]),
         "ntfs_set_ntfs_attrib": (ctypes.c_int, [pointer, text, size, ctypes.c_int]),
         "ntfs_set_ntfs_reparse_data": (ctypes.c_int, [pointer, text, size, ctypes.c_int]),
+        "ntfs_set_ntfs_dos_name": (ctypes.c_int, [pointer, pointer, text, size, ctypes.c_int]),
         "ntfs_inode_mark_dirty": (None, [pointer]),
     }
     for name, (result, arguments) in signatures.items():
@@ -133,6 +134,14 @@ class NtfsVolume:
         # ntfs_delete closes both, whether or not it succeeds.
         if self._library.ntfs_delete(self._handle, None, inode.handle, parent.handle, encoded, len(encoded) // 2):
             raise _error(f"deleting {name}")
+
+    def set_short_name(self, folder: int, record: int, short: str) -> None:
+        """Give a file its 8.3 name; its long name moves from the POSIX to the Win32 namespace."""
+        parent, inode = self.open(folder), self.open(record)
+        # ntfs_set_ntfs_dos_name closes both, whether or not it succeeds.
+        value = short.encode("ascii")
+        if self._library.ntfs_set_ntfs_dos_name(inode.handle, parent.handle, value, len(value), 0):
+            raise _error(f"naming MFT record {record} {short}")
 
 
 class Inode:
