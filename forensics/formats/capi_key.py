@@ -1,0 +1,112 @@
+"""CAPI key containers (``Crypto\\RSA\\…``, ``Crypto\\DSS\\…``): one file with up to two keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from forensics.formats.capi_public import parse_capi_public
+from forensics.formats.cursor import Cursor
+from forensics.formats.dpapi_blob import DpapiBlob, parse_dpapi_blob
+from forensics.formats.errors import FormatError
+from forensics.formats.public_key import PublicKey
+
+HEADER_SIZE = 40
+_MAX_NAME = 4096
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, slots=True)
+class CapiSlot:
+    """The exchange or the signature key of a container; a part is None when it is empty or damaged.
+
+    Attributes:
+        public: Public half, in clear.
+        public_error: Why the public half could not be read.
+        private: DPAPI blob of the private half, without entropy.
+        private_error: Why the blob could not be read.
+        export_flag: DPAPI blob that says whether the key may be exported.
+        export_error: Why that blob could not be read.
+    """
+
+    public: PublicKey | None = None
+    public_error: FormatError | None = None
+    private: DpapiBlob | None = None
+    private_error: FormatError | None = None
+    export_flag: DpapiBlob | None = None
+    export_error: FormatError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CapiKeyFile:
+    """One CAPI key container.
+
+    Attributes:
+        container: Its name in original case.
+        container_bytes: The name as stored, without NUL: the file name's hash is over these bytes in lower case.
+        exchange: AT_KEYEXCHANGE, None when empty.
+        signature: AT_SIGNATURE, None when empty.
+    """
+
+    container: str
+    container_bytes: bytes
+    exchange: CapiSlot | None
+    signature: CapiSlot | None
+
+
+def parse_capi_key_file(data: bytes) -> CapiKeyFile:
+    """Parse a CAPI key container.
+
+    A damaged part is an error of its slot; only the frame of the file raises.
+
+    Raises:
+        FormatError: ``empty``, ``bad_magic`` (version), ``bad_length`` (the sections do not add up to the file) or
+            ``bad_text`` (the name).
+    """
+    if not data:
+        raise FormatError("empty", 0, "the key file is empty")
+    cursor = Cursor(data)
+    version = cursor.u32("version")
+    if version != 2:
+        raise FormatError("bad_magic", 0, f"CAPI key files have version 2, not {version}")
+    cursor.u32("reserved")
+    name_size = cursor.u32("length of name")
+    sig_public, sig_private = cursor.u32("sigPublicLen"), cursor.u32("sigPrivateLen")
+    exch_public, exch_private = cursor.u32("exchPublicLen"), cursor.u32("exchPrivateLen")
+    hash_size = cursor.u32("hashLen")
+    sig_flag, exch_flag = cursor.u32("sigExportFlagLen"), cursor.u32("exchExportFlagLen")
+    sections = (name_size, hash_size, sig_public, sig_private, sig_flag, exch_public, exch_private, exch_flag)
+    total = HEADER_SIZE + sum(sections)
+    if total != len(data):
+        raise FormatError("bad_length", 8, f"the sections add up to {total} bytes, the file has {len(data)}")
+    if not 1 <= name_size <= _MAX_NAME:
+        raise FormatError("bad_length", 8, f"a container name does not have {name_size} bytes")
+    name = cursor.take(name_size, "container name")
+    if name[-1] or 0 in name[:-1]:
+        raise FormatError("bad_text", HEADER_SIZE, "the container name does not end where its NUL is")
+    cursor.take(hash_size, "hash")
+    signature = _slot(cursor, sig_public, sig_private, sig_flag)
+    exchange = _slot(cursor, exch_public, exch_private, exch_flag)
+    return CapiKeyFile(name[:-1].decode("cp1252", "replace"), name[:-1], exchange, signature)
+
+
+def _slot(cursor: Cursor, public_size: int, private_size: int, flag_size: int) -> CapiSlot | None:
+    public, public_error = _part(cursor, public_size, parse_capi_public)
+    private, private_error = _part(cursor, private_size, parse_dpapi_blob)
+    export_flag, export_error = _part(cursor, flag_size, parse_dpapi_blob)
+    if not public_size and not private_size:
+        return None
+    return CapiSlot(public, public_error, private, private_error, export_flag, export_error)
+
+
+def _part(cursor: Cursor, size: int, parse: Callable[[bytes], _Part]) -> tuple[_Part | None, FormatError | None]:
+    start = cursor.offset
+    data = cursor.take(size)
+    if not data:
+        return None, None
+    try:
+        return parse(data), None
+    except FormatError as error:
+        return None, FormatError(error.kind, start + error.offset, error.message)

@@ -1,0 +1,134 @@
+"""Key files of the Microsoft Platform Crypto Provider (``Crypto\\PCPKSP\\…\\*.PCPKEY``): keys wrapped by a TPM.
+
+References:
+    https://github.com/gentilkiwi/mimikatz (kull_m_key.h, kuhl_m_dpapi_keys.c)
+    https://github.com/ElMostafaIdrassi/pcpcrypto
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forensics.formats.cursor import Cursor
+from forensics.formats.dpapi_blob import DpapiBlob, parse_dpapi_blob
+from forensics.formats.errors import FormatError
+from forensics.formats.public_key import PublicKey
+from forensics.formats.tpm_public import parse_tpm2b_public
+
+TAG_CONTAINER = 0x02000000
+TAG_KEY_TYPE = 0x02000004
+TAG_CLEAR_BLOB = 0x01000002
+TAG_SEALED_BLOB = 0x01000003
+
+_FRAME = b"PKSP"
+_MAX_TAGS = 64
+_FLAG_AUTH_REQUIRED = 1
+_TPM_2_0 = 2
+# Magic, size, type and flags, then nine part sizes; Windows 8.1 and later append pcrAlgId.
+_HEADER_BEFORE_SIZES = 16
+_PARTS = 9
+_PART_PUBLIC, _PART_PCR_BINDING = 0, 5
+
+
+@dataclass(frozen=True, slots=True)
+class PcpBlob:
+    """A key wrapped by a TPM: its private part is of no use without that TPM.
+
+    Attributes:
+        pcp_type: 1 is TPM 1.2, 2 is TPM 2.0.
+        flags: As stored; bit 0 says that the key needs authorisation.
+        public: Public half; None for TPM 1.2, and for key types that certificates do not hold.
+        has_pcr_binding: The key works only with certain PCR values.
+    """
+
+    pcp_type: int
+    flags: int
+    auth_required: bool
+    public: PublicKey | None
+    has_pcr_binding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PcpKeyFile:
+    """One .PCPKEY file.
+
+    Attributes:
+        container: Key name; None when the file does not tell.
+        key_type: Algorithm as text, such as ``RSA``.
+        blob: The wrapped key, when it is stored in clear.
+        sealed_blob: The wrapped key inside a DPAPI blob without entropy.
+        other_tags: Tags whose meaning is not known.
+    """
+
+    container: str | None
+    key_type: str | None
+    blob: PcpBlob | None
+    sealed_blob: DpapiBlob | None
+    other_tags: tuple[int, ...]
+
+
+def parse_pcpkey(data: bytes) -> PcpKeyFile:
+    """Parse a .PCPKEY file.
+
+    Raises:
+        FormatError: ``empty``, ``bad_magic``, ``truncated`` (no closing mark), ``too_many`` or any error of its blobs.
+    """
+    if not data:
+        raise FormatError("empty", 0, "the key file is empty")
+    cursor = Cursor(data)
+    if cursor.take(4, "magic") != _FRAME:
+        raise FormatError("bad_magic", 0, "no PKSP magic")
+    container = key_type = blob = sealed = None
+    others: list[int] = []
+    for _ in range(_MAX_TAGS):
+        if data[cursor.offset : cursor.offset + 4] == _FRAME:
+            return PcpKeyFile(container, key_type, blob, sealed, tuple(others))
+        tag, size = cursor.u32("tag"), cursor.u32("size")
+        start = cursor.offset
+        value = cursor.take(size, f"value of tag 0x{tag:08x}")
+        if tag == TAG_CONTAINER:
+            container = Cursor(value).utf16(size, "container name")
+        elif tag == TAG_KEY_TYPE:
+            key_type = Cursor(value).utf16(size, "key type")
+        elif tag in (TAG_CLEAR_BLOB, TAG_SEALED_BLOB):
+            try:
+                if tag == TAG_CLEAR_BLOB:
+                    blob = parse_pcp_blob(value)
+                else:
+                    sealed = parse_dpapi_blob(value)
+            except FormatError as error:
+                raise FormatError(error.kind, start + error.offset, error.message) from error
+        else:
+            others.append(tag)
+    raise FormatError("too_many", cursor.offset, f"a key file does not have more than {_MAX_TAGS} tags")
+
+
+def parse_pcp_blob(data: bytes) -> PcpBlob:
+    """Parse a PCP key blob, whether stored in clear or decrypted.
+
+    Its header grew over the years, so the parts start where its own size says.
+
+    Raises:
+        FormatError: ``bad_magic``, ``truncated`` or ``bad_length``.
+    """
+    cursor = Cursor(data)
+    if cursor.take(4, "magic") != b"PCPM":
+        raise FormatError("bad_magic", 0, "no PCPM magic")
+    header_size, pcp_type, flags = cursor.u32("cbHeader"), cursor.u32("pcpType"), cursor.u32("flags")
+    if header_size > len(data) or header_size < _HEADER_BEFORE_SIZES:
+        raise FormatError("bad_length", 4, f"a header of {header_size} bytes does not fit {len(data)} bytes")
+    if pcp_type != _TPM_2_0:
+        return PcpBlob(pcp_type, flags, bool(flags & _FLAG_AUTH_REQUIRED), None, has_pcr_binding=False)
+    if header_size < _HEADER_BEFORE_SIZES + 4 * _PARTS:
+        raise FormatError("bad_length", 4, f"a TPM 2.0 header does not have {header_size} bytes")
+    sizes = [cursor.u32("part size") for _ in range(_PARTS)]
+    if header_size + sum(sizes) > len(data):
+        raise FormatError("truncated", header_size, "the parts need more bytes than there are")
+    public = data[header_size : header_size + sizes[_PART_PUBLIC]]
+    return PcpBlob(
+        pcp_type,
+        flags,
+        bool(flags & _FLAG_AUTH_REQUIRED),
+        parse_tpm2b_public(public) if public else None,
+        has_pcr_binding=sizes[_PART_PCR_BINDING] > 0,
+    )
