@@ -35,10 +35,7 @@ class Unlocked:
     """
 
     outcome: Outcome
-    by: _BACKUP_NEEDS_SECRET = 1
-_SIBLINGS_ASKED = 3
-
-UnlockedBy = "not_tried"
+    by: UnlockedBy = "not_tried"
     key: bytes | None = field(default=None, repr=False)
     path: str | None = None
 
