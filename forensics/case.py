@@ -1,0 +1,116 @@
+"""Case: what an examination found, as rows and, when asked, as pandas data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forensics.tables.database import CaseContent, read_case_file, write_case_file
+from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, by_table, column_specs
+from forensics.tables.row import Row
+from forensics.tables.source import SourceEntry
+from forensics.version import __version__
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DTYPES = {
+    "text": "string",
+    "integer": "Int64",
+    "boolean": "boolean",
+    # Not nanoseconds: certificates that never expire end in the year 9999.
+    "datetime": "datetime64[us, UTC]",
+    "list": "object",
+}
+
+
+class Case:
+    """The tables of one examination.
+
+    Every table is an attribute holding a pandas data frame, under its name or its plural: ``case.key_chain``,
+    ``case.certificates``. pandas is imported when the first one is used. :meth:`rows` gives the rows without pandas.
+
+    Attributes:
+        as_of: The moment "expired" refers to, UTC.
+        sources: What was examined.
+        findings: Findings of the rule packs, as in the JSON document.
+        tool_version: Version that examined the sources.
+    """
+
+    def __init__(
+        self,
+        rows: Sequence[Row] = (),
+        sources: Sequence[SourceEntry] = (),
+        as_of: datetime | None = None,
+        findings: Sequence[dict[str, Any]] = (),
+        tool_version: str = __version__,
+    ) -> None:
+        self.as_of = as_of or datetime.now(UTC)
+        self.sources = list(sources)
+        self.findings = list(findings)
+        self.tool_version = tool_version
+        self._tables = by_table(rows)
+        self._frames: dict[str, pd.DataFrame] = {}
+
+    def rows(self, table: str) -> list[Any]:
+        """Return the rows of a table, each an instance of its row class.
+
+        Raises:
+            KeyError: No table has that name; the message lists those that are.
+        """
+        if table not in self._tables:
+            raise KeyError(f"no table {table!r}; there are {', '.join(self._tables)}")
+        return self._tables[table]
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """Return a table as a pandas data frame with the dtypes of its columns (times in UTC, microseconds)."""
+        if table not in self._frames:
+            self._frames[table] = self._make_frame(table)
+        return self._frames[table]
+
+    def _make_frame(self, table: str) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = self.rows(table)
+        specs = column_specs(ROW_CLASSES[table]) if table in ROW_CLASSES else ()
+        return pd.DataFrame(
+            {
+                s.name: pd.Series([getattr(row, s.name) for row in rows], dtype=_DTYPES[s.kind])  # type: ignore[call-overload]
+                for s in specs
+            }
+        )
+
+    def __getattr__(self, name: str) -> pd.DataFrame:
+        for table in (name, name.removesuffix("s")):
+            if table in CONTRACT_TABLES:
+                return self.frame(table)
+        raise AttributeError(f"a case has no {name!r}; its tables are {', '.join(CONTRACT_TABLES)}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *CONTRACT_TABLES]
+
+    def __repr__(self) -> str:
+        filled = ", ".join(f"{name}: {len(rows)}" for name, rows in self._tables.items() if rows)
+        return f"<Case of {len(self.sources)} source(s); {filled or 'empty'}>"
+
+    def save(self, path: str | Path) -> None:
+        """Write the case file (SQLite).
+
+        Raises:
+            CaseFileError: The file exists and is no case file, or cannot be written.
+        """
+        content = CaseContent(self.tool_version, self.as_of, self.sources, self._tables, self.findings)
+        write_case_file(Path(path), content)
+
+
+def open_case(path: str | Path) -> Case:
+    """Read a case file that :meth:`Case.save` or ``keymortem examine --case`` wrote.
+
+    Raises:
+        CaseFileError: Not a case file, a newer format, or damaged.
+    """
+    content = read_case_file(Path(path))
+    rows = [row for table in content.tables.values() for row in table]
+    return Case(rows, content.sources, content.as_of, content.findings, content.tool_version)

@@ -1,0 +1,380 @@
+"""The command line: parses arguments and calls the public API, nothing more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forensics.cli_types import SPAN, USER_FILE, UTC_TIME, first_line
+from forensics.version import __version__
+
+if TYPE_CHECKING:
+    from forensics.case import Case
+
+FINDINGS, USAGE, NOTHING_EXAMINED, INTERRUPTED = 1, 2, 3, 130
+
+_Command = Callable[..., Any]
+_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class GuardedGroup(click.Group):
+    """A group whose commands never end in a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what nobody foresaw becomes one sentence on stderr."""
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.ClickException):
+            raise
+        except (KeyboardInterrupt, click.Abort):
+            _say("interrupted")
+            ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # The reader (head, less) has seen enough; Python would complain once more when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(FINDINGS)
+        except Exception as error:
+            if ctx.meta.get("debug"):
+                import traceback
+
+                traceback.print_exc()
+            _say(
+                f"keymortem itself failed ({type(error).__name__}). This is a bug, not your disk: please report it "
+                f"with the version ({__version__}), the kind of source and the output of the same command with --debug."
+            )
+            ctx.exit(NOTHING_EXAMINED)
+
+
+def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        import logging
+
+        logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
+        logging.getLogger("forensics").setLevel(logging.DEBUG)
+        ctx.meta["debug"] = True
+
+
+_debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_debug,
+    help="Show the details of failures on stderr.",
+)
+
+
+@click.group(cls=GuardedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="keymortem", message="%(prog)s %(version)s")
+@_debug_option
+def cli() -> None:
+    """Tell why a Windows private key died, and which certificate dies next, from a disk that never boots again.
+
+    Sources are opened read-only: disk images (VHDX, VHD, VMDK, E01, raw), triage folders, zips and tars, hives.
+
+    \b
+    Example:
+      keymortem examine disk.vhdx
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="keymortem")
+
+
+def _source_options(command: _Command) -> _Command:
+    """Options that say how a source is opened and judged."""
+    existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+    options = [
+        click.option("--as-of", type=UTC_TIME, metavar="DATE", help="What 'expired' refers to; now if not given."),
+        click.option("--recovery-key", metavar="KEY", help="BitLocker recovery password, 48 digits."),
+        click.option("--password-file", type=existing, metavar="FILE", help="BitLocker password, first line of FILE."),
+        click.option("--bek", type=existing, metavar="FILE", help="BitLocker external key (.BEK)."),
+        click.option(
+            "--password",
+            "passwords",
+            type=USER_FILE,
+            multiple=True,
+            metavar="USER:FILE",
+            help="Password of a user, first line of FILE.",
+        ),
+        click.option(
+            "--nt-hash",
+            "nt_hashes",
+            type=USER_FILE,
+            multiple=True,
+            metavar="USER:FILE",
+            help="NT hash of a user, first line of FILE.",
+        ),
+        click.option(
+            "--domain-backup-key",
+            type=existing,
+            multiple=True,
+            metavar="FILE.pvk",
+            help="DPAPI backup key of the users' domain.",
+        ),
+        _debug_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed; text if not given."
+)
+@click.option("-o", "--output", type=_NEW_FILE, metavar="FILE", help="Write to FILE, not stdout.")
+@click.option(
+    "--case",
+    "case_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.sqlite",
+    help="Save every row too.",
+)
+@_source_options
+@click.pass_context
+def examine(
+    ctx: click.Context, sources: tuple[str, ...], form: str, output: Path | None, case_file: Path | None, **options: Any
+) -> None:
+    """Examine sources and report every private key: usable, broken (and where), or undecided.
+
+    A case file that --case wrote is a source too, alone: it is printed again without the disk.
+
+    Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 nothing could be examined, 4 rule pack invalid.
+
+    \b
+    Example:
+      keymortem examine disk.vhdx --case disk.sqlite
+      keymortem examine triage.zip --format json -o triage.json
+    """
+    for target in (output, case_file):
+        _refuse_evidence(target, sources)
+    case = _examined(sources, options)
+    if case_file is not None:
+        _save(case, case_file)
+    nothing = not case.rows("machine")
+    if form == "json":
+        from forensics.report.json import render_json
+
+        _write(render_json(case), output)
+    elif output is not None or not nothing:
+        from forensics.report.text import render_text
+
+        _write(render_text(case, _width(output), bold=_bold(output)), output)
+    ctx.exit(_exit_code(case))
+
+
+@cli.command()
+@click.argument("source", metavar="SOURCE")
+@click.argument("wanted", metavar="THUMBPRINT|FILE")
+@_source_options
+@click.pass_context
+def explain(ctx: click.Context, source: str, wanted: str, **options: Any) -> None:
+    """Show one key's chain link by link: what each was found to be, and where that was read.
+
+    Name a certificate by its thumbprint (six digits are enough), or a key file by its name or path.
+
+    \b
+    Example:
+      keymortem explain disk.vhdx 3F2A9C
+    """
+    case = _examined((source,), options)
+    if not case.rows("machine"):
+        ctx.exit(NOTHING_EXAMINED)
+    from forensics.report.explain import find_chains, render_explain
+
+    chains = find_chains(case, wanted)
+    if not chains:
+        raise click.UsageError(
+            f"no certificate or key file {wanted!r} has a chain here; keymortem examine {source} lists them all"
+        )
+    _write(render_explain(case, chains, _width(None)))
+    ctx.exit(FINDINGS if any(c.verdict == "unusable" for c in chains) else 0)
+
+
+@cli.command()
+@click.argument("source", metavar="SOURCE")
+@click.option(
+    "--within", type=SPAN, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."
+)
+@_source_options
+@click.pass_context
+def expiring(ctx: click.Context, source: str, within: timedelta, **options: Any) -> None:
+    """List certificates with a private key that have expired or soon will, soonest first.
+
+    \b
+    Example:
+      keymortem expiring disk.vhdx --within 180d
+    """
+    case = _examined((source,), options)
+    if not case.rows("machine"):
+        ctx.exit(NOTHING_EXAMINED)
+    from forensics.report.expiring import expiring as soon
+    from forensics.report.expiring import render_expiring
+
+    _write(render_expiring(case, within, _width(None)))
+    ctx.exit(FINDINGS if soon(case, within) else 0)
+
+
+@cli.command()
+@click.option("--markdown", is_flag=True, help="Print Markdown.")
+@_debug_option
+def tables(markdown: bool) -> None:
+    """Describe every table and column of the JSON document and the case file.
+
+    \b
+    Example:
+      keymortem tables --markdown > tables.md
+    """
+    from forensics.report.table_docs import render_tables
+
+    _write(render_tables(markdown, _width(None)))
+
+
+def _examined(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
+    """Examine the sources, or read the one case file; tell on stderr what could not be examined."""
+    from forensics.tables.database import is_case_file
+
+    if len(sources) == 1 and is_case_file(Path(sources[0])):
+        case = _opened(sources[0], options["as_of"])
+    else:
+        case = _run(sources, options)
+    for entry in case.sources:
+        if entry.error:
+            _say(f"{entry.path}: {entry.error}")
+    return case
+
+
+def _opened(path: str, as_of: datetime | None) -> Case:
+    from forensics import open_case
+    from forensics.tables.database import CaseFileError
+
+    try:
+        case = open_case(path)
+    except CaseFileError as error:
+        _say(str(error))
+        raise click.exceptions.Exit(NOTHING_EXAMINED) from error
+    case.as_of = as_of or case.as_of
+    return case
+
+
+def _run(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
+    from forensics import examine as examine_sources
+    from forensics.sources.errors import SourceError
+
+    if not click.get_current_context().meta.get("debug"):
+        _quieten_libraries()
+    try:
+        with _progress() as progress:
+            return examine_sources(
+                *sources,
+                recovery_key=options["recovery_key"],
+                password_file=options["password_file"],
+                bek_file=options["bek"],
+                passwords={user: first_line(path) for user, path in options["passwords"]},
+                nt_hashes={user: first_line(path) for user, path in options["nt_hashes"]},
+                domain_backup_keys=options["domain_backup_key"],
+                as_of=options["as_of"],
+                progress=progress,
+            )
+    except (SourceError, ValueError) as error:
+        if isinstance(error, ValueError) and "NT hash" not in str(error):
+            raise
+        raise click.UsageError(str(error)) from error
+
+
+def _quieten_libraries() -> None:
+    """What libraries say of broken evidence is in table problem already; stderr is for the user."""
+    import logging
+    import warnings
+
+    warnings.simplefilter("ignore")
+    for library in ("dissect", "impacket"):
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None] | None]:
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    from forensics.report.plain import plain
+
+    with Console(stderr=True).status("starting") as status:
+        yield lambda line: status.update(Text(plain(line)))
+
+
+def _exit_code(case: Case) -> int:
+    from forensics.report.triage import triage
+
+    if not case.rows("machine"):
+        return NOTHING_EXAMINED
+    return FINDINGS if case.findings or triage(case).has_findings else 0
+
+
+def _refuse_evidence(target: Path | None, sources: tuple[str, ...]) -> None:
+    """Evidence is never written: neither a source itself nor anything inside a source folder."""
+    if target is None:
+        return
+    place = target.resolve()
+    for source in sources:
+        evidence = Path(source).resolve()
+        if place == evidence or evidence in place.parents:
+            raise click.UsageError(
+                f"{target} is, or lies in, the source {source}; evidence is never written, choose another place"
+            )
+    if not place.parent.is_dir():
+        raise click.UsageError(f"the folder of {target} does not exist; make it first or choose another place")
+
+
+def _save(case: Case, path: Path) -> None:
+    from forensics.tables.database import CaseFileError
+
+    try:
+        case.save(path)
+    except CaseFileError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _write(text: str, output: Path | None = None) -> None:
+    if output is None:
+        # A console of another encoding shows '?' rather than nothing at all.
+        click.get_text_stream("stdout", errors="replace").write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{output} cannot be written: {error.strerror}; choose another place") from error
+
+
+def _width(output: Path | None) -> int | None:
+    if output is not None or not sys.stdout.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def _bold(output: Path | None) -> bool:
+    return (
+        output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def _say(message: str) -> None:
+    from forensics.report.plain import plain
+
+    click.echo(f"keymortem: {plain(message)}", err=True)

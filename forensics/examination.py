@@ -1,0 +1,206 @@
+"""Examines sources one after the other: what each holds, then what that says of every key."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from forensics.case import Case
+from forensics.sources.errors import SourceError
+from forensics.tables.record import ProblemRow
+from forensics.tables.row import Row
+from forensics.tables.source import SourceEntry
+from forensics.tables.timestamps import as_utc
+
+if TYPE_CHECKING:
+    from forensics.chain.user_secrets import UserSecrets
+    from forensics.sources.installation import Installation
+    from forensics.sources.open import Source, Unlock
+
+_log = logging.getLogger(__name__)
+
+Progress = Callable[[str], None]
+
+
+def examine(
+    *sources: str | Path,
+    recovery_key: str | None = None,
+    password_file: str | Path | None = None,
+    bek_file: str | Path | None = None,
+    passwords: Mapping[str, str] | None = None,
+    nt_hashes: Mapping[str, str] | None = None,
+    domain_backup_keys: Iterable[str | Path] = (),
+    as_of: datetime | None = None,
+    progress: Progress | None = None,
+) -> Case:
+    """Examine disks, exports, collections or loose hives, read-only.
+
+    A source that cannot be opened becomes a row of table ``problem`` and an entry of ``case.sources`` with its error;
+    the others are examined all the same.
+
+    Args:
+        sources: Disk images, VM exports, triage folders, zips, tars, or hives.
+        recovery_key: BitLocker recovery password, 48 digits.
+        password_file: File whose first line is the BitLocker password.
+        bek_file: BitLocker external key (.BEK).
+        passwords: Password by user name or SID, to open that user's master keys.
+        nt_hashes: NT hash (32 hex digits) by user name or SID.
+        domain_backup_keys: DPAPI backup private keys of domains (.pvk).
+        as_of: The moment "expired" refers to; a time without zone is UTC. Now, if not given.
+        progress: Called with one line whenever a new step begins.
+
+    Returns:
+        The case.
+
+    Raises:
+        ValueError: No source was given, or an NT hash is not 32 hex digits.
+        SourceError: A domain backup key cannot be read.
+    """
+    if not sources:
+        raise ValueError("name at least one source")
+    from forensics.sources.open import Unlock
+
+    unlock = Unlock(
+        recovery_key=recovery_key,
+        password_file=Path(password_file) if password_file else None,
+        bek_file=Path(bek_file) if bek_file else None,
+    )
+    user_secrets = _user_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
+    run = _Run(unlock, user_secrets, progress or (lambda line: None))
+    for source in sources:
+        run.source(str(source))
+    moment = as_utc(as_of) if as_of else datetime.now(UTC)
+    return Case(run.rows, run.entries, moment)
+
+
+def _user_secrets(
+    passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pvk_files: Iterable[str | Path]
+) -> UserSecrets:
+    from forensics.chain.user_secrets import UserSecrets
+
+    hashes: dict[str, bytes] = {}
+    for user, text in nt_hashes.items():
+        try:
+            hashes[user.lower()] = bytes.fromhex(text)
+        except ValueError:
+            hashes[user.lower()] = b""
+        if len(hashes[user.lower()]) != 16:
+            # From None: the hash itself must not travel in the exception.
+            raise ValueError(f"the NT hash of {user} is not 32 hexadecimal digits") from None
+    return UserSecrets(
+        passwords={user.lower(): password for user, password in passwords.items()},
+        nt_hashes=hashes,
+        domain_keys=tuple(_domain_key(Path(path)) for path in pvk_files),
+    )
+
+
+def _domain_key(path: Path) -> object:
+    from forensics.chain.domain_backup import load_pvk
+    from forensics.formats.errors import FormatError
+
+    try:
+        return load_pvk(path.read_bytes())
+    except OSError as error:
+        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
+    except FormatError as error:
+        raise SourceError(error.kind, f"{path} is no domain DPAPI backup key (.pvk): {error.message}") from error
+
+
+@dataclass
+class _Run:
+    """The state of one examination over all its sources."""
+
+    unlock: Unlock
+    user_secrets: UserSecrets
+    progress: Progress
+    rows: list[Row] = field(default_factory=list)
+    entries: list[SourceEntry] = field(default_factory=list)
+    machines: int = 0
+
+    def source(self, path: str) -> None:
+        """Examine one source; whatever goes wrong becomes rows."""
+        entry = SourceEntry(path, "unknown")
+        self.entries.append(entry)
+        try:
+            from forensics.sources.open import open_source
+
+            self.progress(f"opening {path}")
+            with open_source(path, self.unlock) as opened:
+                entry.kind = opened.kind
+                self._installations(opened, entry)
+        except SourceError as error:
+            self._failed(entry, error.kind, error.message)
+        except Exception as error:
+            _log.debug("while opening %s", path, exc_info=True)
+            self._failed(entry, "internal_error", _where(error))
+        if not entry.machine_ids and entry.error is None:
+            entry.error = "no Windows installation was found in it"
+
+    def _failed(self, entry: SourceEntry, kind: str, message: str) -> None:
+        self.rows.append(ProblemRow(machine_id=0, source_path=entry.path, kind=kind, message=message))
+        if not entry.machine_ids:
+            entry.error = message
+
+    def _installations(self, opened: Source, entry: SourceEntry) -> None:
+        try:
+            for installation in opened.installations:
+                self._installation(installation, entry)
+        finally:
+            self.rows += [*opened.problems, *opened.coverage]
+
+    def _installation(self, installation: Installation, entry: SourceEntry) -> None:
+        self.machines += 1
+        _renumber(installation, self.machines)
+        entry.machine_ids.append(self.machines)
+        try:
+            self.rows += self._examined(installation)
+        except Exception as error:
+            _log.debug("while examining %s", installation.source_path, exc_info=True)
+            installation.problem(installation.windows, "internal_error", _where(error))
+        self.rows += [*installation.problems, *installation.coverage]
+
+    def _examined(self, installation: Installation) -> list[Row]:
+        from forensics.chain.judge import judge
+        from forensics.collectors.collect import collect
+
+        self.progress(f"reading {installation.windows} of {installation.source_path}")
+        evidence = collect(installation)
+        self.progress(f"judging keys of {evidence.machine.computer_name or installation.source_path}")
+        try:
+            chain = judge(evidence, self.user_secrets)
+        except Exception as error:
+            # The evidence stands without the verdicts.
+            _log.debug("while judging %s", installation.source_path, exc_info=True)
+            installation.problem(installation.windows, "internal_error", _where(error))
+            chain = []
+        return [*rows_of(evidence), *chain]
+
+
+def _renumber(installation: Installation, machine_id: int) -> None:
+    """Number an installation over all sources; each source counts from 1."""
+    installation.machine_id = machine_id
+    for row in (*installation.problems, *installation.coverage):
+        row.machine_id = machine_id
+
+
+def rows_of(evidence: Any) -> Iterator[Row]:
+    """Yield every table row that evidence holds: fields that are rows, or lists of rows or of things with a ``row``."""
+    for f in fields(evidence):
+        value = getattr(evidence, f.name)
+        for item in value if isinstance(value, list) else [value]:
+            row = getattr(item, "row", item)
+            if isinstance(row, Row):
+                yield row
+
+
+def _where(error: Exception) -> str:
+    # Not the exception's own text: a library may have put disk content or key material into it.
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if "forensics" in Path(f.filename).parts] or list(frames)
+    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    return f"keymortem failed on this evidence ({type(error).__name__}{place}); please report it, --debug shows details"

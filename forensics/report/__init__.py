@@ -1,0 +1,1 @@
+"""What a case says, for people and for programs."""

@@ -1,0 +1,117 @@
+"""One chain link by link: each value, and where the fact was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from forensics.case import Case
+from forensics.report.facts import Facts, label
+from forensics.report.plain import fold, plain
+from forensics.report.words import words_for
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.row import Row
+from forensics.tables.timestamps import format_utc
+
+SHORTEST_PREFIX = 6
+"""Hex digits of a thumbprint that are enough to name a certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One link of a chain as it is told.
+
+    Attributes:
+        name: As in column ``broken_at``.
+        value: What it was found to be.
+        detail: The values behind it.
+        read_from: The row the fact was read in, None where there is none.
+    """
+
+    name: str
+    value: str
+    detail: str = ""
+    read_from: Row | None = None
+
+
+def find_chains(case: Case, wanted: str) -> list[KeyChainRow]:
+    """Return the chains of a thumbprint (whole, or its first six digits or more), or of a key file (name or path).
+
+    Thumbprints may be written with spaces, colons and the invisible mark that Windows' own dialog copies along.
+    """
+    digits = "".join(c for c in wanted if c.isalnum()).upper()
+    is_prefix = len(digits) >= SHORTEST_PREFIX and all(c in "0123456789ABCDEF" for c in digits)
+    file = wanted.replace("\\", "/").lower().strip("/")
+    chains: list[KeyChainRow] = case.rows("key_chain")
+    return [c for c in chains if (is_prefix and (c.thumbprint or "").startswith(digits)) or _has_file(c, file)]
+
+
+def _has_file(chain: KeyChainRow, file: str) -> bool:
+    paths = ((path or "").lower() for path in (chain.key_file_path, chain.recoverable_from))
+    return bool(file) and any(path == file or path.endswith(f"/{file}") for path in paths)
+
+
+def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
+    """Yield the links of a chain in the order they are judged."""
+    certificate, key_file, master_key = facts.certificate(chain), facts.key_file(chain), facts.master_key(chain)
+    if chain.thumbprint:
+        named = f"container {chain.container}" if chain.container else "no container"
+        flags = f", flags {certificate.key_flags:#x}" if certificate and certificate.key_flags is not None else ""
+        spec = f", key spec {certificate.key_spec}" if certificate and certificate.key_spec is not None else ""
+        has_link = "names a key" if certificate and certificate.has_key_link else "names no key"
+        yield Link("claim", has_link, named + flags + spec, certificate)
+    yield Link("provider", chain.provider_kind or "none", chain.provider or "", certificate or key_file)
+    yield Link("key_file", chain.key_file, chain.key_file_path or "", key_file)
+    public = f"SHA-256 {key_file.public_key_sha256}" if key_file and key_file.public_key_sha256 else ""
+    yield Link("public_key", chain.public_key, public, key_file)
+    yield Link("access", chain.access, (key_file.acl if key_file else None) or "", key_file)
+    yield Link("master_key", chain.master_key, chain.master_key_guid or "", master_key or key_file)
+    generation = "previous" if chain.unlocked_by == "previous" else "current"
+    secret = facts.secret(chain, generation)
+    since = f"DPAPI_SYSTEM {generation}, set {format_utc(secret.set_at)}" if secret and secret.set_at else ""
+    yield Link("secret", f"unlocked by {chain.unlocked_by}", since, secret)
+    yield Link("private_key", chain.private_key, f"exportable {chain.exportable}", key_file)
+    service = facts.service(chain, "KeyIso")
+    starts = {2: "automatic", 3: "manual", 4: "disabled"}
+    start = "not examined" if service is None else starts.get(service.start or 0, f"start {service.start}")
+    yield Link("service", f"KeyIso {start}", "only CNG keys need it", service)
+
+
+def render_explain(case: Case, chains: list[KeyChainRow], width: int | None = None) -> str:
+    """Write the chains, one after the other.
+
+    Args:
+        case: The case.
+        chains: Chains of it.
+        width: Columns to fold to; None for a pipe.
+    """
+    facts = Facts(case)
+    blocks = ["\n".join(_block(chain, facts, width)) for chain in chains]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _block(chain: KeyChainRow, facts: Facts, width: int | None) -> Iterator[str]:
+    yield from fold(plain(label(chain)), width)
+    machine, store = plain(facts.machine_name(chain.machine_id)), plain(chain.store or "none")
+    yield f"  on {machine}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
+    recoverable = {True: "yes", False: "no", None: "not told"}[chain.recoverable]
+    at = f", broken at {chain.broken_at}" if chain.broken_at else ""
+    yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"
+    words = words_for(chain, facts)
+    for text in (words.why, words.do):
+        yield from fold(plain(text), width, "  ", "  ") if text else ()
+    if chain.recoverable_from:
+        yield from fold(plain(f"key found in {chain.recoverable_from}"), width, "  ", "  ")
+    yield ""
+    for link in links_of(chain, facts):
+        yield from _link_lines(link, chain, width)
+
+
+def _link_lines(link: Link, chain: KeyChainRow, width: int | None) -> Iterator[str]:
+    mark = "X" if link.name == chain.broken_at else " "
+    detail = f"  {link.detail}" if link.detail else ""
+    indent = " " * 16
+    yield from fold(plain(f"{link.value}{detail}"), width, f"{mark} {link.name:<12}  ", indent)
+    if link.read_from is not None:
+        when = f", written {format_utc(link.read_from.source_time)}" if link.read_from.source_time else ""
+        yield from fold(plain(f"read in {link.read_from.source_path}{when}"), width, indent, indent)

@@ -1,0 +1,79 @@
+"""Looks up the rows that a key chain row speaks of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from forensics.case import Case
+from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow, ServiceRow
+from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.timestamps import format_utc
+
+
+class Facts:
+    """The rows of a case by what a report looks for.
+
+    Args:
+        case: The case.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        self._machines: dict[int, MachineRow] = {row.machine_id: row for row in case.rows("machine")}
+        self._key_files: dict[tuple[int, str], KeyFileRow] = {
+            (row.machine_id, row.path.lower()): row for row in case.rows("key_file")
+        }
+
+    def machine(self, machine_id: int) -> MachineRow | None:
+        """Return the installation of a row."""
+        return self._machines.get(machine_id)
+
+    def machine_name(self, machine_id: int) -> str:
+        """Return what to call an installation."""
+        row = self.machine(machine_id)
+        return (row.computer_name if row else None) or f"installation {machine_id}"
+
+    def key_file(self, chain: KeyChainRow) -> KeyFileRow | None:
+        """Return the key file that was judged."""
+        return self._key_files.get((chain.machine_id, (chain.key_file_path or "").lower()))
+
+    def certificate(self, chain: KeyChainRow) -> CertificateRow | None:
+        """Return the certificate of a chain, in its own store."""
+        rows: list[CertificateRow] = self._of(chain, "certificate", "thumbprint", chain.thumbprint)
+        rows.sort(key=lambda r: r.store == chain.store and r.owner_sid == chain.owner_sid, reverse=True)
+        return rows[0] if rows else None
+
+    def master_key(self, chain: KeyChainRow) -> MasterKeyRow | None:
+        """Return the master key file that the chain's blob names."""
+        rows: list[MasterKeyRow] = self._of(chain, "master_key", "guid", chain.master_key_guid)
+        return rows[0] if rows else None
+
+    def secret(self, chain: KeyChainRow, generation: str) -> SecretRow | None:
+        """Return a generation of DPAPI_SYSTEM."""
+        rows: list[SecretRow] = self._of(chain, "secret", "generation", generation)
+        return rows[0] if rows else None
+
+    def service(self, chain: KeyChainRow, name: str) -> ServiceRow | None:
+        """Return a service, by name without case."""
+        rows: list[ServiceRow] = [r for r in self.case.rows("service") if r.machine_id == chain.machine_id]
+        return next((r for r in rows if r.name.lower() == name.lower()), None)
+
+    def _of(self, chain: KeyChainRow, table: str, column: str, value: str | None) -> list[Any]:
+        if value is None:
+            return []
+        return [r for r in self.case.rows(table) if r.machine_id == chain.machine_id and getattr(r, column) == value]
+
+
+def day(moment: datetime | None) -> str:
+    """Return the UTC date, or ``an unknown date``."""
+    return format_utc(moment)[:10] if moment else "an unknown date"
+
+
+def label(chain: KeyChainRow) -> str:
+    """Return what to call a chain: subject, else container, else file name."""
+    if chain.thumbprint:
+        return chain.subject or "(certificate without subject)"
+    return f"key file {(chain.key_file_path or '?').rsplit('/', 1)[-1]}"

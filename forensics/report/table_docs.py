@@ -1,0 +1,37 @@
+"""The documentation of the tables, printed from the row classes themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forensics.report.plain import fold
+from forensics.tables.registry import ROW_CLASSES, column_specs
+from forensics.tables.row import Row
+
+
+def render_tables(markdown: bool = False, width: int | None = None) -> str:
+    """Describe every table and column.
+
+    Args:
+        markdown: Write Markdown.
+        width: Columns to fold plain text to; None for a pipe.
+    """
+    blocks = [_markdown(c) if markdown else _plain(c, width) for c in ROW_CLASSES.values()]
+    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _markdown(row_class: type[Row]) -> Iterator[str]:
+    yield f"## {row_class.table}\n\n{row_class.description}.\n"
+    yield "| column | type | meaning |\n| --- | --- | --- |"
+    for spec in column_specs(row_class):
+        kind = f"{spec.kind} or null" if spec.nullable else spec.kind
+        yield f"| `{spec.name}` | {kind} | {spec.doc.replace('|', chr(92) + '|')} |"
+
+
+def _plain(row_class: type[Row], width: int | None) -> Iterator[str]:
+    yield from fold(f"{row_class.table}: {row_class.description}", width)
+    specs = column_specs(row_class)
+    longest = max(len(spec.name) for spec in specs)
+    for spec in specs:
+        start = f"  {spec.name:<{longest}}  {spec.kind:<8}  "
+        yield from fold(spec.doc, width, start, " " * len(start))

@@ -1,0 +1,220 @@
+"""The report for a tired administrator: what is broken and why, what expires next, what is well, what is not known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from forensics.case import Case
+from forensics.report.facts import Facts, day, label
+from forensics.report.plain import fold, plain
+from forensics.report.triage import Triage, triage, within
+from forensics.report.words import Words, words_for
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow
+from forensics.tables.record import CoverageRow, ProblemRow
+
+SOON = timedelta(days=180)
+"""Certificates that end within this span after the case's date are listed as the next to expire."""
+MOST = 20
+"""Lines of a list that is not about something broken."""
+
+
+def render_text(case: Case, width: int | None = None, bold: bool = False) -> str:
+    """Write the report.
+
+    Args:
+        case: The case.
+        width: Columns to fold lines to; None for a pipe or a file, where lines stay whole.
+        bold: Set headings in bold with terminal escapes.
+
+    Returns:
+        Lines, each ended by a newline; nothing from the disk can steer the terminal.
+    """
+    return _Report(case, width, bold).render()
+
+
+class _Report:
+    def __init__(self, case: Case, width: int | None, bold: bool) -> None:
+        self.case = case
+        self.facts = Facts(case)
+        self.triage: Triage = triage(case)
+        self.width = width
+        self.bold = bold
+        self.lines: list[str] = []
+
+    def render(self) -> str:
+        self._head()
+        self._broken()
+        self._too_open()
+        self._expiry()
+        self._well()
+        self._unknown()
+        self._orphans()
+        self._not_examined()
+        self._problems()
+        return "\n".join(self.lines) + "\n"
+
+    def _add(self, text: str, indent: str = "", hanging: str | None = None) -> None:
+        self.lines += fold(plain(text), self.width, indent, indent + "  " if hanging is None else hanging)
+
+    def _heading(self, text: str) -> None:
+        self.lines.append("")
+        self.lines += [f"\x1b[1m{line}\x1b[0m" if self.bold else line for line in fold(plain(text), self.width)]
+
+    def _listed(self, items: Iterable[str], indent: str = "  - ") -> None:
+        texts = list(items)
+        for text in texts[:MOST]:
+            self._add(text, indent, " " * len(indent))
+        if len(texts) > MOST:
+            self._add(f"and {len(texts) - MOST} more: see --format json", indent)
+
+    def _head(self) -> None:
+        self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
+        for machine in self.case.rows("machine"):
+            self._add(self._machine(machine))
+        for source in self.case.sources:
+            if source.error:
+                self._add(f"{source.path}: {source.error}")
+        self.lines.append("")
+        self._add(self._summary(), hanging="")
+
+    def _machine(self, machine: MachineRow) -> str:
+        source = next((s.path for s in self.case.sources if machine.machine_id in s.machine_ids), "?")
+        build = f" build {machine.build}" if machine.build else ""
+        update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""
+        domain = f", domain {machine.domain_name}" if machine.domain_name else ""
+        product = machine.product_name or "Windows (product name not read)"
+        return f"{self.facts.machine_name(machine.machine_id)}: {product}{build}{update}{domain}, in {source}"
+
+    def _summary(self) -> str:
+        t = self.triage
+        total = len(t.broken) + len(t.too_open) + len(t.well) + len(t.unknown)
+        if not self.case.rows("machine"):
+            return "Nothing could be examined."
+        if not total:
+            return "No certificate here names a private key or should have one."
+        have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
+        parts = [f"Of {total} {have} a private key, {len(t.broken)} broken, {len(t.well) + len(t.too_open)} usable"]
+        parts.append(f", {len(t.unknown)} undecided, {len(t.expired)} expired.")
+        if t.expiring:
+            parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
+        return "".join(parts)
+
+    def _broken(self) -> None:
+        if not self.triage.broken:
+            return
+        self._heading("BROKEN: Windows on this disk cannot open these private keys")
+        groups = self._groups(self.triage.broken)
+        for number, ((machine_id, words), chains) in enumerate(groups, 1):
+            mark = f"  {number}. "
+            self._add(self._on_machine(machine_id) + words.why, mark, " " * len(mark))
+            self._add(f"What can be done: {words.do}", " " * len(mark), " " * len(mark))
+            for chain in chains:
+                self._subject(chain, " " * len(mark))
+
+    def _groups(self, chains: list[KeyChainRow]) -> Iterator[tuple[tuple[int, Words], list[KeyChainRow]]]:
+        """Put chains of one cause together; the cause that hits most comes first."""
+        groups: dict[tuple[int, Words], list[KeyChainRow]] = {}
+        for chain in chains:
+            groups.setdefault((chain.machine_id, words_for(chain, self.facts)), []).append(chain)
+        yield from sorted(groups.items(), key=lambda item: -len(item[1]))
+
+    def _on_machine(self, machine_id: int) -> str:
+        return f"On {self.facts.machine_name(machine_id)}: " if len(self.case.rows("machine")) > 1 else ""
+
+    def _subject(self, chain: KeyChainRow, indent: str) -> None:
+        self._add(f"{label(chain)}, {self._where(chain)}, {self._validity(chain)}", f"{indent}- ", f"{indent}  ")
+        self._add(f"thumbprint {chain.thumbprint}", f"{indent}  ")
+        if chain.key_file_path:
+            self._add(f"key file {chain.key_file_path}", f"{indent}  ")
+        if chain.recoverable_from and chain.recoverable_from != chain.key_file_path:
+            self._add(f"key found in {chain.recoverable_from}", f"{indent}  ")
+
+    def _where(self, chain: KeyChainRow) -> str:
+        owners = {"machine": "of the computer", "enterprise": "of the enterprise", "policy": "set by policy"}
+        owner = owners.get(chain.store_scope or "", f"of {self._owner(chain)}")
+        return f"store {chain.store or '?'} {owner}"
+
+    def _owner(self, chain: KeyChainRow) -> str:
+        users = (u for u in self.case.rows("user") if u.machine_id == chain.machine_id and u.sid == chain.owner_sid)
+        name = next((u.name for u in users if u.name), None)
+        kind = "service " if chain.store_scope == "service" else "user "
+        return kind + (name or chain.owner_sid or "unknown")
+
+    def _validity(self, chain: KeyChainRow) -> str:
+        if chain.not_after is None:
+            return "last day not read"
+        return f"{'expired' if chain.not_after < self.case.as_of else 'valid until'} {day(chain.not_after)}"
+
+    def _too_open(self) -> None:
+        if not self.triage.too_open:
+            return
+        self._heading("WARNING: these keys work, but the access list lets everybody read the key file")
+        for chain in self.triage.too_open:
+            self._subject(chain, "  ")
+        self._add(words_for(self.triage.too_open[0], self.facts).do, "  ")
+
+    def _expiry(self) -> None:
+        soon = within(self.triage.expiring, self.case.as_of, SOON)
+        if self.triage.expired:
+            self._heading("EXPIRED: certificates with a private key whose last day is past")
+            self._listed(f"{day(c.not_after)}  {self._short(c)}" for c in self.triage.expired)
+        if soon:
+            self._heading(f"EXPIRES NEXT: within {SOON.days} days, keys not known to be broken")
+            self._listed(f"{day(c.not_after)}, {self._days(c)}  {self._short(c)}" for c in soon)
+
+    def _days(self, chain: KeyChainRow) -> str:
+        assert chain.not_after is not None
+        days = (chain.not_after - self.case.as_of).days
+        return "in 1 day" if days == 1 else f"in {days} days"
+
+    def _short(self, chain: KeyChainRow) -> str:
+        return f"{self._on_machine(chain.machine_id)}{label(chain)}, {self._where(chain)}, {chain.thumbprint}"
+
+    def _well(self) -> None:
+        if self.triage.well:
+            self._heading("WELL: opened and proved, Windows on this disk would open these keys")
+            self._listed(f"{self._short(c)}, {self._validity(c)}" for c in self.triage.well)
+
+    def _unknown(self) -> None:
+        if not self.triage.unknown:
+            return
+        self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
+        for (machine_id, words), chains in self._groups(self.triage.unknown):
+            self._add(f"{self._on_machine(machine_id)}{words.why} {words.do}".rstrip(), "  ", "  ")
+            self._listed(
+                (f"{label(c)}, {self._where(c)}, {self._validity(c)}, {c.thumbprint}" for c in chains), "    - "
+            )
+
+    def _orphans(self) -> None:
+        if self.triage.orphans:
+            self._heading("KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys")
+            self._listed(self._orphan(c) for c in self.triage.orphans)
+
+    def _orphan(self, chain: KeyChainRow) -> str:
+        state = {"usable": "opens", "unknown": "undecided"}.get(
+            chain.verdict, f"does not open (breaks at {chain.broken_at})"
+        )
+        saved = ", recoverable" if chain.recoverable else ""
+        too_open = ", everybody may read it" if chain.access == "too_open" else ""
+        return f"{chain.key_file_path}: container {chain.container or '?'}, {state}{saved}{too_open}"
+
+    def _not_examined(self) -> None:
+        rows: list[CoverageRow] = [r for r in self.case.rows("coverage") if r.outcome in ("not_examined", "unreadable")]
+        if rows:
+            self._heading("NOT EXAMINED: not in the source, or unreadable, so nothing is said of it")
+            self._listed(self._gap(r) for r in rows)
+
+    def _gap(self, row: CoverageRow) -> str:
+        why = row.detail or ("not in this source" if row.outcome == "not_examined" else "unreadable")
+        return f"{self._on_machine(row.machine_id)}{row.area} {row.name}: {why}"
+
+    def _problems(self) -> None:
+        rows: list[ProblemRow] = self.case.rows("problem")
+        if not rows:
+            return
+        kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(r.kind for r in rows).most_common())
+        self._heading(f"PROBLEMS: {len(rows)} while reading ({kinds}); the rest was examined all the same")
+        self._listed(f"{r.source_path}: {r.message}" for r in rows)

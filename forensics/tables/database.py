@@ -1,0 +1,202 @@
+"""The case file: one SQLite table per row class, readable by any SQLite tool.
+
+Lists are JSON, times UTC text (``YYYY-MM-DDTHH:MM:SS[.ffffff]Z``), booleans 0 and 1. Table ``columns`` documents
+every column, ``source`` what was examined, ``meta`` the tool and the date the verdicts are for, ``finding`` one JSON
+object a row. ``PRAGMA user_version`` is the format.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, Kind, by_table, column_specs
+from forensics.tables.row import Row
+from forensics.tables.source import SourceEntry
+from forensics.tables.timestamps import format_utc, parse_utc
+
+FORMAT = 1
+APPLICATION_ID = 0x4B45594D  # "KEYM", so that a case file is told from any other SQLite file
+_MAGIC = b"SQLite format 3\0"
+_SQL_TYPES: dict[Kind, str] = {
+    "text": "TEXT",
+    "integer": "INTEGER",
+    "boolean": "INTEGER",
+    "datetime": "TEXT",
+    "list": "TEXT",
+}
+
+
+class CaseFileError(Exception):
+    """The case file cannot be read or written; the message is for the user."""
+
+
+@dataclass(slots=True)
+class CaseContent:
+    """What a case file holds.
+
+    Attributes:
+        tool_version: Version that wrote it.
+        as_of: The date its verdicts are for, UTC.
+        sources: What was examined.
+        tables: Rows by table name.
+        findings: As in the JSON document.
+    """
+
+    tool_version: str
+    as_of: datetime
+    sources: list[SourceEntry]
+    tables: dict[str, list[Row]]
+    findings: list[dict[str, Any]]
+
+
+def is_case_file(path: Path) -> bool:
+    """Tell whether a file is a case file, by its SQLite header; unreadable files are not."""
+    try:
+        with path.open("rb") as stream:
+            header = stream.read(72)
+    except OSError:
+        return False
+    return header.startswith(_MAGIC) and header[68:72] == APPLICATION_ID.to_bytes(4, "big")
+
+
+def write_case_file(path: Path, content: CaseContent) -> None:
+    """Write a case file; an older case file of that name is replaced, any other file is left alone.
+
+    Raises:
+        CaseFileError: The file is not ours to replace, or cannot be written.
+    """
+    if path.exists() and not is_case_file(path):
+        raise CaseFileError(f"{path} exists and is no keymortem case file; choose another name")
+    try:
+        handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
+        os.close(handle)
+        try:
+            with closing(sqlite3.connect(name)) as database:
+                _write(database, content)
+            Path(name).replace(path)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except (OSError, sqlite3.Error) as error:
+        raise CaseFileError(f"{path} cannot be written: {error}") from error
+
+
+def _write(database: sqlite3.Connection, content: CaseContent) -> None:
+    database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    database.execute(f"PRAGMA user_version = {FORMAT}")
+    database.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
+    database.execute("CREATE TABLE source (path TEXT, kind TEXT, machine_ids TEXT, error TEXT)")
+    database.execute("CREATE TABLE finding (json TEXT)")
+    database.execute('CREATE TABLE "columns" ("table" TEXT, "column" TEXT, type TEXT, doc TEXT)')
+    meta = {"tool": "keymortem", "version": content.tool_version, "as_of": format_utc(content.as_of, fraction=True)}
+    database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+    database.executemany(
+        "INSERT INTO source VALUES (?, ?, ?, ?)",
+        [
+            (_storable(s.path), s.kind, json.dumps(s.machine_ids), None if s.error is None else _storable(s.error))
+            for s in content.sources
+        ],
+    )
+    database.executemany("INSERT INTO finding VALUES (?)", [(json.dumps(f),) for f in content.findings])
+    for name, row_class in ROW_CLASSES.items():
+        _write_table(database, row_class, content.tables.get(name, []))
+    database.commit()
+
+
+def _write_table(database: sqlite3.Connection, row_class: type[Row], rows: Iterable[Row]) -> None:
+    specs = column_specs(row_class)
+    lines = [f'  "{s.name}" {_SQL_TYPES[s.kind]}{"," if s is not specs[-1] else ""} -- {s.doc}' for s in specs]
+    database.execute(f'CREATE TABLE "{row_class.table}" ( -- {row_class.description}\n' + "\n".join(lines) + "\n)")
+    database.executemany(
+        'INSERT INTO "columns" VALUES (?, ?, ?, ?)', [(row_class.table, s.name, s.kind, s.doc) for s in specs]
+    )
+    marks = ", ".join("?" for _ in specs)
+    database.executemany(
+        f'INSERT INTO "{row_class.table}" VALUES ({marks})',
+        ([_cell(getattr(row, s.name), s) for s in specs] for row in rows),
+    )
+
+
+def _storable(text: str) -> str:
+    # SQLite takes UTF-8 only; NTFS names may hold lone surrogates, which then read as \udXXX.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _cell(value: Any, spec: ColumnSpec) -> str | int | None:
+    if value is None:
+        return None
+    if spec.kind == "list":
+        return json.dumps(value)
+    if spec.kind == "datetime":
+        return format_utc(value, fraction=True)
+    if spec.kind == "text":
+        return _storable(str(value))
+    number = int(value)
+    # SQLite integers have 63 bits; a hostile REG_QWORD may have 64, and as decimal text would become a float.
+    return number if -(1 << 63) <= number < 1 << 63 else hex(number)
+
+
+def read_case_file(path: Path) -> CaseContent:
+    """Read a case file.
+
+    Raises:
+        CaseFileError: Not a case file, a newer format, or damaged.
+    """
+    if not path.exists():
+        raise CaseFileError(f"{path} does not exist; write one with keymortem examine SOURCE --case {path}")
+    if not is_case_file(path):
+        raise CaseFileError(f"{path} is no keymortem case file; examine it as a source instead")
+    try:
+        # A case file may come from a stranger: nothing in it is run, and it is never written.
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
+            database.execute("PRAGMA trusted_schema = OFF")
+            return _read(database, path)
+    except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise CaseFileError(f"{path} is damaged: {error}; examine the source again") from error
+
+
+def _read(database: sqlite3.Connection, path: Path) -> CaseContent:
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version != FORMAT:
+        raise CaseFileError(f"{path} has format {version}, this version reads {FORMAT}; use the version that wrote it")
+    meta = dict(database.execute("SELECT name, value FROM meta"))
+    sources = [
+        SourceEntry(path=source, kind=kind, machine_ids=json.loads(ids), error=error)
+        for source, kind, ids, error in database.execute("SELECT path, kind, machine_ids, error FROM source")
+    ]
+    rows = [row for row_class in ROW_CLASSES.values() for row in _read_table(database, row_class)]
+    findings = [json.loads(text) for (text,) in database.execute("SELECT json FROM finding ORDER BY rowid")]
+    return CaseContent(meta["version"], parse_utc(meta["as_of"]), sources, by_table(rows), findings)
+
+
+def _read_table(database: sqlite3.Connection, row_class: type[Row]) -> list[Row]:
+    specs = column_specs(row_class)
+    names = ", ".join(f'"{s.name}"' for s in specs)
+    cells = database.execute(f'SELECT {names} FROM "{row_class.table}" ORDER BY rowid')
+    return [row_class(**_values(specs, row)) for row in cells]
+
+
+def _values(specs: Sequence[ColumnSpec], cells: Sequence[Any]) -> Mapping[str, Any]:
+    return {s.name: _value(cell, s) for s, cell in zip(specs, cells, strict=True)}
+
+
+def _value(cell: Any, spec: ColumnSpec) -> Any:
+    if cell is None:
+        return None
+    if spec.kind == "list":
+        return json.loads(cell)
+    if spec.kind == "datetime":
+        return parse_utc(cell)
+    if spec.kind == "boolean":
+        return bool(cell)
+    if spec.kind == "integer":
+        return int(cell, 0) if isinstance(cell, str) else int(cell)
+    return str(cell)

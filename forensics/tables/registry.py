@@ -1,0 +1,107 @@
+"""Every table by name, and what its columns hold."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Literal
+
+from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow, ServiceRow, UserRow
+from forensics.tables.record import CoverageRow, ProblemRow
+from forensics.tables.row import Row, columns
+from forensics.tables.secrets import MasterKeyRow, SecretRow
+
+_CLASSES: tuple[type[Row], ...] = (
+    MachineRow,
+    CertificateRow,
+    KeyFileRow,
+    MasterKeyRow,
+    SecretRow,
+    KeyChainRow,
+    ServiceRow,
+    UserRow,
+    ProblemRow,
+    CoverageRow,
+)
+
+ROW_CLASSES: dict[str, type[Row]] = {row_class.table: row_class for row_class in _CLASSES}
+
+CONTRACT_TABLES = (
+    "machine",
+    "certificate",
+    "key_file",
+    "master_key",
+    "secret",
+    "key_chain",
+    "service",
+    "event",
+    "setup_event",
+    "certificate_use",
+    "user",
+    "tpm",
+    "guardian",
+    "vm",
+    "vm_guardian",
+    "problem",
+    "coverage",
+)
+"""Every table a reader of the JSON document may rely on, filled by this version or not."""
+
+Kind = Literal["text", "integer", "boolean", "datetime", "list"]
+_KINDS: dict[object, Kind] = {str: "text", int: "integer", bool: "boolean", datetime: "datetime"}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One column as documentation, databases and data frames need it.
+
+    Attributes:
+        name: Column name.
+        kind: What a cell holds.
+        nullable: A cell may be None.
+        doc: One line.
+    """
+
+    name: str
+    kind: Kind
+    nullable: bool
+    doc: str
+
+
+@cache
+def column_specs(row_class: type[Row]) -> tuple[ColumnSpec, ...]:
+    """Return the columns of a table in their documented order.
+
+    Raises:
+        TypeError: A column has a type that no case file can hold.
+    """
+    hints = typing.get_type_hints(row_class)
+    return tuple(
+        ColumnSpec(f.name, *_kind(row_class, f.name, hints[f.name]), f.metadata["doc"]) for f in columns(row_class)
+    )
+
+
+def _kind(row_class: type[Row], name: str, hint: object) -> tuple[Kind, bool]:
+    options = list(typing.get_args(hint)) if isinstance(hint, types.UnionType) else [hint]
+    nullable = type(None) in options
+    rest = [option for option in options if option is not type(None)]
+    if len(rest) == 1:
+        if rest[0] in _KINDS:
+            return _KINDS[rest[0]], nullable
+        if typing.get_origin(rest[0]) is list:
+            return "list", nullable
+    raise TypeError(f"column {row_class.table}.{name} has a type no case file can hold: {hint}")
+
+
+def by_table(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Sort rows into their tables; every table is there, filled or not."""
+    tables: dict[str, list[Row]] = {name: [] for name in CONTRACT_TABLES}
+    for row in rows:
+        tables.setdefault(row.table, []).append(row)
+    return tables

@@ -1,0 +1,22 @@
+"""What became of each source that was named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class SourceEntry:
+    """One source.
+
+    Attributes:
+        path: As the user named it.
+        kind: Such as ``vhdx``, ``raw``, ``folder``; ``unknown`` when it could not be opened.
+        machine_ids: The Windows installations found in it (`machine.machine_id`).
+        error: Why nothing of it could be examined, one sentence; None when something was.
+    """
+
+    path: str
+    kind: str
+    machine_ids: list[int] = field(default_factory=list)
+    error: str | None = None
