@@ -1,0 +1,111 @@
+"""Cuts the parts of a certificate out of its DER, for what the X.509 library is slow at or refuses.
+
+Old certificates that Windows ships have RSA moduli without their leading zero, which the library takes for negative.
+
+References:
+    RFC 5280 section 4.1, RFC 8017 appendix A.1.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forensics.formats.errors import FormatError
+from forensics.formats.public_key import RsaPublicKey
+
+_SEQUENCE, _INTEGER, _BIT_STRING, _OID, _VERSION = 0x30, 0x02, 0x03, 0x06, 0xA0
+_RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateParts:
+    """Raw DER of three fields of a certificate, tag and length included."""
+
+    issuer: bytes
+    subject: bytes
+    public_key_info: bytes
+
+
+def read_element(data: bytes, offset: int) -> tuple[int, int, int]:
+    """Return tag, start and end of the content of the element at ``offset``.
+
+    Raises:
+        FormatError: The element leaves the data, or has an indefinite or oversized length.
+    """
+    if offset + 2 > len(data):
+        raise FormatError("truncated", offset, "no room for a DER element")
+    length, start = data[offset + 1], offset + 2
+    if length & 0x80:
+        count = length & 0x7F
+        if not 1 <= count <= 4 or start + count > len(data):
+            raise FormatError("bad_length", offset, "the length of a DER element is not sane")
+        length, start = int.from_bytes(data[start : start + count], "big"), start + count
+    if start + length > len(data):
+        raise FormatError("truncated", offset, f"a DER element needs {length} bytes, {len(data) - start} are left")
+    return data[offset], start, start + length
+
+
+def expect(data: bytes, offset: int, tag: int) -> tuple[int, int]:
+    """Return start and end of the content of the element at ``offset``, which must have ``tag``."""
+    found, start, end = read_element(data, offset)
+    if found != tag:
+        raise FormatError("bad_tag", offset, f"DER tag 0x{found:02X} where 0x{tag:02X} belongs")
+    return start, end
+
+
+def certificate_parts(der: bytes) -> CertificateParts:
+    """Cut issuer, subject and SubjectPublicKeyInfo out of a certificate.
+
+    Raises:
+        FormatError: It is not laid out like a certificate.
+    """
+    offset, _ = expect(der, expect(der, 0, _SEQUENCE)[0], _SEQUENCE)
+    tag, _, end = read_element(der, offset)
+    if tag == _VERSION:
+        offset = end
+    fields = []
+    # Serial number, signature algorithm, issuer, validity, subject, public key.
+    for _ in range(6):
+        _, _, end = read_element(der, offset)
+        fields.append(der[offset:end])
+        offset = end
+    return CertificateParts(issuer=fields[2], subject=fields[4], public_key_info=fields[5])
+
+
+def lax_rsa_key(public_key_info: bytes) -> RsaPublicKey | None:
+    """Read an RSA SubjectPublicKeyInfo, its integers taken as unsigned; None for other algorithms.
+
+    Raises:
+        FormatError: It is not laid out like one.
+    """
+    start, _ = expect(public_key_info, 0, _SEQUENCE)
+    algorithm, after = expect(public_key_info, start, _SEQUENCE)
+    oid = expect(public_key_info, algorithm, _OID)
+    if public_key_info[slice(*oid)] != _RSA_ENCRYPTION:
+        return None
+    bits, _ = expect(public_key_info, after, _BIT_STRING)
+    numbers, _ = expect(public_key_info, bits + 1, _SEQUENCE)
+    modulus = expect(public_key_info, numbers, _INTEGER)
+    exponent = expect(public_key_info, modulus[1], _INTEGER)
+    return RsaPublicKey(*(int.from_bytes(public_key_info[slice(*part)], "big") for part in (modulus, exponent)))
+
+
+def object_identifier(content: bytes) -> str:
+    """Return the dotted text of an OBJECT IDENTIFIER's content octets.
+
+    Raises:
+        FormatError: It is empty, ends inside an arc, or has an arc beyond 128 bits.
+    """
+    arcs: list[int] = []
+    arc = 0
+    for offset, octet in enumerate(content):
+        arc = arc << 7 | octet & 0x7F
+        if arc >> 128:
+            raise FormatError("bad_oid", offset, "an arc of an object identifier is too large")
+        if not octet & 0x80:
+            arcs.append(arc)
+            arc = 0
+    if not arcs or content[-1] & 0x80:
+        raise FormatError("bad_oid", len(content), "the object identifier is cut off")
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))

@@ -1,0 +1,151 @@
+"""Where certificates lie: every system store of the machine, its services and its users.
+
+References:
+    Microsoft, System Store Locations (CertOpenStore).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from forensics.collectors.profiles import SYSTEM_SID, Profile
+from forensics.collectors.registry_view import RegistryView
+from forensics.sources.installation import Installation
+from forensics.sources.registry import Key
+
+MAX_ELEMENTS = 20_000
+MAX_ELEMENT_SIZE = 1 << 20
+
+_MACHINE_ROOTS = (
+    ("machine", "Microsoft\\SystemCertificates"),
+    ("enterprise", "Microsoft\\EnterpriseCertificates"),
+    ("policy", "Policies\\Microsoft\\SystemCertificates"),
+)
+_USER_ROOTS = (
+    ("user", "Software\\Microsoft\\SystemCertificates"),
+    ("policy", "Software\\Policies\\Microsoft\\SystemCertificates"),
+)
+_SERVICES = "Microsoft\\Cryptography\\Services"
+_MY_FOLDER = "Microsoft/SystemCertificates/My/Certificates"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One stored certificate with its properties, unparsed.
+
+    Attributes:
+        name: Name of its key or file: the SHA-1 of the certificate in hex.
+        data: The serialized element.
+        store: Store name; ``MY`` for the personal store however it is spelt.
+        scope: Value of ``store_scope``.
+        owner_sid: Whose store it is.
+        service: Service whose store it is.
+        source_path: Registry value or file.
+        source_time: Timestamp of that key or file, UTC.
+    """
+
+    name: str
+    data: bytes
+    store: str
+    scope: str
+    owner_sid: str | None
+    service: str | None
+    source_path: str
+    source_time: datetime | None
+
+
+def collect_elements(installation: Installation, profiles: Sequence[Profile]) -> Iterator[Element]:
+    """Yield the elements of every store, at most :data:`MAX_ELEMENTS` a hive or folder."""
+    yield from _machine_stores(installation)
+    default = RegistryView.of_machine(installation, "DEFAULT")
+    for scope, root in _USER_ROOTS:
+        yield from _stores(default, root, scope, SYSTEM_SID, None)
+    for profile in profiles:
+        if profile.elsewhere:
+            continue
+        if profile.scope != "system":
+            yield from _user_hive(installation, profile)
+        yield from _my_files(installation, profile)
+
+
+def _machine_stores(installation: Installation) -> Iterator[Element]:
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    for scope, root in _MACHINE_ROOTS:
+        yield from _stores(software, root, scope, SYSTEM_SID, None)
+    for service in software.subkeys(_SERVICES):
+        root = f"{_SERVICES}\\{service.name}\\SystemCertificates"
+        yield from _stores(software, root, "service", SYSTEM_SID, service.name)
+
+
+def _user_hive(installation: Installation, profile: Profile) -> Iterator[Element]:
+    path = f"{profile.path}/NTUSER.DAT"
+    if profile.sid is None and profile.outcome != "present":
+        return
+    view = RegistryView(installation, installation.hive_at(path, f"NTUSER.DAT of {profile.sid or profile.path}"))
+    for scope, root in _USER_ROOTS:
+        yield from _stores(view, root, scope, profile.sid, None)
+
+
+def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, service: str | None) -> Iterator[Element]:
+    if view.hive is None:
+        return
+    outcome = view.outcome(root)
+    if outcome == "not_examined":
+        view.installation.cover("hive", root, outcome, view.where(root), "this copy of the hive does not hold the key")
+    left = MAX_ELEMENTS
+    for store in view.subkeys(root):
+        for element in view.subkeys(f"{root}\\{store.name}\\Certificates", left):
+            left -= 1
+            data = _blob(view, element)
+            if data is not None:
+                yield Element(
+                    name=element.name,
+                    data=data,
+                    store=store_name(store.name),
+                    scope=scope,
+                    owner_sid=owner_sid,
+                    service=service,
+                    source_path=view.where(element, "Blob"),
+                    source_time=element.timestamp,
+                )
+        if left <= 0:
+            return
+
+
+def _blob(view: RegistryView, element: Key) -> bytes | None:
+    data = view.data(element, "Blob")
+    if data is None:
+        view.installation.problem(view.where(element, "Blob"), "no_blob", "the certificate's key has no Blob value")
+    elif len(data) > MAX_ELEMENT_SIZE:
+        message = f"{len(data)} bytes; at most {MAX_ELEMENT_SIZE} are expected of a certificate"
+        view.installation.problem(view.where(element, "Blob"), "too_large", message)
+        return None
+    return data
+
+
+def store_name(name: str) -> str:
+    """Return a store's name; the personal one is spelt ``MY`` and ``My`` and means the same."""
+    return "MY" if name.upper() == "MY" else name
+
+
+def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]:
+    path = f"{profile.roaming}/{_MY_FOLDER}"
+    listing = installation.listing(path)
+    if profile.scope == "user" or listing.outcome != "absent":
+        installation.cover("folder", f"My certificates of {profile.sid or profile.path}", listing.outcome, path)
+    for entry in [e for e in listing.entries if not e.is_dir][:MAX_ELEMENTS]:
+        content = installation.read(entry, MAX_ELEMENT_SIZE)
+        if content.outcome != "present":
+            continue
+        yield Element(
+            name=entry.name,
+            data=content.data,
+            store="MY",
+            scope="user",
+            owner_sid=profile.sid,
+            service=None,
+            source_path=entry.path,
+            source_time=entry.modified,
+        )

@@ -1,0 +1,100 @@
+"""Table certificate: every certificate of every store, with what the store says of its private key."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+from forensics.collectors.certificate_parse import CertificateParser
+from forensics.collectors.certificate_stores import Element, collect_elements
+from forensics.collectors.evidence import CertificateEvidence
+from forensics.collectors.guard import guard
+from forensics.collectors.profiles import Profile
+from forensics.formats.cert_element import parse_cert_element
+from forensics.formats.errors import FormatError
+from forensics.formats.key_prov_info import parse_key_prov_info
+from forensics.sources.installation import Installation
+from forensics.tables.certificate import CertificateRow
+
+_KEY_PROV_INFO, _FRIENDLY_NAME, _ARCHIVED, _RENEWAL, _REQUEST_ORIGINATOR, _CEP = 2, 11, 19, 64, 71, 87
+
+_UTF16_RUN = re.compile(rb"(?:[\x20-\x7e]\x00){4,}")
+_SHA1_NAME = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
+
+
+def collect_certificates(installation: Installation, profiles: Sequence[Profile]) -> list[CertificateEvidence]:
+    """Read every certificate; an element that holds none, or a broken one, is a problem."""
+    parser = CertificateParser()
+    found: list[CertificateEvidence] = []
+    for element in collect_elements(installation, profiles):
+        with guard(installation, element.source_path):
+            certificate = _read(installation, parser, element)
+            if certificate is not None:
+                found.append(certificate)
+    return found
+
+
+def _read(installation: Installation, parser: CertificateParser, element: Element) -> CertificateEvidence | None:
+    if not element.data:
+        raise FormatError("empty", 0, "the store element has no content")
+    parsed = parse_cert_element(element.data)
+    der = parsed.certificate
+    if der is None:
+        raise FormatError("no_certificate", len(element.data), "the store element holds no certificate")
+    row = CertificateRow(
+        machine_id=installation.machine_id,
+        thumbprint=hashlib.sha1(der, usedforsecurity=False).hexdigest().upper(),
+        sha256=hashlib.sha256(der).hexdigest(),
+        store=element.store,
+        store_scope=element.scope,
+        owner_sid=element.owner_sid,
+        service=element.service,
+        source_path=element.source_path,
+        source_time=element.source_time,
+    )
+    if _SHA1_NAME.fullmatch(element.name) and element.name.upper() != row.thumbprint:
+        message = f"named {element.name.upper()}, but the certificate inside has the SHA-1 {row.thumbprint}"
+        installation.problem(element.source_path, "other_thumbprint", message)
+    evidence = CertificateEvidence(row)
+    _add_properties(row, parsed.properties)
+    _add_link(installation, evidence, parsed.properties.get(_KEY_PROV_INFO))
+    evidence.public_key = parser.parse(
+        der, row, lambda kind, message: installation.problem(element.source_path, kind, message)
+    )
+    return evidence
+
+
+def _add_properties(row: CertificateRow, properties: dict[int, bytes]) -> None:
+    row.archived = _ARCHIVED in properties
+    row.friendly_name = _text(properties.get(_FRIENDLY_NAME))
+    row.request_originator = _text(properties.get(_REQUEST_ORIGINATOR))
+    renewal = properties.get(_RENEWAL)
+    row.renewal_of = renewal.hex().upper() if renewal else None
+    policy = properties.get(_CEP)
+    if policy:
+        # Its binary frame is not documented, so only the texts in it are taken.
+        runs = [run.decode("utf-16-le") for run in _UTF16_RUN.findall(policy)]
+        row.enrollment_server = " ".join(runs) or None
+
+
+def _text(data: bytes | None) -> str | None:
+    if data is None:
+        return None
+    return data[: len(data) & ~1].decode("utf-16-le", "replace").split("\0", 1)[0] or None
+
+
+def _add_link(installation: Installation, evidence: CertificateEvidence, data: bytes | None) -> None:
+    row = evidence.row
+    row.has_key_link = data is not None
+    if data is None:
+        return
+    try:
+        link = parse_key_prov_info(data)
+    except FormatError as error:
+        evidence.link_error = error
+        installation.problem(row.source_path, error.kind, f"KEY_PROV_INFO: {error.message}", error.offset)
+        return
+    evidence.link = link
+    row.container, row.provider = link.container, link.provider
+    row.provider_type, row.key_flags, row.key_spec = link.provider_type, link.flags, link.key_spec

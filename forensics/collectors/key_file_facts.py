@@ -1,0 +1,97 @@
+"""What a parsed key file says without any secret: container, algorithm, public half, master key."""
+
+from __future__ import annotations
+
+from forensics.collectors.evidence import ParsedKey
+from forensics.collectors.guard import guard
+from forensics.formats.capi_key import CapiKeyFile, CapiSlot
+from forensics.formats.cng_key import CngKeyFile
+from forensics.formats.dpapi_blob import DpapiBlob
+from forensics.formats.errors import FormatError
+from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, tpm_name_hash
+from forensics.formats.pcpkey import PcpKeyFile
+from forensics.formats.public_key import DsaPublicKey, PublicKey
+from forensics.sources.installation import Installation
+from forensics.tables.certificate import KeyFileRow
+
+
+def add_facts(installation: Installation, row: KeyFileRow, parsed: ParsedKey) -> None:
+    """Fill a row from its parsed file; a part of the file that is broken is a problem, the rest still counts."""
+    row.container = parsed.container
+    if isinstance(parsed, CapiKeyFile):
+        _add_capi(installation, row, parsed)
+    elif isinstance(parsed, CngKeyFile):
+        _add_cng(installation, row, parsed)
+    else:
+        _add_tpm(installation, row, parsed)
+
+
+def _add_capi(installation: Installation, row: KeyFileRow, parsed: CapiKeyFile) -> None:
+    _compare_name(row, capi_name_hash(parsed.container_bytes))
+    slots = [(name, slot) for name, slot in (("exchange", parsed.exchange), ("signature", parsed.signature)) if slot]
+    row.slot = "both" if len(slots) == 2 else slots[0][0] if slots else None
+    for name, slot in slots:
+        _report_slot(installation, row.path, name, slot)
+    hashes = []
+    for _, slot in slots:
+        if slot.public is not None and row.algorithm is None:
+            row.algorithm, row.bits = slot.public.algorithm, slot.public.bits
+        hashes.append(_spki(installation, row.path, slot.public))
+        _add_blob(row, slot.private)
+    row.public_key_sha256, row.second_public_key_sha256 = (*hashes, None, None)[:2]
+
+
+def _report_slot(installation: Installation, path: str, name: str, slot: CapiSlot) -> None:
+    for part, error in (
+        ("public key", slot.public_error),
+        ("private key", slot.private_error),
+        ("export flag", slot.export_error),
+    ):
+        _report(installation, path, f"{part} of the {name} slot", error)
+
+
+def _add_cng(installation: Installation, row: KeyFileRow, parsed: CngKeyFile) -> None:
+    _compare_name(row, cng_name_hash(parsed.container))
+    row.algorithm = parsed.algorithm
+    row.creator_process = parsed.creator_process
+    if parsed.public_key is not None:
+        row.bits = parsed.public_key.bits
+    row.public_key_sha256 = _spki(installation, row.path, parsed.public_key)
+    _add_blob(row, parsed.private_key)
+    _add_blob(row, parsed.private_properties)
+    _report(installation, row.path, "public properties", parsed.public_properties_error)
+    _report(installation, row.path, "private properties", parsed.private_properties_error)
+    _report(installation, row.path, "private key", parsed.private_key_error)
+
+
+def _add_tpm(installation: Installation, row: KeyFileRow, parsed: PcpKeyFile) -> None:
+    if parsed.container is not None:
+        _compare_name(row, tpm_name_hash(parsed.container))
+    row.algorithm = parsed.key_type or None
+    public = parsed.blob.public if parsed.blob else None
+    if public is not None:
+        row.algorithm, row.bits = public.algorithm, public.bits
+    row.public_key_sha256 = _spki(installation, row.path, public)
+    _add_blob(row, parsed.sealed_blob)
+
+
+def _compare_name(row: KeyFileRow, name_hash: str) -> None:
+    row.name_matches = None if row.name_hash is None else row.name_hash == name_hash
+
+
+def _add_blob(row: KeyFileRow, blob: DpapiBlob | None) -> None:
+    if blob is not None and row.master_key_guid is None:
+        row.master_key_guid, row.blob_flags = blob.master_key_guid, blob.flags
+
+
+def _spki(installation: Installation, path: str, public: PublicKey | None) -> str | None:
+    if public is None or isinstance(public, DsaPublicKey):
+        return None
+    with guard(installation, path):
+        return public.spki_sha256()
+    return None
+
+
+def _report(installation: Installation, path: str, part: str, error: FormatError | None) -> None:
+    if error is not None:
+        installation.problem(path, error.kind, f"{part}: {error.message}", error.offset)

@@ -1,0 +1,145 @@
+"""Table key_file: every private-key file, readable or not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from forensics.collectors.acl_summary import summarize_acl
+from forensics.collectors.evidence import KeyFileEvidence, KeyFolder, ParsedKey
+from forensics.collectors.guard import guard
+from forensics.collectors.key_file_facts import add_facts
+from forensics.formats.acl import parse_security_descriptor
+from forensics.formats.capi_key import parse_capi_key_file
+from forensics.formats.cng_key import parse_cng_key_file
+from forensics.formats.errors import FormatError
+from forensics.formats.key_file_name import split_key_file_name
+from forensics.formats.pcpkey import parse_pcpkey
+from forensics.sources.installation import Installation
+from forensics.sources.tree import Entry
+from forensics.tables.certificate import KeyFileRow
+
+MAX_FILES = 50_000
+
+_PARSERS: dict[str, Callable[[bytes], ParsedKey]] = {
+    "capi": parse_capi_key_file,
+    "cng": parse_cng_key_file,
+    "tpm": parse_pcpkey,
+}
+_TPM_NAME = re.compile(r"([0-9a-f]{40})\.pcpkey", re.IGNORECASE)
+
+
+def collect_key_files(
+    installation: Installation, folders: Sequence[KeyFolder], machine_guid: str | None
+) -> list[KeyFileEvidence]:
+    """Read every key file of the folders.
+
+    Args:
+        installation: What is examined.
+        folders: Where keys lie.
+        machine_guid: MachineGuid of the machine, None when it is not known.
+    """
+    found: list[KeyFileEvidence] = []
+    for folder in folders:
+        for entry in _files(installation, folder):
+            if len(found) >= MAX_FILES:
+                installation.problem(folder.path, "too_many", f"only the first {MAX_FILES} key files were read")
+                return found
+            with guard(installation, entry.path):
+                key_file = _read(installation, folder, entry, machine_guid)
+                if key_file is not None:
+                    found.append(key_file)
+    return found
+
+
+def _files(installation: Installation, folder: KeyFolder) -> Iterator[Entry]:
+    if folder.outcome != "present":
+        return
+    for entry in installation.listing(folder.path).entries:
+        if not entry.is_dir:
+            yield entry
+        elif folder.kind == "tpm":
+            yield from (e for e in installation.listing(entry.path).entries if not e.is_dir)
+
+
+def split_name(kind: str, name: str) -> tuple[str, str | None] | None:
+    """Return container hash and MachineGuid (None for TPM keys) of a key file's name; None for other names."""
+    if kind == "tpm":
+        match = _TPM_NAME.fullmatch(name)
+        return (match[1].lower(), None) if match else None
+    return split_key_file_name(name)
+
+
+def _read(
+    installation: Installation, folder: KeyFolder, entry: Entry, machine_guid: str | None
+) -> KeyFileEvidence | None:
+    name = split_name(folder.kind, entry.name)
+    if name is None and entry.size == 0:
+        return None
+    row = KeyFileRow(
+        machine_id=installation.machine_id,
+        path=entry.path,
+        file_name=entry.name,
+        kind=folder.kind,
+        scope=folder.scope,
+        owner_sid=folder.owner_sid,
+        size=entry.size,
+        created=entry.created,
+        modified=entry.modified,
+        source_path=entry.path,
+        source_time=entry.modified,
+    )
+    if name is not None:
+        row.name_hash, row.name_guid = name
+        if machine_guid and row.name_guid:
+            row.guid_is_current = row.name_guid == machine_guid.lower()
+    key_file = KeyFileEvidence(row)
+    if name is None:
+        if not _parse_if_key(installation, key_file, entry):
+            return None
+    else:
+        _parse(installation, key_file, entry)
+    with guard(installation, entry.path):
+        _add_security(installation, key_file, entry)
+    return key_file
+
+
+def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> None:
+    """Fill ``parsed``; a file that is named like a key but is none is unreadable and a problem."""
+    row = key_file.row
+    content = installation.read(entry)
+    if content.outcome != "present":
+        # The folder lists it, so it is there: what cannot be opened is unreadable, never absent.
+        row.outcome = "unreadable"
+        return
+    row.outcome = "unreadable"
+    if not content.data:
+        installation.problem(entry.path, "empty", "the key file has no content", 0)
+        return
+    with guard(installation, entry.path):
+        key_file.parsed = _PARSERS[row.kind](content.data)
+        row.outcome = "present"
+    if key_file.parsed is not None:
+        with guard(installation, entry.path):
+            add_facts(installation, row, key_file.parsed)
+
+
+def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> bool:
+    """Parse a file whose name says nothing: ``desktop.ini`` is no key file and no problem either."""
+    content = installation.read(entry)
+    try:
+        key_file.parsed = _PARSERS[key_file.row.kind](content.data)
+    except FormatError:
+        return False
+    with guard(installation, entry.path):
+        add_facts(installation, key_file.row, key_file.parsed)
+    return True
+
+
+def _add_security(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> None:
+    descriptor = installation.tree.security_descriptor(entry)
+    if descriptor is None:
+        return
+    key_file.security = parse_security_descriptor(descriptor)
+    key_file.row.file_owner = key_file.security.owner
+    key_file.row.acl = summarize_acl(key_file.security)

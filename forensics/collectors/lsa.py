@@ -1,0 +1,73 @@
+"""Table secret, and what the chain needs to open DPAPI_SYSTEM: read, never decrypted here."""
+
+from __future__ import annotations
+
+from forensics.collectors.registry_view import RegistryView
+from forensics.formats.lsa import LsaMaterial
+from forensics.sources.installation import Installation
+from forensics.sources.outcome import Outcome
+from forensics.tables.secrets import SecretRow
+
+DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
+
+_BOOT_KEYS = ("JD", "Skew1", "GBG", "Data")
+_GENERATIONS = (("current", "CurrVal", "CupdTime"), ("previous", "OldVal", "OupdTime"))
+
+
+def collect_lsa(installation: Installation) -> LsaMaterial:
+    """Gather the boot key's class names from SYSTEM and the encrypted values from SECURITY."""
+    security = RegistryView.of_machine(installation, "SECURITY")
+    return LsaMaterial(
+        boot_key_classes=_boot_key_classes(installation),
+        pol_ek_list=security.data("Policy\\PolEKList", ""),
+        pol_secret_encryption_key=security.data("Policy\\PolSecretEncryptionKey", ""),
+        current=security.data(f"{DPAPI_SYSTEM}\\CurrVal", ""),
+        previous=security.data(f"{DPAPI_SYSTEM}\\OldVal", ""),
+        current_time=security.time(f"{DPAPI_SYSTEM}\\CupdTime", ""),
+        previous_time=security.time(f"{DPAPI_SYSTEM}\\OupdTime", ""),
+    )
+
+
+def _boot_key_classes(installation: Installation) -> tuple[str, str, str, str] | None:
+    system = RegistryView.of_machine(installation, "SYSTEM")
+    lsa = f"{installation.control_set()}\\Control\\Lsa"
+    found: list[str] = []
+    for name in _BOOT_KEYS:
+        key = system.key(f"{lsa}\\{name}")
+        class_name = key.class_name if key else None
+        if key and not class_name:
+            installation.problem(system.where(key), "no_class_name", "a part of the boot key has no class name")
+        if class_name:
+            found.append(class_name)
+    return (found[0], found[1], found[2], found[3]) if len(found) == len(_BOOT_KEYS) else None
+
+
+def collect_secrets(installation: Installation) -> list[SecretRow]:
+    """Return one row each for CurrVal and OldVal; whether they open is for the chain to say."""
+    security = RegistryView.of_machine(installation, "SECURITY")
+    rows = []
+    for generation, value, time in _GENERATIONS:
+        path = f"{DPAPI_SYSTEM}\\{value}"
+        key = security.key(path)
+        rows.append(
+            SecretRow(
+                machine_id=installation.machine_id,
+                name="DPAPI_SYSTEM",
+                generation=generation,
+                outcome=_outcome(installation, security, path),
+                set_at=security.time(f"{DPAPI_SYSTEM}\\{time}", ""),
+                source_path=security.where(path, ""),
+                source_time=key.timestamp if key else None,
+            )
+        )
+    return rows
+
+
+def _outcome(installation: Installation, security: RegistryView, path: str) -> Outcome:
+    hive = installation.hive_outcome("SECURITY")
+    if hive != "present":
+        return hive
+    if security.data(path, "") is not None:
+        return "present"
+    # An empty OldVal is what a machine has whose secret was never changed.
+    return "absent" if security.key(path) is not None else security.outcome(path)

@@ -1,0 +1,159 @@
+"""Table master_key: every DPAPI master key file, readable or not, and what can be said of its folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from forensics.collectors.evidence import MasterKeyEvidence
+from forensics.collectors.guard import guard
+from forensics.collectors.profiles import SYSTEM_SID, Profile, folder_exists, sid_folders
+from forensics.formats.alg_id import algorithm_name
+from forensics.formats.errors import FormatError
+from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_master_key_file
+from forensics.formats.preferred import Preferred, parse_preferred
+from forensics.sources.installation import Installation
+from forensics.sources.outcome import Outcome
+from forensics.sources.tree import Entry
+from forensics.tables.secrets import MasterKeyRow
+
+MAX_FILES = 50_000
+
+_GUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder of master keys; ``canonical`` when Windows itself looks there."""
+
+    sid: str
+    half: str | None
+    path: str
+    canonical: bool
+
+
+@dataclass(slots=True)
+class MasterKeys:
+    """Master keys, and the outcome of the folders keyed by (SID, half)."""
+
+    found: list[MasterKeyEvidence] = field(default_factory=list)
+    folders: dict[tuple[str, str | None], Outcome] = field(default_factory=dict)
+
+
+def collect_master_keys(installation: Installation, profiles: Sequence[Profile]) -> MasterKeys:
+    """Read every Protect folder: SYSTEM's two, and those of every profile for whichever SID they hold."""
+    keys = MasterKeys()
+    seen: set[str] = set()
+    for folder in (*_system_folders(installation), *_profile_folders(installation, profiles)):
+        if folder.path.lower() in seen:
+            continue
+        seen.add(folder.path.lower())
+        outcome: Outcome = "not_examined" if ":" in folder.path else installation.listing(folder.path).outcome
+        _note_folder(keys, folder, outcome)
+        installation.cover("folder", f"Protect\\{folder.sid}", outcome, folder.path, _half_text(folder.half))
+        if outcome == "present":
+            keys.found.extend(_files(installation, folder, MAX_FILES - len(keys.found)))
+    return keys
+
+
+def _half_text(half: str | None) -> str | None:
+    return f"{half} half of DPAPI_SYSTEM" if half else None
+
+
+def _note_folder(keys: MasterKeys, folder: _Folder, outcome: Outcome) -> None:
+    """A key that Windows' own folder does not hold may still lie in another one, which then speaks for both."""
+    place = (folder.sid, folder.half)
+    before = keys.folders.get(place)
+    if before is None or (before == "absent" and not folder.canonical):
+        keys.folders[place] = outcome
+
+
+def _system_folders(installation: Installation) -> Iterator[_Folder]:
+    protect = installation.in_windows("System32/Microsoft/Protect")
+    root = f"{protect}/{SYSTEM_SID}"
+    yield _Folder(SYSTEM_SID, "machine", root, True)
+    yield _Folder(SYSTEM_SID, "user", f"{root}/User", True)
+
+
+def _profile_folders(installation: Installation, profiles: Sequence[Profile]) -> Iterator[_Folder]:
+    others: list[_Folder] = []
+    bases = [installation.in_windows("System32/Microsoft/Protect")]
+    for profile in profiles:
+        base = f"{profile.roaming}/Microsoft/Protect"
+        if profile.sid is not None and profile.scope != "system":
+            yield _Folder(profile.sid, None, f"{base}/{profile.sid}", True)
+        if not profile.elsewhere:
+            bases.append(base)
+    for base in bases:
+        if folder_exists(installation, base):
+            others.extend(_Folder(e.name.upper(), None, e.path, False) for e in sid_folders(installation, base))
+    yield from others
+
+
+def _files(installation: Installation, folder: _Folder, limit: int) -> Iterator[MasterKeyEvidence]:
+    entries = [e for e in installation.listing(folder.path).entries if not e.is_dir]
+    preferred = _preferred(installation, entries)
+    named = [e for e in entries if _GUID_NAME.fullmatch(e.name)]
+    if len(named) > limit:
+        installation.problem(folder.path, "too_many", f"only {limit} of {len(named)} master keys were read")
+    for entry in named[:limit]:
+        row = MasterKeyRow(
+            machine_id=installation.machine_id,
+            guid=entry.name.lower(),
+            path=entry.path,
+            owner_sid=folder.sid,
+            half=folder.half,
+            created=entry.created,
+            modified=entry.modified,
+            source_path=entry.path,
+            source_time=entry.modified,
+        )
+        if preferred is not None:
+            row.preferred = preferred.guid == row.guid
+            row.preferred_until = preferred.renew_after if row.preferred else None
+        evidence = MasterKeyEvidence(row)
+        _parse(installation, evidence, entry)
+        yield evidence
+
+
+def _preferred(installation: Installation, entries: Sequence[Entry]) -> Preferred | None:
+    for entry in entries:
+        if entry.name.lower() == "preferred":
+            content = installation.read(entry)
+            if content.outcome == "present":
+                with guard(installation, entry.path):
+                    return parse_preferred(content.data)
+    return None
+
+
+def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry) -> None:
+    row = evidence.row
+    row.outcome = "unreadable"
+    content = installation.read(entry)
+    if content.outcome != "present":
+        return
+    with guard(installation, entry.path):
+        if not content.data:
+            raise FormatError("empty", 0, "the master key file has no content")
+        parsed = parse_master_key_file(content.data)
+        _add_facts(row, parsed)
+        for error in parsed.problems:
+            installation.problem(entry.path, error.kind, error.message, error.offset)
+        if parsed.guid != row.guid:
+            raise FormatError("other_guid", 12, f"the file is named {row.guid}, the master key inside is {parsed.guid}")
+        evidence.parsed = parsed
+        row.outcome = "present"
+
+
+def _add_facts(row: MasterKeyRow, parsed: MasterKeyFile) -> None:
+    row.flags = parsed.flags
+    row.has_backup = parsed.backup is not None
+    row.has_credhist = parsed.has_credhist
+    row.has_domain_backup = parsed.domain is not None
+    row.domain_key_guid = parsed.domain.key_guid if parsed.domain else None
+    section: MasterKeySection | None = parsed.master
+    if section is not None:
+        row.rounds = section.rounds
+        row.hash_algorithm = algorithm_name(section.hash_algorithm)
+        row.cipher_algorithm = algorithm_name(section.cipher_algorithm)

@@ -1,0 +1,201 @@
+"""Every profile of an installation: those ProfileList names, and every folder below Users."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from forensics.collectors.guard import guard
+from forensics.collectors.machine import CURRENT_VERSION
+from forensics.collectors.registry_view import RegistryView
+from forensics.formats.filetime import filetime
+from forensics.sources.installation import Installation
+from forensics.sources.outcome import Outcome
+from forensics.sources.tree import Entry, NotFound, Unreadable
+
+SYSTEM_SID = "S-1-5-18"
+SERVICE_PROFILES = {"S-1-5-19": "LocalService", "S-1-5-20": "NetworkService"}
+PROFILE_LIST = f"{CURRENT_VERSION}\\ProfileList"
+
+MAX_PROFILES = 2_000
+
+_SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.IGNORECASE | re.ASCII)
+_DRIVE = re.compile(r"([A-Za-z]):[\\/]*(.*)", re.DOTALL)
+_XP_USERS = "Documents and Settings"
+_NO_ACCOUNT = frozenset({"all users", "public", "default", "default user", "default.migrated"})
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One profile folder.
+
+    Attributes:
+        sid: Whose it is; None when neither ProfileList nor its own Protect and Crypto folders tell.
+        path: Its folder in the tree; as ProfileList spells it when it lies on another drive.
+        outcome: What can be said of that folder.
+        scope: ``system``, ``service`` or ``user``.
+        roaming: Path of its roaming application data.
+        local: Path of its local application data.
+        listed: ProfileList names it.
+        last_load: Last time it was loaded, UTC.
+        source_path: Where it was found.
+        source_time: Timestamp of its ProfileList key, UTC.
+    """
+
+    sid: str | None
+    path: str
+    outcome: Outcome
+    scope: str
+    roaming: str
+    local: str
+    listed: bool = False
+    last_load: datetime | None = None
+    source_path: str = ""
+    source_time: datetime | None = None
+
+    @property
+    def is_xp(self) -> bool:
+        """The profile has the layout of Windows XP, which knew neither CNG nor AppData."""
+        return not self.roaming.endswith("/AppData/Roaming")
+
+    @property
+    def elsewhere(self) -> bool:
+        """The profile lies on a drive that this tree is not."""
+        return ":" in self.path
+
+
+def is_sid(name: str) -> bool:
+    """Tell whether a folder or key is named like a SID."""
+    return _SID.fullmatch(name) is not None
+
+
+def folder_exists(installation: Installation, path: str) -> bool:
+    """Tell whether a folder is in the tree, without recording anything."""
+    try:
+        return installation.tree.entry(path).is_dir
+    except (NotFound, Unreadable):
+        return False
+
+
+def is_xp_layout(installation: Installation) -> bool:
+    """Tell whether profiles lie in ``Documents and Settings``, which is only a junction since Vista."""
+    return folder_exists(installation, installation.on_drive(_XP_USERS)) and not folder_exists(
+        installation, installation.on_drive("Users")
+    )
+
+
+def program_data(installation: Installation) -> str:
+    """Return the folder of application data that all users share."""
+    xp = is_xp_layout(installation)
+    return installation.on_drive(f"{_XP_USERS}/All Users/Application Data" if xp else "ProgramData")
+
+
+def sid_folders(installation: Installation, path: str) -> list[Entry]:
+    """Return the sub-folders of ``path`` that are named by a SID."""
+    return [e for e in installation.listing(path).entries if e.is_dir and is_sid(e.name)][:MAX_PROFILES]
+
+
+def collect_profiles(installation: Installation) -> list[Profile]:
+    """Return every profile once: SYSTEM, the service accounts, ProfileList, then folders that nobody lists."""
+    found: dict[str, Profile] = {}
+    with guard(installation, PROFILE_LIST):
+        for profile in _listed(installation):
+            found.setdefault(profile.path.lower(), profile)
+    for sid, path in _built_in(installation).items():
+        if all(p.sid != sid for p in found.values()):
+            found.setdefault(path.lower(), _profile(installation, sid, path))
+    for entry in _unlisted(installation):
+        if entry.path.lower() not in found and len(found) < MAX_PROFILES:
+            found[entry.path.lower()] = _profile(installation, None, entry.path)
+    return [_with_sid(installation, profile) for profile in found.values()]
+
+
+def _listed(installation: Installation) -> Iterator[Profile]:
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    system_root = software.text(CURRENT_VERSION, "SystemRoot") or "C:\\Windows"
+    known: set[str] = set()
+    # A profile that failed to load is renamed <SID>.bak; the sound key of the same SID goes first.
+    for key in sorted(software.subkeys(PROFILE_LIST, MAX_PROFILES), key=lambda k: k.name.lower().endswith(".bak")):
+        sid = key.name.removesuffix(".bak").upper()
+        stored = software.text(key, "ProfileImagePath")
+        if not is_sid(sid) or sid in known or stored is None:
+            continue
+        known.add(sid)
+        path = _resolve(installation, stored, system_root)
+        yield replace(
+            _profile(installation, sid, path),
+            listed=True,
+            last_load=_two_words(software, key.name, "LocalProfileLoadTime")
+            or _two_words(software, key.name, "ProfileLoadTime"),
+            source_path=software.where(key, "ProfileImagePath"),
+            source_time=key.timestamp,
+        )
+
+
+def _two_words(software: RegistryView, key_name: str, prefix: str) -> datetime | None:
+    path = f"{PROFILE_LIST}\\{key_name}"
+    high, low = (software.number(path, f"{prefix}{half}") for half in ("High", "Low"))
+    return filetime(high << 32 | low) if high is not None and low is not None else None
+
+
+def _resolve(installation: Installation, stored: str, system_root: str) -> str:
+    """Turn a path as Windows spells it into a path of the tree."""
+    path = stored.replace("/", "\\").rstrip("\\")
+    lower = path.lower()
+    if lower.startswith("%systemroot%\\"):
+        return installation.in_windows(path[len("%systemroot%\\") :].replace("\\", "/"))
+    if lower.startswith("%systemdrive%\\"):
+        return installation.on_drive(path[len("%systemdrive%\\") :].replace("\\", "/"))
+    if lower.startswith(f"{system_root.lower()}\\"):
+        return installation.in_windows(path[len(system_root) + 1 :].replace("\\", "/"))
+    drive = _DRIVE.match(path)
+    if drive and drive[1].upper() == system_root[:1].upper():
+        return installation.on_drive(drive[2].replace("\\", "/"))
+    # Anything else (another drive, a share) is not in this tree; the colon marks it.
+    return path if ":" in path else f"unknown:{path}"
+
+
+def _built_in(installation: Installation) -> dict[str, str]:
+    paths = {SYSTEM_SID: installation.in_windows("System32/config/systemprofile")}
+    for sid, name in SERVICE_PROFILES.items():
+        xp = is_xp_layout(installation)
+        paths[sid] = (
+            installation.on_drive(f"{_XP_USERS}/{name}") if xp else installation.in_windows(f"ServiceProfiles/{name}")
+        )
+    return paths
+
+
+def _unlisted(installation: Installation) -> Iterator[Entry]:
+    for name in ("Users", _XP_USERS):
+        path = installation.on_drive(name)
+        if folder_exists(installation, path):
+            yield from (e for e in installation.listing(path).entries if e.is_dir and e.name.lower() not in _NO_ACCOUNT)
+
+
+def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
+    parts = path.lower().split("/")
+    in_windows = path.lower().startswith(f"{installation.windows.lower()}/")
+    xp = _XP_USERS.lower() in parts or (in_windows and is_xp_layout(installation))
+    return Profile(
+        sid=sid,
+        path=path,
+        outcome="not_examined" if ":" in path else installation.listing(path).outcome,
+        scope="system" if sid == SYSTEM_SID else "service" if sid in SERVICE_PROFILES else "user",
+        roaming=f"{path}/Application Data" if xp else f"{path}/AppData/Roaming",
+        local=f"{path}/Local Settings/Application Data" if xp else f"{path}/AppData/Local",
+        source_path=path,
+    )
+
+
+def _with_sid(installation: Installation, profile: Profile) -> Profile:
+    """A folder that no list names belongs to the one account whose keys lie in it."""
+    if profile.sid is not None or profile.elsewhere:
+        return profile
+    for folder in ("Microsoft/Protect", "Microsoft/Crypto/RSA"):
+        path = f"{profile.roaming}/{folder}"
+        sids = {e.name.upper() for e in sid_folders(installation, path)} if folder_exists(installation, path) else set()
+        if len(sids) == 1:
+            return replace(profile, sid=sids.pop())
+    return profile

@@ -1,0 +1,101 @@
+"""Reads values of one hive for the collectors: guarded, and with the place each value was read."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from forensics.collectors.guard import guard
+from forensics.formats.filetime import filetime
+from forensics.sources.installation import Installation
+from forensics.sources.outcome import Outcome
+from forensics.sources.registry import Hive, Key, Value
+
+MAX_SUBKEYS = 20_000
+
+
+def place(hive: Hive, key: Key | str, value: str | None = None) -> str:
+    """Return the provenance of a key or value: ``hive-path\\key!value``."""
+    path = f"{hive.source_path}\\{key if isinstance(key, str) else key.path}"
+    return path if value is None else f"{path}!{value or '(default)'}"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryView:
+    """One hive, or the lack of it; every look-up that fails is a problem and reads as None.
+
+    Attributes:
+        installation: Where problems are recorded.
+        hive: The hive, None when it could not be opened.
+    """
+
+    installation: Installation
+    hive: Hive | None
+
+    @classmethod
+    def of_machine(cls, installation: Installation, name: str) -> RegistryView:
+        """View one of SYSTEM, SOFTWARE, SECURITY, SAM, DEFAULT."""
+        return cls(installation, installation.hive(name))
+
+    def where(self, key: Key | str, value: str | None = None) -> str:
+        """Return the provenance of a key or value."""
+        return place(self.hive, key, value) if self.hive else str(key)
+
+    def key(self, path: str) -> Key | None:
+        """Return a key, None when it is not there."""
+        with guard(self.installation, self.where(path)):
+            return self.hive.key(path) if self.hive else None
+        return None
+
+    def outcome(self, path: str) -> Outcome:
+        """Say whether a key is there, absent, or was not in this copy of the hive."""
+        if self.hive is None:
+            return "not_examined"
+        if self.key(path) is not None:
+            return "present"
+        with guard(self.installation, self.where(path)):
+            return "absent" if self.hive.covers(path) else "not_examined"
+        return "unreadable"
+
+    def subkeys(self, parent: Key | str, limit: int = MAX_SUBKEYS) -> Iterator[Key]:
+        """Yield at most ``limit`` sub-keys; more are a problem."""
+        key = self.key(parent) if isinstance(parent, str) else parent
+        if key is None:
+            return
+        with guard(self.installation, self.where(key)):
+            for count, subkey in enumerate(key.subkeys()):
+                if count == limit:
+                    self.installation.problem(self.where(key), "too_many", f"only the first {limit} sub-keys were read")
+                    return
+                yield subkey
+
+    def value(self, parent: Key | str, name: str) -> Value | None:
+        """Return a value, None when key or value are not there."""
+        key = self.key(parent) if isinstance(parent, str) else parent
+        if key is None:
+            return None
+        with guard(self.installation, self.where(key, name)):
+            return key.value(name)
+        return None
+
+    def text(self, parent: Key | str, name: str) -> str | None:
+        """Return a REG_SZ or REG_EXPAND_SZ; None when missing, of another type, or empty."""
+        value = self.value(parent, name)
+        return (value.text or None) if value else None
+
+    def number(self, parent: Key | str, name: str) -> int | None:
+        """Return a REG_DWORD or REG_QWORD; None when missing or of another type."""
+        value = self.value(parent, name)
+        return value.number if value else None
+
+    def data(self, parent: Key | str, name: str) -> bytes | None:
+        """Return raw data; None when missing or empty."""
+        value = self.value(parent, name)
+        return (value.data or None) if value else None
+
+    def time(self, parent: Key | str, name: str) -> datetime | None:
+        """Return an 8-byte FILETIME; None when missing, zero or of another length."""
+        data = self.data(parent, name)
+        return filetime(int(struct.unpack("<Q", data)[0])) if data and len(data) == 8 else None
