@@ -14,6 +14,7 @@ from forensics.formats.public_key import DsaPublicKey, PublicKey, RsaPublicKey
 _DSS_HEADERS = (0x0206, 0x0306, 0x0207, 0x0307)
 _DSS_V3_MAGICS = (b"DSS3", b"DSS4")
 _DSS_SEED_SIZE = 24
+_MAX_DSS_PRIVATE_BITS = 512
 
 
 def parse_capi_public(data: bytes) -> PublicKey:
@@ -46,7 +47,9 @@ def _rsa(cursor: Cursor) -> RsaPublicKey:
 def _dss(cursor: Cursor) -> DsaPublicKey:
     at = cursor.offset
     p_bits, q_bits, j_bits, x_bits = (cursor.u32(f"bit length of {name}") for name in "pqjx")
-    if any(bits % 8 or bits > MAX_RSA_BYTES * 8 for bits in (p_bits, q_bits, j_bits, x_bits)) or not p_bits:
+    whole_bytes = all(bits % 8 == 0 for bits in (p_bits, q_bits, j_bits, x_bits))
+    large = max(p_bits, j_bits) > MAX_RSA_BYTES * 8 or max(q_bits, x_bits) > _MAX_DSS_PRIVATE_BITS
+    if not whole_bytes or large or not p_bits or not q_bits:
         raise FormatError("bad_length", at, "the bit lengths are not those of a DSS key")
     cursor.take(_DSS_SEED_SIZE, "seed")
 

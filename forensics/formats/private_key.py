@@ -27,7 +27,6 @@ _GENERIC_EC = (b"ECDV", b"ECKV")
 _ALGORITHM_CURVES = {"P256": "P-256", "P384": "P-384", "P521": "P-521"}
 _KNOWN_MAGICS = (b"RSA2", b"RSA3", b"KDBM", b"DSPV", b"DHPV", *_GENERIC_EC, *_EC_PRIVATE)
 _MAX_SYMMETRIC_BYTES = 4096
-_MAX_DSA_BYTES = 64
 # Size word, 32-byte KDF context and 16-byte tag are in every LSAISO blob.
 _LSAISO_LEAST = 4 + 32 + 16
 
@@ -98,22 +97,20 @@ class EcPrivateKey:
 
 @dataclass(frozen=True, slots=True)
 class DsaPrivateKey:
-    """DSS private value; its group lies in the public section of the key file."""
+    """DSS private value, with the public key that lies in clear beside it in the key file."""
 
     x: int = field(repr=False)
+    beside: DsaPublicKey | None = field(default=None, repr=False)
 
     @property
     def public(self) -> PublicKey | None:
-        """None: x alone does not tell the group."""
-        return None
+        """The public key it was read with."""
+        return self.beside
 
     def is_consistent(self) -> bool:
-        """Tell whether x can be a private value at all."""
-        return self.x > 0
-
-    def belongs_to(self, public: DsaPublicKey) -> bool:
-        """Tell whether g to the power of x is the public value."""
-        return 0 < self.x < public.q and public.p > 1 and pow(public.g, self.x, public.p) == public.y
+        """Tell whether g to the power of x is the public value; False when there is none to compare with."""
+        key = self.beside
+        return key is not None and 0 < self.x < key.q and key.p > 1 and pow(key.g, self.x, key.p) == key.y
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +127,9 @@ class SymmetricKey:
     def is_consistent(self) -> bool:
         """Return True: there is no arithmetic in a symmetric key."""
         return True
+
+
+PrivateKey = RsaPrivateKey | EcPrivateKey | DsaPrivateKey | SymmetricKey
 
 
 def parse_capi_rsa_private(data: bytes) -> RsaPrivateKey:
@@ -156,15 +156,22 @@ def parse_capi_rsa_private(data: bytes) -> RsaPrivateKey:
     return RsaPrivateKey(n, e, p, q, number(slot, size, "d"), dp, dq, qi)
 
 
-def parse_capi_dsa_private(data: bytes) -> DsaPrivateKey:
-    """Parse the clear private section of a DSS key file, which is x alone, little-endian.
+def parse_capi_private(data: bytes, public: PublicKey | None = None) -> RsaPrivateKey | DsaPrivateKey:
+    """Parse the clear private section of a CAPI key file.
+
+    Args:
+        data: The clear text; of a DSS key it is x alone, little-endian, so bytes after x are ignored.
+        public: The public half in the same file, which tells a DSS key.
 
     Raises:
-        FormatError: ``not_a_key_blob`` when the length cannot be that of a DSS private value.
+        FormatError: ``not_a_key_blob`` when it is neither, ``truncated`` or ``bad_length`` when it is damaged.
     """
-    if not 20 <= len(data) <= _MAX_DSA_BYTES:
-        raise FormatError("not_a_key_blob", 0, f"a DSS private value does not have {len(data)} bytes")
-    return DsaPrivateKey(int.from_bytes(data, "little"))
+    if not isinstance(public, DsaPublicKey):
+        return parse_capi_rsa_private(data)
+    size = (public.q.bit_length() + 7) // 8
+    if not 0 < size <= len(data):
+        raise FormatError("not_a_key_blob", 0, f"{len(data)} bytes hold no DSS private value of {size} bytes")
+    return DsaPrivateKey(int.from_bytes(data[:size], "little"), public)
 
 
 def parse_cng_private(data: bytes, algorithm: str | None = None) -> RsaPrivateKey | EcPrivateKey | SymmetricKey:
