@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from forensics.formats.capi_public import parse_capi_public
 from forensics.formats.cursor import Cursor
 from forensics.formats.dpapi_blob import DpapiBlob, parse_dpapi_blob
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
+from forensics.formats.section import parse_section
 
 HEADER_SIZE = 40
 _MAX_NAME = 4096
-
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +90,9 @@ def parse_capi_key_file(data: bytes) -> CapiKeyFile:
 
 
 def _slot(cursor: Cursor, public_size: int, private_size: int, flag_size: int) -> CapiSlot | None:
-    public, public_error = _part(cursor, public_size, parse_capi_public)
-    private, private_error = _part(cursor, private_size, parse_dpapi_blob)
-    export_flag, export_error = _part(cursor, flag_size, parse_dpapi_blob)
+    public, public_error = parse_section(cursor, public_size, parse_capi_public)
+    private, private_error = parse_section(cursor, private_size, parse_dpapi_blob)
+    export_flag, export_error = parse_section(cursor, flag_size, parse_dpapi_blob)
     if not public_size and not private_size:
         return None
     return CapiSlot(public, public_error, private, private_error, export_flag, export_error)
-
-
-def _part(cursor: Cursor, size: int, parse: Callable[[bytes], _Part]) -> tuple[_Part | None, FormatError | None]:
-    start = cursor.offset
-    data = cursor.take(size)
-    if not data:
-        return None, None
-    try:
-        return parse(data), None
-    except FormatError as error:
-        return None, FormatError(error.kind, start + error.offset, error.message)

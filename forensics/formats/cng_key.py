@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
 
 from forensics.formats.bcrypt_blob import parse_bcrypt_public
 from forensics.formats.cursor import Cursor
@@ -14,6 +12,7 @@ from forensics.formats.dpapi_blob import DpapiBlob, parse_dpapi_blob
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 from forensics.formats.public_key import PublicKey
+from forensics.formats.section import parse_section
 
 HEADER_SIZE = 44
 PROPERTY_EXPORT_POLICY = 3
@@ -40,8 +39,6 @@ _ALGORITHMS = {
         "ECDSA",
     ),
 }
-
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +136,14 @@ def parse_cng_key_file(data: bytes) -> CngKeyFile:
     if name_size % 2 or name_size > _MAX_NAME:
         raise FormatError("bad_length", 8, f"a key name does not have {name_size} bytes")
     container = cursor.utf16(name_size, "key name")
-    properties, properties_error = _part(cursor, sizes[0], parse_cng_properties)
+    properties, properties_error = parse_section(cursor, sizes[0], parse_cng_properties)
     public_key: PublicKey | None = None
     try:
         public_key = _public_key(properties or ())
     except FormatError as error:
         properties_error = error
-    private_properties, private_properties_error = _part(cursor, sizes[1], parse_dpapi_blob)
-    private_key, private_key_error = _part(cursor, sizes[2], parse_dpapi_blob)
+    private_properties, private_properties_error = parse_section(cursor, sizes[1], parse_dpapi_blob)
+    private_key, private_key_error = parse_section(cursor, sizes[2], parse_dpapi_blob)
     return CngKeyFile(
         container=container,
         algorithm=_algorithm(type_class, index),
@@ -240,14 +237,3 @@ def _creator(properties: tuple[CngProperty, ...]) -> str | None:
 
 def _u32(value: bytes) -> int | None:
     return int(struct.unpack("<I", value)[0]) if len(value) == 4 else None
-
-
-def _part(cursor: Cursor, size: int, parse: Callable[[bytes], _Part]) -> tuple[_Part | None, FormatError | None]:
-    start = cursor.offset
-    data = cursor.take(size)
-    if not data:
-        return None, None
-    try:
-        return parse(data), None
-    except FormatError as error:
-        return None, FormatError(error.kind, start + error.offset, error.message)
