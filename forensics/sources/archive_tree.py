@@ -1,0 +1,195 @@
+"""A zip or tar archive as a Tree; nothing in it is ever written under its own name."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import IO, BinaryIO
+
+from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
+from forensics.sources.errors import SourceError
+from forensics.sources.tree import Unreadable
+
+IN_MEMORY = 64 << 20
+MAX_MEMBER = 256 << 30
+MAX_RATIO = 2000
+MAX_MEMBERS = 2_000_000
+_MAX_DEPTH = 64
+_COPY = 1 << 20
+_ENCRYPTED = 0x1
+
+
+class _Folder:
+    """A folder of the archive: its children by name as stored."""
+
+    __slots__ = ("children",)
+
+    def __init__(self) -> None:
+        self.children: dict[str, Node] = {}
+
+
+class ArchiveTree(CollectedTree):
+    """Base of both kinds: puts member names into folders."""
+
+    def __init__(self) -> None:
+        self._top = _Folder()
+        self._members = 0
+        super().__init__(self._top)
+
+    def _children(self, handle: object) -> Iterable[Node]:
+        assert isinstance(handle, _Folder)
+        return handle.children.values()
+
+    def _add(self, name: str, is_dir: bool, handle: object, size: int, modified: datetime | None) -> None:
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise SourceError("too_large", f"the archive has more than {MAX_MEMBERS} members")
+        parts = normalised(name)
+        if not parts or len(parts) > _MAX_DEPTH:
+            return
+        folder = self._top
+        for part in parts[:-1]:
+            folder = self._folder(folder, part)
+        if is_dir:
+            self._folder(folder, parts[-1])
+        elif len(folder.children) < MAX_ENTRIES:
+            folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified))
+
+    @staticmethod
+    def _folder(parent: _Folder, name: str) -> _Folder:
+        node = parent.children.get(name)
+        if node is None or not node.is_dir:
+            node = parent.children[name] = Node(name, True, _Folder())
+        assert isinstance(node.handle, _Folder)
+        return node.handle
+
+
+def normalised(name: str) -> list[str]:
+    """Split a member name into harmless components: no ``..``, no root, either separator."""
+    parts = name.replace("\\", "/").replace("\0", "").split("/")
+    return [part.encode("utf-8", "backslashreplace").decode() for part in parts if part not in ("", ".", "..")]
+
+
+class ZipTree(ArchiveTree):
+    """Tree over a zip archive.
+
+    Args:
+        file: The archive, seekable; stays open as long as the tree is used.
+        name: For messages.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        super().__init__()
+        try:
+            self._zip = zipfile.ZipFile(file)
+            members = self._zip.infolist()
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError) as error:
+            raise SourceError("damaged", f"{name} is no readable zip archive: {error}") from error
+        self.encrypted = sum(1 for member in members if member.flag_bits & _ENCRYPTED)
+        for member in members:
+            self._add(member.filename, member.is_dir(), member, member.file_size, _zip_time(member))
+
+    def _open(self, handle: object) -> BinaryIO:
+        assert isinstance(handle, zipfile.ZipInfo)
+        if handle.flag_bits & _ENCRYPTED:
+            raise Unreadable("encrypted with a password: unpack the archive and examine the folder")
+        if handle.file_size > max(_COPY, handle.compress_size * MAX_RATIO):
+            raise Unreadable(f"{handle.compress_size} bytes claim to unpack to {handle.file_size}")
+        try:
+            with self._zip.open(handle) as member:
+                return _held(member, handle.file_size)
+        except Unreadable:
+            raise
+        # Damage shows as zlib.error, BadZipFile, EOFError, NotImplementedError (method), RuntimeError, ...
+        except Exception as error:
+            raise Unreadable(f"damaged in the archive: {error}") from error
+
+
+def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
+    """Return the Info-ZIP UTC time; the plain DOS time has no zone and is not passed off as UTC."""
+    extra = member.extra
+    while len(extra) >= 4:
+        kind, size = int.from_bytes(extra[:2], "little"), int.from_bytes(extra[2:4], "little")
+        body, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == 0x5455 and len(body) >= 5 and body[0] & 1:
+            return _time(int.from_bytes(body[1:5], "little", signed=True))
+        if kind == 0x000A and len(body) >= 16:
+            from forensics.formats.filetime import filetime
+
+            return filetime(int.from_bytes(body[8:16], "little"))
+    return None
+
+
+class TarTree(ArchiveTree):
+    """Tree over an uncompressed tar archive; hard and symbolic links are not followed.
+
+    Args:
+        file: The archive, seekable; stays open as long as the tree is used.
+        name: For messages.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        super().__init__()
+        self.encrypted = 0
+        self.damage: str | None = None
+        try:
+            self._tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
+        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            raise SourceError("damaged", f"{name} is no readable tar archive: {error}") from error
+        try:
+            for member in self._tar:
+                if member.isdir() or member.isreg():
+                    self._add(member.name, member.isdir(), member, member.size, _time(member.mtime))
+                # tarfile keeps every header; the tree already does.
+                self._tar.members = []  # type: ignore[attr-defined]
+        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+            self.damage = f"the archive is damaged or cut short: {error}; what stands before that is examined"
+
+    def _open(self, handle: object) -> BinaryIO:
+        assert isinstance(handle, tarfile.TarInfo)
+        try:
+            member = self._tar.extractfile(handle)
+            if member is None:
+                raise Unreadable("not a file")
+            with member:
+                return _held(member, handle.size)
+        except Unreadable:
+            raise
+        except Exception as error:
+            raise Unreadable(f"damaged in the archive: {error}") from error
+
+
+def _temporary() -> BinaryIO:
+    return tempfile.TemporaryFile(prefix="keymortem-")
+
+
+def _held(member: IO[bytes], size: int) -> BinaryIO:
+    """Copy a member to where it can be read at random: memory, or an unnamed temporary file."""
+    if size > MAX_MEMBER:
+        raise Unreadable(f"{size} bytes: too large for a file of a collection")
+    target: BinaryIO = io.BytesIO() if size <= IN_MEMORY else _temporary()
+    left = size
+    while left:
+        chunk = member.read(min(_COPY, left))
+        if not chunk:
+            target.close()
+            raise Unreadable(f"cut short in the archive: {left} of {size} bytes are missing")
+        target.write(chunk)
+        left -= len(chunk)
+    # The last read checks the sum over the whole member.
+    if member.read(1):
+        target.close()
+        raise Unreadable("longer than the archive says")
+    target.seek(0)
+    return target
+
+
+def _time(seconds: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None

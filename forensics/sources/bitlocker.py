@@ -1,0 +1,139 @@
+"""Opens BitLocker volumes with the keys the user gave, or says which keys would open them.
+
+References:
+    dissect.fve, which holds the format.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from forensics.sources.errors import SourceError
+from forensics.sources.ntfs_stream import VolumeReader
+from forensics.sources.unlock import Unlock
+
+if TYPE_CHECKING:
+    from dissect.fve.bde import BDE
+
+_PROTECTORS = {
+    0x0100: "TPM",
+    0x0200: "external key file (.BEK)",
+    0x0400: "TPM and PIN",
+    0x0500: "TPM and external key",
+    0x0600: "TPM, PIN and external key",
+    0x0800: "recovery password",
+    0x2000: "password",
+}
+_MAX_BEK = 1 << 20
+_GIVE = "give one of them (recovery key, password file or BEK file)"
+
+
+class _Window(io.RawIOBase):
+    """The volume as a file from offset 0, which dissect.fve reads."""
+
+    def __init__(self, volume: VolumeReader, size: int) -> None:
+        super().__init__()
+        self._volume, self._size, self._at = volume, size, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._size - self._at)
+        count = left if size is None or size < 0 else min(size, left)
+        data = self._volume.read_at(self._at, count) if count else b""
+        self._at += count
+        return data
+
+
+def unlock_volume(volume: VolumeReader, size: int, keys: Unlock) -> BinaryIO:
+    """Return the decrypted volume.
+
+    Args:
+        volume: The encrypted volume.
+        size: Its bytes.
+        keys: What the user gave.
+
+    Raises:
+        SourceError: ``bitlocker_locked`` (no key was given), ``bitlocker_wrong_key`` or ``bitlocker_damaged``;
+            the message names the volume's protectors.
+    """
+    from dissect.fve.bde import BDE
+
+    try:
+        bde = BDE(cast(BinaryIO, _Window(volume, size)))
+        protectors = _protectors(bde)
+        opened = bde.unlocked or _try_clear_key(bde)
+    except Exception as error:
+        raise SourceError("bitlocker_damaged", f"its BitLocker metadata cannot be read: {error}") from error
+    tried = [] if opened else _try_keys(bde, keys)
+    if not bde.unlocked:
+        known = f"it opens with: {protectors}" if protectors else "it names no protector"
+        if not tried:
+            raise SourceError("bitlocker_locked", f"encrypted by BitLocker; {known}; {_GIVE}")
+        raise SourceError("bitlocker_wrong_key", f"encrypted by BitLocker, not opened by {' or '.join(tried)}; {known}")
+    try:
+        return cast(BinaryIO, bde.open())
+    except Exception as error:
+        raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}") from error
+
+
+def _protectors(bde: BDE) -> str:
+    names = []
+    for vmk in bde.information.dataset.find_vmk(max_priority=0xFFFF):
+        kind = int(vmk.priority) & 0xFF00
+        if kind in _PROTECTORS:
+            names.append(f"{_PROTECTORS[kind]} {{{str(vmk.identifier).upper()}}}")
+    return ", ".join(names[:20])
+
+
+def _try_clear_key(bde: BDE) -> bool:
+    """Open a volume whose protection is suspended: its key lies in the clear."""
+    if not bde.has_clear_key():
+        return False
+    bde.unlock_with_clear_key()
+    return bool(bde.unlocked)
+
+
+def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
+    """Try each key that was given; return the names of those that were tried."""
+    tried = []
+    if keys.recovery_key:
+        tried.append("the recovery password")
+        _attempt(bde, "unlock_with_recovery_password", keys.recovery_key.strip())
+    if keys.password_file and not bde.unlocked:
+        tried.append("the password")
+        lines = _content(keys.password_file).decode("utf-8-sig", "replace").splitlines()
+        _attempt(bde, "unlock_with_passphrase", lines[0] if lines else "")
+    if keys.bek_file and not bde.unlocked:
+        tried.append(f"the key file {keys.bek_file.name}")
+        _attempt(bde, "unlock_with_bek", io.BytesIO(_content(keys.bek_file)))
+    return tried
+
+
+def _attempt(bde: BDE, method: str, key: object) -> None:
+    try:
+        getattr(bde, method)(key)
+    # dissect raises several types for a wrong key; their texts may quote it.
+    except Exception:
+        return
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_BEK)
+    except OSError as error:
+        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,110 @@
+"""What folders and archives share: nodes found without case, names decoded where a collector encoded them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO
+from urllib.parse import unquote
+
+from forensics.sources.tree import Entry, NotFound, Unreadable
+
+MAX_ENTRIES = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One file or folder as its collection stores it.
+
+    Attributes:
+        name: As stored.
+        is_dir: A folder to go into.
+        handle: What the collection opens it by.
+    """
+
+    name: str
+    is_dir: bool
+    handle: object
+    size: int = 0
+    created: datetime | None = None
+    modified: datetime | None = None
+
+
+class CollectedTree:
+    """Base of trees over collections: what is not in them may merely not have been collected.
+
+    Subclasses give :meth:`_children` and :meth:`_open`.
+    """
+
+    complete = False
+
+    def __init__(self, root: object) -> None:
+        self._root = Entry("", "", True, handle=root)
+        self._listings: dict[str, dict[str, Entry]] = {}
+        self._encoded: list[str] = []
+
+    def decode_below(self, path: str) -> None:
+        """Percent-decode names below a folder, where the collector had encoded them."""
+        prefix = path.casefold() + "/"
+        self._encoded.append(prefix)
+        stale = [key for key in self._listings if f"{key}/".startswith(prefix)]
+        for key in stale:
+            del self._listings[key]
+
+    def entry(self, path: str) -> Entry:
+        at = self._root
+        for part in path.split("/"):
+            if not part:
+                continue
+            if not at.is_dir:
+                raise NotFound(path)
+            found = self._listed(at).get(part.casefold())
+            if found is None:
+                raise NotFound(path)
+            at = found
+        return at
+
+    def entries(self, folder: Entry | str) -> Sequence[Entry]:
+        at = self.entry(folder) if isinstance(folder, str) else folder
+        if not at.is_dir:
+            raise Unreadable("not a folder")
+        return list(self._listed(at).values())
+
+    def open(self, file: Entry | str) -> BinaryIO:
+        entry = self.entry(file) if isinstance(file, str) else file
+        if entry.is_dir:
+            raise Unreadable("a folder")
+        return self._open(entry.handle)
+
+    def security_descriptor(self, item: Entry | str) -> bytes | None:
+        """Collections hold none."""
+        return None
+
+    def _listed(self, folder: Entry) -> dict[str, Entry]:
+        key = folder.path.casefold()
+        if key not in self._listings:
+            decode = any(f"{key}/".startswith(prefix) for prefix in self._encoded)
+            found: dict[str, Entry] = {}
+            for node in self._children(folder.handle):
+                if len(found) >= MAX_ENTRIES:
+                    raise Unreadable(f"more than {MAX_ENTRIES} entries")
+                name = _decoded(node.name) if decode else node.name
+                path = f"{folder.path}/{name}" if folder.path else name
+                entry = Entry(name, path, node.is_dir, node.size, node.created, node.modified, node.handle)
+                found.setdefault(name.casefold(), entry)
+            self._listings[key] = dict(sorted(found.items()))
+        return self._listings[key]
+
+    def _children(self, handle: object) -> Iterable[Node]:
+        """Yield what a folder holds; raises Unreadable."""
+        raise NotImplementedError
+
+    def _open(self, handle: object) -> BinaryIO:
+        """Open a file; raises Unreadable."""
+        raise NotImplementedError
+
+
+def _decoded(name: str) -> str:
+    text = unquote(name, errors="replace")
+    return name if "/" in text or "\0" in text or text in ("", ".", "..") else text

@@ -1,0 +1,116 @@
+"""Collections as sources: folders and archives of files, loose hives, .reg exports."""
+
+from __future__ import annotations
+
+from forensics.sources.archive_tree import TarTree, ZipTree
+from forensics.sources.collected_tree import CollectedTree
+from forensics.sources.containers import Image
+from forensics.sources.errors import SourceError
+from forensics.sources.folder_tree import FolderTree
+from forensics.sources.installation import HiveOpener, Installation
+from forensics.sources.layout import find_layout
+from forensics.sources.loose_hives import HiveFolder, find_hives, hives_in
+from forensics.sources.source import Source
+from forensics.sources.tree import Tree
+
+_LOGS = (".LOG", ".LOG1", ".LOG2")
+
+
+def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -> bool:
+    """Add the installations that a tree of collected files shows; False when it shows none."""
+    from forensics.sources.hives import open_hive
+
+    layout = find_layout(tree)
+    for root in layout.roots:
+        path = _inside(source, root.label if len(layout.roots) > 1 else "")
+        _add(source, path, root.tree, root.windows, root.drive, open_hive, first_machine_id)
+        source.cover("folder", root.label or "collection", "present", path, f"Windows in {root.windows}")
+    for shadow in layout.shadows:
+        detail = "collected from a volume shadow copy: an older state of a drive, not examined"
+        source.cover("folder", shadow, "not_examined", _inside(source, shadow), detail)
+    if layout.truncated:
+        source.problem(source.path, "too_large", "too many folders: the search for Windows ended before the last one")
+    return bool(layout.roots)
+
+
+def add_hives(source: Source, tree: Tree, folders: list[HiveFolder], first_machine_id: int) -> bool:
+    """Add an installation for each folder of loose hives."""
+    from forensics.sources.hives import open_hive
+
+    for folder in folders:
+        path = _inside(source, folder.path if len(folders) > 1 else "")
+        _add(source, path, folder.tree(tree), "Windows", "", open_hive, first_machine_id)
+        names = ", ".join(sorted(e.name for p, e in folder.files.items() if not p.upper().endswith(_LOGS)))
+        source.cover("folder", folder.path or "hives", "present", path, f"loose hives: {names}")
+        for entry in folder.left_out:
+            detail = "another file was taken as this hive; examine it on its own"
+            source.cover("hive", entry.name, "not_examined", _inside(source, entry.path), detail)
+    return bool(folders)
+
+
+def _add(
+    source: Source, path: str, tree: Tree, windows: str, drive: str, open_hive: HiveOpener, first_machine_id: int
+) -> None:
+    source.installations.append(
+        Installation(
+            machine_id=first_machine_id + len(source.installations),
+            source_path=path,
+            tree=tree,
+            windows=windows,
+            drive=drive,
+            open_hive=open_hive,
+        )
+    )
+
+
+def _inside(source: Source, path: str) -> str:
+    return f"{source.path}/{path}" if path else source.path
+
+
+def add_archive(source: Source, image: Image, first_machine_id: int) -> None:
+    """Add what a zip or tar archive holds.
+
+    Raises:
+        SourceError: It is damaged, or shows neither Windows nor hives.
+    """
+    tree: ZipTree | TarTree
+    if image.kind == "zip":
+        tree = ZipTree(image.file, image.name)
+    else:
+        tree = TarTree(image.file, image.name)
+        if tree.damage:
+            source.problem(image.name, "truncated", tree.damage)
+    source.kind = "archive"
+    if tree.encrypted:
+        message = f"{tree.encrypted} members are encrypted with a password: unpack the archive and examine the folder"
+        source.problem(image.name, "encrypted", message)
+    if add_collection(source, tree, first_machine_id) or add_hives(source, tree, find_hives(tree), first_machine_id):
+        return
+    if tree.encrypted:
+        raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")
+    raise SourceError(
+        "nothing_found",
+        f"{image.name} holds no Windows folder, user profile or registry hive; if it holds disk images or "
+        "archives, unpack it and examine those",
+    )
+
+
+def add_hive_file(source: Source, image: Image, first_machine_id: int) -> None:
+    """Add a single hive with the logs beside it.
+
+    Raises:
+        SourceError: It cannot be told which hive it is.
+    """
+    if image.unpacked:
+        raise SourceError("unsupported", f"{image.name} is a compressed hive: unpack it, with its .LOG files")
+    tree = FolderTree(image.path.parent)
+    wanted = {image.path.name.casefold() + suffix for suffix in ("", *(log.casefold() for log in _LOGS))}
+    entries = [e for e in tree.entries("") if e.name.casefold() in wanted]
+    folder = hives_in(tree, "", entries)
+    if not folder.files:
+        raise SourceError(
+            "unknown_hive",
+            f"{image.name} is a registry hive, but which? Name it SYSTEM, SOFTWARE, SECURITY, SAM or NTUSER.DAT",
+        )
+    source.kind = "hives"
+    add_hives(source, tree, [folder], first_machine_id)

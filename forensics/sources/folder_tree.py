@@ -1,0 +1,70 @@
+"""A folder on this machine as a Tree; nothing outside it is ever read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from forensics.sources.collected_tree import CollectedTree, Node
+from forensics.sources.tree import Unreadable
+
+
+class FolderTree(CollectedTree):
+    """Tree over a folder.
+
+    A symbolic link is neither followed nor listed as a folder: on a mounted volume it may lead out of the evidence,
+    or in circles.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(str(root))
+
+    def _children(self, handle: object) -> Iterator[Node]:
+        try:
+            with os.scandir(str(handle)) as found:
+                for item in found:
+                    yield _node(item)
+        except OSError as error:
+            raise Unreadable(error.strerror or str(error)) from error
+
+    def _open(self, handle: object) -> BinaryIO:
+        path = str(handle)
+        try:
+            if not stat.S_ISREG(os.lstat(path).st_mode):
+                raise Unreadable("a symbolic link or special file, which is not followed")
+            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+            return os.fdopen(descriptor, "rb")
+        except OSError as error:
+            raise Unreadable(error.strerror or str(error)) from error
+
+
+def _node(item: os.DirEntry[str]) -> Node:
+    # Names that are no UTF-8 come as lone surrogates, which no output could encode.
+    name = item.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    try:
+        status = item.stat(follow_symlinks=False)
+    except OSError:
+        return Node(name, False, item.path)
+    is_dir = stat.S_ISDIR(status.st_mode) and not _is_junction(status)
+    modified = _time(status.st_mtime)
+    created = _time(getattr(status, "st_birthtime", None))
+    return Node(name, is_dir, item.path, 0 if is_dir else status.st_size, created, modified)
+
+
+def _is_junction(status: os.stat_result) -> bool:
+    """Tell a junction when this runs on Windows."""
+    return bool(getattr(status, "st_reparse_tag", 0) == 0xA0000003)
+
+
+def _time(seconds: float | None) -> datetime | None:
+    try:
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None

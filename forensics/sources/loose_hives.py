@@ -1,0 +1,113 @@
+"""Hives copied out of their folders: recognised by content and name, and put back where Windows keeps them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from forensics.sources.mapping_tree import MappingTree
+from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
+
+_MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
+_NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")
+_LOGS = (".LOG", ".LOG1", ".LOG2")
+_MAX_DEPTH = 8
+_MAX_FOLDERS = 5_000
+_MAX_FILES = 5_000
+_BASE_BLOCK = 4096
+
+
+@dataclass(slots=True)
+class HiveFolder:
+    """The hives of one folder.
+
+    Attributes:
+        path: The folder in its tree.
+        files: Entries by the path Windows keeps them at.
+        left_out: Hives whose place another file had taken.
+    """
+
+    path: str
+    files: dict[str, Entry] = field(default_factory=dict)
+    left_out: list[Entry] = field(default_factory=list)
+
+    def tree(self, tree: Tree) -> MappingTree:
+        """Return the hives as a tree laid out like a system drive."""
+        return MappingTree(tree, self.files)
+
+
+def find_hives(tree: Tree) -> list[HiveFolder]:
+    """Search a collection for folders that hold hives; the backup copies in a ``RegBack`` are left alone."""
+    found: list[HiveFolder] = []
+    pending, visited = [""], 0
+    while pending and visited < _MAX_FOLDERS:
+        path = pending.pop(0)
+        visited += 1
+        try:
+            entries = tree.entries(path)
+        except (NotFound, Unreadable):
+            continue
+        folder = hives_in(tree, path, entries)
+        if folder.files:
+            found.append(folder)
+        if path.count("/") < _MAX_DEPTH:
+            pending += [e.path for e in entries if e.is_dir and not (folder.files and e.name.lower() == "regback")]
+    return found
+
+
+def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
+    """Map the hives among the entries of one folder; an exact name comes before a decorated one."""
+    folder = HiveFolder(path)
+    named = {entry.name.casefold(): entry for entry in entries}
+    for entry in sorted(entries[:_MAX_FILES], key=lambda e: (e.name.upper() not in _MACHINE, len(e.name), e.name)):
+        if entry.is_dir or entry.size < _BASE_BLOCK or entry.name.upper().endswith(_LOGS):
+            continue
+        place = _place(entry, _head(tree, entry))
+        if place is None:
+            continue
+        if place.casefold() in (known.casefold() for known in folder.files):
+            folder.left_out.append(entry)
+            continue
+        folder.files[place] = entry
+        for log in _LOGS:
+            beside = named.get((entry.name + log).casefold())
+            if beside is not None and not beside.is_dir:
+                folder.files[place + log] = beside
+    return folder
+
+
+def _head(tree: Tree, entry: Entry) -> bytes:
+    try:
+        with tree.open(entry) as file:
+            return file.read(512)
+    except Unreadable:
+        return b""
+
+
+def _place(entry: Entry, head: bytes) -> str | None:
+    """Return where Windows keeps this hive; None when it is no hive or none we know."""
+    if head[:4] != b"regf":
+        return None
+    # A hive saved by "reg save" keeps no name inside, one copied from disk keeps the end of its path.
+    inside = head[48:112].decode("utf-16-le", "replace").split("\0", 1)[0]
+    for text in (entry.name.upper(), inside.replace("\\", "/").rpartition("/")[2].upper()):
+        match = _NAME.search(text)
+        if match is None:
+            continue
+        kind = match[1]
+        if kind in _MACHINE:
+            return f"Windows/System32/config/{kind}"
+        user = _user(entry)
+        if kind == "NTUSER":
+            return f"Users/{user}/NTUSER.DAT"
+        return f"Users/{user}/AppData/Local/Microsoft/Windows/UsrClass.dat"
+    return None
+
+
+def _user(entry: Entry) -> str:
+    """Guess whose hive it is from what its name has besides, else from its folder."""
+    rest = re.sub(r"(?i)(ntuser|usrclass)(\.dat)?", "", entry.name)
+    rest = re.sub(r"(?i)\.(hiv|hive|dat|bak|save)$", "", rest).strip(" ._-")
+    folder = entry.path.rpartition("/")[0].rpartition("/")[2]
+    return rest or folder or "user"

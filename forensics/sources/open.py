@@ -1,0 +1,135 @@
+"""Opens whatever the user names: recognises it by content and finds the Windows installations in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forensics.sources.errors import SourceError
+from forensics.sources.source import Progress, Source
+from forensics.sources.unlock import Unlock
+
+__all__ = ["Progress", "Source", "Unlock", "open_source"]
+
+_CONFIGURATIONS = (".vmcx", ".vmrs", ".vmgs")
+
+
+def open_source(
+    path: str | Path,
+    keys: Unlock = Unlock(),  # noqa: B008
+    *,
+    first_machine_id: int = 1,
+    progress: Progress = lambda line: None,
+) -> Source:
+    """Open a source read-only.
+
+    Args:
+        path: Disk image, folder of them, Hyper-V export or its .vmcx, collection (folder, zip, tar), loose hives,
+            or .reg exports.
+        keys: For BitLocker volumes.
+        first_machine_id: Number of the first installation.
+        progress: Called with one line when something takes long.
+
+    Returns:
+        The source; close it, or use it as a context manager. It may hold no installation (a disk without Windows,
+        a locked BitLocker volume): ``coverage`` then says what there was.
+
+    Raises:
+        SourceError: Nothing could be opened; the message says what to do next.
+    """
+    source = Source(str(path))
+    try:
+        _open(source, Path(path), keys, first_machine_id, progress)
+    except SourceError:
+        source.close()
+        raise
+    except OSError as error:
+        source.close()
+        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror or error}") from error
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def _open(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
+    if path.is_dir():
+        _open_folder(source, path, keys, first, progress)
+    elif not path.exists():
+        raise SourceError("not_found", f"{path} does not exist")
+    elif path.suffix.lower() in _CONFIGURATIONS:
+        _open_export(source, path, keys, first, progress)
+    else:
+        _open_file(source, path, keys, first, progress)
+
+
+def _open_file(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
+    from forensics.sources.containers import open_disk, open_image
+
+    image = open_image(path, str(path), source, progress)
+    if image.kind in ("zip", "tar"):
+        from forensics.sources.collection_source import add_archive
+
+        add_archive(source, image, first)
+    elif image.kind == "hive":
+        from forensics.sources.collection_source import add_hive_file
+
+        add_hive_file(source, image, first)
+    elif image.kind == "reg":
+        from forensics.sources.reg_source import add_reg_files
+
+        add_reg_files(source, [path], first)
+    else:
+        from forensics.sources.volumes import add_disk
+
+        if not add_disk(source, open_disk(image, source), keys, first):
+            raise SourceError(
+                "no_volume",
+                f"{path} holds neither a partition table nor a file system that is known: it is no disk image, "
+                "it is encrypted as a whole, or its start is damaged or missing (part of a split image?)",
+            )
+
+
+def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
+    from forensics.sources.collection_source import add_collection, add_hives
+    from forensics.sources.folder_tree import FolderTree
+    from forensics.sources.loose_hives import find_hives
+
+    tree = FolderTree(path)
+    try:
+        tree.entries("")
+    except Exception as error:
+        raise SourceError("unreadable", f"{path} cannot be read: {error}") from error
+    if add_collection(source, tree, first):
+        source.kind = "folder"
+        return
+    if add_hives(source, tree, find_hives(tree), first):
+        source.kind = "hives"
+        return
+    from forensics.sources.disks import add_disks, find_disks
+    from forensics.sources.reg_source import add_reg_files, find_reg_files
+
+    exports = find_reg_files(path)
+    disks = find_disks(path)
+    if disks:
+        add_disks(source, disks, keys, first, progress)
+    elif exports:
+        add_reg_files(source, exports, first)
+    else:
+        raise SourceError(
+            "nothing_found",
+            f"{path} holds no Windows folder, user profile, registry hive, .reg export or disk image; name the "
+            "folder that holds Windows, Users or ProgramData, or the image itself",
+        )
+
+
+def _open_export(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
+    from forensics.sources.disks import add_disks, export_folder, find_disks
+
+    folder = export_folder(path)
+    disks = find_disks(folder)
+    if not disks:
+        raise SourceError(
+            "no_disks",
+            f"no virtual disk lies below {folder}: export the virtual machine with its disks, or name the disks",
+        )
+    add_disks(source, disks, keys, first, progress)

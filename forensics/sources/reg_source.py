@@ -1,0 +1,77 @@
+"""Registry exports as a source: hives without a disk around them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from forensics.sources.containers import image_kind
+from forensics.sources.errors import SourceError
+from forensics.sources.installation import HIVE_FOLDER, HiveOpener, Installation
+from forensics.sources.mapping_tree import MappingTree
+from forensics.sources.reg_export import RegExportHive, hives_from_reg
+from forensics.sources.registry import Hive
+from forensics.sources.source import Source
+from forensics.sources.tree import NotFound, Tree
+
+_MAX_FILES = 200
+_MAX_FOLDERS = 2_000
+
+
+def find_reg_files(folder: Path) -> list[Path]:
+    """Return the .reg exports below a folder, symbolic links not followed, in path order."""
+    return sorted(_exports(folder))[:_MAX_FILES]
+
+
+def _exports(folder: Path) -> Iterator[Path]:
+    for visited, (top, folders, files) in enumerate(os.walk(folder)):
+        if visited >= _MAX_FOLDERS:
+            return
+        folders.sort()
+        for name in files:
+            path = Path(top, name)
+            if path.suffix.lower() in (".reg", ".txt") and not path.is_symlink() and image_kind(path) == "reg":
+                yield path
+
+
+def add_reg_files(source: Source, paths: list[Path], first_machine_id: int) -> None:
+    """Add one installation that all the exports together show.
+
+    Raises:
+        SourceError: They cannot be read, or hold no key of a hive.
+    """
+    source.kind = "reg"
+    with ExitStack() as files:
+        try:
+            streams = [(str(path), files.enter_context(path.open("rb"))) for path in paths]
+        except OSError as error:
+            raise SourceError("unreadable", f"{error.filename} cannot be read: {error.strerror}") from error
+        hives = hives_from_reg(
+            streams, lambda kind, message, offset: source.problem(source.path, kind, message, offset)
+        )
+    if not hives:
+        raise SourceError("nothing_found", f"{source.path} holds no registry key: export it again with regedit or reg")
+    source.installations.append(
+        Installation(
+            machine_id=first_machine_id,
+            source_path=source.path,
+            tree=MappingTree(None, {}),
+            windows="Windows",
+            drive="",
+            open_hive=_opener(hives),
+        )
+    )
+    source.cover("folder", "exports", "present", source.path, f"registry exports of {', '.join(sorted(hives))}")
+
+
+def _opener(hives: dict[str, RegExportHive]) -> HiveOpener:
+    def open_exported(tree: Tree, path: str, report: Callable[[str, str, int | None], None]) -> Hive:
+        folder, _, name = path.rpartition("/")
+        hive = hives.get(name.upper())
+        if hive is None or not folder.lower().endswith(HIVE_FOLDER.lower()):
+            raise NotFound(path)
+        return hive
+
+    return open_exported

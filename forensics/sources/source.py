@@ -1,0 +1,70 @@
+"""What opening a source gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from forensics.formats.errors import FormatError
+from forensics.sources.installation import Installation
+from forensics.sources.outcome import Outcome
+from forensics.tables.record import CoverageRow, ProblemRow
+
+Progress = Callable[[str], None]
+"""Called with one line when something long begins or goes on."""
+
+
+@dataclass
+class Source:
+    """A source, open until it is closed.
+
+    Attributes:
+        path: As the user named it.
+        kind: ``disk``, ``volume``, ``disks`` (a folder of them), ``folder``, ``archive``, ``hives`` or ``reg``.
+        installations: Windows installations, numbered from 1.
+        coverage: Volumes and the like: what was, and was not, there to examine.
+        resources: Closed with the source.
+    """
+
+    path: str
+    kind: str = "unknown"
+    installations: list[Installation] = field(default_factory=list)
+    coverage: list[CoverageRow] = field(default_factory=list)
+    resources: ExitStack = field(default_factory=ExitStack, repr=False)
+    _problems: list[ProblemRow] = field(default_factory=list)
+    _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
+
+    @property
+    def problems(self) -> list[ProblemRow]:
+        """Failures so far; a container tells more of its own while it is read."""
+        later = [
+            ProblemRow(machine_id=0, source_path=path, kind=error.kind, message=error.message, offset=error.offset)
+            for path, problems in self._watched
+            for error in problems()
+        ]
+        return [*self._problems, *later]
+
+    def watch(self, path: str, problems: Callable[[], list[FormatError]]) -> None:
+        """Take over what a container will have to say of itself."""
+        self._watched.append((path, problems))
+
+    def problem(self, path: str, kind: str, message: str, offset: int | None = None) -> None:
+        """Record a failure of the source."""
+        self._problems.append(ProblemRow(machine_id=0, source_path=path, kind=kind, message=message, offset=offset))
+
+    def cover(self, area: str, name: str, outcome: Outcome, path: str, detail: str | None = None) -> None:
+        """Record what the source held."""
+        self.coverage.append(
+            CoverageRow(machine_id=0, source_path=path, area=area, name=name, outcome=outcome, detail=detail)
+        )
+
+    def close(self) -> None:
+        """Close files and delete what was unpacked."""
+        self.resources.close()
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        self.close()

@@ -1,0 +1,169 @@
+"""Finds the volumes of a disk and the Windows installations on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from forensics.sources.errors import SourceError
+from forensics.sources.file_systems import BITLOCKER, NTFS, file_system
+from forensics.sources.installation import Installation
+from forensics.sources.ntfs_stream import VolumeReader
+from forensics.sources.ntfs_tree import NtfsTree
+from forensics.sources.partitions import Partition, PartitionTable, read_partition_table
+from forensics.sources.source import Source
+from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
+from forensics.sources.unlock import Unlock
+
+_USUAL_NAMES = ("windows", "winnt")
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A disk as its container shows it.
+
+    Attributes:
+        stream: Its bytes, decompressed and put together, seekable.
+        size: Bytes.
+        path: How its volumes are named in rows.
+        sector_size: Logical sector size where the container knows it.
+    """
+
+    stream: BinaryIO
+    size: int
+    path: str
+    sector_size: int | None = None
+
+
+def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) -> bool:
+    """Add every Windows installation on a disk to a source, and a coverage row for each of its volumes.
+
+    Returns:
+        False when the bytes hold neither a partition table nor a file system.
+    """
+    reader = VolumeReader(disk.stream, 0, disk.size)
+    try:
+        bare = file_system(reader)
+    except Unreadable as reason:
+        source.problem(disk.path, "unreadable", str(reason))
+        return False
+    if bare is not None:
+        source.kind = "volume"
+        _add_volume(source, disk, Partition(0, 0, disk.size), keys, first_machine_id)
+        return True
+    table = read_partition_table(reader, disk.size, disk.sector_size)
+    if table is None and _backup_boot_sector(reader, disk.size) is not None:
+        table = PartitionTable("none", (Partition(0, 0, disk.size),))
+    if table is None:
+        return False
+    source.kind = "disk"
+    for message in table.problems:
+        source.problem(disk.path, "bad_partition_table", message)
+    if not table.partitions:
+        source.cover("volume", "disk", "absent", disk.path, f"a {table.scheme.upper()} disk without partitions")
+    for partition in table.partitions:
+        _add_volume(source, disk, partition, keys, first_machine_id)
+    return True
+
+
+def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, first_machine_id: int) -> None:
+    """Add one volume; whatever is wrong with it leaves the others alone."""
+    name = _volume_name(partition)
+    path = f"{disk.path}#{name}" if partition.number else disk.path
+    if partition.note is not None:
+        source.cover("volume", name, "not_examined", path, partition.note)
+        return
+    reader = VolumeReader(disk.stream, partition.offset, partition.size)
+    if partition.offset + partition.size > disk.size:
+        missing = partition.offset + partition.size - disk.size
+        source.problem(path, "truncated", f"the image ends {missing} bytes before the end of this volume")
+    try:
+        kind = file_system(reader)
+        if kind == BITLOCKER:
+            reader = VolumeReader(unlock_lazily(reader, partition.size, keys), 0, partition.size)
+            kind = file_system(reader)
+            if kind != NTFS:
+                raise SourceError("bitlocker_damaged", "what BitLocker decrypts here is not NTFS")
+        boot = reader.read_at(0, 512) if kind == NTFS else None
+        if kind is None:
+            boot = _backup_boot_sector(reader, partition.size)
+            if boot is not None:
+                source.problem(path, "bad_boot_sector", "the boot sector is damaged; its backup is used", 0)
+        if boot is None:
+            detail = f"{kind} file system, which is not read" if kind else "no known file system"
+            source.cover("volume", name, "not_examined", path, detail)
+            return
+        tree = NtfsTree(reader, boot)
+        _add_installations(source, disk, tree, name, path, first_machine_id)
+    except SourceError as error:
+        source.problem(path, error.kind, error.message)
+        source.cover("volume", name, "not_examined", path, error.message)
+    except Unreadable as reason:
+        source.problem(path, "unreadable", str(reason))
+        source.cover("volume", name, "unreadable", path, str(reason))
+
+
+def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock) -> BinaryIO:
+    """Decrypt a BitLocker volume, importing what that needs only now."""
+    from forensics.sources.bitlocker import unlock_volume
+
+    return unlock_volume(reader, size, keys)
+
+
+def _volume_name(partition: Partition) -> str:
+    if not partition.number:
+        return "volume"
+    return f"partition {partition.number}"
+
+
+def _backup_boot_sector(reader: VolumeReader, size: int) -> bytes | None:
+    """Return the copy of an NTFS boot sector in the last sector of its partition."""
+    for sector in (512, 4096):
+        try:
+            boot = reader.read_at(size - sector, 512)
+        except Unreadable:
+            continue
+        if boot[3:11] == b"NTFS    ":
+            return boot
+    return None
+
+
+def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, path: str, first_machine_id: int) -> None:
+    from forensics.sources.hives import open_hive
+
+    label = f" '{tree.label}'" if tree.label else ""
+    found = find_windows(tree)
+    for windows in found:
+        source.installations.append(
+            Installation(
+                machine_id=first_machine_id + len(source.installations),
+                source_path=disk.path,
+                tree=tree,
+                windows=windows.path,
+                drive="",
+                open_hive=open_hive,
+            )
+        )
+    detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else f"NTFS{label} without Windows"
+    source.cover("volume", name, "present", path, detail)
+
+
+def find_windows(tree: Tree) -> list[Entry]:
+    """Return the Windows folders at the root of a whole volume.
+
+    ``Windows`` and ``WINNT`` need a ``System32``; a folder of another name needs ``System32/config`` as well.
+    """
+    found = []
+    for entry in tree.entries(""):
+        if not entry.is_dir or entry.name.startswith("$"):
+            continue
+        usual = entry.name.lower() in _USUAL_NAMES
+        try:
+            if tree.entry(f"{entry.path}/System32" if usual else f"{entry.path}/System32/config").is_dir:
+                found.append(entry)
+        except NotFound:
+            continue
+        except Unreadable:
+            if usual:
+                found.append(entry)
+    return sorted(found, key=lambda entry: (entry.name.lower() not in _USUAL_NAMES, entry.name.lower()))
