@@ -5,7 +5,7 @@ from __future__ import annotations
 from forensics.chain.access import NETWORK_SERVICE, SYSTEM, judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
-from forensics.chain.links import Links
+from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.chain.master_keys import MasterKeyRing
 from forensics.chain.orphans import orphan_links
@@ -15,6 +15,7 @@ from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import fill_secret_rows
 from forensics.chain.user_secrets import UserSecrets
+from forensics.chain.witness import Witness
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
@@ -27,7 +28,9 @@ _AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
 _SLOT_OF_SPEC = {_AT_KEYEXCHANGE: "exchange", _AT_SIGNATURE: "signature"}
 
 
-def judge(evidence: Evidence, user_secrets: UserSecrets | None = None) -> list[KeyChainRow]:
+def judge(
+    evidence: Evidence, user_secrets: UserSecrets | None = None, second_opinion: bool = False
+) -> list[KeyChainRow]:
     """Judge one installation.
 
     Fills ``exportable`` of key files, ``unlocked_by`` of master keys and the fingerprints of secrets on the way.
@@ -35,11 +38,16 @@ def judge(evidence: Evidence, user_secrets: UserSecrets | None = None) -> list[K
     Args:
         evidence: What the collectors found.
         user_secrets: Passwords and domain keys, for users' own keys.
+        second_opinion: Repeat every proof with impacket; disagreement becomes a problem.
 
     Returns:
         One row per certificate with or worth a key, then one per key file without certificate.
     """
-    return Judge(evidence, user_secrets or UserSecrets()).rows()
+    witness = Witness(evidence.installation) if second_opinion else None
+    rows = Judge(evidence, user_secrets or UserSecrets(), witness).rows()
+    if witness:
+        witness.report()
+    return rows
 
 
 class Judge:
@@ -48,13 +56,14 @@ class Judge:
     Args:
         evidence: What the collectors found.
         user_secrets: Passwords and domain keys, for users' own keys.
+        witness: Repeats each proof with another library, where one is wanted.
     """
 
-    def __init__(self, evidence: Evidence, user_secrets: UserSecrets) -> None:
+    def __init__(self, evidence: Evidence, user_secrets: UserSecrets, witness: Witness | None = None) -> None:
         self.evidence = evidence
         self.system = self._unlock_system()
         self.index = KeyIndex(evidence)
-        self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets))
+        self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover)
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.lower() if guid else None
@@ -121,10 +130,12 @@ class Judge:
         if resolved.key_file == "absent":
             links.break_at("key_file", "the key file is not on this disk")
         elif resolved.key_file == "unreadable":
-            links.break_at("key_file", "the key file is empty, truncated or lies about its lengths")
+            links.break_at("key_file", UNREADABLE_FILE)
         elif resolved.key_file == "other_machine_guid" and links.scope != "user" and resolved.file is not None:
             was = resolved.file.row.name_guid
-            links.break_at("key_file", f"the key file is named for MachineGuid {was}; this machine's is {self.machine_guid}")
+            links.break_at(
+                "key_file", f"the key file is named for MachineGuid {was}; this machine's is {self.machine_guid}"
+            )
 
     def _named_slot(
         self, file: KeyFileEvidence, link: KeyProvInfo, public: PublicKey | None, links: Links
@@ -134,7 +145,10 @@ class Judge:
         wanted = _SLOT_OF_SPEC.get(link.key_spec) if links.kind == "capi" and file.row.kind == "capi" else None
         named = [s for s in slots if wanted is None or s.name == wanted]
         if not named:
-            links.break_at("claim", f"KEY_PROV_INFO names the {wanted} slot, which is empty" if slots else "the key container is empty")
+            links.break_at(
+                "claim",
+                f"KEY_PROV_INFO names the {wanted} slot, which is empty" if slots else "the key container is empty",
+            )
         return max(named or slots, key=lambda s: s.public is not None and s.public == public, default=None)
 
     def _judge_slot(self, slot: KeySlot, certificate: CertificateEvidence, links: Links) -> None:

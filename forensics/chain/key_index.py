@@ -12,7 +12,6 @@ from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 
-
 SYMMETRIC = frozenset({"RC2", "RC4", "AES", "DES", "DESX", "3DES", "3DES_112", "XTS_AES"})
 
 

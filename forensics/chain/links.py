@@ -9,6 +9,13 @@ from forensics.collectors.evidence import KeyFileEvidence
 
 _ORDER = ("claim", "provider", "key_file", "public_key", "access", "master_key", "secret", "private_key", "service")
 
+UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
+
+
+def foreign_suffix(suffix: str | None, machine_guid: str | None) -> str:
+    """Say that a key file carries another machine's GUID in its name."""
+    return f"the key file is named for MachineGuid {suffix}; this machine's is {machine_guid}"
+
 
 @dataclass(slots=True)
 class Links:
@@ -33,7 +40,7 @@ class Links:
     file: KeyFileEvidence | None = None
     public_key: str = "not_examined"
     access: str = "not_examined"
-    proof: Proof = Proof()
+    proof: Proof = field(default_factory=Proof)
     broken: dict[str, str] = field(default_factory=dict)
     found_by_public: bool = False
     guid_known: bool = True
@@ -68,7 +75,10 @@ class Links:
         return "inference"
 
     def _known_without_break(self) -> str:
-        if self.proof.private_key in ("proved", "damaged", "sealed_vbs", "needs_pin") and self.proof.unlocked_by != "not_tried":
+        if (
+            self.proof.private_key in ("proved", "damaged", "sealed_vbs", "needs_pin")
+            and self.proof.unlocked_by != "not_tried"
+        ):
             return "decryption"
         return "public_key" if self.public_key in ("match", "mismatch") else "inference"
 
@@ -96,8 +106,7 @@ class Links:
         """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""
         proof = self.proof
         if proof.unlocked_by == "previous":
-            self.break_at(
-                "secret", f"master key {proof.master_key_guid} opens only with the previous DPAPI_SYSTEM (OldVal), which Windows no longer uses"
-            )
+            opened = f"master key {proof.master_key_guid} opens only with the previous DPAPI_SYSTEM (OldVal)"
+            self.break_at("secret", f"{opened}, which Windows no longer uses")
         elif proof.unlocked_by == "nothing" and self.scope != "user":
             self.break_at("secret", f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}")

@@ -10,6 +10,7 @@ from typing import Literal
 from forensics.chain import dpapi
 from forensics.chain.lsa import DpapiSystem, SystemSecret
 from forensics.chain.user_secrets import UserSecrets
+from forensics.chain.witness import Witness
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.outcome import Outcome
@@ -47,9 +48,13 @@ class MasterKeyRing:
         evidence: What the collectors found; ``unlocked_by`` and ``intact`` of its rows are filled here.
         system: DPAPI_SYSTEM, current and previous.
         user_secrets: What the examiner brought.
+        witness: Repeats each opening with another library, where one is wanted.
     """
 
-    def __init__(self, evidence: Evidence, system: DpapiSystem, user_secrets: UserSecrets) -> None:
+    def __init__(
+        self, evidence: Evidence, system: DpapiSystem, user_secrets: UserSecrets, witness: Witness | None = None
+    ) -> None:
+        self._witness = witness
         self._system = system
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
@@ -104,6 +109,8 @@ class MasterKeyRing:
         for by, half, prekey in self._prekeys(item):
             tried = True
             key = dpapi.open_master_section(file.master, prekey)
+            if self._witness:
+                self._witness.master_key(row.path, prekey, key)
             if key is not None:
                 row.unlocked_by, row.opened_with_half, row.intact = by, half, "yes"
                 return Unlocked("present", by, key, row.path)

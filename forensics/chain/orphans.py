@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.chain.key_index import slots_of
-from forensics.chain.links import Links
+from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.proof import Proof, Prover
 from forensics.collectors.evidence import KeyFileEvidence
 
@@ -26,13 +26,15 @@ def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None
     links.guid_known = machine_guid is not None or not by_suffix
     if row.outcome != "present" or file.parsed is None:
         links.key_file = "unreadable"
-        links.break_at("key_file", "the key file is empty, truncated or lies about its lengths")
+        links.break_at("key_file", UNREADABLE_FILE)
         return links
     links.access = access
     if machine_guid is not None and row.kind != "tpm" and row.name_guid not in (None, machine_guid):
         links.key_file = "other_machine_guid"
         if by_suffix:
-            links.break_at("key_file", f"the key file is named for MachineGuid {row.name_guid}; this machine's is {machine_guid}")
+            links.break_at(
+                "key_file", f"the key file is named for MachineGuid {row.name_guid}; this machine's is {machine_guid}"
+            )
     proofs = [prover.prove(slot) for slot in slots_of(file)]
     if proofs:
         links.proof = min(proofs, key=lambda p: _WORST_FIRST.index(p.private_key))

@@ -9,15 +9,25 @@ from forensics.chain import dpapi
 from forensics.chain.dpapi import OpenedBlob
 from forensics.chain.key_index import KeySlot
 from forensics.chain.master_keys import MasterKeyRing, Unlocked, UnlockedBy
+from forensics.chain.witness import Witness
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile, CngPolicy, parse_cng_private_properties, parse_cng_properties
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
 from forensics.formats.pcpkey import PcpKeyFile, parse_pcp_blob
-from forensics.formats.private_key import PrivateKey, is_vbs_blob, parse_capi_private, parse_cng_private
+from forensics.formats.private_key import (
+    DsaPrivateKey,
+    EcPrivateKey,
+    PrivateKey,
+    RsaPrivateKey,
+    is_vbs_blob,
+    parse_capi_private,
+    parse_cng_private,
+)
 from forensics.formats.public_key import PublicKey
 from forensics.sources.outcome import Outcome
 
+_PROVED_BY_ARITHMETIC = (RsaPrivateKey, EcPrivateKey, DsaPrivateKey)
 _NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
 
 
@@ -52,9 +62,11 @@ class Prover:
 
     Attributes:
         ring: The master keys of the installation.
+        witness: Repeats each opening with another library, where one is wanted.
     """
 
     ring: MasterKeyRing
+    witness: Witness | None = None
     _proofs: dict[tuple[str, str | None], Proof] = field(default_factory=dict)
 
     def prove(self, slot: KeySlot) -> Proof:
@@ -74,6 +86,12 @@ class Prover:
             return self._prove_tpm(slot, parsed)
         return Proof()
 
+    def _open(self, slot: KeySlot, blob: DpapiBlob, master_key: bytes, entropy: bytes = b"") -> OpenedBlob:
+        opened = dpapi.open_blob(blob, master_key, entropy)
+        if self.witness:
+            self.witness.blob(slot.file.row.path, blob, master_key, entropy, opened)
+        return opened
+
     def _unlock(self, slot: KeySlot, *blobs: DpapiBlob | None) -> tuple[Proof, Unlocked | None]:
         named = next((b.master_key_guid for b in blobs if b is not None), None)
         if named is None:
@@ -91,27 +109,40 @@ class Prover:
     def _prove_capi(self, slot: KeySlot, capi: CapiSlot) -> Proof:
         start, unlocked = self._unlock(slot, capi.private, capi.export_flag)
         if unlocked is None or unlocked.key is None:
-            return replace(start, private_key="damaged") if capi.private_error and start.private_key != "locked" else start
-        exportable = _capi_exportable(capi.export_flag, unlocked.key)
+            return (
+                replace(start, private_key="damaged") if capi.private_error and start.private_key != "locked" else start
+            )
+        exportable = self._capi_exportable(slot, capi.export_flag, unlocked.key)
         if capi.private is None:
             damaged = capi.private_error is not None
             return replace(start, private_key="damaged" if damaged else "not_examined", exportable=exportable)
-        opened = dpapi.open_blob(capi.private, unlocked.key)
-        return _judge_key(replace(start, exportable=exportable), opened, lambda raw: parse_capi_private(raw, slot.public))
+        opened = self._open(slot, capi.private, unlocked.key)
+        return _judge_key(
+            replace(start, exportable=exportable), opened, lambda raw: parse_capi_private(raw, slot.public)
+        )
 
     def _prove_cng(self, slot: KeySlot, file: CngKeyFile) -> Proof:
         start, unlocked = self._unlock(slot, file.private_key, file.private_properties)
         if unlocked is None or unlocked.key is None:
-            return replace(start, private_key="damaged") if file.private_key_error and start.private_key != "locked" else start
-        policy = _cng_policy(file.private_properties, unlocked.key)
+            return (
+                replace(start, private_key="damaged")
+                if file.private_key_error and start.private_key != "locked"
+                else start
+            )
+        policy = self._cng_policy(slot, file.private_properties, unlocked.key)
         start = replace(start, exportable=_cng_exportable(policy), per_boot=bool(policy and policy.per_boot))
         if file.private_key is None:
             return replace(start, private_key="damaged" if file.private_key_error else "not_examined")
-        opened = dpapi.open_blob(file.private_key, unlocked.key, dpapi.CNG_PRIVATE_KEY_ENTROPY)
+        opened = self._open(slot, file.private_key, unlocked.key, dpapi.CNG_PRIVATE_KEY_ENTROPY)
         if opened.mac_ok and opened.clear is not None and _is_vbs(opened.clear, policy, file.algorithm):
             return replace(start, private_key="sealed_vbs")
         judged = _judge_key(start, opened, lambda raw: parse_cng_private(raw, file.algorithm))
-        if not opened.mac_ok and not judged.recovered and policy is not None and (policy.has_ui_policy or policy.has_pin):
+        if (
+            not opened.mac_ok
+            and not judged.recovered
+            and policy is not None
+            and (policy.has_ui_policy or policy.has_pin)
+        ):
             return replace(start, private_key="needs_pin")
         return judged
 
@@ -120,16 +151,42 @@ class Prover:
         if file.sealed_blob is None:
             return sealed
         start, unlocked = self._unlock(slot, file.sealed_blob)
-        sealed = replace(start, private_key="locked" if start.private_key == "locked" else "sealed_tpm", public=slot.public)
+        sealed = replace(
+            start, private_key="locked" if start.private_key == "locked" else "sealed_tpm", public=slot.public
+        )
         if unlocked is None or unlocked.key is None:
             return sealed
-        opened = dpapi.open_blob(file.sealed_blob, unlocked.key)
+        opened = self._open(slot, file.sealed_blob, unlocked.key)
         if not opened.mac_ok or opened.clear is None:
             return replace(sealed, private_key="damaged")
         try:
             return replace(sealed, public=parse_pcp_blob(opened.clear).public)
         except FormatError:
             return sealed
+
+    def _cng_policy(self, slot: KeySlot, blob: DpapiBlob | None, master_key: bytes) -> CngPolicy | None:
+        if blob is None:
+            return None
+        opened = self._open(slot, blob, master_key, dpapi.CNG_PROPERTIES_ENTROPY)
+        if not opened.mac_ok or opened.clear is None:
+            return None
+        try:
+            return parse_cng_private_properties(parse_cng_properties(opened.clear))
+        except FormatError:
+            return None
+
+    def _capi_exportable(self, slot: KeySlot, blob: DpapiBlob | None, master_key: bytes) -> str:
+        if blob is None:
+            return "unknown"
+        opened = self._open(slot, blob, master_key, dpapi.CAPI_EXPORT_FLAG_ENTROPY)
+        if not opened.mac_ok or opened.clear is None or len(opened.clear) < 4:
+            return "unknown"
+        return "yes" if int.from_bytes(opened.clear[:4], "little") & 1 else "no"
+
+
+def _damaged_before_opening(start: Proof, error: FormatError | None) -> Proof:
+    """A blob that cannot even be parsed is damaged, unless its master key is what is missing."""
+    return start if error is None or start.private_key == "locked" else replace(start, private_key="damaged")
 
 
 def _judge_key(start: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]) -> Proof:
@@ -142,7 +199,9 @@ def _judge_key(start: Proof, opened: OpenedBlob, parse: Callable[[bytes], Privat
         except FormatError:
             continue
         if key.is_consistent():
-            return replace(start, private_key="proved" if opened.mac_ok else "damaged", public=key.public, recovered=True)
+            return replace(
+                start, private_key="proved" if opened.mac_ok else "damaged", public=key.public, recovered=True
+            )
     return replace(start, private_key="damaged")
 
 
@@ -154,28 +213,7 @@ def _is_vbs(clear: bytes, policy: CngPolicy | None, algorithm: str) -> bool:
     return False
 
 
-def _cng_policy(blob: DpapiBlob | None, master_key: bytes) -> CngPolicy | None:
-    if blob is None:
-        return None
-    opened = dpapi.open_blob(blob, master_key, dpapi.CNG_PROPERTIES_ENTROPY)
-    if not opened.mac_ok or opened.clear is None:
-        return None
-    try:
-        return parse_cng_private_properties(parse_cng_properties(opened.clear))
-    except FormatError:
-        return None
-
-
 def _cng_exportable(policy: CngPolicy | None) -> str:
     if policy is None or policy.export_policy is None:
         return "unknown"
     return "yes" if policy.export_policy & (_NCRYPT_ALLOW_EXPORT | _NCRYPT_ALLOW_PLAINTEXT_EXPORT) else "no"
-
-
-def _capi_exportable(blob: DpapiBlob | None, master_key: bytes) -> str:
-    if blob is None:
-        return "unknown"
-    opened = dpapi.open_blob(blob, master_key, dpapi.CAPI_EXPORT_FLAG_ENTROPY)
-    if not opened.mac_ok or opened.clear is None or len(opened.clear) < 4:
-        return "unknown"
-    return "yes" if int.from_bytes(opened.clear[:4], "little") & 1 else "no"

@@ -24,8 +24,9 @@ _EC_PRIVATE = {
     b"ECK6": "P-521",
 }
 _GENERIC_EC = (b"ECDV", b"ECKV")
+_UNMODELLED = (b"DSPV", b"DHPV", *_GENERIC_EC)
 _ALGORITHM_CURVES = {"P256": "P-256", "P384": "P-384", "P521": "P-521"}
-_KNOWN_MAGICS = (b"RSA2", b"RSA3", b"KDBM", b"DSPV", b"DHPV", *_GENERIC_EC, *_EC_PRIVATE)
+_KNOWN_MAGICS = (b"RSA2", b"RSA3", b"KDBM", *_UNMODELLED, *_EC_PRIVATE)
 _MAX_SYMMETRIC_BYTES = 4096
 # Size word, 32-byte KDF context and 16-byte tag are in every LSAISO blob.
 _LSAISO_LEAST = 4 + 32 + 16
@@ -129,7 +130,27 @@ class SymmetricKey:
         return True
 
 
-PrivateKey = RsaPrivateKey | EcPrivateKey | DsaPrivateKey | SymmetricKey
+@dataclass(frozen=True, slots=True)
+class UnmodelledKey:
+    """A key whose blob names itself (DSA, DH, another curve) but whose numbers are not looked at.
+
+    Attributes:
+        magic: The BCRYPT magic, such as ``DHPV``.
+    """
+
+    magic: str
+
+    @property
+    def public(self) -> PublicKey | None:
+        """None: its numbers are not read."""
+        return None
+
+    def is_consistent(self) -> bool:
+        """Return True: only the DPAPI MAC speaks for it."""
+        return True
+
+
+PrivateKey = RsaPrivateKey | EcPrivateKey | DsaPrivateKey | SymmetricKey | UnmodelledKey
 
 
 def parse_capi_rsa_private(data: bytes) -> RsaPrivateKey:
@@ -174,7 +195,9 @@ def parse_capi_private(data: bytes, public: PublicKey | None = None) -> RsaPriva
     return DsaPrivateKey(int.from_bytes(data[:size], "little"), public)
 
 
-def parse_cng_private(data: bytes, algorithm: str | None = None) -> RsaPrivateKey | EcPrivateKey | SymmetricKey:
+def parse_cng_private(
+    data: bytes, algorithm: str | None = None
+) -> RsaPrivateKey | EcPrivateKey | SymmetricKey | UnmodelledKey:
     """Parse the clear private key of a CNG key file: a BCRYPT blob with big-endian numbers.
 
     Args:
@@ -182,8 +205,8 @@ def parse_cng_private(data: bytes, algorithm: str | None = None) -> RsaPrivateKe
         algorithm: ``CngKeyFile.algorithm``, which names the curve of ``ECDV`` and ``ECKV`` blobs.
 
     Raises:
-        FormatError: ``not_a_key_blob`` for any other magic (a VBS-sealed key has none), ``truncated`` or
-            ``bad_length`` for damaged ones.
+        FormatError: ``not_a_key_blob`` for a magic that BCRYPT does not have (a VBS-sealed key has none),
+            ``truncated`` or ``bad_length`` for damaged ones.
     """
     cursor = Cursor(data)
     magic = cursor.take(4, "magic")
@@ -198,6 +221,8 @@ def parse_cng_private(data: bytes, algorithm: str | None = None) -> RsaPrivateKe
     curve = _EC_PRIVATE.get(magic)
     if curve is None and magic in _GENERIC_EC:
         curve = _ALGORITHM_CURVES.get((algorithm or "").rpartition("_")[2])
+    if curve is None and magic in _UNMODELLED:
+        return UnmodelledKey(magic.decode("ascii"))
     if curve is None:
         raise FormatError("not_a_key_blob", 0, "no magic of an RSA, NIST curve or symmetric private key")
     size = cursor.u32("cbKey")

@@ -1,0 +1,42 @@
+"""Has every proof repeated by impacket, and records where it disagrees."""
+
+from __future__ import annotations
+
+from forensics.chain.dpapi import OpenedBlob
+from forensics.chain.second_opinion import second_blob, second_master_key
+from forensics.formats.dpapi_blob import DpapiBlob
+from forensics.sources.installation import Installation
+
+
+class Witness:
+    """Listens to the proofs of one installation (``--second-opinion``).
+
+    Args:
+        installation: Where the raw files are read again and disagreement is recorded.
+    """
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self.asked = 0
+        self.agreed = 0
+
+    def master_key(self, path: str, prekey: bytes, key: bytes | None) -> None:
+        """Repeat the opening of a master key file with one pre-key."""
+        raw = self._installation.read(path).data
+        self._record(path, "master key", second_master_key(raw, prekey, key))
+
+    def blob(self, path: str, blob: DpapiBlob, master_key: bytes, entropy: bytes, opened: OpenedBlob) -> None:
+        """Repeat the opening of a DPAPI blob."""
+        ours = opened.clear if opened.mac_ok else None
+        self._record(path, "DPAPI blob", second_blob(blob, master_key, entropy, ours))
+
+    def _record(self, path: str, what: str, opinion: str) -> None:
+        self.asked += 1
+        self.agreed += opinion == "agrees"
+        if opinion == "disagrees":
+            self._installation.problem(path, "second_opinion", f"impacket disagrees about this {what}")
+
+    def report(self) -> None:
+        """Say in coverage how much of what was asked impacket could confirm."""
+        detail = f"impacket agrees with {self.agreed} of {self.asked} openings; what it cannot judge counts as neither"
+        self._installation.cover("proof", "second opinion", "present", "impacket", detail)
