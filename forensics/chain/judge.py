@@ -157,6 +157,7 @@ class Judge:
         stored = slot.public or (links.proof.public if links.kind == "tpm" else None)
         links.public_key = _compare(stored, links.proof, certificate.public_key)
         if links.public_key == "mismatch":
+            links.only_opening_showed = stored is None or stored == certificate.public_key
             links.break_at("public_key", "the key file holds another key than the certificate's")
 
     def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> str:

@@ -35,7 +35,7 @@ class Recovery:
         ranks = {"proved": 2, "damaged": 1}
         return max(
             self._slots(public),
-            key=lambda s: (self._prover.prove(s).recovered, ranks.get(self._prover.prove(s).private_key, 0)),
+            key=lambda s: (self._prover.prove(s).public == public, ranks.get(self._prover.prove(s).private_key, 0)),
             default=None,
         )
 
@@ -52,7 +52,7 @@ class Recovery:
         undecided = False
         for slot in self._slots(certificate.public_key) if certificate.public_key else ():
             proof = self._prover.prove(slot)
-            if proof.recovered:
+            if proof.recovered and proof.public == certificate.public_key:
                 return True, slot.file.row.path
             undecided = undecided or _could_still_open(proof)
         if undecided:
@@ -60,7 +60,7 @@ class Recovery:
         return self._not_found(links), None
 
     def _not_found(self, links: Links) -> bool | None:
-        if links.kind == "other" or links.key_file == "not_examined":
+        if links.verdict == "unknown" or links.kind == "other" or links.key_file == "not_examined":
             return None
         if links.kind == "smart_card" or links.key_file == "unreadable" or links.proof.private_key in _SEALED:
             return False
@@ -75,11 +75,11 @@ class Recovery:
             return None, None
         if links.proof.recovered:
             return True, None
-        if links.key_file == "unreadable" or not _could_still_open(links.proof):
-            return False, None
-        return None, None
+        if links.verdict == "unknown" or _could_still_open(links.proof):
+            return None, None
+        return False, None
 
 
 def _could_still_open(proof: Proof) -> bool:
     """A key that was not tried, or that only its owner's password or PIN opens, is undecided."""
-    return proof.private_key in ("not_examined", "needs_pin") or proof.master_key == "not_examined"
+    return proof.private_key in ("not_examined", "needs_pin")
