@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics.tables.database import CaseContent, read_case_file, write_case_file
-from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, by_table, column_specs
+from forensics.tables.registry import CONTRACT_TABLES, by_table, column_specs
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 from forensics.version import __version__
@@ -74,13 +74,10 @@ class Case:
         import pandas as pd
 
         rows = self.rows(table)
-        specs = column_specs(ROW_CLASSES[table]) if table in ROW_CLASSES else ()
-        return pd.DataFrame(
-            {
-                s.name: pd.Series([getattr(row, s.name) for row in rows], dtype=_DTYPES[s.kind])  # type: ignore[call-overload]
-                for s in specs
-            }
-        )
+        cells = {
+            s.name: pd.Series([getattr(r, s.name) for r in rows], dtype=_DTYPES[s.kind]) for s in column_specs(table)
+        }
+        return pd.DataFrame(cells)
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         for table in (name, name.removesuffix("s")):

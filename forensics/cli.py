@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from forensics.cli_types import SPAN, USER_FILE, UTC_TIME, first_line
+from forensics.cli_types import span, user_secrets, utc_time
 from forensics.version import __version__
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A console of another encoding shows '?' rather than nothing at all.
+            stream.reconfigure(errors="replace")
     cli(prog_name="keymortem")
 
 
@@ -94,14 +99,14 @@ def _source_options(command: _Command) -> _Command:
     """Options that say how a source is opened and judged."""
     existing = click.Path(exists=True, dir_okay=False, path_type=Path)
     options = [
-        click.option("--as-of", type=UTC_TIME, metavar="DATE", help="What 'expired' refers to; now if not given."),
+        click.option("--as-of", callback=utc_time, metavar="DATE", help="What 'expired' refers to; now if not given."),
         click.option("--recovery-key", metavar="KEY", help="BitLocker recovery password, 48 digits."),
         click.option("--password-file", type=existing, metavar="FILE", help="BitLocker password, first line of FILE."),
         click.option("--bek", type=existing, metavar="FILE", help="BitLocker external key (.BEK)."),
         click.option(
             "--password",
             "passwords",
-            type=USER_FILE,
+            callback=user_secrets,
             multiple=True,
             metavar="USER:FILE",
             help="Password of a user, first line of FILE.",
@@ -109,7 +114,7 @@ def _source_options(command: _Command) -> _Command:
         click.option(
             "--nt-hash",
             "nt_hashes",
-            type=USER_FILE,
+            callback=user_secrets,
             multiple=True,
             metavar="USER:FILE",
             help="NT hash of a user, first line of FILE.",
@@ -144,7 +149,13 @@ def _source_options(command: _Command) -> _Command:
 @_source_options
 @click.pass_context
 def examine(
-    ctx: click.Context, sources: tuple[str, ...], form: str, output: Path | None, case_file: Path | None, **options: Any
+    ctx: click.Context,
+    /,
+    sources: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    case_file: Path | None,
+    **options: Any,
 ) -> None:
     """Examine sources and report every private key: usable, broken (and where), or undecided.
 
@@ -179,7 +190,7 @@ def examine(
 @click.argument("wanted", metavar="THUMBPRINT|FILE")
 @_source_options
 @click.pass_context
-def explain(ctx: click.Context, source: str, wanted: str, **options: Any) -> None:
+def explain(ctx: click.Context, /, source: str, wanted: str, **options: Any) -> None:
     """Show one key's chain link by link: what each was found to be, and where that was read.
 
     Name a certificate by its thumbprint (six digits are enough), or a key file by its name or path.
@@ -205,11 +216,11 @@ def explain(ctx: click.Context, source: str, wanted: str, **options: Any) -> Non
 @cli.command()
 @click.argument("source", metavar="SOURCE")
 @click.option(
-    "--within", type=SPAN, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."
+    "--within", callback=span, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."
 )
 @_source_options
 @click.pass_context
-def expiring(ctx: click.Context, source: str, within: timedelta, **options: Any) -> None:
+def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: Any) -> None:
     """List certificates with a private key that have expired or soon will, soonest first.
 
     \b
@@ -281,8 +292,8 @@ def _run(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
                 recovery_key=options["recovery_key"],
                 password_file=options["password_file"],
                 bek_file=options["bek"],
-                passwords={user: first_line(path) for user, path in options["passwords"]},
-                nt_hashes={user: first_line(path) for user, path in options["nt_hashes"]},
+                passwords=options["passwords"],
+                nt_hashes=options["nt_hashes"],
                 domain_backup_keys=options["domain_backup_key"],
                 as_of=options["as_of"],
                 progress=progress,
@@ -351,8 +362,7 @@ def _save(case: Case, path: Path) -> None:
 
 def _write(text: str, output: Path | None = None) -> None:
     if output is None:
-        # A console of another encoding shows '?' rather than nothing at all.
-        click.get_text_stream("stdout", errors="replace").write(text)
+        click.echo(text, nl=False)
         return
     try:
         output.write_text(text, encoding="utf-8")

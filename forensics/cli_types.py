@@ -1,4 +1,4 @@
-"""What arguments of the command line may look like."""
+"""What arguments of the command line may look like; each function is the callback of an option."""
 
 from __future__ import annotations
 
@@ -14,67 +14,40 @@ _SPAN = re.compile(r"(\d{1,5})([dwy]?)")
 _DAYS = {"": 1, "d": 1, "w": 7, "y": 365}
 
 
-class UtcTimeType(click.ParamType):
-    """A date or ISO time, UTC."""
-
-    name = "date"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Parse, or fail with what would have been right."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            return parse_utc(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no date; write 2026-11-22 or 2026-11-22T08:00:00Z", param, ctx)
-
-
-class SpanType(click.ParamType):
-    """A span of time in days, weeks or years."""
-
-    name = "span"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Parse, or fail with what would have been right."""
-        if isinstance(value, timedelta):
-            return value
-        match = _SPAN.fullmatch(str(value).strip().lower())
-        if match is None:
-            self.fail(f"{value!r} is no span of time; write 180d, 26w or 1y", param, ctx)
-        return timedelta(days=int(match[1]) * _DAYS[match[2]])
-
-
-class UserFileType(click.ParamType):
-    """``USER:FILE``: a user name or SID, and the file that holds the secret (never on the command line itself)."""
-
-    name = "user:file"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
-        """Split at the first colon; a domain before the user name is dropped."""
-        if isinstance(value, tuple):
-            return value
-        user, colon, file = str(value).partition(":")
-        user = user.rsplit("\\", 1)[-1]
-        if not colon or not user or not file:
-            self.fail("write USER:FILE, where the first line of FILE holds the secret", param, ctx)
-        if not Path(file).is_file():
-            self.fail(f"there is no file {file!r}; the secret is its first line", param, ctx)
-        return user, Path(file)
-
-
-UTC_TIME, SPAN, USER_FILE = UtcTimeType(), SpanType(), UserFileType()
-
-
-def first_line(path: Path) -> str:
-    """Return the first line of a file that holds a secret.
-
-    Raises:
-        click.UsageError: The file cannot be read or is not UTF-8 text.
-    """
+def utc_time(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Read a date or an ISO time, UTC where it names no zone."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return parse_utc(value) if value is not None else None
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{value!r} is no date; write 2026-11-22 or 2026-11-22T08:00:00Z") from None
+
+
+def span(ctx: click.Context, parameter: click.Parameter, value: str) -> timedelta:
+    """Read a span of time in days, weeks or years."""
+    match = _SPAN.fullmatch(value.strip().lower())
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no span of time; write 180d, 26w or 1y")
+    return timedelta(days=int(match[1]) * _DAYS[match[2]])
+
+
+def user_secrets(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Read ``USER:FILE`` arguments: the secret of a user name or SID is the first line of a file.
+
+    It is never on the command line itself, where other users of the computer could read it.
+    """
+    return dict(_user_secret(value) for value in values)
+
+
+def _user_secret(value: str) -> tuple[str, str]:
+    user, colon, file = value.partition(":")
+    user = user.rsplit("\\", 1)[-1]  # DOMAIN\user: profiles and SAM know the user alone
+    if not colon or not user or not file:
+        raise click.BadParameter("write USER:FILE, where the first line of FILE holds the secret")
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
+        raise click.BadParameter(f"{file} cannot be read ({error.strerror}); the secret is its first line") from None
     except UnicodeDecodeError:
-        raise click.UsageError(f"{path} is not UTF-8 text; save it as UTF-8") from None
-    return text.split("\n", 1)[0].rstrip("\r")
+        # From None: the exception would carry the secret's bytes.
+        raise click.BadParameter(f"{file} is not UTF-8 text; save it as UTF-8") from None
+    return user, text.split("\n", 1)[0].rstrip("\r")

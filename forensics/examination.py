@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,11 +20,10 @@ from forensics.tables.timestamps import as_utc
 if TYPE_CHECKING:
     from forensics.chain.user_secrets import UserSecrets
     from forensics.sources.installation import Installation
-    from forensics.sources.open import Source, Unlock
+    from forensics.sources.source import Progress, Source
+    from forensics.sources.unlock import Unlock
 
 _log = logging.getLogger(__name__)
-
-Progress = Callable[[str], None]
 
 
 def examine(
@@ -63,7 +62,7 @@ def examine(
     """
     if not sources:
         raise ValueError("name at least one source")
-    from forensics.sources.open import Unlock
+    from forensics.sources.unlock import Unlock
 
     unlock = Unlock(
         recovery_key=recovery_key,
@@ -130,7 +129,8 @@ class _Run:
             from forensics.sources.open import open_source
 
             self.progress(f"opening {path}")
-            with open_source(path, self.unlock) as opened:
+            first = self.machines + 1
+            with open_source(path, self.unlock, first_machine_id=first, progress=self.progress) as opened:
                 entry.kind = opened.kind
                 self._installations(opened, entry)
         except SourceError as error:
@@ -138,8 +138,6 @@ class _Run:
         except Exception as error:
             _log.debug("while opening %s", path, exc_info=True)
             self._failed(entry, "internal_error", _where(error))
-        if not entry.machine_ids and entry.error is None:
-            entry.error = "no Windows installation was found in it"
 
     def _failed(self, entry: SourceEntry, kind: str, message: str) -> None:
         self.rows.append(ProblemRow(machine_id=0, source_path=entry.path, kind=kind, message=message))
@@ -149,14 +147,15 @@ class _Run:
     def _installations(self, opened: Source, entry: SourceEntry) -> None:
         try:
             for installation in opened.installations:
-                self._installation(installation, entry)
+                self.machines += 1
+                entry.machine_ids.append(installation.machine_id)
+                self._installation(installation)
         finally:
             self.rows += [*opened.problems, *opened.coverage]
+        if not entry.machine_ids:
+            entry.error = _nothing_found(opened)
 
-    def _installation(self, installation: Installation, entry: SourceEntry) -> None:
-        self.machines += 1
-        _renumber(installation, self.machines)
-        entry.machine_ids.append(self.machines)
+    def _installation(self, installation: Installation) -> None:
         try:
             self.rows += self._examined(installation)
         except Exception as error:
@@ -181,11 +180,11 @@ class _Run:
         return [*rows_of(evidence), *chain]
 
 
-def _renumber(installation: Installation, machine_id: int) -> None:
-    """Number an installation over all sources; each source counts from 1."""
-    installation.machine_id = machine_id
-    for row in (*installation.problems, *installation.coverage):
-        row.machine_id = machine_id
+def _nothing_found(opened: Source) -> str:
+    """Say why a source gave nothing, with the first thing it could not read where there is one."""
+    gaps = [row.detail for row in opened.coverage if row.outcome in ("unreadable", "not_examined") and row.detail]
+    reasons = [*(row.message for row in opened.problems), *gaps]
+    return "no Windows installation was found in it" + (f": {reasons[0]}" if reasons else "")
 
 
 def rows_of(evidence: Any) -> Iterator[Row]:

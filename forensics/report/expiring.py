@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from forensics.case import Case
-from forensics.report.facts import Facts, day, label
+from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.plain import fold, plain
 from forensics.tables.key_chain import KeyChainRow
 
@@ -30,8 +30,7 @@ def render_expiring(case: Case, span: timedelta, width: int | None = None) -> st
     facts, lines = Facts(case), []
     for chain in chains:
         assert chain.not_after is not None
-        left = (chain.not_after - case.as_of).days
-        when = "expired     " if chain.not_after < case.as_of else f"in {left:4} days"
+        when = "expired     " if chain.not_after < case.as_of else f"in {days_left(chain, case.as_of):4} days"
         state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")
         text = plain(f"{label(chain)}, store {chain.store}, on {facts.machine_name(chain.machine_id)}, {state}")
         indent = f"{day(chain.not_after)}  {when}  "

@@ -109,7 +109,7 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None) -> Iterator[str]
 
 def _link_lines(link: Link, chain: KeyChainRow, width: int | None) -> Iterator[str]:
     mark = "X" if link.name == chain.broken_at else " "
-    detail = f"  {link.detail}" if link.detail else ""
+    detail = f", {link.detail}" if link.detail else ""
     indent = " " * 16
     yield from fold(plain(f"{link.value}{detail}"), width, f"{mark} {link.name:<12}  ", indent)
     if link.read_from is not None:

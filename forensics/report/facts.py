@@ -10,7 +10,7 @@ from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
-from forensics.tables.timestamps import format_utc
+from forensics.tables.timestamps import as_utc, format_utc
 
 
 class Facts:
@@ -70,6 +70,12 @@ class Facts:
 def day(moment: datetime | None) -> str:
     """Return the UTC date, or ``an unknown date``."""
     return format_utc(moment)[:10] if moment else "an unknown date"
+
+
+def days_left(chain: KeyChainRow, as_of: datetime) -> int:
+    """Return the days from ``as_of`` to a certificate's last day, by the calendar (UTC)."""
+    assert chain.not_after is not None
+    return (as_utc(chain.not_after).date() - as_utc(as_of).date()).days
 
 
 def label(chain: KeyChainRow) -> str:

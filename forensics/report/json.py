@@ -40,7 +40,7 @@ def _source(entry: SourceEntry) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {spec.name: _cell(getattr(row, spec.name)) for spec in column_specs(type(row))}
+    return {spec.name: _cell(getattr(row, spec.name)) for spec in column_specs(row.table)}
 
 
 def _cell(value: Any) -> Any:

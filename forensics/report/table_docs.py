@@ -23,14 +23,14 @@ def render_tables(markdown: bool = False, width: int | None = None) -> str:
 def _markdown(row_class: type[Row]) -> Iterator[str]:
     yield f"## {row_class.table}\n\n{row_class.description}.\n"
     yield "| column | type | meaning |\n| --- | --- | --- |"
-    for spec in column_specs(row_class):
+    for spec in column_specs(row_class.table):
         kind = f"{spec.kind} or null" if spec.nullable else spec.kind
         yield f"| `{spec.name}` | {kind} | {spec.doc.replace('|', chr(92) + '|')} |"
 
 
 def _plain(row_class: type[Row], width: int | None) -> Iterator[str]:
     yield from fold(f"{row_class.table}: {row_class.description}", width)
-    specs = column_specs(row_class)
+    specs = column_specs(row_class.table)
     longest = max(len(spec.name) for spec in specs)
     for spec in specs:
         start = f"  {spec.name:<{longest}}  {spec.kind:<8}  "

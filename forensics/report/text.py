@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from forensics.case import Case
-from forensics.report.facts import Facts, day, label
+from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.plain import fold, plain
 from forensics.report.triage import Triage, triage, within
 from forensics.report.words import Words, words_for
@@ -96,7 +96,7 @@ class _Report:
         if not total:
             return "No certificate here names a private key or should have one."
         have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
-        parts = [f"Of {total} {have} a private key, {len(t.broken)} broken, {len(t.well) + len(t.too_open)} usable"]
+        parts = [f"Of {total} {have} a private key: {len(t.broken)} broken, {len(t.well) + len(t.too_open)} usable"]
         parts.append(f", {len(t.unknown)} undecided, {len(t.expired)} expired.")
         if t.expiring:
             parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
@@ -115,11 +115,16 @@ class _Report:
                 self._subject(chain, " " * len(mark))
 
     def _groups(self, chains: list[KeyChainRow]) -> Iterator[tuple[tuple[int, Words], list[KeyChainRow]]]:
-        """Put chains of one cause together; the cause that hits most comes first."""
+        """Put chains of one cause together; the cause that hits most certificates still valid comes first."""
         groups: dict[tuple[int, Words], list[KeyChainRow]] = {}
         for chain in chains:
             groups.setdefault((chain.machine_id, words_for(chain, self.facts)), []).append(chain)
-        yield from sorted(groups.items(), key=lambda item: -len(item[1]))
+        for chains_of_one in groups.values():
+            chains_of_one.sort(key=self._is_expired)
+        yield from sorted(groups.items(), key=lambda item: sum(map(self._is_expired, item[1])) - len(item[1]))
+
+    def _is_expired(self, chain: KeyChainRow) -> bool:
+        return chain.not_after is not None and chain.not_after < self.case.as_of
 
     def _on_machine(self, machine_id: int) -> str:
         return f"On {self.facts.machine_name(machine_id)}: " if len(self.case.rows("machine")) > 1 else ""
@@ -146,7 +151,7 @@ class _Report:
     def _validity(self, chain: KeyChainRow) -> str:
         if chain.not_after is None:
             return "last day not read"
-        return f"{'expired' if chain.not_after < self.case.as_of else 'valid until'} {day(chain.not_after)}"
+        return f"{'expired' if self._is_expired(chain) else 'valid until'} {day(chain.not_after)}"
 
     def _too_open(self) -> None:
         if not self.triage.too_open:
@@ -160,15 +165,14 @@ class _Report:
         soon = within(self.triage.expiring, self.case.as_of, SOON)
         if self.triage.expired:
             self._heading("EXPIRED: certificates with a private key whose last day is past")
-            self._listed(f"{day(c.not_after)}  {self._short(c)}" for c in self.triage.expired)
+            self._listed(f"{day(c.not_after)}: {self._short(c)}" for c in self.triage.expired)
         if soon:
             self._heading(f"EXPIRES NEXT: within {SOON.days} days, keys not known to be broken")
-            self._listed(f"{day(c.not_after)}, {self._days(c)}  {self._short(c)}" for c in soon)
+            self._listed(f"{day(c.not_after)}, {self._days(c)}: {self._short(c)}" for c in soon)
 
     def _days(self, chain: KeyChainRow) -> str:
-        assert chain.not_after is not None
-        days = (chain.not_after - self.case.as_of).days
-        return "in 1 day" if days == 1 else f"in {days} days"
+        days = days_left(chain, self.case.as_of)
+        return "today" if days == 0 else "in 1 day" if days == 1 else f"in {days} days"
 
     def _short(self, chain: KeyChainRow) -> str:
         return f"{self._on_machine(chain.machine_id)}{label(chain)}, {self._where(chain)}, {chain.thumbprint}"
@@ -191,7 +195,7 @@ class _Report:
     def _orphans(self) -> None:
         if self.triage.orphans:
             self._heading("KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys")
-            self._listed(self._orphan(c) for c in self.triage.orphans)
+            self._listed(self._orphan(c) for c in sorted(self.triage.orphans, key=lambda c: c.verdict != "unusable"))
 
     def _orphan(self, chain: KeyChainRow) -> str:
         state = {"usable": "opens", "unknown": "undecided"}.get(
@@ -202,14 +206,20 @@ class _Report:
         return f"{chain.key_file_path}: container {chain.container or '?'}, {state}{saved}{too_open}"
 
     def _not_examined(self) -> None:
-        rows: list[CoverageRow] = [r for r in self.case.rows("coverage") if r.outcome in ("not_examined", "unreadable")]
-        if rows:
+        """One line for all things of a kind that were missing for one reason: a triage zip lacks dozens."""
+        gaps: dict[str, list[str]] = {}
+        for row in self.case.rows("coverage"):
+            if row.outcome in ("not_examined", "unreadable"):
+                gaps.setdefault(self._gap(row), []).append(plain(row.name))
+        if gaps:
             self._heading("NOT EXAMINED: not in the source, or unreadable, so nothing is said of it")
-            self._listed(self._gap(r) for r in rows)
+        for why, names in gaps.items():
+            more = f" and {len(names) - MOST} more (see --format json)" if len(names) > MOST else ""
+            self.lines += fold(f"{why}: {', '.join(names[:MOST])}{more}", self.width, "  - ", "    ")
 
     def _gap(self, row: CoverageRow) -> str:
         why = row.detail or ("not in this source" if row.outcome == "not_examined" else "unreadable")
-        return f"{self._on_machine(row.machine_id)}{row.area} {row.name}: {why}"
+        return plain(f"{self._on_machine(row.machine_id)}{row.area}, {why}")
 
     def _problems(self) -> None:
         rows: list[ProblemRow] = self.case.rows("problem")

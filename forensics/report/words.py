@@ -49,7 +49,7 @@ def words_for(chain: KeyChainRow, facts: Facts) -> Words:
 def _ending(chain: KeyChainRow, repair: str = "") -> str:
     """Say whether the key itself survives, after the repair that would bring it back."""
     fate = {True: _SAVED, False: _LOST, None: _PERHAPS}[chain.recoverable]
-    return f"{fate} {repair}".strip() if chain.recoverable is not False else fate
+    return f"{fate} {repair}".strip()
 
 
 def _claim(chain: KeyChainRow, facts: Facts) -> Words:
@@ -63,8 +63,8 @@ def _claim(chain: KeyChainRow, facts: Facts) -> Words:
         why = "The certificate has no link to a private key (no KEY_PROV_INFO)."
     if chain.recoverable:
         why += " Its key lies on this disk all the same."
-    repair = "Where the certificate is in use, certutil -repairstore with its store and thumbprint makes the link anew."
-    return Words(why, _ending(chain, repair))
+    repair = "On a running copy, certutil -repairstore with the store and the thumbprint makes the link anew."
+    return Words(why, _ending(chain, repair if chain.recoverable else ""))
 
 
 def _provider(chain: KeyChainRow, facts: Facts) -> Words:
@@ -116,7 +116,7 @@ def _access(chain: KeyChainRow, facts: Facts) -> Words:
     file = facts.key_file(chain)
     if file is not None and file.acl:
         why += f" It reads: {file.acl}."
-    repair = 'icacls "KEY FILE" /grant *S-1-5-18:F lets SYSTEM in; the RDP listener also needs *S-1-5-20:R.'
+    repair = 'icacls "the key file below" /grant *S-1-5-18:F lets SYSTEM in; the RDP listener also needs *S-1-5-20:R.'
     return Words(why, _ending(chain, repair))
 
 
@@ -129,7 +129,7 @@ def _master_key(chain: KeyChainRow, facts: Facts) -> Words:
             f"The file of the DPAPI master key {guid} that encrypts the key file is empty, damaged, "
             "or names another GUID inside."
         )
-    return Words(why, _ending(chain, f"Restore the file {guid} from a backup of the Protect folder."))
+    return Words(why, _ending(chain, f"The file {guid} from a backup of the Protect folder would open it."))
 
 
 def _secret(chain: KeyChainRow, facts: Facts) -> Words:
@@ -180,7 +180,7 @@ def _usable(chain: KeyChainRow, facts: Facts) -> Words:
     if chain.access == "too_open":
         return Words(
             "The key opens, but every user of this Windows may read the key file.",
-            'icacls "KEY FILE" /remove *S-1-1-0 *S-1-5-11 *S-1-5-32-545 takes the crowd out.',
+            'icacls "the key file" /remove *S-1-1-0 *S-1-5-11 *S-1-5-32-545 takes the crowd out.',
         )
     return Words("Opened and proved: Windows on this disk would open this key.")
 

@@ -112,7 +112,7 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
 
 
 def _write_table(database: sqlite3.Connection, row_class: type[Row], rows: Iterable[Row]) -> None:
-    specs = column_specs(row_class)
+    specs = column_specs(row_class.table)
     lines = [f'  "{s.name}" {_SQL_TYPES[s.kind]}{"," if s is not specs[-1] else ""} -- {s.doc}' for s in specs]
     database.execute(f'CREATE TABLE "{row_class.table}" ( -- {row_class.description}\n' + "\n".join(lines) + "\n)")
     database.executemany(
@@ -178,7 +178,7 @@ def _read(database: sqlite3.Connection, path: Path) -> CaseContent:
 
 
 def _read_table(database: sqlite3.Connection, row_class: type[Row]) -> list[Row]:
-    specs = column_specs(row_class)
+    specs = column_specs(row_class.table)
     names = ", ".join(f'"{s.name}"' for s in specs)
     cells = database.execute(f'SELECT {names} FROM "{row_class.table}" ORDER BY rowid')
     return [row_class(**_values(specs, row)) for row in cells]

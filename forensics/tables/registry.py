@@ -75,12 +75,15 @@ class ColumnSpec:
 
 
 @cache
-def column_specs(row_class: type[Row]) -> tuple[ColumnSpec, ...]:
-    """Return the columns of a table in their documented order.
+def column_specs(table: str) -> tuple[ColumnSpec, ...]:
+    """Return the columns of a table in their documented order; none for a table that this version never fills.
 
     Raises:
         TypeError: A column has a type that no case file can hold.
     """
+    if table not in ROW_CLASSES:
+        return ()
+    row_class = ROW_CLASSES[table]
     hints = typing.get_type_hints(row_class)
     return tuple(
         ColumnSpec(f.name, *_kind(row_class, f.name, hints[f.name]), f.metadata["doc"]) for f in columns(row_class)

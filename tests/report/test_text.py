@@ -1,0 +1,170 @@
+"""The text report: its exact lines, its width, and what a hostile disk cannot make it do."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from forensics.case import Case
+from forensics.report.text import render_text
+from forensics.tables.record import CoverageRow
+from forensics.tables.row import Row
+from forensics.tables.source import SourceEntry
+from tests.hand_made import ALIVE, AS_OF, DEAD, NOW_FILE, OLD_FILE, PAST, case, chain, dead_chain, machine, utc
+
+EXPECTED = f"""\
+keymortem 9.9, as of 2026-11-22
+WEB01: Windows Server 2019 Standard build 17763.5, domain contoso.test, in disk.vhdx
+
+Of 3 certificates that have or should have a private key: 1 broken, 2 usable, 0 undecided, 1 expired. \
+The next to expire is CN=alive.contoso.test, on 2026-12-02.
+
+BROKEN: Windows on this disk cannot open these private keys
+  1. Windows looks for the key file under this machine's MachineGuid 44d42aa2-dee4-4023-bea5-d2f166bbb42c \
+(registry key last written 2026-03-01), but the file carries 0c5b9d5e-1111-2222-3333-444455556666: \
+the key is from before the machine's identity changed (Sysprep, a clone, or a restored registry).
+     What can be done: The private key is still on this disk and can be recovered. \
+A copy of the file named with the current MachineGuid likely opens again.
+     - CN=dead.contoso.test, store MY of the computer, valid until 2027-05-06
+       thumbprint {DEAD}
+       key file {OLD_FILE}
+
+EXPIRED: certificates with a private key whose last day is past
+  - 2026-11-21: CN=past.contoso.test, store MY of the computer, {PAST}
+
+EXPIRES NEXT: within 180 days, keys not known to be broken
+  - 2026-12-02, in 10 days: CN=alive.contoso.test, store MY of the computer, {ALIVE}
+
+WELL: opened and proved, Windows on this disk would open these keys
+  - CN=alive.contoso.test, store MY of the computer, {ALIVE}, valid until 2026-12-02
+  - CN=past.contoso.test, store MY of the computer, {PAST}, expired 2026-11-21
+
+NOT EXAMINED: not in the source, or unreadable, so nothing is said of it
+  - hive, not in this source: SAM
+
+PROBLEMS: 1 while reading (truncated 1); the rest was examined all the same
+  - Windows/x.dat: the file is cut off
+"""
+
+
+def only(*rows: Row) -> str:
+    return render_text(Case([machine(), *rows], [SourceEntry("disk.vhdx", "disk", [1])], AS_OF))
+
+
+def test_report_for_a_pipe() -> None:
+    assert render_text(case()) == EXPECTED
+
+
+def test_folded_report_says_the_same_words_within_the_width() -> None:
+    folded = render_text(case(), width=72)
+    assert folded.split() == EXPECTED.split()
+    assert max(len(line) for line in folded.splitlines() if OLD_FILE not in line) == 72
+
+
+def test_bold_marks_headings_only() -> None:
+    bold = render_text(case(), bold=True)
+    assert [line for line in bold.splitlines() if "\x1b" in line] == [
+        f"\x1b[1m{heading}\x1b[0m"
+        for heading in re.findall(r"^[A-Z]{2}.*$", EXPECTED, re.M)
+        if not heading.startswith("WEB01")
+    ]
+    assert bold.replace("\x1b[1m", "").replace("\x1b[0m", "") == EXPECTED
+
+
+def test_certificates_of_one_cause_stand_under_one_sentence() -> None:
+    text = only(
+        dead_chain(),
+        dead_chain(thumbprint="E" * 40, subject="CN=second"),
+        chain(verdict="unknown", private_key="sealed_tpm"),
+    )
+    assert text.count("Windows looks for the key file under this machine's MachineGuid") == 1
+    assert "CN=second, store MY of the computer" in text
+    assert "The key is sealed by the TPM of its machine: it opens there and nowhere else." in text
+
+
+def test_causes_with_certificates_still_valid_come_before_expired_ones() -> None:
+    gone = {"key_file": "absent", "not_after": utc(2020, 1, 1)}
+    text = only(
+        dead_chain(thumbprint="1" * 40, **gone),
+        dead_chain(thumbprint="2" * 40, **gone),
+        dead_chain(broken_at="service", provider_kind="cng"),
+    )
+    lines = [line for line in text.splitlines() if re.match(r"  \d+\. ", line)]
+    assert lines == [
+        "  1. The service CNG Key Isolation (KeyIso) is disabled; without it Windows opens no CNG key.",
+        "  2. The key file is gone: its folder was examined and does not hold it.",
+    ]
+
+
+def test_too_open_key_is_a_warning_with_the_command_that_closes_it() -> None:
+    lines = only(chain(access="too_open", not_after=utc(2040, 1, 1))).splitlines()
+    start = lines.index("WARNING: these keys work, but the access list lets everybody read the key file")
+    assert lines[start + 1 : start + 5] == [
+        "  - CN=alive.contoso.test, store MY of the computer, valid until 2040-01-01",
+        f"    thumbprint {ALIVE}",
+        f"    key file {NOW_FILE}",
+        '  icacls "the key file" /remove *S-1-1-0 *S-1-5-11 *S-1-5-32-545 takes the crowd out.',
+    ]
+
+
+def test_orphan_key_files_are_told_apart_from_certificates() -> None:
+    orphan = dead_chain(thumbprint=None, subject=None, store=None, store_scope=None, not_after=None)
+    lines = only(orphan).splitlines()
+    assert "No certificate here names a private key or should have one." in lines
+    assert f"  - {OLD_FILE}: container TSSecKeySet1, does not open (breaks at key_file), recoverable" in lines
+
+
+def test_two_machines_are_named_where_they_matter() -> None:
+    text = only(machine(machine_id=2, computer_name="DB02"), chain(), dead_chain(machine_id=2))
+    assert "  1. On DB02: Windows looks for the key file" in text
+    assert "  - On WEB01: CN=alive.contoso.test, store MY of the computer" in text
+
+
+def test_long_lists_say_how_much_they_leave_out() -> None:
+    text = only(*(chain(thumbprint=f"{n:040X}", not_after=utc(2040, 1, 1)) for n in range(25)))
+    well = text.split("WELL:")[1].splitlines()
+    assert well[20:22] == [
+        f"  - CN=alive.contoso.test, store MY of the computer, {19:040X}, valid until 2040-01-01",
+        "  - and 5 more: see --format json",
+    ]
+
+
+@pytest.mark.parametrize("width", [None, 60])
+def test_nothing_from_the_disk_steers_the_terminal(width: int | None) -> None:
+    evil = (
+        "CN=\x1b]0;owned\x07\x1b[2J\u202egro.live\u202c\u200f\u2066\u200b\nBROKEN: nothing\r\x9b31m\x85\u2028\ud800end"
+    )
+    text = render_text(
+        case(dead_chain(subject=evil, thumbprint="F" * 40), machine(machine_id=7, computer_name=evil)), width
+    )
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]", text)
+    # What stood behind the line break did not become a line of its own.
+    assert not [line for line in text.splitlines() if line.startswith("BROKEN: nothing")]
+    assert "CN=]0;owned[2Jgro.live BROKEN: nothing 31m end" in " ".join(text.split())
+
+
+def test_what_was_not_examined_is_one_line_for_one_reason() -> None:
+    gap = {"machine_id": 1, "source_path": "x", "outcome": "not_examined"}
+    names = [CoverageRow(**gap, area="folder", name=f"f{n}") for n in range(22)]
+    text = only(
+        *names, CoverageRow(**gap | {"outcome": "unreadable"}, area="volume", name="D", detail="locked by BitLocker")
+    )
+    lines = text.split("NOT EXAMINED")[1].splitlines()
+    assert lines[1:] == [
+        f"  - folder, not in this source: {', '.join(f'f{n}' for n in range(20))} and 2 more (see --format json)",
+        "  - volume, locked by BitLocker: D",
+    ]
+
+
+def test_endless_values_are_cut() -> None:
+    text = only(dead_chain(subject="x" * 1_000_000))
+    assert "  - " + "x" * 400 + "..." in text
+    assert len(text) < 10_000
+
+
+def test_nothing_examined_says_so_and_why() -> None:
+    empty = Case([], [SourceEntry("lost.vhdx", "unknown", [], "there is no such file")], AS_OF, tool_version="9.9")
+    assert render_text(empty) == (
+        "keymortem 9.9, as of 2026-11-22\nlost.vhdx: there is no such file\n\nNothing could be examined.\n"
+    )
