@@ -1,0 +1,169 @@
+"""Replay of the VHDX log into memory, so that a disk of a crashed host reads as its host would have found it.
+
+References:
+    - [MS-VHDX] v8, section 2.3.3 (log sequence, replay)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from uuid import UUID
+
+from forensics.formats.errors import FormatError
+from forensics.formats.vhdx_log import LOG_SECTOR, LogEntry, LogWrite, parse_log_entry, parse_log_entry_header
+
+MAX_LOG = 16 << 20
+"""Largest ring that is searched, in bytes; Windows makes it 1 MiB."""
+
+_MAX_WRITES = 1 << 16
+
+
+class Overlay:
+    """Byte ranges of a file that read differently from what the file holds; of two writes the later one counts."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._writes: list[LogWrite] = []
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+    def write(self, write: LogWrite) -> None:
+        """Add a write over everything before it."""
+        if write.length == 0:
+            return
+        start, end = write.offset, write.offset + write.length
+        first, last = self._touched(start, end)
+        kept: list[LogWrite] = []
+        for old in self._writes[first:last]:
+            if old.offset < start:
+                kept.append(_part(old, old.offset, start))
+        kept.append(write)
+        for old in self._writes[first:last]:
+            if old.offset + old.length > end:
+                kept.append(_part(old, end, old.offset + old.length))
+        self._writes[first:last] = kept
+        self._starts[first:last] = [each.offset for each in kept]
+
+    def paint(self, offset: int, data: bytes) -> bytes:
+        """Return ``data``, which was read at ``offset`` of the file, as it reads under this overlay."""
+        first, last = self._touched(offset, offset + len(data))
+        if first == last:
+            return data
+        painted = bytearray(data)
+        for write in self._writes[first:last]:
+            start, end = max(write.offset, offset), min(write.offset + write.length, offset + len(data))
+            new = bytes(end - start) if write.data is None else write.data[start - write.offset : end - write.offset]
+            painted[start - offset : end - offset] = new
+        return bytes(painted)
+
+    def _touched(self, start: int, end: int) -> tuple[int, int]:
+        """Return the range of indexes of the writes that overlap [start, end)."""
+        first = bisect_right(self._starts, start)
+        if first and self._writes[first - 1].offset + self._writes[first - 1].length > start:
+            first -= 1
+        return first, bisect_left(self._starts, end, lo=first)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a log did.
+
+    Attributes:
+        overlay: The writes, oldest first.
+        entries: How many log entries were replayed.
+        flushed_file_offset: A file shorter than this was truncated.
+        last_file_offset: The size the file must have at least after the replay.
+    """
+
+    overlay: Overlay
+    entries: int
+    flushed_file_offset: int
+    last_file_offset: int
+
+
+def replay_log(ring: bytes, log_guid: UUID) -> Replay:
+    """Replay the active sequence of a log.
+
+    Args:
+        ring: The whole log region.
+        log_guid: That of the current header.
+
+    Raises:
+        FormatError: There is no active sequence, or it holds more writes than a log of Windows could.
+    """
+    overlay = Overlay()
+    sequence = _active_sequence(_valid_entries(ring, log_guid), len(ring))
+    for entry in sequence:
+        for write in entry.writes:
+            overlay.write(write)
+            if len(overlay) > _MAX_WRITES:
+                raise FormatError("log_too_large", 0, f"the log holds more than {_MAX_WRITES} separate writes")
+    last = sequence[-1].header
+    return Replay(overlay, len(sequence), last.flushed_file_offset, last.last_file_offset)
+
+
+def _valid_entries(ring: bytes, log_guid: UUID) -> dict[int, LogEntry]:
+    """Return the valid entries of this log by their offset in the ring."""
+    entries: dict[int, LogEntry] = {}
+    for offset in range(0, len(ring) - LOG_SECTOR + 1, LOG_SECTOR):
+        try:
+            header = parse_log_entry_header(ring[offset : offset + 64])
+            # The signatures first: they cost little and make sure that no byte is in two checksums, so that a
+            # hostile log costs no more than an honest one.
+            if header.log_guid == log_guid and _sectors_belong(ring, offset, header.length):
+                entries[offset] = parse_log_entry(_of_ring(ring, offset, header.length))
+        except FormatError:
+            continue
+    return entries
+
+
+def _sectors_belong(ring: bytes, offset: int, length: int) -> bool:
+    """Tell whether an entry fits the ring and no other entry starts inside it."""
+    if length > len(ring):
+        return False
+    for at in range(offset + LOG_SECTOR, offset + length, LOG_SECTOR):
+        if ring.startswith(b"loge", at % len(ring)):
+            return False
+    return True
+
+
+def _of_ring(ring: bytes, offset: int, length: int) -> bytes:
+    """Return ``length`` bytes from ``offset``, going on at the start where the ring ends."""
+    straight = ring[offset : offset + length]
+    return straight + ring[: length - len(straight)]
+
+
+def _active_sequence(entries: dict[int, LogEntry], ring: int) -> list[LogEntry]:
+    """Return the run of contiguous entries with the highest last sequence number, from that one's tail on."""
+    following: dict[int, int] = {}
+    for offset, entry in entries.items():
+        after = (offset + entry.header.length) % ring
+        if after in entries and entries[after].header.sequence == entry.header.sequence + 1:
+            following[offset] = after
+    run_of = _runs(entries, following)
+    heads = [offset for offset in entries if offset not in following]
+    for head in sorted(heads, key=lambda offset: entries[offset].header.sequence, reverse=True):
+        tail = entries[head].header.tail
+        if run_of.get(tail) != head:
+            continue
+        run = [tail]
+        while run[-1] != head:
+            run.append(following[run[-1]])
+        return [entries[offset] for offset in run]
+    raise FormatError("no_active_sequence", 0, "the log holds no complete sequence of valid entries")
+
+
+def _runs(entries: dict[int, LogEntry], following: dict[int, int]) -> dict[int, int]:
+    """Return the last entry of the run that each entry is in."""
+    head_of: dict[int, int] = {}
+    # Sequence numbers only rise along a run, so the later entries are settled first.
+    for offset in sorted(entries, key=lambda each: entries[each].header.sequence, reverse=True):
+        head_of[offset] = head_of[following[offset]] if offset in following else offset
+    return head_of
+
+
+def _part(write: LogWrite, start: int, end: int) -> LogWrite:
+    data = None if write.data is None else write.data[start - write.offset : end - write.offset]
+    return LogWrite(start, end - start, data)

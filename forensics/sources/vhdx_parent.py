@@ -1,0 +1,113 @@
+"""Finds the parent of a differencing VHDX and makes sure that it is the parent.
+
+References:
+    - [MS-VHDX] v8, section 2.6.2.6 (parent locator)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from forensics.formats.vhdx import ParentLocator
+from forensics.sources.errors import SourceError
+from forensics.sources.vhdx_file import VhdxFile
+
+ParentResolver = Callable[[str, ParentLocator], "tuple[BinaryIO, str] | None"]
+"""Opens the parent of the named child: (name of the child, what it says of its parent) -> (file, its name) or None.
+
+The file is closed with the stream. The name comes back as the child's name where the parent has a parent itself.
+"""
+
+
+def open_beside(child: str, locator: ParentLocator) -> tuple[BinaryIO, str] | None:
+    """Open the parent that lies where the child says, seen from the child's folder.
+
+    First the relative path is followed, then the file names of the relative and the absolute path are looked for in
+    the child's own folder; upper and lower case are the same.
+    """
+    folder = Path(child).absolute().parent
+    for candidate in _candidates(folder, locator):
+        # A FIFO or a device would block or have side effects.
+        if candidate.is_file():
+            return candidate.open("rb", buffering=0), str(candidate)
+    return None
+
+
+def check_parent(child: VhdxFile, parent: VhdxFile) -> None:
+    """Compare a parent with what its child says of it; raises SourceError when it is not the parent."""
+    locator = child.locator
+    assert locator is not None
+    actual = parent.header.data_write_guid
+    if actual not in (locator.linkage, locator.linkage2):
+        raise SourceError(
+            "wrong_parent",
+            f"{parent.name} is not the parent of {child.name}, or was changed after the child was made: its "
+            f"DataWriteGuid is {{{actual}}}, the child needs {expected_guids(locator)}. Put the right parent beside "
+            "the child.",
+        )
+    for what, of_child, of_parent in (
+        ("size", child.geometry.disk_size, parent.geometry.disk_size),
+        ("sector size", child.geometry.sector_size, parent.geometry.sector_size),
+    ):
+        if of_child != of_parent:
+            raise SourceError(
+                "wrong_parent",
+                f"{parent.name} (DataWriteGuid {{{actual}}}) does not fit {child.name}, which needs "
+                f"{expected_guids(locator)}: the {what} of the parent's disk is {of_parent} bytes, that of the "
+                f"child's {of_child}.",
+            )
+
+
+def missing_parent(child: VhdxFile) -> SourceError:
+    """Return the error for a differencing disk whose parent is not there."""
+    locator = child.locator
+    assert locator is not None
+    paths = [locator.relative_path, locator.absolute_win32_path, locator.volume_path]
+    named = " or ".join(repr(path) for path in paths if path) or "no path at all"
+    return SourceError(
+        "missing_parent",
+        f"{child.name} (DataWriteGuid {{{child.header.data_write_guid}}}) is a differencing disk and its parent, with "
+        f"DataWriteGuid {expected_guids(locator)}, was not found; the child names it {named}. Put the parent beside "
+        "the child.",
+    )
+
+
+def expected_guids(locator: ParentLocator) -> str:
+    """Return the DataWriteGuids that a child accepts, for a message."""
+    guids = [locator.linkage] + ([locator.linkage2] if locator.linkage2 else [])
+    return " or ".join(f"{{{guid}}}" for guid in guids)
+
+
+def _candidates(folder: Path, locator: ParentLocator) -> Iterator[Path]:
+    if locator.relative_path:
+        found = _walk(folder, locator.relative_path)
+        if found:
+            yield found
+    for path in (locator.relative_path, locator.absolute_win32_path, locator.volume_path):
+        if path:
+            found = _walk(folder, path.replace("/", "\\").rsplit("\\", 1)[-1])
+            if found:
+                yield found
+
+
+def _walk(folder: Path, relative: str) -> Path | None:
+    """Follow a Windows path; only names that a folder lists are used, never the text of the image itself."""
+    for name in relative.replace("/", "\\").split("\\"):
+        if name in ("", "."):
+            continue
+        found = folder.parent if name == ".." else _listed(folder, name)
+        if found is None:
+            return None
+        folder = found
+    return folder
+
+
+def _listed(folder: Path, name: str) -> Path | None:
+    """Return the entry of a folder with this name; the same case is preferred."""
+    try:
+        matches = [each for each in folder.iterdir() if each.name.casefold() == name.casefold()]
+    except OSError:
+        return None
+    return min(matches, key=lambda each: (each.name != name, each.name), default=None)
