@@ -126,6 +126,7 @@ def _source_options(command: _Command) -> _Command:
             metavar="FILE.pvk",
             help="DPAPI backup key of the users' domain.",
         ),
+        click.option("--second-opinion", is_flag=True, help="Have impacket repeat every proof."),
         _debug_option,
     ]
     for option in reversed(options):
@@ -295,6 +296,7 @@ def _run(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
                 passwords=options["passwords"],
                 nt_hashes=options["nt_hashes"],
                 domain_backup_keys=options["domain_backup_key"],
+                second_opinion=options["second_opinion"],
                 as_of=options["as_of"],
                 progress=progress,
             )

@@ -34,6 +34,7 @@ def examine(
     passwords: Mapping[str, str] | None = None,
     nt_hashes: Mapping[str, str] | None = None,
     domain_backup_keys: Iterable[str | Path] = (),
+    second_opinion: bool = False,
     as_of: datetime | None = None,
     progress: Progress | None = None,
 ) -> Case:
@@ -50,6 +51,8 @@ def examine(
         passwords: Password by user name or SID, to open that user's master keys.
         nt_hashes: NT hash (32 hex digits) by user name or SID.
         domain_backup_keys: DPAPI backup private keys of domains (.pvk).
+        second_opinion: Have impacket repeat every proof; where it disagrees is a row of table ``problem``, and how much
+            it confirms a row of ``coverage``.
         as_of: The moment "expired" refers to; a time without zone is UTC. Now, if not given.
         progress: Called with one line whenever a new step begins.
 
@@ -70,7 +73,7 @@ def examine(
         bek_file=Path(bek_file) if bek_file else None,
     )
     user_secrets = _user_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
-    run = _Run(unlock, user_secrets, progress or (lambda line: None))
+    run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None))
     for source in sources:
         run.source(str(source))
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
@@ -116,6 +119,7 @@ class _Run:
 
     unlock: Unlock
     user_secrets: UserSecrets
+    second_opinion: bool
     progress: Progress
     rows: list[Row] = field(default_factory=list)
     entries: list[SourceEntry] = field(default_factory=list)
@@ -171,7 +175,7 @@ class _Run:
         evidence = collect(installation)
         self.progress(f"judging keys of {evidence.machine.computer_name or installation.source_path}")
         try:
-            chain = judge(evidence, self.user_secrets)
+            chain = judge(evidence, self.user_secrets, self.second_opinion)
         except Exception as error:
             # The evidence stands without the verdicts.
             _log.debug("while judging %s", installation.source_path, exc_info=True)

@@ -77,6 +77,9 @@ class _Report:
         for source in self.case.sources:
             if source.error:
                 self._add(f"{source.path}: {source.error}")
+        for row in self.case.rows("coverage"):
+            if row.area == "proof":
+                self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")
         self.lines.append("")
         self._add(self._summary(), hanging="")
 

@@ -157,6 +157,18 @@ def test_what_was_not_examined_is_one_line_for_one_reason() -> None:
     ]
 
 
+def test_second_opinion_is_told_at_the_top() -> None:
+    row = CoverageRow(
+        machine_id=1,
+        source_path="impacket",
+        area="proof",
+        name="second opinion",
+        outcome="present",
+        detail="agrees with 7 of 8",
+    )
+    assert only(row).splitlines()[2] == "second opinion: agrees with 7 of 8"
+
+
 def test_endless_values_are_cut() -> None:
     text = only(dead_chain(subject="x" * 1_000_000))
     assert "  - " + "x" * 400 + "..." in text
