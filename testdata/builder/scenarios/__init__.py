@@ -1,1 +1,34 @@
 """Forged machines and the truth about every key on them, stated by hand."""
+
+from __future__ import annotations
+
+from testdata.builder.scenario import Builder
+from testdata.builder.scenarios.bound import bound
+from testdata.builder.scenarios.broken_access import broken_access
+from testdata.builder.scenarios.broken_claim import broken_claim
+from testdata.builder.scenarios.broken_files import broken_files
+from testdata.builder.scenarios.broken_secrets import broken_secrets
+from testdata.builder.scenarios.dirty import dirty_disk, dirty_registry, mbr
+from testdata.builder.scenarios.disks import chain, sectors_4096, two_windows
+from testdata.builder.scenarios.healthy import healthy
+from testdata.builder.scenarios.services import keyiso_disabled, no_security
+from testdata.builder.scenarios.sysprepped import sample, sysprepped
+
+SCENARIOS: dict[str, Builder] = {
+    "bound": bound,
+    "broken-access": broken_access,
+    "broken-claim": broken_claim,
+    "broken-files": broken_files,
+    "broken-secrets": broken_secrets,
+    "chain": chain,
+    "dirty-disk": dirty_disk,
+    "dirty-registry": dirty_registry,
+    "healthy": healthy,
+    "keyiso-disabled": keyiso_disabled,
+    "mbr": mbr,
+    "no-security": no_security,
+    "sample": sample,
+    "sectors-4096": sectors_4096,
+    "sysprepped": sysprepped,
+    "two-windows": two_windows,
+}
