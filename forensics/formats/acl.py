@@ -78,7 +78,7 @@ def parse_security_descriptor(data: bytes) -> SecurityDescriptor:
 
 def _sid_at(data: bytes, start: int) -> str:
     if not _HEADER_SIZE <= start < len(data):
-        raise FormatError("bad_offset", start, f"a SID lies outside the {len(data)} bytes of the descriptor")
+        raise FormatError("bad_offset", 4, f"the owner SID lies outside the {len(data)} bytes of the descriptor")
     try:
         return parse_sid(data[start:])
     except FormatError as error:
@@ -87,7 +87,7 @@ def _sid_at(data: bytes, start: int) -> str:
 
 def _acl_at(data: bytes, start: int) -> tuple[Ace, ...]:
     if not _HEADER_SIZE <= start < len(data):
-        raise FormatError("bad_offset", start, f"the DACL lies outside the {len(data)} bytes of the descriptor")
+        raise FormatError("bad_offset", 16, f"the DACL lies outside the {len(data)} bytes of the descriptor")
     cursor = Cursor(data, start)
     cursor.take(2, "ACL revision")
     size, count = cursor.u16("ACL size"), cursor.u16("ACE count")

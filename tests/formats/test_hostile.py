@@ -1,0 +1,99 @@
+"""No bytes make a parser raise anything but FormatError, be they noise or a valid file with damage."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forensics.formats.acl import parse_security_descriptor
+from forensics.formats.bcrypt_blob import parse_bcrypt_public
+from forensics.formats.capi_key import parse_capi_key_file
+from forensics.formats.capi_public import parse_capi_public
+from forensics.formats.cert_element import parse_cert_element
+from forensics.formats.cng_key import parse_cng_key_file, parse_cng_private_properties, parse_cng_properties
+from forensics.formats.dpapi_blob import parse_dpapi_blob
+from forensics.formats.errors import FormatError
+from forensics.formats.key_prov_info import parse_key_prov_info
+from forensics.formats.master_key import parse_master_key_file
+from forensics.formats.pcpkey import parse_pcp_blob, parse_pcpkey
+from forensics.formats.preferred import parse_preferred
+from forensics.formats.private_key import is_vbs_blob, parse_capi_private, parse_cng_private
+from forensics.formats.sid import parse_sid
+from forensics.formats.tpm_public import parse_tpm2b_public
+from testdata.builder import acl, capi, certs, cng, dpapi, pcpkey
+from testdata.builder.keys import ec_key, rsa_key
+
+RSA, EC = rsa_key("2048-01"), ec_key("P-256", "hostile")
+MASTER_KEY = dpapi.make_master_key("hostile", "S-1-5-18", bytes(20), rounds=1, domain=True)
+DSS = struct.pack("<BBHI4s4I", 7, 3, 0, 0x2200, b"DSS4", 512, 160, 0, 160) + bytes(24 + 64 + 20 + 64 + 64)
+PROPERTIES = cng.property_list([cng.Property(3, "Export Policy", bytes(4)), cng.ui_policy("Key")])
+
+Parser = Callable[[bytes], object]
+PARSERS: list[tuple[str, Parser, list[bytes]]] = [
+    ("descriptor", parse_security_descriptor, [acl.DEFAULT_SD, acl.RDP_KEY_SD]),
+    ("bcrypt", parse_bcrypt_public, [cng.rsa_public_blob(RSA), cng.ec_blob(EC)]),
+    ("capi file", parse_capi_key_file, [capi.make_capi_key("h", "Name", MASTER_KEY, exchange=capi.Slot(RSA))]),
+    ("capi public", parse_capi_public, [capi.public_section(RSA), DSS]),
+    ("element", parse_cert_element, [certs.store_element(certs.make_certificate("hostile.test", RSA))]),
+    ("cng file", parse_cng_key_file, [cng.make_cng_key("h", "Name", MASTER_KEY, cng.CngKey.ec(EC))]),
+    ("properties", lambda data: parse_cng_private_properties(parse_cng_properties(data)), [PROPERTIES]),
+    ("blob", parse_dpapi_blob, [dpapi.make_blob("h", MASTER_KEY, b"clear", description="text")]),
+    ("link", parse_key_prov_info, [certs.key_prov_info("Key", "Provider", type_=1, flags=0, key_spec=1)]),
+    ("master key", parse_master_key_file, [MASTER_KEY.file]),
+    ("pcp file", parse_pcpkey, [pcpkey.make_pcpkey("h", "Key", "RSA", pcpkey.pcp_blob("h", RSA))]),
+    ("pcp blob", parse_pcp_blob, [pcpkey.pcp_blob("h", EC)]),
+    ("preferred", parse_preferred, [bytes(24)]),
+    ("capi private", parse_capi_private, [capi.private_clear(RSA)]),
+    (
+        "cng private",
+        parse_cng_private,
+        [cng.rsa_full_blob(RSA), cng.ec_blob(EC, private=True), cng.symmetric_blob(bytes(16))],
+    ),
+    ("vbs", is_vbs_blob, [cng.vbs_clear("h")]),
+    ("sid", parse_sid, [bytes.fromhex("010100000000000512000000")]),
+    ("tpm public", parse_tpm2b_public, [pcpkey.tpm2b_public(RSA), pcpkey.tpm2b_public(EC)]),
+]
+EACH = pytest.mark.parametrize(("parse", "valid"), [p[1:] for p in PARSERS], ids=[p[0] for p in PARSERS])
+
+
+def only_format_errors(parse: Parser, data: bytes) -> None:
+    caught: FormatError | None = None
+    try:
+        parse(data)
+    except FormatError as error:
+        caught = error
+    assert caught is None or (caught.kind and caught.message and 0 <= caught.offset <= len(data)), caught
+
+
+@EACH
+def test_what_is_valid_parses(parse: Parser, valid: list[bytes]) -> None:
+    for data in valid:
+        parse(data)
+
+
+@EACH
+@settings(max_examples=60, deadline=None)
+@given(noise=st.binary(max_size=400))
+def test_noise(parse: Parser, valid: list[bytes], noise: bytes) -> None:
+    only_format_errors(parse, noise)
+    for data in valid:
+        only_format_errors(parse, data[:8] + noise)
+
+
+@EACH
+@settings(max_examples=80, deadline=None)
+@given(data=st.data())
+def test_damaged_valid_bytes(parse: Parser, valid: list[bytes], data: st.DataObject) -> None:
+    changed = bytearray(data.draw(st.sampled_from(valid)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, min(len(changed), 256) - 1))
+        word = data.draw(
+            st.sampled_from([b"\0", b"\xff", bytes(4), b"\xff" * 4, b"\xff\xff\xff\x7f", b"\x00\xd8", b"\1"])
+        )
+        changed[at : at + len(word)] = word
+    end = data.draw(st.one_of(st.just(len(changed)), st.integers(0, len(changed))))
+    only_format_errors(parse, bytes(changed[:end]))

@@ -1,0 +1,69 @@
+"""Keys wrapped by a TPM: laid out after two public parsers, since no real file was at hand."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from forensics.formats.errors import FormatError
+from forensics.formats.pcpkey import PcpBlob, parse_pcp_blob, parse_pcpkey
+from forensics.formats.public_key import EcPublicKey, RsaPublicKey
+from testdata.builder import dpapi, pcpkey
+from testdata.builder.keys import ec_key, rsa_key
+
+MASTER_KEY = dpapi.make_master_key("pcp parser", "S-1-5-18", bytes(20), rounds=1)
+RSA, EC = rsa_key("2048-01"), ec_key("P-384", "pcp parser")
+RSA_NUMBERS, EC_NUMBERS = RSA.public_key().public_numbers(), EC.public_key().public_numbers()
+RSA_PUBLIC = RsaPublicKey(RSA_NUMBERS.n, RSA_NUMBERS.e)
+EC_PUBLIC = EcPublicKey("P-384", EC_NUMBERS.x, EC_NUMBERS.y)
+CLEAR = pcpkey.make_pcpkey("clear", "te-WebServer-1", "RSA", pcpkey.pcp_blob("clear", RSA))
+
+
+def test_clear_file() -> None:
+    file = parse_pcpkey(CLEAR)
+    assert (file.container, file.key_type, file.other_tags) == ("te-WebServer-1", "RSA", ())
+    assert file.blob == PcpBlob(2, 0, auth_required=False, public=RSA_PUBLIC, has_pcr_binding=False)
+    assert file.sealed_blob is None
+
+
+def test_sealed_file() -> None:
+    blob = pcpkey.pcp_blob("sealed", EC)
+    file = parse_pcpkey(pcpkey.make_pcpkey("sealed", "Key", "ECDSA_P384", blob, master_key=MASTER_KEY))
+    assert file.blob is None
+    assert file.sealed_blob is not None
+    assert file.sealed_blob.master_key_guid == MASTER_KEY.guid
+
+
+@pytest.mark.parametrize("header", [52, 54, 56])
+def test_the_header_is_as_long_as_it_says(header: int) -> None:
+    blob = pcpkey.pcp_blob("header", EC, header=header, auth_required=True, pcr_bound=True)
+    assert parse_pcp_blob(blob) == PcpBlob(2, 1, auth_required=True, public=EC_PUBLIC, has_pcr_binding=True)
+
+
+def test_tpm_1_2_has_no_public_half_that_we_read() -> None:
+    blob = struct.pack("<4sIIII", b"PCPM", 20, 1, 1, 0) + bytes(64)
+    assert parse_pcp_blob(blob) == PcpBlob(1, 1, auth_required=True, public=None, has_pcr_binding=False)
+
+
+def test_unknown_tags_are_kept_by_number() -> None:
+    extra = struct.pack("<II", 0x02000009, 3) + b"abc"
+    assert parse_pcpkey(CLEAR[:4] + extra + CLEAR[4:]).other_tags == (0x02000009,)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "empty"),
+        (b"PKSQ" + CLEAR[4:], "bad_magic"),
+        (CLEAR[:-4], "truncated"),
+        (CLEAR[:-8] + b"PKSP", "truncated"),
+        (CLEAR.replace(b"PCPM", b"PCPX"), "bad_magic"),
+        (b"PKSP" + struct.pack("<II", 9, 0) * 65 + b"PKSP", "too_many"),
+        (CLEAR.replace(b"PCPM" + struct.pack("<I", 54), b"PCPM" + struct.pack("<I", 40000)), "bad_length"),
+    ],
+)
+def test_damage(data: bytes, kind: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_pcpkey(data)
+    assert caught.value.kind == kind
