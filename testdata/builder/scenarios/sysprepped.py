@@ -258,8 +258,8 @@ def _setup_logs(script: Script) -> None:
         "'GENERALIZE'\r\n"
         "2025-11-07 05:46:02, Info       [0x0f0057] SYSPRP ParseCommands:Found supported command line option "
         "'OOBE'\r\n"
-        "2025-11-07 05:47:40, Info                  SYSPRP ActionPlatform::LaunchModule: Found 'CryptoSysPrep_Clean' in "
-        "C:\\Windows\\System32\\capisp.dll; executing it\r\n"
+        "2025-11-07 05:47:40, Info                  SYSPRP ActionPlatform::LaunchModule: Found "
+        "'CryptoSysPrep_Clean' in C:\\Windows\\System32\\capisp.dll; executing it\r\n"
         "2025-11-07 05:48:31, Info                  SYSPRP FCreateTagFile:Tag file "
         "C:\\Windows\\System32\\Sysprep\\Sysprep_succeeded.tag does not already exist, no need to delete anything\r\n"
     )
