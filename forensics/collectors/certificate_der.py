@@ -19,8 +19,14 @@ _RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")
 
 @dataclass(frozen=True, slots=True)
 class CertificateParts:
-    """Raw DER of three fields of a certificate, tag and length included."""
+    """Four fields of a certificate.
 
+    Attributes:
+        serial: Content octets of the serial number, as they stand.
+        issuer: DER with tag and length, as the next two.
+    """
+
+    serial: bytes
     issuer: bytes
     subject: bytes
     public_key_info: bytes
@@ -54,7 +60,7 @@ def expect(data: bytes, offset: int, tag: int) -> tuple[int, int]:
 
 
 def certificate_parts(der: bytes) -> CertificateParts:
-    """Cut issuer, subject and SubjectPublicKeyInfo out of a certificate.
+    """Cut serial number, issuer, subject and SubjectPublicKeyInfo out of a certificate.
 
     Raises:
         FormatError: It is not laid out like a certificate.
@@ -63,13 +69,15 @@ def certificate_parts(der: bytes) -> CertificateParts:
     tag, _, end = read_element(der, offset)
     if tag == _VERSION:
         offset = end
+    start, end = expect(der, offset, _INTEGER)
+    serial, offset = der[start:end], end
     fields = []
-    # Serial number, signature algorithm, issuer, validity, subject, public key.
-    for _ in range(6):
+    # Signature algorithm, issuer, validity, subject, public key.
+    for _ in range(5):
         _, _, end = read_element(der, offset)
         fields.append(der[offset:end])
         offset = end
-    return CertificateParts(issuer=fields[2], subject=fields[4], public_key_info=fields[5])
+    return CertificateParts(serial, issuer=fields[1], subject=fields[3], public_key_info=fields[4])
 
 
 def lax_rsa_key(public_key_info: bytes) -> RsaPublicKey | None:

@@ -20,7 +20,7 @@ from forensics.collectors.certificate_der import (
     object_identifier,
     read_element,
 )
-from forensics.collectors.oid_names import eku_name
+from forensics.collectors.oid_names import eku_name, signature_name
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey, public_key_from_certificate_key
 from forensics.tables.certificate import CertificateRow
@@ -83,8 +83,8 @@ class CertificateParser:
             return attempt(report, "public key", lambda: _fill_key(certificate, parts, row))
 
     def _fill_names(self, certificate: x509.Certificate, parts: CertificateParts, row: CertificateRow) -> None:
-        serial = certificate.serial_number
-        row.serial = f"{'-' if serial < 0 else ''}{abs(serial):X}"
+        # As Windows shows it: the octets, without the zero that only keeps the number positive.
+        row.serial = (parts.serial.lstrip(b"\0") or b"\0").hex().upper()
         row.self_signed = parts.subject == parts.issuer
         row.subject = self._name(parts.subject, lambda: certificate.subject)
         row.issuer = self._name(parts.issuer, lambda: certificate.issuer)
@@ -103,7 +103,7 @@ def _fill_dates(certificate: x509.Certificate, row: CertificateRow) -> None:
 
 def _fill_signature(certificate: x509.Certificate, row: CertificateRow) -> None:
     oid = certificate.signature_algorithm_oid
-    row.signature_algorithm = oid.dotted_string if oid._name == "Unknown OID" else oid._name
+    row.signature_algorithm = signature_name(oid.dotted_string)
 
 
 def _fill_key(certificate: x509.Certificate, parts: CertificateParts, row: CertificateRow) -> PublicKey | None:
@@ -139,8 +139,9 @@ _FIXED_BITS = {"X25519": 256, "Ed25519": 256, "X448": 448, "Ed448": 456}
 
 
 def _fill_extensions(certificate: x509.Certificate, row: CertificateRow) -> None:
+    extensions = certificate.extensions
     row.is_ca = False
-    for extension in certificate.extensions:
+    for extension in extensions:
         fill = _EXTENSIONS.get(extension.oid.dotted_string)
         if fill is not None:
             fill(extension.value, row)
@@ -176,7 +177,7 @@ def _alternative_names(value: x509.SubjectAlternativeName) -> Iterator[str]:
 
 def _string(der: bytes) -> str:
     tag, start, end = read_element(der, 0)
-    return der[start:end].decode("utf-16-be" if tag == _BMP_STRING else "utf-8", "replace")
+    return der[start:end].decode("utf-16-be" if tag == _BMP_STRING else "utf-8", "replace").rstrip("\0")
 
 
 def _fill_constraints(value: x509.BasicConstraints, row: CertificateRow) -> None:

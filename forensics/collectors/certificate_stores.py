@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
+from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.sources.registry import Key
 
@@ -115,14 +117,15 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
 
 
 def _blob(view: RegistryView, element: Key) -> bytes | None:
-    data = view.data(element, "Blob")
-    if data is None:
-        view.installation.problem(view.where(element, "Blob"), "no_blob", "the certificate's key has no Blob value")
-    elif len(data) > MAX_ELEMENT_SIZE:
-        message = f"{len(data)} bytes; at most {MAX_ELEMENT_SIZE} are expected of a certificate"
-        view.installation.problem(view.where(element, "Blob"), "too_large", message)
-        return None
-    return data
+    with guard(view.installation, view.where(element, "Blob")):
+        value = element.value("Blob")
+        if value is None or not value.data:
+            raise FormatError("no_blob", 0, "the certificate's key has no Blob value, or an empty one")
+        if len(value.data) > MAX_ELEMENT_SIZE:
+            message = f"{len(value.data)} bytes; at most {MAX_ELEMENT_SIZE} are expected of a certificate"
+            raise FormatError("too_large", 0, message)
+        return value.data
+    return None
 
 
 def store_name(name: str) -> str:

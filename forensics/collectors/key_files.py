@@ -107,16 +107,14 @@ def _read(
 def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> None:
     """Fill ``parsed``; a file that is named like a key but is none is unreadable and a problem."""
     row = key_file.row
-    content = installation.read(entry)
-    if content.outcome != "present":
-        # The folder lists it, so it is there: what cannot be opened is unreadable, never absent.
-        row.outcome = "unreadable"
-        return
+    # The folder lists it, so it is there: what cannot be opened is unreadable, never absent.
     row.outcome = "unreadable"
-    if not content.data:
-        installation.problem(entry.path, "empty", "the key file has no content", 0)
-        return
     with guard(installation, entry.path):
+        content = installation.read(entry)
+        if content.outcome != "present":
+            return
+        if not content.data:
+            raise FormatError("empty", 0, "the key file has no content")
         key_file.parsed = _PARSERS[row.kind](content.data)
         row.outcome = "present"
     if key_file.parsed is not None:

@@ -120,20 +120,19 @@ def _files(installation: Installation, folder: _Folder, limit: int) -> Iterator[
 def _preferred(installation: Installation, entries: Sequence[Entry]) -> Preferred | None:
     for entry in entries:
         if entry.name.lower() == "preferred":
-            content = installation.read(entry)
-            if content.outcome == "present":
-                with guard(installation, entry.path):
-                    return parse_preferred(content.data)
+            with guard(installation, entry.path):
+                content = installation.read(entry)
+                return parse_preferred(content.data) if content.outcome == "present" else None
     return None
 
 
 def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry) -> None:
     row = evidence.row
     row.outcome = "unreadable"
-    content = installation.read(entry)
-    if content.outcome != "present":
-        return
     with guard(installation, entry.path):
+        content = installation.read(entry)
+        if content.outcome != "present":
+            return
         if not content.data:
             raise FormatError("empty", 0, "the master key file has no content")
         parsed = parse_master_key_file(content.data)

@@ -1,4 +1,4 @@
-"""Names of extended key usages, as OpenSSL and Microsoft call them."""
+"""Names of extended key usages and signature algorithms, as OpenSSL and Microsoft call them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,31 @@ _EKU_NAMES = {
     "2.23.133.8.1": "tcgEkCertificate",
     "2.23.133.8.3": "tcgAikCertificate",
 }
+
+_SIGNATURE_NAMES = {
+    "1.2.840.113549.1.1.2": "md2WithRSAEncryption",
+    "1.2.840.113549.1.1.4": "md5WithRSAEncryption",
+    "1.2.840.113549.1.1.5": "sha1WithRSAEncryption",
+    "1.2.840.113549.1.1.10": "rsassaPss",
+    "1.2.840.113549.1.1.11": "sha256WithRSAEncryption",
+    "1.2.840.113549.1.1.12": "sha384WithRSAEncryption",
+    "1.2.840.113549.1.1.13": "sha512WithRSAEncryption",
+    "1.2.840.113549.1.1.14": "sha224WithRSAEncryption",
+    "1.3.14.3.2.29": "sha1WithRSAEncryption",
+    "1.2.840.10040.4.3": "dsa-with-SHA1",
+    "2.16.840.1.101.3.4.3.2": "dsa-with-SHA256",
+    "1.2.840.10045.4.1": "ecdsa-with-SHA1",
+    "1.2.840.10045.4.3.2": "ecdsa-with-SHA256",
+    "1.2.840.10045.4.3.3": "ecdsa-with-SHA384",
+    "1.2.840.10045.4.3.4": "ecdsa-with-SHA512",
+    "1.3.101.112": "Ed25519",
+    "1.3.101.113": "Ed448",
+}
+
+
+def signature_name(oid: str) -> str:
+    """Return the name of a signature algorithm, the OID itself when it has none here."""
+    return _SIGNATURE_NAMES.get(oid, oid)
 
 
 def eku_name(oid: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.formats.filetime import filetime
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
-from forensics.sources.tree import Entry, NotFound, Unreadable
+from forensics.sources.tree import Entry
 
 SYSTEM_SID = "S-1-5-18"
 SERVICE_PROFILES = {"S-1-5-19": "LocalService", "S-1-5-20": "NetworkService"}
@@ -73,10 +74,9 @@ def is_sid(name: str) -> bool:
 
 def folder_exists(installation: Installation, path: str) -> bool:
     """Tell whether a folder is in the tree, without recording anything."""
-    try:
+    with suppress(Exception):
         return installation.tree.entry(path).is_dir
-    except (NotFound, Unreadable):
-        return False
+    return False
 
 
 def is_xp_layout(installation: Installation) -> bool:
@@ -175,6 +175,8 @@ def _unlisted(installation: Installation) -> Iterator[Entry]:
 
 
 def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
+    with suppress(Exception):
+        path = installation.tree.entry(path).path
     parts = path.lower().split("/")
     in_windows = path.lower().startswith(f"{installation.windows.lower()}/")
     xp = _XP_USERS.lower() in parts or (in_windows and is_xp_layout(installation))
