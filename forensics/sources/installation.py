@@ -100,6 +100,9 @@ class Installation:
         except Unreadable as error:
             self.problem(path, "unreadable", str(error))
             return Listing("unreadable")
+        except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
+            self.problem(path, "unexpected", f"listing the folder failed with {type(error).__name__}")
+            return Listing("unreadable")
         if not entries and not self.tree.complete:
             return Listing("not_examined")
         return Listing("present", entries)
@@ -144,12 +147,18 @@ class Installation:
         try:
             hive = self.open_hive(self.tree, path, lambda kind, message, offset: self.problem(path, kind, message, offset))
         except NotFound:
-            outcome = self._missing_file(path)
+            # Collectors copy single hives: one that lies beside the others is no proof that this one was not there.
+            outcome = self._missing_file(path) if self.tree.complete else "not_examined"
             self.cover("hive", name, outcome, path)
             return None, outcome
         except (Unreadable, SourceError) as error:
             self.problem(path, getattr(error, "kind", "unreadable"), str(error))
             self.cover("hive", name, "unreadable", path, str(error))
+            return None, "unreadable"
+        except Exception as error:  # one broken hive never stops the others
+            message = f"opening the hive failed with {type(error).__name__}"
+            self.problem(path, "unexpected", message)
+            self.cover("hive", name, "unreadable", path, message)
             return None, "unreadable"
         self.cover("hive", name, "present", path, None if hive.state == "clean" else hive.state)
         return hive, "present"
