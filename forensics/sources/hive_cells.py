@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from forensics.formats.errors import FormatError
 from forensics.formats.regf import BASE_BLOCK_SIZE
@@ -118,36 +118,38 @@ class HiveCells:
         data = self.content(node.class_cell, node.class_size)
         return data[: len(data) & ~1].decode("utf-16-le", "replace")
 
-    def leaves(self, node: KeyNode, what: str) -> Iterator[SubkeyList]:
-        """Yield a key's sub-key lists of kind ``li``, ``lf`` or ``lh``; broken ones are reported.
+    def leaves(self, node: KeyNode, lose: Callable[[FormatError, int], None]) -> Iterator[SubkeyList]:
+        """Yield a key's sub-key lists of kind ``li``, ``lf`` or ``lh``.
+
+        Args:
+            node: The key.
+            lose: Takes why and at which cell some of its sub-keys cannot be listed, the others being yielded.
 
         Raises:
             FormatError: The list itself cannot be read.
         """
-        top = self._subkey_list(node.subkey_list)
+        top = self._subkey_list(node.subkey_list, lose)
         if top.kind != "ri":
             yield top
             return
         left = MAX_CHILDREN
-        if len(top) < top.claimed:
-            self.fail(
-                FormatError("bad_count", 2, f"{len(top)} of {top.claimed} lists are there"), node.subkey_list, what
-            )
         for cell in dict.fromkeys(top.cells()):
             try:
-                leaf = self._subkey_list(cell)
+                leaf = self._subkey_list(cell, lose)
                 if leaf.kind == "ri":
                     raise FormatError("bad_magic", 0, "an index root within an index root")
             except FormatError as error:
-                self.fail(error, cell, what)
+                lose(error, cell)
                 continue
             left -= len(leaf)
             if left < 0:
                 raise FormatError("too_many", 0, f"a key with more than {MAX_CHILDREN} sub-keys")
             yield leaf
 
-    def _subkey_list(self, cell: int) -> SubkeyList:
+    def _subkey_list(self, cell: int, lose: Callable[[FormatError, int], None]) -> SubkeyList:
         found = parse_subkey_list(self.content(cell, _MAX_LIST_SIZE))
+        if len(found) < found.claimed:
+            lose(FormatError("bad_count", 2, f"{len(found)} of {found.claimed} entries are there"), cell)
         self.spend(len(found) // 64)
         return found
 

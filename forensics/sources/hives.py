@@ -219,7 +219,7 @@ class RegistryKey:
         if not self._node.subkey_count:
             return
         try:
-            yield from self._cells.leaves(self._node, f"sub-key list of {_short(self.path)}")
+            yield from self._cells.leaves(self._node, self._lose)
         except FormatError as error:
             self._lose(error, self._node.subkey_list)
 
