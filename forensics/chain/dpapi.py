@@ -71,18 +71,21 @@ def open_backup_section(file: MasterKeyFile, sid: str, dpapi_system: bytes | Non
     name = hash_name(section.hash_algorithm)
     if name is None:
         return False
-    pre = hashlib.new(name, _terminated(sid), usedforsecurity=False).digest()
-    if file.flags & _BACKUP_NEEDS_SECRET:
-        if dpapi_system is None:
-            return False
-        pre += dpapi_system
-    return _open_section(section, pre, _BACKUP_KEY_SIZE) is not None
+    owner = _terminated(sid)
+    if not file.flags & _BACKUP_NEEDS_SECRET:
+        prekeys = [_digest(name, owner)]
+    elif dpapi_system is None:
+        return False
+    else:
+        # No real file with bit 0 was seen together with its secret: both orders are tried, and the HMAC decides.
+        prekeys = [_digest(name, owner + dpapi_system), _digest(name, owner) + dpapi_system]
+    return any(_open_section(section, pre, _BACKUP_KEY_SIZE) is not None for pre in prekeys)
 
 
 def user_prekeys_from_password(password: str, sid: str) -> list[bytes]:
     """Return the pre-keys a password may give, likeliest first: SHA-1 (local account), NT hash, protected NT hash."""
     raw = password.encode("utf-16-le", "surrogatepass")
-    sha1 = hashlib.sha1(raw, usedforsecurity=False).digest()
+    sha1 = _digest("sha1", raw)
     return [_keyed_with_sid(sha1, sid), *user_prekeys_from_nt_hash(_md4(raw), sid)]
 
 
@@ -111,7 +114,7 @@ def open_blob(blob: DpapiBlob, master_key: bytes, entropy: bytes = b"") -> Opene
     size = key_size(blob.cipher_algorithm, blob.key_bits)
     if name is None or size is None:
         return OpenedBlob(mac_ok=False, clear=None, raw=b"")
-    short = master_key if len(master_key) == 20 else hashlib.sha1(master_key, usedforsecurity=False).digest()
+    short = master_key if len(master_key) == 20 else _digest("sha1", master_key)
     sign = _keyed(name, short, blob.hmac_nonce, entropy, blob.signed_range)
     session = _keyed(name, short, blob.salt, entropy, b"")
     raw = _decrypt(blob.cipher_algorithm, _cipher_key(name, session, size), None, blob.data)
@@ -138,8 +141,8 @@ def _keyed(name: str, key: bytes, first: bytes, entropy: bytes, last: bytes) -> 
         return hmac.digest(key, first + entropy + last, name)
     # With SHA-1 Windows hashes entropy and signed range in the outer hash, which is no HMAC of RFC 2104.
     padded = key.ljust(_MD_BLOCK, b"\0")
-    inner = _sha1(bytes(b ^ 0x36 for b in padded) + first)
-    return _sha1(bytes(b ^ 0x5C for b in padded) + inner + entropy + last)
+    inner = _digest(name, bytes(b ^ 0x36 for b in padded) + first)
+    return _digest(name, bytes(b ^ 0x5C for b in padded) + inner + entropy + last)
 
 
 def _cipher_key(name: str, session: bytes, size: int) -> bytes:
@@ -147,7 +150,7 @@ def _cipher_key(name: str, session: bytes, size: int) -> bytes:
         return session[:size]
     padded = session.ljust(_MD_BLOCK, b"\0")
     pads = (bytes(b ^ value for b in padded) for value in (0x36, 0x5C))
-    return b"".join(hashlib.new(name, pad, usedforsecurity=False).digest() for pad in pads)[:size]
+    return b"".join(_digest(name, pad) for pad in pads)[:size]
 
 
 def _decrypt(cipher: int, key: bytes, iv: bytes | None, data: bytes) -> bytes:
@@ -177,8 +180,8 @@ def _terminated(sid: str) -> bytes:
     return (sid + "\0").encode("utf-16-le")
 
 
-def _sha1(data: bytes) -> bytes:
-    return hashlib.sha1(data, usedforsecurity=False).digest()
+def _digest(name: str, data: bytes) -> bytes:
+    return hashlib.new(name, data, usedforsecurity=False).digest()
 
 
 def _md4(data: bytes) -> bytes:

@@ -97,7 +97,10 @@ class Prover:
         if named is None:
             return Proof(), None
         unlocked = self.ring.unlock(named, slot.file.row.owner_sid)
-        cannot_open = unlocked.outcome in ("absent", "unreadable") or unlocked.by == "nothing"
+        # A password is never on a disk, so a user's key without one is locked; DPAPI_SYSTEM is, so without it the step
+        # was not examined.
+        waits_for_password = unlocked.outcome == "present" and unlocked.key is None and slot.file.row.scope == "user"
+        cannot_open = unlocked.outcome in ("absent", "unreadable") or unlocked.by == "nothing" or waits_for_password
         start = Proof(
             private_key="locked" if cannot_open else "not_examined",
             master_key=unlocked.outcome,

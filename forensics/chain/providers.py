@@ -31,8 +31,13 @@ _BUILT_IN = _CAPI_SOFTWARE | frozenset(_CNG_KINDS) | {"microsoft base smart card
 
 
 def provider_kind(link: KeyProvInfo) -> str:
-    """Return ``capi``, ``cng``, ``tpm``, ``smart_card`` or ``other`` for the provider a certificate names."""
+    """Return ``capi``, ``cng``, ``tpm``, ``smart_card`` or ``other`` for the provider a certificate names.
+
+    No name stands for the default provider of the type, which is Microsoft's software provider.
+    """
     name = link.provider.strip().lower()
+    if not name:
+        return "capi" if link.provider_type else "cng"
     if link.provider_type == 0:
         return _CNG_KINDS.get(name, "other")
     if name in _CAPI_SOFTWARE:
@@ -46,6 +51,8 @@ def is_registered(link: KeyProvInfo, providers: Providers) -> bool | None:
     A list without a single built-in provider is a partial copy: it proves nothing about a built-in one.
     """
     name = link.provider.strip().lower()
+    if not name:
+        return None
     listed = providers.cng if link.provider_type == 0 else providers.capi
     either = (providers.cng or frozenset()) | (providers.capi or frozenset())
     if name in either:

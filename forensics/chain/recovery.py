@@ -82,4 +82,5 @@ class Recovery:
 
 def _could_still_open(proof: Proof) -> bool:
     """A key that was not tried, or that only its owner's password or PIN opens, is undecided."""
-    return proof.private_key in ("not_examined", "needs_pin")
+    waits = proof.private_key == "locked" and proof.master_key == "present" and proof.unlocked_by == "not_tried"
+    return waits or proof.private_key in ("not_examined", "needs_pin")
