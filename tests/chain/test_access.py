@@ -1,0 +1,62 @@
+"""The DACL walk, entry by entry."""
+
+from __future__ import annotations
+
+import pytest
+
+from forensics.chain.access import NETWORK_SERVICE, SYSTEM, judge_access
+from forensics.formats.acl import Ace, SecurityDescriptor
+
+READ, WRITE, FULL = 0x00120089, 0x00120116, 0x001F01FF
+GENERIC_READ, GENERIC_ALL = 0x80000000, 0x10000000
+ADMINISTRATORS, USERS = "S-1-5-32-544", "S-1-5-32-545"
+EVERYONE, AUTHENTICATED = "S-1-1-0", "S-1-5-11"
+ALICE = "S-1-5-21-1-2-3-1001"
+
+
+def allow(sid: str, mask: int = FULL, flags: int = 0) -> Ace:
+    return Ace(0, flags, mask, sid)
+
+
+def deny(sid: str, mask: int = FULL, flags: int = 0) -> Ace:
+    return Ace(1, flags, mask, sid)
+
+
+@pytest.mark.parametrize(
+    ("dacl", "accounts", "expected"),
+    [
+        ([allow(SYSTEM), allow(ADMINISTRATORS)], [SYSTEM], ("ok", None)),
+        ([allow(ADMINISTRATORS)], [SYSTEM], ("ok", None)),
+        ([allow(SYSTEM, GENERIC_READ)], [SYSTEM], ("ok", None)),
+        ([allow(SYSTEM, GENERIC_ALL)], [SYSTEM], ("ok", None)),
+        ([], [SYSTEM], ("denied", SYSTEM)),
+        ([allow(ALICE)], [SYSTEM], ("denied", SYSTEM)),
+        ([allow(SYSTEM, WRITE)], [SYSTEM], ("denied", SYSTEM)),
+        ([allow(SYSTEM, FULL, 0x08)], [SYSTEM], ("denied", SYSTEM)),
+        ([deny(SYSTEM), allow(ADMINISTRATORS)], [SYSTEM], ("denied", SYSTEM)),
+        ([deny(ADMINISTRATORS), allow(SYSTEM)], [SYSTEM], ("denied", SYSTEM)),
+        ([allow(SYSTEM), deny(SYSTEM)], [SYSTEM], ("ok", None)),
+        ([deny(SYSTEM, WRITE & ~READ), allow(SYSTEM)], [SYSTEM], ("ok", None)),
+        ([deny(SYSTEM, FULL, 0x08), allow(SYSTEM)], [SYSTEM], ("ok", None)),
+        ([allow(SYSTEM), allow(EVERYONE, READ)], [SYSTEM], ("too_open", None)),
+        ([allow(SYSTEM), allow(USERS, READ)], [SYSTEM], ("too_open", None)),
+        ([allow(SYSTEM), allow(AUTHENTICATED, READ)], [SYSTEM], ("too_open", None)),
+        ([allow(SYSTEM), allow(EVERYONE, 0x00100080)], [SYSTEM], ("ok", None)),
+        ([allow(SYSTEM), allow(EVERYONE, READ, 0x08)], [SYSTEM], ("ok", None)),
+        ([allow(SYSTEM), allow(ADMINISTRATORS)], [SYSTEM, NETWORK_SERVICE], ("denied", NETWORK_SERVICE)),
+        ([allow(SYSTEM), allow(NETWORK_SERVICE, READ)], [SYSTEM, NETWORK_SERVICE], ("ok", None)),
+        ([deny(NETWORK_SERVICE), allow(EVERYONE)], [SYSTEM, NETWORK_SERVICE], ("denied", NETWORK_SERVICE)),
+        ([allow(ALICE)], [ALICE], ("ok", None)),
+    ],
+)
+def test_entries_are_walked_in_order(dacl: list[Ace], accounts: list[str], expected: tuple[str, str | None]) -> None:
+    assert judge_access(SecurityDescriptor(SYSTEM, tuple(dacl), False), accounts) == expected
+
+
+def test_a_null_dacl_lets_everyone_read() -> None:
+    assert judge_access(SecurityDescriptor(SYSTEM, None, True), [SYSTEM]) == ("too_open", None)
+
+
+def test_no_descriptor_and_no_dacl_information_say_nothing() -> None:
+    assert judge_access(None, [SYSTEM]) == ("not_examined", None)
+    assert judge_access(SecurityDescriptor(SYSTEM, None, False), [SYSTEM]) == ("not_examined", None)
