@@ -141,8 +141,8 @@ class MasterKeyRing:
                 return "yes"
             return "no" if sid == SYSTEM and self._backup_rule_holds(item) else "unknown"
         if any(dpapi.open_backup_section(file, sid, s.machine + s.user) for s in self._secrets()):
-            # The right secret opens the backup half, so it is the master half that is damaged.
-            return "no"
+            # DPAPI_SYSTEM opens the backup half of any owner's file, the master half only of a system account's.
+            return "no" if self._is_system(sid) else "yes"
         return "unknown"
 
     def _backup_rule_holds(self, item: MasterKeyEvidence) -> bool:
