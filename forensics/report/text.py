@@ -137,6 +137,8 @@ class _Report:
         self._add(f"thumbprint {chain.thumbprint}", f"{indent}  ")
         if chain.key_file_path:
             self._add(f"key file {chain.key_file_path}", f"{indent}  ")
+        if chain.broken_at in ("master_key", "secret"):
+            self._add(f"master key {chain.master_key_guid}", f"{indent}  ")
         if chain.recoverable_from and chain.recoverable_from != chain.key_file_path:
             self._add(f"key found in {chain.recoverable_from}", f"{indent}  ")
 

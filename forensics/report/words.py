@@ -1,7 +1,7 @@
 """One plain sentence for why a chain is as it is, and one for what can be done.
 
-The sentences name values that chains of one cause share (GUIDs, dates, services), not the key's own path, so that
-the report can say one cause once, above all the certificates it hits.
+The sentences name values that chains of one cause share (MachineGuid, dates, services), not the key's own path or
+master key, so that the report can say one cause once, above all the certificates it hits.
 """
 
 from __future__ import annotations
@@ -121,33 +121,32 @@ def _access(chain: KeyChainRow, facts: Facts) -> Words:
 
 
 def _master_key(chain: KeyChainRow, facts: Facts) -> Words:
-    guid = chain.master_key_guid or "?"
     if chain.master_key == "absent":
-        why = f"The DPAPI master key {guid} that encrypts the key file is gone from its Protect folder."
+        why = "The DPAPI master key that encrypts the key is gone from its Protect folder."
     else:
-        why = (
-            f"The file of the DPAPI master key {guid} that encrypts the key file is empty, damaged, "
-            "or names another GUID inside."
-        )
-    return Words(why, _ending(chain, f"The file {guid} from a backup of the Protect folder would open it."))
+        why = "The file of the DPAPI master key that encrypts the key is empty, damaged, or names another GUID inside."
+    return Words(why, _ending(chain, "The master key's file from a backup of the Protect folder would open it."))
 
 
 def _secret(chain: KeyChainRow, facts: Facts) -> Words:
-    guid = chain.master_key_guid or "?"
-    current = facts.secret(chain, "current")
+    current, master_key = facts.secret(chain, "current"), facts.master_key(chain)
     if chain.unlocked_by == "previous":
         why = (
-            f"The master key {guid} opens only with the previous DPAPI_SYSTEM secret (OldVal); "
+            "The DPAPI master key that encrypts the key opens only with the previous DPAPI_SYSTEM secret (OldVal); "
             f"Windows uses the current one{_set_at(current)}, which does not open it."
         )
         return Words(why, _ending(chain))
-    intact = facts.master_key(chain)
-    state = " although its file is intact" if intact is not None and intact.intact == "yes" else ""
+    hives = "Bring back the SYSTEM and SECURITY hives of the time the master key was made."
+    if current is not None and current.outcome != "present":
+        what = "is not on this disk" if current.outcome == "absent" else "cannot be read on this disk"
+        why = f"The DPAPI_SYSTEM secret (in the SECURITY hive) {what}, and without it Windows opens no master key."
+        return Words(why, _ending(chain, hives))
+    state = " although its file is intact" if master_key is not None and master_key.intact == "yes" else ""
     why = (
-        f"No DPAPI_SYSTEM secret on this disk{_set_at(current)} opens the master key {guid}{state}: "
-        "the secret and the master key are likely from different times or machines."
+        f"No DPAPI_SYSTEM secret on this disk{_set_at(current)} opens the DPAPI master key that encrypts the key"
+        f"{state}: the secret and the master key are likely from different times or machines."
     )
-    return Words(why, _ending(chain, "Bring back the SYSTEM and SECURITY hives of the time the master key was made."))
+    return Words(why, _ending(chain, hives))
 
 
 def _set_at(secret: SecretRow | None) -> str:
@@ -193,12 +192,12 @@ def _unknown(chain: KeyChainRow, facts: Facts) -> Words:
     if chain.private_key == "sealed_tpm":
         return Words(
             "The key is sealed by the TPM of its machine: it opens there and nowhere else.",
-            "Move it only by a new certificate.",
+            _ELSEWHERE,
         )
     if chain.private_key == "sealed_vbs":
         return Words(
             "The key is sealed by VBS to its machine: it opens there and nowhere else.",
-            "Move it only by a new certificate.",
+            _ELSEWHERE,
         )
     if chain.provider_kind == "other":
         return Words(f'The key is kept by "{chain.provider}", which this tool cannot look into.')
@@ -209,18 +208,18 @@ def _unknown(chain: KeyChainRow, facts: Facts) -> Words:
         )
     if chain.master_key == "not_examined" and chain.master_key_guid:
         return Words(
-            f"The key file is there; the master key {chain.master_key_guid} that encrypts it is not in this source.",
+            "The key file is there; the DPAPI master key that encrypts it is not in this source.",
             "Collect the Protect folders too.",
         )
     if chain.unlocked_by == "not_tried" and chain.master_key == "present":
         return Words(
-            f"The key file and its master key {chain.master_key_guid} are there; "
+            "The key file and the DPAPI master key that encrypts it are there; "
             "the secret that opens them is not in this source.",
             "Collect the SYSTEM and SECURITY hives too; a user's own keys need --password or --domain-backup-key.",
         )
     if chain.unlocked_by == "nothing":
         return Words(
-            f"The user's master key {chain.master_key_guid} is there, but no password given opens it.",
+            "The user's DPAPI master key is there, but no password given opens it.",
             "Give the user's password with --password USER:FILE, or the domain's backup key with --domain-backup-key.",
         )
     return Words(chain.reason or "The evidence in this source does not decide it.")

@@ -11,7 +11,7 @@ from forensics.report.text import render_text
 from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
-from tests.hand_made import ALIVE, AS_OF, DEAD, NOW_FILE, OLD_FILE, PAST, case, chain, dead_chain, machine, utc
+from tests.hand_made import ALIVE, AS_OF, DEAD, MASTER, NOW_FILE, OLD_FILE, PAST, case, chain, dead_chain, machine, utc
 
 EXPECTED = f"""\
 keymortem 9.9, as of 2026-11-22
@@ -94,6 +94,18 @@ def test_causes_with_certificates_still_valid_come_before_expired_ones() -> None
     assert lines == [
         "  1. The service CNG Key Isolation (KeyIso) is disabled; without it Windows opens no CNG key.",
         "  2. The key file is gone: its folder was examined and does not hold it.",
+    ]
+
+
+def test_master_key_is_named_where_the_chain_breaks_at_it() -> None:
+    text = only(
+        dead_chain(broken_at="secret", unlocked_by="previous", key_file="present"),
+        dead_chain(broken_at="secret", unlocked_by="previous", key_file="present", master_key_guid="another"),
+    )
+    assert text.count("only with the previous DPAPI_SYSTEM secret") == 1
+    assert [line for line in text.splitlines() if line.startswith("       master key ")] == [
+        f"       master key {MASTER}",
+        "       master key another",
     ]
 
 

@@ -11,7 +11,7 @@ from forensics.report.facts import Facts
 from forensics.report.words import Words, words_for
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
-from tests.hand_made import AS_OF, MASTER, NOW_GUID, OLD_GUID, case, chain, dead_chain, rows
+from tests.hand_made import AS_OF, NOW_GUID, OLD_GUID, case, chain, dead_chain, rows
 
 SAVED = "The private key is still on this disk and can be recovered."
 LOST = (
@@ -51,11 +51,11 @@ def say(row: KeyChainRow, evidence: list[Row] | None = None) -> Words:
             "It reads: S-1-5-18:full,S-1-5-32-544:full.",
             "/grant *S-1-5-18:F",
         ),
-        ({"broken_at": "master_key", "master_key": "absent", "recoverable": False}, f"{MASTER} that encrypts", LOST),
+        ({"broken_at": "master_key", "master_key": "absent", "recoverable": False}, "that encrypts the key", LOST),
         (
             {"broken_at": "master_key", "master_key": "absent", "recoverable": False},
             "is gone",
-            f"The file {MASTER} from a backup",
+            "The master key's file from a backup",
         ),
         (
             {"broken_at": "master_key", "master_key": "unreadable", "recoverable": False},
@@ -124,7 +124,15 @@ def test_intact_master_key_is_said_to_be_intact() -> None:
     evidence = rows()
     evidence[3].intact = "yes"  # type: ignore[attr-defined]
     words = say(dead_chain(broken_at="secret", unlocked_by="nothing", recoverable=False), evidence)
-    assert f"opens the master key {MASTER} although its file is intact" in words.why
+    assert "opens the DPAPI master key that encrypts the key although its file is intact" in words.why
+
+
+@pytest.mark.parametrize(("outcome", "what"), [("absent", "is not on"), ("unreadable", "cannot be read on")])
+def test_missing_secret_is_told_from_a_wrong_one(outcome: str, what: str) -> None:
+    evidence = rows()
+    evidence[4].outcome = outcome  # type: ignore[attr-defined]
+    words = say(dead_chain(broken_at="secret", unlocked_by="nothing", recoverable=False), evidence)
+    assert words.why.startswith(f"The DPAPI_SYSTEM secret (in the SECURITY hive) {what} this disk")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +152,7 @@ def test_intact_master_key_is_said_to_be_intact() -> None:
         ),
         (
             {"private_key": "not_examined", "master_key": "not_examined"},
-            f"the master key {MASTER} that encrypts it is not in",
+            "the DPAPI master key that encrypts it is not in",
         ),
         (
             {"private_key": "not_examined", "unlocked_by": "not_tried"},
@@ -175,6 +183,7 @@ def test_no_sentence_repeats_a_key_files_own_path() -> None:
         "service",
     ):
         first = words_for(dead_chain(broken_at=broken_at), facts)
-        assert first == words_for(dead_chain(broken_at=broken_at, subject="CN=other", container="other"), facts)
+        other = dead_chain(broken_at=broken_at, subject="CN=other", container="other", master_key_guid=OLD_GUID)
+        assert first == words_for(other, facts)
         assert first.why.endswith(".")
         assert first.do.endswith(".")

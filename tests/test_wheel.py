@@ -1,0 +1,69 @@
+"""The wheel holds what an installed keymortem needs: the package, its type marker, the rules and the licences."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import forensics
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(PROJECT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "Could not find a version that satisfies the requirement hatchling" in done.stderr:
+        pytest.skip("pip cannot get the build backend (hatchling): no package index within reach")
+    assert done.returncode == 0, done.stderr
+    [path] = folder.iterdir()
+    return zipfile.ZipFile(path)
+
+
+def test_modules_rules_and_type_marker_are_in_it(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    modules = {p.relative_to(PROJECT).as_posix() for p in (PROJECT / "forensics").rglob("*.py")}
+    rules = {f"forensics/{p.relative_to(PROJECT).as_posix()}" for p in (PROJECT / "rules").rglob("*") if p.is_file()}
+    assert {"forensics/rules/LICENSE", "forensics/rules/README.md"} <= rules
+    assert (modules | rules | {"forensics/py.typed"}) <= names
+    assert {name.split("/")[0] for name in names} == {"forensics", f"keymortem-{forensics.__version__}.dist-info"}
+
+
+def test_metadata(wheel: zipfile.ZipFile) -> None:
+    info = f"keymortem-{forensics.__version__}.dist-info"
+    metadata = wheel.read(f"{info}/METADATA").decode()
+    assert f"\nVersion: {forensics.__version__}\n" in metadata
+    assert "\nLicense-Expression: AGPL-3.0-or-later\n" in metadata
+    assert "keymortem = forensics.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
+    assert b"GNU AFFERO GENERAL PUBLIC LICENSE" in wheel.read(f"{info}/licenses/LICENSE")
+    assert b"Apache License" in wheel.read(f"{info}/licenses/rules/LICENSE")
+
+
+def imported_modules() -> set[str]:
+    nodes = [node for path in (PROJECT / "forensics").rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def distribution(module: str) -> str:
+    if module.startswith("dissect."):
+        return ".".join(module.split(".")[:2])
+    return {"Crypto": "pycryptodome"}.get(module.split(".")[0], module.split(".")[0])
+
+
+def test_every_library_that_is_imported_is_named_in_the_project() -> None:
+    """A library that only some other package drags in works until that package no longer does."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    named = {re.split(r"[>\[]", dependency)[0] for dependency in project["dependencies"]}
+    imported = {distribution(module) for module in imported_modules()}
+    assert "click" in imported
+    assert imported - {*sys.stdlib_module_names, "forensics"} - named == set()
