@@ -19,7 +19,7 @@ def truth(realdata: Path) -> Any:
 
 
 @cache
-def hive(realdata: Path, name: str) -> RegistryHive:
+def hive(realdata: Path, name: str) -> Any:
     """Return the hive ``name`` of ``System32\\config``."""
     with zipfile.ZipFile(realdata / "student-pc8-win81.zip") as archive:
         return RegistryHive(io.BytesIO(archive.read(f"Windows/System32/config/{name}")))

@@ -83,7 +83,7 @@ def test_damage_in_one_section_is_an_error_of_that_section() -> None:
     damaged[private_at] = 9
     slot = parse_capi_key_file(bytes(damaged)).signature
     assert slot is not None
-    assert slot.public is slot.private is None
+    assert (slot.public, slot.private) == (None, None)
     assert slot.public_error is not None
     assert (slot.public_error.kind, slot.public_error.offset) == ("unknown_magic", at)
     assert slot.private_error is not None
