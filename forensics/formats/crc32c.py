@@ -1,7 +1,7 @@
 """CRC-32C (Castagnoli), the checksum of every VHDX structure, fast enough without a compiled extension.
 
-VHDX structures are mostly zeros (a region table has some 80 bytes of content in 64 KiB), so trailing zeros are not
-walked: a zero byte multiplies the remainder by x^8, and a power of x is cheap to compute.
+Trailing zeros are not walked (a region table has some 80 bytes of content in 64 KiB): a zero byte multiplies the
+remainder by x^8, and a power of x is cheap to compute. Long data is folded by integer arithmetic, 1 MiB in some 20 ms.
 
 References:
     - [MS-VHDX] v8, section 2: checksums are CRC-32C over the structure with its checksum field zero
@@ -10,14 +10,14 @@ References:
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 
 _POLYNOMIAL = 0x82F63B78
 _ONES = 0xFFFFFFFF
 _X0 = 1 << 31
 _X8 = 1 << 23
-_WIDE_FROM = 2048
+_SPARSE = (5685, 1362, 426)
+_FOLD_FROM = 1024
 
 
 def _byte_table() -> list[int]:
@@ -32,11 +32,23 @@ def _byte_table() -> list[int]:
 _TABLE = _byte_table()
 
 
-@cache
-def _wide_table() -> list[int]:
-    """Return the remainders of all two-byte values; built only for long data, because it costs milliseconds."""
-    low = [_TABLE[value & 0xFF] ^ value >> 8 for value in _TABLE]
-    return [a ^ b for b in _TABLE for a in low]
+def _fold(body: bytes) -> bytes:
+    """Return some 700 bytes that leave, from zeros, the remainder ``body`` leaves from ones.
+
+    The polynomial divides x^5685 + x^1362 + x^426 + 1, and so the same with every exponent times a power of two
+    (squaring). With so few terms a division is three shifts of half the data at a time.
+    """
+    value = int.from_bytes(body, "little") ^ _ONES
+    bits = len(body) * 8
+    while bits >= _SPARSE[0] + 8:
+        scale = 1 << ((bits - 8) // _SPARSE[0]).bit_length() - 1
+        top, high, low = (exponent * scale for exponent in _SPARSE)
+        # Bit 0 is the highest power of x; this many of them fold upon the rest without meeting themselves.
+        count = min(top - high, bits - top) & ~7
+        head = value & (1 << count) - 1
+        value = value >> count ^ head << top - high - count ^ head << top - low - count ^ head << top - count
+        bits -= count
+    return value.to_bytes(bits // 8, "little")
 
 
 def _multiply(a: int, b: int) -> int:
@@ -67,13 +79,9 @@ def crc32c(data: bytes) -> int:
     body = data.rstrip(b"\0")
     zeros = len(data) - len(body)
     remainder = _ONES
-    start = 0
-    if len(body) >= _WIDE_FROM and sys.byteorder == "little":
-        start = len(body) & ~1
-        wide = _wide_table()
-        for word in memoryview(body)[:start].cast("H"):
-            remainder = wide[(remainder ^ word) & 0xFFFF] ^ remainder >> 16
-    for byte in body[start:]:
+    if len(body) >= _FOLD_FROM:
+        body, remainder = _fold(body), 0
+    for byte in body:
         remainder = _TABLE[(remainder ^ byte) & 0xFF] ^ remainder >> 8
     if zeros:
         remainder = _multiply(remainder, _zero_bytes(zeros))

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.formats.errors import FormatError
-from forensics.formats.vhdx_log import LOG_SECTOR, LogEntry, LogWrite, parse_log_entry, parse_log_entry_header
+from forensics.formats.vhdx_log import (
+    LOG_SECTOR,
+    LogEntry,
+    LogEntryHeader,
+    LogWrite,
+    parse_log_entry,
+    parse_log_entry_header,
+)
 
 MAX_LOG = 16 << 20
 """Largest ring that is searched, in bytes; Windows makes it 1 MiB."""
@@ -94,7 +101,7 @@ def replay_log(ring: bytes, log_guid: UUID) -> Replay:
         FormatError: There is no active sequence, or it holds more writes than a log of Windows could.
     """
     overlay = Overlay()
-    sequence = _active_sequence(_valid_entries(ring, log_guid), len(ring))
+    sequence = _active_sequence(ring, _candidates(ring, log_guid))
     for entry in sequence:
         for write in entry.writes:
             overlay.write(write)
@@ -104,19 +111,19 @@ def replay_log(ring: bytes, log_guid: UUID) -> Replay:
     return Replay(overlay, len(sequence), last.flushed_file_offset, last.last_file_offset)
 
 
-def _valid_entries(ring: bytes, log_guid: UUID) -> dict[int, LogEntry]:
-    """Return the valid entries of this log by their offset in the ring."""
-    entries: dict[int, LogEntry] = {}
+def _candidates(ring: bytes, log_guid: UUID) -> dict[int, LogEntryHeader]:
+    """Return what looks like an entry of this log, by offset in the ring; checksums are not looked at yet."""
+    candidates: dict[int, LogEntryHeader] = {}
     for offset in range(0, len(ring) - LOG_SECTOR + 1, LOG_SECTOR):
         try:
             header = parse_log_entry_header(ring[offset : offset + 64])
-            # The signatures first: they cost little and make sure that no byte is in two checksums, so that a
-            # hostile log costs no more than an honest one.
-            if header.log_guid == log_guid and _sectors_belong(ring, offset, header.length):
-                entries[offset] = parse_log_entry(_of_ring(ring, offset, header.length))
         except FormatError:
             continue
-    return entries
+        # Entries that overlap are refused here, so that no byte is in two checksums and a hostile log costs no more
+        # than an honest one.
+        if header.log_guid == log_guid and _sectors_belong(ring, offset, header.length):
+            candidates[offset] = header
+    return candidates
 
 
 def _sectors_belong(ring: bytes, offset: int, length: int) -> bool:
@@ -135,33 +142,37 @@ def _of_ring(ring: bytes, offset: int, length: int) -> bytes:
     return straight + ring[: length - len(straight)]
 
 
-def _active_sequence(entries: dict[int, LogEntry], ring: int) -> list[LogEntry]:
-    """Return the run of contiguous entries with the highest last sequence number, from that one's tail on."""
+def _active_sequence(ring: bytes, candidates: dict[int, LogEntryHeader]) -> list[LogEntry]:
+    """Return the run of contiguous entries with the highest last sequence number, from that one's tail on.
+
+    A ring that has been round is full of old entries. Only those that may be active have their checksums computed.
+    """
+    previous: dict[int, int] = {}
     following: dict[int, int] = {}
-    for offset, entry in entries.items():
-        after = (offset + entry.header.length) % ring
-        if after in entries and entries[after].header.sequence == entry.header.sequence + 1:
-            following[offset] = after
-    run_of = _runs(entries, following)
-    heads = [offset for offset in entries if offset not in following]
-    for head in sorted(heads, key=lambda offset: entries[offset].header.sequence, reverse=True):
-        tail = entries[head].header.tail
-        if run_of.get(tail) != head:
+    for offset, header in candidates.items():
+        after = (offset + header.length) % len(ring)
+        if after in candidates and candidates[after].sequence == header.sequence + 1:
+            previous[after], following[offset] = offset, after
+    parsed: dict[int, LogEntry | None] = {}
+
+    def entry(offset: int) -> LogEntry | None:
+        if offset not in parsed:
+            try:
+                parsed[offset] = parse_log_entry(_of_ring(ring, offset, candidates[offset].length))
+            except FormatError:
+                parsed[offset] = None
+        return parsed[offset]
+
+    for head in sorted(candidates, key=lambda offset: candidates[offset].sequence, reverse=True):
+        # An entry that a valid one follows is not the last of its run.
+        if entry(head) is None or (head in following and entry(following[head]) is not None):
             continue
-        run = [tail]
-        while run[-1] != head:
-            run.append(following[run[-1]])
-        return [entries[offset] for offset in run]
+        run = [head]
+        while run[-1] != candidates[head].tail and run[-1] in previous and entry(previous[run[-1]]) is not None:
+            run.append(previous[run[-1]])
+        if run[-1] == candidates[head].tail:
+            return [valid for offset in reversed(run) if (valid := entry(offset)) is not None]
     raise FormatError("no_active_sequence", 0, "the log holds no complete sequence of valid entries")
-
-
-def _runs(entries: dict[int, LogEntry], following: dict[int, int]) -> dict[int, int]:
-    """Return the last entry of the run that each entry is in."""
-    head_of: dict[int, int] = {}
-    # Sequence numbers only rise along a run, so the later entries are settled first.
-    for offset in sorted(entries, key=lambda each: entries[each].header.sequence, reverse=True):
-        head_of[offset] = head_of[following[offset]] if offset in following else offset
-    return head_of
 
 
 def _part(write: LogWrite, start: int, end: int) -> LogWrite:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import random
+import struct
+import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -74,3 +76,48 @@ def raw_file(folder: Path, raw: bytearray) -> Path:
     path = folder / "disk.raw"
     path.write_bytes(raw)
     return path
+
+
+HEADERS = (64 << 10, 128 << 10)
+REGION_TABLES = (192 << 10, 256 << 10)
+LOG, METADATA, BAT = 1 * MIB, 2 * MIB, 3 * MIB
+"""Where testdata.builder.vhdx puts them."""
+
+
+class Counting(io.BytesIO):
+    """A file that counts the bytes read from it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def patch(path: Path, offset: int, data: bytes) -> None:
+    """Overwrite bytes of a file."""
+    with path.open("r+b") as fh:
+        fh.seek(offset)
+        fh.write(data)
+
+
+def data_write_guid(path: Path) -> uuid.UUID:
+    """Return the DataWriteGuid in the second header."""
+    return uuid.UUID(bytes_le=path.read_bytes()[HEADERS[1] + 32 : HEADERS[1] + 48])
+
+
+def crc32c(structure: bytes) -> int:
+    """Return the checksum of a structure, from the definition of CRC-32C alone."""
+    crc = 0xFFFFFFFF
+    for byte in structure[:4] + bytes(4) + structure[8:]:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def restamp(path: Path, offset: int, length: int) -> None:
+    """Give a structure of a file its right checksum again."""
+    structure = path.read_bytes()[offset : offset + length]
+    patch(path, offset + 4, struct.pack("<I", crc32c(structure)))

@@ -1,0 +1,155 @@
+"""Parents of differencing disks: found without case, and believed only by their DataWriteGuid."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from pathlib import Path
+
+import pytest
+
+from forensics.formats.vhdx import ParentLocator
+from forensics.sources.errors import SourceError
+from forensics.sources.vhdx import open_vhdx
+from testdata.builder.vhdx import write_differencing, write_dynamic
+from tests.sources.vhdx_disks import (
+    DISK,
+    MIB,
+    apply,
+    assert_reads_like,
+    at,
+    content,
+    data_write_guid,
+)
+
+
+@pytest.fixture(scope="module")
+def raw() -> bytearray:
+    return content(7)
+
+
+@pytest.fixture
+def base(tmp_path: Path, raw: bytearray) -> Path:
+    path = tmp_path / "Base.vhdx"
+    write_dynamic(io.BytesIO(raw), DISK, path, seed="base")
+    return path
+
+
+def test_wrong_parent_names_both_files_and_both_guids(base: Path, raw: bytearray) -> None:
+    child = base.with_name("child.avhdx")
+    write_differencing(base, [], child)
+    needed = data_write_guid(base)
+    write_dynamic(io.BytesIO(raw), DISK, base, seed="another disk")
+    found = data_write_guid(base)
+    assert found != needed
+    with pytest.raises(SourceError) as caught:
+        open_vhdx(child)
+    assert caught.value.kind == "wrong_parent"
+    for part in (str(base), str(child), str(needed), str(found)):
+        assert part in caught.value.message
+
+
+def test_missing_parent_names_child_and_parent_and_guids(base: Path) -> None:
+    child = base.with_name("child.avhdx")
+    write_differencing(base, [], child, absolute_path="D:\\VMs\\Base.vhdx")
+    needed = data_write_guid(base)
+    base.unlink()
+    with pytest.raises(SourceError) as caught:
+        open_vhdx(child)
+    assert caught.value.kind == "missing_parent"
+    for part in (str(child), "Base.vhdx", str(needed), str(data_write_guid(child))):
+        assert part in caught.value.message
+
+
+def test_second_linkage_is_accepted(base: Path, raw: bytearray) -> None:
+    child = base.with_name("child.avhdx")
+    write_differencing(base, [], child, linkage=str(uuid.UUID(int=5)), linkage2=str(data_write_guid(base)))
+    with open_vhdx(child) as stream:
+        assert_reads_like(at(stream), raw, 50)
+
+
+def test_a_parent_of_another_size_or_sector_size_is_refused(base: Path, raw: bytearray) -> None:
+    child = base.with_name("child.avhdx")
+    write_differencing(base, [], child)
+    write_dynamic(io.BytesIO(raw), DISK - MIB, base, seed="base")
+    with pytest.raises(SourceError, match="the size of the parent"):
+        open_vhdx(child)
+    write_dynamic(io.BytesIO(raw), DISK, base, seed="base", sector_size=4096)
+    with pytest.raises(SourceError, match="the sector size of the parent"):
+        open_vhdx(child)
+
+
+@pytest.mark.parametrize(
+    ("relative", "absolute"),
+    [
+        (".\\BASE.VHDX", None),
+        ("..\\disks\\base.vhdx", None),
+        ("", "C:\\ProgramData\\Microsoft\\Windows\\Virtual Hard Disks\\base.vhdx"),
+        ("..\\no such folder\\base.vhdx", None),
+    ],
+)
+def test_parent_is_found_without_case(tmp_path: Path, raw: bytearray, relative: str, absolute: str | None) -> None:
+    folder = tmp_path / "Disks"
+    folder.mkdir()
+    base, child = folder / "Base.vhdx", folder / "child.avhdx"
+    write_dynamic(io.BytesIO(raw), DISK, base)
+    write_differencing(base, [], child, relative_path=relative, absolute_path=absolute)
+    with open_vhdx(child) as stream:
+        assert stream.files[1].endswith("Base.vhdx")
+        assert_reads_like(at(stream), raw, 50)
+
+
+def test_a_name_with_nul_or_slashes_from_the_image_reaches_no_file(base: Path) -> None:
+    child = base.with_name("child.avhdx")
+    for hostile in ("Base.vhdx\\", "..\\..\\..\\..\\..\\..\\..\\..\\..\\..\\dev\\zero", "a\0b", "/etc/passwd"):
+        write_differencing(base, [], child, relative_path=hostile)
+        with pytest.raises(SourceError, match="was not found"):
+            open_vhdx(child) if hostile != "Base.vhdx\\" else open_missing(child, base)
+
+
+def test_a_disk_that_is_its_own_parent_ends(base: Path) -> None:
+    child = base.with_name("child.avhdx")
+    write_differencing(base, [], child, seed="x")
+    own = data_write_guid(child)
+    write_differencing(base, [], child, seed="x", linkage=str(own), relative_path=".\\child.avhdx")
+    with pytest.raises(SourceError, match="more than 63 parents"):
+        open_vhdx(child)
+
+
+def test_an_opened_file_needs_a_resolver_for_its_parent(base: Path, raw: bytearray) -> None:
+    child = base.with_name("child.avhdx")
+    changes = [(512, b"\x11" * 512)]
+    write_differencing(base, changes, child)
+    parent_file = io.BytesIO(base.read_bytes())
+    asked: list[tuple[str, str | None]] = []
+
+    def resolve(name: str, locator: ParentLocator) -> tuple[io.BytesIO, str]:
+        asked.append((name, locator.relative_path))
+        return parent_file, "base in the archive"
+
+    with child.open("rb") as fh:
+        with pytest.raises(SourceError, match="was not found"):
+            open_vhdx(fh)
+        stream = open_vhdx(fh, name="child in the archive", resolve_parent=resolve)
+        assert asked == [("child in the archive", ".\\Base.vhdx")]
+        assert_reads_like(at(stream), apply(raw, changes), 50)
+        stream.close()
+        assert parent_file.closed
+        assert not fh.closed
+
+
+def test_files_are_closed_when_a_parent_is_wrong(base: Path) -> None:
+    child = base.with_name("child.avhdx")
+    write_differencing(base, [], child, linkage=str(uuid.UUID(int=5)))
+    parent_file = io.BytesIO(base.read_bytes())
+    with child.open("rb") as fh, pytest.raises(SourceError, match="is not the parent"):
+        open_vhdx(fh, resolve_parent=lambda name, locator: (parent_file, "base"))
+    assert parent_file.closed
+
+
+def open_missing(child: Path, base: Path) -> None:
+    base.rename(base.with_name("elsewhere"))
+    try:
+        open_vhdx(child)
+    finally:
+        base.with_name("elsewhere").rename(base)
