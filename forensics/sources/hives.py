@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import BinaryIO
 
 from forensics.formats.errors import FormatError
@@ -19,6 +21,7 @@ from forensics.sources.tree import Entry, Tree, Unreadable
 
 MAX_DEPTH = 512
 MAX_KEY_DATA = 64 << 20
+_SAMPLED_CHILDREN = 8
 
 
 def open_hive(tree: Tree, path: str, report: Report) -> RegistryHive:
@@ -100,6 +103,7 @@ class RegistryHive:
         source_path: Where it was read.
         state: ``clean``, ``replayed`` or ``in_transaction``.
         replay: What its logs put right, or None.
+        keeps_parents: The parent fields of its keys are filled in, so that a wrong one tells a stale list.
     """
 
     def __init__(self, source_path: str, state: str, cells: HiveCells, root_cell: int, replay: Replay | None) -> None:
@@ -113,6 +117,7 @@ class RegistryHive:
         except FormatError as error:
             raise SourceError("bad_root", f"{source_path}: its root key cannot be read: {error}") from error
         self._root = RegistryKey(self, cells, root_cell, node, ())
+        self.keeps_parents = _keeps_parents(cells, root_cell, node)
 
     def key(self, path: str) -> RegistryKey | None:
         """Return the key at a ``\\``-separated path from the root; the empty path is the root."""
@@ -128,11 +133,40 @@ class RegistryHive:
         self._lost.add(fold_name(path))
 
 
+def _keeps_parents(cells: HiveCells, root_cell: int, root: KeyNode) -> bool:
+    """Look at the first keys of two levels: not every program that writes hives fills in the parent."""
+    children = _first_children(cells, root)
+    grandchildren = [(cell, node) for cell, child in children for _, node in _first_children(cells, child)]
+    right = sum(node.parent == root_cell for _, node in children) + sum(n.parent == c for c, n in grandchildren)
+    return 2 * right > len(children) + len(grandchildren)
+
+
+def _first_children(cells: HiveCells, node: KeyNode) -> list[tuple[int, KeyNode]]:
+    found: list[tuple[int, KeyNode]] = []
+    with suppress(FormatError):
+        for leaf in cells.leaves(node, lambda error, cell: None):
+            for cell in islice(leaf.cells(), _SAMPLED_CHILDREN - len(found)):
+                with suppress(FormatError):
+                    found.append((cell, cells.key_node(cell)))
+            if len(found) >= _SAMPLED_CHILDREN:
+                break
+    return found
+
+
 class RegistryKey:
     """A key of a hive; implements ``Key``."""
 
-    def __init__(self, hive: RegistryHive, cells: HiveCells, cell: int, node: KeyNode, parts: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        hive: RegistryHive,
+        cells: HiveCells,
+        cell: int,
+        node: KeyNode,
+        parts: tuple[str, ...],
+        above: tuple[int, ...] = (),
+    ) -> None:
         self._hive = hive
+        self._ancestors = (*above, cell)
         self._cells = cells
         self._cell = cell
         self._node = node
@@ -237,8 +271,10 @@ class RegistryKey:
             node = self._cells.key_node(cell)
             if len(self._parts) >= MAX_DEPTH:
                 raise FormatError("too_deep", 0, f"keys lie more than {MAX_DEPTH} deep")
-            # A key has one parent; following others would walk in circles, or into a key that took a freed cell.
-            if node.parent != self._cell or cell == self._cell:
+            if cell in self._ancestors:
+                raise FormatError("cyclic_key", 0, "a key lists itself or one of its ancestors as a sub-key")
+            # In a torn hive a list can point at a cell that another key has taken since.
+            if self._hive.keeps_parents and node.parent != self._cell:
                 raise FormatError("bad_parent", 16, "a sub-key is listed that belongs to another key")
         except FormatError as error:
             self._lose(error, cell)
@@ -246,7 +282,7 @@ class RegistryKey:
         return node
 
     def _child(self, cell: int, node: KeyNode) -> RegistryKey:
-        return RegistryKey(self._hive, self._cells, cell, node, (*self._parts, node.name))
+        return RegistryKey(self._hive, self._cells, cell, node, (*self._parts, node.name), self._ancestors)
 
     def _values(self) -> Iterator[tuple[int, KeyValue]]:
         try:

@@ -87,9 +87,29 @@ def test_key_that_is_its_own_descendant() -> None:
     struct.pack_into("<I", forged.data, entries + 4, forged.cell(""))
     hive, kinds = forged.open()
     assert sorted(_walk(hive)) == ["", "a", "a\\sub", "b", "c", "c\\sub"]
-    assert kinds == ["bad_parent"]
+    assert kinds == ["cyclic_key"]
     assert not hive.covers("b\\sub")
     assert hive.covers("a\\other")
+
+
+def test_hive_of_a_writer_that_leaves_parents_out() -> None:
+    forged = _forged()
+    for path in forged.cells:
+        forged.put(path, PARENT, 0)
+    hive, kinds = forged.open()
+    assert sorted(_walk(hive)) == ["", "a", "a\\sub", "b", "b\\sub", "c", "c\\sub"]
+    assert kinds == []
+
+
+def test_cycle_in_a_hive_without_parents() -> None:
+    forged = _forged()
+    for path in forged.cells:
+        forged.put(path, PARENT, 0)
+    entries = forged.content(forged.get("b", SUBKEY_LIST))
+    struct.pack_into("<I", forged.data, entries + 4, forged.cell(""))
+    hive, kinds = forged.open()
+    assert sorted(_walk(hive)) == ["", "a", "a\\sub", "b", "c", "c\\sub"]
+    assert kinds == ["cyclic_key"]
 
 
 def test_two_keys_share_one_list() -> None:
