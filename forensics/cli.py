@@ -345,7 +345,8 @@ def _refuse_evidence(target: Path | None, sources: tuple[str, ...]) -> None:
     place = target.resolve()
     for source in sources:
         evidence = Path(source).resolve()
-        if place == evidence or evidence in place.parents:
+        is_same = place.exists() and evidence.exists() and place.samefile(evidence)
+        if is_same or place == evidence or evidence in place.parents:
             raise click.UsageError(
                 f"{target} is, or lies in, the source {source}; evidence is never written, choose another place"
             )

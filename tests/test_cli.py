@@ -125,6 +125,15 @@ def test_case_file(saved: Path, tmp_path: Path) -> None:
     assert open_case(tmp_path / "again.sqlite").rows("key_chain") == case().rows("key_chain")
 
 
+def test_evidence_is_known_under_its_other_names(tmp_path: Path) -> None:
+    (tmp_path / "disk.vhdx").write_bytes(b"evidence")
+    (tmp_path / "hard").hardlink_to(tmp_path / "disk.vhdx")
+    (tmp_path / "soft").symlink_to(tmp_path / "disk.vhdx")
+    for name in ("hard", "soft"):
+        assert run("examine", tmp_path / "disk.vhdx", "-o", tmp_path / name).exit_code == 2
+    assert (tmp_path / "disk.vhdx").read_bytes() == b"evidence"
+
+
 @pytest.mark.parametrize("option", ["-o", "--case"])
 def test_evidence_is_never_written(tmp_path: Path, option: str) -> None:
     disk = tmp_path / "disk.vhdx"

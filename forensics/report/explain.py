@@ -9,6 +9,7 @@ from forensics.case import Case
 from forensics.report.facts import Facts, label
 from forensics.report.plain import fold, plain
 from forensics.report.words import words_for
+from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
@@ -62,8 +63,7 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
         yield Link("claim", has_link, named + flags + spec, certificate)
     yield Link("provider", chain.provider_kind or "none", chain.provider or "", certificate or key_file)
     yield Link("key_file", chain.key_file, chain.key_file_path or "", key_file)
-    public = f"SHA-256 {key_file.public_key_sha256}" if key_file and key_file.public_key_sha256 else ""
-    yield Link("public_key", chain.public_key, public, key_file)
+    yield Link("public_key", chain.public_key, _public_halves(certificate, key_file), key_file or certificate)
     yield Link("access", chain.access, (key_file.acl if key_file else None) or "", key_file)
     yield Link("master_key", chain.master_key, chain.master_key_guid or "", master_key or key_file)
     generation = "previous" if chain.unlocked_by == "previous" else "current"
@@ -75,6 +75,15 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
     starts = {2: "automatic", 3: "manual", 4: "disabled"}
     start = "not examined" if service is None else starts.get(service.start or 0, f"start {service.start}")
     yield Link("service", f"KeyIso {start}", "only CNG keys need it", service)
+
+
+def _public_halves(certificate: CertificateRow | None, key_file: KeyFileRow | None) -> str:
+    named = {
+        "key file": key_file.public_key_sha256 if key_file else None,
+        "its signature slot": key_file.second_public_key_sha256 if key_file else None,
+        "certificate": certificate.public_key_sha256 if certificate else None,
+    }
+    return ", ".join(f"{name} SHA-256 {digest}" for name, digest in named.items() if digest)
 
 
 def render_explain(case: Case, chains: list[KeyChainRow], width: int | None = None) -> str:

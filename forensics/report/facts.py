@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ class Facts:
         self._key_files: dict[tuple[int, str], KeyFileRow] = {
             (row.machine_id, row.path.lower()): row for row in case.rows("key_file")
         }
+        self._indexes: dict[str, dict[tuple[int, str], list[Any]]] = {}
 
     def machine(self, machine_id: int) -> MachineRow | None:
         """Return the installation of a row."""
@@ -62,9 +64,12 @@ class Facts:
         return next((r for r in rows if r.name.lower() == name.lower()), None)
 
     def _of(self, chain: KeyChainRow, table: str, column: str, value: str | None) -> list[Any]:
-        if value is None:
-            return []
-        return [r for r in self.case.rows(table) if r.machine_id == chain.machine_id and getattr(r, column) == value]
+        index = self._indexes.get(table)
+        if index is None:
+            index = self._indexes[table] = defaultdict(list)
+            for row in self.case.rows(table):
+                index[row.machine_id, getattr(row, column)].append(row)
+        return [] if value is None else index.get((chain.machine_id, value), [])
 
 
 def day(moment: datetime | None) -> str:

@@ -29,7 +29,7 @@ def test_links_with_values_and_where_they_were_read() -> None:
         f"                read in {STORE}{DEAD}, written 2025-01-02T00:00:00Z",
         f"X key_file      other_machine_guid, {OLD_FILE}",
         written,
-        "  public_key    match",
+        f"  public_key    match, key file SHA-256 {'f' * 64}, certificate SHA-256 {'c' * 64}",
         written,
         "  access        ok, S-1-5-18:full,S-1-5-32-544:full",
         written,
