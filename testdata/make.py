@@ -100,6 +100,7 @@ def truth(scenario: Scenario, images: list[Path]) -> dict[str, Any]:
         "images": [path.name for path in images],
         "examine": images[-1].name,
         "passwords": scenario.passwords,
+        "nt_hashes": scenario.nt_hashes,
         "machines": scenario.truth,
         "notes": scenario.notes,
     }

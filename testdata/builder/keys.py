@@ -6,6 +6,7 @@ None of them protects anything: they are published with the project.
 from __future__ import annotations
 
 import re
+import struct
 from functools import cache
 from pathlib import Path
 
@@ -44,3 +45,15 @@ def ec_key(curve: str, seed: str) -> ec.EllipticCurvePrivateKey:
     number = int.from_bytes(Seeded(f"ec/{curve}/{seed}").bytes(80), "big")
     below_every_order = 1 << (CURVES[curve].key_size - 1)
     return ec.derive_private_key(1 + number % (below_every_order - 1), CURVES[curve])
+
+
+def pvk(key: rsa.RSAPrivateKey) -> bytes:
+    """Return an RSA key as an unencrypted ``.pvk`` file, as exports of the domain's backup key are."""
+    private = key.private_numbers()
+    size = key.key_size // 8
+    blob = struct.pack("<BBHI4sII", 7, 2, 0, 0xA400, b"RSA2", key.key_size, private.public_numbers.e)
+    blob += private.public_numbers.n.to_bytes(size, "little")
+    for number in (private.p, private.q, private.dmp1, private.dmq1, private.iqmp):
+        blob += number.to_bytes(size // 2, "little")
+    blob += private.d.to_bytes(size, "little")
+    return struct.pack("<6I", 0xB0B5F11E, 0, 1, 0, 0, len(blob)) + blob

@@ -11,7 +11,7 @@ from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.certs import Certificate, key_prov_info, store_element
 from testdata.builder.cng import CngKey, make_cng_key
 from testdata.builder.files import FileSpec
-from testdata.builder.folders import CRYPTO, LOCAL_SYSTEM, MACHINE, NETWORK_SERVICE, Owner, service, user
+from testdata.builder.folders import CRYPTO, LOCAL_SYSTEM, MACHINE, Owner, user
 from testdata.builder.lsa import LsaStore
 from testdata.builder.machine_hives import MachineFacts, MachineHives
 from testdata.builder.names import capi_file_name, cng_file_name, pcp_file_name
@@ -21,7 +21,6 @@ from testdata.builder.seeded import Seeded
 
 INSTALLED = datetime(2024, 3, 4, 8, 0, tzinfo=UTC)
 KEYS_MADE = datetime(2024, 3, 4, 9, 15, tzinfo=UTC)
-NETWORK_SERVICE_OWNER = service(NETWORK_SERVICE)
 HIVE_FOLDER = "Windows/System32/config"
 PCP_FOLDER = f"{CRYPTO}/PCPKSP/8f2d1e6c0b7a4953e2f1d0c9b8a7968574635241"
 
@@ -149,16 +148,41 @@ class ForgedMachine:
             self.write(f"{owner.protect_folder}/Preferred", renew, sd=own or acl.KEY_FILE_SD, created=created)
         return made
 
-    def add_user(self, sid: str, name: str, password: str) -> Owner:
-        """Add a local user with a profile and a master key."""
+    def add_user(self, sid: str, name: str, password: str | None, nt_hash: bytes | None = None) -> Owner:
+        """Add a user with a profile and a master key.
+
+        Args:
+            sid: The user's SID.
+            name: Name of the profile folder.
+            password: Password of a local user.
+            nt_hash: NT hash of a domain user, whose master key the domain's backup key opens too.
+        """
         owner = user(sid, name)
         self.users[sid] = name
         self.hives.add_profile(sid, f"C:\\Users\\{name}", INSTALLED)
         hive = HiveWriter(f"\\??\\C:\\Users\\{name}\\ntuser.dat", INSTALLED)
         hive.key("Software\\Microsoft\\Windows\\CurrentVersion").sz("", "")
         self.write(f"Users/{name}/NTUSER.DAT", hive.build(), sd=acl.owner_file_sd(sid), created=INSTALLED)
-        self.add_master_key(owner, password=password)
+        if nt_hash is None:
+            self.add_master_key(owner, password=password)
+        else:
+            self._add_domain_master_key(owner, nt_hash)
         return owner
+
+    def _add_domain_master_key(self, owner: Owner, nt_hash: bytes) -> None:
+        made = dpapi.make_master_key(
+            f"{self.seed}/{owner.sid}",
+            owner.sid,
+            dpapi.nt_hash_prekey(nt_hash, owner.sid),
+            flags=0,
+            credhist=None,
+            domain=True,
+        )
+        self.keys[owner] = made
+        sd = acl.owner_file_sd(owner.sid)
+        self.write(f"{owner.protect_folder}/{made.guid}", made.file, sd=sd, created=INSTALLED)
+        renew = dpapi.preferred(made.guid, INSTALLED + timedelta(days=90))
+        self.write(f"{owner.protect_folder}/Preferred", renew, sd=sd, created=INSTALLED)
 
     # --- key files
 
@@ -231,21 +255,25 @@ class ForgedMachine:
         link: bytes | None = None,
         store: str = "MY",
         owner: Owner = MACHINE,
+        service: str | None = None,
         when: datetime = KEYS_MADE,
         **properties: object,
     ) -> None:
-        """Put a certificate into a machine store, or into the personal store in files of a service or user.
+        """Put a certificate into a machine store, or into the personal store of a service or user.
 
         Args:
             certificate: What to store.
             link: KEY_PROV_INFO.
             store: Machine store.
-            owner: Whose store.
+            owner: Whose store; of a service account or user it lies in files.
+            service: Service whose personal store it is, in the registry.
             when: Time of the registry key or file.
             properties: Further properties, see :func:`testdata.builder.certs.store_element`.
         """
         data = store_element(certificate, link=link, **properties)  # type: ignore[arg-type]
-        if owner.shared:
+        if service:
+            self.hives.add_service_certificate(service, certificate.thumbprint, data)
+        elif owner.shared:
             self.hives.add_certificate(store, certificate.thumbprint, data, when)
         else:
             path = f"{owner.my_folder}/{certificate.thumbprint}"

@@ -184,6 +184,16 @@ class MachineHives:
         path = f"Microsoft\\Cryptography\\Services\\{service}\\SystemCertificates\\MY\\Certificates\\{thumbprint}"
         self.software.key(path).binary("Blob", element)
 
+    def add_enterprise_certificate(self, store: str, thumbprint: str, element: bytes) -> None:
+        """Put a store element into a store that Active Directory fills."""
+        path = f"Microsoft\\EnterpriseCertificates\\{store}\\Certificates\\{thumbprint}"
+        self.software.key(path).binary("Blob", element)
+
+    def add_policy_certificate(self, store: str, thumbprint: str, element: bytes) -> None:
+        """Put a store element into a store that group policy fills."""
+        path = f"Policies\\Microsoft\\SystemCertificates\\{store}\\Certificates\\{thumbprint}"
+        self.software.key(path).binary("Blob", element)
+
     def add_boot_key(self, boot_key: bytes) -> None:
         """Write the class names that hold the boot key."""
         for name, text in boot_key_classes(boot_key).items():

@@ -47,6 +47,7 @@ class Script:
 
     machine: ForgedMachine
     rows: list[dict[str, Any]] = field(default_factory=list)
+    certificates: list[dict[str, str]] = field(default_factory=list)
 
     def certificate(
         self,
@@ -66,6 +67,8 @@ class Script:
         owner: Owner = MACHINE,
         unsettled: Sequence[str] = (),
         with_passwords: Judged | None = None,
+        with_domain_key: Judged | None = None,
+        service: str | None = None,
         **properties: Any,
     ) -> None:
         """Put a certificate into a store and say what its key is worth.
@@ -85,10 +88,15 @@ class Script:
             store_scope: machine, service, user.
             owner: Whose store.
             unsettled: Columns that the contract leaves open for this case.
-            with_passwords: Columns that differ once the passwords of the truth are given.
+            with_passwords: Columns that differ once the passwords and NT hashes of the truth are given.
+            with_domain_key: Columns that differ once ``keys/domain-backup.pvk`` is given.
+            service: Service whose personal store it is, in the registry.
             properties: Further properties of the store element.
         """
-        self.machine.put_certificate(certificate, link=link, store=store, owner=owner, **properties)
+        self.machine.put_certificate(certificate, link=link, store=store, owner=owner, service=service, **properties)
+        self.certificates.append(
+            {"thumbprint": certificate.thumbprint, "store": store, "store_scope": store_scope, "owner_sid": owner.sid}
+        )
         identity = {
             "thumbprint": certificate.thumbprint,
             "subject": certificate.subject,
@@ -105,6 +113,8 @@ class Script:
             "exportable": exportable,
         }
         self._add(identity, judged, why, unsettled, with_passwords)
+        if with_domain_key:
+            self.rows[-1]["with_domain_key"] = with_domain_key
 
     def orphan(
         self,
@@ -153,6 +163,7 @@ class Script:
             "machine": {k: _text(v) if isinstance(v, datetime) else v for k, v in facts.items()},
             "users": self.machine.users,
             "key_chain": self.rows,
+            "key_certificates": self.certificates,
         }
 
 
@@ -178,6 +189,8 @@ class Scenario:
         container: ``vhdx``, ``vhdx_chain`` (one file a stage) or ``vhdx_dirty`` (the last stage only in the log).
         truth: Facts and rows, one entry a Windows installation.
         passwords: SID to password, for the users' keys.
+        nt_hashes: SID to NT hash in hex.
+        notes: What else is true of the disk.
     """
 
     name: str
@@ -186,6 +199,7 @@ class Scenario:
     truth: list[dict[str, Any]]
     container: Literal["vhdx", "vhdx_chain", "vhdx_dirty"] = "vhdx"
     passwords: dict[str, str] = field(default_factory=dict)
+    nt_hashes: dict[str, str] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
 
 

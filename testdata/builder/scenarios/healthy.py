@@ -13,8 +13,10 @@ from testdata.builder.machine import capi_link, cng_link, machine
 from testdata.builder.scenario import SOUND, Scenario, Script, plain
 
 ALICE = "S-1-5-21-1111111111-2222222222-3333333333-1001"
+DAVE = "S-1-5-21-2052111302-1275210071-1644491937-1120"
 BOB = "S-1-5-21-1111111111-2222222222-3333333333-1002"
 PASSWORDS = {ALICE: "Correct-Horse-9"}
+NT_HASHES = {DAVE: "32ed87bdb5fdc5e9cba88547376818d4"}
 LOCKED_USER = SOUND | {
     "unlocked_by": "not_tried",
     "private_key": "locked",
@@ -58,7 +60,23 @@ def healthy() -> Scenario:
     _cng_keys(script)
     _system_and_service_keys(script)
     _user_keys(script)
-    return plain("healthy", "Every kind of key that Windows opens: nothing is broken", script, passwords=PASSWORDS)
+    _stores_without_keys(script)
+    return plain(
+        "healthy",
+        "Every kind of key that Windows opens: nothing is broken",
+        script,
+        passwords=PASSWORDS,
+        nt_hashes=NT_HASHES,
+    )
+
+
+def _stores_without_keys(script: Script) -> None:
+    """Certificates that need no key, in stores of the enterprise and of group policy."""
+    authority = certs.ca_certificate()
+    hives = script.machine.hives
+    hives.add_enterprise_certificate("NTAuth", authority.thumbprint, certs.store_element(authority))
+    agent = certs.make_certificate("EFS recovery agent", rsa_key("2048-20"), eku=[certs.EFS])
+    hives.add_policy_certificate("EFS", agent.thumbprint, certs.store_element(agent))
 
 
 def _capi_keys(script: Script) -> None:
@@ -174,6 +192,21 @@ def _system_and_service_keys(script: Script) -> None:
         path=path,
         master_key=forged.keys[LOCAL_SYSTEM].guid,
     )
+    path = forged.put_capi("ntds-ldaps", exchange=Slot(rsa_key("2048-19")))
+    script.certificate(
+        certs.make_certificate("ldaps.contoso.test", rsa_key("2048-19")),
+        SOUND,
+        "personal store of the service NTDS, key among the machine's",
+        link=capi_link("ntds-ldaps", certs.CAPI_ENHANCED),
+        container="ntds-ldaps",
+        provider=certs.CAPI_ENHANCED,
+        provider_kind="capi",
+        path=path,
+        master_key=forged.keys[MACHINE].guid,
+        store_scope="service",
+        service="NTDS",
+        unsettled=["owner_sid", "store"],
+    )
     network_service = service(NETWORK_SERVICE)
     forged.add_master_key(network_service)
     path = forged.put_cng("network-service", CngKey.ec(ec_key("P-256", "network service")), owner=network_service)
@@ -247,4 +280,23 @@ def _user_keys(script: Script) -> None:
         store_scope="user",
         owner=bob,
         unsettled=["known_by", "unlocked_by"],
+    )
+    dave = forged.add_user(DAVE, "dave", None, bytes.fromhex(NT_HASHES[DAVE]))
+    path = forged.put_cng("dave-cng", CngKey.rsa(rsa_key("2048-18")), owner=dave, export_policy=ALLOW_EXPORT)
+    script.certificate(
+        certs.make_certificate("dave", rsa_key("2048-18"), eku=[certs.CLIENT_AUTH]),
+        LOCKED_USER,
+        "CNG key of a domain user: opens with his NT hash or the domain's backup key",
+        link=cng_link("dave-cng", certs.CNG_SOFTWARE, machine_keyset=False),
+        container="dave-cng",
+        provider=certs.CNG_SOFTWARE,
+        provider_kind="cng",
+        path=path,
+        master_key=forged.keys[dave].guid,
+        exportable="unknown",
+        store_scope="user",
+        owner=dave,
+        with_passwords=unlocked,
+        with_domain_key=unlocked | {"unlocked_by": "domain_key"},
+        unsettled=["known_by"],
     )
