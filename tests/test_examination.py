@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from forensics.chain import judge as judge_module
 from forensics.collectors import collect as collect_module
 from forensics.examination import rows_of
 from forensics.tables.registry import CONTRACT_TABLES
+
+SAMPLE = Path(__file__).resolve().parents[1] / "testdata" / "images" / "sample.vhdx.xz"
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +110,33 @@ def test_rows_of_takes_rows_wherever_they_are() -> None:
 
     evidence = Evidence(machine(), [Holder(chain()), chain(), "x"], "y")
     assert list(rows_of(evidence)) == [machine(), chain(), chain()]
+
+
+@pytest.fixture(scope="module")
+def sample() -> Case:
+    return forensics.examine(SAMPLE, as_of=datetime(2026, 11, 22), second_opinion=True)
+
+
+def test_sample_disk_agrees_with_its_truth(sample: Case) -> None:
+    truth = json.loads(SAMPLE.with_name("sample.truth.json").read_text())
+    [machine] = truth["machines"]
+    wanted = {(row["thumbprint"], row["key_file_path"]): row["verdict"] for row in machine["key_chain"]}
+    assert {(r.thumbprint, r.key_file_path): r.verdict for r in sample.rows("key_chain")} == wanted
+    assert len(wanted) > 10
+
+
+def test_second_opinion_agrees_about_the_sample_disk(sample: Case) -> None:
+    [row] = [r for r in sample.rows("coverage") if r.area == "proof"]
+    agreed, asked = map(int, re.findall(r"\d+", row.detail))
+    assert agreed == asked > 20
+    assert [r.message for r in sample.rows("problem") if r.kind == "second_opinion"] == []
+
+
+def test_frames_of_the_sample_disk(sample: Case) -> None:
+    chain = sample.key_chain
+    assert chain.groupby("verdict").size().to_dict() == {
+        verdict: sum(r.verdict == verdict for r in sample.rows("key_chain"))
+        for verdict in ("unknown", "unusable", "usable")
+    }
+    merged = chain.merge(sample.certificates, on="thumbprint", suffixes=("", "_certificate"))
+    assert len(merged) == chain.thumbprint.notna().sum()

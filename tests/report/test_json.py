@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+import forensics
 from forensics.case import Case
 from forensics.report.json import render_json
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, chain, dead_chain
 
-CONTRACT = Path(__file__).resolve().parents[3] / "shared" / "contract" / "examine.schema.json"
+PROJECT = Path(__file__).resolve().parents[2]
+CONTRACT = PROJECT.parent / "shared" / "contract" / "examine.schema.json"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +31,13 @@ def test_document_keeps_the_contract(validate: Any) -> None:
     validate(
         render_json(case(dead_chain(thumbprint=None, subject=None), chain(verdict="unknown", thumbprint="D" * 40)))
     )
+
+
+@pytest.mark.parametrize("name", ["sample", "healthy", "broken-claim", "broken-files", "two-windows", "bound"])
+def test_document_of_a_whole_disk_keeps_the_contract(validate: Any, name: str) -> None:
+    case = forensics.examine(PROJECT / "testdata" / "images" / f"{name}.vhdx.xz")
+    assert case.rows("key_chain")
+    validate(render_json(case))
 
 
 def test_empty_document_keeps_the_contract(validate: Any) -> None:
