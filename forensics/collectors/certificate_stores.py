@@ -98,6 +98,10 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
         view.installation.cover("hive", root, outcome, view.where(root), "this copy of the hive does not hold the key")
     left = MAX_ELEMENTS
     for store in view.subkeys(root):
+        if left <= 0:
+            message = f"only the first {MAX_ELEMENTS} certificates were read"
+            view.installation.problem(view.where(root), "too_many", message)
+            return
         for element in view.subkeys(f"{root}\\{store.name}\\Certificates", left):
             left -= 1
             data = _blob(view, element)
@@ -112,8 +116,6 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
                     source_path=view.where(element, "Blob"),
                     source_time=element.timestamp,
                 )
-        if left <= 0:
-            return
 
 
 def _blob(view: RegistryView, element: Key) -> bytes | None:

@@ -74,8 +74,6 @@ def _read(
     installation: Installation, folder: KeyFolder, entry: Entry, machine_guid: str | None
 ) -> KeyFileEvidence | None:
     name = split_name(folder.kind, entry.name)
-    if name is None and entry.size == 0:
-        return None
     row = KeyFileRow(
         machine_id=installation.machine_id,
         path=entry.path,

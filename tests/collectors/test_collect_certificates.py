@@ -291,6 +291,16 @@ def test_a_store_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (f"{CONFIG}/SOFTWARE\\{MY}", "too_many") in problems(examined)
 
 
+def test_the_bound_counts_over_all_stores_of_a_hive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.collectors.certificate_stores.MAX_ELEMENTS", 2)
+    software = software_hive()
+    for store in ("CA", "MY", "Root"):
+        put(software, f"Microsoft\\SystemCertificates\\{store}", RSA)
+    examined = installation({}, {"SOFTWARE": software})
+    assert [c.row.store for c in collect(examined)] == ["CA", "MY"]
+    assert problems(examined) == [(f"{CONFIG}/SOFTWARE\\Microsoft\\SystemCertificates", "too_many")]
+
+
 def test_a_hundred_thousand_values_in_an_element_are_survived() -> None:
     software = software_hive()
     key = software.key(f"{MY}\\{thumbprint(RSA)}")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from forensics.collectors.evidence import KeyFileEvidence
 from forensics.collectors.key_files import collect_key_files
@@ -37,6 +40,11 @@ IIS_HASH = "f0e91f6485ac2d09485e4ec18135601e"
 WRITTEN = datetime(2023, 3, 4, 5, 6, 7, tzinfo=UTC)
 KEY = rsa_key("2048-01")
 OTHER_KEY = rsa_key("2048-02")
+
+
+def spki_sha256(key: rsa.RSAPrivateKey) -> str:
+    der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
 
 
 def master_key() -> MasterKey:
@@ -80,8 +88,8 @@ def test_both_slots_and_none() -> None:
     }
     rows = {f.row.guid_is_current: f.row for f in collect(installation(files))}
     assert (rows[True].slot, rows[False].slot) == ("both", None)
-    assert rows[True].public_key_sha256 != rows[True].second_public_key_sha256
-    assert rows[True].second_public_key_sha256 is not None
+    assert rows[True].public_key_sha256 == spki_sha256(KEY)
+    assert rows[True].second_public_key_sha256 == spki_sha256(OTHER_KEY)
     assert (rows[False].algorithm, rows[False].public_key_sha256) == (None, None)
 
 
