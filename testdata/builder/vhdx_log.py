@@ -26,6 +26,7 @@ class LogShape:
         stale: Also leave, elsewhere in the ring, complete older entries of the same log that spoil the same pages,
             as a ring does that has been round before; they must not be replayed.
         torn: Also leave, after the last entry, one that spoils the same pages and was not written to its end.
+        unflushed: Bytes at the end of the file that the entries do not call flushed; a file that lacks them is whole.
     """
 
     start: int = 0
@@ -33,6 +34,7 @@ class LogShape:
     first_sequence: int = 100
     stale: bool = False
     torn: bool = False
+    unflushed: int = 0
 
 
 def build_log(pages: dict[int, bytes], guid: UUID, length: int, file_size: int, shape: LogShape) -> bytes:
@@ -50,12 +52,14 @@ def build_log(pages: dict[int, bytes], guid: UUID, length: int, file_size: int, 
     groups = [offsets[at : at + shape.pages_per_entry] for at in range(0, len(offsets), shape.pages_per_entry)]
     at, sequence = shape.start, shape.first_sequence
     for group in groups or [[]]:
-        entry = _entry({offset: pages[offset] for offset in group}, guid, sequence, shape.start, file_size)
+        entry = _entry(
+            {offset: pages[offset] for offset in group}, guid, sequence, shape.start, file_size, shape.unflushed
+        )
         at = _put(ring, at, entry)
         sequence += 1
     spoilt = dict.fromkeys(offsets[: shape.pages_per_entry], b"\xde\xad\xbe\xef" * (SECTOR // 4))
     if shape.torn:
-        torn = _entry(spoilt, guid, sequence, shape.start, file_size)
+        torn = _entry(spoilt, guid, sequence, shape.start, file_size, shape.unflushed)
         at = _put(ring, at, torn[:-SECTOR])
         at = (at + SECTOR) % length
     if shape.stale:
@@ -74,7 +78,7 @@ def _put(ring: bytearray, at: int, entry: bytes) -> int:
     return (at + len(entry)) % len(ring)
 
 
-def _entry(pages: dict[int, bytes], guid: UUID, sequence: int, tail: int, file_size: int) -> bytes:
+def _entry(pages: dict[int, bytes], guid: UUID, sequence: int, tail: int, file_size: int, unflushed: int = 0) -> bytes:
     descriptors = sectors = b""
     for offset, page in sorted(pages.items()):
         if any(page):
@@ -93,7 +97,7 @@ def _entry(pages: dict[int, bytes], guid: UUID, sequence: int, tail: int, file_s
         len(pages),
         0,
         guid.bytes_le,
-        file_size,
+        file_size - unflushed,
         file_size,
     )
     return stamp((head + descriptors).ljust(head_size, b"\0") + sectors)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from forensics.sources.errors import SourceError
 from forensics.sources.vhdx import VhdxReadError, open_vhdx
 from testdata.builder.vhdx import write_differencing, write_dynamic, write_fixed
+from testdata.builder.vhdx_log import LogShape
 from tests.sources.vhdx_disks import (
     BAT,
     DISK,
@@ -72,6 +73,17 @@ def test_a_file_shorter_than_its_log_says_is_called_truncated(tmp_path: Path, ra
         assert [problem.kind for problem in stream.problems] == ["truncated"]
         assert str(size) in stream.problems[0].message
         assert stream.read(512) == b"x" * 512
+
+
+def test_a_file_is_extended_to_the_size_its_log_asks_for(tmp_path: Path) -> None:
+    raw = bytes([1]) * 2 * MIB
+    path = tmp_path / "dirty.vhdx"
+    write_dynamic(io.BytesIO(raw), len(raw), path, pending=[(0, b"x" * 512)], log=LogShape(unflushed=MIB // 2))
+    with path.open("r+b") as fh:
+        fh.truncate(path.stat().st_size - MIB // 2)
+    with open_vhdx(path) as stream:
+        assert stream.read() == b"x" * 512 + raw[512 : 3 * MIB // 2] + bytes(MIB // 2)
+        assert stream.problems == []
 
 
 def test_the_second_header_is_used_when_the_checksum_of_the_other_is_wrong(shuffled: Path, raw: bytearray) -> None:
