@@ -27,7 +27,6 @@ from forensics.formats.private_key import (
 from forensics.formats.public_key import PublicKey
 from forensics.sources.outcome import Outcome
 
-_PROVED_BY_ARITHMETIC = (RsaPrivateKey, EcPrivateKey, DsaPrivateKey)
 _NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
 
 
@@ -206,6 +205,13 @@ def _judge_key(start: Proof, opened: OpenedBlob, parse: Callable[[bytes], Privat
                 start, private_key="proved" if opened.mac_ok else "damaged", public=key.public, recovered=True
             )
     return replace(start, private_key="damaged")
+
+
+def _is_had_by_arithmetic(key: PrivateKey) -> bool:
+    """Tell whether the numbers alone give the key, without the MAC's word for them."""
+    if isinstance(key, RsaPrivateKey):
+        return key.has_factors()
+    return isinstance(key, EcPrivateKey | DsaPrivateKey) and key.is_consistent()
 
 
 def _is_vbs(clear: bytes, policy: CngPolicy | None, algorithm: str) -> bool:

@@ -50,13 +50,17 @@ class RsaPrivateKey:
         """The public half."""
         return RsaPublicKey(self.n, self.e)
 
+    def has_factors(self) -> bool:
+        """Tell whether p and q are the factors of n: the key can then be had, whatever became of d, dp, dq and qi."""
+        return self.p > 1 and self.q > 1 and self.e > 1 and self.p * self.q == self.n
+
     def is_consistent(self) -> bool:
         """Tell whether every stored number fits the others.
 
         Windows computes d modulo lcm(p-1, q-1), others modulo (p-1)(q-1): modulo p-1 and q-1 both are 1.
         """
         p, q, e = self.p, self.q, self.e
-        if p <= 1 or q <= 1 or e <= 1 or p * q != self.n:
+        if not self.has_factors():
             return False
         return (
             (self.d is None or (self.d * e % (p - 1) == 1 and self.d * e % (q - 1) == 1))

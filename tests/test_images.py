@@ -1,0 +1,157 @@
+"""Every forged disk, examined whole, gives exactly the rows its truth states."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import forensics
+from forensics.case import Case
+from forensics.report.json import document
+
+PROJECT = Path(__file__).resolve().parents[1]
+IMAGES = PROJECT / "testdata" / "images"
+SCHEMA = PROJECT.parent / "shared" / "contract" / "examine.schema.json"
+NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
+
+_NOT_COLUMNS = {"why", "unsettled", "with_passwords", "with_domain_key"}
+
+
+def _truth(name: str) -> dict[str, Any]:
+    return json.loads((IMAGES / f"{name}.truth.json").read_text())
+
+
+def _image(name: str, folder: Path) -> Path:
+    """Return what to examine: the packed image itself, or the leaf of a chain beside its unpacked parents."""
+    truth = _truth(name)
+    if len(truth["images"]) == 1:
+        return IMAGES / f"{name}.vhdx.xz"
+    for image in truth["images"]:
+        (folder / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
+    return folder / truth["examine"]
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def examined(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Case]]:
+    """One image and its case, without passwords."""
+    yield request.param, forensics.examine(_image(request.param, tmp_path_factory.mktemp(request.param)))
+
+
+def test_there_are_images() -> None:
+    assert {"healthy", "sample", "sysprepped", "broken-claim", "broken-files", "broken-secrets"} <= set(NAMES)
+
+
+def _plain(value: Any) -> Any:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else value
+
+
+def _identity(row: Any, get: Any) -> tuple[Any, ...]:
+    if get(row, "thumbprint") is None:
+        return (None, get(row, "key_file_path"))
+    return (get(row, "thumbprint"), get(row, "store"), get(row, "owner_sid"))
+
+
+def _compare(case: Case, truth: dict[str, Any], given: str = "") -> None:
+    machines = {m.computer_name: m.machine_id for m in case.rows("machine")}
+    for stated in truth["machines"]:
+        machine_id = machines[stated["machine"]["computer_name"]]
+        rows = {_identity(r, getattr): r for r in case.rows("key_chain") if r.machine_id == machine_id}
+        expected = {_identity(t, dict.__getitem__): t for t in stated["key_chain"]}
+        assert rows.keys() == expected.keys()
+        for key, row in expected.items():
+            wanted = {**row, **row.get(given, {})}
+            skipped = _NOT_COLUMNS | set(row.get("unsettled", ()))
+            differences = {
+                column: (_plain(getattr(rows[key], column)), value)
+                for column, value in wanted.items()
+                if column not in skipped and _plain(getattr(rows[key], column)) != value
+            }
+            assert not differences, f"{row['why']}: (ours, truth) {differences}"
+
+
+def test_every_chain_is_judged_as_stated(examined: tuple[str, Case]) -> None:
+    name, case = examined
+    _compare(case, _truth(name))
+
+
+def test_machine_facts_are_as_stated(examined: tuple[str, Case]) -> None:
+    name, case = examined
+    rows = {m.computer_name: m for m in case.rows("machine")}
+    columns = {
+        "build": "build",
+        "ubr": "ubr",
+        "clone_tag": "clone_tag",
+        "domain_sid": "domain_sid",
+        "edition": "edition",
+        "generalization_state": "generalization_state",
+        "cleanup_state": "cleanup_state",
+        "image_state": "image_state",
+        "machine_guid": "machine_guid",
+        "machine_sid": "machine_sid",
+        "netbios_domain": "netbios_domain",
+        "product_name": "product_name",
+        "time_zone": "time_zone",
+        "last_shutdown": "last_shutdown",
+        "installed": "install_date",
+        "dns_domain": "domain_name",
+    }
+    no_security = {"domain_sid", "netbios_domain"} if name == "no-security" else set()
+    for stated in _truth(name)["machines"]:
+        facts = stated["machine"]
+        row = rows[facts["computer_name"]]
+        ours = {fact: _plain(getattr(row, column)) for fact, column in columns.items() if fact not in no_security}
+        assert ours == {fact: facts[fact] for fact in columns if fact not in no_security}
+
+
+def test_document_keeps_the_contract(examined: tuple[str, Case]) -> None:
+    if not SCHEMA.is_file():
+        pytest.skip("the contract (shared/contract beside the project) is not on this machine")
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(document(examined[1]))))
+
+
+def test_no_secret_of_the_truth_is_in_the_document(examined: tuple[str, Case]) -> None:
+    text = json.dumps(document(examined[1]))
+    for password in _truth(examined[0])["passwords"].values():
+        assert password not in text
+
+
+def test_passwords_and_hashes_prove_the_keys_of_users() -> None:
+    truth = _truth("healthy")
+    assert truth["passwords"]
+    assert truth["nt_hashes"]
+    case = forensics.examine(
+        IMAGES / "healthy.vhdx.xz", passwords=truth["passwords"], nt_hashes=truth["nt_hashes"], second_opinion=True
+    )
+    _compare(case, truth, "with_passwords")
+    assert [p.message for p in case.rows("problem")] == []
+
+
+def test_domain_backup_key_proves_the_keys_of_domain_users() -> None:
+    case = forensics.examine(
+        IMAGES / "healthy.vhdx.xz", domain_backup_keys=[PROJECT / "testdata" / "keys" / "domain-backup.pvk"]
+    )
+    _compare(case, _truth("healthy"), "with_domain_key")
+
+
+def test_wrong_password_leaves_a_users_key_undecided() -> None:
+    truth = _truth("healthy")
+    sid = next(iter(truth["passwords"]))
+    case = forensics.examine(IMAGES / "healthy.vhdx.xz", passwords={sid: "wrong"})
+    rows = [r for r in case.rows("key_chain") if r.owner_sid == sid]
+    assert {(r.unlocked_by, r.private_key, r.verdict, r.broken_at, r.recoverable) for r in rows} == {
+        ("nothing", "locked", "unknown", None, None)
+    }
+
+
+def test_impacket_agrees_with_every_proof_it_can_judge(tmp_path: Path) -> None:
+    for name in ("healthy", "broken-secrets", "sysprepped"):
+        case = forensics.examine(_image(name, tmp_path), second_opinion=True)
+        assert [p.message for p in case.rows("problem") if p.kind == "second_opinion"] == []
+        _compare(case, _truth(name))
