@@ -110,9 +110,7 @@ class KeyIndex:
             and (home.scope in ("machine", "system") or f.owner_sid == home.owner_sid)
             and not _is_dss(f.path)
         ]
-        if not outcomes or "unreadable" in outcomes:
-            return False
-        return "present" in outcomes or set(outcomes) == {"absent"}
+        return bool(outcomes) and set(outcomes) <= {"present", "absent"}
 
     def all_examined(self) -> bool:
         """Tell whether every key folder of the installation was there to examine."""

@@ -1,0 +1,162 @@
+"""Exports and triage collections: what was not collected is never absent, and what was is judged as on the disk."""
+
+from __future__ import annotations
+
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import forensics
+from forensics.case import Case
+from testdata.builder.files import FileSpec
+from testdata.builder.scenarios import SCENARIOS
+
+Keep = Callable[[str], bool]
+
+# Columns that a collection can tell as well as the disk can; access rights are in no archive.
+SAME_AS_ON_DISK = (
+    "key_file",
+    "public_key",
+    "master_key",
+    "unlocked_by",
+    "private_key",
+    "exportable",
+    "recoverable",
+    "known_by",
+)
+
+
+def _files(name: str) -> list[FileSpec]:
+    return [f for f in SCENARIOS[name]().stages[-1].volumes[0] if f.data is not None]
+
+
+def _truth(name: str) -> list[dict[str, Any]]:
+    return [row for row in SCENARIOS[name]().truth[0]["key_chain"] if row["thumbprint"]]
+
+
+def _write(name: str, folder: Path, keep: Keep = lambda path: True, prefix: str = "") -> Path:
+    for file in _files(name):
+        if keep(file.path.lower()):
+            target = folder / prefix / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.data or b"")
+    return folder
+
+
+def _zip(folder: Path, out: Path) -> Path:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder).as_posix())
+    return out
+
+
+def _tar(folder: Path, out: Path) -> Path:
+    with tarfile.open(out, "w:gz") as archive:
+        archive.add(folder, arcname=".")
+    return out
+
+
+def _chains(case: Case) -> dict[str, Any]:
+    return {r.thumbprint: r for r in case.rows("key_chain") if r.thumbprint}
+
+
+def _assert_as_on_disk(case: Case, name: str) -> None:
+    chains = _chains(case)
+    for truth in _truth(name):
+        row = chains[truth["thumbprint"]]
+        assert row.access == "not_examined" or truth["key_file"] in ("absent", "not_applicable")
+        # A key that is gone could lie in a folder that nobody collected.
+        open_columns = {*truth.get("unsettled", ()), *(["recoverable"] if truth["key_file"] == "absent" else [])}
+        same = [c for c in SAME_AS_ON_DISK if c not in open_columns]
+        assert {c: getattr(row, c) for c in same} == {c: truth[c] for c in same}, truth["why"]
+        assert row.verdict == truth["verdict"], truth["why"]
+
+
+@pytest.mark.parametrize("prefix", ["", "C", "uploads/auto/C%3A", "host1/C"])
+def test_folder_in_each_layout(tmp_path: Path, prefix: str) -> None:
+    _assert_as_on_disk(forensics.examine(_write("healthy", tmp_path, prefix=prefix)), "healthy")
+
+
+@pytest.mark.parametrize("pack", [_zip, _tar])
+@pytest.mark.parametrize("name", ["healthy", "sysprepped", "broken-secrets"])
+def test_archive_of_everything(tmp_path: Path, name: str, pack: Callable[[Path, Path], Path]) -> None:
+    suffix = ".zip" if pack is _zip else ".tar.gz"
+    folder = _write(name, tmp_path / "c")
+    _assert_as_on_disk(forensics.examine(pack(folder, tmp_path / f"triage{suffix}")), name)
+
+
+def _hives_only(path: str) -> bool:
+    return "/system32/config/" in path
+
+
+def test_hives_alone_leave_every_key_undecided(tmp_path: Path) -> None:
+    case = forensics.examine(_write("healthy", tmp_path, _hives_only))
+    rows = [r for r in _chains(case).values() if r.store_scope == "machine"]
+    assert len(rows) == len([t for t in _truth("healthy") if t["store_scope"] == "machine"])
+    assert {(r.key_file, r.verdict, r.broken_at, r.recoverable) for r in rows} == {
+        ("not_examined", "unknown", None, None)
+    }
+    assert [s.outcome for s in case.rows("secret") if s.generation == "current"] == ["present"]
+    folders = {c.name: c.outcome for c in case.rows("coverage") if c.area == "folder"}
+    assert {outcome for name, outcome in folders.items() if "Crypto" in name} == {"not_examined"}, folders
+
+
+def test_loose_hives_in_a_folder_are_a_machine(tmp_path: Path) -> None:
+    for file in _files("healthy"):
+        if _hives_only(file.path.lower()):
+            (tmp_path / file.path.rsplit("/", 1)[1]).write_bytes(file.data or b"")
+    case = forensics.examine(tmp_path)
+    assert [m.computer_name for m in case.rows("machine")] == ["WEB01"]
+    assert {r.verdict for r in _chains(case).values()} == {"unknown"}
+
+
+@pytest.mark.parametrize("missing", ["security", "system"])
+def test_without_the_hives_of_the_secret_nothing_is_called_broken(tmp_path: Path, missing: str) -> None:
+    case = forensics.examine(_write("healthy", tmp_path, lambda p: not p.endswith(f"/config/{missing}")))
+    rows = [r for r in _chains(case).values() if r.store_scope == "machine"]
+    assert {(r.key_file, r.public_key, r.master_key) for r in rows} == {("present", "match", "present")}
+    assert {(r.unlocked_by, r.private_key, r.verdict, r.broken_at, r.recoverable, r.known_by) for r in rows} == {
+        ("not_tried", "not_examined", "unknown", None, None, "public_key")
+    }
+
+
+def test_without_protect_folders_no_master_key_is_absent(tmp_path: Path) -> None:
+    case = forensics.examine(_write("healthy", tmp_path, lambda p: "/protect/" not in p))
+    rows = _chains(case).values()
+    assert {(r.master_key, r.unlocked_by, r.private_key, r.verdict) for r in rows} == {
+        ("not_examined", "not_tried", "not_examined", "unknown")
+    }
+
+
+def test_without_key_folders_no_key_file_is_absent(tmp_path: Path) -> None:
+    case = forensics.examine(_write("broken-files", tmp_path, lambda p: "/crypto/" not in p))
+    assert {(r.key_file, r.verdict, r.recoverable) for r in _chains(case).values()} == {
+        ("not_examined", "unknown", None)
+    }
+
+
+def test_without_software_the_suffix_of_a_key_file_proves_nothing(tmp_path: Path) -> None:
+    case = forensics.examine(_write("healthy", tmp_path, lambda p: not p.endswith("/config/software")))
+    orphans = [r for r in case.rows("key_chain") if r.thumbprint is None and "MachineKeys" in (r.key_file_path or "")]
+    assert orphans
+    assert {(r.key_file, r.private_key, r.verdict, r.broken_at, r.recoverable) for r in orphans} == {
+        ("present", "proved", "unknown", None, True)
+    }
+
+
+def test_folder_with_only_another_suffix_breaks_the_chain_even_in_a_collection(tmp_path: Path) -> None:
+    case = forensics.examine(_write("sysprepped", tmp_path, lambda p: not p.endswith("/config/security")))
+    rows = [r for r in _chains(case).values() if r.key_file == "other_machine_guid"]
+    assert rows
+    assert {(r.verdict, r.broken_at, r.recoverable) for r in rows} == {("unusable", "key_file", None)}
+
+
+def test_mismatch_breaks_the_chain_without_any_secret(tmp_path: Path) -> None:
+    case = forensics.examine(_write("broken-files", tmp_path, lambda p: not p.endswith("/config/security")))
+    rows = [r for r in _chains(case).values() if r.public_key == "mismatch"]
+    assert rows
+    assert {(r.verdict, r.broken_at) for r in rows} == {("unusable", "public_key")}
