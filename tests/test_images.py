@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +37,9 @@ def _image(name: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def examined(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Case]]:
+def examined(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Case]:
     """One image and its case, without passwords."""
-    yield request.param, forensics.examine(_image(request.param, tmp_path_factory.mktemp(request.param)))
+    return request.param, forensics.examine(_image(request.param, tmp_path_factory.mktemp(request.param)))
 
 
 def test_there_are_images() -> None:
