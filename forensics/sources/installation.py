@@ -78,7 +78,9 @@ class Installation:
         """Record what was there to examine; the first word about a path stands."""
         if all(c.source_path != path or c.area != area for c in self.coverage):
             self.coverage.append(
-                CoverageRow(machine_id=self.machine_id, source_path=path, area=area, name=name, outcome=outcome, detail=detail)
+                CoverageRow(
+                    machine_id=self.machine_id, source_path=path, area=area, name=name, outcome=outcome, detail=detail
+                )
             )
 
     def listing(self, path: str) -> Listing:
@@ -145,7 +147,9 @@ class Installation:
 
     def _open_hive(self, path: str, name: str) -> tuple[Hive | None, Outcome]:
         try:
-            hive = self.open_hive(self.tree, path, lambda kind, message, offset: self.problem(path, kind, message, offset))
+            hive = self.open_hive(
+                self.tree, path, lambda kind, message, offset: self.problem(path, kind, message, offset)
+            )
         except NotFound:
             # Collectors copy single hives: one that lies beside the others is no proof that this one was not there.
             outcome = self._missing_file(path) if self.tree.complete else "not_examined"

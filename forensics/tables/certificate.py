@@ -71,7 +71,9 @@ class KeyFileRow(Row):
     slot: str | None = column("CAPI: exchange, signature or both; CNG: null", None)
     algorithm: str | None = column("RSA, ECDSA_P256, ECDH_P256, AES, DSA ...", None)
     bits: int | None = column("Key length in bits", None)
-    public_key_sha256: str | None = column("SHA-256 of the SubjectPublicKeyInfo, lower hex; of the exchange slot first", None)
+    public_key_sha256: str | None = column(
+        "SHA-256 of the SubjectPublicKeyInfo, lower hex; of the exchange slot first", None
+    )
     second_public_key_sha256: str | None = column("The same for the signature slot when both are filled", None)
     master_key_guid: str | None = column("Master key that its DPAPI blob names", None)
     blob_flags: int | None = column("DPAPI flags; 4 is LOCAL_MACHINE", None)

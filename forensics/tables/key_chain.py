@@ -14,9 +14,13 @@ class KeyChainRow(Row):
     """One certificate that names or should have a key, or one key file that no certificate names."""
 
     table: ClassVar[str] = "key_chain"
-    description: ClassVar[str] = "Each private key judged link by link: would Windows on this disk open it now, and if not, where it breaks"
+    description: ClassVar[str] = (
+        "Each private key judged link by link: would Windows on this disk open it now, and if not, where it breaks"
+    )
 
-    thumbprint: str | None = column("SHA-1 of the certificate, upper hex; null for a key file without certificate", None)
+    thumbprint: str | None = column(
+        "SHA-1 of the certificate, upper hex; null for a key file without certificate", None
+    )
     subject: str | None = column("Subject of the certificate", None)
     store: str | None = column("Certificate store", None)
     store_scope: str | None = column("machine, service, user, enterprise or policy", None)
@@ -26,18 +30,28 @@ class KeyChainRow(Row):
     container: str | None = column("Key container", None)
     provider: str | None = column("Provider named by the certificate", None)
     provider_kind: str | None = column("capi, cng, tpm, smart_card, other", None)
-    key_file: str = column("present, other_machine_guid, absent, unreadable, not_examined, not_applicable", "not_examined")
+    key_file: str = column(
+        "present, other_machine_guid, absent, unreadable, not_examined, not_applicable", "not_examined"
+    )
     key_file_path: str | None = column("The key file that was judged", None)
     public_key: str = column("match, mismatch, not_stored, not_examined", "not_examined")
     access: str = column("ok, denied, too_open, not_examined", "not_examined")
     master_key: str = column("present, absent, unreadable, not_examined", "not_examined")
     master_key_guid: str | None = column("Master key that the file's DPAPI blob names", None)
     unlocked_by: str = column("current, previous, password, domain_key, nothing, not_tried", "not_tried")
-    private_key: str = column("proved, damaged, locked, sealed_tpm, sealed_vbs, needs_pin, not_examined", "not_examined")
+    private_key: str = column(
+        "proved, damaged, locked, sealed_tpm, sealed_vbs, needs_pin, not_examined", "not_examined"
+    )
     exportable: str = column("yes, no, unknown", "unknown")
     verdict: str = column("usable, unusable, unknown: would Windows on this disk open this key now", "unknown")
-    broken_at: str | None = column("claim, provider, key_file, public_key, access, master_key, secret, private_key, service", None)
-    recoverable: bool | None = column("The private key can be had from this disk although Windows would not open it", None)
+    broken_at: str | None = column(
+        "claim, provider, key_file, public_key, access, master_key, secret, private_key, service", None
+    )
+    recoverable: bool | None = column(
+        "The private key can be had from this disk although Windows would not open it", None
+    )
     known_by: str = column("decryption, public_key, inference", "inference")
-    recoverable_from: str | None = column("Key file that holds the private key, when it is another than key_file_path", None)
+    recoverable_from: str | None = column(
+        "Key file that holds the private key, when it is another than key_file_path", None
+    )
     reason: str = column("The verdict in one sentence, with this disk's values", "")

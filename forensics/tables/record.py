@@ -13,7 +13,9 @@ class ProblemRow(Row):
     """Something that could not be read as its format says."""
 
     table: ClassVar[str] = "problem"
-    description: ClassVar[str] = "Every failure: damaged, truncated or unreadable evidence; one broken artefact never stops the rest"
+    description: ClassVar[str] = (
+        "Every failure: damaged, truncated or unreadable evidence; one broken artefact never stops the rest"
+    )
 
     kind: str = column("Short reason, such as truncated, bad_magic, in_transaction, unreadable")
     message: str = column("One sentence")

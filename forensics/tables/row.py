@@ -28,7 +28,9 @@ class Row:
     table: ClassVar[str]
     description: ClassVar[str]
 
-    machine_id: int = column("Which Windows installation (`machine.machine_id`) the row belongs to; 0 is the source itself")
+    machine_id: int = column(
+        "Which Windows installation (`machine.machine_id`) the row belongs to; 0 is the source itself"
+    )
     source_path: str = column("Where it was read: path in the image, or hive key and value")
     source_time: datetime | None = column("Timestamp of that file or registry key, UTC", None)
 

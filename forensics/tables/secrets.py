@@ -29,7 +29,9 @@ class MasterKeyRow(Row):
     has_credhist: bool | None = column("CREDHIST section is there", None)
     has_domain_backup: bool | None = column("Domain-backup section is there: the domain can recover it", None)
     domain_key_guid: str | None = column("Domain backup key that can open it", None)
-    unlocked_by: str = column("current, previous, password, domain_key, nothing or not_tried (derived only when a key needs it)", "not_tried")
+    unlocked_by: str = column(
+        "current, previous, password, domain_key, nothing or not_tried (derived only when a key needs it)", "not_tried"
+    )
     opened_with_half: str | None = column("machine or user half that opened it", None)
     intact: str = column("yes, no or unknown: what the backup section proves", "unknown")
     preferred: bool | None = column("Named by the Preferred file of its folder", None)
@@ -43,7 +45,9 @@ class SecretRow(Row):
     """One LSA secret generation."""
 
     table: ClassVar[str] = "secret"
-    description: ClassVar[str] = "DPAPI_SYSTEM, current and previous: whether it is there, sound, and since when; never its value"
+    description: ClassVar[str] = (
+        "DPAPI_SYSTEM, current and previous: whether it is there, sound, and since when; never its value"
+    )
 
     name: str = column("DPAPI_SYSTEM")
     generation: str = column("current (CurrVal) or previous (OldVal)")

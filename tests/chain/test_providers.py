@@ -57,7 +57,5 @@ def test_kind_of_a_provider(provider: str, provider_type: int, kind: str) -> Non
 def test_registration_is_denied_only_by_a_list_that_can_know(
     provider: str, provider_type: int, capi: set[str] | None, cng: set[str] | None, expected: bool | None
 ) -> None:
-    providers = Providers(
-        capi=None if capi is None else frozenset(capi), cng=None if cng is None else frozenset(cng)
-    )
+    providers = Providers(capi=None if capi is None else frozenset(capi), cng=None if cng is None else frozenset(cng))
     assert is_registered(link(provider, provider_type), providers) is expected
