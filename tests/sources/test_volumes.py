@@ -1,0 +1,248 @@
+"""Partition tables, volumes and the Windows installations on them."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import struct
+import uuid
+from pathlib import Path
+
+import pytest
+
+from forensics.sources.errors import SourceError
+from forensics.sources.ntfs_stream import VolumeReader
+from forensics.sources.open import Unlock, open_source
+from forensics.sources.partitions import read_partition_table
+from forensics.sources.tree import NotFound
+from testdata.builder import gpt
+from testdata.builder.disk import Volume, build_disk
+from testdata.builder.vhdx import write_dynamic
+
+MIB = 1 << 20
+
+
+def one_of(rows: list, name: str):
+    return next(row for row in rows if row.name == name)
+
+
+def assert_is_windows(installation: object, machine_id: int = 1) -> None:
+    assert installation.machine_id == machine_id
+    assert installation.windows == "Windows"
+    assert installation.drive == ""
+    assert installation.tree.complete is True
+    with installation.tree.open("windows/system32/CONFIG/system") as file:
+        assert file.read(4) == b"regf"
+    assert len(installation.listing("ProgramData/Microsoft/Crypto/RSA/MachineKeys").entries) == 200
+    assert installation.listing("ProgramData/Microsoft/Crypto/Keys").outcome == "absent"
+
+
+def test_bare_volume(ntfs_image: Path) -> None:
+    with open_source(ntfs_image) as source:
+        assert source.kind == "volume"
+        (installation,) = source.installations
+        assert_is_windows(installation)
+        (row,) = source.coverage
+        assert (row.area, row.name, row.outcome) == ("volume", "volume", "present")
+        assert row.detail == "NTFS 'System', Windows in Windows"
+        assert row.machine_id == 0
+        assert source.problems == []
+
+
+@pytest.mark.parametrize("scheme", ["gpt", "mbr"])
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_partitioned_disk(ntfs_image: Path, tmp_path: Path, scheme: str, sector: int) -> None:
+    disk = tmp_path / "disk.raw"
+    empty = Volume(None, gpt.MICROSOFT_RESERVED, "Microsoft reserved partition", 16 * MIB)
+    build_disk([empty, ntfs_image], disk, scheme=scheme, sector_size=sector)
+    with open_source(disk) as source:
+        assert source.kind == "disk"
+        (installation,) = source.installations
+        assert_is_windows(installation)
+        assert one_of(source.coverage, "partition 2").outcome == "present"
+        first = one_of(source.coverage, "partition 1")
+        assert first.outcome == "not_examined"
+        assert first.detail == ("Microsoft reserved partition" if scheme == "gpt" else "no known file system")
+        assert first.source_path == f"{disk}#partition 1"
+
+
+def test_two_windows_and_a_data_volume(ntfs_image: Path, tmp_path: Path) -> None:
+    data = tmp_path / "fat.img"
+    data.write_bytes((bytes(54) + b"FAT16   ").ljust(510, b"\0") + b"\x55\xaa" + bytes(MIB - 512))
+    disk = tmp_path / "disk.raw"
+    build_disk([ntfs_image, Volume(data), ntfs_image], disk)
+    with open_source(disk, first_machine_id=4) as source:
+        assert [i.machine_id for i in source.installations] == [4, 5]
+        assert_is_windows(source.installations[1], 5)
+        fat = one_of(source.coverage, "partition 2")
+        assert (fat.outcome, fat.detail) == ("not_examined", "FAT file system, which is not read")
+
+
+def test_volume_without_windows_is_noted(ntfs_image: Path, tmp_path: Path) -> None:
+    data = bytearray(ntfs_image.read_bytes())
+    for old, new in (("Windows", "Xindows"), ("config", "konfig")):
+        assert data.count(old.encode("utf-16-le")) >= 2
+        data = data.replace(old.encode("utf-16-le"), new.encode("utf-16-le"))
+    path = tmp_path / "data.ntfs"
+    path.write_bytes(data)
+    with open_source(path) as source:
+        assert source.installations == []
+        assert source.coverage[0].detail == "NTFS 'System' without Windows"
+        assert source.coverage[0].outcome == "present"
+
+
+def test_windows_folder_of_another_name(ntfs_image: Path, tmp_path: Path) -> None:
+    data = ntfs_image.read_bytes().replace("Windows".encode("utf-16-le"), "Xindows".encode("utf-16-le"))
+    path = tmp_path / "renamed.ntfs"
+    path.write_bytes(data)
+    with open_source(path) as source:
+        assert [i.windows for i in source.installations] == ["Xindows"]
+
+
+def test_vhdx_with_4096_byte_sectors(ntfs_image: Path, tmp_path: Path) -> None:
+    raw, path = tmp_path / "disk.raw", tmp_path / "disk.vhdx"
+    build_disk([ntfs_image], raw, sector_size=4096)
+    with raw.open("rb") as file:
+        write_dynamic(file, raw.stat().st_size, path, sector_size=4096, shuffle_seed="volumes")
+    with open_source(path) as source:
+        assert_is_windows(source.installations[0])
+
+
+def test_damaged_primary_table_gives_way_to_the_backup(ntfs_image: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.raw"
+    build_disk([ntfs_image], disk)
+    with disk.open("r+b") as file:
+        file.seek(512)
+        file.write(bytes(512))
+    with open_source(disk) as source:
+        assert_is_windows(source.installations[0])
+        assert [p.kind for p in source.problems] == ["bad_partition_table"]
+
+
+def test_old_backup_table_behind_an_mbr_is_not_believed(ntfs_image: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.raw"
+    build_disk([ntfs_image], disk)
+    size = disk.stat().st_size
+    partition = gpt.Partition(2048, ntfs_image.stat().st_size // 512)
+    with disk.open("r+b") as file:
+        file.write(gpt.mbr([partition], size // 512, 1) + bytes(34 * 512))
+    with disk.open("rb") as file:
+        table = read_partition_table(VolumeReader(file, 0, size), size)
+    assert table is not None
+    assert table.scheme == "mbr"
+    assert [(p.number, p.offset) for p in table.partitions] == [(1, MIB)]
+
+
+def test_damaged_boot_sector_gives_way_to_its_backup(ntfs_image: Path, tmp_path: Path) -> None:
+    volume, disk = tmp_path / "volume", tmp_path / "disk.raw"
+    data = ntfs_image.read_bytes()
+    assert data[-512:][3:7] == b"NTFS"
+    volume.write_bytes(bytes(512) + data[512:])
+    build_disk([volume], disk)
+    with open_source(disk) as source:
+        assert_is_windows(source.installations[0])
+        assert [p.kind for p in source.problems] == ["bad_boot_sector"]
+
+
+def table_of(data: bytes):
+    return read_partition_table(VolumeReader(io.BytesIO(data), 0, len(data)), len(data))
+
+
+def boot_record(*entries: tuple[int, int, int]) -> bytes:
+    body = b"".join(struct.pack("<BxxxBxxxII", 0, kind, first, count) for kind, first, count in entries)
+    return bytes(446) + body.ljust(64, b"\0") + b"\x55\xaa"
+
+
+def test_logical_partitions_are_relative_to_the_right_record() -> None:
+    disk = bytearray(20 * 4096)
+    disk[:512] = boot_record((7, 8, 4), (0x0F, 20, 100))
+    disk[20 * 512 : 21 * 512] = boot_record((7, 2, 5), (5, 30, 20))
+    disk[50 * 512 : 51 * 512] = boot_record((7, 3, 6))
+    table = table_of(bytes(disk))
+    assert table is not None
+    assert [(p.number, p.offset // 512, p.size // 512) for p in table.partitions] == [(1, 8, 4), (5, 22, 5), (6, 53, 6)]
+    assert table.problems == ()
+
+
+def test_chain_of_logical_partitions_without_end() -> None:
+    disk = bytearray(20 * 4096)
+    disk[:512] = boot_record((0x05, 20, 100))
+    disk[20 * 512 : 21 * 512] = boot_record((7, 2, 5), (5, 30, 20))
+    disk[50 * 512 : 51 * 512] = boot_record((7, 3, 6), (5, 30, 20))
+    table = table_of(bytes(disk))
+    assert table is not None
+    assert len(table.partitions) == 2
+    assert table.problems == ("the chain of logical partitions does not end",)
+
+
+def test_gpt_with_a_monstrous_count_is_refused() -> None:
+    disk = bytearray(MIB)
+    disk[:512] = boot_record((0xEE, 1, 2047))
+    disk[512:604] = struct.pack(
+        "<8sIIIIQQQQ16sQIII", b"EFI PART", 1 << 16, 92, 0, 0, 1, 2047, 34, 2000, b"", 2, 1 << 31, 128, 0
+    )
+    assert table_of(bytes(disk)) is None
+
+
+def test_dynamic_disk_is_named() -> None:
+    disk = bytearray(MIB)
+    disk[:512] = boot_record((0x42, 63, 1900))
+    table = table_of(bytes(disk))
+    assert table is not None
+    assert table.partitions[0].note == "dynamic disk (LDM): convert it to a basic disk, or image the volume"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", bytes(5 * MIB), b"text\n" * 900, random.Random(1).randbytes(MIB), b"\x55\xaa" * 700]
+)
+def test_what_is_no_disk_is_refused_with_advice(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "something.img"
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        open_source(path)
+    assert caught.value.kind == ("no_volume" if content else "empty")
+    assert str(path) in caught.value.message
+
+
+def test_truncated_disk(ntfs_image: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.raw"
+    build_disk([ntfs_image], disk, scheme="mbr")
+    os.truncate(disk, 12 * MIB)
+    with open_source(disk) as source:
+        assert source.problems[0].kind == "truncated"
+        assert "before the end of this volume" in source.problems[0].message
+        for installation in source.installations:
+            installation.listing("ProgramData/Microsoft/Crypto/RSA/MachineKeys")
+
+
+def test_reader_does_not_touch_the_image(ntfs_image: Path) -> None:
+    before = (ntfs_image.stat().st_mtime_ns, ntfs_image.read_bytes())
+    ntfs_image.chmod(0o400)
+    with open_source(ntfs_image) as source:
+        assert_is_windows(source.installations[0])
+        with pytest.raises(NotFound):
+            source.installations[0].tree.entry("absent")
+    assert (ntfs_image.stat().st_mtime_ns, ntfs_image.read_bytes()) == before
+
+
+def test_keys_are_in_no_repr() -> None:
+    assert "123456" not in repr(Unlock(recovery_key="123456-123456"))
+
+
+def test_damaged_bitlocker_volume_says_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "locked.img"
+    boot = b"\xeb\x58\x90-FVE-FS-" + struct.pack("<HB", 512, 8)
+    path.write_bytes(boot.ljust(510, b"\0") + b"\x55\xaa" + bytes(MIB))
+    with open_source(path, Unlock(recovery_key="1-2-3")) as source:
+        assert source.installations == []
+        (row,) = source.coverage
+        assert (row.area, row.outcome) == ("volume", "not_examined")
+        assert source.problems[0].kind == "bitlocker_damaged"
+
+
+def test_gpt_partition_types_know_their_guids() -> None:
+    from forensics.sources.partitions import _UNREADABLE_TYPES
+
+    assert gpt.MICROSOFT_RESERVED in _UNREADABLE_TYPES
+    assert uuid.UUID("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7") not in _UNREADABLE_TYPES
