@@ -6,6 +6,7 @@
 prints one markdown table for each disk. Wall and CPU time include the start of the process and its imports; memory is
 the peak resident size of that process. Bytes read are what its read system calls returned from the disk's own file,
 counted by strace in a run of its own that is not timed. The file is in the page cache: one run goes before, unmeasured.
+Byte code is cached in a folder of its own, as for any installed program, whatever this shell's settings say.
 The comparison programs only read; ``examine`` also unlocks the master keys, proves every key and writes its report.
 What all three must have read is checked against what the builder wrote.
 """
@@ -51,11 +52,11 @@ class Measured:
     image_reads: int | None
 
 
-def measure(name: str, command: list[str], disk: Path, runs: int) -> Measured:
+def measure(name: str, command: list[str], environment: dict[str, str], disk: Path, runs: int) -> Measured:
     """Run a program once to warm the cache, then ``runs`` times, then once under strace."""
-    _run(command)
-    results = [_run(command) for _ in range(runs)]
-    image_bytes, image_reads = _count_reads(command, disk)
+    _run(command, environment)
+    results = [_run(command, environment) for _ in range(runs)]
+    image_bytes, image_reads = _count_reads(command, environment, disk)
     return Measured(
         name,
         [wall for wall, _, _ in results],
@@ -66,9 +67,9 @@ def measure(name: str, command: list[str], disk: Path, runs: int) -> Measured:
     )
 
 
-def _run(command: list[str]) -> tuple[float, float, int]:
+def _run(command: list[str], environment: dict[str, str]) -> tuple[float, float, int]:
     started = time.perf_counter()
-    child = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL)
+    child = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, env=environment)
     _, status, used = os.wait4(child.pid, 0)
     wall = time.perf_counter() - started
     code = child.returncode = os.waitstatus_to_exitcode(status)
@@ -77,7 +78,7 @@ def _run(command: list[str]) -> tuple[float, float, int]:
     return wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
 
 
-def _count_reads(command: list[str], disk: Path) -> tuple[int | None, int | None]:
+def _count_reads(command: list[str], environment: dict[str, str], disk: Path) -> tuple[int | None, int | None]:
     strace = shutil.which("strace")
     if strace is None:
         return None, None
@@ -85,7 +86,7 @@ def _count_reads(command: list[str], disk: Path) -> tuple[int | None, int | None
     with tempfile.NamedTemporaryFile() as trace:
         calls = "trace=read,pread64,readv,preadv,preadv2,mmap"
         traced = [strace, "-f", "-y", "-s", "0", "-e", calls, "-o", trace.name, *command]
-        subprocess.run(traced, cwd=PROJECT, stdout=subprocess.DEVNULL, check=False)
+        subprocess.run(traced, cwd=PROJECT, stdout=subprocess.DEVNULL, env=environment, check=False)
         lines = trace.read().splitlines()
     if any(found[1] == image for line in lines if (found := _MAPPED.search(line))):
         return None, None
@@ -155,7 +156,9 @@ def main() -> None:
                 "dissect.target, the reads": [sys.executable, str(here / "with_dissect_target.py"), str(disk)],
             }
             commands = {"examine, reads and proofs": examine, **scripts, "python, nothing": [sys.executable, "-c", ""]}
-            rows = [measure(name, command, disk, arguments.runs) for name, command in commands.items()]
+            environment = {key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+            environment["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "bytecode")
+            rows = [measure(name, command, environment, disk, arguments.runs) for name, command in commands.items()]
             print(f"{disk.name}: {check(disk, scripts, report)}\n\n{table(rows)}\n", flush=True)
 
 
