@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forensics.cli_types import span, user_secrets, utc_time
+from forensics.cli_options import debug_option, source_options, span
 from forensics.version import __version__
 
 if TYPE_CHECKING:
     from forensics.case import Case
 
-FINDINGS, USAGE, NOTHING_EXAMINED, INTERRUPTED = 1, 2, 3, 130
+FINDINGS, NOTHING_EXAMINED, INTERRUPTED = 1, 3, 130  # click itself ends wrong usage with 2
 
-_Command = Callable[..., Any]
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -53,28 +52,9 @@ class GuardedGroup(click.Group):
             ctx.exit(NOTHING_EXAMINED)
 
 
-def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
-    if value:
-        import logging
-
-        logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
-        logging.getLogger("forensics").setLevel(logging.DEBUG)
-        ctx.meta["debug"] = True
-
-
-_debug_option = click.option(
-    "--debug",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_debug,
-    help="Show the details of failures on stderr.",
-)
-
-
 @click.group(cls=GuardedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="keymortem", message="%(prog)s %(version)s")
-@_debug_option
+@debug_option
 def cli() -> None:
     """Tell why a Windows private key died, and which certificate dies next, from a disk that never boots again.
 
@@ -95,59 +75,14 @@ def main() -> None:
     cli(prog_name="keymortem")
 
 
-def _source_options(command: _Command) -> _Command:
-    """Options that say how a source is opened and judged."""
-    existing = click.Path(exists=True, dir_okay=False, path_type=Path)
-    options = [
-        click.option("--as-of", callback=utc_time, metavar="DATE", help="What 'expired' refers to; now if not given."),
-        click.option("--recovery-key", metavar="KEY", help="BitLocker recovery password, 48 digits."),
-        click.option("--password-file", type=existing, metavar="FILE", help="BitLocker password, first line of FILE."),
-        click.option("--bek", type=existing, metavar="FILE", help="BitLocker external key (.BEK)."),
-        click.option(
-            "--password",
-            "passwords",
-            callback=user_secrets,
-            multiple=True,
-            metavar="USER:FILE",
-            help="Password of a user, first line of FILE.",
-        ),
-        click.option(
-            "--nt-hash",
-            "nt_hashes",
-            callback=user_secrets,
-            multiple=True,
-            metavar="USER:FILE",
-            help="NT hash of a user, first line of FILE.",
-        ),
-        click.option(
-            "--domain-backup-key",
-            type=existing,
-            multiple=True,
-            metavar="FILE.pvk",
-            help="DPAPI backup key of the users' domain.",
-        ),
-        click.option("--second-opinion", is_flag=True, help="Have impacket repeat every proof."),
-        _debug_option,
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @cli.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed; text if not given."
 )
 @click.option("-o", "--output", type=_NEW_FILE, metavar="FILE", help="Write to FILE, not stdout.")
-@click.option(
-    "--case",
-    "case_file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE.sqlite",
-    help="Save every row too.",
-)
-@_source_options
+@click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
+@source_options
 @click.pass_context
 def examine(
     ctx: click.Context,
@@ -169,8 +104,7 @@ def examine(
       keymortem examine disk.vhdx --case disk.sqlite
       keymortem examine triage.zip --format json -o triage.json
     """
-    for target in (output, case_file):
-        _refuse_evidence(target, sources)
+    _check_targets(output, case_file, sources)
     case = _examined(sources, options)
     if case_file is not None:
         _save(case, case_file)
@@ -189,7 +123,7 @@ def examine(
 @cli.command()
 @click.argument("source", metavar="SOURCE")
 @click.argument("wanted", metavar="THUMBPRINT|FILE")
-@_source_options
+@source_options
 @click.pass_context
 def explain(ctx: click.Context, /, source: str, wanted: str, **options: Any) -> None:
     """Show one key's chain link by link: what each was found to be, and where that was read.
@@ -219,7 +153,7 @@ def explain(ctx: click.Context, /, source: str, wanted: str, **options: Any) -> 
 @click.option(
     "--within", callback=span, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."
 )
-@_source_options
+@source_options
 @click.pass_context
 def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: Any) -> None:
     """List certificates with a private key that have expired or soon will, soonest first.
@@ -240,7 +174,7 @@ def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: A
 
 @cli.command()
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
-@_debug_option
+@debug_option
 def tables(markdown: bool) -> None:
     """Describe every table and column of the JSON document and the case file.
 
@@ -338,10 +272,23 @@ def _exit_code(case: Case) -> int:
     return FINDINGS if case.findings or triage(case).has_findings else 0
 
 
-def _refuse_evidence(target: Path | None, sources: tuple[str, ...]) -> None:
+def _check_targets(output: Path | None, case_file: Path | None, sources: tuple[str, ...]) -> None:
+    """Refuse, before a long examination and not after it, what must not or cannot be written."""
+    from forensics.tables.database import is_case_file
+
+    for target in (output, case_file):
+        if target is not None:
+            _refuse_evidence(target, sources)
+            if not target.resolve().parent.is_dir():
+                raise click.UsageError(f"the folder of {target} does not exist; make it first or choose another place")
+    if output is not None and case_file is not None and output.resolve() == case_file.resolve():
+        raise click.UsageError("-o and --case name the same file; choose two")
+    if case_file is not None and case_file.exists() and not is_case_file(case_file):
+        raise click.UsageError(f"{case_file} exists and is no keymortem case file; choose another name")
+
+
+def _refuse_evidence(target: Path, sources: tuple[str, ...]) -> None:
     """Evidence is never written: neither a source itself nor anything inside a source folder."""
-    if target is None:
-        return
     place = target.resolve()
     for source in sources:
         evidence = Path(source).resolve()
@@ -350,8 +297,6 @@ def _refuse_evidence(target: Path | None, sources: tuple[str, ...]) -> None:
             raise click.UsageError(
                 f"{target} is, or lies in, the source {source}; evidence is never written, choose another place"
             )
-    if not place.parent.is_dir():
-        raise click.UsageError(f"the folder of {target} does not exist; make it first or choose another place")
 
 
 def _save(case: Case, path: Path) -> None:

@@ -146,6 +146,18 @@ def test_evidence_is_never_written(tmp_path: Path, option: str) -> None:
     assert list(tmp_path.iterdir()) == [disk]
 
 
+def test_one_file_cannot_be_report_and_case_file(saved: Path, tmp_path: Path) -> None:
+    result = run("examine", saved, "-o", tmp_path / "x", "--case", tmp_path / "x")
+    assert result.exit_code == 2
+    assert "-o and --case name the same file; choose two" in result.stderr
+
+
+def test_what_cannot_be_written_is_said_before_the_examination(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(forensics, "examine", lambda *sources, **options: pytest.fail("examined all the same"))
+    (tmp_path / "letter.txt").write_text("dear")
+    assert run("examine", "disk.vhdx", "--case", tmp_path / "letter.txt").exit_code == 2
+
+
 def test_case_option_leaves_other_files_alone(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     result = run("examine", saved, "--case", tmp_path / "letter.txt")

@@ -1,0 +1,114 @@
+"""Options that several commands share, and what their values may look like."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from forensics.tables.timestamps import parse_utc
+
+_SPAN = re.compile(r"(\d{1,5})([dwy]?)")
+_DAYS = {"": 1, "d": 1, "w": 7, "y": 365}
+
+
+def utc_time(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Read a date or an ISO time, UTC where it names no zone."""
+    try:
+        return parse_utc(value) if value is not None else None
+    except (ValueError, OverflowError):
+        raise click.BadParameter(f"{value!r} is no date; write 2026-11-22 or 2026-11-22T08:00:00Z") from None
+
+
+def span(ctx: click.Context, parameter: click.Parameter, value: str) -> timedelta:
+    """Read a span of time in days, weeks or years."""
+    match = _SPAN.fullmatch(value.strip().lower())
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no span of time; write 180d, 26w or 1y")
+    return timedelta(days=int(match[1]) * _DAYS[match[2]])
+
+
+def user_secrets(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Read ``USER:FILE`` arguments: the secret of a user name or SID is the first line of a file.
+
+    It is never on the command line itself, where other users of the computer could read it.
+    """
+    return dict(_user_secret(value) for value in values)
+
+
+def _user_secret(value: str) -> tuple[str, str]:
+    user, colon, file = value.partition(":")
+    user = user.rsplit("\\", 1)[-1]  # DOMAIN\user: profiles and SAM know the user alone
+    if not colon or not user or not file:
+        raise click.BadParameter("write USER:FILE, where the first line of FILE holds the secret")
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise click.BadParameter(f"{file} cannot be read ({error.strerror}); the secret is its first line") from None
+    except UnicodeDecodeError:
+        # From None: the exception would carry the secret's bytes.
+        raise click.BadParameter(f"{file} is not UTF-8 text; save it as UTF-8") from None
+    return user, text.split("\n", 1)[0].rstrip("\r")
+
+
+def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        import logging
+
+        logging.basicConfig(format="%(name)s: %(message)s", stream=sys.stderr)
+        logging.getLogger("forensics").setLevel(logging.DEBUG)
+        ctx.meta["debug"] = True
+
+
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_debug,
+    help="Show the details of failures on stderr.",
+)
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say how a source is opened and judged."""
+    existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+    options = [
+        click.option("--as-of", callback=utc_time, metavar="DATE", help="What 'expired' refers to; now if not given."),
+        click.option("--recovery-key", metavar="KEY", help="BitLocker recovery password, 48 digits."),
+        click.option("--password-file", type=existing, metavar="FILE", help="BitLocker password, first line of FILE."),
+        click.option("--bek", type=existing, metavar="FILE", help="BitLocker external key (.BEK)."),
+        click.option(
+            "--password",
+            "passwords",
+            callback=user_secrets,
+            multiple=True,
+            metavar="USER:FILE",
+            help="Password of a user, first line of FILE.",
+        ),
+        click.option(
+            "--nt-hash",
+            "nt_hashes",
+            callback=user_secrets,
+            multiple=True,
+            metavar="USER:FILE",
+            help="NT hash of a user, first line of FILE.",
+        ),
+        click.option(
+            "--domain-backup-key",
+            type=existing,
+            multiple=True,
+            metavar="FILE.pvk",
+            help="DPAPI backup key of the users' domain.",
+        ),
+        click.option("--second-opinion", is_flag=True, help="Have impacket repeat every proof."),
+        debug_option,
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
