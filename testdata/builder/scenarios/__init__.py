@@ -11,6 +11,7 @@ from testdata.builder.scenarios.broken_secrets import broken_secrets
 from testdata.builder.scenarios.dirty import dirty_disk, dirty_registry, mbr
 from testdata.builder.scenarios.disks import chain, sectors_4096, two_windows
 from testdata.builder.scenarios.healthy import healthy
+from testdata.builder.scenarios.mixed import mixed
 from testdata.builder.scenarios.services import keyiso_disabled, no_security
 from testdata.builder.scenarios.sysprepped import sample, sysprepped
 
@@ -26,6 +27,7 @@ SCENARIOS: dict[str, Builder] = {
     "healthy": healthy,
     "keyiso-disabled": keyiso_disabled,
     "mbr": mbr,
+    "mixed": mixed,
     "no-security": no_security,
     "sample": sample,
     "sectors-4096": sectors_4096,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from testdata.builder import certs
 from testdata.builder.capi import Slot
 from testdata.builder.cng import CngKey
+from testdata.builder.folders import MACHINE
 from testdata.builder.keys import ec_key, rsa_key
 from testdata.builder.machine import capi_link, cng_link, machine
 from testdata.builder.names import capi_file_name, capi_name_hash, cng_file_name
@@ -183,6 +184,19 @@ def _wrong_links(script: Script) -> None:
         container=unique,
         link=cng_link(unique, certs.CNG_SOFTWARE),
         unsettled=["container"],
+    )
+
+    path = forged.put_capi("legacy-through-cng", exchange=Slot(rsa_key("2048-13")))
+    script.certificate(
+        certs.make_certificate("legacy.contoso.test", rsa_key("2048-13")),
+        SOUND,
+        "provider is the CNG software KSP, which falls back to the CryptoAPI container",
+        link=cng_link("legacy-through-cng", certs.CNG_SOFTWARE),
+        container="legacy-through-cng",
+        provider=certs.CNG_SOFTWARE,
+        provider_kind="cng",
+        path=path,
+        master_key=forged.keys[MACHINE].guid,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from testdata.builder import acl
+from testdata.builder import acl, certs
 from testdata.builder.capi import Slot
 from testdata.builder.folders import MACHINE
 from testdata.builder.keys import rsa_key
@@ -54,17 +54,32 @@ def _checkpoint(number: int) -> Script:
 
 
 def two_windows() -> Scenario:
-    """Two installations on one disk; the second's key files carry an older MachineGuid."""
-    first = Script(machine("two-windows/first", computer_name="LEFT"))
+    """Two installations on one disk; each binds a certificate to Remote Desktop, the second without rights for it."""
+    left = certs.make_certificate("rdp-left.contoso.test", rsa_key("2048-03"))
+    first = Script(machine("two-windows/first", computer_name="LEFT", rdp_certificate=left.thumbprint))
     capi_certificate(first, "left.contoso.test", "2048-01", SOUND, "first Windows, sound")
-    second = Script(machine("two-windows/second", computer_name="RIGHT", product_name="Windows 10 Enterprise"))
+    host = "rdp-left.contoso.test"
+    path = first.machine.put_capi(container_of(host), exchange=Slot(rsa_key("2048-03")), sd=acl.RDP_KEY_SD)
+    capi_certificate(first, host, "2048-03", SOUND, "bound to Remote Desktop, NETWORK SERVICE may read", path=path)
+
+    host = "rdp-right.contoso.test"
+    right = certs.make_certificate(host, rsa_key("2048-04"))
+    second = Script(
+        machine(
+            "two-windows/second",
+            computer_name="RIGHT",
+            product_name="Windows 10 Enterprise",
+            rdp_certificate=right.thumbprint,
+        )
+    )
     cng_certificate(second, "right.contoso.test", "right", SOUND, "second Windows, sound")
+    capi_certificate(second, host, "2048-04", DENIED, "bound to Remote Desktop, NETWORK SERVICE may not read")
     host = "right-old.contoso.test"
     path = second.machine.put_capi(container_of(host), exchange=Slot(rsa_key("2048-02")), suffix=OLD_GUID)
     capi_certificate(second, host, "2048-02", FOREIGN, "second Windows, key file of an earlier identity", path=path)
     return Scenario(
         "two-windows",
-        "Two Windows installations on one disk",
+        "Two Windows installations on one disk, each with a certificate bound to Remote Desktop",
         [Disk([first.machine.volume(), second.machine.volume()])],
         [first.truth(), second.truth()],
     )
