@@ -136,12 +136,13 @@ class TarTree(ArchiveTree):
         super().__init__()
         self.encrypted = 0
         self.damage: str | None = None
+        file.seek(0)
         try:
             self._tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
         except (tarfile.TarError, OSError, EOFError, ValueError) as error:
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}") from error
         try:
-            for member in self._tar:
+            while (member := self._tar.next()) is not None:
                 if member.isdir() or member.isreg():
                     self._add(member.name, member.isdir(), member, member.size, _time(member.mtime))
                 # tarfile keeps every header; the tree already does.
