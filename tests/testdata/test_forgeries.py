@@ -13,8 +13,9 @@ import struct
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from testdata.builder import capi, certs, cng, dpapi, lsa, names
+from testdata.builder import capi, certs, cng, dpapi, lsa, lsa_xp, names
 from testdata.builder.keys import ec_key, rsa_key
+from testdata.builder.regf import HiveWriter
 
 dpapick3_blob = pytest.importorskip("dpapick3.blob")
 dpapick3_masterkey = pytest.importorskip("dpapick3.masterkey")
@@ -260,6 +261,49 @@ def test_lsa_secrets_open_from_the_boot_key():
     crypto = pytest.importorskip("dpapick3.crypto")
     _, by_guid = crypto.decrypt_lsa_key_nt6(store.pol_ek_list(), store.boot_key)
     assert crypto.decrypt_lsa_secret(store.dpapi_system(SECRET, "OldVal"), by_guid) == clear[16:60]
+
+
+def test_lsa_secrets_of_xp_open_from_the_boot_key():
+    boot_key, lsa_key = bytes(range(16)), bytes(range(100, 116))
+    value = lsa_xp.pol_secret_encryption_key("xp", boot_key, lsa_key)
+    assert len(value) == 76
+    assert dissect_lsa._decrypt_rc4(value, boot_key)[16:32] == lsa_key
+    clear = dissect_lsa._decrypt_des(lsa_xp.dpapi_system(lsa_key, SECRET), lsa_key)
+    assert clear[:52] == struct.pack("<III", 44, 1, 1) + SECRET.machine + SECRET.user
+
+
+@pytest.mark.parametrize("xp", [False, True], ids=["Vista", "XP"])
+def test_impacket_reads_both_generations_from_the_hive(tmp_path, xp):
+    secretsdump = pytest.importorskip("impacket.examples.secretsdump")
+    store, older = lsa.LsaStore.seeded("hive"), dpapi.DpapiSystem.seeded("an earlier one")
+    hive = HiveWriter("SECURITY")
+    if xp:
+        key = store.lsa_key[:16]
+        value = lsa_xp.pol_secret_encryption_key("hive", store.boot_key, key)
+        hive.key("Policy\\PolSecretEncryptionKey").set("", 0, value)
+        secrets = {"CurrVal": lsa_xp.dpapi_system(key, SECRET), "OldVal": lsa_xp.dpapi_system(key, older)}
+    else:
+        hive.key("Policy\\PolEKList").set("", 0, store.pol_ek_list())
+        secrets = {"CurrVal": store.dpapi_system(SECRET, "CurrVal"), "OldVal": store.dpapi_system(older, "OldVal")}
+    for name, data in secrets.items():
+        hive.key(f"Policy\\Secrets\\DPAPI_SYSTEM\\{name}").set("", 0, data)
+    (tmp_path / "SECURITY").write_bytes(hive.build())
+    found: list[str] = []
+    reader = secretsdump.LSASecrets(
+        str(tmp_path / "SECURITY"),
+        store.boot_key,
+        None,
+        history=True,
+        perSecretCallback=lambda _, text: found.append(text),
+    )
+    reader.dumpSecrets()
+    reader.finish()
+    halves = [
+        f"dpapi_{half}key:0x{value.hex()}"
+        for s in (SECRET, older)
+        for half, value in (("machine", s.machine), ("user", s.user))
+    ]
+    assert [line for text in found for line in text.split("\n") if line] == halves
 
 
 def test_lsa_key_is_found_by_its_id_when_an_older_one_stands_before_it():
