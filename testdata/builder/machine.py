@@ -36,6 +36,7 @@ class ForgedMachine:
         previous: DPAPI_SYSTEM in OldVal; None leaves OldVal empty.
         lsa: Boot key and LSA key.
         files: Everything on the volume but the hives, by path.
+        xp: Folders, hives and LSA secrets of XP and Server 2003; paths are given as since Vista all the same.
         missing_hives: Hives that are not written.
         suffix: MachineGuid that new key files carry; the machine's own unless a scenario changes it.
     """
@@ -47,6 +48,7 @@ class ForgedMachine:
     lsa: LsaStore = field(init=False, repr=False)
     hives: MachineHives = field(init=False, repr=False)
     files: dict[str, FileSpec] = field(default_factory=dict, repr=False)
+    xp: bool = False
     missing_hives: set[str] = field(default_factory=set)
     suffix: str = field(init=False)
     keys: dict[Owner, dpapi.MasterKey] = field(default_factory=dict, repr=False)
@@ -56,7 +58,7 @@ class ForgedMachine:
         self.lsa = LsaStore.seeded(self.seed)
         self.hives = MachineHives(self.facts)
         self.suffix = self.facts.machine_guid
-        for folder in _FOLDERS:
+        for folder in _FOLDERS + (() if self.xp else _FOLDERS_SINCE_VISTA):
             self.files[folder] = FileSpec(folder, None, None, INSTALLED, INSTALLED)
         self.files[MACHINE.capi_folder] = FileSpec(MACHINE.capi_folder, None, _MACHINE_KEYS_SD, INSTALLED, INSTALLED)
         self.write("Windows/System32/ntoskrnl.exe", b"MZ forged", modified=INSTALLED)
@@ -283,7 +285,9 @@ class ForgedMachine:
 
     def volume(self) -> list[FileSpec]:
         """Return every file of the system volume."""
-        if "SECURITY" not in self.missing_hives:
+        if self.xp:
+            self.hives.add_xp_secrets(self.lsa, self.secret, self.previous)
+        elif "SECURITY" not in self.missing_hives:
             self.hives.add_secrets(self.lsa, self.secret, self.previous)
         self.hives.add_boot_key(self.lsa.boot_key)
         files = dict(self.files)
@@ -291,19 +295,28 @@ class ForgedMachine:
             path = f"{HIVE_FOLDER}/{name}"
             if name not in self.missing_hives and path not in files:
                 files[path] = FileSpec(path, hive.build(), None, INSTALLED, INSTALLED)
-        return [files[path] for path in sorted(files)]
+        return [replace(files[path], path=self.on_disk(path)) for path in sorted(files)]
+
+    def on_disk(self, path: str) -> str:
+        """Return where this Windows keeps what lies at ``path`` since Vista."""
+        if self.xp:
+            for since_vista, before in _XP_FOLDERS.items():
+                if path.startswith(since_vista):
+                    return before + path.removeprefix(since_vista)
+        return path
 
 
 def machine(
     seed: str,
     *,
     with_keys: bool = True,
+    xp: bool = False,
     **facts: object,
 ) -> ForgedMachine:
     """Return a sound machine with its own secret and master keys; ``facts`` override :class:`MachineFacts`."""
     stream = Seeded(seed + "/identity")
     given: dict[str, object] = {"machine_guid": stream.guid(), "machine_sid": _account_domain(stream)}
-    made = ForgedMachine(seed, MachineFacts(**(given | facts)), dpapi.DpapiSystem.seeded(seed))  # type: ignore[arg-type]
+    made = ForgedMachine(seed, MachineFacts(**(given | facts)), dpapi.DpapiSystem.seeded(seed), xp=xp)  # type: ignore[arg-type]
     if with_keys:
         made.add_master_key(MACHINE)
         made.add_master_key(LOCAL_SYSTEM)
@@ -332,16 +345,19 @@ def cng_link(container: str, provider: str, *, machine_keyset: bool = True, key_
 
 _FOLDERS = (
     LOCAL_SYSTEM.capi_folder,
+    MACHINE.protect_folder,
+    LOCAL_SYSTEM.protect_folder,
+    "Windows/System32/config/systemprofile/AppData/Roaming/Microsoft",
+)
+_FOLDERS_SINCE_VISTA = (
+    "Users",
     MACHINE.cng_folder,
     LOCAL_SYSTEM.cng_folder,
     f"{CRYPTO}/PCPKSP",
-    MACHINE.protect_folder,
-    LOCAL_SYSTEM.protect_folder,
-    "Users",
-    "Windows/System32/config/systemprofile/AppData/Roaming/Microsoft",
     "Windows/ServiceProfiles/LocalService/AppData/Roaming/Microsoft",
     "Windows/ServiceProfiles/NetworkService/AppData/Roaming/Microsoft",
 )
+_XP_FOLDERS = {"ProgramData/": "Documents and Settings/All Users/Application Data/", "Windows/": "WINDOWS/"}
 _MACHINE_KEYS_SD = acl.security_descriptor(
     [acl.Ace(acl.EVERYONE, 0x0012019F), acl.Ace(acl.ADMINISTRATORS)], owner=acl.SYSTEM
 )

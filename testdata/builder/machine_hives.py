@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from testdata.builder import certs
+from testdata.builder import certs, lsa_xp
 from testdata.builder.dpapi import DpapiSystem
 from testdata.builder.filetime import filetime_bytes
 from testdata.builder.lsa import LsaStore, boot_key_classes
@@ -201,13 +201,30 @@ class MachineHives:
 
     def add_secrets(self, lsa: LsaStore, current: DpapiSystem, previous: DpapiSystem | None) -> None:
         """Write PolEKList and the secret DPAPI_SYSTEM with both generations."""
+        older = self.facts.lsa_older_keys
+        self.security.key("Policy\\PolEKList").set("", REG_NONE, lsa.pol_ek_list(older_keys=older))
+        self._add_dpapi_system(
+            lsa.dpapi_system(current, "CurrVal"), lsa.dpapi_system(previous, "OldVal") if previous else b""
+        )
+
+    def add_xp_secrets(self, lsa: LsaStore, current: DpapiSystem, previous: DpapiSystem | None) -> None:
+        """Write PolSecretEncryptionKey and DPAPI_SYSTEM as XP and Server 2003 do; hives get their older format."""
+        for hive in self.all().values():
+            hive.minor, hive.leaf = 3, "lf"
+        key = lsa.lsa_key[: lsa_xp.LSA_KEY_SIZE]
+        value = lsa_xp.pol_secret_encryption_key(lsa.seed, lsa.boot_key, key)
+        self.security.key("Policy\\PolSecretEncryptionKey").set("", REG_NONE, value)
+        self.security.key("Policy\\PolRevision").set("", REG_NONE, struct.pack("<HH", 9, 1))
+        self._add_dpapi_system(
+            lsa_xp.dpapi_system(key, current), lsa_xp.dpapi_system(key, previous) if previous else b""
+        )
+
+    def _add_dpapi_system(self, current: bytes, old: bytes) -> None:
         facts, hive = self.facts, self.security
-        hive.key("Policy\\PolEKList").set("", REG_NONE, lsa.pol_ek_list(older_keys=facts.lsa_older_keys))
         secret = "Policy\\Secrets\\DPAPI_SYSTEM"
-        old = lsa.dpapi_system(previous, "OldVal") if previous else b""
         old_time = facts.previous_secret_set or facts.secret_set
         for name, data in {
-            "CurrVal": lsa.dpapi_system(current, "CurrVal"),
+            "CurrVal": current,
             "OldVal": old,
             "CupdTime": filetime_bytes(facts.secret_set),
             "OupdTime": filetime_bytes(old_time),

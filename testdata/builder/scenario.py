@@ -150,6 +150,8 @@ class Script:
         missing = _COLUMNS - judged.keys()
         assert not missing, f"{why}: the truth says nothing of {sorted(missing)}"
         row = identity | judged | {"why": why}
+        if row["key_file_path"]:
+            row["key_file_path"] = self.machine.on_disk(row["key_file_path"])
         if unsettled:
             row["unsettled"] = sorted(unsettled)
         if later:

@@ -12,6 +12,7 @@ from testdata.builder.scenarios.dirty import dirty_disk, dirty_registry, mbr
 from testdata.builder.scenarios.disks import chain, sectors_4096, two_windows
 from testdata.builder.scenarios.healthy import healthy
 from testdata.builder.scenarios.mixed import mixed
+from testdata.builder.scenarios.server_2003 import server_2003
 from testdata.builder.scenarios.services import keyiso_disabled, no_security
 from testdata.builder.scenarios.sysprepped import sample, sysprepped
 
@@ -31,6 +32,7 @@ SCENARIOS: dict[str, Builder] = {
     "no-security": no_security,
     "sample": sample,
     "sectors-4096": sectors_4096,
+    "server-2003": server_2003,
     "sysprepped": sysprepped,
     "two-windows": two_windows,
 }
