@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dissect.fve.bde import BDE
 
 _PROTECTORS = {
-    0x0100: "TPM",
+    0x0100: "TPM (on its own machine only)",
     0x0200: "external key file (.BEK)",
     0x0400: "TPM and PIN",
     0x0500: "TPM and external key",
@@ -112,7 +112,7 @@ def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
     tried = []
     if keys.recovery_key:
         tried.append("the recovery password")
-        _attempt(bde, "unlock_with_recovery_password", keys.recovery_key.strip())
+        _attempt(bde, "unlock_with_recovery_password", _grouped(keys.recovery_key))
     if keys.password_file and not bde.unlocked:
         tried.append("the password")
         lines = _content(keys.password_file).decode("utf-8-sig", "replace").splitlines()
@@ -121,6 +121,12 @@ def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
         tried.append(f"the key file {keys.bek_file.name}")
         _attempt(bde, "unlock_with_bek", io.BytesIO(_content(keys.bek_file)))
     return tried
+
+
+def _grouped(recovery_key: str) -> str:
+    """Return eight groups of six digits, however they were separated."""
+    digits = "".join(character for character in recovery_key if character.isdigit())
+    return "-".join(digits[at : at + 6] for at in range(0, len(digits), 6))
 
 
 def _attempt(bde: BDE, method: str, key: object) -> None:
