@@ -19,6 +19,11 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from testdata import make
+from testdata.builder import ntfs
+from testdata.builder.scenarios import SCENARIOS
 
 pyvhdi = pytest.importorskip("pyvhdi")
 pyfsntfs = pytest.importorskip("pyfsntfs")
@@ -276,14 +281,8 @@ def _certificate(volume: Volume, row: dict[str, Any]) -> x509.Certificate | None
         return None
     found = certificate_of(volume, row["thumbprint"], row["store"])
     if found is not None:
-        assert hashlib.sha1(found.public_bytes(_der())).hexdigest().upper() == row["thumbprint"]
+        assert hashlib.sha1(found.public_bytes(Encoding.DER)).hexdigest().upper() == row["thumbprint"]
     return found
-
-
-def _der() -> Any:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Encoding.DER
 
 
 def test_only_the_log_of_the_dirty_disk_knows_that_the_key_is_gone(open_disk):
@@ -314,3 +313,25 @@ def test_every_verdict_keeps_the_contract(name):
             usable, broken = row["verdict"] == "usable", row["broken_at"] is not None
             assert broken == (row["verdict"] == "unusable"), row["why"]
             assert not usable or row["recoverable"] is None, row["why"]
+
+
+@pytest.mark.parametrize("name", sorted(SCENARIOS))
+def test_committed_truth_is_what_the_scenario_states(name):
+    committed = load(name)
+    scenario = SCENARIOS[name]()
+    stated = json.loads(json.dumps(make.truth(scenario, [Path(image) for image in committed["images"]])))
+    assert stated == committed
+
+
+def test_every_scenario_has_its_image():
+    assert sorted(SCENARIOS) == NAMES
+    packed = {path.name.removesuffix(".xz") for path in IMAGES.glob("*.xz")}
+    assert packed == {image for name in NAMES for image in load(name)["images"]}
+
+
+def test_an_image_is_the_same_when_it_is_made_again(tmp_path):
+    if reason := ntfs.unavailable():
+        pytest.skip(reason)
+    image, truth = make.make("sectors-4096", tmp_path)
+    assert lzma.decompress(image.read_bytes()) == lzma.decompress((IMAGES / image.name).read_bytes())
+    assert truth.read_bytes() == (IMAGES / truth.name).read_bytes()
