@@ -152,6 +152,10 @@ def open_disk(image: Image, source: Source) -> Disk:
         raise SourceError(error.kind, message) from error
     except FileNotFoundError as error:
         raise SourceError("missing_part", f"{image.name} needs {error.filename}, which is not beside it") from error
+    except EOFError as error:
+        raise SourceError(
+            "truncated", f"{image.name} ends too early: the file, or a part of it, is truncated"
+        ) from error
     # The libraries raise whatever a damaged header makes them stumble over.
     except Exception as error:
         reason = str(error) or type(error).__name__

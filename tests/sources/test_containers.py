@@ -192,6 +192,30 @@ def test_vmdk_extent_outside_its_folder_is_refused(tmp_path: Path) -> None:
             opened(path, source)
 
 
+needs_ewf = pytest.mark.skipif(
+    shutil.which("ewfacquirestream") is None, reason="ewfacquirestream is not installed (Debian: ewf-tools)"
+)
+
+
+@needs_ewf
+def test_split_e01(raw_disk: Path, tmp_path: Path) -> None:
+    expected = raw_disk.read_bytes()
+    command = ["ewfacquirestream", "-q", "-t", str(tmp_path / "disk"), "-S", "2097152", "-c", "deflate:fast"]
+    subprocess.run(command, input=expected, check=True, capture_output=True)
+    first, second = tmp_path / "disk.E01", tmp_path / "disk.E02"
+    with Source("x") as source:
+        assert_reads_like(opened(first, source), expected, 1500)
+    content = second.read_bytes()
+    second.write_bytes(content[: len(content) // 2])
+    with Source("x") as source, pytest.raises(SourceError) as caught:
+        opened(first, source)
+    assert caught.value.kind in ("truncated", "missing_part", "damaged")
+    second.unlink()
+    with Source("x") as source, pytest.raises(SourceError, match="is missing or truncated") as caught:
+        opened(first, source)
+    assert caught.value.kind == "missing_part"
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_split_raw(raw_disk: Path, tmp_path: Path, first: int) -> None:
     expected = raw_disk.read_bytes()
