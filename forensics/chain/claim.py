@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from forensics.chain.key_index import Home, KeyIndex, slots_of
+from forensics.chain.providers import provider_kind
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.formats.key_prov_info import KeyProvInfo
@@ -37,13 +38,15 @@ class Resolved:
 
 
 def home_of(certificate: CertificateEvidence, link: KeyProvInfo) -> Home:
-    """Return where Windows looks for the key of a certificate, given the machine-keyset flag and the store."""
+    """Return where Windows looks for the key of a certificate, given the machine-keyset flag and the store.
+
+    Where the TPM provider keeps SYSTEM's own keys is not known apart from the machine's, so it has one home for both.
+    """
     row = certificate.row
-    if link.machine_keyset:
+    is_system = row.owner_sid == "S-1-5-18" or (row.owner_sid is None and row.store_scope != "user")
+    if link.machine_keyset or (is_system and provider_kind(link) == "tpm"):
         return _MACHINE
-    if row.store_scope != "user" and row.owner_sid in (None, "S-1-5-18"):
-        return _SYSTEM
-    if row.owner_sid == "S-1-5-18":
+    if is_system:
         return _SYSTEM
     if row.owner_sid in _SERVICE_SIDS:
         return Home("service", row.owner_sid)

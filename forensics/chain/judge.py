@@ -120,7 +120,10 @@ class Judge:
         self._judge_file(resolved, links)
         if links.kind == "tpm":
             links.guid_known = True
-        if links.file is None or links.key_file == "unreadable":
+        if links.file is None:
+            return
+        links.access = self._access(links.file, certificate)
+        if links.key_file == "unreadable":
             return
         slot = self._named_slot(links.file, link, certificate.public_key, links)
         if slot is not None:
@@ -152,7 +155,6 @@ class Judge:
         return max(named or slots, key=lambda s: s.public is not None and s.public == public, default=None)
 
     def _judge_slot(self, slot: KeySlot, certificate: CertificateEvidence, links: Links) -> None:
-        links.access = self._access(slot.file, certificate)
         links.proof = self.prover.prove(slot)
         stored = slot.public or (links.proof.public if links.kind == "tpm" else None)
         links.public_key = _compare(stored, links.proof, certificate.public_key)
@@ -180,10 +182,10 @@ class Judge:
         if slot is None:
             links.key_file = "absent" if self.index.all_examined() else "not_examined"
             return links
-        links.found_by_public = True
         links.kind, links.file = slot.file.row.kind, slot.file
         foreign = self.machine_guid is not None and slot.file.row.name_guid not in (None, self.machine_guid)
         links.key_file = "other_machine_guid" if foreign else "present"
+        links.access = self._access(slot.file, certificate)
         self._judge_slot(slot, certificate, links)
         links.judge_steps(self.key_iso_disabled)
         return links

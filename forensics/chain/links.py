@@ -30,7 +30,6 @@ class Links:
         access: Value of the column.
         proof: What the file's blobs proved.
         broken: Broken links with the reason for each.
-        found_by_public: The key file was found by its public half, not by name.
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
     """
@@ -43,7 +42,6 @@ class Links:
     access: str = "not_examined"
     proof: Proof = field(default_factory=Proof)
     broken: dict[str, str] = field(default_factory=dict)
-    found_by_public: bool = False
     only_opening_showed: bool = False
     guid_known: bool = True
 
@@ -72,7 +70,7 @@ class Links:
             return self._known_without_break()
         if at in ("secret", "private_key") or (at == "public_key" and self.only_opening_showed):
             return "decryption"
-        if at == "public_key" or (at == "claim" and self.found_by_public):
+        if at == "public_key" or (at == "claim" and self.public_key == "match"):
             return "public_key"
         return "inference"
 

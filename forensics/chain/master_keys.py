@@ -59,7 +59,7 @@ class MasterKeyRing:
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
         self._names = {u.sid: u.name.lower() for u in evidence.users if u.name}
-        self._secret_is_absent = bool(evidence.secrets) and all(s.outcome == "absent" for s in evidence.secrets)
+        self._secret_is_absent = _lacks_secret(evidence)
         self._by_guid: dict[str, list[MasterKeyEvidence]] = defaultdict(list)
         for item in evidence.master_keys:
             self._by_guid[item.row.guid].append(item)
@@ -202,3 +202,9 @@ class MasterKeyRing:
     @staticmethod
     def _is_system(sid: str | None) -> bool:
         return sid == SYSTEM or sid in SERVICE_ACCOUNTS
+
+
+def _lacks_secret(evidence: Evidence) -> bool:
+    """A SECURITY hive without DPAPI_SYSTEM is a fact about the machine; a missing hive is missing evidence."""
+    hive_is_there = evidence.installation.hive_outcome("SECURITY") == "present"
+    return hive_is_there and bool(evidence.secrets) and all(s.outcome == "absent" for s in evidence.secrets)

@@ -21,14 +21,13 @@ def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None
         access: The ``access`` column of the file.
     """
     row = file.row
-    links = Links(kind=row.kind, scope=row.scope, file=file, key_file="present")
+    links = Links(kind=row.kind, scope=row.scope, file=file, key_file="present", access=access)
     by_suffix = row.kind != "tpm" and row.scope != "user"
     links.guid_known = machine_guid is not None or not by_suffix
     if row.outcome != "present" or file.parsed is None:
         links.key_file = "unreadable"
         links.break_at("key_file", UNREADABLE_FILE)
         return links
-    links.access = access
     if machine_guid is not None and row.kind != "tpm" and row.name_guid not in (None, machine_guid):
         links.key_file = "other_machine_guid"
         if by_suffix:

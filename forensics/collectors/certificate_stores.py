@@ -109,7 +109,7 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
                 yield Element(
                     name=element.name,
                     data=data,
-                    store=store_name(store.name),
+                    store=store.name,
                     scope=scope,
                     owner_sid=owner_sid,
                     service=service,
@@ -130,11 +130,6 @@ def _blob(view: RegistryView, element: Key) -> bytes | None:
     return None
 
 
-def store_name(name: str) -> str:
-    """Return a store's name; the personal one is spelt ``MY`` and ``My`` and means the same."""
-    return "MY" if name.upper() == "MY" else name
-
-
 def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]:
     path = f"{profile.roaming}/{_MY_FOLDER}"
     listing = installation.listing(path)
@@ -147,7 +142,7 @@ def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]
         yield Element(
             name=entry.name,
             data=content.data,
-            store="MY",
+            store="My",
             scope="user",
             owner_sid=profile.sid,
             service=None,

@@ -95,12 +95,17 @@ class Script:
         """
         self.machine.put_certificate(certificate, link=link, store=store, owner=owner, service=service, **properties)
         self.certificates.append(
-            {"thumbprint": certificate.thumbprint, "store": store, "store_scope": store_scope, "owner_sid": owner.sid}
+            {
+                "thumbprint": certificate.thumbprint,
+                "store": store if owner.shared else "My",
+                "store_scope": store_scope,
+                "owner_sid": owner.sid,
+            }
         )
         identity = {
             "thumbprint": certificate.thumbprint,
             "subject": certificate.subject,
-            "store": store,
+            "store": store if owner.shared else "My",
             "store_scope": store_scope,
             "owner_sid": owner.sid,
             "not_before": _text(certificate.x509.not_valid_before_utc),

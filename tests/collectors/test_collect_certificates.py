@@ -137,13 +137,13 @@ def test_every_store_has_its_scope_and_owner() -> None:
         ("policy", USER_SID, None, "Root"),
         ("user", "S-1-5-18", None, "ADDRESSBOOK"),
         ("user", "S-1-5-19", None, "CA"),
-        ("user", USER_SID, None, "MY"),
-        ("user", None, None, "MY"),
-        ("user", "S-1-5-18", None, "MY"),
-        ("user", "S-1-5-20", None, "MY"),
+        ("user", USER_SID, None, "My"),
+        ("user", None, None, "My"),
+        ("user", "S-1-5-18", None, "My"),
+        ("user", "S-1-5-20", None, "My"),
     }
     assert len(found) == 12
-    assert {c.row.source_path for c in found if c.row.owner_sid == USER_SID and c.row.store == "MY"} == {
+    assert {c.row.source_path for c in found if c.row.owner_sid == USER_SID and c.row.store == "My"} == {
         f"Users/alice/{my}"
     }
 

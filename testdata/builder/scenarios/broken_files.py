@@ -175,7 +175,6 @@ def _unreadable(script: Script) -> None:
             path=path,
             master_key=None,
             exportable="unknown",
-            unsettled=["access"],
         )
     host, key = "truncated-cng.contoso.test", ec_key("P-256", "truncated")
     path = forged.put_cng(container_of(host), CngKey.ec(key))
@@ -189,7 +188,6 @@ def _unreadable(script: Script) -> None:
         path=path,
         master_key=None,
         exportable="unknown",
-        unsettled=["access"],
     )
 
 
