@@ -66,7 +66,7 @@ class Judge:
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover)
         guid = evidence.machine.machine_guid
-        self.machine_guid = guid.lower() if guid else None
+        self.machine_guid = guid.strip("{}").lower() if guid else None
         self.key_iso_disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
 
     def rows(self) -> list[KeyChainRow]:
@@ -158,6 +158,8 @@ class Judge:
         links.proof = self.prover.prove(slot)
         stored = slot.public or (links.proof.public if links.kind == "tpm" else None)
         links.public_key = _compare(stored, links.proof, certificate.public_key)
+        opened = certificate.public_key is not None and links.proof.public == certificate.public_key
+        links.is_the_right_key = opened or links.public_key == "match"
         if links.public_key == "mismatch":
             links.only_opening_showed = stored is None or stored == certificate.public_key
             links.break_at("public_key", "the key file holds another key than the certificate's")

@@ -30,6 +30,7 @@ class Links:
         access: Value of the column.
         proof: What the file's blobs proved.
         broken: Broken links with the reason for each.
+        is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
     """
@@ -42,6 +43,7 @@ class Links:
     access: str = "not_examined"
     proof: Proof = field(default_factory=Proof)
     broken: dict[str, str] = field(default_factory=dict)
+    is_the_right_key: bool = True
     only_opening_showed: bool = False
     guid_known: bool = True
 
@@ -59,8 +61,8 @@ class Links:
         """Would Windows on this disk open this key now: usable, unusable or unknown."""
         if self.broken:
             return "unusable"
-        proved = self.proof.private_key == "proved" and self.key_file == "present" and self.guid_known
-        return "usable" if proved else "unknown"
+        proved = self.proof.private_key == "proved" and self.is_the_right_key
+        return "usable" if proved and self.key_file == "present" and self.guid_known else "unknown"
 
     @property
     def known_by(self) -> str:
