@@ -11,6 +11,7 @@ from functools import cache
 from typing import Literal
 
 from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.record import CoverageRow, ProblemRow
@@ -25,6 +26,9 @@ _CLASSES: tuple[type[Row], ...] = (
     SecretRow,
     KeyChainRow,
     ServiceRow,
+    EventRow,
+    SetupEventRow,
+    PackageRow,
     UserRow,
     ProblemRow,
     CoverageRow,
@@ -42,6 +46,7 @@ CONTRACT_TABLES = (
     "service",
     "event",
     "setup_event",
+    "package",
     "certificate_use",
     "user",
     "tpm",
