@@ -17,6 +17,7 @@ from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row, columns
 from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
 _CLASSES: tuple[type[Row], ...] = (
     MachineRow,
@@ -30,6 +31,11 @@ _CLASSES: tuple[type[Row], ...] = (
     SetupEventRow,
     PackageRow,
     UserRow,
+    CertificateUseRow,
+    TemplateRow,
+    PolicyRow,
+    FolderAclRow,
+    ProviderRow,
     ProblemRow,
     CoverageRow,
 )
@@ -48,6 +54,10 @@ CONTRACT_TABLES = (
     "setup_event",
     "package",
     "certificate_use",
+    "template",
+    "policy",
+    "folder_acl",
+    "provider",
     "user",
     "tpm",
     "guardian",

@@ -1,0 +1,106 @@
+"""Tables certificate_use, template, policy, folder_acl and provider: what stands around a certificate and its key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from forensics.tables.row import Row, column
+
+
+@dataclass(kw_only=True, slots=True)
+class CertificateUseRow(Row):
+    """One service, setting or profile that uses a certificate."""
+
+    table: ClassVar[str] = "certificate_use"
+    description: ClassVar[str] = "Which service, setting or profile uses which certificate, and what breaks without it"
+
+    thumbprint: str | None = column(
+        "SHA-1 of the certificate, 40 upper-case hex digits; null: the consumer names it otherwise or not at all", None
+    )
+    sha256: str | None = column("SHA-256 of the certificate, lower hex, where the consumer names it so", None)
+    consumer: str = column("http.sys, IIS, RDP, WinRM, SQL Server, SSTP, LDAPS, Entra join, MDM, EFS, WLAN ...")
+    detail: str | None = column("Binding, instance, site, profile, tenant or user it is for", None)
+    store: str | None = column("Store in which the consumer looks for it, such as MY", None)
+    owner_sid: str | None = column("SID whose store that is; S-1-5-18 for the computer's, null: some user's", None)
+    account: str | None = column("SID of the account that reads the private key; null: not known", None)
+    account_name: str | None = column("That account as its service names it (ObjectName)", None)
+    certainty: str = column("proved, likely (undocumented place), or candidate (the consumer chooses when it starts)")
+    present: bool | None = column(
+        "That certificate is in that store on this disk; false with a null thumbprint: none there would do; "
+        "null: the store was not examined, or the certificate is not known",
+        None,
+    )
+    fault: str | None = column("What is wrong with the reference itself, such as an invisible character in it", None)
+    breaks: str | None = column("What stops working when certificate or key cannot be used", None)
+    repair: str | None = column("How another certificate is set, one line", None)
+
+
+@dataclass(kw_only=True, slots=True)
+class TemplateRow(Row):
+    """One certificate template as this machine last saw it in Active Directory."""
+
+    table: ClassVar[str] = "template"
+    description: ClassVar[str] = "Certificate templates that auto-enrolment cached on this machine"
+
+    name: str = column("Template name, the key's name")
+    display_name: str | None = column("DisplayName", None)
+    oid: str | None = column("msPKI-Cert-Template-OID", None)
+    owner_sid: str | None = column("Whose cache: S-1-5-18 for the computer's, else the user's SID", None)
+    schema_version: int | None = column("msPKI-Template-Schema-Version", None)
+    validity_seconds: int | None = column("ValidityPeriod in seconds", None)
+    renewal_overlap_seconds: int | None = column(
+        "RenewalOverlap in seconds: how long before the end auto-enrolment renews", None
+    )
+    private_key_flags: int | None = column("msPKI-Private-Key-Flag; 0x10 exportable, 0x2000 attestation required", None)
+    enrollment_flags: int | None = column("msPKI-Enrollment-Flag", None)
+    name_flags: int | None = column("msPKI-Certificate-Name-Flag", None)
+    minimal_key_bits: int | None = column("msPKI-Minimal-Key-Size in bits", None)
+    eku: list[str] = column("ExtKeyUsageSyntax: names where known, else OIDs", factory=list)
+
+
+@dataclass(kw_only=True, slots=True)
+class PolicyRow(Row):
+    """One setting that decides over enrolment or the Remote Desktop listener."""
+
+    table: ClassVar[str] = "policy"
+    description: ClassVar[str] = "Settings of auto-enrolment and of Remote Desktop, by policy or local"
+
+    area: str = column("autoenrollment, rdp_policy (group policy), rdp (this machine) or rdp_listener")
+    name: str = column("Value name, such as AEPolicy, CertTemplateName, fDenyTSConnections or SecurityLayer")
+    value: str = column("Its data: text as stored, numbers decimal, binary as upper hex")
+    owner_sid: str | None = column("Whom it is for: S-1-5-18 for the computer, else the user's SID", None)
+    listener: str | None = column("Remote Desktop listener, such as RDP-Tcp", None)
+
+
+@dataclass(kw_only=True, slots=True)
+class FolderAclRow(Row):
+    """Who may do what in a folder of keys or master keys."""
+
+    table: ClassVar[str] = "folder_acl"
+    description: ClassVar[str] = "Access to the folders in which the machine's keys and master keys lie"
+
+    path: str = column("Path in the source")
+    kind: str = column("capi, cng, tpm or dpapi (master keys)")
+    scope: str = column("machine, system or service")
+    owner_sid: str | None = column("Whose keys lie there; S-1-5-18 for machine and system", None)
+    owner: str | None = column("Owner SID of the folder; null: not in the source", None)
+    acl: str | None = column("ACL summary: SID:rights, comma separated; null: not in the source", None)
+    everyone_can_create: bool | None = column(
+        "Everyone, or all authenticated users, may create files there; null: the access list is not in the source", None
+    )
+    system_can_read: bool | None = column("SYSTEM may list the folder; null: as above", None)
+    system_can_create: bool | None = column("SYSTEM may create files there; null: as above", None)
+
+
+@dataclass(kw_only=True, slots=True)
+class ProviderRow(Row):
+    """One registered key provider."""
+
+    table: ClassVar[str] = "provider"
+    description: ClassVar[str] = "Cryptographic providers registered on this machine"
+
+    name: str = column("Provider name as KEY_PROV_INFO spells it")
+    kind: str = column("capi or cng")
+    image: str | None = column("Its DLL: Image Path, or Image of a CNG provider's user-mode part", None)
+    type: int | None = column("CAPI provider type; null for CNG", None)
