@@ -72,6 +72,7 @@ def test_every_table_of_the_contract_is_there_filled_or_not() -> None:
         "service": 1,
         "event": 0,
         "setup_event": 0,
+        "package": 0,
         "certificate_use": 0,
         "user": 1,
         "tpm": 0,
