@@ -12,6 +12,7 @@ ATTRIBUTE_LIST = 0x20
 FILE_NAME = 0x30
 SECURITY_DESCRIPTOR = 0x50
 VOLUME_NAME = 0x60
+VOLUME_INFORMATION = 0x70
 DATA = 0x80
 INDEX_ROOT = 0x90
 INDEX_ALLOCATION = 0xA0
@@ -19,6 +20,7 @@ REPARSE_POINT = 0xC0
 
 COMPRESSED = 0x0001
 ENCRYPTED = 0x4000
+VOLUME_IS_DIRTY = 0x0001
 
 _STRIDE = 512
 _MAX_RUNS = 1 << 20
@@ -200,3 +202,14 @@ def parse_attribute_list(data: bytes) -> list[AttributeListEntry]:
         entries.append(AttributeListEntry(type_code, name, lowest, record))
         offset += length
     return entries
+
+
+def parse_volume_flags(data: bytes) -> int:
+    """Return the flags in the content of $VOLUME_INFORMATION, such as VOLUME_IS_DIRTY.
+
+    Raises:
+        FormatError: ``truncated``.
+    """
+    if len(data) < 12:
+        raise FormatError("truncated", len(data), "$VOLUME_INFORMATION has 12 bytes")
+    return int(struct.unpack_from("<H", data, 10)[0])

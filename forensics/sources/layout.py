@@ -86,7 +86,7 @@ def _entries(tree: Tree, path: str) -> Iterable[Entry]:
 def _is_root(tree: Tree, folders: list[Entry]) -> bool:
     for folder in folders:
         name = folder.name.casefold()
-        if name in ("windows", "winnt") and _has(tree, folder.path, "system32"):
+        if name == "winnt" or (name == "windows" and _has(tree, folder.path, "system32")):
             return True
         if name == "programdata" and _has(tree, folder.path, "microsoft"):
             return True

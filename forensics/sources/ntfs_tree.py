@@ -81,6 +81,11 @@ class NtfsTree:
         """Name of the volume."""
         return self.volume.label
 
+    @property
+    def is_dirty(self) -> bool:
+        """The volume is marked dirty: what its $LogFile still holds is not replayed."""
+        return self.volume.is_dirty
+
     def entry(self, path: str) -> Entry:
         parts = [part for part in path.split("/") if part]
         at = self._entries[""]

@@ -23,12 +23,15 @@ from forensics.formats.ntfs_record import (
     ENCRYPTED,
     INDEX_ALLOCATION,
     INDEX_ROOT,
+    VOLUME_INFORMATION,
+    VOLUME_IS_DIRTY,
     VOLUME_NAME,
     Attribute,
     AttributeListEntry,
     FileRecord,
     parse_attribute_list,
     parse_file_record,
+    parse_volume_flags,
 )
 from forensics.sources.ntfs_stream import CompressedStream, RunStream, VolumeReader
 from forensics.sources.tree import Unreadable
@@ -207,6 +210,15 @@ class NtfsVolume:
         except Unreadable:
             return ""
         return (attribute.value or b"").decode("utf-16-le", "replace") if attribute else ""
+
+    @property
+    def is_dirty(self) -> bool:
+        """Windows marked the volume dirty: changes to its metadata were not finished, or damage was seen."""
+        try:
+            information = self.record(VOLUME).find(VOLUME_INFORMATION)
+            return information is not None and bool(parse_volume_flags(information.value or b"") & VOLUME_IS_DIRTY)
+        except (Unreadable, FormatError):
+            return False
 
     def descriptor(self, security_id: int) -> bytes | None:
         """Return the self-relative security descriptor that $Secure keeps under an id; None when it keeps none."""

@@ -16,6 +16,10 @@ from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.unlock import Unlock
 
 _USUAL_NAMES = ("windows", "winnt")
+_DIRTY = (
+    "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last changes to its files and "
+    "folders may lie only in $LogFile, which is not replayed"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             source.cover("volume", name, "not_examined", path, detail)
             return
         tree = NtfsTree(reader, boot)
+        if tree.is_dirty:
+            source.problem(path, "ntfs_dirty", _DIRTY)
         _add_installations(source, disk, tree, name, path, first_machine_id)
     except SourceError as error:
         source.problem(path, error.kind, error.message)
@@ -151,9 +157,11 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
 def find_windows(tree: Tree) -> list[Entry]:
     """Return the Windows folders at the root of a whole volume.
 
-    ``Windows`` and ``WINNT`` need a ``System32``; a folder of another name needs ``System32/config`` as well.
+    ``Windows`` and ``WINNT`` need a ``System32``; a folder of another name needs ``System32/config`` as well. A
+    ``WINNT`` without it counts where there is nothing better: what damage left of an old Windows.
     """
-    found = []
+    found: list[Entry] = []
+    remains: list[Entry] = []
     for entry in tree.entries(""):
         if not entry.is_dir or entry.name.startswith("$"):
             continue
@@ -162,8 +170,9 @@ def find_windows(tree: Tree) -> list[Entry]:
             if tree.entry(f"{entry.path}/System32" if usual else f"{entry.path}/System32/config").is_dir:
                 found.append(entry)
         except NotFound:
-            continue
+            if entry.name.lower() == "winnt":
+                remains.append(entry)
         except Unreadable:
             if usual:
                 found.append(entry)
-    return sorted(found, key=lambda entry: (entry.name.lower() not in _USUAL_NAMES, entry.name.lower()))
+    return sorted(found or remains, key=lambda entry: (entry.name.lower() not in _USUAL_NAMES, entry.name.lower()))

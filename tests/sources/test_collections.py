@@ -43,6 +43,7 @@ def roots(tree: object) -> list[tuple[str, str]]:
         ([SYSTEM], "", "Windows"),
         (["WINDOWS/system32/config/system"], "", "WINDOWS"),
         (["WINNT/System32/config/SYSTEM"], "", "WINNT"),
+        (["evidence/WINNT/win.ini"], "evidence", "evidence/WINNT"),
         (["C/" + SYSTEM], "C", "C/Windows"),
         (["c:/" + SYSTEM], "c:", "c:/Windows"),
         (["2024-05-06/HOST1/C/" + SYSTEM], "2024-05-06/HOST1/C", "2024-05-06/HOST1/C/Windows"),

@@ -16,9 +16,11 @@ from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.open import Unlock, open_source
 from forensics.sources.partitions import read_partition_table
 from forensics.sources.tree import NotFound
+from forensics.sources.volumes import find_windows
 from testdata.builder import gpt
 from testdata.builder.disk import Volume, build_disk
 from testdata.builder.vhdx import write_dynamic
+from tests.memory_tree import MemoryTree
 
 MIB = 1 << 20
 
@@ -98,6 +100,30 @@ def test_windows_folder_of_another_name(ntfs_image: Path, tmp_path: Path) -> Non
     path.write_bytes(data)
     with open_source(path) as source:
         assert [i.windows for i in source.installations] == ["Xindows"]
+
+
+def test_winnt_alone_is_windows_where_there_is_no_other() -> None:
+    assert [e.path for e in find_windows(MemoryTree({"WINNT/win.ini": b""}))] == ["WINNT"]
+    both = {"WINNT/win.ini": b"", "Windows/System32/x.dll": b""}
+    assert [e.path for e in find_windows(MemoryTree(both))] == ["Windows"]
+    assert find_windows(MemoryTree({"Windows/win.ini": b""})) == []
+
+
+def test_volume_marked_dirty_is_a_problem_and_is_read(ntfs_image: Path, tmp_path: Path) -> None:
+    data = bytearray(ntfs_image.read_bytes())
+    # $VOLUME_INFORMATION: eight reserved bytes, version 3.1, then the flags, of which bit 0 is "dirty".
+    label = data.index("System".encode("utf-16-le") + b"\0\0\0\0" + struct.pack("<I", 0x70))
+    version = data.index(bytes(8) + b"\x03\x01", label)
+    assert data[version + 10 : version + 12] == b"\0\0"
+    data[version + 10] = 1
+    changed = tmp_path / "dirty.ntfs"
+    changed.write_bytes(data)
+    with open_source(changed) as source:
+        (installation,) = source.installations
+        assert_is_windows(installation)
+        (problem,) = source.problems
+        assert (problem.kind, problem.source_path) == ("ntfs_dirty", str(changed))
+        assert "$LogFile, which is not replayed" in problem.message
 
 
 def test_vhdx_with_4096_byte_sectors(ntfs_image: Path, tmp_path: Path) -> None:
