@@ -18,6 +18,8 @@ MAGIC = {
     b"BZh": "bzip2",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
+MAGIC_SIZE = max(map(len, MAGIC))
+SUFFIXES = (".xz", ".gz", ".bz2", ".zst")
 MAX_UNPACKED = 2 << 40
 _RESERVE = 512 << 20
 _BLOCK = 64 * 1024

@@ -15,6 +15,8 @@ from forensics.sources.source import Source
 from forensics.sources.volumes import Disk
 
 _HEAD = 4096
+# What is compressed does not shrink much when it is compressed again.
+_BOMB_RATIO, _BOMB_LEAST = 20, 1 << 20
 _VDI_AT, _VDI_MAGIC = 64, b"\x7f\x10\xda\xbe"
 _VHD_COOKIE = b"conectix"
 
@@ -91,10 +93,14 @@ def open_image(path: Path, name: str, source: Source, progress: Callable[[str], 
         if packed is None:
             break
         file.seek(0)
-        file = source.resources.enter_context(unpack(file, packed, name, size, progress))
+        stored, file = size, source.resources.enter_context(unpack(file, packed, name, size, progress))
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         head, unpacked = file.read(_HEAD), True
+        if compression(head) and size > max(_BOMB_LEAST, stored * _BOMB_RATIO):
+            raise SourceError(
+                "too_large", f"{name} is a compressed file that unpacks to another one of {size} bytes: not unpacked"
+            )
     if not size:
         raise SourceError("empty", f"{name} is empty: nothing was copied into it")
     return Image(path, name, file, size, _kind(name, file, size, head), unpacked)
@@ -184,9 +190,12 @@ def _raw(image: Image, source: Source) -> Disk:
 
 def _vhdx(image: Image, source: Source) -> Disk:
     from forensics.sources.vhdx import open_vhdx
+    from forensics.sources.vhdx_parent import find_beside
 
-    # By path, because a parent is looked for beside its child.
-    stream = open_vhdx(image.file, name=image.name) if image.unpacked else open_vhdx(image.path)
+    # A parent is looked for beside its child.
+    stream = (
+        open_vhdx(image.file, name=image.name, resolve_parent=find_beside) if image.unpacked else open_vhdx(image.path)
+    )
     source.resources.callback(stream.close)
     source.watch(image.name, lambda: stream.problems)
     return _disk(image, stream, stream.sector_size)

@@ -9,6 +9,7 @@ References:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +20,7 @@ from forensics.formats import vhdx as fmt
 from forensics.formats.errors import FormatError
 from forensics.sources.errors import SourceError
 from forensics.sources.vhdx_file import VhdxFile, VhdxReadError, file_name
-from forensics.sources.vhdx_parent import ParentResolver, check_parent, missing_parent, open_beside
+from forensics.sources.vhdx_parent import ParentCandidate, ParentResolver, check_parent, find_beside, no_parent
 
 __all__ = ["MAX_CHAIN", "ParentResolver", "VhdxReadError", "VhdxStream", "open_vhdx"]
 
@@ -115,7 +116,7 @@ def open_vhdx(
     Args:
         source: Path of the file, or the opened file, which stays the caller's to close.
         name: What messages call an opened file; a path is called what it is.
-        resolve_parent: Opens a parent. By default parents are looked for in the file system as ``open_beside`` says
+        resolve_parent: Looks for a parent. By default they are looked for in the file system as ``find_beside`` says
             when ``source`` is a path, and not at all when it is an opened file.
 
     Raises:
@@ -124,18 +125,15 @@ def open_vhdx(
     chain: list[VhdxFile] = []
     try:
         if isinstance(source, Path):
-            resolve_parent = resolve_parent or open_beside
+            resolve_parent = resolve_parent or find_beside
             chain.append(_open_file(source.open("rb", buffering=0), str(source), owned=True))
         else:
             chain.append(_open_file(source, name or file_name(source), owned=False))
         while (locator := chain[-1].locator) is not None:
             if len(chain) == MAX_CHAIN:
                 raise SourceError("chain_too_long", f"{chain[0].name} has more than {MAX_CHAIN - 1} parents")
-            found = resolve_parent(chain[-1].name, locator) if resolve_parent else None
-            if found is None:
-                raise missing_parent(chain[-1])
-            chain.append(_open_file(*found, owned=True))
-            check_parent(chain[-2], chain[-1])
+            candidates = resolve_parent(chain[-1].name, locator) if resolve_parent else ()
+            chain.append(_open_parent(chain, candidates))
         return VhdxStream(chain)
     except BaseException as error:
         for file in chain:
@@ -152,3 +150,29 @@ def _open_file(fh: BinaryIO, name: str, *, owned: bool) -> VhdxFile:
         if owned:
             fh.close()
         raise
+
+
+def _open_parent(chain: list[VhdxFile], candidates: Iterable[ParentCandidate]) -> VhdxFile:
+    """Open the first candidate that is the parent: a damaged or wrong one does not hide the right one."""
+    child = chain[-1]
+    tried: list[SourceError] = []
+    for name, opener in candidates:
+        if any(file.name == name for file in chain):
+            tried.append(SourceError("wrong_parent", f"{name} cannot be its own parent, nor that of its parent"))
+            continue
+        try:
+            parent = _open_file(opener(), name, owned=True)
+        except SourceError as error:
+            tried.append(error)
+            continue
+        except OSError as error:
+            tried.append(SourceError("unreadable", f"{name} cannot be read: {error.strerror or error}"))
+            continue
+        try:
+            check_parent(child, parent)
+        except SourceError as error:
+            parent.close()
+            tried.append(error)
+            continue
+        return parent
+    raise no_parent(child, tried)

@@ -6,33 +6,51 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from forensics.formats.vhdx import ParentLocator
+from forensics.sources.compressed import MAGIC_SIZE, SUFFIXES, compression, unpack
 from forensics.sources.errors import SourceError
 from forensics.sources.vhdx_file import VhdxFile
 
-ParentResolver = Callable[[str, ParentLocator], "tuple[BinaryIO, str] | None"]
-"""Opens the parent of the named child: (name of the child, what it says of its parent) -> (file, its name) or None.
+ParentCandidate = tuple[str, Callable[[], BinaryIO]]
+"""A file that may be the parent: its name, and what opens it (raises SourceError or OSError)."""
+
+ParentResolver = Callable[[str, ParentLocator], Iterable[ParentCandidate]]
+"""Looks for the parent of the named child: (name of the child, what it says of its parent) -> files, likeliest first.
 
 The file is closed with the stream. The name comes back as the child's name where the parent has a parent itself.
 """
 
 
-def open_beside(child: str, locator: ParentLocator) -> tuple[BinaryIO, str] | None:
-    """Open the parent that lies where the child says, seen from the child's folder.
+def find_beside(child: str, locator: ParentLocator) -> Iterator[ParentCandidate]:
+    """Yield the files that lie where the child says, seen from the child's folder, compressed ones too.
 
     First the relative path is followed, then the file names of the relative and the absolute path are looked for in
     the child's own folder; upper and lower case are the same.
     """
     folder = Path(child).absolute().parent
+    seen: set[Path] = set()
     for candidate in _candidates(folder, locator):
         # A FIFO or a device would block or have side effects.
-        if candidate.is_file():
-            return candidate.open("rb", buffering=0), str(candidate)
-    return None
+        if candidate not in seen and candidate.is_file():
+            seen.add(candidate)
+            yield str(candidate), _opener(candidate)
+
+
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    def opener() -> BinaryIO:
+        file = path.open("rb", buffering=0)
+        kind = compression(file.read(MAGIC_SIZE))
+        file.seek(0)
+        if kind is None:
+            return file
+        with file:
+            return unpack(file, kind, str(path), path.stat().st_size, lambda line: None)
+
+    return opener
 
 
 def check_parent(child: VhdxFile, parent: VhdxFile) -> None:
@@ -74,6 +92,16 @@ def missing_parent(child: VhdxFile) -> SourceError:
     )
 
 
+def no_parent(child: VhdxFile, tried: Sequence[SourceError]) -> SourceError:
+    """Return the error for a child none of whose candidates is its parent; names each that was found."""
+    if not tried:
+        return missing_parent(child)
+    if len(tried) == 1:
+        return tried[0]
+    found = " ".join(f"({number}) {error.message}" for number, error in enumerate(tried, 1))
+    return SourceError(tried[0].kind, f"none of the files that may be the parent of {child.name} is it: {found}")
+
+
 def expected_guids(locator: ParentLocator) -> str:
     """Return the DataWriteGuids that a child accepts, for a message."""
     guids = [locator.linkage] + ([locator.linkage2] if locator.linkage2 else [])
@@ -82,14 +110,18 @@ def expected_guids(locator: ParentLocator) -> str:
 
 def _candidates(folder: Path, locator: ParentLocator) -> Iterator[Path]:
     if locator.relative_path:
-        found = _walk(folder, locator.relative_path)
-        if found:
-            yield found
+        yield from _walk_any(folder, locator.relative_path)
     for path in (locator.relative_path, locator.absolute_win32_path, locator.volume_path):
         if path:
-            found = _walk(folder, path.replace("/", "\\").rsplit("\\", 1)[-1])
-            if found:
-                yield found
+            yield from _walk_any(folder, path.replace("/", "\\").rsplit("\\", 1)[-1])
+
+
+def _walk_any(folder: Path, relative: str) -> Iterator[Path]:
+    """Follow a path to its file, and to compressed ones beside it."""
+    for suffix in ("", *SUFFIXES):
+        found = _walk(folder, relative + suffix)
+        if found:
+            yield found
 
 
 def _walk(folder: Path, relative: str) -> Path | None:

@@ -260,7 +260,7 @@ def test_mutated_files_end_soon_with_source_errors_only(data: st.DataObject, dir
             victim[offset + 4 : offset + 8] = struct.pack("<I", checksum)
     image = Counting(child)
     try:
-        stream = open_vhdx(image, resolve_parent=lambda name, locator: (io.BytesIO(base), "base"))
+        stream = open_vhdx(image, resolve_parent=lambda name, locator: [("base", lambda: io.BytesIO(base))])
     except SourceError:
         return
     for offset in (0, 512, MIB - 100, stream.size - 4096):

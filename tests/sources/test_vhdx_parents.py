@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import lzma
 import uuid
 from pathlib import Path
 
 import pytest
 
 from forensics.formats.vhdx import ParentLocator
+from forensics.sources.containers import open_disk, open_image
 from forensics.sources.errors import SourceError
+from forensics.sources.source import Source
 from forensics.sources.vhdx import open_vhdx
+from forensics.sources.vhdx_parent import ParentCandidate
 from testdata.builder.vhdx import write_differencing, write_dynamic
 from tests.sources.vhdx_disks import (
     DISK,
@@ -112,7 +117,7 @@ def test_a_disk_that_is_its_own_parent_ends(base: Path) -> None:
     write_differencing(base, [], child, seed="x")
     own = data_write_guid(child)
     write_differencing(base, [], child, seed="x", linkage=str(own), relative_path=".\\child.avhdx")
-    with pytest.raises(SourceError, match="more than 63 parents"):
+    with pytest.raises(SourceError, match="cannot be its own parent"):
         open_vhdx(child)
 
 
@@ -123,9 +128,9 @@ def test_an_opened_file_needs_a_resolver_for_its_parent(base: Path, raw: bytearr
     parent_file = io.BytesIO(base.read_bytes())
     asked: list[tuple[str, str | None]] = []
 
-    def resolve(name: str, locator: ParentLocator) -> tuple[io.BytesIO, str]:
+    def resolve(name: str, locator: ParentLocator) -> list[ParentCandidate]:
         asked.append((name, locator.relative_path))
-        return parent_file, "base in the archive"
+        return [("base in the archive", lambda: parent_file)]
 
     with child.open("rb") as fh:
         with pytest.raises(SourceError, match="was not found"):
@@ -138,12 +143,57 @@ def test_an_opened_file_needs_a_resolver_for_its_parent(base: Path, raw: bytearr
         assert not fh.closed
 
 
+@pytest.mark.parametrize("damage", ["another disk", "damaged", "truncated .xz"])
+def test_a_wrong_file_where_the_path_leads_does_not_hide_the_parent_beside_the_child(
+    tmp_path: Path, raw: bytearray, damage: str
+) -> None:
+    above, folder = tmp_path / "old", tmp_path / "vm"
+    above.mkdir()
+    folder.mkdir()
+    base, child, first = folder / "Base.vhdx", folder / "child.avhdx", above / "Base.vhdx"
+    write_dynamic(io.BytesIO(raw), DISK, base, seed="base")
+    write_differencing(base, [], child, relative_path="..\\old\\Base.vhdx")
+    if damage == "another disk":
+        write_dynamic(io.BytesIO(raw), DISK, first, seed="another disk")
+    elif damage == "damaged":
+        first.write_bytes(b"vhdxfile" + bytes(4 * MIB))
+    else:
+        first = first.with_name("Base.vhdx.xz")
+        first.write_bytes(lzma.compress(base.read_bytes())[:-100])
+    with open_vhdx(child) as stream:
+        assert stream.files == [str(child), str(base)]
+        assert_reads_like(at(stream), raw, 50)
+    write_dynamic(io.BytesIO(raw), DISK, base, seed="a third disk")
+    with pytest.raises(SourceError) as caught:
+        open_vhdx(child)
+    assert str(first) in caught.value.message
+    assert f"{base} is not the parent of {child}" in caught.value.message
+    assert str(data_write_guid(base)) in caught.value.message
+
+
+def test_the_parent_of_a_compressed_child_may_be_compressed_too(tmp_path: Path, base: Path, raw: bytearray) -> None:
+    child, leaf = base.with_name("child.avhdx"), base.with_name("leaf.avhdx")
+    first, second = [(512, b"\x11" * 512)], [(8192, b"\x22" * 512)]
+    write_differencing(base, first, child)
+    write_differencing(child, second, leaf)
+    packed = leaf.with_name("leaf.avhdx.gz")
+    packed.write_bytes(gzip.compress(leaf.read_bytes(), 1))
+    base.with_name("BASE.vhdx.xz").write_bytes(lzma.compress(base.read_bytes(), preset=0))
+    base.unlink()
+    leaf.unlink()
+    source = Source(str(packed))
+    with source:
+        disk = open_disk(open_image(packed, str(packed), source, lambda line: None), source)
+        assert disk.stream.files == [str(packed), str(child), str(base.with_name("BASE.vhdx.xz"))]  # type: ignore[attr-defined]
+        assert_reads_like(at(disk.stream), apply(raw, [*first, *second]), 100)
+
+
 def test_files_are_closed_when_a_parent_is_wrong(base: Path) -> None:
     child = base.with_name("child.avhdx")
     write_differencing(base, [], child, linkage=str(uuid.UUID(int=5)))
     parent_file = io.BytesIO(base.read_bytes())
     with child.open("rb") as fh, pytest.raises(SourceError, match="is not the parent"):
-        open_vhdx(fh, resolve_parent=lambda name, locator: (parent_file, "base"))
+        open_vhdx(fh, resolve_parent=lambda name, locator: [("base", lambda: parent_file)])
     assert parent_file.closed
 
 
