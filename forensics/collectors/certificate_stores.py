@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
-from forensics.collectors.profiles import SYSTEM_SID, Profile
+from forensics.collectors.profiles import SYSTEM_SID, Profile, hive_path
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
@@ -65,11 +65,10 @@ def collect_elements(installation: Installation, profiles: Sequence[Profile]) ->
     for scope, root in _USER_ROOTS:
         yield from _stores(default, root, scope, SYSTEM_SID, None)
     for profile in profiles:
-        if profile.elsewhere:
-            continue
         if profile.scope != "system":
             yield from _user_hive(installation, profile)
-        yield from _my_files(installation, profile)
+        if not profile.elsewhere:
+            yield from _my_files(installation, profile)
 
 
 def _machine_stores(installation: Installation) -> Iterator[Element]:
@@ -82,8 +81,8 @@ def _machine_stores(installation: Installation) -> Iterator[Element]:
 
 
 def _user_hive(installation: Installation, profile: Profile) -> Iterator[Element]:
-    path = f"{profile.path}/NTUSER.DAT"
-    if profile.sid is None and profile.outcome != "present":
+    path = hive_path(installation, profile)
+    if path is None:
         return
     view = RegistryView(installation, installation.hive_at(path, f"NTUSER.DAT of {profile.sid or profile.path}"))
     for scope, root in _USER_ROOTS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -97,6 +97,13 @@ def sid_folders(installation: Installation, path: str) -> list[Entry]:
     return [e for e in installation.listing(path).entries if e.is_dir and is_sid(e.name)][:MAX_PROFILES]
 
 
+def hive_path(installation: Installation, profile: Profile) -> str | None:
+    """Return where the registry of a profile's user lies; None when this source cannot hold it."""
+    alone = installation.user_hives.get(profile.sid or "")
+    nobody = profile.sid is None and profile.outcome != "present"
+    return alone or (None if profile.elsewhere or nobody else f"{profile.path}/NTUSER.DAT")
+
+
 def collect_profiles(installation: Installation) -> list[Profile]:
     """Return every profile once: SYSTEM, the service accounts, ProfileList, then folders that nobody lists."""
     found: dict[str, Profile] = {}
@@ -109,7 +116,8 @@ def collect_profiles(installation: Installation) -> list[Profile]:
     for entry in _unlisted(installation):
         if entry.path.lower() not in found and len(found) < MAX_PROFILES:
             found[entry.path.lower()] = _profile(installation, None, entry.path)
-    return [_with_sid(installation, profile) for profile in found.values()]
+    profiles = [_with_sid(installation, profile) for profile in found.values()]
+    return profiles + list(_hives_alone(installation, {profile.sid for profile in profiles}))
 
 
 def _listed(installation: Installation) -> Iterator[Profile]:
@@ -172,6 +180,13 @@ def _unlisted(installation: Installation) -> Iterator[Entry]:
         path = installation.on_drive(name)
         if folder_exists(installation, path):
             yield from (e for e in installation.listing(path).entries if e.is_dir and e.name.lower() not in _NO_ACCOUNT)
+
+
+def _hives_alone(installation: Installation, known: Collection[str | None]) -> Iterator[Profile]:
+    """Users of whom the source holds the hive and no profile folder."""
+    for sid, hive in installation.user_hives.items():
+        if sid not in known:
+            yield replace(_profile(installation, sid or None, f"unknown:{hive}"), source_path=hive)
 
 
 def _profile(installation: Installation, sid: str | None, path: str) -> Profile:

@@ -83,7 +83,9 @@ def _row(
     installation: Installation, machine: MachineRow, sid: str, profile: Profile, accounts: dict[str, _Account]
 ) -> UserRow:
     account = accounts.get(sid)
-    folder = profile.path.replace("\\", "/").rpartition("/")[2]
+    folder: str | None = profile.path.replace("\\", "/").rpartition("/")[2]
+    if folder == sid:
+        folder = None
     return UserRow(
         machine_id=installation.machine_id,
         sid=sid,

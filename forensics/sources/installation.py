@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from forensics.sources.errors import SourceError
@@ -46,6 +46,8 @@ class Installation:
         windows: Path of its Windows folder in the tree, such as ``Windows`` or ``C/Windows``.
         drive: Path of its system drive in the tree: empty, or such as ``C``.
         open_hive: How a hive of this tree is opened.
+        user_hives: Paths of users' hives that lie in no profile folder, by SID in upper case; the empty SID stands for
+            a user of whom only the hive is known.
     """
 
     machine_id: int
@@ -54,6 +56,7 @@ class Installation:
     windows: str
     drive: str
     open_hive: HiveOpener
+    user_hives: Mapping[str, str] = field(default_factory=dict)
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: list[CoverageRow] = field(default_factory=list)
     _hives: dict[str, Hive | None] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,9 @@ from forensics.sources.tree import NotFound, Tree
 
 _MAX_FILES = 200
 _MAX_FOLDERS = 2_000
+_SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.ASCII)
+_SYSTEM_SID = "S-1-5-18"
+_OWN_HIVE = "HKEY_CURRENT_USER"
 
 
 def find_reg_files(folder: Path) -> list[Path]:
@@ -61,16 +65,28 @@ def add_reg_files(source: Source, paths: list[Path], first_machine_id: int) -> N
             windows="Windows",
             drive="",
             open_hive=_opener(hives),
+            user_hives=_user_hives(hives),
         )
     )
     source.cover("folder", "exports", "present", source.path, f"registry exports of {', '.join(sorted(hives))}")
 
 
+def _user_hives(hives: dict[str, RegExportHive]) -> dict[str, str]:
+    """Return where the opener finds the hive of each user; the export of one's own hive does not tell the SID."""
+    found = {name: f"HKEY_USERS/{name}" for name in hives if _SID.fullmatch(name) and name != _SYSTEM_SID}
+    return found | ({"": _OWN_HIVE} if _OWN_HIVE in hives else {})
+
+
 def _opener(hives: dict[str, RegExportHive]) -> HiveOpener:
+    user_hives = frozenset(_user_hives(hives).values())
+
     def open_exported(tree: Tree, path: str, report: Callable[[str, str, int | None], None]) -> Hive:
         folder, _, name = path.rpartition("/")
         hive = hives.get(name.upper())
-        if hive is None or not folder.lower().endswith(HIVE_FOLDER.lower()):
+        if name.upper() == "DEFAULT" and hive is None:
+            # HKEY_USERS\.DEFAULT is no user's but SYSTEM's, and also goes by its SID.
+            hive = hives.get(_SYSTEM_SID)
+        if hive is None or not (path in user_hives or folder.lower().endswith(HIVE_FOLDER.lower())):
             raise NotFound(path)
         return hive
 
