@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from forensics.formats.ntfs_record import Run
 
 _MAX_UNIT = 1 << 20
+_LZNT1_CHUNK = 4096
 
 
 class VolumeReader:
@@ -151,7 +152,7 @@ class CompressedStream(RunStream):
         elif not holes:
             data = stored
         else:
-            data = _lznt1(stored)[: self._unit]
+            data = _lznt1(_chunks(stored, self._unit))[: self._unit]
             # Windows leaves out zeros at the end of a unit.
             data += bytes(self._unit - len(data))
         self._cached = (number, data)
@@ -169,6 +170,17 @@ class CompressedStream(RunStream):
                 parts.append(self._volume.read_at(lcn * self._cluster + offset - self._starts[index], take))
             offset, index = offset + take, index + 1
         return b"".join(parts), holes
+
+
+def _chunks(data: bytes, unit: int) -> bytes:
+    """Return the chunks that fill a unit, each of which stands for 4 KiB: more of them are a trap."""
+    offset = 0
+    for _ in range(-(-unit // _LZNT1_CHUNK)):
+        header = int.from_bytes(data[offset : offset + 2], "little")
+        if not header:
+            break
+        offset += (header & 0xFFF) + 3
+    return data[:offset]
 
 
 def _lznt1(data: bytes) -> bytes:

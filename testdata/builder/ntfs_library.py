@@ -17,6 +17,7 @@ _S_IFDIR, _S_IFREG = 0o040000, 0o100000
 _AT_FILE_NAME, _AT_SECURITY_DESCRIPTOR, _AT_DATA = 0x30, 0x50, 0x80
 _RECORD_SIZE = 1024
 _AT_UNNAMED = b"\0\0"
+_NV_COMPRESSION = 1 << 6  # ntfs_volume_state_bits, volume.h
 _NI_FILE_NAME_DIRTY = 1 << 3  # ntfs_inode_state_bits, inode.h
 _POINTER = ctypes.c_void_p
 
@@ -47,6 +48,12 @@ class _NtfsInode(ctypes.Structure):
         ("owner_id", ctypes.c_uint32),
         ("security_id", ctypes.c_uint32),
     )
+
+
+class _NtfsVolume(ctypes.Structure):
+    """Head of ``ntfs_volume`` (volume.h)."""
+
+    _fields_ = (("dev", _POINTER), ("vol_name", _POINTER), ("state", ctypes.c_ulong))
 
 
 class _SecurityContext(ctypes.Structure):
@@ -84,6 +91,7 @@ def _library() -> ctypes.CDLL:
         "ntfs_attr_add": (ctypes.c_int, [pointer, ctypes.c_uint32, text, ctypes.c_uint8, text, long]),
         "ntfs_attr_open": (pointer, [pointer, ctypes.c_uint32, text, ctypes.c_uint32]),
         "ntfs_attr_pwrite": (long, [pointer, long, long, text]),
+        "ntfs_attr_pclose": (ctypes.c_int, [pointer]),
         "ntfs_attr_close": (None, [pointer]),
         "ntfs_attr_exist": (ctypes.c_int, [pointer, ctypes.c_uint32, text, ctypes.c_uint32]),
         "ntfs_attr_remove": (ctypes.c_int, [pointer, ctypes.c_uint32, text, ctypes.c_uint32]),
@@ -110,6 +118,8 @@ class NtfsVolume:
         self._handle = self._library.ntfs_mount(self._image, 0)
         if not self._handle:
             raise _error(f"mounting {image}")
+        # As the mount option "compression" does: files made in a folder with that attribute are compressed.
+        _NtfsVolume.from_address(self._handle).state |= _NV_COMPRESSION
 
     def __enter__(self) -> NtfsVolume:
         return self
@@ -200,6 +210,9 @@ class Inode:
             written = self._library.ntfs_attr_pwrite(attribute, 0, len(content), content)
             if written != len(content):
                 raise _error(f"writing {self._label}: {written} of {len(content)} bytes")
+            # Compresses the last unit of a compressed stream; nothing to any other.
+            if self._library.ntfs_attr_pclose(attribute):
+                raise _error(f"finishing {self._label}")
         finally:
             self._library.ntfs_attr_close(attribute)
 

@@ -1,11 +1,12 @@
-"""What the committed NTFS volume holds; run it (``python -m tests.sources.ntfs_fixture``) to build the volume again.
+"""What the committed NTFS volumes hold; run it (``python -m tests.sources.ntfs_fixture``) to build them again.
 
-Building needs mkntfs and libntfs-3g (testdata/builder/ntfs.py); reading the committed ``data/volume.ntfs.xz`` does not.
+Building needs mkntfs and libntfs-3g (testdata/builder/ntfs.py); reading the committed ``data/*.ntfs.xz`` does not.
 """
 
 from __future__ import annotations
 
 import lzma
+import random
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,8 @@ from testdata.builder.files import FileSpec
 
 PACKED = Path(__file__).parent / "data" / "volume.ntfs.xz"
 SIZE = 24 << 20
+PACKED_COMPRESSED = PACKED.with_name("compressed.ntfs.xz")
+COMPRESSED_SIZE = 4 << 20
 LABEL = "System"
 
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
@@ -85,6 +88,26 @@ def junctions() -> dict[str, str]:
     return {"Documents and Settings": "C:\\Users", "Windows/loop": "C:\\Windows"}
 
 
+def compressed() -> dict[str, bytes]:
+    """Files of a folder with the attribute "compressed", in units of 16 clusters of 4 KiB."""
+    text = b"".join(b"line %06d of a text that compresses well\r\n" % number for number in range(5000))
+    noise = random.Random(1).randbytes(70_000)
+    return {
+        "text.txt": text,
+        "mixed.bin": text[:70_000] + bytes(140_000) + noise[:20_000] + text[:30_001],
+        "noise.bin": noise,
+        "zeros.bin": bytes(200_000),
+        "resident.txt": b"too small to leave its file record",
+    }
+
+
+def build_compressed(out: Path) -> None:
+    from testdata.builder.ntfs import NtfsExtras, build_ntfs
+
+    specs = [FileSpec(f"packed/{name}", content) for name, content in compressed().items()]
+    build_ntfs(specs, out, COMPRESSED_SIZE, default_sd=DEFAULT_SD, extras=NtfsExtras(attributes={"packed": 0x800}))
+
+
 def build(out: Path) -> None:
     from testdata.builder.ntfs import NtfsExtras, build_ntfs
 
@@ -95,7 +118,8 @@ def build(out: Path) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder, "volume.ntfs")
-        build(image)
         PACKED.parent.mkdir(exist_ok=True)
-        PACKED.write_bytes(lzma.compress(image.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
-        print(PACKED, PACKED.stat().st_size)
+        for packed, builder in ((PACKED, build), (PACKED_COMPRESSED, build_compressed)):
+            builder(image)
+            packed.write_bytes(lzma.compress(image.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
+            print(packed, packed.stat().st_size)
