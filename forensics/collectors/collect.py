@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from forensics.collectors.certificates import collect_certificates
+from forensics.collectors.event_identity import fill_identity
+from forensics.collectors.events import collect_events
 from forensics.collectors.evidence import Evidence
+from forensics.collectors.folder_acls import collect_folder_acls
 from forensics.collectors.guard import guard
 from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
 from forensics.collectors.lsa import collect_lsa, collect_secrets
 from forensics.collectors.machine import collect_machine
 from forensics.collectors.master_keys import collect_master_keys
+from forensics.collectors.policies import collect_policies
 from forensics.collectors.profiles import Profile, collect_profiles
-from forensics.collectors.providers import collect_providers
+from forensics.collectors.providers import collect_provider_rows, collect_providers
 from forensics.collectors.rdp import collect_rdp_thumbprints
 from forensics.collectors.services import collect_services
+from forensics.collectors.templates import collect_templates
 from forensics.collectors.users import collect_users
+from forensics.collectors.uses.collect import collect_certificate_uses
+from forensics.collectors.uses.context import UseContext
 from forensics.sources.installation import Installation
 
 
@@ -31,6 +38,9 @@ def collect(installation: Installation) -> Evidence:
     profiles: list[Profile] = []
     with guard(installation, "services"):
         evidence.services.extend(collect_services(installation))
+    with guard(installation, "event logs"):
+        evidence.events = collect_events(installation)
+        fill_identity(installation, evidence.machine, evidence.events)
     with guard(installation, "profiles"):
         profiles = collect_profiles(installation)
     with guard(installation, "users"):
@@ -48,6 +58,17 @@ def collect(installation: Installation) -> Evidence:
         evidence.lsa = collect_lsa(installation)
     with guard(installation, "providers"):
         evidence.providers = collect_providers(installation)
+        evidence.provider_rows.extend(collect_provider_rows(installation))
     with guard(installation, "Remote Desktop"):
         evidence.rdp_thumbprints = collect_rdp_thumbprints(installation, evidence.certificates)
+    with guard(installation, "folder access"):
+        evidence.folder_acls.extend(collect_folder_acls(installation, evidence.key_folders))
+    with guard(installation, "templates"):
+        evidence.templates.extend(collect_templates(installation, profiles))
+    with guard(installation, "policies"):
+        evidence.policies.extend(collect_policies(installation, profiles))
+    with guard(installation, "uses of certificates"):
+        certificates = [c.row for c in evidence.certificates]
+        context = UseContext(installation, evidence.machine, certificates, profiles, evidence.users)
+        evidence.certificate_uses = collect_certificate_uses(context)
     return evidence

@@ -16,8 +16,10 @@ from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.sources.outcome import Outcome
 from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
 if TYPE_CHECKING:
     from forensics.sources.installation import Installation
@@ -109,6 +111,9 @@ class Evidence:
     installation: Installation
     machine: MachineRow
     services: list[ServiceRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+    setup_events: list[SetupEventRow] = field(default_factory=list)
+    packages: list[PackageRow] = field(default_factory=list)
     users: list[UserRow] = field(default_factory=list)
     certificates: list[CertificateEvidence] = field(default_factory=list)
     key_files: list[KeyFileEvidence] = field(default_factory=list)
@@ -119,3 +124,8 @@ class Evidence:
     lsa: LsaMaterial | None = None
     providers: Providers = Providers()
     rdp_thumbprints: frozenset[str] = frozenset()
+    certificate_uses: list[CertificateUseRow] = field(default_factory=list)
+    templates: list[TemplateRow] = field(default_factory=list)
+    policies: list[PolicyRow] = field(default_factory=list)
+    folder_acls: list[FolderAclRow] = field(default_factory=list)
+    provider_rows: list[ProviderRow] = field(default_factory=list)

@@ -1,0 +1,148 @@
+"""Which event logs are read, and which of their records: channel, provider, ids."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+
+from forensics.collectors.services import KEY_SERVICES
+
+ANY_PROVIDER = "*"
+# A service whose own error code (7024) names a broken machine key, beside those that keys depend on.
+_WATCHED_SERVICES = {name.lower(): name for name in (*KEY_SERVICES, "IISADMIN")}
+
+_HEAD = re.compile(
+    r'"Provider":\{"#attributes":\{.{0,120}?"Name":"([^"]{0,255})"'
+    r'.{0,400}?"EventID":(?:\{"#attributes":\{[^}]{0,80}\},"#text":)?"?(\d{1,9})\b'
+)
+_LEVEL = re.compile(r'"Level":"?(\d{1,3})\b')
+_PARAMETER_4 = re.compile(r'"param4":"([^"]*)"')
+_PARAMETER_1 = re.compile(r'"param1":"([^"]*)"')
+_BINARY = re.compile(r'"Binary":"([0-9A-Fa-f]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records of one provider are wanted.
+
+    Attributes:
+        ids: Event IDs; None for all.
+        max_level: Only records at least this serious (1 critical to this number); None for all.
+        services: Only records about one of the watched services.
+    """
+
+    ids: Container[int] | None = None
+    max_level: int | None = None
+    services: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """One event log.
+
+    Attributes:
+        file: Name in ``winevt\\Logs``; its coverage is told by this name.
+        providers: What is wanted, by provider name; ``*`` for all others.
+        needle: Text that every chunk with a wanted record holds; the provider names, if None.
+        or_like: Start of the names of further files that are read in the same way, lower case.
+    """
+
+    file: str
+    providers: Mapping[str, Wanted] = field(default_factory=lambda: {ANY_PROVIDER: Wanted()})
+    needle: str | None = None
+    or_like: str | None = None
+
+    def needles(self) -> tuple[bytes, ...]:
+        """Return byte strings of which a chunk must hold one to be worth parsing; none: parse them all."""
+        if self.needle is not None:
+            return (self.needle.encode("utf-16-le"),)
+        if ANY_PROVIDER in self.providers:
+            return ()
+        return tuple(name.encode("utf-16-le") for name in self.providers)
+
+    def wants(self, record: str) -> bool:
+        """Tell from a record's JSON text, without parsing it, whether it can be wanted."""
+        head = _HEAD.search(record)
+        if head is None:
+            return False
+        wanted = self.providers.get(head[1]) or self.providers.get(ANY_PROVIDER)
+        if wanted is None or (wanted.ids is not None and int(head[2]) not in wanted.ids):
+            return False
+        if wanted.max_level is not None:
+            level = _LEVEL.search(record)
+            if level is None or not 1 <= int(level[1]) <= wanted.max_level:
+                return False
+        return not wanted.services or watched_service(record) is not None
+
+
+def watched_service(record: str) -> str | None:
+    """Return the watched service that a record of the Service Control Manager names, as its registry key is spelt.
+
+    7040 names it in param4. 7036 has only the translated display name in param1, but ``Name/state`` as UTF-16 in its
+    binary part; 7023 and 7024 have the name there, or in param1.
+    """
+    named = _PARAMETER_4.search(record)
+    names = [named[1]] if named else []
+    binary = _BINARY.search(record)
+    if binary:
+        text = bytes.fromhex(binary[1][: len(binary[1]) & ~3][:512]).decode("utf-16-le", "replace")
+        names.append(text.split("\0", 1)[0].split("/", 1)[0])
+    first = _PARAMETER_1.search(record)
+    if first:
+        names.append(first[1])
+    return next((_WATCHED_SERVICES[name.lower()] for name in names if name.lower() in _WATCHED_SERVICES), None)
+
+
+_RDP = Wanted(range(1050, 1066))
+_ALL = Wanted()
+_SERIOUS = {ANY_PROVIDER: Wanted(max_level=3)}
+
+EVENT_LOGS = (
+    EventLog(
+        "System.evtx",
+        {
+            "Microsoft-Windows-TerminalServices-RemoteConnectionManager": _RDP,
+            "TermService": _RDP,
+            "Schannel": Wanted(range(36869, 36889)),
+            "Microsoft-Windows-TPM-WMI": _ALL,
+            "LsaSrv": Wanted((6167,)),
+            "LSA (LsaSrv)": Wanted((6167,)),
+            "Service Control Manager": Wanted((7023, 7024, 7036, 7040), services=True),
+            "Microsoft-Windows-Kernel-General": Wanted((1,)),
+            "EventLog": Wanted((6011,)),
+        },
+    ),
+    # 5058, 5059 and 5061 have a field KeyName; hardly any other audit event does, and an audit log may have gigabytes.
+    EventLog("Security.evtx", {"Microsoft-Windows-Security-Auditing": Wanted((5058, 5059, 5061))}, needle="KeyName"),
+    EventLog(
+        "Application.evtx",
+        {
+            "Microsoft-Windows-CertificateServicesClient": _ALL,
+            "Microsoft-Windows-CertificateServicesClient-CertEnroll": _ALL,
+            "Microsoft-Windows-CertificateServicesClient-AutoEnrollment": _ALL,
+            "Microsoft-Windows-CAPI2": Wanted((256, 257)),
+        },
+    ),
+    EventLog(
+        "Microsoft-Windows-CertificateServicesClient-Lifecycle-System%4Operational.evtx",
+        {ANY_PROVIDER: Wanted(range(1001, 1010))},
+    ),
+    EventLog(
+        "Microsoft-Windows-CertificateServicesClient-Lifecycle-User%4Operational.evtx",
+        {ANY_PROVIDER: Wanted(range(1001, 1010))},
+    ),
+    # 12289 says at every logon which credential key was used: of no bearing on any private key, and most of the log.
+    EventLog(
+        "Microsoft-Windows-Crypto-DPAPI%4Operational.evtx",
+        {"Microsoft-Windows-Crypto-DPAPI": Wanted(range(12289))},
+    ),
+    EventLog("Microsoft-Windows-Crypto-DPAPI%4BackUpKeySvc.evtx"),
+    EventLog("Microsoft-Windows-Crypto-NCrypt%4Operational.evtx"),
+    # 70: acquire the private key of a certificate. Chains and revocation fill the rest of this log.
+    EventLog("Microsoft-Windows-CAPI2%4Operational.evtx", {"Microsoft-Windows-CAPI2": Wanted((70,), max_level=3)}),
+    EventLog("Microsoft-Windows-HostGuardianService-Client%4Admin.evtx", or_like="microsoft-windows-hostguardian"),
+    # The ids of a refused key protector are not documented: warnings and errors with their codes are what there is.
+    EventLog("Microsoft-Windows-Hyper-V-VMMS-Admin.evtx", _SERIOUS),
+    EventLog("Microsoft-Windows-Hyper-V-Worker-Admin.evtx", _SERIOUS),
+)

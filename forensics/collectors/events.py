@@ -1,0 +1,232 @@
+"""Table event: records of the event logs that bear on keys, certificates, identity and time.
+
+Read with the Rust ``evtx`` package. A log is streamed chunk by chunk; chunks that cannot hold a wanted record are
+dropped by their bytes, records by their text, and only what is left is parsed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from forensics.collectors.event_fields import event_fields, system_part
+from forensics.collectors.event_filters import ANY_PROVIDER, EVENT_LOGS, EventLog, watched_service
+from forensics.collectors.guard import guard
+from forensics.formats.errors import FormatError
+from forensics.formats.evtx import (
+    CHUNK_SIZE,
+    HEADER_SIZE,
+    check_chunk,
+    check_file_header,
+    has_chunk_magic,
+    is_unused,
+    log_of,
+)
+from forensics.sources.installation import Installation
+from forensics.sources.outcome import Outcome
+from forensics.sources.tree import Entry
+from forensics.tables.event import EventRow
+
+LOG_FOLDER = "System32/winevt/Logs"
+MAX_ROWS = 20_000
+MAX_CHUNKS = 65_536
+MAX_BROKEN = 20
+_BATCH = 64
+_READ_AHEAD = 16
+
+
+def collect_events(installation: Installation) -> list[EventRow]:
+    """Read every wanted event log; at most 20,000 rows of each, the newest.
+
+    What was there is told in coverage (area ``log``, name of the file); damage becomes rows of table problem.
+    """
+    folder = installation.in_windows(LOG_FOLDER)
+    listing = installation.listing(folder)
+    files = {entry.name.lower(): entry for entry in listing.entries if not entry.is_dir}
+    rows: list[EventRow] = []
+    for log in EVENT_LOGS:
+        found = _files_of(log, files)
+        if not found:
+            # Collectors copy single logs: one that lies beside the others is no proof that this one was not there.
+            outcome = listing.outcome
+            if outcome == "present":
+                outcome = "absent" if installation.tree.complete else "not_examined"
+            installation.cover("log", log.file, outcome, f"{folder}/{log.file}")
+        for entry in found:
+            rows += _log_rows(installation, log, entry)
+    return rows
+
+
+def _files_of(log: EventLog, files: dict[str, Entry]) -> list[Entry]:
+    exact = files.get(log.file.lower())
+    if log.or_like is None:
+        return [exact] if exact else []
+    return [entry for name, entry in sorted(files.items()) if name.startswith(log.or_like) and name.endswith(".evtx")]
+
+
+def _log_rows(installation: Installation, log: EventLog, entry: Entry) -> list[EventRow]:
+    """Read one log; its coverage says ``unreadable`` when nothing of it could be."""
+    reader = _LogReader(installation, log, entry)
+    with guard(installation, entry.path), installation.tree.open(entry) as stream:
+        reader.read(stream)
+    outcome: Outcome = "present" if reader.readable else "unreadable"
+    installation.cover("log", log.file if log.or_like is None else entry.name, outcome, entry.path, reader.detail())
+    return reader.rows
+
+
+class _LogReader:
+    """Reads one event log into rows.
+
+    Attributes:
+        rows: The rows, in the order of their record numbers.
+        readable: The log's frame could be read at all.
+    """
+
+    def __init__(self, installation: Installation, log: EventLog, entry: Entry) -> None:
+        self.rows: list[EventRow] = []
+        self.readable = False
+        self._installation = installation
+        self._log = log
+        self._path = entry.path
+        self._modified = entry.modified
+        self._dropped = 0
+        self._damaged = 0
+
+    def detail(self) -> str | None:
+        """Say what of the log is missing, if anything is."""
+        parts = [f"{self._damaged} damaged chunks"] if self._damaged else []
+        if self._dropped:
+            parts.append(f"the newest {MAX_ROWS} of {MAX_ROWS + self._dropped} records")
+        return "; ".join(parts) or None
+
+    def read(self, stream: BinaryIO) -> None:
+        """Read the whole log."""
+        needles = self._log.needles()
+        batch: list[bytes] = []
+        for offset, chunk in self._chunks(stream):
+            if needles and not any(needle in chunk for needle in needles):
+                self._check(chunk, offset)
+                continue
+            if self._check(chunk, offset):
+                batch.append(chunk)
+            elif has_chunk_magic(chunk):
+                # Alone, so that what it does to the parser cannot touch the others.
+                self._records([chunk], offset)
+            if len(batch) == _BATCH:
+                self._records(batch, None)
+                batch = []
+        self._records(batch, None)
+        self._keep_newest()
+
+    def _chunks(self, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        try:
+            check_file_header(stream.read(HEADER_SIZE))
+        except FormatError as error:
+            self._problem(error.kind, error.message, error.offset)
+            if error.kind != "bad_checksum":
+                return
+        self.readable = True
+        offset = HEADER_SIZE
+        while block := stream.read(_READ_AHEAD * CHUNK_SIZE):
+            for start in range(0, len(block), CHUNK_SIZE):
+                chunk = block[start : start + CHUNK_SIZE]
+                # A live log's header counts the chunks of its last flush: what is there, is told by the chunks.
+                if not is_unused(chunk):
+                    yield offset + start, chunk
+            offset += len(block)
+            if offset >= MAX_CHUNKS * CHUNK_SIZE:
+                message = f"only the first {MAX_CHUNKS * CHUNK_SIZE >> 30} GiB of the event log were read"
+                self._problem("too_large", message, offset)
+                return
+
+    def _check(self, chunk: bytes, offset: int) -> bool:
+        try:
+            check_chunk(chunk)
+        except FormatError as error:
+            self._broken(error.kind, error.message, offset + error.offset)
+            return False
+        return True
+
+    def _records(self, chunks: list[bytes], offset: int | None) -> None:
+        """Parse chunks; one that the parser refuses becomes a problem and the others go on."""
+        if not chunks:
+            return
+        from evtx import PyEvtxParser
+
+        records = PyEvtxParser(io.BytesIO(log_of(chunks)), 1).records_json()
+        while True:
+            try:
+                item = next(records, None)
+            except RuntimeError:
+                # The parser goes on behind the record or chunk; its text quotes the log, and only that.
+                if offset is None:
+                    self._broken("bad_record", "a record of the event log cannot be read", None)
+                continue
+            except BaseException as error:
+                if type(error).__name__ != "PanicException":
+                    raise
+                self._broken("bad_record", "the parser gave up on a part of the event log", offset)
+                break
+            if item is None:
+                break
+            record = str(item["data"])
+            if self._log.wants(record):
+                self._row(record)
+        if len(self.rows) >= 2 * MAX_ROWS:
+            self._keep_newest()
+
+    def _row(self, record: str) -> None:
+        try:
+            event = json.loads(record)["Event"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            self._broken("bad_record", "a record of the event log is not what records are", None)
+            return
+        system = system_part(event) if isinstance(event, dict) else None
+        if system is None:
+            return
+        wanted = self._log.providers.get(system.provider) or self._log.providers.get(ANY_PROVIDER)
+        if wanted is None or (wanted.ids is not None and system.event_id not in wanted.ids):
+            return
+        fields = event_fields(event)
+        self.rows.append(
+            EventRow(
+                machine_id=self._installation.machine_id,
+                channel=system.channel or self._log.file.removesuffix(".evtx").replace("%4", "/"),
+                provider=system.provider,
+                event_id=system.event_id,
+                time=system.time,
+                computer=system.computer,
+                record_id=system.record_id,
+                level=system.level,
+                data=fields.data,
+                thumbprint=fields.thumbprint,
+                key_name=fields.key_name,
+                key_file_name=fields.key_file_name,
+                machine_guid=fields.machine_guid,
+                error_code=fields.error_code,
+                service=watched_service(record) if wanted.services else None,
+                message=fields.message,
+                source_path=self._path,
+                source_time=self._modified,
+            )
+        )
+
+    def _keep_newest(self) -> None:
+        self.rows.sort(key=lambda row: row.record_id or 0)
+        if len(self.rows) <= MAX_ROWS:
+            return
+        if not self._dropped:
+            message = f"more than {MAX_ROWS} records of this event log bear on keys; the oldest were left out"
+            self._problem("too_many", message, None)
+        self._dropped += len(self.rows) - MAX_ROWS
+        del self.rows[: len(self.rows) - MAX_ROWS]
+
+    def _broken(self, kind: str, message: str, offset: int | None) -> None:
+        self._damaged += 1
+        if self._damaged <= MAX_BROKEN:
+            self._problem(kind, message, offset)
+
+    def _problem(self, kind: str, message: str, offset: int | None) -> None:
+        self._installation.problem(self._path, kind, message, offset)
