@@ -57,7 +57,7 @@ def imported_modules() -> set[str]:
 def distribution(module: str) -> str:
     if module.startswith("dissect."):
         return ".".join(module.split(".")[:2])
-    return {"Crypto": "pycryptodome"}.get(module.split(".")[0], module.split(".")[0])
+    return {"Crypto": "pycryptodome", "yaml": "PyYAML"}.get(module.split(".")[0], module.split(".")[0])
 
 
 def test_every_library_that_is_imported_is_named_in_the_project() -> None:

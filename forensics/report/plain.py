@@ -1,25 +1,12 @@
-"""Text from a disk made safe for a terminal, and folded to its width."""
+"""Lines folded to the width of a terminal, of text that is safe for it."""
 
 from __future__ import annotations
 
 import textwrap
-import unicodedata
 
-LONGEST = 400
-"""Characters of one value that a reader sees; a hostile subject may have a million."""
+from forensics.tables.plain import LONGEST, plain
 
-
-def plain(text: object) -> str:
-    """Return one line without control characters, escape sequences' introducers and direction marks.
-
-    White space, line ends included, becomes one space; other control, format (direction marks, zero-width characters)
-    and surrogate characters go. What is longer than ``LONGEST`` characters is cut and ends in ``...``.
-    """
-    value = str(text)
-    cut = value[: LONGEST * 2]
-    kept = "".join(" " if c.isspace() else c for c in cut if c.isspace() or unicodedata.category(c)[0] != "C")
-    line = " ".join(kept.split())
-    return line if len(line) <= LONGEST and len(cut) == len(value) else line[:LONGEST] + "..."
+__all__ = ["LONGEST", "fold", "plain"]
 
 
 def fold(text: str, width: int | None, indent: str = "", hanging: str = "") -> list[str]:

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -113,7 +113,7 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
 
 def _write_table(database: sqlite3.Connection, row_class: type[Row], rows: Iterable[Row]) -> None:
     specs = column_specs(row_class.table)
-    lines = [f'  "{s.name}" {_SQL_TYPES[s.kind]}{"," if s is not specs[-1] else ""} -- {s.doc}' for s in specs]
+    lines = [f'  "{s.name}" {sql_type(s)}{"," if s is not specs[-1] else ""} -- {s.doc}' for s in specs]
     database.execute(f'CREATE TABLE "{row_class.table}" ( -- {row_class.description}\n' + "\n".join(lines) + "\n)")
     database.executemany(
         'INSERT INTO "columns" VALUES (?, ?, ?, ?)', [(row_class.table, s.name, s.kind, s.doc) for s in specs]
@@ -121,8 +121,18 @@ def _write_table(database: sqlite3.Connection, row_class: type[Row], rows: Itera
     marks = ", ".join("?" for _ in specs)
     database.executemany(
         f'INSERT INTO "{row_class.table}" VALUES ({marks})',
-        ([_cell(getattr(row, s.name), s) for s in specs] for row in rows),
+        row_values(rows, specs),
     )
+
+
+def sql_type(spec: ColumnSpec) -> str:
+    """Return the type a column is declared with."""
+    return _SQL_TYPES[spec.kind]
+
+
+def row_values(rows: Iterable[Row], specs: Sequence[ColumnSpec]) -> Iterator[list[str | int | None]]:
+    """Yield the values of rows as SQLite stores them."""
+    return ([_cell(getattr(row, s.name), s) for s in specs] for row in rows)
 
 
 def _storable(text: str) -> str:

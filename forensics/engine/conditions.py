@@ -1,0 +1,88 @@
+"""A tree of conditions as SQL; its three truth values are SQL's own: true, false, and NULL for unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated
+from forensics.engine.sql_text import quoted
+
+NOT_KNOWN = frozenset({"not_examined", "not_tried", "unknown"})
+"""Values of columns that say that nothing is known: in the shorthand they are NULL, unless they are asked for."""
+
+_EXAMINED = "coverage.outcome IN ('present', 'absent')"
+
+PutValues = Callable[[str, int], str]
+"""Gives SQL of a line with its ``value.NAME`` filled in."""
+
+
+def tree_sql(condition: Condition, put: PutValues, only_true: bool = False) -> str:
+    """Return one boolean expression for a tree.
+
+    Args:
+        condition: The tree.
+        put: Fills in the values that the SQL names.
+        only_true: It is only asked whether the expression is true, so false may stand for unknown: SQLite can then use
+            its indexes. Holds for everything outside ``not``.
+    """
+    if isinstance(condition, Every | Either):
+        word = " AND " if isinstance(condition, Every) else " OR "
+        return "(" + word.join(tree_sql(child, put, only_true) for child in condition.children) + ")"
+    if isinstance(condition, Negated):
+        return f"(NOT {tree_sql(condition.child, put)})"
+    return f"({named_sql(condition, put, only_true)})"
+
+
+def named_sql(condition: Named, put: PutValues, only_true: bool = False) -> str:
+    """Return the boolean expression of one named condition."""
+    if isinstance(condition, Leaf):
+        if only_true and condition.true_sql is not None:
+            return condition.true_sql
+        return condition.sql if condition.shorthand else put(condition.sql, condition.line)
+    found = f"EXISTS (SELECT 1 FROM {condition.table} WHERE ({put(condition.where, condition.where_line)}))"
+    if only_true and condition.wanted:
+        return found
+    covered = " AND ".join(map(_covered, condition.covered)) or "1"
+    return f"CASE WHEN {found} THEN {int(condition.wanted)} WHEN {covered} THEN {int(not condition.wanted)} END"
+
+
+def _covered(covered: Covered) -> str:
+    """All that matches was examined, and something does: no row at all says that nobody looked."""
+    matches = ["coverage.machine_id = this.machine_id"]
+    for column, values in covered.columns.items():
+        matches.append("(" + " OR ".join(_matches(column, value) for value in values) + ")")
+    where = " AND ".join(matches)
+    return (
+        f"(EXISTS (SELECT 1 FROM coverage WHERE {where} AND {_EXAMINED}) "
+        f"AND NOT EXISTS (SELECT 1 FROM coverage WHERE {where} AND NOT {_EXAMINED}))"
+    )
+
+
+def _matches(column: str, value: str) -> str:
+    operator = "LIKE" if "%" in value else "="
+    return f"lower(coverage.{column}) {operator} {quoted(value.lower())}"
+
+
+def truth(sql: str) -> str:
+    """Return SQL that is exactly 1, 0 or NULL for an expression that SQLite takes as true, false or unknown."""
+    return f"NOT (NOT ({sql}))"
+
+
+def shorthand(column: str, values: list[str], literals: list[str], line: int) -> Leaf:
+    """Make the leaf of ``column: value`` or ``column: [value, ...]``.
+
+    Args:
+        column: Column of the row.
+        values: As written.
+        literals: The same in SQL.
+        line: Line in the file.
+    """
+    wanted = f"= {literals[0]}" if len(literals) == 1 else f"IN ({', '.join(literals)})"
+    unknown = sorted(NOT_KNOWN - set(values))
+    is_text = literals[0].startswith("'")
+    value = f"this.{column}"
+    if is_text:
+        words = ", ".join(map(quoted, unknown))
+        value = f"CASE WHEN this.{column} NOT IN ({words}) THEN this.{column} END" if unknown else value
+    name = f"{column} is {' or '.join(values)}"
+    return Leaf(name, f"{value} {wanted}", line, true_sql=f"this.{column} {wanted}", shorthand=True)

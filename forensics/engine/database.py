@@ -1,0 +1,173 @@
+"""The database rules run on: the rows of a case in SQLite's memory, behind a fence.
+
+What rules may do is listed, everything else is refused: read the evidence tables, and call a few functions that
+SQLite and DuckDB share. A statement that runs too long is stopped. Rule packs are data from strangers.
+
+References:
+    https://www.sqlite.org/c3ref/set_authorizer.html
+    https://www.sqlite.org/security.html
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+from forensics.tables.database import row_values, sql_type
+from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, column_specs
+from forensics.tables.row import Row
+from forensics.tables.timestamps import format_utc
+
+SECONDS_PER_RULE = 10.0
+FUNCTIONS = frozenset(
+    {"abs", "avg", "coalesce", "count", "group_concat", "ifnull", "instr", "json_extract", "julianday", "length"}
+    | {"like", "lower", "ltrim", "max", "min", "nullif", "replace", "round", "rtrim", "substr", "sum", "trim", "upper"}
+    | {"->>"}
+)
+"""What rules may call; DuckDB knows these too, but ``julianday``, which a macro gives it."""
+
+_STEPS = 20_000  # virtual machine instructions between two looks at the clock, about a millisecond
+_MANY = 500  # rows from which an index pays for itself
+_INDEXES = {
+    "key_chain": ("thumbprint", "key_file_path", "master_key_guid"),
+    "certificate": ("thumbprint", "subject", "container"),
+    "certificate_use": ("thumbprint",),
+    "key_file": ("path", "file_name", "name_hash", "public_key_sha256"),
+    "master_key": ("guid",),
+    "event": ("event_id", "thumbprint", "key_file_name"),
+    "user": ("sid",),
+}
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 16 << 20,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 512 << 10,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1000,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+
+
+class RuleSqlError(Exception):
+    """SQLite refuses a statement; the message is a sentence about it."""
+
+
+class RuleStoppedError(Exception):
+    """A statement ran too long."""
+
+
+class RuleDatabase:
+    """Evidence in memory, for rules.
+
+    Args:
+        tables: Rows by table name; a table that is missing is empty.
+        as_of: What "expired" refers to: column ``as_of`` of the one-row table ``examination``.
+        seconds: How long one statement may take.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Sequence[Row]],
+        as_of: datetime,
+        seconds: float = SECONDS_PER_RULE,
+    ) -> None:
+        self.seconds = seconds
+        self._deadline = 0.0
+        # One statement a rule, each asked for once or twice: no need to look for more in the cache.
+        self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=16)
+        self._create(as_of)
+        for name, rows in tables.items():
+            if rows and name in ROW_CLASSES:
+                self._fill(name, rows)
+        self._fence()
+
+    def _create(self, as_of: datetime) -> None:
+        execute = self._connection.execute
+        for name in ROW_CLASSES:
+            columns = ", ".join(f'"{s.name}" {sql_type(s)}' for s in column_specs(name))
+            execute(f'CREATE TABLE "{name}" ({columns})')
+        execute("CREATE TABLE examination (as_of TEXT)")
+        execute("INSERT INTO examination VALUES (?)", [format_utc(as_of)])
+
+    def _fill(self, table: str, rows: Sequence[Row]) -> None:
+        specs = column_specs(table)
+        self.insert(table, [s.name for s in specs], row_values(rows, specs))
+        names = {s.name for s in specs}
+        if len(rows) >= _MANY:
+            for column in _INDEXES.get(table, ()):
+                if column in names:
+                    self._connection.execute(f'CREATE INDEX "{table} {column}" ON "{table}" ("{column}")')
+
+    def insert(self, table: str, columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
+        """Put values into columns of a table: only before anything else is asked."""
+        names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)
+        self._connection.execute("BEGIN")
+        self._connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)
+        self._connection.execute("COMMIT")
+
+    def _fence(self) -> None:
+        for category, limit in _LIMITS.items():
+            self._connection.setlimit(category, limit)
+        self._connection.set_authorizer(_authorize)
+        self._connection.set_progress_handler(self._is_late, _STEPS)
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Run a statement and yield its rows.
+
+        Raises:
+            RuleSqlError: It is no permitted SQL, or names a table or column that does not exist.
+            RuleStoppedError: It took too long; the rows so far were yielded.
+        """
+        self._deadline = time.monotonic() + self.seconds
+        try:
+            yield from self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                raise RuleStoppedError(f"stopped after {self.seconds:g} seconds") from error
+            raise RuleSqlError(_sentence(str(error))) from error
+        except (sqlite3.Warning, OverflowError, UnicodeError, ValueError) as error:
+            raise RuleSqlError(str(error)) from error
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._connection.close()
+
+    def __enter__(self) -> RuleDatabase:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _authorize(action: int, first: str | None, second: str | None, database: str | None, inner: str | None) -> int:
+    if action == sqlite3.SQLITE_SELECT:
+        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_READ and (first in ROW_CLASSES or first == "examination"):
+        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_FUNCTION and second in FUNCTIONS:
+        return sqlite3.SQLITE_OK
+    return sqlite3.SQLITE_DENY
+
+
+def _sentence(message: str) -> str:
+    """Make SQLite's message one that names what to do."""
+    kind, _, what = message.partition(": ")
+    if kind == "no such table":
+        known = ", ".join(t for t in CONTRACT_TABLES if t in ROW_CLASSES)
+        return f"there is no table '{what}'; there are {known}, examination"
+    if kind == "no such column":
+        return f"there is no column '{what}'; see keymortem tables"
+    if kind == "not authorized to use function":
+        return f"the function {what} is not permitted; rules may call {', '.join(sorted(FUNCTIONS))}"
+    if "not authorized" in message or "prohibited" in message:
+        return "rules may only read the evidence tables, with SELECT and without recursion"
+    return f"no valid SQL: {message}"

@@ -1,0 +1,143 @@
+"""Findings as other programs read them: rows of one cause together, and what follows from what.
+
+References:
+    The finding of the JSON document (``keymortem examine --format json``, format 1).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from forensics.engine.compiler import Query
+from forensics.engine.rule import CONFIDENCES, SEVERITIES, Packs
+from forensics.engine.subjects import KEY_TABLES
+from forensics.engine.templates import fill
+
+Finding = dict[str, Any]
+
+_WORDS = {1: "yes", 0: "no", None: "unknown"}
+_FIXED = 8
+
+
+@dataclass(slots=True)
+class Group:
+    """Rows of a rule that are one finding."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+def make_findings(query: Query, rows: Iterable[tuple[Any, ...]], as_of: str) -> list[Finding]:
+    """Make the findings of one rule.
+
+    Args:
+        query: The rule's statement.
+        rows: What it gave.
+        as_of: For the texts.
+    """
+    groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
+    first_key = _FIXED + len(query.conditions) + 2 * len(query.joins)
+    last_key = first_key + query.groups
+    seen: dict[Any, Any] = {}
+    for row in rows:
+        # A join may give a row more than once; a match counts more than "unknown", and the first more than the next.
+        if seen.get(row[0], 2) in (row[1], 1):
+            continue
+        seen[row[0]] = row[1]
+        groups.setdefault((row[6], row[1], *row[first_key:last_key]), []).append(row)
+    return [_finding(query, group, as_of, number) for number, group in enumerate(groups.values(), 1)]
+
+
+def _finding(query: Query, rows: Sequence[tuple[Any, ...]], as_of: str, number: int) -> Finding:
+    rule = query.rule
+    subjects = _subjects(rows)
+    first_name = len(rows[0]) - len(query.names)
+    values = [dict(zip(query.names, row[first_name:], strict=True)) for row in rows]
+    common = {"count": len(subjects), "subjects": [s["label"] for s in subjects], "as_of": as_of}
+    return {
+        "id": f"{rule.id}:{number}",
+        "rule": str(rule.id),
+        "severity": min((row[4] for row in rows), key=SEVERITIES.index),
+        "title": rule.title,
+        "verdict": "match" if rows[0][1] == 1 else "unknown",
+        "machine_id": rows[0][6],
+        "subject_table": rule.table,
+        "subjects": subjects,
+        "because": fill(rule.because, values, common),
+        "remedy": fill(rule.remedy, values, common),
+        "confidence": max((row[5] for row in rows), key=CONFIDENCES.index),
+        "evidence": list(_evidence(query, rows)),
+        "conditions": list(_conditions(query, rows)),
+        "consequences": [],
+        "covers": list(rule.covers),
+        "references": list(map(str, rule.references)),
+    }
+
+
+def _subjects(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, str]]:
+    labels: dict[str, str] = {}
+    for row in rows:
+        identity = "" if row[2] is None else str(row[2])
+        labels.setdefault(identity, identity if row[3] is None else str(row[3]))
+    return [{"id": identity, "label": label} for identity, label in labels.items()]
+
+
+def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """Yield each row the finding rests on once; ``row`` counts from 0 in its table of the document."""
+    seen = set()
+    first = _FIXED + len(query.conditions)
+    for row in rows:
+        sources = [(query.rule.table, row[0], row[7])]
+        for number, table in enumerate(query.joins):
+            sources.append((table, row[first + 2 * number], row[first + 2 * number + 1]))
+        for table, rowid, path in sources:
+            if rowid is not None and (table, rowid) not in seen:
+                seen.add((table, rowid))
+                yield {"table": table, "row": rowid - 1, "source_path": path}
+
+
+def _conditions(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """Yield the named conditions; where rows differ, the word is "yes" if it holds for any, with how many it does."""
+    for number, name in enumerate(query.conditions):
+        counts = Counter(row[_FIXED + number] for row in rows)
+        value = next(v for v in (1, None, 0) if counts[v])
+        condition: dict[str, Any] = {"name": name, "value": _WORDS[value]}
+        if number >= query.deciding:
+            condition["decides"] = False
+        if len(counts) > 1:
+            condition["counts"] = {word: counts[v] for v, word in _WORDS.items() if counts[v]}
+        yield condition
+
+
+def order(findings: list[Finding]) -> None:
+    """Sort findings: the worst first, then what is decided, then what hits most."""
+    findings.sort(
+        key=lambda f: (SEVERITIES.index(f["severity"]), f["verdict"] != "match", -len(f["subjects"]), f["machine_id"])
+    )
+
+
+def hang_consequences(findings: Sequence[Finding], packs: Packs) -> None:
+    """Note under each finding those of the same machine that it explains.
+
+    A finding about keys explains another about keys only where they share one.
+    """
+    by_rule: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding["verdict"] == "match":
+            by_rule.setdefault(finding["rule"], []).append(finding)
+    for rule in packs.rules:
+        for cause in by_rule.get(rule.id, ()) if rule.explains else ():
+            cause["consequences"] = [
+                other["id"]
+                for explained in rule.explains
+                for other in by_rule.get(explained, ())
+                if other is not cause and other["machine_id"] == cause["machine_id"] and _share(cause, other)
+            ]
+
+
+def _share(cause: Finding, other: Finding) -> bool:
+    if not {cause["subject_table"], other["subject_table"]} <= KEY_TABLES:
+        return True
+    return not {s["id"] for s in cause["subjects"]}.isdisjoint(s["id"] for s in other["subjects"])

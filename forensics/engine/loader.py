@@ -1,0 +1,107 @@
+"""Finds the rule files of packs and reads them all, telling everything that is wrong at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from forensics.engine.compiler import check_rule
+from forensics.engine.database import RuleDatabase
+from forensics.engine.rule import Packs, Problem, Rule, RulePackError
+from forensics.engine.rule_reader import RuleReader
+from forensics.engine.yaml_source import LARGEST_FILE, RuleYamlError, read_yaml
+
+MOST_FILES = 2000
+_SUFFIXES = frozenset({".yaml", ".yml"})
+
+
+def built_in_packs() -> Path:
+    """Return the folder of the packs that come with keymortem: in the wheel, or in its repository."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "rules"
+    return inside if inside.is_dir() else package.parent / "rules"
+
+
+def load_packs(paths: Iterable[Path] = (), *, built_in: bool = True, examples: bool = False) -> Packs:
+    """Read packs.
+
+    Args:
+        paths: Folders of more packs, or single rule files.
+        built_in: Read the packs that come with keymortem too.
+        examples: Read the examples of the rules as well; only tests need them.
+
+    Raises:
+        RulePackError: Something is wrong in any of them; it names everything that is.
+    """
+    problems: list[Problem] = []
+    rules: list[Rule] = []
+    if built_in:
+        home = built_in_packs()
+        rules += read_rules(home, problems, built_in=True, examples=examples) if home.is_dir() else []
+    for path in paths:
+        rules += read_rules(path, problems, examples=examples)
+    problems += _twice(rules)
+    if not problems:
+        problems += check_rules([rule for rule in rules if not rule.built_in])
+    if problems:
+        raise RulePackError(problems)
+    return Packs(tuple(rules))
+
+
+def check_rules(rules: Sequence[Rule]) -> list[Problem]:
+    """Have SQLite prepare every rule on an empty database; return what it refuses."""
+    if not rules:
+        return []
+    with RuleDatabase({}, datetime(2000, 1, 1, tzinfo=UTC)) as database:
+        return [problem for rule in rules for problem in check_rule(rule, database)]
+
+
+def read_rules(path: Path, problems: list[Problem], built_in: bool = False, examples: bool = True) -> list[Rule]:
+    """Read the rules of a folder and those inside it, or of one file; what is wrong goes to ``problems``."""
+    if path.is_dir():
+        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
+    elif path.is_file():
+        files = [path]
+    else:
+        problems.append(Problem(path, 1, "there is no such folder of rules"))
+        return []
+    if not files and not built_in:
+        problems.append(Problem(path, 1, "the folder holds no rules (*.yaml)"))
+    if len(files) > MOST_FILES:
+        problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
+        return []
+    rules = [_read(file, problems, built_in, examples) for file in files]
+    return [rule for rule in rules if rule is not None]
+
+
+def _read(path: Path, problems: list[Problem], built_in: bool, examples: bool) -> Rule | None:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
+        text = path.read_bytes().decode("utf-8-sig")
+        root = read_yaml(text, skip=None if examples else "examples")
+    except RuleYamlError as error:
+        problems.append(Problem(path, error.line, error.message))
+        return None
+    except UnicodeDecodeError as error:
+        problems.append(Problem(path, error.object[: error.start].count(b"\n") + 1, "the file is not UTF-8 text"))
+        return None
+    except OSError as error:
+        problems.append(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
+        return None
+    reader = RuleReader(path, root, built_in)
+    rule = reader.rule()
+    problems += reader.problems
+    return rule
+
+
+def _twice(rules: Sequence[Rule]) -> list[Problem]:
+    seen: dict[str, Rule] = {}
+    problems = []
+    for rule in rules:
+        first = seen.setdefault(rule.id, rule)
+        if first is not rule:
+            where = f"{first.path}:{first.line('id')}"
+            problems.append(Problem(rule.path, rule.line("id"), f"the id '{rule.id}' is taken by {where}"))
+    return problems

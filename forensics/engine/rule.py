@@ -1,0 +1,227 @@
+"""What a rule is once it has been read: plain data, no SQL yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from forensics.engine.yaml_source import Mapping, Text
+
+FORMAT = 1
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+"""Worst first."""
+CONFIDENCES = ("proved", "likely", "possible")
+"""Strongest first."""
+SECTIONS = ("broken", "too_open", "expired", "expiring", "undecided", "orphan")
+"""Sections of the text report that a finding can stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with a rule file.
+
+    Attributes:
+        path: The file.
+        line: Line, from 1.
+        message: One sentence.
+    """
+
+    path: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        """Return ``file:line: message``, as compilers print it."""
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+class RulePackError(Exception):
+    """Rule packs are invalid.
+
+    Attributes:
+        problems: All of them, in the order of files and lines.
+    """
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A named condition.
+
+    Attributes:
+        name: What it asks, in words.
+        sql: Boolean SQL over the row: true, false, or NULL for unknown.
+        line: Line in the file.
+        true_sql: Simpler SQL that is true for the same rows, though it may be false where ``sql`` is NULL.
+        shorthand: Written as ``column: value``, the SQL is ours.
+    """
+
+    name: str
+    sql: str
+    line: int
+    true_sql: str | None = None
+    shorthand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What must have been there to examine before the absence of a row says anything.
+
+    Attributes:
+        columns: Column of table ``coverage`` to the values it may have (``%`` stands for any text in ``name``).
+        line: Line in the file.
+    """
+
+    columns: dict[str, list[str]]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a table holds a row: unknown when it holds none and the place was not examined.
+
+    Attributes:
+        name: What it asks, in words.
+        table: Table that is searched.
+        where: Boolean SQL that finds the row.
+        covered: All must have been examined; empty for a table that is always complete.
+        wanted: True for ``some-of``, False for ``none-of``.
+        line: Line in the file.
+        where_line: Line of ``where``.
+    """
+
+    name: str
+    table: str
+    where: str
+    covered: tuple[Covered, ...]
+    wanted: bool
+    line: int
+    where_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """``all``: true when all are."""
+
+    children: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """``any``: true when one is."""
+
+    children: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negated:
+    """``not``."""
+
+    child: Condition
+
+
+Named = Leaf | Presence
+Condition = Leaf | Presence | Every | Either | Negated
+
+
+def named_conditions(condition: Condition) -> Iterator[Named]:
+    """Yield the named conditions of a tree in the order they are written."""
+    if isinstance(condition, Every | Either):
+        for child in condition.children:
+            yield from named_conditions(child)
+    elif isinstance(condition, Negated):
+        yield from named_conditions(condition.child)
+    else:
+        yield condition
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A severity or confidence, and when it applies.
+
+    Attributes:
+        when: Boolean SQL over the row; None for the default, which comes last.
+        value: The word.
+        line: Line in the file.
+    """
+
+    when: str | None
+    value: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL and the line it stands on."""
+
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        path: Its file.
+        pack: Name of the folder it lies in.
+        table: Table whose rows it judges; the row is ``this`` in SQL.
+        joins: Table name to the condition that finds its row for ``this``; the row may be missing.
+        when: The conditions.
+        corroboration: Named conditions that are told but do not decide.
+        group: Rows that agree in these are one finding.
+        values: Extra values for the texts.
+        subject_id: SQL for the subject's identity.
+        subject_label: SQL for what to call it.
+        because: Template.
+        remedy: Template.
+        explains: Rules whose findings are consequences of this one's.
+        covers: Sections of the text report it stands for.
+        report_unknown: Undecided rows become findings too.
+        built_in: It came with keymortem.
+        examples: Raw examples, read only for tests.
+        lines: Line of each key.
+    """
+
+    path: Path
+    pack: str
+    id: Text
+    title: str
+    table: str
+    severity: tuple[Level, ...]
+    confidence: tuple[Level, ...]
+    when: Condition
+    because: Text
+    remedy: Text
+    subject_id: Sql
+    subject_label: Sql
+    joins: dict[str, Sql] = field(default_factory=dict)
+    corroboration: tuple[Named, ...] = ()
+    group: tuple[Sql, ...] = ()
+    values: dict[str, Sql] = field(default_factory=dict)
+    explains: tuple[Text, ...] = ()
+    covers: tuple[str, ...] = ()
+    references: tuple[Text, ...] = ()
+    report_unknown: bool = False
+    built_in: bool = False
+    examples: tuple[Mapping, ...] = ()
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def line(self, key: str) -> int:
+        """Return the line of a key, or the first where it is not written."""
+        return self.lines.get(key, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Packs:
+    """All rules of all packs, in the order of their files."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def rule(self, rule_id: str) -> Rule | None:
+        """Return a rule by its id."""
+        return next((r for r in self.rules if r.id == rule_id), None)

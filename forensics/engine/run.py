@@ -1,0 +1,62 @@
+"""Runs rule packs over the rows of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from forensics.engine.compiler import compile_rule
+from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.findings import Finding, hang_consequences, make_findings, order
+from forensics.engine.rule import Packs
+from forensics.engine.sql_text import SqlTextError
+from forensics.tables.record import ProblemRow
+from forensics.tables.row import Row
+from forensics.tables.timestamps import format_utc
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What the rules say.
+
+    Attributes:
+        findings: Worst first.
+        problems: Rules that could not be asked; the others were all the same.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    problems: list[ProblemRow] = field(default_factory=list)
+
+
+def run(
+    packs: Packs, tables: Mapping[str, Sequence[Row]], as_of: datetime, seconds: float = SECONDS_PER_RULE
+) -> RunResult:
+    """Ask every rule.
+
+    Args:
+        packs: The rules.
+        tables: Rows by table name.
+        as_of: What "expired" refers to.
+        seconds: How long one rule may take.
+    """
+    if not packs.rules:
+        return RunResult()
+    with RuleDatabase(tables, as_of, seconds) as database:
+        return run_on(database, packs, as_of)
+
+
+def run_on(database: RuleDatabase, packs: Packs, as_of: datetime) -> RunResult:
+    """Ask every rule of a database that is there already."""
+    result = RunResult()
+    for rule in packs.rules:
+        try:
+            query = compile_rule(rule)
+            result.findings += make_findings(query, database.query(query.matches()), format_utc(as_of))
+        except (RuleSqlError, RuleStoppedError, SqlTextError) as error:
+            kind = "rule_stopped" if isinstance(error, RuleStoppedError) else "rule_failed"
+            message = f"the rule {rule.id} could not be asked: {error}"
+            result.problems.append(ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message))
+    order(result.findings)
+    hang_consequences(result.findings, packs)
+    return result

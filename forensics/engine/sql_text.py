@@ -1,0 +1,83 @@
+"""Checks and quotes the SQL of rules before SQLite sees it.
+
+A piece of SQL stands in parentheses inside a larger statement, so it must be one expression: no comments, statement
+ends, parameters, or parentheses that close what the piece did not open. What it may *read* is the database's matter
+(:mod:`forensics.engine.database`).
+"""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(
+    r"""(?P<string>'(?:[^']|'')*') | (?P<value>\bvalue\.(?P<name>[a-z_][a-z0-9_]*)\b)
+      | (?P<refused>--|/\*|;|"|`|\[|\]|\?|[@$:][A-Za-z_]|[{}\\#]) | (?P<open>\() | (?P<close>\)) | (?P<quote>')""",
+    re.X,
+)
+_WHY = {
+    "--": "comments belong into YAML (#)",
+    "/*": "comments belong into YAML (#)",
+    ";": "a condition is one expression, without ';'",
+    '"': "write text in single quotes, names without quotes",
+    "`": "write names without quotes",
+    "[": "write names without brackets",
+    "]": "write names without brackets",
+}
+
+
+class SqlTextError(Exception):
+    """The text is not one SQL expression; the message is a sentence."""
+
+
+def check_expression(text: str) -> None:
+    """Refuse text that would not stay inside the parentheses it is put into.
+
+    Raises:
+        SqlTextError: With the reason.
+    """
+    if not text.strip():
+        raise SqlTextError("SQL is missing here")
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token["refused"]:
+            raise SqlTextError(_WHY.get(token["refused"], f"'{token['refused']}' is not permitted in SQL of a rule"))
+        if token["quote"]:
+            raise SqlTextError("a quoted text has no end")
+        depth += bool(token["open"]) - bool(token["close"])
+        if depth < 0:
+            raise SqlTextError("a parenthesis is closed that was not opened")
+    if depth:
+        raise SqlTextError("a parenthesis is not closed")
+
+
+def put_values(text: str, values: dict[str, str]) -> str:
+    """Replace ``value.NAME`` by the SQL of that value.
+
+    Raises:
+        SqlTextError: There is no such value (yet: a value may use only those written before it).
+    """
+
+    def replace(token: re.Match[str]) -> str:
+        if not token["value"]:
+            return token[0]
+        if token["name"] not in values:
+            known = f"; there are {', '.join(values)}" if values else "; the rule has no values before this"
+            raise SqlTextError(f"no value '{token['name']}'{known}")
+        return f"({values[token['name']]})"
+
+    return _TOKEN.sub(replace, text)
+
+
+def used_values(text: str) -> set[str]:
+    """Return the names of the values that a piece of SQL uses."""
+    return {token["name"] for token in _TOKEN.finditer(text) if token["value"]}
+
+
+def without_strings(text: str) -> str:
+    """Return the SQL with the content of every quoted text blanked, for checks of its words."""
+    return _TOKEN.sub(lambda token: "''" if token["string"] else token[0], text)
+
+
+def quoted(text: str) -> str:
+    """Return an SQL text literal."""
+    return "'" + text.replace("'", "''").replace("\0", "") + "'"

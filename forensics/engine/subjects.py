@@ -1,0 +1,35 @@
+"""What a row of each table is about: the identity and the name that findings give their subjects."""
+
+from __future__ import annotations
+
+_SUBJECTS = {
+    "machine": ("coalesce(this.computer_name, this.machine_guid, 'machine ' || this.machine_id)", "{id}"),
+    "certificate": ("this.thumbprint", "coalesce(this.subject, this.thumbprint)"),
+    "certificate_use": (
+        "coalesce(this.thumbprint, this.source_path)",
+        "this.consumer || coalesce(' ' || this.detail, '')",
+    ),
+    "key_file": ("this.path", "coalesce(this.container, this.file_name)"),
+    "master_key": ("this.path", "this.guid"),
+    "key_chain": (
+        "coalesce(this.thumbprint, this.key_file_path)",
+        "coalesce(this.subject, this.container, this.key_file_path)",
+    ),
+    "secret": ("this.name || ' ' || this.generation", "{id}"),
+    "service": ("this.name", "{id}"),
+    "user": ("this.sid", "coalesce(this.name, this.sid)"),
+    "folder_acl": ("this.path", "{id}"),
+    "provider": ("this.name", "{id}"),
+    "template": ("this.name", "{id}"),
+    "policy": ("this.name", "{id}"),
+    "package": ("this.name", "{id}"),
+    "vm": ("this.name", "{id}"),
+}
+KEY_TABLES = frozenset({"key_chain", "certificate", "certificate_use", "key_file"})
+"""Tables whose subjects are keys and certificates: findings about different ones do not explain each other."""
+
+
+def default_subject(table: str) -> tuple[str, str]:
+    """Return SQL for the identity and the name of a row's subject, where the rule does not say."""
+    identity, label = _SUBJECTS.get(table, ("this.source_path", "{id}"))
+    return identity, label.replace("{id}", identity)

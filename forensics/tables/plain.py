@@ -1,0 +1,21 @@
+"""Text from a disk made safe to show: one line, no control characters, no endless values."""
+
+from __future__ import annotations
+
+import unicodedata
+
+LONGEST = 400
+"""Characters of one value that a reader sees; a hostile subject may have a million."""
+
+
+def plain(text: object) -> str:
+    """Return one line without control characters, escape sequences' introducers and direction marks.
+
+    White space, line ends included, becomes one space; other control, format (direction marks, zero-width characters)
+    and surrogate characters go. What is longer than ``LONGEST`` characters is cut and ends in ``...``.
+    """
+    value = str(text)
+    cut = value[: LONGEST * 2]
+    kept = "".join(" " if c.isspace() else c for c in cut if c.isspace() or unicodedata.category(c)[0] != "C")
+    line = " ".join(kept.split())
+    return line if len(line) <= LONGEST and len(cut) == len(value) else line[:LONGEST] + "..."
