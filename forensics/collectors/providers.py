@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from forensics.collectors.evidence import Providers
 from forensics.collectors.registry_view import RegistryView
 from forensics.sources.installation import Installation
+from forensics.tables.use import ProviderRow
+
+MAX_PROVIDERS = 500
+
+_CAPI = "Microsoft\\Cryptography\\Defaults\\Provider"
+_CNG = "Control\\Cryptography\\Providers"
+_USER_MODE = "UM"
 
 
 def collect_providers(installation: Installation) -> Providers:
@@ -12,11 +21,37 @@ def collect_providers(installation: Installation) -> Providers:
     software = RegistryView.of_machine(installation, "SOFTWARE")
     system = RegistryView.of_machine(installation, "SYSTEM")
     return Providers(
-        capi=_names(software, "Microsoft\\Cryptography\\Defaults\\Provider"),
-        cng=_names(system, f"{installation.control_set()}\\Control\\Cryptography\\Providers"),
+        capi=_names(software, _CAPI),
+        cng=_names(system, f"{installation.control_set()}\\{_CNG}"),
     )
 
 
 def _names(view: RegistryView, path: str) -> frozenset[str] | None:
     key = view.key(path)
     return None if key is None else frozenset(k.name.lower() for k in view.subkeys(key))
+
+
+def collect_provider_rows(installation: Installation) -> Iterator[ProviderRow]:
+    """Yield table provider: each registered provider with its DLL."""
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    for key in software.subkeys(_CAPI, MAX_PROVIDERS):
+        yield ProviderRow(
+            machine_id=installation.machine_id,
+            name=key.name,
+            kind="capi",
+            image=software.text(key, "Image Path"),
+            type=software.number(key, "Type"),
+            source_path=software.where(key),
+            source_time=key.timestamp,
+        )
+    system = RegistryView.of_machine(installation, "SYSTEM")
+    for key in system.subkeys(f"{installation.control_set()}\\{_CNG}", MAX_PROVIDERS):
+        image = key.subkey(_USER_MODE)
+        yield ProviderRow(
+            machine_id=installation.machine_id,
+            name=key.name,
+            kind="cng",
+            image=system.text(image, "Image") if image else None,
+            source_path=system.where(key),
+            source_time=key.timestamp,
+        )

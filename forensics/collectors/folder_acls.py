@@ -1,0 +1,78 @@
+"""Table folder_acl: who may create and list files where the machine's keys and master keys lie.
+
+References:
+    Microsoft KB278381: default permissions of MachineKeys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from forensics.collectors.acl_summary import summarize_acl
+from forensics.collectors.evidence import KeyFolder
+from forensics.collectors.guard import guard
+from forensics.collectors.profiles import SYSTEM_SID, folder_exists
+from forensics.formats.acl import (
+    ACCESS_ALLOWED,
+    ACCESS_DENIED,
+    INHERIT_ONLY,
+    SecurityDescriptor,
+    parse_security_descriptor,
+)
+from forensics.sources.installation import Installation
+from forensics.tables.use import FolderAclRow
+
+_PROTECT = f"System32/Microsoft/Protect/{SYSTEM_SID}"
+
+_LIST, _ADD_FILE = 0x1, 0x2
+# Each right with the generic rights that include it.
+_GENERIC = {_LIST: 0x80000000 | 0x10000000, _ADD_FILE: 0x40000000 | 0x10000000}
+
+_EVERYONE, _AUTHENTICATED, _USERS, _ADMINISTRATORS = "S-1-1-0", "S-1-5-11", "S-1-5-32-545", "S-1-5-32-544"
+_ANY_ACCOUNT = frozenset({_EVERYONE, _AUTHENTICATED, _USERS})
+_SYSTEM_TOKEN = frozenset({SYSTEM_SID, _ADMINISTRATORS, _EVERYONE, _AUTHENTICATED})
+
+
+def collect_folder_acls(installation: Installation, folders: Sequence[KeyFolder]) -> Iterator[FolderAclRow]:
+    """Yield a row for each folder of machine, SYSTEM or service keys that is there, and for SYSTEM's master keys."""
+    for folder in folders:
+        if folder.outcome == "present" and folder.scope in ("machine", "system", "service"):
+            yield _row(installation, folder.path, folder.kind, folder.scope, folder.owner_sid)
+    for path in (_PROTECT, f"{_PROTECT}/User"):
+        in_tree = installation.in_windows(path)
+        if folder_exists(installation, in_tree):
+            yield _row(installation, in_tree, "dpapi", "system", SYSTEM_SID)
+
+
+def _row(installation: Installation, path: str, kind: str, scope: str, owner_sid: str | None) -> FolderAclRow:
+    row = FolderAclRow(
+        machine_id=installation.machine_id, path=path, kind=kind, scope=scope, owner_sid=owner_sid, source_path=path
+    )
+    with guard(installation, path):
+        entry = installation.tree.entry(path)
+        row.path = row.source_path = entry.path
+        row.source_time = entry.modified
+        data = installation.tree.security_descriptor(entry)
+        if data is not None:
+            _fill(row, parse_security_descriptor(data))
+    return row
+
+
+def _fill(row: FolderAclRow, security: SecurityDescriptor) -> None:
+    row.owner = security.owner
+    row.acl = summarize_acl(security)
+    row.everyone_can_create = _granted(security, _ANY_ACCOUNT, _ADD_FILE)
+    row.system_can_read = _granted(security, _SYSTEM_TOKEN, _LIST)
+    row.system_can_create = _granted(security, _SYSTEM_TOKEN, _ADD_FILE)
+
+
+def _granted(security: SecurityDescriptor, token: frozenset[str], right: int) -> bool | None:
+    """Walk the access list in its order; the first entry about the right and one of the token's SIDs decides."""
+    if security.dacl is None:
+        return True if security.null_dacl else None
+    for ace in security.dacl:
+        if ace.flags & INHERIT_ONLY or ace.sid not in token or not ace.mask & (right | _GENERIC[right]):
+            continue
+        if ace.type in (ACCESS_ALLOWED, ACCESS_DENIED):
+            return ace.type == ACCESS_ALLOWED
+    return False

@@ -1,0 +1,81 @@
+"""Table template: the certificate templates that enrolment cached, for the computer and for each user.
+
+References:
+    MS-CRTD (attributes of certificate templates); outflanknl/regcertipy (where the cache lies).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+
+from forensics.collectors.oid_names import eku_name
+from forensics.collectors.profiles import SYSTEM_SID, Profile
+from forensics.collectors.registry_view import RegistryView
+from forensics.collectors.user_hives import user_hives
+from forensics.sources.installation import Installation
+from forensics.sources.registry import Key
+from forensics.tables.use import TemplateRow
+
+MAX_TEMPLATES = 2_000
+
+_CACHE = "Microsoft\\Cryptography\\CertificateTemplateCache"
+_TICKS_PER_SECOND = 10_000_000
+
+
+def collect_templates(installation: Installation, profiles: Sequence[Profile]) -> Iterator[TemplateRow]:
+    """Yield every cached template: of SOFTWARE, of SYSTEM's own registry, and of each user's."""
+    yield from _cached(RegistryView.of_machine(installation, "SOFTWARE"), _CACHE, SYSTEM_SID)
+    yield from _cached(RegistryView.of_machine(installation, "DEFAULT"), f"Software\\{_CACHE}", SYSTEM_SID)
+    for profile, view in user_hives(installation, profiles):
+        yield from _cached(view, f"Software\\{_CACHE}", profile.sid)
+
+
+def _cached(view: RegistryView, path: str, owner_sid: str | None) -> Iterator[TemplateRow]:
+    for key in view.subkeys(path, MAX_TEMPLATES):
+        yield TemplateRow(
+            machine_id=view.installation.machine_id,
+            name=key.name,
+            display_name=view.text(key, "DisplayName"),
+            oid=next(iter(_texts(view, key, "msPKI-Cert-Template-OID")), None),
+            owner_sid=owner_sid,
+            schema_version=view.number(key, "msPKI-Template-Schema-Version"),
+            validity_seconds=_period(view, key, "ValidityPeriod"),
+            renewal_overlap_seconds=_period(view, key, "RenewalOverlap"),
+            private_key_flags=_flags(view, key, "msPKI-Private-Key-Flag"),
+            enrollment_flags=_flags(view, key, "msPKI-Enrollment-Flag"),
+            name_flags=_flags(view, key, "msPKI-Certificate-Name-Flag"),
+            minimal_key_bits=view.number(key, "msPKI-Minimal-Key-Size"),
+            eku=[eku_name(oid) for oid in _texts(view, key, "ExtKeyUsageSyntax")],
+            source_path=view.where(key),
+            source_time=key.timestamp,
+        )
+
+
+def _texts(view: RegistryView, key: Key, name: str) -> list[str]:
+    value = view.value(key, name)
+    if value is None:
+        return []
+    return value.texts or ([value.text] if value.text else [])
+
+
+def _flags(view: RegistryView, key: Key, name: str) -> int | None:
+    # The directory's signed numbers, of which the bits are meant.
+    number = view.number(key, name)
+    return None if number is None else number & 0xFFFFFFFF
+
+
+def _period(view: RegistryView, key: Key, name: str) -> int | None:
+    """Read a period, which the directory keeps as a negative number of 100-nanosecond ticks."""
+    data = view.data(key, name)
+    if data is None:
+        return None
+    if len(data) != 8:
+        view.installation.problem(view.where(key, name), "bad_length", f"{len(data)} bytes; a period has 8")
+        return None
+    ticks: int = struct.unpack("<q", data)[0]
+    if ticks > 0:
+        message = "a positive number of ticks; the directory keeps periods as negative ones"
+        view.installation.problem(view.where(key, name), "bad_period", message)
+        return None
+    return -ticks // _TICKS_PER_SECOND

@@ -1,0 +1,1 @@
+"""Table certificate_use: one module for each family of services that name certificates."""

@@ -1,0 +1,60 @@
+"""Table certificate_use: every family of consumers in turn, each on its own feet.
+
+The registry is asked only where a consumer is known to write. Searching all of it for hashes would find unknown
+consumers too, but reads the whole of SOFTWARE, which alone is more than an examination may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from forensics.collectors.guard import guard
+from forensics.collectors.uses.by_store import ldaps_uses, store_uses
+from forensics.collectors.uses.context import UseContext
+from forensics.collectors.uses.efs import efs_uses
+from forensics.collectors.uses.enrollment import entra_uses, mdm_uses
+from forensics.collectors.uses.http_sys import HttpBinding, http_sys_uses, read_bindings
+from forensics.collectors.uses.iis import iis_uses
+from forensics.collectors.uses.management import config_mgr_uses, dsc_uses, scom_uses, web_management_uses
+from forensics.collectors.uses.network_profiles import network_uses
+from forensics.collectors.uses.nps import nps_uses
+from forensics.collectors.uses.remote_access import ikev2_uses, sstp_uses
+from forensics.collectors.uses.remote_desktop import remote_desktop_uses
+from forensics.collectors.uses.sql_server import sql_server_uses
+from forensics.collectors.uses.winrm import winrm_uses
+from forensics.tables.use import CertificateUseRow
+
+Reader = Callable[[UseContext], Iterator[CertificateUseRow]]
+
+_READERS: tuple[tuple[str, Reader], ...] = (
+    ("Remote Desktop", remote_desktop_uses),
+    ("SQL Server", sql_server_uses),
+    ("IKEv2", ikev2_uses),
+    ("NPS", nps_uses),
+    ("LDAPS", ldaps_uses),
+    ("Entra join", entra_uses),
+    ("MDM", mdm_uses),
+    ("EFS", efs_uses),
+    ("network profiles", network_uses),
+    ("ConfigMgr", config_mgr_uses),
+    ("Operations Manager", scom_uses),
+    ("Web Management Service", web_management_uses),
+    ("DSC", dsc_uses),
+    ("stores", store_uses),
+)
+_BINDING_READERS = (("http.sys", http_sys_uses), ("IIS", iis_uses), ("WinRM", winrm_uses), ("SSTP", sstp_uses))
+
+
+def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
+    """Return every use of a certificate that this installation tells of."""
+    rows: list[CertificateUseRow] = []
+    bindings: list[HttpBinding] = []
+    with guard(context.installation, "uses of certificates: http.sys"):
+        bindings = read_bindings(context)
+    for name, read_bound in _BINDING_READERS:
+        with guard(context.installation, f"uses of certificates: {name}"):
+            rows.extend(read_bound(context, bindings))
+    for name, read in _READERS:
+        with guard(context.installation, f"uses of certificates: {name}"):
+            rows.extend(read(context))
+    return rows

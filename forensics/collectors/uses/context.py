@@ -1,0 +1,213 @@
+"""What every module of uses works with: the hives, the certificates by thumbprint, and the row they yield."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from forensics.collectors.guard import guard
+from forensics.collectors.profiles import SYSTEM_SID, Profile
+from forensics.collectors.registry_view import RegistryView
+from forensics.collectors.user_hives import user_hives
+from forensics.collectors.uses.accounts import account_sid
+from forensics.collectors.uses.consumers import Consumer
+from forensics.collectors.uses.thumbprint import SHA1_SIZE
+from forensics.sources.installation import MAX_SMALL_FILE, Installation
+from forensics.sources.registry import Key
+from forensics.sources.tree import NotFound
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.machine import MachineRow, UserRow
+from forensics.tables.use import CertificateUseRow
+
+MY = "MY"
+MAX_CANDIDATES = 50
+
+_STORE_ROOT = "Microsoft\\SystemCertificates"
+# What the computer's view of a store is made of.
+_COMPUTER_SCOPES = frozenset({"machine", "enterprise", "policy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reference was read: provenance and timestamp."""
+
+    path: str
+    time: datetime | None = None
+
+
+class UseContext:
+    """One installation with what was already collected of it.
+
+    Args:
+        installation: Where hives are opened and problems recorded.
+        machine: Its identity.
+        certificates: Every certificate of every store.
+        profiles: Every profile.
+        users: Every account.
+    """
+
+    def __init__(
+        self,
+        installation: Installation,
+        machine: MachineRow,
+        certificates: Sequence[CertificateRow],
+        profiles: Sequence[Profile],
+        users: Sequence[UserRow],
+    ) -> None:
+        self.installation = installation
+        self.machine = machine
+        self.certificates = certificates
+        self.profiles = profiles
+        self.users = users
+        self.software = RegistryView.of_machine(installation, "SOFTWARE")
+        self.system = RegistryView.of_machine(installation, "SYSTEM")
+        self.control = f"{installation.control_set()}\\Control"
+        self.services = f"{installation.control_set()}\\Services"
+
+    def user_hives(self) -> Iterator[tuple[Profile, RegistryView]]:
+        """Yield each profile with its registry."""
+        return user_hives(self.installation, self.profiles)
+
+    def use(
+        self,
+        consumer: Consumer,
+        place: Place,
+        thumbprint: str | None,
+        *,
+        detail: str | None = None,
+        store: str | None = MY,
+        owner_sid: str | None = SYSTEM_SID,
+        certainty: str = "proved",
+        fault: str | None = None,
+        sha256: str | None = None,
+        account: str | None = None,
+    ) -> CertificateUseRow:
+        """Return a row; ``present`` is looked up, ``account`` is the consumer's unless given."""
+        return CertificateUseRow(
+            machine_id=self.installation.machine_id,
+            thumbprint=thumbprint,
+            sha256=sha256,
+            consumer=consumer.name,
+            detail=detail,
+            store=store,
+            owner_sid=owner_sid,
+            account=account or consumer.account,
+            certainty=certainty,
+            present=self.present(thumbprint, store, owner_sid),
+            fault=fault,
+            breaks=consumer.breaks,
+            repair=consumer.repair,
+            source_path=place.path,
+            source_time=place.time,
+        )
+
+    def service_account(self, row: CertificateUseRow, service: str) -> CertificateUseRow:
+        """Fill in the account that a service runs as."""
+        row.account_name = self.system.text(f"{self.services}\\{service}", "ObjectName")
+        row.account = account_sid(row.account_name, self.machine.computer_name, self.users)
+        return row
+
+    def file(self, path: str, limit: int = MAX_SMALL_FILE) -> tuple[Place, bytes] | None:
+        """Return place and content of a file; None when there is none, or none that can be read."""
+        with guard(self.installation, path):
+            try:
+                entry = self.installation.tree.entry(path)
+            except NotFound:
+                # Not by Installation.read, which would list the whole folder to say why.
+                return None
+            content = self.installation.read(entry, limit)
+            if content.outcome == "present":
+                return Place(entry.path, entry.modified), content.data
+        return None
+
+    def raw_thumbprint(self, view: RegistryView, key: Key | str, name: str) -> str | None:
+        """Return a SHA-1 kept as 20 bytes in upper hex; another length is a problem."""
+        data = view.data(key, name)
+        if data is None:
+            return None
+        if len(data) != SHA1_SIZE:
+            message = f"{len(data)} bytes; a SHA-1 has 20"
+            self.installation.problem(view.where(key, name), "bad_length", message)
+            return None
+        return data.hex().upper()
+
+    def present(self, thumbprint: str | None, store: str | None, owner_sid: str | None) -> bool | None:
+        """Tell whether a certificate is in a store; None when the store was not examined, or nothing is asked for."""
+        if thumbprint is None or store is None:
+            return None
+        if any(
+            row.store.lower() == store.lower() and _belongs(row, owner_sid)
+            for row in self._by_thumbprint.get(thumbprint, ())
+        ):
+            return True
+        return False if self.examined(store, owner_sid) else None
+
+    def examined(self, store: str, owner_sid: str | None) -> bool:
+        """Tell whether a certificate that was not found in a store is really not there."""
+        if owner_sid == SYSTEM_SID:
+            path = f"{_STORE_ROOT}\\{store}\\Certificates"
+            return self.installation.hive_outcome("SOFTWARE") == "present" and self.software.outcome(path) in (
+                "present",
+                "absent",
+            )
+        owners = [p for p in self.profiles if p.scope == "user" and owner_sid in (None, p.sid)]
+        return bool(owners) and all(not p.elsewhere and self._user_my_examined(p) for p in owners)
+
+    def _user_my_examined(self, profile: Profile) -> bool:
+        path = f"{profile.roaming}/Microsoft/SystemCertificates/My/Certificates"
+        return self.installation.listing(path).outcome in ("present", "absent")
+
+    @cached_property
+    def _by_thumbprint(self) -> dict[str, list[CertificateRow]]:
+        found: dict[str, list[CertificateRow]] = {}
+        for row in self.certificates:
+            found.setdefault(row.thumbprint, []).append(row)
+        return found
+
+    def my_certificates(self, owner_sid: str | None = SYSTEM_SID) -> Iterator[CertificateRow]:
+        """Yield the certificates of a personal store that claim a private key; None: of every user."""
+        for row in self.certificates:
+            if row.store.upper() == MY and row.has_key_link and not row.archived and _belongs(row, owner_sid):
+                yield row
+
+    def candidates(
+        self,
+        consumer: Consumer,
+        place: Place,
+        certificates: Iterable[CertificateRow],
+        detail: str,
+        owner_sid: str | None = SYSTEM_SID,
+    ) -> Iterator[CertificateUseRow]:
+        """Yield a row for each certificate the consumer may choose; one without thumbprint when there is none."""
+        latest = sorted(
+            certificates, key=lambda c: (-c.not_after.timestamp() if c.not_after else 0.0, c.thumbprint, c.source_path)
+        )
+        if len(latest) > MAX_CANDIDATES:
+            message = (
+                f"only the {MAX_CANDIDATES} longest-lived of {len(latest)} candidates for {consumer.name} are told"
+            )
+            self.installation.problem(place.path, "too_many", message)
+        for row in latest[:MAX_CANDIDATES]:
+            owner = row.owner_sid if owner_sid is None else owner_sid
+            account = consumer.account if owner == SYSTEM_SID else owner
+            yield self.use(
+                consumer, place, row.thumbprint, detail=detail, owner_sid=owner, certainty="candidate", account=account
+            )
+        if not latest:
+            none = self.use(consumer, place, None, detail=detail, owner_sid=owner_sid, certainty="candidate")
+            none.present = False if self.examined(MY, owner_sid) else None
+            none.account = consumer.account if owner_sid == SYSTEM_SID else owner_sid
+            yield none
+
+
+def _belongs(row: CertificateRow, owner_sid: str | None) -> bool:
+    if owner_sid == SYSTEM_SID:
+        return row.store_scope in _COMPUTER_SCOPES and row.owner_sid == SYSTEM_SID
+    return row.store_scope == "user" and row.owner_sid not in (None, SYSTEM_SID) and owner_sid in (None, row.owner_sid)
+
+
+def may_authenticate(row: CertificateRow, usage: str) -> bool:
+    """Tell whether a certificate's extended key usages allow ``usage``; none at all allow everything."""
+    return not row.eku or usage in row.eku or "anyExtendedKeyUsage" in row.eku

@@ -1,0 +1,47 @@
+"""An X.501 name that stands alone, worded as table certificate words subjects.
+
+References:
+    RFC 5280 section 4.1.2.4, RFC 4514.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forensics.collectors.certificate_der import expect, object_identifier, read_element
+from forensics.formats.errors import FormatError
+
+_SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
+_ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
+
+
+def distinguished_name(der: bytes) -> str:
+    """Return the RFC 4514 text of a DER-encoded Name.
+
+    Raises:
+        FormatError: It is no Name, or has values of a type that is no text.
+    """
+    from cryptography import x509
+
+    start, end = expect(der, 0, _SEQUENCE)
+    relative = []
+    while start < end:
+        inner, start = expect(der, start, _SET)
+        pairs = list(_attributes(der, inner, start))
+        try:
+            parts = [x509.NameAttribute(x509.ObjectIdentifier(oid), text, _validate=False) for oid, text in pairs]
+            relative.append(x509.RelativeDistinguishedName(parts))
+        except (ValueError, TypeError):
+            raise FormatError("bad_name", inner, "an attribute of the name is not what X.501 allows") from None
+    return x509.Name(relative).rfc4514_string()
+
+
+def _attributes(der: bytes, offset: int, end: int) -> Iterator[tuple[str, str]]:
+    while offset < end:
+        inner, offset = expect(der, offset, _SEQUENCE)
+        oid = expect(der, inner, _OID)
+        tag, start, stop = read_element(der, oid[1])
+        encoding = _ENCODINGS.get(tag)
+        if encoding is None:
+            raise FormatError("bad_name", oid[1], f"a value of the name has DER tag 0x{tag:02X}, which is no text")
+        yield object_identifier(der[slice(*oid)]), der[start:stop].decode(encoding, "replace")

@@ -1,0 +1,81 @@
+"""Agents and services of management: ConfigMgr, Operations Manager, IIS remote management, DSC.
+
+References:
+    Microsoft Learn, MOMCertImport; Configure the Web Management Service; Local Configuration Manager (CertificateID).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from forensics.collectors.uses.consumers import CONFIG_MGR, DSC, SCOM, WEB_MANAGEMENT
+from forensics.collectors.uses.context import Place, UseContext
+from forensics.collectors.uses.text_file import decode_text, ini_sections
+from forensics.collectors.uses.thumbprint import thumbprint_of_text
+from forensics.tables.use import CertificateUseRow
+
+_SMS_CONFIG, _SMS_IDENTIFIER = "SMSCFG.INI", "sms certificate identifier"
+_OPERATIONS_MANAGER = "Microsoft\\Microsoft Operations Manager\\3.0\\Machine Settings"
+_SERIAL, _HASH = "ChannelCertificateSerialNumber", "ChannelCertificateHash"
+_HEALTH_SERVICE = "HealthService"
+_WEB_MANAGEMENT, _WEB_HASH = "Microsoft\\WebManagement\\Server", "SslCertificateHash"
+_META_CONFIG = "System32/Configuration/MetaConfig.mof"
+_CERTIFICATE_ID = re.compile(r'CertificateID\s*=\s*"([^"]{1,100})"', re.IGNORECASE)
+
+
+def config_mgr_uses(context: UseContext) -> Iterator[CertificateUseRow]:
+    """Yield the client certificate that SMSCFG.INI names, as ``store;thumbprint``."""
+    file = context.file(context.installation.in_windows(_SMS_CONFIG))
+    if file is None:
+        return
+    place, data = file
+    for _, values in ini_sections(decode_text(data)):
+        store, semicolon, text = values.get(_SMS_IDENTIFIER, "").partition(";")
+        if not semicolon:
+            continue
+        thumbprint, fault = thumbprint_of_text(text)
+        yield context.use(CONFIG_MGR, place, thumbprint, store=store.strip() or "SMS", fault=fault)
+
+
+def scom_uses(context: UseContext) -> Iterator[CertificateUseRow]:
+    """Yield the certificate of the Operations Manager agent, by hash, else by serial number."""
+    software = context.software
+    key = software.key(_OPERATIONS_MANAGER)
+    if key is None:
+        return
+    text, serial = software.text(key, _HASH), software.data(key, _SERIAL)
+    if text is None and serial is None:
+        return
+    thumbprint, fault = thumbprint_of_text(text) if text else (None, None)
+    number = (serial[::-1].lstrip(b"\0") or b"\0").hex().upper() if serial else None
+    same_serial = sorted({c.thumbprint for c in context.my_certificates() if number and c.serial == number})
+    if thumbprint is None and len(same_serial) == 1:
+        thumbprint = same_serial[0]
+    elif thumbprint and same_serial and thumbprint not in same_serial:
+        fault = f"{_SERIAL} belongs to {', '.join(same_serial)}"
+    place = Place(software.where(key, _HASH if text else _SERIAL), key.timestamp)
+    detail = f"serial number {number}" if number else None
+    row = context.use(SCOM, place, thumbprint, detail=detail, fault=fault)
+    yield context.service_account(row, _HEALTH_SERVICE)
+
+
+def web_management_uses(context: UseContext) -> Iterator[CertificateUseRow]:
+    """Yield the certificate of the IIS Web Management Service."""
+    software = context.software
+    key = software.key(_WEB_MANAGEMENT)
+    thumbprint = context.raw_thumbprint(software, key, _WEB_HASH) if key else None
+    if key is not None and thumbprint is not None:
+        yield context.use(WEB_MANAGEMENT, Place(software.where(key, _WEB_HASH), key.timestamp), thumbprint)
+
+
+def dsc_uses(context: UseContext) -> Iterator[CertificateUseRow]:
+    """Yield the certificate of the Local Configuration Manager; newer versions encrypt its file."""
+    file = context.file(context.installation.in_windows(_META_CONFIG))
+    if file is None:
+        return
+    place, data = file
+    found = _CERTIFICATE_ID.search(decode_text(data))
+    if found:
+        thumbprint, fault = thumbprint_of_text(found[1])
+        yield context.use(DSC, place, thumbprint, certainty="likely", fault=fault)

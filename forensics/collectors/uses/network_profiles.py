@@ -1,0 +1,94 @@
+"""Wireless, wired and VPN profiles with EAP-TLS: they name no certificate, Windows chooses one that fits.
+
+References:
+    MS-GPWL (WLAN and 802.1X profile schemas); Microsoft Learn, EAP configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forensics.collectors.guard import guard
+from forensics.collectors.profiles import SYSTEM_SID, folder_exists, program_data
+from forensics.collectors.uses.consumers import LAN, VPN, WLAN, Consumer
+from forensics.collectors.uses.context import Place, UseContext, may_authenticate
+from forensics.collectors.uses.text_file import decode_text, ini_sections, named, parse_xml
+from forensics.sources.tree import Entry
+from forensics.tables.use import CertificateUseRow
+
+MAX_PROFILES = 200
+MAX_PROFILE_SIZE = 1 << 18
+
+_SERVICES = ((WLAN, "wlansvc"), (LAN, "dot3svc"))
+_EAP_TLS = "13"
+_PHONE_BOOK = "Microsoft/Network/Connections/Pbk/rasphone.pbk"
+_MACHINE, _USER, _EITHER = "machine", "user", "machineoruser"
+
+
+def network_uses(context: UseContext) -> Iterator[CertificateUseRow]:
+    """Yield the candidates of each EAP-TLS profile."""
+    for consumer, service in _SERVICES:
+        base = f"{program_data(context.installation)}/Microsoft/{service}/Profiles/Interfaces"
+        if folder_exists(context.installation, base):
+            for entry in _profile_files(context, base):
+                with guard(context.installation, entry.path):
+                    yield from _profile(context, consumer, entry)
+    yield from _phone_books(context)
+
+
+def _profile_files(context: UseContext, base: str) -> Iterator[Entry]:
+    found = (
+        entry
+        for interface in context.installation.listing(base).entries
+        if interface.is_dir
+        for entry in context.installation.listing(interface.path).entries
+        if not entry.is_dir and entry.name.lower().endswith(".xml")
+    )
+    for count, entry in enumerate(found):
+        if count == MAX_PROFILES:
+            context.installation.problem(base, "too_many", f"only the first {MAX_PROFILES} profiles were read")
+            return
+        yield entry
+
+
+def _profile(context: UseContext, consumer: Consumer, entry: Entry) -> Iterator[CertificateUseRow]:
+    content = context.installation.read(entry, MAX_PROFILE_SIZE)
+    if content.outcome != "present":
+        return
+    root = parse_xml(content.data)
+    if not any((e.text or "").strip() == _EAP_TLS for e in named(root, "Type")):
+        return
+    name = next((e.text for e in named(root, "name") if e.text), None) or entry.name
+    mode = next((e.text.strip() for e in named(root, "authMode") if e.text), _EITHER).lower()
+    detail = f"profile {name}"
+    if any(named(root, "SmartCard")) and not any(named(root, "CertificateStore")):
+        # The certificate is on the card; what of it was ever copied into a store says little.
+        return
+    place = Place(entry.path, entry.modified)
+    if mode in (_MACHINE, _EITHER):
+        yield from _candidates(context, consumer, place, f"{detail}, computer logon", SYSTEM_SID)
+    if mode in (_USER, _EITHER):
+        yield from _candidates(context, consumer, place, f"{detail}, user logon", None)
+
+
+def _candidates(
+    context: UseContext, consumer: Consumer, place: Place, detail: str, owner: str | None
+) -> Iterator[CertificateUseRow]:
+    able = [c for c in context.my_certificates(owner) if may_authenticate(c, "clientAuth")]
+    yield from context.candidates(consumer, place, able, detail, owner)
+
+
+def _phone_books(context: UseContext) -> Iterator[CertificateUseRow]:
+    # A connection that all users share still takes the certificate of whoever dials it.
+    books: list[tuple[str, str | None]] = [(f"{program_data(context.installation)}/{_PHONE_BOOK}", None)]
+    books += [(f"{p.roaming}/{_PHONE_BOOK}", p.sid) for p in context.profiles if not p.elsewhere and p.scope == "user"]
+    for path, owner in books:
+        file = context.file(path)
+        if file is None:
+            continue
+        place, data = file
+        sections = [name for name, v in ini_sections(decode_text(data)) if v.get("customauthkey") == _EAP_TLS]
+        if len(sections) > MAX_PROFILES:
+            context.installation.problem(path, "too_many", f"only the first {MAX_PROFILES} connections were read")
+        for name in sections[:MAX_PROFILES]:
+            yield from _candidates(context, VPN, place, f"connection {name}", owner)

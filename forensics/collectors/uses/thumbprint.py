@@ -1,0 +1,26 @@
+"""Certificate hashes as people and services write them into the registry."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+SHA1_SIZE = 20
+SHA256_SIZE = 32
+
+_SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE | re.ASCII)
+_SHOWN = 60
+
+
+def thumbprint_of_text(text: str) -> tuple[str | None, str | None]:
+    """Read a SHA-1 in hex, whatever its case and the spaces or invisible characters that were pasted along.
+
+    Returns:
+        Thumbprint in upper hex, or None; and what is wrong with the text, or None. Case and spaces are no fault.
+    """
+    invisible = sorted({f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cf", "Cc")})
+    bare = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc") and not c.isspace())
+    if not _SHA1.fullmatch(bare):
+        return None, f"no SHA-1 hash stands there but {text[:_SHOWN]!r}"
+    fault = f"invisible characters were pasted into the hash: {', '.join(invisible[:5])}" if invisible else None
+    return bare.upper(), fault
