@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forensics.cli_options import debug_option, source_options, span
+from forensics.cli_rules import rules_group
 from forensics.version import __version__
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def cli() -> None:
     Example:
       keymortem examine disk.vhdx
     """
+
+
+cli.add_command(rules_group)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 from forensics.engine.conditions import named_sql, tree_sql, truth
 from forensics.engine.database import RuleDatabase, RuleSqlError
@@ -11,7 +12,7 @@ from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditio
 from forensics.engine.sql_text import SqlTextError, check_expression, put_values, quoted
 from forensics.engine.templates import BUILT_IN, names_in
 
-_FIRST = ("_row", "_tree", "_id", "_label", "_severity", "_confidence", "_machine_id", "_source_path")
+_FIXED = ("_row", "_tree", "_id", "_label", "_severity", "_confidence", "_machine_id", "_source_path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Query:
     groups: int
     names: tuple[str, ...]
 
+    first_condition: ClassVar[int] = len(_FIXED)
+
     def matches(self) -> str:
         """Return the statement for all rows that match, and the undecided ones where the rule reports them."""
         where = f"({self.tree}) IS NOT 0" if self.rule.report_unknown else self.true_tree
@@ -50,6 +53,10 @@ class Query:
     def verdicts(self) -> str:
         """Return the statement for how many rows are true, false and unknown."""
         return f"SELECT {truth(self.tree)}, count(*) {self.select[self.select.index(_FROM) :]} GROUP BY 1"
+
+    def all_rows(self) -> str:
+        """Return the statement for every row, decided or not."""
+        return f"{self.select} ORDER BY this.rowid"
 
     def about(self) -> str:
         """Return the statement for the rows of one subject, its only parameter."""

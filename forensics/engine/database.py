@@ -67,6 +67,7 @@ class RuleDatabase:
         tables: Rows by table name; a table that is missing is empty.
         as_of: What "expired" refers to: column ``as_of`` of the one-row table ``examination``.
         seconds: How long one statement may take.
+        values: More rows by table, as SQL values by column.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class RuleDatabase:
         tables: Mapping[str, Sequence[Row]],
         as_of: datetime,
         seconds: float = SECONDS_PER_RULE,
+        values: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:
         self.seconds = seconds
         self._deadline = 0.0
@@ -83,6 +85,8 @@ class RuleDatabase:
         for name, rows in tables.items():
             if rows and name in ROW_CLASSES:
                 self._fill(name, rows)
+        for name, row in ((n, row) for n, rows in (values or {}).items() for row in rows):
+            self._insert(name, list(row), iter([list(row.values())]))
         self._fence()
 
     def _create(self, as_of: datetime) -> None:
@@ -95,15 +99,14 @@ class RuleDatabase:
 
     def _fill(self, table: str, rows: Sequence[Row]) -> None:
         specs = column_specs(table)
-        self.insert(table, [s.name for s in specs], row_values(rows, specs))
+        self._insert(table, [s.name for s in specs], row_values(rows, specs))
         names = {s.name for s in specs}
         if len(rows) >= _MANY:
             for column in _INDEXES.get(table, ()):
                 if column in names:
                     self._connection.execute(f'CREATE INDEX "{table} {column}" ON "{table}" ("{column}")')
 
-    def insert(self, table: str, columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
-        """Put values into columns of a table: only before anything else is asked."""
+    def _insert(self, table: str, columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
         names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)
         self._connection.execute("BEGIN")
         self._connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)

@@ -19,7 +19,6 @@ from forensics.engine.templates import fill
 Finding = dict[str, Any]
 
 _WORDS = {1: "yes", 0: "no", None: "unknown"}
-_FIXED = 8
 
 
 @dataclass(slots=True)
@@ -38,7 +37,7 @@ def make_findings(query: Query, rows: Iterable[tuple[Any, ...]], as_of: str) -> 
         as_of: For the texts.
     """
     groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
-    first_key = _FIXED + len(query.conditions) + 2 * len(query.joins)
+    first_key = query.first_condition + len(query.conditions) + 2 * len(query.joins)
     last_key = first_key + query.groups
     seen: dict[Any, Any] = {}
     for row in rows:
@@ -87,7 +86,7 @@ def _subjects(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, str]]:
 def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
     """Yield each row the finding rests on once; ``row`` counts from 0 in its table of the document."""
     seen = set()
-    first = _FIXED + len(query.conditions)
+    first = query.first_condition + len(query.conditions)
     for row in rows:
         sources = [(query.rule.table, row[0], row[7])]
         for number, table in enumerate(query.joins):
@@ -101,7 +100,7 @@ def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[st
 def _conditions(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
     """Yield the named conditions; where rows differ, the word is "yes" if it holds for any, with how many it does."""
     for number, name in enumerate(query.conditions):
-        counts = Counter(row[_FIXED + number] for row in rows)
+        counts = Counter(row[query.first_condition + number] for row in rows)
         value = next(v for v in (1, None, 0) if counts[v])
         condition: dict[str, Any] = {"name": name, "value": _WORDS[value]}
         if number >= query.deciding:

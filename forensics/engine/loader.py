@@ -29,7 +29,7 @@ def load_packs(paths: Iterable[Path] = (), *, built_in: bool = True, examples: b
     Args:
         paths: Folders of more packs, or single rule files.
         built_in: Read the packs that come with keymortem too.
-        examples: Read the examples of the rules as well; only tests need them.
+        examples: Read the examples as well, and have SQLite check the built-in rules too: only tests need that.
 
     Raises:
         RulePackError: Something is wrong in any of them; it names everything that is.
@@ -39,11 +39,13 @@ def load_packs(paths: Iterable[Path] = (), *, built_in: bool = True, examples: b
     if built_in:
         home = built_in_packs()
         rules += read_rules(home, problems, built_in=True, examples=examples) if home.is_dir() else []
+    read = {rule.path.resolve() for rule in rules}
     for path in paths:
-        rules += read_rules(path, problems, examples=examples)
+        # A folder of the built-in packs may be named too, to check only that.
+        rules += [r for r in read_rules(path, problems, examples=examples) if r.path.resolve() not in read]
     problems += _twice(rules)
     if not problems:
-        problems += check_rules([rule for rule in rules if not rule.built_in])
+        problems += check_rules([rule for rule in rules if examples or not rule.built_in])
     if problems:
         raise RulePackError(problems)
     return Packs(tuple(rules))

@@ -1,0 +1,213 @@
+"""Runs the examples of rules: rows written beside a rule, and what the rule must say of them.
+
+Each example gets a fresh database that holds its rows and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from forensics.engine.compiler import Query, compile_rule
+from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.findings import Finding, make_findings
+from forensics.engine.rule import Packs, Problem, Rule
+from forensics.engine.yaml_source import Mapping as YamlMapping
+from forensics.engine.yaml_source import Node, Sequence, Text
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
+from forensics.tables.row import Row
+from forensics.tables.row import columns as row_columns
+from forensics.tables.timestamps import format_utc, parse_utc
+
+EXPECTATIONS = ("match", "miss", "unknown")
+AS_OF = "2026-11-22T00:00:00Z"
+"""What "expired" refers to where an example does not say."""
+
+_TEXTS = ("because", "remedy")
+_WORDS = ("severity", "confidence")
+_KEYS = ("expect", "rows", "as_of", "subjects", *_TEXTS, *_WORDS)
+
+
+@dataclass(slots=True)
+class ExampleResult:
+    """What testing packs gave.
+
+    Attributes:
+        run: How many examples of each expectation were run.
+        problems: Those that failed, and those that are written wrongly.
+    """
+
+    run: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def run_examples(packs: Packs) -> ExampleResult:
+    """Run every example of every rule; the packs must have been loaded with them."""
+    result = ExampleResult()
+    for rule in packs.rules:
+        for number, example in enumerate(rule.examples, 1):
+            problems = _Example(rule, example, number).run()
+            expect = example.get(Text("expect"))
+            result.run[str(expect)] += 1
+            result.problems += problems
+    return result
+
+
+class _Example:
+    def __init__(self, rule: Rule, node: YamlMapping, number: int) -> None:
+        self.rule = rule
+        self.node = node
+        self.number = number
+        self.problems: list[Problem] = []
+
+    def tell(self, line: int, message: str) -> None:
+        self.problems.append(Problem(self.rule.path, line, f"{self.rule.id}, example {self.number}: {message}"))
+
+    def run(self) -> list[Problem]:
+        """Return what is wrong with the example, or with the rule by it."""
+        for key in self.node:
+            if key not in _KEYS:
+                self.tell(key.line, f"an example has no '{key}'; its keys are {', '.join(_KEYS)}")
+        if self._text("expect") not in EXPECTATIONS:
+            self.tell(self.node.line, f"'expect' is one of {', '.join(EXPECTATIONS)}")
+        values, as_of = self._rows(), self._as_of()
+        if self.problems or as_of is None:
+            return self.problems
+        query = compile_rule(self.rule)
+        try:
+            with RuleDatabase({}, as_of, values=values) as database:
+                self._check(query, database, as_of)
+        except (RuleSqlError, RuleStoppedError) as error:
+            self.tell(self.node.line, str(error))
+        return self.problems
+
+    def _check(self, query: Query, database: RuleDatabase, as_of: datetime) -> None:
+        rows = [truth for truth, count in database.query(query.verdicts()) for _ in range(count)]
+        verdict = "match" if 1 in rows else "unknown" if None in rows else "miss"
+        expected = self._text("expect")
+        if verdict != expected:
+            self.tell(self.node.line, f"expected {expected}, the rule says {verdict}{_why(query, database)}")
+            return
+        if verdict == "match":
+            self._check_finding(make_findings(query, database.query(query.matches()), format_utc(as_of))[0])
+
+    def _check_finding(self, finding: Finding) -> None:
+        for key in _TEXTS:
+            wanted = self.node.get(Text(key))
+            if isinstance(wanted, Text) and not _found(wanted, finding[key]):
+                self.tell(wanted.line, f"'{key}' does not say {str(wanted)!r}, it says {finding[key]!r}")
+        for key in _WORDS:
+            wanted = self.node.get(Text(key))
+            if isinstance(wanted, Text) and wanted != finding[key]:
+                self.tell(wanted.line, f"'{key}' is {finding[key]}, not {wanted}")
+        subjects = self.node.get(Text("subjects"))
+        if isinstance(subjects, Sequence):
+            found = [s["id"] for s in finding["subjects"]]
+            if sorted(found) != sorted(map(str, subjects)):
+                self.tell(subjects.line, f"the subjects are {', '.join(found)}")
+
+    def _text(self, key: str) -> str:
+        value = self.node.get(Text(key))
+        return str(value) if isinstance(value, Text) else ""
+
+    def _as_of(self) -> datetime | None:
+        try:
+            return parse_utc(self._text("as_of") or AS_OF)
+        except ValueError:
+            self.tell(self.node.line, "'as_of' is no date; write 2026-11-22")
+            return None
+
+    def _rows(self) -> dict[str, list[dict[str, Any]]]:
+        tables: dict[str, list[dict[str, Any]]] = {}
+        node = self.node.get(Text("rows"))
+        if not isinstance(node, YamlMapping):
+            self.tell(self.node.line, "an example has 'rows': a mapping of tables to lists of rows")
+            return {}
+        for table, rows in node.items():
+            if table not in ROW_CLASSES:
+                self.tell(table.line, f"there is no table '{table}'; there are {', '.join(ROW_CLASSES)}")
+            elif not isinstance(rows, Sequence):
+                self.tell(table.line, f"the rows of '{table}' are a list")
+            else:
+                tables[str(table)] = [self._row(str(table), row, n) for n, row in enumerate(rows, 1)]
+        return tables
+
+    def _row(self, table: str, node: Node, number: int) -> dict[str, Any]:
+        specs = {spec.name: spec for spec in column_specs(table)}
+        row: dict[str, Any] = {"machine_id": 1, "source_path": f"{table}/{number}", **_defaults(ROW_CLASSES[table])}
+        if not isinstance(node, YamlMapping):
+            self.tell(node.line, "a row is a mapping of columns to values")
+            return row
+        for column, value in node.items():
+            if column not in specs:
+                self.tell(column.line, f"table {table} has no column '{column}'")
+                continue
+            try:
+                row[str(column)] = _cell(specs[str(column)], value)
+            except ValueError:
+                self.tell(column.line, f"'{column}' is no {specs[str(column)].kind} value")
+        return row
+
+
+def _found(wanted: str, text: str) -> bool:
+    """Tell whether a text holds another, or matches it as a regular expression."""
+    if wanted in text:
+        return True
+    try:
+        return re.search(wanted, text) is not None
+    except re.error:
+        return False
+
+
+def _defaults(row_class: type[Row]) -> dict[str, Any]:
+    """Return the values of columns that an example leaves out: as in the row class, NULL where that has none."""
+    values = {f.name: f.default for f in row_columns(row_class) if isinstance(f.default, str | int)}
+    return {**values, **{f.name: "[]" for f in row_columns(row_class) if f.default_factory is list}}
+
+
+def _cell(spec: ColumnSpec, value: Node) -> Any:
+    if spec.kind == "list":
+        if not isinstance(value, Sequence):
+            raise ValueError
+        return json.dumps([str(item) for item in value])
+    if not isinstance(value, Text):
+        raise ValueError
+    if value.plain and value in ("null", "~", ""):
+        return None
+    return _READERS.get(spec.kind, str)(value)
+
+
+def _boolean(text: str) -> int:
+    if text not in ("true", "false"):
+        raise ValueError
+    return int(text == "true")
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "integer": lambda text: int(text, 0),
+    "boolean": _boolean,
+    "datetime": lambda text: format_utc(parse_utc(text), fraction=True),
+}
+
+
+def _why(query: Query, database: RuleDatabase) -> str:
+    """Name what each condition is for the first row."""
+    words = {1: "yes", 0: "no", None: "unknown"}
+    for row in database.query(query.all_rows()):
+        values = row[query.first_condition : query.first_condition + query.deciding]
+        pairs = zip(query.conditions[: query.deciding], values, strict=True)
+        return ": " + ", ".join(f"{name}: {words[value]}" for name, value in pairs)
+    return f": there is no row in table {query.rule.table}"
+
+
+def expectations(rule: Rule) -> Iterator[str]:
+    """Yield what a rule's examples expect."""
+    for example in rule.examples:
+        value = example.get(Text("expect"))
+        if isinstance(value, Text):
+            yield str(value)

@@ -1,0 +1,253 @@
+"""Judges rules that are valid but could mislead: small checks, each with what to do instead."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from forensics.engine.conditions import NOT_KNOWN
+from forensics.engine.examples import EXPECTATIONS, expectations
+from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, Sql, named_conditions
+from forensics.engine.sql_text import used_values, without_strings
+from forensics.engine.templates import names_in
+from forensics.tables.registry import column_specs
+
+LONGEST_TITLE = 90
+
+
+class Lint(ABC):
+    """One thing that may be wrong with a rule.
+
+    Attributes:
+        name: Short name.
+        recommendation: What to do about it.
+    """
+
+    name: ClassVar[str]
+    recommendation: ClassVar[str]
+
+    @abstractmethod
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield line and sentence of everything found."""
+
+
+class ExampleMissing(Lint):
+    """A rule without its three kinds of example."""
+
+    name = "example-missing"
+    recommendation = "give every rule one example each that it matches, misses, and cannot decide"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield the kinds that are missing."""
+        for wanted in EXPECTATIONS:
+            if wanted not in expectations(rule):
+                yield rule.line("examples"), f"no example expects '{wanted}'"
+
+
+class UnknownReadAsNo(Lint):
+    """SQL that compares a column which says ``not_examined`` in a word."""
+
+    name = "unknown-read-as-no"
+    recommendation = "use the shorthand {column: value}, or nullif(this.column, 'not_examined')"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield comparisons that take "not examined" for "no"."""
+        columns = "|".join(s.name for s in column_specs(rule.table) if any(word in s.doc for word in NOT_KNOWN))
+        if not columns:
+            return
+        compared = re.compile(rf"(?<!nullif\()\bthis\.({columns})\s*(?:=|<>|!=|\bIN\b|\bNOT\s+IN\b|\bLIKE\b)", re.I)
+        for leaf in _written_leaves(rule):
+            for found in compared.finditer(without_strings(leaf.sql)):
+                yield leaf.line, f"'{leaf.name}' is false, not unknown, where {found[1]} was not examined"
+
+
+class AbsenceWithoutCoverage(Lint):
+    """``NOT EXISTS`` over evidence."""
+
+    name = "absence-without-coverage"
+    recommendation = "write none-of, which asks whether the place was examined"
+
+    _ABSENCE = re.compile(r"\bNOT\s+EXISTS\b|\bNOT\s+IN\s*\(\s*SELECT\b", re.I)
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield conditions that take what was not found for what is not there."""
+        for leaf in _written_leaves(rule):
+            if self._ABSENCE.search(without_strings(leaf.sql)):
+                yield leaf.line, f"'{leaf.name}' takes a row that was not found for one that is not there"
+
+
+class MachinesMixed(Lint):
+    """A subquery or join that does not compare ``machine_id``."""
+
+    name = "machines-mixed"
+    recommendation = "compare machine_id in every subquery and join: a case may hold many machines"
+
+    _SOURCE = re.compile(r"\bFROM\s+([a-z_]+)\b(.*)", re.I | re.S)
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield SQL that could take a row of another machine."""
+        for condition in (*named_conditions(rule.when), *rule.corroboration):
+            if isinstance(condition, Presence) and "machine_id" not in condition.where:
+                yield condition.where_line, f"'{condition.name}' looks at the rows of every machine"
+        for name, sql in rule.joins.items():
+            if "machine_id" not in sql.text:
+                yield sql.line, f"'{name}' is joined for every machine"
+        for sql in (*rule.values.values(), *(Sql(leaf.sql, leaf.line) for leaf in _written_leaves(rule))):
+            for found in re.split(r"(?=\bSELECT\b)", without_strings(sql.text), flags=re.I)[1:]:
+                source = self._SOURCE.search(found)
+                if source and source[1] != "examination" and "machine_id" not in source[2]:
+                    yield sql.line, f"the subquery over {source[1]} looks at the rows of every machine"
+
+
+class FileNameDiffers(Lint):
+    """A file with another name than its rule."""
+
+    name = "file-name-differs"
+    recommendation = "name the file <id>.yaml, so that a finding leads to its rule"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield the id."""
+        if rule.path.stem != rule.id:
+            yield rule.line("id"), f"the rule {rule.id} is in {rule.path.name}"
+
+
+class TitleForm(Lint):
+    """A title that is no short sentence."""
+
+    name = "title-form"
+    recommendation = f"write one sentence of at most {LONGEST_TITLE} characters, without full stop and without values"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield titles that are too long, end in a full stop or have braces."""
+        if len(rule.title) > LONGEST_TITLE or rule.title.endswith(".") or "{{" in rule.title:
+            yield rule.line("title"), f"the title is {rule.title!r}"
+
+
+class NothingToDo(Lint):
+    """A finding that leaves the reader alone."""
+
+    name = "nothing-to-do"
+    recommendation = "say in 'remedy' what can be done, or give the rule severity info"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield rules that are more than information and have no remedy."""
+        if not rule.remedy and any(level.value != "info" for level in rule.severity):
+            yield rule.line("severity"), "the rule says that something is wrong and not what can be done"
+
+
+class ReferenceMissing(Lint):
+    """A rule whose facts cannot be looked up."""
+
+    name = "reference-missing"
+    recommendation = "name where its facts can be read, as https:// links"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield rules without references, and references that are no links."""
+        if not rule.references:
+            yield rule.line("references"), "the rule names no reference"
+        for reference in rule.references:
+            if not reference.startswith("https://"):
+                yield reference.line, f"'{reference}' is no https:// link"
+
+
+class ExplainsNothing(Lint):
+    """``explains`` that leads nowhere."""
+
+    name = "explains-nothing"
+    recommendation = "name rules that exist, and let no rule explain its own cause"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield rules that do not exist, and circles."""
+        for explained in rule.explains:
+            if packs.rule(explained) is None:
+                yield explained.line, f"there is no rule '{explained}'"
+            elif rule.id in _consequences(explained, packs):
+                yield explained.line, f"'{explained}' explains {rule.id} in turn"
+
+
+class ValueUnused(Lint):
+    """A value that nothing uses."""
+
+    name = "value-unused"
+    recommendation = "use it in a text, in group or in SQL, or leave it out"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield values without use."""
+        used = names_in(rule.because) | names_in(rule.remedy) | {key.text for key in rule.group}
+        pieces = [s.text for s in (*rule.values.values(), *rule.joins.values(), *rule.group)]
+        pieces += [rule.subject_id.text, rule.subject_label.text]
+        pieces += [level.when for level in (*rule.severity, *rule.confidence) if level.when]
+        for condition in (*named_conditions(rule.when), *rule.corroboration):
+            pieces.append(condition.where if isinstance(condition, Presence) else condition.sql)
+        for piece in pieces:
+            used |= used_values(piece)
+        for name, sql in rule.values.items():
+            if name not in used:
+                yield sql.line, f"nothing uses the value '{name}'"
+
+
+class NamedTwice(Lint):
+    """Two conditions that ask different things under one name."""
+
+    name = "named-twice"
+    recommendation = "give every condition a name of its own: explain prints nothing else"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield names that stand for different conditions."""
+        seen: dict[str, str] = {}
+        for condition in (*named_conditions(rule.when), *rule.corroboration):
+            asks = condition.where if isinstance(condition, Presence) else condition.sql
+            if seen.setdefault(condition.name, asks) != asks:
+                yield condition.line, f"two conditions are called '{condition.name}'"
+
+
+LINTS: tuple[type[Lint], ...] = (
+    ExampleMissing,
+    UnknownReadAsNo,
+    AbsenceWithoutCoverage,
+    MachinesMixed,
+    FileNameDiffers,
+    TitleForm,
+    NothingToDo,
+    ReferenceMissing,
+    ExplainsNothing,
+    ValueUnused,
+    NamedTwice,
+)
+
+
+def lint(packs: Packs, only: Sequence[Rule] | None = None) -> list[Problem]:
+    """Return what could be better about rules, with the recommendation in each message.
+
+    Args:
+        packs: All rules, loaded with their examples.
+        only: The rules to judge; all if not given.
+    """
+    return [
+        Problem(rule.path, line, f"{message} [{check.name}]; {check.recommendation}")
+        for rule in (packs.rules if only is None else only)
+        for check in LINTS
+        for line, message in check().check(rule, packs)
+    ]
+
+
+def _written_leaves(rule: Rule) -> Iterator[Leaf]:
+    """Yield the conditions whose SQL the author wrote."""
+    for condition in (*named_conditions(rule.when), *rule.corroboration):
+        if isinstance(condition, Leaf) and not condition.shorthand:
+            yield condition
+
+
+def _consequences(rule_id: str, packs: Packs) -> set[str]:
+    """Return every rule that a rule explains, directly or through others."""
+    found: set[str] = set()
+    waiting = [rule_id]
+    while waiting:
+        rule = packs.rule(waiting.pop())
+        for explained in rule.explains if rule else ():
+            if explained not in found:
+                found.add(str(explained))
+                waiting.append(str(explained))
+    return found

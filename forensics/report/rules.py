@@ -1,0 +1,84 @@
+"""Rules as a reader sees them: a list, and one of them with its conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from forensics.engine.rule import (
+    SEVERITIES,
+    Condition,
+    Covered,
+    Either,
+    Every,
+    Level,
+    Negated,
+    Packs,
+    Presence,
+    Rule,
+)
+
+
+def render_list(packs: Packs) -> str:
+    """Write one line a rule, by pack."""
+    lines = []
+    longest = max((len(rule.id) for rule in packs.rules), default=0)
+    for pack, rules in groupby(packs.rules, key=lambda rule: rule.pack):
+        lines.append(f"{pack}:")
+        lines += [f"  {_worst(rule):<8}  {rule.id:<{longest}}  {rule.title}" for rule in rules]
+    return "\n".join(lines) + "\n" if lines else "There are no rules.\n"
+
+
+def _worst(rule: Rule) -> str:
+    return min((level.value for level in rule.severity), key=SEVERITIES.index)
+
+
+def render_rule(rule: Rule) -> str:
+    """Write what a rule asks and says."""
+    lines = [
+        rule.title,
+        f"  id {rule.id}, pack {rule.pack}, for each row of {rule.table}, file {rule.path}",
+        f"  severity {_levels(rule.severity)}; confidence {_levels(rule.confidence)}",
+        "",
+        "It matches when",
+        *condition_lines(rule.when, "  "),
+    ]
+    if rule.corroboration:
+        lines += ["", "It tells too, without deciding by it, whether"]
+        lines += [line for condition in rule.corroboration for line in condition_lines(condition, "  ")]
+    for heading, text in (("It says then", rule.because), ("and to do", rule.remedy)):
+        if text:
+            lines += ["", heading, *(f"  {line}".rstrip() for line in text.rstrip().split("\n"))]
+    for heading, names in (("Its consequences", rule.explains), ("References", rule.references)):
+        if names:
+            lines += ["", heading, *(f"  {name}" for name in names)]
+    return "\n".join(lines) + "\n"
+
+
+def _levels(levels: tuple[Level, ...]) -> str:
+    return ", ".join(f"{level.value} when {level.when}" if level.when else level.value for level in levels)
+
+
+def condition_lines(condition: Condition, indent: str) -> Iterator[str]:
+    """Yield a tree of conditions, one a line with its SQL."""
+    if isinstance(condition, Every | Either):
+        yield f"{indent}{'all of' if isinstance(condition, Every) else 'any of'}"
+        for child in condition.children:
+            yield from condition_lines(child, indent + "  ")
+    elif isinstance(condition, Negated):
+        yield f"{indent}not"
+        yield from condition_lines(condition.child, indent + "  ")
+    elif isinstance(condition, Presence):
+        word = "some row of" if condition.wanted else "no row of"
+        yield f"{indent}{condition.name}: {word} {condition.table} where {' '.join(condition.where.split())}"
+        if condition.covered:
+            places = " and ".join(map(_place, condition.covered))
+            yield f"{indent}  (unknown unless this was examined: {places})"
+    elif condition.shorthand:
+        yield f"{indent}{condition.name}"
+    else:
+        yield f"{indent}{condition.name}: {' '.join(condition.sql.split())}"
+
+
+def _place(covered: Covered) -> str:
+    return ", ".join(f"{column} {' or '.join(values)}" for column, values in covered.columns.items())
