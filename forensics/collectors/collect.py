@@ -13,11 +13,13 @@ from forensics.collectors.key_folders import collect_key_folders
 from forensics.collectors.lsa import collect_lsa, collect_secrets
 from forensics.collectors.machine import collect_machine
 from forensics.collectors.master_keys import collect_master_keys
+from forensics.collectors.packages import collect_packages
 from forensics.collectors.policies import collect_policies
 from forensics.collectors.profiles import Profile, collect_profiles
 from forensics.collectors.providers import collect_provider_rows, collect_providers
 from forensics.collectors.rdp import collect_rdp_thumbprints
 from forensics.collectors.services import collect_services
+from forensics.collectors.setup_events import collect_setup_events
 from forensics.collectors.templates import collect_templates
 from forensics.collectors.users import collect_users
 from forensics.collectors.uses.collect import collect_certificate_uses
@@ -41,6 +43,10 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "event logs"):
         evidence.events = collect_events(installation)
         fill_identity(installation, evidence.machine, evidence.events)
+    with guard(installation, "setup logs"):
+        evidence.setup_events = collect_setup_events(installation)
+    with guard(installation, "update packages"):
+        evidence.packages.extend(collect_packages(installation))
     with guard(installation, "profiles"):
         profiles = collect_profiles(installation)
     with guard(installation, "users"):

@@ -64,6 +64,8 @@ class PackageRow(Row):
     name: str = column("Package name, such as Package_for_RollupFix~31bf3856ad364e35~amd64~~17763.1.1.1")
     kb: str | None = column("Update, such as KB4012219; null for a rollup named by build only", None)
     version: str | None = column("Version in the package name; of a RollupFix build.revision.x.y", None)
+    build: int | None = column("Windows build a RollupFix brings, such as 9600; null for others", None)
+    revision: int | None = column("Revision (UBR) a RollupFix brings, such as 18528; null for others", None)
     state: int | None = column("CurrentState; 112 (0x70) is installed", None)
     installed: bool | None = column("CurrentState says installed; null: no CurrentState", None)
     install_time: datetime | None = column("InstallTimeHigh and InstallTimeLow, UTC", None)

@@ -1,0 +1,183 @@
+"""Table setup_event: what Sysprep and Setup left behind of generalize and specialize."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
+from xml.etree.ElementTree import Element, ParseError
+
+from forensics.collectors.guard import guard
+from forensics.collectors.setup_lines import SetupLine, SetupLines
+from forensics.sources.installation import Installation
+from forensics.sources.outcome import Outcome
+from forensics.sources.tree import Entry
+from forensics.tables.event import SetupEventRow
+
+SYSPREP = "System32/Sysprep"
+LOG_FOLDERS = (f"{SYSPREP}/Panther", "Panther", "Panther/UnattendGC")
+LOG_NAMES = ("setupact.log", "setuperr.log")
+TAG = "Sysprep_succeeded.tag"
+SPECIALIZE = "Specialize.xml"
+CRYPTO_SPECIALIZE = "CryptoSysPrep_Specialize"
+
+MAX_LOG = 64 << 20
+MAX_ROWS = 2000
+_BLOCK = 1 << 20
+_MAX_LINE = 1 << 16
+
+
+def collect_setup_events(installation: Installation) -> list[SetupEventRow]:
+    """Read Setup's logs, the tag file, State.ini and the specialize action file.
+
+    What was there is told in coverage: area ``log`` for ``setupact.log`` and ``setuperr.log`` of each folder, ``file``
+    for the others.
+    """
+    rows: list[SetupEventRow] = []
+    for folder in LOG_FOLDERS:
+        for name in LOG_NAMES:
+            entry = _look(installation, "log", folder, name)
+            if entry is not None:
+                rows += _log_rows(installation, entry, of_sysprep=folder.startswith(SYSPREP))
+    tag = _look(installation, "file", SYSPREP, TAG)
+    if tag is not None:
+        message = "the last Sysprep run succeeded; the file's date is that of the sealing"
+        rows.append(_file_row(installation, tag, "tag", "sysprep_succeeded", message))
+    rows += _image_state(installation)
+    rows += _specialize(installation)
+    return rows
+
+
+def _look(installation: Installation, area: str, folder: str, name: str) -> Entry | None:
+    """Find a file of the Windows folder, and tell in coverage whether it was there."""
+    path = installation.in_windows(folder)
+    listing = installation.listing(path)
+    for entry in listing.entries:
+        if entry.name.lower() == name.lower() and not entry.is_dir:
+            installation.cover(area, name, "present", entry.path)
+            return entry
+    outcome: Outcome = listing.outcome
+    if outcome == "present":
+        outcome = "absent" if installation.tree.complete else "not_examined"
+    installation.cover(area, name, outcome, f"{path}/{name}")
+    return None
+
+
+def _file_row(installation: Installation, entry: Entry, phase: str, kind: str, message: str) -> SetupEventRow:
+    return SetupEventRow(
+        machine_id=installation.machine_id,
+        time=entry.modified,
+        phase=phase,
+        kind=kind,
+        message=message,
+        log=entry.name,
+        source_path=entry.path,
+        source_time=entry.modified,
+    )
+
+
+def _log_rows(installation: Installation, entry: Entry, of_sysprep: bool) -> Iterator[SetupEventRow]:
+    reader = SetupLines(of_sysprep)
+    count = 0
+    with guard(installation, entry.path), installation.tree.open(entry) as stream:
+        for line in _lines(stream):
+            said = reader.read(line)
+            if said is None:
+                continue
+            if count == MAX_ROWS:
+                message = f"more than {MAX_ROWS} lines of this log are about Sysprep; the rest was left out"
+                installation.problem(entry.path, "too_many", message)
+                return
+            count += 1
+            yield _line_row(installation, entry, said)
+        if entry.size > MAX_LOG:
+            message = f"only the first {MAX_LOG >> 20} MiB of {entry.size} bytes were read"
+            installation.problem(entry.path, "too_large", message)
+
+
+def _line_row(installation: Installation, entry: Entry, line: SetupLine) -> SetupEventRow:
+    return SetupEventRow(
+        machine_id=installation.machine_id,
+        time=line.time,
+        time_is_local=line.time is not None,
+        phase=line.phase,
+        kind=line.kind,
+        module=line.module,
+        message=line.message,
+        machine_guid=line.machine_guid,
+        log=entry.name,
+        source_path=entry.path,
+        source_time=entry.modified,
+    )
+
+
+def _lines(stream: BinaryIO) -> Iterator[str]:
+    """Yield the lines of a log in UTF-16, UTF-8 or an 8-bit code page; of a very long line only its end."""
+    block = stream.read(_BLOCK)
+    decoder = codecs.getincrementaldecoder(_encoding(block))("replace")
+    rest = ""
+    read = 0
+    while block and read < MAX_LOG:
+        read += len(block)
+        lines = (rest + decoder.decode(block)).splitlines(keepends=True)
+        rest = lines.pop() if lines and not lines[-1].endswith(("\n", "\r")) else ""
+        rest = rest[-_MAX_LINE:]
+        yield from lines
+        block = stream.read(min(_BLOCK, MAX_LOG - read) or 1)
+    if rest:
+        yield rest
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head[1:64:2].count(0) > 16:
+        return "utf-16-le"
+    # The lines that matter are ASCII, whatever code page the names in them are written in.
+    return "utf-8-sig"
+
+
+def _image_state(installation: Installation) -> Iterator[SetupEventRow]:
+    entry = _look(installation, "file", "Setup/State", "State.ini")
+    if entry is None:
+        return
+    data = installation.read(entry).data
+    for line in data.decode(_encoding(data), "replace").splitlines():
+        name, equals, value = line.partition("=")
+        if equals and name.strip().lower() == "imagestate" and value.strip():
+            yield _file_row(installation, entry, "state", "image_state", value.strip()[:200])
+
+
+def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
+    """Tell whether the first boot of a clone would still give it a MachineGuid and keys of its own."""
+    entry = _look(installation, "file", f"{SYSPREP}/ActionFiles", SPECIALIZE)
+    if entry is None:
+        return
+    content = installation.read(entry)
+    if content.outcome != "present":
+        return
+    from defusedxml import DefusedXmlException
+    from defusedxml.ElementTree import parse
+
+    try:
+        root = parse(io.BytesIO(content.data)).getroot()
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        installation.problem(entry.path, "bad_xml", f"the action file is no sound XML ({type(error).__name__})")
+        return
+    methods = _methods(root) if root is not None else set()
+    present = CRYPTO_SPECIALIZE.lower() in methods
+    kind = "crypto_specialize_present" if present else "crypto_specialize_missing"
+    without = "" if present else f"without {CRYPTO_SPECIALIZE}"
+    yield _file_row(installation, entry, "action_file", kind, f"{len(methods)} methods {without}".strip())
+
+
+def _methods(root: Element) -> set[str]:
+    """Return the methods that the action file calls, lower case."""
+    return {
+        value.strip().lower()
+        for element in root.iter()
+        if isinstance(element.tag, str) and element.tag.rpartition("}")[2] == "sysprepModule"
+        for name, value in element.attrib.items()
+        if name == "methodName"
+    }
