@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forensics.case import Case as Case
     from forensics.case import open_case as open_case
+    from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
     from forensics.version import __version__ as __version__
 
 _HOMES = {
     "Case": "forensics.case",
+    "RulePackError": "forensics.engine.rule",
     "open_case": "forensics.case",
     "examine": "forensics.examination",
     "__version__": "forensics.version",
 }
 
-__all__ = ["Case", "__version__", "examine", "open_case"]
+__all__ = ["Case", "RulePackError", "__version__", "examine", "open_case"]
 
 
 def __getattr__(name: str) -> Any:

@@ -54,6 +54,11 @@ class Case:
         self._tables = by_table(rows)
         self._frames: dict[str, pd.DataFrame] = {}
 
+    @property
+    def tables(self) -> dict[str, list[Row]]:
+        """Rows by table name, every table of the contract among them."""
+        return self._tables
+
     def rows(self, table: str) -> list[Any]:
         """Return the rows of a table, each an instance of its row class.
 

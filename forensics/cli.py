@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forensics.cli_options import debug_option, source_options, span
-from forensics.cli_rules import rules_group
+from forensics.cli_rules import INVALID_PACK, load, rules_group, rules_option, tell
 from forensics.version import __version__
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def main() -> None:
 )
 @click.option("-o", "--output", type=_NEW_FILE, metavar="FILE", help="Write to FILE, not stdout.")
 @click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
+@rules_option
 @source_options
 @click.pass_context
 def examine(
@@ -97,7 +98,7 @@ def examine(
     case_file: Path | None,
     **options: Any,
 ) -> None:
-    """Examine sources and report every private key: usable, broken (and where), or undecided.
+    """Examine sources: what the rules find, and every private key, usable, broken (and where), or undecided.
 
     A case file that --case wrote is a source too, alone: it is printed again without the disk.
 
@@ -126,30 +127,35 @@ def examine(
 
 @cli.command()
 @click.argument("source", metavar="SOURCE")
-@click.argument("wanted", metavar="THUMBPRINT|FILE")
+@click.argument("wanted", metavar="SUBJECT")
+@rules_option
 @source_options
 @click.pass_context
 def explain(ctx: click.Context, /, source: str, wanted: str, **options: Any) -> None:
-    """Show one key's chain link by link: what each was found to be, and where that was read.
+    """Show one key's chain link by link, and then what each rule says of it, condition by condition.
 
-    Name a certificate by its thumbprint (six digits are enough), or a key file by its name or path.
+    SUBJECT is a certificate's thumbprint (six digits are enough), a key file's name or path, or the name of anything
+    that findings speak of, or a part of that name: a certificate's subject, a computer, a service.
 
     \b
     Example:
       keymortem explain disk.vhdx 3F2A9C
+      keymortem explain disk.vhdx web.contoso
     """
+    packs = load(options["rules"])
     case = _examined((source,), options)
     if not case.rows("machine"):
         ctx.exit(NOTHING_EXAMINED)
-    from forensics.report.explain import find_chains, render_explain
+    from forensics.report.explain_subject import explain_subject
 
-    chains = find_chains(case, wanted)
-    if not chains:
-        raise click.UsageError(
-            f"no certificate or key file {wanted!r} has a chain here; keymortem examine {source} lists them all"
-        )
-    _write(render_explain(case, chains, _width(None)))
-    ctx.exit(FINDINGS if any(c.verdict == "unusable" for c in chains) else 0)
+    told = explain_subject(case, packs, wanted, _width(None))
+    if told.text is None:
+        raise click.UsageError(f"nothing here is called {wanted!r}; keymortem examine {source} lists what there is")
+    if told.several:
+        _write(told.text)
+        raise click.UsageError(f"{wanted!r} is the name of several; write more of one of those above")
+    _write(told.text)
+    ctx.exit(FINDINGS if told.is_wrong else 0)
 
 
 @cli.command()
@@ -196,7 +202,7 @@ def _examined(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
     from forensics.tables.database import is_case_file
 
     if len(sources) == 1 and is_case_file(Path(sources[0])):
-        case = _opened(sources[0], options["as_of"])
+        case = _opened(sources[0], options["as_of"], options.get("rules", ()))
     else:
         case = _run(sources, options)
     for entry in case.sources:
@@ -205,7 +211,7 @@ def _examined(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
     return case
 
 
-def _opened(path: str, as_of: datetime | None) -> Case:
+def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> Case:
     from forensics import open_case
     from forensics.tables.database import CaseFileError
 
@@ -215,10 +221,15 @@ def _opened(path: str, as_of: datetime | None) -> Case:
         _say(str(error))
         raise click.exceptions.Exit(NOTHING_EXAMINED) from error
     case.as_of = as_of or case.as_of
+    if as_of or rules:
+        from forensics.examination import apply_rules
+
+        apply_rules(case, load(rules))
     return case
 
 
 def _run(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
+    from forensics import RulePackError
     from forensics import examine as examine_sources
     from forensics.sources.errors import SourceError
 
@@ -236,8 +247,12 @@ def _run(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
                 domain_backup_keys=options["domain_backup_key"],
                 second_opinion=options["second_opinion"],
                 as_of=options["as_of"],
+                rules=options.get("rules", ()),
                 progress=progress,
             )
+    except RulePackError as error:
+        tell(error.problems, err=True)
+        raise click.exceptions.Exit(INVALID_PACK) from error
     except (SourceError, ValueError) as error:
         if isinstance(error, ValueError) and "NT hash" not in str(error):
             raise
@@ -269,11 +284,12 @@ def _progress() -> Iterator[Callable[[str], None] | None]:
 
 
 def _exit_code(case: Case) -> int:
+    from forensics.report.findings import counts
     from forensics.report.triage import triage
 
     if not case.rows("machine"):
         return NOTHING_EXAMINED
-    return FINDINGS if case.findings or triage(case).has_findings else 0
+    return FINDINGS if counts(case.findings) or triage(case).has_findings else 0
 
 
 def _check_targets(output: Path | None, case_file: Path | None, sources: tuple[str, ...]) -> None:

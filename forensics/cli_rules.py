@@ -90,7 +90,7 @@ def lint_rules(ctx: click.Context, /, folders: tuple[Path, ...]) -> None:
     places = [folder.resolve() for folder in folders]
     own = [rule for rule in packs.rules if not places or _lies_in(rule.path, places)]
     problems = lint(packs, own)
-    _tell(problems)
+    tell(problems)
     click.echo(f"{len(own)} rules are valid; {len(problems) or 'no'} recommendations")
     ctx.exit(FOUND if problems else 0)
 
@@ -112,7 +112,7 @@ def test_rules(ctx: click.Context, /, folders: tuple[Path, ...]) -> None:
 
     packs = load(folders, examples=True, built_in=not folders)
     result = run_examples(packs)
-    _tell(result.problems)
+    tell(result.problems)
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(result.run.items()))
     failed = f"; {len(result.problems)} problems" if result.problems else "; all come out as they say"
     click.echo(f"{len(packs.rules)} rules, {result.run.total()} examples ({kinds}){failed}")
@@ -132,11 +132,12 @@ def load(folders: tuple[Path, ...], examples: bool = False, built_in: bool = Tru
     try:
         return load_packs(folders, examples=examples, built_in=built_in)
     except RulePackError as error:
-        _tell(error.problems, err=True)
+        tell(error.problems, err=True)
         raise click.exceptions.Exit(INVALID_PACK) from error
 
 
-def _tell(problems: list[Problem], err: bool = False) -> None:
+def tell(problems: list[Problem], err: bool = False) -> None:
+    """Print what is wrong with rules, one line each."""
     for problem in problems:
         # A pack may come from a stranger, and its text must not steer the terminal.
         click.echo("".join(c if c.isprintable() else " " for c in str(problem)), err=err)

@@ -19,6 +19,7 @@ from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
     from forensics.chain.user_secrets import UserSecrets
+    from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
     from forensics.sources.source import Progress, Source
     from forensics.sources.unlock import Unlock
@@ -36,6 +37,7 @@ def examine(
     domain_backup_keys: Iterable[str | Path] = (),
     second_opinion: bool = False,
     as_of: datetime | None = None,
+    rules: Iterable[str | Path] = (),
     progress: Progress | None = None,
 ) -> Case:
     """Examine disks, exports, collections or loose hives, read-only.
@@ -54,6 +56,7 @@ def examine(
         second_opinion: Have impacket repeat every proof; where it disagrees is a row of table ``problem``, and how much
             it confirms a row of ``coverage``.
         as_of: The moment "expired" refers to; a time without zone is UTC. Now, if not given.
+        rules: Folders of rule packs to run beside the built-in ones.
         progress: Called with one line whenever a new step begins.
 
     Returns:
@@ -62,11 +65,14 @@ def examine(
     Raises:
         ValueError: No source was given, or an NT hash is not 32 hex digits.
         SourceError: A domain backup key cannot be read.
+        RulePackError: A rule pack is invalid; nothing was examined.
     """
     if not sources:
         raise ValueError("name at least one source")
+    from forensics.engine.loader import load_packs
     from forensics.sources.unlock import Unlock
 
+    packs = load_packs(map(Path, rules))
     unlock = Unlock(
         recovery_key=recovery_key,
         password_file=Path(password_file) if password_file else None,
@@ -77,7 +83,25 @@ def examine(
     for source in sources:
         run.source(str(source))
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
-    return Case(run.rows, run.entries, moment)
+    case = Case(run.rows, run.entries, moment)
+    run.progress("asking the rules")
+    apply_rules(case, packs)
+    return case
+
+
+def apply_rules(case: Case, packs: Packs) -> None:
+    """Ask the rules of a case, in place of what its findings were: after another date, or for other packs.
+
+    Args:
+        case: Its ``findings`` are replaced; a rule that cannot be asked becomes a row of table ``problem``.
+        packs: The rules.
+    """
+    from forensics.engine.run import PROBLEM_KINDS, run
+
+    result = run(packs, case.tables, case.as_of)
+    case.findings = result.findings
+    problems = case.rows("problem")
+    problems[:] = [row for row in problems if row.kind not in PROBLEM_KINDS] + result.problems
 
 
 def _user_secrets(

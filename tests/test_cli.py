@@ -45,7 +45,7 @@ def saved(tmp_path: Path) -> Path:
         (["examine", "x", "--password", "anna:none"], "none cannot be read (No such file or directory)"),
         (["examine", "x", "--bek", "none.bek"], "File 'none.bek' does not exist"),
         (["examine", "x", "-o", "no/such/folder/out.txt"], "the folder of no/such/folder/out.txt does not exist"),
-        (["explain", "x"], "Missing argument 'THUMBPRINT|FILE'"),
+        (["explain", "x"], "Missing argument 'SUBJECT'"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str) -> None:
@@ -176,10 +176,22 @@ def test_explain(saved: Path) -> None:
 def test_explain_of_an_unknown_thumbprint(saved: Path) -> None:
     result = run("explain", saved, "EEEEEE")
     assert result.exit_code == 2
-    assert (
-        f"no certificate or key file 'EEEEEE' has a chain here; keymortem examine {saved} lists them all"
-        in result.stderr
-    )
+    assert f"nothing here is called 'EEEEEE'; keymortem examine {saved} lists what there is" in result.stderr
+
+
+def test_explain_by_a_part_of_the_name(saved: Path) -> None:
+    result = run("explain", saved, "DEAD.contoso")
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"CN=dead.contoso.test\n  on WEB01, store MY, thumbprint {DEAD}\n")
+    assert "\nWhat the rules say of it\n" in result.stdout
+
+
+def test_explain_lists_what_an_ambiguous_name_may_mean(saved: Path) -> None:
+    result = run("explain", saved, ".contoso.test")
+    assert result.exit_code == 2
+    assert f"CN=dead.contoso.test, {DEAD} (key_chain, on WEB01)\n" in result.stdout
+    assert f"CN=alive.contoso.test, {ALIVE} (key_chain, on WEB01)\n" in result.stdout
+    assert "'.contoso.test' is the name of several; write more of one of those above" in result.stderr
 
 
 def test_expiring(saved: Path) -> None:

@@ -57,8 +57,12 @@ class ConditionReader:
         if not isinstance(value, Sequence) or not value:
             self.tell(key.line, f"'{key}' takes a list of conditions")
             return None
-        children = tuple(child for child in map(self.tree, value) if child is not None)
-        return (Every if key == "all" else Either)(children) if children else None
+        children = [child for child in map(self.tree, value) if child is not None]
+        if key == "any":
+            return Either(tuple(children)) if children else None
+        # A shorthand of two columns is an "all" of its own; inside another it is simply two conditions more.
+        flat = [leaf for c in children for leaf in (c.children if isinstance(c, Every) else (c,))]
+        return Every(tuple(flat)) if flat else None
 
     def named(self, node: Node) -> list[Named]:
         """Read an item of a plain list of named conditions."""

@@ -15,6 +15,9 @@ from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 
+PROBLEM_KINDS = ("rule_stopped", "rule_failed")
+"""Kinds of ``problem`` rows that speak of rules, not of evidence."""
+
 
 @dataclass(slots=True)
 class RunResult:
@@ -54,7 +57,7 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime) -> RunResult:
             query = compile_rule(rule)
             result.findings += make_findings(query, database.query(query.matches()), format_utc(as_of))
         except (RuleSqlError, RuleStoppedError, SqlTextError) as error:
-            kind = "rule_stopped" if isinstance(error, RuleStoppedError) else "rule_failed"
+            kind = PROBLEM_KINDS[not isinstance(error, RuleStoppedError)]
             message = f"the rule {rule.id} could not be asked: {error}"
             result.problems.append(ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message))
     order(result.findings)

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from forensics.case import Case
 from forensics.report.facts import Facts, day, days_left, label
+from forensics.report.findings import Finding, FindingIndex, head, text_lines
 from forensics.report.plain import fold, plain
 from forensics.report.triage import Triage, triage, within
 from forensics.report.words import Words, words_for
@@ -19,6 +20,8 @@ SOON = timedelta(days=180)
 """Certificates that end within this span after the case's date are listed as the next to expire."""
 MOST = 20
 """Lines of a list that is not about something broken."""
+MOST_SUBJECTS = 100
+"""Subjects listed under one finding."""
 
 
 def render_text(case: Case, width: int | None = None, bold: bool = False) -> str:
@@ -40,18 +43,23 @@ class _Report:
         self.case = case
         self.facts = Facts(case)
         self.triage: Triage = triage(case)
+        self.findings = FindingIndex(case)
+        self.told: set[int] = set()
         self.width = width
         self.bold = bold
         self.lines: list[str] = []
 
     def render(self) -> str:
         self._head()
+        self._findings()
+        self._leave_out_what_findings_told()
         self._broken()
         self._too_open()
         self._expiry()
         self._well()
         self._unknown()
         self._orphans()
+        self._information()
         self._not_examined()
         self._problems()
         return "\n".join(self.lines) + "\n"
@@ -105,6 +113,58 @@ class _Report:
             parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
         return "".join(parts)
 
+    def _findings(self) -> None:
+        causes = self.findings.causes()
+        if causes:
+            self._heading("FINDINGS: what is the matter, the worst first")
+        for number, finding in enumerate(causes, 1):
+            mark = f"  {number}. "
+            self._finding(finding, mark, " " * len(mark))
+
+    def _finding(self, finding: Finding, mark: str, indent: str) -> None:
+        self._add(head(finding), mark, indent)
+        where = plain(self._on_machine(finding["machine_id"]))
+        self.lines += text_lines(finding["because"], self.width, indent, where)
+        if finding["remedy"]:
+            self.lines += text_lines(finding["remedy"], self.width, indent, "What can be done: ")
+        self._subjects(finding, indent)
+        for consequence in self.findings.consequences(finding):
+            self._add(f"From this follows {head(consequence)}", f"{indent}* ", f"{indent}  ")
+            self.lines += text_lines(consequence["because"], self.width, f"{indent}  ")
+            self._subjects(consequence, f"{indent}  ")
+
+    def _subjects(self, finding: Finding, indent: str) -> None:
+        """List what a finding is about; a key is described where it is first named."""
+        chains = self.findings.chains(finding)
+        for chain in chains[:MOST_SUBJECTS]:
+            if id(chain) in self.told:
+                self._add(f"{label(chain)}, {chain.thumbprint or chain.key_file_path}", f"{indent}- ", f"{indent}  ")
+            else:
+                self.told.add(id(chain))
+                self._subject(chain, indent)
+        others = [] if chains or finding["subject_table"] == "machine" else finding["subjects"]
+        for subject in others[:MOST_SUBJECTS]:
+            name = "" if subject["label"] == subject["id"] else f"{subject['label']}, "
+            self._add(f"{name}{subject['id']}", f"{indent}- ", f"{indent}  ")
+        if (more := len(chains or others) - MOST_SUBJECTS) > 0:
+            self._add(f"and {more} more: see --format json", f"{indent}- ")
+
+    def _leave_out_what_findings_told(self) -> None:
+        t, covers = self.triage, self.findings.covers
+        t.broken = [c for c in t.broken if not covers("broken", c)]
+        t.too_open = [c for c in t.too_open if not covers("too_open", c)]
+        t.expired = [c for c in t.expired if not covers("expired", c)]
+        t.expiring = [c for c in t.expiring if not covers("expiring", c)]
+        t.unknown = [c for c in t.unknown if not covers("undecided", c)]
+        t.orphans = [c for c in t.orphans if not covers("orphan", c)]
+
+    def _information(self) -> None:
+        findings = self.findings.information()
+        if findings:
+            self._heading("FOR INFORMATION: nothing is wrong with this")
+        for finding in findings:
+            self._finding(finding, "  - ", "    ")
+
     def _broken(self) -> None:
         if not self.triage.broken:
             return
@@ -134,7 +194,8 @@ class _Report:
 
     def _subject(self, chain: KeyChainRow, indent: str) -> None:
         self._add(f"{label(chain)}, {self._where(chain)}, {self._validity(chain)}", f"{indent}- ", f"{indent}  ")
-        self._add(f"thumbprint {chain.thumbprint}", f"{indent}  ")
+        if chain.thumbprint:
+            self._add(f"thumbprint {chain.thumbprint}", f"{indent}  ")
         if chain.key_file_path:
             self._add(f"key file {chain.key_file_path}", f"{indent}  ")
         if chain.broken_at in ("master_key", "secret"):

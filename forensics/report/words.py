@@ -97,8 +97,19 @@ def _other_machine_guid(chain: KeyChainRow, facts: Facts) -> Words:
         f"Windows looks for the key file under this machine's MachineGuid {now}{since}, but the file carries {was}: "
         "the key is from before the machine's identity changed (Sysprep, a clone, or a restored registry)."
     )
-    repair = "A copy of the file named with the current MachineGuid likely opens again." if not _locked(chain) else ""
-    return Words(why, _ending(chain, repair))
+    return Words(why, _ending(chain, _renaming(chain)))
+
+
+def _renaming(chain: KeyChainRow) -> str:
+    """Say whether the file's name is all that keeps Windows from the key."""
+    if chain.unlocked_by == "current" and chain.private_key == "proved":
+        return "A copy of the file named with the current MachineGuid likely opens again."
+    if chain.unlocked_by == "previous":
+        return (
+            "Renaming the file does not help: its DPAPI master key too opens only with the previous "
+            "DPAPI_SYSTEM secret (OldVal)."
+        )
+    return ""
 
 
 def _public_key(chain: KeyChainRow, facts: Facts) -> Words:
@@ -236,7 +247,3 @@ _BROKEN: dict[str, _Writer] = {
     "private_key": _private_key,
     "service": _service,
 }
-
-
-def _locked(chain: KeyChainRow) -> bool:
-    return chain.private_key == "locked"

@@ -8,14 +8,14 @@ LONGEST = 400
 """Characters of one value that a reader sees; a hostile subject may have a million."""
 
 
-def plain(text: object) -> str:
+def plain(text: object, longest: int = LONGEST) -> str:
     """Return one line without control characters, escape sequences' introducers and direction marks.
 
     White space, line ends included, becomes one space; other control, format (direction marks, zero-width characters)
-    and surrogate characters go. What is longer than ``LONGEST`` characters is cut and ends in ``...``.
+    and surrogate characters go. What is longer than ``longest`` characters is cut and ends in ``...``.
     """
     value = str(text)
-    cut = value[: LONGEST * 2]
+    cut = value[: longest * 2]
     kept = "".join(" " if c.isspace() else c for c in cut if c.isspace() or unicodedata.category(c)[0] != "C")
     line = " ".join(kept.split())
-    return line if len(line) <= LONGEST and len(cut) == len(value) else line[:LONGEST] + "..."
+    return line if len(line) <= longest and len(cut) == len(value) else line[:longest] + "..."

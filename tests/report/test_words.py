@@ -104,6 +104,26 @@ def test_broken_chain(values: dict[str, Any], why: str, do: str) -> None:
     assert do in words.do
 
 
+@pytest.mark.parametrize(
+    ("values", "repair"),
+    [
+        ({}, " A copy of the file named with the current MachineGuid likely opens again."),
+        (
+            {"unlocked_by": "previous"},
+            " Renaming the file does not help: its DPAPI master key too opens only with the previous DPAPI_SYSTEM "
+            "secret (OldVal).",
+        ),
+        ({"unlocked_by": "nothing", "private_key": "locked"}, ""),
+        ({"private_key": "damaged"}, ""),
+        ({"unlocked_by": "not_tried", "private_key": "not_examined"}, ""),
+    ],
+)
+def test_renaming_a_key_file_is_proposed_only_where_the_current_secret_opens_it(
+    values: dict[str, Any], repair: str
+) -> None:
+    assert say(dead_chain(**values)).do == SAVED + repair
+
+
 def test_certificate_without_link_to_its_key() -> None:
     evidence = rows()
     evidence[1].has_key_link, evidence[1].container = False, None  # type: ignore[attr-defined]

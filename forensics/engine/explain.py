@@ -1,0 +1,167 @@
+"""Why each rule does or does not speak of one subject: its tree, with yes, no or unknown at every condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from forensics.engine.compiler import compile_rule
+from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.rule import Condition, Either, Every, Negated, Packs, Rule
+
+Truth = bool | None
+"""Yes, no, or None for unknown."""
+
+MOST_ROWS = 10
+"""Rows of one subject that are explained for each rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A node of a rule's tree with what it came out as.
+
+    Attributes:
+        kind: ``all``, ``any``, ``not`` or ``condition``.
+        name: Of a condition, what it asks.
+        value: What it came out as.
+        children: Empty for a condition.
+    """
+
+    kind: Literal["all", "any", "not", "condition"]
+    value: Truth
+    name: str = ""
+    children: tuple[Judged, ...] = ()
+
+    def conditions(self) -> Iterator[Judged]:
+        """Yield the named conditions in it."""
+        if self.kind == "condition":
+            yield self
+        for child in self.children:
+            yield from child.conditions()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What one rule says of one row.
+
+    Attributes:
+        rule: The rule.
+        value: Whether it matches.
+        tree: Its conditions.
+        corroboration: Conditions that do not decide.
+        source_path: Where the row was read.
+        severity: Its severity, if it matched.
+        failed: Why the rule could not be asked, if so.
+    """
+
+    rule: Rule
+    value: Truth
+    tree: Judged | None
+    corroboration: tuple[Judged, ...] = ()
+    source_path: str = ""
+    severity: str = "info"
+    failed: str = ""
+
+    @property
+    def is_near_miss(self) -> bool:
+        """One condition alone says no, and at least two say yes."""
+        if self.value is not False or self.tree is None or self.tree.kind != "all":
+            return False
+        values = [part.value for part in self.tree.children]
+        return values.count(False) == 1 and values.count(True) >= 2
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something that rules can speak of."""
+
+    table: str
+    id: str
+    label: str
+    machine_id: int
+
+
+def explain(database: RuleDatabase, packs: Packs, subject_id: str) -> list[Explanation]:
+    """Judge every rule that has rows about a subject.
+
+    Args:
+        database: The evidence.
+        packs: The rules.
+        subject_id: Thumbprint, path, name or SID, exactly as in findings.
+
+    Returns:
+        Matches first, then what is unknown, then near misses, then the others.
+    """
+    explanations = [e for rule in packs.rules for e in _of_rule(database, rule, subject_id)]
+    return sorted(explanations, key=lambda e: (e.value is not True, e.value is not None, not e.is_near_miss))
+
+
+def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[Explanation]:
+    query = compile_rule(rule)
+    try:
+        for number, row in enumerate(database.query(query.about(), [subject_id])):
+            if number >= MOST_ROWS:
+                return
+            first = query.first_condition
+            values = [None if v is None else bool(v) for v in row[first : first + len(query.conditions)]]
+            by_name = iter(values[: query.deciding])
+            extra = zip(query.conditions[query.deciding :], values[query.deciding :], strict=True)
+            tree = _judged(rule.when, by_name)
+            corroboration = tuple(Judged("condition", value, name) for name, value in extra)
+            yield Explanation(rule, tree.value, tree, corroboration, str(row[7]), str(row[4]))
+    except (RuleSqlError, RuleStoppedError) as error:
+        yield Explanation(rule, None, None, failed=str(error))
+
+
+def _judged(condition: Condition, values: Iterator[Truth]) -> Judged:
+    """Put the values of the named conditions, in the order they are written, back into their tree."""
+    if isinstance(condition, Every | Either):
+        children = tuple(_judged(child, values) for child in condition.children)
+        every = isinstance(condition, Every)
+        return Judged("all" if every else "any", _combined(children, every), children=children)
+    if isinstance(condition, Negated):
+        child = _judged(condition.child, values)
+        return Judged("not", None if child.value is None else not child.value, children=(child,))
+    return Judged("condition", next(values), condition.name)
+
+
+def _combined(children: Sequence[Judged], every: bool) -> Truth:
+    values = [child.value for child in children]
+    if (not every) in values:
+        return not every
+    return None if None in values else every
+
+
+def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[Subject]:
+    """Return the subjects whose identity or name is, or else holds, what is wanted; case does not matter.
+
+    Args:
+        database: The evidence.
+        packs: Their tables and subjects are searched.
+        wanted: An identity, a name, or a part of one.
+    """
+    text = wanted.casefold()
+    if not text.strip():
+        return []
+    found: dict[tuple[str, int], Subject] = {}
+    for subject in _all_subjects(database, packs):
+        if text in subject.id.casefold() or text in subject.label.casefold():
+            found.setdefault((subject.id, subject.machine_id), subject)
+    exact = [s for s in found.values() if text in (s.id.casefold(), s.label.casefold())]
+    return exact or list(found.values())
+
+
+def _all_subjects(database: RuleDatabase, packs: Packs) -> Iterator[Subject]:
+    asked = set()
+    for rule in packs.rules:
+        query = compile_rule(rule)
+        if (statement := query.subjects()) in asked:
+            continue
+        asked.add(statement)
+        try:
+            for identity, label, machine_id in database.query(statement):
+                if identity is not None:
+                    yield Subject(rule.table, str(identity), str(label or identity), machine_id)
+        except (RuleSqlError, RuleStoppedError):
+            continue

@@ -1,0 +1,116 @@
+"""What the rules found, as text: causes with what follows from them, worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from forensics.case import Case
+from forensics.engine.subjects import KEY_TABLES
+from forensics.report.plain import fold, plain
+from forensics.tables.key_chain import KeyChainRow
+
+Finding = dict[str, Any]
+
+LONGEST_LINE = 4000
+"""Characters of one paragraph of a finding."""
+
+
+def counts(findings: Iterable[Finding]) -> bool:
+    """Tell whether any finding is more than information, which the exit code says."""
+    return any(f["severity"] != "info" and f["verdict"] == "match" for f in findings)
+
+
+class FindingIndex:
+    """Findings by what a report asks of them.
+
+    Args:
+        case: The case.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self.findings: Sequence[Finding] = case.findings
+        self._by_id = {f["id"]: f for f in self.findings}
+        self._chains: list[KeyChainRow] = case.rows("key_chain")
+        self._explained = self._subjects_explained()
+        self._covered = self._sections()
+
+    def causes(self) -> list[Finding]:
+        """Return findings that are more than information and that no other finding explains wholly."""
+        return [f for f in self.findings if f["severity"] != "info" and not self._is_consequence(f)]
+
+    def information(self) -> list[Finding]:
+        """Return the rest, apart from consequences."""
+        return [f for f in self.findings if f["severity"] == "info" and not self._is_consequence(f)]
+
+    def consequences(self, finding: Finding) -> list[Finding]:
+        """Return what follows from a finding."""
+        return [self._by_id[name] for name in finding["consequences"] if name in self._by_id]
+
+    def chains(self, finding: Finding) -> list[KeyChainRow]:
+        """Return the chains a finding judged, in their order."""
+        if finding["subject_table"] != "key_chain":
+            return []
+        rows = (e["row"] for e in finding["evidence"] if e["table"] == "key_chain")
+        return [self._chains[row] for row in rows if row < len(self._chains)]
+
+    def covers(self, section: str, chain: KeyChainRow) -> bool:
+        """Tell whether a finding says what a section of the report would say of a chain."""
+        return (chain.machine_id, _identity(chain), section) in self._covered
+
+    def _is_consequence(self, finding: Finding) -> bool:
+        explained = self._explained.get(finding["id"])
+        if explained is None:
+            return False
+        return finding["subject_table"] not in KEY_TABLES or all(s["id"] in explained for s in finding["subjects"])
+
+    def _subjects_explained(self) -> dict[str, set[str]]:
+        """Return the subjects of each consequence that its causes name; two that explain each other are both causes."""
+        explained: dict[str, set[str]] = {}
+        for cause in self.findings:
+            for other in self.consequences(cause):
+                if cause["id"] in other["consequences"]:
+                    continue
+                names_keys = cause["subject_table"] in KEY_TABLES
+                subjects = cause["subjects"] if names_keys else other["subjects"]
+                explained.setdefault(other["id"], set()).update(s["id"] for s in subjects)
+        return explained
+
+    def _sections(self) -> set[tuple[int, str | None, str]]:
+        covered = set()
+        for finding in self.findings:
+            machine = finding.get("machine_id", 0)
+            for section in finding.get("covers", ()):
+                covered |= {(machine, subject["id"], section) for subject in finding["subjects"]}
+        return covered
+
+
+def _identity(chain: KeyChainRow) -> str | None:
+    return chain.thumbprint or chain.key_file_path
+
+
+def head(finding: Finding) -> str:
+    """Return the line a finding begins with."""
+    sure = "" if finding["confidence"] == "proved" else f", {finding['confidence']}"
+    undecided = ", undecided" if finding["verdict"] == "unknown" else ""
+    return plain(f"{finding['severity'].upper()}{sure}{undecided}: {finding['title']} [{finding['rule']}]")
+
+
+def text_lines(text: str, width: int | None, indent: str, first: str = "") -> Iterator[str]:
+    """Yield the lines of a filled text; indented lines are commands, which are never folded.
+
+    Args:
+        text: Paragraphs, one a line.
+        width: Columns to fold to; None for a pipe.
+        indent: Put before every line.
+        first: Put before the first paragraph.
+    """
+    for line in text.split("\n"):
+        words = plain(line, LONGEST_LINE)
+        if not words:
+            continue
+        if line[0].isspace():
+            yield f"{indent}  {words}"
+        else:
+            yield from fold(first + words, width, indent, indent + ("  " if words.startswith("- ") else ""))
+        first = ""
