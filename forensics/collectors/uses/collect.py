@@ -1,7 +1,7 @@
 """Table certificate_use: every family of consumers in turn, each on its own feet.
 
-The registry is asked only where a consumer is known to write. Searching all of it for hashes would find unknown
-consumers too, but reads the whole of SOFTWARE, which alone is more than an examination may read.
+The registry is asked where a consumer is known to write; what else names a certificate is looked for where products
+keep their settings, not everywhere, since that would mean reading the whole of SOFTWARE.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from forensics.collectors.uses.iis import iis_uses
 from forensics.collectors.uses.management import config_mgr_uses, dsc_uses, scom_uses, web_management_uses
 from forensics.collectors.uses.network_profiles import network_uses
 from forensics.collectors.uses.nps import nps_uses
+from forensics.collectors.uses.references import other_references
 from forensics.collectors.uses.remote_access import ikev2_uses, sstp_uses
 from forensics.collectors.uses.remote_desktop import remote_desktop_uses
 from forensics.collectors.uses.sql_server import sql_server_uses
@@ -57,4 +58,6 @@ def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
     for name, read in _READERS:
         with guard(context.installation, f"uses of certificates: {name}"):
             rows.extend(read(context))
+    with guard(context.installation, "uses of certificates: other references"):
+        rows.extend(other_references(context, tuple(rows)))
     return rows

@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, folder_exists, program_data
@@ -15,6 +16,9 @@ from forensics.collectors.uses.context import Place, UseContext, may_authenticat
 from forensics.collectors.uses.text_file import decode_text, ini_sections, named, parse_xml
 from forensics.sources.tree import Entry
 from forensics.tables.use import CertificateUseRow
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 MAX_PROFILES = 200
 MAX_PROFILE_SIZE = 1 << 18
@@ -61,7 +65,7 @@ def _profile(context: UseContext, consumer: Consumer, entry: Entry) -> Iterator[
     name = next((e.text for e in named(root, "name") if e.text), None) or entry.name
     mode = next((e.text.strip() for e in named(root, "authMode") if e.text), _EITHER).lower()
     detail = f"profile {name}"
-    if any(named(root, "SmartCard")) and not any(named(root, "CertificateStore")):
+    if _has(root, "SmartCard") and not _has(root, "CertificateStore"):
         # The certificate is on the card; what of it was ever copied into a store says little.
         return
     place = Place(entry.path, entry.modified)
@@ -69,6 +73,11 @@ def _profile(context: UseContext, consumer: Consumer, entry: Entry) -> Iterator[
         yield from _candidates(context, consumer, place, f"{detail}, computer logon", SYSTEM_SID)
     if mode in (_USER, _EITHER):
         yield from _candidates(context, consumer, place, f"{detail}, user logon", None)
+
+
+def _has(root: Element, name: str) -> bool:
+    # An element without children is false by itself.
+    return next(named(root, name), None) is not None
 
 
 def _candidates(
