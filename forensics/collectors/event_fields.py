@@ -17,6 +17,7 @@ MAX_TEXT = 2048
 MAX_DEPTH = 8
 MAX_MESSAGE = 400
 
+_PARAMETER = re.compile(r"param[0-9]+")
 _THUMBPRINT = re.compile(r"[0-9A-F]{40}", re.IGNORECASE)
 _CODE_IN_TEXT = re.compile(r"\b0x([0-9A-Fa-f]{8})\b")
 _MESSAGE_NUMBER = re.compile(r"%%(\d{10})")
@@ -94,7 +95,11 @@ def event_fields(event: Mapping[str, Any]) -> EventFields:
             or UserData with elements in elements.
     """
     data = _flat(event)
-    names = {name.lower(): value for name, value in reversed(data.items())}
+    # By the last part of each name, the first of them: Thumbprint in CertificateDetails.Thumbprint.
+    names = {name.lower().rsplit(".", 1)[-1]: value for name, value in reversed(data.items())}
+    result = next((value for name, value in data.items() if name.lower().endswith("result.value")), None)
+    if result is not None:
+        names["result.value"] = result
     file_path = _first(names, ("keyfilename", "keyfilepath")) or ""
     file_name = file_path.replace("/", "\\").rsplit("\\", 1)[-1].lower()
     split = split_key_file_name(file_name)
@@ -147,7 +152,7 @@ def _add(fields: dict[str, str], name: str, value: str) -> None:
     if len(fields) >= MAX_FIELDS:
         return
     if name == "param":
-        name = f"param{sum(1 for known in fields if re.fullmatch(r'param[0-9]+', known)) + 1}"
+        name = f"param{sum(1 for known in fields if _PARAMETER.fullmatch(known)) + 1}"
     key, number = name, 2
     while key in fields:
         key, number = f"{name}_{number}", number + 1
@@ -161,7 +166,7 @@ def _plain(value: Any) -> str:
 
 def _message(data: Mapping[str, str]) -> str | None:
     parts = [
-        value if re.fullmatch(r"param[0-9]+", name) else f"{name}: {value}"
+        value if _PARAMETER.fullmatch(name) else f"{name}: {value}"
         for name, value in data.items()
         if value and name != "Binary" and not name.startswith(_BESIDE_THE_POINT)
     ]
@@ -172,14 +177,8 @@ def _first(names: Mapping[str, str], wanted: tuple[str, ...]) -> str | None:
     return next((names[name] for name in wanted if names.get(name)), None)
 
 
-def _by_last_part(names: Mapping[str, str], wanted: tuple[str, ...]) -> Iterator[str]:
-    for name, value in reversed(list(names.items())):
-        if name in wanted or any(name.endswith(f".{part}") for part in wanted):
-            yield value
-
-
 def _thumbprint(names: Mapping[str, str]) -> str | None:
-    for value in _by_last_part(names, _THUMBPRINT_FIELDS):
+    for value in (names[name] for name in _THUMBPRINT_FIELDS if name in names):
         # CAPI2 names the certificate's copy beside the log: <thumbprint>.cer
         bare = value.replace(" ", "").removesuffix(".cer")
         if _THUMBPRINT.fullmatch(bare):
@@ -191,10 +190,9 @@ def _thumbprint(names: Mapping[str, str]) -> str | None:
 
 def _error_code(names: Mapping[str, str]) -> str | None:
     for field in _CODE_FIELDS:
-        for value in _by_last_part(names, (field,)):
-            code = _code(value, bare_hex=field == "result.value")
-            if code:
-                return code
+        code = _code(names[field], bare_hex=field == "result.value") if field in names else None
+        if code:
+            return code
     for value in names.values():
         found = _CODE_IN_TEXT.search(value)
         if found and int(found[1], 16) >= 1 << 31:

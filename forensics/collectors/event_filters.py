@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from forensics.collectors.services import KEY_SERVICES
 
@@ -12,14 +13,10 @@ ANY_PROVIDER = "*"
 # A service whose own error code (7024) names a broken machine key, beside those that keys depend on.
 _WATCHED_SERVICES = {name.lower(): name for name in (*KEY_SERVICES, "IISADMIN")}
 
-_HEAD = re.compile(
-    r'"Provider":\{"#attributes":\{.{0,120}?"Name":"([^"]{0,255})"'
-    r'.{0,400}?"EventID":(?:\{"#attributes":\{[^}]{0,80}\},"#text":)?"?(\d{1,9})\b'
-)
+_NAME = '"Name":"'  # the first is the provider's
+_EVENT_ID = re.compile(r'"EventID":(?:\{"#attributes":\{[^}]{0,80}\},"#text":)?"?(\d{1,9})\b')
 _LEVEL = re.compile(r'"Level":"?(\d{1,3})\b')
-_PARAMETER_4 = re.compile(r'"param4":"([^"]*)"')
-_PARAMETER_1 = re.compile(r'"param1":"([^"]*)"')
-_BINARY = re.compile(r'"Binary":"([0-9A-Fa-f]*)"')
+_BINARY = '"Binary":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +60,13 @@ class EventLog:
 
     def wants(self, record: str) -> bool:
         """Tell from a record's JSON text, without parsing it, whether it can be wanted."""
-        head = _HEAD.search(record)
-        if head is None:
+        wanted = self.providers.get(_quoted(record, _NAME) or "") or self.providers.get(ANY_PROVIDER)
+        if wanted is None:
             return False
-        wanted = self.providers.get(head[1]) or self.providers.get(ANY_PROVIDER)
-        if wanted is None or (wanted.ids is not None and int(head[2]) not in wanted.ids):
-            return False
+        if wanted.ids is not None:
+            number = _EVENT_ID.search(record)
+            if number is None or int(number[1]) not in wanted.ids:
+                return False
         if wanted.max_level is not None:
             level = _LEVEL.search(record)
             if level is None or not 1 <= int(level[1]) <= wanted.max_level:
@@ -82,16 +80,30 @@ def watched_service(record: str) -> str | None:
     7040 names it in param4. 7036 has only the translated display name in param1, but ``Name/state`` as UTF-16 in its
     binary part; 7023 and 7024 have the name there, or in param1.
     """
-    named = _PARAMETER_4.search(record)
-    names = [named[1]] if named else []
-    binary = _BINARY.search(record)
-    if binary:
-        text = bytes.fromhex(binary[1][: len(binary[1]) & ~3][:512]).decode("utf-16-le", "replace")
-        names.append(text.split("\0", 1)[0].split("/", 1)[0])
-    first = _PARAMETER_1.search(record)
-    if first:
-        names.append(first[1])
-    return next((_WATCHED_SERVICES[name.lower()] for name in names if name.lower() in _WATCHED_SERVICES), None)
+    service = _WATCHED_SERVICES.get((_quoted(record, '"param4":"') or "").lower())
+    return (
+        service
+        or _service_in_binary(_quoted(record, _BINARY) or "")
+        or _WATCHED_SERVICES.get((_quoted(record, '"param1":"') or "").lower())
+    )
+
+
+def _quoted(record: str, before: str) -> str | None:
+    # Every record of a log passes here: finding is several times cheaper than a regular expression.
+    start = record.find(before)
+    if start < 0:
+        return None
+    start += len(before)
+    return record[start : record.find('"', start)]
+
+
+@lru_cache(maxsize=4096)
+def _service_in_binary(binary: str) -> str | None:
+    try:
+        text = bytes.fromhex(binary[:512]).decode("utf-16-le", "replace")
+    except ValueError:
+        return None
+    return _WATCHED_SERVICES.get(text.split("\0", 1)[0].split("/", 1)[0].lower())
 
 
 _RDP = Wanted(range(1050, 1066))
@@ -102,14 +114,15 @@ EVENT_LOGS = (
     EventLog(
         "System.evtx",
         {
+            # The most frequent first: most chunks hold one of these, and then the others are not looked for.
+            "Service Control Manager": Wanted((7023, 7024, 7036, 7040), services=True),
+            "Microsoft-Windows-Kernel-General": Wanted((1,)),
             "Microsoft-Windows-TerminalServices-RemoteConnectionManager": _RDP,
             "TermService": _RDP,
             "Schannel": Wanted(range(36869, 36889)),
             "Microsoft-Windows-TPM-WMI": _ALL,
             "LsaSrv": Wanted((6167,)),
             "LSA (LsaSrv)": Wanted((6167,)),
-            "Service Control Manager": Wanted((7023, 7024, 7036, 7040), services=True),
-            "Microsoft-Windows-Kernel-General": Wanted((1,)),
             "EventLog": Wanted((6011,)),
         },
     ),

@@ -96,7 +96,7 @@ class _LogReader:
 
     def detail(self) -> str | None:
         """Say what of the log is missing, if anything is."""
-        parts = [f"{self._damaged} damaged chunks"] if self._damaged else []
+        parts = [f"damaged parts: {self._damaged}"] if self._damaged else []
         if self._dropped:
             parts.append(f"the newest {MAX_ROWS} of {MAX_ROWS + self._dropped} records")
         return "; ".join(parts) or None
