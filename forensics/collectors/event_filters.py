@@ -78,14 +78,13 @@ def watched_service(record: str) -> str | None:
     """Return the watched service that a record of the Service Control Manager names, as its registry key is spelt.
 
     7040 names it in param4. 7036 has only the translated display name in param1, but ``Name/state`` as UTF-16 in its
-    binary part; 7023 and 7024 have the name there, or in param1.
+    binary part, as 7023 and 7024 have; some records have nothing but param1.
     """
-    service = _WATCHED_SERVICES.get((_quoted(record, '"param4":"') or "").lower())
-    return (
-        service
-        or _service_in_binary(_quoted(record, _BINARY) or "")
-        or _WATCHED_SERVICES.get((_quoted(record, '"param1":"') or "").lower())
-    )
+    binary = _quoted(record, _BINARY)
+    if binary:
+        return _service_in_binary(binary)
+    named = _quoted(record, '"param4":"') or _quoted(record, '"param1":"')
+    return _WATCHED_SERVICES.get(named.lower()) if named else None
 
 
 def _quoted(record: str, before: str) -> str | None:
