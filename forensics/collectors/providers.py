@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from forensics.collectors.evidence import Providers
 from forensics.collectors.registry_view import RegistryView
 from forensics.sources.installation import Installation
+from forensics.sources.registry import Key
 from forensics.tables.use import ProviderRow
 
 MAX_PROVIDERS = 500
+MAX_PATH = 1_024
 
 _CAPI = "Microsoft\\Cryptography\\Defaults\\Provider"
 _CNG = "Control\\Cryptography\\Providers"
@@ -28,7 +30,9 @@ def collect_providers(installation: Installation) -> Providers:
 
 def _names(view: RegistryView, path: str) -> frozenset[str] | None:
     key = view.key(path)
-    return None if key is None else frozenset(k.name.lower() for k in view.subkeys(key))
+    if key is None:
+        return frozenset() if view.outcome(path) == "absent" else None
+    return frozenset(k.name.lower() for k in view.subkeys(key))
 
 
 def collect_provider_rows(installation: Installation) -> Iterator[ProviderRow]:
@@ -39,19 +43,24 @@ def collect_provider_rows(installation: Installation) -> Iterator[ProviderRow]:
             machine_id=installation.machine_id,
             name=key.name,
             kind="capi",
-            image=software.text(key, "Image Path"),
+            image=_image(software, key, "Image Path"),
             type=software.number(key, "Type"),
             source_path=software.where(key),
             source_time=key.timestamp,
         )
     system = RegistryView.of_machine(installation, "SYSTEM")
     for key in system.subkeys(f"{installation.control_set()}\\{_CNG}", MAX_PROVIDERS):
-        image = key.subkey(_USER_MODE)
+        user_mode = key.subkey(_USER_MODE)
         yield ProviderRow(
             machine_id=installation.machine_id,
             name=key.name,
             kind="cng",
-            image=system.text(image, "Image") if image else None,
+            image=_image(system, user_mode, "Image") if user_mode else None,
             source_path=system.where(key),
             source_time=key.timestamp,
         )
+
+
+def _image(view: RegistryView, key: Key, name: str) -> str | None:
+    text = view.text(key, name)
+    return text[:MAX_PATH] if text else None

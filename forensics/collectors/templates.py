@@ -18,6 +18,8 @@ from forensics.sources.registry import Key
 from forensics.tables.use import TemplateRow
 
 MAX_TEMPLATES = 2_000
+MAX_TEXT = 256
+MAX_TEXTS = 64
 
 _CACHE = "Microsoft\\Cryptography\\CertificateTemplateCache"
 _TICKS_PER_SECOND = 10_000_000
@@ -36,7 +38,7 @@ def _cached(view: RegistryView, path: str, owner_sid: str | None) -> Iterator[Te
         yield TemplateRow(
             machine_id=view.installation.machine_id,
             name=key.name,
-            display_name=view.text(key, "DisplayName"),
+            display_name=(view.text(key, "DisplayName") or "")[:MAX_TEXT] or None,
             oid=next(iter(_texts(view, key, "msPKI-Cert-Template-OID")), None),
             owner_sid=owner_sid,
             schema_version=view.number(key, "msPKI-Template-Schema-Version"),
@@ -56,7 +58,8 @@ def _texts(view: RegistryView, key: Key, name: str) -> list[str]:
     value = view.value(key, name)
     if value is None:
         return []
-    return value.texts or ([value.text] if value.text else [])
+    texts = value.texts or ([value.text] if value.text else [])
+    return [text[:MAX_TEXT] for text in texts[:MAX_TEXTS]]
 
 
 def _flags(view: RegistryView, key: Key, name: str) -> int | None:

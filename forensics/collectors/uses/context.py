@@ -15,6 +15,7 @@ from forensics.collectors.uses.accounts import account_sid
 from forensics.collectors.uses.consumers import Consumer
 from forensics.collectors.uses.thumbprint import SHA1_SIZE
 from forensics.sources.installation import MAX_SMALL_FILE, Installation
+from forensics.sources.outcome import Outcome
 from forensics.sources.registry import Key
 from forensics.sources.tree import NotFound
 from forensics.tables.certificate import CertificateRow
@@ -23,10 +24,16 @@ from forensics.tables.use import CertificateUseRow
 
 MY = "MY"
 MAX_CANDIDATES = 50
+MAX_TEXT = 400
 
 _STORE_ROOT = "Microsoft\\SystemCertificates"
 # What the computer's view of a store is made of.
 _COMPUTER_SCOPES = frozenset({"machine", "enterprise", "policy"})
+
+
+def clip(text: str | None) -> str | None:
+    """Shorten text from the disk: cells of a hive and names in XML may be megabytes long, and used many times."""
+    return text if text is None or len(text) <= MAX_TEXT else f"{text[: MAX_TEXT - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +97,13 @@ class UseContext:
             thumbprint=thumbprint,
             sha256=sha256,
             consumer=consumer.name,
-            detail=detail,
-            store=store,
+            detail=clip(detail),
+            store=clip(store),
             owner_sid=owner_sid,
             account=account or consumer.account,
             certainty=certainty,
             present=self.present(thumbprint, store, owner_sid),
-            fault=fault,
+            fault=clip(fault),
             breaks=consumer.breaks,
             repair=consumer.repair,
             source_path=place.path,
@@ -105,22 +112,33 @@ class UseContext:
 
     def service_account(self, row: CertificateUseRow, service: str) -> CertificateUseRow:
         """Fill in the account that a service runs as."""
-        row.account_name = self.system.text(f"{self.services}\\{service}", "ObjectName")
+        row.account_name = clip(self.system.text(f"{self.services}\\{service}", "ObjectName"))
         row.account = account_sid(row.account_name, self.machine.computer_name, self.users)
         return row
 
-    def file(self, path: str, limit: int = MAX_SMALL_FILE) -> tuple[Place, bytes] | None:
-        """Return place and content of a file; None when there is none, or none that can be read."""
+    def file(self, path: str, limit: int = MAX_SMALL_FILE, name: str | None = None) -> tuple[Place, bytes] | None:
+        """Return place and content of a file; None when there is none, or none that can be read.
+
+        Args:
+            path: Path in the tree.
+            limit: Bytes beyond which it is not what it should be.
+            name: Name under which coverage tells whether it was there.
+        """
+        outcome: Outcome = "unreadable"
+        found = None
         with guard(self.installation, path):
             try:
                 entry = self.installation.tree.entry(path)
             except NotFound:
                 # Not by Installation.read, which would list the whole folder to say why.
-                return None
-            content = self.installation.read(entry, limit)
-            if content.outcome == "present":
-                return Place(entry.path, entry.modified), content.data
-        return None
+                outcome = "absent" if self.installation.tree.complete else "not_examined"
+            else:
+                content = self.installation.read(entry, limit)
+                outcome = content.outcome
+                found = (Place(entry.path, entry.modified), content.data) if outcome == "present" else None
+        if name is not None:
+            self.installation.cover("file", name, outcome, path)
+        return found
 
     def raw_thumbprint(self, view: RegistryView, key: Key | str, name: str) -> str | None:
         """Return a SHA-1 kept as 20 bytes in upper hex; another length is a problem."""

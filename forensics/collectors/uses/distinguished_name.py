@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from forensics.collectors.certificate_der import expect, object_identifier, read_element
 from forensics.formats.errors import FormatError
 
+MAX_NAME_SIZE = 8_192
+
 _SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
 _ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
 
@@ -23,6 +25,8 @@ def distinguished_name(der: bytes) -> str:
     """
     from cryptography import x509
 
+    if len(der) > MAX_NAME_SIZE:
+        raise FormatError("too_large", 0, f"{len(der)} bytes; at most {MAX_NAME_SIZE} are expected of a name")
     start, end = expect(der, 0, _SEQUENCE)
     relative = []
     while start < end:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.collectors.uses.consumers import HTTP_SYS
-from forensics.collectors.uses.context import MY, Place, UseContext
+from forensics.collectors.uses.context import MY, Place, UseContext, clip
 from forensics.sources.registry import Key
 from forensics.tables.use import CertificateUseRow
 
@@ -71,9 +71,9 @@ def _bindings(context: UseContext, kind: str, parent: str) -> Iterator[HttpBindi
         yield HttpBinding(
             kind,
             # Some systems name the key by a GUID and the host in a value.
-            system.text(key, "HostnamePort") or key.name,
+            clip(system.text(key, "HostnamePort")) or key.name,
             context.raw_thumbprint(system, key, "SslCertHash"),
-            system.text(key, "SslCertStoreName") or MY,
+            clip(system.text(key, "SslCertStoreName")) or MY,
             _application(context, key),
             Place(system.where(key, "SslCertHash"), key.timestamp),
         )
@@ -86,7 +86,7 @@ def _application(context: UseContext, key: Key) -> str | None:
     text = value.text.strip("{} ").lower() if value.text else None
     if text is None and len(value.data) == 16:
         text = str(UUID(bytes_le=value.data))
-    return _APPLICATIONS.get(text, text) if text else None
+    return _APPLICATIONS.get(text, clip(text)) if text else None
 
 
 def http_sys_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[CertificateUseRow]:

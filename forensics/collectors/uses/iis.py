@@ -17,7 +17,7 @@ from forensics.collectors.guard import guard
 from forensics.collectors.uses.consumers import IIS, IIS_METABASE
 from forensics.collectors.uses.context import Place, UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
-from forensics.collectors.uses.text_file import MAX_XML_SIZE, named, parse_xml
+from forensics.collectors.uses.text_file import MAX_XML_SIZE, local_name, named, parse_xml
 from forensics.collectors.uses.thumbprint import SHA1_SIZE
 from forensics.formats.errors import FormatError
 from forensics.tables.use import CertificateUseRow
@@ -48,7 +48,7 @@ def iis_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[C
     """Yield a row for each https binding of each site and the certificate http.sys has for it."""
     installation = context.installation
     path = installation.in_windows(_CONFIG)
-    found = context.file(path, MAX_XML_SIZE)
+    found = context.file(path, MAX_XML_SIZE, "applicationHost.config")
     if found is None:
         return
     with guard(installation, path):
@@ -66,7 +66,7 @@ def _sites(context: UseContext, root: Element, bindings: Sequence[HttpBinding], 
         by_name.setdefault((binding.kind, binding.name.lower()), []).append(binding)
     count = 0
     for site in named(root, "site"):
-        for element in named(site, "binding"):
+        for element in _children(site, "bindings", "binding"):
             if element.get("protocol", "").lower() != "https":
                 continue
             count += 1
@@ -78,6 +78,16 @@ def _sites(context: UseContext, root: Element, bindings: Sequence[HttpBinding], 
             served_by = tuple(b for key in _keys(information, flags) for b in by_name.get(key, ()))
             name, number = site.get("name", ""), site.get("id", "")
             yield _Site(number, name, information, bool(flags & _CENTRAL_STORE), served_by)
+
+
+def _children(parent: Element, *names: str) -> Iterator[Element]:
+    """Yield what lies at exactly that path; deeper searches of nested elements would take forever."""
+    for child in parent:
+        if isinstance(child.tag, str) and local_name(child) == names[0]:
+            if len(names) == 1:
+                yield child
+            else:
+                yield from _children(child, *names[1:])
 
 
 def _number(text: str | None) -> int:
@@ -116,14 +126,23 @@ def _site_uses(context: UseContext, site: _Site, place: Place) -> Iterator[Certi
 def _metabase_uses(
     context: UseContext, root: Element, sites: Sequence[_Site], place: Place
 ) -> Iterator[CertificateUseRow]:
-    for metadata in named(root, "customMetadata"):
-        for key in named(metadata, "key"):
-            number = _SITE_PATH.fullmatch(key.get("path", ""))
-            for element in named(key, "property"):
-                if number is None or element.get("id") != _HASH_PROPERTY:
-                    continue
-                with guard(context.installation, place.path):
-                    yield _metabase_use(context, number[1], element.get("value", ""), sites, place)
+    by_number: dict[str, list[_Site]] = {}
+    for site in sites:
+        by_number.setdefault(site.number, []).append(site)
+    found = (
+        (number[1], element.get("value", ""))
+        for metadata in named(root, "customMetadata")
+        for key in _children(metadata, "key")
+        if (number := _SITE_PATH.fullmatch(key.get("path", "")))
+        for element in _children(key, "property")
+        if element.get("id") == _HASH_PROPERTY
+    )
+    for count, (owner, value) in enumerate(found):
+        if count == MAX_SITES:
+            context.installation.problem(place.path, "too_many", f"only the first {MAX_SITES} old hashes were read")
+            return
+        with guard(context.installation, place.path):
+            yield _metabase_use(context, owner, value, by_number.get(owner, ()), place)
 
 
 def _metabase_use(
@@ -136,9 +155,8 @@ def _metabase_use(
     if len(data) != SHA1_SIZE:
         raise FormatError("bad_length", 0, f"property {_HASH_PROPERTY} of site {number} has {len(data)} bytes, not 20")
     thumbprint = data.hex().upper()
-    own = [site for site in sites if site.number == number]
-    served = sorted({b.thumbprint for site in own for b in site.served_by if b.thumbprint})
-    name = own[0].name if own else "no https binding"
+    served = sorted({b.thumbprint for site in sites for b in site.served_by if b.thumbprint})
+    name = sites[0].name if sites else "no https binding"
     fault = None
     if thumbprint not in served:
         fault = f"http.sys has {', '.join(served) or 'no certificate'} for this site, the metabase keeps another hash"

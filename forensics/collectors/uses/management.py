@@ -18,6 +18,7 @@ from forensics.tables.use import CertificateUseRow
 _SMS_CONFIG, _SMS_IDENTIFIER = "SMSCFG.INI", "sms certificate identifier"
 _OPERATIONS_MANAGER = "Microsoft\\Microsoft Operations Manager\\3.0\\Machine Settings"
 _SERIAL, _HASH = "ChannelCertificateSerialNumber", "ChannelCertificateHash"
+_MAX_SERIAL = 64
 _HEALTH_SERVICE = "HealthService"
 _WEB_MANAGEMENT, _WEB_HASH = "Microsoft\\WebManagement\\Server", "SslCertificateHash"
 _META_CONFIG = "System32/Configuration/MetaConfig.mof"
@@ -48,6 +49,11 @@ def scom_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     if text is None and serial is None:
         return
     thumbprint, fault = thumbprint_of_text(text) if text else (None, None)
+    if serial is not None and len(serial) > _MAX_SERIAL:
+        context.installation.problem(
+            software.where(key, _SERIAL), "bad_length", f"{len(serial)} bytes of serial number"
+        )
+        serial = None
     number = (serial[::-1].lstrip(b"\0") or b"\0").hex().upper() if serial else None
     same_serial = sorted({c.thumbprint for c in context.my_certificates() if number and c.serial == number})
     if thumbprint is None and len(same_serial) == 1:

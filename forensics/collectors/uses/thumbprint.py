@@ -10,6 +10,7 @@ SHA256_SIZE = 32
 
 _SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE | re.ASCII)
 _SHOWN = 60
+_LONGEST = 1_000
 
 
 def thumbprint_of_text(text: str) -> tuple[str | None, str | None]:
@@ -18,6 +19,8 @@ def thumbprint_of_text(text: str) -> tuple[str | None, str | None]:
     Returns:
         Thumbprint in upper hex, or None; and what is wrong with the text, or None. Case and spaces are no fault.
     """
+    if len(text) > _LONGEST:
+        return None, f"no SHA-1 hash stands there but {text[:_SHOWN]!r}"
     invisible = sorted({f"U+{ord(c):04X}" for c in text if unicodedata.category(c) in ("Cf", "Cc")})
     bare = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc") and not c.isspace())
     if not _SHA1.fullmatch(bare):

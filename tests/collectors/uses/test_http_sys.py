@@ -246,3 +246,27 @@ def test_sstp_as_every_windows_has_it_uses_none() -> None:
     system = system_hive()
     system.key(f"{SERVICES}\\SstpSvc\\Parameters").dword("UseHttps", 1)
     assert told(sstp(system)) == []
+
+
+def test_nested_sites_and_endless_names_take_no_time_and_no_room() -> None:
+    nested = b"<site>" * 150_000 + b"</site>" * 150_000
+    assert iis(b"<sites>" + nested + b"</sites>") == ([], [])
+    name = "n" * 1_000_000
+    bindings = '<binding protocol="https" bindingInformation="*:443:" />' * 6_000
+    rows, found = iis(f'<sites><site name="{name}" id="1"><bindings>{bindings}</bindings></site></sites>')
+    assert len(rows) == 5_000
+    assert {r.detail for r in rows} == {"n" * 399 + "…"}
+    assert found == [(CONFIG_FILE, "too_many")]
+
+
+@pytest.mark.parametrize(
+    ("files", "complete", "outcome"),
+    [({CONFIG_FILE: b"<a/>"}, True, "present"), ({}, True, "absent"), ({}, False, "not_examined")],
+)
+def test_coverage_tells_whether_the_configuration_was_there(
+    files: dict[str, bytes | None], complete: bool, outcome: str
+) -> None:
+    given = context({}, {"Windows/x": b"", **files}, complete=complete)
+    assert list(iis_uses(given, ())) == []
+    told_of = {c.name: c.outcome for c in given.installation.coverage if c.area == "file"}
+    assert told_of == {"applicationHost.config": outcome}
