@@ -25,7 +25,9 @@ class CertificateUseRow(Row):
     owner_sid: str | None = column("SID whose store that is; S-1-5-18 for the computer's, null: some user's", None)
     account: str | None = column("SID of the account that reads the private key; null: not known", None)
     account_name: str | None = column("That account as its service names it (ObjectName)", None)
-    certainty: str = column("proved, likely (undocumented place), or candidate (the consumer chooses when it starts)")
+    certainty: str = column(
+        "proved, likely or candidate: documented place, undocumented one, or the consumer chooses when it starts"
+    )
     present: bool | None = column(
         "That certificate is in that store on this disk; false with a null thumbprint: none there would do; "
         "null: the store was not examined, or the certificate is not known",
@@ -66,7 +68,9 @@ class PolicyRow(Row):
     table: ClassVar[str] = "policy"
     description: ClassVar[str] = "Settings of auto-enrolment and of Remote Desktop, by policy or local"
 
-    area: str = column("autoenrollment, rdp_policy (group policy), rdp (this machine) or rdp_listener")
+    area: str = column(
+        "autoenrollment, rdp_policy, rdp or rdp_listener: Remote Desktop by group policy, of the machine, of one listener"
+    )
     name: str = column("Value name, such as AEPolicy, CertTemplateName, fDenyTSConnections or SecurityLayer")
     value: str = column("Its data: text as stored, numbers decimal, binary as upper hex")
     owner_sid: str | None = column("Whom it is for: S-1-5-18 for the computer, else the user's SID", None)
@@ -81,7 +85,7 @@ class FolderAclRow(Row):
     description: ClassVar[str] = "Access to the folders in which the machine's keys and master keys lie"
 
     path: str = column("Path in the source")
-    kind: str = column("capi, cng, tpm or dpapi (master keys)")
+    kind: str = column("capi, cng, tpm or dpapi: the last holds master keys")
     scope: str = column("machine, system or service")
     owner_sid: str | None = column("Whose keys lie there; S-1-5-18 for machine and system", None)
     owner: str | None = column("Owner SID of the folder; null: not in the source", None)
