@@ -18,6 +18,7 @@ from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
+    from forensics.chain.judge import Judge
     from forensics.chain.user_secrets import UserSecrets
     from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
@@ -148,6 +149,7 @@ class _Run:
     rows: list[Row] = field(default_factory=list)
     entries: list[SourceEntry] = field(default_factory=list)
     machines: int = 0
+    judges: list[Judge] = field(default_factory=list)
 
     def source(self, path: str) -> None:
         """Examine one source; whatever goes wrong becomes rows."""
@@ -173,11 +175,16 @@ class _Run:
             entry.error = message
 
     def _installations(self, opened: Source, entry: SourceEntry) -> None:
+        self.judges = []
         try:
             for installation in opened.installations:
                 self.machines += 1
                 entry.machine_ids.append(installation.machine_id)
                 self._installation(installation)
+            if len(self.judges) > 1:
+                from forensics.chain.across import find_elsewhere
+
+                find_elsewhere(self.judges)
         finally:
             self.rows += [*opened.problems, *opened.coverage]
         if not entry.machine_ids:
@@ -192,14 +199,16 @@ class _Run:
         self.rows += [*installation.problems, *installation.coverage]
 
     def _examined(self, installation: Installation) -> list[Row]:
-        from forensics.chain.judge import judge
+        from forensics.chain.judge import Judge
         from forensics.collectors.collect import collect
 
         self.progress(f"reading {installation.windows} of {installation.source_path}")
         evidence = collect(installation)
         self.progress(f"judging keys of {evidence.machine.computer_name or installation.source_path}")
         try:
-            chain = judge(evidence, self.user_secrets, self.second_opinion)
+            judge = Judge(evidence, self.user_secrets, self.second_opinion)
+            chain = judge.rows()
+            self.judges.append(judge)
         except Exception as error:
             # The evidence stands without the verdicts.
             _log.debug("while judging %s", installation.source_path, exc_info=True)

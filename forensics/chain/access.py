@@ -49,9 +49,10 @@ def judge_access(security: SecurityDescriptor | None, accounts: list[str]) -> tu
     Returns:
         ``ok``, ``denied``, ``too_open`` or ``not_examined``, and the SID that is shut out, if one is.
     """
-    if security is None or (security.dacl is None and not security.null_dacl):
+    if security is None:
         return "not_examined", None
     if security.dacl is None:
+        # A descriptor without a DACL, and one whose DACL is NULL, allow full access to everyone.
         return "too_open", None
     for account in accounts:
         if not may_read(security.dacl, token_of(account)):

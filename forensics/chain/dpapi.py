@@ -57,6 +57,13 @@ def open_master_section(section: MasterKeySection, pre: bytes) -> bytes | None:
     return _open_section(section, pre, MASTER_KEY_SIZE)
 
 
+def section_rounds(section: MasterKeySection) -> int:
+    """Return how many rounds of HMAC one try at a section takes."""
+    digest = digest_size(section.hash_algorithm) or 1
+    wanted = (key_size(section.cipher_algorithm, 256) or 0) + (block_size(section.cipher_algorithm) or 0)
+    return section.rounds * -(-wanted // digest)
+
+
 def open_backup_section(file: MasterKeyFile, sid: str, dpapi_system: bytes | None = None) -> bool:
     """Tell whether the backup section opens, which proves half of the file, and whose it is.
 

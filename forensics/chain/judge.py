@@ -43,11 +43,7 @@ def judge(
     Returns:
         One row per certificate with or worth a key, then one per key file without certificate.
     """
-    witness = Witness(evidence.installation) if second_opinion else None
-    rows = Judge(evidence, user_secrets or UserSecrets(), witness).rows()
-    if witness:
-        witness.report()
-    return rows
+    return Judge(evidence, user_secrets or UserSecrets(), second_opinion).rows()
 
 
 class Judge:
@@ -56,17 +52,23 @@ class Judge:
     Args:
         evidence: What the collectors found.
         user_secrets: Passwords and domain keys, for users' own keys.
-        witness: Repeats each proof with another library, where one is wanted.
+        second_opinion: Repeat every proof with impacket; disagreement becomes a problem.
+
+    Attributes:
+        missed: Rows of certificates whose key is not on this installation, with the public half to look for elsewhere.
     """
 
-    def __init__(self, evidence: Evidence, user_secrets: UserSecrets, witness: Witness | None = None) -> None:
+    def __init__(self, evidence: Evidence, user_secrets: UserSecrets, second_opinion: bool = False) -> None:
         self.evidence = evidence
+        self.missed: list[tuple[KeyChainRow, PublicKey]] = []
+        self._witness = witness = Witness(evidence.installation) if second_opinion else None
         self.system = self._unlock_system()
         self.index = KeyIndex(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover)
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.strip("{}").lower() if guid else None
+        self.services_known = evidence.installation.hive_outcome("SYSTEM") == "present"
         self.key_iso_disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
 
     def rows(self) -> list[KeyChainRow]:
@@ -79,13 +81,19 @@ class Judge:
                 continue
             if links.file is not None:
                 judged.add(links.file.row.path)
-            rows.append(certificate_row(certificate, links, self.recovery.of_certificate(certificate, links)))
+            row = certificate_row(certificate, links, self.recovery.of_certificate(certificate, links))
+            rows.append(row)
+            if row.verdict == "unusable" and not row.recoverable and certificate.public_key is not None:
+                self.missed.append((row, certificate.public_key))
         for file in self.evidence.key_files:
             if file.row.path not in judged:
                 links = orphan_links(file, self.prover, self.machine_guid, self._access(file, None))
+                links.services_known = self.services_known
                 links.judge_steps(self.key_iso_disabled)
                 rows.append(orphan_row(file, links, self.recovery.of_file(links)))
         self._fill_exportable()
+        if self._witness:
+            self._witness.report()
         return rows
 
     def _unlock_system(self) -> DpapiSystem:
@@ -102,6 +110,7 @@ class Judge:
         link = certificate.link
         links = Links(kind=provider_kind(link), scope=home_of(certificate, link).scope)
         links.guid_known = self.machine_guid is not None or links.scope == "user"
+        links.services_known = self.services_known
         if is_registered(link, self.evidence.providers) is False:
             links.break_at("provider", f"the provider {link.provider!r} is not registered on this disk")
         if links.kind == "smart_card":
@@ -123,7 +132,7 @@ class Judge:
         if links.file is None:
             return
         links.access = self._access(links.file, certificate)
-        if links.key_file == "unreadable":
+        if links.file.parsed is None:
             return
         slot = self._named_slot(links.file, link, certificate.public_key, links)
         if slot is not None:
@@ -168,7 +177,8 @@ class Judge:
         row = file.row
         accounts = [SYSTEM] if row.scope in ("machine", "system") else [row.owner_sid] if row.owner_sid else []
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
-        if row.scope == "machine" and (rdp_certificate or (row.container or "").lower() == _RDP_CONTAINER):
+        named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
+        if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
             accounts.append(NETWORK_SERVICE)
         return judge_access(file.security, accounts)[0]
 
@@ -182,7 +192,7 @@ class Judge:
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
         slot = self.recovery.slot_of(certificate.public_key)
         if slot is None:
-            links.key_file = "absent" if self.index.all_examined() else "not_examined"
+            links.key_file = "absent" if self.index.all_examined else "not_examined"
             return links
         links.kind, links.file = slot.file.row.kind, slot.file
         foreign = self.machine_guid is not None and slot.file.row.name_guid not in (None, self.machine_guid)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from forensics.collectors.evidence import Evidence, KeyFileEvidence
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
+
+MAX_NAMESAKES = 50
+"""Files of one container hash that are looked at: MachineGuid changes a few times in a machine's life."""
 
 SYMMETRIC = frozenset({"RC2", "RC4", "AES", "DES", "DESX", "3DES", "3DES_112", "XTS_AES"})
 
@@ -72,9 +76,11 @@ class KeyIndex:
         self._by_name: dict[str, list[KeyFileEvidence]] = defaultdict(list)
         self._by_public: dict[PublicKey, list[KeySlot]] = defaultdict(list)
         self._without_public: list[KeySlot] = []
-        for file in evidence.key_files:
-            if file.row.name_hash:
-                self._by_hash[file.row.kind, file.row.name_hash].append(file)
+        self._examined: dict[tuple[str, Home], bool] = {}
+        for file in sorted(evidence.key_files, key=lambda f: f.row.guid_is_current is not True):
+            namesakes = self._by_hash[file.row.kind, file.row.name_hash or ""]
+            if file.row.name_hash and len(namesakes) < MAX_NAMESAKES:
+                namesakes.append(file)
             self._by_name[file.row.file_name.lower()].append(file)
             for slot in slots_of(file):
                 if slot.public is not None:
@@ -102,6 +108,11 @@ class KeyIndex:
 
     def was_examined(self, kind: str, home: Home) -> bool:
         """Tell whether every folder of a home was there to examine, so that a missing file is absent."""
+        if (kind, home) not in self._examined:
+            self._examined[kind, home] = self._was_examined(kind, home)
+        return self._examined[kind, home]
+
+    def _was_examined(self, kind: str, home: Home) -> bool:
         outcomes = [
             f.outcome
             for f in self._folders
@@ -112,6 +123,7 @@ class KeyIndex:
         ]
         return bool(outcomes) and set(outcomes) <= {"present", "absent"}
 
+    @cached_property
     def all_examined(self) -> bool:
         """Tell whether every key folder of the installation was there to examine."""
         return all(f.outcome in ("present", "absent") for f in self._folders)

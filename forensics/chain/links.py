@@ -30,6 +30,7 @@ class Links:
         access: Value of the column.
         proof: What the file's blobs proved.
         broken: Broken links with the reason for each.
+        services_known: The SYSTEM hive was there to tell whether CNG Key Isolation is disabled.
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
@@ -43,6 +44,7 @@ class Links:
     access: str = "not_examined"
     proof: Proof = field(default_factory=Proof)
     broken: dict[str, str] = field(default_factory=dict)
+    services_known: bool = True
     is_the_right_key: bool = True
     only_opening_showed: bool = False
     guid_known: bool = True
@@ -62,7 +64,9 @@ class Links:
         if self.broken:
             return "unusable"
         proved = self.proof.private_key == "proved" and self.is_the_right_key
-        return "usable" if proved and self.key_file == "present" and self.guid_known else "unknown"
+        can_be_found = self.key_file == "present" and self.guid_known
+        can_be_served = self.services_known or self.kind != "cng"
+        return "usable" if proved and can_be_found and can_be_served else "unknown"
 
     @property
     def known_by(self) -> str:
@@ -70,7 +74,9 @@ class Links:
         at = self.broken_at
         if at is None:
             return self._known_without_break()
-        if at in ("secret", "private_key") or (at == "public_key" and self.only_opening_showed):
+        if (at in ("secret", "private_key") and self.proof.unlocked_by != "not_tried") or (
+            at == "public_key" and self.only_opening_showed
+        ):
             return "decryption"
         if at == "public_key" or (at == "claim" and self.public_key == "match"):
             return "public_key"

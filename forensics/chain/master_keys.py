@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 from typing import Literal
 
 from forensics.chain import dpapi
 from forensics.chain.lsa import DpapiSystem, SystemSecret
 from forensics.chain.user_secrets import UserSecrets
 from forensics.chain.witness import Witness
+from forensics.chain.work import RSA_OPERATION, Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.outcome import Outcome
@@ -49,12 +52,16 @@ class MasterKeyRing:
         system: DPAPI_SYSTEM, current and previous.
         user_secrets: What the examiner brought.
         witness: Repeats each opening with another library, where one is wanted.
+
+    Attributes:
+        work: What all attempts together may still cost.
     """
 
     def __init__(
         self, evidence: Evidence, system: DpapiSystem, user_secrets: UserSecrets, witness: Witness | None = None
     ) -> None:
         self._witness = witness
+        self.work = Work(evidence.installation, with_witness=witness is not None)
         self._system = system
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
@@ -64,6 +71,8 @@ class MasterKeyRing:
         for item in evidence.master_keys:
             self._by_guid[item.row.guid].append(item)
         self._opened: dict[str, Unlocked] = {}
+        self._user_prekeys: dict[str, list[bytes]] = {}
+        self._backups: dict[str, bool] = {}
 
     def unlock(self, guid: str, owner_sid: str | None) -> Unlocked:
         """Find and open a master key.
@@ -107,6 +116,8 @@ class MasterKeyRing:
             return Unlocked("unreadable", path=row.path)
         tried = False
         for by, half, prekey in self._prekeys(item):
+            if not self.work.may(dpapi.section_rounds(file.master), row.path):
+                return Unlocked("present", path=row.path)
             tried = True
             key = dpapi.open_master_section(file.master, prekey)
             if self._witness:
@@ -114,7 +125,7 @@ class MasterKeyRing:
             if key is not None:
                 row.unlocked_by, row.opened_with_half, row.intact = by, half, "yes"
                 return Unlocked("present", by, key, row.path)
-        key = self._open_with_domain_key(file)
+        key = self._open_with_domain_key(file, row.path)
         if key is not None:
             row.unlocked_by, row.intact = "domain_key", "yes"
             return Unlocked("present", "domain_key", key, row.path)
@@ -137,37 +148,65 @@ class MasterKeyRing:
         if file is None or file.backup is None or sid is None:
             return "unknown"
         if not file.flags & _BACKUP_NEEDS_SECRET:
-            if dpapi.open_backup_section(file, sid, None):
+            if self._backup_opens(item, sid, None):
                 return "yes"
             return "no" if sid == SYSTEM and self._backup_rule_holds(item) else "unknown"
-        if any(dpapi.open_backup_section(file, sid, s.machine + s.user) for s in self._secrets()):
+        if any(self._backup_opens(item, sid, s.machine + s.user) for s in self._secrets()):
             # DPAPI_SYSTEM opens the backup half of any owner's file, the master half only of a system account's.
             return "no" if self._is_system(sid) else "yes"
         return "unknown"
 
+    def _backup_opens(self, item: MasterKeyEvidence, sid: str, secret: bytes | None) -> bool | None:
+        """Open the backup section; None when that costs too much. Without a secret, siblings are asked again."""
+        path, file = item.row.path, item.parsed
+        assert file is not None
+        assert file.backup is not None
+        if secret is None and path in self._backups:
+            return self._backups[path]
+        if not self.work.may(dpapi.section_rounds(file.backup) * (1 if secret is None else 2), path):
+            return None
+        opens = dpapi.open_backup_section(file, sid, secret)
+        if secret is None:
+            self._backups[path] = opens
+        return opens
+
     def _backup_rule_holds(self, item: MasterKeyEvidence) -> bool:
         """A backup section that does not open proves damage only where those of its siblings do open."""
-        siblings = [
-            f.parsed
+        siblings = [sibling for sibling in self._bare_backups if sibling is not item][:_SIBLINGS_ASKED]
+        opened = [self._backup_opens(sibling, SYSTEM, None) for sibling in siblings]
+        # One that was not tried, itself or a sibling, proves nothing.
+        return self._backups.get(item.row.path) is False and (not opened or any(opened))
+
+    @cached_property
+    def _bare_backups(self) -> list[MasterKeyEvidence]:
+        """The first master keys of SYSTEM whose backup section needs no secret: one more than are ever asked."""
+        bare = (
+            f
             for files in self._by_guid.values()
             for f in files
-            if f is not item and f.row.owner_sid == SYSTEM and f.parsed is not None and f.parsed.backup is not None
-        ]
-        bare = [s for s in siblings if not s.flags & _BACKUP_NEEDS_SECRET][:_SIBLINGS_ASKED]
-        return not bare or any(dpapi.open_backup_section(s, SYSTEM, None) for s in bare)
+            if f.row.owner_sid == SYSTEM
+            and f.parsed is not None
+            and f.parsed.backup is not None
+            and not f.parsed.flags & _BACKUP_NEEDS_SECRET
+        )
+        return list(islice(bare, _SIBLINGS_ASKED + 1))
 
     def _prekeys(self, item: MasterKeyEvidence) -> Iterator[tuple[UnlockedBy, str | None, bytes]]:
         sid = item.row.owner_sid
         if self._is_system(sid):
             yield from self._system_prekeys(item.row.half, sid or SYSTEM)
         elif sid is not None:
-            for name in (sid.lower(), self._names.get(sid, "")):
-                if name in self._user_secrets.passwords:
-                    for prekey in dpapi.user_prekeys_from_password(self._user_secrets.passwords[name], sid):
-                        yield "password", None, prekey
-                if name in self._user_secrets.nt_hashes:
-                    for prekey in dpapi.user_prekeys_from_nt_hash(self._user_secrets.nt_hashes[name], sid):
-                        yield "password", None, prekey
+            if sid not in self._user_prekeys:
+                self._user_prekeys[sid] = list(self._prekeys_of_user(sid))
+            for prekey in self._user_prekeys[sid]:
+                yield "password", None, prekey
+
+    def _prekeys_of_user(self, sid: str) -> Iterator[bytes]:
+        for name in (sid.lower(), self._names.get(sid, "")):
+            if name in self._user_secrets.passwords:
+                yield from dpapi.user_prekeys_from_password(self._user_secrets.passwords[name], sid)
+            if name in self._user_secrets.nt_hashes:
+                yield from dpapi.user_prekeys_from_nt_hash(self._user_secrets.nt_hashes[name], sid)
 
     def _system_prekeys(self, half: str | None, sid: str) -> Iterator[tuple[UnlockedBy, str | None, bytes]]:
         """The folder's own half of CurrVal and OldVal first; the other halves cost time only when those fail."""
@@ -185,12 +224,14 @@ class MasterKeyRing:
                 for prekey in dpapi.service_prekeys(raw, sid) if sid in SERVICE_ACCOUNTS else [raw]:
                     yield by, name, prekey
 
-    def _open_with_domain_key(self, file: MasterKeyFile) -> bytes | None:
+    def _open_with_domain_key(self, file: MasterKeyFile, path: str) -> bytes | None:
         if file.domain is None or not self._user_secrets.domain_keys:
             return None
         from forensics.chain.domain_backup import open_domain_section
 
         for domain_key in self._user_secrets.domain_keys:
+            if not self.work.may(RSA_OPERATION, path):
+                return None
             key = open_domain_section(file, domain_key)
             if key is not None:
                 return key

@@ -34,6 +34,8 @@ def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None
             links.break_at(
                 "key_file", f"the key file is named for MachineGuid {row.name_guid}; this machine's is {machine_guid}"
             )
+    elif by_suffix and not _can_be_found(file):
+        links.break_at("key_file", "no container leads to this file name")
     proofs = [prover.prove(slot) for slot in slots_of(file)]
     if proofs:
         links.proof = min(proofs, key=lambda p: _WORST_FIRST.index(p.private_key))
@@ -41,3 +43,14 @@ def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None
         links.proof = Proof()
         links.break_at("private_key", "the key container is empty")
     return links
+
+
+def _can_be_found(file: KeyFileEvidence) -> bool:
+    """Windows finds a key file by its container's hash and its own MachineGuid, and by nothing else.
+
+    How CAPI hashes a name beyond ASCII is not known, so such a name proves nothing.
+    """
+    row = file.row
+    if row.name_guid is None:
+        return False
+    return row.name_matches is not False or not (row.container or "").isascii()

@@ -55,6 +55,9 @@ class Proof:
     per_boot: bool = False
 
 
+_NO_PRIVATE_HALF = Proof(private_key="damaged")
+
+
 @dataclass(slots=True)
 class Prover:
     """Proves slots, each once.
@@ -109,44 +112,53 @@ class Prover:
         return start, unlocked
 
     def _prove_capi(self, slot: KeySlot, capi: CapiSlot) -> Proof:
+        if capi.private is None and capi.private_error is None:
+            return _NO_PRIVATE_HALF
         start, unlocked = self._unlock(slot, capi.private, capi.export_flag)
         if unlocked is None or unlocked.key is None:
-            return (
-                replace(start, private_key="damaged") if capi.private_error and start.private_key != "locked" else start
-            )
-        exportable = self._capi_exportable(slot, capi.export_flag, unlocked.key)
+            return _damaged_before_opening(start, capi.private_error)
+        start = replace(start, exportable=self._capi_exportable(slot, capi.export_flag, unlocked.key))
         if capi.private is None:
-            damaged = capi.private_error is not None
-            return replace(start, private_key="damaged" if damaged else "not_examined", exportable=exportable)
+            return _damaged_before_opening(start, capi.private_error)
         opened = self._open(slot, capi.private, unlocked.key)
-        return _judge_key(
-            replace(start, exportable=exportable), opened, lambda raw: parse_capi_private(raw, slot.public)
-        )
+        judged = self._judge_key(slot, start, opened, lambda raw: parse_capi_private(raw, slot.public))
+        # Strong key protection: the blob itself announces a secret that only its owner types.
+        return _unless_pin(judged, opened, bool(capi.private.strong))
 
     def _prove_cng(self, slot: KeySlot, file: CngKeyFile) -> Proof:
+        if file.private_key is None and file.private_key_error is None:
+            return _NO_PRIVATE_HALF
         start, unlocked = self._unlock(slot, file.private_key, file.private_properties)
         if unlocked is None or unlocked.key is None:
-            return (
-                replace(start, private_key="damaged")
-                if file.private_key_error and start.private_key != "locked"
-                else start
-            )
+            return _damaged_before_opening(start, file.private_key_error)
         policy = self._cng_policy(slot, file.private_properties, unlocked.key)
         start = replace(start, exportable=_cng_exportable(policy), per_boot=bool(policy and policy.per_boot))
         if file.private_key is None:
-            return replace(start, private_key="damaged" if file.private_key_error else "not_examined")
+            return _damaged_before_opening(start, file.private_key_error)
         opened = self._open(slot, file.private_key, unlocked.key, dpapi.CNG_PRIVATE_KEY_ENTROPY)
         if opened.mac_ok and opened.clear is not None and _is_vbs(opened.clear, policy, file.algorithm):
             return replace(start, private_key="sealed_vbs")
-        judged = _judge_key(start, opened, lambda raw: parse_cng_private(raw, file.algorithm))
-        if (
-            not opened.mac_ok
-            and not judged.recovered
-            and policy is not None
-            and (policy.has_ui_policy or policy.has_pin)
-        ):
-            return replace(start, private_key="needs_pin")
-        return judged
+        judged = self._judge_key(slot, start, opened, lambda raw: parse_cng_private(raw, file.algorithm))
+        return _unless_pin(judged, opened, policy is not None and (policy.has_ui_policy or policy.has_pin))
+
+    def _judge_key(
+        self, slot: KeySlot, start: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]
+    ) -> Proof:
+        """Judge an opened blob: its MAC, then the key's arithmetic, which can hold although the MAC does not."""
+        for raw in (opened.clear, opened.raw):
+            if raw is None:
+                continue
+            try:
+                key = parse(raw)
+            except FormatError:
+                continue
+            if not self.ring.work.may_check(key, slot.file.row.path):
+                return replace(start, private_key="not_examined")
+            if opened.mac_ok and key.is_consistent():
+                return replace(start, private_key="proved", public=key.public, recovered=True)
+            if _is_had_by_arithmetic(key):
+                return replace(start, private_key="damaged", public=key.public, recovered=True)
+        return replace(start, private_key="damaged")
 
     def _prove_tpm(self, slot: KeySlot, file: PcpKeyFile) -> Proof:
         sealed = Proof(private_key="sealed_tpm", public=slot.public)
@@ -186,25 +198,16 @@ class Prover:
         return "yes" if int.from_bytes(opened.clear[:4], "little") & 1 else "no"
 
 
+def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:
+    """A blob that does not open because a further secret is missing is not damaged."""
+    if wants_pin and not opened.mac_ok and not judged.recovered:
+        return replace(judged, private_key="needs_pin")
+    return judged
+
+
 def _damaged_before_opening(start: Proof, error: FormatError | None) -> Proof:
     """A blob that cannot even be parsed is damaged, unless its master key is what is missing."""
     return start if error is None or start.private_key == "locked" else replace(start, private_key="damaged")
-
-
-def _judge_key(start: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]) -> Proof:
-    """Judge an opened blob: its MAC, then the key's arithmetic, which can hold although the MAC does not."""
-    for raw in (opened.clear, opened.raw):
-        if raw is None:
-            continue
-        try:
-            key = parse(raw)
-        except FormatError:
-            continue
-        if key.is_consistent():
-            return replace(
-                start, private_key="proved" if opened.mac_ok else "damaged", public=key.public, recovered=True
-            )
-    return replace(start, private_key="damaged")
 
 
 def _is_had_by_arithmetic(key: PrivateKey) -> bool:

@@ -18,12 +18,16 @@ _SHA1_BYTES = 20
 
 
 def collect_rdp_thumbprints(installation: Installation, certificates: Iterable[CertificateEvidence]) -> frozenset[str]:
-    """Return the bound thumbprint, the self-signed one on record, and those in the listener's own store; upper hex."""
+    """Return the thumbprint bound to the listener, else the self-signed one on record, else all of its store; upper hex.
+
+    The store may still hold certificates that the listener no longer uses.
+    """
+    for thumbprint in _bound(installation):
+        return frozenset({thumbprint})
     store = _self_signed_store(installation).lower()
-    in_store = (
+    return frozenset(
         c.row.thumbprint for c in certificates if c.row.store.lower() == store and c.row.store_scope == "machine"
     )
-    return frozenset((*_bound(installation), *in_store))
 
 
 def _win_stations(installation: Installation) -> str:

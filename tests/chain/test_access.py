@@ -53,10 +53,10 @@ def test_entries_are_walked_in_order(dacl: list[Ace], accounts: list[str], expec
     assert judge_access(SecurityDescriptor(SYSTEM, tuple(dacl), False), accounts) == expected
 
 
-def test_a_null_dacl_lets_everyone_read() -> None:
-    assert judge_access(SecurityDescriptor(SYSTEM, None, True), [SYSTEM]) == ("too_open", None)
+@pytest.mark.parametrize("null_dacl", [True, False])
+def test_a_null_dacl_and_no_dacl_let_everyone_read(null_dacl: bool) -> None:
+    assert judge_access(SecurityDescriptor(SYSTEM, None, null_dacl), [SYSTEM]) == ("too_open", None)
 
 
-def test_no_descriptor_and_no_dacl_information_say_nothing() -> None:
+def test_no_descriptor_says_nothing() -> None:
     assert judge_access(None, [SYSTEM]) == ("not_examined", None)
-    assert judge_access(SecurityDescriptor(SYSTEM, None, False), [SYSTEM]) == ("not_examined", None)
