@@ -24,6 +24,11 @@ from testdata.builder.seeded import Seeded
 SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 EFS = ObjectIdentifier("1.3.6.1.4.1.311.10.3.4")
+CODE_SIGNING = ExtendedKeyUsageOID.CODE_SIGNING
+EMAIL = ExtendedKeyUsageOID.EMAIL_PROTECTION
+IPSEC_IKE = ObjectIdentifier("1.3.6.1.5.5.7.3.17")
+REMOTE_DESKTOP = ObjectIdentifier("1.3.6.1.4.1.311.54.1.2")
+TEMPLATE_NAME = ObjectIdentifier("1.3.6.1.4.1.311.20.2")
 
 KEY_PROV_INFO, SHA1_HASH, MD5_HASH, FRIENDLY_NAME, SIGNATURE_HASH, ARCHIVED = 2, 3, 4, 11, 15, 19
 KEY_IDENTIFIER, SUBJECT_KEY_MD5, CERTIFICATE, CRL, CTL, KEYID = 20, 25, 32, 33, 34, 35
@@ -43,6 +48,10 @@ CNG_SMART_CARD = "Microsoft Smart Card Key Storage Provider"
 CNG_TPM = "Microsoft Platform Crypto Provider"
 
 CA_NAME = "Contoso Test Issuing CA"
+
+_SHA256_WITH_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
+_SHA1_WITH_RSA = bytes.fromhex("300d06092a864886f70d0101050500")
+_SHA1_DIGEST_INFO = bytes.fromhex("3021300906052b0e03021a05000414")
 
 
 def name(common: str) -> x509.Name:
@@ -90,6 +99,8 @@ def make_certificate(
     eku: Sequence[ObjectIdentifier] = (SERVER_AUTH,),
     self_signed: bool = False,
     is_ca: bool = False,
+    issuer: str = CA_NAME,
+    template: str | None = None,
 ) -> Certificate:
     """Issue a certificate from the test authority, or a self-signed one.
 
@@ -102,6 +113,8 @@ def make_certificate(
         eku: Extended key usages.
         self_signed: Signed with its own key (RSA only).
         is_ca: Basic constraints say so.
+        issuer: Another name under which the test authority signs.
+        template: Name of the certificate template.
     """
     serial = Seeded(f"{common_name}/{not_before:%Y%m%d}/{not_after:%Y%m%d}/serial").bytes(16)
     signer = key if self_signed else rsa_key("ca")
@@ -109,7 +122,7 @@ def make_certificate(
     builder = (
         x509.CertificateBuilder()
         .subject_name(name(common_name))
-        .issuer_name(name(common_name if self_signed else CA_NAME))
+        .issuer_name(name(common_name if self_signed else issuer))
         .public_key(key.public_key())
         .serial_number(int.from_bytes(serial, "big") >> 1 | 1 << 120)
         .not_valid_before(not_before)
@@ -120,10 +133,28 @@ def make_certificate(
         builder = builder.add_extension(x509.BasicConstraints(True, None), critical=True)
     if eku:
         builder = builder.add_extension(x509.ExtendedKeyUsage(eku), critical=False)
+    if template:
+        text = template.encode("utf-16-be")
+        builder = builder.add_extension(
+            x509.UnrecognizedExtension(TEMPLATE_NAME, bytes([0x1E, len(text)]) + text), critical=False
+        )
     hosts = list(dns) or ([common_name] if "." in common_name and " " not in common_name else [])
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(h) for h in hosts]), critical=False)
     return Certificate(builder.sign(signer, hashes.SHA256()), key)
+
+
+def signed_with_sha1(certificate: Certificate) -> Certificate:
+    """Return a certificate of the test authority signed again with SHA-1, which today's libraries refuse to do."""
+    body = certificate.x509.tbs_certificate_bytes.replace(_SHA256_WITH_RSA, _SHA1_WITH_RSA)
+    numbers = rsa_key("ca").private_numbers()
+    size = (numbers.public_numbers.n.bit_length() + 7) // 8
+    digest = _SHA1_DIGEST_INFO + hashlib.sha1(body).digest()
+    padded = b"\x00\x01" + b"\xff" * (size - 3 - len(digest)) + b"\x00" + digest
+    signature = pow(int.from_bytes(padded, "big"), numbers.d, numbers.public_numbers.n).to_bytes(size, "big")
+    content = body + _SHA1_WITH_RSA + b"\x03\x82" + struct.pack(">H", size + 1) + b"\x00" + signature
+    der = b"\x30\x82" + struct.pack(">H", len(content)) + content
+    return Certificate(x509.load_der_x509_certificate(der), certificate.key)
 
 
 def ca_certificate() -> Certificate:

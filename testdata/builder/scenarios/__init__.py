@@ -10,11 +10,16 @@ from testdata.builder.scenarios.broken_files import broken_files
 from testdata.builder.scenarios.broken_secrets import broken_secrets
 from testdata.builder.scenarios.dirty import dirty_disk, dirty_registry, mbr
 from testdata.builder.scenarios.disks import chain, sectors_4096, two_windows
+from testdata.builder.scenarios.expiring import expiring
+from testdata.builder.scenarios.golden_image import generalized_not_booted, golden_image
 from testdata.builder.scenarios.healthy import healthy
+from testdata.builder.scenarios.identity import restored_secrets, sid_changed, specialize_skips_crypto, upgraded
 from testdata.builder.scenarios.mixed import mixed
+from testdata.builder.scenarios.remote_desktop import rdp_2012_r2, rdp_2019
 from testdata.builder.scenarios.server_2003 import server_2003
 from testdata.builder.scenarios.services import keyiso_disabled, no_security
 from testdata.builder.scenarios.sysprepped import sample, sysprepped
+from testdata.builder.scenarios.web_server import web_server
 
 SCENARIOS: dict[str, Builder] = {
     "bound": bound,
@@ -25,14 +30,24 @@ SCENARIOS: dict[str, Builder] = {
     "chain": chain,
     "dirty-disk": dirty_disk,
     "dirty-registry": dirty_registry,
+    "generalized-not-booted": generalized_not_booted,
+    "golden-image": golden_image,
+    "expiring": expiring,
     "healthy": healthy,
     "keyiso-disabled": keyiso_disabled,
     "mbr": mbr,
     "mixed": mixed,
     "no-security": no_security,
+    "restored-secrets": restored_secrets,
+    "rdp-2012-r2": rdp_2012_r2,
+    "rdp-2019": rdp_2019,
     "sample": sample,
     "sectors-4096": sectors_4096,
     "server-2003": server_2003,
+    "sid-changed": sid_changed,
+    "specialize-skips-crypto": specialize_skips_crypto,
     "sysprepped": sysprepped,
     "two-windows": two_windows,
+    "web-server": web_server,
+    "upgraded": upgraded,
 }
