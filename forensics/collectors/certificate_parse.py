@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from forensics.collectors.certificate_der import (
@@ -27,6 +28,8 @@ from forensics.tables.certificate import CertificateRow
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+MAX_ALTERNATIVE_NAMES = 2_000
 
 T = TypeVar("T")
 Report = Callable[[str, str], None]
@@ -80,6 +83,8 @@ class CertificateParser:
             attempt(report, "validity", lambda: _fill_dates(certificate, row))
             attempt(report, "signature algorithm", lambda: _fill_signature(certificate, row))
             attempt(report, "extensions", lambda: _fill_extensions(certificate, row))
+            if len(row.san or ()) == MAX_ALTERNATIVE_NAMES:
+                report("too_many", f"only the first {MAX_ALTERNATIVE_NAMES} alternative names are kept")
             return attempt(report, "public key", lambda: _fill_key(certificate, parts, row))
 
     def _fill_names(self, certificate: x509.Certificate, parts: CertificateParts, row: CertificateRow) -> None:
@@ -152,7 +157,7 @@ def _fill_eku(value: x509.ExtendedKeyUsage, row: CertificateRow) -> None:
 
 
 def _fill_san(value: x509.SubjectAlternativeName, row: CertificateRow) -> None:
-    row.san = list(_alternative_names(value))
+    row.san = list(islice(_alternative_names(value), MAX_ALTERNATIVE_NAMES))
 
 
 def _alternative_names(value: x509.SubjectAlternativeName) -> Iterator[str]:

@@ -17,8 +17,10 @@ from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.sources.registry import Key
 
-MAX_ELEMENTS = 20_000
+MAX_ELEMENTS = 10_000
 MAX_ELEMENT_SIZE = 1 << 20
+MAX_TOTAL_SIZE = 64 << 20
+"""Bytes of all elements of one installation together."""
 
 _MACHINE_ROOTS = (
     ("machine", "Microsoft\\SystemCertificates"),
@@ -59,7 +61,18 @@ class Element:
 
 
 def collect_elements(installation: Installation, profiles: Sequence[Profile]) -> Iterator[Element]:
-    """Yield the elements of every store, at most :data:`MAX_ELEMENTS` a hive or folder."""
+    """Yield the elements of every store, at most :data:`MAX_ELEMENTS` and :data:`MAX_TOTAL_SIZE` bytes in all."""
+    left = MAX_TOTAL_SIZE
+    for count, element in enumerate(_elements(installation, profiles)):
+        left -= len(element.data)
+        if count >= MAX_ELEMENTS or left < 0:
+            message = f"not all certificates are read: at most {MAX_ELEMENTS}, or {MAX_TOTAL_SIZE} bytes of them"
+            installation.problem(element.source_path, "too_many", message)
+            return
+        yield element
+
+
+def _elements(installation: Installation, profiles: Sequence[Profile]) -> Iterator[Element]:
     yield from _machine_stores(installation)
     default = RegistryView.of_machine(installation, "DEFAULT")
     for scope, root in _USER_ROOTS:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, MutableSequence
+from dataclasses import replace
 
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.evidence import KeyFileEvidence, KeyFolder, ParsedKey
@@ -19,7 +21,10 @@ from forensics.sources.installation import Installation
 from forensics.sources.tree import Entry
 from forensics.tables.certificate import KeyFileRow
 
-MAX_FILES = 50_000
+MAX_FILES = 10_000
+MAX_FILE_SIZE = 256 << 10
+MAX_TOTAL_SIZE = 128 << 20
+"""Bytes of all key files together, since their content is kept until every chain is judged."""
 
 _PARSERS: dict[str, Callable[[bytes], ParsedKey]] = {
     "capi": parse_capi_key_file,
@@ -30,26 +35,60 @@ _TPM_NAME = re.compile(r"([0-9a-f]{40})\.pcpkey", re.IGNORECASE)
 
 
 def collect_key_files(
-    installation: Installation, folders: Sequence[KeyFolder], machine_guid: str | None
+    installation: Installation,
+    folders: MutableSequence[KeyFolder],
+    machine_guid: str | None,
+    named: Container[str] = frozenset(),
 ) -> list[KeyFileEvidence]:
     """Read every key file of the folders.
 
     Args:
         installation: What is examined.
-        folders: Where keys lie.
+        folders: Where keys lie; one that holds more files than are read becomes ``not_examined``.
         machine_guid: MachineGuid of the machine, None when it is not known.
+        named: Hashes of the containers that certificates name: their files are read first.
     """
     found: list[KeyFileEvidence] = []
-    for folder in folders:
-        for entry in _files(installation, folder):
-            if len(found) >= MAX_FILES:
-                installation.problem(folder.path, "too_many", f"only the first {MAX_FILES} key files were read")
-                return found
-            with guard(installation, entry.path):
-                key_file = _read(installation, folder, entry, machine_guid)
-                if key_file is not None:
-                    found.append(key_file)
+    for number, entry in _chosen(installation, folders, named):
+        with guard(installation, entry.path):
+            key_file = _read(installation, folders[number], entry, machine_guid)
+            if key_file is not None:
+                found.append(key_file)
     return found
+
+
+def _chosen(
+    installation: Installation, folders: MutableSequence[KeyFolder], named: Container[str]
+) -> list[tuple[int, Entry]]:
+    """Return the files to read, each with the number of its folder."""
+    files = [(number, entry) for number, folder in enumerate(folders) for entry in _files(installation, folder)]
+    total = sum(min(entry.size, MAX_FILE_SIZE) for _, entry in files)
+    if len(files) <= MAX_FILES and total <= MAX_TOTAL_SIZE:
+        return files
+    # A folder that software filled with a hundred thousand forgotten keys still tells what certificates need, and
+    # leaves room for the other folders.
+    places: Counter[int] = Counter()
+    ranked = []
+    for number, entry in files:
+        places[number] += 1
+        ranked.append((not _is_named(folders[number], entry, named), places[number], number, entry))
+    ranked.sort(key=lambda file: file[:2])
+    chosen: list[tuple[int, Entry]] = []
+    left = MAX_TOTAL_SIZE
+    for _, _, number, entry in ranked:
+        left -= min(entry.size, MAX_FILE_SIZE)
+        if len(chosen) < MAX_FILES and left >= 0:
+            chosen.append((number, entry))
+        elif folders[number].outcome == "present":
+            message = f"not all of its files are read: at most {MAX_FILES} key files, or {MAX_TOTAL_SIZE} bytes of them"
+            installation.problem(folders[number].path, "too_many", message)
+            folders[number] = replace(folders[number], outcome="not_examined")
+    return chosen
+
+
+def _is_named(folder: KeyFolder, entry: Entry, named: Container[str]) -> bool:
+    name = split_name(folder.kind, entry.name)
+    return name is not None and name[0] in named
 
 
 def _files(installation: Installation, folder: KeyFolder) -> Iterator[Entry]:
@@ -108,7 +147,7 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) 
     # The folder lists it, so it is there: what cannot be opened is unreadable, never absent.
     row.outcome = "unreadable"
     with guard(installation, entry.path):
-        content = installation.read(entry)
+        content = installation.read(entry, MAX_FILE_SIZE)
         if content.outcome != "present":
             return
         if not content.data:
@@ -122,7 +161,7 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) 
 
 def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> bool:
     """Parse a file whose name says nothing: ``desktop.ini`` is no key file and no problem either."""
-    content = installation.read(entry)
+    content = installation.read(entry, MAX_FILE_SIZE)
     try:
         key_file.parsed = _PARSERS[key_file.row.kind](content.data)
     except FormatError:

@@ -18,7 +18,8 @@ from forensics.sources.outcome import Outcome
 from forensics.sources.tree import Entry
 from forensics.tables.secrets import MasterKeyRow
 
-MAX_FILES = 50_000
+MAX_FILES = 10_000
+MAX_FILE_SIZE = 64 << 10
 
 _GUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -49,12 +50,26 @@ def collect_master_keys(installation: Installation, profiles: Sequence[Profile])
         if folder.path.lower() in seen:
             continue
         seen.add(folder.path.lower())
-        outcome: Outcome = "not_examined" if ":" in folder.path else installation.listing(folder.path).outcome
+        outcome = _outcome(installation, folder)
         _note_folder(keys, folder, outcome)
         installation.cover("folder", f"Protect\\{folder.sid}", outcome, folder.path, _half_text(folder.half))
         if outcome == "present":
-            keys.found.extend(_files(installation, folder, MAX_FILES - len(keys.found)))
+            listed = _listed(installation, folder)
+            left = MAX_FILES - len(keys.found)
+            if len(listed) > left:
+                installation.problem(folder.path, "too_many", f"only {left} of {len(listed)} master keys were read")
+                keys.folders[folder.sid, folder.half] = "not_examined"
+            keys.found.extend(_files(installation, folder, listed[:left]))
     return keys
+
+
+def _outcome(installation: Installation, folder: _Folder) -> Outcome:
+    """In a collection a folder that holds only folders was not collected itself: it is the way to them."""
+    if ":" in folder.path:
+        return "not_examined"
+    listing = installation.listing(folder.path)
+    only_folders = bool(listing.entries) and all(entry.is_dir for entry in listing.entries)
+    return "not_examined" if only_folders and not installation.tree.complete else listing.outcome
 
 
 def _half_text(half: str | None) -> str | None:
@@ -91,13 +106,14 @@ def _profile_folders(installation: Installation, profiles: Sequence[Profile]) ->
     yield from others
 
 
-def _files(installation: Installation, folder: _Folder, limit: int) -> Iterator[MasterKeyEvidence]:
-    entries = [e for e in installation.listing(folder.path).entries if not e.is_dir]
-    preferred = _preferred(installation, entries)
-    named = [e for e in entries if _GUID_NAME.fullmatch(e.name)]
-    if len(named) > limit:
-        installation.problem(folder.path, "too_many", f"only {limit} of {len(named)} master keys were read")
-    for entry in named[:limit]:
+def _listed(installation: Installation, folder: _Folder) -> list[Entry]:
+    entries = installation.listing(folder.path).entries
+    return [e for e in entries if not e.is_dir and _GUID_NAME.fullmatch(e.name)]
+
+
+def _files(installation: Installation, folder: _Folder, named: Sequence[Entry]) -> Iterator[MasterKeyEvidence]:
+    preferred = _preferred(installation, installation.listing(folder.path).entries)
+    for entry in named:
         row = MasterKeyRow(
             machine_id=installation.machine_id,
             guid=entry.name.lower(),
@@ -119,7 +135,7 @@ def _files(installation: Installation, folder: _Folder, limit: int) -> Iterator[
 
 def _preferred(installation: Installation, entries: Sequence[Entry]) -> Preferred | None:
     for entry in entries:
-        if entry.name.lower() == "preferred":
+        if entry.name.lower() == "preferred" and not entry.is_dir:
             with guard(installation, entry.path):
                 content = installation.read(entry)
                 return parse_preferred(content.data) if content.outcome == "present" else None
@@ -130,7 +146,7 @@ def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry
     row = evidence.row
     row.outcome = "unreadable"
     with guard(installation, entry.path):
-        content = installation.read(entry)
+        content = installation.read(entry, MAX_FILE_SIZE)
         if content.outcome != "present":
             return
         if not content.data:

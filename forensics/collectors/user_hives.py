@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from forensics.collectors.profiles import Profile
+from forensics.collectors.profiles import Profile, hive_path
 from forensics.collectors.registry_view import RegistryView
 from forensics.sources.installation import Installation
 
@@ -12,10 +12,9 @@ from forensics.sources.installation import Installation
 def user_hives(installation: Installation, profiles: Sequence[Profile]) -> Iterator[tuple[Profile, RegistryView]]:
     """Yield each profile with its NTUSER.DAT; SYSTEM's own, the hive DEFAULT, is not among them."""
     for profile in profiles:
-        nobody = profile.sid is None and profile.outcome != "present"
-        if profile.elsewhere or profile.scope == "system" or nobody:
+        path = hive_path(installation, profile)
+        if path is None or profile.scope == "system":
             continue
-        name = f"NTUSER.DAT of {profile.sid or profile.path}"
-        view = RegistryView(installation, installation.hive_at(f"{profile.path}/NTUSER.DAT", name))
+        view = RegistryView(installation, installation.hive_at(path, f"NTUSER.DAT of {profile.sid or profile.path}"))
         if view.hive is not None:
             yield profile, view

@@ -59,6 +59,7 @@ class Installation:
     user_hives: Mapping[str, str] = field(default_factory=dict)
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: list[CoverageRow] = field(default_factory=list)
+    _covered: set[tuple[str, str]] = field(default_factory=set)
     _hives: dict[str, Hive | None] = field(default_factory=dict)
     _listings: dict[str, Listing] = field(default_factory=dict)
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -79,7 +80,8 @@ class Installation:
 
     def cover(self, area: str, name: str, outcome: Outcome, path: str, detail: str | None = None) -> None:
         """Record what was there to examine; the first word about a path stands."""
-        if all(c.source_path != path or c.area != area for c in self.coverage):
+        if (area, path) not in self._covered:
+            self._covered.add((area, path))
             self.coverage.append(
                 CoverageRow(
                     machine_id=self.machine_id, source_path=path, area=area, name=name, outcome=outcome, detail=detail

@@ -332,3 +332,13 @@ def test_a_hive_that_does_not_hold_the_stores_is_not_examined_there() -> None:
         ("export.reg\\Policies\\Microsoft\\SystemCertificates", "not_examined"),
     }
     assert "export.reg\\Microsoft\\SystemCertificates" not in [c.source_path for c in examined.coverage]
+
+
+def test_thousands_of_alternative_names_are_cut_and_said_to_be() -> None:
+    many = make_certificate("many", rsa_key("2048-01"), dns=[f"h{number}.example" for number in range(2_100)])
+    software = software_hive()
+    put(software, "Microsoft\\SystemCertificates\\MY", many)
+    examined = installation({}, {"SOFTWARE": software})
+    (found,) = collect(examined)
+    assert (len(found.row.san or ()), (found.row.san or [""])[-1]) == (2_000, "DNS:h1999.example")
+    assert [kind for _, kind in problems(examined)] == ["too_many"]

@@ -10,10 +10,12 @@ from typing import BinaryIO
 import pytest
 
 from forensics.collectors.acl_summary import summarize_acl
+from forensics.collectors.certificate_stores import collect_elements
 from forensics.collectors.collect import collect
 from forensics.collectors.guard import guard
 from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
+from forensics.collectors.master_keys import collect_master_keys
 from forensics.collectors.profiles import collect_profiles
 from forensics.formats.acl import Ace, SecurityDescriptor
 from forensics.formats.errors import FormatError
@@ -170,6 +172,62 @@ def test_many_key_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None)
     assert len(found) == 3
     assert (MACHINE_KEYS, "too_many") in problems(examined)
+
+
+def test_files_that_certificates_name_are_read_first_and_the_folder_is_no_proof_of_absence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("forensics.collectors.key_files.MAX_FILES", 4)
+    cng = "ProgramData/Microsoft/Crypto/Keys"
+    files: dict[str, bytes | None] = {f"{MACHINE_KEYS}/{n:032x}_{MACHINE_GUID}": b"" for n in range(9)}
+    files[f"{cng}/{'c' * 32}_{MACHINE_GUID}"] = b""
+    named = f"{MACHINE_KEYS}/{'f' * 32}_{MACHINE_GUID}"
+    files[named] = b""
+    examined = installation(files)
+    folders = collect_key_folders(examined, collect_profiles(examined))
+    found = [f.row.path for f in collect_key_files(examined, folders, None, {"f" * 32})]
+    assert found == [
+        named,
+        f"{MACHINE_KEYS}/{0:032x}_{MACHINE_GUID}",
+        f"{cng}/{'c' * 32}_{MACHINE_GUID}",
+        f"{MACHINE_KEYS}/{1:032x}_{MACHINE_GUID}",
+    ]
+    assert {f.path: f.outcome for f in folders if f.path in (MACHINE_KEYS, cng)} == {
+        MACHINE_KEYS: "not_examined",
+        cng: "present",
+    }
+
+
+def test_bytes_of_key_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.collectors.key_files.MAX_TOTAL_SIZE", 2_500)
+    monkeypatch.setattr("forensics.collectors.key_files.MAX_FILE_SIZE", 1_000)
+    files: dict[str, bytes | None] = {f"{MACHINE_KEYS}/{n:032x}_{MACHINE_GUID}": bytes(5_000) for n in range(5)}
+    examined = installation(files)
+    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None)
+    assert [f.row.outcome for f in found] == ["unreadable"] * 2
+    assert [kind for _, kind in problems(examined)] == ["too_many", "too_large", "too_large"]
+
+
+def test_many_master_keys_are_bounded_and_the_others_not_called_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.collectors.master_keys.MAX_FILES", 2)
+    keys = [make_master_key(f"many{n}", "S-1-5-18", bytes(20), rounds=1) for n in range(4)]
+    examined = installation({f"{PROTECT}/{key.guid}": key.file for key in keys})
+    found = collect_master_keys(examined, collect_profiles(examined))
+    assert len(found.found) == 2
+    assert found.folders["S-1-5-18", "machine"] == "not_examined"
+    assert problems(examined) == [(PROTECT, "too_many")]
+
+
+def test_bytes_of_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    software = software_hive()
+    for number in range(6):
+        store = f"Microsoft\\Cryptography\\Services\\S{number}\\SystemCertificates\\MY"
+        key = software.key(f"{store}\\Certificates\\{number:040X}")
+        key.binary("Blob", bytes(1_000))
+    monkeypatch.setattr("forensics.collectors.certificate_stores.MAX_TOTAL_SIZE", 4_500)
+    examined = installation({}, {"SOFTWARE": software})
+    assert len(list(collect_elements(examined, collect_profiles(examined)))) == 4
+    assert [kind for _, kind in problems(examined)] == ["too_many"]
 
 
 def test_collect_finds_everything_on_a_sound_disk() -> None:
