@@ -1,0 +1,353 @@
+"""The packs rdp, expiry and use over every forged disk, and over real logs and hives: exactly these findings.
+
+What is expected was stated by hand from the scenarios: most of their certificates end on 2027-03-04, 102 days after the
+moment of the examination, and no service is bound to them.
+"""
+
+from __future__ import annotations
+
+import json
+import lzma
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import forensics
+from forensics.case import Case
+from forensics.engine.loader import load_packs
+from forensics.engine.run import run
+from forensics.tables.registry import ROW_CLASSES
+
+PROJECT = Path(__file__).resolve().parents[2]
+IMAGES = PROJECT / "testdata" / "images"
+NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
+PACKS = load_packs([PROJECT / "rules" / pack for pack in ("rdp", "expiry", "use")], built_in=False)
+AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+
+Stated = tuple[str, str, str, frozenset[str]]
+
+# computer, severity, rule: common names without .contoso.test, blanks as underscores; a thumbprint for what is missing
+EXPECTED = {
+    "bound": """
+        WEB01 info certificate-expiring: hello tpm-dpapi tpm-ecc tpm-gone tpm-other tpm-rsa ui-policy vbs vbs-per-boot
+        WEB01 info certificate-used-by-nothing: hello tpm-dpapi tpm-ecc tpm-gone tpm-other tpm-rsa ui-policy vbs
+            vbs-per-boot
+        """,
+    "broken-access": """
+        WEB01 critical rdp-key-not-readable-by-network-service: WEB01
+        WEB01 critical rdp-key-unusable: WEB01
+        WEB01 info certificate-expiring: admins-only attributes authenticated deny-admins deny-system empty-dacl
+            everyone everyone-attributes inherit-only inherit-only-deny late-deny null-dacl owner-only plain system-only
+            users
+        WEB01 info certificate-used-by-nothing: admins-only attributes authenticated deny-admins deny-system empty-dacl
+            everyone everyone-attributes inherit-only inherit-only-deny late-deny null-dacl owner-only plain system-only
+            users
+        """,
+    "broken-claim": """
+        WEB01 info certificate-expiring: bad-link bad-offset card-capi card-cng empty-slot exchange-of-two gone-hsm hsm
+            legacy personal signature-of-two unique-cng unique-now unique-then wrong-of-two
+        WEB01 info certificate-used-by-nothing: bad-link bad-offset card-capi card-cng empty-slot exchange-of-two
+            gone-hsm hsm legacy personal signature-of-two unique-cng unique-now unique-then wrong-of-two
+        """,
+    "broken-files": """
+        WEB01 info certificate-expiring: absent-capi absent-cng bad-middle-capi bad-middle-cng bad-properties
+            bad-sign-capi bad-sign-cng bad-tail-capi lying no-public-half old-guid-capi old-guid-cng old-guid-lost
+            recreated-capi recreated-cng recreated-lost truncated truncated-cng wrong-public-half zero zeroed
+        WEB01 info certificate-used-by-nothing: absent-capi absent-cng bad-middle-capi bad-middle-cng bad-properties
+            bad-sign-capi bad-sign-cng bad-tail-capi lying no-public-half old-guid-capi old-guid-cng old-guid-lost
+            recreated-capi recreated-cng recreated-lost truncated truncated-cng wrong-public-half zero zeroed
+        """,
+    "broken-secrets": """
+        WEB01 info certificate-expiring: both-sections cng-gone cng-no-secret cng-old-secret cut empty fine gone
+            no-secret old-secret old-secret-3des other-guid system-old-secret
+        WEB01 info certificate-used-by-nothing: both-sections cng-gone cng-no-secret cng-old-secret cut empty fine gone
+            no-secret old-secret old-secret-3des other-guid system-old-secret
+        """,
+    "chain": """
+        WEB01 info certificate-expiring: dies-first dies-later stays
+        WEB01 info certificate-used-by-nothing: dies-first dies-later stays
+        """,
+    "dirty-disk": """
+        WEB01 info certificate-expiring: api web
+        WEB01 info certificate-used-by-nothing: api web
+        """,
+    "dirty-registry": """
+        WEB01 info certificate-expiring: early late-0 late-1 late-2 late-3
+        WEB01 info certificate-used-by-nothing: early late-0 late-1 late-2 late-3
+        """,
+    "expiring": """
+        WEB01 high rdp-listener-certificate-missing: FFEEDDCCBBAA99887766554433221100FFEEDDCC
+        WEB01 medium certificate-expiring: auto auto-later server
+        WEB01 medium certificate-expiring: mail
+        WEB01 medium issuer-expires-first: outlives
+        WEB01 medium renewal-overdue: auto
+        WEB01 low weak-signature-or-key: sha1 short
+        WEB01 low certificate-expired: long-ago
+        WEB01 low certificate-expiring: ca
+        WEB01 low certificate-expiring: desktop
+        WEB01 low certificate-expiring: client
+        WEB01 low not-yet-valid: early
+        WEB01 info certificate-expired: renewed
+        WEB01 info certificate-expiring: vpn
+        WEB01 info certificate-expiring: code
+        WEB01 info certificate-used-by-nothing: auto auto-later ca client code desktop early lasting long-ago mail
+            outlives renewed server sha1 short vpn
+        """,
+    "generalized-not-booted": """
+        GOLD info certificate-expiring: gone left
+        GOLD info certificate-used-by-nothing: gone left
+        """,
+    "golden-image": """
+        GOLD info certificate-expiring: agent gone
+        GOLD info certificate-expiring: device
+        GOLD info certificate-expiring: web
+        GOLD info certificate-used-by-nothing: agent device gone
+        """,
+    "healthy": """
+        WEB01 info certificate-expiring: capi-2048-3des capi-2048-aes capi-3072-aes capi-4096-aes capi-signature
+            cng-ecdh-256 cng-ecdsa-256 cng-ecdsa-384 cng-ecdsa-521 cng-rsa-2048 cng-rsa-3072 cng-rsa-3des cng-rsa-4096
+            network-service system-own
+        WEB01 info certificate-expiring: alice alice_signs bob dave
+        WEB01 info certificate-expiring: EFS_recovery_agent
+        WEB01 info certificate-expiring: ldaps
+        WEB01 info certificate-used-by-nothing: capi-2048-3des capi-2048-aes capi-3072-aes capi-4096-aes capi-signature
+            cng-ecdh-256 cng-ecdsa-256 cng-ecdsa-384 cng-ecdsa-521 cng-rsa-2048 cng-rsa-3072 cng-rsa-3des cng-rsa-4096
+            system-own
+        """,
+    "keyiso-disabled": """
+        WEB01 high keyiso-disabled-blocks-rdp-certificate: WEB01
+        WEB01 info certificate-expiring: capi cng cng-system
+        WEB01 info certificate-used-by-nothing: capi cng cng-system
+        """,
+    "mbr": """
+        WEB01 info certificate-expiring: legacy
+        WEB01 info certificate-used-by-nothing: legacy
+        """,
+    "mixed": """
+        WEB01 high keyiso-disabled-blocks-rdp-certificate: WEB01
+        WEB01 low certificate-expiring: renewed
+        WEB01 info certificate-expiring: case denied-and-old deny-everyone deny-service flag-says-system
+            foreign-and-denied hosting old-and-service open-and-service open-only replaced-and-denied torn-today
+            two-lives wrong-life
+        WEB01 info certificate-used-by-nothing: case denied-and-old deny-everyone deny-service flag-says-system
+            foreign-and-denied old-and-service open-and-service open-only renewed replaced-and-denied torn-today
+            two-lives wrong-life
+        """,
+    "no-security": """
+        WEB01 info certificate-expiring: capi cng
+        WEB01 info certificate-used-by-nothing: capi cng
+        """,
+    "rdp-2012-r2": """
+        APP12 critical keyiso-disabled-blocks-rdp-certificate: APP12
+        APP12 medium rdp-certificate-expired: APP12
+        APP12 medium schannel-credential-errors: APP12
+        """,
+    "rdp-2019": """
+        APP19 high keyiso-disabled-rdp-will-break: APP19
+        """,
+    "restored-secrets": """
+        WEB01 info certificate-expiring: early late-capi late-cng
+        WEB01 info certificate-used-by-nothing: early late-capi late-cng
+        """,
+    "sample": """
+        WEB01 medium certificate-expiring: vpn
+        WEB01 info certificate-expiring: api intranet ldap mail shop web
+        WEB01 info certificate-expiring: device
+        WEB01 info certificate-used-by-nothing: api device intranet ldap mail shop vpn web
+        """,
+    "sectors-4096": """
+        FOURK info certificate-expiring: fourk fourk-denied
+        FOURK info certificate-used-by-nothing: fourk fourk-denied
+        """,
+    "server-2003": """
+        OLD2003 info certificate-expiring: old-guid old-secret sound
+        OLD2003 info certificate-used-by-nothing: old-guid old-secret sound
+        """,
+    "sid-changed": """
+        PC-22 info certificate-expiring: machine
+        PC-22 info certificate-expiring: erin
+        PC-22 info certificate-used-by-nothing: machine
+        """,
+    "specialize-skips-crypto": """
+        AVD-7 info certificate-expiring: avd
+        AVD-7 info certificate-used-by-nothing: avd
+        """,
+    "sysprepped": """
+        WEB01 info certificate-expiring: api intranet kept-name ldap mail web
+        WEB01 info certificate-used-by-nothing: api intranet kept-name ldap mail web
+        """,
+    "two-windows": """
+        LEFT info certificate-expiring: left
+        LEFT info certificate-expiring: rdp-left
+        LEFT info certificate-used-by-nothing: left
+        RIGHT critical rdp-key-not-readable-by-network-service: rdp-right
+        RIGHT critical rdp-key-unusable: rdp-right
+        RIGHT info certificate-expiring: right right-old
+        RIGHT info certificate-expiring: rdp-right
+        RIGHT info certificate-used-by-nothing: right right-old
+        """,
+    "upgraded": """
+        PC-21 info certificate-expiring: gone vpn
+        PC-21 info certificate-used-by-nothing: gone vpn
+        """,
+    "web-server": """
+        WEB01 critical binding-names-missing-certificate: 00112233445566778899AABBCCDDEEFF00112233
+        WEB01 critical consumer-cannot-read-key: sql
+        WEB01 critical service-uses-dead-key: shop
+        WEB01 critical service-uses-expiring-certificate: remoting
+        WEB01 critical service-uses-expiring-certificate: rdp
+        WEB01 high service-uses-expiring-certificate: api
+        WEB01 high rdp-certificate-expired: rdp
+        WEB01 high certificate-expired: remoting
+        WEB01 high certificate-expired: rdp
+        WEB01 high certificate-expiring: api
+        WEB01 info certificate-used-by-nothing: idle
+        """,
+}
+
+
+def _stated(text: str) -> list[Stated]:
+    lines: list[str] = []
+    for line in text.strip().splitlines():
+        if ":" in line:
+            lines.append(line)
+        else:
+            lines[-1] += line
+    heads = [line.partition(":") for line in lines]
+    return sorted((*head.split(), frozenset(names.split())) for head, _, names in heads)  # type: ignore[misc]
+
+
+def _examine(name: str, folder: Path) -> Case:
+    truth = json.loads((IMAGES / f"{name}.truth.json").read_text())
+    if len(truth["images"]) == 1:
+        return forensics.examine(IMAGES / f"{name}.vhdx.xz")
+    for image in truth["images"]:
+        (folder / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
+    return forensics.examine(folder / truth["examine"])
+
+
+def _findings(case: Case) -> list[dict[str, Any]]:
+    result = run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF)
+    assert [p.message for p in result.problems] == []
+    return result.findings
+
+
+def _found(case: Case, findings: list[dict[str, Any]]) -> list[Stated]:
+    computers = {m.machine_id: m.computer_name for m in case.rows("machine")}
+    names = {
+        c.thumbprint: c.subject.removeprefix("CN=").removesuffix(".contoso.test").replace(" ", "_")
+        for c in case.rows("certificate")
+        if c.subject
+    }
+    return sorted(
+        (
+            computers[f["machine_id"]],
+            f["severity"],
+            f["rule"],
+            frozenset(names.get(s["id"], s["id"]) for s in f["subjects"]),
+        )
+        for f in findings
+    )
+
+
+def _one(findings: list[dict[str, Any]], rule: str) -> dict[str, Any]:
+    found = [f for f in findings if f["rule"] == rule]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exactly_these_findings(name: str, tmp_path: Path) -> None:
+    case = _examine(name, tmp_path)
+    assert _found(case, _findings(case)) == _stated(EXPECTED[name])
+
+
+def test_the_healthy_disk_has_information_only() -> None:
+    assert {severity for _, severity, _, _ in _stated(EXPECTED["healthy"])} == {"info"}
+
+
+def test_some_disk_shows_every_rule() -> None:
+    shown = {rule for text in EXPECTED.values() for _, _, rule, _ in _stated(text)}
+    assert shown == {rule.id for rule in PACKS.rules}
+    assert len(shown) == 18
+
+
+def test_keyiso_on_2012_r2_is_proved_by_the_status_of_event_1057(tmp_path: Path) -> None:
+    findings = _findings(_examine("rdp-2012-r2", tmp_path))
+    finding = _one(findings, "keyiso-disabled-blocks-rdp-certificate")
+    assert finding["confidence"] == "proved"
+    assert {c["name"]: c["value"] for c in finding["conditions"]} == {
+        "the service CNG Key Isolation (KeyIso) is disabled": "yes",
+        "Windows Server 2016, Windows 10 or later: new certificates are made through CNG": "no",
+        "this is Windows Server 2012 R2": "yes",
+        "KB4012219 or a later monthly rollup is installed": "yes",
+        "no certificate was bound to the listener by hand": "yes",
+        "no unexpired Remote Desktop certificate whose key CryptoAPI opens without the service": "yes",
+        'event 1057 says "There are no more endpoints available from the endpoint mapper"': "yes",
+        "Schannel 36870 says that the key of a server certificate cannot be used (0x8009030D)": "yes",
+        "event 7040 says when the start type of KeyIso was changed": "yes",
+    }
+    assert "ended on 2026-09-14" in finding["because"]
+    assert "last changed on 2026-09-01 (event 7040)" in finding["because"]
+    assert "last on 2026-10-29" in finding["because"]
+    assert "\n    sc.exe config KeyIso start= demand\n" in finding["remedy"]
+    consequences = {_one(findings, rule)["id"] for rule in ("rdp-certificate-expired", "schannel-credential-errors")}
+    assert set(finding["consequences"]) == consequences
+
+
+def test_keyiso_without_that_event_is_likely(tmp_path: Path) -> None:
+    finding = _one(_findings(_examine("keyiso-disabled", tmp_path)), "keyiso-disabled-blocks-rdp-certificate")
+    assert finding["confidence"] == "likely"
+    assert "so this is likely, not proved" in finding["because"]
+
+
+def test_the_forecast_names_the_day(tmp_path: Path) -> None:
+    finding = _one(_findings(_examine("rdp-2019", tmp_path)), "keyiso-disabled-rdp-will-break")
+    assert finding["confidence"] == "likely"
+    assert "is valid until 2027-01-20" in finding["because"]
+    assert "restart the machine before 2027-01-20" in finding["remedy"]
+
+
+def test_a_dead_key_names_every_service_that_uses_it(tmp_path: Path) -> None:
+    findings = _findings(_examine("web-server", tmp_path))
+    dead = _one(findings, "service-uses-dead-key")
+    assert "- http.sys shop.contoso.test:443 (IIS) (proved)" in dead["because"]
+    assert "- IIS Shop *:443:shop.contoso.test (proved)" in dead["because"]
+    denied = _one(findings, "consumer-cannot-read-key")
+    # The SID that Windows itself gives NT SERVICE\MSSQLSERVER, as Microsoft documents it.
+    assert "S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003:R\n" in denied["remedy"] + "\n"
+
+
+def test_expiry_explains_what_the_services_lose(tmp_path: Path) -> None:
+    findings = {f["id"]: f for f in _findings(_examine("web-server", tmp_path))}
+    explained = {
+        f["subjects"][0]["label"]: {findings[c]["rule"] for c in f["consequences"]}
+        for f in findings.values()
+        if f["rule"] in ("certificate-expired", "certificate-expiring")
+    }
+    assert explained == {
+        "CN=remoting.contoso.test": {"service-uses-expiring-certificate"},
+        "CN=rdp.contoso.test": {"service-uses-expiring-certificate", "rdp-certificate-expired"},
+        "CN=api.contoso.test": {"service-uses-expiring-certificate"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("archive", "listener_events"), [("aptsim-server2022.zip", 0), ("belkasoft-win10.zip", 9)], ids=["2022", "win10"]
+)
+def test_real_event_logs_give_no_finding(realdata: Path, archive: str, listener_events: int) -> None:
+    """New listener certificates (1056) and keys that are looked for in vain (0x80090016) are everyday."""
+    case = forensics.examine(realdata / "event-logs" / archive)
+    assert sum(e.event_id == 1056 for e in case.rows("event")) == listener_events
+    assert any(e.event_id == 5061 and e.error_code == "0x80090016" for e in case.rows("event"))
+    assert _findings(case) == []
+
+
+def test_a_real_windows_gives_no_finding(realdata: Path) -> None:
+    """17 trusted certificates have expired there; the only one with a key link, of an EFS agent, lasts until 2115."""
+    case = forensics.examine(realdata / "student-pc8-win81.zip")
+    expired = {c.thumbprint for c in case.rows("certificate") if c.not_after and c.not_after < AS_OF}
+    assert len(expired) == 17
+    assert _findings(case) == []
