@@ -160,3 +160,35 @@ def test_mismatch_breaks_the_chain_without_any_secret(tmp_path: Path) -> None:
     rows = [r for r in _chains(case).values() if r.public_key == "mismatch"]
     assert rows
     assert {(r.verdict, r.broken_at) for r in rows} == {("unusable", "public_key")}
+
+
+def test_half_a_protect_folder_does_not_speak_for_the_other_half(tmp_path: Path) -> None:
+    case = forensics.examine(
+        _write("healthy", tmp_path, lambda p: "/protect/s-1-5-18/" not in p or "/s-1-5-18/user/" in p)
+    )
+    capi = [r for r in _chains(case).values() if "MachineKeys" in (r.key_file_path or "")]
+    assert {(r.master_key, r.unlocked_by, r.verdict) for r in capi} == {("not_examined", "not_tried", "unknown")}
+
+
+def test_keys_of_an_earlier_windows_beside_it_leave_a_missing_key_undecided(tmp_path: Path) -> None:
+    folder = _write("broken-files", tmp_path)
+    (folder / "Windows.old" / "ProgramData").mkdir(parents=True)
+    (folder / "Windows.old" / "ProgramData" / "x").write_bytes(b"x")
+    case = forensics.examine(folder)
+    assert {r.recoverable for r in _chains(case).values() if r.key_file == "absent"} == {None}
+    assert [(c.name, c.outcome) for c in case.rows("coverage") if c.name == "Windows.old"] == [
+        ("Windows.old", "not_examined")
+    ]
+
+
+def test_key_in_the_other_windows_of_one_source_is_recoverable(tmp_path: Path) -> None:
+    _write("healthy", tmp_path, prefix="first/C")
+    _write("healthy", tmp_path, lambda p: "/machinekeys/" not in p, prefix="second/C")
+    (tmp_path / "second/C/ProgramData/Microsoft/Crypto/RSA/MachineKeys").mkdir()
+    (tmp_path / "second/C/ProgramData/Microsoft/Crypto/RSA/MachineKeys/another").write_bytes(b"x")
+    case = forensics.examine(tmp_path)
+    assert len(case.rows("machine")) == 2
+    missing = [r for r in case.rows("key_chain") if r.thumbprint and r.key_file == "absent"]
+    assert missing
+    assert {(r.verdict, r.broken_at, r.recoverable) for r in missing} == {("unusable", "key_file", True)}
+    assert all("MachineKeys" in r.recoverable_from and "(installation " in r.recoverable_from for r in missing)

@@ -31,7 +31,16 @@ def collect_key_folders(installation: Installation, profiles: Sequence[Profile])
             found[folder.path.lower()] = folder
             name = "/".join(folder.path.replace("\\", "/").split("/")[-2:])
             installation.cover("folder", f"{name} ({folder.kind}, {folder.scope})", folder.outcome, folder.path)
-    return list(found.values())
+    return [*found.values(), *_windows_old(installation)]
+
+
+def _windows_old(installation: Installation) -> Iterator[KeyFolder]:
+    """An earlier installation that an upgrade set aside may hold keys, and is not examined."""
+    path = installation.on_drive("Windows.old")
+    if folder_exists(installation, path):
+        detail = "an earlier installation on the same volume; copy it out and examine it by itself"
+        installation.cover("folder", "Windows.old", "not_examined", path, detail)
+        yield KeyFolder("any", "earlier", None, path, "not_examined")
 
 
 def _folder(installation: Installation, kind: str, scope: str, owner: str | None, path: str) -> KeyFolder:

@@ -18,7 +18,7 @@ _SHA1_BYTES = 20
 
 
 def collect_rdp_thumbprints(installation: Installation, certificates: Iterable[CertificateEvidence]) -> frozenset[str]:
-    """Return the thumbprint bound to the listener, else the self-signed one on record, else all of its store; upper hex.
+    """Return the bound thumbprint, else the self-signed one on record, else those of the listener's store; upper hex.
 
     The store may still hold certificates that the listener no longer uses.
     """

@@ -54,17 +54,23 @@ def test_providers_are_none_where_they_were_not_examined() -> None:
     system.key("ControlSet002\\Control\\Cryptography\\Providers\\Microsoft Software Key Storage Provider")
     providers = collect_providers(installation({}, {"SYSTEM": system, "SOFTWARE": software_hive()}))
     assert providers.cng == frozenset({"microsoft software key storage provider"})
-    assert providers.capi is None
+    assert providers.capi == frozenset()
     assert collect_providers(installation({"Windows/x": b""})).cng is None
 
 
-def test_rdp_thumbprints_from_both_values() -> None:
+def test_bound_rdp_certificate_goes_before_the_self_signed_one() -> None:
     system = system_hive()
     system.key(f"{WIN_STATIONS}\\RDP-Tcp").binary("SSLCertificateSHA1Hash", bytes(range(20)))
     system.key(WIN_STATIONS).binary("SelfSignedCertificate", b"\xab" * 20)
     examined = installation({}, {"SYSTEM": system})
-    assert collect_rdp_thumbprints(examined, []) == {"000102030405060708090A0B0C0D0E0F10111213", "AB" * 20}
+    assert collect_rdp_thumbprints(examined, []) == {"000102030405060708090A0B0C0D0E0F10111213"}
     assert problems(examined) == []
+
+
+def test_self_signed_rdp_certificate_on_record() -> None:
+    system = system_hive()
+    system.key(WIN_STATIONS).binary("SelfSignedCertificate", b"\xab" * 20)
+    assert collect_rdp_thumbprints(installation({}, {"SYSTEM": system}), []) == {"AB" * 20}
 
 
 def test_rdp_hash_of_another_length_is_a_problem() -> None:
