@@ -1,0 +1,302 @@
+"""The pack ``chain`` over every forged disk: exactly these findings, stated by hand from the scenarios."""
+
+from __future__ import annotations
+
+import lzma
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import forensics
+from forensics.engine.examples import run_examples
+from forensics.engine.lint import lint
+from forensics.engine.loader import built_in_packs, load_packs
+from forensics.engine.rule import Packs
+from forensics.engine.run import run
+from forensics.tables.registry import CONTRACT_TABLES
+
+IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
+NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
+CHECKPOINTS = ("chain.vhdx", "chain-1.avhdx", "chain-2.avhdx")
+AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+MACHINE_KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
+
+IDS = [
+    "key-file-missing",
+    "key-file-of-another-machine-guid",
+    "key-recreated",
+    "key-access-denied",
+    "key-readable-by-everyone",
+    "machinekeys-folder-acl",
+    "master-key-missing",
+    "master-key-opens-only-with-previous-secret",
+    "master-key-does-not-open",
+    "master-key-damaged",
+    "key-blob-damaged",
+    "key-recoverable",
+    "key-in-tpm",
+    "key-on-smart-card",
+    "key-in-third-party-provider",
+    "key-sealed-by-vbs",
+    "key-in-user-profile",
+    "certificate-without-key-link",
+    "provider-not-registered",
+    "orphan-key-file",
+    "certificate-in-two-stores",
+]
+
+OLD_IIS = "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162"
+NEW_IIS = "44d42aa2-dee4-4023-bea5-d2f166bbb42c"
+
+
+def _iis_keys(machine_guid: str) -> str:
+    names = ("6de9cb26d2b98c01ec4e9e8b34824aa2", "76944fb33636aeddb9590521c2e8815a")
+    return " ".join(f"{MACHINE_KEYS}/{name}_{machine_guid}" for name in names)
+
+
+# Thumbprints by their first four digits, key files by their paths; a rule may tell several causes.
+EXPECTED: dict[str, list[tuple[str, str, str]]] = {
+    "bound": [
+        ("high", "key-in-tpm", "6F9D"),  # file of another TPM key
+        ("high", "key-in-tpm", "DCEF"),  # no .PCPKEY file
+        ("info", "key-in-tpm", "094C 21FD 7EC4"),
+        ("high", "key-sealed-by-vbs", "5FA0"),  # per-boot
+        ("info", "key-sealed-by-vbs", "5900"),
+    ],
+    "broken-access": [
+        ("critical", "key-access-denied", "2557"),  # the listener's: NETWORK SERVICE
+        ("high", "key-access-denied", "1231 5267 8800 91FA C9F3 FA75"),
+        ("medium", "key-readable-by-everyone", "127F 424A 5670 8747"),
+        ("info", "key-recoverable", "1231 2557 5267 8800 91FA C9F3 FA75"),
+    ],
+    "broken-claim": [
+        ("high", "certificate-without-key-link", "0845 1EB6 3751 5736 6525 B3FF FC13"),
+        ("medium", "certificate-without-key-link", "BD22"),  # and no key
+        ("high", "key-in-user-profile", "E238"),
+        ("high", "provider-not-registered", "1D6A"),
+        ("info", "key-in-third-party-provider", "0AA8"),
+        ("info", "key-on-smart-card", "FBB3"),
+        ("info", "key-on-smart-card", "306C"),
+        ("info", "key-recoverable", "0845 1EB6 3751 5736 6525 B3FF FC13"),
+    ],
+    "broken-files": [
+        ("high", "key-file-missing", "5763 9DD6"),
+        ("high", "key-file-of-another-machine-guid", "51C7 5780 83A8"),
+        ("high", "master-key-missing", "51C7"),
+        ("high", "key-recreated", "51C9 BF4B D5BC"),
+        ("high", "key-blob-damaged", "1500 264D 3AC4 7085 7E17 B187 C2AE C653 D3FC DA8A EFDD"),
+        ("info", "key-recoverable", "5780 83A8"),  # another name
+        ("info", "key-recoverable", "BF4B D5BC"),  # the other file
+        ("info", "key-recoverable", "3AC4 7085 EFDD"),  # whole in a damaged blob
+    ],
+    "broken-secrets": [
+        ("high", "master-key-missing", "0B79 58A8"),
+        ("high", "master-key-damaged", "3C9E 54AD 9D48 9FF7"),
+        ("high", "master-key-opens-only-with-previous-secret", "1072 4DEB 62CE 859E"),
+        ("high", "master-key-does-not-open", "5727 66FE"),
+        ("info", "key-recoverable", "1072 4DEB 62CE 859E"),
+    ],
+    "chain": [("high", "key-file-missing", "1940"), ("high", "key-recreated", "12B7")],
+    "dirty-disk": [("high", "key-file-missing", "5128")],
+    "dirty-registry": [
+        ("high", "key-file-of-another-machine-guid", "1325"),
+        ("info", "key-recoverable", "1325"),
+    ],
+    "generalized-not-booted": [("high", "key-file-missing", "0B38")],
+    "golden-image": [("high", "key-file-missing", "C191"), ("info", "key-in-tpm", "083E")],
+    "healthy": [
+        (
+            "info",
+            "orphan-key-file",
+            f"{MACHINE_KEYS}/6de9cb26d2b98c01ec4e9e8b34824aa2_77fa0aba-0c87-45ab-8785-ff1695247b0d "
+            "ProgramData/Microsoft/Crypto/SystemKeys/"
+            "7096db7aeb75c0d3497ecd56d355a695_77fa0aba-0c87-45ab-8785-ff1695247b0d",
+        )
+    ],
+    "keyiso-disabled": [("info", "key-recoverable", "275F CFF8")],
+    "mixed": [
+        ("high", "key-access-denied", "0572 0BD6 495E 8272"),
+        ("high", "key-file-of-another-machine-guid", "5A55 8272"),
+        ("high", "key-file-of-another-machine-guid", "C68B"),  # of a third identity
+        ("high", "master-key-opens-only-with-previous-secret", "495E C402"),
+        ("high", "certificate-without-key-link", "E989"),
+        ("high", "key-blob-damaged", "6FED"),
+        ("high", "key-recreated", "0BD6"),
+        ("medium", "key-readable-by-everyone", "0813 1A3D"),
+        ("info", "key-recoverable", "0572"),  # rights
+        ("info", "key-recoverable", "0813"),  # service
+        ("info", "key-recoverable", "495E C402"),  # OldVal
+        ("info", "key-recoverable", "6FED"),  # the file of an earlier life
+        ("info", "key-recoverable", "8272 C68B"),  # another name
+        ("info", "key-recoverable", "E989"),  # link
+        (
+            "info",
+            "orphan-key-file",
+            f"{MACHINE_KEYS}/3ea8fd473b0aa46980722ed75fcd4eb7_aaaaaaaa-0000-4000-8000-00000000000a",
+        ),
+    ],
+    "restored-secrets": [("high", "master-key-does-not-open", "B81F FD36")],
+    "sample": [
+        ("high", "key-access-denied", "ABE1"),
+        ("high", "key-file-missing", "D925"),
+        ("high", "key-file-of-another-machine-guid", "5128 9D36"),
+        ("high", "key-recreated", "692E"),
+        ("medium", "master-key-opens-only-with-previous-secret", "5128 9D36"),
+        ("info", "key-in-tpm", "5DE3"),
+        ("info", "key-recoverable", "5128 692E 9D36"),
+        ("info", "key-recoverable", "ABE1"),
+        ("info", "orphan-key-file", _iis_keys(NEW_IIS)),
+        (
+            "info",
+            "orphan-key-file",
+            f"{_iis_keys(OLD_IIS)} {MACHINE_KEYS}/f686aace6942fb7f7ceb231212eef4a4_{OLD_IIS}",
+        ),
+    ],
+    "sectors-4096": [("high", "key-access-denied", "26C8"), ("info", "key-recoverable", "26C8")],
+    "server-2003": [
+        ("high", "key-file-of-another-machine-guid", "615D"),
+        ("high", "master-key-opens-only-with-previous-secret", "9B12"),
+        ("info", "key-recoverable", "615D"),
+        ("info", "key-recoverable", "9B12"),
+    ],
+    "sysprepped": [
+        ("high", "key-file-missing", "D925"),
+        ("high", "key-file-of-another-machine-guid", "5128 9D36"),
+        ("high", "key-recreated", "692E"),
+        ("high", "master-key-opens-only-with-previous-secret", "5128 8EC6 9D36"),
+        ("info", "key-recoverable", "5128 692E 8EC6 9D36"),
+        ("info", "orphan-key-file", _iis_keys(NEW_IIS)),
+        (
+            "info",
+            "orphan-key-file",
+            f"{_iis_keys(OLD_IIS)} {MACHINE_KEYS}/f686aace6942fb7f7ceb231212eef4a4_{OLD_IIS}",
+        ),
+    ],
+    "two-windows": [
+        ("critical", "key-access-denied", "E915"),
+        ("high", "key-file-of-another-machine-guid", "6C8E"),
+        ("info", "key-recoverable", "6C8E"),
+        ("info", "key-recoverable", "E915"),
+    ],
+    "upgraded": [("high", "key-file-missing", "0B79")],
+    "web-server": [("critical", "key-file-missing", "4D79")],  # bound to a host name
+}
+"""Of disks that are not named here the pack says nothing."""
+
+
+@cache
+def _packs() -> Packs:
+    return load_packs()
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("chain-pack")
+
+
+@cache
+def _findings(name: str, folder: Path) -> list[dict[str, Any]]:
+    path = IMAGES / f"{name}.vhdx.xz"
+    if name == "chain":
+        for image in CHECKPOINTS:
+            (folder / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
+        path = folder / CHECKPOINTS[-1]
+    case = forensics.examine(path, as_of=AS_OF)
+    result = run(_packs(), {table: case.rows(table) for table in CONTRACT_TABLES}, AS_OF)
+    assert [p.message for p in result.problems] == []
+    return [f for f in result.findings if f["rule"] in IDS]
+
+
+def _subject(identity: str) -> str:
+    return identity if "/" in identity else identity[:4]
+
+
+def _one(findings: list[dict[str, Any]], rule: str) -> dict[str, Any]:
+    (finding,) = [f for f in findings if f["rule"] == rule]
+    return finding
+
+
+def test_the_pack_has_its_rules() -> None:
+    assert sorted(r.id for r in _packs().rules if r.path.parent.name == "chain") == sorted(IDS)
+    assert EXPECTED.keys() <= set(NAMES)
+
+
+def test_the_pack_is_sound_and_its_examples_come_out() -> None:
+    packs = load_packs(examples=True)
+    rules = [r for r in packs.rules if r.path.parent == built_in_packs() / "chain"]
+    assert len(rules) == len(IDS)
+    assert lint(packs, rules) == []
+    result = run_examples(Packs(tuple(rules)))
+    assert result.problems == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_exactly_these_findings(name: str, folder: Path) -> None:
+    found = [
+        (f["severity"], f["rule"], sorted(_subject(s["id"]) for s in f["subjects"])) for f in _findings(name, folder)
+    ]
+    expected = [(severity, rule, sorted(subjects.split())) for severity, rule, subjects in EXPECTED.get(name, [])]
+    assert sorted(found) == sorted(expected)
+
+
+def test_nothing_but_information_on_the_healthy_disk(folder: Path) -> None:
+    assert {f["severity"] for f in _findings("healthy", folder)} == {"info"}
+
+
+def test_texts_name_what_this_disk_has(folder: Path) -> None:
+    for name in NAMES:
+        for finding in _findings(name, folder):
+            assert "not shown" not in finding["remedy"]
+            for subject in finding["subjects"]:
+                if subject["label"].startswith("CN=") and len(finding["subjects"]) < 20:
+                    assert subject["label"] in finding["because"]
+
+
+def test_missing_key_is_told_with_its_container_and_use(folder: Path) -> None:
+    finding = _one(_findings("web-server", folder), "key-file-missing")
+    assert "used by http.sys" in finding["because"]
+    assert "its private key is nowhere on this disk" in finding["because"]
+    assert 'certutil -delstore "MY" 4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9' in finding["remedy"]
+
+
+def test_machine_guid_is_named_with_what_each_file_needs(folder: Path) -> None:
+    text = _one(_findings("sample", folder), "key-file-of-another-machine-guid")["because"]
+    assert f"under this machine's MachineGuid {NEW_IIS}" in text
+    assert f"their names carry {OLD_IIS}" in text
+    assert text.count("the key opens with the previous DPAPI_SYSTEM") == 2
+    assert "A plain clone keeps MachineGuid, names and secrets" in text
+
+
+def test_the_listeners_key_is_given_back_to_network_service(folder: Path) -> None:
+    rdp, machine = (f for f in _findings("broken-access", folder) if f["rule"] == "key-access-denied")
+    assert "NETWORK SERVICE" in rdp["because"]
+    assert rdp["remedy"].count("/grant *S-1-5-18:F *S-1-5-32-544:F *S-1-5-20:R") == 1
+    assert machine["remedy"].count("/grant *S-1-5-18:F *S-1-5-32-544:F\n") == 6
+    assert "*S-1-5-20:R" not in machine["remedy"].split("A service under")[0]
+
+
+def test_a_sound_key_under_another_name_is_renamed_and_an_exchanged_one_told_apart(folder: Path) -> None:
+    remedies = [f["remedy"] for f in _findings("broken-files", folder) if f["rule"] == "key-recoverable"]
+    now, was = "38fdf585-6711-4f52-978d-7cb39dd0dbc6", "c0ffee00-1111-4222-8333-0123456789ab"
+    (name,) = [r for r in remedies if "only the name is in the way" in r]
+    capi = "a37070b874d78ae0e8e7dfa1ccb9590e"
+    assert f'    ren "C:\\{MACHINE_KEYS.replace("/", chr(92))}\\{capi}_{was}" {capi}_{now}\n' in name
+    (exchange,) = [r for r in remedies if "move the file of today aside" in r]
+    assert f"827518c2342794cd8579d78ca869195d_{was}" in exchange
+
+
+def test_master_keys_are_named_by_what_is_wrong_with_them(folder: Path) -> None:
+    findings = _findings("broken-secrets", folder)
+    damaged = _one(findings, "master-key-damaged")["because"]
+    for said in ("has no content", "the file has 200", "the master key inside is aa11c251-ac80-4675-9c92-ea8e5f67a207"):
+        assert said in damaged
+    missing = _one(findings, "master-key-missing")
+    assert "8c2eb124-e998-4435-aca4-cc0df387a588" in missing["remedy"]
+    assert _one(findings, "master-key-does-not-open")["confidence"] == "proved"
+
+
+def test_what_was_not_there_to_examine_is_not_blamed(folder: Path) -> None:
+    assert _findings("no-security", folder) == []
