@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
 
 from forensics.engine.conditions import named_sql, tree_sql, truth
 from forensics.engine.database import RuleDatabase, RuleSqlError
@@ -12,138 +11,113 @@ from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditio
 from forensics.engine.sql_text import SqlTextError, check_expression, put_values, quoted
 from forensics.engine.templates import BUILT_IN, names_in
 
-_FIXED = ("_row", "_tree", "_id", "_label", "_severity", "_confidence", "_machine_id", "_source_path")
 
-
-@dataclass(frozen=True, slots=True)
 class Query:
-    """A rule's SELECT without its WHERE, and what its columns are.
+    """The statements of one rule, each put together when it is asked for, and what their columns are.
+
+    Args:
+        rule: The rule. The loader has checked its SQL.
 
     Attributes:
-        rule: The rule.
-        select: ``SELECT ... FROM ...``.
-        tree: The rule's conditions as one expression.
-        true_tree: The same where only "is it true" is asked.
-        subject_id: SQL for the subject's identity.
         conditions: Names of the conditions, whose columns follow the fixed ones; corroboration comes last.
         deciding: How many of them decide.
         joins: Tables joined: a rowid and a source_path of each follow.
         groups: How many group keys follow.
         names: Names for the templates, whose columns come last.
+
+    Raises:
+        SqlTextError: A piece names a value that is not there.
     """
 
-    rule: Rule
-    select: str
-    tree: str
-    true_tree: str
-    subject_id: str
-    conditions: tuple[str, ...]
-    deciding: int
-    joins: tuple[str, ...]
-    groups: int
-    names: tuple[str, ...]
+    first_condition = 8  # behind rowid, tree, subject id and label, severity, confidence, machine_id, source_path
 
-    first_condition: ClassVar[int] = len(_FIXED)
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.values: dict[str, str] = {}
+        for name, sql in rule.values.items():
+            self.values[name] = self.sql(sql.text)
+        self._named = [*named_conditions(rule.when), *rule.corroboration]
+        self.conditions = [condition.name for condition in self._named]
+        self.deciding = len(self._named) - len(rule.corroboration)
+        self.joins = list(rule.joins)
+        self.groups = len(rule.group)
+        joins = (f" LEFT JOIN {table} ON ({self.sql(on.text)})" for table, on in rule.joins.items())
+        self._source = f"{rule.table} AS this" + "".join(joins)
+
+    def sql(self, text: str) -> str:
+        """Return a piece with its values filled in."""
+        return put_values(text, self.values) if "value." in text else text
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names for the templates."""
+        return sorted((names_in(self.rule.because) | names_in(self.rule.remedy)) - BUILT_IN)
+
+    @cached_property
+    def tree(self) -> str:
+        """The rule's conditions as one expression."""
+        return tree_sql(self.rule.when, self.sql)
+
+    @property
+    def subject_id(self) -> str:
+        """SQL for the identity of a row's subject."""
+        return self.sql(self.rule.subject_id.text)
+
+    def any_match(self) -> str:
+        """Return the statement for whether anything matches; it is short, and for most rules the answer is no."""
+        return f"SELECT 1 FROM {self._source} WHERE {self._wanted()} LIMIT 1"
 
     def matches(self) -> str:
         """Return the statement for all rows that match, and the undecided ones where the rule reports them."""
-        where = f"({self.tree}) IS NOT 0" if self.rule.report_unknown else self.true_tree
-        return f"{self.select} WHERE {where} ORDER BY this.rowid"
+        return self._select(self._wanted())
 
     def verdicts(self) -> str:
         """Return the statement for how many rows are true, false and unknown."""
-        return f"SELECT {truth(self.tree)}, count(*) {self.select[self.select.index(_FROM) :]} GROUP BY 1"
+        return f"SELECT {truth(self.tree)}, count(*) FROM {self._source} GROUP BY 1"
 
     def all_rows(self) -> str:
         """Return the statement for every row, decided or not."""
-        return f"{self.select} ORDER BY this.rowid"
+        return self._select("1")
 
     def about(self) -> str:
         """Return the statement for the rows of one subject, its only parameter."""
-        return f"{self.select} WHERE ({self.subject_id}) = ? ORDER BY this.rowid"
+        return self._select(f"({self.subject_id}) = ?")
 
     def subjects(self) -> str:
         """Return the statement for the identity and name of every subject."""
-        table = self.rule.table
-        label = _sql(self.rule, self.rule.subject_label.text)
-        return f"SELECT DISTINCT ({self.subject_id}), ({label}), this.machine_id FROM {table} AS this"
+        columns = f"({self.subject_id}), ({self.sql(self.rule.subject_label.text)}), this.machine_id"
+        return f"SELECT DISTINCT {columns} FROM {self._source}"
 
+    def _wanted(self) -> str:
+        if self.rule.report_unknown:
+            return f"({self.tree}) IS NOT 0"
+        return tree_sql(self.rule.when, self.sql, only_true=True)
 
-_FROM = "\nFROM "
+    def _select(self, where: str) -> str:
+        rule = self.rule
+        columns = [
+            "this.rowid",
+            truth(self.tree),
+            f"({self.subject_id})",
+            f"({self.sql(rule.subject_label.text)})",
+            self._level(rule.severity),
+            self._level(rule.confidence),
+            "this.machine_id",
+            "this.source_path",
+            *(truth(named_sql(condition, self.sql)) for condition in self._named),
+            *(column for table in rule.joins for column in (f"{table}.rowid", f"{table}.source_path")),
+            *(f"({self.values.get(key.text) or self.sql(key.text)})" for key in rule.group),
+            *(f"({self._name(name)})" for name in self.names),
+        ]
+        return f"SELECT {', '.join(columns)} FROM {self._source} WHERE {where} ORDER BY this.rowid"
 
+    def _name(self, name: str) -> str:
+        return self.values.get(name) or (name if "." in name else f"this.{name}")
 
-def compile_rule(rule: Rule) -> Query:
-    """Put a rule's SQL together.
-
-    Raises:
-        SqlTextError: A piece names a value that is not there. The loader has looked for that before.
-    """
-
-    def put(text: str, line: int) -> str:
-        return _sql(rule, text)
-
-    named = [*named_conditions(rule.when), *rule.corroboration]
-    tree = tree_sql(rule.when, put)
-    subject_id = _sql(rule, rule.subject_id.text)
-    names = _template_names(rule)
-    columns = [
-        "this.rowid",
-        truth(tree),
-        f"({subject_id})",
-        f"({_sql(rule, rule.subject_label.text)})",
-        _levels(rule, rule.severity),
-        _levels(rule, rule.confidence),
-        "this.machine_id",
-        "this.source_path",
-        *(truth(named_sql(condition, put)) for condition in named),
-        *(column for table in rule.joins for column in (f"{table}.rowid", f"{table}.source_path")),
-        *(f"({_sql(rule, _group(rule, key.text))})" for key in rule.group),
-        *(f"({_name(rule, name)})" for name in names),
-    ]
-    joins = "".join(f"\nLEFT JOIN {table} ON ({_sql(rule, on.text)})" for table, on in rule.joins.items())
-    return Query(
-        rule=rule,
-        select=f"SELECT {', '.join(columns)}{_FROM}{rule.table} AS this{joins}",
-        tree=tree,
-        true_tree=tree_sql(rule.when, put, only_true=True),
-        subject_id=subject_id,
-        conditions=tuple(condition.name for condition in named),
-        deciding=len(named) - len(rule.corroboration),
-        joins=tuple(rule.joins),
-        groups=len(rule.group),
-        names=names,
-    )
-
-
-def _values(rule: Rule) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for name, sql in rule.values.items():
-        values[name] = put_values(sql.text, values)
-    return values
-
-
-def _sql(rule: Rule, text: str) -> str:
-    return put_values(text, _values(rule)) if "value." in text else text
-
-
-def _group(rule: Rule, key: str) -> str:
-    return f"value.{key}" if key in rule.values else key
-
-
-def _name(rule: Rule, name: str) -> str:
-    if name in rule.values:
-        return _sql(rule, f"value.{name}")
-    return name if "." in name else f"this.{name}"
-
-
-def _template_names(rule: Rule) -> tuple[str, ...]:
-    return tuple(sorted((names_in(rule.because) | names_in(rule.remedy)) - BUILT_IN))
-
-
-def _levels(rule: Rule, levels: tuple[Level, ...]) -> str:
-    cases = "".join(f" WHEN ({_sql(rule, level.when)}) THEN {quoted(level.value)}" for level in levels if level.when)
-    default = quoted(levels[-1].value)
-    return f"CASE{cases} ELSE {default} END" if cases else default
+    def _level(self, levels: tuple[Level, ...]) -> str:
+        cases = "".join(f" WHEN ({self.sql(level.when)}) THEN {quoted(level.value)}" for level in levels if level.when)
+        default = quoted(levels[-1].value)
+        return f"CASE{cases} ELSE {default} END" if cases else default
 
 
 def check_rule(rule: Rule, database: RuleDatabase) -> list[Problem]:
@@ -157,7 +131,7 @@ def check_rule(rule: Rule, database: RuleDatabase) -> list[Problem]:
     if problems:
         return problems
     try:
-        list(database.query(compile_rule(rule).matches()))
+        list(database.query(Query(rule).matches()))
     except RuleSqlError as error:
         return [*_refused(rule, database)] or [Problem(rule.path, rule.line("when"), str(error))]
     return []
@@ -166,22 +140,22 @@ def check_rule(rule: Rule, database: RuleDatabase) -> list[Problem]:
 def _text_problem(rule: Rule, line: int, text: str) -> Problem | None:
     try:
         check_expression(text)
-        _sql(rule, text)
+        Query(rule).sql(text)
     except SqlTextError as error:
         return Problem(rule.path, line, str(error))
     return None
 
 
 def _refused(rule: Rule, database: RuleDatabase) -> Iterator[Problem]:
+    query = Query(rule)
     source = f"{rule.table} AS this"
     for table, on in rule.joins.items():
-        joined = f"{source} LEFT JOIN {table} ON ({_sql(rule, on.text)})"
-        if (message := _refusal(database, f"SELECT 1 FROM {joined}")) is not None:
+        source += f" LEFT JOIN {table} ON ({query.sql(on.text)})"
+        if (message := _refusal(database, f"SELECT 1 FROM {source}")) is not None:
             yield Problem(rule.path, on.line, message)
             return
-        source = joined
     for line, text, searched in _pieces(rule):
-        sql = _sql(rule, text)
+        sql = query.sql(text)
         inner = f"EXISTS (SELECT 1 FROM {searched} WHERE ({sql}))" if searched else f"({sql})"
         if (message := _refusal(database, f"SELECT {inner} FROM {source}")) is not None:
             yield Problem(rule.path, line, message)
@@ -208,6 +182,6 @@ def _pieces(rule: Rule) -> Iterator[tuple[int, str, str | None]]:
         if level.when is not None:
             yield level.line, level.when, None
     for key in rule.group:
-        yield key.line, _group(rule, key.text), None
+        yield key.line, f"value.{key.text}" if key.text in rule.values else key.text, None
     for subject in (rule.subject_id, rule.subject_label):
         yield subject.line, subject.text, None

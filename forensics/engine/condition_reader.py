@@ -8,7 +8,7 @@ from forensics.engine.conditions import shorthand
 from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated, Presence
 from forensics.engine.sql_text import quoted
 from forensics.engine.yaml_source import Mapping, Node, Sequence, Text
-from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs, possible_values
 
 Tell = Callable[[int, str], None]
 """Takes the line and the sentence of something wrong."""
@@ -192,13 +192,3 @@ def _every(leaves: list[Leaf]) -> Condition | None:
     if len(leaves) == 1:
         return leaves[0]
     return Every(tuple(leaves)) if leaves else None
-
-
-def possible_values(spec: ColumnSpec) -> list[str]:
-    """Return the words a column may hold where its documentation is a list of them, else nothing."""
-    words = spec.doc.split(":")[0].replace(" or ", ", ").split(", ")
-    words = [word.strip() for word in words]
-    is_list = (
-        spec.kind == "text" and len(words) > 2 and all(w.replace("_", "").isalpha() and w.islower() for w in words)
-    )
-    return words if is_list else []

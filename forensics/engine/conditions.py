@@ -12,8 +12,8 @@ NOT_KNOWN = frozenset({"not_examined", "not_tried", "unknown"})
 
 _EXAMINED = "coverage.outcome IN ('present', 'absent')"
 
-PutValues = Callable[[str, int], str]
-"""Gives SQL of a line with its ``value.NAME`` filled in."""
+PutValues = Callable[[str], str]
+"""Gives SQL with its ``value.NAME`` filled in."""
 
 
 def tree_sql(condition: Condition, put: PutValues, only_true: bool = False) -> str:
@@ -38,8 +38,8 @@ def named_sql(condition: Named, put: PutValues, only_true: bool = False) -> str:
     if isinstance(condition, Leaf):
         if only_true and condition.true_sql is not None:
             return condition.true_sql
-        return condition.sql if condition.shorthand else put(condition.sql, condition.line)
-    found = f"EXISTS (SELECT 1 FROM {condition.table} WHERE ({put(condition.where, condition.where_line)}))"
+        return condition.sql if condition.shorthand else put(condition.sql)
+    found = f"EXISTS (SELECT 1 FROM {condition.table} WHERE ({put(condition.where)}))"
     if only_true and condition.wanted:
         return found
     covered = " AND ".join(map(_covered, condition.covered)) or "1"

@@ -17,8 +17,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from forensics.tables.database import row_values, sql_type
-from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, column_specs
+from forensics.tables.database import quick_values, row_values, sql_type
+from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, ColumnSpec, column_specs, possible_values
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 
@@ -33,7 +33,11 @@ FUNCTIONS = frozenset(
 _STEPS = 20_000  # virtual machine instructions between two looks at the clock, about a millisecond
 _MANY = 500  # rows from which an index pays for itself
 _INDEXES = {
-    "key_chain": ("thumbprint", "key_file_path", "master_key_guid"),
+    "key_chain": (
+        *("thumbprint", "key_file_path", "master_key_guid"),
+        # Most keys are well, so most rules ask for few rows.
+        *("key_file", "public_key", "access", "master_key", "unlocked_by", "private_key"),
+    ),
     "certificate": ("thumbprint", "subject", "container"),
     "certificate_use": ("thumbprint",),
     "key_file": ("path", "file_name", "name_hash", "public_key_sha256"),
@@ -81,6 +85,7 @@ class RuleDatabase:
         self._deadline = 0.0
         # One statement a rule, each asked for once or twice: no need to look for more in the cache.
         self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=16)
+        self._sizes = {name: len(rows) for name, rows in tables.items()}
         self._create(as_of)
         for name, rows in tables.items():
             if rows and name in ROW_CLASSES:
@@ -92,15 +97,21 @@ class RuleDatabase:
     def _create(self, as_of: datetime) -> None:
         execute = self._connection.execute
         for name in ROW_CLASSES:
-            columns = ", ".join(f'"{s.name}" {sql_type(s)}' for s in column_specs(name))
+            specs = sorted(column_specs(name), key=_is_wide)
+            columns = ", ".join(f'"{s.name}" {sql_type(s)}' for s in specs)
             execute(f'CREATE TABLE "{name}" ({columns})')
         execute("CREATE TABLE examination (as_of TEXT)")
         execute("INSERT INTO examination VALUES (?)", [format_utc(as_of)])
 
     def _fill(self, table: str, rows: Sequence[Row]) -> None:
-        specs = column_specs(table)
-        self._insert(table, [s.name for s in specs], row_values(rows, specs))
-        names = {s.name for s in specs}
+        # Most columns of most tables are empty, and None is slow to hand over.
+        specs = [s for s in column_specs(table) if any(getattr(row, s.name) is not None for row in rows)]
+        names = [s.name for s in specs]
+        try:
+            self._insert(table, names, quick_values(rows, specs))
+        except (sqlite3.Error, UnicodeError, OverflowError):
+            self._connection.execute("ROLLBACK")
+            self._insert(table, names, row_values(rows, specs))
         if len(rows) >= _MANY:
             for column in _INDEXES.get(table, ()):
                 if column in names:
@@ -138,6 +149,10 @@ class RuleDatabase:
         except (sqlite3.Warning, OverflowError, UnicodeError, ValueError) as error:
             raise RuleSqlError(str(error)) from error
 
+    def size(self, table: str) -> int:
+        """Return how many rows of a case a table holds."""
+        return self._sizes.get(table, 0)
+
     def close(self) -> None:
         """Give the memory back."""
         self._connection.close()
@@ -149,6 +164,11 @@ class RuleDatabase:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _is_wide(spec: ColumnSpec) -> bool:
+    """Columns of states come first: SQLite reads a row up to the columns it needs, and conditions ask for states."""
+    return spec.kind in ("list", "datetime") or (spec.kind == "text" and not possible_values(spec))
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, inner: str | None) -> int:

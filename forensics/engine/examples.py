@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from forensics.engine.compiler import Query, compile_rule
+from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
 from forensics.engine.findings import Finding, make_findings
 from forensics.engine.rule import Packs, Problem, Rule
@@ -78,7 +78,7 @@ class _Example:
         values, as_of = self._rows(), self._as_of()
         if self.problems or as_of is None:
             return self.problems
-        query = compile_rule(self.rule)
+        query = Query(self.rule)
         try:
             with RuleDatabase({}, as_of, values=values) as database:
                 self._check(query, database, as_of)

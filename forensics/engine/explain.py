@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from forensics.engine.compiler import compile_rule
+from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
 from forensics.engine.rule import Condition, Either, Every, Negated, Packs, Rule
 
@@ -98,7 +98,7 @@ def explain(database: RuleDatabase, packs: Packs, subject_id: str) -> list[Expla
 
 
 def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[Explanation]:
-    query = compile_rule(rule)
+    query = Query(rule)
     try:
         for number, row in enumerate(database.query(query.about(), [subject_id])):
             if number >= MOST_ROWS:
@@ -155,7 +155,7 @@ def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[Sub
 def _all_subjects(database: RuleDatabase, packs: Packs) -> Iterator[Subject]:
     asked = set()
     for rule in packs.rules:
-        query = compile_rule(rule)
+        query = Query(rule)
         if (statement := query.subjects()) in asked:
             continue
         asked.add(statement)

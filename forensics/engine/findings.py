@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from forensics.engine.compiler import Query
@@ -19,13 +18,6 @@ from forensics.engine.templates import fill
 Finding = dict[str, Any]
 
 _WORDS = {1: "yes", 0: "no", None: "unknown"}
-
-
-@dataclass(slots=True)
-class Group:
-    """Rows of a rule that are one finding."""
-
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 def make_findings(query: Query, rows: Iterable[tuple[Any, ...]], as_of: str) -> list[Finding]:

@@ -39,9 +39,9 @@ def load_packs(paths: Iterable[Path] = (), *, built_in: bool = True, examples: b
     if built_in:
         home = built_in_packs()
         rules += read_rules(home, problems, built_in=True, examples=examples) if home.is_dir() else []
-    read = {rule.path.resolve() for rule in rules}
     for path in paths:
         # A folder of the built-in packs may be named too, to check only that.
+        read = {rule.path.resolve() for rule in rules}
         rules += [r for r in read_rules(path, problems, examples=examples) if r.path.resolve() not in read]
     problems += _twice(rules)
     if not problems:
@@ -92,7 +92,7 @@ def _read(path: Path, problems: list[Problem], built_in: bool, examples: bool) -
     except OSError as error:
         problems.append(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
         return None
-    reader = RuleReader(path, root, built_in)
+    reader = RuleReader(path, root, built_in, trusted=built_in and not examples)
     rule = reader.rule()
     problems += reader.problems
     return rule

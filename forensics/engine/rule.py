@@ -1,10 +1,14 @@
-"""What a rule is once it has been read: plain data, no SQL yet."""
+"""What a rule is once it has been read: plain data, no SQL yet.
+
+Named tuples, because every start of the program pays for making the classes, and data classes cost five times as much.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from forensics.engine.yaml_source import Mapping, Text
 
@@ -17,8 +21,7 @@ SECTIONS = ("broken", "too_open", "expired", "expiring", "undecided", "orphan")
 """Sections of the text report that a finding can stand for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Something wrong with a rule file.
 
     Attributes:
@@ -48,8 +51,7 @@ class RulePackError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A named condition.
 
     Attributes:
@@ -67,8 +69,7 @@ class Leaf:
     shorthand: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Covered:
+class Covered(NamedTuple):
     """What must have been there to examine before the absence of a row says anything.
 
     Attributes:
@@ -80,8 +81,7 @@ class Covered:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+class Presence(NamedTuple):
     """Whether a table holds a row: unknown when it holds none and the place was not examined.
 
     Attributes:
@@ -103,22 +103,19 @@ class Presence:
     where_line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(NamedTuple):
     """``all``: true when all are."""
 
     children: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(NamedTuple):
     """``any``: true when one is."""
 
     children: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Negated:
+class Negated(NamedTuple):
     """``not``."""
 
     child: Condition
@@ -139,8 +136,7 @@ def named_conditions(condition: Condition) -> Iterator[Named]:
         yield condition
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """A severity or confidence, and when it applies.
 
     Attributes:
@@ -154,15 +150,14 @@ class Level:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sql:
+class Sql(NamedTuple):
     """A piece of SQL and the line it stands on."""
 
     text: str
     line: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One rule.
 
@@ -216,8 +211,7 @@ class Rule:
         return self.lines.get(key, 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Packs:
+class Packs(NamedTuple):
     """All rules of all packs, in the order of their files."""
 
     rules: tuple[Rule, ...] = ()

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from forensics.tables.plain import plain
 
@@ -33,8 +33,7 @@ _FIELD = re.compile(
 _ACTIVE = re.compile(r'["`&|<>^%;]|\$\(')
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateProblem:
+class TemplateProblem(NamedTuple):
     """What is wrong on a line of a template, counted from 0."""
 
     line: int
@@ -84,6 +83,7 @@ def fill(template: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, 
     return "\n".join(lines).strip("\n")
 
 
+@lru_cache(maxsize=1024)
 def _joined(template: str) -> list[str]:
     """Put the lines of each paragraph together."""
     lines: list[str] = []

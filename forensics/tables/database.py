@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,8 @@ def write_case_file(path: Path, content: CaseContent) -> None:
     """
     if path.exists() and not is_case_file(path):
         raise CaseFileError(f"{path} exists and is no keymortem case file; choose another name")
+    import tempfile
+
     try:
         handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
         os.close(handle)
@@ -133,6 +135,26 @@ def sql_type(spec: ColumnSpec) -> str:
 def row_values(rows: Iterable[Row], specs: Sequence[ColumnSpec]) -> Iterator[list[str | int | None]]:
     """Yield the values of rows as SQLite stores them."""
     return ([_cell(getattr(row, s.name), s) for s in specs] for row in rows)
+
+
+def quick_values(rows: Iterable[Row], specs: Sequence[ColumnSpec]) -> Iterator[Sequence[Any]]:
+    """Yield what :func:`row_values` does, several times faster, for rows that need no more than times and lists made
+    text; text with lone surrogates and integers of 64 bits pass as they are, and SQLite then refuses them.
+    """
+    cells_of = attrgetter(*(s.name for s in specs))
+    converted = [(n, s) for n, s in enumerate(specs) if s.kind in ("datetime", "list")]
+    for row in rows:
+        cells = list(cells_of(row))
+        for number, spec in converted:
+            value = cells[number]
+            if value is not None:
+                cells[number] = _utc(value) if spec.kind == "datetime" else json.dumps(value) if value else "[]"
+        yield cells
+
+
+def _utc(value: datetime) -> str:
+    # What format_utc gives, for nearly all times.
+    return value.isoformat()[:-6] + "Z" if value.tzinfo is UTC else format_utc(value, fraction=True)
 
 
 def _storable(text: str) -> str:

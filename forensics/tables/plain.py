@@ -15,6 +15,9 @@ def plain(text: object, longest: int = LONGEST) -> str:
     and surrogate characters go. What is longer than ``longest`` characters is cut and ends in ``...``.
     """
     value = str(text)
+    if value.isprintable() and len(value) <= longest:
+        # Nearly all values: no character of it is of a kind that goes, and no white space but plain blanks.
+        return " ".join(value.split())
     cut = value[: longest * 2]
     kept = "".join(" " if c.isspace() else c for c in cut if c.isspace() or unicodedata.category(c)[0] != "C")
     line = " ".join(kept.split())

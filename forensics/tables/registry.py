@@ -117,6 +117,16 @@ def _kind(row_class: type[Row], name: str, hint: object) -> tuple[Kind, bool]:
     raise TypeError(f"column {row_class.table}.{name} has a type no case file can hold: {hint}")
 
 
+def possible_values(spec: ColumnSpec) -> list[str]:
+    """Return the words a column may hold where its documentation is a list of them, else nothing."""
+    words = spec.doc.split(":")[0].replace(" or ", ", ").split(", ")
+    words = [word.strip() for word in words]
+    is_list = (
+        spec.kind == "text" and len(words) > 2 and all(w.replace("_", "").isalpha() and w.islower() for w in words)
+    )
+    return words if is_list else []
+
+
 def by_table(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Sort rows into their tables; every table is there, filled or not."""
     tables: dict[str, list[Row]] = {name: [] for name in CONTRACT_TABLES}
