@@ -83,6 +83,7 @@ def examine(
     run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None))
     for source in sources:
         run.source(str(source))
+    run.tell_unknown_users()
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment)
     run.progress("asking the rules")
@@ -150,6 +151,15 @@ class _Run:
     entries: list[SourceEntry] = field(default_factory=list)
     machines: int = 0
     judges: list[Judge] = field(default_factory=list)
+    users_seen: set[str] = field(default_factory=set)
+
+    def tell_unknown_users(self) -> None:
+        """Record each secret given for a user whom no source knows: it opened nothing, and not by being wrong."""
+        for name in sorted({*self.user_secrets.passwords, *self.user_secrets.nt_hashes} - self.users_seen):
+            message = (
+                f"a password or NT hash was given for {name}, whom none of the sources knows; name the user or SID"
+            )
+            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="unknown_user", message=message))
 
     def source(self, path: str) -> None:
         """Examine one source; whatever goes wrong becomes rows."""
@@ -207,6 +217,7 @@ class _Run:
         self.progress(f"judging keys of {evidence.machine.computer_name or installation.source_path}")
         try:
             judge = Judge(evidence, self.user_secrets, self.second_opinion)
+            self.users_seen |= {name.lower() for user in evidence.users for name in (user.sid, user.name) if name}
             chain = judge.rows()
             self.judges.append(judge)
         except Exception as error:

@@ -154,3 +154,9 @@ def test_impacket_agrees_with_every_proof_it_can_judge(tmp_path: Path) -> None:
         case = forensics.examine(_image(name, tmp_path), second_opinion=True)
         assert [p.message for p in case.rows("problem") if p.kind == "second_opinion"] == []
         _compare(case, _truth(name))
+
+
+def test_password_for_somebody_else_is_told() -> None:
+    case = forensics.examine(IMAGES / "mbr.vhdx.xz", passwords={"Nobody": "x"})
+    told = [p.message for p in case.rows("problem") if p.kind == "unknown_user"]
+    assert told == ["a password or NT hash was given for nobody, whom none of the sources knows; name the user or SID"]

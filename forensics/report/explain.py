@@ -66,10 +66,15 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
     yield Link("public_key", chain.public_key, _public_halves(certificate, key_file), key_file or certificate)
     yield Link("access", chain.access, (key_file.acl if key_file else None) or "", key_file)
     yield Link("master_key", chain.master_key, chain.master_key_guid or "", master_key or key_file)
-    generation = "previous" if chain.unlocked_by == "previous" else "current"
-    secret = facts.secret(chain, generation)
-    since = f"DPAPI_SYSTEM {generation}, set {format_utc(secret.set_at)}" if secret and secret.set_at else ""
-    yield Link("secret", f"unlocked by {chain.unlocked_by}", since, secret)
+    if key_file is not None and key_file.scope == "user":
+        yield Link(
+            "secret", f"unlocked by {chain.unlocked_by}", "the owner's password or the domain's backup key", None
+        )
+    else:
+        generation = "previous" if chain.unlocked_by == "previous" else "current"
+        secret = facts.secret(chain, generation)
+        since = f"DPAPI_SYSTEM {generation}, set {format_utc(secret.set_at)}" if secret and secret.set_at else ""
+        yield Link("secret", f"unlocked by {chain.unlocked_by}", since, secret)
     yield Link("private_key", chain.private_key, f"exportable {chain.exportable}", key_file)
     service = facts.service(chain, "KeyIso")
     starts = {2: "automatic", 3: "manual", 4: "disabled"}

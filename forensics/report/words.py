@@ -64,7 +64,8 @@ def _claim(chain: KeyChainRow, facts: Facts) -> Words:
     if chain.recoverable:
         why += " Its key lies on this disk all the same."
     repair = "On a running copy, certutil -repairstore with the store and the thumbprint makes the link anew."
-    return Words(why, _ending(chain, repair if chain.recoverable else ""))
+    found = chain.recoverable and chain.key_file == "present" and chain.unlocked_by == "current"
+    return Words(why, _ending(chain, repair if found else ""))
 
 
 def _provider(chain: KeyChainRow, facts: Facts) -> Words:
@@ -127,7 +128,10 @@ def _access(chain: KeyChainRow, facts: Facts) -> Words:
     file = facts.key_file(chain)
     if file is not None and file.acl:
         why += f" It reads: {file.acl}."
-    repair = 'icacls "the key file below" /grant *S-1-5-18:F lets SYSTEM in; the RDP listener also needs *S-1-5-20:R.'
+    repair = (
+        'icacls "the key file below" /grant *S-1-5-18:F lets SYSTEM in, once /remove:d has taken out what denies it; '
+        "the RDP listener also needs *S-1-5-20:R."
+    )
     return Words(why, _ending(chain, repair))
 
 
@@ -152,7 +156,7 @@ def _secret(chain: KeyChainRow, facts: Facts) -> Words:
         what = "is not on this disk" if current.outcome == "absent" else "cannot be read on this disk"
         why = f"The DPAPI_SYSTEM secret (in the SECURITY hive) {what}, and without it Windows opens no master key."
         return Words(why, _ending(chain, hives))
-    state = " although its file is intact" if master_key is not None and master_key.intact == "yes" else ""
+    state = " although its backup half is sound" if master_key is not None and master_key.intact == "yes" else ""
     why = (
         f"No DPAPI_SYSTEM secret on this disk{_set_at(current)} opens the DPAPI master key that encrypts the key"
         f"{state}: the secret and the master key are likely from different times or machines."

@@ -92,7 +92,12 @@ def say(row: KeyChainRow, evidence: list[Row] | None = None) -> Words:
         ({"broken_at": "service"}, "KeyIso) is disabled", "sc config KeyIso start= demand"),
         ({"broken_at": "service", "recoverable": None}, "KeyIso) is disabled", "could not be told"),
         (
-            {"broken_at": "claim", "reason": "KEY_PROV_INFO names the signature slot"},
+            {
+                "broken_at": "claim",
+                "reason": "KEY_PROV_INFO names the signature slot",
+                "key_file": "present",
+                "unlocked_by": "current",
+            },
             "names the signature slot.",
             "-repairstore",
         ),
@@ -140,11 +145,16 @@ def test_certificate_whose_link_cannot_be_read() -> None:
     assert words == Words("The certificate's link to its private key (KEY_PROV_INFO) cannot be read.", LOST)
 
 
-def test_intact_master_key_is_said_to_be_intact() -> None:
+def test_no_repairstore_for_a_key_that_windows_could_not_open_either() -> None:
+    words = say(dead_chain(broken_at="claim", key_file="present", unlocked_by="previous", recoverable=True))
+    assert "repairstore" not in words.do
+
+
+def test_sound_backup_half_of_a_master_key_is_told() -> None:
     evidence = rows()
     evidence[3].intact = "yes"  # type: ignore[attr-defined]
     words = say(dead_chain(broken_at="secret", unlocked_by="nothing", recoverable=False), evidence)
-    assert "opens the DPAPI master key that encrypts the key although its file is intact" in words.why
+    assert "opens the DPAPI master key that encrypts the key although its backup half is sound" in words.why
 
 
 @pytest.mark.parametrize(("outcome", "what"), [("absent", "is not on"), ("unreadable", "cannot be read on")])
