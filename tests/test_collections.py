@@ -191,4 +191,6 @@ def test_key_in_the_other_windows_of_one_source_is_recoverable(tmp_path: Path) -
     missing = [r for r in case.rows("key_chain") if r.thumbprint and r.key_file == "absent"]
     assert missing
     assert {(r.verdict, r.broken_at, r.recoverable) for r in missing} == {("unusable", "key_file", True)}
-    assert all("MachineKeys" in r.recoverable_from and "(installation " in r.recoverable_from for r in missing)
+    owners = {m.machine_id for m in case.rows("machine")}
+    assert all("MachineKeys" in r.recoverable_from for r in missing)
+    assert all({r.machine_id, r.recoverable_on} == owners for r in missing)

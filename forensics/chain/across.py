@@ -20,7 +20,7 @@ def find_elsewhere(judges: Sequence[Judge]) -> None:
             for other, path, _ in found:
                 if path is not None:
                     row.recoverable = True
-                    row.recoverable_from = f"{path} (installation {other.evidence.machine.machine_id})"
+                    row.recoverable_from, row.recoverable_on = path, other.evidence.machine.machine_id
                     break
             else:
                 if any(undecided for _, _, undecided in found):

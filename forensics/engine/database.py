@@ -38,7 +38,8 @@ _INDEXES = {
         # Most keys are well, so most rules ask for few rows.
         *("key_file", "public_key", "access", "master_key", "unlocked_by", "private_key"),
     ),
-    "certificate": ("thumbprint", "subject", "container"),
+    "certificate": ("thumbprint", "subject", "container", "public_key_sha256"),
+    "coverage": ("machine_id",),
     "certificate_use": ("thumbprint",),
     "key_file": ("path", "file_name", "name_hash", "public_key_sha256"),
     "master_key": ("guid",),
@@ -191,6 +192,6 @@ def _sentence(message: str) -> str:
         return f"there is no column '{what}'; see keymortem tables"
     if kind == "not authorized to use function":
         return f"the function {what} is not permitted; rules may call {', '.join(sorted(FUNCTIONS))}"
-    if "not authorized" in message or "prohibited" in message:
+    if any(word in message for word in ("not authorized", "prohibited", "vtable constructor failed")):
         return "rules may only read the evidence tables, with SELECT and without recursion"
     return f"no valid SQL: {message}"

@@ -115,7 +115,8 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None) -> Iterator[str]
     for text in (words.why, words.do):
         yield from fold(plain(text), width, "  ", "  ") if text else ()
     if chain.recoverable_from:
-        yield from fold(plain(f"key found in {chain.recoverable_from}"), width, "  ", "  ")
+        where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""
+        yield from fold(plain(f"key found in {chain.recoverable_from}{where}"), width, "  ", "  ")
     yield ""
     for link in links_of(chain, facts):
         yield from _link_lines(link, chain, width)

@@ -201,7 +201,8 @@ class _Report:
         if chain.broken_at in ("master_key", "secret"):
             self._add(f"master key {chain.master_key_guid}", f"{indent}  ")
         if chain.recoverable_from and chain.recoverable_from != chain.key_file_path:
-            self._add(f"key found in {chain.recoverable_from}", f"{indent}  ")
+            where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""
+            self._add(f"key found in {chain.recoverable_from}{where}", f"{indent}  ")
 
     def _where(self, chain: KeyChainRow) -> str:
         owners = {"machine": "of the computer", "enterprise": "of the enterprise", "policy": "set by policy"}

@@ -54,4 +54,7 @@ class KeyChainRow(Row):
     recoverable_from: str | None = column(
         "Key file that holds the private key, when it is another than key_file_path", None
     )
+    recoverable_on: int | None = column(
+        "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
+    )
     reason: str = column("The verdict in one sentence, with this disk's values", "")
