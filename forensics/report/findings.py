@@ -112,5 +112,7 @@ def text_lines(text: str, width: int | None, indent: str, first: str = "") -> It
         if line[0].isspace():
             yield f"{indent}  {words}"
         else:
-            yield from fold(first + words, width, indent, indent + ("  " if words.startswith("- ") else ""))
+            yield from fold(
+                plain(first + line, LONGEST_LINE), width, indent, indent + ("  " if words.startswith("- ") else "")
+            )
         first = ""

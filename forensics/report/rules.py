@@ -26,7 +26,7 @@ def render_list(packs: Packs) -> str:
     for pack, rules in groupby(packs.rules, key=lambda rule: rule.pack):
         lines.append(f"{pack}:")
         lines += [f"  {_worst(rule):<8}  {rule.id:<{longest}}  {rule.title}" for rule in rules]
-    return "\n".join(lines) + "\n" if lines else "There are no rules.\n"
+    return _shown(lines) if lines else "There are no rules.\n"
 
 
 def _worst(rule: Rule) -> str:
@@ -52,7 +52,12 @@ def render_rule(rule: Rule) -> str:
     for heading, names in (("Its consequences", rule.explains), ("References", rule.references)):
         if names:
             lines += ["", heading, *(f"  {name}" for name in names)]
-    return "\n".join(lines) + "\n"
+    return _shown(lines)
+
+
+def _shown(lines: list[str]) -> str:
+    """Put lines together; the text of a stranger's rule must not steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for line in lines for c in f"{line}\n")
 
 
 def _levels(levels: tuple[Level, ...]) -> str:

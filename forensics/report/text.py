@@ -123,7 +123,7 @@ class _Report:
 
     def _finding(self, finding: Finding, mark: str, indent: str) -> None:
         self._add(head(finding), mark, indent)
-        where = plain(self._on_machine(finding["machine_id"]))
+        where = self._on_machine(finding["machine_id"])
         self.lines += text_lines(finding["because"], self.width, indent, where)
         if finding["remedy"]:
             self.lines += text_lines(finding["remedy"], self.width, indent, "What can be done: ")

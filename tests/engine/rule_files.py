@@ -1,0 +1,69 @@
+"""Rule files and rows for tests of the engine, made from plain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from forensics.tables.registry import ROW_CLASSES, by_table, column_specs
+from forensics.tables.row import Row
+from forensics.tables.timestamps import parse_utc
+
+FIXTURES = Path(__file__).with_name("fixtures")
+
+RULE: dict[str, Any] = {
+    "format": 1,
+    "id": "rule",
+    "title": "The key file shuts out who must read it",
+    "for": "key_chain",
+    "severity": "high",
+    "confidence": "proved",
+    "when": {"access": "denied"},
+    "references": ["https://example.test"],
+    "because": "{{ count }} of {{ subjects }}.",
+    "remedy": "Do something.",
+}
+"""A rule of which each key stands on a line of its own, in this order."""
+
+EXAMPLES = [
+    {"expect": "match", "rows": {"key_chain": [{"thumbprint": "AA", "access": "denied"}]}},
+    {"expect": "miss", "rows": {"key_chain": [{"thumbprint": "AA", "access": "ok"}]}},
+    {"expect": "unknown", "rows": {"key_chain": [{"thumbprint": "AA", "access": "not_examined"}]}},
+]
+
+
+def fixture(name: str) -> list[dict[str, Any]]:
+    """Return the cases of a fixture file."""
+    cases: list[dict[str, Any]] = yaml.safe_load((FIXTURES / f"{name}.yaml").read_text(encoding="utf-8"))
+    return cases
+
+
+def rule_text(change: Mapping[str, Any] | None = None) -> str:
+    """Return the text of a rule; JSON on a line is YAML too. A key that is None is left out."""
+    values = {**RULE, **(change or {})}
+    return "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items() if value is not None)
+
+
+def write_rules(folder: Path, *changes: Mapping[str, Any]) -> Path:
+    """Write rules into a folder, in the order of the arguments."""
+    for number, change in enumerate(changes):
+        (folder / f"{number}-{change.get('id', 'rule')}.yaml").write_text(rule_text(change), encoding="utf-8")
+    return folder
+
+
+def tables(rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[Row]]:
+    """Make rows of plain values; columns without default that are left out are empty text."""
+    return by_table(_row(table, number, row) for table, made in rows.items() for number, row in enumerate(made))
+
+
+def _row(table: str, number: int, values: dict[str, Any]) -> Row:
+    row_class = ROW_CLASSES[table]
+    required = {f.name: "" for f in fields(row_class) if f.default is MISSING and f.default_factory is MISSING}
+    kinds = {spec.name: spec.kind for spec in column_specs(table)}
+    made = {k: parse_utc(v) if kinds[k] == "datetime" else v for k, v in values.items()}
+    return row_class(**{**required, "machine_id": 1, "source_path": f"{table}/{number}", **made})

@@ -1,0 +1,158 @@
+"""Finding and reading packs: bounds, bombs, names taken twice, and the packs that come with keymortem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from forensics.engine.examples import run_examples
+from forensics.engine.lint import lint
+from forensics.engine.loader import built_in_packs, load_packs
+from forensics.engine.rule import RulePackError
+from forensics.engine.yaml_source import DEEPEST, LARGEST_FILE, MOST_NODES, Mapping, RuleYamlError, Text, read_yaml
+from tests.engine.rule_files import EXAMPLES, rule_text, write_rules
+
+
+def problems_of(*folders: Path) -> list[str]:
+    with pytest.raises(RulePackError) as refused:
+        load_packs(folders, built_in=False)
+    return list(map(str, refused.value.problems))
+
+
+def test_scalars_are_text_and_know_their_lines() -> None:
+    root = read_yaml("a: 1\nb: [yes, 'no', null, 2026-11-22, 0x10]\nc: |\n  one\n  two\nd:\n  e: 'x'\n")
+    assert root["b"] == ["yes", "no", "null", "2026-11-22", "0x10"]  # type: ignore[index]
+    texts = [t for t in root[Text("b")] if isinstance(t, Text)]
+    assert [(t.line, t.plain) for t in texts] == [(2, True), (2, False), (2, True), (2, True), (2, True)]
+    inner = root[Text("d")]
+    assert isinstance(inner, Mapping)
+    assert [key.line for key in root] == [1, 2, 3, 6]
+    assert [(key.line, key) for key in inner] == [(7, "e")]
+    block = root[Text("c")]
+    assert isinstance(block, Text)
+    assert (block, block.line) == ("one\ntwo\n", 4)
+
+
+def test_a_part_that_is_not_wanted_is_skipped_and_lines_stay() -> None:
+    text = "a: 1\nexamples:\n- x: [\n  broken\n# comment\nb: 2\n"
+    root = read_yaml(text, skip="examples")
+    assert root == {"a": "1", "b": "2"}
+    assert [key.line for key in root] == [1, 6]
+    with pytest.raises(RuleYamlError):
+        read_yaml(text)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "message"),
+    [
+        ("a: &a [x, x]\nb: &b [*a, *a]\n", "anchors and aliases"),
+        ("a: " + "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), f"more than {DEEPEST} levels deep"),
+        ("a: " + "[" * 100_000, "levels deep"),
+        ("a: [" + "x," * MOST_NODES + "]", f"more than {MOST_NODES} values"),
+        ("a: " + "x" * LARGEST_FILE, f"more than {LARGEST_FILE // 1024} KiB"),
+        ("a: \x00", "character that text cannot hold"),
+        ("%YAML 9.9\n---\na: b\n", "no YAML"),
+    ],
+    ids=["aliases", "deep", "very deep", "many", "large", "NUL", "directive"],
+)
+def test_yaml_bombs(bomb: str, message: str) -> None:
+    with pytest.raises(RuleYamlError, match=message):
+        read_yaml(bomb)
+
+
+def test_a_large_file_is_not_even_read(tmp_path: Path) -> None:
+    with (tmp_path / "big.yaml").open("wb") as stream:
+        stream.truncate(1 << 40)
+    assert problems_of(tmp_path) == [f"{tmp_path}/big.yaml:1: the file has more than {LARGEST_FILE // 1024} KiB"]
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(b"format: 1\n\xff\xfe")
+    assert problems_of(tmp_path) == [f"{tmp_path}/x.yaml:2: the file is not UTF-8 text"]
+
+
+def test_all_files_are_judged_and_every_problem_is_told(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"id": "a", "severity": "bad"}, {"id": "b", "for": "nowhere"}, {"id": "c"})
+    told = problems_of(tmp_path)
+    assert [line.split(": ")[0] for line in told] == [f"{tmp_path}/0-a.yaml:5", f"{tmp_path}/1-b.yaml:4"]
+
+
+def test_an_id_is_taken_once(tmp_path: Path) -> None:
+    write_rules(tmp_path, {}, {})
+    (tmp_path / "1-rule.yaml").rename(tmp_path / "sub.yml")
+    (tmp_path / "0-rule.yaml").write_text(rule_text())
+    assert problems_of(tmp_path) == [f"{tmp_path}/sub.yml:2: the id 'rule' is taken by {tmp_path}/0-rule.yaml:2"]
+
+
+def test_folders_without_rules(tmp_path: Path) -> None:
+    assert problems_of(tmp_path) == [f"{tmp_path}:1: the folder holds no rules (*.yaml)"]
+    assert problems_of(tmp_path / "lost") == [f"{tmp_path}/lost:1: there is no such folder of rules"]
+
+
+def test_own_packs_stand_beside_the_built_in_ones(tmp_path: Path) -> None:
+    packs = load_packs([write_rules(tmp_path, {"id": "my-own"})])
+    own = [r for r in packs.rules if not r.built_in]
+    assert [r.id for r in own] == ["my-own"]
+    assert packs.rule("key-file-missing") in packs.rules
+    assert own[0].pack == tmp_path.name
+
+
+def test_a_folder_of_the_built_in_packs_may_be_named() -> None:
+    assert len(load_packs([built_in_packs() / "chain"]).rules) == len(load_packs().rules)
+
+
+@pytest.mark.parametrize(
+    ("example", "message"),
+    [
+        ({"expect": "miss"}, "expected miss, the rule says match: access is denied: yes"),
+        ({"expect": "maybe"}, "'expect' is one of match, miss, unknown"),
+        ({"because": "5 of"}, "'because' does not say '5 of', it says '1 of AA.'"),
+        ({"because": r"^\d of AA\.$"}, None),
+        ({"remedy": "Do something."}, None),
+        ({"remedy": "Nothing"}, "'remedy' does not say 'Nothing'"),
+        ({"severity": "low"}, "'severity' is high, not low"),
+        ({"confidence": "likely"}, "'confidence' is proved, not likely"),
+        ({"subjects": ["BB"]}, "the subjects are AA"),
+        ({"subjects": ["AA"]}, None),
+        ({"as_of": "soon"}, "'as_of' is no date"),
+        ({"what": "x"}, "an example has no 'what'"),
+        ({"rows": {"key_chains": []}}, "there is no table 'key_chains'"),
+        ({"rows": {"key_chain": [{"what": "x"}]}}, "table key_chain has no column 'what'"),
+        ({"rows": {"key_chain": [{"recoverable": "x"}]}}, "'recoverable' is no boolean value"),
+        ({"rows": {"key_chain": [{"not_after": "x"}]}}, "'not_after' is no datetime value"),
+        ({"rows": {"key_chain": []}}, "expected match, the rule says miss: there is no row in table key_chain"),
+        ({"rows": {}}, "expected match, the rule says miss"),
+        ({"expect": "unknown", "rows": {"key_chain": [{"thumbprint": "AA"}]}}, None),
+    ],
+)
+def test_examples(example: dict[str, object], message: str | None, tmp_path: Path) -> None:
+    whole = {**EXAMPLES[0], **example}
+    path = write_rules(tmp_path, {"examples": [whole]}) / "0-rule.yaml"
+    result = run_examples(load_packs([tmp_path], built_in=False, examples=True))
+    if message is None:
+        assert result.problems == []
+    else:
+        [problem] = result.problems
+        assert str(problem).startswith(f"{path}:11: rule, example 1: ")
+        assert message in problem.message
+    assert result.run.total() == 1
+
+
+def test_examples_fill_what_is_left_out_as_the_tables_do(tmp_path: Path) -> None:
+    asked = (
+        "this.machine_id = 1 AND this.archived = 0 AND this.eku = '[]' AND this.subject IS NULL AND this.store IS NULL"
+    )
+    example = {"expect": "match", "rows": {"certificate": [{"san": ["DNS:a"], "thumbprint": None}]}}
+    change = {"for": "certificate", "when": {"asked": asked}, "because": "x", "examples": [example]}
+    write_rules(tmp_path, change)
+    assert run_examples(load_packs([tmp_path], built_in=False, examples=True)).problems == []
+
+
+def test_built_in_rules_are_valid_and_their_examples_come_out() -> None:
+    packs = load_packs(examples=True)
+    assert {"key-file-missing", "key-file-of-another-machine-guid", "key-access-denied"} <= {r.id for r in packs.rules}
+    assert list(map(str, lint(packs))) == []
+    result = run_examples(packs)
+    assert list(map(str, result.problems)) == []
+    assert result.run.keys() == {"match", "miss", "unknown"}

@@ -1,0 +1,188 @@
+"""Findings in the text report: they lead, their consequences hang under them, and nothing is said twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensics.case import Case
+from forensics.engine.loader import load_packs
+from forensics.examination import apply_rules
+from forensics.report.explain_subject import explain_subject
+from forensics.report.findings import counts
+from forensics.report.text import MOST_SUBJECTS, render_text
+from forensics.tables.source import SourceEntry
+from tests.engine.rule_files import write_rules
+from tests.hand_made import ALIVE, AS_OF, DEAD, OLD_FILE, PAST, case, chain, dead_chain, machine, utc
+
+GUID = {
+    "id": "guid",
+    "title": "Keys of an earlier identity",
+    "severity": "critical",
+    "confidence": "likely",
+    "when": {"key_file": "other_machine_guid"},
+    "because": "The files carry another name.\nIt was changed.",
+    "remedy": "Copy it:\n    copy {{ key_file_path | path }}",
+    "covers": "broken",
+    "explains": ["effect"],
+}
+EFFECT = {"id": "effect", "title": "It cannot be exported", "severity": "medium", "when": {"broken_at": "key_file"}}
+EXPIRED = {
+    "id": "expired",
+    "title": "The certificate has expired",
+    "severity": "low",
+    "when": {"its last day is past": "this.not_after < (SELECT as_of FROM examination)"},
+    "because": "It ended on {{ not_after | date }}.",
+    "remedy": None,
+    "covers": ["expired"],
+}
+INFORMATION = {"id": "info", "title": "There are keys", "severity": "info", "when": {"verdict": "usable"}}
+MACHINE = {"id": "m", "title": "It is a machine", "for": "machine", "severity": "low", "when": {"a": "1"}}
+HEAD = "FINDINGS: what is the matter, the worst first"
+
+
+def judged(whole: Case, folder: Path, *rules: dict[str, Any]) -> Case:
+    apply_rules(whole, load_packs([write_rules(folder, *rules)], built_in=False))
+    return whole
+
+
+def section(text: str, heading: str) -> list[str]:
+    [_, rest] = text.split(heading + "\n")
+    return rest.split("\n\n")[0].splitlines()
+
+
+def test_findings_lead_and_replace_what_they_cover(tmp_path: Path) -> None:
+    text = render_text(judged(case(), tmp_path, GUID, EFFECT, EXPIRED))
+    assert section(text, HEAD) == [
+        "  1. CRITICAL, likely: Keys of an earlier identity [guid]",
+        "     The files carry another name. It was changed.",
+        "     What can be done: Copy it:",
+        f"       copy C:\\{OLD_FILE.replace('/', chr(92))}",
+        "     - CN=dead.contoso.test, store MY of the computer, valid until 2027-05-06",
+        f"       thumbprint {DEAD}",
+        f"       key file {OLD_FILE}",
+        "     * From this follows MEDIUM: It cannot be exported [effect]",
+        "       1 of CN=dead.contoso.test.",
+        f"       - CN=dead.contoso.test, {DEAD}",
+        "  2. LOW: The certificate has expired [expired]",
+        "     It ended on 2026-11-21.",
+        "     - CN=past.contoso.test, store MY of the computer, expired 2026-11-21",
+        f"       thumbprint {PAST}",
+        "       key file ProgramData/Microsoft/Crypto/RSA/MachineKeys/"
+        "6de9cb26d2b98c01ec4e9e8b34824aa2_44d42aa2-dee4-4023-bea5-d2f166bbb42c",
+    ]
+    assert "BROKEN" not in text
+    assert "EXPIRED: " not in text
+    # The head counts everything all the same.
+    assert (
+        "Of 3 certificates that have or should have a private key: 1 broken, 2 usable, 0 undecided, 1 expired." in text
+    )
+
+
+def test_chains_that_no_finding_covers_keep_their_words(tmp_path: Path) -> None:
+    other = dead_chain(thumbprint="D" * 40, subject="CN=other", key_file="absent", recoverable=False)
+    text = render_text(judged(case(other), tmp_path, GUID))
+    broken = section(text, "BROKEN: Windows on this disk cannot open these private keys")
+    assert broken[0] == "  1. The key file is gone: its folder was examined and does not hold it."
+    assert [line for line in broken if "CN=" in line] == [
+        "     - CN=other, store MY of the computer, valid until 2027-05-06"
+    ]
+
+
+def test_a_finding_that_is_explained_only_in_part_is_a_cause_too(tmp_path: Path) -> None:
+    other = dead_chain(thumbprint="D" * 40, subject="CN=other", key_file="absent")
+    text = render_text(judged(case(other), tmp_path, GUID, EFFECT))
+    heads = [line for line in section(text, HEAD) if line.endswith("]")]
+    assert heads == [
+        "  1. CRITICAL, likely: Keys of an earlier identity [guid]",
+        "     * From this follows MEDIUM: It cannot be exported [effect]",
+        "  2. MEDIUM: It cannot be exported [effect]",
+    ]
+
+
+def test_rules_that_explain_each_other_are_both_told(tmp_path: Path) -> None:
+    text = render_text(judged(case(), tmp_path, GUID, {**EFFECT, "explains": ["guid"]}))
+    assert [line[:5] for line in section(text, HEAD) if line.startswith(("  1.", "  2."))] == [
+        "  1. ",
+        "  2. ",
+    ]
+
+
+def test_information_comes_later_and_is_no_finding_for_the_exit_code(tmp_path: Path) -> None:
+    whole = judged(Case([machine(), chain()], [SourceEntry("d", "disk", [1])], AS_OF), tmp_path, INFORMATION)
+    assert not counts(whole.findings)
+    text = render_text(whole)
+    assert HEAD not in text
+    assert section(text, "FOR INFORMATION: nothing is wrong with this")[0] == "  - INFO: There are keys [info]"
+    assert text.index("WELL:") < text.index("FOR INFORMATION")
+
+
+def test_machines_are_named_where_there_are_several(tmp_path: Path) -> None:
+    whole = judged(case(machine(machine_id=2, computer_name="DB02")), tmp_path, MACHINE)
+    assert section(render_text(whole), HEAD) == [
+        "  1. LOW: It is a machine [m]",
+        "     On WEB01: 1 of WEB01.",
+        "     What can be done: Do something.",
+        "  2. LOW: It is a machine [m]",
+        "     On DB02: 1 of DB02.",
+        "     What can be done: Do something.",
+    ]
+
+
+def test_many_subjects_are_counted(tmp_path: Path) -> None:
+    chains = [dead_chain(thumbprint=f"{n:040X}") for n in range(MOST_SUBJECTS + 3)]
+    text = render_text(judged(Case([machine(), *chains], as_of=AS_OF), tmp_path, GUID))
+    assert "     - and 3 more: see --format json" in text.splitlines()
+
+
+def test_another_date_asks_the_rules_again(tmp_path: Path) -> None:
+    packs = load_packs([write_rules(tmp_path, EXPIRED)], built_in=False)
+    whole = case()
+    apply_rules(whole, packs)
+    assert [s["id"] for s in whole.findings[0]["subjects"]] == [PAST]
+    whole.as_of = utc(2027, 1, 1)
+    apply_rules(whole, packs)
+    assert [s["id"] for s in whole.findings[0]["subjects"]] == [ALIVE, PAST]
+    assert len(whole.rows("problem")) == 1
+
+
+def test_nothing_in_a_rule_or_on_the_disk_steers_the_terminal(tmp_path: Path) -> None:
+    evil = "\x1b[2J\u202ex"
+    rule = {**GUID, "title": f"t{evil}", "because": f"b{evil}\n\n- {{{{ subject }}}}", "remedy": f"    c{evil}"}
+    text = render_text(judged(case(dead_chain(subject=evil, thumbprint="F" * 40)), tmp_path, rule))
+    assert not set("\x1b\u202e\x07") & set(text)
+
+
+@pytest.mark.parametrize("wanted", [DEAD, "dead.contoso"])
+def test_explain_tells_the_chain_and_every_rule(wanted: str, tmp_path: Path) -> None:
+    near = {**EFFECT, "id": "near", "when": {"all": [{"a": "1"}, {"b": "1"}, {"access": "denied"}]}}
+    nested = {**EFFECT, "id": "nested", "when": {"all": [{"a": "1"}, {"any": [{"b": "0"}, {"c": "NULL"}]}]}}
+    packs = load_packs([write_rules(tmp_path, GUID, EXPIRED, near, nested)], built_in=False)
+    told = explain_subject(case(), packs, wanted)
+    assert told.text is not None
+    assert (told.several, told.is_wrong) == (False, True)
+    assert told.text.startswith("CN=dead.contoso.test\n  on WEB01")
+    assert section(told.text, "What the rules say of it") == [
+        "  MATCH: Keys of an earlier identity [guid]",
+        "    yes      key_file is other_machine_guid",
+        "  UNKNOWN: It cannot be exported [nested]",
+        "    yes      a",
+        "    unknown  any of",
+        "      no       b",
+        "      unknown  c",
+        "  NEAR MISS: It cannot be exported [near]",
+        "    yes      a",
+        "    yes      b",
+        "    no       access is denied",
+        "  Not these, because of the conditions named:",
+        "    expired: its last day is past",
+    ]
+
+
+def test_explain_of_something_that_is_no_key(tmp_path: Path) -> None:
+    packs = load_packs([write_rules(tmp_path, MACHINE)], built_in=False)
+    told = explain_subject(case(), packs, "WEB01")
+    assert told.text == "What the rules say of it\n  MATCH: It is a machine [m]\n    yes      a\n"
+    assert explain_subject(case(), packs, "nobody").text is None
