@@ -17,7 +17,7 @@ from forensics.sources.tree import Unreadable
 IN_MEMORY = 64 << 20
 MAX_MEMBER = 256 << 30
 MAX_RATIO = 2000
-MAX_MEMBERS = 2_000_000
+MAX_MEMBERS = 250_000
 _MAX_DEPTH = 64
 _COPY = 1 << 20
 _ENCRYPTED = 0x1
@@ -47,7 +47,7 @@ class ArchiveTree(CollectedTree):
     def _add(self, name: str, is_dir: bool, handle: object, size: int, modified: datetime | None) -> None:
         self._members += 1
         if self._members > MAX_MEMBERS:
-            raise SourceError("too_large", f"the archive has more than {MAX_MEMBERS} members")
+            raise _too_large()
         parts = normalised(name)
         if not parts or len(parts) > _MAX_DEPTH:
             return
@@ -74,6 +74,32 @@ def normalised(name: str) -> list[str]:
     return [part.encode("utf-8", "backslashreplace").decode() for part in parts if part not in ("", ".", "..")]
 
 
+def _too_large() -> SourceError:
+    message = f"the archive has more than {MAX_MEMBERS} members: unpack it and examine the folder"
+    return SourceError("too_large", message)
+
+
+class _Members(list[zipfile.ZipInfo]):
+    """The members of a zip archive, refused as soon as there are too many."""
+
+    def append(self, member: zipfile.ZipInfo) -> None:
+        if len(self) >= MAX_MEMBERS:
+            raise _too_large()
+        super().append(member)
+
+
+class _BoundedZip(zipfile.ZipFile):
+    """zipfile reads the whole directory at once, into a list that this one watches."""
+
+    @property
+    def filelist(self) -> _Members:
+        return self._watched
+
+    @filelist.setter
+    def filelist(self, members: list[zipfile.ZipInfo]) -> None:
+        self._watched = _Members(members)
+
+
 class ZipTree(ArchiveTree):
     """Tree over a zip archive.
 
@@ -85,7 +111,7 @@ class ZipTree(ArchiveTree):
     def __init__(self, file: BinaryIO, name: str) -> None:
         super().__init__()
         try:
-            self._zip = zipfile.ZipFile(file)
+            self._zip = _BoundedZip(file)
             members = self._zip.infolist()
         except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError) as error:
             raise SourceError("damaged", f"{name} is no readable zip archive: {error}") from error

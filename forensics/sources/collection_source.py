@@ -51,7 +51,7 @@ def add_hives(source: Source, tree: Tree, folders: list[HiveFolder], first_machi
 def _add(
     source: Source, path: str, tree: Tree, windows: str, drive: str, open_hive: HiveOpener, first_machine_id: int
 ) -> None:
-    source.installations.append(
+    source.add(
         Installation(
             machine_id=first_machine_id + len(source.installations),
             source_path=path,

@@ -21,6 +21,8 @@ MAGIC = {
 MAGIC_SIZE = max(map(len, MAGIC))
 SUFFIXES = (".xz", ".gz", ".bz2", ".zst")
 MAX_UNPACKED = 2 << 40
+MAX_RATIO, LEAST_LIMIT = 2_000, 4 << 30
+"""What a file may unpack to in proportion to itself, and however small it is: an empty disk shrinks by 100 to 700."""
 _RESERVE = 512 << 20
 _BLOCK = 64 * 1024
 _OUTPUT = 1 << 20
@@ -67,6 +69,7 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
     """
     target = tempfile.TemporaryFile(prefix="keymortem-")  # noqa: SIM115
     try:
+        limit = min(limit, max(LEAST_LIMIT, size * MAX_RATIO))
         _fill(target, _chunks(file, kind), file, name, size, progress, limit)
     except EOFError as error:
         target.close()
@@ -97,7 +100,10 @@ def _fill(
                 written += len(part)
             done += len(part)
         if done > limit:
-            raise SourceError("too_large", f"{name} unpacks to more than {limit} bytes")
+            raise SourceError(
+                "too_large",
+                f"{name} unpacks to more than {limit} bytes: if it is no trap, unpack it yourself and examine that",
+            )
         if written > room:
             raise SourceError("disk_full", f"{name} does not fit into {folder}: unpack it elsewhere (or set TMPDIR)")
         part_done = 20 * file.tell() // max(1, size)

@@ -21,6 +21,8 @@ from forensics.sources.ntfs_volume import ROOT, NtfsIndex, NtfsVolume
 from forensics.sources.tree import Entry, NotFound, Unreadable
 
 MAX_ENTRIES = 500_000
+_MOST_EXACT = 50_000
+_ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
 _SYSTEM_RECORDS = 24
 _NAME_SURROGATE = 0x20000000
@@ -110,6 +112,10 @@ class NtfsTree:
         listed = self._listed(at)
         if not listed.complete and not listed.listing:
             raise Unreadable("its index is damaged")
+        self.volume.spend(len(listed.listing) // _ENTRIES_PER_UNIT)
+        if len(listed.listing) > _MOST_EXACT:
+            # Reading that many file records would take a minute: what the index says of them must do.
+            return [_from_index(at, reference, key) for reference, key in listed.listing]
         return [self._entry(at, reference, key) for reference, key in listed.listing]
 
     def is_partial(self, folder: str) -> bool:
@@ -185,7 +191,7 @@ class NtfsTree:
             number = found.reference & 0xFFFFFFFFFFFF
             if number < _SYSTEM_RECORDS and (number == ROOT or key.name.startswith("$")):
                 continue
-            if len(names) >= MAX_ENTRIES:
+            if len(names) >= MAX_ENTRIES or len(folder.listing) >= MAX_ENTRIES:
                 raise Unreadable(f"more than {MAX_ENTRIES} entries")
             names.setdefault(_fold(key.name), (found.reference, key))
             if key.namespace != DOS_NAME:
@@ -212,21 +218,28 @@ class NtfsTree:
         raise NotFound(path)
 
     def _entry(self, parent: Entry, reference: int, key: FileNameKey) -> Entry:
-        path = f"{parent.path}/{key.name}" if parent.path else key.name
+        by_index = _from_index(parent, reference, key)
         created, modified, size = key.created, key.modified, key.size
-        is_dir = bool(key.flags & DIRECTORY_FLAG) and not key.flags & REPARSE_FLAG
         try:
             record = self.volume.record(reference)
         except Unreadable:
             # The name is there all the same: whoever opens it is told why it cannot be read.
-            return Entry(key.name, path, is_dir, size, filetime(created), filetime(modified), reference)
+            return by_index
         is_dir = record.is_dir and not _reparse_tag(record) & _NAME_SURROGATE
         standard, data = record.find(STANDARD_INFORMATION), record.find(DATA)
         if standard and len(standard.value or b"") >= 16:
             created, modified = struct.unpack_from("<QQ", standard.value or b"")
         if data is not None:
             size = min((a for a in record.attributes if a.type == DATA and not a.name), key=lambda a: a.lowest_vcn).size
-        return Entry(key.name, path, is_dir, 0 if is_dir else size, filetime(created), filetime(modified), reference)
+        size = 0 if is_dir else size
+        return Entry(key.name, by_index.path, is_dir, size, filetime(created), filetime(modified), reference)
+
+
+def _from_index(parent: Entry, reference: int, key: FileNameKey) -> Entry:
+    """Return what the folder alone says of an entry; its sizes and times may lag behind."""
+    path = f"{parent.path}/{key.name}" if parent.path else key.name
+    is_dir = bool(key.flags & DIRECTORY_FLAG) and not key.flags & REPARSE_FLAG
+    return Entry(key.name, path, is_dir, key.size, filetime(key.created), filetime(key.modified), reference)
 
 
 def _order(wanted: str, key: bytes) -> int:

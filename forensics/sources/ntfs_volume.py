@@ -39,8 +39,15 @@ from forensics.sources.tree import Unreadable
 MFT, VOLUME, ROOT, SECURE = 0, 3, 5, 9
 _READ_AHEAD = 64 * 1024
 _MAX_CACHED = 20_000
+_MAX_CACHED_BYTES = 64 << 20
 _MAX_EXTENSIONS = 4096
-_MAX_NODES = 200_000
+_MAX_EXTENDED = 16 << 20
+_MAX_RUNS = 1 << 20
+_MAX_DEPTH = 64
+MAX_WORK = 500_000
+"""Records and index nodes read of one volume, whose structures may be made to share each other without end."""
+
+_RUNS_PER_UNIT, _LISTED_PER_UNIT, _ENTRIES_PER_UNIT = 64, 16, 16
 _MAX_DESCRIPTOR = 0x40000
 
 
@@ -75,9 +82,17 @@ class NtfsVolume:
             raise Unreadable(f"an NTFS boot sector with file records of {self.record_size} bytes")
         self._records: dict[int, FileRecord] = {}
         self._ahead: dict[int, bytes] = {}
+        self._cached_bytes = 0
+        self._work = 0
         self._descriptors: dict[int, bytes | None] = {}
         self._secure: tuple[NtfsIndex, BinaryIO] | None = None
         self._mft = self._open_mft(mft_lcn * self.cluster)
+
+    def spend(self, work: int) -> None:
+        """Count work done, in records or index nodes; raises Unreadable when it is far more than any disk takes."""
+        self._work += work
+        if self._work > MAX_WORK:
+            raise Unreadable("the folders and file records of this volume take too much work to read further")
 
     def _open_mft(self, offset: int) -> BinaryIO:
         """Open $MFT, whose own run list may continue in records that only its earlier runs reach."""
@@ -94,9 +109,11 @@ class NtfsVolume:
         self._mft = self._partial_mft(runs, size)
         if listed is not None:
             parts = self._listed_parts(MFT, listed)
-            for part in sorted((p for p in parts if p.type == DATA and p.record), key=lambda p: p.lowest_vcn):
-                extension = self._parse(part.record)
+            found = sorted((p for p in parts if p.type == DATA and p.record), key=lambda p: p.lowest_vcn)
+            for number in dict.fromkeys(part.record for part in found):
+                extension = self._parse(number)
                 runs += [r for a in extension.attributes if a.type == DATA and not a.name for r in a.runs]
+                self.spend(len(runs) // _RUNS_PER_UNIT)
                 self._mft = self._partial_mft(runs, size)
         self._ahead.clear()
         self._records.clear()
@@ -122,6 +139,7 @@ class NtfsVolume:
         return raw
 
     def _parse(self, number: int) -> FileRecord:
+        self.spend(1)
         try:
             return parse_file_record(self._raw(number))
         except FormatError as error:
@@ -136,32 +154,38 @@ class NtfsVolume:
         number, sequence = reference & 0xFFFFFFFFFFFF, reference >> 48
         found = self._records.get(number)
         if found is None:
-            found = self._complete(number, self._parse(number))
-            if len(self._records) >= _MAX_CACHED:
+            found, size = self._complete(number, self._parse(number))
+            self._cached_bytes += size
+            if len(self._records) >= _MAX_CACHED or self._cached_bytes > _MAX_CACHED_BYTES:
                 self._records.clear()
+                self._cached_bytes = size
             self._records[number] = found
         if not found.in_use or (sequence and sequence != found.sequence):
             raise Unreadable(f"its folder names file record {number}, which holds a deleted or another file")
         return found
 
-    def _complete(self, number: int, base: FileRecord) -> FileRecord:
+    def _complete(self, number: int, base: FileRecord) -> tuple[FileRecord, int]:
+        """Return a record with what its extension records hold, and the bytes of all of them."""
         listed = base.find(ATTRIBUTE_LIST)
         if listed is None:
-            return base
+            return base, self.record_size
         parts = self._listed_parts(number, listed)
         others = sorted({part.record for part in parts} - {number})
-        if len(others) > _MAX_EXTENSIONS:
+        if len(others) > min(_MAX_EXTENSIONS, _MAX_EXTENDED // self.record_size):
             raise Unreadable(f"file record {number} claims {len(others)} extension records")
         attributes = list(base.attributes)
         for other in others:
             extension = self._parse(other)
             if extension.base == number and extension.in_use:
                 attributes += extension.attributes
-        return FileRecord(base.sequence, base.in_use, base.is_dir, base.base, tuple(attributes))
+        complete = FileRecord(base.sequence, base.in_use, base.is_dir, base.base, tuple(attributes))
+        return complete, self.record_size * (1 + len(others))
 
     def _listed_parts(self, number: int, listed: Attribute) -> list[AttributeListEntry]:
         try:
-            return parse_attribute_list(self._attribute_value(listed))
+            parts = parse_attribute_list(self._attribute_value(listed))
+            self.spend(len(parts) // _LISTED_PER_UNIT)
+            return parts
         except FormatError as error:
             raise Unreadable(f"the attribute list of file record {number} is damaged: {error}") from error
 
@@ -190,6 +214,8 @@ class NtfsVolume:
             if part.lowest_vcn != clusters or part.value is not None:
                 raise Unreadable(f"cluster {clusters} of the stream is described by no file record")
             runs += part.runs
+            if len(runs) > _MAX_RUNS:
+                raise Unreadable(f"its content lies in more than {_MAX_RUNS} pieces")
             clusters += sum(count for _, count in part.runs)
         if head.flags & COMPRESSED and head.compression_unit:
             return cast(
@@ -267,6 +293,7 @@ class NtfsIndex:
         self._node_size = parsed.node_size
         self._unit = volume.cluster if volume.cluster <= parsed.node_size else 512
         self._stream = volume.stream(record, INDEX_ALLOCATION, name)
+        self._volume = volume
 
     @property
     def is_small(self) -> bool:
@@ -278,25 +305,29 @@ class NtfsIndex:
             raise Unreadable("an index names a node but has none")
         self._stream.seek(number * self._unit)
         try:
-            return parse_index_node(self._stream.read(self._node_size))
+            node = parse_index_node(self._stream.read(self._node_size))
+            self._volume.spend(1 + len(node) // _ENTRIES_PER_UNIT)
+            return node
         except (FormatError, struct.error) as error:
             raise Unreadable(f"index node {number} is damaged: {error}") from error
 
     def entries(self) -> Iterator[IndexEntry | Unreadable]:
         """Yield all entries; a damaged node is yielded as its reason, and the rest goes on."""
-        pending = [self.root]
+        pending: list[int | None] = [None]
         seen: set[int] = set()
         while pending:
-            for entry in pending.pop():
+            number = pending.pop()
+            try:
+                node = self.root if number is None else self._node(number)
+            except Unreadable as reason:
+                yield reason
+                continue
+            for entry in node:
                 if entry.key:
                     yield entry
-                if entry.child is None or entry.child in seen or len(seen) >= _MAX_NODES:
-                    continue
-                seen.add(entry.child)
-                try:
-                    pending.append(self._node(entry.child))
-                except Unreadable as reason:
-                    yield reason
+                if entry.child is not None and entry.child not in seen:
+                    seen.add(entry.child)
+                    pending.append(entry.child)
 
     def search(self, compare: Callable[[bytes], int]) -> IndexEntry | None:
         """Find one entry.
@@ -318,4 +349,6 @@ class NtfsIndex:
             if entry.child is None or entry.child in seen:
                 return None
             seen.add(entry.child)
+            if len(seen) > _MAX_DEPTH:
+                raise Unreadable("the nodes of an index lie too deep")
             node = self._node(entry.child)

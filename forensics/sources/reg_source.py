@@ -57,7 +57,7 @@ def add_reg_files(source: Source, paths: list[Path], first_machine_id: int) -> N
         )
     if not hives:
         raise SourceError("nothing_found", f"{source.path} holds no registry key: export it again with regedit or reg")
-    source.installations.append(
+    source.add(
         Installation(
             machine_id=first_machine_id,
             source_path=source.path,

@@ -11,6 +11,8 @@ from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.tables.record import CoverageRow, ProblemRow
 
+MAX_INSTALLATIONS = 1_000
+
 Progress = Callable[[str], None]
 """Called with one line when something long begins or goes on."""
 
@@ -58,6 +60,16 @@ class Source:
         self.coverage.append(
             CoverageRow(machine_id=0, source_path=path, area=area, name=name, outcome=outcome, detail=detail)
         )
+
+    def add(self, installation: Installation) -> None:
+        """Take an installation, numbered after those that are there; beyond :data:`MAX_INSTALLATIONS` a problem."""
+        if len(self.installations) < MAX_INSTALLATIONS:
+            self.installations.append(installation)
+        elif not any(problem.kind == "too_many" for problem in self._problems):
+            message = (
+                f"only the first {MAX_INSTALLATIONS} Windows installations are examined: name the others one by one"
+            )
+            self.problem(self.path, "too_many", message)
 
     def close(self) -> None:
         """Close files and delete what was unpacked."""

@@ -16,6 +16,7 @@ from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.unlock import Unlock
 
 _USUAL_NAMES = ("windows", "winnt")
+_MAX_ON_VOLUME = 16
 _DIRTY = (
     "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last changes to its files and "
     "folders may lie only in $LogFile, which is not replayed"
@@ -65,7 +66,14 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
         source.problem(disk.path, "bad_partition_table", message)
     if not table.partitions:
         source.cover("volume", "disk", "absent", disk.path, f"a {table.scheme.upper()} disk without partitions")
+    seen: dict[int, Partition] = {}
     for partition in table.partitions:
+        before = seen.setdefault(partition.offset, partition)
+        if before is not partition:
+            detail = f"begins where partition {before.number} does, which is examined"
+            name = _volume_name(partition)
+            source.cover("volume", name, "not_examined", f"{disk.path}#{name}", detail)
+            continue
         _add_volume(source, disk, partition, keys, first_machine_id)
     return True
 
@@ -139,8 +147,12 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
 
     label = f" '{tree.label}'" if tree.label else ""
     found = find_windows(tree)
+    if len(found) > _MAX_ON_VOLUME:
+        message = f"only {_MAX_ON_VOLUME} of {len(found)} folders that look like Windows are examined"
+        source.problem(path, "too_many", message)
+        found = found[:_MAX_ON_VOLUME]
     for windows in found:
-        source.installations.append(
+        source.add(
             Installation(
                 machine_id=first_machine_id + len(source.installations),
                 source_path=disk.path,

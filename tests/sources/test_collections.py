@@ -403,3 +403,29 @@ def test_circular_tar_members_do_not_matter() -> None:
         writer.addfile(file, io.BytesIO(b""))
     tree = TarTree(archive, "x.tar")
     assert tree.entry("windows").is_dir is True
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_an_archive_of_too_many_members_says_what_to_do(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forensics.sources.archive_tree.MAX_MEMBERS", 20)
+    path = tmp_path / f"many.{kind}"
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for number in range(21):
+                archive.writestr(f"Windows/System32/{number}", b"")
+    else:
+        with tarfile.open(path, "w") as tar:
+            for number in range(21):
+                tar.addfile(tarfile.TarInfo(f"Windows/System32/{number}"))
+    with pytest.raises(SourceError, match="more than 20 members: unpack it and examine the folder"):
+        open_source(path)
+
+
+def test_a_collection_of_countless_machines_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.sources.source.MAX_INSTALLATIONS", 3)
+    lay(tmp_path, *(f"host{number}/Windows/System32/config/SYSTEM" for number in range(5)))
+    with open_source(tmp_path) as source:
+        assert [i.machine_id for i in source.installations] == [1, 2, 3]
+        assert [p.kind for p in source.problems] == ["too_many"]

@@ -16,6 +16,7 @@ import zstandard
 from forensics.sources.compressed import unpack
 from forensics.sources.containers import image_kind, open_disk, open_image
 from forensics.sources.errors import SourceError
+from forensics.sources.open import open_source
 from forensics.sources.source import Source
 from forensics.sources.volumes import Disk
 
@@ -313,3 +314,22 @@ def test_formats_to_convert_are_named(tmp_path: Path, head: bytes, words: str) -
     with Source("x") as source, pytest.raises(SourceError, match=words) as caught:
         open_image(path, "image", source, lambda line: None)
     assert caught.value.kind == "unsupported"
+
+
+def test_a_file_that_unpacks_to_far_more_than_disks_do_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forensics.sources.compressed.LEAST_LIMIT", 1 << 20)
+    path = tmp_path / "bomb.raw.xz"
+    path.write_bytes(lzma.compress(bytes(32 << 20)))
+    assert (32 << 20) > path.stat().st_size * 2_000 > 1 << 20
+    with pytest.raises(SourceError, match="if it is no trap, unpack it yourself"):
+        open_source(path)
+
+
+def test_a_bomb_in_a_bomb_is_not_lit(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.raw.xz.gz"
+    inner = lzma.compress(b"x") + bytes(32 << 20)
+    path.write_bytes(gzip.compress(inner, 1))
+    with pytest.raises(SourceError, match="a compressed file that unpacks to another one"):
+        open_source(path)

@@ -12,6 +12,7 @@ import pytest
 from forensics.formats.ntfs_index import IndexEntry
 from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.ntfs_tree import NtfsTree
+from forensics.sources.ntfs_volume import NtfsIndex
 from forensics.sources.tree import NotFound, Unreadable
 from tests.sources import ntfs_fixture as fixture
 
@@ -253,3 +254,37 @@ def test_two_hundred_keys_are_read_fast(ntfs_image: Path) -> None:
             best = min(best, time.perf_counter() - began)
     print(f"200 keys: {best * 1000:.1f} ms")
     assert best < 0.15
+
+
+def test_a_volume_whose_structures_take_too_much_work_is_read_no_further(
+    ntfs_tree: NtfsTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forensics.sources.ntfs_volume.MAX_WORK", 150)
+    with pytest.raises(Unreadable, match="too much work"):
+        ntfs_tree.entries("many")
+    with pytest.raises(Unreadable, match="too much work"):
+        ntfs_tree.entries("")
+
+
+def test_a_very_large_folder_is_listed_by_its_index_alone(ntfs_tree: NtfsTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = ntfs_tree.entries(fixture.KEYS)
+    monkeypatch.setattr("forensics.sources.ntfs_tree._MOST_EXACT", 100)
+    listed = ntfs_tree.entries(fixture.KEYS)
+    assert [(e.name, e.is_dir, e.handle, e.size) for e in listed] == [
+        (e.name, e.is_dir, e.handle, e.size) for e in exact
+    ]
+    with ntfs_tree.open(listed[7]) as file:
+        assert file.read() == bytes([7]) * 240
+    assert {e.name: e.is_dir for e in ntfs_tree.entries("")}["Documents and Settings"] is False
+
+
+def test_nodes_of_an_index_that_lie_ever_deeper_end_the_search() -> None:
+    class Chain(NtfsIndex):
+        def __init__(self) -> None:
+            self.root = self._node(0)
+
+        def _node(self, number: int) -> tuple[IndexEntry, ...]:
+            return (IndexEntry(0, b"", b"", number + 1),)
+
+    with pytest.raises(Unreadable, match="too deep"):
+        Chain().search(lambda key: 1)

@@ -15,7 +15,7 @@ from forensics.sources.errors import SourceError
 from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.open import Unlock, open_source
 from forensics.sources.partitions import read_partition_table
-from forensics.sources.tree import NotFound
+from forensics.sources.tree import Entry, NotFound
 from forensics.sources.volumes import find_windows
 from testdata.builder import gpt
 from testdata.builder.disk import Volume, build_disk
@@ -102,11 +102,32 @@ def test_windows_folder_of_another_name(ntfs_image: Path, tmp_path: Path) -> Non
         assert [i.windows for i in source.installations] == ["Xindows"]
 
 
+def test_partitions_that_are_one_are_examined_once(ntfs_image: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "disk.raw"
+    build_disk([ntfs_image], disk, scheme="mbr")
+    data = bytearray(disk.read_bytes())
+    data[446 + 16 : 446 + 32] = data[446 : 446 + 16]
+    disk.write_bytes(data)
+    with open_source(disk) as source:
+        assert len(source.installations) == 1
+        assert [(c.name, c.outcome, c.detail) for c in source.coverage[1:]] == [
+            ("partition 2", "not_examined", "begins where partition 1 does, which is examined")
+        ]
+
+
 def test_winnt_alone_is_windows_where_there_is_no_other() -> None:
     assert [e.path for e in find_windows(MemoryTree({"WINNT/win.ini": b""}))] == ["WINNT"]
     both = {"WINNT/win.ini": b"", "Windows/System32/x.dll": b""}
     assert [e.path for e in find_windows(MemoryTree(both))] == ["Windows"]
     assert find_windows(MemoryTree({"Windows/win.ini": b""})) == []
+
+
+def test_a_volume_full_of_windows_folders_is_cut(ntfs_image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [Entry(f"W{number}", f"W{number}", True) for number in range(20)]
+    monkeypatch.setattr("forensics.sources.volumes.find_windows", lambda tree: folders)
+    with open_source(ntfs_image) as source:
+        assert len(source.installations) == 16
+        assert [p.message for p in source.problems] == ["only 16 of 20 folders that look like Windows are examined"]
 
 
 def test_volume_marked_dirty_is_a_problem_and_is_read(ntfs_image: Path, tmp_path: Path) -> None:
