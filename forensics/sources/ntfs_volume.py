@@ -56,6 +56,10 @@ def _size_code(code: int, cluster: int) -> int:
     return code * cluster if code > 0 else 1 << min(-code, 31)
 
 
+class TooMuchWork(Unreadable):
+    """The volume is read no further."""
+
+
 class NtfsVolume:
     """Opens the volume's own structures.
 
@@ -89,10 +93,10 @@ class NtfsVolume:
         self._mft = self._open_mft(mft_lcn * self.cluster)
 
     def spend(self, work: int) -> None:
-        """Count work done, in records or index nodes; raises Unreadable when it is far more than any disk takes."""
+        """Count work done, in records or index nodes; raises TooMuchWork when no disk takes that much."""
         self._work += work
         if self._work > MAX_WORK:
-            raise Unreadable("the folders and file records of this volume take too much work to read further")
+            raise TooMuchWork("the folders and file records of this volume take too much work to read further")
 
     def _open_mft(self, offset: int) -> BinaryIO:
         """Open $MFT, whose own run list may continue in records that only its earlier runs reach."""
@@ -319,6 +323,8 @@ class NtfsIndex:
             number = pending.pop()
             try:
                 node = self.root if number is None else self._node(number)
+            except TooMuchWork:
+                raise
             except Unreadable as reason:
                 yield reason
                 continue
