@@ -18,9 +18,11 @@ SAMPLE = "testdata/images/sample.vhdx.xz"
 def test_report_of_the_sample_disk_is_the_real_one() -> None:
     case = forensics.examine(PROJECT / SAMPLE, as_of=datetime(2026, 11, 22, tzinfo=UTC))
     report = render_text(case, width=100).replace(str(PROJECT / SAMPLE), SAMPLE)
-    [shown] = re.findall(r"```text\n(keymortem .*?)```", README, re.S)
+    [shown] = re.findall(r"```text\n(keymortem .*?)\[\.\.\.\]\n```", README, re.S)
+    assert "FINDINGS" in shown
     # The path is longer here than where a reader stands, so the lines may fold elsewhere.
-    assert shown.split() == report.split()
+    words = shown.split()
+    assert words == report.split()[: len(words)]
 
 
 def test_every_command_and_option_it_names_exists() -> None:

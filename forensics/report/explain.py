@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from forensics.case import Case
@@ -91,20 +91,23 @@ def _public_halves(certificate: CertificateRow | None, key_file: KeyFileRow | No
     return ", ".join(f"{name} SHA-256 {digest}" for name, digest in named.items() if digest)
 
 
-def render_explain(case: Case, chains: list[KeyChainRow], width: int | None = None) -> str:
+def render_explain(
+    case: Case, chains: list[KeyChainRow], width: int | None = None, wordless: Collection[int] = ()
+) -> str:
     """Write the chains, one after the other.
 
     Args:
         case: The case.
         chains: Chains of it.
         width: Columns to fold to; None for a pipe.
+        wordless: Numbers of the chains whose cause is told elsewhere.
     """
     facts = Facts(case)
-    blocks = ["\n".join(_block(chain, facts, width)) for chain in chains]
+    blocks = ["\n".join(_block(chain, facts, width, n not in wordless)) for n, chain in enumerate(chains)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _block(chain: KeyChainRow, facts: Facts, width: int | None) -> Iterator[str]:
+def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_words: bool) -> Iterator[str]:
     yield from fold(plain(label(chain)), width)
     machine, store = plain(facts.machine_name(chain.machine_id)), plain(chain.store or "none")
     yield f"  on {machine}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
@@ -112,7 +115,7 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None) -> Iterator[str]
     at = f", broken at {chain.broken_at}" if chain.broken_at else ""
     yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"
     words = words_for(chain, facts)
-    for text in (words.why, words.do):
+    for text in (words.why, words.do) if with_words else ():
         yield from fold(plain(text), width, "  ", "  ") if text else ()
     if chain.recoverable_from:
         where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""

@@ -11,10 +11,12 @@ from forensics.engine.explain import Explanation, Judged, Subject, Truth, explai
 from forensics.engine.rule import Packs
 from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts
+from forensics.report.findings import Finding, FindingIndex, text_lines
 from forensics.report.plain import fold, plain
 from forensics.tables.key_chain import KeyChainRow
 
 _WORDS = {True: "yes", False: "no", None: "unknown"}
+_CHAIN_SECTIONS = ("broken", "undecided", "too_open", "orphan")
 _TREE_WORDS = {"all": "all of", "any": "any of", "not": "not"}
 
 
@@ -54,9 +56,13 @@ def explain_subject(case: Case, packs: Packs, wanted: str, width: int | None = N
         if not identities:
             return Told(None)
         explanations = {i: explain(database, packs, i) for i in identities if i is not None}
-    blocks = [render_explain(case, chains, width)] if chains else []
+    index = FindingIndex(case)
+    matching = {e.rule.id for told in explanations.values() for e in told if e.value}
+    told_below = {n for n, c in enumerate(chains) if any(index.covers(s, c, matching) for s in _CHAIN_SECTIONS)}
+    blocks = [render_explain(case, chains, width, told_below)] if chains else []
     for identity, told in explanations.items():
-        blocks.append("\n".join(_rules(identity, told, width, len(explanations) > 1)) + "\n")
+        texts = {f["rule"]: f for f in case.findings if any(s["id"] == identity for s in f["subjects"])}
+        blocks.append("\n".join(_rules(identity, told, texts, width, len(explanations) > 1)) + "\n")
     found = any(e.value and e.severity != "info" for told in explanations.values() for e in told)
     return Told("\n".join(blocks), is_wrong=found or any(c.verdict == "unusable" for c in chains))
 
@@ -72,14 +78,18 @@ def _list(case: Case, subjects: list[Subject]) -> Iterator[str]:
         yield plain(f"{name}{subject.id} ({subject.table}, on {facts.machine_name(subject.machine_id)})")
 
 
-def _rules(identity: str, told: list[Explanation], width: int | None, several: bool) -> Iterator[str]:
+def _rules(
+    identity: str, told: list[Explanation], texts: dict[str, Finding], width: int | None, several: bool
+) -> Iterator[str]:
     yield from fold(plain("What the rules say of it" + (f": {identity}" if several else "")), width)
     if not told:
         yield "  No rule speaks of it."
     far = [e for e in told if e.value is False and not e.is_near_miss]
     for explanation in told:
         if explanation not in far:
-            yield from _explained(explanation, width)
+            # Once for each rule: a certificate in two stores is two rows of one finding.
+            finding = texts.pop(explanation.rule.id, None) if explanation.value else None
+            yield from _explained(explanation, finding, width)
     if far:
         yield "  Not these, because of the conditions named:"
     for explanation in far:
@@ -88,7 +98,7 @@ def _rules(identity: str, told: list[Explanation], width: int | None, several: b
         yield from fold(plain(f"{explanation.rule.id}: {'; '.join(names)}"), width, "    ", "      ")
 
 
-def _explained(explanation: Explanation, width: int | None) -> Iterator[str]:
+def _explained(explanation: Explanation, finding: Finding | None, width: int | None) -> Iterator[str]:
     rule = explanation.rule
     verdict = {True: "MATCH", None: "UNKNOWN", False: "NEAR MISS"}[explanation.value]
     yield from fold(plain(f"{verdict}: {rule.title} [{rule.id}]"), width, "  ", "    ")
@@ -98,6 +108,10 @@ def _explained(explanation: Explanation, width: int | None) -> Iterator[str]:
     yield from _tree_lines(explanation.tree, width, "    ")
     for condition in explanation.corroboration:
         yield from _line(condition.value, f"{condition.name} (does not decide)", width, "    ")
+    if finding is not None:
+        yield from text_lines(finding["because"], width, "    ")
+        if finding["remedy"]:
+            yield from text_lines(finding["remedy"], width, "    ", "What can be done: ")
 
 
 def _tree_lines(node: Judged, width: int | None, indent: str, outermost: bool = True) -> Iterator[str]:

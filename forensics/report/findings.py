@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from forensics.case import Case
@@ -54,9 +54,10 @@ class FindingIndex:
         rows = (e["row"] for e in finding["evidence"] if e["table"] == "key_chain")
         return [self._chains[row] for row in rows if row < len(self._chains)]
 
-    def covers(self, section: str, chain: KeyChainRow) -> bool:
-        """Tell whether a finding says what a section of the report would say of a chain."""
-        return (chain.machine_id, _identity(chain), section) in self._covered
+    def covers(self, section: str, chain: KeyChainRow, rules: Collection[str] | None = None) -> bool:
+        """Tell whether a finding, of certain rules if they are given, says what a section would say of a chain."""
+        by = self._covered.get((chain.machine_id, _identity(chain), section), set())
+        return bool(by if rules is None else by.intersection(rules))
 
     def _is_consequence(self, finding: Finding) -> bool:
         explained = self._explained.get(finding["id"])
@@ -76,12 +77,13 @@ class FindingIndex:
                 explained.setdefault(other["id"], set()).update(s["id"] for s in subjects)
         return explained
 
-    def _sections(self) -> set[tuple[int, str | None, str]]:
-        covered = set()
+    def _sections(self) -> dict[tuple[int, str | None, str], set[str]]:
+        covered: dict[tuple[int, str | None, str], set[str]] = {}
         for finding in self.findings:
             machine = finding.get("machine_id", 0)
             for section in finding.get("covers", ()):
-                covered |= {(machine, subject["id"], section) for subject in finding["subjects"]}
+                for subject in finding["subjects"]:
+                    covered.setdefault((machine, subject["id"], section), set()).add(finding["rule"])
         return covered
 
 
@@ -91,9 +93,18 @@ def _identity(chain: KeyChainRow) -> str | None:
 
 def head(finding: Finding) -> str:
     """Return the line a finding begins with."""
+    if finding["severity"] == "info" and finding["verdict"] == "match":
+        return plain(f"{finding['title']} [{finding['rule']}]")
     sure = "" if finding["confidence"] == "proved" else f", {finding['confidence']}"
     undecided = ", undecided" if finding["verdict"] == "unknown" else ""
     return plain(f"{finding['severity'].upper()}{sure}{undecided}: {finding['title']} [{finding['rule']}]")
+
+
+def first_part(text: str) -> str:
+    """Return the first paragraph of a text, and the items it introduces: explain prints the rest."""
+    lines = text.split("\n")
+    end = next((n for n, line in enumerate(lines) if n and not line.startswith("- ")), len(lines))
+    return "\n".join(lines[:end])
 
 
 def text_lines(text: str, width: int | None, indent: str, first: str = "") -> Iterator[str]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from forensics.case import Case
+from forensics.engine.templates import listed
 from forensics.report.facts import Facts, day, days_left, label
-from forensics.report.findings import Finding, FindingIndex, head, text_lines
+from forensics.report.findings import Finding, FindingIndex, first_part, head, text_lines
 from forensics.report.plain import fold, plain
 from forensics.report.triage import Triage, triage, within
 from forensics.report.words import Words, words_for
@@ -22,6 +23,8 @@ MOST = 20
 """Lines of a list that is not about something broken."""
 MOST_SUBJECTS = 100
 """Subjects listed under one finding."""
+MANY = 100_000
+"""Characters of a whole text, when it is only searched."""
 
 
 def render_text(case: Case, width: int | None = None, bold: bool = False) -> str:
@@ -130,8 +133,15 @@ class _Report:
         self._subjects(finding, indent)
         for consequence in self.findings.consequences(finding):
             self._add(f"From this follows {head(consequence)}", f"{indent}* ", f"{indent}  ")
-            self.lines += text_lines(consequence["because"], self.width, f"{indent}  ")
-            self._subjects(consequence, f"{indent}  ")
+            self._in_short(consequence, f"{indent}  ")
+
+    def _in_short(self, finding: Finding, indent: str) -> None:
+        """Say what matters of a finding that is no cause; the subjects that were described above are only named."""
+        where = self._on_machine(finding["machine_id"])
+        self.lines += text_lines(first_part(finding["because"]), self.width, indent, where)
+        named = [s["label"] for s in finding["subjects"] if plain(s["label"]) not in plain(finding["because"], MANY)]
+        if finding["subject_table"] != "machine" and named:
+            self._add(f"About {listed([plain(name) for name in named])}", indent, indent)
 
     def _subjects(self, finding: Finding, indent: str) -> None:
         """List what a finding is about; a key is described where it is first named."""
@@ -142,7 +152,9 @@ class _Report:
             else:
                 self.told.add(id(chain))
                 self._subject(chain, indent)
-        others = [] if chains or finding["subject_table"] == "machine" else finding["subjects"]
+        is_machine = finding["subject_table"] == "machine"
+        said = plain(finding["because"], MANY)
+        others = [] if chains or is_machine else [s for s in finding["subjects"] if plain(s["id"]) not in said]
         for subject in others[:MOST_SUBJECTS]:
             name = "" if subject["label"] == subject["id"] else f"{subject['label']}, "
             self._add(f"{name}{subject['id']}", f"{indent}- ", f"{indent}  ")
@@ -161,9 +173,10 @@ class _Report:
     def _information(self) -> None:
         findings = self.findings.information()
         if findings:
-            self._heading("FOR INFORMATION: nothing is wrong with this")
+            self._heading("FOR INFORMATION: nothing is wrong with this; keymortem explain tells more")
         for finding in findings:
-            self._finding(finding, "  - ", "    ")
+            self._add(head(finding), "  - ", "    ")
+            self._in_short(finding, "    ")
 
     def _broken(self) -> None:
         if not self.triage.broken:

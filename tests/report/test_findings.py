@@ -65,7 +65,6 @@ def test_findings_lead_and_replace_what_they_cover(tmp_path: Path) -> None:
         f"       key file {OLD_FILE}",
         "     * From this follows MEDIUM: It cannot be exported [effect]",
         "       1 of CN=dead.contoso.test.",
-        f"       - CN=dead.contoso.test, {DEAD}",
         "  2. LOW: The certificate has expired [expired]",
         "     It ended on 2026-11-21.",
         "     - CN=past.contoso.test, store MY of the computer, expired 2026-11-21",
@@ -115,7 +114,10 @@ def test_information_comes_later_and_is_no_finding_for_the_exit_code(tmp_path: P
     assert not counts(whole.findings)
     text = render_text(whole)
     assert HEAD not in text
-    assert section(text, "FOR INFORMATION: nothing is wrong with this")[0] == "  - INFO: There are keys [info]"
+    assert section(text, "FOR INFORMATION: nothing is wrong with this; keymortem explain tells more") == [
+        "  - There are keys [info]",
+        "    1 of CN=alive.contoso.test.",
+    ]
     assert text.index("WELL:") < text.index("FOR INFORMATION")
 
 
@@ -178,6 +180,48 @@ def test_explain_tells_the_chain_and_every_rule(wanted: str, tmp_path: Path) -> 
         "    no       access is denied",
         "  Not these, because of the conditions named:",
         "    expired: its last day is past",
+    ]
+
+
+def test_consequences_and_information_are_told_in_short(tmp_path: Path) -> None:
+    long = {**EFFECT, "because": "First paragraph:\n- of {{ each.container }}\n\nSecond paragraph."}
+    text = render_text(judged(case(), tmp_path, GUID, long))
+    [place] = [n for n, line in enumerate(text.splitlines()) if "From this follows" in line]
+    assert text.splitlines()[place + 1 : place + 5] == [
+        "       First paragraph:",
+        "       - of TSSecKeySet1",
+        "       About CN=dead.contoso.test",
+        "",
+    ]
+
+
+def test_subjects_that_the_text_names_are_not_listed_again(tmp_path: Path) -> None:
+    user = {"for": "user", "title": "A user", "when": {"a": "1"}, "remedy": None}
+    named = {**user, "id": "named", "because": "Of {{ sid }}."}
+    silent = {**user, "id": "silent", "because": "Of somebody.", "severity": "low"}
+    assert section(render_text(judged(case(), tmp_path, named, silent)), HEAD) == [
+        "  1. HIGH: A user [named]",
+        "     Of S-1-5-21-1-2-3-1001.",
+        "  2. LOW: A user [silent]",
+        "     Of somebody.",
+        "     - anna, S-1-5-21-1-2-3-1001",
+    ]
+
+
+def test_explain_tells_the_whole_text_of_what_matches_and_not_the_chains_own_words(tmp_path: Path) -> None:
+    packs = load_packs([write_rules(tmp_path, GUID)], built_in=False)
+    whole = case()
+    words = "Windows looks for the key file under this machine's MachineGuid"
+    assert words in (explain_subject(whole, packs, DEAD).text or "")
+    apply_rules(whole, packs)
+    told = explain_subject(whole, packs, DEAD).text or ""
+    assert words not in told
+    assert section(told, "What the rules say of it") == [
+        "  MATCH: Keys of an earlier identity [guid]",
+        "    yes      key_file is other_machine_guid",
+        "    The files carry another name. It was changed.",
+        "    What can be done: Copy it:",
+        f"      copy C:\\{OLD_FILE.replace('/', chr(92))}",
     ]
 
 
