@@ -13,7 +13,7 @@ from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 
-MAX_NAMESAKES = 50
+MAX_NAMESAKES = 20
 """Files of one container hash that are looked at: MachineGuid changes a few times in a machine's life."""
 
 SYMMETRIC = frozenset({"RC2", "RC4", "AES", "DES", "DESX", "3DES", "3DES_112", "XTS_AES"})

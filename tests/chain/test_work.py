@@ -125,4 +125,4 @@ def test_few_files_of_one_container_are_looked_at_and_the_current_one_is_among_t
             )
         )
     named = KeyIndex(evidence).named("capi", "a" * 32)
-    assert (len(named), named[0].row.path) == (50, "999")
+    assert (len(named), named[0].row.path) == (20, "999")
