@@ -207,7 +207,7 @@ def _examined(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
         case = _run(sources, options)
     for entry in case.sources:
         if entry.error:
-            _say(f"{entry.path}: {entry.error}")
+            _say(entry.error if entry.error.startswith(entry.path) else f"{entry.path}: {entry.error}")
     return case
 
 

@@ -58,7 +58,7 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str) -> None:
 def test_missing_file_is_exit_code_3(tmp_path: Path) -> None:
     result = run("examine", tmp_path / "lost.vhdx")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert result.stderr == f"keymortem: {tmp_path}/lost.vhdx: {tmp_path}/lost.vhdx does not exist\n"
+    assert result.stderr == f"keymortem: {tmp_path}/lost.vhdx does not exist: check its name\n"
 
 
 @pytest.mark.parametrize("command", [["explain"], ["expiring"]])

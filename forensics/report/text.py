@@ -87,7 +87,8 @@ class _Report:
             self._add(self._machine(machine))
         for source in self.case.sources:
             if source.error:
-                self._add(f"{source.path}: {source.error}")
+                named = source.error.startswith(source.path)
+                self._add(source.error if named else f"{source.path}: {source.error}")
         for row in self.case.rows("coverage"):
             if row.area == "proof":
                 self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")

@@ -113,11 +113,15 @@ class ZipTree(ArchiveTree):
         try:
             self._zip = _BoundedZip(file)
             members = self._zip.infolist()
-        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError) as error:
+        except SourceError:
+            raise
+        # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...
+        except Exception as error:
             raise SourceError("damaged", f"{name} is no readable zip archive: {error}") from error
         self.encrypted = sum(1 for member in members if member.flag_bits & _ENCRYPTED)
         for member in members:
-            self._add(member.filename, member.is_dir(), member, member.file_size, _zip_time(member))
+            # ZipInfo.is_dir fails on an empty name.
+            self._add(member.filename, member.filename.endswith("/"), member, member.file_size, _zip_time(member))
 
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, zipfile.ZipInfo)
@@ -165,7 +169,7 @@ class TarTree(ArchiveTree):
         file.seek(0)
         try:
             self._tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        except Exception as error:
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}") from error
         try:
             while (member := self._tar.next()) is not None:
@@ -173,7 +177,9 @@ class TarTree(ArchiveTree):
                     self._add(member.name, member.isdir(), member, member.size, _time(member.mtime))
                 # tarfile keeps every header; the tree already does.
                 self._tar.members = []  # type: ignore[attr-defined]
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        except SourceError:
+            raise
+        except Exception as error:
             self.damage = f"the archive is damaged or cut short: {error}; what stands before that is examined"
 
     def _open(self, handle: object) -> BinaryIO:

@@ -27,7 +27,7 @@ _PROTECTORS = {
     0x2000: "password",
 }
 _MAX_BEK = 1 << 20
-_GIVE = "give one of them (recovery key, password file or BEK file)"
+_GIVE = "examine it again with --recovery-key, --password-file or --bek-file"
 
 
 class _Window(io.RawIOBase):
@@ -82,7 +82,7 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock) -> BinaryIO:
     if not bde.unlocked:
         known = f"it opens with: {protectors}" if protectors else "it names no protector"
         if not tried:
-            raise SourceError("bitlocker_locked", f"encrypted by BitLocker; {known}; {_GIVE}")
+            raise SourceError("bitlocker_locked", f"encrypted by BitLocker: {_GIVE}; {known}")
         raise SourceError("bitlocker_wrong_key", f"encrypted by BitLocker, not opened by {' or '.join(tried)}; {known}")
     try:
         return cast(BinaryIO, bde.open())

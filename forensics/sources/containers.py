@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from forensics.sources.compressed import compression, unpack
-from forensics.sources.errors import SourceError
+from forensics.sources.errors import SourceError, unreadable
 from forensics.sources.source import Source
 from forensics.sources.volumes import Disk
 
@@ -85,7 +85,7 @@ def open_image(path: Path, name: str, source: Source, progress: Callable[[str], 
         file.seek(0)
         head = file.read(_HEAD)
     except OSError as error:
-        raise SourceError("unreadable", f"{name} cannot be read: {error.strerror or error}") from error
+        raise unreadable(name, error) from error
     unpacked = False
     # A compressed file in a compressed file is somebody's mistake; more layers are somebody's trap.
     for _layer in range(2):
@@ -164,8 +164,11 @@ def open_disk(image: Image, source: Source) -> Disk:
         ) from error
     # The libraries raise whatever a damaged header makes them stumble over.
     except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise SourceError("damaged", f"{image.name} cannot be opened as {image.kind.upper()}: {reason}") from error
+        reason = str(error)
+        if not reason or "<_io" in reason:
+            reason = type(error).__name__
+        message = f"{image.name} cannot be opened as {image.kind.upper()} ({reason}): it is damaged, copy it again"
+        raise SourceError("damaged", message) from error
 
 
 def _disk(image: Image, stream: object, sector_size: int | None = None) -> Disk:
@@ -292,7 +295,8 @@ def _e01(image: Image, source: Source) -> Disk:
     if chunks < ewf.volume.chunk_count:
         raise SourceError(
             "missing_part",
-            f"{chunks} of {ewf.volume.chunk_count} chunks are there: a segment (.E02, ...) is missing or truncated",
+            f"{chunks} of {ewf.volume.chunk_count} chunks are there: a segment (.E02, ...) is missing or truncated; "
+            "put all of them beside the first and examine that",
         )
     return _disk(image, ewf.open())
 

@@ -10,3 +10,9 @@ class SourceError(Exception):
         super().__init__(message)
         self.kind = kind
         self.message = message
+
+
+def unreadable(name: str, error: OSError) -> SourceError:
+    """Return the error for a file or folder of the examiner's own machine that cannot be read."""
+    advice = "; run keymortem as a user who may read it, or copy it" if isinstance(error, PermissionError) else ""
+    return SourceError("unreadable", f"{name} cannot be read: {error.strerror or error}{advice}")

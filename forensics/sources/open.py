@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from forensics.sources.errors import SourceError
+from forensics.sources.errors import SourceError, unreadable
 from forensics.sources.source import Progress, Source
 from forensics.sources.unlock import Unlock
 
@@ -44,7 +44,7 @@ def open_source(
         raise
     except OSError as error:
         source.close()
-        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror or error}") from error
+        raise unreadable(str(path), error) from error
     except BaseException:
         source.close()
         raise
@@ -55,7 +55,10 @@ def _open(source: Source, path: Path, keys: Unlock, first: int, progress: Progre
     if path.is_dir():
         _open_folder(source, path, keys, first, progress)
     elif not path.exists():
-        raise SourceError("not_found", f"{path} does not exist")
+        raise SourceError("not_found", f"{path} does not exist: check its name")
+    elif not path.is_file() and not path.is_block_device():
+        # Opening a FIFO would wait for ever, and a character device need not end.
+        raise SourceError("unsupported", f"{path} is neither a file nor a folder nor a disk: save what it gives first")
     elif path.suffix.lower() in _CONFIGURATIONS:
         _open_export(source, path, keys, first, progress)
     else:
@@ -82,6 +85,9 @@ def _open_file(source: Source, path: Path, keys: Unlock, first: int, progress: P
         from forensics.sources.volumes import add_disk
 
         if not add_disk(source, open_disk(image, source), keys, first):
+            if source.problems:
+                reason = source.problems[0]
+                raise SourceError(reason.kind, f"{path} is truncated or damaged where a disk begins: {reason.message}")
             raise SourceError(
                 "no_volume",
                 f"{path} holds neither a partition table nor a file system that is known: it is no disk image, "
@@ -98,7 +104,8 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
     try:
         tree.entries("")
     except Exception as error:
-        raise SourceError("unreadable", f"{path} cannot be read: {error}") from error
+        cause = error.__cause__
+        raise unreadable(str(path), cause if isinstance(cause, OSError) else OSError(str(error))) from error
     if add_collection(source, tree, first):
         source.kind = "folder"
         return

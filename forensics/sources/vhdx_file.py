@@ -110,7 +110,7 @@ class VhdxFile:
                 "block_beyond_end",
                 block,
                 f"block {block} of the virtual disk (its byte {block * self.geometry.block_size}) should be at byte "
-                f"{entry.offset} of the file, which has {self._file_size} bytes",
+                f"{entry.offset} of the file, which has {self._file_size} bytes: it is truncated, copy it again",
             )
         return data
 

@@ -60,6 +60,9 @@ class CaseContent:
 
 def is_case_file(path: Path) -> bool:
     """Tell whether a file is a case file, by its SQLite header; unreadable files are not."""
+    if not path.is_file():
+        # Opening a FIFO would wait for ever.
+        return False
     try:
         with path.open("rb") as stream:
             header = stream.read(72)

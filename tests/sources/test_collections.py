@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 import time
 import zipfile
@@ -429,3 +430,17 @@ def test_a_collection_of_countless_machines_is_cut(tmp_path: Path, monkeypatch: 
     with open_source(tmp_path) as source:
         assert [i.machine_id for i in source.installations] == [1, 2, 3]
         assert [p.kind for p in source.problems] == ["too_many"]
+
+
+def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "nameless.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Windows/System32/config/SYSTEM", HIVE)
+        archive.writestr(".", b"x")
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\x01\x02")
+    # In the directory alone: a name of no bytes, whose one byte now counts as extra data.
+    data[at + 28 : at + 32] = struct.pack("<HH", 0, 1)
+    path.write_bytes(data)
+    with open_source(path) as source:
+        assert len(source.installations) == 1
