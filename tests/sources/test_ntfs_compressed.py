@@ -7,13 +7,14 @@ import lzma
 import random
 import struct
 
-import pyfsntfs
 import pytest
 
 from forensics.sources.ntfs_stream import CompressedStream, VolumeReader
 from forensics.sources.ntfs_tree import NtfsTree
 from forensics.sources.tree import Unreadable
 from tests.sources import ntfs_fixture as fixture
+
+pyfsntfs = pytest.importorskip("pyfsntfs", reason="libfsntfs-python is the oracle here")
 
 
 @pytest.fixture(scope="module")
