@@ -5,6 +5,8 @@ from __future__ import annotations
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import reduce
+from operator import xor
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +196,22 @@ def test_key_in_the_other_windows_of_one_source_is_recoverable(tmp_path: Path) -
     owners = {m.machine_id for m in case.rows("machine")}
     assert all("MachineKeys" in r.recoverable_from for r in missing)
     assert all({r.machine_id, r.recoverable_on} == owners for r in missing)
+
+
+def test_torn_security_hive_without_logs_leaves_the_secret_undecided(tmp_path: Path) -> None:
+    folder = _write("broken-secrets", tmp_path)
+    hive = folder / "Windows/System32/config/SECURITY"
+    data = bytearray(hive.read_bytes())
+    data[4:8] = (int.from_bytes(data[8:12], "little") + 1).to_bytes(4, "little")
+    words = [int.from_bytes(data[at : at + 4], "little") for at in range(0, 508, 4)]
+    data[508:512] = reduce(xor, words).to_bytes(4, "little")
+    hive.write_bytes(data)
+    case = forensics.examine(folder)
+    assert ("in_transaction", "Windows/System32/config/SECURITY") in {
+        (p.kind, p.source_path) for p in case.rows("problem")
+    }
+    rows = [r for r in _chains(case).values() if r.unlocked_by in ("previous", "nothing")]
+    assert {(r.unlocked_by, r.verdict, r.broken_at, r.recoverable) for r in rows} == {
+        ("previous", "unknown", None, True),
+        ("nothing", "unknown", None, None),
+    }

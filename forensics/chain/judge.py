@@ -69,6 +69,8 @@ class Judge:
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.strip("{}").lower() if guid else None
         self.services_known = evidence.installation.hive_outcome("SYSTEM") == "present"
+        security = evidence.installation.hive("SECURITY")
+        self.secret_settled = security is None or security.state != "in_transaction"
         self.key_iso_disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
 
     def rows(self) -> list[KeyChainRow]:
@@ -88,7 +90,7 @@ class Judge:
         for file in self.evidence.key_files:
             if file.row.path not in judged:
                 links = orphan_links(file, self.prover, self.machine_guid, self._access(file, None))
-                links.services_known = self.services_known
+                links.services_known, links.secret_settled = self.services_known, self.secret_settled
                 links.judge_steps(self.key_iso_disabled)
                 rows.append(orphan_row(file, links, self.recovery.of_file(links)))
         self._fill_exportable()
@@ -110,7 +112,7 @@ class Judge:
         link = certificate.link
         links = Links(kind=provider_kind(link), scope=home_of(certificate, link).scope)
         links.guid_known = self.machine_guid is not None or links.scope == "user"
-        links.services_known = self.services_known
+        links.services_known, links.secret_settled = self.services_known, self.secret_settled
         if is_registered(link, self.evidence.providers) is False:
             links.break_at("provider", f"the provider {link.provider!r} is not registered on this disk")
         if links.kind == "smart_card":

@@ -30,6 +30,7 @@ class Links:
         access: Value of the column.
         proof: What the file's blobs proved.
         broken: Broken links with the reason for each.
+        secret_settled: SECURITY was whole; in a torn one the current secret may stand in a log that was not there.
         services_known: The SYSTEM hive was there to tell whether CNG Key Isolation is disabled.
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
@@ -44,6 +45,7 @@ class Links:
     access: str = "not_examined"
     proof: Proof = field(default_factory=Proof)
     broken: dict[str, str] = field(default_factory=dict)
+    secret_settled: bool = True
     services_known: bool = True
     is_the_right_key: bool = True
     only_opening_showed: bool = False
@@ -63,7 +65,7 @@ class Links:
         """Would Windows on this disk open this key now: usable, unusable or unknown."""
         if self.broken:
             return "unusable"
-        proved = self.proof.private_key == "proved" and self.is_the_right_key
+        proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
         can_be_found = self.key_file == "present" and self.guid_known
         can_be_served = self.services_known or self.kind != "cng"
         return "usable" if proved and can_be_found and can_be_served else "unknown"
@@ -113,6 +115,8 @@ class Links:
     def _judge_secret(self) -> None:
         """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""
         proof = self.proof
+        if not self.secret_settled:
+            return
         if proof.unlocked_by == "previous":
             opened = f"master key {proof.master_key_guid} opens only with the previous DPAPI_SYSTEM (OldVal)"
             self.break_at("secret", f"{opened}, which Windows no longer uses")
