@@ -1,42 +1,21 @@
-"""Who may read a key file: the DACL walked in order, as Windows' access check does."""
+"""Who may read a key file."""
 
 from __future__ import annotations
 
-from forensics.formats.acl import Ace, SecurityDescriptor
+from forensics.formats.access_check import (
+    AUTHENTICATED_USERS,
+    EVERYONE,
+    NETWORK_SERVICE,
+    SYSTEM,
+    USERS,
+    Right,
+    is_granted,
+    token_of,
+)
+from forensics.formats.acl import SecurityDescriptor
 
-SYSTEM = "S-1-5-18"
-LOCAL_SERVICE = "S-1-5-19"
-NETWORK_SERVICE = "S-1-5-20"
-_ADMINISTRATORS = "S-1-5-32-544"
-_USERS = "S-1-5-32-545"
-_EVERYONE = "S-1-1-0"
-_AUTHENTICATED = "S-1-5-11"
-_SERVICE = "S-1-5-6"
-
-_ALLOW, _DENY = 0x00, 0x01
-_INHERIT_ONLY = 0x08
-_READ_DATA, _GENERIC_READ, _GENERIC_ALL = 0x1, 0x80000000, 0x10000000
-
-
-def token_of(sid: str) -> frozenset[str]:
-    """Return the groups that matter for ``sid`` on every Windows; domain and local groups are unknown."""
-    if sid == SYSTEM:
-        return frozenset({SYSTEM, _ADMINISTRATORS, _EVERYONE, _AUTHENTICATED})
-    groups = {sid, _EVERYONE, _AUTHENTICATED, _USERS}
-    return frozenset(groups | {_SERVICE} if sid in (LOCAL_SERVICE, NETWORK_SERVICE) else groups)
-
-
-def may_read(dacl: tuple[Ace, ...], token: frozenset[str]) -> bool:
-    """Tell whether a token is granted read data by the first matching entry."""
-    for ace in dacl:
-        reads = ace.mask & (_READ_DATA | _GENERIC_READ | _GENERIC_ALL)
-        if ace.flags & _INHERIT_ONLY or not reads or ace.sid not in token:
-            continue
-        if ace.type == _DENY:
-            return False
-        if ace.type == _ALLOW:
-            return True
-    return False
+_CROWDS = ({EVERYONE}, {AUTHENTICATED_USERS, EVERYONE}, {USERS, AUTHENTICATED_USERS, EVERYONE})
+_NAMES = {SYSTEM: "SYSTEM", NETWORK_SERVICE: "NETWORK SERVICE"}
 
 
 def judge_access(security: SecurityDescriptor | None, accounts: list[str]) -> tuple[str, str | None]:
@@ -55,9 +34,13 @@ def judge_access(security: SecurityDescriptor | None, accounts: list[str]) -> tu
         # A descriptor without a DACL, and one whose DACL is NULL, allow full access to everyone.
         return "too_open", None
     for account in accounts:
-        if not may_read(security.dacl, token_of(account)):
+        if not is_granted(security.dacl, token_of(account), Right.READ_DATA):
             return "denied", account
-    for crowd in ({_EVERYONE}, {_AUTHENTICATED, _EVERYONE}, {_USERS, _AUTHENTICATED, _EVERYONE}):
-        if may_read(security.dacl, frozenset(crowd)):
-            return "too_open", None
+    if any(is_granted(security.dacl, crowd, Right.READ_DATA) for crowd in _CROWDS):
+        return "too_open", None
     return "ok", None
+
+
+def account_name(sid: str) -> str:
+    """Return a SID with the name that it has on every Windows."""
+    return f"{_NAMES[sid]} ({sid})" if sid in _NAMES else sid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forensics.chain.access import NETWORK_SERVICE, SYSTEM, judge_access
+from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
@@ -17,6 +17,7 @@ from forensics.chain.secret_rows import fill_secret_rows
 from forensics.chain.user_secrets import UserSecrets
 from forensics.chain.witness import Witness
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
+from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.tables.key_chain import KeyChainRow
@@ -89,7 +90,9 @@ class Judge:
                 self.missed.append((row, certificate.public_key))
         for file in self.evidence.key_files:
             if file.row.path not in judged:
-                links = orphan_links(file, self.prover, self.machine_guid, self._access(file, None))
+                access, shut_out = self._access(file, None)
+                links = orphan_links(file, self.prover, self.machine_guid, access)
+                links.shut_out = shut_out
                 links.services_known, links.secret_settled = self.services_known, self.secret_settled
                 links.judge_steps(self.key_iso_disabled)
                 rows.append(orphan_row(file, links, self.recovery.of_file(links)))
@@ -133,7 +136,7 @@ class Judge:
             links.guid_known = True
         if links.file is None:
             return
-        links.access = self._access(links.file, certificate)
+        links.access, links.shut_out = self._access(links.file, certificate)
         if links.file.parsed is None:
             return
         slot = self._named_slot(links.file, link, certificate.public_key, links)
@@ -175,14 +178,14 @@ class Judge:
             links.only_opening_showed = stored is None or stored == certificate.public_key
             links.break_at("public_key", "the key file holds another key than the certificate's")
 
-    def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> str:
+    def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> tuple[str, str | None]:
         row = file.row
         accounts = [SYSTEM] if row.scope in ("machine", "system") else [row.owner_sid] if row.owner_sid else []
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
         named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
         if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
             accounts.append(NETWORK_SERVICE)
-        return judge_access(file.security, accounts)[0]
+        return judge_access(file.security, accounts)
 
     def _without_link(self, certificate: CertificateEvidence) -> Links | None:
         """A certificate without usable KEY_PROV_INFO: broken at the claim if it should have a key."""
@@ -199,7 +202,7 @@ class Judge:
         links.kind, links.file = slot.file.row.kind, slot.file
         foreign = self.machine_guid is not None and slot.file.row.name_guid not in (None, self.machine_guid)
         links.key_file = "other_machine_guid" if foreign else "present"
-        links.access = self._access(slot.file, certificate)
+        links.access, links.shut_out = self._access(slot.file, certificate)
         self._judge_slot(slot, certificate, links)
         links.judge_steps(self.key_iso_disabled)
         return links

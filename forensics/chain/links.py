@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from forensics.chain.access import account_name
 from forensics.chain.proof import Proof
 from forensics.collectors.evidence import KeyFileEvidence
 
@@ -28,6 +29,7 @@ class Links:
         file: The key file judged.
         public_key: Value of the column.
         access: Value of the column.
+        shut_out: SID that the access list shuts out, if it does.
         proof: What the file's blobs proved.
         broken: Broken links with the reason for each.
         secret_settled: SECURITY was whole; in a torn one the current secret may stand in a log that was not there.
@@ -43,6 +45,7 @@ class Links:
     file: KeyFileEvidence | None = None
     public_key: str = "not_examined"
     access: str = "not_examined"
+    shut_out: str | None = None
     proof: Proof = field(default_factory=Proof)
     broken: dict[str, str] = field(default_factory=dict)
     secret_settled: bool = True
@@ -100,7 +103,8 @@ class Links:
         """
         proof = self.proof
         if self.access == "denied":
-            self.break_at("access", "the access list of the key file shuts out an account that must read it")
+            who = account_name(self.shut_out) if self.shut_out else "an account"
+            self.break_at("access", f"the access list of the key file shuts out {who}, which must read it")
         if proof.master_key in ("absent", "unreadable"):
             state = "is not on this disk" if proof.master_key == "absent" else "cannot be read"
             self.break_at("master_key", f"master key {proof.master_key_guid} {state}")

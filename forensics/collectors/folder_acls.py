@@ -12,25 +12,22 @@ from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.evidence import KeyFolder
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, folder_exists
-from forensics.formats.acl import (
-    ACCESS_ALLOWED,
-    ACCESS_DENIED,
-    INHERIT_ONLY,
-    SecurityDescriptor,
-    parse_security_descriptor,
+from forensics.formats.access_check import (
+    AUTHENTICATED_USERS,
+    EVERYONE,
+    SYSTEM,
+    USERS,
+    Right,
+    is_granted,
+    token_of,
 )
+from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
 from forensics.sources.installation import Installation
 from forensics.tables.use import FolderAclRow
 
 _PROTECT = f"System32/Microsoft/Protect/{SYSTEM_SID}"
 
-_LIST, _ADD_FILE = 0x1, 0x2
-# Each right with the generic rights that include it.
-_GENERIC = {_LIST: 0x80000000 | 0x10000000, _ADD_FILE: 0x40000000 | 0x10000000}
-
-_EVERYONE, _AUTHENTICATED, _USERS, _ADMINISTRATORS = "S-1-1-0", "S-1-5-11", "S-1-5-32-545", "S-1-5-32-544"
-_ANY_ACCOUNT = frozenset({_EVERYONE, _AUTHENTICATED, _USERS})
-_SYSTEM_TOKEN = frozenset({SYSTEM_SID, _ADMINISTRATORS, _EVERYONE, _AUTHENTICATED})
+_ANY_ACCOUNT = frozenset({EVERYONE, AUTHENTICATED_USERS, USERS})
 
 
 def collect_folder_acls(installation: Installation, folders: Sequence[KeyFolder]) -> Iterator[FolderAclRow]:
@@ -61,18 +58,12 @@ def _row(installation: Installation, path: str, kind: str, scope: str, owner_sid
 def _fill(row: FolderAclRow, security: SecurityDescriptor) -> None:
     row.owner = security.owner
     row.acl = summarize_acl(security)
-    row.everyone_can_create = _granted(security, _ANY_ACCOUNT, _ADD_FILE)
-    row.system_can_read = _granted(security, _SYSTEM_TOKEN, _LIST)
-    row.system_can_create = _granted(security, _SYSTEM_TOKEN, _ADD_FILE)
+    row.everyone_can_create = _granted(security, _ANY_ACCOUNT, Right.ADD_FILE)
+    row.system_can_read = _granted(security, token_of(SYSTEM), Right.READ_DATA)
+    row.system_can_create = _granted(security, token_of(SYSTEM), Right.ADD_FILE)
 
 
-def _granted(security: SecurityDescriptor, token: frozenset[str], right: int) -> bool | None:
-    """Walk the access list in its order; the first entry about the right and one of the token's SIDs decides."""
+def _granted(security: SecurityDescriptor, token: frozenset[str], right: Right) -> bool | None:
     if security.dacl is None:
         return True if security.null_dacl else None
-    for ace in security.dacl:
-        if ace.flags & INHERIT_ONLY or ace.sid not in token or not ace.mask & (right | _GENERIC[right]):
-            continue
-        if ace.type in (ACCESS_ALLOWED, ACCESS_DENIED):
-            return ace.type == ACCESS_ALLOWED
-    return False
+    return is_granted(security.dacl, token, right)

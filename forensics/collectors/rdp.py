@@ -1,55 +1,100 @@
-"""Which certificates the Remote Desktop listener uses.
+"""Which certificate each Remote Desktop listener uses.
 
 References:
-    Microsoft KB3042780: SSLCertificateSHA1Hash.
+    Microsoft KB3042780: SSLCertificateSHA1Hash; Azure, "Remote Desktop listener certificate configurations".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
 from forensics.sources.installation import Installation
+from forensics.sources.registry import Key
+from forensics.tables.certificate import CertificateRow
 
 REMOTE_DESKTOP = "Remote Desktop"
+DEFAULT_LISTENER = "RDP-Tcp"
+MAX_LISTENERS = 200
 
+_BOUND = "SSLCertificateSHA1Hash"
+_SELF_SIGNED, _SELF_SIGNED_STORE = "SelfSignedCertificate", "SelfSignedCertStore"
 _SHA1_BYTES = 20
 
 
-def collect_rdp_thumbprints(installation: Installation, certificates: Iterable[CertificateEvidence]) -> frozenset[str]:
-    """Return the bound thumbprint, else the self-signed one on record, else those of the listener's store; upper hex.
+@dataclass(frozen=True, slots=True)
+class ListenerCertificate:
+    """The certificate of one listener.
 
-    The store may still hold certificates that the listener no longer uses.
+    Attributes:
+        thumbprint: SHA-1, upper hex.
+        listener: Its name, such as RDP-Tcp.
+        store: Store in which it looks; None is the personal one.
+        self_signed: Windows made it and renews it; else it was bound.
+        on_record: The registry names it; else it is the one that Windows likely uses.
+        source_path: Where it is named, else where the certificate lies.
+        source_time: Timestamp of that place.
     """
-    for thumbprint in _bound(installation):
-        return frozenset({thumbprint})
-    store = _self_signed_store(installation).lower()
-    return frozenset(
-        c.row.thumbprint for c in certificates if c.row.store.lower() == store and c.row.store_scope == "machine"
-    )
+
+    thumbprint: str
+    listener: str
+    store: str | None
+    self_signed: bool
+    on_record: bool
+    source_path: str
+    source_time: datetime | None
 
 
-def _win_stations(installation: Installation) -> str:
-    return f"{installation.control_set()}\\Control\\Terminal Server\\WinStations"
+def listener_certificates(
+    installation: Installation, certificates: Iterable[CertificateRow]
+) -> Iterator[ListenerCertificate]:
+    """Yield the certificate bound to each listener, and for RDP-Tcp without one the self-signed one.
 
-
-def _self_signed_store(installation: Installation) -> str:
+    That is the one on record, else likely the one of its store that ends last: an earlier one may still lie beside it.
+    """
     system = RegistryView.of_machine(installation, "SYSTEM")
-    return system.text(_win_stations(installation), "SelfSignedCertStore") or REMOTE_DESKTOP
+    stations = system.key(f"{installation.control_set()}\\Control\\Terminal Server\\WinStations")
+    bound = set()
+    for key in system.subkeys(stations, MAX_LISTENERS) if stations else ():
+        thumbprint = _thumbprint(system, key, _BOUND)
+        if thumbprint is not None:
+            bound.add(key.name.lower())
+            where = system.where(key, _BOUND)
+            yield ListenerCertificate(thumbprint, key.name, None, False, True, where, key.timestamp)
+    if DEFAULT_LISTENER.lower() in bound:
+        return
+    store = (system.text(stations, _SELF_SIGNED_STORE) if stations else None) or REMOTE_DESKTOP
+    thumbprint = _thumbprint(system, stations, _SELF_SIGNED) if stations else None
+    if stations is not None and thumbprint is not None:
+        where = system.where(stations, _SELF_SIGNED)
+        yield ListenerCertificate(thumbprint, DEFAULT_LISTENER, store, True, True, where, stations.timestamp)
+        return
+    found = [c for c in certificates if c.store.lower() == store.lower() and c.store_scope == "machine"]
+    if found:
+        last = max(found, key=_lasts)
+        yield ListenerCertificate(
+            last.thumbprint, DEFAULT_LISTENER, last.store, True, False, last.source_path, last.source_time
+        )
 
 
-def _bound(installation: Installation) -> Iterator[str]:
-    system = RegistryView.of_machine(installation, "SYSTEM")
-    stations = _win_stations(installation)
-    for path, name in (
-        (f"{stations}\\RDP-Tcp", "SSLCertificateSHA1Hash"),
-        (stations, "SelfSignedCertificate"),
-    ):
-        data = system.data(path, name)
-        if data is None:
-            continue
-        if len(data) != _SHA1_BYTES:
-            installation.problem(system.where(path, name), "bad_length", f"{len(data)} bytes; a SHA-1 has 20")
-            continue
-        yield data.hex().upper()
+def collect_rdp_thumbprints(installation: Installation, certificates: Iterable[CertificateEvidence]) -> frozenset[str]:
+    """Return the thumbprints of :func:`listener_certificates`, upper hex."""
+    return frozenset(found.thumbprint for found in listener_certificates(installation, [c.row for c in certificates]))
+
+
+def _lasts(row: CertificateRow) -> tuple[float, float, str]:
+    end, start = (moment.timestamp() if moment else 0.0 for moment in (row.not_after, row.not_before))
+    return end, start, row.thumbprint
+
+
+def _thumbprint(system: RegistryView, key: Key, name: str) -> str | None:
+    data = system.data(key, name)
+    if data is None:
+        return None
+    if len(data) != _SHA1_BYTES:
+        system.installation.problem(system.where(key, name), "bad_length", f"{len(data)} bytes; a SHA-1 has 20")
+        return None
+    return data.hex().upper()

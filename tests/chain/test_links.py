@@ -96,3 +96,11 @@ def test_a_mismatch_that_only_the_opened_key_shows_is_known_by_decryption() -> N
     chain = links(public_key="mismatch", only_opening_showed=True, is_the_right_key=False)
     chain.break_at("public_key", "another key")
     assert judged(chain) == ("unusable", "public_key", "decryption")
+
+
+def test_the_reason_names_the_account_that_is_shut_out() -> None:
+    chain = links(access="denied", shut_out="S-1-5-20")
+    chain.judge_steps(False)
+    assert chain.broken["access"] == (
+        "the access list of the key file shuts out NETWORK SERVICE (S-1-5-20), which must read it"
+    )

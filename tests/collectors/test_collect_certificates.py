@@ -28,11 +28,13 @@ from testdata.builder.certs import (
 )
 from testdata.builder.keys import ec_key, rsa_key
 from testdata.builder.regf import HiveWriter
-from tests.collectors.virtual import CONFIG, USER_SID, add_profile, installation, problems, software_hive
+from tests.collectors.virtual import CONFIG, USER_SID, add_profile, installation, problems, software_hive, system_hive
 
 RSA = make_certificate("web01.contoso.example", rsa_key("2048-01"), dns=["web01.contoso.example", "web01"])
 EC = make_certificate("ec.contoso.example", ec_key("P-384", "collect"))
 WRITTEN = datetime(2022, 3, 4, 5, 6, 7, tzinfo=UTC)
+WIN_STATIONS = "ControlSet002\\Control\\Terminal Server\\WinStations"
+KEYS_BY_YEAR = (("2048-01", 2026), ("2048-02", 2027))
 MY = "Microsoft\\SystemCertificates\\MY\\Certificates"
 
 
@@ -146,6 +148,24 @@ def test_every_store_has_its_scope_and_owner() -> None:
     assert {c.row.source_path for c in found if c.row.owner_sid == USER_SID and c.row.store == "My"} == {
         f"Users/alice/{my}"
     }
+
+
+def test_of_two_certificates_in_the_listener_s_store_only_its_own_counts() -> None:
+    """Without a record, the one that ends last is likely the one in use."""
+    store = "Microsoft\\SystemCertificates\\Remote Desktop"
+    old, new = (make_certificate("rdp", rsa_key(k), not_after=datetime(y, 1, 1, tzinfo=UTC)) for k, y in KEYS_BY_YEAR)
+    software = software_hive()
+    for certificate in (old, new):
+        software.key(f"{store}\\Certificates\\{certificate.thumbprint}").binary("Blob", store_element(certificate))
+    examined = installation({}, {"SOFTWARE": software})
+    assert collect_rdp_thumbprints(examined, collect(examined)) == {new.thumbprint}
+    system = system_hive()
+    system.key(WIN_STATIONS).binary("SelfSignedCertificate", bytes.fromhex(old.thumbprint))
+    examined = installation({}, {"SOFTWARE": software, "SYSTEM": system})
+    assert collect_rdp_thumbprints(examined, collect(examined)) == {old.thumbprint}
+    system.key(f"{WIN_STATIONS}\\RDP-Tcp").binary("SSLCertificateSHA1Hash", b"\x01" * 20)
+    examined = installation({}, {"SOFTWARE": software, "SYSTEM": system})
+    assert collect_rdp_thumbprints(examined, collect(examined)) == {"01" * 20}
 
 
 def test_certificates_in_the_listener_s_store_count_as_rdp() -> None:

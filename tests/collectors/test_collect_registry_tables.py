@@ -73,6 +73,20 @@ def test_self_signed_rdp_certificate_on_record() -> None:
     assert collect_rdp_thumbprints(installation({}, {"SYSTEM": system}), []) == {"AB" * 20}
 
 
+def test_every_listener_may_have_a_certificate_bound() -> None:
+    system = system_hive()
+    system.key(f"{WIN_STATIONS}\\RDP-Tcp").binary("SSLCertificateSHA1Hash", b"\x01" * 20)
+    system.key(f"{WIN_STATIONS}\\RDP-Inside").binary("SSLCertificateSHA1Hash", b"\x02" * 20)
+    assert collect_rdp_thumbprints(installation({}, {"SYSTEM": system}), []) == {"01" * 20, "02" * 20}
+
+
+def test_a_second_listener_leaves_the_first_its_self_signed_certificate() -> None:
+    system = system_hive()
+    system.key(f"{WIN_STATIONS}\\RDP-Inside").binary("SSLCertificateSHA1Hash", b"\x02" * 20)
+    system.key(WIN_STATIONS).binary("SelfSignedCertificate", b"\xab" * 20)
+    assert collect_rdp_thumbprints(installation({}, {"SYSTEM": system}), []) == {"02" * 20, "AB" * 20}
+
+
 def test_rdp_hash_of_another_length_is_a_problem() -> None:
     system = system_hive()
     system.key(f"{WIN_STATIONS}\\RDP-Tcp").binary("SSLCertificateSHA1Hash", b"\x01" * 32)

@@ -44,10 +44,14 @@ def test_an_unbound_listener_uses_the_self_signed_certificate_on_record() -> Non
     assert (row.thumbprint, row.detail, row.store, row.present) == (TWO, "RDP-Tcp (self-signed)", "Other", True)
 
 
-def test_without_a_record_the_certificates_of_the_store_are_likely() -> None:
+def test_without_a_record_the_last_certificate_of_the_store_is_likely() -> None:
     system = system_hive()
     system.key(WIN_STATIONS)
-    stored = [certificate(TWO, store="Remote Desktop"), certificate(ONE)]
+    stored = [
+        certificate(TWO, store="Remote Desktop", not_after=datetime(2027, 1, 1, tzinfo=UTC)),
+        certificate(THREE, store="Remote Desktop", not_after=datetime(2026, 7, 1, tzinfo=UTC)),
+        certificate(ONE),
+    ]
     (row,) = remote_desktop_uses(context({"SYSTEM": system}, certificates=stored))
     assert (row.thumbprint, row.certainty, row.present) == (TWO, "likely", True)
 

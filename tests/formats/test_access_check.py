@@ -1,0 +1,55 @@
+"""The access check for one right: the first entry about it and about a SID of the token decides."""
+
+from __future__ import annotations
+
+import pytest
+
+from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM, Right, is_granted, token_of
+from forensics.formats.acl import Ace
+
+USERS, ADMINISTRATORS, SERVICE = "S-1-5-32-545", "S-1-5-32-544", "S-1-5-6"
+READ, WRITE, FULL = 0x00120089, 0x00120116, 0x001F01FF
+GENERIC_READ, GENERIC_WRITE, GENERIC_ALL = 0x80000000, 0x40000000, 0x10000000
+INHERIT_ONLY = 0x08
+
+
+@pytest.mark.parametrize(
+    ("mask", "reads", "creates"),
+    [
+        (READ, True, False),
+        (WRITE, False, True),
+        (FULL, True, True),
+        (GENERIC_READ, True, False),
+        (GENERIC_WRITE, False, True),
+        (GENERIC_ALL, True, True),
+        (0x00100080, False, False),
+    ],
+)
+def test_a_mask_grants_its_rights_and_no_others(mask: int, reads: bool, creates: bool) -> None:
+    dacl = [Ace(0, 0, mask, USERS)]
+    assert is_granted(dacl, {USERS}, Right.READ_DATA) is reads
+    assert is_granted(dacl, {USERS}, Right.ADD_FILE) is creates
+    assert not is_granted(dacl, {ADMINISTRATORS}, Right.READ_DATA)
+
+
+@pytest.mark.parametrize(
+    ("dacl", "granted"),
+    [
+        ([], False),
+        ([Ace(1, 0, READ, USERS), Ace(0, 0, FULL, SYSTEM)], False),
+        ([Ace(0, 0, FULL, SYSTEM), Ace(1, 0, READ, USERS)], True),
+        ([Ace(1, 0, WRITE & ~READ, USERS), Ace(0, 0, FULL, SYSTEM)], True),
+        ([Ace(1, INHERIT_ONLY, FULL, USERS), Ace(0, 0, FULL, SYSTEM)], True),
+        ([Ace(0, INHERIT_ONLY, FULL, SYSTEM)], False),
+        ([Ace(17, 0, FULL, SYSTEM), Ace(0, 0, READ, SYSTEM)], True),
+    ],
+    ids=["empty", "denied first", "denied last", "another right", "inherited denial", "inherited grant", "other type"],
+)
+def test_entries_are_walked_in_their_order(dacl: list[Ace], granted: bool) -> None:
+    assert is_granted(dacl, {SYSTEM, USERS}, Right.READ_DATA) is granted
+
+
+def test_tokens_hold_what_every_windows_gives_an_account() -> None:
+    assert token_of(SYSTEM) == {SYSTEM, ADMINISTRATORS, "S-1-1-0", "S-1-5-11"}
+    assert token_of(NETWORK_SERVICE) == {NETWORK_SERVICE, SERVICE, USERS, "S-1-1-0", "S-1-5-11"}
+    assert token_of("S-1-5-21-1-2-3-1001") == {"S-1-5-21-1-2-3-1001", USERS, "S-1-1-0", "S-1-5-11"}
