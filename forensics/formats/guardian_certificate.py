@@ -127,9 +127,14 @@ def parse_guardian_certificate(der: bytes) -> GuardianCertificate:
 def read_certificate(element: Element | None, what: str, errors: list[FormatError]) -> GuardianCertificate | None:
     """Read the certificate in an XML element; what is wrong with it goes into ``errors``."""
     try:
-        return parse_guardian_certificate(base64_content(element, what))
+        der = base64_content(element, what)
     except FormatError as error:
-        errors.append(FormatError(error.kind, 0, f"{what}: {error.message}"))
+        errors.append(error)
+        return None
+    try:
+        return parse_guardian_certificate(der)
+    except FormatError as error:
+        errors.append(FormatError(error.kind, error.offset, f"{what}: {error.message}"))
         return None
 
 

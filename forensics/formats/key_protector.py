@@ -121,30 +121,26 @@ def find_key_protectors(data: bytes) -> list[bytes]:
     for index, (start, encoding, prefix) in enumerate(starts[:MAX_PROTECTORS]):
         limit = starts[index + 1][0] if index + 1 < len(starts) else len(data)
         limit = min(limit, start + MAX_DOCUMENT_SIZE)
-        end_tag = re.compile(re.escape(f"</{prefix}Protector".encode(encoding)) + rb"[ \t\r\n\0]{0,64}" + _GREATER)
+        end_tag = re.compile(re.escape(f"</{prefix}Protector".encode(encoding)) + rb"[ \t\r\n\0]{0,64}>")
         end = end_tag.search(data, start, limit)
         stop = limit if end is None else end.end() + (encoding == "utf-16-le")
         documents.append(data[start:stop])
     return documents
 
 
-_GREATER = b">"
-
-
 def _find_roots(data: bytes, encoding: Encoding) -> Iterator[tuple[int, Encoding, str]]:
     """Yield where a start tag ``Protector`` of the namespace begins, and its prefix with the colon."""
-    unit = 2 if encoding == "utf-16-le" else 1
-    needle, bracket = NAMESPACE.encode(encoding), "<".encode(encoding)
+    # Bytes that are no text must come back as they were, or the offset would be wrong.
+    unit, errors = (2, "surrogatepass") if encoding == "utf-16-le" else (1, "surrogateescape")
+    needle = NAMESPACE.encode(encoding)
     found = data.find(needle)
     while found >= 0:
-        floor = max(0, found - _MAX_START_TAG * unit)
-        start = data.rfind(bracket, floor, found)
-        while start >= 0 and (found - start) % unit:
-            start = data.rfind(bracket, floor, start + unit - 1)
-        if start >= 0:
-            match = _START_TAG.match(data[start:found].decode(encoding, "replace"))
-            if match:
-                yield start, encoding, f"{match[1]}:" if match[1] else ""
+        # An odd number of bytes before it would tear the characters.
+        floor = found - min(found // unit, _MAX_START_TAG) * unit
+        _, bracket, rest = data[floor:found].decode(encoding, errors).rpartition("<")
+        match = _START_TAG.match(bracket + rest)
+        if match:
+            yield found - len((bracket + rest).encode(encoding, errors)), encoding, f"{match[1]}:" if match[1] else ""
         found = data.find(needle, found + len(needle))
 
 
@@ -241,9 +237,10 @@ def _signature(element: Element | None) -> tuple[str | None, bytes]:
     if inner is None or not is_known_algorithm(algorithm):
         return None, b""
     try:
-        return algorithm, base64_content(inner.find(tag("SignatureValue")), "SignatureValue")
+        value = base64_content(inner.find(tag("SignatureValue")), "SignatureValue")
     except FormatError:
         return None, b""
+    return (algorithm, value) if value else (None, b"")
 
 
 def _check_certificates(
