@@ -228,6 +228,14 @@ def test_duplicate_ids() -> None:
     assert protector.guardian_signature == "not_checked"
 
 
+def test_an_owner_whose_number_another_wrapping_has_too() -> None:
+    head, tail = replaced(BOTH, "<Id>2<", "<Id>1<").rsplit(b'ParentWrappingId="1"', 1)
+    protector = parse_key_protector(head + b'ParentWrappingId="7"' + tail)
+    assert [(w.id, w.parent_id) for w in protector.wrappings] == [(1, 1), (1, 7)]
+    assert protector.owner_id is None
+    assert kinds(protector.errors) == ["duplicate_id", "unknown_wrapping"]
+
+
 def test_the_owner_need_not_come_first_nor_be_number_one() -> None:
     data = forge.write_key_protector(OWNER, [FABRIC, THIRD], first_id=40, last_wrapped_by=42)
     protector = parse_key_protector(data)
