@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forensics.case import Case
 from forensics.sources.errors import SourceError
+from forensics.structure import dataclass, field
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry

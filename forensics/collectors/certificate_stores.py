@@ -7,7 +7,6 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
@@ -16,6 +15,7 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.sources.registry import Key
+from forensics.structure import dataclass
 
 MAX_ELEMENTS = 10_000
 MAX_ELEMENT_SIZE = 1 << 20

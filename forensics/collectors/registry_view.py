@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
@@ -12,6 +11,7 @@ from forensics.formats.filetime import filetime
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.registry import Hive, Key, Value
+from forensics.structure import dataclass
 
 MAX_SUBKEYS = 20_000
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Literal
 from xml.etree.ElementTree import Element
 
@@ -41,6 +41,7 @@ from forensics.formats.guardian_xml import (
     tag,
     unsigned_int,
 )
+from forensics.structure import dataclass, field
 
 MAX_WRAPPINGS = 256
 MAX_PROTECTORS = 64

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
+from forensics.structure import dataclass, field
 from forensics.tables.record import CoverageRow, ProblemRow
 
 MAX_INSTALLATIONS = 1_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from forensics.sources.errors import SourceError
@@ -14,6 +13,7 @@ from forensics.sources.partitions import Partition, PartitionTable, read_partiti
 from forensics.sources.source import Source
 from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.unlock import Unlock
+from forensics.structure import dataclass
 
 _USUAL_NAMES = ("windows", "winnt")
 _MAX_ON_VOLUME = 16

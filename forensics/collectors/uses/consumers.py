@@ -7,7 +7,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from forensics.structure import dataclass
 
 SYSTEM = "S-1-5-18"
 NETWORK_SERVICE = "S-1-5-20"
