@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from forensics.engine.compiler import Query
@@ -11,6 +10,7 @@ from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlErr
 from forensics.engine.findings import Finding, hang_consequences, make_findings, order
 from forensics.engine.rule import Packs
 from forensics.engine.sql_text import SqlTextError
+from forensics.structure import dataclass, field
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
@@ -55,6 +55,8 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime) -> RunResult:
     """Ask every rule of a database that is there already."""
     result = RunResult()
     for rule in packs.rules:
+        if not database.size(rule.table):
+            continue
         try:
             query = Query(rule)
             # On one disk preparing a long statement is what costs, in a fleet looking through it twice.

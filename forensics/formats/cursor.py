@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from uuid import UUID
 
 from forensics.formats.errors import FormatError
@@ -27,23 +26,24 @@ class Cursor:
 
     def take(self, count: int, what: str = "field") -> bytes:
         """Return the next ``count`` bytes; ``what`` names them in the error."""
-        if count < 0 or count > self.remaining:
-            raise FormatError("truncated", self.offset, f"{what} needs {count} bytes, {self.remaining} are left")
         start = self.offset
-        self.offset += count
-        return self.data[start : self.offset]
+        end = start + count
+        if not start <= end <= len(self.data):
+            raise FormatError("truncated", start, f"{what} needs {count} bytes, {self.remaining} are left")
+        self.offset = end
+        return self.data[start:end]
 
     def u16(self, what: str = "field") -> int:
         """Return the next unsigned 16-bit integer."""
-        return int(struct.unpack("<H", self.take(2, what))[0])
+        return int.from_bytes(self.take(2, what), "little")
 
     def u32(self, what: str = "field") -> int:
         """Return the next unsigned 32-bit integer."""
-        return int(struct.unpack("<I", self.take(4, what))[0])
+        return int.from_bytes(self.take(4, what), "little")
 
     def u64(self, what: str = "field") -> int:
         """Return the next unsigned 64-bit integer."""
-        return int(struct.unpack("<Q", self.take(8, what))[0])
+        return int.from_bytes(self.take(8, what), "little")
 
     def guid(self, what: str = "GUID") -> UUID:
         """Return the next 16 bytes as a GUID in Windows byte order."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from forensics.case import Case
@@ -22,26 +22,42 @@ def document(case: Case) -> dict[str, Any]:
         "tool": {"name": "keymortem", "version": case.tool_version},
         "as_of": format_utc(case.as_of),
         "sources": [_source(entry) for entry in case.sources],
-        "tables": {name: [_row(row) for row in case.rows(name)] for name in CONTRACT_TABLES},
+        "tables": {name: _rows(name, case.rows(name)) for name in CONTRACT_TABLES},
         "findings": case.findings,
     }
 
 
 def render_json(case: Case) -> str:
-    """Write the document, ended by a newline.
+    """Write the document, each row and each finding on a line of its own, ended by a newline.
 
     Other than ASCII is escaped, so that it is safe on a terminal and in any encoding.
     """
-    return json.dumps(document(case), indent=1) + "\n"
+    whole = document(case)
+    tables = [f"  {json.dumps(name)}: {_list(rows, 3)}" for name, rows in whole.pop("tables").items()]
+    findings = _list(whole.pop("findings"), 2)
+    head = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in whole.items()]
+    inner = [*head, ' "tables": {\n' + ",\n".join(tables) + "\n }", f' "findings": {findings}']
+    return "{\n" + ",\n".join(inner) + "\n}\n"
+
+
+def _list(items: Sequence[dict[str, Any]], depth: int) -> str:
+    # json's own indent would put each value on a line, at many times the cost: its encoder in C cannot indent.
+    if not items:
+        return "[]"
+    margin = " " * depth
+    return "[\n" + ",\n".join(margin + json.dumps(item) for item in items) + f"\n{margin[1:]}]"
 
 
 def _source(entry: SourceEntry) -> dict[str, Any]:
     return {"path": entry.path, "kind": entry.kind, "machine_ids": entry.machine_ids, "error": entry.error}
 
 
-def _row(row: Row) -> dict[str, Any]:
-    return {spec.name: _cell(getattr(row, spec.name)) for spec in column_specs(row.table)}
-
-
-def _cell(value: Any) -> Any:
-    return format_utc(value) if isinstance(value, datetime) else value
+def _rows(name: str, rows: Iterable[Row]) -> list[dict[str, Any]]:
+    names = [spec.name for spec in column_specs(name)]
+    times = [spec.name for spec in column_specs(name) if spec.kind == "datetime"]
+    result = [{column: getattr(row, column) for column in names} for row in rows]
+    for cells in result:
+        for column in times:
+            if cells[column] is not None:
+                cells[column] = format_utc(cells[column])
+    return result

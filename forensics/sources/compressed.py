@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -67,6 +64,8 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
     Raises:
         SourceError: ``truncated``, ``damaged``, ``too_large`` or ``disk_full``.
     """
+    import tempfile  # here, as in the others: most disks are not compressed
+
     target = tempfile.TemporaryFile(prefix="keymortem-")  # noqa: SIM115
     try:
         limit = min(limit, max(LEAST_LIMIT, size * MAX_RATIO))
@@ -88,6 +87,9 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
 def _fill(
     target: BinaryIO, chunks: Iterator[bytes], file: BinaryIO, name: str, size: int, progress: Progress, limit: int
 ) -> None:
+    import shutil
+    import tempfile
+
     folder = Path(tempfile.gettempdir())
     room = shutil.disk_usage(folder).free - _RESERVE
     done, written, told = 0, 0, 0
@@ -152,6 +154,8 @@ class _Gzip:
     """zlib's gzip reader with the interface of the other two."""
 
     def __init__(self) -> None:
+        import zlib
+
         self._inner = zlib.decompressobj(31)
 
     @property

@@ -17,10 +17,8 @@ def format_utc(value: datetime, fraction: bool = False) -> str:
         value: The time.
         fraction: Keep microseconds where there are any; otherwise they are cut off.
     """
-    utc = as_utc(value).replace(tzinfo=None)
-    if not fraction:
-        utc = utc.replace(microsecond=0)
-    return utc.isoformat() + "Z"
+    utc = value if value.tzinfo is UTC else as_utc(value)
+    return utc.isoformat(timespec="auto" if fraction else "seconds").removesuffix("+00:00") + "Z"
 
 
 def parse_utc(text: str) -> datetime:

@@ -7,7 +7,7 @@ SOFTWARE means reading all of it. What is found is certain as a reference, and o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import islice
 
 from forensics.collectors.registry_view import RegistryView
@@ -30,6 +30,7 @@ MAX_CHILDREN = 300
 MAX_VALUE_SIZE = 1 << 14
 
 _BINARY, _TEXTS = 3, (1, 2, 7)
+_SIZES = (20, 32)  # of SHA-1 and SHA-256
 _HEX = re.compile(r"(?<![0-9A-F])[0-9A-F]{40}(?![0-9A-F])|(?<![0-9A-F])[0-9A-F]{64}(?![0-9A-F])")
 _NOT_HEX = re.compile(r"[^0-9A-Za-z;:,|\0\\]+")
 _NOT_PRODUCTS = frozenset({"classes", "policies", "wow6432node", "clients", "registeredapplications"})
@@ -42,13 +43,12 @@ def other_references(context: UseContext, known: Iterable[CertificateUseRow]) ->
     if not hashes:
         return
     told = {row.source_path.rpartition("!")[0] for row in known}
-    raw = re.compile(b"|".join(re.escape(digest) for digest in hashes))
     for view, key in _settings(context):
         where = view.where(key)
         if where in told:
             continue
         for value in key.values():
-            for row in {id(hashes[d]): hashes[d] for d in _digests(value, raw) if d in hashes}.values():
+            for row in {id(hashes[d]): hashes[d] for d in _digests(value, hashes) if d in hashes}.values():
                 place = Place(view.where(key, value.name), key.timestamp)
                 yield context.use(
                     OTHER,
@@ -70,14 +70,18 @@ def _hashes(certificates: Iterable[CertificateRow]) -> dict[bytes, CertificateRo
     return found
 
 
-def _digests(value: Value, raw: re.Pattern[bytes]) -> list[bytes]:
+def _digests(value: Value, wanted: Container[bytes]) -> list[bytes]:
     data = value.data[:MAX_VALUE_SIZE]
     if len(data) < 20:
         return []
     if value.type in _TEXTS:
         text = _NOT_HEX.sub("", data.decode("utf-16-le", "ignore")).upper()
         return [bytes.fromhex(found) for found in _HEX.findall(text)]
-    return raw.findall(data) if value.type == _BINARY else []
+    if value.type != _BINARY:
+        return []
+    # One regular expression of all hashes takes long to compile, and tries each of them at each byte.
+    parts = (data[at : at + size] for size in _SIZES for at in range(len(data) - size + 1))
+    return [part for part in parts if part in wanted]
 
 
 def _settings(context: UseContext) -> Iterator[tuple[RegistryView, Key]]:
