@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from forensics.cli_migrate import migrate
 from forensics.cli_options import debug_option, source_options, span
-from forensics.cli_rules import INVALID_PACK, load, rules_group, rules_option, tell
+from forensics.cli_rules import load, rules_group, rules_option
+from forensics.cli_run import NOTHING_EXAMINED, bold, examined, say, width, write
 from forensics.version import __version__
 
 if TYPE_CHECKING:
     from forensics.case import Case
 
-FINDINGS, NOTHING_EXAMINED, INTERRUPTED = 1, 3, 130  # click itself ends wrong usage with 2
+FINDINGS, INTERRUPTED = 1, 130  # click itself ends wrong usage with 2
 
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -35,7 +35,7 @@ class GuardedGroup(click.Group):
         except (click.exceptions.Exit, click.ClickException):
             raise
         except (KeyboardInterrupt, click.Abort):
-            _say("interrupted")
+            say("interrupted")
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             # The reader (head, less) has seen enough; Python would complain once more when it flushes at exit.
@@ -46,7 +46,7 @@ class GuardedGroup(click.Group):
                 import traceback
 
                 traceback.print_exc()
-            _say(
+            say(
                 f"keymortem itself failed ({type(error).__name__}). This is a bug, not your disk: please report it "
                 f"with the version ({__version__}), the kind of source and the output of the same command with --debug."
             )
@@ -68,6 +68,7 @@ def cli() -> None:
 
 
 cli.add_command(rules_group)
+cli.add_command(migrate)
 
 
 def main() -> None:
@@ -110,18 +111,18 @@ def examine(
       keymortem examine triage.zip --format json -o triage.json
     """
     _check_targets(output, case_file, sources)
-    case = _examined(sources, options)
+    case = examined(sources, options)
     if case_file is not None:
         _save(case, case_file)
     nothing = not case.rows("machine")
     if form == "json":
         from forensics.report.json import render_json
 
-        _write(render_json(case), output)
+        write(render_json(case), output)
     elif output is not None or not nothing:
         from forensics.report.text import render_text
 
-        _write(render_text(case, _width(output), bold=_bold(output)), output)
+        write(render_text(case, width(output), bold=bold(output)), output)
     ctx.exit(_exit_code(case))
 
 
@@ -143,18 +144,18 @@ def explain(ctx: click.Context, /, source: str, wanted: str, **options: Any) -> 
       keymortem explain disk.vhdx web.contoso
     """
     packs = load(options["rules"])
-    case = _examined((source,), options)
+    case = examined((source,), options)
     if not case.rows("machine"):
         ctx.exit(NOTHING_EXAMINED)
     from forensics.report.explain_subject import explain_subject
 
-    told = explain_subject(case, packs, wanted, _width(None))
+    told = explain_subject(case, packs, wanted, width(None))
     if told.text is None:
         raise click.UsageError(f"nothing here is called {wanted!r}; keymortem examine {source} lists what there is")
     if told.several:
-        _write(told.text)
+        write(told.text)
         raise click.UsageError(f"{wanted!r} is the name of several; write more of one of those above")
-    _write(told.text)
+    write(told.text)
     ctx.exit(FINDINGS if told.is_wrong else 0)
 
 
@@ -172,13 +173,13 @@ def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: A
     Example:
       keymortem expiring disk.vhdx --within 180d
     """
-    case = _examined((source,), options)
+    case = examined((source,), options)
     if not case.rows("machine"):
         ctx.exit(NOTHING_EXAMINED)
     from forensics.report.expiring import expiring as soon
     from forensics.report.expiring import render_expiring
 
-    _write(render_expiring(case, within, _width(None)))
+    write(render_expiring(case, within, width(None)))
     ctx.exit(FINDINGS if soon(case, within) else 0)
 
 
@@ -194,93 +195,7 @@ def tables(markdown: bool) -> None:
     """
     from forensics.report.table_docs import render_tables
 
-    _write(render_tables(markdown, _width(None)))
-
-
-def _examined(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
-    """Examine the sources, or read the one case file; tell on stderr what could not be examined."""
-    from forensics.tables.database import is_case_file
-
-    if len(sources) == 1 and is_case_file(Path(sources[0])):
-        case = _opened(sources[0], options["as_of"], options.get("rules", ()))
-    else:
-        case = _run(sources, options)
-    for entry in case.sources:
-        if entry.error:
-            _say(entry.error if entry.error.startswith(entry.path) else f"{entry.path}: {entry.error}")
-    return case
-
-
-def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> Case:
-    from forensics import open_case
-    from forensics.tables.database import CaseFileError
-
-    try:
-        case = open_case(path)
-    except CaseFileError as error:
-        _say(str(error))
-        raise click.exceptions.Exit(NOTHING_EXAMINED) from error
-    case.as_of = as_of or case.as_of
-    if as_of or rules:
-        from forensics.examination import apply_rules
-
-        apply_rules(case, load(rules))
-    return case
-
-
-def _run(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
-    from forensics import RulePackError
-    from forensics import examine as examine_sources
-    from forensics.sources.errors import SourceError
-
-    if not click.get_current_context().meta.get("debug"):
-        _quieten_libraries()
-    try:
-        with _progress() as progress:
-            return examine_sources(
-                *sources,
-                recovery_key=options["recovery_key"],
-                password_file=options["password_file"],
-                bek_file=options["bek"],
-                passwords=options["passwords"],
-                nt_hashes=options["nt_hashes"],
-                domain_backup_keys=options["domain_backup_key"],
-                second_opinion=options["second_opinion"],
-                as_of=options["as_of"],
-                rules=options.get("rules", ()),
-                progress=progress,
-            )
-    except RulePackError as error:
-        tell(error.problems, err=True)
-        raise click.exceptions.Exit(INVALID_PACK) from error
-    except (SourceError, ValueError) as error:
-        if isinstance(error, ValueError) and "NT hash" not in str(error):
-            raise
-        raise click.UsageError(str(error)) from error
-
-
-def _quieten_libraries() -> None:
-    """What libraries say of broken evidence is in table problem already; stderr is for the user."""
-    import logging
-    import warnings
-
-    warnings.simplefilter("ignore")
-    for library in ("dissect", "impacket"):
-        logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None] | None]:
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    from forensics.report.plain import plain
-
-    with Console(stderr=True).status("starting") as status:
-        yield lambda line: status.update(Text(plain(line)))
+    write(render_tables(markdown, width(None)))
 
 
 def _exit_code(case: Case) -> int:
@@ -326,33 +241,3 @@ def _save(case: Case, path: Path) -> None:
         case.save(path)
     except CaseFileError as error:
         raise click.UsageError(str(error)) from error
-
-
-def _write(text: str, output: Path | None = None) -> None:
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"{output} cannot be written: {error.strerror}; choose another place") from error
-
-
-def _width(output: Path | None) -> int | None:
-    if output is not None or not sys.stdout.isatty():
-        return None
-    import shutil
-
-    return shutil.get_terminal_size().columns
-
-
-def _bold(output: Path | None) -> bool:
-    return (
-        output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
-
-
-def _say(message: str) -> None:
-    from forensics.report.plain import plain
-
-    click.echo(f"keymortem: {plain(message)}", err=True)

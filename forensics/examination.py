@@ -21,6 +21,7 @@ from forensics.tables.timestamps import as_utc
 if TYPE_CHECKING:
     from forensics.chain.judge import Judge
     from forensics.chain.user_secrets import UserSecrets
+    from forensics.collectors.hyperv.evidence import HyperVEvidence
     from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
     from forensics.sources.source import Progress, Source
@@ -84,6 +85,7 @@ def examine(
     run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None))
     for source in sources:
         run.source(str(source))
+    run.virtual_machines()
     run.tell_unknown_users()
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment)
@@ -153,6 +155,8 @@ class _Run:
     machines: int = 0
     judges: list[Judge] = field(default_factory=list)
     users_seen: set[str] = field(default_factory=set)
+    hyperv: list[HyperVEvidence] = field(default_factory=list)
+    machine_of: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def tell_unknown_users(self) -> None:
         """Record each secret given for a user whom no source knows: it opened nothing, and not by being wrong."""
@@ -161,6 +165,17 @@ class _Run:
                 f"a password or NT hash was given for {name}, whom none of the sources knows; name the user or SID"
             )
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="unknown_user", message=message))
+
+    def virtual_machines(self) -> None:
+        """Judge the virtual machines of all sources, or tell that this failed."""
+        from forensics.chain.hyperv.judge import judge_hyperv
+
+        try:
+            self.rows += judge_hyperv(self.hyperv, self.rows, self.machine_of)
+        except Exception as error:
+            _log.debug("while judging virtual machines", exc_info=True)
+            message = _where(error)
+            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 
     def source(self, path: str) -> None:
         """Examine one source; whatever goes wrong becomes rows."""
@@ -196,10 +211,23 @@ class _Run:
                 from forensics.chain.across import find_elsewhere
 
                 find_elsewhere(self.judges)
+            self._hyperv(opened)
         finally:
-            self.rows += [*opened.problems, *opened.coverage]
-        if not entry.machine_ids:
+            self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
+        if not entry.machine_ids and not any(found.vms for found in self.hyperv if found.source == opened.path):
             entry.error = _nothing_found(opened)
+
+    def _hyperv(self, opened: Source) -> None:
+        """Read the virtual machines of a source; they are judged when all sources were read."""
+        from forensics.collectors.hyperv.collect import collect_hyperv
+
+        try:
+            self.hyperv += collect_hyperv(opened)
+        except Exception as error:
+            _log.debug("while reading virtual machines of %s", opened.path, exc_info=True)
+            opened.problem(opened.path, "internal_error", _where(error))
+        for installation in opened.installations:
+            self.machine_of.setdefault((opened.path, installation.source_path), installation.machine_id)
 
     def _installation(self, installation: Installation) -> None:
         try:

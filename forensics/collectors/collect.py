@@ -8,6 +8,8 @@ from forensics.collectors.events import collect_events
 from forensics.collectors.evidence import Evidence
 from forensics.collectors.folder_acls import collect_folder_acls
 from forensics.collectors.guard import guard
+from forensics.collectors.hyperv.settings import collect_hyperv_settings
+from forensics.collectors.hyperv.traces import collect_guardian_traces
 from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
 from forensics.collectors.lsa import collect_lsa, collect_secrets
@@ -80,6 +82,9 @@ def collect(installation: Installation) -> Evidence:
         certificates = [c.row for c in evidence.certificates]
         context = UseContext(installation, evidence.machine, certificates, profiles, evidence.users)
         evidence.certificate_uses = collect_certificate_uses(context)
+    with guard(installation, "Hyper-V settings"):
+        evidence.policies.extend(collect_hyperv_settings(installation))
+        evidence.guardian_traces.extend(collect_guardian_traces(installation, certificates))
     return evidence
 
 

@@ -14,9 +14,9 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.sources.outcome import Outcome
-from forensics.structure import dataclass, field
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
+from forensics.tables.hyperv import GuardianTraceRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
@@ -129,3 +129,4 @@ class Evidence:
     policies: list[PolicyRow] = field(default_factory=list)
     folder_acls: list[FolderAclRow] = field(default_factory=list)
     provider_rows: list[ProviderRow] = field(default_factory=list)
+    guardian_traces: list[GuardianTraceRow] = field(default_factory=list)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from forensics.sources.errors import SourceError
 from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.unlock import Unlock
+from forensics.tables.hyperv import BitLockerRow
 
 if TYPE_CHECKING:
     from dissect.fve.bde import BDE
@@ -26,7 +27,19 @@ _PROTECTORS = {
     0x0800: "recovery password",
     0x2000: "password",
 }
+_WORDS = {
+    0x0000: "clear_key",
+    0x0100: "tpm",
+    0x0200: "external_key",
+    0x0400: "tpm_pin",
+    0x0500: "tpm_key",
+    0x0600: "tpm_pin_key",
+    0x0800: "recovery_password",
+    0x2000: "password",
+}
+_NEED_TPM = frozenset((0x0100, 0x0400, 0x0500, 0x0600))
 _MAX_BEK = 1 << 20
+_MAX_PROTECTORS = 100
 _GIVE = "examine it again with --recovery-key, --password-file or --bek-file"
 
 
@@ -58,13 +71,14 @@ class _Window(io.RawIOBase):
         return data
 
 
-def unlock_volume(volume: VolumeReader, size: int, keys: Unlock) -> BinaryIO:
+def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerRow) -> BinaryIO:
     """Return the decrypted volume.
 
     Args:
         volume: The encrypted volume.
         size: Its bytes.
         keys: What the user gave.
+        row: Filled with what the metadata says, locked or not.
 
     Raises:
         SourceError: ``bitlocker_locked`` (no key was given), ``bitlocker_wrong_key`` or ``bitlocker_damaged``;
@@ -75,6 +89,7 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock) -> BinaryIO:
     try:
         bde = BDE(cast(BinaryIO, _Window(volume, size)))
         protectors = _protectors(bde)
+        _fill(row, bde)
         opened = bde.unlocked or _try_clear_key(bde)
     except Exception as error:
         raise SourceError("bitlocker_damaged", f"its BitLocker metadata cannot be read: {error}") from error
@@ -84,6 +99,7 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock) -> BinaryIO:
         if not tried:
             raise SourceError("bitlocker_locked", f"encrypted by BitLocker: {_GIVE}; {known}")
         raise SourceError("bitlocker_wrong_key", f"encrypted by BitLocker, not opened by {' or '.join(tried)}; {known}")
+    row.unlocked = True
     try:
         return cast(BinaryIO, bde.open())
     except Exception as error:
@@ -97,6 +113,15 @@ def _protectors(bde: BDE) -> str:
         if kind in _PROTECTORS:
             names.append(f"{_PROTECTORS[kind]} {{{str(vmk.identifier).upper()}}}")
     return ", ".join(names[:20])
+
+
+def _fill(row: BitLockerRow, bde: BDE) -> None:
+    kinds = [int(vmk.priority) & 0xFF00 for vmk in bde.information.dataset.find_vmk(max_priority=0xFFFF)]
+    row.protectors = [_WORDS.get(kind, f"unknown 0x{kind:04x}") for kind in kinds[:_MAX_PROTECTORS]]
+    row.has_tpm = any(kind in _NEED_TPM for kind in kinds)
+    row.has_recovery_password = 0x0800 in kinds
+    row.suspended = bool(bde.has_clear_key())
+    row.identifier = str(bde.information.dataset.identifier)
 
 
 def _try_clear_key(bde: BDE) -> bool:

@@ -10,8 +10,10 @@ from forensics.sources.folder_tree import FolderTree
 from forensics.sources.installation import HiveOpener, Installation
 from forensics.sources.layout import find_layout
 from forensics.sources.loose_hives import HiveFolder, find_hives, hives_in
+from forensics.sources.place import Place
 from forensics.sources.source import Source
 from forensics.sources.tree import Tree
+from forensics.sources.vm_files import find_vm_files
 
 _LOGS = (".LOG", ".LOG1", ".LOG2")
 
@@ -24,6 +26,8 @@ def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -
     for root in layout.roots:
         path = _inside(source, root.label if len(layout.roots) > 1 else "")
         _add(source, path, root.tree, root.windows, root.drive, open_hive, first_machine_id)
+        start = root.drive if len(layout.roots) > 1 else ""
+        source.places.append(Place(root.tree, path, "", (root.windows,), root.drive, start))
         source.cover("folder", root.label or "collection", "present", path, f"Windows in {root.windows}")
     for shadow in layout.shadows:
         detail = "collected from a volume shadow copy: an older state of a drive, not examined"
@@ -85,6 +89,10 @@ def add_archive(source: Source, image: Image, first_machine_id: int) -> None:
         message = f"{tree.encrypted} members are encrypted with a password: unpack the archive and examine the folder"
         source.problem(image.name, "encrypted", message)
     if add_collection(source, tree, first_machine_id) or add_hives(source, tree, find_hives(tree), first_machine_id):
+        return
+    place = Place(tree, None)
+    if find_vm_files(place).configurations:
+        source.places.append(place)
         return
     if tree.encrypted:
         raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from forensics.sources.errors import SourceError, unreadable
+from forensics.sources.place import Place
 from forensics.sources.source import Progress, Source
 from forensics.sources.unlock import Unlock
 
@@ -60,7 +61,7 @@ def _open(source: Source, path: Path, keys: Unlock, first: int, progress: Progre
         # Opening a FIFO would wait for ever, and a character device need not end.
         raise SourceError("unsupported", f"{path} is neither a file nor a folder nor a disk: save what it gives first")
     elif path.suffix.lower() in _CONFIGURATIONS:
-        _open_export(source, path, keys, first, progress)
+        _open_configuration(source, path, keys, first, progress)
     else:
         _open_file(source, path, keys, first, progress)
 
@@ -111,32 +112,62 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
         return
     if add_hives(source, tree, find_hives(tree), first):
         source.kind = "hives"
+        source.places.append(Place(tree, source.path))
         return
-    from forensics.sources.disks import add_disks, find_disks
+    from forensics.sources.disks import find_disks
     from forensics.sources.reg_source import add_reg_files, find_reg_files
 
     exports = find_reg_files(path)
     disks = find_disks(path)
     if disks:
-        add_disks(source, disks, keys, first, progress)
+        _add_disks_of_export(source, Place(tree, None), disks, keys, first, progress)
     elif exports:
         add_reg_files(source, exports, first)
-    else:
+    elif not _add_export(source, Place(tree, None)):
         raise SourceError(
             "nothing_found",
-            f"{path} holds no Windows folder, user profile, registry hive, .reg export or disk image; name the "
-            "folder that holds Windows, Users or ProgramData, or the image itself",
+            f"{path} holds no Windows folder, user profile, registry hive, .reg export, disk image or exported "
+            "virtual machine; name the folder that holds Windows, Users or ProgramData, or the image itself",
         )
 
 
-def _open_export(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
-    from forensics.sources.disks import add_disks, export_folder, find_disks
+def _open_configuration(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
+    from forensics.sources.disks import export_folder, find_disks
+    from forensics.sources.folder_tree import FolderTree
 
     folder = export_folder(path)
-    disks = find_disks(folder)
-    if not disks:
-        raise SourceError(
-            "no_disks",
-            f"no virtual disk lies below {folder}: export the virtual machine with its disks, or name the disks",
-        )
-    add_disks(source, disks, keys, first, progress)
+    place = Place(FolderTree(folder), None, wanted=path.stem.lower())
+    _add_disks_of_export(source, place, find_disks(folder), keys, first, progress)
+
+
+def _add_disks_of_export(
+    source: Source, place: Place, disks: list[Path], keys: Unlock, first: int, progress: Progress
+) -> None:
+    """Add a folder's disks; disks that cannot be opened do not matter where there are virtual machines to speak of."""
+    from forensics.sources.disks import add_disks
+
+    is_export = _add_export(source, place)
+    try:
+        if disks:
+            add_disks(source, disks, keys, first, progress)
+        elif not is_export:
+            raise SourceError(
+                "no_configuration",
+                f"{source.path} is no configuration of a virtual machine, and no virtual disk lies beside it: name the "
+                "folder of the export, or the disks",
+            )
+    except SourceError:
+        if not is_export:
+            raise
+    if is_export:
+        source.kind = "export"
+
+
+def _add_export(source: Source, place: Place) -> bool:
+    """Take a folder as the export of virtual machines where it holds the configuration of one."""
+    from forensics.sources.vm_files import find_vm_files
+
+    if not find_vm_files(place).configurations:
+        return False
+    source.places.append(place)
+    return True

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
-from forensics.structure import dataclass, field
+from forensics.sources.place import Place
+from forensics.tables.hyperv import BitLockerRow
 from forensics.tables.record import CoverageRow, ProblemRow
 
 MAX_INSTALLATIONS = 1_000
@@ -23,8 +25,11 @@ class Source:
 
     Attributes:
         path: As the user named it.
-        kind: ``disk``, ``volume``, ``disks`` (a folder of them), ``folder``, ``archive``, ``hives`` or ``reg``.
+        kind: ``disk``, ``volume``, ``disks`` (a folder of them), ``export``, ``folder``, ``archive``, ``hives``,
+            ``reg``.
         installations: Windows installations, numbered from 1.
+        places: Volumes and folders in which virtual machines may lie.
+        bitlocker: Volumes that BitLocker encrypts.
         coverage: Volumes and the like: what was, and was not, there to examine.
         resources: Closed with the source.
     """
@@ -32,6 +37,8 @@ class Source:
     path: str
     kind: str = "unknown"
     installations: list[Installation] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
+    bitlocker: list[BitLockerRow] = field(default_factory=list)
     coverage: list[CoverageRow] = field(default_factory=list)
     resources: ExitStack = field(default_factory=ExitStack, repr=False)
     _problems: list[ProblemRow] = field(default_factory=list)

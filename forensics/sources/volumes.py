@@ -10,10 +10,11 @@ from forensics.sources.installation import Installation
 from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.ntfs_tree import NtfsTree
 from forensics.sources.partitions import Partition, PartitionTable, read_partition_table
+from forensics.sources.place import Place
 from forensics.sources.source import Source
 from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.unlock import Unlock
-from forensics.structure import dataclass
+from forensics.tables.hyperv import BitLockerRow
 
 _USUAL_NAMES = ("windows", "winnt")
 _MAX_ON_VOLUME = 16
@@ -92,7 +93,9 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
     try:
         kind = file_system(reader)
         if kind == BITLOCKER:
-            reader = VolumeReader(unlock_lazily(reader, partition.size, keys), 0, partition.size)
+            row = BitLockerRow(machine_id=0, source_path=path, volume=name, disk=disk.path)
+            source.bitlocker.append(row)
+            reader = VolumeReader(unlock_lazily(reader, partition.size, keys, row), 0, partition.size)
             kind = file_system(reader)
             if kind != NTFS:
                 raise SourceError("bitlocker_damaged", "what BitLocker decrypts here is not NTFS")
@@ -117,11 +120,11 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         source.cover("volume", name, "unreadable", path, str(reason))
 
 
-def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock) -> BinaryIO:
+def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerRow) -> BinaryIO:
     """Decrypt a BitLocker volume, importing what that needs only now."""
     from forensics.sources.bitlocker import unlock_volume
 
-    return unlock_volume(reader, size, keys)
+    return unlock_volume(reader, size, keys, row)
 
 
 def _volume_name(partition: Partition) -> str:
@@ -162,6 +165,8 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
                 open_hive=open_hive,
             )
         )
+    # Paths on the volume that holds Windows are told as the other rows tell them.
+    source.places.append(Place(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
     detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else f"NTFS{label} without Windows"
     source.cover("volume", name, "present", path, detail)
 

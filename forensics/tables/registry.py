@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import types
+import typing
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Literal
 
-from forensics.structure import dataclass
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
+from forensics.tables.hyperv import BitLockerRow, GuardianRow, GuardianTraceRow, VmGuardianRow, VmRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.record import CoverageRow, ProblemRow
@@ -33,6 +37,11 @@ _CLASSES: tuple[type[Row], ...] = (
     PolicyRow,
     FolderAclRow,
     ProviderRow,
+    GuardianRow,
+    VmRow,
+    VmGuardianRow,
+    GuardianTraceRow,
+    BitLockerRow,
     ProblemRow,
     CoverageRow,
 )
@@ -60,6 +69,8 @@ CONTRACT_TABLES = (
     "guardian",
     "vm",
     "vm_guardian",
+    "guardian_trace",
+    "bitlocker",
     "problem",
     "coverage",
 )

@@ -83,6 +83,8 @@ def test_every_table_of_the_contract_is_there_filled_or_not() -> None:
         "guardian": 0,
         "vm": 0,
         "vm_guardian": 0,
+        "guardian_trace": 0,
+        "bitlocker": 0,
         "problem": 1,
         "coverage": 1,
     }

@@ -10,6 +10,7 @@ import pytest
 from forensics.sources.bitlocker import unlock_volume
 from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.open import Unlock, open_source
+from forensics.tables.hyperv import BitLockerRow
 from tests.sources import bitlocker_volume as bitlocker
 
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
@@ -37,7 +38,9 @@ def test_recovery_key(locked: Path, ntfs_image: Path) -> None:
         reader = VolumeReader(file, 0, len(expected))
         # As some people copy it: spaces for dashes.
         keys = Unlock(recovery_key=f" {bitlocker.RECOVERY_KEY.replace('-', ' ')} ")
-        stream = unlock_volume(reader, len(expected), keys)
+        row = BitLockerRow(machine_id=0, source_path="v", volume="volume", disk="d")
+        stream = unlock_volume(reader, len(expected), keys, row)
+        assert row.unlocked
         rng = random.Random(5)
         for _ in range(300):
             at, count = rng.randrange(len(expected)), rng.choice((1, 512, 5000, 70_000))
@@ -71,6 +74,10 @@ def test_without_a_key_the_protectors_are_named(locked: Path) -> None:
         for name, words in (("recovery", "recovery password"), ("password", "password"), ("external", ".BEK)")):
             assert f"{words} {{{str(bitlocker.IDS[name]).upper()}}}" in row.detail
         assert [p.kind for p in source.problems] == ["bitlocker_locked"]
+        (volume,) = source.bitlocker
+        assert sorted(volume.protectors) == ["external_key", "password", "recovery_password", "tpm"]
+        assert (volume.has_tpm, volume.has_recovery_password) == (True, True)
+        assert (volume.suspended, volume.unlocked) == (False, False)
 
 
 @pytest.mark.parametrize("recovery_key", ["-".join(["000011"] * 8), "no key at all", "123"])

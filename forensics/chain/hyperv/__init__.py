@@ -1,0 +1,1 @@
+"""Hyper-V: which guardian's private key starts which virtual machine."""

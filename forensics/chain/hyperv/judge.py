@@ -1,0 +1,200 @@
+"""Judges the virtual machines of all sources together: a host's system and data disks may be two sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from forensics.chain.hyperv.guardians import guardian_rows, needed_by
+from forensics.chain.hyperv.host import Host, host_of
+from forensics.chain.hyperv.start import start_on
+from forensics.collectors.hyperv.configuration import guid_of
+from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
+from forensics.formats.key_protector import KeyProtector, Wrapping
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow
+from forensics.tables.record import CoverageRow
+from forensics.tables.row import Row
+from forensics.tables.use import PolicyRow
+
+AnyRow = TypeVar("AnyRow", bound=Row)
+
+
+def judge_hyperv(
+    found: Sequence[HyperVEvidence], rows: Iterable[Row], machine_of: dict[tuple[str, str], int]
+) -> list[Row]:
+    """Return the rows of tables guardian, vm and vm_guardian.
+
+    Args:
+        found: What the places of all sources hold.
+        rows: All other rows of the examination.
+        machine_of: Number of the installation by source and by disk in it.
+    """
+    return _Judgement(found, list(rows), machine_of).rows()
+
+
+class _Judgement:
+    def __init__(
+        self, found: Sequence[HyperVEvidence], rows: list[Row], machine_of: dict[tuple[str, str], int]
+    ) -> None:
+        self.found = found
+        self.names = {r.machine_id: r.computer_name for r in rows if isinstance(r, MachineRow)}
+        self.certificates = _by_machine(r for r in rows if isinstance(r, CertificateRow))
+        self.chains = _by_machine(r for r in rows if isinstance(r, KeyChainRow) and r.thumbprint)
+        self.policies = _by_machine(r for r in rows if isinstance(r, PolicyRow))
+        self.examined = {
+            r.machine_id
+            for r in rows
+            if isinstance(r, CoverageRow) and (r.area, r.name, r.outcome) == ("hive", "SOFTWARE", "present")
+        }
+        self.machine_of = machine_of
+        self.hosts_listing: dict[str, set[int]] = {}
+
+    def rows(self) -> list[Row]:
+        vms = self._vms()
+        protectors: dict[int, list[KeyProtector]] = {}
+        for vm in vms:
+            if vm.protector is not None:
+                protectors.setdefault(vm.row.machine_id, []).append(vm.protector)
+        guardians: list[GuardianRow] = []
+        for machine_id in self.names:
+            guardians += guardian_rows(
+                self.certificates.get(machine_id, []), self.chains.get(machine_id, []), protectors.get(machine_id, [])
+            )
+        guardians += self._files()
+        hosts = {m: self._host(m, guardians) for m in self.names}
+        wrappings: list[VmGuardianRow] = []
+        for vm in vms:
+            host = hosts.get(vm.row.machine_id, Host())
+            own = list(_wrappings(vm, host))
+            self._fill(vm, own, host)
+            wrappings += own
+        for machine_id in {row.machine_id for row in guardians}:
+            needs = ((_told(vm.row), vm.row.needs) for vm in vms if vm.row.machine_id == machine_id)
+            needed_by((g for g in guardians if g.machine_id == machine_id), needs)
+        return [*guardians, *(vm.row for vm in vms), *wrappings]
+
+    def _vms(self) -> list[VmEvidence]:
+        """Return every configuration with its host, and those that a host lists but the sources do not hold."""
+        vms: list[VmEvidence] = []
+        for evidence in self.found:
+            if evidence.inventory is not None:
+                for vm_id in evidence.inventory:
+                    self.hosts_listing.setdefault(vm_id, set()).add(self._machine(evidence))
+        for evidence in self.found:
+            for vm in evidence.vms:
+                vm.row.machine_id = self._machine(evidence) or self._listed_on(vm.row)
+                vms.append(vm)
+        for vm in vms:
+            hosts = self.hosts_listing.get(vm.row.vm_id or "", set())
+            has_list = any(e.inventory is not None and self._machine(e) == vm.row.machine_id for e in self.found)
+            vm.row.registered = vm.row.machine_id in hosts if has_list and not vm.row.is_checkpoint else None
+        known = {(vm.row.machine_id, vm.row.vm_id) for vm in vms}
+        for evidence in self.found:
+            machine_id = self._machine(evidence)
+            for vm_id, path in (evidence.inventory or {}).items():
+                if (machine_id, vm_id) not in known:
+                    vms.append(VmEvidence(_listed_only(evidence, machine_id, vm_id, path)))
+        return vms
+
+    def _machine(self, evidence: HyperVEvidence) -> int:
+        disk = evidence.place.disk
+        return self.machine_of.get((evidence.source, disk), 0) if disk is not None else 0
+
+    def _listed_on(self, row: VmRow) -> int:
+        """Return the one host that lists a virtual machine found on a disk of its own, else 0."""
+        hosts = self.hosts_listing.get(row.checkpoint_of or row.vm_id or "", set()) - {0}
+        return next(iter(hosts)) if len(hosts) == 1 else 0
+
+    def _files(self) -> Iterator[GuardianRow]:
+        for evidence in self.found:
+            for row in evidence.guardian_files:
+                row.machine_id = self._machine(evidence)
+                yield row
+
+    def _host(self, machine_id: int, guardians: list[GuardianRow]) -> Host:
+        return host_of(
+            machine_id,
+            self.names[machine_id],
+            machine_id in self.examined,
+            (g for g in guardians if g.machine_id == machine_id),
+            self.policies.get(machine_id, []),
+        )
+
+    def _fill(self, vm: VmEvidence, wrappings: list[VmGuardianRow], host: Host) -> None:
+        row = vm.row
+        for wrapping in wrappings:
+            row.needs += [t for t in (wrapping.encryption_thumbprint, wrapping.signing_thumbprint) if t]
+            if wrapping.is_owner:
+                row.owner = wrapping.signing_thumbprint
+            if wrapping.wrapped_last:
+                row.last_wrapped_by, row.last_host = wrapping.signing_thumbprint, wrapping.host
+        row.needs = list(dict.fromkeys(row.needs))
+        start = start_on(host, row, wrappings)
+        row.starts_here, row.starts_because = start.starts, start.because
+
+
+def _wrappings(vm: VmEvidence, host: Host) -> Iterator[VmGuardianRow]:
+    if vm.protector is None:
+        return
+    row = vm.row
+    for wrapping in vm.protector.wrappings:
+        signing, encryption = wrapping.signing, wrapping.encryption
+        name = next((c.name for c in (encryption, signing) if c is not None and c.name is not None), None)
+        yield VmGuardianRow(
+            machine_id=row.machine_id,
+            source_path=f"{row.source_path}, {row.key_protector_at}",
+            source_time=row.source_time,
+            vm_id=row.vm_id,
+            vm_name=row.name,
+            configuration=row.source_path,
+            is_checkpoint=row.is_checkpoint,
+            wrapping=wrapping.id,
+            is_owner=wrapping.id is not None and wrapping.id == vm.protector.owner_id,
+            wrapped_last=wrapping.id is not None and wrapping.id == vm.protector.last_wrapped_by,
+            guardian=name.guardian if name else None,
+            host=name.host if name else None,
+            encryption_thumbprint=encryption.thumbprint if encryption else None,
+            encryption_not_before=encryption.not_before if encryption else None,
+            encryption_not_after=encryption.not_after if encryption else None,
+            signing_thumbprint=signing.thumbprint if signing else None,
+            signing_not_before=signing.not_before if signing else None,
+            signing_not_after=signing.not_after if signing else None,
+            encryption_here=host.state(encryption.thumbprint) if encryption and host.machine_id else "not_examined",
+            signing_here=host.state(signing.thumbprint) if signing and host.machine_id else "not_examined",
+            signatures=_signatures(wrapping),
+        )
+
+
+def _signatures(wrapping: Wrapping) -> str:
+    answers = {wrapping.signing_signature, wrapping.encryption_signature}
+    return "invalid" if "invalid" in answers else "valid" if answers == {"valid"} else "not_checked"
+
+
+def _listed_only(evidence: HyperVEvidence, machine_id: int, vm_id: str, path: str) -> VmRow:
+    """A virtual machine that the host lists, whose configuration lies where the sources do not reach."""
+    on_system_drive = path[:2].upper() == "C:" and evidence.place.tree.complete
+    return VmRow(
+        machine_id=machine_id,
+        vm_id=guid_of(vm_id) or vm_id,
+        outcome="absent" if on_system_drive else "not_examined",
+        registered=True,
+        starts_here="unknown",
+        starts_because=f"the host lists it, and its configuration {path} "
+        + ("is not on this disk" if on_system_drive else "lies where these sources do not reach"),
+        source_path=evidence.inventory_path,
+    )
+
+
+def _told(row: VmRow) -> str:
+    name = row.name or row.vm_id or row.source_path
+    return f"{name} (checkpoint)" if row.is_checkpoint else name
+
+
+def _by_machine(rows: Iterable[AnyRow]) -> dict[int, list[AnyRow]]:
+    sorted_rows: dict[int, list[AnyRow]] = {}
+    for row in rows:
+        sorted_rows.setdefault(row.machine_id, []).append(row)
+    return sorted_rows

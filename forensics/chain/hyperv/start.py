@@ -1,0 +1,103 @@
+"""Would a virtual machine start on a host: one of its guardians' encryption keys must open there.
+
+Whoever starts a virtual machine with a virtual TPM needs the private key of one encryption certificate that its key
+protector names, in the guardians' store. An expired certificate starts it all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from forensics.chain.hyperv.host import Host, State
+from forensics.tables.hyperv import VmGuardianRow, VmRow
+
+Starts = Literal["yes", "no", "likely_no", "unknown", "not_applicable"]
+
+_STARTS: dict[State, Starts] = {
+    "usable": "yes",
+    "unknown": "unknown",
+    "not_examined": "unknown",
+    # The key file is there and does not open, or lies where Hyper-V is not known to look: likely, no test is published.
+    "unusable": "likely_no",
+    "wrong_store": "likely_no",
+    "no_private_key": "no",
+    "absent": "no",
+}
+_BEST_FIRST: tuple[Starts, ...] = ("yes", "unknown", "likely_no", "no")
+
+_WHY: dict[State, str] = {
+    "unknown": "whether its private key opens there is not known",
+    "not_examined": "the certificate stores of a host were not in the source",
+    "unusable": "its private key is there but Windows cannot open it",
+    "wrong_store": "it lies in another store than 'Shielded VM Local Certificates'",
+    "no_private_key": "it is there without a private key",
+    "absent": "it is not there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Whether a virtual machine starts, and why.
+
+    Attributes:
+        starts: A value of ``vm.starts_here``.
+        because: One sentence.
+        wrapping: The guardian that decides.
+    """
+
+    starts: Starts
+    because: str
+    wrapping: VmGuardianRow | None = None
+
+
+def start_on(host: Host, vm: VmRow, wrappings: Sequence[VmGuardianRow]) -> Start:
+    """Judge whether a virtual machine would start on a host.
+
+    Args:
+        host: The host; one that was not examined gives unknown.
+        vm: The virtual machine or checkpoint.
+        wrappings: The guardians of its key protector.
+    """
+    if vm.outcome != "present":
+        return Start("unknown", f"its configuration is {vm.outcome.replace('_', ' ')}")
+    if vm.vtpm == "absent":
+        return Start("not_applicable", "it has no virtual TPM, so it needs no guardian")
+    if vm.vtpm == "unknown":
+        return Start("unknown", "its configuration does not tell whether it has a virtual TPM")
+    if not wrappings:
+        return Start("unknown", _no_protector(vm))
+    if not host.machine_id:
+        return Start("unknown", "no Hyper-V host was examined with it")
+    if host.mode == "hgs":
+        return Start(
+            "unknown", "the host asks a Host Guardian Service for the key, so its own certificates are not consulted"
+        )
+    judged = sorted(wrappings, key=lambda w: _BEST_FIRST.index(_STARTS[host.state(w.encryption_thumbprint)]))
+    best = judged[0]
+    state = host.state(best.encryption_thumbprint)
+    if state == "usable":
+        return Start("yes", _will_start(host, best), best)
+    count = f" nor of its {len(judged) - 1} other guardians" if len(judged) > 1 else ""
+    because = f"needs the encryption certificate {best.encryption_thumbprint or '(unreadable)'}{count}: {_WHY[state]}"
+    return Start(_STARTS[state], because, best)
+
+
+def _no_protector(vm: VmRow) -> str:
+    if vm.key_protector == "empty":
+        return "it has a virtual TPM and an empty key protector: it was never started with one, or lost it"
+    if vm.key_protector == "damaged":
+        return "it has a virtual TPM, and its key protector cannot be read"
+    return "it has a virtual TPM, but no key protector was found in its configuration"
+
+
+def _will_start(host: Host, wrapping: VmGuardianRow) -> str:
+    text = f"the private key of the encryption certificate {wrapping.encryption_thumbprint} opens on this host"
+    signing = host.state(wrapping.signing_thumbprint)
+    if signing in ("absent", "no_private_key", "unusable", "wrong_store"):
+        text += (
+            f"; its signing certificate {wrapping.signing_thumbprint} has no usable private key here, and whether a "
+            "start needs that too is not documented"
+        )
+    return text

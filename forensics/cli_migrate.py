@@ -1,0 +1,73 @@
+"""``keymortem migrate``: what must go with virtual machines from one Hyper-V host to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forensics.cli_options import source_options
+from forensics.cli_run import NOTHING_EXAMINED, examined, say, width, write
+
+if TYPE_CHECKING:
+    from forensics.case import Case
+    from forensics.tables.row import Row
+
+FINDINGS = 1
+
+
+@click.command()
+@click.option("--from", "source", metavar="SOURCE_HOST", help="Disk, collection or case file of the old host.")
+@click.option("--to", "target", required=True, metavar="TARGET_HOST", help="The same of the new host.")
+@click.option("--vm", "exports", multiple=True, metavar="EXPORT", help="Exported virtual machines; repeatable.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE, not stdout."
+)
+@source_options
+@click.pass_context
+def migrate(
+    ctx: click.Context,
+    /,
+    source: str | None,
+    target: str,
+    exports: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    **options: Any,
+) -> None:
+    """Tell which virtual machines would start on another Hyper-V host, and what must be carried there first.
+
+    Name the old host's disk with --from, or exported machines with --vm, or both. Exit codes: 0 everything works as it
+    is, 1 something does not or is not known, 2 wrong usage, 3 nothing could be examined.
+
+    \b
+    Example:
+      keymortem migrate --from hv01.vhdx --to hv02.vhdx
+      keymortem migrate --vm D:\\Exports\\WEB01 --to hv02.vhdx
+    """
+    if source is None and not exports:
+        raise click.UsageError("name what is moved: the old host's disk with --from, or exports with --vm")
+    from forensics.chain.hyperv.migration import plan_migration
+    from forensics.report.migration import has_obstacles, migration_document, render_migration
+
+    to = examined((target,), options)
+    leaving = _rows(examined((source,), options)) if source else []
+    exported = _rows(examined(exports, options)) if exports else []
+    try:
+        plan = plan_migration(leaving, _rows(to), exported, to.as_of)
+    except ValueError as error:
+        say(str(error))
+        ctx.exit(NOTHING_EXAMINED)
+    if form == "json":
+        import json
+
+        write(json.dumps(migration_document(plan), indent=2, ensure_ascii=False) + "\n", output)
+    else:
+        write(render_migration(plan, width(output)), output)
+    ctx.exit(FINDINGS if has_obstacles(plan) else 0)
+
+
+def _rows(case: Case) -> list[Row]:
+    return [row for table in case.tables.values() for row in table]

@@ -1,0 +1,1 @@
+"""Hyper-V: virtual machines, their key protectors, and the guardians of a host."""

@@ -1,0 +1,111 @@
+"""Guardians as files: what Export-HgsGuardian wrote, and certificates of guardians, beside virtual machines.
+
+An exported guardian holds no private key: the schema has no place for one.
+
+References:
+    [MS-KPS] 6.4.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+
+from forensics.formats.errors import FormatError
+from forensics.formats.guardian_certificate import GuardianCertificate, parse_guardian_certificate, parse_guardian_name
+from forensics.formats.guardian_metadata import parse_guardian_metadata
+from forensics.sources.place import Place
+from forensics.sources.tree import Entry, NotFound, Unreadable
+from forensics.sources.vm_files import VmFiles
+from forensics.tables.hyperv import GuardianRow
+
+MAX_GUARDIAN_FILES = 200
+"""Files of one kind that are read, smallest first."""
+
+_MAX_DOCUMENT, _MAX_CERTIFICATE, _HEAD = 1 << 20, 64 << 10, 4096
+_NAMESPACE = (b"kps/2014/07", "kps/2014/07".encode("utf-16-le"))
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+_GUARDIAN_WORDS = re.compile(r"guardian|shielded|vtpm|hgs", re.IGNORECASE)
+
+Report = Callable[[str, str, str], None]
+"""Records a problem: path, kind, message."""
+
+
+def collect_guardian_files(place: Place, files: VmFiles, report: Report) -> list[GuardianRow]:
+    """Return a row for each certificate of a guardian in a file, and for each PFX file that may hold one."""
+    rows = [*_documents(place, files, report), *_certificates(place, files, report)]
+    folders = {_folder(row.source_path) for row in rows}
+    rows += [
+        GuardianRow(machine_id=0, origin="pfx_file", source_path=place.label(entry.path), source_time=entry.modified)
+        for entry in files.pfx
+        if _GUARDIAN_WORDS.search(entry.name) or _folder(place.label(entry.path)) in folders
+    ]
+    return rows
+
+
+def _documents(place: Place, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
+    for entry in _smallest(files.documents, _MAX_DOCUMENT):
+        data = _read(place, entry, report, _NAMESPACE)
+        if data is None:
+            continue
+        try:
+            metadata = parse_guardian_metadata(data)
+        except FormatError as error:
+            report(entry.path, error.kind, error.message)
+            continue
+        for role, certificate in (("signing", metadata.signing), ("encryption", metadata.encryption)):
+            if certificate is not None:
+                yield _row(place, entry, certificate, "guardian_xml", role)
+
+
+def _certificates(place: Place, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
+    for entry in _smallest(files.certificates, _MAX_CERTIFICATE):
+        data = _read(place, entry, report)
+        if data is None:
+            continue
+        pem = _PEM.search(data)
+        try:
+            certificate = parse_guardian_certificate(base64.b64decode(pem[1]) if pem else data)
+        except (FormatError, ValueError):
+            continue
+        if parse_guardian_name(certificate.common_name or "") is not None:
+            yield _row(place, entry, certificate, "certificate_file", None)
+
+
+def _row(place: Place, entry: Entry, certificate: GuardianCertificate, origin: str, role: str | None) -> GuardianRow:
+    name = parse_guardian_name(certificate.common_name or "")
+    return GuardianRow(
+        machine_id=0,
+        thumbprint=certificate.thumbprint,
+        subject=certificate.subject,
+        role=role or (name.role if name else None),
+        guardian=name.guardian if name else None,
+        host=name.host if name else None,
+        origin=origin,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        source_path=place.label(entry.path),
+        source_time=entry.modified,
+    )
+
+
+def _smallest(entries: list[Entry], limit: int) -> list[Entry]:
+    return sorted((e for e in entries if 0 < e.size <= limit), key=lambda e: (e.size, e.path))[:MAX_GUARDIAN_FILES]
+
+
+def _read(place: Place, entry: Entry, report: Report, wanted: tuple[bytes, ...] = ()) -> bytes | None:
+    """Read a file whose head holds one of the wanted byte strings."""
+    try:
+        with place.tree.open(entry) as file:
+            head = file.read(_HEAD)
+            if wanted and not any(text in head for text in wanted):
+                return None
+            return head + file.read(entry.size)
+    except (NotFound, Unreadable) as error:
+        report(entry.path, "unreadable", str(error))
+        return None
+
+
+def _folder(path: str) -> str:
+    return path.rsplit("/", 1)[0].lower() if "/" in path else ""

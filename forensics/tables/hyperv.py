@@ -1,0 +1,161 @@
+"""Tables guardian, vm and vm_guardian: what a Hyper-V host needs to start its virtual machines with a virtual TPM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from forensics.tables.row import Row, column
+
+
+@dataclass(kw_only=True, slots=True)
+class GuardianRow(Row):
+    """One certificate of a guardian, wherever it lies."""
+
+    table: ClassVar[str] = "guardian"
+    description: ClassVar[str] = (
+        "Guardian certificates of a Hyper-V host: those of 'Shielded VM Local Certificates' with the verdict of their "
+        "private keys, those in a wrong store, and those in files"
+    )
+
+    thumbprint: str | None = column(
+        "SHA-1 of the certificate, 40 upper-case hex digits; null for a PFX file, whose content needs its password",
+        None,
+    )
+    subject: str | None = column("Subject, RFC 4514", None)
+    role: str | None = column("signing, encryption; null: the name does not say and no key protector names it", None)
+    guardian: str | None = column("Guardian as the certificate's name tells it, such as UntrustedGuardian", None)
+    host: str | None = column("Host as the certificate's name tells it: where the pair was made", None)
+    generation: int | None = column(
+        "Number of the pair among those of the same guardian and host name on this machine, from 1, the oldest first",
+        None,
+    )
+    is_newest: bool | None = column("No pair of the same guardian and host name on this machine is younger", None)
+    partner: str | None = column("Thumbprint of the other certificate of the pair; null: not found", None)
+    paired_by: str | None = column("key_protector or names: a virtual machine names both, or name and date agree", None)
+    origin: str = column("store, wrong_store, guardian_xml, certificate_file or pfx_file", "store")
+    store: str | None = column("Certificate store; null for a file", None)
+    not_before: datetime | None = column("Valid from, UTC", None)
+    not_after: datetime | None = column("Valid until, UTC", None)
+    provider: str | None = column("Provider of the private key", None)
+    provider_kind: str | None = column("capi, cng, tpm, smart_card, other", None)
+    verdict: str | None = column(
+        "usable, unusable, unknown: would Windows on this disk open the private key; null for a file", None
+    )
+    broken_at: str | None = column("First broken link of the private key, as in key_chain", None)
+    has_key_file: bool | None = column(
+        "Its key file is on this disk, usable or not; false: the certificate is there without a private key", None
+    )
+    exportable: str | None = column("yes, no, unknown; null for a file", None)
+    recoverable: bool | None = column("As in key_chain", None)
+    needed_by: list[str] = column("Virtual machines on this machine whose key protector names it", factory=list)
+
+
+@dataclass(kw_only=True, slots=True)
+class VmRow(Row):
+    """One configuration of a virtual machine: the machine itself, or one of its checkpoints."""
+
+    table: ClassVar[str] = "vm"
+    description: ClassVar[str] = (
+        "Virtual machines and their checkpoints: what each needs of a host, and whether it would start on this one"
+    )
+
+    name: str | None = column("Name of the virtual machine", None)
+    vm_id: str | None = column("Its GUID, lower case", None)
+    is_checkpoint: bool = column("A checkpoint, not the machine itself", False)
+    checkpoint_of: str | None = column("GUID of the virtual machine of which this is a checkpoint, where known", None)
+    outcome: str = column("present, absent, unreadable or not_examined: its configuration file", "present")
+    registered: bool | None = column("Listed in the host's data.vmcx; null: no such list in the source", None)
+    configuration_version: str | None = column("Configuration version, such as 9.0", None)
+    generation: int | None = column("1 or 2; null: not told", None)
+    secure_boot: bool | None = column("Secure Boot is on", None)
+    secure_boot_template: str | None = column("MicrosoftWindows, MicrosoftUEFICertificateAuthority, or the GUID", None)
+    vtpm: str = column("present, absent or unknown: a virtual TPM among its devices", "unknown")
+    key_protector: str = column("present, empty, not_found or damaged", "not_found")
+    key_protector_at: str | None = column("Where the key protector stands in the configuration", None)
+    owner: str | None = column("Thumbprint of the signing certificate of the key protector's owner", None)
+    last_wrapped_by: str | None = column("Thumbprint of the signing certificate of whoever wrapped it last", None)
+    last_host: str | None = column("Likely the host of the last start: the one whose guardian wrapped it last", None)
+    needs: list[str] = column("Thumbprints that the key protector names: encryption and signing of each", factory=list)
+    starts_here: str = column("yes, no, likely_no, unknown or not_applicable", "unknown")
+    starts_because: str = column("Why, in one sentence", "")
+    guest_state_file: str | None = column("Path of the guest state (.vmgs, or .vmrs of an older version)", None)
+    guest_state: str = column("present, absent, unreadable or not_examined", "not_examined")
+    guest_state_time: datetime | None = column("Last change of the guest state file, UTC", None)
+    guest_state_facts: str | None = column("Version of the .vmgs and what it holds, as far as its header tells", None)
+    configuration_time: datetime | None = column("Last change of the configuration file, UTC", None)
+    isolation: str | None = column("GuestStateIsolationType where it is set, such as TrustedLaunch", None)
+    disks: list[str] = column("Virtual disks it uses, as configured", factory=list)
+    missing_disks: list[str] = column("Those of them that are not in the source", factory=list)
+    uncommitted: int = column("Changes that were still in the configuration's log and were applied", 0)
+    earlier_key_protector: bool = column("The configuration's log still holds an earlier key protector", False)
+    security_settings: list[str] = column(
+        "Settings whose names speak of TPM, shielding, encryption or protection, verbatim", factory=list
+    )
+
+
+@dataclass(kw_only=True, slots=True)
+class VmGuardianRow(Row):
+    """One wrapping of a virtual machine's key protector: a guardian that may start it."""
+
+    table: ClassVar[str] = "vm_guardian"
+    description: ClassVar[str] = (
+        "Which guardians may start a virtual machine, with both certificates of each and what this host has of them"
+    )
+
+    vm_id: str | None = column("GUID of the virtual machine", None)
+    vm_name: str | None = column("Its name", None)
+    configuration: str = column("Its configuration file: `source_path` of its row in vm")
+    is_checkpoint: bool = column("Of a checkpoint, not of the machine itself", False)
+    wrapping: int | None = column("Id of the wrapping in the key protector; null: unreadable", None)
+    is_owner: bool = column("This guardian owns the key protector: only its signing key can change it", False)
+    wrapped_last: bool = column("This guardian produced the key protector as it stands", False)
+    guardian: str | None = column("Guardian name as the certificates tell it", None)
+    host: str | None = column("Host name as the certificates tell it", None)
+    encryption_thumbprint: str | None = column("Encryption certificate: its private key starts the machine", None)
+    encryption_not_before: datetime | None = column("Valid from, UTC", None)
+    encryption_not_after: datetime | None = column("Valid until, UTC", None)
+    signing_thumbprint: str | None = column("Signing certificate: the owner's private key changes the protector", None)
+    signing_not_before: datetime | None = column("Valid from, UTC", None)
+    signing_not_after: datetime | None = column("Valid until, UTC", None)
+    encryption_here: str = column(
+        "usable, unusable, unknown, no_private_key, wrong_store, absent or not_examined", "not_examined"
+    )
+    signing_here: str = column(
+        "usable, unusable, unknown, no_private_key, wrong_store, absent or not_examined", "not_examined"
+    )
+    signatures: str = column("valid, invalid or not_checked: the certificates' signatures in it", "not_checked")
+
+
+@dataclass(kw_only=True, slots=True)
+class BitLockerRow(Row):
+    """One BitLocker volume and what can open it."""
+
+    table: ClassVar[str] = "bitlocker"
+    description: ClassVar[str] = "BitLocker volumes: which protectors can open them, read without unlocking"
+
+    volume: str = column("Volume on its disk, such as partition 3")
+    disk: str = column("The disk image, or the virtual disk on the host")
+    identifier: str | None = column("GUID of the volume in its metadata", None)
+    protectors: list[str] = column(
+        "tpm, tpm_pin, tpm_key, recovery_password, password, external_key, clear_key ..., one for each", factory=list
+    )
+    has_tpm: bool | None = column("A protector needs the TPM", None)
+    has_recovery_password: bool | None = column("A recovery password can open it", None)
+    suspended: bool | None = column("Protection is suspended: a clear key lies on the volume", None)
+    unlocked: bool = column("It was unlocked for this examination", False)
+
+
+@dataclass(kw_only=True, slots=True)
+class GuardianTraceRow(Row):
+    """One place where Windows seems to keep a guardian."""
+
+    table: ClassVar[str] = "guardian_trace"
+    description: ClassVar[str] = (
+        "Where else on a host a guardian is spoken of: Windows' own place for guardian records is not documented"
+    )
+
+    text: str = column("What was found: the schema's name, a guardian's name or a thumbprint")
+    place: str = column("registry_key, hive or file")
+    offset: int | None = column("Byte offset in the hive or file", None)
