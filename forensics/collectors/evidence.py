@@ -14,6 +14,7 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.sources.outcome import Outcome
+from forensics.structure import dataclass, field
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import GuardianTraceRow

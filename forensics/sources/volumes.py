@@ -14,6 +14,7 @@ from forensics.sources.place import Place
 from forensics.sources.source import Source
 from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.unlock import Unlock
+from forensics.structure import dataclass
 from forensics.tables.hyperv import BitLockerRow
 
 _USUAL_NAMES = ("windows", "winnt")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Literal
 
+from forensics.structure import dataclass
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import BitLockerRow, GuardianRow, GuardianTraceRow, VmGuardianRow, VmRow
