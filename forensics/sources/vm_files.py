@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from forensics.sources.place import Place
 from forensics.sources.tree import Entry, NotFound, Unreadable
+from forensics.structure import dataclass, field
 
 HYPER_V_FOLDER = "ProgramData/Microsoft/Windows/Hyper-V"
 INVENTORY = "data.vmcx"

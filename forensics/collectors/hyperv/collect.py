@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from forensics.collectors.hyperv.configuration import guid_of, is_virtual_machine, read_configuration
@@ -18,6 +17,7 @@ from forensics.sources.place import Place
 from forensics.sources.source import Source
 from forensics.sources.tree import Entry, NotFound, Unreadable
 from forensics.sources.vm_files import HYPER_V_FOLDER, INVENTORY, VmFiles, find_vm_files, has_hyper_v
+from forensics.structure import dataclass, field
 from forensics.tables.hyperv import VmRow
 
 MAX_VMS = 1_000

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from forensics.formats.key_protector import KeyProtector
 from forensics.sources.place import Place
+from forensics.structure import dataclass, field
 from forensics.tables.hyperv import GuardianRow, VmRow
 
 
