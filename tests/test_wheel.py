@@ -34,7 +34,9 @@ def test_modules_rules_and_type_marker_are_in_it(wheel: zipfile.ZipFile) -> None
     modules = {p.relative_to(PROJECT).as_posix() for p in (PROJECT / "forensics").rglob("*.py")}
     rules = {f"forensics/{p.relative_to(PROJECT).as_posix()}" for p in (PROJECT / "rules").rglob("*") if p.is_file()}
     assert {"forensics/rules/LICENSE", "forensics/rules/README.md"} <= rules
-    assert (modules | rules | {"forensics/py.typed"}) <= names
+    data = {p.relative_to(PROJECT).as_posix() for p in (PROJECT / "forensics" / "data").iterdir()}
+    assert "forensics/data/windows_lifecycle.json" in data
+    assert (modules | rules | data | {"forensics/py.typed"}) <= names
     assert {name.split("/")[0] for name in names} == {"forensics", f"keymortem-{forensics.__version__}.dist-info"}
 
 

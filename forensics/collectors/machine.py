@@ -11,6 +11,7 @@ import struct
 from datetime import UTC, datetime
 
 from forensics.collectors.guard import guard
+from forensics.collectors.lifecycle import support_of
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
 from forensics.formats.sid import parse_sid
@@ -84,6 +85,9 @@ def _fill_from_software(installation: Installation, row: MachineRow) -> None:
         row.ubr = software.number(version, "UBR")
         installed = software.number(version, "InstallDate")
         row.install_date = datetime.fromtimestamp(installed, UTC) if installed else None
+        support = support_of(row.product_name, row.edition, row.build)
+        if support is not None:
+            row.support_ends, row.support_as_of = support.ends, support.as_of
     cryptography = software.key(CRYPTOGRAPHY)
     if cryptography is not None:
         row.machine_guid = software.text(cryptography, "MachineGuid")

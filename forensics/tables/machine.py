@@ -43,6 +43,8 @@ class MachineRow(Row):
     time_zone: str | None = column("TimeZoneKeyName", None)
     last_shutdown: datetime | None = column("ShutdownTime, UTC", None)
     system_root: str | None = column("Windows folder in the source", None)
+    support_ends: datetime | None = column("Last day of Microsoft's support, from a dated list; null: not listed", None)
+    support_as_of: str | None = column("Day on which that list was made, such as 2026-11-21", None)
 
 
 @dataclass(kw_only=True, slots=True)
