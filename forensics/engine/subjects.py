@@ -23,9 +23,18 @@ _SUBJECTS = {
     "template": ("this.name", "{id}"),
     "policy": ("this.name", "{id}"),
     "package": ("this.name", "{id}"),
-    "vm": ("this.name", "{id}"),
+    "vm": (
+        "coalesce(this.name, this.vm_id, this.source_path)",
+        "{id} || CASE WHEN this.is_checkpoint THEN ' (checkpoint)' ELSE '' END",
+    ),
+    "vm_guardian": (
+        "coalesce(this.vm_name, this.vm_id, this.configuration)",
+        "{id} || CASE WHEN this.is_checkpoint THEN ' (checkpoint)' ELSE '' END",
+    ),
+    "guardian": ("coalesce(this.thumbprint, this.source_path)", "coalesce(this.subject, this.thumbprint)"),
+    "bitlocker": ("this.disk || ', ' || this.volume", "{id}"),
 }
-KEY_TABLES = frozenset({"key_chain", "certificate", "certificate_use", "key_file"})
+KEY_TABLES = frozenset({"key_chain", "certificate", "certificate_use", "key_file", "guardian"})
 """Tables whose subjects are keys and certificates: findings about different ones do not explain each other."""
 
 
