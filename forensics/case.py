@@ -59,6 +59,11 @@ class Case:
         """Rows by table name, every table of the contract among them."""
         return self._tables
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing could be examined: there is neither a Windows installation nor a virtual machine that was read."""
+        return not self._tables["machine"] and not any(vm.outcome == "present" for vm in self.rows("vm"))
+
     def rows(self, table: str) -> list[Any]:
         """Return the rows of a table, each an instance of its row class.
 

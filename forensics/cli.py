@@ -114,7 +114,7 @@ def examine(
     case = examined(sources, options)
     if case_file is not None:
         _save(case, case_file)
-    nothing = not case.rows("machine")
+    nothing = case.is_empty
     if form == "json":
         from forensics.report.json import render_json
 
@@ -145,7 +145,7 @@ def explain(ctx: click.Context, /, source: str, wanted: str, **options: Any) -> 
     """
     packs = load(options["rules"])
     case = examined((source,), options)
-    if not case.rows("machine"):
+    if case.is_empty:
         ctx.exit(NOTHING_EXAMINED)
     from forensics.report.explain_subject import explain_subject
 
@@ -174,7 +174,7 @@ def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: A
       keymortem expiring disk.vhdx --within 180d
     """
     case = examined((source,), options)
-    if not case.rows("machine"):
+    if case.is_empty:
         ctx.exit(NOTHING_EXAMINED)
     from forensics.report.expiring import expiring as soon
     from forensics.report.expiring import render_expiring
@@ -202,7 +202,7 @@ def _exit_code(case: Case) -> int:
     from forensics.report.findings import counts
     from forensics.report.triage import triage
 
-    if not case.rows("machine"):
+    if case.is_empty:
         return NOTHING_EXAMINED
     return FINDINGS if counts(case.findings) or triage(case).has_findings else 0
 

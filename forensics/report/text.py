@@ -12,6 +12,7 @@ from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import Finding, FindingIndex, first_part, head, text_lines
 from forensics.report.plain import fold, plain
 from forensics.report.triage import Triage, triage, within
+from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.report.words import Words, words_for
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
@@ -23,6 +24,8 @@ MOST = 20
 """Lines of a list that is not about something broken."""
 MOST_SUBJECTS = 100
 """Subjects listed under one finding."""
+MOST_VMS = 200
+"""Virtual machines that are told one by one."""
 MANY = 100_000
 """Characters of a whole text, when it is only searched."""
 
@@ -59,6 +62,7 @@ class _Report:
         self._broken()
         self._too_open()
         self._expiry()
+        self._virtual_machines()
         self._well()
         self._unknown()
         self._orphans()
@@ -106,8 +110,10 @@ class _Report:
     def _summary(self) -> str:
         t = self.triage
         total = len(t.broken) + len(t.too_open) + len(t.well) + len(t.unknown)
-        if not self.case.rows("machine"):
+        if self.case.is_empty:
             return "Nothing could be examined."
+        if not self.case.rows("machine"):
+            return "No Windows installation here, so no key can be judged: exported virtual machines only."
         if not total:
             return "No certificate here names a private key or should have one."
         have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
@@ -250,6 +256,19 @@ class _Report:
         if soon:
             self._heading(f"EXPIRES NEXT: within {SOON.days} days, keys not known to be broken")
             self._listed(f"{day(c.not_after)}, {self._days(c)}: {self._short(c)}" for c in soon)
+
+    def _virtual_machines(self) -> None:
+        rows = virtual_machines(self.case)
+        if rows:
+            self._heading("VIRTUAL MACHINES: those with a virtual TPM need a guardian's private key to start")
+        for row in rows[:MOST_VMS]:
+            self._add(self._on_machine(row.machine_id) + vm_head(row), "  - ", "    ")
+            for need in vm_needs(row, self.case):
+                self._add(need, "    ", "      ")
+        if len(rows) > MOST_VMS:
+            self._add(f"and {len(rows) - MOST_VMS} more: see --format json", "  - ")
+        if rows and (others := without_tpm(self.case)):
+            self._add(f"{others} without a virtual TPM need no guardian.", "  ")
 
     def _days(self, chain: KeyChainRow) -> str:
         days = days_left(chain, self.case.as_of)
