@@ -283,6 +283,7 @@ def test_keyiso_on_2012_r2_is_proved_by_the_status_of_event_1057(tmp_path: Path)
         "Windows Server 2016, Windows 10 or later: new certificates are made through CNG": "no",
         "this is Windows Server 2012 R2": "yes",
         "KB4012219 or a later monthly rollup is installed": "yes",
+        "no policy has the listener take its certificate from a template of a CA": "yes",
         "no certificate was bound to the listener by hand": "yes",
         "no unexpired Remote Desktop certificate whose key CryptoAPI opens without the service": "yes",
         'event 1057 says "There are no more endpoints available from the endpoint mapper"': "yes",
