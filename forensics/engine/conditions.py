@@ -47,14 +47,18 @@ def named_sql(condition: Named, put: PutValues, only_true: bool = False) -> str:
 
 
 def _covered(covered: Covered) -> str:
-    """All that matches was examined, and something does: no row at all says that nobody looked."""
-    matches = ["coverage.machine_id = this.machine_id"]
-    for column, values in covered.columns.items():
-        matches.append("(" + " OR ".join(_matches(column, value) for value in values) + ")")
-    where = " AND ".join(matches)
+    """All that matches was examined, and something does: no row at all says that nobody looked.
+
+    The subqueries do not look at ``this``, so they run once, not once a row.
+    """
+    matches = [
+        "(" + " OR ".join(_matches(column, value) for value in values) + ")"
+        for column, values in covered.columns.items()
+    ]
+    machines = f"SELECT coverage.machine_id FROM coverage WHERE {' AND '.join(matches)}"
     return (
-        f"(EXISTS (SELECT 1 FROM coverage WHERE {where} AND {_EXAMINED}) "
-        f"AND NOT EXISTS (SELECT 1 FROM coverage WHERE {where} AND NOT {_EXAMINED}))"
+        f"(this.machine_id IN ({machines} AND {_EXAMINED}) "
+        f"AND this.machine_id NOT IN ({machines} AND NOT {_EXAMINED}))"
     )
 
 

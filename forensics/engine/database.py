@@ -17,6 +17,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+from forensics.engine.indexes import indexes
 from forensics.tables.database import quick_values, row_values, sql_type
 from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, ColumnSpec, column_specs, possible_values
 from forensics.tables.row import Row
@@ -31,21 +32,6 @@ FUNCTIONS = frozenset(
 """What rules may call; DuckDB knows these too, but ``julianday``, which a macro gives it."""
 
 _STEPS = 20_000  # virtual machine instructions between two looks at the clock, about a millisecond
-_MANY = 500  # rows from which an index pays for itself
-_INDEXES = {
-    "key_chain": (
-        *("thumbprint", "key_file_path", "master_key_guid"),
-        # Most keys are well, so most rules ask for few rows.
-        *("key_file", "public_key", "access", "master_key", "unlocked_by", "private_key"),
-    ),
-    "certificate": ("thumbprint", "subject", "container", "public_key_sha256"),
-    "coverage": ("machine_id",),
-    "certificate_use": ("thumbprint",),
-    "key_file": ("path", "file_name", "name_hash", "public_key_sha256"),
-    "master_key": ("guid",),
-    "event": ("event_id", "thumbprint", "key_file_name"),
-    "user": ("sid",),
-}
 _LIMITS = {
     sqlite3.SQLITE_LIMIT_LENGTH: 16 << 20,
     sqlite3.SQLITE_LIMIT_SQL_LENGTH: 512 << 10,
@@ -113,10 +99,8 @@ class RuleDatabase:
         except (sqlite3.Error, UnicodeError, OverflowError):
             self._connection.execute("ROLLBACK")
             self._insert(table, names, row_values(rows, specs))
-        if len(rows) >= _MANY:
-            for column in _INDEXES.get(table, ()):
-                if column in names:
-                    self._connection.execute(f'CREATE INDEX "{table} {column}" ON "{table}" ("{column}")')
+        for statement in indexes(table, len(rows)):
+            self._connection.execute(statement)
 
     def _insert(self, table: str, columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
         names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)

@@ -92,13 +92,15 @@ def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[st
 def _conditions(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
     """Yield the named conditions; where rows differ, the word is "yes" if it holds for any, with how many it does."""
     for number, name in enumerate(query.conditions):
-        counts = Counter(row[query.first_condition + number] for row in rows)
-        value = next(v for v in (1, None, 0) if counts[v])
+        # Most findings have one row, for which counting is slow.
+        column = query.first_condition + number
+        counts = Counter(row[column] for row in rows) if len(rows) > 1 else {rows[0][column]: 1}
+        value = next(v for v in (1, None, 0) if counts.get(v))
         condition: dict[str, Any] = {"name": name, "value": _WORDS[value]}
         if number >= query.deciding:
             condition["decides"] = False
         if len(counts) > 1:
-            condition["counts"] = {word: counts[v] for v, word in _WORDS.items() if counts[v]}
+            condition["counts"] = {word: counts[v] for v, word in _WORDS.items() if counts.get(v)}
         yield condition
 
 

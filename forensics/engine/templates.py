@@ -14,7 +14,7 @@ Rows that are one finding but differ in a name give all its values, one after th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -75,15 +75,44 @@ def fill(template: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, 
         common: Values of ``count``, ``subjects`` (a list) and ``as_of``.
     """
     lines: list[str] = []
-    for line in _joined(template):
-        if any(field["each"] for field in _FIELD.finditer(line)):
+    for line in _lines(template):
+        if line.each:
             lines += _repeated(line, rows, common)
         else:
-            lines.append(_filled(line, lambda name: _values(name, rows, common)))
+            lines.append(_filled(line, rows, common))
     return "\n".join(lines).strip("\n")
 
 
+class _Field(NamedTuple):
+    name: str
+    form: str | None
+
+
+class _Line(NamedTuple):
+    """A paragraph, item or command: a literal, a field, a literal, and so on, with a literal at both ends."""
+
+    literals: tuple[str, ...]
+    fields: tuple[_Field, ...]
+    each: bool
+    command: bool
+
+
 @lru_cache(maxsize=1024)
+def _lines(template: str) -> tuple[_Line, ...]:
+    return tuple(map(_line, _joined(template)))
+
+
+def _line(text: str) -> _Line:
+    found = list(_FIELD.finditer(text))
+    begins, ends = [0, *(f.end() for f in found)], [*(f.start() for f in found), len(text)]
+    return _Line(
+        literals=tuple(text[begin:end] for begin, end in zip(begins, ends, strict=True)),
+        fields=tuple(_Field(f["name"], f["form"]) for f in found),
+        each=any(f["each"] for f in found),
+        command=text[:1].isspace(),
+    )
+
+
 def _joined(template: str) -> list[str]:
     """Put the lines of each paragraph together."""
     lines: list[str] = []
@@ -98,48 +127,61 @@ def _joined(template: str) -> list[str]:
     return lines
 
 
-def _repeated(line: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> list[str]:
+def _repeated(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> list[str]:
+    names = [field.name for field in line.fields if field.name not in common]
+    seen: set[tuple[Any, ...]] = set()
     filled: dict[str, None] = {}
     for row in rows:
-        filled[_filled(line, lambda name, row=row: _values(name, [row], common))] = None  # type: ignore[misc]
-        if len(filled) > MOST_LINES:
-            break
+        values = tuple(row[name] for name in names)
+        if values not in seen:
+            seen.add(values)
+            filled[_filled(line, [row], common)] = None
+            if len(filled) > MOST_LINES:
+                break
     lines = list(filled)
     if len(lines) > MOST_LINES:
-        indent = line[: len(line) - len(line.lstrip())]
+        first = line.literals[0]
+        indent = first[: len(first) - len(first.lstrip())]
         lines[MOST_LINES:] = [f"{indent}(and so on for the others)"]
     return lines
 
 
-def _filled(line: str, values: Callable[[str], list[Any]]) -> str:
-    is_command = line[:1].isspace()
-
-    def replace(field: re.Match[str]) -> str:
-        texts = [_text(value, field["form"]) for value in values(field["name"])]
-        if is_command:
-            texts = ["(not shown: a shell would act on it)" if _ACTIVE.search(text) else text for text in texts]
-        return listed(list(dict.fromkeys(texts)))
-
-    return _FIELD.sub(replace, line)
+def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> str:
+    texts = [line.literals[0]]
+    for field, literal in zip(line.fields, line.literals[1:], strict=True):
+        texts += (_listed(_values(field.name, rows, common), field.form, line.command), literal)
+    return "".join(texts)
 
 
 def _values(name: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> list[Any]:
     if name in common:
         value = common[name]
         return value if isinstance(value, list) else [value]
-    # A finding may have a hundred thousand rows; which values it names is clear long before.
-    seen = dict.fromkeys(row[name] for row in rows)
-    known = [value for value in seen if value is not None]
+    if len(rows) == 1:
+        return [rows[0][name]]
+    known = [value for value in dict.fromkeys(row[name] for row in rows) if value is not None]
     return known or [None]
 
 
-def _text(value: Any, form: str | None) -> str:
+def _listed(values: Sequence[Any], form: str | None, command: bool) -> str:
+    """Write the values of one field; of ten thousand only those that are shown are made safe to show."""
+    if form == "date":
+        values = list(dict.fromkeys(value and str(value)[:10] for value in values))
+    if len(values) > MOST * MOST:
+        shown = [_text(value, form, command) for value in values[:MOST]]
+        return f"{', '.join(shown)} and {len(values) - MOST} more"
+    return listed(list(dict.fromkeys(_text(value, form, command) for value in values)))
+
+
+def _text(value: Any, form: str | None, command: bool) -> str:
     if value is None or value == "":
         return "(not known)"
     text = plain(value)
     if form == "date":
-        return text[:10]
-    return "C:\\" + text.lstrip("/").replace("/", "\\") if form == "path" else text
+        text = text[:10]
+    elif form == "path":
+        text = "C:\\" + text.lstrip("/").replace("/", "\\")
+    return "(not shown: a shell would act on it)" if command and _ACTIVE.search(text) else text
 
 
 def listed(texts: Sequence[str]) -> str:

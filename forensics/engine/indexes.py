@@ -1,0 +1,65 @@
+"""Indexes over the evidence: what rules look up, so that a store of thousands of certificates is not read thousands
+of times.
+
+SQLite has no statistics to choose by, so every index that a lookup could take begins with the machine and goes on with
+what is looked up: an index over the machine alone would read all that one machine has.
+
+References:
+    https://www.sqlite.org/optoverview.html
+    https://www.sqlite.org/partialindex.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+MANY = 500
+"""Rows from which an index pays for itself."""
+
+# Columns behind machine_id. Long tables alone come to have one; the others are read as a whole.
+_LOOKED_UP = {
+    "machine": ("",),
+    "certificate": (
+        "thumbprint, source_path",
+        # "Is there a newer one of this subject" is one step in it.
+        "subject, store, not_after",
+        *("container", "public_key_sha256", "renewal_of"),
+    ),
+    "certificate_use": ("thumbprint", "sha256"),
+    "coverage": ("area",),
+    "event": ("event_id", "thumbprint", "key_name", "key_file_name", "machine_guid"),
+    "folder_acl": ("path",),
+    "key_chain": ("thumbprint, source_path", "key_file_path", "master_key_guid"),
+    "key_file": ("path", "file_name", "name_hash", "public_key_sha256", "second_public_key_sha256"),
+    "master_key": ("guid",),
+    "package": ("kb",),
+    "policy": ("area, name",),
+    "problem": ("source_path",),
+    "provider": ("lower(name)",),
+    "secret": ("name",),
+    "service": ("name",),
+    "setup_event": ("phase, time", "kind, time", "machine_guid"),
+    "template": ("name", "oid"),
+    "user": ("sid",),
+}
+# Most keys are well, so most rules ask for few of all rows, whatever their machine.
+_STATES = {"key_chain": ("key_file", "public_key", "access", "master_key", "unlocked_by", "private_key")}
+
+
+def indexes(table: str, rows: int) -> Iterator[str]:
+    """Yield the statements that index a table.
+
+    Args:
+        table: Its name.
+        rows: How many it holds.
+    """
+    if rows < MANY:
+        return
+    for number, columns in enumerate(_LOOKED_UP.get(table, ())):
+        first = columns.split(",")[0]
+        # Nobody looks up what is empty, and many columns are empty nearly everywhere.
+        where = f" WHERE {first} IS NOT NULL" if first else ""
+        keys = f"machine_id, {columns}" if columns else "machine_id"
+        yield f'CREATE INDEX "{table} {number}" ON "{table}" ({keys}){where}'
+    for column in _STATES.get(table, ()):
+        yield f'CREATE INDEX "{table} {column}" ON "{table}" ({column})'
