@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from bisect import insort
 from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
@@ -64,6 +65,8 @@ class Overlay:
     def __init__(self, read: ReadAt, size: int) -> None:
         self._read = read
         self._pages: dict[int, bytearray] = {}
+        self._written: list[tuple[int, int]] = []
+        self._end = size
         self.size = size
 
     def write(self, change: LogWrite) -> None:
@@ -77,23 +80,31 @@ class Overlay:
             end = min(start + _PAGE, change.end)
             page[at - start : end - start] = change.data[at - change.offset : end - change.offset]
             at = end
+        insort(self._written, (change.offset, change.end))
         self.size = max(self.size, change.end)
 
     def read(self, offset: int, length: int) -> bytes:
-        """Return bytes as :data:`ReadAt` does."""
-        length = max(min(length, self.size - offset), 0)
-        if not length:
-            return b""
-        if not self._pages:
-            return self._read(offset, length)
-        data = bytearray(self._read(offset, length).ljust(length, b"\0"))
-        for start in range(offset - offset % _PAGE, offset + length, _PAGE):
+        """Return bytes as :data:`ReadAt` does; fewer also before a hole between the file and what was written."""
+        data = self._read(offset, max(min(length, self._end - offset), 0))
+        if not self._written:
+            return data
+        known = self._known(offset + len(data), offset + length) - offset
+        image = bytearray(data.ljust(known, b"\0"))
+        for start in range(offset - offset % _PAGE, offset + known, _PAGE):
             page = self._pages.get(start)
             if page is None:
                 continue
-            begin, end = max(start, offset), min(start + _PAGE, offset + length)
-            data[begin - offset : end - offset] = page[begin - start : end - start]
-        return bytes(data)
+            begin, end = max(start, offset), min(start + _PAGE, offset + known)
+            image[begin - offset : end - offset] = page[begin - start : end - start]
+        return bytes(image)
+
+    def _known(self, known: int, wanted: int) -> int:
+        """Return up to where bytes are known without a hole, of which those before ``known`` are."""
+        for start, end in self._written if known < wanted else ():
+            if start > known:
+                break
+            known = max(known, end)
+        return min(known, wanted)
 
 
 def read_replay_log(read: ReadAt, size: int, header: StorageHeader, errors: ErrorRows) -> ReplayLog:

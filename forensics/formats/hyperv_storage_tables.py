@@ -131,7 +131,10 @@ def read_keys(view: Overlay, tables: dict[int, KeyTable], errors: ErrorRows) -> 
     """Read the keys of each table, free ones apart."""
     keys: dict[Ref, KeyEntry] = {}
     for table in tables.values():
-        for entry in parse_keys(view.read(table.offset, table.size), table, errors):
+        data = view.read(table.offset, table.size)
+        if len(data) < table.size:
+            errors.add("truncated", table.offset, f"a key table of {table.size} bytes ends after {len(data)}")
+        for entry in parse_keys(data, table, errors):
             if len(keys) >= MAX_KEYS:
                 errors.add("too_many", entry.offset, f"there are more than {MAX_KEYS} keys")
                 return keys

@@ -261,6 +261,16 @@ def test_the_log_makes_the_file_longer() -> None:
     assert (read(storage), storage.errors) == (large, ())
 
 
+def test_a_hole_before_what_the_log_writes_is_no_content() -> None:
+    blob = b"content" * 2000
+    image = build_image({"n": 1, "blob": blob})
+    at = image.files["blob"]
+    image.put_log([(at, blob[:PAGE]), (at + 2 * PAGE, blob[2 * PAGE :])], current=2)
+    storage = parse(image.data[: at + PAGE])
+    assert (read(storage), storage.replayed, kinds(storage)) == ({"n": 1, "blob": None}, 2, ["truncated"])
+    assert read(parse(image.data[: at + 2 * PAGE])) == {"n": 1, "blob": blob}
+
+
 def test_later_pending_entries_win() -> None:
     image = build_image({"n": 1})
     at = image.tables[1]
