@@ -13,8 +13,9 @@ import click
 
 from forensics.cli_migrate import migrate
 from forensics.cli_options import debug_option, source_options, span
+from forensics.cli_output import FORMATS, check_targets, emit, save_case
 from forensics.cli_rules import load, rules_group, rules_option
-from forensics.cli_run import NOTHING_EXAMINED, bold, examined, say, width, write
+from forensics.cli_run import NOTHING_EXAMINED, examined, say, width, write
 from forensics.version import __version__
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 FINDINGS, INTERRUPTED = 1, 130  # click itself ends wrong usage with 2
 
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+_TARGET = click.Path(path_type=Path)
 
 
 class GuardedGroup(click.Group):
@@ -82,10 +84,8 @@ def main() -> None:
 
 @cli.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed; text if not given."
-)
-@click.option("-o", "--output", type=_NEW_FILE, metavar="FILE", help="Write to FILE, not stdout.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What is written; else text.")
+@click.option("-o", "--output", type=_TARGET, metavar="FILE", help="Write there; a folder for csv, parquet.")
 @click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
 @rules_option
 @source_options
@@ -103,26 +103,23 @@ def examine(
 
     A case file that --case wrote is a source too, alone: it is printed again without the disk.
 
+    Formats: text; json (one document); csv and parquet (one file a table); records (flow.record, for rdump);
+    ics (a calendar of expiries); prom (metrics for Prometheus' textfile collector).
+
     Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 nothing could be examined, 4 rule pack invalid.
 
     \b
     Example:
       keymortem examine disk.vhdx --case disk.sqlite
       keymortem examine triage.zip --format json -o triage.json
+      keymortem examine disk.sqlite --format csv -o tables
     """
-    _check_targets(output, case_file, sources)
+    check_targets(form, output, case_file, sources)
     case = examined(sources, options)
     if case_file is not None:
-        _save(case, case_file)
-    nothing = case.is_empty
-    if form == "json":
-        from forensics.report.json import render_json
-
-        write(render_json(case), output)
-    elif output is not None or not nothing:
-        from forensics.report.text import render_text
-
-        write(render_text(case, width(output), bold=bold(output)), output)
+        save_case(case, case_file)
+    if form != "text" or output is not None or not case.is_empty:
+        emit(case, form, output)
     ctx.exit(_exit_code(case))
 
 
@@ -205,39 +202,3 @@ def _exit_code(case: Case) -> int:
     if case.is_empty:
         return NOTHING_EXAMINED
     return FINDINGS if counts(case.findings) or triage(case).has_findings else 0
-
-
-def _check_targets(output: Path | None, case_file: Path | None, sources: tuple[str, ...]) -> None:
-    """Refuse, before a long examination and not after it, what must not or cannot be written."""
-    from forensics.tables.database import is_case_file
-
-    for target in (output, case_file):
-        if target is not None:
-            _refuse_evidence(target, sources)
-            if not target.resolve().parent.is_dir():
-                raise click.UsageError(f"the folder of {target} does not exist; make it first or choose another place")
-    if output is not None and case_file is not None and output.resolve() == case_file.resolve():
-        raise click.UsageError("-o and --case name the same file; choose two")
-    if case_file is not None and case_file.exists() and not is_case_file(case_file):
-        raise click.UsageError(f"{case_file} exists and is no keymortem case file; choose another name")
-
-
-def _refuse_evidence(target: Path, sources: tuple[str, ...]) -> None:
-    """Evidence is never written: neither a source itself nor anything inside a source folder."""
-    place = target.resolve()
-    for source in sources:
-        evidence = Path(source).resolve()
-        is_same = place.exists() and evidence.exists() and place.samefile(evidence)
-        if is_same or place == evidence or evidence in place.parents:
-            raise click.UsageError(
-                f"{target} is, or lies in, the source {source}; evidence is never written, choose another place"
-            )
-
-
-def _save(case: Case, path: Path) -> None:
-    from forensics.tables.database import CaseFileError
-
-    try:
-        case.save(path)
-    except CaseFileError as error:
-        raise click.UsageError(str(error)) from error

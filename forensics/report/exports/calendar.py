@@ -1,0 +1,70 @@
+"""Expiries to come as an iCalendar file: one all-day event a certificate, with a reminder.
+
+References:
+    RFC 5545.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from forensics.case import Case
+from forensics.report.facts import Facts, label
+from forensics.report.plain import plain
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.timestamps import as_utc
+from forensics.version import __version__
+
+REMINDER = timedelta(days=30)
+
+
+def render_calendar(case: Case) -> str:
+    """Write the certificates with a private key that end after the case's date; the same case gives the same text."""
+    from icalendar import Alarm, Calendar, Event
+
+    facts = Facts(case)
+    calendar = Calendar()
+    calendar.add("prodid", f"-//keymortem//keymortem {__version__}//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", "Certificates that expire")
+    for chain in expiries(case):
+        assert chain.not_after is not None
+        ends = as_utc(chain.not_after)
+        machine = plain(facts.machine_name(chain.machine_id))
+        event = Event()
+        event.add("uid", f"{chain.thumbprint}-{_word(chain.store)}-{_word(chain.owner_sid)}-{_word(machine)}@keymortem")
+        event.add("dtstamp", as_utc(case.as_of))
+        event.add("dtstart", ends.date())
+        event.add("dtend", ends.date() + timedelta(days=1))
+        event.add("summary", f"{plain(label(chain))} on {machine} expires")
+        event.add("description", _description(chain, machine))
+        event.add("transp", "TRANSPARENT")
+        alarm = Alarm()
+        alarm.add("action", "DISPLAY")
+        alarm.add("description", f"{plain(label(chain))} expires in {REMINDER.days} days")
+        alarm.add("trigger", -REMINDER)
+        event.add_component(alarm)
+        calendar.add_component(event)
+    text: bytes = calendar.to_ical()
+    return text.decode("utf-8")
+
+
+def expiries(case: Case) -> list[KeyChainRow]:
+    """Return the chains of certificates that end after the case's date, soonest first."""
+    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after >= case.as_of]
+    return sorted(chains, key=lambda c: (c.not_after, c.thumbprint, c.store or "", c.owner_sid or ""))
+
+
+def _description(chain: KeyChainRow, machine: str) -> str:
+    assert chain.not_after is not None
+    state = f"Private key: {chain.verdict}" + (f", breaks at {chain.broken_at}" if chain.broken_at else "")
+    lines = [
+        f"Thumbprint {chain.thumbprint}, store {plain(chain.store)} on {machine}.",
+        f"Ends {as_utc(chain.not_after):%Y-%m-%d %H:%M:%S} UTC.",
+        f"{state}.",
+    ]
+    return "\n".join(lines)
+
+
+def _word(text: str | None) -> str:
+    return "".join(c for c in text or "" if c.isascii() and c.isalnum()) or "none"

@@ -1,0 +1,79 @@
+"""One CSV file a table, for spreadsheets: UTF-8 with a byte order mark, values that a spreadsheet would run defused."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from forensics.case import Case
+from forensics.report.exports.flat import flat_tables
+from forensics.tables.timestamps import format_utc
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+SEPARATOR = "; "
+"""Between the items of a list."""
+
+
+def write_csv(case: Case, folder: Path) -> list[Path]:
+    """Write ``TABLE.csv`` for every table; a table without rows has its heading only.
+
+    Text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return gets an apostrophe before it: it comes
+    from the disk, and a spreadsheet would take it for a formula. NUL characters go.
+
+    Args:
+        case: The case.
+        folder: Where the files go; made when it is not there.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: A file cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for table in flat_tables(case):
+        path = folder / f"{table.name}.csv"
+        with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(column.name for column in table.columns)
+            cells: list[Callable[[Any], object]] = [_CELLS[column.kind] for column in table.columns]
+            for row in table.rows:
+                writer.writerow(cell(value) for cell, value in zip(cells, row, strict=True))
+        written.append(path)
+    return written
+
+
+def _text(value: str | None) -> str:
+    if not value:
+        return ""
+    clean = value.replace("\0", "")
+    return f"'{clean}" if clean.startswith(_FORMULA) else clean
+
+
+def _time(value: datetime | None) -> str:
+    return format_utc(value) if value is not None else ""
+
+
+def _list(value: list[str] | None) -> str:
+    return _text(SEPARATOR.join(value or ()))
+
+
+def _number(value: int | None) -> object:
+    return "" if value is None else value
+
+
+def _boolean(value: bool | None) -> str:
+    return "" if value is None else "true" if value else "false"
+
+
+_CELLS: dict[str, Callable[[Any], object]] = {
+    "text": _text,
+    "datetime": _time,
+    "list": _list,
+    "integer": _number,
+    "boolean": _boolean,
+}

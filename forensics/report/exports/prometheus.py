@@ -1,0 +1,66 @@
+"""Metrics for the textfile collector of Prometheus' node exporter.
+
+References:
+    https://github.com/prometheus/node_exporter#textfile-collector
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from forensics.case import Case
+from forensics.report.exports.calendar import expiries
+from forensics.report.facts import Facts, label
+from forensics.report.plain import plain
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.timestamps import as_utc
+
+_LABELS = ("computer", "store", "store_scope", "owner_sid", "subject", "thumbprint", "verdict")
+_SEVERITIES = ("critical", "high", "medium", "low", "info")
+
+
+def render_prometheus(case: Case) -> str:
+    """Write when each certificate with a private key ends (also of those that have ended), and counts of findings."""
+    from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+    registry = CollectorRegistry()
+    facts = Facts(case)
+    examined = Gauge(
+        "keymortem_examination_timestamp_seconds", "The date the examination refers to, Unix time.", registry=registry
+    )
+    examined.set(as_utc(case.as_of).timestamp())
+    ends = Gauge(
+        "keymortem_certificate_not_after_timestamp_seconds",
+        "When a certificate that has or should have a private key ends, Unix time.",
+        _LABELS,
+        registry=registry,
+    )
+    for chain in _ended(case) + expiries(case):
+        assert chain.not_after is not None
+        ends.labels(*_values(chain, facts)).set(as_utc(chain.not_after).timestamp())
+    findings = Gauge("keymortem_findings", "Findings of the rules.", ("computer", "severity"), registry=registry)
+    counted = Counter((facts.machine_name(f["machine_id"]), f["severity"]) for f in case.findings)
+    for machine in case.rows("machine"):
+        name = facts.machine_name(machine.machine_id)
+        for severity in _SEVERITIES:
+            findings.labels(plain(name), severity).set(counted[name, severity])
+    return generate_latest(registry).decode("utf-8")
+
+
+def _ended(case: Case) -> list[KeyChainRow]:
+    return [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after < case.as_of]
+
+
+def _values(chain: KeyChainRow, facts: Facts) -> tuple[str, ...]:
+    return tuple(
+        plain(value or "")
+        for value in (
+            facts.machine_name(chain.machine_id),
+            chain.store,
+            chain.store_scope,
+            chain.owner_sid,
+            label(chain),
+            chain.thumbprint,
+            chain.verdict,
+        )
+    )

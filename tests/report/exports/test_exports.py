@@ -1,0 +1,190 @@
+"""Each format is read back by a program we did not write."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import icalendar
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
+
+from forensics import examine
+from forensics.case import Case
+from forensics.cli import cli
+from forensics.report.exports.calendar import render_calendar
+from forensics.report.exports.csv_files import write_csv
+from forensics.report.exports.flow_records import write_records
+from forensics.report.exports.parquet_files import write_parquet
+from forensics.report.exports.prometheus import render_prometheus
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow
+from forensics.tables.registry import ROW_CLASSES
+
+IMAGES = Path(__file__).resolve().parents[3] / "testdata" / "images"
+AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+BROKEN_UTF16 = "CN=\ud800half"
+HOSTILE = '=cmd|"/c calc"!A1'
+TABLES = {*ROW_CLASSES, "finding", "finding_subject"}
+
+
+@pytest.fixture(scope="module")
+def healthy_case() -> Case:
+    return examine(IMAGES / "healthy.vhdx.xz", as_of=AS_OF)
+
+
+@pytest.fixture
+def case() -> Case:
+    rows = [
+        MachineRow(machine_id=1, source_path="Windows", computer_name='WEB01"\n', machine_guid="11" * 16),
+        CertificateRow(
+            machine_id=1,
+            source_path="SOFTWARE\\x",
+            thumbprint="AA" * 20,
+            store="MY",
+            store_scope="machine",
+            subject=HOSTILE,
+            friendly_name="日本語; 証明書",
+            not_after=datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+            eku=["serverAuth", "=clientAuth"],
+            key_bits=2048,
+            self_signed=False,
+        ),
+        _chain("AA", HOSTILE, AS_OF + timedelta(days=10), "usable"),
+        _chain("BB", BROKEN_UTF16, AS_OF - timedelta(days=1), "unusable"),
+        _chain("CC", None, AS_OF, "unknown"),
+    ]
+    finding = {
+        "id": "f1",
+        "rule": "key-file-missing",
+        "machine_id": 1,
+        "severity": "high",
+        "title": "T",
+        "verdict": "match",
+        "subject_table": "key_chain",
+        "subjects": [{"id": "BB" * 20, "label": "-2+3"}, {"id": "CC" * 20, "label": "@x"}],
+        "because": "Because.",
+        "remedy": "Do.",
+        "confidence": "proved",
+        "evidence": [],
+        "conditions": [],
+        "consequences": [],
+    }
+    return Case(rows, as_of=AS_OF, findings=[finding])
+
+
+def _chain(letters: str, subject: str | None, not_after: datetime, verdict: str) -> KeyChainRow:
+    return KeyChainRow(
+        machine_id=1,
+        source_path="x",
+        thumbprint=letters * 20,
+        subject=subject,
+        store="MY",
+        store_scope="machine",
+        owner_sid="S-1-5-18",
+        not_after=not_after,
+        verdict=verdict,
+    )
+
+
+def test_csv_is_read_by_pandas_and_formulas_are_defused(case: Case, tmp_path: Path) -> None:
+    files = write_csv(case, tmp_path / "out")
+    assert {path.stem for path in files} == TABLES
+    certificates = pd.read_csv(tmp_path / "out" / "certificate.csv")
+    (row,) = certificates.to_dict("records")
+    assert row["subject"] == "'" + HOSTILE
+    assert row["friendly_name"] == "日本語; 証明書"
+    assert row["eku"] == "serverAuth; =clientAuth"
+    assert (row["key_bits"], row["self_signed"], row["not_after"]) == (2048, False, "9999-12-31T23:59:59Z")
+    subjects = pd.read_csv(tmp_path / "out" / "finding_subject.csv")
+    assert list(subjects["label"]) == ["'-2+3", "'@x"]
+    assert list(subjects["finding"]) == [1, 1]
+
+
+def test_no_csv_cell_of_a_real_disk_begins_like_a_formula(healthy_case: Case, tmp_path: Path) -> None:
+    for path in write_csv(healthy_case, tmp_path):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            cells = [cell for row in csv.reader(file) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))], path
+
+
+def test_parquet_is_read_by_duckdb_with_its_types(case: Case, tmp_path: Path) -> None:
+    files = write_parquet(case, tmp_path / "out")
+    assert {path.stem for path in files} == TABLES
+    answer = duckdb.sql(
+        f"SELECT subject, eku, key_bits, self_signed, epoch(not_after) FROM '{tmp_path}/out/certificate.parquet'"
+    ).fetchall()
+    assert answer == [(HOSTILE, ["serverAuth", "=clientAuth"], 2048, False, 253402300799.0)]
+    subjects = duckdb.sql(f"SELECT subject FROM '{tmp_path}/out/key_chain.parquet' ORDER BY thumbprint").fetchall()
+    assert subjects == [(HOSTILE,), ("CN=\\ud800half",), (None,)]
+    assert duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/out/provider.parquet'").fetchall() == [(0,)]
+    assert pd.read_parquet(tmp_path / "out" / "key_chain.parquet")["not_after"].dt.tz is not None
+
+
+def test_records_are_read_by_rdump(case: Case, tmp_path: Path) -> None:
+    path = tmp_path / "case.rec"
+    assert write_records(case, path) == 8
+    rdump = Path(sys.executable).with_name("rdump")
+    answer = subprocess.run(
+        [rdump, path, "-s", "r.verdict == 'unusable'", "--multi-timestamp", "-f", "{thumbprint} {subject}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "BB" * 20 in answer.stdout
+    assert "AA" * 20 not in answer.stdout
+    listed = subprocess.run([rdump, "-l", path], capture_output=True, text=True, check=True).stdout
+    assert "keymortem/key_chain" in listed
+
+
+def test_calendar_holds_what_is_to_come(case: Case) -> None:
+    text = render_calendar(case)
+    assert text == render_calendar(case)
+    events = icalendar.Calendar.from_ical(text).walk("VEVENT")
+    assert [(str(e["summary"]), e.decoded("dtstart")) for e in events] == [
+        ('(certificate without subject) on WEB01" expires', date(2026, 11, 22)),
+        (f'{HOSTILE} on WEB01" expires', date(2026, 12, 2)),
+    ]
+    assert len({str(e["uid"]) for e in events}) == 2
+    assert [a.decoded("trigger") for a in events[1].walk("VALARM")] == [timedelta(days=-30)]
+
+
+def test_metrics_are_parsed_by_prometheus(case: Case) -> None:
+    families = {f.name: f for f in text_string_to_metric_families(render_prometheus(case))}
+    ends = families["keymortem_certificate_not_after_timestamp_seconds"].samples
+    assert {(s.labels["thumbprint"][:2], s.labels["verdict"], s.value) for s in ends} == {
+        ("AA", "usable", (AS_OF + timedelta(days=10)).timestamp()),
+        ("BB", "unusable", (AS_OF - timedelta(days=1)).timestamp()),
+        ("CC", "unknown", AS_OF.timestamp()),
+    }
+    assert {s.labels["subject"] for s in ends} == {HOSTILE, "CN=half", "(certificate without subject)"}
+    counts = {s.labels["severity"]: s.value for s in families["keymortem_findings"].samples}
+    assert counts == {"critical": 0, "high": 1, "medium": 0, "low": 0, "info": 0}
+    assert families["keymortem_examination_timestamp_seconds"].samples[0].value == AS_OF.timestamp()
+
+
+@pytest.mark.parametrize(("form", "what"), [("csv", "FOLDER"), ("parquet", "FOLDER"), ("records", "FILE")])
+def test_formats_that_are_no_text_need_a_place(form: str, what: str) -> None:
+    result = CliRunner().invoke(cli, ["examine", "nothing.vhdx", "--format", form])
+    assert result.exit_code == 2
+    assert f"--format {form} needs -o {what}" in result.stderr
+
+
+def test_a_case_file_becomes_every_format(case: Case, tmp_path: Path) -> None:
+    case_file = tmp_path / "case.sqlite"
+    case.save(case_file)
+    for form, target in (("csv", "csv"), ("parquet", "parquet"), ("records", "r.rec"), ("ics", "c.ics"), ("prom", "m")):
+        result = CliRunner().invoke(cli, ["examine", str(case_file), "--format", form, "-o", str(tmp_path / target)])
+        assert result.exit_code == 1, result.output
+        assert result.stdout == ""
+        assert (tmp_path / target).exists()
+    refused = CliRunner().invoke(cli, ["examine", str(case_file), "--format", "csv", "-o", str(tmp_path / "c.ics")])
+    assert refused.exit_code == 2
+    assert "name a folder" in refused.stderr
