@@ -54,6 +54,7 @@ class MasterKeyRing:
         witness: Repeats each opening with another library, where one is wanted.
 
     Attributes:
+        installation: Whose they are.
         work: What all attempts together may still cost.
     """
 
@@ -61,6 +62,7 @@ class MasterKeyRing:
         self, evidence: Evidence, system: DpapiSystem, user_secrets: UserSecrets, witness: Witness | None = None
     ) -> None:
         self._witness = witness
+        self.installation = evidence.installation
         self.work = Work(evidence.installation, with_witness=witness is not None)
         self._system = system
         self._user_secrets = user_secrets

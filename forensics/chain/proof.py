@@ -10,6 +10,7 @@ from forensics.chain.dpapi import OpenedBlob
 from forensics.chain.key_index import KeySlot
 from forensics.chain.master_keys import MasterKeyRing, Unlocked, UnlockedBy
 from forensics.chain.witness import Witness
+from forensics.collectors.key_file_facts import add_pcp_blob
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile, CngPolicy, parse_cng_private_properties, parse_cng_properties
 from forensics.formats.dpapi_blob import DpapiBlob
@@ -174,10 +175,19 @@ class Prover:
         opened = self._open(slot, file.sealed_blob, unlocked.key)
         if not opened.mac_ok or opened.clear is None:
             return replace(sealed, private_key="damaged")
+        return self._prove_opened_tpm(slot, sealed, opened.clear)
+
+    def _prove_opened_tpm(self, slot: KeySlot, sealed: Proof, clear: bytes) -> Proof:
+        """Read the wrapped key that DPAPI covered; one that is laid out otherwise than known is no proof of damage."""
+        row = slot.file.row
         try:
-            return replace(sealed, public=parse_pcp_blob(opened.clear).public)
-        except FormatError:
+            blob = parse_pcp_blob(clear)
+        except FormatError as error:
+            message = f"the wrapped key under DPAPI: {error.message}"
+            self.ring.installation.problem(row.path, error.kind, message, error.offset)
             return sealed
+        add_pcp_blob(self.ring.installation, row, blob)
+        return replace(sealed, public=blob.public)
 
     def _cng_policy(self, slot: KeySlot, blob: DpapiBlob | None, master_key: bytes) -> CngPolicy | None:
         if blob is None:

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MAX_ALTERNATIVE_NAMES = 2_000
+MAX_POLICIES = 200
 
 T = TypeVar("T")
 Report = Callable[[str, str], None]
 """Records a problem: kind, message."""
 
-_EKU, _SAN, _CONSTRAINTS = "2.5.29.37", "2.5.29.17", "2.5.29.19"
+_EKU, _SAN, _CONSTRAINTS, _POLICIES = "2.5.29.37", "2.5.29.17", "2.5.29.19", "2.5.29.32"
 _TEMPLATE_V1, _TEMPLATE_V2 = "1.3.6.1.4.1.311.20.2", "1.3.6.1.4.1.311.21.7"
 _UPN = "1.3.6.1.4.1.311.20.2.3"
 _BMP_STRING, _SEQUENCE, _OID = 0x1E, 0x30, 0x06
@@ -189,6 +190,10 @@ def _fill_constraints(value: x509.BasicConstraints, row: CertificateRow) -> None
     row.is_ca = value.ca
 
 
+def _fill_policies(value: x509.CertificatePolicies, row: CertificateRow) -> None:
+    row.policies = [policy.policy_identifier.dotted_string for policy in islice(value, MAX_POLICIES)]
+
+
 def _fill_template_name(value: x509.UnrecognizedExtension, row: CertificateRow) -> None:
     row.template = row.template or _string(value.value)
 
@@ -209,6 +214,7 @@ _EXTENSIONS: dict[str, Callable[..., None]] = {
     _EKU: _fill_eku,
     _SAN: _fill_san,
     _CONSTRAINTS: _fill_constraints,
+    _POLICIES: _fill_policies,
     _TEMPLATE_V1: _fill_template_name,
     _TEMPLATE_V2: _fill_template_oid,
 }

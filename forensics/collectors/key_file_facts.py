@@ -9,10 +9,13 @@ from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, tpm_name_hash
-from forensics.formats.pcpkey import PcpKeyFile
+from forensics.formats.pcpkey import PcpBlob, PcpKeyFile
 from forensics.formats.public_key import DsaPublicKey, PublicKey
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileRow
+
+_TPM_VERSIONS = {1: "1.2", 2: "2.0"}
+_MAX_BINDING = 64
 
 
 def add_facts(installation: Installation, row: KeyFileRow, parsed: ParsedKey) -> None:
@@ -68,11 +71,33 @@ def _add_tpm(installation: Installation, row: KeyFileRow, parsed: PcpKeyFile) ->
     if parsed.container is not None:
         _compare_name(row, tpm_name_hash(parsed.container))
     row.algorithm = parsed.key_type or None
-    public = parsed.blob.public if parsed.blob else None
-    if public is not None:
-        row.algorithm, row.bits = public.algorithm, public.bits
-    row.public_key_sha256 = _spki(installation, row.path, public)
+    if parsed.trailing:
+        message = f"{parsed.trailing} bytes follow the mark that ends a key file"
+        installation.problem(row.path, "trailing_data", message, row.size - parsed.trailing)
+    if parsed.blob is not None:
+        add_pcp_blob(installation, row, parsed.blob)
     _add_blob(row, parsed.sealed_blob)
+
+
+def add_pcp_blob(installation: Installation, row: KeyFileRow, blob: PcpBlob) -> None:
+    """Fill the row of a TPM key from its wrapped key, stored in clear or opened."""
+    row.tpm_version = _TPM_VERSIONS.get(blob.pcp_type)
+    row.needs_auth = blob.auth_required
+    if row.tpm_version is None:
+        installation.problem(row.path, "unknown_version", f"a wrapped key of type {blob.pcp_type}, which is not known")
+        return
+    if row.tpm_version == "2.0":
+        sizes = dict(blob.parts)
+        row.pcr_bound = blob.has_pcr_binding
+        row.pcr_binding = blob.pcr_binding[:_MAX_BINDING].hex() or None
+        row.policy_bound = "policy_digests" in sizes
+        row.pcp_parts = ", ".join(f"{name}={size}" for name, size in blob.parts) or None
+    if blob.trailing:
+        message = f"{blob.trailing} bytes follow the last part of the wrapped key"
+        installation.problem(row.path, "trailing_data", message)
+    if blob.public is not None:
+        row.algorithm, row.bits = blob.public.algorithm, blob.public.bits
+        row.public_key_sha256 = _spki(installation, row.path, blob.public)
 
 
 def _compare_name(row: KeyFileRow, name_hash: str) -> None:

@@ -19,14 +19,26 @@ TAG_KEY_TYPE = 0x02000004
 TAG_CLEAR_BLOB = 0x01000002
 TAG_SEALED_BLOB = 0x01000003
 
+PARTS = (
+    "public",
+    "private",
+    "migration_public",
+    "migration_private",
+    "policy_digests",
+    "pcr_binding",
+    "pcr_digest",
+    "encrypted_secret",
+    "tpm12_hostage",
+)
+"""The parts of a TPM 2.0 blob, in the order in which their sizes and they themselves stand in it."""
+
 _FRAME = b"PKSP"
 _MAX_TAGS = 64
 _FLAG_AUTH_REQUIRED = 1
 _TPM_2_0 = 2
-# Magic, size, type and flags, then nine part sizes; Windows 8.1 and later append pcrAlgId.
+# Magic, size, type and flags, then nine part sizes; later versions of Windows append pcrAlgId.
 _HEADER_BEFORE_SIZES = 16
-_PARTS = 9
-_PART_PUBLIC, _PART_PCR_BINDING = 0, 5
+_HEADER_BEFORE_ALGORITHM = _HEADER_BEFORE_SIZES + 4 * len(PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +50,10 @@ class PcpBlob:
         flags: As stored; bit 0 says that the key needs authorisation.
         public: Public half; None for TPM 1.2, and for key types that certificates do not hold.
         has_pcr_binding: The key works only with certain PCR values.
+        parts: Name (of :data:`PARTS`) and size in bytes of each part that is not empty; none for TPM 1.2.
+        pcr_binding: Which PCRs, as stored: how they are written is not documented.
+        pcr_algorithm: TPM_ALG_ID of the PCR bank; None where the header ends before it.
+        trailing: Bytes after the last part.
     """
 
     pcp_type: int
@@ -45,6 +61,10 @@ class PcpBlob:
     auth_required: bool
     public: PublicKey | None
     has_pcr_binding: bool
+    parts: tuple[tuple[str, int], ...] = ()
+    pcr_binding: bytes = b""
+    pcr_algorithm: int | None = None
+    trailing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,7 @@ class PcpKeyFile:
         blob: The wrapped key, when it is stored in clear.
         sealed_blob: The wrapped key inside a DPAPI blob without entropy.
         other_tags: Tags whose meaning is not known.
+        trailing: Bytes after the closing mark.
     """
 
     container: str | None
@@ -64,6 +85,7 @@ class PcpKeyFile:
     blob: PcpBlob | None
     sealed_blob: DpapiBlob | None
     other_tags: tuple[int, ...]
+    trailing: int = 0
 
 
 def parse_pcpkey(data: bytes) -> PcpKeyFile:
@@ -81,7 +103,8 @@ def parse_pcpkey(data: bytes) -> PcpKeyFile:
     others: list[int] = []
     for _ in range(_MAX_TAGS):
         if data[cursor.offset : cursor.offset + 4] == _FRAME:
-            return PcpKeyFile(container, key_type, blob, sealed, tuple(others))
+            trailing = cursor.remaining - len(_FRAME)
+            return PcpKeyFile(container, key_type, blob, sealed, tuple(others), trailing)
         tag, size = cursor.u32("tag"), cursor.u32("size")
         start = cursor.offset
         value = cursor.take(size, f"value of tag 0x{tag:08x}")
@@ -118,16 +141,32 @@ def parse_pcp_blob(data: bytes) -> PcpBlob:
         raise FormatError("bad_length", 4, f"a header of {header_size} bytes does not fit {len(data)} bytes")
     if pcp_type != _TPM_2_0:
         return PcpBlob(pcp_type, flags, bool(flags & _FLAG_AUTH_REQUIRED), None, has_pcr_binding=False)
-    if header_size < _HEADER_BEFORE_SIZES + 4 * _PARTS:
+    if header_size < _HEADER_BEFORE_ALGORITHM:
         raise FormatError("bad_length", 4, f"a TPM 2.0 header does not have {header_size} bytes")
-    sizes = [cursor.u32("part size") for _ in range(_PARTS)]
-    if header_size + sum(sizes) > len(data):
+    sizes = [cursor.u32("part size") for _ in PARTS]
+    end = header_size + sum(sizes)
+    if end > len(data):
         raise FormatError("truncated", header_size, "the parts need more bytes than there are")
-    public = data[header_size : header_size + sizes[_PART_PUBLIC]]
+    algorithm = cursor.u16("pcrAlgId") if header_size >= _HEADER_BEFORE_ALGORITHM + 2 else None
+    body = Cursor(data, header_size)
+    parts = {name: body.take(size, name) for name, size in zip(PARTS, sizes, strict=True)}
     return PcpBlob(
         pcp_type,
         flags,
         bool(flags & _FLAG_AUTH_REQUIRED),
-        parse_tpm2b_public(public) if public else None,
-        has_pcr_binding=sizes[_PART_PCR_BINDING] > 0,
+        _public(parts["public"], header_size),
+        has_pcr_binding=bool(parts["pcr_binding"]),
+        parts=tuple((name, len(part)) for name, part in parts.items() if part),
+        pcr_binding=parts["pcr_binding"],
+        pcr_algorithm=algorithm,
+        trailing=len(data) - end,
     )
+
+
+def _public(part: bytes, offset: int) -> PublicKey | None:
+    if not part:
+        return None
+    try:
+        return parse_tpm2b_public(part)
+    except FormatError as error:
+        raise FormatError(error.kind, offset + error.offset, f"TPM2B_PUBLIC: {error.message}") from error

@@ -33,11 +33,12 @@ def parse_tpm2b_public(data: bytes) -> PublicKey | None:
     kind = _u16(cursor, "type")
     cursor.take(2 + 4, "nameAlg and objectAttributes")
     _sized(cursor, "authPolicy")
-    if kind == _ALG_RSA:
-        return _rsa(cursor)
-    if kind == _ALG_ECC:
-        return _ecc(cursor)
-    return None
+    if kind not in (_ALG_RSA, _ALG_ECC):
+        return None
+    key = _rsa(cursor) if kind == _ALG_RSA else _ecc(cursor)
+    if cursor.remaining:
+        raise FormatError("bad_length", cursor.offset, f"{cursor.remaining} bytes follow the key")
+    return key
 
 
 def _rsa(cursor: Cursor) -> RsaPublicKey:

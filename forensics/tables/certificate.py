@@ -47,6 +47,7 @@ class CertificateRow(Row):
     request_originator: str | None = column("Host that asked for it (property 71)", None)
     renewal_of: str | None = column("Thumbprint in the renewal property (64), upper hex", None)
     enrollment_server: str | None = column("Enrolment policy server text (property 87)", None)
+    policies: list[str] = column("Certificate policies (issuance policies), OIDs", factory=list)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -79,6 +80,14 @@ class KeyFileRow(Row):
     blob_flags: int | None = column("DPAPI flags; 4 is LOCAL_MACHINE", None)
     exportable: str = column("yes, no or unknown (export flag or Export Policy once unlocked)", "unknown")
     creator_process: str | None = column("CreatorProcessName property", None)
+    tpm_version: str | None = column("TPM keys: 1.2 or 2.0; null: not told, or sealed by DPAPI and not opened", None)
+    needs_auth: bool | None = column("TPM keys: the TPM asks for a usage password or PIN; null: as above", None)
+    pcr_bound: bool | None = column("TPM keys: works only while certain PCRs have their values; null: as above", None)
+    pcr_binding: str | None = column(
+        "TPM keys: the PCR binding as stored, lower hex; its layout is not documented", None
+    )
+    policy_bound: bool | None = column("TPM keys: a list of policy digests is stored; null: as above", None)
+    pcp_parts: str | None = column("TPM keys: the parts of the wrapped key with their bytes, as name=size", None)
     file_owner: str | None = column("Owner SID of the file", None)
     acl: str | None = column("ACL summary: SID:rights, comma separated; null: not in the source", None)
     created: datetime | None = column("File creation, UTC", None)

@@ -23,7 +23,16 @@ CLEAR = pcpkey.make_pcpkey("clear", "te-WebServer-1", "RSA", pcpkey.pcp_blob("cl
 def test_clear_file() -> None:
     file = parse_pcpkey(CLEAR)
     assert (file.container, file.key_type, file.other_tags) == ("te-WebServer-1", "RSA", ())
-    assert file.blob == PcpBlob(2, 0, auth_required=False, public=RSA_PUBLIC, has_pcr_binding=False)
+    assert file.blob == PcpBlob(
+        2,
+        0,
+        auth_required=False,
+        public=RSA_PUBLIC,
+        has_pcr_binding=False,
+        parts=(("public", 280), ("private", 192)),
+        pcr_algorithm=0x000B,
+    )
+    assert file.trailing == 0
     assert file.sealed_blob is None
 
 
@@ -38,7 +47,39 @@ def test_sealed_file() -> None:
 @pytest.mark.parametrize("header", [52, 54, 56])
 def test_the_header_is_as_long_as_it_says(header: int) -> None:
     blob = pcpkey.pcp_blob("header", EC, header=header, auth_required=True, pcr_bound=True)
-    assert parse_pcp_blob(blob) == PcpBlob(2, 1, auth_required=True, public=EC_PUBLIC, has_pcr_binding=True)
+    assert parse_pcp_blob(blob) == PcpBlob(
+        2,
+        1,
+        auth_required=True,
+        public=EC_PUBLIC,
+        has_pcr_binding=True,
+        parts=(("public", 120), ("private", 192), ("pcr_binding", 3), ("pcr_digest", 32)),
+        pcr_binding=b"\x80\x00\x00",
+        pcr_algorithm=None if header == 52 else 0x000B,
+    )
+
+
+def test_all_nine_parts_are_told_and_what_follows_them() -> None:
+    public = pcpkey.tpm2b_public(RSA)
+    parts = [public, *(bytes([n]) * n for n in range(1, 9))]
+    blob = b"PCPM" + struct.pack("<III9I", 60, 2, 0, *map(len, parts)) + struct.pack("<H", 0x000C)
+    parsed = parse_pcp_blob(blob.ljust(60, b"\0") + b"".join(parts) + b"rest")
+    assert parsed.parts == (
+        ("public", 280),
+        ("private", 1),
+        ("migration_public", 2),
+        ("migration_private", 3),
+        ("policy_digests", 4),
+        ("pcr_binding", 5),
+        ("pcr_digest", 6),
+        ("encrypted_secret", 7),
+        ("tpm12_hostage", 8),
+    )
+    assert (parsed.public, parsed.pcr_algorithm, parsed.trailing) == (RSA_PUBLIC, 0x000C, 4)
+
+
+def test_bytes_behind_the_closing_mark_are_counted() -> None:
+    assert parse_pcpkey(CLEAR + b"\0\0\0").trailing == 3
 
 
 def test_tpm_1_2_has_no_public_half_that_we_read() -> None:
@@ -61,6 +102,8 @@ def test_unknown_tags_are_kept_by_number() -> None:
         (CLEAR.replace(b"PCPM", b"PCPX"), "bad_magic"),
         (b"PKSP" + struct.pack("<II", 9, 0) * 65 + b"PKSP", "too_many"),
         (CLEAR.replace(b"PCPM" + struct.pack("<I", 54), b"PCPM" + struct.pack("<I", 40000)), "bad_length"),
+        (CLEAR.replace(struct.pack("<I", 280), struct.pack("<I", 279)), "bad_length"),
+        (CLEAR.replace(struct.pack("<I", 192), struct.pack("<I", 0xFFFFFFF0)), "truncated"),
     ],
 )
 def test_damage(data: bytes, kind: str) -> None:
