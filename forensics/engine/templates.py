@@ -30,7 +30,8 @@ _FIELD = re.compile(
     r"\{\{\s*(?P<each>each\.)?(?P<name>[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\s*(?:\|\s*(?P<form>date|path)\s*)?\}\}"
 )
 # What cmd or PowerShell would act on, even between double quotes: such a value is not put into a command.
-_ACTIVE = re.compile(r'["`&|<>^%;]|\$\(')
+# PowerShell takes typographic double quotes for quotes.
+_ACTIVE = re.compile(r'["\u201c-\u201e`&|<>^%;]|\$\(')
 
 
 class TemplateProblem(NamedTuple):

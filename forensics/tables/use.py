@@ -63,13 +63,15 @@ class TemplateRow(Row):
 
 @dataclass(kw_only=True, slots=True)
 class PolicyRow(Row):
-    """One setting that decides over enrolment or the Remote Desktop listener."""
+    """One setting that decides over enrolment, the Remote Desktop listener or guardians."""
 
     table: ClassVar[str] = "policy"
-    description: ClassVar[str] = "Settings of auto-enrolment and of Remote Desktop, by policy or local"
+    description: ClassVar[str] = (
+        "Settings of auto-enrolment, of Remote Desktop and of Hyper-V's guardians, by policy or local"
+    )
 
     area: str = column(
-        "autoenrollment, rdp_policy, rdp or rdp_listener: Remote Desktop by group policy, of the machine, of one listener"
+        "autoenrollment, rdp_policy, rdp, rdp_listener, hgs_client or device_guard: Remote Desktop by group policy, of the machine, of one listener; how Hyper-V gets guardians' keys; virtualization-based security"
     )
     name: str = column("Value name, such as AEPolicy, CertTemplateName, fDenyTSConnections or SecurityLayer")
     value: str = column("Its data: text as stored, numbers decimal, binary as upper hex")
