@@ -361,6 +361,16 @@ def test_history_is_not_read_from_entries_that_were_overwritten() -> None:
     assert (storage.superseded, storage.errors) == ((), ())
 
 
+def test_finished_entries_of_two_times() -> None:
+    image = build_image({"n": 1})
+    at = image.tables[1]
+    two, three = (bytes(build_image({"n": n}).data[at : at + PAGE]) for n in (2, 3))
+    image.put_log([(at, two), (at, three)], current=0)
+    storage = parse(image.data)
+    assert read(storage) == {"n": 1}
+    assert sorted((value.path, value.value) for value in storage.superseded) == [("n", 2), ("n", 3)]
+
+
 def test_the_content_of_a_deleted_file_object() -> None:
     old: dict[str, Value] = {"name": "x", "protector": b"first" * 1000}
     image = build_image({"name": "x"})
