@@ -1,94 +1,24 @@
-"""HyperVStorage files: what is read is what was written, also where the log was not written out yet."""
+"""HyperVStorage files: what is read is what was written, and damage takes no more than it hit."""
 
 from __future__ import annotations
 
-import io
 import math
 import struct
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
-from dissect.hypervisor.descriptor.c_hyperv import KeyDataType
-from dissect.hypervisor.descriptor.hyperv import HyperVFile
-from dissect.hypervisor.exceptions import InvalidSignature
 
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage import HyperVStorage, StorageValue, parse_hyperv_storage
+from forensics.formats.hyperv_storage import StorageValue
 from testdata.builder.hyperv_storage import (
     OBJECT_TABLE,
     PAGE,
-    Finished,
-    Image,
     Layout,
-    Node,
     Pending,
-    Uint64,
     Value,
     build_image,
     write_hyperv_storage,
 )
-from testdata.builder.hyperv_storage_log import LOG_HEAD
-
-PROTECTOR = bytes(range(256)) * 20
-TEXT = "Größe 🔑 " * 300
-TREE: dict[str, Value] = {
-    "configuration/properties/version": 2304,
-    "configuration/properties/name": "Büro 🖥",
-    "configuration/properties/low": -(2**63),
-    "configuration/properties/high": Uint64(2**64 - 1),
-    "configuration/properties/ratio": 0.1,
-    "configuration/properties/on": True,
-    "configuration/properties/off": False,
-    "configuration/properties/nothing": "",
-    "configuration/properties/marker": b"\x00\x00\x00\x04",
-    "configuration/properties/no bytes": b"",
-    "configuration/settings/Case": 1,
-    "configuration/settings/case": 2,
-    "configuration/settings/protector": PROTECTOR,
-    "configuration/settings/notes": TEXT,
-    "configuration/empty": Node(),
-    "top": "at the top",
-}
-# Enough keys for several tables.
-MANY: dict[str, Value] = TREE | {f"configuration/devices/vdev{n:03}/instance": f"{n:032x}" for n in range(90)}
-OLD: dict[str, Value] = MANY | {
-    "configuration/properties/name": "Alt",
-    "configuration/settings/protector": b"old" * 1000,
-    "configuration/devices/vdev089/instance": "another",
-    "configuration/gone": b"deleted since",
-}
-
-
-def parse(data: bytes | bytearray, **options: int) -> HyperVStorage:
-    return parse_hyperv_storage(lambda offset, length: bytes(data[offset : offset + length]), len(data), **options)
-
-
-def plain(values: Mapping[str, Value]) -> dict[str, Any]:
-    """Return what must be read, nodes apart."""
-    leaves = {path: value for path, value in values.items() if not isinstance(value, Node)}
-    return {path: value.number if isinstance(value, Uint64) else value for path, value in leaves.items()}
-
-
-def read(storage: HyperVStorage) -> dict[str, Any]:
-    return {path: value.value for path, value in storage.values.items()}
-
-
-def read_by_dissect(data: bytes | bytearray) -> dict[str, Any]:
-    """Return the leaves that dissect finds, by path."""
-    leaves: dict[str, Any] = {}
-    waiting: list[tuple[str, Any]] = [("", HyperVFile(io.BytesIO(bytes(data))))]
-    for above, node in waiting:
-        for name, entry in node.items():
-            if entry.type == KeyDataType.Node:
-                waiting.append((f"{above}{name}/", entry))
-            else:
-                leaves[above + name] = entry.value
-    return leaves
-
-
-def kinds(storage: HyperVStorage) -> list[str]:
-    return [error.kind for error in storage.errors]
+from tests.formats.storage_files import MANY, OLD, PROTECTOR, TREE, kinds, parse, plain, read, read_by_dissect
 
 
 def test_every_type() -> None:
@@ -212,182 +142,6 @@ def test_what_is_no_storage() -> None:
 @pytest.mark.parametrize("version", [0x0300, 0x0401, 0])
 def test_other_versions(version: int) -> None:
     assert refused(write_hyperv_storage(TREE, layout=Layout(version=version))) == ("unknown_version", 10)
-
-
-@pytest.mark.parametrize("grain", [PAGE, 512, 48])
-@pytest.mark.parametrize("zeroed", [False, True])
-def test_pending_log(grain: int, zeroed: bool) -> None:
-    data = write_hyperv_storage(MANY, log=Pending(OLD, zeroed), layout=Layout(grain=grain))
-    storage = parse(data)
-    assert storage.replayed > 3
-    assert (storage.errors, storage.superseded) == ((), ())
-    assert read(storage) == plain(MANY)
-
-
-def test_where_dissect_fails() -> None:
-    assert read_by_dissect(write_hyperv_storage(MANY, log=Pending(OLD))) == plain(OLD)
-    with pytest.raises(InvalidSignature):
-        read_by_dissect(write_hyperv_storage(MANY, log=Pending(OLD, zeroed=True)))
-
-
-def test_a_zeroed_key_table_comes_back_from_the_log() -> None:
-    image = build_image(MANY)
-    at = image.tables[1]
-    lost = bytes(image.data[at : at + PAGE])
-    image.data[at : at + PAGE] = bytes(PAGE)
-    broken = parse(image.data)
-    assert ("bad_magic", at) in [(error.kind, error.offset) for error in broken.errors]
-    assert broken.get("configuration/properties/name") is None
-    image.put_log([(at, lost)], current=1)
-    storage = parse(image.data)
-    assert (storage.replayed, storage.errors) == (1, ())
-    assert read(storage) == plain(MANY)
-
-
-def test_a_pending_object_table_in_a_file_that_had_none() -> None:
-    image = build_image(TREE)
-    table = bytes(image.data[OBJECT_TABLE : OBJECT_TABLE + PAGE])
-    image.data[OBJECT_TABLE : OBJECT_TABLE + PAGE] = bytes(PAGE)
-    image.put_log([(OBJECT_TABLE, table)], current=1)
-    assert read(parse(image.data)) == plain(TREE)
-
-
-def test_the_log_makes_the_file_longer() -> None:
-    small: dict[str, Value] = {"name": "one"}
-    large: dict[str, Value] = {"name": "one", "blob": bytes(30000), "last": "end" * 1000}
-    data = write_hyperv_storage(large, log=Pending(small))
-    assert len(data) < len(write_hyperv_storage(large))
-    storage = parse(data)
-    assert (read(storage), storage.errors) == (large, ())
-
-
-def test_a_hole_before_what_the_log_writes_is_no_content() -> None:
-    blob = b"content" * 2000
-    image = build_image({"n": 1, "blob": blob})
-    at = image.files["blob"]
-    image.put_log([(at, blob[:PAGE]), (at + 2 * PAGE, blob[2 * PAGE :])], current=2)
-    storage = parse(image.data[: at + PAGE])
-    assert (read(storage), storage.replayed, kinds(storage)) == ({"n": 1, "blob": None}, 2, ["truncated"])
-    assert read(parse(image.data[: at + 2 * PAGE])) == {"n": 1, "blob": blob}
-
-
-def test_later_pending_entries_win() -> None:
-    image = build_image({"n": 1})
-    at = image.tables[1]
-    two, three = (build_image({"n": n}).data[at : at + PAGE] for n in (2, 3))
-    image.put_log([(at, bytes(two)), (at, bytes(three))], current=2)
-    assert read(parse(image.data)) == {"n": 3}
-    image.put_log([(at, bytes(two)), (at, bytes(three))], current=1)
-    storage = parse(image.data)
-    assert (read(storage), storage.replayed) == ({"n": 2}, 1)
-    assert [(value.path, value.value) for value in storage.superseded] == [("n", 3)]
-
-
-def pending_in_two_tables() -> tuple[Image, dict[str, Value]]:
-    new = MANY | {"configuration/properties/version": 7, "configuration/devices/vdev089/instance": "f" * 32}
-    image = build_image(new, log=Pending(MANY))
-    assert struct.unpack_from("<I", image.data, image.log_offset + 8) == (2,)
-    return image, new
-
-
-@pytest.mark.parametrize("what", ["entry", "data"])
-def test_a_pending_entry_that_is_damaged(what: str) -> None:
-    image, new = pending_in_two_tables()
-    at = image.log_offset + (LOG_HEAD if what == "entry" else PAGE)
-    image.data[at] ^= 1
-    storage = parse(image.data)
-    place = image.log_offset + LOG_HEAD + (20 if what == "entry" else 24)
-    assert [(error.kind, error.offset) for error in storage.errors] == [("bad_checksum", place)]
-    assert storage.replayed == 1
-    assert read(storage) == plain(new) | {"configuration/properties/version": 2304}
-
-
-@pytest.mark.parametrize(
-    ("at", "value", "stamped", "kind"),
-    [
-        (0, 0, True, "bad_magic"),
-        (8, 3, False, "bad_checksum"),
-        (8, 1 << 31, True, "bad_count"),
-        (13, 1, True, "bad_count"),
-    ],
-)
-def test_a_log_that_is_none_is_not_replayed(at: int, value: int, stamped: bool, kind: str) -> None:
-    image, _ = pending_in_two_tables()
-    image.data[image.log_offset + at : image.log_offset + at + 4] = struct.pack("<I", value)
-    if stamped:
-        image.stamp_log()
-    storage = parse(image.data)
-    assert (storage.replayed, kinds(storage), storage.superseded) == (0, [kind], ())
-    assert read(storage) == plain(MANY)
-
-
-def test_a_file_without_a_log() -> None:
-    image = build_image(TREE)
-    for copy in (0, 1):
-        image.data[copy * PAGE + 26 : copy * PAGE + 42] = bytes(16)
-        image.stamp_header(copy)
-    storage = parse(image.data)
-    assert (read(storage), storage.errors) == (plain(TREE), ())
-
-
-@pytest.mark.parametrize("grain", [PAGE, 512, 48])
-def test_finished_entries_are_history_only(grain: int) -> None:
-    data = write_hyperv_storage(MANY, log=Finished(OLD), layout=Layout(grain=grain))
-    storage = parse(data)
-    assert (storage.replayed, storage.errors) == (0, ())
-    assert read(storage) == plain(MANY)
-    assert {(value.path, value.kind, value.value) for value in storage.superseded} == {
-        ("configuration/properties/name", "string", "Alt"),
-        ("configuration/settings/protector", "array", b"old" * 1000),
-        ("configuration/devices/vdev089/instance", "string", "another"),
-        ("configuration/gone", "array", b"deleted since"),
-    }
-
-
-def test_finished_entries_that_say_what_the_file_says() -> None:
-    image = build_image(MANY)
-    at = image.tables[1]
-    image.put_log([(at, bytes(image.data[at : at + PAGE]))], current=0)
-    assert parse(image.data).superseded == ()
-
-
-def test_history_is_not_read_from_entries_that_were_overwritten() -> None:
-    image = build_image({"n": 1})
-    at = image.tables[1]
-    image.put_log([(at, bytes(build_image({"n": 2}).data[at : at + PAGE]))], current=0)
-    assert [value.value for value in parse(image.data).superseded] == [2]
-    image.data[image.log_offset + PAGE + 30] ^= 1
-    storage = parse(image.data)
-    assert (storage.superseded, storage.errors) == ((), ())
-
-
-def test_finished_entries_of_two_times() -> None:
-    image = build_image({"n": 1})
-    at = image.tables[1]
-    two, three = (bytes(build_image({"n": n}).data[at : at + PAGE]) for n in (2, 3))
-    image.put_log([(at, two), (at, three)], current=0)
-    storage = parse(image.data)
-    assert read(storage) == {"n": 1}
-    assert sorted((value.path, value.value) for value in storage.superseded) == [("n", 2), ("n", 3)]
-
-
-def test_the_content_of_a_deleted_file_object() -> None:
-    old: dict[str, Value] = {"name": "x", "protector": b"first" * 1000}
-    image = build_image({"name": "x"})
-    at, before = image.tables[1], build_image(old)
-    image.data += before.data[len(image.data) :]
-    image.put_log([(at, bytes(before.data[at : at + PAGE]))], current=0)
-    found = [(value.path, value.value) for value in parse(image.data).superseded]
-    assert found == [("protector", b"first" * 1000)]
-
-
-def test_the_place_of_a_deleted_file_object_that_another_has_taken() -> None:
-    image = build_image({"name": "x", "other": b"second" * 1000})
-    before = build_image({"name": "x", "protector": b"first" * 1000})
-    at = image.tables[1]
-    assert image.files["other"] == before.files["protector"]
-    image.put_log([(at, bytes(before.data[at : at + PAGE]))], current=0)
-    assert parse(image.data).superseded == ()
 
 
 def test_a_damaged_entry_of_the_object_table() -> None:

@@ -26,6 +26,7 @@ from testdata.builder.hyperv_storage import (
     build_image,
     write_hyperv_storage,
 )
+from tests.formats.storage_files import REST, key, key_table, kinds, object_entry, one_table, storage_file
 
 MIB = 1 << 20
 TREE: dict[str, Value] = {
@@ -56,8 +57,8 @@ def parse(data: bytes | bytearray) -> HyperVStorage:
         return parse_hyperv_storage(lambda offset, length: bytes(data[offset : offset + length]), len(data))
 
 
-def kinds(storage: HyperVStorage) -> set[str]:
-    return {error.kind for error in storage.errors}
+def kinds_of(storage: HyperVStorage) -> set[str]:
+    return set(kinds(storage))
 
 
 def survives(data: bytes | bytearray) -> HyperVStorage | None:
@@ -66,42 +67,6 @@ def survives(data: bytes | bytearray) -> HyperVStorage | None:
         return parse(data)
     except FormatError:
         return None
-
-
-def object_entry(kind: int, offset: int, size: int) -> bytes:
-    """Return an entry of the object table with its checksum."""
-    blank = struct.pack("<BIQIB", kind, 0, offset, size, 1)
-    return blank[:1] + struct.pack("<I", zlib.crc32(blank)) + blank[5:]
-
-
-def key(kind: int, parent: tuple[int, int], name: bytes, data: bytes, flags: int = 0) -> bytes:
-    """Return a key with its checksum."""
-    text = name + b"\0"
-    fields = kind, flags, 21 + len(text) + len(data), *parent
-    blank = struct.pack("<BBIHIIIB", *fields, 0, 1, len(text)) + text + data
-    return struct.pack("<BBIHIIIB", *fields, zlib.crc32(blank), 1, len(text)) + text + data
-
-
-def key_table(index: int, keys: bytes, sequence: int = 1) -> bytes:
-    blank = struct.pack("<HHHI", 2, index, sequence, 0)
-    return struct.pack("<HHHI", 2, index, sequence, zlib.crc32(blank)) + keys
-
-
-def storage_file(objects: bytes, rest: bytes = b"", count: int | None = None) -> bytearray:
-    """Return a file with these entries of its object table; ``rest`` follows at :data:`REST`."""
-    image = build_image({})
-    image.data[OBJECT_TABLE + 4 : OBJECT_TABLE + 8] = struct.pack("<I", len(objects) // 18 if count is None else count)
-    image.data[OBJECT_TABLE + 8 : OBJECT_TABLE + 8 + len(objects)] = objects
-    assert len(image.data) == REST
-    return image.data + rest
-
-
-REST = len(build_image({}).data)
-
-
-def one_table(keys: bytes) -> bytearray:
-    table = key_table(1, keys)
-    return storage_file(object_entry(2, REST, len(table)), table)
 
 
 def test_truncated_anywhere() -> None:
@@ -136,7 +101,7 @@ def test_nodes_that_are_above_themselves(length: int) -> None:
     storage = parse(one_table(keys + key(3, (1, 10), b"leaf", bytes(8))))
     assert [path.rpartition("/")[2] for path in storage.values] == ["leaf"]
     assert next(iter(storage.values)).startswith("?1:")
-    assert kinds(storage) == {"cycle"}
+    assert kinds_of(storage) == {"cycle"}
 
 
 def test_nodes_that_are_very_deep() -> None:
@@ -148,7 +113,7 @@ def test_nodes_that_are_very_deep() -> None:
     for data in (one_table(keys + leaves), one_table(leaves + keys)):
         storage = parse(data)
         assert max(map(len, storage.values)) < 2400
-        assert "too_deep" in kinds(storage) or "bad_parent" in kinds(storage)
+        assert "too_deep" in kinds_of(storage) or "bad_parent" in kinds_of(storage)
 
 
 def test_parents_that_are_leaves_or_nowhere() -> None:
@@ -156,7 +121,7 @@ def test_parents_that_are_leaves_or_nowhere() -> None:
     data = one_table(leaf + key(3, (1, 10), b"below", bytes(8)) + key(3, (77, 5), b"lost", bytes(8)))
     storage = parse(data)
     assert list(storage.values) == ["leaf", "?1:10/below", "?77:5/lost"]
-    assert kinds(storage) == {"bad_parent"}
+    assert kinds_of(storage) == {"bad_parent"}
 
 
 def test_tables_that_overlap() -> None:
@@ -177,16 +142,16 @@ def test_object_tables_that_list_each_other() -> None:
 def test_thousands_of_object_tables_in_one_place() -> None:
     objects = b"".join(object_entry(1, REST + n, 64) for n in range(220))
     further = struct.pack("<II", 0x01110001, 0xFFFFFFFF) * 1000
-    assert kinds(parse(storage_file(objects, further))) >= {"overlap", "bad_magic"}
+    assert kinds_of(parse(storage_file(objects, further))) >= {"overlap", "bad_magic"}
 
 
 def test_a_huge_count_of_objects() -> None:
     storage = parse(storage_file(b"", bytes(18 * 140_000), count=0xFFFFFFFF))
-    assert "too_many" in kinds(storage)
+    assert "too_many" in kinds_of(storage)
     storage = parse(storage_file(b"", count=5000))
-    assert "truncated" in kinds(storage)
+    assert "truncated" in kinds_of(storage)
     noise = bytes(range(1, 256)) * 8000
-    assert "too_many_errors" in kinds(parse(storage_file(b"", noise, count=0xFFFFFFFF)))
+    assert "too_many_errors" in kinds_of(parse(storage_file(b"", noise, count=0xFFFFFFFF)))
 
 
 def test_more_keys_than_are_read() -> None:
@@ -195,7 +160,7 @@ def test_more_keys_than_are_read() -> None:
     with within(2):
         storage = parse_hyperv_storage(lambda offset, length: bytes(data[offset : offset + length]), len(data))
     assert len(storage.values) == 1 << 16
-    assert kinds(storage) == {"too_many"}
+    assert kinds_of(storage) == {"too_many"}
 
 
 @pytest.mark.parametrize("size", [0, 1, 20, 0x7FFFFFFF, 0xFFFFFFFF])
@@ -203,13 +168,13 @@ def test_keys_that_lie_about_their_size(size: int) -> None:
     image = build_image(TREE)
     at = image.keys["configuration/properties/name"]
     image.data[at + 2 : at + 6] = struct.pack("<I", size)
-    assert kinds(parse(image.data)) >= {"bad_length" if size < 21 else "truncated"}
+    assert kinds_of(parse(image.data)) >= {"bad_length" if size < 21 else "truncated"}
 
 
 @pytest.mark.parametrize("length", [5, 0x7FFFFFFF, 0xFFFFFFFF])
 def test_arrays_that_lie_about_their_size(length: int) -> None:
     storage = parse(one_table(key(7, (0, 0), b"a", struct.pack("<I", length) + b"1234")))
-    assert (storage.values, kinds(storage)) == ({}, {"bad_length"})
+    assert (storage.values, kinds_of(storage)) == ({}, {"bad_length"})
 
 
 @pytest.mark.parametrize(
@@ -228,7 +193,7 @@ def test_pointers_that_lie(size: int, offset: int, kind: str) -> None:
     objects += object_entry(3, REST + 8192, 0xFFFFFFFF)
     storage = parse(storage_file(objects, table.ljust(12288, b"\0")))
     assert (storage.values["a"].value, storage.values["a"].size) == (None, size)
-    assert kinds(storage) == {kind}
+    assert kinds_of(storage) == {kind}
 
 
 def test_many_keys_that_share_a_huge_file_object() -> None:
@@ -245,7 +210,7 @@ def test_many_keys_that_share_a_huge_file_object() -> None:
     assert peak < 100 * MIB
     assert storage.values["small"].value == b"s" * 3000
     assert sum(value.value is not None for value in storage.values.values()) == 16
-    assert kinds(storage) == {"too_large", "too_many_errors"}
+    assert kinds_of(storage) == {"too_large", "too_many_errors"}
 
 
 def with_log(image: Image, entries: list[tuple[int, int, int, int]], current: int, room: int) -> bytearray:
@@ -275,7 +240,7 @@ def test_log_entries_that_lie(offset: int, size: int, inside: int, kind: str) ->
     for current in (1, 0):
         storage = parse(with_log(build_image(TREE), [(offset, size, inside, 0)], current, 10))
         assert storage.replayed == 0
-        assert kinds(storage) == ({kind} if current else set())
+        assert kinds_of(storage) == ({kind} if current else set())
         assert storage.get("configuration/properties/version") is not None
 
 
@@ -297,7 +262,7 @@ def test_a_log_whose_entries_share_their_bytes() -> None:
     for current in (4000, 0):
         storage = parse(with_log(image, entries, current, 4000))
         assert storage.replayed == (5 if current else 0)
-        assert kinds(storage) <= {
+        assert kinds_of(storage) <= {
             "too_large",
             "too_many_errors",
             "bad_magic",
@@ -324,7 +289,7 @@ def test_a_history_of_many_large_key_tables() -> None:
         storage = parse_hyperv_storage(lambda offset, length: bytes(data[offset : offset + length]), len(data))
     assert len(storage.values) == 20_000
     assert [(value.path, value.value) for value in storage.superseded] == [("0", False)]
-    assert kinds(storage) == {"too_much_history"}
+    assert kinds_of(storage) == {"too_much_history"}
 
 
 def test_reads_never_leave_the_file() -> None:
