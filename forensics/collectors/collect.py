@@ -20,6 +20,7 @@ from forensics.collectors.policies import collect_policies
 from forensics.collectors.profiles import Profile, collect_profiles
 from forensics.collectors.providers import collect_provider_rows, collect_providers
 from forensics.collectors.rdp import collect_rdp_thumbprints
+from forensics.collectors.secure_boot import collect_secure_boot
 from forensics.collectors.services import collect_services
 from forensics.collectors.setup_events import collect_setup_events
 from forensics.collectors.templates import collect_templates
@@ -78,6 +79,8 @@ def collect(installation: Installation) -> Evidence:
         evidence.templates.extend(collect_templates(installation, profiles))
     with guard(installation, "policies"):
         evidence.policies.extend(collect_policies(installation, profiles))
+    with guard(installation, "Secure Boot"):
+        evidence.secure_boot.append(collect_secure_boot(installation))
     with guard(installation, "uses of certificates"):
         certificates = [c.row for c in evidence.certificates]
         context = UseContext(installation, evidence.machine, certificates, profiles, evidence.users)

@@ -106,6 +106,7 @@ def _service_in_binary(binary: str) -> str | None:
 
 
 _RDP = Wanted(range(1050, 1066))
+_SMART_CARD = Wanted((624,))
 _ALL = Wanted()
 _SERIOUS = {ANY_PROVIDER: Wanted(max_level=3)}
 
@@ -123,6 +124,10 @@ EVENT_LOGS = (
             "LsaSrv": Wanted((6167,)),
             "LSA (LsaSrv)": Wanted((6167,)),
             "EventLog": Wanted((6011,)),
+            # Microsoft calls the source "Smart Card Service"; the service's records bear either of the other names.
+            "Microsoft-Windows-Smartcard-Server": _SMART_CARD,
+            "Smart Card Service": _SMART_CARD,
+            "SCardSvr": _SMART_CARD,
         },
     ),
     # 5058, 5059 and 5061 have a field KeyName; hardly any other audit event does, and an audit log may have gigabytes.

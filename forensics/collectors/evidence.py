@@ -20,6 +20,7 @@ from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import GuardianTraceRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.secure_boot import SecureBootRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
 if TYPE_CHECKING:
@@ -130,4 +131,5 @@ class Evidence:
     policies: list[PolicyRow] = field(default_factory=list)
     folder_acls: list[FolderAclRow] = field(default_factory=list)
     provider_rows: list[ProviderRow] = field(default_factory=list)
+    secure_boot: list[SecureBootRow] = field(default_factory=list)
     guardian_traces: list[GuardianTraceRow] = field(default_factory=list)

@@ -53,6 +53,7 @@ def _fill_from_system(installation: Installation, row: MachineRow) -> None:
     row.host_name = system.text(tcpip, "Hostname") or system.text(tcpip, "NV Hostname")
     row.domain_name = system.text(tcpip, "Domain") or system.text(tcpip, "NV Domain")
     row.time_zone = system.text(f"{control}\\TimeZoneInformation", "TimeZoneKeyName")
+    row.hardware_id = system.text("HardwareConfig", "LastConfig")
     row.last_shutdown = system.time(f"{control}\\Windows", "ShutdownTime")
 
 

@@ -1,7 +1,8 @@
-"""Table policy: settings of auto-enrolment and of Remote Desktop.
+"""Table policy: settings of auto-enrolment, of Remote Desktop and of smart cards.
 
 References:
-    MS-GPREG / MS-CAESO (AEPolicy); KB2531138 (template name of the Remote Desktop certificate).
+    MS-GPREG / MS-CAESO (AEPolicy); KB2531138 (template name of the Remote Desktop certificate);
+    KB5073121 (DisableCapiOverrideForRSA).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ MAX_VALUE_SIZE = 4096
 
 _AUTO_ENROLLMENT = "Policies\\Microsoft\\Cryptography\\AutoEnrollment"
 _RDP_POLICY = "Policies\\Microsoft\\Windows NT\\Terminal Services"
+# The second is not where Windows reads it: a script that went round writes it there.
+_SMART_CARD_KEYS = ("Microsoft\\Cryptography\\Calais", "Microsoft\\Cryptography\\Wintrust\\Config")
 _TERMINAL_SERVER = "Control\\Terminal Server"
 
 _ENROLLMENT_NAMES = ("AEPolicy", "OfflineExpirationPercent", "OfflineExpirationStoreNames")
@@ -49,6 +52,8 @@ def collect_policies(installation: Installation, profiles: Sequence[Profile]) ->
     for profile, view in user_hives(installation, profiles):
         yield from _settings(view, f"Software\\{_AUTO_ENROLLMENT}", _ENROLLMENT_NAMES, "autoenrollment", profile.sid)
     yield from _settings(software, _RDP_POLICY, _RDP_POLICY_NAMES, "rdp_policy", SYSTEM_SID)
+    for key in _SMART_CARD_KEYS:
+        yield from _settings(software, key, ("DisableCapiOverrideForRSA",), "smart_card", SYSTEM_SID)
     system = RegistryView.of_machine(installation, "SYSTEM")
     terminal_server = f"{installation.control_set()}\\{_TERMINAL_SERVER}"
     yield from _settings(system, terminal_server, ("fDenyTSConnections",), "rdp", SYSTEM_SID)

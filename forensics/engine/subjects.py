@@ -22,6 +22,11 @@ _SUBJECTS = {
     "provider": ("this.name", "{id}"),
     "template": ("this.name", "{id}"),
     "policy": ("this.name", "{id}"),
+    "secure_boot": (
+        "coalesce((SELECT machine.computer_name FROM machine WHERE machine.machine_id = this.machine_id),"
+        " 'machine ' || this.machine_id)",
+        "{id}",
+    ),
     "package": ("this.name", "{id}"),
     "vm": (
         "coalesce(this.name, this.vm_id, this.source_path)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from forensics.sources.efi import EfiPartition
 from forensics.sources.errors import SourceError
 from forensics.sources.outcome import Outcome
 from forensics.sources.registry import Hive, Key
@@ -48,6 +49,7 @@ class Installation:
         open_hive: How a hive of this tree is opened.
         user_hives: Paths of users' hives that lie in no profile folder, by SID in upper case; the empty SID stands for
             a user of whom only the hive is known.
+        efi: EFI system partitions of the same disk; None where the source is no whole disk.
     """
 
     machine_id: int
@@ -57,6 +59,7 @@ class Installation:
     drive: str
     open_hive: HiveOpener
     user_hives: Mapping[str, str] = field(default_factory=dict)
+    efi: Sequence[EfiPartition] | None = None
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: list[CoverageRow] = field(default_factory=list)
     _covered: set[tuple[str, str]] = field(default_factory=set)

@@ -23,6 +23,8 @@ _UNREADABLE_TYPES = {
     UUID("e75caf8f-f680-4cee-afa3-b001e56efc2d"): "Storage Spaces: image the virtual disk, not its member",
 }
 _LDM_MBR = 0x42
+_EFI_SYSTEM = UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+_EFI_SYSTEM_MBR = 0xEF
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Partition:
         size: Bytes.
         name: GPT partition name.
         note: What its type says of it when no file system can be expected.
+        is_efi: Its type says EFI system partition.
     """
 
     number: int
@@ -42,6 +45,7 @@ class Partition:
     size: int
     name: str = ""
     note: str | None = None
+    is_efi: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,9 @@ def _gpt_partitions(disk: VolumeReader, header: bytes, sector: int) -> Iterator[
         if not any(kind) or last < first:
             continue
         text = name.decode("utf-16-le", "replace").split("\0", 1)[0]
-        note = _UNREADABLE_TYPES.get(UUID(bytes_le=kind))
-        yield Partition(number + 1, first * sector, (last - first + 1) * sector, text, note)
+        guid = UUID(bytes_le=kind)
+        length, note = (last - first + 1) * sector, _UNREADABLE_TYPES.get(guid)
+        yield Partition(number + 1, first * sector, length, text, note, guid == _EFI_SYSTEM)
 
 
 def _mbr(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | None:
@@ -129,7 +134,8 @@ def _mbr(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | No
             partitions += _logical(disk, first * sector, sector, problems)
         elif kind not in (0, _PROTECTIVE) and count and first * sector < disk_size:
             note = "dynamic disk (LDM): convert it to a basic disk, or image the volume" if kind == _LDM_MBR else None
-            partitions.append(Partition(number, first * sector, count * sector, note=note))
+            is_efi = kind == _EFI_SYSTEM_MBR
+            partitions.append(Partition(number, first * sector, count * sector, note=note, is_efi=is_efi))
     return PartitionTable("mbr", tuple(partitions), tuple(problems)) if partitions else None
 
 

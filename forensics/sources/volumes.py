@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import BinaryIO
 
+from forensics.sources.efi import EfiPartition
 from forensics.sources.errors import SourceError
 from forensics.sources.file_systems import BITLOCKER, NTFS, file_system
 from forensics.sources.installation import Installation
@@ -34,12 +36,14 @@ class Disk:
         size: Bytes.
         path: How its volumes are named in rows.
         sector_size: Logical sector size where the container knows it.
+        efi: EFI system partitions found on it; None while it is not known to be a whole disk.
     """
 
     stream: BinaryIO
     size: int
     path: str
     sector_size: int | None = None
+    efi: list[EfiPartition] | None = None
 
 
 def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) -> bool:
@@ -69,6 +73,7 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
     if not table.partitions:
         source.cover("volume", "disk", "absent", disk.path, f"a {table.scheme.upper()} disk without partitions")
     seen: dict[int, Partition] = {}
+    disk = replace(disk, efi=[])
     for partition in table.partitions:
         before = seen.setdefault(partition.offset, partition)
         if before is not partition:
@@ -106,6 +111,10 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             if boot is not None:
                 source.problem(path, "bad_boot_sector", "the boot sector is damaged; its backup is used", 0)
         if boot is None:
+            if kind is not None and kind.startswith("FAT") and partition.is_efi and disk.efi is not None:
+                disk.efi.append(EfiPartition(name, reader))
+                source.cover("volume", name, "present", path, f"{kind}, the EFI system partition")
+                return
             detail = f"{kind} file system, which is not read" if kind else "no known file system"
             source.cover("volume", name, "not_examined", path, detail)
             return
@@ -164,6 +173,7 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
                 windows=windows.path,
                 drive="",
                 open_hive=open_hive,
+                efi=disk.efi,
             )
         )
     # Paths on the volume that holds Windows are told as the other rows tell them.

@@ -41,6 +41,7 @@ class MachineRow(Row):
     physical_host: str | None = column("Hyper-V host of the last boot (PhysicalHostName)", None)
     vm_name: str | None = column("Name of this machine on its Hyper-V host", None)
     time_zone: str | None = column("TimeZoneKeyName", None)
+    hardware_id: str | None = column("HardwareConfig\\LastConfig: likely the firmware's UUID at the last boot", None)
     last_shutdown: datetime | None = column("ShutdownTime, UTC", None)
     system_root: str | None = column("Windows folder in the source", None)
     support_ends: datetime | None = column("Last day of Microsoft's support, from a dated list; null: not listed", None)

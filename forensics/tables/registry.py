@@ -15,6 +15,7 @@ from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row, columns
 from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.secure_boot import SecureBootRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
 _CLASSES: tuple[type[Row], ...] = (
@@ -34,6 +35,7 @@ _CLASSES: tuple[type[Row], ...] = (
     PolicyRow,
     FolderAclRow,
     ProviderRow,
+    SecureBootRow,
     GuardianRow,
     VmRow,
     VmGuardianRow,
@@ -61,6 +63,7 @@ CONTRACT_TABLES = (
     "policy",
     "folder_acl",
     "provider",
+    "secure_boot",
     "user",
     "tpm",
     "guardian",

@@ -63,15 +63,15 @@ class TemplateRow(Row):
 
 @dataclass(kw_only=True, slots=True)
 class PolicyRow(Row):
-    """One setting that decides over enrolment, the Remote Desktop listener or guardians."""
+    """One setting that decides over enrolment, the Remote Desktop listener, guardians or smart cards."""
 
     table: ClassVar[str] = "policy"
     description: ClassVar[str] = (
-        "Settings of auto-enrolment, of Remote Desktop and of Hyper-V's guardians, by policy or local"
+        "Settings of auto-enrolment, of Remote Desktop, of Hyper-V's guardians and of smart cards, by policy or local"
     )
 
     area: str = column(
-        "autoenrollment, rdp_policy, rdp, rdp_listener, hgs_client or device_guard: Remote Desktop by group policy, of the machine, of one listener; how Hyper-V gets guardians' keys; virtualization-based security"
+        "autoenrollment, rdp_policy, rdp, rdp_listener, hgs_client, device_guard or smart_card: Remote Desktop by group policy, of the machine, of one listener; how Hyper-V gets guardians' keys; virtualization-based security; smart cards"
     )
     name: str = column("Value name, such as AEPolicy, CertTemplateName, fDenyTSConnections or SecurityLayer")
     value: str = column("Its data: text as stored, numbers decimal, binary as upper hex")
