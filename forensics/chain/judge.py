@@ -23,6 +23,8 @@ from forensics.formats.public_key import PublicKey
 from forensics.tables.key_chain import KeyChainRow
 
 PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
+_TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
+"""Certificates of keys that never leave a TPM and are in no key file."""
 _RDP_CONTAINER = "tsseckeyset1"
 _DISABLED = 4
 _AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
@@ -110,6 +112,8 @@ class Judge:
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
         """Follow one certificate to its key; None when it neither names nor should have one."""
+        if certificate.row.store.lower() in _TPM_STORES:
+            return None
         if certificate.link is None:
             return self._without_link(certificate)
         link = certificate.link

@@ -32,6 +32,7 @@ _USER_ROOTS = (
     ("policy", "Software\\Policies\\Microsoft\\SystemCertificates"),
 )
 _SERVICES = "Microsoft\\Cryptography\\Services"
+_ENDORSEMENT = "Services\\TPM\\WMI\\Endorsement"
 _MY_FOLDER = "Microsoft/SystemCertificates/My/Certificates"
 
 
@@ -91,6 +92,11 @@ def _machine_stores(installation: Installation) -> Iterator[Element]:
     for service in software.subkeys(_SERVICES):
         root = f"{_SERVICES}\\{service.name}\\SystemCertificates"
         yield from _stores(software, root, "service", SYSTEM_SID, service.name)
+    # Certificates of the TPM's endorsement keys, which Windows keeps beside what else it knows of the TPM.
+    system = RegistryView.of_machine(installation, "SYSTEM")
+    root = f"{installation.control_set()}\\{_ENDORSEMENT}"
+    if system.key(root) is not None:
+        yield from _stores(system, root, "machine", SYSTEM_SID, None)
 
 
 def _user_hive(installation: Installation, profile: Profile) -> Iterator[Element]:

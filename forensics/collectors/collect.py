@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from forensics.collectors.authority import collect_authorities
 from forensics.collectors.certificates import collect_certificates
+from forensics.collectors.ek_lists import collect_ek_lists
 from forensics.collectors.event_identity import fill_identity
 from forensics.collectors.events import collect_events
 from forensics.collectors.evidence import Evidence
@@ -24,6 +26,7 @@ from forensics.collectors.secure_boot import collect_secure_boot
 from forensics.collectors.services import collect_services
 from forensics.collectors.setup_events import collect_setup_events
 from forensics.collectors.templates import collect_templates
+from forensics.collectors.tpm import collect_tpm
 from forensics.collectors.users import collect_users
 from forensics.collectors.uses.collect import collect_certificate_uses
 from forensics.collectors.uses.context import UseContext
@@ -85,6 +88,12 @@ def collect(installation: Installation) -> Evidence:
         certificates = [c.row for c in evidence.certificates]
         context = UseContext(installation, evidence.machine, certificates, profiles, evidence.users)
         evidence.certificate_uses = collect_certificate_uses(context)
+    with guard(installation, "TPM"):
+        evidence.tpm.extend(collect_tpm(installation, evidence.machine, evidence.certificates))
+    with guard(installation, "certification authorities"):
+        evidence.authorities.extend(collect_authorities(installation, evidence.certificates))
+        ek_lists = collect_ek_lists(installation, evidence.authorities)
+        evidence.ek_lists, evidence.ek_list_entries = ek_lists.folders, ek_lists.entries
     with guard(installation, "Hyper-V settings"):
         evidence.policies.extend(collect_hyperv_settings(installation))
         evidence.guardian_traces.extend(collect_guardian_traces(installation, certificates))

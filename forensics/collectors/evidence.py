@@ -15,12 +15,14 @@ from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.sources.outcome import Outcome
 from forensics.structure import dataclass, field
+from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import GuardianTraceRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
+from forensics.tables.tpm import TpmRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
 if TYPE_CHECKING:
@@ -133,3 +135,7 @@ class Evidence:
     provider_rows: list[ProviderRow] = field(default_factory=list)
     secure_boot: list[SecureBootRow] = field(default_factory=list)
     guardian_traces: list[GuardianTraceRow] = field(default_factory=list)
+    tpm: list[TpmRow] = field(default_factory=list)
+    authorities: list[CaRow] = field(default_factory=list)
+    ek_lists: list[CaEkListRow] = field(default_factory=list)
+    ek_list_entries: list[CaEkListEntryRow] = field(default_factory=list)

@@ -49,6 +49,8 @@ def _cached(view: RegistryView, path: str, owner_sid: str | None) -> Iterator[Te
             name_flags=_flags(view, key, "msPKI-Certificate-Name-Flag"),
             minimal_key_bits=view.number(key, "msPKI-Minimal-Key-Size"),
             eku=[eku_name(oid) for oid in _texts(view, key, "ExtKeyUsageSyntax")],
+            providers=[_provider(text) for text in _texts(view, key, "SupportedCSPs")],
+            key_algorithm=_algorithm(_texts(view, key, "msPKI-RA-Application-Policies")),
             source_path=view.where(key),
             source_time=key.timestamp,
         )
@@ -60,6 +62,22 @@ def _texts(view: RegistryView, key: Key, name: str) -> list[str]:
         return []
     texts = value.texts or ([value.text] if value.text else [])
     return [text[:MAX_TEXT] for text in texts[:MAX_TEXTS]]
+
+
+def _provider(text: str) -> str:
+    """Drop the number by which the directory orders providers: ``1,Microsoft Platform Crypto Provider``."""
+    number, comma, name = text.partition(",")
+    return name if comma and number.strip().isdigit() else text
+
+
+def _algorithm(policies: list[str]) -> str | None:
+    """Read the key algorithm of a template for key storage providers: name, type and value, each after a backtick."""
+    for text in policies:
+        fields = text.split("`")
+        for name, value in zip(fields, fields[2:], strict=False):
+            if name.lower() == "mspki-asymmetric-algorithm":
+                return value or None
+    return None
 
 
 def _flags(view: RegistryView, key: Key, name: str) -> int | None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+_COMPUTER = (
+    "coalesce((SELECT max(machine.computer_name) FROM machine WHERE machine.machine_id = this.machine_id),"
+    " 'machine ' || this.machine_id)"
+)
 _SUBJECTS = {
     "machine": ("coalesce(this.computer_name, this.machine_guid, 'machine ' || this.machine_id)", "{id}"),
     "certificate": ("this.thumbprint", "coalesce(this.subject, this.thumbprint)"),
@@ -28,6 +32,10 @@ _SUBJECTS = {
         "{id}",
     ),
     "package": ("this.name", "{id}"),
+    "tpm": (_COMPUTER, "{id}"),
+    "ca": ("coalesce(this.common_name, this.name)", "{id}"),
+    "ca_eklist": ("this.configured", "{id}"),
+    "ca_eklist_entry": ("this.folder || '/' || this.name", "this.name"),
     "vm": (
         "coalesce(this.name, this.vm_id, this.source_path)",
         "{id} || CASE WHEN this.is_checkpoint THEN ' (checkpoint)' ELSE '' END",

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Literal
 
 from forensics.structure import dataclass
+from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import BitLockerRow, GuardianRow, GuardianTraceRow, VmGuardianRow, VmRow
@@ -16,6 +17,7 @@ from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row, columns
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
+from forensics.tables.tpm import TpmRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
 _CLASSES: tuple[type[Row], ...] = (
@@ -36,6 +38,10 @@ _CLASSES: tuple[type[Row], ...] = (
     FolderAclRow,
     ProviderRow,
     SecureBootRow,
+    TpmRow,
+    CaRow,
+    CaEkListRow,
+    CaEkListEntryRow,
     GuardianRow,
     VmRow,
     VmGuardianRow,
@@ -66,6 +72,9 @@ CONTRACT_TABLES = (
     "secure_boot",
     "user",
     "tpm",
+    "ca",
+    "ca_eklist",
+    "ca_eklist_entry",
     "guardian",
     "vm",
     "vm_guardian",

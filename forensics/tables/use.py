@@ -59,6 +59,10 @@ class TemplateRow(Row):
     name_flags: int | None = column("msPKI-Certificate-Name-Flag", None)
     minimal_key_bits: int | None = column("msPKI-Minimal-Key-Size in bits", None)
     eku: list[str] = column("ExtKeyUsageSyntax: names where known, else OIDs", factory=list)
+    providers: list[str] = column("SupportedCSPs: the providers that may make the key; empty: any", factory=list)
+    key_algorithm: str | None = column(
+        "Algorithm of the key that msPKI-RA-Application-Policies names (schema version 3 and later), such as RSA", None
+    )
 
 
 @dataclass(kw_only=True, slots=True)

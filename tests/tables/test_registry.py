@@ -55,7 +55,7 @@ def test_provenance_stands_around_the_tables_own_columns() -> None:
 
 
 def test_table_without_row_class_has_no_columns() -> None:
-    assert column_specs("tpm") == ()
+    assert column_specs("nothing") == ()
 
 
 def test_a_column_no_case_file_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

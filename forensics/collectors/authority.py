@@ -1,0 +1,86 @@
+"""Table ca: the certification authorities of a machine, and what they need to attest keys of TPMs.
+
+References:
+    https://learn.microsoft.com/windows-server/identity/ad-ds/manage/component-updates/tpm-key-attestation
+    Certsrv.h, ENUM_CATYPES: the meaning of CAType.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from forensics.collectors.evidence import CertificateEvidence
+from forensics.collectors.registry_view import RegistryView
+from forensics.sources.installation import Installation
+from forensics.sources.registry import Key
+from forensics.tables.authority import CaRow
+
+MAX_AUTHORITIES = 50
+MAX_DIRECTORIES = 100
+MAX_TEXT = 1024
+
+_SERVICE = "Services\\CertSvc"
+_STORES = "Microsoft\\SystemCertificates"
+_TYPES = {0: "enterprise_root", 1: "enterprise_subordinate", 3: "standalone_root", 4: "standalone_subordinate"}
+
+
+def collect_authorities(installation: Installation, certificates: Sequence[CertificateEvidence]) -> Iterator[CaRow]:
+    """Yield each configured certification authority.
+
+    Args:
+        installation: What is examined.
+        certificates: Its certificates, those of EKROOT and EKCA among them.
+    """
+    system = RegistryView.of_machine(installation, "SYSTEM")
+    service = f"{installation.control_set()}\\{_SERVICE}"
+    configuration = system.key(f"{service}\\Configuration")
+    if configuration is None:
+        return
+    active = system.text(configuration, "Active")
+    for key in system.subkeys(configuration, MAX_AUTHORITIES):
+        row = _row(system, service, key)
+        row.active = None if active is None else key.name.lower() == active.lower()
+        _add_stores(installation, row, certificates)
+        yield row
+
+
+def _row(system: RegistryView, service: str, key: Key) -> CaRow:
+    number = system.number(key, "CAType")
+    kind = _TYPES.get(number if number is not None else -1, "unknown")
+    value = system.value(key, "EndorsementKeyListDirectories")
+    directories = [] if value is None else value.texts or ([value.text] if value.text else [])
+    if len(directories) > MAX_DIRECTORIES:
+        message = f"only the first {MAX_DIRECTORIES} folders are looked at"
+        system.installation.problem(system.where(key, "EndorsementKeyListDirectories"), "too_many", message)
+    return CaRow(
+        machine_id=system.installation.machine_id,
+        name=key.name[:MAX_TEXT],
+        common_name=(system.text(key, "CommonName") or "")[:MAX_TEXT] or None,
+        type=kind,
+        enterprise=None if kind == "unknown" else kind.startswith("enterprise"),
+        service_start=system.number(service, "Start"),
+        account=system.text(service, "ObjectName"),
+        ek_list_directories=[text[:MAX_TEXT] for text in directories[:MAX_DIRECTORIES]],
+        source_path=system.where(key),
+        source_time=key.timestamp,
+    )
+
+
+def _add_stores(installation: Installation, row: CaRow, certificates: Sequence[CertificateEvidence]) -> None:
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    stores = {
+        store: [c.row for c in certificates if c.row.store.lower() == store and c.row.store_scope == "machine"]
+        for store in ("ekroot", "ekca")
+    }
+    outcomes: dict[str, str] = {}
+    for store, found in stores.items():
+        there = software.outcome(f"{_STORES}\\{store}") if software.hive else "not_examined"
+        if there == "unreadable":
+            there = "not_examined"
+        outcomes[store] = "present" if found else "empty" if there == "present" else there
+    row.ekroot, row.ekca = outcomes["ekroot"], outcomes["ekca"]
+    row.ekroot_count, row.ekca_count = (
+        None if outcomes[store] == "not_examined" else len(found) for store, found in stores.items()
+    )
+    known = {c.subject for found in stores.values() for c in found}
+    row.missing_issuers = sorted({c.issuer for c in stores["ekca"] if c.issuer and c.issuer not in known})
