@@ -1,0 +1,156 @@
+"""Compares two cases machine by machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from forensics.case import Case
+from forensics.comparison.deaths import KeyChange, key_changes
+from forensics.comparison.tables import COMPARED, Difference, differences
+from forensics.structure import dataclass
+from forensics.tables.machine import MachineRow
+from forensics.tables.row import Row
+
+
+@dataclass(frozen=True, slots=True)
+class MachineComparison:
+    """One machine before and after.
+
+    Attributes:
+        before: Its row before; None when it is only in the later case.
+        after: Its row after; None when it is only in the earlier case.
+        differences: What changed, table by table.
+        keys: What became of its certificates' keys.
+        shared_certificates: Certificates with a key that are on both sides.
+        unexamined: Tables of which one side holds nothing because it was not in the source.
+    """
+
+    before: MachineRow | None
+    after: MachineRow | None
+    differences: tuple[Difference, ...]
+    keys: tuple[KeyChange, ...]
+    shared_certificates: int
+    unexamined: tuple[str, ...]
+
+    @property
+    def is_one_machine(self) -> bool:
+        """Name, machine SID, MachineGuid or a certificate with a key agree: nothing else speaks for one machine."""
+        if self.before is None or self.after is None:
+            return False
+        same = any(
+            getattr(self.before, column) is not None
+            and str(getattr(self.before, column)).lower() == str(getattr(self.after, column)).lower()
+            for column in ("computer_name", "machine_sid", "machine_guid")
+        )
+        return same or self.shared_certificates > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two cases compared.
+
+    Attributes:
+        before: The earlier case.
+        after: The later case.
+        machines: Machines that are in both, then those that are in one.
+    """
+
+    before: Case
+    after: Case
+    machines: tuple[MachineComparison, ...]
+
+    @property
+    def died(self) -> int:
+        """How many keys died."""
+        return sum(key.fate == "died" for machine in self.machines for key in machine.keys)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing differs."""
+        return not any(m.differences or m.keys or m.before is None or m.after is None for m in self.machines)
+
+
+_HIVE_OF = {
+    "secret": "SECURITY",
+    "service": "SYSTEM",
+    "provider": "SOFTWARE",
+    "certificate": "SOFTWARE",
+    "guardian": "SOFTWARE",
+}
+
+
+def compare(before: Case, after: Case) -> Comparison:
+    """Compare two cases.
+
+    Machines belong together by machine SID and name, by either of them, or because each case holds but one.
+
+    Args:
+        before: The earlier one.
+        after: The later one.
+    """
+    pairs = _pairs(before.rows("machine"), after.rows("machine"))
+    return Comparison(before, after, tuple(_compared(before, after, was, now) for was, now in pairs))
+
+
+def _pairs(before: list[MachineRow], after: list[MachineRow]) -> list[tuple[MachineRow | None, MachineRow | None]]:
+    if len(before) == len(after) == 1:
+        return [(before[0], after[0])]
+    pairs: list[tuple[MachineRow | None, MachineRow | None]] = []
+    left = list(after)
+    alone = []
+    for was in before:
+        now = max(left, key=lambda row: _likeness(was, row), default=None)
+        if now is None or not _likeness(was, now):
+            alone.append(was)
+            continue
+        left.remove(now)
+        pairs.append((was, now))
+    return [*pairs, *((was, None) for was in alone), *((None, now) for now in left)]
+
+
+def _likeness(was: MachineRow, now: MachineRow) -> int:
+    same_sid = was.machine_sid is not None and was.machine_sid == now.machine_sid
+    names = [(row.computer_name or "").lower() for row in (was, now)]
+    return 2 * same_sid + (bool(names[0]) and names[0] == names[1])
+
+
+def _compared(before: Case, after: Case, was: MachineRow | None, now: MachineRow | None) -> MachineComparison:
+    if was is None or now is None:
+        return MachineComparison(was, now, (), (), 0, ())
+    found: list[Difference] = []
+    skipped = []
+    for compared in COMPARED:
+        old = _rows(before, compared.table, was.machine_id)
+        new = _rows(after, compared.table, now.machine_id)
+        if bool(old) != bool(new) and not _examined(compared.table, before, was) & _examined(
+            compared.table, after, now
+        ):
+            skipped.append(compared.table)
+            continue
+        found += differences(compared, old, new)
+    old_chains, new_chains = _rows(before, "key_chain", was.machine_id), _rows(after, "key_chain", now.machine_id)
+    shared = {c.thumbprint for c in old_chains if c.thumbprint} & {c.thumbprint for c in new_chains}
+    keys = key_changes(old_chains, new_chains, found)
+    return MachineComparison(was, now, tuple(found), tuple(keys), len(shared), tuple(skipped))
+
+
+def _rows(case: Case, table: str, machine_id: int) -> list[Any]:
+    return [row for row in case.rows(table) if row.machine_id == machine_id]
+
+
+def _examined(table: str, case: Case, machine: MachineRow) -> bool:
+    """Tell whether the place of a table was in the source, so that no rows means there were none."""
+    hive = _HIVE_OF.get(table)
+    rows: Iterable[Row] = _rows(case, "coverage", machine.machine_id)
+    outcomes = {(getattr(row, "area", ""), getattr(row, "name", "")): getattr(row, "outcome", "") for row in rows}
+    if hive is not None:
+        return outcomes.get(("hive", hive)) == "present"
+    folders = [outcome for (area, name), outcome in outcomes.items() if area == "folder" and _speaks_of(table, name)]
+    return bool(folders) and all(outcome in ("present", "absent") for outcome in folders)
+
+
+def _speaks_of(table: str, name: str) -> bool:
+    if table == "master_key":
+        return name.startswith("Protect")
+    return table in ("key_file", "folder_acl") and "Protect" not in name

@@ -1,0 +1,152 @@
+"""Which rows were added, removed or changed between two cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from forensics.structure import dataclass
+from forensics.tables.row import Row
+
+Change = Literal["added", "removed", "changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What of a table is compared.
+
+    Attributes:
+        table: Table name.
+        identity: Columns that say which row is which.
+        columns: Columns that are compared.
+        label: What to call a row.
+    """
+
+    table: str
+    identity: tuple[str, ...]
+    columns: tuple[str, ...]
+    label: Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row that differs.
+
+    Attributes:
+        table: Table name.
+        change: What became of it.
+        label: What to call it.
+        columns: Column, value before, value after; empty unless changed.
+        before: The row before, None when added.
+        after: The row after, None when removed.
+    """
+
+    table: str
+    change: Change
+    label: str
+    columns: tuple[tuple[str, Any, Any], ...] = ()
+    before: Row | None = None
+    after: Row | None = None
+
+
+_IDENTITY = (
+    "computer_name",
+    "domain_name",
+    "domain_sid",
+    "product_name",
+    "build",
+    "ubr",
+    "install_date",
+    "machine_guid",
+    "machine_sid",
+    "image_state",
+    "generalization_state",
+    "clone_tag",
+    "physical_host",
+    "vm_name",
+)
+
+COMPARED = (
+    Compared("machine", (), _IDENTITY, lambda r: r.computer_name or "(unnamed)"),
+    Compared(
+        "secret",
+        ("name", "generation"),
+        ("outcome", "fingerprint", "set_at"),
+        lambda r: f"{r.name}, {r.generation}",
+    ),
+    Compared(
+        "master_key",
+        ("owner_sid", "half", "guid"),
+        ("outcome", "unlocked_by", "preferred", "modified"),
+        lambda r: f"{r.guid} of {r.owner_sid}",
+    ),
+    Compared(
+        "key_file",
+        ("kind", "scope", "owner_sid", "file_name"),
+        ("outcome", "size", "public_key_sha256", "master_key_guid", "acl", "guid_is_current"),
+        lambda r: f"{r.path} (container {r.container or '?'})",
+    ),
+    Compared(
+        "certificate",
+        ("store_scope", "owner_sid", "service", "store", "thumbprint"),
+        ("container", "provider", "key_flags", "key_spec", "archived", "friendly_name"),
+        lambda r: f"{r.subject or r.thumbprint}, store {r.store} ({r.store_scope}), {r.thumbprint}",
+    ),
+    Compared("service", ("name",), ("start", "delayed", "account", "image_path"), lambda r: str(r.name)),
+    Compared("folder_acl", ("path",), ("owner", "acl"), lambda r: str(r.path)),
+    Compared("provider", ("kind", "name"), ("image", "type"), lambda r: f"{r.name} ({r.kind})"),
+    Compared(
+        "guardian",
+        ("origin", "store", "thumbprint", "source_path"),
+        ("verdict", "has_key_file"),
+        lambda r: f"{r.subject or r.source_path}, {r.thumbprint}",
+    ),
+    Compared(
+        "vm",
+        ("vm_id", "is_checkpoint"),
+        ("name", "outcome", "vtpm", "key_protector", "needs", "starts_here"),
+        lambda r: r.name or r.vm_id or r.source_path,
+    ),
+)
+
+
+def differences(compared: Compared, before: Iterable[Row], after: Iterable[Row]) -> list[Difference]:
+    """Compare the rows of one table of one machine; rows of one identity are compared in their order.
+
+    Args:
+        compared: What is compared.
+        before: Rows before.
+        after: Rows after.
+    """
+    old, new = _by_identity(compared, before), _by_identity(compared, after)
+    found = []
+    for identity in [*old, *(key for key in new if key not in old)]:
+        was, now = old.get(identity), new.get(identity)
+        if was is None:
+            assert now is not None
+            found.append(Difference(compared.table, "added", compared.label(now), after=now))
+        elif now is None:
+            found.append(Difference(compared.table, "removed", compared.label(was), before=was))
+        elif columns := _changed(compared, was, now):
+            found.append(Difference(compared.table, "changed", compared.label(now), columns, was, now))
+    return found
+
+
+def _by_identity(compared: Compared, rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
+    sorted_rows: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        key = tuple(_folded(getattr(row, column)) for column in compared.identity)
+        count = 0
+        while (*key, count) in sorted_rows:
+            count += 1
+        sorted_rows[(*key, count)] = row
+    return sorted_rows
+
+
+def _folded(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _changed(compared: Compared, was: Row, now: Row) -> tuple[tuple[str, Any, Any], ...]:
+    pairs = ((column, getattr(was, column), getattr(now, column)) for column in compared.columns)
+    return tuple(pair for pair in pairs if pair[1] != pair[2])

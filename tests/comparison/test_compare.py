@@ -1,0 +1,218 @@
+"""Two examinations of one machine: which keys died, and by which change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from forensics import compare
+from forensics.case import Case
+from forensics.cli import cli
+from forensics.comparison.compare import Comparison
+from forensics.report.comparison import comparison_document, render_comparison
+from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow, ServiceRow
+from forensics.tables.record import CoverageRow
+from forensics.tables.row import Row
+from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.source import SourceEntry
+
+OLD, NEW = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
+WEB, GONE, FRESH = "AA" * 20, "BB" * 20, "CC" * 20
+
+
+def machine(**columns: Any) -> MachineRow:
+    return MachineRow(
+        **{"machine_id": 1, "source_path": "Windows", "computer_name": "WEB01", "machine_guid": OLD} | columns
+    )
+
+
+def chain(thumbprint: str = WEB, **columns: Any) -> KeyChainRow:
+    defaults = {
+        "machine_id": 1,
+        "source_path": "SOFTWARE",
+        "thumbprint": thumbprint,
+        "subject": f"CN={thumbprint[:2]}",
+        "store": "MY",
+        "store_scope": "machine",
+        "owner_sid": "S-1-5-18",
+        "not_after": datetime(2027, 3, 4, tzinfo=UTC),
+        "container": "web",
+        "key_file_path": f"K/f_{OLD}",
+        "verdict": "usable",
+    }
+    return KeyChainRow(**defaults | columns)
+
+
+def key_file(**columns: Any) -> KeyFileRow:
+    defaults = {
+        "machine_id": 1,
+        "source_path": f"K/f_{OLD}",
+        "path": f"K/f_{OLD}",
+        "file_name": f"f_{OLD}",
+        "kind": "capi",
+        "scope": "machine",
+        "container": "web",
+        "acl": "S-1-5-18:F",
+    }
+    return KeyFileRow(**defaults | columns)
+
+
+def case(*rows: Row) -> Case:
+    return Case(rows, [SourceEntry("disk.vhdx", "disk", [1])], datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def fates(comparison: Comparison) -> list[tuple[str, str]]:
+    (one,) = comparison.machines
+    return [(key.fate, key.cause) for key in one.keys]
+
+
+def test_a_machine_guid_that_changed_killed_the_key() -> None:
+    before = case(machine(), chain(), key_file())
+    after = case(
+        machine(machine_guid=NEW),
+        chain(verdict="unusable", broken_at="key_file", key_file="other_machine_guid", recoverable=True),
+        key_file(guid_is_current=False),
+    )
+    comparison = compare(before, after)
+    why = f"MachineGuid changed from {OLD} to {NEW}: the key file still bears the earlier one"
+    assert fates(comparison) == [("died", why)]
+    assert comparison.died == 1
+    text = render_comparison(comparison)
+    assert f"WEB01: 1 private keys died; 2 other differences. Because: {why}." in text
+    assert "the private key can still be had from the later disk" in text
+    assert f"machine_guid was {OLD}, is {NEW}" in text
+
+
+@pytest.mark.parametrize(
+    ("broken_at", "before", "after", "why"),
+    [
+        (
+            "secret",
+            SecretRow(machine_id=1, source_path="s", name="DPAPI_SYSTEM", generation="current", outcome="present",
+                      fingerprint="aa"),
+            SecretRow(machine_id=1, source_path="s", name="DPAPI_SYSTEM", generation="current", outcome="present",
+                      fingerprint="bb"),
+            "DPAPI_SYSTEM was replaced: what the earlier one protects opens no longer",
+        ),
+        (
+            "service",
+            ServiceRow(machine_id=1, source_path="s", name="KeyIso", start=3),
+            ServiceRow(machine_id=1, source_path="s", name="KeyIso", start=4),
+            "the service KeyIso (CNG Key Isolation) went from start type 3 to 4",
+        ),
+        (
+            "access",
+            key_file(),
+            key_file(acl="S-1-5-21-1:F"),
+            "the access list of the key file changed from S-1-5-18:F to S-1-5-21-1:F",
+        ),
+        ("key_file", key_file(), None, f"the key file K/f_{OLD} was removed"),
+        (
+            "public_key",
+            key_file(public_key_sha256="aa"),
+            key_file(public_key_sha256="bb"),
+            f"the key file K/f_{OLD} was changed (public_key_sha256)",
+        ),
+        (
+            "master_key",
+            MasterKeyRow(machine_id=1, source_path="m", guid="g", path="m", owner_sid="S-1-5-18"),
+            None,
+            "the master key file g was removed",
+        ),
+    ],
+)  # fmt: skip
+def test_each_broken_link_is_traced_to_its_change(broken_at: str, before: Row, after: Row | None, why: str) -> None:
+    covered = [
+        CoverageRow(machine_id=1, source_path=name, area="folder", name=name, outcome="present")
+        for name in ("Protect\\S-1-5-18", "MachineKeys (capi, machine)")
+    ]
+    was = case(machine(), chain(master_key_guid="g"), before, *covered)
+    rows = [after] if after else []
+    now = case(machine(), chain(verdict="unusable", broken_at=broken_at, master_key_guid="g"), *rows, *covered)
+    assert fates(compare(was, now)) == [("died", why)]
+
+
+def test_without_a_change_that_explains_it_nothing_is_blamed() -> None:
+    comparison = compare(case(machine(), chain()), case(machine(), chain(verdict="unusable", broken_at="private_key")))
+    assert fates(comparison) == [("died", "it breaks at private_key now; nothing that was compared explains it")]
+    assert comparison.machines[0].keys[0].known_by == "inference"
+    assert "explains it (likely)" in render_comparison(comparison)
+
+
+def test_certificates_that_went_and_came() -> None:
+    comparison = compare(case(machine(), chain(WEB), chain(GONE)), case(machine(), chain(WEB), chain(FRESH)))
+    assert [(k.fate, (k.after or k.before).thumbprint) for k in comparison.machines[0].keys] == [  # type: ignore[union-attr]
+        ("gone", GONE),
+        ("new", FRESH),
+    ]
+
+
+def test_what_was_not_in_a_source_is_not_removed() -> None:
+    certificate = CertificateRow(machine_id=1, source_path="x", thumbprint=WEB, store="MY", store_scope="machine")
+    comparison = compare(case(machine(), certificate, key_file()), case(machine()))
+    (one,) = comparison.machines
+    assert one.differences == ()
+    assert one.unexamined == ("key_file", "certificate")
+    assert "did not hold them: key files, certificates." in render_comparison(comparison)
+
+
+def test_machines_are_paired_by_name_and_sid() -> None:
+    before = case(machine(machine_sid="S-1"), machine(machine_id=2, computer_name="OLD", machine_sid="S-2"))
+    after = case(
+        machine(machine_id=5, computer_name="NEW", machine_sid="S-2"),
+        machine(machine_id=6, computer_name="web01", machine_sid="S-9"),
+        machine(machine_id=7, computer_name="OTHER"),
+    )
+    pairs = [
+        (m.before and m.before.machine_id, m.after and m.after.machine_id) for m in compare(before, after).machines
+    ]
+    assert pairs == [(1, 6), (2, 5), (None, 7)]
+
+
+def test_two_machines_that_share_nothing_are_told_apart() -> None:
+    comparison = compare(case(machine()), case(machine(computer_name="X", machine_guid=NEW)))
+    assert not comparison.machines[0].is_one_machine
+    assert "Likely two different machines" in render_comparison(comparison)
+
+
+def test_nothing_changed() -> None:
+    comparison = compare(case(machine(), chain(), key_file()), case(machine(), chain(), key_file()))
+    assert comparison.is_empty
+    assert "WEB01: nothing that was compared has changed." in render_comparison(comparison)
+
+
+def test_the_document_holds_values_before_and_after() -> None:
+    was = datetime(2025, 1, 1, tzinfo=UTC)
+    comparison = compare(case(machine(install_date=was)), case(machine()))
+    document = comparison_document(comparison)
+    assert document["machines"][0]["differences"] == [
+        {
+            "table": "machine",
+            "change": "changed",
+            "label": "WEB01",
+            "columns": [{"name": "install_date", "before": "2025-01-01T00:00:00Z", "after": None}],
+        }
+    ]
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    comparison = compare(case(machine()), case(machine(computer_name="EVIL\x1b[2J\u202e")))
+    assert "\x1b" not in render_comparison(comparison)
+    assert "\u202e" not in render_comparison(comparison)
+
+
+def test_the_command_compares_case_files(tmp_path: Path) -> None:
+    files = [tmp_path / "a.sqlite", tmp_path / "b.sqlite"]
+    case(machine(), chain(), key_file()).save(files[0])
+    case(machine(), chain(verdict="unusable", broken_at="key_file"), key_file(size=0)).save(files[1])
+    same = CliRunner().invoke(cli, ["compare", str(files[0]), str(files[0])])
+    assert (same.exit_code, "nothing that was compared has changed" in same.stdout) == (0, True)
+    changed = CliRunner().invoke(cli, ["compare", str(files[0]), str(files[1]), "--format", "json"])
+    assert changed.exit_code == 1
+    assert '"fate": "died"' in changed.stdout
