@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from forensics.case import Case as Case
     from forensics.case import open_case as open_case
+    from forensics.comparison.compare import compare as compare
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
     from forensics.version import __version__ as __version__
@@ -24,11 +25,12 @@ _HOMES = {
     "Case": "forensics.case",
     "RulePackError": "forensics.engine.rule",
     "open_case": "forensics.case",
+    "compare": "forensics.comparison.compare",
     "examine": "forensics.examination",
     "__version__": "forensics.version",
 }
 
-__all__ = ["Case", "RulePackError", "__version__", "examine", "open_case"]
+__all__ = ["Case", "RulePackError", "__version__", "compare", "examine", "open_case"]
 
 
 def __getattr__(name: str) -> Any:
