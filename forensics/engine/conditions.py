@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated
-from forensics.engine.sql_text import quoted
+from forensics.engine.sql_text import looks_only_at, quoted
 
 NOT_KNOWN = frozenset({"not_examined", "not_tried", "unknown"})
 """Values of columns that say that nothing is known: in the shorthand they are NULL, unless they are asked for."""
@@ -39,11 +39,20 @@ def named_sql(condition: Named, put: PutValues, only_true: bool = False) -> str:
         if only_true and condition.true_sql is not None:
             return condition.true_sql
         return condition.sql if condition.shorthand else put(condition.sql)
-    found = f"EXISTS (SELECT 1 FROM {condition.table} WHERE ({put(condition.where)}))"
+    found = _found(condition.table, put(condition.where))
     if only_true and condition.wanted:
         return found
     covered = " AND ".join(map(_covered, condition.covered)) or "1"
     return f"CASE WHEN {found} THEN {int(condition.wanted)} WHEN {covered} THEN {int(not condition.wanted)} END"
+
+
+def _found(table: str, where: str) -> str:
+    same_machine = f"{table}.machine_id = this.machine_id AND "
+    rest = where.removeprefix(same_machine)
+    if rest != where and looks_only_at(table, rest):
+        # Asked once, not once a row; what is found differs by machine only.
+        return f"this.machine_id IN (SELECT {table}.machine_id FROM {table} WHERE {rest})"
+    return f"EXISTS (SELECT 1 FROM {table} WHERE ({where}))"
 
 
 def _covered(covered: Covered) -> str:

@@ -139,7 +139,9 @@ class _Example:
 
     def _row(self, table: str, node: Node, number: int) -> dict[str, Any]:
         specs = {spec.name: spec for spec in column_specs(table)}
-        row: dict[str, Any] = {"machine_id": 1, "source_path": f"{table}/{number}", **_defaults(ROW_CLASSES[table])}
+        # A chain is read where its certificate is, by which rules find that certificate.
+        place = "certificate" if table == "key_chain" else table
+        row: dict[str, Any] = {"machine_id": 1, "source_path": f"{place}/{number}", **_defaults(ROW_CLASSES[table])}
         if not isinstance(node, YamlMapping):
             self.tell(node.line, "a row is a mapping of columns to values")
             return row

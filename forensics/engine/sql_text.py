@@ -14,6 +14,10 @@ _TOKEN = re.compile(
       | (?P<refused>--|/\*|;|"|`|\[|\]|\?|[@$:][A-Za-z_]|[{}\\#]) | (?P<open>\() | (?P<close>\)) | (?P<quote>')""",
     re.X,
 )
+_WORD = re.compile(r"(?:\b([a-z_]\w*)\s*\.\s*)?\b([a-z_]\w*)\b(\s*\()?", re.I)
+_OPERATORS = frozenset({"AND", "OR", "NOT", "IN", "IS", "NULL", "LIKE", "BETWEEN"})
+_INNERMOST = re.compile(r"\([^()]*\)")
+_OR = re.compile(r"\bOR\b", re.I)
 _WHY = {
     "--": "comments belong into YAML (#)",
     "/*": "comments belong into YAML (#)",
@@ -76,6 +80,22 @@ def used_values(text: str) -> set[str]:
 def without_strings(text: str) -> str:
     """Return the SQL with the content of every quoted text blanked, for checks of its words."""
     return _TOKEN.sub(lambda token: "''" if token["string"] else token[0], text)
+
+
+def looks_only_at(table: str, text: str) -> bool:
+    """Tell whether conditions, joined by AND, are about the columns of one table and nothing else.
+
+    Args:
+        table: The table, by which every column must be qualified.
+        text: SQL. Where it is not plain, the answer is no.
+    """
+    words = without_strings(text)
+    for qualifier, word, call in _WORD.findall(words):
+        if qualifier and qualifier != table or not qualifier and not call and word.upper() not in _OPERATORS:
+            return False
+    while (outer := _INNERMOST.sub("", words)) != words:
+        words = outer
+    return not _OR.search(words)
 
 
 def quoted(text: str) -> str:
