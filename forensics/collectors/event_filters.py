@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import lru_cache
 
 from forensics.collectors.services import KEY_SERVICES
@@ -13,6 +13,11 @@ ANY_PROVIDER = "*"
 # A service whose own error code (7024) names a broken machine key, beside those that keys depend on.
 _WATCHED_SERVICES = {name.lower(): name for name in (*KEY_SERVICES, "IISADMIN")}
 
+# How the parser begins nearly every record, up to the name of its provider.
+_HEAD = (
+    '{"Event":{"#attributes":{"xmlns":"http://schemas.microsoft.com/win/2004/08/events/event"},'
+    '"System":{"Provider":{"#attributes":{"Name":"'
+)
 _NAME = '"Name":"'  # the first is the provider's
 _EVENT_ID = re.compile(r'"EventID":(?:\{"#attributes":\{[^}]{0,80}\},"#text":)?"?(\d{1,9})\b')
 _LEVEL = re.compile(r'"Level":"?(\d{1,3})\b')
@@ -58,6 +63,16 @@ class EventLog:
             return ()
         return tuple(name.encode("utf-16-le") for name in self.providers)
 
+    def filter(self) -> Callable[[str], bool]:
+        """Return what :meth:`wants` does, as a function that is quick to call: every record of a log passes there."""
+        if ANY_PROVIDER in self.providers:
+            return self.wants
+        wants, head, after = self.wants, _HEAD, len(_HEAD)
+        names = tuple(f'{name}"' for name in self.providers)
+        return lambda record: (
+            wants(record) if record.startswith(names, after) or not record.startswith(head) else False
+        )
+
     def wants(self, record: str) -> bool:
         """Tell from a record's JSON text, without parsing it, whether it can be wanted."""
         wanted = self.providers.get(_quoted(record, _NAME) or "") or self.providers.get(ANY_PROVIDER)
@@ -82,13 +97,12 @@ def watched_service(record: str) -> str | None:
     """
     binary = _quoted(record, _BINARY)
     if binary:
-        return _service_in_binary(binary)
+        return _service_in_binary(binary[:512])
     named = _quoted(record, '"param4":"') or _quoted(record, '"param1":"')
     return _WATCHED_SERVICES.get(named.lower()) if named else None
 
 
 def _quoted(record: str, before: str) -> str | None:
-    # Every record of a log passes here: finding is several times cheaper than a regular expression.
     start = record.find(before)
     if start < 0:
         return None
@@ -99,7 +113,7 @@ def _quoted(record: str, before: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _service_in_binary(binary: str) -> str | None:
     try:
-        text = bytes.fromhex(binary[:512]).decode("utf-16-le", "replace")
+        text = bytes.fromhex(binary).decode("utf-16-le", "replace")
     except ValueError:
         return None
     return _WATCHED_SERVICES.get(text.split("\0", 1)[0].split("/", 1)[0].lower())

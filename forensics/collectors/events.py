@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from forensics.collectors.event_fields import event_fields, system_part
+from forensics.collectors.event_fields import EventFields, event_fields, system_part
 from forensics.collectors.event_filters import ANY_PROVIDER, EVENT_LOGS, EventLog, watched_service
 from forensics.collectors.guard import guard
 from forensics.formats.errors import FormatError
@@ -33,6 +33,7 @@ LOG_FOLDER = "System32/winevt/Logs"
 MAX_ROWS = 20_000
 MAX_CHUNKS = 65_536
 MAX_BROKEN = 20
+_MOST_SAID, _LONGEST_SAID = 2000, 1000
 _BATCH = 64
 _READ_AHEAD = 16
 
@@ -93,6 +94,7 @@ class _LogReader:
         self._modified = entry.modified
         self._dropped = 0
         self._damaged = 0
+        self._said: dict[str, EventFields] = {}
 
     def detail(self) -> str | None:
         """Say what of the log is missing, if anything is."""
@@ -155,25 +157,24 @@ class _LogReader:
             return
         from evtx import PyEvtxParser
 
-        records = PyEvtxParser(io.BytesIO(log_of(chunks)), 1).records_json()
-        while True:
+        records: Any = PyEvtxParser(io.BytesIO(log_of(chunks)), 1).records_json()
+        wants, more = self._log.filter(), True
+        while more:
             try:
-                item = next(records, None)
+                for item in records:
+                    record: str = item["data"]
+                    if wants(record):
+                        self._row(record)
+                more = False
             except RuntimeError:
                 # The parser goes on behind the record or chunk; its text quotes the log, and only that.
                 if offset is None:
                     self._broken("bad_record", "a record of the event log cannot be read", None)
-                continue
             except BaseException as error:
                 if type(error).__name__ != "PanicException":
                     raise
                 self._broken("bad_record", "the parser gave up on a part of the event log", offset)
                 break
-            if item is None:
-                break
-            record = str(item["data"])
-            if self._log.wants(record):
-                self._row(record)
         if len(self.rows) >= 2 * MAX_ROWS:
             self._keep_newest()
 
@@ -189,7 +190,7 @@ class _LogReader:
         wanted = self._log.providers.get(system.provider) or self._log.providers.get(ANY_PROVIDER)
         if wanted is None or (wanted.ids is not None and system.event_id not in wanted.ids):
             return
-        fields = event_fields(event)
+        fields = self._fields(event)
         self.rows.append(
             EventRow(
                 machine_id=self._installation.machine_id,
@@ -212,6 +213,16 @@ class _LogReader:
                 source_time=self._modified,
             )
         )
+
+    def _fields(self, event: dict[str, Any]) -> EventFields:
+        # A log says few different things, each of them very often.
+        own = str((event.get("EventData"), event.get("UserData")))
+        fields = self._said.get(own)
+        if fields is None:
+            fields = event_fields(event)
+            if len(self._said) < _MOST_SAID and len(own) < _LONGEST_SAID:
+                self._said[own] = fields
+        return fields
 
     def _keep_newest(self) -> None:
         self.rows.sort(key=lambda row: row.record_id or 0)
