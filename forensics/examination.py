@@ -86,6 +86,7 @@ def examine(
     for source in sources:
         run.source(str(source))
     run.virtual_machines()
+    run.shared_identities()
     run.tell_unknown_users()
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment)
@@ -155,6 +156,7 @@ class _Run:
     machines: int = 0
     judges: list[Judge] = field(default_factory=list)
     users_seen: set[str] = field(default_factory=set)
+    disks: dict[int, str] = field(default_factory=dict)
     hyperv: list[HyperVEvidence] = field(default_factory=list)
     machine_of: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -174,6 +176,17 @@ class _Run:
             self.rows += judge_hyperv(self.hyperv, self.rows, self.machine_of)
         except Exception as error:
             _log.debug("while judging virtual machines", exc_info=True)
+            message = _where(error)
+            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
+
+    def shared_identities(self) -> None:
+        """Tell which installations of all sources are clones of each other."""
+        from forensics.chain.identities import shared_identities
+
+        try:
+            self.rows += shared_identities(self.rows, self.disks)
+        except Exception as error:
+            _log.debug("while comparing identities", exc_info=True)
             message = _where(error)
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 
@@ -230,6 +243,7 @@ class _Run:
             self.machine_of.setdefault((opened.path, installation.source_path), installation.machine_id)
 
     def _installation(self, installation: Installation) -> None:
+        self.disks[installation.machine_id] = installation.source_path
         try:
             self.rows += self._examined(installation)
         except Exception as error:

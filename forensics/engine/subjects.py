@@ -26,6 +26,10 @@ _SUBJECTS = {
     "provider": ("this.name", "{id}"),
     "template": ("this.name", "{id}"),
     "policy": ("this.name", "{id}"),
+    "shared_identity": (
+        "coalesce(this.computer_name, 'installation ' || this.member) || ' on ' || this.disk",
+        "{id}",
+    ),
     "secure_boot": (
         "coalesce((SELECT machine.computer_name FROM machine WHERE machine.machine_id = this.machine_id),"
         " 'machine ' || this.machine_id)",

@@ -210,7 +210,9 @@ class _Report:
         return chain.not_after is not None and chain.not_after < self.case.as_of
 
     def _on_machine(self, machine_id: int) -> str:
-        return f"On {self.facts.machine_name(machine_id)}: " if len(self.case.rows("machine")) > 1 else ""
+        has_others = len(self.case.rows("machine")) > 1
+        # 0: what it is about is of no one installation, and says itself of which.
+        return f"On {self.facts.machine_name(machine_id)}: " if machine_id and has_others else ""
 
     def _subject(self, chain: KeyChainRow, indent: str) -> None:
         self._add(f"{label(chain)}, {self._where(chain)}, {self._validity(chain)}", f"{indent}- ", f"{indent}  ")

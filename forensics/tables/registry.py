@@ -11,6 +11,7 @@ from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import BitLockerRow, GuardianRow, GuardianTraceRow, VmGuardianRow, VmRow
+from forensics.tables.identity import SharedIdentityRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.record import CoverageRow, ProblemRow
@@ -38,6 +39,7 @@ _CLASSES: tuple[type[Row], ...] = (
     FolderAclRow,
     ProviderRow,
     SecureBootRow,
+    SharedIdentityRow,
     TpmRow,
     CaRow,
     CaEkListRow,
@@ -70,6 +72,7 @@ CONTRACT_TABLES = (
     "folder_acl",
     "provider",
     "secure_boot",
+    "shared_identity",
     "user",
     "tpm",
     "ca",

@@ -1,0 +1,53 @@
+"""Table shared_identity: computers that are not told apart, by what was examined together or by their own logs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from forensics.structure import dataclass
+from forensics.tables.row import Row, column
+
+
+@dataclass(kw_only=True, slots=True)
+class SharedIdentityRow(Row):
+    """One installation that shares with another what is a computer's own, or was refused for it."""
+
+    table: ClassVar[str] = "shared_identity"
+    description: ClassVar[str] = (
+        "Installations examined together that share a machine SID, MachineGuid, DPAPI_SYSTEM or TPM, and those whose "
+        "log has event 6167 of LsaSrv; machine_id is 0, `member` names the installation"
+    )
+
+    shared_group: int = column("Number of the group that shares, from 1")
+    member: int = column("Its `machine.machine_id`")
+    computer_name: str | None = column("Name of the computer", None)
+    disk: str = column("Disk or collection that holds it")
+    relation: str = column(
+        "clone, same_computer, generalized, alone or unknown: two computers; two states of one; one of them is "
+        "generalized and gets its own identity at its next start; only its log tells; it cannot be told"
+    )
+    reason: str = column("What the relation rests on")
+    shares: list[str] = column(
+        "What it shares: machine_sid, machine_guid, dpapi_system, ek_pub; a domain controller's SID does not count",
+        factory=list,
+    )
+    with_members: list[str] = column("The others of its group, by computer and disk", factory=list)
+    machine_sid: str | None = column("Its machine SID", None)
+    machine_guid: str | None = column("Its MachineGuid", None)
+    hardware_id: str | None = column("As in table machine", None)
+    build: str | None = column("CurrentBuild", None)
+    ubr: int | None = column("Update build revision", None)
+    enforces: str = column(
+        "yes, likely, no or unknown: its build has the check of KB5065426 (26100.6584 and later; likely from the "
+        "preview 26100.5074 on)",
+        "unknown",
+    )
+    group_enforces: str = column("The strongest of its group", "unknown")
+    refused: int = column("Number of events 6167 of LsaSrv in its log", 0)
+    refused_last: datetime | None = column("The last of them, UTC", None)
+    shared_keys: int = column(
+        "Number of its key files and certificates with a key that another of its group has too", 0
+    )
+    shared_key_files: list[str] = column("Paths of those key files, 50 at most", factory=list)
+    shared_certificates: list[str] = column("Thumbprints of those certificates, upper hex, 50 at most", factory=list)
