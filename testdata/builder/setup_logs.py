@@ -7,6 +7,7 @@ from datetime import datetime
 
 SYSPREP = "Windows/System32/Sysprep"
 SYSPREP_LOG = f"{SYSPREP}/Panther/setupact.log"
+SYSPREP_ERRORS = f"{SYSPREP}/Panther/setuperr.log"
 PANTHER_LOG = "Windows/Panther/setupact.log"
 UNATTEND_LOG = "Windows/Panther/UnattendGC/setupact.log"
 TAG_FILE = f"{SYSPREP}/Sysprep_succeeded.tag"
@@ -18,16 +19,17 @@ _ACTIONS = r"C:\Windows\System32\Sysprep\ActionFiles"
 _CAPISP = r"C:\Windows\System32\capisp.dll"
 
 
-def log(time: datetime, lines: Sequence[str], encoding: str = "utf-8") -> bytes:
+def log(time: datetime, lines: Sequence[str], encoding: str = "utf-8", level: str = "Info") -> bytes:
     """Return a log.
 
     Args:
         time: Local time of the computer, of all lines.
         lines: What stands behind the level; ``[windeploy.exe]`` lines begin with their bracket.
         encoding: ``utf-8``, ``cp1252`` or ``utf-16`` (with its byte order mark).
+        level: ``Info``, ``Warning`` or ``Error``.
     """
     stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-    return "".join(f"{stamp}, Info                  {line}\r\n" for line in lines).encode(encoding)
+    return "".join(f"{stamp}, {level:<21} {line}\r\n" for line in lines).encode(encoding)
 
 
 def generalize_lines(time: datetime) -> list[str]:
@@ -48,6 +50,16 @@ def generalize_lines(time: datetime) -> list[str]:
         "\\Generalize.xml",
         "SYSPRP RunDlls:Running platform actions for phase 1",
         f"SYSPRP ActionPlatform::LaunchModule: Found 'CAPISysPrep_Generalize' in {_CAPISP}; executing it",
+    ]
+
+
+def failure_lines() -> list[str]:
+    """What Sysprep writes when a module gives up, here over an app that was installed for one user only."""
+    return [
+        "SYSPRP Failed to remove apps for the current user: 0x80073cf2.",
+        "SYSPRP ActionPlatform::LaunchModule: Failure occurred while executing 'SysprepGeneralize' from "
+        "C:\\Windows\\System32\\AppxSysprep.dll; dwRet = 0x3cf2",
+        "SYSPRP RunPlatformActions:Failed while executing Sysprep session actions; dwRet = 0x3cf2",
     ]
 
 

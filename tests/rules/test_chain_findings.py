@@ -105,6 +105,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "key-file-of-another-machine-guid", "1325"),
         ("info", "key-recoverable", "1325"),
     ],
+    "failed-generalize": [("high", "key-file-missing", "0B79")],
     "generalized-not-booted": [("high", "key-file-missing", "0B38")],
     "golden-image": [("high", "key-file-missing", "C191"), ("info", "key-in-tpm", "083E")],
     "healthy": [
@@ -117,6 +118,15 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         )
     ],
     "keyiso-disabled": [("info", "key-recoverable", "275F CFF8")],
+    "laptop": [
+        ("high", "key-file-missing", "E3F6"),
+        ("low", "certificate-without-key-link", "71D7"),  # a copy in the user's store; the computer's has its link
+        ("low", "key-recreated", "C0AE"),  # the listener's certificate of before
+        ("info", "certificate-in-two-stores", "71D7"),
+        ("info", "key-in-third-party-provider", "F4D5"),  # Windows Hello
+        ("info", "key-in-tpm", "5EEE"),
+        ("info", "key-recoverable", "71D7"),
+    ],
     "mixed": [
         ("high", "key-access-denied", "0572 0BD6 495E 8272"),
         ("high", "key-file-of-another-machine-guid", "5A55 8272"),
@@ -137,6 +147,15 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
             "orphan-key-file",
             f"{MACHINE_KEYS}/3ea8fd473b0aa46980722ed75fcd4eb7_aaaaaaaa-0000-4000-8000-00000000000a",
         ),
+    ],
+    "odd-server": [
+        ("critical", "key-access-denied", "29DB"),  # the listener's: NETWORK SERVICE
+        ("high", "machinekeys-folder-acl", "ProgramData/Microsoft/Crypto/Keys"),  # SYSTEM may not create
+        ("medium", "machinekeys-folder-acl", MACHINE_KEYS),  # Everyone may not create
+        ("high", "provider-not-registered", "D4DD"),
+        ("low", "key-recreated", "41F7"),  # the listener's certificate of before
+        ("info", "key-recoverable", "29DB"),  # rights
+        ("info", "key-recoverable", "D4DD"),  # provider
     ],
     "restored-secrets": [("high", "master-key-does-not-open", "B81F FD36")],
     "sample": [
@@ -296,6 +315,32 @@ def test_master_keys_are_named_by_what_is_wrong_with_them(folder: Path) -> None:
     missing = _one(findings, "master-key-missing")
     assert "8c2eb124-e998-4435-aca4-cc0df387a588" in missing["remedy"]
     assert _one(findings, "master-key-does-not-open")["confidence"] == "proved"
+
+
+def test_some_disk_shows_every_rule() -> None:
+    assert {rule for findings in EXPECTED.values() for _, rule, _ in findings} == set(IDS)
+
+
+def test_a_provider_of_windows_is_registered_again(folder: Path) -> None:
+    findings = _findings("odd-server", folder)
+    text = _one(findings, "provider-not-registered")
+    assert "that Microsoft Strong Cryptographic Provider keeps" in text["because"]
+    assert "It belongs to Windows" in text["because"]
+    assert "The key itself was found on this disk, and is sound" in text["because"]
+    assert text["remedy"].startswith("Register it again (regsvr32 rsaenh.dll")
+
+
+def test_folders_that_refuse_are_told_with_what_fails(folder: Path) -> None:
+    system, everyone = (f for f in _findings("odd-server", folder) if f["rule"] == "machinekeys-folder-acl")
+    assert "SYSTEM may not create files in it, so new keys and renewals fail" in system["because"]
+    assert "accounts that are no administrators may not create files in it" in everyone["because"]
+    machine_keys = "C:\\ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys"
+    assert f'    icacls "{machine_keys}" /grant *S-1-5-32-544:(F) *S-1-1-0:(R,W)\n' in everyone["remedy"]
+
+
+def test_windows_hello_is_not_called_a_stranger(folder: Path) -> None:
+    text = _one(_findings("laptop", folder), "key-in-third-party-provider")["because"]
+    assert "It is the one of Windows Hello" in text
 
 
 def test_what_was_not_there_to_examine_is_not_blamed(folder: Path) -> None:

@@ -95,6 +95,10 @@ EXPECTED = {
         WEB01 info certificate-used-by-nothing: auto auto-later ca client code desktop early lasting long-ago mail
             outlives renewed server sha1 short vpn
         """,
+    "failed-generalize": """
+        GOLD-22 info certificate-expiring: agent farm gone
+        GOLD-22 info certificate-used-by-nothing: agent farm gone
+        """,
     "generalized-not-booted": """
         GOLD info certificate-expiring: gone left
         GOLD info certificate-used-by-nothing: gone left
@@ -121,6 +125,15 @@ EXPECTED = {
         WEB01 info certificate-expiring: capi cng cng-system
         WEB01 info certificate-used-by-nothing: capi cng cng-system
         """,
+    "laptop": """
+        LAP-31 low certificate-expiring: lap-31
+        LAP-31 low service-uses-expiring-certificate: lap-31
+        LAP-31 low certificate-expired: frank@code
+        LAP-31 low certificate-expired: frank@files
+        LAP-31 low certificate-expired: frank@mail
+        LAP-31 info certificate-expiring: frank@vpn
+        LAP-31 info certificate-used-by-nothing: imported
+        """,
     "mbr": """
         WEB01 info certificate-expiring: legacy
         WEB01 info certificate-used-by-nothing: legacy
@@ -138,6 +151,12 @@ EXPECTED = {
     "no-security": """
         WEB01 info certificate-expiring: capi cng
         WEB01 info certificate-used-by-nothing: capi cng
+        """,
+    "odd-server": """
+        SRV-07 critical rdp-key-not-readable-by-network-service: shared
+        SRV-07 critical rdp-key-unusable: shared
+        SRV-07 info certificate-expiring: strong
+        SRV-07 info certificate-used-by-nothing: strong
         """,
     "rdp-2012-r2": """
         APP12 critical keyiso-disabled-blocks-rdp-certificate: APP12
@@ -333,6 +352,38 @@ def test_expiry_explains_what_the_services_lose(tmp_path: Path) -> None:
         "CN=rdp.contoso.test": {"service-uses-expiring-certificate", "rdp-certificate-expired"},
         "CN=api.contoso.test": {"service-uses-expiring-certificate"},
     }
+
+
+def test_purposes_are_told_apart_on_a_laptop(tmp_path: Path) -> None:
+    findings = _findings(_examine("laptop", tmp_path))
+    told = {
+        (f["rule"], f["because"].split(" for ", 1)[1].split(" end", 1)[0])
+        for f in findings
+        if f["rule"] in ("certificate-expired", "certificate-expiring")
+    }
+    assert told == {
+        ("certificate-expired", "S/MIME"),
+        ("certificate-expired", "code signing"),
+        ("certificate-expired", "file encryption (EFS)"),
+        ("certificate-expiring", "VPN"),
+        ("certificate-expiring", "network logon (EAP-TLS)"),
+    }
+    remedies = "".join(f["remedy"] for f in findings if f["rule"] == "certificate-expired")
+    assert remedies.count("keep it and its key as long as data that it encrypted is wanted") == 2
+    assert remedies.count("    certutil -user -delstore My ") == 1
+    assert remedies.count("    certreq -enroll -user -cert ") == 3
+
+
+def test_a_key_that_only_network_service_cannot_read_is_not_dead_for_iis(tmp_path: Path) -> None:
+    case = _examine("odd-server", tmp_path)
+    (shared,) = [c for c in case.rows("key_chain") if c.subject == "CN=shared.contoso.test"]
+    assert {u.consumer for u in case.rows("certificate_use") if u.thumbprint == shared.thumbprint} == {
+        "http.sys",
+        "RDP",
+    }
+    assert (shared.verdict, shared.broken_at) == ("unusable", "access")
+    rules = {f["rule"] for f in _findings(case)}
+    assert rules.isdisjoint({"service-uses-dead-key", "consumer-cannot-read-key"})
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,11 @@ EXPECTED: dict[str, Stated] = {
         "golden-image-carries-keys": ("high", "likely", _hosts("web", "agent", "device")),
         "golden-image-key-not-exportable": ("medium", "proved", _hosts("agent", "device")),
     },
+    "failed-generalize": {
+        "golden-image-carries-keys": ("medium", "likely", _hosts("farm", "agent")),
+        "golden-image-key-not-exportable": ("medium", "proved", _hosts("agent")),
+    },
+    "laptop": {"generalized-image": ("info", "likely", {"LAP-31"})},
     "generalized-not-booted": {
         "generalized-image": ("info", "proved", {"GOLD"}),
         "image-not-yet-specialized": ("high", "proved", {"GOLD"}),
@@ -214,6 +219,22 @@ def test_a_template_is_told_what_uses_its_keys_and_how_they_get_out(folder: Path
     assert "CN=agent.contoso.test: its key file is named after the present MachineGuid" in finding["because"]
     assert finding["remedy"].count("    Export-PfxCertificate ") == 1
     assert finding["consequences"] == ["golden-image-key-not-exportable:1"]
+
+
+def test_a_generalize_that_failed_blames_no_key_and_names_the_module(folder: Path) -> None:
+    findings = _findings("failed-generalize", folder)
+    text = _one(findings, "golden-image-carries-keys")["because"]
+    assert "Sysprep was run here with /generalize, last on 2026-10-29, and did not finish" in text
+    assert "Failure occurred while executing 'SysprepGeneralize' from C:\\Windows\\System32\\AppxSysprep.dll" in text
+    lost = _one(findings, "key-file-missing")
+    assert [f["rule"] for f in findings if lost["id"] in f["consequences"]] == []
+
+
+def test_the_clone_tag_of_a_medium_blames_no_certificate_that_was_imported_later(folder: Path) -> None:
+    findings = _findings("laptop", folder)
+    lost = _one(findings, "key-file-missing")
+    assert {s["label"] for s in lost["subjects"]} == _hosts("imported")
+    assert [f["rule"] for f in findings if lost["id"] in f["consequences"]] == []
 
 
 def test_a_changed_sid_explains_users_keys_and_no_machine_key(folder: Path) -> None:

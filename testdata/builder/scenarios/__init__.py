@@ -11,10 +11,12 @@ from testdata.builder.scenarios.broken_secrets import broken_secrets
 from testdata.builder.scenarios.dirty import dirty_disk, dirty_registry, mbr
 from testdata.builder.scenarios.disks import chain, sectors_4096, two_windows
 from testdata.builder.scenarios.expiring import expiring
-from testdata.builder.scenarios.golden_image import generalized_not_booted, golden_image
+from testdata.builder.scenarios.golden_image import failed_generalize, generalized_not_booted, golden_image
 from testdata.builder.scenarios.healthy import healthy
 from testdata.builder.scenarios.identity import restored_secrets, sid_changed, specialize_skips_crypto, upgraded
+from testdata.builder.scenarios.laptop import laptop
 from testdata.builder.scenarios.mixed import mixed
+from testdata.builder.scenarios.odd_server import odd_server
 from testdata.builder.scenarios.remote_desktop import rdp_2012_r2, rdp_2019
 from testdata.builder.scenarios.server_2003 import server_2003
 from testdata.builder.scenarios.services import keyiso_disabled, no_security
@@ -33,10 +35,13 @@ SCENARIOS: dict[str, Builder] = {
     "generalized-not-booted": generalized_not_booted,
     "golden-image": golden_image,
     "expiring": expiring,
+    "failed-generalize": failed_generalize,
     "healthy": healthy,
     "keyiso-disabled": keyiso_disabled,
+    "laptop": laptop,
     "mbr": mbr,
     "mixed": mixed,
+    "odd-server": odd_server,
     "no-security": no_security,
     "restored-secrets": restored_secrets,
     "rdp-2012-r2": rdp_2012_r2,

@@ -1,4 +1,4 @@
-"""Images ``golden-image`` and ``generalized-not-booted``: a template before and after its generalize."""
+"""Images ``golden-image``, ``failed-generalize`` and ``generalized-not-booted``: templates before and after it."""
 
 from __future__ import annotations
 
@@ -86,6 +86,45 @@ def golden_image() -> Scenario:
         unsettled=["exportable"],
     )
     return plain("golden-image", "A template in audit mode, whose keys will not survive its generalize", script)
+
+
+def failed_generalize() -> Scenario:
+    """A template on which Sysprep gave up: it has its identity and its keys still, and will be tried again."""
+    forged = machine(
+        "failed-generalize",
+        computer_name="GOLD-22",
+        product_name="Windows Server 2022 Standard",
+        build="20348",
+        ubr=2700,
+    )
+    script = Script(forged)
+    host = "farm.contoso.test"
+    capi_certificate(
+        script,
+        host,
+        "2048-01",
+        SOUND,
+        "sound, may be exported",
+        path=forged.put_capi(container_of(host), exchange=Slot(rsa_key("2048-01"), True)),
+        exportable="yes",
+    )
+    cng_certificate(script, "agent.contoso.test", "failed agent", SOUND, "sound, may not be exported")
+    capi_certificate(
+        script,
+        "gone.contoso.test",
+        "2048-02",
+        ABSENT,
+        "its key file is gone; Sysprep gave no new identity that could explain it",
+        written=False,
+        master_key=None,
+        exportable="unknown",
+    )
+    failed = datetime(2026, 10, 29, 14, 20, 31, tzinfo=UTC)
+    failure = setup_logs.log(failed, setup_logs.failure_lines(), level="Error")
+    run = setup_logs.log(failed, setup_logs.generalize_lines(failed))
+    forged.write(setup_logs.SYSPREP_LOG, run + failure, created=failed)
+    forged.write(setup_logs.SYSPREP_ERRORS, failure, created=failed)
+    return plain("failed-generalize", "A template on which Sysprep /generalize failed", script)
 
 
 def generalized_not_booted() -> Scenario:
