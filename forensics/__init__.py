@@ -14,17 +14,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from forensics.case import Case as Case
-    from forensics.case import open_case as open_case
     from forensics.comparison.compare import compare as compare
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
+    from forensics.notebook import Case as Case
+    from forensics.notebook import open_case as open_case
     from forensics.version import __version__ as __version__
 
 _HOMES = {
-    "Case": "forensics.case",
+    "Case": "forensics.notebook",
     "RulePackError": "forensics.engine.rule",
-    "open_case": "forensics.case",
+    "open_case": "forensics.notebook",
     "compare": "forensics.comparison.compare",
     "examine": "forensics.examination",
     "__version__": "forensics.version",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from forensics.tables.database import CaseContent, read_case_file, write_case_file
-from forensics.tables.registry import CONTRACT_TABLES, by_table, column_specs
+from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs, possible_values
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 from forensics.version import __version__
@@ -35,7 +35,7 @@ class Case:
     Attributes:
         as_of: The moment "expired" refers to, UTC.
         sources: What was examined.
-        findings: Findings of the rule packs, as in the JSON document.
+        finding_list: Findings of the rule packs, as in the JSON document; ``findings`` is their data frame.
         tool_version: Version that examined the sources.
     """
 
@@ -49,7 +49,7 @@ class Case:
     ) -> None:
         self.as_of = as_of or datetime.now(UTC)
         self.sources = list(sources)
-        self.findings = list(findings)
+        self.finding_list = list(findings)
         self.tool_version = tool_version
         self._tables = by_table(rows)
         self._frames: dict[str, pd.DataFrame] = {}
@@ -84,10 +84,15 @@ class Case:
         import pandas as pd
 
         rows = self.rows(table)
-        cells = {
-            s.name: pd.Series([getattr(r, s.name) for r in rows], dtype=_DTYPES[s.kind]) for s in column_specs(table)
-        }
+        cells = {s.name: _series([getattr(r, s.name) for r in rows], s) for s in column_specs(table)}
         return pd.DataFrame(cells)
+
+    @property
+    def findings(self) -> pd.DataFrame:
+        """The findings as a pandas data frame, the worst first, ``severity`` and ``confidence`` ordered."""
+        if "findings" not in self._frames:
+            self._frames["findings"] = _findings_frame(self.finding_list)
+        return self._frames["findings"]
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         for table in (name, name.removesuffix("s")):
@@ -102,22 +107,47 @@ class Case:
         filled = ", ".join(f"{name}: {len(rows)}" for name, rows in self._tables.items() if rows)
         return f"<Case of {len(self.sources)} source(s); {filled or 'empty'}>"
 
+    @classmethod
+    def opened(cls, path: str | Path) -> Self:
+        """Read the case file that :meth:`save` wrote.
+
+        Raises:
+            CaseFileError: Not a case file, a newer format, or damaged.
+        """
+        content = read_case_file(Path(path))
+        rows = [row for table in content.tables.values() for row in table]
+        return cls(rows, content.sources, content.as_of, content.findings, content.tool_version)
+
     def save(self, path: str | Path) -> None:
         """Write the case file (SQLite).
 
         Raises:
             CaseFileError: The file exists and is no case file, or cannot be written.
         """
-        content = CaseContent(self.tool_version, self.as_of, self.sources, self._tables, self.findings)
+        content = CaseContent(self.tool_version, self.as_of, self.sources, self._tables, self.finding_list)
         write_case_file(Path(path), content)
 
 
-def open_case(path: str | Path) -> Case:
-    """Read a case file that :meth:`Case.save` or ``keymortem examine --case`` wrote.
+def _series(cells: list[Any], spec: ColumnSpec) -> pd.Series[Any]:
+    """Make a column; one whose documentation lists its words is categorical, with those words first."""
+    import pandas as pd
 
-    Raises:
-        CaseFileError: Not a case file, a newer format, or damaged.
-    """
-    content = read_case_file(Path(path))
-    rows = [row for table in content.tables.values() for row in table]
-    return Case(rows, content.sources, content.as_of, content.findings, content.tool_version)
+    words = possible_values(spec)
+    if not words:
+        return pd.Series(cells, dtype=_DTYPES[spec.kind])
+    others = sorted({cell for cell in cells if cell is not None} - set(words))
+    return pd.Series(cells, dtype=pd.CategoricalDtype([*words, *others]))
+
+
+def _findings_frame(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    severity = pd.CategoricalDtype(["info", "low", "medium", "high", "critical"], ordered=True)
+    confidence = pd.CategoricalDtype(["possible", "likely", "proved"], ordered=True)
+    types: dict[str, Any] = {"severity": severity, "confidence": confidence, "machine_id": "Int64"}
+    texts = ("rule", "severity", "confidence", "verdict", "title", "machine_id", "subject_table")
+    cells = {name: pd.Series([f.get(name) for f in findings], dtype=types.get(name, "string")) for name in texts}
+    cells["subjects"] = pd.Series([[s["id"] for s in f["subjects"]] for f in findings], dtype="object")
+    for name in ("because", "remedy", "id"):
+        cells[name] = pd.Series([f.get(name) for f in findings], dtype="string")
+    return pd.DataFrame(cells)

@@ -203,4 +203,4 @@ def _exit_code(case: Case) -> int:
 
     if case.is_empty:
         return NOTHING_EXAMINED
-    return FINDINGS if counts(case.findings) or triage(case).has_findings else 0
+    return FINDINGS if counts(case.finding_list) or triage(case).has_findings else 0

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from forensics.case import Case
+from forensics.notebook import Case
 from forensics.sources.errors import SourceError
 from forensics.structure import dataclass, field
 from forensics.tables.record import ProblemRow
@@ -99,13 +99,13 @@ def apply_rules(case: Case, packs: Packs) -> None:
     """Ask the rules of a case, in place of what its findings were: after another date, or for other packs.
 
     Args:
-        case: Its ``findings`` are replaced; a rule that cannot be asked becomes a row of table ``problem``.
+        case: Its findings are replaced; a rule that cannot be asked becomes a row of table ``problem``.
         packs: The rules.
     """
     from forensics.engine.run import PROBLEM_KINDS, run
 
     result = run(packs, case.tables, case.as_of)
-    case.findings = result.findings
+    case.finding_list = result.findings
     problems = case.rows("problem")
     problems[:] = [row for row in problems if row.kind not in PROBLEM_KINDS] + result.problems
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import forensics
+from forensics import notebook
 from forensics.case import Case
 from forensics.tables.registry import CONTRACT_TABLES
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, chain
@@ -25,7 +26,9 @@ def test_tables_are_data_frames_under_name_and_plural() -> None:
 
 def test_dtypes() -> None:
     whole = case()
-    assert {str(whole.key_chain[c].dtype) for c in ("thumbprint", "verdict", "broken_at")} == {"string"}
+    assert {str(whole.key_chain[c].dtype) for c in ("thumbprint", "subject", "reason")} == {"string"}
+    assert list(whole.key_chain.public_key.cat.categories) == ["match", "mismatch", "not_stored", "not_examined"]
+    assert (whole.key_chain.verdict == "unusable").tolist() == [True, False, False]
     assert str(whole.key_chain.recoverable.dtype) == "boolean"
     assert str(whole.key_chain.not_after.dtype) == "datetime64[us, UTC]"
     assert str(whole.machine.ubr.dtype) == "Int64"
@@ -71,13 +74,17 @@ def test_repr_names_what_is_filled() -> None:
 
 
 def test_public_names_are_loaded_when_first_used() -> None:
-    assert forensics.Case is Case
+    assert forensics.Case is notebook.Case
+    assert issubclass(notebook.Case, Case)
     assert {"Case", "examine", "open_case", "__version__"} <= set(dir(forensics))
     with pytest.raises(AttributeError, match="no attribute 'examin'"):
         forensics.examin  # type: ignore[attr-defined]  # noqa: B018
 
 
-@pytest.mark.parametrize("statement", ["import forensics", "from forensics.cli import cli", "import forensics.case"])
+@pytest.mark.parametrize(
+    "statement",
+    ["import forensics", "from forensics.cli import cli", "import forensics.case", "import forensics.notebook"],
+)
 def test_heavy_libraries_are_not_imported_before_they_are_needed(statement: str) -> None:
     code = (
         f"{statement}; import sys; print(sorted({{'pandas', 'numpy', 'impacket', 'rich', 'dissect', 'dissect.target', "

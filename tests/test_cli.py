@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import forensics.examination
-from forensics.case import Case, open_case
+from forensics.case import Case
 from forensics.cli import cli
+from forensics.notebook import open_case
 from forensics.report.text import render_text
 from forensics.tables.source import SourceEntry
 from tests.hand_made import ALIVE, AS_OF, DEAD, case, chain, machine, utc

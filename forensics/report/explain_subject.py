@@ -61,7 +61,7 @@ def explain_subject(case: Case, packs: Packs, wanted: str, width: int | None = N
     told_below = {n for n, c in enumerate(chains) if any(index.covers(s, c, matching) for s in _CHAIN_SECTIONS)}
     blocks = [render_explain(case, chains, width, told_below)] if chains else []
     for identity, told in explanations.items():
-        texts = {f["rule"]: f for f in case.findings if any(s["id"] == identity for s in f["subjects"])}
+        texts = {f["rule"]: f for f in case.finding_list if any(s["id"] == identity for s in f["subjects"])}
         blocks.append("\n".join(_rules(identity, told, texts, width, len(explanations) > 1)) + "\n")
     found = any(e.value and e.severity != "info" for told in explanations.values() for e in told)
     return Told("\n".join(blocks), is_wrong=found or any(c.verdict == "unusable" for c in chains))

@@ -29,7 +29,7 @@ class FindingIndex:
     """
 
     def __init__(self, case: Case) -> None:
-        self.findings: Sequence[Finding] = case.findings
+        self.findings: Sequence[Finding] = case.finding_list
         self._by_id = {f["id"]: f for f in self.findings}
         self._chains: list[KeyChainRow] = case.rows("key_chain")
         self._explained = self._subjects_explained()

@@ -23,7 +23,7 @@ def document(case: Case) -> dict[str, Any]:
         "as_of": format_utc(case.as_of),
         "sources": [_source(entry) for entry in case.sources],
         "tables": {name: _rows(name, case.rows(name)) for name in CONTRACT_TABLES},
-        "findings": case.findings,
+        "findings": case.finding_list,
     }
 
 

@@ -111,7 +111,7 @@ def test_rules_that_explain_each_other_are_both_told(tmp_path: Path) -> None:
 
 def test_information_comes_later_and_is_no_finding_for_the_exit_code(tmp_path: Path) -> None:
     whole = judged(Case([machine(), chain()], [SourceEntry("d", "disk", [1])], AS_OF), tmp_path, INFORMATION)
-    assert not counts(whole.findings)
+    assert not counts(whole.finding_list)
     text = render_text(whole)
     assert HEAD not in text
     assert section(text, "FOR INFORMATION: nothing is wrong with this; keymortem explain tells more") == [
@@ -143,10 +143,10 @@ def test_another_date_asks_the_rules_again(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, EXPIRED)], built_in=False)
     whole = case()
     apply_rules(whole, packs)
-    assert [s["id"] for s in whole.findings[0]["subjects"]] == [PAST]
+    assert [s["id"] for s in whole.finding_list[0]["subjects"]] == [PAST]
     whole.as_of = utc(2027, 1, 1)
     apply_rules(whole, packs)
-    assert [s["id"] for s in whole.findings[0]["subjects"]] == [ALIVE, PAST]
+    assert [s["id"] for s in whole.finding_list[0]["subjects"]] == [ALIVE, PAST]
     assert len(whole.rows("problem")) == 1
 
 

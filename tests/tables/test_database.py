@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case, open_case
+from forensics.case import Case
+from forensics.notebook import open_case
 from forensics.tables.database import CaseFileError, is_case_file
 from forensics.tables.machine import ServiceRow
 from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES
@@ -45,7 +46,7 @@ def test_round_trip_of_findings_and_failed_sources(tmp_path: Path) -> None:
     entries = [SourceEntry("a", "disk", [1, 2]), SourceEntry("b\ud800", "unknown", [], "no\ud800")]
     Case([], entries, AS_OF, [finding]).save(tmp_path / "c.sqlite")
     again = open_case(tmp_path / "c.sqlite")
-    assert again.findings == [finding]
+    assert again.finding_list == [finding]
     assert again.sources == [entries[0], SourceEntry("b\\ud800", "unknown", [], "no\\ud800")]
 
 

@@ -50,7 +50,7 @@ def flat_tables(case: Case) -> Iterator[FlatTable]:
         if columns:
             rows = [tuple(getattr(row, column.name) for column in columns) for row in case.rows(name)]
             yield FlatTable(name, columns, rows)
-    numbered = list(enumerate(case.findings, 1))
+    numbered = list(enumerate(case.finding_list, 1))
     findings = [(number, *(finding.get(c.name) for c in FINDING[1:])) for number, finding in numbered]
     yield FlatTable("finding", FINDING, findings)
     subjects = [

@@ -39,7 +39,7 @@ def render_prometheus(case: Case) -> str:
         assert chain.not_after is not None
         ends.labels(*_values(chain, facts)).set(as_utc(chain.not_after).timestamp())
     findings = Gauge("keymortem_findings", "Findings of the rules.", ("computer", "severity"), registry=registry)
-    counted = Counter((facts.machine_name(f["machine_id"]), f["severity"]) for f in case.findings)
+    counted = Counter((facts.machine_name(f["machine_id"]), f["severity"]) for f in case.finding_list)
     for machine in case.rows("machine"):
         name = facts.machine_name(machine.machine_id)
         for severity in _SEVERITIES:

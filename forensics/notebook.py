@@ -1,0 +1,106 @@
+"""A case as a notebook shows it: explanations, a time line, and a summary where a cell ends with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forensics import case as tables
+from forensics.report.facts import Facts
+from forensics.report.plain import plain
+from forensics.report.triage import triage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST = 12
+"""Findings that the summary lists."""
+
+
+class Text(str):
+    """A text that a notebook shows as it is, lines and all."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Case(tables.Case):
+    """What :func:`forensics.examine` and :func:`forensics.open_case` return.
+
+    Every table is a pandas data frame (``case.key_chain``, ``case.certificates``, ``case.findings``).
+    """
+
+    def explain(self, wanted: str, rules: Iterable[str | Path] = ()) -> Text:
+        """Tell a key's chain link by link, then what each rule says of it.
+
+        Args:
+            wanted: Thumbprint (six digits are enough), key file, or the name of whatever findings speak of.
+            rules: Folders of rule packs to ask beside the built-in ones.
+
+        Raises:
+            KeyError: Nothing is called that.
+            RulePackError: A rule pack is invalid.
+        """
+        from forensics.engine.loader import load_packs
+        from forensics.report.explain_subject import explain_subject
+
+        told = explain_subject(self, load_packs(map(Path, rules)), wanted)
+        if told.text is None:
+            raise KeyError(f"nothing in this case is called {wanted!r}")
+        return Text(told.text)
+
+    def timeline(self) -> pd.DataFrame:
+        """Return what happened when, the earliest first; ends of certificates to come are in it.
+
+        Returns:
+            Columns ``time`` (UTC), ``kind``, ``machine``, ``text``, ``is_local`` (the machine's own clock, without a
+            zone), ``subject`` and ``source_path``.
+        """
+        import pandas as pd
+
+        from forensics.report.timeline import timeline
+
+        facts = Facts(self)
+        entries = timeline(self)
+        return pd.DataFrame(
+            {
+                "time": pd.Series([e.time for e in entries], dtype="datetime64[us, UTC]"),
+                "kind": pd.Series([e.kind for e in entries], dtype="category"),
+                "machine": pd.Series([facts.machine_name(e.machine_id) for e in entries], dtype="string"),
+                "text": pd.Series([e.text for e in entries], dtype="string"),
+                "is_local": pd.Series([e.is_local for e in entries], dtype="boolean"),
+                "subject": pd.Series([e.subject for e in entries], dtype="string"),
+                "source_path": pd.Series([e.source_path for e in entries], dtype="string"),
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        facts, sorted_keys = Facts(self), triage(self)
+        names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"
+        usable = len(sorted_keys.well) + len(sorted_keys.too_open)
+        counts = f"{len(sorted_keys.broken)} keys broken, {usable} usable, {len(sorted_keys.unknown)} undecided"
+        findings = "".join(
+            f"<tr><td>{escape(f['severity'])}</td><td>{escape(plain(f['title']))}</td>"
+            f"<td>{len(f['subjects'])}</td><td><code>{escape(f['rule'])}</code></td></tr>"
+            for f in self.finding_list[:_MOST]
+        )
+        more = len(self.finding_list) - _MOST
+        rest = f"<p>and {more} more findings: <code>case.findings</code></p>" if more > 0 else ""
+        head = "<tr><th>severity</th><th>finding</th><th>subjects</th><th>rule</th></tr>"
+        return (
+            f"<p><b>{escape(plain(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"
+            f"<table>{head}{findings}</table>{rest}"
+        )
+
+
+def open_case(path: str | Path) -> Case:
+    """Read a case file that :meth:`Case.save` or ``keymortem examine --case`` wrote.
+
+    Raises:
+        CaseFileError: Not a case file, a newer format, or damaged.
+    """
+    return Case.opened(path)

@@ -1,0 +1,57 @@
+"""What a notebook shows of a case."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import forensics
+
+IMAGES = Path(__file__).resolve().parents[1] / "testdata" / "images"
+
+
+@pytest.fixture(scope="module")
+def case() -> forensics.Case:
+    return forensics.examine(IMAGES / "sample.vhdx.xz", as_of=datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def test_findings_are_a_data_frame_ordered_by_severity(case: forensics.Case) -> None:
+    findings = case.findings
+    assert findings.rule[0] == "generalize-orphaned-keys"
+    assert str(findings.severity[0]) == "critical"
+    assert (findings.severity >= "high").sum() == sum(f["severity"] in ("high", "critical") for f in case.finding_list)
+    assert findings.subjects[0] == [s["id"] for s in case.finding_list[0]["subjects"]]
+    assert list(forensics.Case().findings.dtypes.items()) == list(findings.dtypes.items())
+
+
+def test_explain_prints_the_chain(case: forensics.Case) -> None:
+    text = case.explain("512846")
+    assert repr(text) == str(text)
+    assert "5128463CB51FB4BFB5489BA043D6FCE174F6CA79" in text
+    assert "generalize-orphaned-keys" in text
+    with pytest.raises(KeyError, match="nothing in this case is called 'no-such-name'"):
+        case.explain("no-such-name")
+
+
+def test_timeline_tells_past_and_future(case: forensics.Case) -> None:
+    times = case.timeline()
+    assert str(times.time.dtype) == "datetime64[us, UTC]"
+    assert times.time.is_monotonic_increasing
+    assigned = times[times.text.str.startswith("Setup assigned a MachineGuid 44d42aa2")]
+    assert assigned.time.tolist() == [pd.Timestamp("2025-11-07T06:30:02Z")]
+    assert assigned.is_local.tolist() == [True]
+    ends = times[(times.kind == "expiry") & times.text.str.contains("vpn.contoso.test")]
+    assert ends.time.tolist() == [pd.Timestamp("2026-12-05T00:00:00Z")]
+    secrets = times[times.text == "The present DPAPI_SYSTEM was set"]
+    assert secrets.time.tolist() == [pd.Timestamp("2025-11-07T06:30:02Z")]
+
+
+def test_summary_is_html_that_names_cannot_break(case: forensics.Case) -> None:
+    html = case._repr_html_()
+    assert "<b>WEB01</b>, as of 2026-11-22: 5 keys broken, 3 usable, 1 undecided." in html
+    assert "generalize-orphaned-keys" in html
+    finding = case.finding_list[0] | {"title": "<script>alert(1)</script>"}
+    assert "<script>" not in forensics.Case(case.rows("machine"), findings=[finding])._repr_html_()
