@@ -28,10 +28,8 @@ def collect_packages(installation: Installation) -> Iterator[PackageRow]:
     if packages is None:
         return
     count = 0
-    for key in software.subkeys(packages, MAX_KEYS):
-        # Thousands of packages, few of them whole updates: the name is looked at before any value is.
-        if not key.name.lower().startswith("package_for_"):
-            continue
+    # Thousands of packages, few of them whole updates: the others are not even looked at.
+    for key in software.subkeys(packages, MAX_KEYS, beginning="Package_for_"):
         found = _NAME.match(key.name)
         if found is None:
             continue

@@ -59,13 +59,13 @@ class RegistryView:
             return "absent" if self.hive.covers(path) else "not_examined"
         return "unreadable"
 
-    def subkeys(self, parent: Key | str, limit: int = MAX_SUBKEYS) -> Iterator[Key]:
-        """Yield at most ``limit`` sub-keys; more are a problem."""
+    def subkeys(self, parent: Key | str, limit: int = MAX_SUBKEYS, beginning: str = "") -> Iterator[Key]:
+        """Yield at most ``limit`` sub-keys, of those whose names begin so; more are a problem."""
         key = self.key(parent) if isinstance(parent, str) else parent
         if key is None:
             return
         with guard(self.installation, self.where(key)):
-            for count, subkey in enumerate(key.subkeys()):
+            for count, subkey in enumerate(key.subkeys_beginning(beginning) if beginning else key.subkeys()):
                 if count == limit:
                     self.installation.problem(self.where(key), "too_many", f"only the first {limit} sub-keys were read")
                     return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -220,6 +220,35 @@ class RegistryKey:
                 FormatError("bad_count", 0, f"{self._node.subkey_count} sub-keys are claimed, {len(seen)} listed"),
                 self._cell,
             )
+
+    def subkeys_beginning(self, start: str) -> Iterator[RegistryKey]:
+        """Yield the sub-keys whose names begin so; lists are in the order of names, which spares reading the others.
+
+        A list that cannot be read in full is searched in full.
+        """
+        wanted = fold_name(start)
+        for leaf in self._leaves():
+            cells = list(dict.fromkeys(leaf.cells()))
+            first = self._first_from(cells, wanted)
+            for cell in cells[first or 0 :]:
+                if self._cells.exhausted:
+                    return
+                node = self._child_node(cell)
+                if node and fold_name(node.name).startswith(wanted):
+                    yield self._child(cell, node)
+                elif node and first is not None:
+                    break
+
+    def _first_from(self, cells: Sequence[int], wanted: str) -> int | None:
+        """Find where in a list the names from ``wanted`` on begin; None when a key on the way cannot be read."""
+        low, high = 0, len(cells)
+        while low < high:
+            middle = (low + high) // 2
+            node = self._child_node(cells[middle])
+            if node is None:
+                return None
+            low, high = (middle + 1, high) if fold_name(node.name) < wanted else (low, middle)
+        return low
 
     def subkey(self, path: str) -> RegistryKey | None:
         """Return the key at a ``\\``-separated path below this one; None where there is none that can be read."""

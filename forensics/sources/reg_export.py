@@ -50,6 +50,11 @@ class RegExportKey:
         """Yield the sub-keys in the order of the file."""
         yield from self._children.values()
 
+    def subkeys_beginning(self, start: str) -> Iterator[RegExportKey]:
+        """Yield the sub-keys whose names begin so."""
+        wanted = fold_name(start)
+        return (child for name, child in self._children.items() if name.startswith(wanted))
+
     def subkey(self, path: str) -> RegExportKey | None:
         """Return the key at a ``\\``-separated path below this one."""
         key: RegExportKey | None = self

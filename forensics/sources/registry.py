@@ -61,6 +61,9 @@ class Key(Protocol):
     def subkeys(self) -> Iterator[Key]:
         """Yield sub-keys, bounded; a broken one is a problem of the hive, not an exception."""
 
+    def subkeys_beginning(self, start: str) -> Iterator[Key]:
+        """Yield the sub-keys whose names begin so, at little more than the cost of those."""
+
     def subkey(self, path: str) -> Key | None:
         """Return the key at a ``\\``-separated path below this one."""
 

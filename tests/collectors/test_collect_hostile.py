@@ -51,6 +51,9 @@ class BadKey:
         while True:
             yield self
 
+    def subkeys_beginning(self, start: str) -> Iterator[Key]:
+        return self.subkeys()
+
     def subkey(self, path: str) -> Key | None:
         return self
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from forensics.collectors.packages import PACKAGES, collect_packages
+from forensics.collectors.registry_view import RegistryView
 from forensics.sources.hives import open_hive
 from forensics.sources.installation import Installation
 from tests.collectors.virtual import installation, problems, software_hive
@@ -63,3 +64,36 @@ def test_real_windows_8_1(realdata: Path) -> None:
     ]
     assert {"KB2894856", "KB2919355"} <= {row.kb for row in rows}
     assert "KB4012219" not in {row.kb for row in rows}
+
+
+def test_keys_are_found_by_the_start_of_their_names_as_by_reading_all() -> None:
+    software = software_hive()
+    names = [
+        f"{start}{n:04}~x" for start in ("Microsoft-", "PackageX", "Package_1_for_", "Package_fos") for n in range(700)
+    ]
+    names += [f"package_FOR_KB{n}~{TAIL}~1.2" for n in range(5_000_000, 5_000_900)]
+    for name in [*names, "Package_for_", "Package_for", "zz"]:
+        software.key(f"{PACKAGES}\\{name}")
+    examined = installation({}, {"SOFTWARE": software})
+    key = RegistryView.of_machine(examined, "SOFTWARE").key(PACKAGES)
+    assert key is not None
+    found = [k.name for k in key.subkeys_beginning("Package_for_")]
+    assert found == [k.name for k in key.subkeys() if k.name.lower().startswith("package_for_")]
+    assert len(found) == 901
+    assert [k.name for k in key.subkeys_beginning("PackageX0699")] == ["PackageX0699~x"]
+    assert [k.name for k in key.subkeys_beginning("zzz")] == []
+    assert [k.name for k in key.subkeys_beginning("zz")] == ["zz"]
+    assert problems(examined) == []
+
+
+def test_a_list_with_a_broken_key_is_searched_in_full() -> None:
+    software = software_hive()
+    for n in range(64):
+        software.key(f"{PACKAGES}\\Package_for_KB{5_000_000 + n}~{TAIL}~1.2")
+    data = software.build()
+    # The key in the middle is the first that a search would look at.
+    at = data.index(f"Package_for_KB5000032~{TAIL}~1.2".encode()) - 76
+    broken = data[:at] + b"XX" + data[at + 2 :]
+    examined = installation({SOFTWARE: broken})
+    assert {row.kb for row in collect_packages(examined)} == {f"KB{5_000_000 + n}" for n in range(64) if n != 32}
+    assert [kind for _, kind in problems(examined)].count("bad_magic") == 1
