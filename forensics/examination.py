@@ -158,7 +158,6 @@ class _Run:
     users_seen: set[str] = field(default_factory=set)
     disks: dict[int, str] = field(default_factory=dict)
     hyperv: list[HyperVEvidence] = field(default_factory=list)
-    machine_of: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def tell_unknown_users(self) -> None:
         """Record each secret given for a user whom no source knows: it opened nothing, and not by being wrong."""
@@ -173,7 +172,7 @@ class _Run:
         from forensics.chain.hyperv.judge import judge_hyperv
 
         try:
-            self.rows += judge_hyperv(self.hyperv, self.rows, self.machine_of)
+            self.rows += judge_hyperv(self.hyperv, self.rows)
         except Exception as error:
             _log.debug("while judging virtual machines", exc_info=True)
             message = _where(error)
@@ -224,23 +223,24 @@ class _Run:
                 from forensics.chain.across import find_elsewhere
 
                 find_elsewhere(self.judges)
-            self._hyperv(opened)
+            has_vms = self._hyperv(opened)
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
-        if not entry.machine_ids and not any(found.vms for found in self.hyperv if found.source == opened.path):
+        if not entry.machine_ids and not has_vms:
             entry.error = _nothing_found(opened)
 
-    def _hyperv(self, opened: Source) -> None:
-        """Read the virtual machines of a source; they are judged when all sources were read."""
+    def _hyperv(self, opened: Source) -> bool:
+        """Read the virtual machines of a source, which are judged when all sources were read; tell if there are any."""
         from forensics.collectors.hyperv.collect import collect_hyperv
 
         try:
-            self.hyperv += collect_hyperv(opened)
+            found = collect_hyperv(opened)
+            self.hyperv += found
+            return any(evidence.vms for evidence in found)
         except Exception as error:
             _log.debug("while reading virtual machines of %s", opened.path, exc_info=True)
             opened.problem(opened.path, "internal_error", _where(error))
-        for installation in opened.installations:
-            self.machine_of.setdefault((opened.path, installation.source_path), installation.machine_id)
+            return False
 
     def _installation(self, installation: Installation) -> None:
         self.disks[installation.machine_id] = installation.source_path

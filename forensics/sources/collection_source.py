@@ -90,7 +90,7 @@ def add_archive(source: Source, image: Image, first_machine_id: int) -> None:
         source.problem(image.name, "encrypted", message)
     if add_collection(source, tree, first_machine_id) or add_hives(source, tree, find_hives(tree), first_machine_id):
         return
-    place = Place(tree, None)
+    place = Place(tree, None, image.name)
     if find_vm_files(place).configurations:
         source.places.append(place)
         return

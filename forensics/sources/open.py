@@ -120,10 +120,10 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
     exports = find_reg_files(path)
     disks = find_disks(path)
     if disks:
-        _add_disks_of_export(source, Place(tree, None), disks, keys, first, progress)
+        _add_disks_of_export(source, Place(tree, None, source.path), disks, keys, first, progress)
     elif exports:
         add_reg_files(source, exports, first)
-    elif not _add_export(source, Place(tree, None)):
+    elif not _add_export(source, Place(tree, None, source.path)):
         raise SourceError(
             "nothing_found",
             f"{path} holds no Windows folder, user profile, registry hive, .reg export, disk image or exported "
@@ -136,7 +136,7 @@ def _open_configuration(source: Source, path: Path, keys: Unlock, first: int, pr
     from forensics.sources.folder_tree import FolderTree
 
     folder = export_folder(path)
-    place = Place(FolderTree(folder), None, wanted=path.stem.lower())
+    place = Place(FolderTree(folder), None, str(folder), wanted=path.stem.lower())
     _add_disks_of_export(source, place, find_disks(folder), keys, first, progress)
 
 

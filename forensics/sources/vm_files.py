@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable
 
@@ -16,6 +17,9 @@ MAX_FILES = 2_000
 
 _MAX_FOLDERS = 6_000
 _MAX_DEPTH = 16
+_NEAR = 2
+_MAX_UNREADABLE = 100
+_DRIVE = re.compile(r"(?:\\\\\?\\)?([A-Za-z]):\\(.*)", re.DOTALL)
 _NO_VMS_IN = frozenset(
     (
         "windows",
@@ -76,66 +80,93 @@ class VmFiles:
     truncated: bool = False
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
+    def take(self, entry: Entry) -> None:
+        """Keep a file of one of these kinds."""
+        dot = entry.name.rfind(".")
+        kind = _KINDS.get(entry.name[dot:].lower()) if dot >= 0 else None
+        if kind is None:
+            return
+        files: list[Entry] = getattr(self, kind)
+        if len(files) < MAX_FILES:
+            files.append(entry)
+        else:
+            self.truncated = True
+
 
 def has_hyper_v(place: Place) -> bool:
-    """Tell whether a place holds the folder in which a Hyper-V host keeps its list of virtual machines."""
+    """Tell whether a place holds the folder in which a Hyper-V host keeps its list of virtual machines, with content.
+
+    An empty folder is no host's: Windows makes it without the role too.
+    """
     try:
-        return place.tree.entry(_below(place.drive, HYPER_V_FOLDER)).is_dir
+        return bool(place.tree.entries(below_drive(place, HYPER_V_FOLDER)))
     except (NotFound, Unreadable):
         return False
 
 
 def find_vm_files(place: Place) -> VmFiles:
-    """Search a place; on a volume with Windows the folders that hold programs are left out."""
+    """Search a place; on a volume with Windows the folders that hold programs are left out.
+
+    Where the user named one configuration, only the folders near it are searched.
+    """
     found = VmFiles()
-    pending = deque([(place.start, 0)])
+    deepest = _MAX_DEPTH if place.wanted is None else _NEAR
+    pending: deque[tuple[Entry | str, int]] = deque([(place.start, 0)])
     if place.windows:
-        pending.append((_below(place.drive, HYPER_V_FOLDER), 1))
+        pending.append((below_drive(place, HYPER_V_FOLDER), 1))
     visited: set[str] = set()
     while pending:
-        path, depth = pending.popleft()
-        if path.lower() in visited:
+        folder, depth = pending.popleft()
+        path = (folder if isinstance(folder, str) else folder.path).lower()
+        if path in visited:
             continue
         if len(visited) >= _MAX_FOLDERS:
             found.truncated = True
             break
-        visited.add(path.lower())
-        for entry in _entries(place, path, found):
+        visited.add(path)
+        for entry in _entries(place, folder, found):
             if not entry.is_dir:
-                _take(found, entry)
-            elif depth < _MAX_DEPTH and not _left_out(place, entry):
-                pending.append((entry.path, depth + 1))
+                found.take(entry)
+            elif depth < deepest and not _left_out(place, entry):
+                pending.append((entry, depth + 1))
     return found
+
+
+def below_drive(place: Place, path: str) -> str:
+    """Return a path of the system drive as its tree has it."""
+    return f"{place.drive}/{path}" if place.drive else path
+
+
+def on_drive(windows_path: str) -> tuple[str, str] | None:
+    """Split a Windows path into its drive letter, upper case, and its path from there, ``/``-separated.
+
+    A path below ``ClusterStorage`` is on a volume of its own, which has no letter: the first part is empty then, and
+    the second begins at that volume. None for what is no such path.
+    """
+    match = _DRIVE.fullmatch(windows_path.replace("/", "\\"))
+    if match is None:
+        return None
+    parts = [part for part in match[2].split("\\") if part]
+    if not parts or ".." in parts or "." in parts:
+        return None
+    if parts[0].lower() == "clusterstorage":
+        return ("", "/".join(parts[2:])) if len(parts) > 2 else None
+    return match[1].upper(), "/".join(parts)
 
 
 def _left_out(place: Place, entry: Entry) -> bool:
     if not place.windows:
         return False
     # ProgramData is entered where Hyper-V keeps its files, not elsewhere.
-    return entry.name.lower() in _NO_VMS_IN or entry.path.lower() == _below(place.drive, "ProgramData").lower()
+    return entry.name.lower() in _NO_VMS_IN or entry.path.lower() == below_drive(place, "ProgramData").lower()
 
 
-def _entries(place: Place, path: str, found: VmFiles) -> Iterable[Entry]:
+def _entries(place: Place, folder: Entry | str, found: VmFiles) -> Iterable[Entry]:
     try:
-        return place.tree.entries(path)
+        return place.tree.entries(folder)
     except NotFound:
         return ()
     except Unreadable as error:
-        found.unreadable.append((path, str(error)))
+        if len(found.unreadable) < _MAX_UNREADABLE:
+            found.unreadable.append((folder if isinstance(folder, str) else folder.path, str(error)))
         return ()
-
-
-def _take(found: VmFiles, entry: Entry) -> None:
-    dot = entry.name.rfind(".")
-    kind = _KINDS.get(entry.name[dot:].lower()) if dot >= 0 else None
-    if kind is None:
-        return
-    files: list[Entry] = getattr(found, kind)
-    if len(files) < MAX_FILES:
-        files.append(entry)
-    else:
-        found.truncated = True
-
-
-def _below(drive: str, path: str) -> str:
-    return f"{drive}/{path}" if drive else path

@@ -43,11 +43,17 @@ _COLUMNS = frozenset(SOUND)
 
 @dataclass
 class Script:
-    """A machine, and the rows of ``key_chain`` that an examination of it must give."""
+    """A machine, and the rows of ``key_chain`` that an examination of it must give.
+
+    A Hyper-V host has rows of ``guardian``, ``vm`` and ``vm_guardian`` besides (``scenarios/hyperv_host.py``).
+    """
 
     machine: ForgedMachine
     rows: list[dict[str, Any]] = field(default_factory=list)
     certificates: list[dict[str, str]] = field(default_factory=list)
+    guardians: list[dict[str, Any]] = field(default_factory=list)
+    vms: list[dict[str, Any]] = field(default_factory=list)
+    wrappings: list[dict[str, Any]] = field(default_factory=list)
 
     def certificate(
         self,
@@ -166,12 +172,13 @@ class Script:
     def truth(self) -> dict[str, Any]:
         """Return the machine's part of ``truth.json``."""
         facts = asdict(self.machine.facts)
+        hyperv = {"guardian": self.guardians, "vm": self.vms, "vm_guardian": self.wrappings}
         return {
             "machine": {k: _text(v) if isinstance(v, datetime) else v for k, v in facts.items()},
             "users": self.machine.users,
             "key_chain": self.rows,
             "key_certificates": self.certificates,
-        }
+        } | {table: rows for table, rows in hyperv.items() if rows}
 
 
 @dataclass

@@ -117,6 +117,13 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
             "7096db7aeb75c0d3497ecd56d355a695_77fa0aba-0c87-45ab-8785-ff1695247b0d",
         )
     ],
+    "hyperv-source": [("medium", "certificate-without-key-link", "4666 8A0D")],
+    "hyperv-target": [
+        ("high", "key-file-missing", "5B07"),
+        ("high", "master-key-does-not-open", "67B1"),
+        ("low", "certificate-without-key-link", "1ABF 6C9E"),
+        ("info", "key-in-tpm", "5948"),
+    ],
     "keyiso-disabled": [("info", "key-recoverable", "275F CFF8")],
     "laptop": [
         ("high", "key-file-missing", "E3F6"),

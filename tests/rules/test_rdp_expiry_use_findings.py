@@ -120,6 +120,15 @@ EXPECTED = {
             cng-ecdh-256 cng-ecdsa-256 cng-ecdsa-384 cng-ecdsa-521 cng-rsa-2048 cng-rsa-3072 cng-rsa-3des cng-rsa-4096
             system-own
         """,
+    "hyperv-hgs": "",
+    "hyperv-source": """
+        HV01 info certificate-expired: Shielded_VM_Signing_Certificate_(UntrustedGuardian)_(HV01)
+            Shielded_VM_Encryption_Certificate_(UntrustedGuardian)_(HV01)
+        """,
+    "hyperv-target": """
+        HV02 info certificate-used-by-nothing: Shielded_VM_Signing_Certificate_(UntrustedGuardian)_(HV01)
+            Shielded_VM_Encryption_Certificate_(UntrustedGuardian)_(HV01)
+        """,
     "keyiso-disabled": """
         WEB01 high keyiso-disabled-blocks-rdp-certificate: WEB01
         WEB01 info certificate-expiring: capi cng cng-system

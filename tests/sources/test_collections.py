@@ -368,7 +368,7 @@ def test_hyper_v_export_examines_the_leaf_of_a_chain(ntfs_image: Path, tmp_path:
     lay(export, "notes.img", content=b"no disk")
     for named in (export, configuration):
         with open_source(named) as source:
-            assert source.kind == "disks"
+            assert source.kind == "export"
             (installation,) = source.installations
             assert installation.source_path == str(child)
             assert installation.tree.complete is True

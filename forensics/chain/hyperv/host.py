@@ -39,14 +39,16 @@ class Host:
         return next(iter(self.guardians.get(thumbprint or "", ())), None)
 
     def state(self, thumbprint: str | None) -> State:
-        """Say what the host has of a certificate."""
+        """Say what the host has of a certificate; of one that could not be read nothing is known."""
+        if not thumbprint:
+            return "unknown"
         row = self.row(thumbprint)
         if row is None:
             return "absent" if self.examined else "not_examined"
-        if row.origin == "wrong_store":
-            return "wrong_store"
         if row.verdict == "unusable" and row.has_key_file is False:
             return "no_private_key"
+        if row.origin == "wrong_store":
+            return "wrong_store"
         return "usable" if row.verdict == "usable" else "unusable" if row.verdict == "unusable" else "unknown"
 
     def not_after(self, thumbprint: str | None) -> datetime | None:
@@ -71,7 +73,11 @@ def host_of(
     for row in guardians:
         if row.origin in ("store", "wrong_store") and row.thumbprint:
             by_thumbprint.setdefault(row.thumbprint, []).append(row)
-    ordered = {t: tuple(sorted(rows, key=lambda r: r.origin != "store")) for t, rows in by_thumbprint.items()}
+    # The guardians' store counts; of several others the one whose key is there.
+    ordered = {
+        t: tuple(sorted(rows, key=lambda r: (r.origin != "store", r.has_key_file is False)))
+        for t, rows in by_thumbprint.items()
+    }
     return Host(machine_id, name, _mode(examined, policies), examined, ordered)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from forensics.chain.hyperv.guardians import guardian_rows, needed_by
@@ -11,6 +11,7 @@ from forensics.chain.hyperv.start import start_on
 from forensics.collectors.hyperv.configuration import guid_of
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.formats.key_protector import KeyProtector, Wrapping
+from forensics.sources.vm_files import on_drive
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 from forensics.tables.key_chain import KeyChainRow
@@ -22,23 +23,18 @@ from forensics.tables.use import PolicyRow
 AnyRow = TypeVar("AnyRow", bound=Row)
 
 
-def judge_hyperv(
-    found: Sequence[HyperVEvidence], rows: Iterable[Row], machine_of: dict[tuple[str, str], int]
-) -> list[Row]:
+def judge_hyperv(found: Sequence[HyperVEvidence], rows: Iterable[Row]) -> list[Row]:
     """Return the rows of tables guardian, vm and vm_guardian.
 
     Args:
         found: What the places of all sources hold.
         rows: All other rows of the examination.
-        machine_of: Number of the installation by source and by disk in it.
     """
-    return _Judgement(found, list(rows), machine_of).rows()
+    return _Judgement(found, list(rows)).rows()
 
 
 class _Judgement:
-    def __init__(
-        self, found: Sequence[HyperVEvidence], rows: list[Row], machine_of: dict[tuple[str, str], int]
-    ) -> None:
+    def __init__(self, found: Sequence[HyperVEvidence], rows: list[Row]) -> None:
         self.found = found
         self.names = {r.machine_id: r.computer_name for r in rows if isinstance(r, MachineRow)}
         self.certificates = _by_machine(r for r in rows if isinstance(r, CertificateRow))
@@ -49,7 +45,6 @@ class _Judgement:
             for r in rows
             if isinstance(r, CoverageRow) and (r.area, r.name, r.outcome) == ("hive", "SOFTWARE", "present")
         }
-        self.machine_of = machine_of
         self.hosts_listing: dict[str, set[int]] = {}
 
     def rows(self) -> list[Row]:
@@ -78,40 +73,54 @@ class _Judgement:
 
     def _vms(self) -> list[VmEvidence]:
         """Return every configuration with its host, and those that a host lists but the sources do not hold."""
+        for evidence in self.found:
+            for vm_id in evidence.inventory or ():
+                self.hosts_listing.setdefault(vm_id, set()).add(evidence.machine_id)
         vms: list[VmEvidence] = []
         for evidence in self.found:
-            if evidence.inventory is not None:
-                for vm_id in evidence.inventory:
-                    self.hosts_listing.setdefault(vm_id, set()).add(self._machine(evidence))
-        for evidence in self.found:
+            host = evidence.machine_id or self._only_host_of(evidence)
             for vm in evidence.vms:
-                vm.row.machine_id = self._machine(evidence) or self._listed_on(vm.row)
+                vm.row.machine_id = host or self._listed_on(vm.row)
                 vms.append(vm)
-        for vm in vms:
-            hosts = self.hosts_listing.get(vm.row.vm_id or "", set())
-            has_list = any(e.inventory is not None and self._machine(e) == vm.row.machine_id for e in self.found)
-            vm.row.registered = vm.row.machine_id in hosts if has_list and not vm.row.is_checkpoint else None
+        self._find_disks()
         known = {(vm.row.machine_id, vm.row.vm_id) for vm in vms}
         for evidence in self.found:
-            machine_id = self._machine(evidence)
+            if evidence.inventory is not None:
+                own = [vm.row for vm in vms if vm.row.machine_id == evidence.machine_id and not vm.row.is_checkpoint]
+                _tell_registered(own, evidence.inventory)
             for vm_id, path in (evidence.inventory or {}).items():
-                if (machine_id, vm_id) not in known:
-                    vms.append(VmEvidence(_listed_only(evidence, machine_id, vm_id, path)))
+                if (evidence.machine_id, vm_id) not in known:
+                    vms.append(VmEvidence(_listed_only(evidence, vm_id, path)))
         return vms
 
-    def _machine(self, evidence: HyperVEvidence) -> int:
-        disk = evidence.place.disk
-        return self.machine_of.get((evidence.source, disk), 0) if disk is not None else 0
-
     def _listed_on(self, row: VmRow) -> int:
-        """Return the one host that lists a virtual machine found on a disk of its own, else 0."""
+        """Return the one host that lists a virtual machine found on a disk or in an export of its own, else 0."""
         hosts = self.hosts_listing.get(row.checkpoint_of or row.vm_id or "", set()) - {0}
         return next(iter(hosts)) if len(hosts) == 1 else 0
+
+    def _only_host_of(self, evidence: HyperVEvidence) -> int:
+        """Return the host whose data disk a volume is: all its listed virtual machines are listed by that one."""
+        if evidence.place.disk is None:
+            return 0
+        hosts = {self._listed_on(vm.row) for vm in evidence.vms} - {0}
+        return hosts.pop() if len(hosts) == 1 else 0
+
+    def _find_disks(self) -> None:
+        """Strike out missing disks that lie on another disk of the same host."""
+        names: dict[int, set[str]] = {}
+        for evidence in self.found:
+            for machine_id in {vm.row.machine_id for vm in evidence.vms} | {evidence.machine_id}:
+                names.setdefault(machine_id, set()).update(evidence.disk_names)
+        for evidence in self.found:
+            for vm in evidence.vms:
+                if vm.row.machine_id:
+                    here = names[vm.row.machine_id]
+                    vm.row.missing_disks = [disk for disk in vm.row.missing_disks if _file_name(disk) not in here]
 
     def _files(self) -> Iterator[GuardianRow]:
         for evidence in self.found:
             for row in evidence.guardian_files:
-                row.machine_id = self._machine(evidence)
+                row.machine_id = evidence.machine_id
                 yield row
 
     def _host(self, machine_id: int, guardians: list[GuardianRow]) -> Host:
@@ -173,11 +182,26 @@ def _signatures(wrapping: Wrapping) -> str:
     return "invalid" if "invalid" in answers else "valid" if answers == {"valid"} else "not_checked"
 
 
-def _listed_only(evidence: HyperVEvidence, machine_id: int, vm_id: str, path: str) -> VmRow:
+def _tell_registered(rows: Sequence[VmRow], inventory: Mapping[str, str]) -> None:
+    """Say which configurations the host's list means: of several of one machine those at the path it names."""
+    for row in rows:
+        row.registered = row.vm_id in inventory
+    for vm_id, path in inventory.items():
+        of_machine = [row for row in rows if row.vm_id == vm_id]
+        split = on_drive(path)
+        tail = f"/{split[1].lower()}" if split else None
+        named = [row for row in of_machine if tail is not None and f"/{row.source_path.lower()}".endswith(tail)]
+        if named:
+            for row in of_machine:
+                row.registered = row in named
+
+
+def _listed_only(evidence: HyperVEvidence, vm_id: str, path: str) -> VmRow:
     """A virtual machine that the host lists, whose configuration lies where the sources do not reach."""
-    on_system_drive = path[:2].upper() == "C:" and evidence.place.tree.complete
+    split = on_drive(path)
+    on_system_drive = split is not None and split[0] == "C" and evidence.place.tree.complete
     return VmRow(
-        machine_id=machine_id,
+        machine_id=evidence.machine_id,
         vm_id=guid_of(vm_id) or vm_id,
         outcome="absent" if on_system_drive else "not_examined",
         registered=True,
@@ -186,6 +210,10 @@ def _listed_only(evidence: HyperVEvidence, machine_id: int, vm_id: str, path: st
         + ("is not on this disk" if on_system_drive else "lies where these sources do not reach"),
         source_path=evidence.inventory_path,
     )
+
+
+def _file_name(windows_path: str) -> str:
+    return windows_path.replace("/", "\\").rsplit("\\", 1)[-1].lower()
 
 
 def _told(row: VmRow) -> str:

@@ -61,7 +61,7 @@ def start_on(host: Host, vm: VmRow, wrappings: Sequence[VmGuardianRow]) -> Start
         wrappings: The guardians of its key protector.
     """
     if vm.outcome != "present":
-        return Start("unknown", f"its configuration is {vm.outcome.replace('_', ' ')}")
+        return Start("unknown", vm.starts_because or f"its configuration is {vm.outcome.replace('_', ' ')}")
     if vm.vtpm == "absent":
         return Start("not_applicable", "it has no virtual TPM, so it needs no guardian")
     if vm.vtpm == "unknown":
@@ -89,6 +89,8 @@ def _no_protector(vm: VmRow) -> str:
         return "it has a virtual TPM and an empty key protector: it was never started with one, or lost it"
     if vm.key_protector == "damaged":
         return "it has a virtual TPM, and its key protector cannot be read"
+    if vm.key_protector == "present":
+        return "it has a virtual TPM, and its key protector names no guardian that can be read"
     return "it has a virtual TPM, but no key protector was found in its configuration"
 
 

@@ -39,6 +39,7 @@ _SECURITY_NAME = re.compile(r"tpm|shield|encrypt|protect|ksd|bind", re.IGNORECAS
 _PROTECTOR_NAME = re.compile(r"key.?protector", re.IGNORECASE)
 _EARLIER_NAME = re.compile(r"last.?known.?good", re.IGNORECASE)
 _GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
+_BEHIND_HEADERS = 8192
 _MAX_SETTINGS, _MAX_DISKS, _MAX_TEXT = 60, 300, 200
 
 
@@ -65,7 +66,7 @@ def read_configuration(storage: HyperVStorage, row: VmRow) -> tuple[VmEvidence, 
     """
     reader = _Configuration(storage)
     reader.fill(row)
-    evidence = VmEvidence(row)
+    evidence = VmEvidence(row, global_id=reader.global_id)
     problems = [*storage.errors, *_fill_protector(storage, evidence)]
     return evidence, problems
 
@@ -75,6 +76,8 @@ class _Configuration:
 
     def __init__(self, storage: HyperVStorage) -> None:
         self.storage = storage
+        # One of the two header copies may be damaged without harm; whatever else is, a device may be lost with it.
+        self.is_torn = any(error.offset is None or error.offset >= _BEHIND_HEADERS for error in storage.errors)
         self.devices: dict[str, list[str]] = {}
         for name in storage.children(_MANIFEST):
             device = guid_of(self._text(f"{_MANIFEST}/{name}/device") or "")
@@ -82,15 +85,25 @@ class _Configuration:
             if device and instance:
                 self.devices.setdefault(device, []).append(instance)
 
+    @property
+    def global_id(self) -> str | None:
+        """GUID that the configuration names."""
+        return guid_of(self._text(f"{_PROPERTIES}/global_id") or "")
+
     def fill(self, row: VmRow) -> None:
         row.name = self._text(f"{_PROPERTIES}/name")
-        row.vm_id = row.vm_id or guid_of(self._text(f"{_PROPERTIES}/global_id") or "")
+        row.vm_id = row.vm_id or self.global_id
         version = self._number(f"{_PROPERTIES}/version")
         row.configuration_version = None if version is None else f"{version >> 8}.{version & 0xFF}"
         row.uncommitted = self.storage.replayed
-        if self.devices:
-            row.vtpm = "present" if VIRTUAL_TPM in self.devices else "absent"
-            row.generation = 1 if IDE in self.devices else 2
+        if VIRTUAL_TPM in self.devices:
+            row.vtpm = "present"
+        elif self.devices and not self.is_torn:
+            row.vtpm = "absent"
+        if IDE in self.devices:
+            row.generation = 1
+        elif self.devices and not self.is_torn:
+            row.generation = 2
         firmware = self._node(FIRMWARE)
         secure_boot = self.storage.get(f"{firmware}/secure_boot_enabled")
         if secure_boot is not None and isinstance(secure_boot.value, bool):

@@ -12,10 +12,17 @@ from forensics.tables.hyperv import GuardianRow, VmRow
 
 @dataclass(slots=True)
 class VmEvidence:
-    """A row of table vm with the key protector behind it; None where there is none that can be read."""
+    """A row of table vm and what stands behind it.
+
+    Attributes:
+        row: The row.
+        protector: Its key protector; None where there is none that can be read.
+        global_id: GUID that the configuration itself names, lower case.
+    """
 
     row: VmRow
     protector: KeyProtector | None = None
+    global_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -24,17 +31,19 @@ class HyperVEvidence:
 
     Attributes:
         place: The volume or folder.
-        source: The source as the user named it.
+        machine_id: Number of the Windows whose volume this is; 0 where that is not known, and for an export.
         vms: Configurations found there.
         inventory: Path of each registered virtual machine's configuration by its GUID; None where the source does not
             hold the host's list.
         inventory_path: Where that list was read.
+        disk_names: Lower-case names of the virtual disks there.
         guardian_files: Exported guardians, certificates and PFX files beside virtual machines.
     """
 
     place: Place
-    source: str
+    machine_id: int = 0
     vms: list[VmEvidence] = field(default_factory=list)
     inventory: Mapping[str, str] | None = None
     inventory_path: str = ""
+    disk_names: frozenset[str] = frozenset()
     guardian_files: list[GuardianRow] = field(default_factory=list)

@@ -13,6 +13,8 @@ from testdata.builder.scenarios.disks import chain, sectors_4096, two_windows
 from testdata.builder.scenarios.expiring import expiring
 from testdata.builder.scenarios.golden_image import failed_generalize, generalized_not_booted, golden_image
 from testdata.builder.scenarios.healthy import healthy
+from testdata.builder.scenarios.hyperv_source import hyperv_source
+from testdata.builder.scenarios.hyperv_target import hyperv_hgs, hyperv_target
 from testdata.builder.scenarios.identity import restored_secrets, sid_changed, specialize_skips_crypto, upgraded
 from testdata.builder.scenarios.laptop import laptop
 from testdata.builder.scenarios.mixed import mixed
@@ -37,6 +39,9 @@ SCENARIOS: dict[str, Builder] = {
     "expiring": expiring,
     "failed-generalize": failed_generalize,
     "healthy": healthy,
+    "hyperv-hgs": hyperv_hgs,
+    "hyperv-source": hyperv_source,
+    "hyperv-target": hyperv_target,
     "keyiso-disabled": keyiso_disabled,
     "laptop": laptop,
     "mbr": mbr,

@@ -1,0 +1,308 @@
+"""Reads the virtual machines of one volume or folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoints
+from forensics.collectors.hyperv.configuration import guid_of, is_virtual_machine, read_configuration
+from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
+from forensics.collectors.hyperv.guardian_files import collect_guardian_files
+from forensics.formats.errors import FormatError
+from forensics.formats.hyperv_storage import HyperVStorage, ReadAt, parse_hyperv_storage
+from forensics.formats.vmgs import parse_vmgs
+from forensics.sources.outcome import Outcome
+from forensics.sources.place import Place
+from forensics.sources.source import Source
+from forensics.sources.tree import Entry, NotFound, Unreadable
+from forensics.sources.vm_files import (
+    HYPER_V_FOLDER,
+    INVENTORY,
+    VmFiles,
+    below_drive,
+    find_vm_files,
+    on_drive,
+)
+from forensics.tables.hyperv import VmRow
+
+MAX_VMS = 1_000
+MAX_LISTED = 2_000
+"""Virtual machines of a host's list that are taken."""
+
+_INVENTORY_NODE = "Configurations/VirtualMachines"
+_MAX_ERRORS = 20
+
+
+class PlaceReader:
+    """One place of a source.
+
+    Args:
+        source: The source.
+        place: The volume or folder.
+        machine_id: Number of the Windows to which it belongs, 0 for none.
+        is_host: It holds the folder of a Hyper-V host.
+
+    Attributes:
+        files: What the search found.
+        evidence: What was read of it.
+        disk_names: Lower-case names of the virtual disks there.
+    """
+
+    def __init__(self, source: Source, place: Place, machine_id: int, *, is_host: bool) -> None:
+        self.source = source
+        self.place = place
+        self.is_host = is_host
+        self.files = VmFiles()
+        self.evidence = HyperVEvidence(place, machine_id)
+        self.disk_names: frozenset[str] = frozenset()
+        self._known: set[str] = set()
+
+    def find(self) -> None:
+        """Search the place, and read the list of a host."""
+        self.files = find_vm_files(self.place)
+        for path, reason in self.files.unreadable:
+            self._problem(path, "unreadable", reason)
+        self._known = {entry.path.lower() for entry in self.files.configurations}
+        if self.is_host:
+            self._read_inventory()
+
+    def find_listed(self, readers: Sequence[PlaceReader]) -> None:
+        """Look where the host's list says for configurations that the search did not come to."""
+        for windows_path in (self.evidence.inventory or {}).values():
+            for reader, path in self._candidates(windows_path, readers):
+                if path.lower() in reader._known or reader._adopt(path):
+                    break
+
+    def list_disks(self) -> None:
+        """Note the names of the virtual disks, once all files were found."""
+        self.disk_names = frozenset(disk.name.lower() for disk in self.files.disks)
+
+    def read(self, readers: Sequence[PlaceReader]) -> HyperVEvidence:
+        """Read every configuration that was found.
+
+        Args:
+            readers: All places of the source: disks and guest states may lie on another than the configuration.
+        """
+        evidence = self.evidence
+        wanted = [entry for entry in self.files.configurations if self._is_wanted(entry)]
+        if len(wanted) > MAX_VMS or self.files.truncated:
+            message = f"not all folders or files were looked into; at most {MAX_VMS} virtual machines are read"
+            self._problem("", "too_many", message)
+        for entry in wanted[:MAX_VMS]:
+            self._read_configuration(entry, readers)
+        others = sum(not is_checkpoint(entry) for entry in self.files.configurations) - 1
+        name_checkpoints(evidence.vms, others_unread=self.place.wanted is not None and others > 0)
+        if self.place.wanted is not None:
+            evidence.vms = [vm for vm in evidence.vms if self._belongs_to_wanted(vm.row)]
+        if evidence.vms:
+            detail = f"{len(evidence.vms)} configurations"
+            self.source.cover("folder", "virtual machines", "present", self._label(""), detail)
+        evidence.disk_names = self.disk_names
+        with self._guard(""):
+            evidence.guardian_files = collect_guardian_files(self.place, self.files, self._problem)
+        return evidence
+
+    def _is_wanted(self, entry: Entry) -> bool:
+        if entry.name.lower() == INVENTORY:
+            return False
+        return self.place.wanted in (None, _stem(entry.name)) or is_checkpoint(entry)
+
+    def _belongs_to_wanted(self, row: VmRow) -> bool:
+        return not row.is_checkpoint or row.checkpoint_of is not None or row.vm_id == self.place.wanted
+
+    # --- the host's list
+
+    def _read_inventory(self) -> None:
+        path = below_drive(self.place, f"{HYPER_V_FOLDER}/{INVENTORY}")
+        with self._guard(path):
+            try:
+                entry = self.place.tree.entry(path)
+            except NotFound:
+                outcome: Outcome = "absent" if self.place.tree.complete else "not_examined"
+                self.source.cover("file", INVENTORY, outcome, self.place.label(path))
+                return
+            storage = self._storage(entry)
+            self._tell(entry.path, storage.errors)
+            paths: dict[str, str] = {}
+            for name in storage.children(_INVENTORY_NODE):
+                value = storage.get(f"{_INVENTORY_NODE}/{name}")
+                guid = guid_of(name)
+                if guid is None or value is None or not isinstance(value.value, str):
+                    continue
+                if len(paths) == MAX_LISTED:
+                    message = f"only the first {MAX_LISTED} virtual machines of the list are taken"
+                    self._problem(path, "too_many", message)
+                    break
+                paths[guid] = value.value
+            self.evidence.inventory, self.evidence.inventory_path = paths, self.place.label(path)
+            self.source.cover("file", INVENTORY, "present", self.place.label(path))
+
+    def _candidates(self, windows_path: str, readers: Sequence[PlaceReader]) -> Iterator[tuple[PlaceReader, str]]:
+        """Yield where a path of this host may lie; which volume bears a letter other than C is not known."""
+        split = on_drive(windows_path)
+        if split is None:
+            return
+        letter, path = split
+        if letter == "C" and self.place.windows:
+            yield self, below_drive(self.place, path)
+            return
+        for reader in readers:
+            if not reader.place.windows:
+                yield reader, path
+
+    def _adopt(self, path: str) -> bool:
+        """Take a configuration that stands where the search did not come to, with what lies around it."""
+        try:
+            entry = self.place.tree.entry(path)
+        except (NotFound, Unreadable):
+            return False
+        if entry.is_dir:
+            return False
+        seen = {e.path.lower() for kind in (self.files.states, self.files.disks) for e in kind} | self._known
+        folder = _folder(path)
+        for near in (folder, f"{_folder(folder)}/Snapshots".lstrip("/")):
+            try:
+                around = self.place.tree.entries(near)
+            except (NotFound, Unreadable):
+                continue
+            for other in around:
+                if not other.is_dir and other.path.lower() not in seen:
+                    self.files.take(other)
+        if not any(e.path.lower() == entry.path.lower() for e in self.files.configurations):
+            self.files.configurations.append(entry)
+        self._known |= {e.path.lower() for e in self.files.configurations}
+        return True
+
+    # --- configurations
+
+    def _read_configuration(self, entry: Entry, readers: Sequence[PlaceReader]) -> None:
+        row = VmRow(machine_id=0, source_path=self.place.label(entry.path), source_time=entry.modified)
+        row.configuration_time = entry.modified
+        row.is_checkpoint = is_checkpoint(entry)
+        named = guid_of(_stem(entry.name))
+        if row.is_checkpoint:
+            row.vm_id = named
+        vm: VmEvidence | None = None
+        storage: HyperVStorage | None = None
+        with self._guard(entry.path):
+            storage = self._storage(entry)
+        if storage is not None and not is_virtual_machine(storage) and not storage.errors:
+            return
+        with self._guard(entry.path):
+            if storage is not None and is_virtual_machine(storage):
+                vm, problems = read_configuration(storage, row)
+                row.vm_id = row.vm_id or named
+                self._tell(entry.path, problems)
+                self._find_guest_state(entry, row, readers)
+                row.missing_disks = [disk for disk in row.disks if not self._has_disk(disk, readers)]
+        if vm is None:
+            row.vm_id, row.outcome = row.vm_id or named, "unreadable"
+            if storage is not None and not is_virtual_machine(storage):
+                self._tell(entry.path, storage.errors)
+        # What bears no GUID and cannot be read may be anything.
+        if vm is not None or row.vm_id is not None:
+            self.evidence.vms.append(vm or VmEvidence(row))
+
+    def _find_guest_state(self, entry: Entry, row: VmRow, readers: Sequence[PlaceReader]) -> None:
+        """Look for the guest state beside the configuration, then where that says, then by its name."""
+        stem = entry.name[: -len(".vmcx")]
+        names = [f"{stem}.vmgs".lower(), f"{stem}.vmrs".lower()]
+        if row.guest_state_file:
+            names.insert(0, _basename(row.guest_state_file))
+        folder = _folder(entry.path).lower()
+        for name in names:
+            here = [s for s in self.files.states if s.name.lower() == name]
+            beside = [state for state in here if _folder(state.path).lower() == folder]
+            others = [(r, s) for r in readers if r is not self for s in r.files.states if s.name.lower() == name]
+            for reader, state in [(self, s) for s in (beside or here)] + others:
+                row.guest_state, row.guest_state_time = "present", state.modified
+                row.guest_state_file = row.guest_state_file or reader.place.label(state.path)
+                reader._read_guest_state(state, row)
+                return
+        if row.guest_state_file:
+            row.guest_state = _on_system_drive(row.guest_state_file, readers)
+
+    def _read_guest_state(self, state: Entry, row: VmRow) -> None:
+        if not state.name.lower().endswith(".vmgs"):
+            return
+        row.guest_state = "unreadable"
+        with self._guard(state.path), self.place.tree.open(state) as file:
+            vmgs = parse_vmgs(_read_at(file), state.size)
+            self._tell(state.path, vmgs.errors)
+            names = ", ".join(f"{e.name} {e.size} bytes{', encrypted' if e.encrypted else ''}" for e in vmgs.entries)
+            row.guest_state_facts = f"version {vmgs.version}" + (f": {names}" if names else "")
+            row.guest_state = "present"
+
+    @staticmethod
+    def _has_disk(windows_path: str, readers: Sequence[PlaceReader]) -> bool:
+        name = _basename(windows_path)
+        if any(name in reader.disk_names for reader in readers):
+            return True
+        return _on_system_drive(windows_path, readers) in ("present", "unreadable")
+
+    # --- reading
+
+    def _storage(self, entry: Entry) -> HyperVStorage:
+        with self.place.tree.open(entry) as file:
+            return parse_hyperv_storage(_read_at(file), entry.size)
+
+    def _tell(self, path: str, errors: Iterable[FormatError]) -> None:
+        for count, error in enumerate(errors):
+            if count == _MAX_ERRORS:
+                self._problem(path, "too_many", f"more is wrong with this file than the first {_MAX_ERRORS} things")
+                return
+            self._problem(path, error.kind, error.message, error.offset)
+
+    def _problem(self, path: str, kind: str, message: str, offset: int | None = None) -> None:
+        self.source.problem(self._label(path), kind, message, offset)
+
+    def _label(self, path: str) -> str:
+        return self.place.label(path) if path else self.place.name or self.source.path
+
+    @contextmanager
+    def _guard(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except FormatError as error:
+            self._problem(path, error.kind, error.message, error.offset)
+        except (NotFound, Unreadable) as error:
+            self._problem(path, "unreadable", str(error))
+        except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
+            self._problem(path, "unexpected", f"reading failed with {type(error).__name__}")
+
+
+def _on_system_drive(windows_path: str, readers: Sequence[PlaceReader]) -> Outcome:
+    """Say whether a path of a host is there, where that can be told: the system drive's letter alone is known."""
+    split = on_drive(windows_path)
+    drives = [reader.place for reader in readers if reader.place.windows and reader.place.tree.complete]
+    if split is None or split[0] != "C" or len(drives) != 1:
+        return "not_examined"
+    try:
+        drives[0].tree.entry(below_drive(drives[0], split[1]))
+    except NotFound:
+        return "absent"
+    except Unreadable:
+        return "unreadable"
+    return "present"
+
+
+def _read_at(file: BinaryIO) -> ReadAt:
+    def read(offset: int, count: int) -> bytes:
+        file.seek(offset)
+        return file.read(count)
+
+    return read
+
+
+def _stem(name: str) -> str:
+    return name.rsplit(".", 1)[0].lower()
+
+
+def _folder(path: str) -> str:
+    return path.rsplit("/", 1)[0] if "/" in path else ""
+
+
+def _basename(windows_path: str) -> str:
+    return windows_path.replace("/", "\\").rsplit("\\", 1)[-1].lower()
