@@ -51,8 +51,8 @@ _SUBJECTS = {
     "guardian": ("coalesce(this.thumbprint, this.source_path)", "coalesce(this.subject, this.thumbprint)"),
     "bitlocker": ("this.disk || ', ' || this.volume", "{id}"),
 }
-KEY_TABLES = frozenset({"key_chain", "certificate", "certificate_use", "key_file", "guardian"})
-"""Tables whose subjects are keys and certificates: findings about different ones do not explain each other."""
+KEY_TABLES = frozenset({"key_chain", "certificate", "certificate_use", "key_file", "guardian", "shared_identity"})
+"""Tables whose findings explain each other only where they share a subject: keys, certificates, clones."""
 
 
 def default_subject(table: str) -> tuple[str, str]:
