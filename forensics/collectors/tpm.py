@@ -24,6 +24,9 @@ from forensics.sources.registry import Value
 from forensics.tables.machine import MachineRow
 from forensics.tables.tpm import TpmRow
 
+ACPI_DEVICES = "ACPI devices (TPM)"
+"""Name in coverage of where Windows keeps the devices that it ever saw."""
+
 EK_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 MAX_KEY_SIZE = 4096
 MAX_NAMES = 200
@@ -55,7 +58,7 @@ def collect_tpm(
     seen = system.key(enum) is not None
     outcome: Outcome = "present" if seen else "not_examined"
     detail = None if seen else "this registry holds no ACPI devices"
-    installation.cover("registry", "ACPI devices (TPM)", outcome, system.where(enum), detail)
+    installation.cover("registry", ACPI_DEVICES, outcome, system.where(enum), detail)
     installation.cover("registry", "TPM", system.outcome(wmi), system.where(wmi))
     instances = [key.name[:MAX_TEXT] for key in system.subkeys(f"{enum}\\{_TPM_2_0}", MAX_NAMES)]
     if not instances and system.key(wmi) is None:
