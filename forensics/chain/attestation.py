@@ -207,10 +207,8 @@ def _device(
 def _device_obstacles(machine: MachineRow, tpm: TpmRow | None, rows: Sequence[Row]) -> Iterable[str]:
     if _is_older(machine):
         yield f"it runs build {machine.build}; attestation needs Windows 8.1"
-    seen = any(
-        c.area == "registry" and c.name == ACPI_DEVICES and c.outcome == "present" for c in _of(CoverageRow, rows)
-    )
-    if tpm.enumerated is False if tpm is not None else seen:
+    devices = [c.outcome for c in _of(CoverageRow, rows) if c.area == "registry" and c.name == ACPI_DEVICES]
+    if (tpm.enumerated is False) if tpm is not None else ("present" in devices):
         yield "Windows never saw a TPM 2.0 on it (no Enum\\ACPI\\MSFT0101)"
 
 
