@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forensics.cli_compare import compare
 from forensics.cli_attest import attest
+from forensics.cli_compare import compare
 from forensics.cli_migrate import migrate
 from forensics.cli_options import debug_option, source_options, span
 from forensics.cli_output import FORMATS, check_targets, emit, save_case
