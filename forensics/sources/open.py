@@ -169,5 +169,6 @@ def _add_export(source: Source, place: Place) -> bool:
 
     if not find_vm_files(place).configurations:
         return False
+    source.kind = "export"
     source.places.append(place)
     return True

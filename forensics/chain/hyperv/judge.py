@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from forensics.chain.hyperv.guardians import guardian_rows, needed_by
 from forensics.chain.hyperv.host import Host, host_of
-from forensics.chain.hyperv.start import start_on
+from forensics.chain.hyperv.start import NO_HOST, start_on
 from forensics.collectors.hyperv.configuration import guid_of
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.formats.key_protector import KeyProtector, Wrapping
@@ -143,6 +143,10 @@ class _Judgement:
         row.needs = list(dict.fromkeys(row.needs))
         start = start_on(host, row, wrappings)
         row.starts_here, row.starts_because = start.starts, start.because
+        if start.because == NO_HOST and self.names:
+            row.starts_because = (
+                "no host that was examined lists it: keymortem migrate --to HOST tells what becomes of it"
+            )
 
 
 def _wrappings(vm: VmEvidence, host: Host) -> Iterator[VmGuardianRow]:

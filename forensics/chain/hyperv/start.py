@@ -25,6 +25,7 @@ _STARTS: dict[State, Starts] = {
     "no_private_key": "no",
     "absent": "no",
 }
+NO_HOST = "no Hyper-V host was examined with it"
 _BEST_FIRST: tuple[Starts, ...] = ("yes", "unknown", "likely_no", "no")
 
 _WHY: dict[State, str] = {
@@ -69,7 +70,7 @@ def start_on(host: Host, vm: VmRow, wrappings: Sequence[VmGuardianRow]) -> Start
     if not wrappings:
         return Start("unknown", _no_protector(vm))
     if not host.machine_id:
-        return Start("unknown", "no Hyper-V host was examined with it")
+        return Start("unknown", NO_HOST)
     if host.mode == "hgs":
         return Start(
             "unknown", "the host asks a Host Guardian Service for the key, so its own certificates are not consulted"

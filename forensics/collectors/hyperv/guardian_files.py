@@ -20,10 +20,12 @@ from forensics.sources.tree import Entry, NotFound, Unreadable
 from forensics.sources.vm_files import VmFiles
 from forensics.tables.hyperv import GuardianRow
 
-MAX_GUARDIAN_FILES = 200
-"""Files of one kind that are read, smallest first."""
+MAX_GUARDIAN_FILES = 500
+"""Files of one kind that are read: those whose path speaks of guardians first, then the smallest."""
 
 _MAX_DOCUMENT, _MAX_CERTIFICATE, _HEAD = 1 << 20, 64 << 10, 4096
+# Two certificates in base64, or one in DER, are not shorter.
+_MIN_DOCUMENT, _MIN_CERTIFICATE = 1024, 256
 _NAMESPACE = (b"kps/2014/07", "kps/2014/07".encode("utf-16-le"))
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 _GUARDIAN_WORDS = re.compile(r"guardian|shielded|vtpm|hgs", re.IGNORECASE)
@@ -45,7 +47,7 @@ def collect_guardian_files(place: Place, files: VmFiles, report: Report) -> list
 
 
 def _documents(place: Place, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
-    for entry in _smallest(files.documents, _MAX_DOCUMENT):
+    for entry in _likeliest(files.documents, _MIN_DOCUMENT, _MAX_DOCUMENT):
         data = _read(place, entry, report, _NAMESPACE)
         if data is None:
             continue
@@ -60,7 +62,7 @@ def _documents(place: Place, files: VmFiles, report: Report) -> Iterator[Guardia
 
 
 def _certificates(place: Place, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
-    for entry in _smallest(files.certificates, _MAX_CERTIFICATE):
+    for entry in _likeliest(files.certificates, _MIN_CERTIFICATE, _MAX_CERTIFICATE):
         data = _read(place, entry, report)
         if data is None:
             continue
@@ -90,8 +92,10 @@ def _row(place: Place, entry: Entry, certificate: GuardianCertificate, origin: s
     )
 
 
-def _smallest(entries: list[Entry], limit: int) -> list[Entry]:
-    return sorted((e for e in entries if 0 < e.size <= limit), key=lambda e: (e.size, e.path))[:MAX_GUARDIAN_FILES]
+def _likeliest(entries: list[Entry], least: int, most: int) -> list[Entry]:
+    fitting = [entry for entry in entries if least <= entry.size <= most]
+    fitting.sort(key=lambda e: (_GUARDIAN_WORDS.search(e.path) is None, e.size, e.path))
+    return fitting[:MAX_GUARDIAN_FILES]
 
 
 def _read(place: Place, entry: Entry, report: Report, wanted: tuple[bytes, ...] = ()) -> bytes | None:
