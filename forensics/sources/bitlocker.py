@@ -84,15 +84,12 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         SourceError: ``bitlocker_locked`` (no key was given), ``bitlocker_wrong_key`` or ``bitlocker_damaged``;
             the message names the volume's protectors.
     """
-    from dissect.fve.bde import BDE
-
+    bde = describe_volume(volume, size, row)
     try:
-        bde = BDE(cast(BinaryIO, _Window(volume, size)))
         protectors = _protectors(bde)
-        _fill(row, bde)
         opened = bde.unlocked or _try_clear_key(bde)
     except Exception as error:
-        raise SourceError("bitlocker_damaged", f"its BitLocker metadata cannot be read: {error}") from error
+        raise _damaged(error) from error
     tried = [] if opened else _try_keys(bde, keys)
     if not bde.unlocked:
         known = f"it opens with: {protectors}" if protectors else "it names no protector"
@@ -104,6 +101,26 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         return cast(BinaryIO, bde.open())
     except Exception as error:
         raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}") from error
+
+
+def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
+    """Fill a row with what the metadata of a volume says, and unlock nothing.
+
+    Raises:
+        SourceError: ``bitlocker_damaged``.
+    """
+    from dissect.fve.bde import BDE
+
+    try:
+        bde = BDE(cast(BinaryIO, _Window(volume, size)))
+        _fill(row, bde)
+    except Exception as error:
+        raise _damaged(error) from error
+    return bde
+
+
+def _damaged(error: Exception) -> SourceError:
+    return SourceError("bitlocker_damaged", f"its BitLocker metadata cannot be read: {error}")
 
 
 def _protectors(bde: BDE) -> str:

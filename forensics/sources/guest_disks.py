@@ -1,0 +1,66 @@
+"""What opens the BitLocker volumes of virtual disks that lie on a host's own disk; nothing of them is unlocked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import BinaryIO, cast
+
+from forensics.sources.errors import SourceError
+from forensics.sources.file_systems import BITLOCKER, file_system
+from forensics.sources.ntfs_stream import VolumeReader
+from forensics.sources.partitions import Partition, read_partition_table
+from forensics.sources.place import Place
+from forensics.sources.source import Source
+from forensics.sources.tree import Entry, NotFound, Unreadable
+from forensics.sources.vhdx import open_vhdx
+from forensics.tables.hyperv import BitLockerRow
+
+MAX_GUEST_DISKS = 200
+_SUFFIX = ".vhdx"
+
+
+def read_guest_disks(source: Source, place: Place, disks: Iterable[Entry], machine_id: int) -> None:
+    """Record a row of table bitlocker for each encrypted volume of the virtual disks in a place.
+
+    A differencing disk (.avhdx) is left out: its parent tells the same. A disk that cannot be opened is a problem.
+
+    Args:
+        source: Where rows and problems go.
+        place: The volume of the host.
+        disks: Its virtual disks.
+        machine_id: The host.
+    """
+    wanted = [entry for entry in disks if entry.name.lower().endswith(_SUFFIX)]
+    if len(wanted) > MAX_GUEST_DISKS:
+        message = f"only the first {MAX_GUEST_DISKS} of {len(wanted)} virtual disks are asked for BitLocker volumes"
+        source.problem(place.label(""), "too_many", message)
+    for entry in wanted[:MAX_GUEST_DISKS]:
+        path = place.label(entry.path)
+        try:
+            with place.tree.open(entry) as file:
+                guest = open_vhdx(file, name=path)
+                disk = cast(BinaryIO, guest)
+                for partition in _partitions(VolumeReader(disk, 0, guest.size), guest.size):
+                    _ask(source, VolumeReader(disk, partition.offset, partition.size), partition, path, machine_id)
+        except (SourceError, NotFound, Unreadable) as error:
+            source.problem(path, getattr(error, "kind", "unreadable"), str(error))
+        except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
+            source.problem(path, "unexpected", f"reading the virtual disk failed with {type(error).__name__}")
+
+
+def _partitions(reader: VolumeReader, size: int) -> Iterable[Partition]:
+    if file_system(reader) is not None:
+        return (Partition(0, 0, size),)
+    table = read_partition_table(reader, size, None)
+    return table.partitions if table is not None else ()
+
+
+def _ask(source: Source, reader: VolumeReader, partition: Partition, disk: str, machine_id: int) -> None:
+    if partition.note is not None or file_system(reader) != BITLOCKER:
+        return
+    from forensics.sources.bitlocker import describe_volume
+
+    volume = f"partition {partition.number}" if partition.number else "volume"
+    row = BitLockerRow(machine_id=machine_id, source_path=disk, volume=volume, disk=disk)
+    source.bitlocker.append(row)
+    describe_volume(reader, partition.size, row)
