@@ -18,7 +18,7 @@ FINDINGS = 1
 @click.argument("before", metavar="BEFORE")
 @click.argument("after", metavar="AFTER")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is written; else text."
+    "--format", "form", type=click.Choice(["text", "json", "html"]), default="text", help="What is written; else text."
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write there, not to stdout.")
 @source_options
@@ -32,7 +32,7 @@ def compare(ctx: click.Context, /, before: str, after: str, form: str, output: P
     \b
     Example:
       keymortem compare golden.vhdx deployed.vhdx
-      keymortem compare monday.sqlite friday.sqlite --format json
+      keymortem compare monday.sqlite friday.sqlite --format html -o week.html
     """
     check_targets(form, output, None, (before, after))
     cases = [examined((source,), options) for source in (before, after)]
@@ -47,6 +47,10 @@ def compare(ctx: click.Context, /, before: str, after: str, form: str, output: P
         from forensics.report.comparison import comparison_document
 
         write(json.dumps(comparison_document(comparison), indent=2) + "\n", output)
+    elif form == "html":
+        from forensics.report.comparison_html import render_comparison_html
+
+        write(render_comparison_html(comparison), output)
     else:
         from forensics.report.comparison import render_comparison
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from forensics.comparison.tables import Difference
 from forensics.structure import dataclass
+from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.machine import MachineRow
 
 Fate = Literal["died", "revived", "gone", "new", "undecided now", "decided now"]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """What became of one certificate's key.
+    """What became of one private key.
 
     Attributes:
         fate: ``died``: usable before, unusable after; ``revived``: the other way round; ``gone``: the certificate is no
             longer there; ``new``: it was not there before.
         before: Its row before, None when new.
         after: Its row after, None when gone.
-        cause: Which change explains it, one sentence; empty when nothing changed hands.
+        cause: The change that broke the first broken link, one sentence; empty when nothing changed hands.
+        also: Changes that broke later links, which would keep the key shut after the first one is mended.
         known_by: ``values`` where a compared value explains the broken link, ``inference`` otherwise.
     """
 
@@ -30,33 +31,44 @@ class KeyChange:
     before: KeyChainRow | None
     after: KeyChainRow | None
     cause: str
+    also: tuple[str, ...]
     known_by: Literal["values", "inference"]
 
 
 def key_changes(
     before: Iterable[KeyChainRow], after: Iterable[KeyChainRow], found: Sequence[Difference]
 ) -> list[KeyChange]:
-    """Compare verdicts of the certificates of one machine.
+    """Compare verdicts of the keys of one machine.
+
+    A key without certificate (one that IIS or another program uses by its name) is followed by its file, and is in the
+    list when its verdict changed; that its file came or went is among the differences of table ``key_file``.
 
     Args:
         before: Rows before.
         after: Rows after.
         found: What else differs on the machine.
     """
-    old, new = _by_certificate(before), _by_certificate(after)
+    old, new = _by_identity(before), _by_identity(after)
     changes = []
-    for key in [*old, *(key for key in new if key not in old)]:
-        was, now = old.get(key), new.get(key)
+    for identity in [*old, *(identity for identity in new if identity not in old)]:
+        was, now = old.get(identity), new.get(identity)
         fate = _fate(was, now)
-        if fate is None:
+        if fate is None or (identity[0] is None and fate in ("gone", "new")):
             continue
-        cause = _cause(now, found) if fate == "died" and now is not None else ""
-        changes.append(KeyChange(fate, was, now, cause or _unexplained(fate, now), "values" if cause else "inference"))
+        causes = tuple(_causes(was, now, found)) if fate == "died" and was is not None and now is not None else ()
+        told = causes[0] if causes else _unexplained(fate, now)
+        changes.append(KeyChange(fate, was, now, told, causes[1:], "values" if causes else "inference"))
     return changes
 
 
-def _by_certificate(chains: Iterable[KeyChainRow]) -> dict[tuple[str | None, ...], KeyChainRow]:
-    return {(c.thumbprint, (c.store or "").lower(), c.store_scope, c.owner_sid): c for c in chains if c.thumbprint}
+def _by_identity(chains: Iterable[KeyChainRow]) -> dict[tuple[str | None, ...], KeyChainRow]:
+    return {_identity(chain): chain for chain in chains}
+
+
+def _identity(chain: KeyChainRow) -> tuple[str | None, ...]:
+    if chain.thumbprint is None:
+        return (None, (chain.key_file_path or "").lower())
+    return (chain.thumbprint, (chain.store or "").lower(), chain.store_scope, chain.owner_sid)
 
 
 def _fate(was: KeyChainRow | None, now: KeyChainRow | None) -> Fate | None:
@@ -77,61 +89,86 @@ def _unexplained(fate: Fate, now: KeyChainRow | None) -> str:
     return ""
 
 
-def _cause(now: KeyChainRow, found: Sequence[Difference]) -> str:
-    """Name the change that explains the broken link of a chain, empty when none does."""
-    finder = {
-        "key_file": _key_file,
-        "public_key": _key_file,
-        "private_key": _key_file,
-        "access": _access,
-        "master_key": _master_key,
-        "secret": _secret,
-        "service": _service,
-        "provider": _provider,
-        "claim": _claim,
-    }.get(now.broken_at or "")
-    return next(finder(now, found), "") if finder else ""
+def _causes(was: KeyChainRow, now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
+    """Name the change that explains the first broken link, then those of later links; none when the first has none."""
+    cause = next(_FINDERS.get(now.broken_at or "", _nothing)(now, found), None)
+    if cause is None and (was.private_key, now.private_key) == ("proved", "damaged"):
+        cause = f"the private half in {now.key_file_path} was damaged: it was sound before"
+    if cause is None:
+        return
+    yield cause
+    if now.broken_at in ("claim", "key_file", "public_key", "access") and now.unlocked_by in ("previous", "nothing"):
+        yield from _secret(now, found)
+    if now.broken_at == "public_key":
+        yield from _machine_guid(found)
+
+
+def _nothing(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
+    yield from ()
+
+
+def _machine_guid(found: Sequence[Difference]) -> Iterator[str]:
+    for difference in _of(found, "machine"):
+        for column, was, is_now in difference.columns:
+            if column == "machine_guid" and was and is_now:
+                yield f"MachineGuid changed from {was} to {is_now}: key files with the earlier one are no longer found"
 
 
 def _key_file(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     if now.key_file == "other_machine_guid":
-        for difference in found:
-            if isinstance(difference.after, MachineRow):
-                for column, was, is_now in difference.columns:
-                    if column == "machine_guid":
-                        yield f"MachineGuid changed from {was} to {is_now}: the key file still bears the earlier one"
-    for difference in _of(found, "key_file"):
-        path = getattr(difference.before or difference.after, "path", None)
-        container = getattr(difference.before, "container", None)
-        if difference.change == "removed" and container is not None and container == now.container:
-            yield f"the key file {path} was removed"
-        if difference.change == "changed" and path == now.key_file_path:
-            columns = ", ".join(column for column, _, _ in difference.columns if column != "acl")
-            if columns:
-                yield f"the key file {path} was changed ({columns})"
+        yield from _machine_guid(found)
+    for difference, row in _key_files(found):
+        if now.key_file == "absent" and difference.change == "removed" and _is_container(row, now):
+            yield f"the key file {row.path} was removed"
+    yield from _damaged_file(now, found)
+
+
+def _public_key(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
+    for difference, row in _key_files(found):
+        is_other_key = any(column == "public_key_sha256" for column, _, _ in difference.columns)
+        if row.path == now.key_file_path and (difference.change == "added" or is_other_key):
+            yield (
+                f"the container {now.container or row.container} was made anew: {row.path} holds another key than the "
+                "certificate's"
+            )
+    yield from _damaged_file(now, found)
+
+
+def _damaged_file(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
+    for difference, row in _key_files(found):
+        columns = ", ".join(column for column, _, _ in difference.columns if column not in ("acl", "guid_is_current"))
+        if difference.change == "changed" and row.path == now.key_file_path and columns:
+            yield f"the key file {row.path} was changed ({columns})"
 
 
 def _access(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
-    for difference in _of(found, "key_file"):
+    for difference, row in _key_files(found):
         for column, was, is_now in difference.columns:
-            if column == "acl" and getattr(difference.after, "path", None) == now.key_file_path:
+            if column == "acl" and row.path == now.key_file_path:
                 yield f"the access list of the key file changed from {was} to {is_now}"
+    for difference in _of(found, "folder_acl"):
+        folder = str(getattr(difference.after, "path", "")).lower()
+        if folder and (now.key_file_path or "").lower().startswith(f"{folder}/"):
+            yield f"the access list of the folder {difference.label} changed"
 
 
 def _master_key(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     for difference in _of(found, "master_key"):
-        if getattr(difference.before or difference.after, "guid", None) == now.master_key_guid:
-            what = "was removed" if difference.change == "removed" else "was changed"
-            yield f"the master key file {now.master_key_guid} {what}"
+        if getattr(difference.before or difference.after, "guid", None) != now.master_key_guid:
+            continue
+        if difference.change == "removed":
+            yield f"the master key file {now.master_key_guid} was removed"
+        for column, was, is_now in difference.columns:
+            if column == "outcome":
+                yield f"the master key file {now.master_key_guid} was {was} and is {is_now}"
 
 
 def _secret(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
+    left = "only the earlier one, kept in OldVal, opens" if now.unlocked_by == "previous" else "it does not open"
     for difference in _of(found, "secret"):
-        if getattr(difference.after or difference.before, "generation", None) != "current":
-            continue
-        changed = any(column == "fingerprint" for column, _, _ in difference.columns)
-        if changed or difference.change != "changed":
-            yield "DPAPI_SYSTEM was replaced: what the earlier one protects opens no longer"
+        is_current = getattr(difference.after, "generation", None) == "current"
+        if is_current and any(column == "fingerprint" and was and now_ for column, was, now_ in difference.columns):
+            yield f"DPAPI_SYSTEM was replaced: {left} the master key {now.master_key_guid}"
 
 
 def _service(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
@@ -155,5 +192,31 @@ def _claim(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
             yield f"what the certificate says of its key was changed ({columns})"
 
 
+_FINDERS: dict[str, Callable[[KeyChainRow, Sequence[Difference]], Iterator[str]]] = {
+    "access": _access,
+    "claim": _claim,
+    "key_file": _key_file,
+    "master_key": _master_key,
+    "private_key": _damaged_file,
+    "provider": _provider,
+    "public_key": _public_key,
+    "secret": _secret,
+    "service": _service,
+}
+
+
 def _of(found: Sequence[Difference], table: str) -> Iterator[Difference]:
     return (difference for difference in found if difference.table == table)
+
+
+def _key_files(found: Sequence[Difference]) -> Iterator[tuple[Difference, KeyFileRow]]:
+    for difference in _of(found, "key_file"):
+        row = difference.after or difference.before
+        if isinstance(row, KeyFileRow):
+            yield difference, row
+
+
+def _is_container(row: KeyFileRow, chain: KeyChainRow) -> bool:
+    """Tell whether a file was the chain's: containers of two owners, or of two providers, may have one name."""
+    same_owner = row.owner_sid == chain.owner_sid or row.scope == "machine"
+    return row.container is not None and row.container == chain.container and same_owner

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from forensics.tables.timestamps import format_utc
 MOST = 50
 """Differences of one table that are listed."""
 
-_FATES = {
+FATES = {
     "died": "DIED: Windows could open these keys before, and cannot now",
     "gone": "GONE: certificates that are no longer there",
     "undecided now": "UNDECIDED NOW: what was examined says less than before",
@@ -25,7 +26,7 @@ _FATES = {
     "revived": "WORKS AGAIN: could not be opened before",
     "new": "NEW: certificates that were not there before",
 }
-_TABLES = {
+TABLES = {
     "machine": "Identity of the machine",
     "secret": "Secrets",
     "master_key": "Master keys",
@@ -59,8 +60,8 @@ class _Text:
         self.lines: list[str] = []
 
     def render(self) -> str:
-        self._add(f"Before: {_sources(self.comparison.before)}")
-        self._add(f"After:  {_sources(self.comparison.after)}")
+        self._add(f"Before: {sources(self.comparison.before)}")
+        self._add(f"After:  {sources(self.comparison.after)}")
         for machine in self.comparison.machines:
             self._machine(machine)
         return "\n".join(self.lines) + "\n"
@@ -76,64 +77,101 @@ class _Text:
             when = "after" if machine.after else "before"
             self._add(f"{row.computer_name or 'A Windows without a name'} is only in the source {when}: not compared.")
             return
-        if not machine.is_one_machine:
-            self._add(
-                "Likely two different machines: neither the computer's name nor its SID, its MachineGuid or any "
-                "certificate with a private key is the same."
-            )
-        self._add(_summary(machine))
-        for fate, heading in _FATES.items():
+        for sentence in headline(machine):
+            self._add(sentence)
+        for fate, heading in FATES.items():
             changes = [key for key in machine.keys if key.fate == fate]
             if changes:
                 self.lines += ["", heading]
-            for change in changes:
-                self._key(change)
+            for cause, keys in by_cause(changes):
+                if cause:
+                    self._add(f"{cause}:", "  ")
+                for key in keys:
+                    self._key(key)
         self._differences(machine)
         if machine.unexamined:
-            names = ", ".join(_TABLES[table].lower() for table in machine.unexamined)
             self.lines.append("")
-            self._add(f"Not compared, because one of the sources did not hold them: {names}.")
+            self._add(f"Not compared, because one of the sources did not hold them: {unexamined(machine)}.")
 
     def _key(self, change: KeyChange) -> None:
-        chain = change.after or change.before
-        assert chain is not None
-        ends = f"valid until {day(chain.not_after)}" if chain.not_after else "last day not read"
-        self._add(f"{label(chain)}, store {chain.store}, {ends}, {chain.thumbprint}", "  - ")
-        if change.cause:
-            likely = "" if change.known_by == "values" else " (likely)"
-            self._add(f"{change.cause}{likely}", "    ")
-        if change.fate == "died" and chain.recoverable:
-            self._add("the private key can still be had from the later disk", "    ")
-        if change.fate == "died" and chain.recoverable is False:
-            self._add("the private key is lost on the later disk: export it from the earlier one", "    ")
+        self._add(key_name(change), "  - ")
+        for sentence in key_notes(change):
+            self._add(sentence, "    ")
 
     def _differences(self, machine: MachineComparison) -> None:
-        for table, heading in _TABLES.items():
+        for table, heading in TABLES.items():
             found = [d for d in machine.differences if d.table == table]
             if not found:
                 continue
             self.lines += ["", heading]
             for difference in found[:MOST]:
-                for line in _told(difference):
+                for line in told(difference):
                     self._add(line, "  - ")
             if len(found) > MOST:
                 self._add(f"and {len(found) - MOST} more: see --format json", "  - ")
 
 
-def _summary(machine: MachineComparison) -> str:
+def headline(machine: MachineComparison) -> Iterator[str]:
+    """Yield what matters first of a machine that is on both sides, one sentence each."""
     assert machine.after is not None
+    if not machine.is_one_machine:
+        yield (
+            "Likely two different machines: neither the computer's name nor its SID, its MachineGuid or any "
+            "certificate with a private key is the same."
+        )
     name = machine.after.computer_name or "The machine"
     if not machine.differences and not machine.keys:
-        return f"{name}: nothing that was compared has changed."
-    count = {fate: sum(key.fate == fate for key in machine.keys) for fate in _FATES}
-    died = f"{count['died']} private keys died" if count["died"] else "no private key died"
-    causes = sorted({key.cause for key in machine.keys if key.fate == "died" and key.known_by == "values"})
-    why = f" Because: {'; '.join(causes[:3])}." if causes else ""
-    others = "".join(f", {count[fate]} {fate}" for fate in ("revived", "gone", "new", "undecided now") if count[fate])
-    return f"{name}: {died}{others}; {len(machine.differences)} other differences.{why}"
+        yield f"{name}: nothing that was compared has changed."
+        return
+    count = Counter(key.fate for key in machine.keys)
+    died = f"{_counted(count['died'], 'private key')} died" if count["died"] else "no private key died"
+    others = "".join(f", {count[fate]} {fate}" for fate in FATES if fate != "died" and count[fate])
+    yield f"{name}: {died}{others}; {_counted(len(machine.differences), 'difference')} in all."
+    lost = sum(key.fate == "died" and key.after is not None and key.after.recoverable is False for key in machine.keys)
+    if lost:
+        yield f"{lost} of them cannot be had from the later disk any more: keep the earlier one."
 
 
-def _told(difference: Difference) -> Iterator[str]:
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def by_cause(changes: Iterable[KeyChange]) -> Iterator[tuple[str, list[KeyChange]]]:
+    """Yield changes by what explains them, most keys first; those that nothing explains (or need not) come last."""
+    groups: dict[str, list[KeyChange]] = {}
+    for change in changes:
+        groups.setdefault(change.cause, []).append(change)
+    yield from sorted(groups.items(), key=lambda group: (group[1][0].known_by != "values", -len(group[1])))
+
+
+def key_name(change: KeyChange) -> str:
+    """Return what to call a key: its certificate, or the container that a program uses by name."""
+    chain = change.after or change.before
+    assert chain is not None
+    if chain.thumbprint is None:
+        return f"the key of container {chain.container or '?'}, without certificate, {chain.key_file_path}"
+    ends = f"valid until {day(chain.not_after)}" if chain.not_after else "last day not read"
+    return f"{label(chain)}, store {chain.store}, {ends}, {chain.thumbprint}"
+
+
+def key_notes(change: KeyChange) -> Iterator[str]:
+    """Yield what else to know of a dead key: how sure the cause is, what would keep it shut, whether it can be had."""
+    if change.fate != "died" or change.after is None:
+        return
+    yield from (f"besides: {cause}" for cause in change.also)
+    if change.after.recoverable:
+        yield "the private key can still be had from the later disk"
+    elif change.after.recoverable is False:
+        yield "the private key is lost on the later disk: take it from the earlier one"
+
+
+def unexamined(machine: MachineComparison) -> str:
+    """Return the names of what was not compared."""
+    return ", ".join(TABLES[table].lower() for table in machine.unexamined)
+
+
+def told(difference: Difference) -> Iterator[str]:
+    """Yield what differs, one line a column."""
     if difference.change != "changed":
         yield f"{difference.change}: {difference.label}"
         return
@@ -147,10 +185,13 @@ def _value(value: object) -> str:
         return "(nothing)"
     if isinstance(value, datetime):
         return format_utc(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) or "(nothing)" if isinstance(value, list) else str(value)
 
 
-def _sources(case: Case) -> str:
+def sources(case: Case) -> str:
+    """Return the paths of what was examined."""
     return ", ".join(source.path for source in case.sources) or "(no source)"
 
 
@@ -198,7 +239,10 @@ def _key_document(key: KeyChange) -> dict[str, Any]:
         "verdict_after": key.after.verdict if key.after else None,
         "broken_at": key.after.broken_at if key.after else None,
         "recoverable": key.after.recoverable if key.after else None,
+        "container": chain.container,
+        "key_file_path": chain.key_file_path,
         "cause": key.cause,
+        "also": list(key.also),
         "known_by": key.known_by,
     }
 

@@ -21,6 +21,7 @@ from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.source import SourceEntry
+from forensics.tables.use import FolderAclRow, ProviderRow
 
 OLD, NEW = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
 WEB, GONE, FRESH = "AA" * 20, "BB" * 20, "CC" * 20
@@ -80,11 +81,12 @@ def test_a_machine_guid_that_changed_killed_the_key() -> None:
         key_file(guid_is_current=False),
     )
     comparison = compare(before, after)
-    why = f"MachineGuid changed from {OLD} to {NEW}: the key file still bears the earlier one"
+    why = f"MachineGuid changed from {OLD} to {NEW}: key files with the earlier one are no longer found"
     assert fates(comparison) == [("died", why)]
     assert comparison.died == 1
     text = render_comparison(comparison)
-    assert f"WEB01: 1 private keys died; 2 other differences. Because: {why}." in text
+    assert "WEB01: 1 private key died; 2 differences in all.\n" in text
+    assert f"  {why}:\n  - CN=AA, store MY, valid until 2027-03-04, {WEB}\n" in text
     assert "the private key can still be had from the later disk" in text
     assert f"machine_guid was {OLD}, is {NEW}" in text
 
@@ -98,7 +100,7 @@ def test_a_machine_guid_that_changed_killed_the_key() -> None:
                       fingerprint="aa"),
             SecretRow(machine_id=1, source_path="s", name="DPAPI_SYSTEM", generation="current", outcome="present",
                       fingerprint="bb"),
-            "DPAPI_SYSTEM was replaced: what the earlier one protects opens no longer",
+            "DPAPI_SYSTEM was replaced: it does not open the master key g",
         ),
         (
             "service",
@@ -112,12 +114,19 @@ def test_a_machine_guid_that_changed_killed_the_key() -> None:
             key_file(acl="S-1-5-21-1:F"),
             "the access list of the key file changed from S-1-5-18:F to S-1-5-21-1:F",
         ),
+        (
+            "access",
+            FolderAclRow(machine_id=1, source_path="K", path="K", kind="capi", scope="machine", acl="S-1-5-18:F"),
+            FolderAclRow(machine_id=1, source_path="K", path="K", kind="capi", scope="machine", acl="S-1-5-21-1:F"),
+            "the access list of the folder K changed",
+        ),
         ("key_file", key_file(), None, f"the key file K/f_{OLD} was removed"),
+        ("key_file", key_file(size=900), key_file(size=0), f"the key file K/f_{OLD} was changed (size)"),
         (
             "public_key",
             key_file(public_key_sha256="aa"),
             key_file(public_key_sha256="bb"),
-            f"the key file K/f_{OLD} was changed (public_key_sha256)",
+            f"the container web was made anew: K/f_{OLD} holds another key than the certificate's",
         ),
         (
             "master_key",
@@ -125,24 +134,63 @@ def test_a_machine_guid_that_changed_killed_the_key() -> None:
             None,
             "the master key file g was removed",
         ),
+        (
+            "master_key",
+            MasterKeyRow(machine_id=1, source_path="m", guid="g", path="m", owner_sid="S-1-5-18"),
+            MasterKeyRow(
+                machine_id=1, source_path="m", guid="g", path="m", owner_sid="S-1-5-18", outcome="unreadable"
+            ),
+            "the master key file g was present and is unreadable",
+        ),
+        (
+            "provider",
+            ProviderRow(machine_id=1, source_path="p", kind="capi", name="Vendor"),
+            None,
+            "the provider Vendor is no longer registered",
+        ),
     ],
 )  # fmt: skip
 def test_each_broken_link_is_traced_to_its_change(broken_at: str, before: Row, after: Row | None, why: str) -> None:
     covered = [
         CoverageRow(machine_id=1, source_path=name, area="folder", name=name, outcome="present")
         for name in ("Protect\\S-1-5-18", "MachineKeys (capi, machine)")
-    ]
+    ] + [CoverageRow(machine_id=1, source_path="SOFTWARE", area="hive", name="SOFTWARE", outcome="present")]
     was = case(machine(), chain(master_key_guid="g"), before, *covered)
     rows = [after] if after else []
-    now = case(machine(), chain(verdict="unusable", broken_at=broken_at, master_key_guid="g"), *rows, *covered)
-    assert fates(compare(was, now)) == [("died", why)]
+    state = {"key_file": "present" if after else "absent", "provider": "vendor", "unlocked_by": "nothing"}
+    dead = chain(verdict="unusable", broken_at=broken_at, master_key_guid="g", **state)
+    assert fates(compare(was, case(machine(), dead, *rows, *covered))) == [("died", why)]
+
+
+def test_a_private_half_that_was_proved_and_is_damaged_was_damaged_between() -> None:
+    before = case(machine(), chain(private_key="proved"))
+    after = case(machine(), chain(verdict="unusable", broken_at="private_key", private_key="damaged"))
+    assert fates(compare(before, after)) == [
+        ("died", f"the private half in K/f_{OLD} was damaged: it was sound before")
+    ]
+
+
+def test_secrets_that_were_not_read_on_both_sides_are_blamed_for_nothing() -> None:
+    def secret(fingerprint: str | None) -> SecretRow:
+        return SecretRow(
+            machine_id=1,
+            source_path="s",
+            name="DPAPI_SYSTEM",
+            generation="current",
+            outcome="present",
+            fingerprint=fingerprint,
+        )
+
+    after = case(machine(), chain(verdict="unusable", broken_at="secret"), secret("bb"))
+    [(_, told)] = fates(compare(case(machine(), chain(), secret(None)), after))
+    assert told == "it breaks at secret now; nothing that was compared explains it"
 
 
 def test_without_a_change_that_explains_it_nothing_is_blamed() -> None:
     comparison = compare(case(machine(), chain()), case(machine(), chain(verdict="unusable", broken_at="private_key")))
     assert fates(comparison) == [("died", "it breaks at private_key now; nothing that was compared explains it")]
     assert comparison.machines[0].keys[0].known_by == "inference"
-    assert "explains it (likely)" in render_comparison(comparison)
+    assert "nothing that was compared explains it" in render_comparison(comparison)
 
 
 def test_certificates_that_went_and_came() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from testdata.builder.scenario import Builder
+from testdata.builder.scenarios.before_sysprep import before_sysprep
 from testdata.builder.scenarios.bound import bound
 from testdata.builder.scenarios.broken_access import broken_access
 from testdata.builder.scenarios.broken_claim import broken_claim
@@ -26,6 +27,7 @@ from testdata.builder.scenarios.sysprepped import sample, sysprepped
 from testdata.builder.scenarios.web_server import web_server
 
 SCENARIOS: dict[str, Builder] = {
+    "before-sysprep": before_sysprep,
     "bound": bound,
     "broken-access": broken_access,
     "broken-claim": broken_claim,
