@@ -101,6 +101,7 @@ def make_certificate(
     is_ca: bool = False,
     issuer: str = CA_NAME,
     template: str | None = None,
+    policies: Sequence[str] = (),
 ) -> Certificate:
     """Issue a certificate from the test authority, or a self-signed one.
 
@@ -115,6 +116,7 @@ def make_certificate(
         is_ca: Basic constraints say so.
         issuer: Another name under which the test authority signs.
         template: Name of the certificate template.
+        policies: Certificate policies, OIDs.
     """
     serial = Seeded(f"{common_name}/{not_before:%Y%m%d}/{not_after:%Y%m%d}/serial").bytes(16)
     signer = key if self_signed else rsa_key("ca")
@@ -138,6 +140,9 @@ def make_certificate(
         builder = builder.add_extension(
             x509.UnrecognizedExtension(TEMPLATE_NAME, bytes([0x1E, len(text)]) + text), critical=False
         )
+    if policies:
+        information = [x509.PolicyInformation(ObjectIdentifier(oid), None) for oid in policies]
+        builder = builder.add_extension(x509.CertificatePolicies(information), critical=False)
     hosts = list(dns) or ([common_name] if "." in common_name and " " not in common_name else [])
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(h) for h in hosts]), critical=False)

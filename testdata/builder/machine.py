@@ -242,11 +242,20 @@ class ForgedMachine:
         path = f"{owner.cng_folder}/{cng_file_name(container, suffix or self.suffix)}"
         return self.write(path, data, sd=sd or _key_sd(owner), created=created)
 
-    def put_tpm(self, container: str, key_type: str, blob: bytes, *, sealed: bool = False) -> str:
+    def put_tpm(
+        self,
+        container: str,
+        key_type: str,
+        blob: bytes,
+        *,
+        sealed: bool = False,
+        folder: str = PCP_FOLDER,
+        created: datetime = KEYS_MADE,
+    ) -> str:
         """Put a key file of the Platform Crypto Provider; ``sealed`` protects it with DPAPI. Returns its path."""
         master_key = self.keys[MACHINE] if sealed else None
         data = make_pcpkey(f"{self.seed}/{container}", container, key_type, blob, master_key=master_key)
-        return self.write(f"{PCP_FOLDER}/{pcp_file_name(container)}", data, sd=acl.KEY_FILE_SD)
+        return self.write(f"{folder}/{pcp_file_name(container)}", data, sd=acl.KEY_FILE_SD, created=created)
 
     # --- certificates
 

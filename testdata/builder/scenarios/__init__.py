@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from testdata.builder.scenario import Builder
+from testdata.builder.scenarios.attestation import attest_ca, attest_ca_bare, tpm_laptop, tpm_replaced
 from testdata.builder.scenarios.before_sysprep import before_sysprep
 from testdata.builder.scenarios.bound import bound
 from testdata.builder.scenarios.broken_access import broken_access
@@ -27,6 +28,8 @@ from testdata.builder.scenarios.sysprepped import sample, sysprepped
 from testdata.builder.scenarios.web_server import web_server
 
 SCENARIOS: dict[str, Builder] = {
+    "attest-ca": attest_ca,
+    "attest-ca-bare": attest_ca_bare,
     "before-sysprep": before_sysprep,
     "bound": bound,
     "broken-access": broken_access,
@@ -59,6 +62,8 @@ SCENARIOS: dict[str, Builder] = {
     "sid-changed": sid_changed,
     "specialize-skips-crypto": specialize_skips_crypto,
     "sysprepped": sysprepped,
+    "tpm-laptop": tpm_laptop,
+    "tpm-replaced": tpm_replaced,
     "two-windows": two_windows,
     "web-server": web_server,
     "upgraded": upgraded,
