@@ -18,8 +18,9 @@ from typing import Any
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from testdata.builder import acl
-from testdata.builder.disk import build_disk
+from testdata.builder import acl, gpt
+from testdata.builder.disk import Volume, build_disk
+from testdata.builder.fat import build_fat
 from testdata.builder.ntfs import build_ntfs
 from testdata.builder.scenario import Disk, Scenario
 from testdata.builder.scenarios import SCENARIOS
@@ -30,11 +31,17 @@ IMAGES = Path(__file__).resolve().parent / "images"
 AS_OF = "2026-11-22T00:00:00Z"
 _BLOCK = 1 << 20
 _PIECE = 4096
+_EFI_SIZE = 34 << 20  # the least that every reader takes for FAT32
 
 
 def raw_disk(disk: Disk, folder: Path, name: str) -> Path:
     """Write one disk as a sparse raw file; returns its path."""
-    images = []
+    images: list[Volume] = []
+    if disk.efi is not None:
+        partition = folder / f"{name}-efi.fat"
+        partition.write_bytes(build_fat(disk.efi, _EFI_SIZE))
+        images.append(Volume(partition, gpt.EFI_SYSTEM, "EFI system partition"))
+    begin = _BLOCK + sum(volume.bytes for volume in images)
     for number, files in enumerate(disk.volumes):
         image = folder / f"{name}-volume{number}.ntfs"
         build_ntfs(
@@ -45,13 +52,14 @@ def raw_disk(disk: Disk, folder: Path, name: str) -> Path:
             default_sd=acl.DEFAULT_SD,
             serial=0x4B45_594D_0000_0000 + number,
             sector_size=disk.sector_size,
-            partition_start=((_BLOCK if number == 0 else _BLOCK + number * disk.volume_size) // disk.sector_size),
+            partition_start=(begin + number * disk.volume_size) // disk.sector_size,
         )
-        images.append(image)
+        images.append(Volume(image))
     out = folder / f"{name}.raw"
     build_disk(images, out, scheme=disk.scheme, sector_size=disk.sector_size)
-    for image in images:
-        image.unlink()
+    for volume in images:
+        assert volume.image is not None
+        volume.image.unlink()
     return out
 
 

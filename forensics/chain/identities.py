@@ -209,19 +209,15 @@ def _pair(one: _Member, other: _Member) -> tuple[str, str]:
     same_name = None if None in names else len({str(n).casefold() for n in names}) == 1
     same_hardware = None if None in hardware else len({str(h).casefold() for h in hardware}) == 1
     if any((m.machine.image_state or "").startswith(_GENERALIZED) for m in (one, other)):
-        return "generalized", f"{one.name} or {other.name} is generalized, and not yet set up anew"
+        return "generalized", "one of the two is generalized, and not yet set up anew"
     if same_name is None:
-        return "unknown", "the name of one of the computers could not be read"
+        return "unknown", "the name of one of the two could not be read"
     if same_name and same_hardware:
-        return (
-            "same_computer",
-            f"name and hardware are the same: {one.name} and {other.name} are states of one computer",
-        )
+        return "same_computer", "name and hardware are the same: states of one computer at two times"
     if same_name:
-        why = "the hardware differs: moved, or cloned" if same_hardware is False else "the hardware is not known"
-        return "unknown", f"{one.name} and {other.name} have one name; {why}"
+        why = "their hardware differs: moved, or cloned" if same_hardware is False else "their hardware is not known"
+        return "unknown", f"both are called {names[0]}; {why}"
     if same_hardware:
-        return "unknown", f"{one.name} and {other.name} last started on the same hardware: renamed, or cloned there"
-    return "clone", f"{one.name} and {other.name} have different names" + (
-        " and hardware" if same_hardware is False else ""
-    )
+        return "unknown", f"{names[0]} and {names[1]} last started on the same hardware: renamed, or cloned there"
+    differ = "names and hardware" if same_hardware is False else "names"
+    return "clone", f"{names[0]} and {names[1]} differ in their {differ}"

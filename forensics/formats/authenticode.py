@@ -70,6 +70,8 @@ def parse_authenticode(data: bytes) -> tuple[PeSignature, ...]:
         FormatError: It is no PE file, or its certificate table or a signature in it is damaged.
     """
     checksum, directory, start, size = _certificate_table(data)
+    if len(data) < directory + 8:
+        raise FormatError("bad_pe", len(data), "the file ends within its headers")
     if size == 0:
         return ()
     # The table's place is an offset in the file, and its own entry and the checksum are not part of what is signed.

@@ -84,7 +84,11 @@ class FatTree:
         return None
 
     def _listed(self, folder: Entry) -> list[FatEntry]:
+        is_root = not isinstance(folder.handle, FatEntry)
         cluster = folder.handle.cluster if isinstance(folder.handle, FatEntry) else self._layout.root_cluster
+        # Number 0 stands for the root folder of FAT12 and FAT16, which lies in no cluster.
+        if cluster == 0 and not is_root:
+            raise Unreadable(f"the folder {folder.name} has no cluster")
         if cluster not in self._folders:
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
@@ -95,8 +99,6 @@ class FatTree:
         layout = self._layout
         if not isinstance(folder.handle, FatEntry) and layout.bits != 32:
             return self._reader.read_at(layout.root, min(layout.root_size, MAX_FOLDER))
-        if cluster == 0:
-            raise Unreadable(f"the folder {folder.name} has no cluster")
         return self._chain(cluster, -(-MAX_FOLDER // layout.cluster))
 
     def _chain(self, cluster: int, most: int) -> bytes:

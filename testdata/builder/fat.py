@@ -167,9 +167,11 @@ class FatWriter:
 
 def _named(name: str, number: int, attributes: int, cluster: int, size: int) -> bytes:
     base, _, extension = name.upper().rpartition(".") if "." in name else (name.upper(), "", "")
-    if name == name.upper() and len(base) <= 8 and len(extension) <= 3:
+    if name == name.upper() and name.isascii() and len(base) <= 8 and len(extension) <= 3:
         return _entry(base.ljust(8).encode() + extension.ljust(3).encode(), attributes, cluster, size)
-    short = f"{base[:6].replace('.', '')}~{number}"[:8].ljust(8).encode() + extension[:3].ljust(3).encode()
+    plain = base.replace(".", "").encode("ascii", "replace").replace(b"?", b"_")
+    short = plain[:6] + f"~{number}".encode()
+    short = short[:8].ljust(8) + extension[:3].ljust(3).encode("ascii")
     return _long_entries(name, short) + _entry(short, attributes, cluster, size)
 
 

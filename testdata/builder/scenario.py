@@ -183,12 +183,16 @@ class Script:
 
 @dataclass
 class Disk:
-    """One disk as it stood at one time: volumes, each a list of files, and how they are laid out."""
+    """One disk as it stood at one time: volumes, each a list of files, and how they are laid out.
+
+    Before them lies an EFI system partition (FAT32) where files by path are given in ``efi``.
+    """
 
     volumes: list[list[FileSpec]]
     scheme: Literal["gpt", "mbr"] = "gpt"
     sector_size: int = 512
     volume_size: int = 32 << 20
+    efi: dict[str, bytes] | None = None
 
 
 @dataclass

@@ -69,6 +69,12 @@ EXPECTED = {
         WEB01 info certificate-expiring: dies-first dies-later stays
         WEB01 info certificate-used-by-nothing: dies-first dies-later stays
         """,
+    "clone-one": """
+        CLONE-1 info certificate-used-by-nothing: shared
+        """,
+    "clone-two": """
+        CLONE-2 info certificate-used-by-nothing: own shared
+        """,
     "dirty-disk": """
         WEB01 info certificate-expiring: api web
         WEB01 info certificate-used-by-nothing: api web
@@ -189,6 +195,7 @@ EXPECTED = {
         FOURK info certificate-expiring: fourk fourk-denied
         FOURK info certificate-used-by-nothing: fourk fourk-denied
         """,
+    "secure-boot": "",
     "server-2003": """
         OLD2003 info certificate-expiring: old-guid old-secret sound
         OLD2003 info certificate-used-by-nothing: old-guid old-secret sound

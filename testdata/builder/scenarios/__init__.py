@@ -12,6 +12,7 @@ from testdata.builder.scenarios.broken_files import broken_files
 from testdata.builder.scenarios.broken_secrets import broken_secrets
 from testdata.builder.scenarios.dirty import dirty_disk, dirty_registry, mbr
 from testdata.builder.scenarios.disks import chain, sectors_4096, two_windows
+from testdata.builder.scenarios.era2026 import clone_one, clone_two, secure_boot
 from testdata.builder.scenarios.expiring import expiring
 from testdata.builder.scenarios.golden_image import failed_generalize, generalized_not_booted, golden_image
 from testdata.builder.scenarios.healthy import healthy
@@ -37,6 +38,8 @@ SCENARIOS: dict[str, Builder] = {
     "broken-files": broken_files,
     "broken-secrets": broken_secrets,
     "chain": chain,
+    "clone-one": clone_one,
+    "clone-two": clone_two,
     "dirty-disk": dirty_disk,
     "dirty-registry": dirty_registry,
     "generalized-not-booted": generalized_not_booted,
@@ -58,6 +61,7 @@ SCENARIOS: dict[str, Builder] = {
     "rdp-2019": rdp_2019,
     "sample": sample,
     "sectors-4096": sectors_4096,
+    "secure-boot": secure_boot,
     "server-2003": server_2003,
     "sid-changed": sid_changed,
     "specialize-skips-crypto": specialize_skips_crypto,

@@ -1,0 +1,215 @@
+"""Which installations are clones, and which only look like it: every expectation is stated by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from forensics.chain.identities import shared_identities
+from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.event import EventRow
+from forensics.tables.identity import SharedIdentityRow
+from forensics.tables.machine import MachineRow
+from forensics.tables.row import Row
+from forensics.tables.secrets import SecretRow
+from forensics.tables.tpm import TpmRow
+
+SID, OTHER_SID, DOMAIN = "S-1-5-21-1-2-3", "S-1-5-21-4-5-6", "S-1-5-21-7-8-9"
+GUID, OTHER_GUID = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
+
+
+def machine(number: int, name: str | None, **values: Any) -> MachineRow:
+    known: dict[str, Any] = {"machine_sid": SID, "machine_sid_policy": SID, "domain_sid": DOMAIN, "build": "26100"}
+    row = known | {"ubr": 7000} | values
+    return MachineRow(machine_id=number, source_path="Windows", computer_name=name, **row)
+
+
+def secret(number: int, fingerprint: str, **values: Any) -> SecretRow:
+    known: dict[str, Any] = {"generation": "current", "outcome": "present", "validated": True}
+    return SecretRow(
+        machine_id=number, source_path="SECURITY", name="DPAPI_SYSTEM", fingerprint=fingerprint, **(known | values)
+    )
+
+
+def refused(number: int, day: int, provider: str = "LsaSrv") -> EventRow:
+    when = datetime(2026, 3, day, tzinfo=UTC)
+    return EventRow(
+        machine_id=number, source_path="System.evtx", channel="System", provider=provider, event_id=6167, time=when
+    )
+
+
+def rows_of(*rows: Row) -> list[SharedIdentityRow]:
+    return shared_identities(rows, {1: "one.vhdx", 2: "two.vhdx", 3: "three.vhdx"})
+
+
+def told(*rows: Row) -> list[tuple[int, int, str, list[str]]]:
+    return [(r.shared_group, r.member, r.relation, r.shares) for r in rows_of(*rows)]
+
+
+def test_two_names_and_one_identity_are_clones() -> None:
+    found = rows_of(
+        machine(1, "PC-1", machine_guid=GUID),
+        machine(2, "PC-2", machine_guid=GUID.upper()),
+        secret(1, "aa"),
+        secret(2, "aa"),
+    )
+    assert [(r.relation, r.shares) for r in found] == [("clone", ["machine_sid", "machine_guid", "dpapi_system"])] * 2
+    assert [r.with_members for r in found] == [["PC-2 on two.vhdx"], ["PC-1 on one.vhdx"]]
+    assert found[0].reason == "PC-1 and PC-2 differ in their names"
+    assert {r.machine_id for r in found} == {0}
+
+
+def test_strangers_share_nothing() -> None:
+    assert told(machine(1, "PC-1", machine_guid=GUID), machine(2, "PC-2", machine_sid=OTHER_SID)) == []
+
+
+def test_controllers_of_one_domain_are_no_clones() -> None:
+    """The account domain of a controller is the domain itself, whatever its SAM says."""
+    dc = {"machine_sid_policy": DOMAIN, "domain_sid": DOMAIN}
+    assert told(machine(1, "DC-1", **dc), machine(2, "DC-2", **dc)) == []
+    by_domain = {"machine_sid": DOMAIN, "machine_sid_policy": DOMAIN, "domain_sid": DOMAIN}
+    assert told(machine(1, "DC-1", **by_domain), machine(2, "DC-2", **by_domain)) == []
+
+
+def test_cloned_controllers_are_told_by_what_is_not_the_domains() -> None:
+    dc = {"machine_sid_policy": DOMAIN, "domain_sid": DOMAIN, "machine_guid": GUID}
+    assert [r[2:] for r in told(machine(1, "DC-1", **dc), machine(2, "DC-2", **dc))] == [
+        ("clone", ["machine_guid"])
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "relation", "reason"),
+    [
+        (("PC", "{a}"), ("pc", "{A}"), "same_computer", "states of one computer"),
+        (("PC", "{a}"), ("PC", "{b}"), "unknown", "their hardware differs: moved, or cloned"),
+        (("PC", None), ("PC", None), "unknown", "their hardware is not known"),
+        (("PC", "{a}"), ("NEW", "{a}"), "unknown", "renamed, or cloned there"),
+        (("PC", "{a}"), ("NEW", "{b}"), "clone", "differ in their names and hardware"),
+        (("PC", "{a}"), ("NEW", None), "clone", "differ in their names"),
+        ((None, "{a}"), ("NEW", "{b}"), "unknown", "could not be read"),
+    ],
+)
+def test_name_and_hardware_decide(
+    first: tuple[str | None, str | None], second: tuple[str | None, str | None], relation: str, reason: str
+) -> None:
+    found = rows_of(
+        machine(1, first[0], hardware_id=first[1]),
+        machine(2, second[0], hardware_id=second[1]),
+    )
+    assert [r.relation for r in found] == [relation] * 2
+    assert all(reason in r.reason for r in found)
+
+
+def test_checkpoint_beside_a_clone_stays_one_of_the_clones() -> None:
+    found = told(
+        machine(1, "PC-1", hardware_id="{a}"),
+        machine(2, "PC-1", hardware_id="{a}"),
+        machine(3, "PC-2", hardware_id="{b}"),
+    )
+    assert found == [
+        (1, 1, "clone", ["machine_sid"]),
+        (1, 2, "clone", ["machine_sid"]),
+        (1, 3, "clone", ["machine_sid"]),
+    ]
+
+
+def test_generalized_image_is_no_clone() -> None:
+    state = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"
+    found = told(machine(1, "GOLD", machine_guid=GUID, image_state=state), machine(2, "PC-2", machine_guid=GUID))
+    assert [r[2] for r in found] == ["generalized"] * 2
+
+
+def test_chain_of_different_traits_is_one_group() -> None:
+    found = told(
+        machine(1, "A", machine_guid=GUID, machine_sid="S-1-5-21-1-1-1"),
+        machine(2, "B", machine_guid=GUID, machine_sid="S-1-5-21-2-2-2"),
+        machine(3, "C", machine_guid=OTHER_GUID, machine_sid="S-1-5-21-2-2-2"),
+    )
+    assert found == [
+        (1, 1, "clone", ["machine_guid"]),
+        (1, 2, "clone", ["machine_sid", "machine_guid"]),
+        (1, 3, "clone", ["machine_sid"]),
+    ]
+
+
+def test_endorsement_key_of_a_cloned_virtual_tpm() -> None:
+    tpms = [TpmRow(machine_id=n, source_path="SYSTEM", ek_pub_sha256="e" * 64) for n in (1, 2)]
+    found = told(machine(1, "A", machine_sid="S-1-5-21-1-1-1"), machine(2, "B", machine_sid="S-1-5-21-2-2-2"), *tpms)
+    assert [r[3] for r in found] == [["ek_pub"]] * 2
+
+
+@pytest.mark.parametrize(
+    "values", [{"validated": False}, {"generation": "previous"}], ids=["not validated", "previous"]
+)
+def test_only_a_sound_current_secret_counts(values: dict[str, Any]) -> None:
+    others = {"machine_sid": OTHER_SID}
+    assert told(machine(1, "A"), machine(2, "B", **others), secret(1, "aa"), secret(2, "aa", **values)) == []
+
+
+def test_zeros_are_no_identity() -> None:
+    nothing = {"machine_guid": "00000000-0000-0000-0000-000000000000", "machine_sid": "S-1-5-21-0-0-0"}
+    assert told(machine(1, "A", **nothing), machine(2, "B", **nothing)) == []
+
+
+def test_keys_that_they_share() -> None:
+    def file(number: int, path: str, public: str, second: str | None = None) -> KeyFileRow:
+        keys = {"public_key_sha256": public, "second_public_key_sha256": second}
+        return KeyFileRow(
+            machine_id=number, source_path=path, path=path, file_name=path, kind="capi", scope="machine", **keys
+        )
+
+    def certificate(number: int, thumbprint: str, link: bool = True) -> CertificateRow:
+        return CertificateRow(
+            machine_id=number,
+            source_path="SOFTWARE",
+            thumbprint=thumbprint,
+            store="MY",
+            store_scope="machine",
+            has_key_link=link,
+        )
+
+    one, two = rows_of(
+        machine(1, "A"),
+        machine(2, "B"),
+        file(1, "k/shared", "p1"),
+        file(2, "k/elsewhere", "p0", "p1"),
+        file(1, "k/own", "p2"),
+        certificate(1, "AA"),
+        certificate(2, "AA"),
+        certificate(1, "BB"),
+        certificate(1, "CC", link=False),
+        certificate(2, "CC", link=False),
+    )
+    assert (one.shared_key_files, one.shared_certificates, one.shared_keys) == (["k/shared"], ["AA"], 2)
+    assert (two.shared_key_files, two.shared_certificates, two.shared_keys) == (["k/elsewhere"], ["AA"], 2)
+
+
+@pytest.mark.parametrize(
+    ("build", "ubr", "enforces"),
+    [
+        ("26100", 6584, "yes"),
+        ("26100", 6583, "likely"),
+        ("26100", 5074, "likely"),
+        ("26100", 5073, "no"),
+        ("26200", 5074, "yes"),
+        ("22631", 9999, "no"),
+        ("26100", None, "unknown"),
+        (None, None, "unknown"),
+        ("9999999999", 1, "unknown"),
+    ],
+)
+def test_builds_with_the_check(build: str | None, ubr: int | None, enforces: str) -> None:
+    found = rows_of(machine(1, "A", build=build, ubr=ubr), machine(2, "B", build="19045", ubr=1))
+    assert [r.enforces for r in found] == [enforces, "no"]
+    assert [r.group_enforces for r in found] == [enforces] * 2
+
+
+def test_refusals_of_one_disk_alone() -> None:
+    (row,) = rows_of(
+        machine(1, "A"), refused(1, 3), refused(1, 9), refused(1, 4, "LSA (LsaSrv)"), refused(1, 5, "Other")
+    )
+    assert (row.relation, row.shares, row.refused) == ("alone", [], 3)
+    assert row.refused_last == datetime(2026, 3, 9, tzinfo=UTC)

@@ -1,0 +1,179 @@
+"""Authenticode signatures of forged boot managers: what lief and osslsigncode say of them, we say too."""
+
+from __future__ import annotations
+
+import random
+import re
+import shutil
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from forensics.formats.authenticode import PeSignature, parse_authenticode
+from forensics.formats.errors import FormatError
+from testdata.builder.pe import CHECKSUM_AT, PCA_2011, SECURITY_AT, UEFI_CA_2023, make_pe, sign_pe, signed_pe, signer
+
+CODE = b"boot manager" * 200
+
+
+def table_of(data: bytes) -> tuple[int, int]:
+    start, size = struct.unpack_from("<II", data, SECURITY_AT)
+    return start, size
+
+
+@pytest.mark.parametrize("authority", [PCA_2011, UEFI_CA_2023])
+def test_who_signed(authority: str) -> None:
+    thumbprint = signer(authority)[1].thumbprint
+    assert parse_authenticode(signed_pe(authority, CODE)) == (
+        PeSignature("Microsoft Windows", authority, "verified", thumbprint),
+    )
+
+
+def test_unsigned() -> None:
+    assert parse_authenticode(make_pe(CODE)) == ()
+
+
+def test_two_signatures_side_by_side() -> None:
+    found = parse_authenticode(sign_pe(make_pe(CODE), (PCA_2011, UEFI_CA_2023)))
+    assert [(s.issuer, s.check) for s in found] == [(PCA_2011, "verified"), (UEFI_CA_2023, "verified")]
+
+
+@pytest.mark.parametrize("authority", [PCA_2011, UEFI_CA_2023])
+def test_lief_reads_the_same(authority: str) -> None:
+    lief = pytest.importorskip("lief")
+    binary = lief.PE.parse(list(signed_pe(authority, CODE)))
+    assert binary.verify_signature() == lief.PE.Signature.VERIFICATION_FLAGS.OK
+    assert binary.signatures[0].signers[0].issuer == f"CN={authority}"
+
+
+def test_lief_refuses_the_same() -> None:
+    lief = pytest.importorskip("lief")
+    data = bytearray(signed_pe(PCA_2011, CODE))
+    data[0x210] ^= 1
+    binary = lief.PE.parse(list(data))
+    assert binary.verify_signature() != lief.PE.Signature.VERIFICATION_FLAGS.OK
+    assert [s.check for s in parse_authenticode(bytes(data))] == ["mismatch"]
+
+
+def test_osslsigncode_reads_the_same(tmp_path: Path) -> None:
+    tool = shutil.which("osslsigncode")
+    if tool is None:
+        pytest.skip("osslsigncode (Debian package osslsigncode), an independent checker, is not installed")
+    file, root = tmp_path / "bootmgfw.efi", tmp_path / "ca.pem"
+    file.write_bytes(signed_pe(UEFI_CA_2023, CODE))
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    root.write_bytes(signer(UEFI_CA_2023)[1].x509.public_bytes(Encoding.PEM))
+    said = subprocess.run([tool, "verify", "-CAfile", root, file], capture_output=True, text=True).stdout
+    digests = re.findall(r"(?m)^(?:Current|Calculated) message digest +: (\w+)", said)
+    assert len(digests) == 2
+    assert digests[0] == digests[1]
+    assert f"Issuer : /CN={UEFI_CA_2023}" in said
+
+
+def test_the_checksum_is_not_signed() -> None:
+    data = bytearray(signed_pe(PCA_2011, CODE))
+    data[CHECKSUM_AT : CHECKSUM_AT + 4] = b"\x12\x34\x56\x78"
+    assert [s.check for s in parse_authenticode(bytes(data))] == ["verified"]
+
+
+def test_what_is_appended_is() -> None:
+    data = signed_pe(PCA_2011, CODE) + b"more"
+    assert [s.check for s in parse_authenticode(data)] == ["mismatch"]
+
+
+def test_signature_by_another_key_than_the_certificates() -> None:
+    data = bytearray(signed_pe(PCA_2011, CODE))
+    start, size = table_of(bytes(data))
+    # The last 256 bytes before the padding are the signature's value.
+    end = len(bytes(data[start : start + size]).rstrip(b"\0"))
+    data[start + end - 100] ^= 0x55
+    (found,) = parse_authenticode(bytes(data))
+    assert (found.issuer, found.check) == (PCA_2011, "mismatch")
+
+
+def test_an_authority_by_name_only_has_no_thumbprint() -> None:
+    """Its certificate is that of the other authority, by the same key under another name."""
+    data = signed_pe(PCA_2011, CODE)
+    other = PCA_2011.replace("2011", "2010").encode()
+    issuer = signer(PCA_2011)[1].der
+    assert data.count(issuer) == 1
+    (found,) = parse_authenticode(data.replace(issuer, issuer.replace(PCA_2011.encode(), other)))
+    assert (found.issuer, found.check, found.issuer_thumbprint) == (PCA_2011, "verified", None)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "bad_pe"),
+        (b"MZ", "bad_pe"),
+        (b"MZ" + bytes(58) + b"\xff\xff\xff\x7f", "bad_pe"),
+        (bytes(4096), "bad_pe"),
+        (make_pe()[:300], "bad_pe"),
+    ],
+)
+def test_no_pe(data: bytes, kind: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_authenticode(data)
+    assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("start", "size"), [(0x400, 0xFFFFFFFF), (0xFFFFFFFF, 8), (0, 16), (0x400, 2 << 20), (SECURITY_AT, 64)]
+)
+def test_certificate_table_that_lies(start: int, size: int) -> None:
+    data = bytearray(signed_pe(PCA_2011, CODE))
+    struct.pack_into("<II", data, SECURITY_AT, start, size)
+    with pytest.raises(FormatError) as caught:
+        parse_authenticode(bytes(data))
+    assert caught.value.kind == "bad_length"
+
+
+def test_signature_cut_off() -> None:
+    data = signed_pe(PCA_2011, CODE)
+    start, size = table_of(data)
+    short = bytearray(data[: start + 512])
+    struct.pack_into("<II", short, SECURITY_AT, start, 512)
+    with pytest.raises(FormatError, match="a signature of"):
+        parse_authenticode(bytes(short))
+    struct.pack_into("<I", short, start, 512)
+    with pytest.raises(FormatError, match="damaged"):
+        parse_authenticode(bytes(short))
+    assert size > 512
+
+
+def test_deep_nesting_is_refused() -> None:
+    body = make_pe(CODE)
+    deep = b"\x30\x80" * 60_000
+    table = struct.pack("<IHH", 8 + len(deep), 0x0200, 2) + deep
+    data = bytearray(body + table)
+    struct.pack_into("<II", data, SECURITY_AT, len(body), len(table))
+    begun = time.monotonic()
+    with pytest.raises(FormatError):
+        parse_authenticode(bytes(data))
+    assert time.monotonic() - begun < 10
+
+
+def test_any_damage_is_answered_and_soon() -> None:
+    sound = signed_pe(PCA_2011, CODE)
+    start, size = table_of(sound)
+    chance = random.Random(19102026)
+    answers: dict[str, int] = {}
+    begun = time.monotonic()
+    for _ in range(400):
+        data = bytearray(sound)
+        for _ in range(chance.randrange(1, 6)):
+            at = chance.choice([chance.randrange(512), start + chance.randrange(size)])
+            data[at] = chance.randrange(256)
+        try:
+            found = parse_authenticode(bytes(data))
+            answer = found[0].check if found else "unsigned"
+        except FormatError as error:
+            answer = error.kind
+        answers[answer] = answers.get(answer, 0) + 1
+    assert answers["mismatch"] > 50
+    assert answers["bad_signature"] > 50
+    assert time.monotonic() - begun < 60
