@@ -40,6 +40,7 @@ PROTECT = "Windows/System32/Microsoft/Protect/S-1-5-18"
 CONFIG = "Windows/System32/config"
 ENTROPIES = (None, b"xT5rZW5qVVbrvpuA\0")
 # libvhdi knows no VHDX log, and libregf no transaction log: these two are what they are only after a replay.
+BEFORE = {"secure-boot": 34 << 20}  # an EFI system partition
 READABLE = [name for name in NAMES if name != "dirty-disk"]
 # The LSA secrets of Server 2003 are read by impacket in test_forgeries.py.
 WITH_SECRETS = [name for name in READABLE if name not in ("no-security", "server-2003")]
@@ -72,10 +73,10 @@ class Part(io.RawIOBase):
 class Volume:
     """One Windows volume of an image."""
 
-    def __init__(self, disk: Any, number: int) -> None:
+    def __init__(self, disk: Any, number: int, before: int = 0) -> None:
         self._ntfs = pyfsntfs.volume()
         self._hives: dict[str, Any] = {}
-        self._part = Part(disk, PARTITION_START + number * VOLUME_SIZE, VOLUME_SIZE)
+        self._part = Part(disk, PARTITION_START + before + number * VOLUME_SIZE, VOLUME_SIZE)
         self._ntfs.open_file_object(self._part)
 
     def read(self, path: str) -> bytes | None:
@@ -118,7 +119,7 @@ def open_disk(tmp_path_factory):
 
 def machines(open_disk, name: str) -> Iterator[tuple[Volume, dict[str, Any]]]:
     for number, machine in enumerate(load(name)["machines"]):
-        yield Volume(open_disk(name), number), machine
+        yield Volume(open_disk(name), number, BEFORE.get(name, 0)), machine
 
 
 def secrets(volume: Volume) -> dict[str, bytes]:
