@@ -36,6 +36,7 @@ class GuardianRow(Row):
     paired_by: str | None = column("key_protector or names: a virtual machine names both, or name and date agree", None)
     origin: str = column("store, wrong_store, guardian_xml, certificate_file or pfx_file", "store")
     store: str | None = column("Certificate store; null for a file", None)
+    store_scope: str | None = column("machine, service, user, enterprise, policy; null for a file", None)
     not_before: datetime | None = column("Valid from, UTC", None)
     not_after: datetime | None = column("Valid until, UTC", None)
     provider: str | None = column("Provider of the private key", None)

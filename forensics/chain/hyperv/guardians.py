@@ -70,6 +70,7 @@ def _row(
         host=name.host if name else None,
         origin="store" if in_store else "wrong_store",
         store=certificate.store,
+        store_scope=certificate.store_scope,
         not_before=certificate.not_before,
         not_after=certificate.not_after,
         provider=certificate.provider,

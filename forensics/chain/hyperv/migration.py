@@ -7,6 +7,7 @@ from datetime import datetime
 
 from forensics.chain.hyperv.host import Host, host_of
 from forensics.chain.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
+from forensics.chain.hyperv.transfers import Transfer, transfers_of
 from forensics.structure import dataclass
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
@@ -37,43 +38,6 @@ class VmPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
-    """One certificate that the target needs with its private key.
-
-    Attributes:
-        thumbprint: Upper hex.
-        role: ``encryption`` or ``signing``.
-        guardian: Guardian's name, where the certificate tells it.
-        host: Host on which it was made, where the certificate tells it.
-        not_after: When it ends, UTC.
-        partner: Thumbprint of the other certificate of the pair.
-        needed_by: Names of virtual machines.
-        on_source: What the source host has of it; ``not_examined`` without one.
-        exportable: yes, no or unknown, as its key file on the source says.
-        on_target: What the target has of it.
-    """
-
-    thumbprint: str
-    role: str
-    guardian: str | None
-    host: str | None
-    not_after: datetime | None
-    partner: str | None
-    needed_by: tuple[str, ...]
-    on_source: str
-    exportable: str | None
-    on_target: str
-
-    @property
-    def can_be_exported(self) -> bool | None:
-        """Windows on the source can export it with its private key; None: not known."""
-        if self.on_source in ("unusable", "no_private_key", "absent") or self.exportable == "no":
-            return False
-        # From the wrong store a key exports as well as from the right one.
-        return True if self.on_source in ("usable", "wrong_store") and self.exportable == "yes" else None
-
-
-@dataclass(frozen=True, slots=True)
 class Migration:
     """The plan.
 
@@ -83,7 +47,7 @@ class Migration:
         vms: Every virtual machine and checkpoint, those with a virtual TPM first.
         new_vm: What becomes of a new virtual machine with a virtual TPM on the target.
         transfers: Certificates that the virtual machines need and the target does not have in working order.
-        keep: Thumbprints that virtual machines need: never delete them.
+        keep: Every certificate that they need: never delete one of them.
         renew: Certificates of the target's own youngest pair that have ended.
         as_of: The moment "expired" refers to.
     """
@@ -93,7 +57,7 @@ class Migration:
     vms: tuple[VmPlan, ...]
     new_vm: Answer
     transfers: tuple[Transfer, ...]
-    keep: tuple[str, ...]
+    keep: tuple[Transfer, ...]
     renew: tuple[GuardianRow, ...]
     as_of: datetime
 
@@ -108,40 +72,50 @@ def plan_migration(source: Sequence[Row], target: Sequence[Row], exports: Sequen
         as_of: The moment "expired" refers to.
 
     Raises:
-        ValueError: The target holds no Windows, or a source holds more than one with guardians.
+        ValueError: The target holds no Windows, or it cannot be told which of several is the host.
     """
-    target_host = _host(target, "--to")
+    target_host = _host(target, "--to", may_be_new=True)
     if not target_host.machine_id:
         raise ValueError("no Windows was found in what --to names: name the disk of the host the machines move to")
-    source_host = _host(source, "--from")
+    source_host = _host(source, "--from", may_be_new=False)
     wrappings = [row for row in (*source, *exports) if isinstance(row, VmGuardianRow)]
     vms = _vms([*source, *exports])
     plans = []
     for vm in vms:
         own = tuple(w for w in wrappings if w.configuration == vm.source_path and w.machine_id == vm.machine_id)
         plans.append(VmPlan(vm, own, tuple(answers_for(target_host, vm, own, as_of))))
-    transfers = _transfers(plans, source_host, target_host)
+    needed = transfers_of(
+        ((plan.name, plan.wrappings) for plan in plans if plan.vm.vtpm == "present"), source_host, target_host
+    )
     return Migration(
         source=source_host,
         target=target_host,
         vms=tuple(plans),
         new_vm=new_virtual_tpm(target_host, as_of),
-        transfers=tuple(t for t in transfers if t.on_target != "usable"),
-        keep=tuple(t.thumbprint for t in transfers),
+        transfers=tuple(t for t in needed if t.on_target != "usable"),
+        keep=tuple(needed),
         renew=tuple(r for r in own_pair(target_host) if r.not_after is not None and r.not_after < as_of),
         as_of=as_of,
     )
 
 
-def _host(rows: Sequence[Row], option: str) -> Host:
-    """Find the Hyper-V host among the machines of an examination."""
+def _host(rows: Sequence[Row], option: str, *, may_be_new: bool) -> Host:
+    """Find the Hyper-V host among the machines of an examination.
+
+    Args:
+        rows: The examination.
+        option: Names it in messages.
+        may_be_new: A Windows with neither guardians nor virtual machines is taken too: a host that is still empty. Else
+            it is a guest, whose disk lies in the export.
+    """
     machines = [row for row in rows if isinstance(row, MachineRow)]
-    if len(machines) > 1:
-        ids = {r.machine_id for r in rows if isinstance(r, GuardianRow | VmRow)}
-        machines = [m for m in machines if m.machine_id in ids] or machines[:1]
+    ids = {r.machine_id for r in rows if isinstance(r, GuardianRow | VmRow)}
+    hosts = [m for m in machines if m.machine_id in ids]
+    machines = hosts or (machines if may_be_new else [])
     if len(machines) > 1:
         names = ", ".join(m.computer_name or str(m.machine_id) for m in machines)
-        raise ValueError(f"{option} holds several Hyper-V hosts ({names}): name the disk of one")
+        kind = "Hyper-V hosts" if hosts else "installations of Windows"
+        raise ValueError(f"{option} holds several {kind} ({names}): name the disk of one")
     if not machines:
         return Host()
     machine = machines[0]
@@ -168,47 +142,3 @@ def _vms(rows: Iterable[Row]) -> list[VmRow]:
     read = {row.vm_id for row in found.values() if row.outcome == "present"}
     vms = [row for row in found.values() if row.outcome == "present" or row.vm_id not in read]
     return sorted(vms, key=lambda v: (v.vtpm != "present", (v.name or "").lower(), v.is_checkpoint))
-
-
-def _transfers(plans: Sequence[VmPlan], source: Host, target: Host) -> list[Transfer]:
-    """List every certificate that virtual machines with a virtual TPM name, each once, pairs together.
-
-    One guardian's pair is enough to start a machine, and the owner's pair is needed to change its protector: a guardian
-    that is neither the owner nor on the source host is left out.
-    """
-    found: dict[str, Transfer] = {}
-    for plan in plans:
-        if plan.vm.vtpm != "present":
-            continue
-        for wrapping in plan.wrappings:
-            if not _matters(wrapping, plan.wrappings, source):
-                continue
-            pair = (
-                (wrapping.encryption_thumbprint, "encryption", wrapping.encryption_not_after),
-                (wrapping.signing_thumbprint, "signing", wrapping.signing_not_after),
-            )
-            for index, (thumbprint, role, not_after) in enumerate(pair):
-                if thumbprint is None:
-                    continue
-                before = found.get(thumbprint)
-                users = (*(before.needed_by if before else ()), plan.name)
-                row = source.row(thumbprint)
-                found[thumbprint] = Transfer(
-                    thumbprint=thumbprint,
-                    role=role,
-                    guardian=wrapping.guardian,
-                    host=wrapping.host,
-                    not_after=not_after,
-                    partner=pair[1 - index][0],
-                    needed_by=tuple(dict.fromkeys(users)),
-                    on_source=source.state(thumbprint),
-                    exportable=row.exportable if row else None,
-                    on_target=target.state(thumbprint),
-                )
-    return list(found.values())
-
-
-def _matters(wrapping: VmGuardianRow, wrappings: Sequence[VmGuardianRow], source: Host) -> bool:
-    if wrapping.is_owner or len(wrappings) == 1 or not any(w.is_owner for w in wrappings):
-        return True
-    return source.state(wrapping.encryption_thumbprint) not in ("absent", "not_examined")

@@ -59,9 +59,10 @@ class Answer:
 _SAVILL = "Savill, Mastering Windows Server 2016 Hyper-V, p. 363"
 _SUPPORT = "Microsoft SupportArticles, shielded VM and Host Guardian Service"
 _SCVMM = "System Center support, event 10698"
-_CMDLETS = "HgsClient cmdlets (Get-Help New-HgsGuardian, Grant-HgsKeyProtectorAccess)"
-_DERIVED = "follows from: a start needs one encryption certificate's private key"
+_CMDLETS = "Get-Help New-HgsGuardian, Grant-HgsKeyProtectorAccess"
+_DERIVED = "since a start needs the private key of one encryption certificate"
 _PRACTICE = "published migration guides"
+_ARTICLES = "say-tech.co.jp, yamanxworld vol. 156"
 
 _MOVES: dict[State, dict[Operation, tuple[Result, str, Certainty, str]]] = {
     "absent": {
@@ -120,11 +121,13 @@ def _moves(host: Host, wrapping: VmGuardianRow, as_of: datetime) -> Iterator[Ans
     because = f"the private key of {wrapping.encryption_thumbprint} opens on the host"
     if is_expired:
         because += f"; that the certificate expired on {wrapping.encryption_not_after:%Y-%m-%d} does not matter for it"
-    if host.state(wrapping.signing_thumbprint) != "usable":
+    is_half = host.state(wrapping.signing_thumbprint) != "usable"
+    if is_half:
         because += "; the signing key beside it does not, and whether a start needs it is not documented: at risk"
     for operation in OPERATIONS[:4]:
-        known: Certainty = "likely" if is_expired and operation != "start" else "verified"
-        yield Answer(operation, "works", because, known, _SAVILL if operation == "start" else _PRACTICE)
+        known: Certainty = "likely" if is_half or (is_expired and operation != "start") else "verified"
+        source = _PRACTICE if operation != "start" else _ARTICLES if is_expired else _SAVILL
+        yield Answer(operation, "works", because, known, source)
 
 
 def _change(host: Host, wrappings: Sequence[VmGuardianRow], as_of: datetime) -> Answer:
@@ -143,10 +146,13 @@ def _change(host: Host, wrappings: Sequence[VmGuardianRow], as_of: datetime) -> 
     if state in ("absent", "no_private_key"):
         because = f"{named} has no private key here: it cannot be an owner, and the list of guardians stays as it is"
         return Answer(operation, "fails", because, "verified", _CMDLETS)
-    if state in ("unusable", "wrong_store"):
-        return Answer(operation, "likely fails", f"the private key of {named} does not open here", "likely", _DERIVED)
+    if state == "wrong_store":
+        because = f"{named} lies in another store than the guardians'"
+        return Answer(operation, "likely fails", because, "likely", _PRACTICE)
+    if state == "unusable":
+        return Answer(operation, "likely fails", f"Windows cannot open the private key of {named}", "likely", _CMDLETS)
     return Answer(
-        operation, "unknown", f"whether the private key of {named} opens here is not known", "likely", _DERIVED
+        operation, "unknown", f"whether the private key of {named} opens here is not known", "likely", _CMDLETS
     )
 
 
@@ -180,7 +186,7 @@ def _new_with(host: Host, pair: Sequence[GuardianRow], as_of: datetime) -> Answe
     expired = next((row for row in pair if _is_expired(row.not_after, as_of)), None)
     if expired is not None:
         because = f"the certificate {expired.thumbprint} of {DEFAULT_GUARDIAN} ended on {expired.not_after:%Y-%m-%d}"
-        return Answer(operation, "fails", because, "verified", _PRACTICE)
+        return Answer(operation, "fails", because, "verified", _ARTICLES)
     for row in pair:
         state = host.state(row.thumbprint)
         if state == "no_private_key":

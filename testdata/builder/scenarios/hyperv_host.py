@@ -148,6 +148,7 @@ class HostScript(Script):
                 "paired_by": paired_by,
                 "origin": "wrong_store" if wrong else "store",
                 "store": store,
+                "store_scope": "machine",
                 "not_before": text(certificate.x509.not_valid_before_utc),
                 "not_after": text(certificate.x509.not_valid_after_utc),
                 "provider": chain["provider"],
