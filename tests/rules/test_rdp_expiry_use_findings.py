@@ -30,6 +30,18 @@ Stated = tuple[str, str, str, frozenset[str]]
 
 # computer, severity, rule: common names without .contoso.test, blanks as underscores; a thumbprint for what is missing
 EXPECTED = {
+    "attest-ca": """
+        CA01 info certificate-used-by-nothing: Contoso_Issuing_CA_1
+        """,
+    "attest-ca-bare": """
+        CA02 info certificate-used-by-nothing: Contoso_Issuing_CA_2
+        """,
+    "tpm-laptop": """
+        LAP-77 info certificate-used-by-nothing: ecc pin soft stranger vbs wifi
+        """,
+    "tpm-replaced": """
+        VM-12 info certificate-used-by-nothing: odd torn
+        """,
     "bound": """
         WEB01 info certificate-expiring: hello tpm-dpapi tpm-ecc tpm-gone tpm-other tpm-rsa ui-policy vbs vbs-per-boot
         WEB01 info certificate-used-by-nothing: hello tpm-dpapi tpm-ecc tpm-gone tpm-other tpm-rsa ui-policy vbs
@@ -195,7 +207,9 @@ EXPECTED = {
         FOURK info certificate-expiring: fourk fourk-denied
         FOURK info certificate-used-by-nothing: fourk fourk-denied
         """,
-    "secure-boot": "",
+    "secure-boot": """
+        PC-SB info certificate-used-by-nothing: pc-sb
+        """,
     "server-2003": """
         OLD2003 info certificate-expiring: old-guid old-secret sound
         OLD2003 info certificate-used-by-nothing: old-guid old-secret sound

@@ -36,11 +36,11 @@ IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 PARTITION_START = 1 << 20
 VOLUME_SIZE = 32 << 20
+BEFORE = {"secure-boot": 34 << 20}  # an EFI system partition
 PROTECT = "Windows/System32/Microsoft/Protect/S-1-5-18"
 CONFIG = "Windows/System32/config"
 ENTROPIES = (None, b"xT5rZW5qVVbrvpuA\0")
 # libvhdi knows no VHDX log, and libregf no transaction log: these two are what they are only after a replay.
-BEFORE = {"secure-boot": 34 << 20}  # an EFI system partition
 READABLE = [name for name in NAMES if name != "dirty-disk"]
 # The LSA secrets of Server 2003 are read by impacket in test_forgeries.py.
 WITH_SECRETS = [name for name in READABLE if name not in ("no-security", "server-2003")]

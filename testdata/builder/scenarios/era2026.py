@@ -29,6 +29,7 @@ _HARDWARE = {
 def secure_boot() -> Scenario:
     """The new certificates are being brought in; the boot manager is still the old one, the fallback the new."""
     script = Script(machine("secure-boot", computer_name="PC-SB", ubr=6584, **_WINDOWS_11))
+    put(script, issued("pc-sb.contoso.test", "2048-03", "2028-01-15"), "sound")
     hives = script.machine.hives
     hives.system.key(_SECURE_BOOT).dword("AvailableUpdates", 0x5104).dword("HighConfidenceOptOut", 0)
     hives.system.key(f"{_SECURE_BOOT}\\State").dword("UEFISecureBootEnabled", 1)
