@@ -201,6 +201,21 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
             f"{_iis_keys(OLD_IIS)} {MACHINE_KEYS}/f686aace6942fb7f7ceb231212eef4a4_{OLD_IIS}",
         ),
     ],
+    "tpm-laptop": [
+        ("high", "key-in-tpm", "DC0C"),  # another key's file
+        ("info", "key-in-tpm", "0536 7A07 AB15 D3D3"),
+        ("info", "key-sealed-by-vbs", "86C3"),
+        (
+            "info",
+            "orphan-key-file",
+            "ProgramData/Microsoft/Crypto/PCPKSP/WindowsAIK/c793af29ed328de5541068858bacb6140a048829.PCPKEY",
+        ),
+    ],
+    "tpm-replaced": [
+        ("high", "key-blob-damaged", "84FC"),  # lies about a length
+        ("high", "key-in-tpm", "84FC"),
+        ("info", "key-in-tpm", "3AD7 EF47"),
+    ],
     "two-windows": [
         ("critical", "key-access-denied", "E915"),
         ("high", "key-file-of-another-machine-guid", "6C8E"),

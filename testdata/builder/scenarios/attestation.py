@@ -223,6 +223,25 @@ def tpm_replaced() -> Scenario:
     return plain("tpm-replaced", "A virtual machine with another virtual TPM than at its last provisioning", script)
 
 
+def _authority(script: Script, name: str, key: str, ca_type: int, lists: list[str]) -> None:
+    """Configure an authority, with its own certificate and a sound key."""
+    add_authority(script.machine, name, ca_type=ca_type, lists=lists)
+    certificate = certs.make_certificate(
+        name, rsa_key(key), not_after=datetime(2034, 3, 4, 9, 0, tzinfo=UTC), eku=(), is_ca=True
+    )
+    script.certificate(
+        certificate,
+        SOUND,
+        "the authority's own",
+        link=cng_link(name, certs.CNG_SOFTWARE),
+        container=name,
+        provider=certs.CNG_SOFTWARE,
+        provider_kind="cng",
+        path=script.machine.put_cng(name, CngKey.rsa(rsa_key(key))),
+        master_key=script.machine.keys[MACHINE].guid,
+    )
+
+
 def attest_ca() -> Scenario:
     """An authority that trusts TPMs by list and by manufacturer, not everywhere well."""
     forged = machine(
@@ -230,7 +249,7 @@ def attest_ca() -> Scenario:
     )
     script = Script(forged)
     lists = ["C:\\EKList", "C:\\EKOpen", "C:\\EKGone"]
-    add_authority(forged, "Contoso Issuing CA 1", ca_type=1, lists=lists)
+    _authority(script, "Contoso Issuing CA 1", "2048-25", 1, lists)
     ended = maker_root(datetime(2025, 1, 1, tzinfo=UTC), "TPM Maker Root 2015")
     for store, certificate in (
         ("EKROOT", maker_root()),
@@ -258,7 +277,7 @@ def attest_ca_bare() -> Scenario:
         "attest-ca-bare", computer_name="CA02", product_name="Windows Server 2022 Standard", build="20348", ubr=1
     )
     script = Script(forged)
-    add_authority(forged, "Contoso Issuing CA 2", ca_type=0, lists=["\\\\nas01\\eklist$"])
+    _authority(script, "Contoso Issuing CA 2", "2048-26", 0, ["\\\\nas01\\eklist$"])
     forged.hives.software.key("Microsoft\\SystemCertificates\\EKROOT\\Certificates")
     _templates(forged)
     return plain("attest-ca-bare", "An enterprise authority with an empty EKROOT and its list on a share", script)

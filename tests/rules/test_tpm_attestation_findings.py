@@ -1,0 +1,180 @@
+"""The packs tpm and attestation over every forged disk: exactly these findings, stated by hand from the scenarios."""
+
+from __future__ import annotations
+
+import json
+import lzma
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import forensics
+from forensics.case import Case
+from forensics.engine.examples import run_examples
+from forensics.engine.lint import lint
+from forensics.engine.loader import load_packs
+from forensics.engine.rule import Packs
+from forensics.engine.run import run
+from forensics.tables.registry import ROW_CLASSES
+
+PROJECT = Path(__file__).resolve().parents[2]
+IMAGES = PROJECT / "testdata" / "images"
+NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
+FOLDERS = [PROJECT / "rules" / pack for pack in ("tpm", "attestation")]
+PACKS = load_packs(FOLDERS, built_in=False)
+AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+IDS = {
+    "tpm-changed-since-key",
+    "tpm-key-will-not-survive-move",
+    "tpm-key-without-tpm",
+    "vbs-key-bound-to-device",
+    "key-needs-pin",
+    "attestation-claim-contradicted",
+    "ca-ek-store-empty",
+    "ca-ek-store-expiring",
+    "ca-eklist-folder-missing",
+    "ca-eklist-entry-malformed",
+    "ca-eklist-writable",
+    "device-not-in-eklist",
+    "template-cannot-attest",
+}
+# SHA-256 of the BCRYPT blob of the RSA key 2048-21, and of b"somebody".
+NEARLY = "fbae2f78ff3ce486ecd20790818a685de613ebb89bc95f310b5e1a49ed6db1d2"
+SOMEBODY = "729d7d638cef1b476c9ad1d5d275dc91fc253a026e0924d45b8995bcf828b01b"
+
+Stated = tuple[str, str, str, frozenset[str]]
+
+
+def stated(severity: str, confidence: str, rule: str, *subjects: str) -> Stated:
+    return severity, confidence, rule, frozenset(subjects)
+
+
+# Common names without .contoso.test
+EXPECTED: dict[str, list[Stated]] = {
+    "attest-ca": [
+        stated("critical", "proved", "ca-eklist-writable", "C:\\EKOpen"),
+        stated("high", "proved", "ca-ek-store-expiring", "TPM Maker Root 2015"),
+        stated("high", "proved", "ca-eklist-folder-missing", "C:\\EKGone"),
+        stated("high", "likely", "template-cannot-attest", "AttestedWrong"),
+        stated("medium", "likely", "ca-eklist-entry-malformed", f"EKList/{'0' * 40}", f"EKList/{NEARLY}.txt"),
+        stated("medium", "possible", "ca-eklist-entry-malformed", f"EKOpen/{SOMEBODY}"),
+    ],
+    "attest-ca-bare": [
+        stated("high", "likely", "ca-ek-store-empty", "Contoso Issuing CA 2"),
+        stated("high", "likely", "template-cannot-attest", "AttestedWrong"),
+    ],
+    "bound": [
+        stated("info", "proved", "tpm-key-will-not-survive-move", "tpm-rsa", "tpm-ecc", "tpm-dpapi"),
+        stated("info", "likely", "vbs-key-bound-to-device", "vbs"),
+        stated("info", "proved", "key-needs-pin", "ui-policy", "hello"),
+    ],
+    "golden-image": [stated("info", "proved", "tpm-key-will-not-survive-move", "device")],
+    "hyperv-target": [
+        stated(
+            "info",
+            "proved",
+            "tpm-key-will-not-survive-move",
+            "Shielded VM Encryption Certificate (UntrustedGuardian) (HV06)",
+        )
+    ],
+    # Its Entra join and MDM enrolment make new keys when it joins again.
+    "laptop": [stated("info", "proved", "tpm-key-will-not-survive-move", "3f0c7c1e-51a4-4f0e-9a53-0d6a5d1a7e11")],
+    "sample": [stated("info", "proved", "tpm-key-will-not-survive-move", "device")],
+    "tpm-laptop": [
+        stated("high", "proved", "attestation-claim-contradicted", "soft"),
+        stated("high", "likely", "attestation-claim-contradicted", "stranger"),
+        stated("high", "likely", "template-cannot-attest", "AttestedWrong"),
+        stated("medium", "proved", "tpm-key-will-not-survive-move", "vpn", "wifi", "ecc", "pin"),
+        stated("info", "likely", "vbs-key-bound-to-device", "vbs"),
+        stated("info", "proved", "key-needs-pin", "pin"),
+    ],
+    "tpm-replaced": [stated("critical", "likely", "tpm-changed-since-key", "app", "odd")],
+}
+"""Of disks that are not named here the packs say nothing."""
+
+
+@cache
+def _findings(*names: str) -> tuple[Case, list[dict[str, Any]]]:
+    case = forensics.examine(*(IMAGES / f"{name}.vhdx.xz" for name in names), as_of=AS_OF)
+    result = run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF)
+    assert [p.message for p in result.problems] == []
+    return case, result.findings
+
+
+def _found(case: Case, findings: list[dict[str, Any]]) -> list[Stated]:
+    names = {
+        c.thumbprint: c.subject.removeprefix("CN=").removesuffix(".contoso.test")
+        for c in case.rows("certificate")
+        if c.subject
+    }
+    return [
+        stated(f["severity"], f["confidence"], f["rule"], *(names.get(s["id"], s["id"]) for s in f["subjects"]))
+        for f in findings
+    ]
+
+
+def _one(findings: list[dict[str, Any]], rule: str) -> dict[str, Any]:
+    (finding,) = [f for f in findings if f["rule"] == rule]
+    return finding
+
+
+def test_the_packs_are_sound_and_their_examples_come_out() -> None:
+    packs = load_packs(examples=True)
+    rules = [r for r in packs.rules if r.path.parent.name in ("tpm", "attestation")]
+    assert {r.id for r in rules} == IDS
+    assert lint(packs, rules) == []
+    assert run_examples(Packs(tuple(rules))).problems == []
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "chain"])
+def test_exactly_these_findings(name: str) -> None:
+    case, findings = _findings(name)
+    expected = EXPECTED.get(name, [])
+    assert sorted(_found(case, findings)) == sorted(expected)
+
+
+def test_authority_and_devices_together() -> None:
+    case, findings = _findings("attest-ca", "tpm-laptop", "tpm-replaced")
+    single = [s for name in ("attest-ca", "tpm-laptop", "tpm-replaced") for s in EXPECTED[name]]
+    together = [*single, stated("medium", "likely", "device-not-in-eklist", "VM-12")]
+    assert sorted(_found(case, findings)) == sorted(together)
+    assert f"meant for it, named {NEARLY}.txt" in _one(findings, "device-not-in-eklist")["because"]
+
+
+def test_a_list_on_a_share_leaves_it_open() -> None:
+    _, findings = _findings("attest-ca-bare", "tpm-laptop")
+    assert "device-not-in-eklist" not in {f["rule"] for f in findings}
+
+
+def test_texts_name_what_these_disks_have() -> None:
+    laptop = _findings("tpm-laptop")[1]
+    move = _one(laptop, "tpm-key-will-not-survive-move")
+    assert "used by http.sys 0.0.0.0:443 (IIS)." in move["because"]
+    assert (
+        "CN=ecc.contoso.test, until 2029-03-04, used by nothing that was found; bound to PCR values" in move["because"]
+    )
+    assert "used by nothing that was found; the TPM asks for a PIN" in move["because"]
+    assert "There is no way to take these keys along" in move["remedy"]
+    soft, stranger = (f for f in laptop if f["rule"] == "attestation-claim-contradicted")
+    assert "was decrypted from this disk: it is a software key" in soft["because"]
+    assert "its public key is in none of the .PCPKEY files on this disk" in stranger["because"]
+    changed = _one(_findings("tpm-replaced")[1], "tpm-changed-since-key")["because"]
+    # SHA-256 of the BCRYPT blob of the RSA key 2048-22.
+    assert (
+        "at its last provisioning one with a6f2e4c373630e536dcc4f3ead39f0f9e18438ae26d058de4894aa69f44bad92" in changed
+    )
+    for name in EXPECTED:
+        for finding in _findings(name)[1]:
+            assert "(not known)" not in finding["because"].replace("Last provisioning: (not known)", "")
+            assert "not shown" not in finding["remedy"]
+
+
+def test_a_chain_of_checkpoints_without_tpm_says_nothing(tmp_path: Path) -> None:
+    truth = json.loads((IMAGES / "chain.truth.json").read_text())
+    for image in truth["images"]:
+        (tmp_path / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
+    case = forensics.examine(tmp_path / truth["examine"], as_of=AS_OF)
+    assert run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF).findings == []
