@@ -66,8 +66,7 @@ def _covered(covered: Covered) -> str:
     ]
     machines = f"SELECT coverage.machine_id FROM coverage WHERE {' AND '.join(matches)}"
     return (
-        f"(this.machine_id IN ({machines} AND {_EXAMINED}) "
-        f"AND this.machine_id NOT IN ({machines} AND NOT {_EXAMINED}))"
+        f"(this.machine_id IN ({machines} AND {_EXAMINED}) AND this.machine_id NOT IN ({machines} AND NOT {_EXAMINED}))"
     )
 
 

@@ -117,19 +117,27 @@ class RuleDatabase:
     def _is_late(self) -> bool:
         return time.monotonic() > self._deadline
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+    def query(
+        self, sql: str, parameters: Sequence[Any] = (), seconds: float | None = None
+    ) -> Iterator[tuple[Any, ...]]:
         """Run a statement and yield its rows.
+
+        Args:
+            sql: The statement.
+            parameters: Its parameters.
+            seconds: How long it may take, if not as long as any.
 
         Raises:
             RuleSqlError: It is no permitted SQL, or names a table or column that does not exist.
             RuleStoppedError: It took too long; the rows so far were yielded.
         """
-        self._deadline = time.monotonic() + self.seconds
+        seconds = self.seconds if seconds is None else seconds
+        self._deadline = time.monotonic() + seconds
         try:
             yield from self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-                raise RuleStoppedError(f"stopped after {self.seconds:g} seconds") from error
+                raise RuleStoppedError(f"stopped after {seconds:.3g} seconds") from error
             raise RuleSqlError(_sentence(str(error))) from error
         except (sqlite3.Warning, OverflowError, UnicodeError, ValueError) as error:
             raise RuleSqlError(str(error)) from error

@@ -120,17 +120,37 @@ def hang_consequences(findings: Sequence[Finding], packs: Packs) -> None:
     for finding in findings:
         if finding["verdict"] == "match":
             by_rule.setdefault(finding["rule"], []).append(finding)
+    explained = {name for rule in packs.rules if rule.id in by_rule for name in rule.explains if name in by_rule}
+    places = {name: _Places(by_rule[name]) for name in explained}
     for rule in packs.rules:
         for cause in by_rule.get(rule.id, ()) if rule.explains else ():
             cause["consequences"] = [
                 other["id"]
-                for explained in rule.explains
-                for other in by_rule.get(explained, ())
-                if other is not cause and other["machine_id"] == cause["machine_id"] and _share(cause, other)
+                for name in rule.explains
+                if name in places
+                for other in places[name].shared(cause)
+                if other is not cause
             ]
 
 
-def _share(cause: Finding, other: Finding) -> bool:
-    if not {cause["subject_table"], other["subject_table"]} <= KEY_TABLES:
-        return True
-    return not {s["id"] for s in cause["subjects"]}.isdisjoint(s["id"] for s in other["subjects"])
+class _Places:
+    """Findings of one rule by machine and, where they are about keys, by subject: there may be ten thousand."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = findings
+        self.by_machine: dict[int, list[int]] = {}
+        self.by_subject: dict[tuple[int, str], list[int]] = {}
+        for number, finding in enumerate(findings):
+            machine = finding["machine_id"]
+            self.by_machine.setdefault(machine, []).append(number)
+            for subject in finding["subjects"] if finding["subject_table"] in KEY_TABLES else ():
+                self.by_subject.setdefault((machine, subject["id"]), []).append(number)
+        self.about_keys = findings[0]["subject_table"] in KEY_TABLES
+
+    def shared(self, cause: Finding) -> list[Finding]:
+        """Return those that a finding of the same machine can explain, in their order."""
+        machine = cause["machine_id"]
+        if not self.about_keys or cause["subject_table"] not in KEY_TABLES:
+            return [self.findings[number] for number in self.by_machine.get(machine, ())]
+        found = {n for s in cause["subjects"] for n in self.by_subject.get((machine, s["id"]), ())}
+        return [self.findings[number] for number in sorted(found)]

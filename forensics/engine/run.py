@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from forensics.engine.compiler import Query
 from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlError, RuleStoppedError
 from forensics.engine.findings import Finding, hang_consequences, make_findings, order
-from forensics.engine.rule import Packs
+from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
 from forensics.structure import dataclass, field
 from forensics.tables.record import ProblemRow
+from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 
 PROBLEM_KINDS = ("rule_stopped", "rule_failed")
 """Kinds of ``problem`` rows that speak of rules, not of evidence."""
+
+SECONDS_FOR_ALL = 8.0
+"""How long all rules together may take over the evidence of a disk. A hostile one could make each run long."""
+SECONDS_PER_ROW = 20e-6
+"""What each row of the evidence adds to that: a fleet takes longer than a disk, three times less than this."""
 
 _FEW_ROWS = 5000
 
@@ -27,7 +34,7 @@ class RunResult:
 
     Attributes:
         findings: Worst first.
-        problems: Rules that could not be asked; the others were all the same.
+        problems: Rules that could not be asked, or not to their end; the others were all the same.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -35,7 +42,11 @@ class RunResult:
 
 
 def run(
-    packs: Packs, tables: Mapping[str, Sequence[Row]], as_of: datetime, seconds: float = SECONDS_PER_RULE
+    packs: Packs,
+    tables: Mapping[str, Sequence[Row]],
+    as_of: datetime,
+    seconds: float = SECONDS_PER_RULE,
+    seconds_for_all: float | None = None,
 ) -> RunResult:
     """Ask every rule.
 
@@ -44,28 +55,81 @@ def run(
         tables: Rows by table name.
         as_of: What "expired" refers to.
         seconds: How long one rule may take.
+        seconds_for_all: How long all may take together; if not given, what their number of rows is worth.
     """
     if not packs.rules:
         return RunResult()
     with RuleDatabase(tables, as_of, seconds) as database:
-        return run_on(database, packs, as_of)
+        return run_on(database, packs, as_of, seconds_for_all)
 
 
-def run_on(database: RuleDatabase, packs: Packs, as_of: datetime) -> RunResult:
+def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds_for_all: float | None = None) -> RunResult:
     """Ask every rule of a database that is there already."""
-    result = RunResult()
-    for rule in packs.rules:
-        if not database.size(rule.table):
-            continue
-        try:
-            query = Query(rule)
-            # On one disk preparing a long statement is what costs, in a fleet looking through it twice.
-            if database.size(rule.table) > _FEW_ROWS or any(database.query(query.any_match())):
-                result.findings += make_findings(query, database.query(query.matches()), format_utc(as_of))
-        except (RuleSqlError, RuleStoppedError, SqlTextError) as error:
-            kind = PROBLEM_KINDS[not isinstance(error, RuleStoppedError)]
-            message = f"the rule {rule.id} could not be asked: {error}"
-            result.problems.append(ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message))
-    order(result.findings)
-    hang_consequences(result.findings, packs)
-    return result
+    rows = sum(database.size(name) for name in ROW_CLASSES)
+    turns = _Turns(
+        database, as_of, SECONDS_FOR_ALL + rows * SECONDS_PER_ROW if seconds_for_all is None else seconds_for_all
+    )
+    # First each has its share, so that none loses its turn to a slow one; then the slow ones have what is left.
+    slow = turns.take(packs.rules, last=False)
+    turns.take(slow, last=True)
+    # In the order of the rules, whichever turn each was answered in: the report shall not depend on the clock.
+    findings = [finding for rule in packs.rules for finding in turns.findings.get(rule.id, ())]
+    order(findings)
+    hang_consequences(findings, packs)
+    return RunResult(findings, turns.problems)
+
+
+class _Turns:
+    """Asks one rule after the other while there is time.
+
+    Args:
+        database: The evidence.
+        as_of: For the texts.
+        seconds: How long all may take together.
+    """
+
+    def __init__(self, database: RuleDatabase, as_of: datetime, seconds: float) -> None:
+        self.database = database
+        self.as_of = format_utc(as_of)
+        self.seconds = seconds
+        self.end = time.monotonic() + seconds
+        self.findings: dict[str, list[Finding]] = {}
+        self.problems: list[ProblemRow] = []
+
+    def take(self, rules: Sequence[Rule], last: bool) -> list[Rule]:
+        """Ask rules, each within its share of the time that is left; return those that need more.
+
+        Args:
+            rules: The rules.
+            last: There is no other turn: what needs more is a problem.
+        """
+        slow = []
+        share = (self.end - time.monotonic()) / max(len(rules), 1)
+        for number, rule in enumerate(rules):
+            left = self.end - time.monotonic()
+            if left <= 0:
+                self._tell(rule, "rule_stopped", f"all rules together had taken {self.seconds:.3g} seconds")
+                continue
+            seconds = min(self.database.seconds, left / (len(rules) - number) if last else share)
+            try:
+                self.findings[rule.id] = self._ask(rule, seconds)
+            except RuleStoppedError as error:
+                if last or seconds == self.database.seconds:
+                    self._tell(rule, "rule_stopped", str(error))
+                else:
+                    slow.append(rule)
+            except (RuleSqlError, SqlTextError) as error:
+                self._tell(rule, "rule_failed", str(error))
+        return slow
+
+    def _ask(self, rule: Rule, seconds: float) -> list[Finding]:
+        query = Query(rule)
+        # On one disk preparing a long statement is what costs, in a fleet looking through it twice.
+        few = self.database.size(rule.table) <= _FEW_ROWS
+        if few and not any(self.database.query(query.any_match(), seconds=seconds)):
+            return []
+        return make_findings(query, self.database.query(query.matches(), seconds=seconds), self.as_of)
+
+    def _tell(self, rule: Rule, kind: str, why: str) -> None:
+        message = f"the rule {rule.id} could not be asked: {why}"
+        self.problems.append(ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message))

@@ -91,7 +91,7 @@ def looks_only_at(table: str, text: str) -> bool:
     """
     words = without_strings(text)
     for qualifier, word, call in _WORD.findall(words):
-        if qualifier and qualifier != table or not qualifier and not call and word.upper() not in _OPERATORS:
+        if (qualifier and qualifier != table) or (not qualifier and not call and word.upper() not in _OPERATORS):
             return False
     while (outer := _INNERMOST.sub("", words)) != words:
         words = outer

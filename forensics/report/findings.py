@@ -69,12 +69,14 @@ class FindingIndex:
         """Return the subjects of each consequence that its causes name; two that explain each other are both causes."""
         explained: dict[str, set[str]] = {}
         for cause in self.findings:
+            named = {s["id"] for s in cause["subjects"]} if cause["consequences"] else set()
             for other in self.consequences(cause):
                 if cause["id"] in other["consequences"]:
                     continue
+                subjects = {s["id"] for s in other["subjects"]}
+                # One cause may have ten thousand subjects and as many consequences of one each.
                 names_keys = cause["subject_table"] in KEY_TABLES
-                subjects = cause["subjects"] if names_keys else other["subjects"]
-                explained.setdefault(other["id"], set()).update(s["id"] for s in subjects)
+                explained.setdefault(other["id"], set()).update(subjects & named if names_keys else subjects)
         return explained
 
     def _sections(self) -> dict[tuple[int, str | None, str], set[str]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from forensics.case import Case
+from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import Finding, FindingIndex, first_part, head, text_lines
@@ -24,6 +25,8 @@ MOST = 20
 """Lines of a list that is not about something broken."""
 MOST_SUBJECTS = 100
 """Subjects listed under one finding."""
+MOST_FINDINGS = 100
+"""Findings of one rule that are told one by one; a disk made to swamp the reader has ten thousand."""
 MOST_VMS = 200
 """Virtual machines that are told one by one."""
 MANY = 100_000
@@ -127,9 +130,20 @@ class _Report:
         causes = self.findings.causes()
         if causes:
             self._heading("FINDINGS: what is the matter, the worst first")
-        for number, finding in enumerate(causes, 1):
+        for number, finding in enumerate(self._first(causes, "  - "), 1):
             mark = f"  {number}. "
             self._finding(finding, mark, " " * len(mark))
+
+    def _first(self, findings: Sequence[Finding], indent: str, most: int = MOST_FINDINGS) -> Iterator[Finding]:
+        """Yield the first findings of each rule, and then say how many more there are."""
+        seen: Counter[str] = Counter()
+        for finding in findings:
+            seen[finding["rule"]] += 1
+            if seen[finding["rule"]] <= most:
+                yield finding
+        for rule, count in seen.items():
+            if count > most:
+                self._add(f"and {count - most} more findings of {rule}: see --format json", indent)
 
     def _finding(self, finding: Finding, mark: str, indent: str) -> None:
         self._add(head(finding), mark, indent)
@@ -138,7 +152,7 @@ class _Report:
         if finding["remedy"]:
             self.lines += text_lines(finding["remedy"], self.width, indent, "What can be done: ")
         self._subjects(finding, indent)
-        for consequence in self.findings.consequences(finding):
+        for consequence in self._first(self.findings.consequences(finding), f"{indent}* ", MOST):
             self._add(f"From this follows {head(consequence)}", f"{indent}* ", f"{indent}  ")
             self._in_short(consequence, f"{indent}  ")
 
@@ -146,7 +160,8 @@ class _Report:
         """Say what matters of a finding that is no cause; the subjects that were described above are only named."""
         where = self._on_machine(finding["machine_id"])
         self.lines += text_lines(first_part(finding["because"]), self.width, indent, where)
-        named = [s["label"] for s in finding["subjects"] if plain(s["label"]) not in plain(finding["because"], MANY)]
+        said = plain(finding["because"], MANY)
+        named = [s["label"] for s in finding["subjects"] if plain(s["label"]) not in said]
         if finding["subject_table"] != "machine" and named:
             self._add(f"About {listed([plain(name) for name in named])}", indent, indent)
 
@@ -181,7 +196,7 @@ class _Report:
         findings = self.findings.information()
         if findings:
             self._heading("FOR INFORMATION: nothing is wrong with this; keymortem explain tells more")
-        for finding in findings:
+        for finding in self._first(findings, "  - "):
             self._add(head(finding), "  - ", "    ")
             self._in_short(finding, "    ")
 
@@ -329,4 +344,6 @@ class _Report:
             return
         kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(r.kind for r in rows).most_common())
         self._heading(f"PROBLEMS: {len(rows)} while reading ({kinds}); the rest was examined all the same")
+        # First what the rules could not say: in a long list it would look as if they had found nothing.
+        rows = sorted(rows, key=lambda row: row.kind not in PROBLEM_KINDS)
         self._listed(f"{r.source_path}: {r.message}" for r in rows)
