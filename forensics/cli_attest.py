@@ -68,7 +68,9 @@ def attest(
     if form == "json":
         import json
 
-        write(json.dumps(attestation_document(answer), indent=2, ensure_ascii=False) + "\n", output)
+        text = json.dumps(attestation_document(answer), indent=2, ensure_ascii=False) + "\n"
+        # File names on NTFS may hold lone surrogates, which no encoding of text takes.
+        write(text.encode("utf-8", "backslashreplace").decode("utf-8"), output)
     else:
         write(render_attestation(answer, width(output)), output)
     ctx.exit(0 if answer.accepts_all and all(examinations) else FINDINGS)
