@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from forensics.engine.conditions import named_sql, tree_sql, truth
@@ -82,6 +82,28 @@ class Query:
     def about(self) -> str:
         """Return the statement for the rows of one subject, its only parameter."""
         return self._select(f"({self.subject_id}) = ?")
+
+    @property
+    def presences(self) -> list[Presence]:
+        """The conditions that look for rows of a table."""
+        return [condition for condition in self._named if isinstance(condition, Presence)]
+
+    def found(self, rowids: Sequence[int], most: int) -> str:
+        """Return the statement for which rows the conditions found.
+
+        Args:
+            rowids: Rows of ``this``.
+            most: Rows of one condition that are of interest.
+
+        Returns:
+            SQL that gives the rowid, then for each of :attr:`presences` the rowids it found, with commas, or NULL.
+        """
+        columns = ["this.rowid"]
+        for presence in self.presences:
+            number = f"{presence.table}.rowid AS number FROM {presence.table} WHERE ({self.sql(presence.where)})"
+            columns.append(f"(SELECT group_concat(found.number) FROM (SELECT {number} LIMIT {most}) AS found)")
+        numbers = ", ".join(map(str, rowids))
+        return f"SELECT {', '.join(columns)} FROM {self._source} WHERE this.rowid IN ({numbers})"
 
     def subjects(self) -> str:
         """Return the statement for the identity and name of every subject."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from forensics.engine.compiler import Query
+from forensics.engine.evidence import FoundRows
 from forensics.engine.rule import CONFIDENCES, SEVERITIES, Packs
 from forensics.engine.subjects import KEY_TABLES
 from forensics.engine.templates import fill
@@ -20,13 +21,19 @@ Finding = dict[str, Any]
 _WORDS = {1: "yes", 0: "no", None: "unknown"}
 
 
-def make_findings(query: Query, rows: Iterable[tuple[Any, ...]], as_of: str) -> list[Finding]:
+def make_findings(
+    query: Query, rows: Iterable[tuple[Any, ...]], as_of: str, found: FoundRows | None = None
+) -> list[Finding]:
     """Make the findings of one rule.
 
     Args:
         query: The rule's statement.
         rows: What it gave.
         as_of: For the texts.
+        found: Tells what the conditions found; without it the evidence is the rows themselves and those joined to them.
+
+    Raises:
+        RuleStoppedError: Asking what the conditions found took too long.
     """
     groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {}
     first_key = query.first_condition + len(query.conditions) + 2 * len(query.joins)
@@ -38,7 +45,16 @@ def make_findings(query: Query, rows: Iterable[tuple[Any, ...]], as_of: str) -> 
             continue
         seen[row[0]] = row[1]
         groups.setdefault((row[6], row[1], *row[first_key:last_key]), []).append(row)
-    return [_finding(query, group, as_of, number) for number, group in enumerate(groups.values(), 1)]
+    findings = [_finding(query, group, as_of, number) for number, group in enumerate(groups.values(), 1)]
+    if found is not None and findings:
+        more = found.of([[row[0] for row in group] for group in groups.values()])
+        for finding, evidence in zip(findings, more, strict=True):
+            listed = {(e["table"], e["row"]) for e in finding["evidence"]} if evidence else set()
+            for each in evidence:
+                if (each["table"], each["row"]) not in listed:
+                    listed.add((each["table"], each["row"]))
+                    finding["evidence"].append(each)
+    return findings
 
 
 def _finding(query: Query, rows: Sequence[tuple[Any, ...]], as_of: str, number: int) -> Finding:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from forensics.engine.compiler import Query
 from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.evidence import FoundRows
 from forensics.engine.findings import Finding, hang_consequences, make_findings, order
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
@@ -128,7 +129,8 @@ class _Turns:
         few = self.database.size(rule.table) <= _FEW_ROWS
         if few and not any(self.database.query(query.any_match(), seconds=seconds)):
             return []
-        return make_findings(query, self.database.query(query.matches(), seconds=seconds), self.as_of)
+        rows = self.database.query(query.matches(), seconds=seconds)
+        return make_findings(query, rows, self.as_of, FoundRows(query, self.database, seconds))
 
     def _tell(self, rule: Rule, kind: str, why: str) -> None:
         message = f"the rule {rule.id} could not be asked: {why}"

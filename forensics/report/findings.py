@@ -52,7 +52,10 @@ class FindingIndex:
         if finding["subject_table"] != "key_chain":
             return []
         rows = (e["row"] for e in finding["evidence"] if e["table"] == "key_chain")
-        return [self._chains[row] for row in rows if row < len(self._chains)]
+        # A condition may have found chains of others, which are evidence too.
+        subjects = {s["id"] for s in finding["subjects"]}
+        chains = [self._chains[row] for row in rows if row < len(self._chains)]
+        return [chain for chain in chains if _identity(chain) in subjects] or chains
 
     def covers(self, section: str, chain: KeyChainRow, rules: Collection[str] | None = None) -> bool:
         """Tell whether a finding, of certain rules if they are given, says what a section would say of a chain."""

@@ -171,6 +171,15 @@ def test_the_time_for_all_grows_with_the_evidence(tmp_path: Path, monkeypatch: p
     assert SECONDS_FOR_ALL + 50_000 * SECONDS_PER_ROW < 10
 
 
+def test_what_a_condition_found_is_listed_in_bounds(tmp_path: Path) -> None:
+    told = {"name": "told", "from": "event", "where": "event.machine_id = this.machine_id", "covered": "always"}
+    packs = load_packs([write_rules(tmp_path, {"when": {"some-of": told}})], built_in=False)
+    whole = tables({"key_chain": [{"thumbprint": "AA"}] * 5000, "event": [{"event_id": 1}] * 5000})
+    [finding] = run(packs, whole, AS_OF).findings
+    listed = [(e["table"], e["row"]) for e in finding["evidence"]]
+    assert listed == [*(("key_chain", n) for n in range(5000)), *(("event", n) for n in range(20))]
+
+
 def test_texts_of_ten_thousand_rows_stay_short() -> None:
     rows = [{"name": f"n{n}", "day": f"2026-01-{n % 28 + 1:02}T00:00:00Z", "same": None} for n in range(10_000)]
     common = {"count": 10_000, "subjects": [f"n{n}" for n in range(10_000)], "as_of": "2026-11-22T00:00:00Z"}

@@ -1,0 +1,83 @@
+"""The rows that ``some-of`` found, and those that speak against a ``none-of``: evidence of a finding like its own row.
+
+They are asked for when a finding is made, and only of its first rows, so that ten thousand cost no more than twenty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from forensics.engine.compiler import Query
+from forensics.engine.database import RuleDatabase
+
+MOST = 20
+"""Rows listed for one condition of one finding, and rows of the finding that are asked what they found."""
+
+_AT_ONCE = 500
+_Place = tuple[str, int]
+
+
+class FoundRows:
+    """What the conditions of one rule found.
+
+    Args:
+        query: The rule's statement.
+        database: The evidence.
+        seconds: How long one statement may take.
+    """
+
+    def __init__(self, query: Query, database: RuleDatabase, seconds: float) -> None:
+        self.query = query
+        self.database = database
+        self.seconds = seconds
+
+    def of(self, groups: Sequence[Sequence[int]]) -> list[list[dict[str, Any]]]:
+        """Return the evidence that the rows of each finding found.
+
+        Args:
+            groups: The rowids of each finding.
+
+        Raises:
+            RuleStoppedError: It took too long.
+        """
+        if not self.query.presences:
+            return [[] for _ in groups]
+        found = self._found([rowid for group in groups for rowid in group[:MOST]])
+        wanted = [list(self._first([found.get(rowid, []) for rowid in group[:MOST]])) for group in groups]
+        paths = self._source_paths({place for places in wanted for place in places})
+        return [[{"table": t, "row": n - 1, "source_path": paths[t, n]} for t, n in places] for places in wanted]
+
+    def _found(self, rowids: Sequence[int]) -> dict[int, list[list[int]]]:
+        """Return, for each row and each condition, the rowids it found."""
+        found: dict[int, list[list[int]]] = {}
+        for part in _parts(rowids):
+            for rowid, *columns in self.database.query(self.query.found(part, MOST), seconds=self.seconds):
+                lists = found.setdefault(rowid, [[] for _ in columns])
+                for numbers, text in zip(lists, columns, strict=True):
+                    numbers += map(int, str(text).split(",")) if text is not None else ()
+        return found
+
+    def _first(self, rows: Sequence[Sequence[Sequence[int]]]) -> Iterator[_Place]:
+        for number, presence in enumerate(self.query.presences):
+            together = dict.fromkeys(rowid for row in rows if row for rowid in row[number])
+            for rowid in sorted(together)[:MOST]:
+                yield presence.table, rowid
+
+    def _source_paths(self, places: Iterable[_Place]) -> dict[_Place, str]:
+        by_table: dict[str, list[int]] = {}
+        for table, rowid in places:
+            by_table.setdefault(table, []).append(rowid)
+        paths: dict[_Place, str] = {}
+        for table, rowids in by_table.items():
+            for part in _parts(rowids):
+                numbers = ", ".join(map(str, part))
+                sql = f"SELECT {table}.rowid, {table}.source_path FROM {table} WHERE {table}.rowid IN ({numbers})"
+                for rowid, path in self.database.query(sql, seconds=self.seconds):
+                    paths[table, rowid] = path
+        return paths
+
+
+def _parts(rowids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(rowids), _AT_ONCE):
+        yield rowids[first : first + _AT_ONCE]
