@@ -14,9 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from forensics.comparison.compare import compare as compare
+    from forensics.before_after import compare as compare
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
+    from forensics.migration import plan_migration as plan_migration
     from forensics.notebook import Case as Case
     from forensics.notebook import open_case as open_case
     from forensics.version import __version__ as __version__
@@ -25,12 +26,13 @@ _HOMES = {
     "Case": "forensics.notebook",
     "RulePackError": "forensics.engine.rule",
     "open_case": "forensics.notebook",
-    "compare": "forensics.comparison.compare",
+    "compare": "forensics.before_after",
     "examine": "forensics.examination",
+    "plan_migration": "forensics.migration",
     "__version__": "forensics.version",
 }
 
-__all__ = ["Case", "RulePackError", "__version__", "compare", "examine", "open_case"]
+__all__ = ["Case", "RulePackError", "__version__", "compare", "examine", "open_case", "plan_migration"]
 
 
 def __getattr__(name: str) -> Any:

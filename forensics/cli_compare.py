@@ -38,7 +38,7 @@ def compare(ctx: click.Context, /, before: str, after: str, form: str, output: P
     cases = [examined((source,), options) for source in (before, after)]
     if any(case.is_empty for case in cases):
         ctx.exit(NOTHING_EXAMINED)
-    from forensics.comparison.compare import compare as compare_cases
+    from forensics import compare as compare_cases
 
     comparison = compare_cases(*cases)
     if form == "json":

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from forensics.cli_options import source_options
 from forensics.cli_run import NOTHING_EXAMINED, examined, say, width, write
-
-if TYPE_CHECKING:
-    from forensics.case import Case
-    from forensics.tables.row import Row
 
 FINDINGS = 1
 
@@ -49,14 +45,14 @@ def migrate(
     """
     if source is None and not exports:
         raise click.UsageError("name what is moved: the old host's disk with --from, or exports with --vm")
-    from forensics.chain.hyperv.migration import plan_migration
+    from forensics import plan_migration
     from forensics.report.migration import has_obstacles, migration_document, render_migration
 
     to = examined((target,), options)
-    leaving = _rows(examined((source,), options)) if source else []
-    exported = _rows(examined(exports, options)) if exports else []
+    leaving = examined((source,), options) if source else None
+    exported = examined(exports, options) if exports else None
     try:
-        plan = plan_migration(leaving, _rows(to), exported, to.as_of)
+        plan = plan_migration(leaving, to, exported).plan
     except ValueError as error:
         say(str(error))
         ctx.exit(NOTHING_EXAMINED)
@@ -67,7 +63,3 @@ def migrate(
     else:
         write(render_migration(plan, width(output)), output)
     ctx.exit(FINDINGS if has_obstacles(plan) else 0)
-
-
-def _rows(case: Case) -> list[Row]:
-    return [row for table in case.tables.values() for row in table]

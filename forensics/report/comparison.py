@@ -123,7 +123,7 @@ def headline(machine: MachineComparison) -> Iterator[str]:
     if not machine.differences and not machine.keys:
         yield f"{name}: nothing that was compared has changed."
         return
-    count = Counter(key.fate for key in machine.keys)
+    count: Counter[str] = Counter(key.fate for key in machine.keys)
     died = f"{_counted(count['died'], 'private key')} died" if count["died"] else "no private key died"
     others = "".join(f", {count[fate]} {fate}" for fate in FATES if fate != "died" and count[fate])
     yield f"{name}: {died}{others}; {_counted(len(machine.differences), 'difference')} in all."

@@ -1,0 +1,70 @@
+"""The notebooks run from the first cell to the last on the test disks, and are kept without outputs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+PROJECT = Path(__file__).resolve().parents[1]
+FOLDER = PROJECT / "notebooks"
+NAMES = ["01_one_disk", "02_expiry_audit", "03_hyperv_migration", "04_write_a_rule", "05_before_and_after"]
+
+# What a reader must have seen at the end, by notebook; from the truth of the images.
+SHOWN = {
+    "01_one_disk": ["Sysprep gave this Windows a new identity", "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162", "ldap"],
+    "02_expiry_audit": ["CN=mail.contoso.test", "http.sys", "long-ago.contoso.test"],
+    "03_hyperv_migration": ["HV01", "BranchGuardian", "New-HgsGuardian"],
+    "04_write_a_rule": ["1 rules are valid", "3 examples (1 match, 1 miss, 1 unknown)", "CN=web.contoso.test"],
+    "05_before_and_after": ["te-WebServer-mail was made anew", "nothing that was compared has changed", "iisWasKey"],
+}
+CHARTS = {
+    "01_one_disk": 2,
+    "02_expiry_audit": 2,
+    "03_hyperv_migration": 1,
+    "04_write_a_rule": 0,
+    "05_before_and_after": 1,
+}
+
+
+def _read(name: str) -> Any:
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def test_the_list_above_is_whole() -> None:
+    assert sorted(path.stem for path in FOLDER.glob("*.ipynb")) == NAMES
+    assert all(f"`{name}`" in (FOLDER / "README.md").read_text(encoding="utf-8") for name in NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_kept_without_outputs_and_without_places_of_a_machine(name: str) -> None:
+    book = _read(name)
+    nbformat.validate(book)
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count) == ([], None)
+        assert not re.search(r"/home/|/Users/|/work/|/tmp/|[A-Z]:\\", cell.source)
+    assert set(book.metadata) == {"kernelspec", "language_info"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs_to_its_end(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    book = _read(name)
+    NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert [o for o in outputs if o.output_type == "stream" and o.name == "stderr"] == []
+    data = [output.get("data", {}) for output in outputs]
+    shown = "\n".join(str(d.get("text/html") or d.get("text/plain", "")) for d in data)
+    shown += "\n".join(o.text for o in outputs if o.output_type == "stream")
+    for text in SHOWN[name]:
+        assert text in shown
+    charts = [d["image/png"] for d in data if "image/png" in d]
+    assert all(len(chart) > 20_000 for chart in charts), "axes and marks, not an empty picture"
+    assert len(charts) == CHARTS[name]
