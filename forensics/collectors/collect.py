@@ -89,7 +89,7 @@ def collect(installation: Installation) -> Evidence:
         context = UseContext(installation, evidence.machine, certificates, profiles, evidence.users)
         evidence.certificate_uses = collect_certificate_uses(context)
     with guard(installation, "TPM"):
-        evidence.tpm.extend(collect_tpm(installation, evidence.machine, evidence.certificates))
+        evidence.tpm.extend(collect_tpm(installation, evidence.machine, evidence.certificates, evidence.key_files))
     with guard(installation, "certification authorities"):
         evidence.authorities.extend(collect_authorities(installation, evidence.certificates))
         ek_lists = collect_ek_lists(installation, evidence.authorities)

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from forensics.collectors.evidence import CertificateEvidence
+from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.tpm_kind import add_kind
@@ -34,13 +34,17 @@ MAX_TEXT = 256
 
 _ENUM = "Enum\\ACPI"
 _TPM_2_0 = "MSFT0101"
+_AIK_FOLDER = "/pcpksp/windowsaik/"
 _WMI = "Services\\TPM\\WMI"
 _FIRST_TPM_2_0, _FAR = datetime(2009, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _OWN_COLUMN = frozenset({"lastekpub", "lasttpmprovisionedtime", "lastrsaekcertthumbprint"})
 
 
 def collect_tpm(
-    installation: Installation, machine: MachineRow, certificates: Sequence[CertificateEvidence]
+    installation: Installation,
+    machine: MachineRow,
+    certificates: Sequence[CertificateEvidence],
+    key_files: Sequence[KeyFileEvidence] = (),
 ) -> Iterator[TpmRow]:
     """Yield one row where anything speaks of a TPM; what there was to examine is coverage of area ``registry``.
 
@@ -48,6 +52,7 @@ def collect_tpm(
         installation: What is examined.
         machine: Its row.
         certificates: Its certificates, those of the EK stores among them.
+        key_files: Its key files.
     """
     system = RegistryView.of_machine(installation, "SYSTEM")
     if system.hive is None:
@@ -71,6 +76,8 @@ def collect_tpm(
         source_path=system.where(wmi if key else f"{enum}\\{_TPM_2_0}"),
         source_time=key.timestamp if key else None,
     )
+    aik_files = [f.row.path for f in key_files if f.row.kind == "tpm" and _AIK_FOLDER in f.row.path.lower()]
+    row.windows_aik_key_files = aik_files[:MAX_NAMES]
     add_kind(system, control_set, machine, row)
     with guard(installation, row.source_path):
         _Reader(system, wmi, row, certificates).fill()

@@ -52,6 +52,7 @@ class TpmRow(Row):
     srk_pub_sha256: str | None = column("SHA-256 of Admin\\SRKPub as stored, lower hex", None)
     srk_pub_bytes: int | None = column("Bytes of Admin\\SRKPub", None)
     windows_aik_hash: str | None = column("WindowsAIKHash as stored: lower hex, or text", None)
+    windows_aik_key_files: list[str] = column("Key files in the folder PCPKSP\\WindowsAIK", factory=list)
     windows_aik_pub_sha256: str | None = column("SHA-256 of WindowsAIKPub as stored, lower hex (name likely)", None)
     quote_keys: list[str] = column(
         "Sub-keys of PlatformQuoteKeys: attestation keys that Windows registered", factory=list

@@ -172,6 +172,13 @@ def test_texts_name_what_these_disks_have() -> None:
             assert "not shown" not in finding["remedy"]
 
 
+def test_the_attestation_keys_of_windows_are_named() -> None:
+    (row,) = _findings("tpm-laptop")[0].rows("tpm")
+    folder = "ProgramData/Microsoft/Crypto/PCPKSP/WindowsAIK"
+    assert row.windows_aik_key_files == [f"{folder}/c793af29ed328de5541068858bacb6140a048829.PCPKEY"]
+    assert (row.kind, row.ek_pub_form, row.ek_certificate_agrees) == ("physical", "SPKI", True)
+
+
 def test_a_chain_of_checkpoints_without_tpm_says_nothing(tmp_path: Path) -> None:
     truth = json.loads((IMAGES / "chain.truth.json").read_text())
     for image in truth["images"]:
