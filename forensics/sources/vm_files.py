@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from forensics.sources.place import Place
 from forensics.sources.tree import Entry, NotFound, Unreadable
@@ -56,6 +56,9 @@ _KINDS = {
 }
 
 
+_OF_MACHINES = ("configurations", "states", "disks")
+
+
 @dataclass(slots=True)
 class VmFiles:
     """What a place holds.
@@ -67,7 +70,7 @@ class VmFiles:
         certificates: Certificate files.
         pfx: PKCS #12 files.
         disks: Virtual disks.
-        truncated: Not all folders were looked into.
+        truncated: Not all folders were looked into, or not all files of virtual machines taken.
         unreadable: Folders that could not be listed, with the reason.
     """
 
@@ -80,17 +83,20 @@ class VmFiles:
     truncated: bool = False
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
-    def take(self, entry: Entry) -> None:
-        """Keep a file of one of these kinds."""
-        dot = entry.name.rfind(".")
-        kind = _KINDS.get(entry.name[dot:].lower()) if dot >= 0 else None
+    def has_room(self, entry: Entry) -> bool:
+        """Tell whether a file is of one of these kinds and not beyond what is taken of it."""
+        kind = _kind(entry.name)
         if kind is None:
-            return
-        files: list[Entry] = getattr(self, kind)
-        if len(files) < MAX_FILES:
-            files.append(entry)
-        else:
+            return False
+        is_full = len(getattr(self, kind)) >= MAX_FILES
+        if is_full and kind in _OF_MACHINES:
             self.truncated = True
+        return not is_full
+
+    def take(self, entry: Entry) -> None:
+        """Keep a file for which there is room."""
+        files: list[Entry] = getattr(self, str(_kind(entry.name)))
+        files.append(entry)
 
 
 def has_hyper_v(place: Place) -> bool:
@@ -126,7 +132,8 @@ def find_vm_files(place: Place) -> VmFiles:
         visited.add(path)
         for entry in _entries(place, folder, found):
             if not entry.is_dir:
-                found.take(entry)
+                if found.has_room(entry):
+                    found.take(_exact(place, entry))
             elif depth < deepest and not _left_out(place, entry):
                 pending.append((entry, depth + 1))
     return found
@@ -163,10 +170,27 @@ def _left_out(place: Place, entry: Entry) -> bool:
 
 def _entries(place: Place, folder: Entry | str, found: VmFiles) -> Iterable[Entry]:
     try:
-        return place.tree.entries(folder)
+        # A whole volume lists names a good deal faster than all that is known of the files.
+        skim: Callable[[Entry | str], Sequence[Entry]] = getattr(place.tree, "skim", place.tree.entries)
+        return skim(folder)
     except NotFound:
         return ()
     except Unreadable as error:
         if len(found.unreadable) < _MAX_UNREADABLE:
             found.unreadable.append((folder if isinstance(folder, str) else folder.path, str(error)))
         return ()
+
+
+def _exact(place: Place, entry: Entry) -> Entry:
+    """Return an entry with its size and times; they are those of the listing where it cannot be looked up."""
+    if not hasattr(place.tree, "skim"):
+        return entry
+    try:
+        return place.tree.entry(entry.path)
+    except (NotFound, Unreadable):
+        return entry
+
+
+def _kind(name: str) -> str | None:
+    dot = name.rfind(".")
+    return _KINDS.get(name[dot:].lower()) if dot >= 0 else None

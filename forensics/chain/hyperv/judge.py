@@ -87,7 +87,7 @@ class _Judgement:
         for evidence in self.found:
             if evidence.inventory is not None:
                 own = [vm.row for vm in vms if vm.row.machine_id == evidence.machine_id and not vm.row.is_checkpoint]
-                _tell_registered(own, evidence.inventory)
+                _tell_registered(own, evidence.inventory, evidence.inventory_is_whole)
             for vm_id, path in (evidence.inventory or {}).items():
                 if (evidence.machine_id, vm_id) not in known:
                     vms.append(VmEvidence(_listed_only(evidence, vm_id, path)))
@@ -186,10 +186,10 @@ def _signatures(wrapping: Wrapping) -> str:
     return "invalid" if "invalid" in answers else "valid" if answers == {"valid"} else "not_checked"
 
 
-def _tell_registered(rows: Sequence[VmRow], inventory: Mapping[str, str]) -> None:
+def _tell_registered(rows: Sequence[VmRow], inventory: Mapping[str, str], is_whole: bool) -> None:
     """Say which configurations the host's list means: of several of one machine those at the path it names."""
     for row in rows:
-        row.registered = row.vm_id in inventory
+        row.registered = True if row.vm_id in inventory else False if is_whole else None
     for vm_id, path in inventory.items():
         of_machine = [row for row in rows if row.vm_id == vm_id]
         split = on_drive(path)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from forensics.collectors.hyperv.evidence import VmEvidence
 from forensics.formats.errors import FormatError
@@ -40,12 +41,17 @@ _PROTECTOR_NAME = re.compile(r"key.?protector", re.IGNORECASE)
 _EARLIER_NAME = re.compile(r"last.?known.?good", re.IGNORECASE)
 _GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
 _BEHIND_HEADERS = 8192
-_MAX_SETTINGS, _MAX_DISKS, _MAX_TEXT = 60, 300, 200
+_MAX_SETTINGS, _MAX_DISKS, _MAX_TEXT, _MAX_PROTECTORS = 60, 300, 200, 16
 
 
 def is_virtual_machine(storage: HyperVStorage) -> bool:
     """Tell whether a HyperVStorage file configures a virtual machine."""
     return any(path.startswith((_PROPERTIES + "/", _MANIFEST + "/")) for path in storage.values)
+
+
+def is_torn(storage: HyperVStorage) -> bool:
+    """Tell whether values may be lost: one of the two header copies may be damaged without harm, nothing else."""
+    return any(error.offset >= _BEHIND_HEADERS for error in storage.errors)
 
 
 def guid_of(text: str) -> str | None:
@@ -76,8 +82,7 @@ class _Configuration:
 
     def __init__(self, storage: HyperVStorage) -> None:
         self.storage = storage
-        # One of the two header copies may be damaged without harm; whatever else is, a device may be lost with it.
-        self.is_torn = any(error.offset is None or error.offset >= _BEHIND_HEADERS for error in storage.errors)
+        self.is_torn = is_torn(storage)
         self.devices: dict[str, list[str]] = {}
         for name in storage.children(_MANIFEST):
             device = guid_of(self._text(f"{_MANIFEST}/{name}/device") or "")
@@ -172,24 +177,36 @@ def _fill_protector(storage: HyperVStorage, evidence: VmEvidence) -> list[Format
     """Find the key protector by its content; the one of the last good start counts where there is no other."""
     row, problems = evidence.row, list[FormatError]()
     found: list[tuple[str, KeyProtector]] = []
+    documents = [(value.path, document) for value in storage.values.values() for document in _documents(value)]
+    # The protector of today before that of the last good start, and before whatever else.
+    documents.sort(key=lambda item: (bool(_EARLIER_NAME.search(item[0])), not _PROTECTOR_NAME.search(item[0])))
+    if len(documents) > _MAX_PROTECTORS:
+        message = f"{len(documents)} key protectors in one configuration, of which {_MAX_PROTECTORS} are read"
+        problems.append(FormatError("too_many", 0, message))
+    for path, document in documents[:_MAX_PROTECTORS]:
+        try:
+            found.append((path, _parsed(document)))
+        except FormatError as error:
+            row.key_protector, row.key_protector_at = "damaged", path
+            problems.append(FormatError(error.kind, error.offset, f"key protector at {path}: {error.message}"))
     for value in storage.values.values():
-        for document in _documents(value):
-            try:
-                found.append((value.path, parse_key_protector(document)))
-            except FormatError as error:
-                row.key_protector, row.key_protector_at = "damaged", value.path
-                problems.append(
-                    FormatError(error.kind, error.offset, f"key protector at {value.path}: {error.message}")
-                )
+        if value.value is None and value.error is None and value.size > 0:
+            message = f"the value {value.path} of {value.size} bytes is larger than what is read"
+            problems.append(FormatError("too_large", 0, message))
     row.earlier_key_protector = any(_documents(value) for value in storage.superseded)
     if found:
-        found.sort(key=lambda item: bool(_EARLIER_NAME.search(item[0])))
         row.key_protector_at, evidence.protector = found[0]
         row.key_protector = "present"
         problems += evidence.protector.errors
     elif row.key_protector != "damaged" and (at := _empty_at(storage)):
         row.key_protector, row.key_protector_at = "empty", at
     return problems
+
+
+@lru_cache(maxsize=64)
+def _parsed(document: bytes) -> KeyProtector:
+    """Parse a key protector; copies of one machine share theirs."""
+    return parse_key_protector(document)
 
 
 def _documents(value: StorageValue) -> list[bytes]:

@@ -36,6 +36,7 @@ class HyperVEvidence:
         inventory: Path of each registered virtual machine's configuration by its GUID; None where the source does not
             hold the host's list.
         inventory_path: Where that list was read.
+        inventory_is_whole: Nothing of it was lost, so that what it does not name is not registered.
         disk_names: Lower-case names of the virtual disks there.
         guardian_files: Exported guardians, certificates and PFX files beside virtual machines.
     """
@@ -45,5 +46,6 @@ class HyperVEvidence:
     vms: list[VmEvidence] = field(default_factory=list)
     inventory: Mapping[str, str] | None = None
     inventory_path: str = ""
+    inventory_is_whole: bool = True
     disk_names: frozenset[str] = frozenset()
     guardian_files: list[GuardianRow] = field(default_factory=list)

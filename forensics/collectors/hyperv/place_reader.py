@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoints
-from forensics.collectors.hyperv.configuration import guid_of, is_virtual_machine, read_configuration
+from forensics.collectors.hyperv.configuration import guid_of, is_torn, is_virtual_machine, read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.collectors.hyperv.guardian_files import collect_guardian_files
 from forensics.formats.errors import FormatError
@@ -87,9 +87,16 @@ class PlaceReader:
         """
         evidence = self.evidence
         wanted = [entry for entry in self.files.configurations if self._is_wanted(entry)]
-        if len(wanted) > MAX_VMS or self.files.truncated:
-            message = f"not all folders or files were looked into; at most {MAX_VMS} virtual machines are read"
+        if self.files.truncated:
+            message = (
+                "too many folders or files: the search for virtual machines ended early, and only what a host's list "
+                "names was looked up beyond that"
+            )
             self._problem("", "too_many", message)
+        if len(wanted) > MAX_VMS:
+            message = f"only {MAX_VMS} of {len(wanted)} configurations of virtual machines are read"
+            self._problem("", "too_many", message)
+        wanted.sort(key=is_checkpoint)
         for entry in wanted[:MAX_VMS]:
             self._read_configuration(entry, readers)
         others = sum(not is_checkpoint(entry) for entry in self.files.configurations) - 1
@@ -125,6 +132,7 @@ class PlaceReader:
                 return
             storage = self._storage(entry)
             self._tell(entry.path, storage.errors)
+            self.evidence.inventory_is_whole = not is_torn(storage)
             paths: dict[str, str] = {}
             for name in storage.children(_INVENTORY_NODE):
                 value = storage.get(f"{_INVENTORY_NODE}/{name}")
@@ -134,6 +142,7 @@ class PlaceReader:
                 if len(paths) == MAX_LISTED:
                     message = f"only the first {MAX_LISTED} virtual machines of the list are taken"
                     self._problem(path, "too_many", message)
+                    self.evidence.inventory_is_whole = False
                     break
                 paths[guid] = value.value
             self.evidence.inventory, self.evidence.inventory_path = paths, self.place.label(path)
@@ -168,7 +177,7 @@ class PlaceReader:
             except (NotFound, Unreadable):
                 continue
             for other in around:
-                if not other.is_dir and other.path.lower() not in seen:
+                if not other.is_dir and other.path.lower() not in seen and self.files.has_room(other):
                     self.files.take(other)
         if not any(e.path.lower() == entry.path.lower() for e in self.files.configurations):
             self.files.configurations.append(entry)
