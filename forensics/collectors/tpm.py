@@ -30,6 +30,8 @@ ACPI_DEVICES = "ACPI devices (TPM)"
 EK_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 MAX_KEY_SIZE = 4096
 MAX_NAMES = 200
+MAX_DIGESTS = 12
+"""Rules look at as many and no more: one key in every form, and the keys of its other algorithms' certificates."""
 MAX_TEXT = 256
 
 _ENUM = "Enum\\ACPI"
@@ -140,7 +142,7 @@ class _Reader:
             public = certificate.public_key
             if public is not None and (read is None or public == read[1] or public.algorithm != read[1].algorithm):
                 _add_digests(digests, f"EK certificate {certificate.row.thumbprint[:8]} as", public)
-        row.ek_digests = [f"{form}: {digest}" for digest, form in digests.items()]
+        row.ek_digests = [f"{form}: {digest}" for digest, form in digests.items()][:MAX_DIGESTS]
 
     def _provisioning(self) -> None:
         row, path = self.row, f"{self.wmi}\\ProvisionInfo"

@@ -26,6 +26,7 @@ _LOOKED_UP = {
         *("container", "public_key_sha256", "renewal_of"),
     ),
     "certificate_use": ("thumbprint", "sha256", "consumer"),
+    "ca_eklist_entry": ("ek_hash",),
     "coverage": ("area",),
     "event": ("event_id", "thumbprint", "key_name", "key_file_name", "machine_guid"),
     "folder_acl": ("path",),
