@@ -45,7 +45,12 @@ class Host:
         row = self.row(thumbprint)
         if row is None:
             return "absent" if self.examined else "not_examined"
-        if row.verdict == "unusable" and row.has_key_file is False:
+        # A certificate that names no key has none for Windows, even where no key file was there to examine.
+        if (
+            row.verdict == "unusable"
+            and not row.has_key_file
+            and (row.has_key_file is False or row.broken_at == "claim")
+        ):
             return "no_private_key"
         if row.origin == "wrong_store":
             return "wrong_store"
