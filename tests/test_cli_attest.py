@@ -27,6 +27,7 @@ def test_one_device_is_accepted_by_list_and_by_certificate() -> None:
     assert result.exit_code == 0
     for said in (
         "Attestation of TPM keys by Contoso Issuing CA 1 on CA01, as of 2026-11-22",
+        "EKCA holds certificates of CN=Other Maker Root, which is in neither EKROOT nor EKCA: their chains break",
         "LAP-77: accepted by the list of endorsement keys",
         f"C:\\EKList holds {LISTED}, the SHA-256 of EKPub as PKCS#1",
         "CN=TPM EK LAP-77 < CN=TPM Maker CA 7 in EKCA < CN=TPM Maker Root in EKROOT; signatures were not checked",
@@ -41,6 +42,7 @@ def test_several_devices_as_json() -> None:
     document = json.loads(result.stdout)
     assert document["ca"]["computer"] == "CA01"
     assert document["ca"]["type"] == "enterprise_subordinate"
+    assert document["ca"]["missing_issuers"] == ["CN=Other Maker Root"]
     assert [(d["name"], d["accepted"], d["by"]) for d in document["devices"]] == [
         ("LAP-77", "yes", "endorsement_key"),
         ("VM-12", "no", None),

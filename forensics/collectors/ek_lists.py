@@ -70,6 +70,8 @@ def _folder(installation: Installation, authority: CaRow, configured: str) -> Ca
     )
     row.path, row.detail = _in_tree(installation, configured)
     if row.path is None:
+        name = f"list of endorsement keys {configured}"
+        installation.cover("folder", name, "not_examined", f"{row.source_path} {configured}", row.detail)
         return row
     folder = installation.listing(row.path)
     row.outcome = folder.outcome

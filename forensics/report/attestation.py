@@ -44,6 +44,10 @@ class _Text:
         self._add(f"Attestation of TPM keys by {name} on {answer.computer}, as of {day(answer.as_of)}")
         for obstacle in answer.obstacles:
             self._add(f"It attests nothing: {obstacle}", "  ")
+        for issuer in answer.ca.missing_issuers:
+            self._add(
+                f"EKCA holds certificates of {issuer}, which is in neither EKROOT nor EKCA: their chains break", "  "
+            )
         self._templates()
         for device in answer.devices:
             self._device(device)
@@ -103,6 +107,7 @@ def attestation_document(answer: Attestation) -> dict[str, Any]:
             "ek_list_directories": ca.ek_list_directories,
             "ekroot_count": ca.ekroot_count,
             "ekca_count": ca.ekca_count,
+            "missing_issuers": ca.missing_issuers,
             "obstacles": list(answer.obstacles),
         },
         "templates": [asdict(template) for template in answer.templates],

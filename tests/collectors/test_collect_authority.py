@@ -117,6 +117,13 @@ def test_where_a_list_lies(configured: str, path: str | None, outcome: str | Non
         assert [(r.path, r.outcome, r.detail, r.configured) for r in rows] == [(path, outcome, detail, configured)]
 
 
+def test_a_list_on_a_share_is_told_as_not_examined() -> None:
+    evidence = _collected(_system("\\\\nas\\ek"))
+    assert [(c.name, c.outcome, c.detail) for c in evidence.installation.coverage if "endorsement keys" in c.name] == [
+        ("list of endorsement keys \\\\nas\\ek", "not_examined", "a share of the network is not on this disk")
+    ]
+
+
 def test_a_folder_that_a_collection_does_not_hold_is_not_absent() -> None:
     (row,) = _collected(_system(LIST), complete=False).ek_lists
     assert (row.outcome, row.complete) == ("not_examined", None)

@@ -179,6 +179,26 @@ def test_the_attestation_keys_of_windows_are_named() -> None:
     assert (row.kind, row.ek_pub_form, row.ek_certificate_agrees) == ("physical", "SPKI", True)
 
 
+def test_wrapped_keys_are_read_under_dpapi_and_a_lying_header_is_a_problem() -> None:
+    files = {f.container: f for f in _findings("tpm-laptop")[0].rows("key_file")}
+    wifi, ecc = files["te-WebServer-wifi"], files["te-WebServer-ecc"]
+    assert wifi.master_key_guid is not None
+    assert (wifi.tpm_version, wifi.needs_auth, wifi.pcr_bound, wifi.algorithm, wifi.bits) == (
+        "2.0",
+        False,
+        False,
+        "RSA",
+        2048,
+    )
+    assert (ecc.pcr_bound, ecc.pcr_binding, ecc.algorithm, ecc.bits) == (True, "800000", "EC", 384)
+    assert files["te-WebServer-pin"].needs_auth is True
+    case = _findings("tpm-replaced")[0]
+    assert sorted((p.kind, p.message) for p in case.rows("problem")) == [
+        ("bad_length", "a header of 40000 bytes does not fit 526 bytes"),
+        ("bad_length", "the wrapped key under DPAPI: a header of 40000 bytes does not fit 526 bytes"),
+    ]
+
+
 def test_a_chain_of_checkpoints_without_tpm_says_nothing(tmp_path: Path) -> None:
     truth = json.loads((IMAGES / "chain.truth.json").read_text())
     for image in truth["images"]:
