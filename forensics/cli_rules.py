@@ -124,13 +124,15 @@ def _lies_in(path: Path, places: list[Path]) -> bool:
     return any(whole == place or place in whole.parents for place in places)
 
 
-def load(folders: tuple[Path, ...], examples: bool = False, built_in: bool = True) -> Packs:
+def load(
+    folders: tuple[Path, ...], examples: bool = False, built_in: bool = True, language: str | None = None
+) -> Packs:
     """Read packs; an invalid one ends the command with everything that is wrong with it."""
     from forensics.engine.loader import load_packs
     from forensics.engine.rule import RulePackError
 
     try:
-        return load_packs(folders, examples=examples, built_in=built_in)
+        return load_packs(folders, examples=examples, built_in=built_in, language=language)
     except RulePackError as error:
         tell(error.problems, err=True)
         raise click.exceptions.Exit(INVALID_PACK) from error

@@ -8,7 +8,7 @@ from functools import cached_property
 from forensics.engine.conditions import named_sql, tree_sql, truth
 from forensics.engine.database import RuleDatabase, RuleSqlError
 from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditions
-from forensics.engine.sql_text import SqlTextError, check_expression, put_values, quoted
+from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
 from forensics.engine.templates import BUILT_IN, names_in
 
 
@@ -36,6 +36,7 @@ class Query:
         self.values: dict[str, str] = {}
         for name, sql in rule.values.items():
             self.values[name] = self.sql(sql.text)
+        self._said = self._translated()
         self._named = [*named_conditions(rule.when), *rule.corroboration]
         self.conditions = [condition.name for condition in self._named]
         self.deciding = len(self._named) - len(rule.corroboration)
@@ -48,10 +49,23 @@ class Query:
         """Return a piece with its values filled in."""
         return put_values(text, self.values) if "value." in text else text
 
+    def _translated(self) -> dict[str, str]:
+        """Return the values as the texts name them; what is compared and counted stays English."""
+        translation = self.rule.spoken
+        if translation is None or not translation.phrases:
+            return self.values
+        said: dict[str, str] = {}
+        for name, sql in self.rule.values.items():
+            said[name] = put_values(put_texts(sql.text, translation.phrases), said)
+        return said
+
     @cached_property
     def names(self) -> list[str]:
         """Names for the templates."""
-        return sorted((names_in(self.rule.because) | names_in(self.rule.remedy)) - BUILT_IN)
+        texts = [self.rule.because, self.rule.remedy]
+        for translation in self.rule.translations.values():
+            texts += [translation.because, translation.remedy]
+        return sorted(set().union(*map(names_in, texts)) - BUILT_IN)
 
     @cached_property
     def tree(self) -> str:
@@ -134,7 +148,7 @@ class Query:
         return f"SELECT {', '.join(columns)} FROM {self._source} WHERE {where} ORDER BY this.rowid"
 
     def _name(self, name: str) -> str:
-        return self.values.get(name) or (name if "." in name else f"this.{name}")
+        return self._said.get(name) or (name if "." in name else f"this.{name}")
 
     def _level(self, levels: tuple[Level, ...]) -> str:
         cases = "".join(f" WHEN ({self.sql(level.when)}) THEN {quoted(level.value)}" for level in levels if level.when)

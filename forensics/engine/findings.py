@@ -14,7 +14,7 @@ from forensics.engine.compiler import Query
 from forensics.engine.evidence import FoundRows
 from forensics.engine.rule import CONFIDENCES, SEVERITIES, Packs
 from forensics.engine.subjects import KEY_TABLES
-from forensics.engine.templates import fill
+from forensics.engine.templates import WORDINGS, fill
 
 Finding = dict[str, Any]
 
@@ -62,18 +62,20 @@ def _finding(query: Query, rows: Sequence[tuple[Any, ...]], as_of: str, number: 
     subjects = _subjects(rows)
     first_name = len(rows[0]) - len(query.names)
     values = [dict(zip(query.names, row[first_name:], strict=True)) for row in rows]
+    texts = rule.spoken or rule
+    wording = WORDINGS[rule.language if rule.spoken else "en"]
     common = {"count": len(subjects), "subjects": [s["label"] for s in subjects], "as_of": as_of}
     return {
         "id": f"{rule.id}:{number}",
         "rule": str(rule.id),
         "severity": min((row[4] for row in rows), key=SEVERITIES.index),
-        "title": rule.title,
+        "title": str(texts.title),
         "verdict": "match" if rows[0][1] == 1 else "unknown",
         "machine_id": rows[0][6],
         "subject_table": rule.table,
         "subjects": subjects,
-        "because": fill(rule.because, values, common),
-        "remedy": fill(rule.remedy, values, common),
+        "because": fill(texts.because, values, common, wording),
+        "remedy": fill(texts.remedy, values, common, wording),
         "confidence": max((row[5] for row in rows), key=CONFIDENCES.index),
         "evidence": list(_evidence(query, rows)),
         "conditions": list(_conditions(query, rows)),

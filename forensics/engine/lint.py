@@ -10,8 +10,8 @@ from typing import ClassVar
 from forensics.engine.conditions import NOT_KNOWN
 from forensics.engine.examples import EXPECTATIONS, expectations
 from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, Sql, named_conditions
-from forensics.engine.sql_text import used_values, without_strings
-from forensics.engine.templates import names_in
+from forensics.engine.sql_text import quoted_texts, used_values, without_strings
+from forensics.engine.templates import commands_in, names_in
 from forensics.tables.registry import column_specs
 
 LONGEST_TITLE = 90
@@ -203,6 +203,31 @@ class NamedTwice(Lint):
                 yield condition.line, f"two conditions are called '{condition.name}'"
 
 
+class TranslationDiffers(Lint):
+    """A translation that tells other values, or gives other commands, than the English text."""
+
+    name = "translation-differs"
+    recommendation = "name the same values in every language, give the same commands, and translate phrases that exist"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield values and commands that only one of the languages has, and phrases that no value says."""
+        said = set().union(*(quoted_texts(sql.text) for sql in rule.values.values()))
+        for language, other in rule.translations.items():
+            for key, english, text in (
+                ("because", rule.because, other.because),
+                ("remedy", rule.remedy, other.remedy),
+            ):
+                for name in sorted(names_in(english) ^ names_in(text)):
+                    yield text.line, f"'{key}' names '{name}' in one language and not in '{language}' or in English"
+                if english and not text:
+                    yield other.line, f"'{key}' is missing in '{language}'"
+                elif commands_in(english) != commands_in(text):
+                    yield text.line, f"'{key}' gives other commands in '{language}' than in English"
+            for phrase in other.phrases:
+                if phrase not in said:
+                    yield other.line, f"'{phrase}' of '{language}' is no quoted text of any value"
+
+
 LINTS: tuple[type[Lint], ...] = (
     ExampleMissing,
     UnknownReadAsNo,
@@ -215,6 +240,7 @@ LINTS: tuple[type[Lint], ...] = (
     ExplainsNothing,
     ValueUnused,
     NamedTwice,
+    TranslationDiffers,
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from forensics.engine.compiler import check_rule
 from forensics.engine.database import RuleDatabase
-from forensics.engine.rule import Packs, Problem, Rule, RulePackError
+from forensics.engine.rule import LANGUAGES, Packs, Problem, Rule, RulePackError
 from forensics.engine.rule_reader import RuleReader
 from forensics.engine.yaml_source import LARGEST_FILE, RuleYamlError, read_yaml
 
@@ -23,13 +23,16 @@ def built_in_packs() -> Path:
     return inside if inside.is_dir() else package.parent / "rules"
 
 
-def load_packs(paths: Iterable[Path] = (), *, built_in: bool = True, examples: bool = False) -> Packs:
+def load_packs(
+    paths: Iterable[Path] = (), *, built_in: bool = True, examples: bool = False, language: str | None = None
+) -> Packs:
     """Read packs.
 
     Args:
         paths: Folders of more packs, or single rule files.
         built_in: Read the packs that come with keymortem too.
         examples: Read the examples as well, and have SQLite check the built-in rules too: only tests need that.
+        language: Read the texts in this language besides (see :data:`forensics.engine.rule.LANGUAGES`).
 
     Raises:
         RulePackError: Something is wrong in any of them; it names everything that is.
@@ -38,11 +41,15 @@ def load_packs(paths: Iterable[Path] = (), *, built_in: bool = True, examples: b
     rules: list[Rule] = []
     if built_in:
         home = built_in_packs()
-        rules += read_rules(home, problems, built_in=True, examples=examples) if home.is_dir() else []
+        rules += (
+            read_rules(home, problems, built_in=True, examples=examples, language=language) if home.is_dir() else []
+        )
     for path in paths:
         # A folder of the built-in packs may be named too, to check only that.
         read = {rule.path.resolve() for rule in rules}
-        rules += [r for r in read_rules(path, problems, examples=examples) if r.path.resolve() not in read]
+        rules += [
+            r for r in read_rules(path, problems, examples=examples, language=language) if r.path.resolve() not in read
+        ]
     problems += _twice(rules)
     if not problems:
         problems += check_rules([rule for rule in rules if examples or not rule.built_in])
@@ -59,7 +66,13 @@ def check_rules(rules: Sequence[Rule]) -> list[Problem]:
         return [problem for rule in rules for problem in check_rule(rule, database)]
 
 
-def read_rules(path: Path, problems: list[Problem], built_in: bool = False, examples: bool = True) -> list[Rule]:
+def read_rules(
+    path: Path,
+    problems: list[Problem],
+    built_in: bool = False,
+    examples: bool = True,
+    language: str | None = None,
+) -> list[Rule]:
     """Read the rules of a folder and those inside it, or of one file; what is wrong goes to ``problems``."""
     if path.is_dir():
         files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
@@ -73,16 +86,17 @@ def read_rules(path: Path, problems: list[Problem], built_in: bool = False, exam
     if len(files) > MOST_FILES:
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
         return []
-    rules = [_read(file, problems, built_in, examples) for file in files]
+    skip = () if examples else ("examples", *(other for other in LANGUAGES if other != language))
+    rules = [_read(file, problems, built_in, skip) for file in files]
     return [rule for rule in rules if rule is not None]
 
 
-def _read(path: Path, problems: list[Problem], built_in: bool, examples: bool) -> Rule | None:
+def _read(path: Path, problems: list[Problem], built_in: bool, skip: tuple[str, ...]) -> Rule | None:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
         text = path.read_bytes().decode("utf-8-sig")
-        root = read_yaml(text, skip=None if examples else "examples")
+        root = read_yaml(text, skip)
     except RuleYamlError as error:
         problems.append(Problem(path, error.line, error.message))
         return None
@@ -92,7 +106,7 @@ def _read(path: Path, problems: list[Problem], built_in: bool, examples: bool) -
     except OSError as error:
         problems.append(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
         return None
-    reader = RuleReader(path, root, built_in, trusted=built_in and not examples)
+    reader = RuleReader(path, root, built_in, trusted=built_in and "examples" in skip)
     rule = reader.rule()
     problems += reader.problems
     return rule

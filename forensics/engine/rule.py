@@ -6,6 +6,7 @@ Named tuples, because every start of the program pays for making the classes, an
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 """Worst first."""
 CONFIDENCES = ("proved", "likely", "possible")
 """Strongest first."""
+LANGUAGES = ("ja",)
+"""Other languages than English that a rule's texts may be in."""
 SECTIONS = ("broken", "too_open", "expired", "expiring", "undecided", "orphan")
 """Sections of the text report that a finding can stand for."""
 
@@ -150,6 +153,24 @@ class Level(NamedTuple):
     line: int
 
 
+class Translation(NamedTuple):
+    """The texts of a rule in another language.
+
+    Attributes:
+        title: As the rule's.
+        because: Template with the same names.
+        remedy: Likewise.
+        phrases: Texts that stand quoted in the rule's values, and what to say instead of each.
+        line: Line in the file.
+    """
+
+    title: Text
+    because: Text
+    remedy: Text
+    phrases: dict[str, str]
+    line: int
+
+
 class Sql(NamedTuple):
     """A piece of SQL and the line it stands on."""
 
@@ -178,6 +199,8 @@ class Rule:
         covers: Sections of the text report it stands for.
         report_unknown: Undecided rows become findings too.
         built_in: It came with keymortem.
+        translations: Texts by language, those that were read.
+        language: In which one its findings are.
         examples: Raw examples, read only for tests.
         lines: Line of each key.
     """
@@ -204,6 +227,13 @@ class Rule:
     report_unknown: bool = False
     built_in: bool = False
     examples: tuple[Mapping, ...] = ()
+    translations: dict[str, Translation] = field(default_factory=dict)
+    language: str = "en"
+
+    @property
+    def spoken(self) -> Translation | None:
+        """The texts its findings have instead of its own; None for English, and where it was not translated."""
+        return self.translations.get(self.language)
     lines: dict[str, int] = field(default_factory=dict)
 
     def line(self, key: str) -> int:
@@ -215,6 +245,10 @@ class Packs(NamedTuple):
     """All rules of all packs, in the order of their files."""
 
     rules: tuple[Rule, ...] = ()
+
+    def spoken(self, language: str) -> Packs:
+        """Return the rules with their findings in a language, which the packs must have been read with."""
+        return Packs(tuple(replace(rule, language=language) for rule in self.rules))
 
     def rule(self, rule_id: str) -> Rule | None:
         """Return a rule by its id."""

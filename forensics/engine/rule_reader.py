@@ -9,6 +9,7 @@ from forensics.engine.condition_reader import ConditionReader
 from forensics.engine.rule import (
     CONFIDENCES,
     FORMAT,
+    LANGUAGES,
     SECTIONS,
     SEVERITIES,
     Condition,
@@ -17,6 +18,7 @@ from forensics.engine.rule import (
     Problem,
     Rule,
     Sql,
+    Translation,
 )
 from forensics.engine.sql_text import SqlTextError, check_expression, put_values
 from forensics.engine.subjects import default_subject
@@ -44,6 +46,7 @@ KEYS = (
     "references",
     "report-unknown",
     "examples",
+    *LANGUAGES,
 )
 _REQUIRED = ("id", "title", "for", "severity", "confidence", "when", "because")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -134,6 +137,7 @@ class RuleReader:
             report_unknown=self._flag("report-unknown"),
             built_in=self.built_in,
             examples=self._examples(),
+            translations=self._translations(table, joins, values),
             lines={str(key): key.line for key in self.root},
         )
 
@@ -268,6 +272,33 @@ class RuleReader:
         for text in texts:
             for problem in check_template(text, allowed):
                 self.tell(text.line + problem.line, problem.message)
+
+    def _translations(self, table: Text, joins: dict[str, Sql], values: dict[str, Sql]) -> dict[str, Translation]:
+        found = {}
+        for language in LANGUAGES:
+            node = self.root.get(Text(language))
+            if node is not None and not isinstance(node, Mapping):
+                self.tell(node.line, f"'{language}' is a mapping of {', '.join(Translation._fields[:-1])}")
+            elif node is not None:
+                found[language] = self._translation(language, node)
+                self._check_texts((found[language].because, found[language].remedy), table, joins, values)
+        return found
+
+    def _translation(self, language: str, node: Mapping) -> Translation:
+        texts = {}
+        for key in ("title", "because", "remedy"):
+            text = node.get(Text(key), _NOTHING)
+            texts[key] = text if isinstance(text, Text) else _NOTHING
+            if not texts[key].strip() and (key != "remedy" or text is not _NOTHING):
+                self.tell(node.line, f"'{language}' lacks the text '{key}'")
+        phrases = node.get(Text("phrases"), Mapping())
+        if not isinstance(phrases, Mapping) or not all(isinstance(text, Text) for text in phrases.values()):
+            self.tell(node.line, f"'phrases' of '{language}' is a mapping of English text to text")
+            phrases = Mapping()
+        for key in node:
+            if key not in (*texts, "phrases"):
+                self.tell(key.line, f"'{language}' has no '{key}'; it has title, because, remedy, phrases")
+        return Translation(**texts, phrases={str(key): str(text) for key, text in phrases.items()}, line=node.line)
 
     def _examples(self) -> tuple[Mapping, ...]:
         node = self.root.get(Text("examples"), Sequence())

@@ -8,6 +8,7 @@ ends, parameters, or parentheses that close what the piece did not open. What it
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 _TOKEN = re.compile(
     r"""(?P<string>'(?:[^']|'')*') | (?P<value>\bvalue\.(?P<name>[a-z_][a-z0-9_]*)\b)
@@ -70,6 +71,21 @@ def put_values(text: str, values: dict[str, str]) -> str:
         return f"({values[token['name']]})"
 
     return _TOKEN.sub(replace, text)
+
+
+def put_texts(text: str, texts: Mapping[str, str]) -> str:
+    """Replace quoted texts by others, such as those of another language."""
+
+    def replace(token: re.Match[str]) -> str:
+        other = texts.get(token["string"][1:-1].replace("''", "'")) if token["string"] else None
+        return token[0] if other is None else quoted(other)
+
+    return _TOKEN.sub(replace, text)
+
+
+def quoted_texts(text: str) -> set[str]:
+    """Return the quoted texts of a piece of SQL."""
+    return {token["string"][1:-1].replace("''", "'") for token in _TOKEN.finditer(text) if token["string"]}
 
 
 def used_values(text: str) -> set[str]:

@@ -34,6 +34,42 @@ _FIELD = re.compile(
 _ACTIVE = re.compile(r'["\u201c-\u201e`&|<>^%;]|\$\(')
 
 
+class Wording(NamedTuple):
+    """The words that filling puts in by itself.
+
+    Attributes:
+        unknown: For an empty value.
+        withheld: For a value that is not put into a command.
+        comma: Between values.
+        last: Before the last value.
+        more: After the first of many.
+        and_so_on: After the first of many lines.
+    """
+
+    unknown: str
+    withheld: str
+    comma: str
+    last: str
+    more: str
+    and_so_on: str
+
+
+ENGLISH = Wording(
+    "(not known)",
+    "(not shown: a shell would act on it)",
+    ", ",
+    " and ",
+    " and {count} more",
+    "(and so on for the others)",
+)
+WORDINGS = {
+    "en": ENGLISH,
+    "ja": Wording(
+        "(不明)", "(シェルが解釈する文字を含むため表示しません)", "、", "、", " ほか {count} 件", "(残りも同様)"
+    ),
+}
+
+
 class TemplateProblem(NamedTuple):
     """What is wrong on a line of a template, counted from 0."""
 
@@ -44,6 +80,12 @@ class TemplateProblem(NamedTuple):
 def names_in(template: str) -> set[str]:
     """Return the names a template uses."""
     return {field["name"] for field in _FIELD.finditer(template)}
+
+
+def commands_in(template: str) -> list[str]:
+    """Return the lines of a template that are commands, without their indents; remarks (``#``) are none."""
+    lines = (line.strip() for line in template.split("\n") if line[:1].isspace())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def check_template(template: str, allowed: Iterable[str]) -> list[TemplateProblem]:
@@ -67,20 +109,23 @@ def check_template(template: str, allowed: Iterable[str]) -> list[TemplateProble
     return problems
 
 
-def fill(template: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> str:
+def fill(
+    template: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording = ENGLISH
+) -> str:
     """Return the text for the rows of one finding.
 
     Args:
         template: A checked template.
         rows: Values by name, one mapping a row.
         common: Values of ``count``, ``subjects`` (a list) and ``as_of``.
+        wording: The words between and instead of values.
     """
     lines: list[str] = []
     for line in _lines(template):
         if line.each:
-            lines += _repeated(line, rows, common)
+            lines += _repeated(line, rows, common, wording)
         else:
-            lines.append(_filled(line, rows, common))
+            lines.append(_filled(line, rows, common, wording))
     return "\n".join(lines).strip("\n")
 
 
@@ -121,14 +166,23 @@ def _joined(template: str) -> list[str]:
     for line in template.rstrip().split("\n"):
         alone = not line.strip() or line[0].isspace()
         if open_paragraph and not alone and not line.startswith("- "):
-            lines[-1] += " " + line.strip()
+            # Japanese has no blanks between words.
+            lines[-1] += (" " if _takes_blank(lines[-1][-1:], line.strip()[:1]) else "") + line.strip()
         else:
             lines.append(line.rstrip())
         open_paragraph = not alone
     return lines
 
 
-def _repeated(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> list[str]:
+def _takes_blank(before: str, after: str) -> bool:
+    return not (_is_wide(before) or _is_wide(after))
+
+
+def _is_wide(character: str) -> bool:
+    return "\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef"
+
+
+def _repeated(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> list[str]:
     names = [field.name for field in line.fields if field.name not in common]
     seen: set[tuple[Any, ...]] = set()
     filled: dict[str, None] = {}
@@ -136,21 +190,21 @@ def _repeated(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[st
         values = tuple(row[name] for name in names)
         if values not in seen:
             seen.add(values)
-            filled[_filled(line, [row], common)] = None
+            filled[_filled(line, [row], common, wording)] = None
             if len(filled) > MOST_LINES:
                 break
     lines = list(filled)
     if len(lines) > MOST_LINES:
         first = line.literals[0]
         indent = first[: len(first) - len(first.lstrip())]
-        lines[MOST_LINES:] = [f"{indent}(and so on for the others)"]
+        lines[MOST_LINES:] = [f"{indent}{wording.and_so_on}"]
     return lines
 
 
-def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any]) -> str:
+def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> str:
     texts = [line.literals[0]]
     for field, literal in zip(line.fields, line.literals[1:], strict=True):
-        texts += (_listed(_values(field.name, rows, common), field.form, line.command), literal)
+        texts += (_listed(_values(field.name, rows, common), field.form, line.command, wording), literal)
     return "".join(texts)
 
 
@@ -164,29 +218,29 @@ def _values(name: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, A
     return known or [None]
 
 
-def _listed(values: Sequence[Any], form: str | None, command: bool) -> str:
+def _listed(values: Sequence[Any], form: str | None, command: bool, wording: Wording) -> str:
     """Write the values of one field; of ten thousand only those that are shown are made safe to show."""
     if form == "date":
         values = list(dict.fromkeys(value and str(value)[:10] for value in values))
     if len(values) > MOST * MOST:
-        shown = [_text(value, form, command) for value in values[:MOST]]
-        return f"{', '.join(shown)} and {len(values) - MOST} more"
-    return listed(list(dict.fromkeys(_text(value, form, command) for value in values)))
+        shown = [_text(value, form, command, wording) for value in values[:MOST]]
+        return wording.comma.join(shown) + wording.more.format(count=len(values) - MOST)
+    return listed(list(dict.fromkeys(_text(value, form, command, wording) for value in values)), wording)
 
 
-def _text(value: Any, form: str | None, command: bool) -> str:
+def _text(value: Any, form: str | None, command: bool, wording: Wording) -> str:
     if value is None or value == "":
-        return "(not known)"
+        return wording.unknown
     text = plain(value)
     if form == "date":
         text = text[:10]
     elif form == "path":
         text = "C:\\" + text.lstrip("/").replace("/", "\\")
-    return "(not shown: a shell would act on it)" if command and _ACTIVE.search(text) else text
+    return wording.withheld if command and _ACTIVE.search(text) else text
 
 
-def listed(texts: Sequence[str]) -> str:
+def listed(texts: Sequence[str], wording: Wording = ENGLISH) -> str:
     """Write a list in a sentence, the first few of it."""
     if len(texts) > MOST:
-        return f"{', '.join(texts[:MOST])} and {len(texts) - MOST} more"
-    return ", ".join(texts[:-1]) + " and " + texts[-1] if len(texts) > 1 else "".join(texts)
+        return wording.comma.join(texts[:MOST]) + wording.more.format(count=len(texts) - MOST)
+    return wording.comma.join(texts[:-1]) + wording.last + texts[-1] if len(texts) > 1 else "".join(texts)

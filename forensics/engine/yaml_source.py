@@ -9,7 +9,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import yaml
@@ -62,20 +62,21 @@ class Mapping(dict[Text, "Node"]):
 Node = Text | Sequence | Mapping
 
 
-def read_yaml(source: str, skip: str | None = None) -> Mapping:
+def read_yaml(source: str, skip: Iterable[str] = ()) -> Mapping:
     """Read one document, whose root must be a mapping.
 
     Args:
         source: The file's text.
-        skip: Key of the root whose value is not wanted: it is not even parsed, and not in the result.
+        skip: Keys of the root whose values are not wanted: they are not even parsed, and not in the result.
 
     Raises:
         RuleYamlError: Not the YAML that rules are written in.
     """
     if len(source) > LARGEST_FILE:
         raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
-    if skip is not None:
-        source = _without(source, skip)
+    keys = tuple(f"{key}:" for key in skip)
+    if keys:
+        source = _without(source, keys)
     try:
         root = _Reader(_events(source)).document()
     except yaml.MarkedYAMLError as error:
@@ -94,12 +95,12 @@ def _events(source: str) -> Iterator[Any]:
     return iter(parser.get_event, None)
 
 
-def _without(source: str, key: str) -> str:
-    """Blank the block of a root key; in YAML every line of a value in a mapping is indented, or a list item."""
+def _without(source: str, keys: tuple[str, ...]) -> str:
+    """Blank the blocks of root keys (with colons); in YAML every line of a mapping's value is indented, or an item."""
     lines, skipping = source.split("\n"), False
     for number, line in enumerate(lines):
         if line and line[0] not in " \t-#":
-            skipping = line.startswith(f"{key}:")
+            skipping = line.startswith(keys)
         if skipping:
             lines[number] = ""
     return "\n".join(lines)

@@ -36,7 +36,7 @@ def test_scalars_are_text_and_know_their_lines() -> None:
 
 def test_a_part_that_is_not_wanted_is_skipped_and_lines_stay() -> None:
     text = "a: 1\nexamples:\n- x: [\n  broken\n# comment\nb: 2\n"
-    root = read_yaml(text, skip="examples")
+    root = read_yaml(text, skip=["examples"])
     assert root == {"a": "1", "b": "2"}
     assert [key.line for key in root] == [1, 6]
     with pytest.raises(RuleYamlError):

@@ -1,0 +1,90 @@
+"""Texts of rules in another language: read when asked for, filled with the same values, English where there are none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensics.case import Case
+from forensics.engine.loader import load_packs
+from forensics.engine.rule import RulePackError
+from forensics.engine.run import run
+from forensics.examination import speak
+from tests.engine.rule_files import tables, write_rules
+
+AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+RULE: dict[str, Any] = {
+    "values": {"fate": "CASE WHEN this.recoverable = 1 THEN 'still on ' || this.store ELSE 'gone' END"},
+    "because": "{{ count }} key(s):\n- {{ each.subject }}: {{ each.fate }}\n\nOf {{ thumbprint }}; {{ container }}",
+    "remedy": "Run:\n    certutil {{ container }}",
+    "ja": {
+        "title": "キー ファイルを読み取れません",
+        "because": "キー {{ count }} 件:\n- {{ each.subject }}: {{ each.fate }}\n\n拇印は\n{{ thumbprint }}。\n{{ container }}",
+        "remedy": "実行:\n    certutil {{ container }}",
+        "phrases": {"still on ": "残存: ", "gone": "なし"},
+    },
+}
+ROWS = {
+    "key_chain": [
+        {"thumbprint": "A1", "access": "denied", "subject": "CN=gone", "store": "gone", "recoverable": True},
+        {"thumbprint": "A2", "access": "denied", "subject": "CN=b", "container": 'x"&', "recoverable": False},
+    ]
+}
+
+
+def texts(folder: Path, language: str | None, asked: str) -> list[str]:
+    packs = load_packs([write_rules(folder, RULE)], built_in=False, language=language)
+    [found] = run(packs, tables(ROWS), AS_OF, language=asked).findings
+    return [found["title"], found["because"], found["remedy"]]
+
+
+def test_filled_in_japanese(tmp_path: Path) -> None:
+    # A line of the text ends without a blank where Japanese stands on either side of it; what the disk says stays.
+    assert texts(tmp_path, "ja", "ja") == [
+        "キー ファイルを読み取れません",
+        'キー 2 件:\n- CN=gone: 残存: gone\n- CN=b: なし\n\n拇印はA1、A2。x"&',
+        "実行:\n    certutil (シェルが解釈する文字を含むため表示しません)",
+    ]
+
+
+def test_english_where_no_other_language_was_read(tmp_path: Path) -> None:
+    english = [
+        "The key file shuts out who must read it",
+        '2 key(s):\n- CN=gone: still on gone\n- CN=b: gone\n\nOf A1 and A2; x"&',
+        "Run:\n    certutil (not shown: a shell would act on it)",
+    ]
+    assert texts(tmp_path, None, "en") == english
+    assert texts(tmp_path, None, "ja") == english
+
+
+@pytest.mark.parametrize(
+    ("ja", "message"),
+    [
+        ("text", "'ja' is a mapping of title, because, remedy, phrases"),
+        ({"title": "鍵"}, "'ja' lacks the text 'because'"),
+        ({"title": "鍵", "because": "x", "colour": "y"}, "'ja' has no 'colour'"),
+        ({"title": "鍵", "because": "x", "phrases": ["y"]}, "'phrases' of 'ja' is a mapping"),
+        ({"title": "鍵", "because": "{{ nothing }}"}, "'nothing' is no column of the row"),
+    ],
+)
+def test_a_broken_translation_is_told_once_it_is_read(ja: object, message: str, tmp_path: Path) -> None:
+    folder = write_rules(tmp_path, {"ja": ja})
+    assert load_packs([folder], built_in=False).rules[0].translations == {}
+    with pytest.raises(RulePackError) as refused:
+        load_packs([folder], built_in=False, language="ja")
+    assert [p.message for p in refused.value.problems if message in p.message]
+    assert {p.line for p in refused.value.problems} == {11}
+
+
+def test_findings_of_a_case_are_spoken_in_another_language(tmp_path: Path) -> None:
+    packs = load_packs([write_rules(tmp_path, RULE)], built_in=False, language="ja")
+    english = run(packs, tables(ROWS), AS_OF).findings
+    foreign = {**english[0], "rule": "of-a-pack-that-is-not-here"}
+    case = Case([row for rows in tables(ROWS).values() for row in rows], [], AS_OF, [*english, foreign])
+    speak(case, packs, "ja")
+    assert [f["title"] for f in case.findings] == ["キー ファイルを読み取れません", foreign["title"]]
+    kept = [key for key in foreign if key not in ("title", "because", "remedy", "rule")]
+    assert {key: case.findings[0][key] for key in kept} == {key: foreign[key] for key in kept}
