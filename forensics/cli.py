@@ -15,7 +15,7 @@ from forensics.cli_attest import attest
 from forensics.cli_compare import compare
 from forensics.cli_migrate import migrate
 from forensics.cli_options import debug_option, source_options, span
-from forensics.cli_output import FORMATS, check_targets, emit, save_case
+from forensics.cli_output import FORMATS, LANGUAGES, check_targets, emit, save_case
 from forensics.cli_rules import load, rules_group, rules_option
 from forensics.cli_run import NOTHING_EXAMINED, examined, say, width, write
 from forensics.version import __version__
@@ -91,6 +91,8 @@ def main() -> None:
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What is written; else text.")
 @click.option("-o", "--output", type=_TARGET, metavar="FILE", help="Write there; a folder for csv, parquet.")
 @click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Language of the HTML report; else en.")
+@click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources too (of small ones always).")
 @rules_option
 @source_options
 @click.pass_context
@@ -101,29 +103,37 @@ def examine(
     form: str,
     output: Path | None,
     case_file: Path | None,
+    lang: str,
     **options: Any,
 ) -> None:
     """Examine sources: what the rules find, and every private key, usable, broken (and where), or undecided.
 
     A case file that --case wrote is a source too, alone: it is printed again without the disk.
 
-    Formats: text; json (one document); csv and parquet (one file a table); records (flow.record, for rdump);
-    ics (a calendar of expiries); prom (metrics for Prometheus' textfile collector).
+    Formats: text; html (one page, to be read and sent on); json (one document); csv and parquet (one file a table);
+    records (flow.record, for rdump); ics (a calendar of expiries); prom (metrics for Prometheus' textfile collector).
 
     Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 nothing could be examined, 4 rule pack invalid.
 
     \b
     Example:
       keymortem examine disk.vhdx --case disk.sqlite
+      keymortem examine disk.vhdx --format html -o report.html
       keymortem examine triage.zip --format json -o triage.json
       keymortem examine disk.sqlite --format csv -o tables
     """
     check_targets(form, output, case_file, sources)
+    if lang != "en" and form != "html":
+        raise click.UsageError(f"--lang {lang} is for --format html; the other formats are in English")
     case = examined(sources, options)
     if case_file is not None:
         save_case(case, case_file)
     if form != "text" or output is not None or not case.is_empty:
-        emit(case, form, output)
+        if lang != "en":
+            from forensics.examination import speak
+
+            speak(case, load(options["rules"], language=lang), lang)
+        emit(case, form, output, lang)
     ctx.exit(_exit_code(case))
 
 

@@ -13,8 +13,9 @@ from forensics.cli_run import bold, width, write
 if TYPE_CHECKING:
     from forensics.case import Case
 
-FORMATS = ("text", "json", "csv", "parquet", "records", "ics", "prom")
-_FOLDERS, _BINARY = ("csv", "parquet"), ("records",)
+FORMATS = ("text", "html", "json", "csv", "parquet", "records", "ics", "prom")
+LANGUAGES = ("en", "ja")
+_FOLDERS, _FILE_ONLY = ("csv", "parquet"), ("records", "html")
 
 
 def check_targets(form: str, output: Path | None, case_file: Path | None, sources: tuple[str, ...]) -> None:
@@ -25,7 +26,7 @@ def check_targets(form: str, output: Path | None, case_file: Path | None, source
     """
     from forensics.tables.database import is_case_file
 
-    if form in (*_FOLDERS, *_BINARY) and output is None:
+    if form in (*_FOLDERS, *_FILE_ONLY) and output is None:
         raise click.UsageError(f"--format {form} needs -o {'FOLDER' if form in _FOLDERS else 'FILE'}")
     for target in (output, case_file):
         if target is not None:
@@ -69,8 +70,13 @@ def save_case(case: Case, path: Path) -> None:
         raise click.UsageError(str(error)) from error
 
 
-def emit(case: Case, form: str, output: Path | None) -> None:
+def emit(case: Case, form: str, output: Path | None, language: str = "en") -> None:
     """Write a case in one of :data:`FORMATS`, to stdout where no output is named."""
+    if form == "html":
+        from forensics.report.html.page import render_html
+
+        write(render_html(case, language), output)
+        return
     if form in _TEXTS:
         write(_TEXTS[form](case, output), output)
         return

@@ -69,6 +69,7 @@ def _run(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
                 nt_hashes=options["nt_hashes"],
                 domain_backup_keys=options["domain_backup_key"],
                 second_opinion=options["second_opinion"],
+                hash_sources=options.get("hash_sources", False),
                 as_of=options["as_of"],
                 rules=options.get("rules", ()),
                 progress=progress,

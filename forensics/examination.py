@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from forensics.notebook import Case
 from forensics.sources.errors import SourceError
+from forensics.sources.identify import identify
 from forensics.structure import dataclass, field
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
@@ -39,6 +40,7 @@ def examine(
     nt_hashes: Mapping[str, str] | None = None,
     domain_backup_keys: Iterable[str | Path] = (),
     second_opinion: bool = False,
+    hash_sources: bool = False,
     as_of: datetime | None = None,
     rules: Iterable[str | Path] = (),
     progress: Progress | None = None,
@@ -58,6 +60,7 @@ def examine(
         domain_backup_keys: DPAPI backup private keys of domains (.pvk).
         second_opinion: Have impacket repeat every proof; where it disagrees is a row of table ``problem``, and how much
             it confirms a row of ``coverage``.
+        hash_sources: Take the SHA-256 of every source that is a file, however large; else of small ones only.
         as_of: The moment "expired" refers to; a time without zone is UTC. Now, if not given.
         rules: Folders of rule packs to run beside the built-in ones.
         progress: Called with one line whenever a new step begins.
@@ -85,6 +88,7 @@ def examine(
     run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None))
     for source in sources:
         run.source(str(source))
+        identify(run.entries[-1], hash_sources)
     run.virtual_machines()
     run.shared_identities()
     run.tell_unknown_users()
@@ -93,6 +97,27 @@ def examine(
     run.progress("asking the rules")
     apply_rules(case, packs)
     return case
+
+
+def speak(case: Case, packs: Packs, language: str) -> None:
+    """Put the texts of a case's findings into another language, where their rules have it.
+
+    Args:
+        case: Its findings stay the same but for ``title``, ``because`` and ``remedy``.
+        packs: The rules, read with that language.
+        language: One of :data:`forensics.engine.rule.LANGUAGES`.
+    """
+    from forensics.engine.run import run
+
+    told = {_subject_of(f): f for f in run(packs, case.tables, case.as_of, language=language).findings}
+    for finding in case.findings:
+        if other := told.get(_subject_of(finding)):
+            finding |= {key: other[key] for key in ("title", "because", "remedy")}
+
+
+def _subject_of(finding: dict[str, Any]) -> tuple[Any, ...]:
+    ids = tuple(sorted(subject["id"] for subject in finding["subjects"]))
+    return (finding["rule"], finding.get("machine_id"), finding["verdict"], ids)
 
 
 def apply_rules(case: Case, packs: Packs) -> None:

@@ -98,15 +98,24 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {FORMAT}")
     database.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
-    database.execute("CREATE TABLE source (path TEXT, kind TEXT, machine_ids TEXT, error TEXT)")
+    database.execute(
+        "CREATE TABLE source (path TEXT, kind TEXT, machine_ids TEXT, error TEXT, size INTEGER, sha256 TEXT)"
+    )
     database.execute("CREATE TABLE finding (json TEXT)")
     database.execute('CREATE TABLE "columns" ("table" TEXT, "column" TEXT, type TEXT, doc TEXT)')
     meta = {"tool": "keymortem", "version": content.tool_version, "as_of": format_utc(content.as_of, fraction=True)}
     database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
     database.executemany(
-        "INSERT INTO source VALUES (?, ?, ?, ?)",
+        "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (_storable(s.path), s.kind, json.dumps(s.machine_ids), None if s.error is None else _storable(s.error))
+            (
+                _storable(s.path),
+                s.kind,
+                json.dumps(s.machine_ids),
+                None if s.error is None else _storable(s.error),
+                s.size,
+                s.sha256,
+            )
             for s in content.sources
         ],
     )
@@ -198,15 +207,19 @@ def read_case_file(path: Path) -> CaseContent:
         raise CaseFileError(f"{path} is damaged: {error}; examine the source again") from error
 
 
+def _source(
+    path: str, kind: str, ids: str, error: str | None, size: int | None = None, sha256: str | None = None
+) -> SourceEntry:
+    """Make a source's entry; files of before version 0.2 have neither size nor hash."""
+    return SourceEntry(path=path, kind=kind, machine_ids=json.loads(ids), error=error, size=size, sha256=sha256)
+
+
 def _read(database: sqlite3.Connection, path: Path) -> CaseContent:
     version = database.execute("PRAGMA user_version").fetchone()[0]
     if version != FORMAT:
         raise CaseFileError(f"{path} has format {version}, this version reads {FORMAT}; use the version that wrote it")
     meta = dict(database.execute("SELECT name, value FROM meta"))
-    sources = [
-        SourceEntry(path=source, kind=kind, machine_ids=json.loads(ids), error=error)
-        for source, kind, ids, error in database.execute("SELECT path, kind, machine_ids, error FROM source")
-    ]
+    sources = [_source(*row) for row in database.execute("SELECT * FROM source")]
     rows = [row for row_class in ROW_CLASSES.values() for row in _read_table(database, row_class)]
     findings = [json.loads(text) for (text,) in database.execute("SELECT json FROM finding ORDER BY rowid")]
     return CaseContent(meta["version"], parse_utc(meta["as_of"]), sources, by_table(rows), findings)

@@ -1,0 +1,91 @@
+"""What the report says in another language: its own words, and the sentences that other modules write in English.
+
+A catalogue maps English to the other language; ``{name}`` stands for a value. Sentences that were filled in already
+(``The previous DPAPI_SYSTEM was set``) are found by the pattern that their entry makes, so that whoever writes them
+need not know of languages. What a catalogue does not hold stays English.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+
+LANGUAGES = ("en", "ja")
+LONGEST = 2000
+"""Characters of a sentence that is looked up."""
+
+_VALUE = re.compile(r"\{([a-z_]+)\}")
+_SENTENCES = re.compile(r"(?<=[.:]) (?=[A-Z])")
+
+
+class Catalogue:
+    """The words of one language.
+
+    Args:
+        language: One of :data:`LANGUAGES`.
+    """
+
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._texts = _texts(language)
+        self._patterns = _patterns(language)
+        self._known: dict[str, str] = {}
+
+    def __call__(self, english: str, /, **values: object) -> str:
+        """Return words of the report itself, with values put in."""
+        text = self._texts.get(english, english)
+        return text.format(**values) if values else text
+
+    def join(self, texts: Iterable[str]) -> str:
+        """Return a list as it stands in a sentence."""
+        return ("、" if self.language == "ja" else ", ").join(texts)
+
+    def sentence(self, english: str) -> str:
+        """Return a sentence, or several, whose values stand in it already."""
+        if not self._texts or not english:
+            return english
+        if english not in self._known:
+            self._known[english] = self._sentence(english)
+        return self._known[english]
+
+    def _sentence(self, english: str) -> str:
+        whole = self._found(english)
+        if whole is not None or len(english) > LONGEST:
+            return english if whole is None else whole
+        pieces = _SENTENCES.split(english)
+        return "".join(self._found(piece) or f"{piece} " for piece in pieces).rstrip() if len(pieces) > 1 else english
+
+    def _found(self, english: str) -> str | None:
+        text = self._texts.get(english)
+        if text is not None or len(english) > LONGEST:
+            return text
+        for pattern, template in self._patterns:
+            match = pattern.fullmatch(english)
+            if match:
+                values = {name: self._texts.get(value, value) for name, value in match.groupdict().items()}
+                return template.format(**values)
+        return None
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _texts(language: str) -> dict[str, str]:
+    if language == "en":
+        return {}
+    found: dict[str, str] = json.loads((files(__package__) / f"{language}.json").read_text(encoding="utf-8"))
+    return found
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return the entries with values, those with the most words of their own first."""
+    entries = [(english, text) for english, text in _texts(language).items() if _VALUE.search(english)]
+    entries.sort(key=lambda entry: -len(_VALUE.sub("", entry[0])))
+    return tuple((re.compile(_pattern(english)), text) for english, text in entries)
+
+
+def _pattern(english: str) -> str:
+    pieces = _VALUE.split(english)
+    return "".join(f"(?P<{p}>.+?)" if number % 2 else re.escape(p) for number, p in enumerate(pieces))

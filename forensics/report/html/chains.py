@@ -1,0 +1,317 @@
+"""Each chain drawn as links: what each was found to be, where it breaks, and where each fact was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forensics.case import Case
+from forensics.report.explain import Link, links_of
+from forensics.report.facts import Facts, day, days_left, label
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.words import words_for
+from forensics.structure import dataclass, field
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.row import Row
+from forensics.tables.timestamps import format_utc
+
+MOST = 1000
+"""Chains that are drawn."""
+
+_TITLES = {
+    "certificate": "Certificate",
+    "claim": "Container",
+    "key_file": "Key file",
+    "access": "Access list",
+    "blob": "DPAPI blob",
+    "master_key": "Master key",
+    "secret": "DPAPI_SYSTEM",
+    "private_key": "Private key",
+    "public_key": "Public match",
+    "service": "KeyIso",
+}
+_WORDS = {
+    "present": "there",
+    "other_machine_guid": "another MachineGuid",
+    "absent": "gone",
+    "unreadable": "unreadable",
+    "not_examined": "not examined",
+    "not_applicable": "none on a disk",
+    "match": "same key",
+    "mismatch": "another key",
+    "not_stored": "not stored",
+    "ok": "readable",
+    "denied": "shut out",
+    "too_open": "open to everybody",
+    "current": "current opens it",
+    "previous": "previous only",
+    "password": "password opens it",
+    "domain_key": "domain key opens it",
+    "nothing": "nothing opens it",
+    "not_tried": "not tried",
+    "proved": "proved",
+    "damaged": "damaged",
+    "locked": "locked",
+    "sealed_tpm": "sealed by the TPM",
+    "sealed_vbs": "sealed by VBS",
+    "needs_pin": "needs its PIN",
+    "names a key": "named",
+    "names no key": "not named",
+}
+_GOOD = frozenset({"present", "match", "ok", "current", "password", "domain_key", "proved", "names a key"})
+_BAD = frozenset(
+    {"other_machine_guid", "absent", "unreadable", "mismatch", "denied", "previous", "nothing", "damaged", "locked"}
+    | {"names no key"}
+)
+_SIGNS = {"good": "✓", "bad": "✗", "broken": "✗", "warn": "!", "unknown": "?", "none": "–"}
+GROUPS = ("dead", "undecided", "open", "usable", "orphan")
+"""Groups of chains, in the order they are drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """One link as it is drawn.
+
+    Attributes:
+        name: Word of column ``broken_at``, or ``certificate`` or ``blob``.
+        title: What it is.
+        value: What it was found to be, in a word or two.
+        state: good, bad, broken (the first bad one), warn, unknown or none (does not apply).
+        sign: One character for the state.
+        detail: The values behind it.
+        path: Where the fact was read.
+        time: When that was last written.
+    """
+
+    name: str
+    title: str
+    value: str
+    state: str
+    sign: str
+    detail: str
+    path: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finding that says why a chain is broken, and where it stands."""
+
+    title: str
+    anchor: str
+
+
+@dataclass(slots=True)
+class ChainView:
+    """One chain as it is drawn; the texts are in the reader's language."""
+
+    anchor: str
+    group: str
+    label: str
+    store: str
+    validity: str
+    is_expired: bool
+    thumbprint: str
+    machine: str
+    why: str
+    do: str
+    recoverable: str
+    found_in: str
+    known_by: str
+    links: list[LinkView] = field(default_factory=list)
+    causes: list[Told] = field(default_factory=list)
+
+
+class ChainViews:
+    """The chains of a case, the broken ones first.
+
+    Args:
+        case: The case.
+        t: The language.
+    """
+
+    def __init__(self, case: Case, t: Catalogue) -> None:
+        self.case = case
+        self.t = t
+        self.facts = Facts(case)
+        self._names = {(u.machine_id, u.sid): u.name for u in case.rows("user") if u.name}
+        self._several = len(case.rows("machine")) > 1
+        chains: list[KeyChainRow] = case.rows("key_chain")
+        ordered = sorted(chains, key=lambda c: (GROUPS.index(group_of(c)), -rank(c, case)))
+        self.left_out = max(0, len(ordered) - MOST)
+        self.all = [self._view(chain, number) for number, chain in enumerate(ordered[:MOST], 1)]
+        drawn = zip(ordered, self.all, strict=False)
+        self._drawn = {id(chain): view for chain, view in drawn}
+        self._by_identity = {
+            (c.machine_id, c.thumbprint or c.key_file_path): self._drawn[id(c)].anchor for c in reversed(ordered[:MOST])
+        }
+
+    def anchor(self, chain: KeyChainRow) -> str | None:
+        """Return where a chain is drawn."""
+        view = self._drawn.get(id(chain))
+        return view.anchor if view else None
+
+    def tell(self, chain: KeyChainRow, told: Told) -> None:
+        """Note with a chain, where it is drawn, a finding that says why it is broken."""
+        view = self._drawn.get(id(chain))
+        if view is not None and told not in view.causes:
+            view.causes.append(told)
+
+    def anchor_of(self, machine_id: int, identity: str | None) -> str | None:
+        """Return where the chain of a thumbprint or key file is drawn."""
+        return self._by_identity.get((machine_id, identity))
+
+    def grouped(self) -> list[tuple[str, list[ChainView]]]:
+        """Return the groups that are not empty."""
+        groups = {name: [view for view in self.all if view.group == name] for name in GROUPS}
+        return [(name, views) for name, views in groups.items() if views]
+
+    def store(self, chain: KeyChainRow) -> str:
+        """Say in which store of whom a certificate lies."""
+        if chain.thumbprint is None:
+            return self.t("no certificate names this key")
+        scope = chain.store_scope or ""
+        if scope in ("machine", "enterprise", "policy"):
+            whose = self.t({"machine": "computer", "enterprise": "enterprise", "policy": "set by policy"}[scope])
+        else:
+            owner = self._names.get((chain.machine_id, chain.owner_sid)) or chain.owner_sid or self.t("unknown")
+            whose = self.t("service {name}" if scope == "service" else "user {name}", name=owner)
+        return self.t("store {store} ({whose})", store=chain.store or "?", whose=whose)
+
+    def validity(self, chain: KeyChainRow) -> str:
+        """Say until when a certificate is valid."""
+        if chain.not_after is None:
+            return "" if chain.thumbprint is None else self.t("last day not read")
+        if self.is_expired(chain):
+            return self.t("expired {date}", date=day(chain.not_after))
+        return self.t("until {date}, {days} days", date=day(chain.not_after), days=days_left(chain, self.case.as_of))
+
+    def is_expired(self, chain: KeyChainRow) -> bool:
+        """Tell whether a certificate's last day is past."""
+        return chain.not_after is not None and chain.not_after < self.case.as_of
+
+    def _view(self, chain: KeyChainRow, number: int) -> ChainView:
+        words, t = words_for(chain, self.facts), self.t
+        recoverable = {True: t("yes"), False: t("no"), None: ""}[chain.recoverable]
+        found = chain.recoverable_from if chain.recoverable_from != chain.key_file_path else None
+        where = t(" (installation {number})", number=chain.recoverable_on) if chain.recoverable_on else ""
+        return ChainView(
+            anchor=f"c{number}",
+            group=group_of(chain),
+            label=label(chain),
+            store=self.store(chain),
+            validity=self.validity(chain),
+            is_expired=self.is_expired(chain),
+            thumbprint=chain.thumbprint or "",
+            machine=self.facts.machine_name(chain.machine_id) if self._several else "",
+            why=t.sentence(words.why),
+            do=t.sentence(words.do),
+            recoverable=recoverable,
+            found_in=f"{found}{where}" if found else "",
+            known_by=t(f"by {chain.known_by}".replace("_", " ")),
+            links=list(self._links(chain)),
+        )
+
+    def _links(self, chain: KeyChainRow) -> Iterator[LinkView]:
+        links = {link.name: link for link in links_of(chain, self.facts)}
+        certificate, key_file = self.facts.certificate(chain), self.facts.key_file(chain)
+        if chain.thumbprint:
+            yield self._certificate(chain, certificate)
+            yield self._claim(chain, links["claim"], links["provider"])
+        yield self._link(chain, links["key_file"])
+        yield self._link(chain, links["access"])
+        yield self._blob(chain, key_file)
+        yield self._link(chain, links["master_key"])
+        yield self._secret(chain, links["secret"])
+        yield self._link(chain, links["private_key"])
+        if chain.thumbprint:
+            yield self._link(chain, links["public_key"])
+        if chain.provider_kind == "cng":
+            yield self._service(chain, links["service"])
+
+    def _certificate(self, chain: KeyChainRow, row: Row | None) -> LinkView:
+        state = "warn" if self.is_expired(chain) else "good"
+        value = self.t("expired") if state == "warn" else self.t("valid") if chain.not_after else self.t("not read")
+        detail = f"{chain.thumbprint}, {day(chain.not_before)} – {day(chain.not_after)}"
+        return self._made("certificate", value, state, detail, row or chain)
+
+    def _claim(self, chain: KeyChainRow, claim: Link, provider: Link) -> LinkView:
+        broken = chain.broken_at in ("claim", "provider")
+        if chain.broken_at == "provider":
+            value = self.t("provider not installed")
+        elif broken and claim.value == "names a key":
+            value = self.t("leads nowhere")
+        else:
+            value = self._word(claim.value)
+        state = "broken" if broken else _state(claim.value)
+        detail = ", ".join(filter(None, (claim.detail, provider.detail, provider.value)))
+        return self._made("claim", value, state, detail, claim.read_from or provider.read_from)
+
+    def _blob(self, chain: KeyChainRow, key_file: Row | None) -> LinkView:
+        if chain.master_key_guid:
+            flags = getattr(key_file, "blob_flags", None)
+            detail = self.t("names master key {guid}", guid=chain.master_key_guid)
+            detail += f", flags {flags:#x}" if flags is not None else ""
+            return self._made("blob", self.t("there"), "good", detail, key_file)
+        none = chain.key_file == "not_applicable" or chain.private_key == "sealed_tpm"
+        value = self.t("none on a disk") if none else self.t("not examined")
+        return self._made("blob", value, "none" if none else "unknown", "", key_file)
+
+    def _secret(self, chain: KeyChainRow, link: Link) -> LinkView:
+        value, state = chain.unlocked_by, _state(chain.unlocked_by)
+        return self._made(
+            "secret", self._word(value), self._broken(chain, "secret", state), link.detail, link.read_from
+        )
+
+    def _service(self, chain: KeyChainRow, link: Link) -> LinkView:
+        start = link.value.removeprefix("KeyIso ")
+        state = "unknown" if start == "not examined" else "bad" if start == "disabled" else "good"
+        return self._made(
+            "service", self.t(start), self._broken(chain, "service", state), self.t(link.detail), link.read_from
+        )
+
+    def _link(self, chain: KeyChainRow, link: Link) -> LinkView:
+        state = self._broken(chain, link.name, _state(link.value))
+        return self._made(link.name, self._word(link.value), state, link.detail, link.read_from)
+
+    def _broken(self, chain: KeyChainRow, name: str, state: str) -> str:
+        return "broken" if chain.broken_at == name else state
+
+    def _word(self, value: str) -> str:
+        return self.t(_WORDS.get(value, value))
+
+    def _made(self, name: str, value: str, state: str, detail: str, row: Row | None) -> LinkView:
+        time = format_utc(row.source_time) if row is not None and row.source_time else ""
+        path = row.source_path if row is not None else ""
+        title = self.t(_TITLES[name])
+        return LinkView(name, title, value, state, _SIGNS[state], self.t.sentence(detail), path, time)
+
+
+def group_of(chain: KeyChainRow) -> str:
+    """Return the group a chain is drawn in."""
+    if chain.thumbprint is None:
+        return "orphan"
+    if chain.verdict == "unusable":
+        return "dead"
+    if chain.verdict == "unknown":
+        return "undecided"
+    return "open" if chain.access == "too_open" else "usable"
+
+
+def rank(chain: KeyChainRow, case: Case) -> float:
+    """Order chains of a group: dead orphans first, then valid certificates by their last day, expired ones last."""
+    if chain.thumbprint is None:
+        return chain.verdict == "unusable"
+    if chain.not_after is None:
+        return -1e12
+    days = (chain.not_after - case.as_of).total_seconds() / 86400
+    return -days if days >= 0 else -1e9 + days
+
+
+def _state(value: str) -> str:
+    if value in _GOOD:
+        return "good"
+    if value in _BAD:
+        return "bad"
+    if value in ("not_applicable", "not_stored"):
+        return "none"
+    return "warn" if value in ("too_open", "sealed_tpm", "sealed_vbs", "needs_pin") else "unknown"

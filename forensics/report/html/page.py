@@ -1,0 +1,113 @@
+"""Puts the report together: values, template, style and script in one file that asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from forensics.case import Case
+from forensics.report.facts import day
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.causes import Causes
+from forensics.report.html.chains import ChainViews
+from forensics.report.html.gaps import gaps_of
+from forensics.report.html.tables import Tables
+from forensics.report.html.times import time_view
+from forensics.report.html.verdict import figures, sentences
+from forensics.report.triage import triage
+from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
+from forensics.tables.plain import plain
+
+LONGEST = 4000
+"""Characters of one value that the page shows."""
+
+
+GROUP_TITLES = {
+    "dead": "Dead: Windows on this disk cannot open them",
+    "undecided": "Undecided: the evidence does not tell",
+    "open": "Usable, but every user may read the key file",
+    "usable": "Usable: opened and proved",
+    "orphan": "Key files that no certificate names",
+}
+
+
+def render_html(case: Case, language: str = "en") -> str:
+    """Write the report as one HTML file.
+
+    Args:
+        case: The case; its findings should be in the same language, see ``forensics.examination.speak``.
+        language: ``en`` or ``ja``.
+
+    Returns:
+        The page. It runs no script and loads no style but its own, and requests nothing.
+    """
+    t = Catalogue(language)
+    found = triage(case)
+    chains = ChainViews(case, t)
+    causes = Causes(case, chains, found, t)
+    tables = Tables(case, chains, t)
+    machines = virtual_machines(case)
+    return fill_page(
+        "report.html.j2",
+        t,
+        {
+            "case": case,
+            "as_of": day(case.as_of),
+            "verdict": sentences(case, found, causes, t),
+            "figures": figures(case, found, t),
+            "causes": causes.root,
+            "information": causes.information,
+            "chains": chains,
+            "group_titles": GROUP_TITLES,
+            "time": time_view(case, chains, t),
+            "tables": [tables.certificates(), tables.keys(), tables.master_keys()],
+            "vms": [(t.sentence(vm_head(vm)), [t.sentence(n) for n in vm_needs(vm, case)], vm) for vm in machines],
+            "other_vms": without_tpm(case),
+            "gaps": gaps_of(case, t),
+        },
+    )
+
+
+def fill_page(template: str, t: Catalogue, values: Mapping[str, Any]) -> str:
+    """Fill a template of this package, with the style and the script that its Content-Security-Policy permits."""
+    style, script = _asset("report.css"), _asset("report.js")
+    policy = (
+        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    page = _environment().get_template(template)
+    return page.render(t=t, style=Markup(style), script=Markup(script), policy=policy, **values)
+
+
+def _shown(value: object) -> object:
+    """Make every value plain before it is escaped: nothing from a disk brings direction marks or control characters."""
+    return value if isinstance(value, Markup | int | float) else plain(value, LONGEST)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("forensics.report.html", ""),
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@lru_cache(maxsize=2)
+def _asset(name: str) -> str:
+    return (files("forensics.report.html") / name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """Return the hash by which a Content-Security-Policy permits one inline style or script."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,176 @@
+"""The tables of the report: certificates, key files, master keys, events; to be sorted and filtered in the page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from forensics.case import Case
+from forensics.report.facts import Facts
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.chains import ChainViews, group_of
+from forensics.structure import dataclass, field
+from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.secrets import MasterKeyRow
+from forensics.tables.timestamps import format_utc
+
+MOST = 3000
+"""Rows of one table."""
+
+VERDICTS = {"dead": "dead", "undecided": "undecided", "open": "open to everybody", "usable": "usable", "": "–"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: What stands in it.
+        kind: Empty, ``code`` for identifiers and paths, ``state-...`` for a coloured word.
+        anchor: Where the page tells more.
+    """
+
+    text: str
+    kind: str = ""
+    anchor: str | None = None
+
+
+@dataclass(slots=True)
+class TableView:
+    """One table of the page.
+
+    Attributes:
+        name: Identity in the page.
+        title: Heading.
+        columns: Headings of its columns.
+        rows: Cells by row.
+        choices: Column to choose by, and what there is to choose.
+        more: Rows left out.
+    """
+
+    name: str
+    title: str
+    columns: list[str]
+    rows: list[list[Cell]] = field(default_factory=list)
+    choice_column: int = 0
+    more: int = 0
+
+    @property
+    def choices(self) -> list[str]:
+        """Values to choose by, each once."""
+        found = dict.fromkeys(row[self.choice_column].text for row in self.rows)
+        return sorted(found) if 1 < len(found) <= 12 else []
+
+
+class Tables:
+    """Makes the tables.
+
+    Args:
+        case: The case.
+        chains: The chains as they are drawn, which cells lead to.
+        t: The language.
+    """
+
+    def __init__(self, case: Case, chains: ChainViews, t: Catalogue) -> None:
+        self.case, self.chains, self.t = case, chains, t
+        self.facts: Facts = chains.facts
+        self._several = len(case.rows("machine")) > 1
+        self._uses: dict[tuple[int, str], list[str]] = defaultdict(list)
+        for use in case.rows("certificate_use"):
+            if use.thumbprint:
+                text = f"{use.consumer} {use.detail}" if use.detail else use.consumer
+                self._uses[use.machine_id, use.thumbprint].append(text)
+        self._chain_of: dict[tuple[Any, ...], KeyChainRow] = {}
+        self._opens: dict[tuple[int, str], KeyChainRow] = {}
+        for chain in case.rows("key_chain"):
+            self._chain_of[_place(chain)] = chain
+            if chain.key_file_path:
+                self._opens.setdefault((chain.machine_id, chain.key_file_path.lower()), chain)
+
+    def certificates(self) -> TableView:
+        """Return the certificates of every store."""
+        columns = ["Private key", "Subject", "Store", "Valid from", "Valid until", "Key", "Used by", "Issuer"]
+        rows = sorted(self.case.rows("certificate"), key=lambda r: (_place(r) not in self._chain_of, _end(r)))
+        return self._table("certificates", "Certificates", [*columns, "Thumbprint"], rows, self._certificate)
+
+    def keys(self) -> TableView:
+        """Return the key files."""
+        columns = ["Opens", "Container", "Kind", "Of", "Algorithm", "MachineGuid", "Exportable", "Made", "Access list"]
+        return self._table("keys", "Key files", [*columns, "File"], self.case.rows("key_file"), self._key)
+
+    def master_keys(self) -> TableView:
+        """Return the master keys."""
+        columns = ["Opened by", "GUID", "Owner", "Half", "Preferred", "Backup", "Made", "Algorithms", "File"]
+        return self._table("masterkeys", "Master keys", columns, self.case.rows("master_key"), self._master_key)
+
+    def _table(
+        self, name: str, title: str, columns: list[str], rows: list[Any], cells: Callable[[Any], Iterable[Cell]]
+    ) -> TableView:
+        headings = [*(["Machine"] if self._several else []), *columns]
+        view = TableView(name, self.t(title), [self.t(heading) for heading in headings])
+        view.choice_column = int(self._several)
+        for row in rows[:MOST]:
+            machine = [Cell(self.facts.machine_name(row.machine_id))] if self._several else []
+            view.rows.append([*machine, *cells(row)])
+        view.more = max(0, len(rows) - MOST)
+        return view
+
+    def _certificate(self, row: CertificateRow) -> Iterable[Cell]:
+        chain = self._chain_of.get(_place(row))
+        group = group_of(chain) if chain else ""
+        yield Cell(self.t(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
+        yield Cell(row.subject or self.t("(no subject)"), "name")
+        yield Cell(f"{row.store}, {row.store_scope}")
+        yield Cell(_day(row.not_before), "date")
+        ended = row.not_after is not None and row.not_after < self.case.as_of
+        yield Cell(_day(row.not_after), "date state-expired" if ended else "date")
+        yield Cell(f"{row.key_algorithm or '?'} {row.key_bits or ''}", "short")
+        yield Cell(", ".join(dict.fromkeys(self._uses.get((row.machine_id, row.thumbprint), ()))))
+        yield Cell(self.t("itself") if row.self_signed else row.issuer or "", "issuer")
+        yield Cell(row.thumbprint, "code")
+
+    def _key(self, row: KeyFileRow) -> Iterable[Cell]:
+        chain = self._opens.get((row.machine_id, row.path.lower()))
+        group = (group_of(chain) if chain else "") or ""
+        if chain is not None and group == "orphan":
+            group = {"usable": "usable", "unusable": "dead"}.get(chain.verdict, "undecided")
+        yield Cell(self.t(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
+        yield Cell(row.container or "?", "name")
+        yield Cell(row.kind)
+        yield Cell(row.scope if row.scope != "user" else f"{row.scope} {row.owner_sid or ''}")
+        yield Cell(" ".join(str(v) for v in (row.algorithm, row.bits) if v), "short")
+        current = {True: "the present one", False: "another", None: "–"}[row.guid_is_current]
+        yield Cell(self.t(current), "state-dead" if row.guid_is_current is False else "")
+        yield Cell(self.t(row.exportable))
+        yield Cell(_day(row.created), "date")
+        yield Cell(row.acl or "", "code")
+        yield Cell(row.path, "code")
+
+    def _master_key(self, row: MasterKeyRow) -> Iterable[Cell]:
+        state = {"current": "usable", "previous": "dead", "nothing": "dead", "not_tried": "none"}
+        word = row.unlocked_by.replace("_", " ") if row.outcome == "present" else row.outcome
+        colour = state.get(row.unlocked_by, "usable") if row.outcome == "present" else "dead"
+        yield Cell(self.t(word), f"state-{colour}")
+        yield Cell(row.guid, "code")
+        yield Cell(row.owner_sid or "?", "code")
+        yield Cell(self.t(row.half) if row.half else self.t("user's own"))
+        yield Cell(f"{self.t('yes')} ({_day(row.preferred_until)})" if row.preferred else "")
+        yield Cell(self.t({"yes": "sound", "no": "damaged"}.get(row.intact, "unknown")))
+        yield Cell(_day(row.created), "date")
+        yield Cell(" / ".join(str(v) for v in (row.cipher_algorithm, row.hash_algorithm, row.rounds) if v))
+        yield Cell(row.path, "code")
+
+
+def _place(row: CertificateRow | KeyChainRow) -> tuple[Any, ...]:
+    return (row.machine_id, row.thumbprint, row.store, row.owner_sid)
+
+
+def _end(row: CertificateRow) -> str:
+    return _day(row.not_after) or "9999"
+
+
+def _day(moment: datetime | None) -> str:
+    return format_utc(moment)[:10] if moment else ""

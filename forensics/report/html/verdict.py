@@ -1,0 +1,91 @@
+"""The verdict: two sentences and a few figures for who reads nothing else."""
+
+from __future__ import annotations
+
+from forensics.case import Case
+from forensics.report.facts import day, days_left, label
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.causes import Causes
+from forensics.report.text import SOON
+from forensics.report.triage import Triage, within
+from forensics.structure import dataclass
+from forensics.tables.plain import plain
+
+MOST_CAUSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number worth a glance.
+
+    Attributes:
+        count: The number.
+        text: What is counted.
+        state: bad, warn, good or none: how it is coloured when it is not zero.
+        target: Where the page tells more.
+    """
+
+    count: int
+    text: str
+    state: str
+    target: str
+
+
+def sentences(case: Case, found: Triage, causes: Causes, t: Catalogue) -> tuple[str, str]:
+    """Say how many keys are dead and why, and what expires next."""
+    return _keys(case, found, causes, t), _expiry(case, found, t)
+
+
+def _keys(case: Case, found: Triage, causes: Causes, t: Catalogue) -> str:
+    total = sum(len(part) for part in (found.broken, found.too_open, found.well, found.unknown))
+    if case.is_empty:
+        return t("Nothing could be examined.")
+    if not case.rows("machine"):
+        return t("No Windows installation here, so no key can be judged: exported virtual machines only.")
+    if not total:
+        return t("No certificate here names a private key or should have one.")
+    names = [machine.computer_name or t("a Windows without a name") for machine in case.rows("machine")]
+    where = t.join([plain(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
+    undecided = t("; {count} undecided", count=len(found.unknown)) if found.unknown else ""
+    if not found.broken:
+        return t(
+            "None of {total} private keys on {where} is known to be broken{undecided}.",
+            total=total,
+            where=where,
+            undecided=undecided,
+        )
+    titles = causes.deadly()
+    quoted = t.join([t("“{title}”", title=title) for title in titles[:MOST_CAUSES]])
+    more = t(" and {count} more", count=len(titles) - MOST_CAUSES) if len(titles) > MOST_CAUSES else ""
+    key = "{broken} of {total} private keys on {where} cannot be opened by Windows{undecided}; cause: {causes}."
+    if len(titles) > 1:
+        key = "{broken} of {total} private keys on {where} cannot be opened by Windows{undecided}; causes: {causes}."
+    return t(key, broken=len(found.broken), total=total, where=where, undecided=undecided, causes=quoted + more)
+
+
+def _expiry(case: Case, found: Triage, t: Catalogue) -> str:
+    past = t("; {count} expired already", count=len(found.expired)) if found.expired else ""
+    if found.expiring:
+        first = found.expiring[0]
+        return t(
+            "Of those with a working or undecided key the next to expire is {name}, on {date}, in {days} days{past}.",
+            name=plain(label(first)),
+            date=day(first.not_after),
+            days=days_left(first, case.as_of),
+            past=past,
+        )
+    return t("Of those with a working or undecided key none has an expiry ahead{past}.", past=past)
+
+
+def figures(case: Case, found: Triage, t: Catalogue) -> list[Figure]:
+    """Return the numbers under the sentences."""
+    soon = len(within(found.expiring, case.as_of, SOON))
+    return [
+        Figure(len(found.broken), t("dead"), "bad", "#dead"),
+        Figure(sum(1 for c in found.broken if c.recoverable), t("of them recoverable from this disk"), "good", "#dead"),
+        Figure(len(found.unknown), t("undecided"), "warn", "#undecided"),
+        Figure(len(found.too_open), t("usable, but open to everybody"), "warn", "#open"),
+        Figure(len(found.well), t("usable, proved"), "good", "#usable"),
+        Figure(soon, t("expire within {days} days", days=SOON.days), "warn", "#timeline"),
+        Figure(len(found.expired), t("expired"), "none", "#certificates"),
+    ]

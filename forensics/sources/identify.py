@@ -1,0 +1,31 @@
+"""What identifies a source later on: size and SHA-256 of its file."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from forensics.tables.source import SourceEntry
+
+CHEAP = 32 << 20
+"""Bytes that are hashed without being asked to: a fraction of a second."""
+
+
+def identify(entry: SourceEntry, hash_all: bool = False) -> None:
+    """Note size and hash of a source that is a file; folders and devices have neither, and nothing is raised.
+
+    Args:
+        entry: The source; ``size`` and ``sha256`` are set. Of a split or differencing image: of the named file alone.
+        hash_all: Hash larger files than :data:`CHEAP` too.
+    """
+    path = Path(entry.path)
+    try:
+        if not path.is_file():
+            return
+        entry.size = path.stat().st_size
+        if hash_all or entry.size <= CHEAP:
+            with path.open("rb") as file:
+                entry.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        # Why it cannot be read is told by whoever opens it.
+        return
