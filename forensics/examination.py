@@ -20,6 +20,7 @@ from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
+    from forensics import case as tables_case
     from forensics.chain.judge import Judge
     from forensics.chain.user_secrets import UserSecrets
     from forensics.collectors.hyperv.evidence import HyperVEvidence
@@ -99,7 +100,7 @@ def examine(
     return case
 
 
-def speak(case: Case, packs: Packs, language: str) -> None:
+def speak(case: tables_case.Case, packs: Packs, language: str) -> None:
     """Put the texts of a case's findings into another language, where their rules have it.
 
     Args:
@@ -110,9 +111,9 @@ def speak(case: Case, packs: Packs, language: str) -> None:
     from forensics.engine.run import run
 
     told = {_subject_of(f): f for f in run(packs, case.tables, case.as_of, language=language).findings}
-    for finding in case.findings:
+    for finding in case.finding_list:
         if other := told.get(_subject_of(finding)):
-            finding |= {key: other[key] for key in ("title", "because", "remedy")}
+            finding.update({key: other[key] for key in ("title", "because", "remedy")})
 
 
 def _subject_of(finding: dict[str, Any]) -> tuple[Any, ...]:

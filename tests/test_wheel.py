@@ -36,7 +36,9 @@ def test_modules_rules_and_type_marker_are_in_it(wheel: zipfile.ZipFile) -> None
     assert {"forensics/rules/LICENSE", "forensics/rules/README.md"} <= rules
     data = {p.relative_to(PROJECT).as_posix() for p in (PROJECT / "forensics" / "data").iterdir()}
     assert "forensics/data/windows_lifecycle.json" in data
-    assert (modules | rules | data | {"forensics/py.typed"}) <= names
+    report = {p.relative_to(PROJECT).as_posix() for p in (PROJECT / "forensics/report/html").iterdir() if p.is_file()}
+    assert {f"forensics/report/html/report.{kind}" for kind in ("css", "js", "html.j2")} <= report
+    assert (modules | rules | data | report | {"forensics/py.typed"}) <= names
     assert {name.split("/")[0] for name in names} == {"forensics", f"keymortem-{forensics.__version__}.dist-info"}
 
 
@@ -59,7 +61,13 @@ def imported_modules() -> set[str]:
 def distribution(module: str) -> str:
     if module.startswith(("dissect.", "flow.")):
         return ".".join(module.split(".")[:2])
-    names = {"Crypto": "pycryptodome", "yaml": "PyYAML", "prometheus_client": "prometheus-client"}
+    names = {
+        "Crypto": "pycryptodome",
+        "yaml": "PyYAML",
+        "prometheus_client": "prometheus-client",
+        "jinja2": "Jinja2",
+        "markupsafe": "MarkupSafe",
+    }
     return names.get(module.split(".")[0], module.split(".")[0])
 
 

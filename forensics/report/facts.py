@@ -36,7 +36,9 @@ class Facts:
     def machine_name(self, machine_id: int) -> str:
         """Return what to call an installation."""
         row = self.machine(machine_id)
-        return (row.computer_name if row else None) or (f"installation {machine_id}" if machine_id else "no one computer")
+        return (row.computer_name if row else None) or (
+            f"installation {machine_id}" if machine_id else "no one computer"
+        )
 
     def key_file(self, chain: KeyChainRow) -> KeyFileRow | None:
         """Return the key file that was judged."""

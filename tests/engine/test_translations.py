@@ -85,6 +85,6 @@ def test_findings_of_a_case_are_spoken_in_another_language(tmp_path: Path) -> No
     foreign = {**english[0], "rule": "of-a-pack-that-is-not-here"}
     case = Case([row for rows in tables(ROWS).values() for row in rows], [], AS_OF, [*english, foreign])
     speak(case, packs, "ja")
-    assert [f["title"] for f in case.findings] == ["キー ファイルを読み取れません", foreign["title"]]
+    assert [f["title"] for f in case.finding_list] == ["キー ファイルを読み取れません", foreign["title"]]
     kept = [key for key in foreign if key not in ("title", "because", "remedy", "rule")]
-    assert {key: case.findings[0][key] for key in kept} == {key: foreign[key] for key in kept}
+    assert {key: case.finding_list[0][key] for key in kept} == {key: foreign[key] for key in kept}

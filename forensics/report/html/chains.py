@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from forensics.case import Case
 from forensics.report.explain import Link, links_of
@@ -62,7 +63,6 @@ _BAD = frozenset(
     {"other_machine_guid", "absent", "unreadable", "mismatch", "denied", "previous", "nothing", "damaged", "locked"}
     | {"names no key"}
 )
-_SIGNS = {"good": "✓", "bad": "✗", "broken": "✗", "warn": "!", "unknown": "?", "none": "–"}
 GROUPS = ("dead", "undecided", "open", "usable", "orphan")
 """Groups of chains, in the order they are drawn."""
 
@@ -76,20 +76,20 @@ class LinkView:
         title: What it is.
         value: What it was found to be, in a word or two.
         state: good, bad, broken (the first bad one), warn, unknown or none (does not apply).
-        sign: One character for the state.
         detail: The values behind it.
         path: Where the fact was read.
         time: When that was last written.
+        same: Number of an earlier link that was read in the same place, from 1; 0 if none was.
     """
 
     name: str
     title: str
     value: str
     state: str
-    sign: str
     detail: str
     path: str
     time: str
+    same: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +141,10 @@ class ChainViews:
         self.all = [self._view(chain, number) for number, chain in enumerate(ordered[:MOST], 1)]
         drawn = zip(ordered, self.all, strict=False)
         self._drawn = {id(chain): view for chain, view in drawn}
-        self._by_identity = {
-            (c.machine_id, c.thumbprint or c.key_file_path): self._drawn[id(c)].anchor for c in reversed(ordered[:MOST])
-        }
+        self._by_identity: dict[tuple[int, str | None], str] = {}
+        for name in ("thumbprint", "key_file_path"):
+            for chain in ordered[:MOST]:
+                self._by_identity.setdefault((chain.machine_id, getattr(chain, name)), self._drawn[id(chain)].anchor)
 
     def anchor(self, chain: KeyChainRow) -> str | None:
         """Return where a chain is drawn."""
@@ -158,7 +159,7 @@ class ChainViews:
 
     def anchor_of(self, machine_id: int, identity: str | None) -> str | None:
         """Return where the chain of a thumbprint or key file is drawn."""
-        return self._by_identity.get((machine_id, identity))
+        return self._by_identity.get((machine_id, identity)) if identity else None
 
     def grouped(self) -> list[tuple[str, list[ChainView]]]:
         """Return the groups that are not empty."""
@@ -208,7 +209,7 @@ class ChainViews:
             recoverable=recoverable,
             found_in=f"{found}{where}" if found else "",
             known_by=t(f"by {chain.known_by}".replace("_", " ")),
-            links=list(self._links(chain)),
+            links=_without_repetition(self._links(chain)),
         )
 
     def _links(self, chain: KeyChainRow) -> Iterator[LinkView]:
@@ -231,7 +232,7 @@ class ChainViews:
     def _certificate(self, chain: KeyChainRow, row: Row | None) -> LinkView:
         state = "warn" if self.is_expired(chain) else "good"
         value = self.t("expired") if state == "warn" else self.t("valid") if chain.not_after else self.t("not read")
-        detail = f"{chain.thumbprint}, {day(chain.not_before)} – {day(chain.not_after)}"
+        detail = f"{day(chain.not_before)} – {day(chain.not_after)}"
         return self._made("certificate", value, state, detail, row or chain)
 
     def _claim(self, chain: KeyChainRow, claim: Link, provider: Link) -> LinkView:
@@ -283,7 +284,7 @@ class ChainViews:
         time = format_utc(row.source_time) if row is not None and row.source_time else ""
         path = row.source_path if row is not None else ""
         title = self.t(_TITLES[name])
-        return LinkView(name, title, value, state, _SIGNS[state], self.t.sentence(detail), path, time)
+        return LinkView(name, title, value, state, self.t.sentence(detail), path, time)
 
 
 def group_of(chain: KeyChainRow) -> str:
@@ -305,6 +306,16 @@ def rank(chain: KeyChainRow, case: Case) -> float:
         return -1e12
     days = (chain.not_after - case.as_of).total_seconds() / 86400
     return -days if days >= 0 else -1e9 + days
+
+
+def _without_repetition(links: Iterable[LinkView]) -> list[LinkView]:
+    """Leave out a place that an earlier link named: most facts of a chain stand in its key file."""
+    first: dict[tuple[str, str], int] = {}
+    result = []
+    for number, link in enumerate(links, 1):
+        same = first.setdefault((link.path, link.time), number) if link.path else number
+        result.append(link if same == number else replace(link, same=same))
+    return result
 
 
 def _state(value: str) -> str:

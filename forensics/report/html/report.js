@@ -5,11 +5,22 @@
   root.classList.add('js');
 
   // Chains: a link shows where its fact was read.
-  const toggle = (button, open) => button.setAttribute('aria-expanded', String(open));
+  const openFact = (button) => {
+    const place = button.nextElementSibling.querySelector('[data-as]');
+    if (!place) return;
+    // A place that an earlier link names stands on the page once.
+    const other = button.closest('ol').children[place.dataset.as - 1].querySelector('.read');
+    place.replaceWith(other.cloneNode(true));
+  };
+  const toggle = (button, open) => {
+    button.setAttribute('aria-expanded', String(open));
+    if (open && button.nextElementSibling) openFact(button);
+  };
   const isOpen = (button) => button.getAttribute('aria-expanded') === 'true';
   all('.links').forEach((links) => {
     const buttons = all('button', links);
     buttons.forEach((button, n) => {
+      toggle(button, false);
       button.addEventListener('click', () => {
         const open = !isOpen(button);
         buttons.forEach((other) => toggle(other, false));
@@ -176,6 +187,15 @@
     const centre = from + ((to - from) * (event.clientX - box.left)) / box.width;
     zoom((event.deltaY || event.deltaX) > 0 ? 1.3 : 1 / 1.3, centre);
   }, { passive: false });
+  const dayOf = (mark) => date(Number(mark.dataset.d)).toISOString().slice(0, 10);
+  drawing.addEventListener('pointerover', (event) => {
+    const mark = event.target.closest('circle');
+    if (!mark || mark.firstChild) return;
+    const lane = drawing.dataset[mark.parentElement.dataset.lane];
+    const told = all('#t-events tbody tr').filter((row) => row.cells[0].textContent.startsWith(dayOf(mark)) &&
+      row.cells[1].textContent === lane).map((row) => row.cells[2].textContent);
+    mark.append(svg('title', {}, [dayOf(mark), ...told.slice(0, 5), ...(told.length > 5 ? ['…'] : [])].join('\n')));
+  });
   let held = null;
   drawing.addEventListener('pointerdown', (event) => { held = { x: event.clientX, from, to, moved: false }; });
   addEventListener('pointermove', (event) => {
@@ -190,7 +210,7 @@
     if (!mark) return;
     // What happened that day stands in the table.
     const input = document.querySelector('[data-filter="events"]');
-    input.value = mark.dataset.day;
+    input.value = dayOf(mark);
     input.dispatchEvent(new Event('input'));
     const table = document.getElementById('events');
     table.open = true;

@@ -139,8 +139,8 @@ class Tables:
             group = {"usable": "usable", "unusable": "dead"}.get(chain.verdict, "undecided")
         yield Cell(self.t(VERDICTS[group]), f"state-{group or 'none'}", self.chains.anchor(chain) if chain else None)
         yield Cell(row.container or "?", "name")
-        yield Cell(row.kind)
-        yield Cell(row.scope if row.scope != "user" else f"{row.scope} {row.owner_sid or ''}")
+        yield Cell(row.kind, "short")
+        yield Cell(f"{row.scope} {row.owner_sid or ''}" if row.scope == "user" else row.scope, "short")
         yield Cell(" ".join(str(v) for v in (row.algorithm, row.bits) if v), "short")
         current = {True: "the present one", False: "another", None: "–"}[row.guid_is_current]
         yield Cell(self.t(current), "state-dead" if row.guid_is_current is False else "")

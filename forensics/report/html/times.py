@@ -35,23 +35,17 @@ class Mark:
     """What happened in one lane on one day.
 
     Attributes:
-        lane: Kind of entry.
-        day: Day, UTC.
         number: Days since 1970.
         x: Where it stands, percent of the drawing's width.
         y: Pixels.
         r: Radius, pixels: it grows with the count.
-        title: The first things that happened.
         is_future: After the date of the examination.
     """
 
-    lane: str
-    day: str
     number: int
     x: float
     y: int
     r: float
-    title: str
     is_future: bool
 
 
@@ -79,7 +73,7 @@ class TimeView:
     height: int
     years: list[tuple[int, float]] = field(default_factory=list)
     lanes: list[tuple[str, str, int]] = field(default_factory=list)
-    marks: list[Mark] = field(default_factory=list)
+    marks: dict[str, list[Mark]] = field(default_factory=dict)
     earlier: int = 0
     later: int = 0
 
@@ -99,7 +93,7 @@ def time_view(case: Case, chains: ChainViews, t: Catalogue) -> TimeView | None:
     )
     view.lanes = [(kind, t(LANES[kind]), TOP + LANE * n + LANE // 2) for n, kind in enumerate(present)]
     view.years = _years(begin, end, first, last)
-    view.marks = _marks(shown, view, t)
+    view.marks = _marks(shown, view)
     view.earlier = sum(e.time < case.as_of - BACK for e in entries)
     view.later = sum(e.time > end for e in entries)
     return view
@@ -117,7 +111,7 @@ def _number(moment: datetime) -> int:
 
 
 def _x(number: int, first: int, last: int) -> float:
-    return round(100 * (number - first) / max(1, last - first), 3)
+    return round(100 * (number - first) / max(1, last - first), 2)
 
 
 def _years(begin: datetime, end: datetime, first: int, last: int) -> list[tuple[int, float]]:
@@ -127,19 +121,16 @@ def _years(begin: datetime, end: datetime, first: int, last: int) -> list[tuple[
     return [(y, x) for y, x in places if 1.5 < x < 98.5]
 
 
-def _marks(entries: list[Entry], view: TimeView, t: Catalogue) -> list[Mark]:
+def _marks(entries: list[Entry], view: TimeView) -> dict[str, list[Mark]]:
     middle = {kind: y for kind, _, y in view.lanes}
     days: dict[tuple[str, int], list[Entry]] = {}
     for entry in entries:
         days.setdefault((entry.kind, _number(entry.time)), []).append(entry)
-    marks = []
+    marks: dict[str, list[Mark]] = {kind: [] for kind in middle}
     for (kind, number), found in sorted(days.items(), key=lambda item: item[0]):
-        more = t(" and {count} more", count=len(found) - 2) if len(found) > 2 else ""
-        day = format_utc(found[0].time)[:10]
-        title = f"{day}: " + "; ".join(t.sentence(e.text) for e in found[:2]) + more
         radius = min(12.0, 4 + 1.4 * (len(found) - 1) ** 0.5)
         x = _x(number, view.first, view.last)
-        marks.append(Mark(kind, day, number, x, middle[kind], round(radius, 1), title, number > view.now))
+        marks[kind].append(Mark(number, x, middle[kind], round(radius, 1), number > view.now))
     return marks
 
 
@@ -158,8 +149,8 @@ def _table(case: Case, chains: ChainViews, entries: list[Entry], t: Catalogue) -
             Cell(t(LANES[entry.kind])),
             Cell(t.sentence(entry.text), "name", anchor),
         ]
-        # Where a certificate was read stands at its chain; its dates would only repeat that.
-        path = "" if anchor and entry.kind in ("certificate", "expiry") else entry.source_path
+        # Where a certificate or key was read stands at its chain; its dates would only repeat that.
+        path = "" if anchor and entry.kind in ("certificate", "expiry", "key") else entry.source_path
         view.rows.append([*cells, *machine, Cell(path, "code")])
     view.more = max(0, len(entries) - MOST)
     return view

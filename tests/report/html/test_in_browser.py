@@ -1,0 +1,273 @@
+"""The HTML report in headless Chromium: it sorts, filters, opens chains, zooms; it requests nothing and never fails."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forensics.report.html.page import render_html
+from tests.hand_made import DEAD, OLD_FILE, case
+from tests.report.html.cases import HOSTILE, hostile_case, large_case
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install 'keymortem[test]'")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="Chromium is not here: apt-get install chromium chromium-driver"
+)
+DESKTOP, PHONE = (1280, 900), (390, 844)
+
+
+class Page:
+    """One page in the browser.
+
+    Args:
+        driver: The browser.
+    """
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def open(self, file: Path, size: tuple[int, int] = DESKTOP) -> None:
+        """Show a file at a size."""
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        for log in ("browser", "performance"):
+            self.driver.get_log(log)  # what an earlier page left
+        self.driver.get(file.as_uri())
+
+    def js(self, script: str, *values: Any) -> Any:
+        """Run a script in the page."""
+        return self.driver.execute_script(script, *values)
+
+    def find(self, selector: str) -> Any:
+        """Return the first element of a selector."""
+        return self.driver.find_element("css selector", selector)
+
+    def texts(self, selector: str) -> list[str]:
+        """Return what stands in all elements of a selector that are shown."""
+        script = (
+            "return [...document.querySelectorAll(arguments[0])].filter(e => e.checkVisibility()).map(e => e.innerText)"
+        )
+        return [str(value) for value in self.js(script, selector)]
+
+    def column(self, table: str, number: int) -> list[str]:
+        """Return a column of a table as it is shown."""
+        return self.texts(f"#t-{table} tbody tr td:nth-child({number})")
+
+    def press(self, selector: str) -> None:
+        """Click something."""
+        self.js("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", selector)
+        self.find(selector).click()
+
+    def requests(self) -> list[str]:
+        """Return every address that the page asked for since it was opened."""
+        messages = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
+        return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+
+    def complaints(self) -> list[str]:
+        """Return what the console says."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    makers: dict[str, Callable[[], str]] = {
+        "plain": lambda: render_html(case()),
+        "ja": lambda: render_html(case(), "ja"),
+        "hostile": lambda: render_html(hostile_case()),
+        "large": lambda: render_html(large_case()),
+    }
+
+    def file(name: str) -> Path:
+        path = folder / f"{name}.html"
+        if not path.exists():
+            path.write_text(makers[name](), encoding="utf-8")
+        return path
+
+    return file
+
+
+@pytest.fixture
+def page(browser: Any) -> Page:
+    return Page(browser)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("name", ["plain", "ja", "hostile", "large"])
+def test_asks_for_nothing_complains_of_nothing_and_fits(
+    page: Page, files: Callable[[str], Path], name: str, size: tuple[int, int]
+) -> None:
+    page.open(files(name), size)
+    for selector in (".links button", "#zoom [data-zoom='in']", "#t-certificates .sort"):
+        page.press(selector)
+    page.js("document.querySelectorAll('details').forEach(d => { d.open = true; })")
+    # Nothing is wider than the window.
+    scrolled, shown = page.js("const d = document.documentElement; return [d.scrollWidth, d.clientWidth]")
+    assert scrolled == shown
+    assert page.requests() == [files(name).as_uri()]
+    assert page.complaints() == []
+
+
+def test_a_link_of_a_chain_shows_where_its_fact_was_read(page: Page, files: Callable[[str], Path]) -> None:
+    page.open(files("plain"))
+    chain = "#dead .chain"
+    assert page.texts(f"{chain} .fact") == []
+    page.press(f"{chain} .l-broken button")
+    assert page.texts(f"{chain} .fact") == [
+        f"The chain breaks here.\n\nRead in {OLD_FILE}, written 2024-02-03T04:05:06Z"
+    ]
+    page.press(f"{chain} li:nth-child(4) button")  # the access list, of the same file
+    assert page.texts(f"{chain} .fact") == [
+        f"S-1-5-18:full,S-1-5-32-544:full\n\nRead in {OLD_FILE}, written 2024-02-03T04:05:06Z"
+    ]
+    page.press(f"{chain} li:nth-child(4) button")
+    assert page.texts(f"{chain} .fact") == []
+    page.press("[data-open='chains']")
+    assert len(page.texts(f"{chain} .fact")) == 9
+
+
+def test_a_chain_is_walked_with_the_keyboard(page: Page, files: Callable[[str], Path]) -> None:
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    page.open(files("plain"))
+    page.find("#dead .links button").send_keys(keys.ARROW_RIGHT)
+    page.driver.switch_to.active_element.send_keys(keys.ENTER)
+    assert page.js("return document.activeElement.innerText").startswith("Container")
+    assert page.js("return document.activeElement.getAttribute('aria-expanded')") == "true"
+    [fact] = page.texts("#dead .fact")
+    assert fact.startswith("container TSSecKeySet1, flags 0x20, key spec 1")
+
+
+def test_tables_sort_both_ways(page: Page, files: Callable[[str], Path]) -> None:
+    page.open(files("large"))
+    page.press("#t-certificates th:nth-child(2) button")
+    names = page.column("certificates", 2)
+    assert names == sorted(names)
+    assert names[0].startswith("CN=host-000")
+    page.press("#t-certificates th:nth-child(2) button")
+    assert page.column("certificates", 2) == names[::-1]
+    assert page.find("#t-certificates th:nth-child(2)").get_attribute("aria-sort") == "descending"
+    page.press("#t-certificates th:nth-child(1) button")
+    assert page.column("certificates", 1) == ["dead"] * 50 + ["usable"] * 450
+
+
+def test_tables_filter_by_words_and_by_choice(page: Page, files: Callable[[str], Path]) -> None:
+    page.open(files("large"))
+    box = page.find("[data-filter='certificates']")
+    box.send_keys("HOST-12 branch")
+    assert [name[3:11] for name in page.column("certificates", 2)] == [f"host-12{n}" for n in range(10)]
+    assert page.texts("[data-count='certificates']") == ["10 of 500"]
+    page.js(
+        "const s = arguments[0]; s.value = 'dead'; s.dispatchEvent(new Event('change'))",
+        page.find("[data-choose='certificates']"),
+    )
+    assert [name[3:11] for name in page.column("certificates", 2)] == ["host-120"]
+    box.clear()
+    box.send_keys("nothing like it")
+    assert page.column("certificates", 2) == []
+
+
+def test_chains_filter_and_a_link_opens_the_group_it_leads_to(page: Page, files: Callable[[str], Path]) -> None:
+    page.open(files("large"))
+    assert page.js("return document.getElementById('usable').open") is False
+    page.find("[data-filter='chains']").send_keys("host-499")
+    assert [t.split(",")[0] for t in page.texts(".chain h4")] == ["CN=host-499.branch-office.contoso.test"]
+    page.open(files("large"))
+    page.press("#t-certificates td.state-usable a")
+    assert page.js("return document.getElementById('usable').open") is True
+    target = page.js("return document.querySelector(':target').querySelector('h4').innerText")
+    assert target == page.column("certificates", 2)[1]
+
+
+def test_time_line_zooms_and_a_mark_leads_to_its_day(page: Page, files: Callable[[str], Path]) -> None:
+    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    page.open(files("plain"))
+    whole = page.js("return document.getElementById('span').value")
+    assert whole.endswith(" – 2036-11-22")
+    page.press("[data-zoom='year']")
+    assert page.js("return document.getElementById('span').value") == "2026-10-23 – 2027-11-23"
+    x = [
+        float(v)
+        for v in page.js(
+            "return [...document.querySelectorAll('.k-expiry circle')].map(c => c.cx.baseVal.valueInSpecifiedUnits)"
+        )
+    ]
+    # 2026-11-21, 2026-12-02 and 2027-05-06 of the 396 days from 2026-10-23.
+    assert x == pytest.approx([100 * 29 / 396, 100 * 40 / 396, 100 * 195 / 396], abs=0.01)
+    page.find("#drawing").send_keys(keys.HOME)
+    assert page.js("return document.getElementById('span').value") == whole
+    page.press("[data-zoom='year']")
+    page.press(".k-expiry circle:nth-child(3)")
+    assert page.texts("#t-events tbody tr td:nth-child(3)") == ["CN=dead.contoso.test in store MY: ends"]
+
+
+def test_commands_are_copied(page: Page, files: Callable[[str], Path]) -> None:
+    page.open(files("hostile"))
+    page.driver.execute_cdp_cmd(
+        "Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    )
+    page.press(".copy")
+    copied = page.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0], String.bind(null))")
+    assert copied == HOSTILE[0]
+
+
+def test_hostile_names_do_nothing(page: Page, files: Callable[[str], Path]) -> None:
+    page.open(files("hostile"))
+    page.js(
+        "document.querySelectorAll('details').forEach(d => { d.open = true; });"
+        "document.querySelectorAll('*').forEach(e => { for (const t of ['mouseover', 'focus', 'click'])"
+        " if (e.tagName !== 'A') e.dispatchEvent(new Event(t)); })"
+    )
+    assert page.js("return document.title") != "owned"
+    assert "owned" not in page.js("return document.title").split("–")[1]
+    assert (
+        page.js("return document.querySelectorAll('img, script:not(:last-of-type), [onmouseover], [onfocus]').length")
+        == 0
+    )
+    assert page.js("return [...document.links].filter(a => !['file:', 'https:'].includes(a.protocol)).length") == 0
+    assert page.requests() == [files("hostile").as_uri()]
+    assert page.complaints() == []
+
+
+def test_dark_and_print_and_no_script(page: Page, files: Callable[[str], Path]) -> None:
+    page.open(files("plain"))
+    colours = []
+    for scheme in ("light", "dark"):
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        colours.append(page.js("return getComputedStyle(document.body).backgroundColor"))
+    assert colours == ["rgb(251, 251, 249)", "rgb(20, 23, 26)"]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": []})
+    assert page.texts("nav") == []
+    assert [fact.split("\n")[0] for fact in page.texts("#dead .fact")] == ["The chain breaks here."]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        page.open(files("plain"))
+        page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        assert len(page.texts("#dead .fact")) == 9
+        assert page.texts(".js-only") == []
+        assert DEAD in page.find("#t-certificates").text
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -1,0 +1,180 @@
+"""The HTML report as text: its parts in order, its policy, its weight, and that names from a disk stay text."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+import lxml.html
+import pytest
+
+import forensics
+from forensics.case import Case
+from forensics.report.html.page import render_html
+from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain
+from tests.report.html.cases import HOSTILE, hostile_case, large_case
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def tree(page: str) -> lxml.html.HtmlElement:
+    return lxml.html.document_fromstring(page)
+
+
+def text(element: lxml.html.HtmlElement) -> str:
+    return " ".join(element.text_content().split())
+
+
+def test_parts_stand_in_the_order_in_which_they_are_read() -> None:
+    sections = tree(render_html(case())).xpath("//section/@id")
+    assert sections == [
+        "verdict",
+        "causes",
+        "chains",
+        "timeline",
+        "certificates",
+        "keys",
+        "masterkeys",
+        "gaps",
+        "evidence",
+    ]
+
+
+def test_verdict_is_two_sentences_with_cause_and_next_expiry() -> None:
+    [heading] = tree(render_html(case())).xpath("//h1")
+    assert text(heading) == (
+        "1 of 3 private keys on WEB01 cannot be opened by Windows; cause: “Windows looks for the key file under this "
+        f"machine's MachineGuid {NOW_GUID} (registry key last written 2026-03-01), but the file carries {OLD_GUID}: "
+        "the key is from before the machine's identity changed (Sysprep, a clone, or a restored registry)”. "
+        "Of those with a working or undecided key the next to expire is CN=alive.contoso.test, on 2026-12-02, "
+        "in 10 days; 1 expired already."
+    )
+
+
+def test_nothing_broken_and_nothing_ahead() -> None:
+    [heading] = tree(render_html(Case([*case().rows("machine"), chain(not_after=None)], [], AS_OF))).xpath("//h1")
+    assert text(heading) == (
+        "None of 1 private keys on WEB01 is known to be broken. "
+        "Of those with a working or undecided key none has an expiry ahead."
+    )
+
+
+def test_a_chain_has_its_links_in_order_the_broken_one_marked_and_says_where_each_was_read() -> None:
+    page = tree(render_html(case()))
+    [broken] = page.xpath("//details[@id='dead']//article")
+    assert text(broken.find("h4")) == "CN=dead.contoso.test"
+    links = broken.xpath(".//ol/li")
+    assert [(link.get("class"), text(link.find("button"))) for link in links] == [
+        ("l-good", "Certificatevalid"),
+        ("l-good", "Containernamed"),
+        ("l-broken", "Key fileanother MachineGuid"),
+        ("l-good", "Access listreadable"),
+        ("l-good", "DPAPI blobthere"),
+        ("l-good", "Master keythere"),
+        ("l-good", "DPAPI_SYSTEMcurrent opens it"),
+        ("l-good", "Private keyproved"),
+        ("l-good", "Public matchsame key"),
+    ]
+    facts = [text(link.find("div")) for link in links]
+    assert facts[0].endswith(
+        f"Read in SOFTWARE\\Microsoft\\SystemCertificates\\MY\\Certificates\\{DEAD}, written 2025-01-02T00:00:00Z"
+    )
+    assert facts[2] == f"The chain breaks here.Read in {OLD_FILE}, written 2024-02-03T04:05:06Z"
+    # The same file again: the place is not repeated, the script fetches it.
+    assert facts[3] == "S-1-5-18:full,S-1-5-32-544:fullRead where the link before it was: Key file"
+    assert links[3].xpath(".//@data-as") == ["3"]
+    assert "SECURITY\\Policy\\Secrets\\DPAPI_SYSTEM" in facts[6]
+
+
+def test_findings_of_a_real_disk_with_proof_subjects_and_commands() -> None:
+    sample = forensics.examine(PROJECT / "testdata/images/sample.vhdx.xz", as_of=AS_OF)
+    page = tree(render_html(sample))
+    first = page.xpath("//section[@id='causes']/article")[0]
+    assert (
+        text(first.find("h3"))
+        == "1critical Sysprep gave this Windows a new identity, and the keys from before it are dead"
+    )
+    subjects = first.xpath("./ul[@class='subjects']/li")
+    assert [text(li.find("bdi")) for li in subjects] == [f"CN={n}.contoso.test" for n in ("web", "mail", "api", "ldap")]
+    for href in first.xpath("./ul[@class='subjects']//a/@href"):
+        [drawn] = page.xpath(f"//article[@id='{href[1:]}']")
+        assert "Sysprep gave this Windows a new identity" in text(drawn)
+    commands = [pre.text_content() for pre in first.xpath(".//pre")]
+    assert commands[1] == "certutil -pulse"
+    assert commands[2].split("\n")[0] == "certutil -delstore MY 5128463CB51FB4BFB5489BA043D6FCE174F6CA79"
+    assert first.xpath(".//ul[@class='conditions']/li")
+    evidence = text(page.xpath("//section[@id='evidence']")[0])
+    digest = hashlib.sha256((PROJECT / "testdata/images/sample.vhdx.xz").read_bytes()).hexdigest()
+    assert digest in evidence
+
+
+@pytest.mark.parametrize("language", ["en", "ja"])
+def test_policy_permits_the_one_style_and_the_one_script_and_nothing_else(language: str) -> None:
+    page = tree(render_html(case(), language))
+    [policy] = page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
+    [style], [script] = page.xpath("//style"), page.xpath("//script")
+
+    def digest(content: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+    assert policy == (
+        f"default-src 'none'; style-src {digest(style.text)}; script-src {digest(script.text)}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    assert page.get("lang") == language
+
+
+@pytest.mark.parametrize("made", [case, hostile_case], ids=["plain", "hostile"])
+def test_nothing_is_loaded_and_nothing_runs_by_attribute(made: object) -> None:
+    page = tree(render_html(made()))  # type: ignore[operator]
+    allowed = {"a", "abbr"}
+    for element in page.iter():
+        if not isinstance(element.tag, str):
+            continue
+        assert element.tag not in (
+            "img",
+            "link",
+            "iframe",
+            "object",
+            "embed",
+            "base",
+            "form",
+            "image",
+            "use",
+            "foreignobject",
+        )
+        for name, value in element.attrib.items():
+            assert not name.lower().startswith("on"), (element.tag, name)
+            assert name not in ("style", "src", "srcset", "action", "formaction", "background", "poster")
+            if name == "href":
+                assert element.tag in allowed
+                assert re.match(r"#|https://learn\.microsoft\.com/", value), value
+
+
+def test_hostile_names_are_text() -> None:
+    page = render_html(hostile_case())
+    parsed = tree(page)
+    shape = {tag: len(parsed.xpath(f"//{tag}")) for tag in ("script", "style", "meta", "title", "body", "html")}
+    # Four of meta: charset, policy, viewport and so on; the names add nothing of any kind.
+    harmless = tree(render_html(case()))
+    assert shape == {tag: len(harmless.xpath(f"//{tag}")) for tag in shape}
+    shown = {text(h) for h in parsed.xpath("//article[@class='chain']/h4")}
+    for name in HOSTILE:
+        plain_name = "CN=gro.live [2Jend" if "\u202e" in name else name
+        assert plain_name.replace(" [2J", "[2J") in shown, name
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", page)
+    assert "49" not in {text(h) for h in parsed.xpath("//h4")}  # no template is filled twice
+
+
+def test_a_disk_with_500_certificates_weighs_under_3_megabytes() -> None:
+    page = render_html(large_case())
+    assert len(page.encode()) < 3_000_000
+    assert len(tree(page).xpath("//table[@id='t-certificates']/tbody/tr")) == 500
+    assert len(tree(page).xpath("//article[@class='chain']")) == 500
+
+
+def test_empty_case() -> None:
+    page = tree(render_html(Case([], [], AS_OF)))
+    assert text(page.xpath("//h1")[0]).startswith("Nothing could be examined.")
