@@ -110,7 +110,7 @@ def speak(case: tables_case.Case, packs: Packs, language: str) -> None:
     """
     from forensics.engine.run import run
 
-    told = {_subject_of(f): f for f in run(packs, case.tables, case.as_of, language=language).findings}
+    told = {_subject_of(f): f for f in run(packs.spoken(language), case.tables, case.as_of).findings}
     for finding in case.finding_list:
         if other := told.get(_subject_of(finding)):
             finding.update({key: other[key] for key in ("title", "because", "remedy")})

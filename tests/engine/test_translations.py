@@ -37,7 +37,7 @@ ROWS = {
 
 def texts(folder: Path, language: str | None, asked: str) -> list[str]:
     packs = load_packs([write_rules(folder, RULE)], built_in=False, language=language)
-    [found] = run(packs, tables(ROWS), AS_OF, language=asked).findings
+    [found] = run(packs.spoken(asked), tables(ROWS), AS_OF).findings
     return [found["title"], found["because"], found["remedy"]]
 
 
