@@ -69,9 +69,7 @@ class EventLog:
             return self.wants
         wants, head, after = self.wants, _HEAD, len(_HEAD)
         names = tuple(f'{name}"' for name in self.providers)
-        return lambda record: (
-            wants(record) if record.startswith(names, after) or not record.startswith(head) else False
-        )
+        return lambda record: wants(record) if record.startswith(names, after) or not record.startswith(head) else False
 
     def wants(self, record: str) -> bool:
         """Tell from a record's JSON text, without parsing it, whether it can be wanted."""

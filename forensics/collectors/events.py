@@ -6,13 +6,13 @@ dropped by their bytes, records by their text, and only what is left is parsed.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from forensics.collectors.event_fields import EventFields, event_fields, system_part
 from forensics.collectors.event_filters import ANY_PROVIDER, EVENT_LOGS, EventLog, watched_service
+from forensics.collectors.event_parser import ParserGaveUp, wanted_records
 from forensics.collectors.guard import guard
 from forensics.formats.errors import FormatError
 from forensics.formats.evtx import (
@@ -22,7 +22,6 @@ from forensics.formats.evtx import (
     check_file_header,
     has_chunk_magic,
     is_unused,
-    log_of,
 )
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
@@ -33,6 +32,9 @@ LOG_FOLDER = "System32/winevt/Logs"
 MAX_ROWS = 20_000
 MAX_CHUNKS = 65_536
 MAX_BROKEN = 20
+BATCH_SECONDS, CHUNK_SECONDS = 2, 1
+"""Processor time that chunks may take to parse, 64 of them or one; they do take less than a tenth of it."""
+_PATIENCE = 3
 _MOST_SAID, _LONGEST_SAID = 2000, 1000
 _BATCH = 64
 _READ_AHEAD = 16
@@ -47,6 +49,7 @@ def collect_events(installation: Installation) -> list[EventRow]:
     listing = installation.listing(folder)
     files = {entry.name.lower(): entry for entry in listing.entries if not entry.is_dir}
     rows: list[EventRow] = []
+    patience = _Patience()
     for log in EVENT_LOGS:
         found = _files_of(log, files)
         if not found:
@@ -56,7 +59,7 @@ def collect_events(installation: Installation) -> list[EventRow]:
                 outcome = "absent" if installation.tree.complete else "not_examined"
             installation.cover("log", log.file, outcome, f"{folder}/{log.file}")
         for entry in found:
-            rows += _log_rows(installation, log, entry)
+            rows += _log_rows(installation, log, entry, patience)
     return rows
 
 
@@ -67,14 +70,28 @@ def _files_of(log: EventLog, files: dict[str, Entry]) -> list[Entry]:
     return [entry for name, entry in sorted(files.items()) if name.startswith(log.or_like) and name.endswith(".evtx")]
 
 
-def _log_rows(installation: Installation, log: EventLog, entry: Entry) -> list[EventRow]:
+def _log_rows(installation: Installation, log: EventLog, entry: Entry, patience: _Patience) -> list[EventRow]:
     """Read one log; its coverage says ``unreadable`` when nothing of it could be."""
-    reader = _LogReader(installation, log, entry)
+    reader = _LogReader(installation, log, entry, patience)
     with guard(installation, entry.path), installation.tree.open(entry) as stream:
         reader.read(stream)
     outcome: Outcome = "present" if reader.readable else "unreadable"
     installation.cover("log", log.file if log.or_like is None else entry.name, outcome, entry.path, reader.detail())
     return reader.rows
+
+
+class _Patience:
+    """How often chunks may still end the parser before no more of this computer's are given to it."""
+
+    def __init__(self) -> None:
+        self._left = _PATIENCE
+
+    @property
+    def is_out(self) -> bool:
+        return self._left <= 0
+
+    def wear(self) -> None:
+        self._left -= 1
 
 
 class _LogReader:
@@ -85,8 +102,10 @@ class _LogReader:
         readable: The log's frame could be read at all.
     """
 
-    def __init__(self, installation: Installation, log: EventLog, entry: Entry) -> None:
+    def __init__(self, installation: Installation, log: EventLog, entry: Entry, patience: _Patience) -> None:
         self.rows: list[EventRow] = []
+        self._patience = patience
+        self._wants = log.filter()
         self.readable = False
         self._installation = installation
         self._log = log
@@ -94,11 +113,14 @@ class _LogReader:
         self._modified = entry.modified
         self._dropped = 0
         self._damaged = 0
+        self._unread = False
         self._said: dict[str, EventFields] = {}
 
     def detail(self) -> str | None:
         """Say what of the log is missing, if anything is."""
         parts = [f"damaged parts: {self._damaged}"] if self._damaged else []
+        if self._unread:
+            parts.append("not read to its end, since too many parts of this computer's event logs end their parser")
         if self._dropped:
             parts.append(f"the newest {MAX_ROWS} of {MAX_ROWS + self._dropped} records")
         return "; ".join(parts) or None
@@ -120,6 +142,8 @@ class _LogReader:
                 self._records(batch, None)
                 batch = []
         self._records(batch, None)
+        if self._unread:
+            self._problem("too_much_work", "too many parts of the event logs end their parser: no more is read", None)
         self._keep_newest()
 
     def _chunks(self, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -152,31 +176,45 @@ class _LogReader:
         return True
 
     def _records(self, chunks: list[bytes], offset: int | None) -> None:
-        """Parse chunks; one that the parser refuses becomes a problem and the others go on."""
+        """Parse chunks; what the parser refuses becomes a problem and the others go on.
+
+        Args:
+            chunks: The chunks.
+            offset: Where the only one of them stands that is known to be damaged, and told already.
+        """
         if not chunks:
             return
-        from evtx import PyEvtxParser
-
-        records: Any = PyEvtxParser(io.BytesIO(log_of(chunks)), 1).records_json()
-        wants, more = self._log.filter(), True
-        while more:
-            try:
-                for item in records:
-                    record: str = item["data"]
-                    if wants(record):
-                        self._row(record)
-                more = False
-            except RuntimeError:
-                # The parser goes on behind the record or chunk; its text quotes the log, and only that.
-                if offset is None:
-                    self._broken("bad_record", "a record of the event log cannot be read", None)
-            except BaseException as error:
-                if type(error).__name__ != "PanicException":
-                    raise
-                self._broken("bad_record", "the parser gave up on a part of the event log", offset)
-                break
+        if self._patience.is_out:
+            self._unread = True
+            return
+        known = len(self.rows)
+        try:
+            self._parse(chunks, BATCH_SECONDS if len(chunks) > 1 else CHUNK_SECONDS, tell=offset is None)
+        except ParserGaveUp as error:
+            if len(chunks) == 1:
+                self._broken("bad_record", str(error), offset)
+                self._patience.wear()
+                return
+            # One of them does it: the others are read alone.
+            del self.rows[known:]
+            for chunk in chunks:
+                if self._patience.is_out:
+                    self._unread = True
+                    break
+                try:
+                    self._parse([chunk], CHUNK_SECONDS)
+                except ParserGaveUp as alone:
+                    self._broken("bad_record", str(alone), None)
+                    self._patience.wear()
         if len(self.rows) >= 2 * MAX_ROWS:
             self._keep_newest()
+
+    def _parse(self, chunks: list[bytes], seconds: int, tell: bool = True) -> None:
+        for record in wanted_records(chunks, self._wants, seconds):
+            if record is not None:
+                self._row(record)
+            elif tell:
+                self._broken("bad_record", "a record of the event log cannot be read", None)
 
     def _row(self, record: str) -> None:
         try:

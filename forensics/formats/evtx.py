@@ -41,7 +41,7 @@ def check_file_header(data: bytes) -> None:
 
 def is_unused(chunk: bytes) -> bool:
     """Tell whether a chunk was preallocated and never written."""
-    return not any(chunk[:8]) and not any(chunk)
+    return not any(chunk[:8]) and not chunk.strip(b"\0")
 
 
 def has_chunk_magic(chunk: bytes) -> bool:

@@ -1,0 +1,182 @@
+"""Event logs made to hang, bloat or crash what reads them: a problem each, and what is sound beside them is read."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from forensics.collectors import event_parser
+from forensics.collectors.event_parser import ParserGaveUp, wanted_records
+from forensics.collectors.events import collect_events
+from forensics.formats.evtx import log_of
+from forensics.sources.installation import Installation
+from testdata.builder.evtx import Event, event_log, rdp_certificate_created
+from tests.collectors import hostile_evtx as hostile
+from tests.collectors.virtual import installation, problems
+
+LOGS = "Windows/System32/winevt/Logs"
+SYSTEM = f"{LOGS}/System.evtx"
+NCRYPT = f"{LOGS}/Microsoft-Windows-Crypto-NCrypt%4Operational.evtx"  # every provider, so that no chunk is passed over
+TIME = datetime(2025, 3, 4, 5, 6, 7, tzinfo=UTC)
+CHUNK = 65536
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork nothing can end the parser")
+
+
+@pytest.fixture(autouse=True)
+def in_time() -> Iterator[None]:
+    """Every log here costs at most seconds; the limit is wide, for computers that do other things beside."""
+    start = time.perf_counter()
+    yield
+    assert time.perf_counter() - start < 60
+
+
+def sound(count: int = 3, provider: str = "Microsoft-Windows-Crypto-NCrypt") -> list[bytes]:
+    """Return chunks with one record each."""
+    logs = (event_log([Event(provider, 3, TIME, "WEB01", data={"n": str(n)})], n) for n in range(1, count + 1))
+    return [log[4096:] for log in logs]
+
+
+def read(chunks: list[bytes], path: str = NCRYPT) -> tuple[Installation, list[int | None]]:
+    examined = installation({path: log_of(chunks)})
+    return examined, [row.record_id for row in collect_events(examined)]
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: hostile.bomb(100, 3), "too much time or memory"),
+        (lambda: hostile.bomb(2, 40), "too much time or memory"),
+        (hostile.endless_names, "too much time or memory"),
+        (lambda: hostile.bomb(100, 2), "unfold to many times their size"),
+        (hostile.template_in_itself, "cannot be read"),
+        (hostile.endless_templates, "not what records are"),
+        (lambda: hostile.deep_elements(4900), "cannot be read"),
+        (lambda: hostile.deep_values(2000), "cannot be read"),
+    ],
+    ids=[
+        "gigabytes",
+        "deep-gigabytes",
+        "endless",
+        "large",
+        "template-in-itself",
+        "template-chain",
+        "deep",
+        "deep-values",
+    ],
+)
+def test_what_ends_the_parser_is_a_problem_and_the_rest_is_read(make: Callable[[], bytes], reason: str) -> None:
+    first, second, third = sound()
+    examined, records = read([first, make(), second, third])
+    assert records == [1, 2, 3]
+    assert problems(examined) == [(NCRYPT, "bad_record")]
+    (problem,) = examined.problems
+    assert reason in problem.message
+    (coverage,) = [c for c in examined.coverage if c.source_path == NCRYPT]
+    assert (coverage.outcome, coverage.detail) == ("present", "damaged parts: 1")
+
+
+@needs_fork
+def test_many_such_parts_are_not_all_waited_for() -> None:
+    examined, records = read([*sound(2), *[hostile.endless_names()] * 200])
+    assert records == [1, 2]
+    assert {kind for _, kind in problems(examined)} == {"bad_record", "too_much_work"}
+    (coverage,) = [c for c in examined.coverage if c.source_path == NCRYPT]
+    assert coverage.detail is not None
+    assert "not read to its end" in coverage.detail
+
+
+@needs_fork
+def test_the_parser_gets_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_parser, "MAX_MEMORY", 64 << 20)
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    with pytest.raises(ParserGaveUp):
+        list(wanted_records([hostile.bomb(60, 4)], lambda record: True, 5))
+    grown = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert grown <= max(before, own + (96 << 10))
+
+
+def test_without_fork_records_come_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "fork", raising=False)
+    assert read(sound())[1] == [1, 2, 3]
+    with pytest.raises(ParserGaveUp, match="unfold"):
+        list(wanted_records([hostile.bomb(100, 2)], lambda record: True, 1))
+
+
+def test_no_child_is_left_when_reading_stops_early() -> None:
+    records = wanted_records(sound(1) * 60, lambda record: True, 2)
+    assert next(records) is not None
+    records.close()
+    if hasattr(os, "fork"):
+        with pytest.raises(ChildProcessError):
+            os.waitpid(-1, os.WNOHANG)
+
+
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 27, 28, 60_000, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_record_that_lies_about_its_size(size: int) -> None:
+    raw = bytearray(sound(1)[0])
+    struct.pack_into("<I", raw, 512 + 4, size)
+    first, second = sound(2)
+    examined, records = read([first, hostile.signed(raw), second])
+    assert set(records) >= {1, 2}
+    assert {kind for _, kind in problems(examined)} <= {"bad_record"}
+
+
+@pytest.mark.parametrize("free", [0, 1, 511, 513, 530, 65535, 65537, 0xFFFFFFFF])
+def test_chunk_that_lies_about_its_end(free: int) -> None:
+    raw = bytearray(sound(1)[0])
+    struct.pack_into("<I", raw, 48, free)
+    first, second = sound(2)
+    examined, records = read([first, hostile.signed(raw), second])
+    assert set(records) >= {1, 2}
+    assert {kind for _, kind in problems(examined)} <= {"bad_record", "bad_length"}
+
+
+def test_checksum_is_no_proof_of_harm_nor_of_none() -> None:
+    """One wrong byte in the table of names of a real kind of chunk made the parser run for ever."""
+    raw = bytearray(hostile.endless_names())
+    raw[124] ^= 1
+    examined, records = read([*sound(2), bytes(raw)])
+    assert records == [1, 2]
+    assert {kind for _, kind in problems(examined)} == {"bad_checksum", "bad_record"}
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 0xFFFF])
+def test_header_that_lies_about_its_chunks(count: int) -> None:
+    raw = bytearray(event_log([rdp_certificate_created("WEB01", bytes(20), TIME) for _ in range(150)]))
+    struct.pack_into("<H", raw, 42, count)
+    struct.pack_into("<QQ", raw, 8, 0xFFFFFFFFFFFFFFFF, 12345)
+    examined = installation({SYSTEM: bytes(raw)})
+    assert len(collect_events(examined)) == 150
+    assert problems(examined) == [(SYSTEM, "bad_checksum")]
+
+
+def test_large_empty_log_is_passed_over_quickly() -> None:
+    examined = installation({SYSTEM: log_of(sound(1, "Schannel")) + bytes(3000 * CHUNK)})
+    start = time.perf_counter()
+    collect_events(examined)
+    assert time.perf_counter() - start < 5
+    assert problems(examined) == []
+
+
+def test_random_bytes_behind_a_chunks_header() -> None:
+    source = random.Random(7)
+    chunks = []
+    for _ in range(100):
+        raw = bytearray(sound(1)[0])
+        for _ in range(source.choice((1, 4, 30))):
+            raw[source.randrange(512, 1400)] = source.randrange(256)
+        chunks.append(hostile.signed(raw))
+    examined, records = read([*chunks, *sound(3)])
+    assert set(records) >= {1, 2, 3}
+    assert {kind for _, kind in problems(examined)} <= {"bad_record", "too_much_work"}
