@@ -7,7 +7,7 @@ SAMPLE := testdata/images/sample.vhdx.xz
 # The day the sample disk was made: its certificates expire from then on.
 SAMPLE_DATE := 2026-11-22
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: $(VENV)/installed
 	@# Exit code 1 says that something is broken on the disk, which is what the demo shows.
@@ -21,6 +21,11 @@ lint: $(VENV)/installed-for-tests
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --strict forensics
 	$(VENV)/bin/lint-imports
+
+# The two pages of the manual that are printed by the program itself.
+docs: $(VENV)/installed
+	$(VENV)/bin/keymortem tables --markdown > docs/tables.md
+	$(VENV)/bin/keymortem rules list --markdown > docs/rules.md
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

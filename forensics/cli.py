@@ -14,7 +14,7 @@ import click
 from forensics.cli_attest import attest
 from forensics.cli_compare import compare
 from forensics.cli_migrate import migrate
-from forensics.cli_options import debug_option, source_options, span
+from forensics.cli_options import SOURCE, debug_option, source_options, span
 from forensics.cli_output import FORMATS, LANGUAGES, check_targets, emit, save_case
 from forensics.cli_rules import load, rules_group, rules_option
 from forensics.cli_run import NOTHING_EXAMINED, examined, say, width, write
@@ -67,7 +67,9 @@ def cli() -> None:
 
     \b
     Example:
-      keymortem examine disk.vhdx
+      keymortem examine disk.vhdx                  why keys are broken, and how to repair them
+      keymortem explain disk.vhdx web.contoso      the whole chain of one of them
+      keymortem compare before.vhdx after.vhdx     which keys died in between, and of what
     """
 
 
@@ -86,8 +88,8 @@ def main() -> None:
     cli(prog_name="keymortem")
 
 
-@cli.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@cli.command(short_help="Why keys are broken, what to do, what expires next.")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=SOURCE)
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="What is written; else text.")
 @click.option("-o", "--output", type=_TARGET, metavar="FILE", help="Write there; a folder for csv, parquet.")
 @click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
@@ -137,8 +139,8 @@ def examine(
     ctx.exit(_exit_code(case))
 
 
-@cli.command()
-@click.argument("source", metavar="SOURCE")
+@cli.command(short_help="One key's chain, link by link, and every rule about it.")
+@click.argument("source", metavar="SOURCE", type=SOURCE)
 @click.argument("wanted", metavar="SUBJECT")
 @rules_option
 @source_options
@@ -170,8 +172,8 @@ def explain(ctx: click.Context, /, source: str, wanted: str, **options: Any) -> 
     ctx.exit(FINDINGS if told.is_wrong else 0)
 
 
-@cli.command()
-@click.argument("source", metavar="SOURCE")
+@cli.command(short_help="Certificates with a key that end soon, soonest first.")
+@click.argument("source", metavar="SOURCE", type=SOURCE)
 @click.option(
     "--within", callback=span, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."
 )
@@ -194,7 +196,7 @@ def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: A
     ctx.exit(FINDINGS if soon(case, within) else 0)
 
 
-@cli.command()
+@cli.command(short_help="What every table and column means.")
 @click.option("--markdown", is_flag=True, help="Print Markdown.")
 @debug_option
 def tables(markdown: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from forensics.cli_options import source_options
+from forensics.cli_options import SOURCE, source_options
 from forensics.cli_run import NOTHING_EXAMINED, examined, say, width, write
 
 if TYPE_CHECKING:
@@ -17,16 +17,23 @@ if TYPE_CHECKING:
 FINDINGS = 1
 
 
-@click.command()
+@click.command(short_help="Would a CA accept the keys of a TPM?")
 @click.option(
-    "--ca", "authority", required=True, metavar="CADISK", help="Disk, collection or case file of the authority."
+    "--ca",
+    "authority",
+    type=SOURCE,
+    required=True,
+    metavar="CADISK",
+    help="Disk, collection or case file of the authority.",
 )
-@click.option("--device", "devices", multiple=True, metavar="DEVICEDISK", help="The same of a device; repeatable.")
+@click.option(
+    "--device", "devices", type=SOURCE, multiple=True, metavar="DEVICEDISK", help="The same of a device; repeatable."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE, not stdout."
 )
-@click.argument("more", nargs=-1, metavar="[DEVICEDISK]...")
+@click.argument("more", nargs=-1, metavar="[DEVICEDISK]...", type=SOURCE)
 @source_options
 @click.pass_context
 def attest(

@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from forensics.cli_options import source_options
+from forensics.cli_options import SOURCE, source_options
 from forensics.cli_output import check_targets
 from forensics.cli_run import NOTHING_EXAMINED, examined, width, write
 
 FINDINGS = 1
 
 
-@click.command()
-@click.argument("before", metavar="BEFORE")
-@click.argument("after", metavar="AFTER")
+@click.command(short_help="Which keys died between two disks, and of what.")
+@click.argument("before", metavar="BEFORE", type=SOURCE)
+@click.argument("after", metavar="AFTER", type=SOURCE)
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "html"]), default="text", help="What is written; else text."
 )

@@ -7,16 +7,20 @@ from typing import Any
 
 import click
 
-from forensics.cli_options import source_options
+from forensics.cli_options import SOURCE, source_options
 from forensics.cli_run import NOTHING_EXAMINED, examined, say, width, write
 
 FINDINGS = 1
 
 
-@click.command()
-@click.option("--from", "source", metavar="SOURCE_HOST", help="Disk, collection or case file of the old host.")
-@click.option("--to", "target", required=True, metavar="TARGET_HOST", help="The same of the new host.")
-@click.option("--vm", "exports", multiple=True, metavar="EXPORT", help="Exported virtual machines; repeatable.")
+@click.command(short_help="What must go along to another Hyper-V host.")
+@click.option(
+    "--from", "source", type=SOURCE, metavar="SOURCE_HOST", help="Disk, collection or case file of the old host."
+)
+@click.option("--to", "target", type=SOURCE, required=True, metavar="TARGET_HOST", help="The same of the new host.")
+@click.option(
+    "--vm", "exports", type=SOURCE, multiple=True, metavar="EXPORT", help="Exported virtual machines; repeatable."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="What is printed.")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE, not stdout."

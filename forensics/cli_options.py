@@ -13,6 +13,9 @@ import click
 
 from forensics.tables.timestamps import parse_utc
 
+SOURCE = click.Path()
+"""A source on the command line. That it exists is not asked here: one that is missing does not stop the others."""
+
 _SPAN = re.compile(r"(\d{1,5})([dwy]?)")
 _DAYS = {"": 1, "d": 1, "w": 7, "y": 365}
 

@@ -25,7 +25,7 @@ rules_option = click.option(
 )
 
 
-@click.group("rules")
+@click.group("rules", short_help="List, show, check and test the rules.")
 @debug_option
 def rules_group() -> None:
     """List, show, check and test rules: YAML files that turn evidence into findings.
@@ -36,23 +36,31 @@ def rules_group() -> None:
     """
 
 
-@rules_group.command("list")
+@rules_group.command("list", short_help="Every rule by pack.")
 @rules_option
+@click.option("--markdown", is_flag=True, help="Print a reference in Markdown, conditions and references included.")
 @debug_option
-def list_rules(rules: tuple[Path, ...]) -> None:
+def list_rules(rules: tuple[Path, ...], markdown: bool) -> None:
     """List every rule by pack: severity, id, title.
 
     \b
     Example:
       keymortem rules list --rules my-rules
+      keymortem rules list --markdown > rules.md
     """
-    from forensics.report.rules import render_list
+    from forensics.report.rules import render_list, render_markdown
 
-    click.echo(render_list(load(rules)), nl=False)
+    packs = load(rules)
+    click.echo(render_markdown(packs) if markdown else render_list(packs), nl=False)
 
 
-@rules_group.command()
-@click.argument("rule_id", metavar="ID")
+def _rule_ids(ctx: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
+    """Complete the id of a built-in rule."""
+    return [rule.id for rule in load(()).rules if rule.id.startswith(typed)]
+
+
+@rules_group.command(short_help="What a rule asks and says, and its references.")
+@click.argument("rule_id", metavar="ID", shell_complete=_rule_ids)
 @rules_option
 @debug_option
 def show(rule_id: str, rules: tuple[Path, ...]) -> None:
@@ -71,7 +79,7 @@ def show(rule_id: str, rules: tuple[Path, ...]) -> None:
     click.echo(render_rule(rule), nl=False)
 
 
-@rules_group.command("lint")
+@rules_group.command("lint", short_help="Are the rules valid, and could they mislead?")
 @_FOLDERS
 @debug_option
 @click.pass_context
@@ -95,7 +103,7 @@ def lint_rules(ctx: click.Context, /, folders: tuple[Path, ...]) -> None:
     ctx.exit(FOUND if problems else 0)
 
 
-@rules_group.command("test")
+@rules_group.command("test", short_help="Do the examples come out as they say?")
 @_FOLDERS
 @debug_option
 @click.pass_context

@@ -1,4 +1,4 @@
-"""What the README shows is what the tool prints, and what it names is there."""
+"""What the README shows of the sample disk is what the tool prints; its commands are run in test_manual.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import forensics
-from forensics.cli import cli
 from forensics.report.text import render_text
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -23,16 +22,3 @@ def test_report_of_the_sample_disk_is_the_real_one() -> None:
     # The path is longer here than where a reader stands, so the lines may fold elsewhere.
     words = shown.split()
     assert words == report.split()[: len(words)]
-
-
-def test_every_command_and_option_it_names_exists() -> None:
-    commands = set(re.findall(r"keymortem ([a-z]+) ", README)) - {"examines"}
-    assert {"examine", "explain", "expiring", "tables"} <= set(cli.commands)
-    assert commands <= set(cli.commands)
-    known = {option for command in cli.commands.values() for p in command.params for option in p.opts}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
-
-
-def test_make_targets_it_names_exist() -> None:
-    targets = set(re.findall(r"^(\w+):", (PROJECT / "Makefile").read_text(), re.M))
-    assert set(re.findall(r"make (\w+)\s", README)) <= targets

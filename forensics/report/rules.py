@@ -29,6 +29,50 @@ def render_list(packs: Packs) -> str:
     return _shown(lines) if lines else "There are no rules.\n"
 
 
+def render_markdown(packs: Packs) -> str:
+    """Write the reference of the rules as Markdown: what each asks, in words, and where its facts can be read."""
+    lines = [
+        "# Rules",
+        "",
+        "Every diagnosis that `keymortem examine` knows, printed by `keymortem rules list --markdown`. A rule looks at",
+        "each row of one table. It matches when its conditions are true, and stays *unknown* where the evidence that",
+        "would decide was not in the source. `keymortem rules show ID` prints one with its SQL and its texts;",
+        "`rules/README.md` tells how to write one.",
+    ]
+    for pack, grouped in groupby(packs.rules, key=lambda rule: rule.pack):
+        rules = list(grouped)
+        lines += ["", f"## {pack}", "", "| severity | confidence | rule | finding |", "| --- | --- | --- | --- |"]
+        for rule in rules:
+            confidence = " or ".join(dict.fromkeys(level.value for level in rule.confidence))
+            lines.append(f"| {_worst(rule)} | {confidence} | [{rule.id}](#{rule.id}) | {rule.title} |")
+        for rule in rules:
+            lines += _rule_markdown(rule)
+    return _shown(lines)
+
+
+def _rule_markdown(rule: Rule) -> Iterator[str]:
+    yield from ("", f"### {rule.id}", "", f"{rule.title}. For each row of `{rule.table}`, when", "")
+    yield from _names(rule.when, "")
+    if rule.explains:
+        yield from ("", f"Explains: {', '.join(f'[{name}](#{name})' for name in rule.explains)}.")
+    if rule.references:
+        yield from ("", *(f"<{r}>  " if r.startswith("https://") else f"{r}  " for r in rule.references))
+
+
+def _names(condition: Condition, indent: str) -> Iterator[str]:
+    """Yield a tree of conditions as a nested list of their names."""
+    if isinstance(condition, Every | Either):
+        word = "all of these hold:" if isinstance(condition, Every) else "one of these holds:"
+        yield f"{indent}- {word}"
+        for child in condition.children:
+            yield from _names(child, indent + "  ")
+    elif isinstance(condition, Negated):
+        yield f"{indent}- this does not hold:"
+        yield from _names(condition.child, indent + "  ")
+    else:
+        yield f"{indent}- {condition.name}"
+
+
 def _worst(rule: Rule) -> str:
     return min((level.value for level in rule.severity), key=SEVERITIES.index)
 

@@ -17,7 +17,17 @@ def render_tables(markdown: bool = False, width: int | None = None) -> str:
         width: Columns to fold plain text to; None for a pipe.
     """
     blocks = [_markdown(c) if markdown else _plain(c, width) for c in ROW_CLASSES.values()]
-    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+    head = [_contents()] if markdown else []
+    return "\n\n".join("\n".join(block) for block in [*head, *blocks]) + "\n"
+
+
+def _contents() -> Iterator[str]:
+    yield "# Tables\n"
+    yield "Every table of the JSON document, the case file and the Python API, printed by `keymortem tables --markdown`."
+    yield "Times are UTC. Null means not known or not there to be read, never no.\n"
+    yield "| table | rows |\n| --- | --- |"
+    for row_class in ROW_CLASSES.values():
+        yield f"| [{row_class.table}](#{row_class.table}) | {row_class.description} |"
 
 
 def _markdown(row_class: type[Row]) -> Iterator[str]:
