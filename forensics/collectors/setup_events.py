@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
 from forensics.collectors.guard import guard
-from forensics.collectors.setup_lines import SetupLine, SetupLines
+from forensics.collectors.setup_lines import SetupLine, SetupLines, worth_reading
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.tree import Entry
@@ -24,8 +24,14 @@ CRYPTO_SPECIALIZE = "CryptoSysPrep_Specialize"
 
 MAX_LOG = 64 << 20
 MAX_ROWS = 2000
+MAX_LINES, MAX_LOOKED_AT = 2_000_000, 200_000
+"""Lines of one log, and of those the ones that speak of Sysprep; a log of 64 MiB has some 600,000 lines."""
 _BLOCK = 1 << 20
 _MAX_LINE = 1 << 16
+_NO_TEXT = "the file holds characters that no text has: it is damaged, or part of it was never written"
+
+Tell = Callable[[str, str], None]
+"""Records a problem of the file: kind, message."""
 
 
 def collect_setup_events(installation: Installation) -> list[SetupEventRow]:
@@ -80,8 +86,12 @@ def _file_row(installation: Installation, entry: Entry, phase: str, kind: str, m
 def _log_rows(installation: Installation, entry: Entry, of_sysprep: bool) -> Iterator[SetupEventRow]:
     reader = SetupLines(of_sysprep)
     count = 0
+
+    def tell(kind: str, message: str) -> None:
+        installation.problem(entry.path, kind, message)
+
     with guard(installation, entry.path), installation.tree.open(entry) as stream:
-        for line in _lines(stream):
+        for line in _telling(_lines(stream, tell), tell):
             said = reader.read(line)
             if said is None:
                 continue
@@ -112,7 +122,19 @@ def _line_row(installation: Installation, entry: Entry, line: SetupLine) -> Setu
     )
 
 
-def _lines(stream: BinaryIO) -> Iterator[str]:
+def _telling(lines: Iterator[str], tell: Tell) -> Iterator[str]:
+    """Yield the lines that may be worth reading, so many and no more."""
+    looked_at = 0
+    for number, line in enumerate(lines):
+        if number == MAX_LINES or looked_at == MAX_LOOKED_AT:
+            tell("too_many", f"the log has more lines than any; only the first {number} were read")
+            return
+        if worth_reading(line):
+            looked_at += 1
+            yield line
+
+
+def _lines(stream: BinaryIO, tell: Tell) -> Iterator[str]:
     """Yield the lines of a log in UTF-16, UTF-8 or an 8-bit code page; of a very long line only its end."""
     block = stream.read(_BLOCK)
     decoder = codecs.getincrementaldecoder(_encoding(block))("replace")
@@ -120,9 +142,14 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
     read = 0
     while block and read < MAX_LOG:
         read += len(block)
-        lines = (rest + decoder.decode(block)).splitlines(keepends=True)
+        text = rest + decoder.decode(block)
+        if "\0" in text:
+            tell("bad_text", _NO_TEXT)
+        lines = text.splitlines(keepends=True)
         rest = lines.pop() if lines and not lines[-1].endswith(("\n", "\r")) else ""
-        rest = rest[-_MAX_LINE:]
+        if len(rest) > _MAX_LINE:
+            tell("too_large", f"a line has more than {_MAX_LINE} characters; only the end of it was read")
+            rest = rest[-_MAX_LINE:]
         yield from lines
         block = stream.read(min(_BLOCK, MAX_LOG - read) or 1)
     if rest:
@@ -142,11 +169,17 @@ def _image_state(installation: Installation) -> Iterator[SetupEventRow]:
     entry = _look(installation, "file", "Setup/State", "State.ini")
     if entry is None:
         return
-    data = installation.read(entry).data
-    for line in data.decode(_encoding(data), "replace").splitlines():
+    content = installation.read(entry)
+    if content.outcome != "present":
+        return
+    text = content.data.decode(_encoding(content.data), "replace")
+    if "\0" in text:
+        installation.problem(entry.path, "bad_text", _NO_TEXT)
+    for line in text.splitlines():
         name, equals, value = line.partition("=")
         if equals and name.strip().lower() == "imagestate" and value.strip():
             yield _file_row(installation, entry, "state", "image_state", value.strip()[:200])
+            return
 
 
 def _specialize(installation: Installation) -> Iterator[SetupEventRow]:

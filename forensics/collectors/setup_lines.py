@@ -47,6 +47,11 @@ class SetupLine:
     machine_guid: str | None = None
 
 
+def worth_reading(line: str) -> bool:
+    """Tell whether a line can be a telling one."""
+    return _WORTH.search(line) is not None
+
+
 class SetupLines:
     """Reads the lines of one log in their order, which tells what phase a line belongs to.
 
@@ -60,7 +65,7 @@ class SetupLines:
 
     def read(self, line: str) -> SetupLine | None:
         """Return what a line says; None when it says nothing of interest."""
-        if _WORTH.search(line) is None:
+        if not worth_reading(line):
             return None
         head = _TIME.match(line.lstrip("\ufeff"))
         level, message = (head[2].lower(), head[3]) if head else ("", line)

@@ -111,7 +111,7 @@ def test_failed_module_and_errors() -> None:
 
 
 def test_lines_of_no_interest_and_hostile_ones() -> None:
-    lines = ["CBS    Loaded Servicing Stack", "SYSPRP nothing", "x" * 200_000, "SYSPRP " + "y" * 200_000, "\0\1"]
+    lines = ["CBS    Loaded Servicing Stack", "SYSPRP nothing", "x" * 200_000, "SYSPRP " + "y" * 200_000, "\1\2"]
     assert rows_of(setup_logs.PANTHER_LOG, setup_logs.log(TIME, lines)) == []
     bad_time = b"2024-99-99 07:08:09, Info   SYSPRP === Beginning of a new sysprep run ===\r\n"
     (row,) = rows_of(setup_logs.SYSPREP_LOG, bad_time)
