@@ -18,7 +18,9 @@ LONGEST = 2000
 """Characters of a sentence that is looked up."""
 
 _VALUE = re.compile(r"\{([a-z_]+)\}")
-_SENTENCES = re.compile(r"(?<=[.:]) (?=[A-Z])")
+_ENDS = re.compile(r"(?<=[.]) (?=[A-Za-z])")
+_NESTED = frozenset({"why", "what"})
+"""Values that are words of the program themselves."""
 
 
 class Catalogue:
@@ -30,7 +32,8 @@ class Catalogue:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self._texts = _texts(language)
+        entries = _entries(language)
+        self._texts = {**entries["words"], **entries["sentences"]}
         self._patterns = _patterns(language)
         self._known: dict[str, str] = {}
 
@@ -52,36 +55,40 @@ class Catalogue:
         return self._known[english]
 
     def _sentence(self, english: str) -> str:
-        whole = self._found(english)
-        if whole is not None or len(english) > LONGEST:
-            return english if whole is None else whole
-        pieces = _SENTENCES.split(english)
-        return "".join(self._found(piece) or f"{piece} " for piece in pieces).rstrip() if len(pieces) > 1 else english
+        if len(english) > LONGEST:
+            return english
+        pieces = _ENDS.split(english)
+        found = [self._found(piece) for piece in pieces]
+        if None in found and (whole := self._found(english)) is not None:
+            return whole
+        known = (other or f"{piece} " for other, piece in zip(found, pieces, strict=True))
+        return "".join(known).rstrip()
 
     def _found(self, english: str) -> str | None:
         text = self._texts.get(english)
-        if text is not None or len(english) > LONGEST:
+        if text is not None:
             return text
         for pattern, template in self._patterns:
             match = pattern.fullmatch(english)
             if match:
-                values = {name: self._texts.get(value, value) for name, value in match.groupdict().items()}
+                values = {n: self._found(v) or v if n in _NESTED else v for n, v in match.groupdict().items()}
                 return template.format(**values)
         return None
 
 
 @lru_cache(maxsize=len(LANGUAGES))
-def _texts(language: str) -> dict[str, str]:
+def _entries(language: str) -> dict[str, dict[str, str]]:
+    """Return the catalogue: ``words`` of the report itself, and ``sentences`` that others write."""
     if language == "en":
-        return {}
-    found: dict[str, str] = json.loads((files(__package__) / f"{language}.json").read_text(encoding="utf-8"))
+        return {"words": {}, "sentences": {}}
+    found: dict[str, dict[str, str]] = json.loads((files(__package__) / f"{language}.json").read_text(encoding="utf-8"))
     return found
 
 
 @lru_cache(maxsize=len(LANGUAGES))
 def _patterns(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return the entries with values, those with the most words of their own first."""
-    entries = [(english, text) for english, text in _texts(language).items() if _VALUE.search(english)]
+    """Return the sentences with values, those with the most words of their own first."""
+    entries = [(english, text) for english, text in _entries(language)["sentences"].items() if _VALUE.search(english)]
     entries.sort(key=lambda entry: -len(_VALUE.sub("", entry[0])))
     return tuple((re.compile(_pattern(english)), text) for english, text in entries)
 

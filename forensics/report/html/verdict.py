@@ -57,10 +57,17 @@ def _keys(case: Case, found: Triage, causes: Causes, t: Catalogue) -> str:
     titles = causes.deadly()
     quoted = t.join([t("“{title}”", title=title) for title in titles[:MOST_CAUSES]])
     more = t(" and {count} more", count=len(titles) - MOST_CAUSES) if len(titles) > MOST_CAUSES else ""
-    key = "{broken} of {total} private keys on {where} cannot be opened by Windows{undecided}; cause: {causes}."
+    cause = t("cause: {causes}", causes=quoted + more)
     if len(titles) > 1:
-        key = "{broken} of {total} private keys on {where} cannot be opened by Windows{undecided}; causes: {causes}."
-    return t(key, broken=len(found.broken), total=total, where=where, undecided=undecided, causes=quoted + more)
+        cause = t("causes: {causes}", causes=quoted + more)
+    return t(
+        "{broken} of {total} private keys on {where} cannot be opened by Windows{undecided}; {cause}.",
+        broken=len(found.broken),
+        total=total,
+        where=where,
+        undecided=undecided,
+        cause=cause,
+    )
 
 
 def _expiry(case: Case, found: Triage, t: Catalogue) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import lxml.html
 import pytest
+from click.testing import CliRunner
 
 import forensics
 from forensics.case import Case
+from forensics.cli import cli
 from forensics.report.html.page import render_html
 from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain
 from tests.report.html.cases import HOSTILE, hostile_case, large_case
@@ -178,3 +180,37 @@ def test_a_disk_with_500_certificates_weighs_under_3_megabytes() -> None:
 def test_empty_case() -> None:
     page = tree(render_html(Case([], [], AS_OF)))
     assert text(page.xpath("//h1")[0]).startswith("Nothing could be examined.")
+
+
+def test_command_writes_the_page_in_either_language(tmp_path: Path) -> None:
+    source, run = PROJECT / "testdata/images/sample.vhdx.xz", CliRunner()
+    saved, english, japanese = tmp_path / "s.sqlite", tmp_path / "en.html", tmp_path / "ja.html"
+    asked = ["examine", str(source), "--case", str(saved), "--format", "html", "-o", str(english)]
+    assert run.invoke(cli, [*asked, "--as-of", "2026-11-22"]).exit_code == 1
+    # From the case file too, whose own texts stay English.
+    result = run.invoke(cli, ["examine", str(saved), "--format", "html", "--lang", "ja", "-o", str(japanese)])
+    assert (result.exit_code, result.output) == (1, "")
+    titles = [tree(path.read_text(encoding="utf-8")).findtext(".//title") for path in (english, japanese)]
+    assert titles == ["Private keys of WEB01 – keymortem", "WEB01 の秘密キー – keymortem"]
+    assert forensics.open_case(saved).finding_list[0]["title"].startswith("Sysprep gave this Windows")
+
+
+def test_page_needs_a_file_and_other_formats_speak_english() -> None:
+    run = CliRunner()
+    refused = run.invoke(cli, ["examine", "x.vhdx", "--format", "html"])
+    assert (refused.exit_code, "--format html needs -o FILE" in refused.output) == (2, True)
+    refused = run.invoke(cli, ["examine", "x.vhdx", "--lang", "ja"])
+    assert (refused.exit_code, "--lang ja is for --format html" in refused.output) == (2, True)
+
+
+@pytest.mark.parametrize(("option", "hashed"), [([], False), (["--hash"], True)])
+def test_large_sources_are_hashed_when_asked_to(
+    option: list[str], hashed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, page = PROJECT / "testdata/images/sample.vhdx.xz", tmp_path / "page.html"
+    monkeypatch.setattr("forensics.sources.identify.CHEAP", 1000)
+    CliRunner().invoke(cli, ["examine", str(source), *option, "--format", "html", "-o", str(page)])
+    row = text(tree(page.read_text(encoding="utf-8")).xpath("//section[@id='evidence']//tbody/tr")[0])
+    assert f"{source.stat().st_size:,} bytes" in row
+    assert (hashlib.sha256(source.read_bytes()).hexdigest() in row) is hashed
+    assert ("not hashed (--hash does)" in row) is not hashed
