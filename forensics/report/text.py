@@ -324,13 +324,16 @@ class _Report:
 
     def _not_examined(self) -> None:
         """One line for all things of a kind that were missing for one reason: a triage zip lacks dozens."""
-        gaps: dict[str, list[str]] = {}
+        gaps: dict[str, list[CoverageRow]] = {}
         for row in self.case.rows("coverage"):
             if row.outcome in ("not_examined", "unreadable"):
-                gaps.setdefault(self._gap(row), []).append(plain(row.name))
+                gaps.setdefault(self._gap(row), []).append(row)
         if gaps:
             self._heading("NOT EXAMINED: not in the source, or unreadable, so nothing is said of it")
-        for why, names in gaps.items():
+        for why, rows in gaps.items():
+            alike = Counter(row.name for row in rows)
+            # Several folders have a file of one name: then the path says which of them is meant.
+            names = list(dict.fromkeys(plain(r.source_path if alike[r.name] > 1 else r.name) for r in rows))
             more = f" and {len(names) - MOST} more (see --format json)" if len(names) > MOST else ""
             self.lines += fold(f"{why}: {', '.join(names[:MOST])}{more}", self.width, "  - ", "    ")
 

@@ -169,6 +169,16 @@ def test_what_was_not_examined_is_one_line_for_one_reason() -> None:
     ]
 
 
+def test_files_of_one_name_are_told_apart_by_their_paths() -> None:
+    gap = {"machine_id": 1, "outcome": "not_examined", "area": "log"}
+    paths = ["Windows/Panther/setupact.log", "Windows/Panther/UnattendGC/setupact.log"]
+    rows = [CoverageRow(**gap, name="setupact.log", source_path=path) for path in paths]
+    text = only(*rows, CoverageRow(**gap, name="System.evtx", source_path="Windows/System32/winevt/Logs/System.evtx"))
+    assert " ".join(text.split("NOT EXAMINED")[1].splitlines()[1].split()) == (
+        f"- log, not in this source: {paths[0]}, {paths[1]}, System.evtx"
+    )
+
+
 def test_second_opinion_is_told_at_the_top() -> None:
     row = CoverageRow(
         machine_id=1,
