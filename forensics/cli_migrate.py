@@ -55,6 +55,9 @@ def migrate(
     to = examined((target,), options)
     leaving = examined((source,), options) if source else None
     exported = examined(exports, options) if exports else None
+    if any(case is not None and case.is_empty for case in (leaving, exported)):
+        # A wrong name must not read like a host without virtual machines. What is wrong was told already.
+        ctx.exit(NOTHING_EXAMINED)
     try:
         plan = plan_migration(leaving, to, exported).plan
     except ValueError as error:

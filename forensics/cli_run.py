@@ -27,6 +27,9 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
     if len(sources) == 1 and is_case_file(Path(sources[0])):
         case = _opened(sources[0], options["as_of"], options.get("rules", ()))
     else:
+        for source in sources:
+            if is_case_file(Path(source)):
+                raise click.UsageError(f"{source} is a case file, which stands alone: name either it or sources")
         case = _run(sources, options)
     for entry in case.sources:
         if entry.error:

@@ -27,7 +27,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1rem; margin-bottom: .2rem; }
 .died { border-left: .3rem solid var(--bad); padding-left: 1rem; } .died h3 { color: var(--bad); }
-li, dd, td { overflow-wrap: anywhere; } li p { margin: 0; }
+li, dd { overflow-wrap: anywhere; } li { margin-bottom: .5rem; } li p { margin: 0; font-size: .9em; opacity: .8; }
 details { border-top: 1px solid var(--line); padding: .4rem 0; } summary { cursor: pointer; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; } dd { margin: 0; }
 @media print { details > * { display: block; } }

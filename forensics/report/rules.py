@@ -56,7 +56,11 @@ def _rule_markdown(rule: Rule) -> Iterator[str]:
     if rule.explains:
         yield from ("", f"Explains: {', '.join(f'[{name}](#{name})' for name in rule.explains)}.")
     if rule.references:
-        yield from ("", *(f"<{r}>  " if r.startswith("https://") else f"{r}  " for r in rule.references))
+        yield from ("", "References:", "", *(f"- {_link(name)}" for name in rule.references))
+
+
+def _link(reference: str) -> str:
+    return f"<{reference}>" if reference.startswith("https://") else reference
 
 
 def _names(condition: Condition, indent: str) -> Iterator[str]:

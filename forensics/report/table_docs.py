@@ -23,7 +23,7 @@ def render_tables(markdown: bool = False, width: int | None = None) -> str:
 
 def _contents() -> Iterator[str]:
     yield "# Tables\n"
-    yield "Every table of the JSON document, the case file and the Python API, printed by `keymortem tables --markdown`."
+    yield "Every table of JSON document, case file and Python API, printed by `keymortem tables --markdown`."
     yield "Times are UTC. Null means not known or not there to be read, never no.\n"
     yield "| table | rows |\n| --- | --- |"
     for row_class in ROW_CLASSES.values():
