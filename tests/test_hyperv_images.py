@@ -199,3 +199,9 @@ def test_data_disk_alone(halves: tuple[Path, Path]) -> None:
     assert rows == dict.fromkeys(("WEB01", "WEB01 - before the update", "DIRTY01"), (0, "unknown", None))
     assert {row.starts_because for row in case.rows("vm")} == {"no Hyper-V host was examined with it"}
     assert case.sources[0].error is None
+
+
+def test_a_guests_disk_on_the_host_tells_what_opens_it() -> None:
+    (volume,) = _examined("hyperv-source").rows("bitlocker")
+    assert (volume.machine_id, volume.disk, volume.volume) == (1, "partition 2/VMs/DC01/DC01.vhdx", "volume")
+    assert (volume.protectors, volume.has_recovery_password, volume.suspended) == (["tpm"], False, False)

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 import forensics
 from forensics.cli import cli
-from tests.sources.bitlocker_volume import encrypt
+from testdata.builder.bitlocker import encrypt
 from tests.sources.ntfs_fixture import PACKED
 
 IMAGES = Path(__file__).resolve().parents[1] / "testdata" / "images"

@@ -11,7 +11,7 @@ from forensics.sources.bitlocker import unlock_volume
 from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.open import Unlock, open_source
 from forensics.tables.hyperv import BitLockerRow
-from tests.sources import bitlocker_volume as bitlocker
+from testdata.builder import bitlocker
 
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
 

@@ -11,9 +11,9 @@ from forensics.sources import guest_disks
 from forensics.sources.guest_disks import read_guest_disks
 from forensics.sources.place import Place
 from forensics.sources.source import Source
+from testdata.builder import bitlocker
 from testdata.builder.vhdx import write_dynamic
 from tests.memory_tree import MemoryTree
-from tests.sources import bitlocker_volume as bitlocker
 
 
 @pytest.fixture(scope="module")

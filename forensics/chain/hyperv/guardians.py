@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from forensics.collectors.hyperv.names import GUARDIAN_STORE, guardian_name
-from forensics.formats.guardian_certificate import GuardianName
-from forensics.formats.key_protector import KeyProtector
+from forensics.formats.hyperv.guardian_certificate import GuardianName
+from forensics.formats.hyperv.key_protector import KeyProtector
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow
 from forensics.tables.key_chain import KeyChainRow

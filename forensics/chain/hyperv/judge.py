@@ -10,7 +10,7 @@ from forensics.chain.hyperv.host import Host, host_of
 from forensics.chain.hyperv.start import NO_HOST, start_on
 from forensics.collectors.hyperv.configuration import guid_of
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
-from forensics.formats.key_protector import KeyProtector, Wrapping
+from forensics.formats.hyperv.key_protector import KeyProtector, Wrapping
 from forensics.sources.vm_files import on_drive
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from forensics.collectors.hyperv.evidence import HyperVEvidence
 from forensics.collectors.hyperv.place_reader import PlaceReader
+from forensics.sources.guest_disks import read_guest_disks
 from forensics.sources.place import Place
 from forensics.sources.source import Source
 from forensics.sources.vm_files import has_hyper_v
@@ -30,6 +31,10 @@ def collect_hyperv(source: Source) -> list[HyperVEvidence]:
     for reader in readers:
         reader.list_disks()
     found = [reader.read(readers) for reader in readers]
+    for reader in readers:
+        # The disks beside an export are sources of their own.
+        if reader.place.tree.complete:
+            read_guest_disks(source, reader.place, reader.files.disks, reader.evidence.machine_id)
     return [e for e in found if e.vms or e.inventory is not None or e.guardian_files or e.disk_names]
 
 

@@ -14,13 +14,13 @@ from functools import lru_cache
 
 from forensics.collectors.hyperv.evidence import VmEvidence
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage import HyperVStorage, StorageValue
-from forensics.formats.key_protector import (
+from forensics.formats.hyperv.key_protector import (
     KeyProtector,
     find_key_protectors,
     is_empty_key_protector,
     parse_key_protector,
 )
+from forensics.formats.hyperv.storage import HyperVStorage, StorageValue
 from forensics.tables.hyperv import VmRow
 
 VIRTUAL_TPM = "736e6aa9-a3f8-49c0-9550-a963214d259a"

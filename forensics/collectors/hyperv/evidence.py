@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from forensics.formats.key_protector import KeyProtector
+from forensics.formats.hyperv.key_protector import KeyProtector
 from forensics.sources.place import Place
 from forensics.structure import dataclass, field
 from forensics.tables.hyperv import GuardianRow, VmRow

@@ -13,8 +13,12 @@ import re
 from collections.abc import Callable, Iterator
 
 from forensics.formats.errors import FormatError
-from forensics.formats.guardian_certificate import GuardianCertificate, parse_guardian_certificate, parse_guardian_name
-from forensics.formats.guardian_metadata import parse_guardian_metadata
+from forensics.formats.hyperv.guardian_certificate import (
+    GuardianCertificate,
+    parse_guardian_certificate,
+    parse_guardian_name,
+)
+from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
 from forensics.sources.place import Place
 from forensics.sources.tree import Entry, NotFound, Unreadable
 from forensics.sources.vm_files import VmFiles

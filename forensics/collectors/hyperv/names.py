@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from forensics.formats.guardian_certificate import GuardianName, parse_guardian_name
+from forensics.formats.hyperv.guardian_certificate import GuardianName, parse_guardian_name
 
 GUARDIAN_STORE = "shielded vm local certificates"
 """Name of the store, in lower case."""

@@ -11,8 +11,8 @@ from forensics.collectors.hyperv.configuration import guid_of, is_torn, is_virtu
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.collectors.hyperv.guardian_files import collect_guardian_files
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage import HyperVStorage, ReadAt, parse_hyperv_storage
-from forensics.formats.vmgs import parse_vmgs
+from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
+from forensics.formats.hyperv.vmgs import parse_vmgs
 from forensics.sources.outcome import Outcome
 from forensics.sources.place import Place
 from forensics.sources.source import Source

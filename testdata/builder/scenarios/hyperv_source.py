@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from testdata.builder.bitlocker import sealed_to_tpm
 from testdata.builder.hyperv_storage import Finished, Pending, write_hyperv_storage
 from testdata.builder.key_protector import EMPTY_KEY_PROTECTOR, GuardianPair, write_key_protector
 from testdata.builder.machine import machine
@@ -25,6 +29,7 @@ from testdata.builder.scenarios.hyperv_host import (
     needs,
     text,
 )
+from testdata.builder.vhdx import write_dynamic
 from testdata.builder.virtual_machine import HYPER_V, UEFI_CA_TEMPLATE, VirtualMachine
 
 DEFAULT = f"{HYPER_V}/Virtual Machines"
@@ -104,6 +109,15 @@ def _guardians(script: HostScript) -> None:
         )
 
 
+def _locked_disk() -> bytes:
+    """A guest's disk that BitLocker locked with nothing but the virtual TPM."""
+    volume = sealed_to_tpm(20 << 20)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "guest.vhdx"
+        write_dynamic(io.BytesIO(volume), len(volume), path, seed="DC01")
+        return path.read_bytes()
+
+
 def _on_system_volume(script: HostScript) -> None:
     dc01 = VirtualMachine(
         "DC01",
@@ -115,7 +129,7 @@ def _on_system_volume(script: HostScript) -> None:
     )
     path = f"{DEFAULT}/{DC01.upper()}.vmcx"
     script.put_vm(dc01, path, state=GUEST_STATE, listed_as=f"{WINDOWS_DEFAULT}\\{DC01.upper()}.vmcx")
-    script.put("VMs/DC01/DC01.vhdx", b"conectix, or rather nothing", on_data=True)
+    script.put("VMs/DC01/DC01.vhdx", _locked_disk(), on_data=True)
     _state(
         script,
         "needs the first generation, whose certificates have ended; a disk on the other volume, one on none",

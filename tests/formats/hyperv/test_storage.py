@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage import StorageValue
+from forensics.formats.hyperv.storage import StorageValue
 from testdata.builder.hyperv_storage import (
     OBJECT_TABLE,
     PAGE,
@@ -18,7 +18,7 @@ from testdata.builder.hyperv_storage import (
     build_image,
     write_hyperv_storage,
 )
-from tests.formats.storage_files import MANY, OLD, PROTECTOR, TREE, kinds, parse, plain, read, read_by_dissect
+from tests.formats.hyperv.storage_files import MANY, OLD, PROTECTOR, TREE, kinds, parse, plain, read, read_by_dissect
 
 
 def test_every_type() -> None:

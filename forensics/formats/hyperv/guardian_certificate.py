@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from forensics.formats.errors import FormatError
-from forensics.formats.guardian_xml import base64_content
+from forensics.formats.hyperv.guardian_xml import base64_content
 from forensics.formats.public_key import PublicKey, public_key_from_certificate_key
 from forensics.structure import dataclass, field
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.formats.errors import FormatError
-from forensics.formats.guardian_metadata import parse_guardian_metadata
-from forensics.formats.key_protector import find_key_protectors, parse_key_protector
+from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
+from forensics.formats.hyperv.key_protector import find_key_protectors, parse_key_protector
 from testdata.builder import key_protector as forge
 
 OWNER = forge.guardian_pair()

@@ -11,7 +11,7 @@ import zlib
 from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
-from forensics.formats.read_at import ReadAt
+from forensics.formats.hyperv.read_at import ReadAt
 
 TPM_NVRAM = 3
 """File id of the virtual TPM's state."""

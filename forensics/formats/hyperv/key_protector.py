@@ -28,9 +28,9 @@ from typing import Literal
 from xml.etree.ElementTree import Element
 
 from forensics.formats.errors import FormatError
-from forensics.formats.guardian_certificate import GuardianCertificate, read_certificate
-from forensics.formats.guardian_signature import Outcome, check_signature, is_known_algorithm
-from forensics.formats.guardian_xml import (
+from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, read_certificate
+from forensics.formats.hyperv.guardian_signature import Outcome, check_signature, is_known_algorithm
+from forensics.formats.hyperv.guardian_xml import (
     MAX_DOCUMENT_SIZE,
     NAMESPACE,
     Encoding,

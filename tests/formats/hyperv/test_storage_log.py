@@ -19,7 +19,7 @@ from testdata.builder.hyperv_storage import (
     write_hyperv_storage,
 )
 from testdata.builder.hyperv_storage_log import LOG_HEAD
-from tests.formats.storage_files import MANY, OLD, TREE, kinds, parse, plain, read, read_by_dissect
+from tests.formats.hyperv.storage_files import MANY, OLD, TREE, kinds, parse, plain, read, read_by_dissect
 
 
 @pytest.mark.parametrize("grain", [PAGE, 512, 48])

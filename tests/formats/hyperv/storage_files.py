@@ -11,7 +11,7 @@ from typing import Any
 from dissect.hypervisor.descriptor.c_hyperv import KeyDataType
 from dissect.hypervisor.descriptor.hyperv import HyperVFile
 
-from forensics.formats.hyperv_storage import HyperVStorage, parse_hyperv_storage
+from forensics.formats.hyperv.storage import HyperVStorage, parse_hyperv_storage
 from testdata.builder.hyperv_storage import OBJECT_TABLE, Node, Uint64, Value, build_image
 
 PROTECTOR = bytes(range(256)) * 20

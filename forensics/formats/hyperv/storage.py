@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage_header import choose_header
-from forensics.formats.hyperv_storage_history import Live, superseded_values
-from forensics.formats.hyperv_storage_limits import MAX_VALUE, ErrorRows
-from forensics.formats.hyperv_storage_log import Overlay, read_replay_log
-from forensics.formats.hyperv_storage_objects import read_objects
-from forensics.formats.hyperv_storage_tables import NODE, KeyEntry, Ref, choose_key_tables, read_keys
-from forensics.formats.hyperv_storage_tree import KeyTree, names_by_node
-from forensics.formats.hyperv_storage_values import StorageValue, Value, ValueReader
-from forensics.formats.read_at import ReadAt
+from forensics.formats.hyperv.read_at import ReadAt
+from forensics.formats.hyperv.storage_header import choose_header
+from forensics.formats.hyperv.storage_history import Live, superseded_values
+from forensics.formats.hyperv.storage_limits import MAX_VALUE, ErrorRows
+from forensics.formats.hyperv.storage_log import Overlay, read_replay_log
+from forensics.formats.hyperv.storage_objects import read_objects
+from forensics.formats.hyperv.storage_tables import NODE, KeyEntry, Ref, choose_key_tables, read_keys
+from forensics.formats.hyperv.storage_tree import KeyTree, names_by_node
+from forensics.formats.hyperv.storage_values import StorageValue, Value, ValueReader
 
 __all__ = ["HyperVStorage", "ReadAt", "StorageValue", "Value", "parse_hyperv_storage"]
 

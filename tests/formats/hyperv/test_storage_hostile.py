@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage import HyperVStorage, parse_hyperv_storage
+from forensics.formats.hyperv.storage import HyperVStorage, parse_hyperv_storage
 from testdata.builder.hyperv_storage import (
     OBJECT_TABLE,
     PAGE,
@@ -26,7 +26,7 @@ from testdata.builder.hyperv_storage import (
     build_image,
     write_hyperv_storage,
 )
-from tests.formats.storage_files import REST, key, key_table, kinds, object_entry, one_table, storage_file
+from tests.formats.hyperv.storage_files import REST, key, key_table, kinds, object_entry, one_table, storage_file
 
 MIB = 1 << 20
 TREE: dict[str, Value] = {

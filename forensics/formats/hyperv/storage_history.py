@@ -17,10 +17,10 @@ from collections import ChainMap
 from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage_limits import MAX_HISTORY_VALUES, MAX_HISTORY_WORK, Budget, ErrorRows
-from forensics.formats.hyperv_storage_log import LogWrite, Overlay
-from forensics.formats.hyperv_storage_objects import OBJECT_TABLE_OFFSET, Objects, read_objects
-from forensics.formats.hyperv_storage_tables import (
+from forensics.formats.hyperv.storage_limits import MAX_HISTORY_VALUES, MAX_HISTORY_WORK, Budget, ErrorRows
+from forensics.formats.hyperv.storage_log import LogWrite, Overlay
+from forensics.formats.hyperv.storage_objects import OBJECT_TABLE_OFFSET, Objects, read_objects
+from forensics.formats.hyperv.storage_tables import (
     NODE,
     KeyEntry,
     KeyTable,
@@ -30,8 +30,8 @@ from forensics.formats.hyperv_storage_tables import (
     parse_keys,
     read_keys,
 )
-from forensics.formats.hyperv_storage_tree import KeyTree
-from forensics.formats.hyperv_storage_values import StorageValue, inline_bytes, storage_value
+from forensics.formats.hyperv.storage_tree import KeyTree
+from forensics.formats.hyperv.storage_values import StorageValue, inline_bytes, storage_value
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage_header import checksum_holds
-from forensics.formats.hyperv_storage_limits import MAX_KEY_TABLES, MAX_OBJECT_TABLES, MAX_OBJECTS, ErrorRows
-from forensics.formats.hyperv_storage_log import Overlay
+from forensics.formats.hyperv.storage_header import checksum_holds
+from forensics.formats.hyperv.storage_limits import MAX_KEY_TABLES, MAX_OBJECT_TABLES, MAX_OBJECTS, ErrorRows
+from forensics.formats.hyperv.storage_log import Overlay
 
 OBJECT_TABLE_OFFSET = 8192
 _SIGNATURE = 0x01110001

@@ -13,8 +13,8 @@ import zlib
 from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv_storage_limits import ErrorRows
-from forensics.formats.read_at import ReadAt
+from forensics.formats.hyperv.read_at import ReadAt
+from forensics.formats.hyperv.storage_limits import ErrorRows
 
 HEADER_OFFSETS = (0, 4096)
 VERSION = 0x0400

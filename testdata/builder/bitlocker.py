@@ -1,4 +1,4 @@
-"""Encrypts a volume image as BitLocker does (metadata version 2, AES-XTS-128), for tests.
+"""Encrypts a volume image as BitLocker does (metadata version 2, AES-XTS-128).
 
 References:
     Layout: libbde, BitLocker Drive Encryption format; libbde opens what this writes.
@@ -59,17 +59,21 @@ def _protector(name: str, priority: int, properties: bytes) -> bytes:
     return _datum(2, 8, IDS[name].bytes_le + struct.pack("<QHH", _TIME, 0, priority) + properties)
 
 
-def _protectors() -> bytes:
+def _all_protectors() -> bytes:
     recovery = hashlib.sha256(b"".join(struct.pack("<H", int(g) // 11) for g in RECOVERY_KEY.split("-"))).digest()
     password = hashlib.sha256(hashlib.sha256(PASSWORD.encode("utf-16-le")).digest()).digest()
     stretch = _datum(0, 3, struct.pack("<HH", 0x1000, 0) + _SALT)
     vmk = _key(0x2003, _VMK)
     return (
-        _protector("tpm", 0x0100, _datum(0, 6, struct.pack("<I", 0x815) + bytes(64)))
+        _tpm_protector()
         + _protector("recovery", 0x0800, stretch + _sealed(0, _stretched(recovery), vmk, 1))
         + _protector("password", 0x2000, stretch + _sealed(0, _stretched(password), vmk, 2))
         + _protector("external", 0x0200, _datum(0, 4, struct.pack("<HH", 5, 0)) + _sealed(0, _EXTERNAL, vmk, 3))
     )
+
+
+def _tpm_protector() -> bytes:
+    return _protector("tpm", 0x0100, _datum(0, 6, struct.pack("<I", 0x815) + bytes(64)))
 
 
 def _dataset(datums: bytes) -> bytes:
@@ -95,7 +99,20 @@ def encrypt(volume: bytes) -> bytes:
         encryptor = Cipher(algorithms.AES(_FVEK), modes.XTS(tweak)).encryptor()
         out += encryptor.update(plain[sector * SECTOR : (sector + 1) * SECTOR])
 
-    dataset = _dataset(_protectors() + _sealed(3, _VMK, _key(0x8004, _FVEK), 4))
+    _put_metadata(out, volume, _all_protectors())
+    return bytes(out)
+
+
+def sealed_to_tpm(size: int) -> bytes:
+    """Return a volume whose one protector is a TPM; its content is zeros in place of what nobody could decrypt."""
+    volume = bytes(size)
+    out = bytearray(volume)
+    _put_metadata(out, volume, _tpm_protector())
+    return bytes(out)
+
+
+def _put_metadata(out: bytearray, volume: bytes, protectors: bytes) -> None:
+    dataset = _dataset(protectors + _sealed(3, _VMK, _key(0x8004, _FVEK), 4))
     dataset += bytes(-len(dataset) % 16)
     size = 64 + len(dataset)
     block = struct.pack(
@@ -111,4 +128,3 @@ def encrypt(volume: bytes) -> bytes:
     boot[160 : 160 + 40] = _INFORMATION_GUID.bytes_le + struct.pack("<3Q", *METADATA)
     out[:SECTOR] = boot
     out[SECTOR : HEADER_SECTORS * SECTOR] = bytes((HEADER_SECTORS - 1) * SECTOR)
-    return bytes(out)

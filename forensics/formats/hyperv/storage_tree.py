@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from forensics.formats.hyperv_storage_limits import MAX_DEPTH, MAX_PATH, MAX_PATH_CHARACTERS, Budget, ErrorRows
-from forensics.formats.hyperv_storage_tables import NODE, KeyEntry, Ref
+from forensics.formats.hyperv.storage_limits import MAX_DEPTH, MAX_PATH, MAX_PATH_CHARACTERS, Budget, ErrorRows
+from forensics.formats.hyperv.storage_tables import NODE, KeyEntry, Ref
 
 
 class KeyTree:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.formats.errors import FormatError
-from forensics.formats.vmgs import Vmgs, VmgsEntry, parse_vmgs
+from forensics.formats.hyperv.vmgs import Vmgs, VmgsEntry, parse_vmgs
 from testdata.builder.vmgs import AES_GCM, BLOCK, GuestFile, vmgs_header, write_vmgs
 
 FILES = {

@@ -1,0 +1,1 @@
+"""Formats of Hyper-V: configurations, guest state, key protectors and guardians."""
