@@ -1,4 +1,4 @@
-"""Texts of rules in another language: read when asked for, filled with the same values, English where there are none."""
+"""Texts of rules in another language: read when asked for, with the same values; English where there are none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ RULE: dict[str, Any] = {
     "remedy": "Run:\n    certutil {{ container }}",
     "ja": {
         "title": "キー ファイルを読み取れません",
-        "because": "キー {{ count }} 件:\n- {{ each.subject }}: {{ each.fate }}\n\n拇印は\n{{ thumbprint }}。\n{{ container }}",
+        "because": "キー {{ count }} 件:\n- {{ each.subject }}: {{ each.fate }}\n\n"
+        "拇印は\n{{ thumbprint }}。\n{{ container }}",
         "remedy": "実行:\n    certutil {{ container }}",
         "phrases": {"still on ": "残存: ", "gone": "なし"},
     },
@@ -88,3 +89,13 @@ def test_findings_of_a_case_are_spoken_in_another_language(tmp_path: Path) -> No
     assert [f["title"] for f in case.finding_list] == ["キー ファイルを読み取れません", foreign["title"]]
     kept = [key for key in foreign if key not in ("title", "because", "remedy", "rule")]
     assert {key: case.finding_list[0][key] for key in kept} == {key: foreign[key] for key in kept}
+
+
+def test_packs_that_are_translated_are_so_wholly() -> None:
+    rules = load_packs(language="ja").rules
+    lacking = [
+        rule.id for rule in rules if rule.pack in ("chain", "sysprep", "rdp", "expiry") and not rule.translations
+    ]
+    assert lacking == []
+    # Without being asked for they are not even parsed.
+    assert not any(rule.translations for rule in load_packs().rules)
