@@ -82,7 +82,7 @@ def parse_authenticode(data: bytes) -> tuple[PeSignature, ...]:
     for blob in _blobs(data[start : start + size], start):
         try:
             found.append(_signature(blob, signed))
-        except FormatError:
+        except (FormatError, ImportError):
             raise
         # asn1crypto lets through whatever Python raises over bytes that are not what they say.
         except Exception as error:
@@ -168,8 +168,8 @@ def _certificate_of(sid: Any, certificates: list[bytes]) -> x509.Certificate | N
 
 def _check(data: Any, info: Any, certificate: x509.Certificate, signed: tuple[bytes, ...]) -> Check:
     """Follow the digests from the file to the signature."""
-    from forensics.formats.guardian_signature import check_signature
     from forensics.formats.public_key import public_key_from_certificate_key
+    from forensics.formats.signature import check_signature
 
     inner = data["encap_content_info"]
     attributes = info["signed_attrs"]
@@ -241,8 +241,8 @@ def _issuer_thumbprint(certificate: x509.Certificate, certificates: list[bytes])
 
 
 def _is_sane(certificate: x509.Certificate) -> bool:
-    from forensics.formats.guardian_signature import MAX_EXPONENT_BITS, MAX_RSA_BITS
     from forensics.formats.public_key import RsaPublicKey, public_key_from_certificate_key
+    from forensics.formats.signature import MAX_EXPONENT_BITS, MAX_RSA_BITS
 
     key = public_key_from_certificate_key(certificate.public_key())
     return not isinstance(key, RsaPublicKey) or (key.bits <= MAX_RSA_BITS and key.e.bit_length() <= MAX_EXPONENT_BITS)

@@ -59,6 +59,7 @@ def _iis_keys(machine_guid: str) -> str:
 
 # Thumbprints by their first four digits, key files by their paths; a rule may tell several causes.
 EXPECTED: dict[str, list[tuple[str, str, str]]] = {
+    "before-sysprep": [("info", "orphan-key-file", _iis_keys(OLD_IIS))],
     "bound": [
         ("high", "key-in-tpm", "6F9D"),  # file of another TPM key
         ("high", "key-in-tpm", "DCEF"),  # no .PCPKEY file

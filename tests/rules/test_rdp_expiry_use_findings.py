@@ -42,6 +42,10 @@ EXPECTED = {
     "tpm-replaced": """
         VM-12 info certificate-used-by-nothing: odd torn
         """,
+    "before-sysprep": """
+        WEB01 info certificate-expiring: api kept-name ldap mail web
+        WEB01 info certificate-used-by-nothing: api kept-name ldap mail web
+        """,
     "bound": """
         WEB01 info certificate-expiring: hello tpm-dpapi tpm-ecc tpm-gone tpm-other tpm-rsa ui-policy vbs vbs-per-boot
         WEB01 info certificate-used-by-nothing: hello tpm-dpapi tpm-ecc tpm-gone tpm-other tpm-rsa ui-policy vbs

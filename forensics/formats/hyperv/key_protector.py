@@ -29,7 +29,6 @@ from xml.etree.ElementTree import Element
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, read_certificate
-from forensics.formats.hyperv.guardian_signature import Outcome, check_signature, is_known_algorithm
 from forensics.formats.hyperv.guardian_xml import (
     MAX_DOCUMENT_SIZE,
     NAMESPACE,
@@ -41,6 +40,7 @@ from forensics.formats.hyperv.guardian_xml import (
     tag,
     unsigned_int,
 )
+from forensics.formats.signature import Outcome, check_signature, is_known_algorithm
 from forensics.structure import dataclass, field
 
 MAX_WRAPPINGS = 256

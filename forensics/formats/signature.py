@@ -1,4 +1,4 @@
-"""Checks the signatures of a key protector without ever calling one wrong on a guess.
+"""Checks a signature without ever calling it wrong on a guess: of a key protector, of a boot manager.
 
 What is certain of such a signature is its algorithm, where a well-known URI names it, and the key that made it. Which
 bytes were signed is not always. RSA with PKCS #1 v1.5 tells these two apart, since the signed digest can be taken out
