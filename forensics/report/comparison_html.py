@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
+from typing import Any
 
 from forensics.comparison.compare import Comparison, MachineComparison
-from forensics.comparison.deaths import KeyChange
-from forensics.comparison.tables import Difference
 from forensics.report.comparison import (
     FATES,
     TABLES,
@@ -19,80 +16,45 @@ from forensics.report.comparison import (
     told,
     unexamined,
 )
-from forensics.report.plain import plain
-
-_STYLE = """
-:root { color-scheme: light dark; --bad: #b3261e; --line: #8886; }
-@media (prefers-color-scheme: dark) { :root { --bad: #ff897d; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.4rem; } h2 { font-size: 1.2rem; margin-top: 2rem; } h3 { font-size: 1rem; margin-bottom: .2rem; }
-.died { border-left: .3rem solid var(--bad); padding-left: 1rem; } .died h3 { color: var(--bad); }
-li, dd { overflow-wrap: anywhere; } li { margin-bottom: .5rem; } li p { margin: 0; font-size: .9em; opacity: .8; }
-details { border-top: 1px solid var(--line); padding: .4rem 0; } summary { cursor: pointer; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem; } dd { margin: 0; }
-@media print { details > * { display: block; } }
-"""
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.page import fill_page
 
 
 def render_comparison_html(comparison: Comparison) -> str:
-    """Write the comparison as an HTML document; every text from the disks is escaped."""
-    return "\n".join(_document(comparison)) + "\n"
+    """Write the comparison as an HTML document that looks like the report; every text from the disks is escaped."""
+    values = {
+        "before": sources(comparison.before),
+        "after": sources(comparison.after),
+        "machines": [_machine(machine) for machine in comparison.machines],
+    }
+    return fill_page("comparison.html.j2", Catalogue("en"), values, with_script=False)
 
 
-def _document(comparison: Comparison) -> Iterator[str]:
-    yield "<!DOCTYPE html>"
-    yield '<html lang="en"><head><meta charset="utf-8">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    yield f"<title>keymortem: before and after</title><style>{_STYLE}</style></head><body>"
-    yield "<h1>Before and after</h1>"
-    yield f"<dl><dt>Before</dt><dd>{_text(sources(comparison.before))}</dd>"
-    yield f"<dt>After</dt><dd>{_text(sources(comparison.after))}</dd></dl>"
-    for machine in comparison.machines:
-        yield from _machine(machine)
-    yield "</body></html>"
-
-
-def _machine(machine: MachineComparison) -> Iterator[str]:
+def _machine(machine: MachineComparison) -> dict[str, Any]:
     row = machine.after or machine.before
     assert row is not None
-    yield f"<section><h2>{_text(row.computer_name or 'A Windows without a name')}</h2>"
+    view: dict[str, Any] = {"name": row.computer_name or "A Windows without a name"}
     if machine.before is None or machine.after is None:
-        yield f"<p>Only in the source {'after' if machine.after else 'before'}: not compared.</p></section>"
-        return
-    for sentence in headline(machine):
-        yield f"<p>{_text(sentence)}</p>"
-    for fate, heading in FATES.items():
-        changes = [key for key in machine.keys if key.fate == fate]
-        if changes:
-            yield f'<div class="{"died" if fate == "died" else "other"}"><h3>{_text(heading)}</h3>'
-            for cause, keys in by_cause(changes):
-                yield from _keys(cause, keys)
-            yield "</div>"
-    yield from _differences(machine)
-    if machine.unexamined:
-        names = unexamined(machine)
-        yield f"<p>Not compared, because one of the sources did not hold them: {_text(names)}.</p>"
-    yield "</section>"
+        only = "after" if machine.after else "before"
+        return view | {"only": only, "headline": [], "fates": [], "tables": [], "unexamined": ""}
+    return view | {
+        "only": "",
+        "headline": list(headline(machine)),
+        "fates": [fate for name, title in FATES.items() if (fate := _fate(machine, name, title))["count"]],
+        "tables": [table for name, title in TABLES.items() if (table := _table(machine, name, title))[1]],
+        "unexamined": unexamined(machine) if machine.unexamined else "",
+    }
 
 
-def _keys(cause: str, keys: list[KeyChange]) -> Iterator[str]:
-    if cause:
-        yield f"<p><strong>{_text(cause)}</strong></p>"
-    yield "<ul>"
-    for key in keys:
-        notes = "".join(f"<p>{_text(note)}</p>" for note in key_notes(key))
-        yield f"<li>{_text(key_name(key))}{notes}</li>"
-    yield "</ul>"
+def _fate(machine: MachineComparison, name: str, title: str) -> dict[str, Any]:
+    changes = [key for key in machine.keys if key.fate == name]
+    causes = [
+        (cause, [{"name": key_name(key), "notes": list(key_notes(key))} for key in keys])
+        for cause, keys in by_cause(changes)
+    ]
+    return {"name": name.replace(" ", "-"), "title": title, "count": len(changes), "causes": causes}
 
 
-def _differences(machine: MachineComparison) -> Iterator[str]:
-    for table, heading in TABLES.items():
-        found: list[Difference] = [d for d in machine.differences if d.table == table]
-        if found:
-            lines = "".join(f"<li>{_text(line)}</li>" for difference in found for line in told(difference))
-            yield f"<details><summary>{_text(heading)} ({len(found)})</summary><ul>{lines}</ul></details>"
-
-
-def _text(text: str) -> str:
-    return escape(plain(text, 2000))
+def _table(machine: MachineComparison, name: str, title: str) -> tuple[str, int, list[str]]:
+    found = [difference for difference in machine.differences if difference.table == name]
+    return title, len(found), [line for difference in found for line in told(difference)]

@@ -75,13 +75,18 @@ def render_html(case: Case, language: str = "en") -> str:
     )
 
 
-def fill_page(template: str, t: Catalogue, values: Mapping[str, Any]) -> str:
-    """Fill a template of this package, with the style and the script that its Content-Security-Policy permits."""
-    style, script = _asset("report.css"), _asset("report.js")
-    policy = (
-        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def fill_page(template: str, t: Catalogue, values: Mapping[str, Any], with_script: bool = True) -> str:
+    """Fill a template of this package, with the style and the script that its Content-Security-Policy permits.
+
+    Args:
+        template: Its name.
+        t: The language.
+        values: What stands in it.
+        with_script: The page runs the script of the report; else none at all.
+    """
+    style, script = _asset("report.css"), _asset("report.js") if with_script else ""
+    scripts = f"script-src {_source(script)}; " if script else ""
+    policy = f"default-src 'none'; style-src {_source(style)}; {scripts}base-uri 'none'; form-action 'none'"
     page = _environment().get_template(template)
     return page.render(t=t, style=Markup(style), script=Markup(script), policy=policy, **values)
 
