@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +78,8 @@ class Case(tables.Case):
         )
 
     def _repr_html_(self) -> str:
+        from html import escape
+
         facts, sorted_keys = Facts(self), triage(self)
         names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"
         usable = len(sorted_keys.well) + len(sorted_keys.too_open)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from forensics.collectors.event_fields import EventFields, event_fields, system_part
 from forensics.collectors.event_filters import ANY_PROVIDER, EVENT_LOGS, EventLog, watched_service
 from forensics.collectors.event_parser import ParserGaveUp, wanted_records
 from forensics.collectors.guard import guard
@@ -27,6 +26,9 @@ from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.tree import Entry
 from forensics.tables.event import EventRow
+
+if TYPE_CHECKING:
+    from forensics.collectors.event_fields import EventFields
 
 LOG_FOLDER = "System32/winevt/Logs"
 MAX_ROWS = 20_000
@@ -217,6 +219,9 @@ class _LogReader:
                 self._broken("bad_record", "a record of the event log cannot be read", None)
 
     def _row(self, record: str) -> None:
+        # Here, as below, because many a source holds no event log.
+        from forensics.collectors.event_fields import system_part
+
         try:
             event = json.loads(record)["Event"]
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -257,6 +262,8 @@ class _LogReader:
         own = str((event.get("EventData"), event.get("UserData")))
         fields = self._said.get(own)
         if fields is None:
+            from forensics.collectors.event_fields import event_fields
+
             fields = event_fields(event)
             if len(self._said) < _MOST_SAID and len(own) < _LONGEST_SAID:
                 self._said[own] = fields

@@ -9,11 +9,12 @@ References:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
+
+from forensics.structure import dataclass
 
 _SEMI_ANNUAL = "acor"
 
@@ -56,6 +57,6 @@ def support_of(product_name: str | None, edition: str | None, build: str | None)
 
 @cache
 def _lifecycle() -> dict[str, Any]:
-    text = files("forensics").joinpath("data", "windows_lifecycle.json").read_text("utf-8")
+    text = (Path(__file__).resolve().parents[1] / "data" / "windows_lifecycle.json").read_text("utf-8")
     lifecycle: dict[str, Any] = json.loads(text)
     return lifecycle

@@ -5,15 +5,17 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
 from forensics.collectors.guard import guard
-from forensics.collectors.setup_lines import SetupLine, SetupLines, worth_reading
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.tree import Entry
 from forensics.tables.event import SetupEventRow
+
+if TYPE_CHECKING:
+    from forensics.collectors.setup_lines import SetupLine
 
 SYSPREP = "System32/Sysprep"
 LOG_FOLDERS = (f"{SYSPREP}/Panther", "Panther", "Panther/UnattendGC")
@@ -84,6 +86,8 @@ def _file_row(installation: Installation, entry: Entry, phase: str, kind: str, m
 
 
 def _log_rows(installation: Installation, entry: Entry, of_sysprep: bool) -> Iterator[SetupEventRow]:
+    from forensics.collectors.setup_lines import SetupLines
+
     reader = SetupLines(of_sysprep)
     count = 0
 
@@ -124,6 +128,8 @@ def _line_row(installation: Installation, entry: Entry, line: SetupLine) -> Setu
 
 def _telling(lines: Iterator[str], tell: Tell) -> Iterator[str]:
     """Yield the lines that may be worth reading, so many and no more."""
+    from forensics.collectors.setup_lines import worth_reading
+
     looked_at = 0
     for number, line in enumerate(lines):
         if number == MAX_LINES or looked_at == MAX_LOOKED_AT:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from forensics.collectors.hyperv.names import GUARDIAN_STORE, guardian_name
-from forensics.formats.hyperv.guardian_certificate import GuardianName
-from forensics.formats.hyperv.key_protector import KeyProtector
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow
 from forensics.tables.key_chain import KeyChainRow
+
+if TYPE_CHECKING:
+    from forensics.formats.hyperv.guardian_certificate import GuardianName
+    from forensics.formats.hyperv.key_protector import KeyProtector
 
 _MADE_TOGETHER = timedelta(minutes=2)
 _HAS_FILE = {"present": True, "other_machine_guid": True, "unreadable": True, "absent": False}

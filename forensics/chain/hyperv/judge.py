@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from forensics.chain.hyperv.guardians import guardian_rows, needed_by
 from forensics.chain.hyperv.host import Host, host_of
 from forensics.chain.hyperv.start import NO_HOST, start_on
-from forensics.collectors.hyperv.configuration import guid_of
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
-from forensics.formats.hyperv.key_protector import KeyProtector, Wrapping
 from forensics.sources.vm_files import on_drive
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
@@ -19,6 +17,9 @@ from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
 from forensics.tables.use import PolicyRow
+
+if TYPE_CHECKING:
+    from forensics.formats.hyperv.key_protector import KeyProtector, Wrapping
 
 AnyRow = TypeVar("AnyRow", bound=Row)
 
@@ -202,6 +203,8 @@ def _tell_registered(rows: Sequence[VmRow], inventory: Mapping[str, str], is_who
 
 def _listed_only(evidence: HyperVEvidence, vm_id: str, path: str) -> VmRow:
     """A virtual machine that the host lists, whose configuration lies where the sources do not reach."""
+    from forensics.collectors.hyperv.configuration import guid_of
+
     split = on_drive(path)
     on_system_drive = split is not None and split[0] == "C" and evidence.place.tree.complete
     return VmRow(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forensics.collectors.hyperv.evidence import HyperVEvidence
-from forensics.collectors.hyperv.place_reader import PlaceReader
 from forensics.sources.guest_disks import read_guest_disks
 from forensics.sources.place import Place
 from forensics.sources.source import Source
@@ -19,10 +18,18 @@ def collect_hyperv(source: Source) -> list[HyperVEvidence]:
     """
     hosts = [place for place in source.places if has_hyper_v(place)]
     any_windows = any(place.windows and place.tree.complete for place in source.places)
-    readers = [
-        PlaceReader(source, place, _machine_id(source, place, hosts), is_host=place in hosts)
+    places = [
+        place
         for place in source.places
         if not place.tree.complete or place in hosts or (not place.windows and (hosts or not any_windows))
+    ]
+    if not places:
+        return []
+    # Here, because most disks are no Hyper-V host's and need none of its formats.
+    from forensics.collectors.hyperv.place_reader import PlaceReader
+
+    readers = [
+        PlaceReader(source, place, _machine_id(source, place, hosts), is_host=place in hosts) for place in places
     ]
     for reader in readers:
         reader.find()

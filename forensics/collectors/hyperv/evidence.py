@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from forensics.formats.hyperv.key_protector import KeyProtector
 from forensics.sources.place import Place
 from forensics.structure import dataclass, field
 from forensics.tables.hyperv import GuardianRow, VmRow
+
+if TYPE_CHECKING:
+    from forensics.formats.hyperv.key_protector import KeyProtector
 
 
 @dataclass(slots=True)
