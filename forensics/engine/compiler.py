@@ -93,6 +93,11 @@ class Query:
         """Return the statement for every row, decided or not."""
         return self._select("1")
 
+    def judged(self) -> str:
+        """Return the statement for what every row came out as: rowid, verdict, and each named condition."""
+        columns = [truth(self.tree), *(truth(named_sql(condition, self.sql)) for condition in self._named)]
+        return f"SELECT this.rowid, {', '.join(columns)} FROM {self._source}"
+
     def about(self) -> str:
         """Return the statement for the rows of one subject, its only parameter."""
         return self._select(f"({self.subject_id}) = ?")
@@ -126,7 +131,7 @@ class Query:
 
     def _wanted(self) -> str:
         if self.rule.report_unknown:
-            return f"({self.tree}) IS NOT 0"
+            return f"(NOT ({self.tree})) IS NOT TRUE"
         return tree_sql(self.rule.when, self.sql, only_true=True)
 
     def _select(self, where: str) -> str:

@@ -29,7 +29,7 @@ FUNCTIONS = frozenset(
     | {"like", "lower", "ltrim", "max", "min", "nullif", "replace", "round", "rtrim", "substr", "sum", "trim", "upper"}
     | {"->>"}
 )
-"""What rules may call; DuckDB knows these too, but ``julianday``, which a macro gives it."""
+"""What rules may call; DuckDB knows these too, but ``julianday``: see :mod:`forensics.engine.duckdb_functions`."""
 
 _STEPS = 20_000  # virtual machine instructions between two looks at the clock, about a millisecond
 _LIMITS = {
@@ -83,6 +83,8 @@ class RuleDatabase:
 
     def _create(self, as_of: datetime) -> None:
         execute = self._connection.execute
+        # As in DuckDB, so that a pack says the same on both.
+        execute("PRAGMA case_sensitive_like = ON")
         for name in ROW_CLASSES:
             specs = sorted(column_specs(name), key=_is_wide)
             columns = ", ".join(f'"{s.name}" {sql_type(s)}' for s in specs)

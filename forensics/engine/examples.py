@@ -58,6 +58,12 @@ def run_examples(packs: Packs) -> ExampleResult:
     return result
 
 
+def example_rows(rule: Rule) -> Iterator[dict[str, list[dict[str, Any]]]]:
+    """Yield the rows of each example by table, as SQL values by column."""
+    for number, node in enumerate(rule.examples, 1):
+        yield _Example(rule, node, number).rows()
+
+
 class _Example:
     def __init__(self, rule: Rule, node: YamlMapping, number: int) -> None:
         self.rule = rule
@@ -75,7 +81,7 @@ class _Example:
                 self.tell(key.line, f"an example has no '{key}'; its keys are {', '.join(_KEYS)}")
         if self._text("expect") not in EXPECTATIONS:
             self.tell(self.node.line, f"'expect' is one of {', '.join(EXPECTATIONS)}")
-        values, as_of = self._rows(), self._as_of()
+        values, as_of = self.rows(), self._as_of()
         if self.problems or as_of is None:
             return self.problems
         query = Query(self.rule)
@@ -122,7 +128,8 @@ class _Example:
             self.tell(self.node.line, "'as_of' is no date; write 2026-11-22")
             return None
 
-    def _rows(self) -> dict[str, list[dict[str, Any]]]:
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the rows by table; what is wrong with them is a problem."""
         tables: dict[str, list[dict[str, Any]]] = {}
         node = self.node.get(Text("rows"))
         if not isinstance(node, YamlMapping):

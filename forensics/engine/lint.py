@@ -10,9 +10,10 @@ from typing import ClassVar
 from forensics.engine.conditions import NOT_KNOWN
 from forensics.engine.examples import EXPECTATIONS, expectations
 from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, Sql, named_conditions
+from forensics.engine.shared_sql import differences
 from forensics.engine.sql_text import quoted_texts, used_values, without_strings
 from forensics.engine.templates import commands_in, names_in
-from forensics.tables.registry import column_specs
+from forensics.tables.registry import ROW_CLASSES, column_specs
 
 LONGEST_TITLE = 90
 
@@ -228,6 +229,23 @@ class TranslationDiffers(Lint):
                     yield other.line, f"'{phrase}' of '{language}' is no quoted text of any value"
 
 
+class NotShared(Lint):
+    """SQL that means something else in DuckDB, in which packs run over a fleet."""
+
+    name = "not-shared"
+    recommendation = (
+        "keep to the SQL that SQLite and DuckDB read alike, so that the rule runs over a fleet's Parquet files"
+    )
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+        """Yield the differences in every piece of SQL."""
+        kinds = {(name, spec.name): spec.kind for name in ROW_CLASSES for spec in column_specs(name)}
+        kinds |= {("this", spec.name): spec.kind for spec in column_specs(rule.table)}
+        for line, text in _written_sql(rule):
+            for message in differences(text, kinds):
+                yield line, message
+
+
 LINTS: tuple[type[Lint], ...] = (
     ExampleMissing,
     UnknownReadAsNo,
@@ -241,6 +259,7 @@ LINTS: tuple[type[Lint], ...] = (
     ValueUnused,
     NamedTwice,
     TranslationDiffers,
+    NotShared,
 )
 
 
@@ -257,6 +276,20 @@ def lint(packs: Packs, only: Sequence[Rule] | None = None) -> list[Problem]:
         for check in LINTS
         for line, message in check().check(rule, packs)
     ]
+
+
+def _written_sql(rule: Rule) -> Iterator[tuple[int, str]]:
+    """Yield line and text of every piece of SQL the author wrote."""
+    for sql in (*rule.values.values(), *rule.joins.values(), *rule.group, rule.subject_id, rule.subject_label):
+        yield sql.line, sql.text
+    for level in (*rule.severity, *rule.confidence):
+        if level.when is not None:
+            yield level.line, level.when
+    for condition in (*named_conditions(rule.when), *rule.corroboration):
+        if isinstance(condition, Presence):
+            yield condition.where_line, condition.where
+        elif not condition.shorthand:
+            yield condition.line, condition.sql
 
 
 def _written_leaves(rule: Rule) -> Iterator[Leaf]:

@@ -234,6 +234,7 @@ class Rule:
     def spoken(self) -> Translation | None:
         """The texts its findings have instead of its own; None for English, and where it was not translated."""
         return self.translations.get(self.language)
+
     lines: dict[str, int] = field(default_factory=dict)
 
     def line(self, key: str) -> int:
