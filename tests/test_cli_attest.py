@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from forensics.cli import cli
+from testdata.builder.scenarios import attestation
 
 IMAGES = Path(__file__).resolve().parents[1] / "testdata" / "images"
 CA, BARE = (str(IMAGES / f"{name}.vhdx.xz") for name in ("attest-ca", "attest-ca-bare"))
@@ -30,10 +34,25 @@ def test_one_device_is_accepted_by_list_and_by_certificate() -> None:
         "EKCA holds certificates of CN=Other Maker Root, which is in neither EKROOT nor EKCA: their chains break",
         "LAP-77: accepted by the list of endorsement keys",
         f"C:\\EKList holds {LISTED}, the SHA-256 of EKPub as PKCS#1",
-        "CN=TPM EK LAP-77 < CN=TPM Maker CA 7 in EKCA < CN=TPM Maker Root in EKROOT; signatures were not checked",
+        "the chain holds, by names, dates and signatures: CN=TPM EK LAP-77 < CN=TPM Maker CA 7 in EKCA < "
+        "CN=TPM Maker Root in EKROOT",
         "AttestedWrong: required, by list of endorsement keys; excluded by other settings: the private key may be",
     ):
         assert said in result.stdout
+
+
+def test_a_certificate_signed_by_another_key_of_that_name_is_not_accepted(tmp_path: Path) -> None:
+    case = tmp_path / "laptop.sqlite"
+    arguments = ["examine", LAPTOP, "--case", str(case), "--as-of", "2026-11-22"]
+    CliRunner().invoke(cli, arguments)
+    forged = attestation.ek_certificate("LAP-77", attestation.EK_LAPTOP, signer="2048-24")
+    with closing(sqlite3.connect(case)) as database:
+        row = "UPDATE certificate SET der = ? WHERE store = 'EKCertStore'"
+        assert database.execute(row, [base64.b64encode(forged.der).decode()]).rowcount == 1
+        database.commit()
+    result = _attest("--ca", CA, "--device", str(case), "--format", "json")
+    trust = json.loads(result.stdout)["devices"][0]["trusts"][1]
+    assert (trust["model"], trust["answer"]) == ("ek_certificate", "no")
 
 
 def test_several_devices_as_json() -> None:

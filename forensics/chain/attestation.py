@@ -120,15 +120,21 @@ def attest(authority: Sequence[Row], devices: Sequence[Sequence[Row]], as_of: da
     own = [row for row in authority if row.machine_id == ca.machine_id]
     machine = next((row for row in own if isinstance(row, MachineRow)), None)
     rows = [row for source in devices for row in source]
-    templates = _templates([*_of(TemplateRow, own), *_of(TemplateRow, rows)])
+    cached = [*_of(TemplateRow, own), *_of(TemplateRow, rows)]
+    templates = _templates(cached)
+    names = sorted({row.name for row in cached})
     obstacles = tuple(_authority_obstacles(ca, machine))
     answers = tuple(
-        _device(ca, own, device, [r for r in source if r.machine_id == device.machine_id], templates, obstacles, as_of)
+        _device(ca, own, device, _same_machine(source, device), templates, names, obstacles, as_of)
         for source in devices
         for device in source
         if isinstance(device, MachineRow)
     )
     return Attestation(ca, _name(machine, ca.name), obstacles, templates, answers, as_of)
+
+
+def _same_machine(rows: Sequence[Row], machine: MachineRow) -> list[Row]:
+    return [row for row in rows if row.machine_id == machine.machine_id]
 
 
 def _of(kind: type[T], rows: Iterable[Row]) -> list[T]:
@@ -172,6 +178,7 @@ def _device(
     machine: MachineRow,
     rows: Sequence[Row],
     templates: Sequence[AttestingTemplate],
+    cached: Sequence[str],
     ca_obstacles: Sequence[str],
     as_of: datetime,
 ) -> DeviceAnswer:
@@ -187,17 +194,19 @@ def _device(
     trusts = tuple(_as_templates_permit(trust, templates) for trust in answers)
     obstacles = [*_device_obstacles(machine, tpm, rows)]
     provided = []
-    if not templates:
+    if not templates and cached:
+        provided.append(_no_template_asks(cached))
+    elif not templates:
         provided.append(
             "no template that asks for attestation is cached on these disks: the template must require or prefer it "
             "and permit this way of trust"
         )
     if ca.enterprise is None:
         provided.append("the type of the authority was not read: it must be an enterprise authority")
-    if tpm is not None and tpm.ek_algorithm == "EC":
-        provided.append("the endorsement key is an elliptic-curve key; only RSA keys are attested")
     by = next((trust.model for trust in trusts if trust.answer == "yes"), None)
     accepted: Answer = "yes" if by else "unknown" if any(t.answer == "unknown" for t in trusts) else "no"
+    if accepted == "yes" and cached and not templates:
+        accepted, by = "unknown", None
     if obstacles or ca_obstacles:
         accepted, by = "no", None
     name = _name(machine, f"machine {machine.machine_id}")
@@ -210,6 +219,8 @@ def _device_obstacles(machine: MachineRow, tpm: TpmRow | None, rows: Sequence[Ro
     devices = [c.outcome for c in _of(CoverageRow, rows) if c.area == "registry" and c.name == ACPI_DEVICES]
     if (tpm.enumerated is False) if tpm is not None else ("present" in devices):
         yield "Windows never saw a TPM 2.0 on it (no Enum\\ACPI\\MSFT0101)"
+    if tpm is not None and tpm.ek_algorithm == "EC":
+        yield "its endorsement key (EKPub) is an elliptic-curve key, and only RSA keys are attested"
 
 
 def _as_templates_permit(trust: Trust, templates: Sequence[AttestingTemplate]) -> Trust:
@@ -219,13 +230,29 @@ def _as_templates_permit(trust: Trust, templates: Sequence[AttestingTemplate]) -
         return trust.permitted(", ".join(t.name for t in permitting))
     if templates:
         broken = [t.name for t in templates if trust.model in t.models]
-        why = (
-            f"the template {', '.join(broken)} permits it, but other settings exclude attestation"
-            if broken
-            else f"no template known here permits it ({', '.join(t.name for t in templates)} do not)"
-        )
+        why = _excluded(broken) if broken else _not_permitted([t.name for t in templates])
         return trust.refused(why)
     return trust
+
+
+def _no_template_asks(cached: Sequence[str]) -> str:
+    told = (
+        f"the one template that is cached on these disks, {cached[0]}, does not ask for attestation"
+        if len(cached) == 1
+        else f"none of the {len(cached)} templates that are cached on these disks asks for attestation"
+    )
+    return f"{told}; whether the authority has one that does is not known"
+
+
+def _excluded(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"the template {names[0]}, which permits it, excludes attestation by its other settings"
+    return f"the templates {', '.join(names)}, which permit it, exclude attestation by their other settings"
+
+
+def _not_permitted(names: Sequence[str]) -> str:
+    told = f"{names[0]} does not" if len(names) == 1 else f"{', '.join(names)} do not"
+    return f"no template known here permits it ({told})"
 
 
 def _templates(rows: Iterable[TemplateRow]) -> tuple[AttestingTemplate, ...]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from forensics.chain.ek_chain import ChainSearch, is_valid
 from forensics.structure import dataclass
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
@@ -15,7 +16,8 @@ from forensics.tables.tpm import TpmRow
 Answer = Literal["yes", "no", "unknown"]
 Model = Literal["endorsement_key", "ek_certificate", "on_use"]
 
-_MAX_CHAIN = 8
+TPM_CHANGED = "the TPM changed: EKPub is another key than the one Windows last provisioned (LastEkPub)"
+_LOOK_AT_TPM = "look which endorsement key the TPM has today: Get-TpmEndorsementKeyInfo on the device"
 _TELL_HASH = "(Get-TpmEndorsementKeyInfo -HashAlgorithm sha256).PublicKeyHash on the device tells it"
 
 
@@ -84,6 +86,10 @@ def by_endorsement_key(tpm: TpmRow | None, lists: Sequence[CaEkListRow], entries
             "the authority has no list of endorsement keys (EndorsementKeyListDirectories is not set)",
             "set EndorsementKeyListDirectories and put an empty file there, named by the key's SHA-256",
         )
+    return _of_today(_by_lists(tpm, lists, entries), tpm)
+
+
+def _by_lists(tpm: TpmRow | None, lists: Sequence[CaEkListRow], entries: Sequence[CaEkListEntryRow]) -> Trust:
     digests = _digests(tpm)
     named = {entry.ek_hash: entry for entry in sorted(entries, key=lambda e: e.fault is None) if entry.ek_hash}
     for digest, form in digests.items():
@@ -135,7 +141,7 @@ def by_ek_certificate(
     authority: Sequence[CertificateRow],
     as_of: datetime,
 ) -> Trust:
-    """Answer whether the certificate of the endorsement key chains to EKROOT, as far as names and dates tell."""
+    """Answer whether the certificate of the endorsement key chains to EKROOT by names, dates and signatures."""
     own = [row for row in device if row.store.lower() in ("ekcertstore", "ekcertstoreecc")]
     if "not_examined" in (ca.ekroot, ca.ekca):
         return _by_certificate("unknown", "the stores EKROOT and EKCA of the authority were not there to read")
@@ -151,29 +157,41 @@ def by_ek_certificate(
         because = "the certificate that Windows keeps is of another endorsement key than the TPM's: of an earlier TPM"
         return _by_certificate("no", because, "the certificate of today's TPM, from its manufacturer")
     answers = [_chain(row, authority, as_of) for row in own]
-    return next((a for a in answers if a.answer == "yes"), answers[0])
+    best = next((a for wanted in ("yes", "unknown") for a in answers if a.answer == wanted), answers[0])
+    return _of_today(best, tpm)
+
+
+def _of_today(trust: Trust, tpm: TpmRow | None) -> Trust:
+    """Withhold a yes where the registry knows two endorsement keys: which one the TPM has today it does not tell."""
+    if trust.answer != "yes" or tpm is None or tpm.ek_pub_agrees is not False:
+        return trust
+    because = f"{trust.because}; {TPM_CHANGED}"
+    return replace(trust, answer="unknown", because=because, missing=(*trust.missing, _LOOK_AT_TPM))
 
 
 def _chain(certificate: CertificateRow, authority: Sequence[CertificateRow], as_of: datetime) -> Trust:
-    roots = {row.subject: row for row in authority if row.store.lower() == "ekroot" and _is_valid(row, as_of)}
-    others = {row.subject: row for row in authority if row.store.lower() == "ekca" and _is_valid(row, as_of)}
-    ended = {row.subject for row in authority if row.store.lower() in ("ekroot", "ekca") and not _is_valid(row, as_of)}
-    if not _is_valid(certificate, as_of):
+    roots = [row for row in authority if row.store.lower() == "ekroot" and is_valid(row, as_of)]
+    others = [row for row in authority if row.store.lower() == "ekca" and is_valid(row, as_of)]
+    ended = {row.subject for row in authority if row.store.lower() in ("ekroot", "ekca") and not is_valid(row, as_of)}
+    if not is_valid(certificate, as_of):
         until = f"{certificate.not_after:%Y-%m-%d}" if certificate.not_after else "an unknown day"
         because = f"the certificate of the endorsement key ({certificate.thumbprint}) was valid until {until}"
         return _by_certificate("no", because, "a list of endorsement keys, or the manufacturer's new certificate")
-    current, path = certificate, [certificate.subject or certificate.thumbprint]
-    for _ in range(_MAX_CHAIN):
-        root = roots.get(current.issuer)
-        if root is not None:
-            path.append(f"{root.subject} in EKROOT")
-            because = f"by their names the chain holds: {' < '.join(path)}; signatures were not checked"
-            return _by_certificate("yes", because)
-        above = others.get(current.issuer)
-        if above is None or above is current:
-            break
-        path.append(f"{above.subject} in EKCA")
-        current = above
+    chain = ChainSearch(roots, others).of(certificate)
+    path = " < ".join([certificate.subject or certificate.thumbprint, *chain.names])
+    if chain.signatures == "valid":
+        return _by_certificate("yes", f"the chain holds, by names, dates and signatures: {path}")
+    if chain.signatures == "not_checked":
+        because = f"by their names the chain holds: {path}; its signatures could not be checked"
+        return _by_certificate("unknown", because, "Confirm-CAEndorsementKeyInfo on the authority")
+    current = chain.last
+    if chain.signatures == "invalid":
+        because = (
+            f"{current.subject or current.thumbprint} names {current.issuer} as its issuer, but the signature is not "
+            "of that certificate's key: it is forged, damaged, or of another key of that name"
+        )
+        missing = f"the certificate of {current.issuer} whose key signed it, if the manufacturer knows one"
+        return _by_certificate("no", because, missing)
     issuer = current.issuer or "an unnamed issuer"
     state = "has ended there" if current.issuer in ended else "is in neither EKROOT nor EKCA"
     if current.self_signed:
@@ -181,7 +199,3 @@ def _chain(certificate: CertificateRow, authority: Sequence[CertificateRow], as_
     else:
         missing = f"a valid certificate of {issuer} in EKCA, and its root in EKROOT (in EKROOT if it is a root itself)"
     return _by_certificate("no", f"the chain of the endorsement key's certificate breaks: {issuer} {state}", missing)
-
-
-def _is_valid(row: CertificateRow, as_of: datetime) -> bool:
-    return not (row.not_before and row.not_before > as_of) and not (row.not_after and row.not_after < as_of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from forensics.sources.installation import Installation
 from forensics.tables.certificate import CertificateRow
 
 _KEY_PROV_INFO, _FRIENDLY_NAME, _ARCHIVED, _RENEWAL, _REQUEST_ORIGINATOR, _CEP = 2, 11, 19, 64, 71, 87
+
+_EK_STORES = frozenset({"ekroot", "ekca", "ekcertstore", "ekcertstoreecc"})
 
 _UTF16_RUN = re.compile(rb"(?:[\x20-\x7e]\x00){4,}")
 _SHA1_NAME = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
@@ -56,6 +59,8 @@ def _read(installation: Installation, parser: CertificateParser, element: Elemen
     if _SHA1_NAME.fullmatch(element.name) and element.name.upper() != row.thumbprint:
         message = f"named {element.name.upper()}, but the certificate inside has the SHA-1 {row.thumbprint}"
         installation.problem(element.source_path, "other_thumbprint", message)
+    if element.store.lower() in _EK_STORES:
+        row.der = base64.b64encode(der).decode("ascii")
     evidence = CertificateEvidence(row)
     _add_properties(row, parsed.properties)
     _add_link(installation, evidence, parsed.properties.get(_KEY_PROV_INFO))

@@ -48,6 +48,11 @@ class CertificateRow(Row):
     renewal_of: str | None = column("Thumbprint in the renewal property (64), upper hex", None)
     enrollment_server: str | None = column("Enrolment policy server text (property 87)", None)
     policies: list[str] = column("Certificate policies (issuance policies), OIDs", factory=list)
+    der: str | None = column(
+        "The certificate itself, DER as base64; only of EKROOT, EKCA and the stores of endorsement keys, whose "
+        "signatures are checked from one disk to another",
+        None,
+    )
 
 
 @dataclass(kw_only=True, slots=True)

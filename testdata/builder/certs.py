@@ -102,6 +102,7 @@ def make_certificate(
     issuer: str = CA_NAME,
     template: str | None = None,
     policies: Sequence[str] = (),
+    signer: rsa.RSAPrivateKey | None = None,
 ) -> Certificate:
     """Issue a certificate from the test authority, or a self-signed one.
 
@@ -117,10 +118,11 @@ def make_certificate(
         issuer: Another name under which the test authority signs.
         template: Name of the certificate template.
         policies: Certificate policies, OIDs.
+        signer: Key that signs it instead.
     """
     serial = Seeded(f"{common_name}/{not_before:%Y%m%d}/{not_after:%Y%m%d}/serial").bytes(16)
-    signer = key if self_signed else rsa_key("ca")
-    assert isinstance(signer, rsa.RSAPrivateKey), "ECDSA signatures would differ from build to build"
+    signing = signer or (key if self_signed else rsa_key("ca"))
+    assert isinstance(signing, rsa.RSAPrivateKey), "ECDSA signatures would differ from build to build"
     builder = (
         x509.CertificateBuilder()
         .subject_name(name(common_name))
@@ -146,7 +148,7 @@ def make_certificate(
     hosts = list(dns) or ([common_name] if "." in common_name and " " not in common_name else [])
     if hosts:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(h) for h in hosts]), critical=False)
-    return Certificate(builder.sign(signer, hashes.SHA256()), key)
+    return Certificate(builder.sign(signing, hashes.SHA256()), key)
 
 
 def signed_with_sha1(certificate: Certificate) -> Certificate:

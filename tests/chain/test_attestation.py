@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from forensics.chain.attestation import Attestation, DeviceAnswer, attest, template_faults
 from forensics.report.attestation import attestation_document, render_attestation
@@ -18,6 +25,7 @@ from forensics.tables.tpm import TpmRow
 from forensics.tables.use import TemplateRow
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+BEGIN, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 ONE, TWO = "11" * 32, "22" * 32
 AT = {"machine_id": 1, "source_path": "x"}
 SOUND = 0x05052000
@@ -46,13 +54,31 @@ def tpm(**values: Any) -> TpmRow:
     return TpmRow(**(AT | known | values))
 
 
+@cache
+def private_key(label: str) -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@cache
+def signed(subject: str, issuer: str, signer: str) -> str:
+    """A certificate whose subject has the key of that name; ``signer`` names the key that signs it."""
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, n.removeprefix("CN="))]) for n in (subject, issuer)]
+    builder = x509.CertificateBuilder().subject_name(names[0]).issuer_name(names[1]).serial_number(7)
+    builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(
+        datetime(2040, 1, 1, tzinfo=UTC)
+    )
+    made = builder.public_key(private_key(subject).public_key()).sign(private_key(signer), hashes.SHA256())
+    return base64.b64encode(made.public_bytes(Encoding.DER)).decode()
+
+
 def certificate(subject: str, issuer: str, store: str, **values: Any) -> CertificateRow:
     known: dict[str, Any] = {
         "thumbprint": subject[3:].upper(),
         "store_scope": "machine",
         "self_signed": subject == issuer,
+        "der": signed(subject, issuer, issuer),
     }
-    dates = {"not_before": datetime(2020, 1, 1, tzinfo=UTC), "not_after": datetime(2040, 1, 1, tzinfo=UTC)}
+    dates = {"not_before": BEGIN, "not_after": END}
     return CertificateRow(**(AT | known | dates | {"subject": subject, "issuer": issuer, "store": store} | values))
 
 
@@ -159,6 +185,41 @@ ENDED = datetime(2025, 1, 1, tzinfo=UTC)
             "was valid until 2025-01-01",
             "a list of endorsement keys",
         ),
+        (
+            [FULL, ROOT, MIDDLE],
+            [certificate("CN=EK", "CN=Middle", "EKCertStore", der=signed("CN=EK", "CN=Middle", "forger"))],
+            "no",
+            "CN=EK names CN=Middle as its issuer, but the signature is not of that certificate's key",
+            "the certificate of CN=Middle whose key signed it",
+        ),
+        (
+            [FULL, ROOT, certificate("CN=Middle", "CN=Root", "EKCA", der=signed("CN=Middle", "CN=Root", "forger"))],
+            [EK],
+            "no",
+            "CN=Middle names CN=Root as its issuer, but the signature is not",
+            "whose key signed it",
+        ),
+        (
+            [FULL, certificate("CN=Root", "CN=Root", "EKROOT", der=None), MIDDLE],
+            [EK],
+            "unknown",
+            "its signatures could not be checked",
+            "Confirm-CAEndorsementKeyInfo",
+        ),
+        (
+            [FULL, ROOT, MIDDLE],
+            [certificate("CN=EK", "CN=Middle", "EKCertStore", der="bm8gREVS")],
+            "unknown",
+            "its signatures could not be checked",
+            "Confirm-CAEndorsementKeyInfo",
+        ),
+        (
+            [FULL, ROOT, MIDDLE],
+            [EK, tpm(ek_pub_agrees=False)],
+            "unknown",
+            "signatures: CN=EK < CN=Middle in EKCA < CN=Root in EKROOT; the TPM changed",
+            "which endorsement key the TPM has today",
+        ),
         ([FULL, ROOT, MIDDLE], [EK, tpm(ek_certificate_agrees=False)], "no", "of an earlier TPM", "today's TPM"),
         ([FULL, ROOT, MIDDLE], [], "unknown", "no certificate of its endorsement key", "Get-TpmEndorsementKeyInfo"),
         ([ca(ekroot="empty")], [EK], "no", "its store EKROOT is empty", "for the issuer CN=Middle"),
@@ -178,6 +239,58 @@ def test_a_circle_of_issuers_ends() -> None:
     assert way(answered, "ek_certificate")[0] == "no"
 
 
+def rekeyed_middle() -> str:
+    """CN=Middle again, rightly issued, with another key."""
+    der = x509.load_der_x509_certificate(base64.b64decode(signed("CN=Middle", "CN=Root", "CN=Root")))
+    builder = x509.CertificateBuilder(der.issuer, der.subject, private_key("another").public_key(), 8)
+    builder = builder.not_valid_before(der.not_valid_before_utc).not_valid_after(der.not_valid_after_utc)
+    made = builder.sign(private_key("CN=Root"), hashes.SHA256())
+    return base64.b64encode(made.public_bytes(Encoding.DER)).decode()
+
+
+def test_of_two_issuers_of_one_name_the_one_that_signed_counts() -> None:
+    other = certificate("CN=Middle", "CN=Root", "EKCA", der=rekeyed_middle())
+    for order in ([other, MIDDLE], [MIDDLE, other]):
+        assert way(answer([FULL, ROOT, *order], EK), "ek_certificate")[0] == "yes"
+    assert way(answer([FULL, ROOT, other], EK), "ek_certificate")[0] == "no"
+
+
+def test_thousands_of_issuers_of_one_name_end() -> None:
+    crowd = [certificate("CN=Middle", "CN=Middle", "EKCA", thumbprint=f"{n:040X}") for n in range(1000)]
+    assert way(answer([FULL, ROOT, *crowd], EK), "ek_certificate")[0] in ("no", "unknown")
+
+
+def test_a_key_that_windows_did_not_provision_last_is_not_accepted_by_its_list() -> None:
+    answered = answer([ca(), folder(), entry(), template("T", SOUND | KEY)], tpm(ek_pub_agrees=False))
+    assert (only(answered).accepted, only(answered).by, answered.accepts_all) == ("unknown", None, False)
+    said, _, why, missing = way(answered, "endorsement_key")
+    assert said == "unknown"
+    assert "the TPM changed: EKPub is another key than the one Windows last provisioned (LastEkPub)" in why
+    assert missing == ("look which endorsement key the TPM has today: Get-TpmEndorsementKeyInfo on the device",)
+    trusting = answer([ca(), template("T", SOUND | USE)], tpm(ek_pub_agrees=False))
+    assert (only(trusting).accepted, only(trusting).by) == ("yes", "on_use")
+
+
+def test_templates_of_which_none_attests_leave_it_open() -> None:
+    answered = answer([ca(), folder(), entry(), template("Web", 0x10), template("User", 0)], tpm())
+    assert (only(answered).accepted, only(answered).by, answered.accepts_all) == ("unknown", None, False)
+    assert only(answered).provided == (
+        "none of the 2 templates that are cached on these disks asks for attestation; whether the authority has one "
+        "that does is not known",
+    )
+    alone = answer([ca(), folder(), entry(), template("Web", 0x10)], tpm())
+    assert only(alone).provided[0].startswith("the one template that is cached on these disks, Web, does not ask for")
+
+
+def test_an_elliptic_endorsement_key_is_not_attested() -> None:
+    answered = answer([ca(), folder(), entry(), template("T", SOUND | KEY)], tpm(ek_algorithm="EC"))
+    assert (only(answered).accepted, only(answered).by, answered.accepts_all) == ("no", None, False)
+    assert only(answered).obstacles == (
+        "its endorsement key (EKPub) is an elliptic-curve key, and only RSA keys are attested",
+    )
+    assert "PC: not accepted\n  excluded: its endorsement key (EKPub)" in render_attestation(answered)
+
+
 def test_trust_on_use_needs_a_template_that_says_so() -> None:
     assert way(answer([ca()], tpm()), "on_use")[0] == "unknown"
     answered = answer([ca(), template("T", SOUND | USE)], tpm())
@@ -189,9 +302,17 @@ def test_templates_refuse_what_the_authority_would_trust() -> None:
     listed: list[Row] = [ca(), folder(), entry()]
     wrong = answer([*listed, template("T", SOUND | CERTIFICATE)], tpm())
     assert (only(wrong).accepted, only(wrong).by) == ("no", None)  # EKROOT is absent
-    assert "but no template known here permits it (T do not)" in way(wrong, "endorsement_key")[2]
+    assert "but no template known here permits it (T does not)" in way(wrong, "endorsement_key")[2]
     broken = answer([*listed, template("T", SOUND | KEY | 0x10)], tpm())
-    assert "the template T permits it, but other settings exclude attestation" in way(broken, "endorsement_key")[2]
+    assert (
+        "; but the template T, which permits it, excludes attestation by its other settings"
+        in way(broken, "endorsement_key")[2]
+    )
+    two = answer([*listed, *(template(n, SOUND | KEY | 0x10) for n in "TU")], tpm())
+    exclude = "; but the templates T, U, which permit it, exclude attestation by their other settings"
+    assert exclude in way(two, "endorsement_key")[2]
+    neither = answer([*listed, *(template(n, SOUND | CERTIFICATE) for n in "TU")], tpm())
+    assert "but no template known here permits it (T, U do not)" in way(neither, "endorsement_key")[2]
     right = answer(listed, tpm(), template("T", SOUND | KEY))
     assert (only(right).accepted, only(right).provided) == ("yes", ())
     assert right.templates[0].models == ("endorsement_key",)

@@ -28,6 +28,7 @@ from testdata.builder.tpm import add_authority, add_template, add_tpm, bcrypt_bl
 
 ATTESTED_BY_KEY, ATTESTED_BY_CERTIFICATE, TRUSTED_ON_USE = (f"1.3.6.1.4.1.311.21.{n}" for n in (30, 31, 32))
 EK_LAPTOP, EK_REPLACED, EK_FORMER = "2048-20", "2048-21", "2048-22"
+MAKER_CA_KEY = "2048-23"
 REQUIRED_2012_R2 = 0x05052000
 """Attestation required, authority from Windows Server 2012 R2 and client from Windows 8.1 on."""
 
@@ -59,7 +60,9 @@ def maker_root(until: datetime = datetime(2045, 1, 1, tzinfo=UTC), name: str = "
     return certs.make_certificate(name, key, not_before=since, not_after=until, eku=(), self_signed=True, is_ca=True)
 
 
-def maker_ca(name: str = "TPM Maker CA 7", issuer: str = "TPM Maker Root", key: str = "2048-23") -> certs.Certificate:
+def maker_ca(
+    name: str = "TPM Maker CA 7", issuer: str = "TPM Maker Root", key: str = MAKER_CA_KEY
+) -> certs.Certificate:
     """An intermediate authority of the manufacturer."""
     since, until = datetime(2018, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
     return certs.make_certificate(
@@ -67,11 +70,17 @@ def maker_ca(name: str = "TPM Maker CA 7", issuer: str = "TPM Maker Root", key: 
     )
 
 
-def ek_certificate(serial: str, key: str, issuer: str = "TPM Maker CA 7") -> certs.Certificate:
-    """The certificate of an endorsement key."""
+def ek_certificate(serial: str, key: str, signer: str = MAKER_CA_KEY) -> certs.Certificate:
+    """The certificate of an endorsement key, which names the manufacturer's intermediate as its issuer."""
     since, until = datetime(2023, 1, 1, tzinfo=UTC), datetime(2043, 1, 1, tzinfo=UTC)
     return certs.make_certificate(
-        f"TPM EK {serial}", rsa_key(key), not_before=since, not_after=until, eku=(), issuer=issuer
+        f"TPM EK {serial}",
+        rsa_key(key),
+        not_before=since,
+        not_after=until,
+        eku=(),
+        issuer="TPM Maker CA 7",
+        signer=rsa_key(signer),
     )
 
 
