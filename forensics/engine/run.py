@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from forensics.engine.compiler import Query
-from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlError, RuleStoppedError, now
 from forensics.engine.evidence import FoundRows
 from forensics.engine.findings import Finding, hang_consequences, make_findings, order
 from forensics.engine.rule import Packs, Rule
@@ -22,7 +21,7 @@ PROBLEM_KINDS = ("rule_stopped", "rule_failed")
 """Kinds of ``problem`` rows that speak of rules, not of evidence."""
 
 SECONDS_FOR_ALL = 8.0
-"""How long all rules together may take over the evidence of a disk. A hostile one could make each run long."""
+"""How long all rules together may compute over the evidence of a disk. A hostile one could make each run long."""
 SECONDS_PER_ROW = 20e-6
 """What each row of the evidence adds to that: a fleet takes longer than a disk, three times less than this."""
 
@@ -70,9 +69,7 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds_for_al
     turns = _Turns(
         database, as_of, SECONDS_FOR_ALL + rows * SECONDS_PER_ROW if seconds_for_all is None else seconds_for_all
     )
-    # First each has its share, so that none loses its turn to a slow one; then the slow ones have what is left.
-    slow = turns.take(packs.rules, last=False)
-    turns.take(slow, last=True)
+    turns.take(packs.rules)
     # In the order of the rules, whichever turn each was answered in: the report shall not depend on the clock.
     findings = [finding for rule in packs.rules for finding in turns.findings.get(rule.id, ())]
     order(findings)
@@ -93,35 +90,38 @@ class _Turns:
         self.database = database
         self.as_of = format_utc(as_of)
         self.seconds = seconds
-        self.end = time.monotonic() + seconds
+        self.end = now() + seconds
         self.findings: dict[str, list[Finding]] = {}
         self.problems: list[ProblemRow] = []
 
-    def take(self, rules: Sequence[Rule], last: bool) -> list[Rule]:
-        """Ask rules, each within its share of the time that is left; return those that need more.
-
-        Args:
-            rules: The rules.
-            last: There is no other turn: what needs more is a problem.
+    def take(self, rules: Sequence[Rule]) -> None:
+        """Ask rules: first each for its share of the time, so that none loses its turn to a slow one; then the slow
+        ones again, each for twice as long, while there is time.
         """
-        slow = []
-        share = (self.end - time.monotonic()) / max(len(rules), 1)
-        for number, rule in enumerate(rules):
-            left = self.end - time.monotonic()
-            if left <= 0:
-                self._tell(rule, "rule_stopped", f"all rules together had taken {self.seconds:.3g} seconds")
-                continue
-            seconds = min(self.database.seconds, left / (len(rules) - number) if last else share)
-            try:
-                self.findings[rule.id] = self._ask(rule, seconds)
-            except RuleStoppedError as error:
-                if last or seconds == self.database.seconds:
-                    self._tell(rule, "rule_stopped", str(error))
-                else:
-                    slow.append(rule)
-            except (RuleSqlError, SqlTextError) as error:
-                self._tell(rule, "rule_failed", str(error))
-        return slow
+        waiting = list(rules)
+        share = 0.0
+        while waiting and (left := self._left()) > 0:
+            share = max(2 * share, left / len(waiting))
+            waiting = [rule for rule in waiting if not self._answered(rule, share)]
+        for rule in waiting:
+            self._tell(rule, "rule_stopped", f"all rules together had taken {self.seconds:.3g} seconds")
+
+    def _left(self) -> float:
+        return self.end - now()
+
+    def _answered(self, rule: Rule, share: float) -> bool:
+        seconds = min(share, self._left(), self.database.seconds)
+        if seconds <= 0:
+            return False
+        try:
+            self.findings[rule.id] = self._ask(rule, seconds)
+        except RuleStoppedError as error:
+            if seconds < self.database.seconds:
+                return False
+            self._tell(rule, "rule_stopped", str(error))
+        except (RuleSqlError, SqlTextError) as error:
+            self._tell(rule, "rule_failed", str(error))
+        return True
 
     def _ask(self, rule: Rule, seconds: float) -> list[Finding]:
         query = Query(rule)
