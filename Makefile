@@ -14,7 +14,7 @@ demo: $(VENV)/installed
 	$(VENV)/bin/keymortem examine $(SAMPLE) --as-of $(SAMPLE_DATE) || [ $$? -eq 1 ]
 
 test: $(VENV)/installed-for-tests
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(VENV)/installed-for-tests
 	$(VENV)/bin/ruff check .

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-import forensics
 from forensics.case import Case
 from forensics.report.json import render_json
+from tests.examined import examined
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, chain, dead_chain
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -35,7 +35,7 @@ def test_document_keeps_the_contract(validate: Any) -> None:
 
 @pytest.mark.parametrize("name", ["sample", "healthy", "broken-claim", "broken-files", "two-windows", "bound"])
 def test_document_of_a_whole_disk_keeps_the_contract(validate: Any, name: str) -> None:
-    case = forensics.examine(PROJECT / "testdata" / "images" / f"{name}.vhdx.xz")
+    case = examined(name)
     assert case.rows("key_chain")
     validate(render_json(case))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -10,13 +9,13 @@ from typing import Any
 
 import pytest
 
-import forensics
 from forensics.engine.examples import run_examples
 from forensics.engine.lint import lint
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.registry import CONTRACT_TABLES
+from tests.examined import examined
 
 IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
@@ -234,19 +233,9 @@ def _packs() -> Packs:
     return load_packs()
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("chain-pack")
-
-
 @cache
-def _findings(name: str, folder: Path) -> list[dict[str, Any]]:
-    path = IMAGES / f"{name}.vhdx.xz"
-    if name == "chain":
-        for image in CHECKPOINTS:
-            (folder / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
-        path = folder / CHECKPOINTS[-1]
-    case = forensics.examine(path, as_of=AS_OF)
+def _findings(name: str) -> list[dict[str, Any]]:
+    case = examined(name)
     result = run(_packs(), {table: case.rows(table) for table in CONTRACT_TABLES}, AS_OF)
     assert [p.message for p in result.problems] == []
     return [f for f in result.findings if f["rule"] in IDS]
@@ -276,52 +265,50 @@ def test_the_pack_is_sound_and_its_examples_come_out() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_exactly_these_findings(name: str, folder: Path) -> None:
-    found = [
-        (f["severity"], f["rule"], sorted(_subject(s["id"]) for s in f["subjects"])) for f in _findings(name, folder)
-    ]
+def test_exactly_these_findings(name: str) -> None:
+    found = [(f["severity"], f["rule"], sorted(_subject(s["id"]) for s in f["subjects"])) for f in _findings(name)]
     expected = [(severity, rule, sorted(subjects.split())) for severity, rule, subjects in EXPECTED.get(name, [])]
     assert sorted(found) == sorted(expected)
 
 
-def test_nothing_but_information_on_the_healthy_disk(folder: Path) -> None:
-    assert {f["severity"] for f in _findings("healthy", folder)} == {"info"}
+def test_nothing_but_information_on_the_healthy_disk() -> None:
+    assert {f["severity"] for f in _findings("healthy")} == {"info"}
 
 
-def test_texts_name_what_this_disk_has(folder: Path) -> None:
+def test_texts_name_what_this_disk_has() -> None:
     for name in NAMES:
-        for finding in _findings(name, folder):
+        for finding in _findings(name):
             assert "not shown" not in finding["remedy"]
             for subject in finding["subjects"]:
                 if subject["label"].startswith("CN=") and len(finding["subjects"]) < 20:
                     assert subject["label"] in finding["because"]
 
 
-def test_missing_key_is_told_with_its_container_and_use(folder: Path) -> None:
-    finding = _one(_findings("web-server", folder), "key-file-missing")
+def test_missing_key_is_told_with_its_container_and_use() -> None:
+    finding = _one(_findings("web-server"), "key-file-missing")
     assert "used by http.sys" in finding["because"]
     assert "its private key is nowhere on this disk" in finding["because"]
     assert 'certutil -delstore "MY" 4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9' in finding["remedy"]
 
 
-def test_machine_guid_is_named_with_what_each_file_needs(folder: Path) -> None:
-    text = _one(_findings("sample", folder), "key-file-of-another-machine-guid")["because"]
+def test_machine_guid_is_named_with_what_each_file_needs() -> None:
+    text = _one(_findings("sample"), "key-file-of-another-machine-guid")["because"]
     assert f"under this machine's MachineGuid {NEW_IIS}" in text
     assert f"their names carry {OLD_IIS}" in text
     assert text.count("the key opens with the previous DPAPI_SYSTEM") == 2
     assert "A plain clone keeps MachineGuid, names and secrets" in text
 
 
-def test_the_listeners_key_is_given_back_to_network_service(folder: Path) -> None:
-    rdp, machine = (f for f in _findings("broken-access", folder) if f["rule"] == "key-access-denied")
+def test_the_listeners_key_is_given_back_to_network_service() -> None:
+    rdp, machine = (f for f in _findings("broken-access") if f["rule"] == "key-access-denied")
     assert "NETWORK SERVICE" in rdp["because"]
     assert rdp["remedy"].count("/grant *S-1-5-18:F *S-1-5-32-544:F *S-1-5-20:R") == 1
     assert machine["remedy"].count("/grant *S-1-5-18:F *S-1-5-32-544:F\n") == 6
     assert "*S-1-5-20:R" not in machine["remedy"].split("A service under")[0]
 
 
-def test_a_sound_key_under_another_name_is_renamed_and_an_exchanged_one_told_apart(folder: Path) -> None:
-    remedies = [f["remedy"] for f in _findings("broken-files", folder) if f["rule"] == "key-recoverable"]
+def test_a_sound_key_under_another_name_is_renamed_and_an_exchanged_one_told_apart() -> None:
+    remedies = [f["remedy"] for f in _findings("broken-files") if f["rule"] == "key-recoverable"]
     now, was = "38fdf585-6711-4f52-978d-7cb39dd0dbc6", "c0ffee00-1111-4222-8333-0123456789ab"
     (name,) = [r for r in remedies if "only the name is in the way" in r]
     capi = "a37070b874d78ae0e8e7dfa1ccb9590e"
@@ -330,8 +317,8 @@ def test_a_sound_key_under_another_name_is_renamed_and_an_exchanged_one_told_apa
     assert f"827518c2342794cd8579d78ca869195d_{was}" in exchange
 
 
-def test_master_keys_are_named_by_what_is_wrong_with_them(folder: Path) -> None:
-    findings = _findings("broken-secrets", folder)
+def test_master_keys_are_named_by_what_is_wrong_with_them() -> None:
+    findings = _findings("broken-secrets")
     damaged = _one(findings, "master-key-damaged")["because"]
     for said in ("has no content", "the file has 200", "the master key inside is aa11c251-ac80-4675-9c92-ea8e5f67a207"):
         assert said in damaged
@@ -344,8 +331,8 @@ def test_some_disk_shows_every_rule() -> None:
     assert {rule for findings in EXPECTED.values() for _, rule, _ in findings} == set(IDS)
 
 
-def test_a_provider_of_windows_is_registered_again(folder: Path) -> None:
-    findings = _findings("odd-server", folder)
+def test_a_provider_of_windows_is_registered_again() -> None:
+    findings = _findings("odd-server")
     text = _one(findings, "provider-not-registered")
     assert "that Microsoft Strong Cryptographic Provider keeps" in text["because"]
     assert "It belongs to Windows" in text["because"]
@@ -353,18 +340,18 @@ def test_a_provider_of_windows_is_registered_again(folder: Path) -> None:
     assert text["remedy"].startswith("Register it again (regsvr32 rsaenh.dll")
 
 
-def test_folders_that_refuse_are_told_with_what_fails(folder: Path) -> None:
-    system, everyone = (f for f in _findings("odd-server", folder) if f["rule"] == "machinekeys-folder-acl")
+def test_folders_that_refuse_are_told_with_what_fails() -> None:
+    system, everyone = (f for f in _findings("odd-server") if f["rule"] == "machinekeys-folder-acl")
     assert "SYSTEM may not create files in it, so new keys and renewals fail" in system["because"]
     assert "accounts that are no administrators may not create files in it" in everyone["because"]
     machine_keys = "C:\\ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys"
     assert f'    icacls "{machine_keys}" /grant *S-1-5-32-544:(F) *S-1-1-0:(R,W)\n' in everyone["remedy"]
 
 
-def test_windows_hello_is_not_called_a_stranger(folder: Path) -> None:
-    text = _one(_findings("laptop", folder), "key-in-third-party-provider")["because"]
+def test_windows_hello_is_not_called_a_stranger() -> None:
+    text = _one(_findings("laptop"), "key-in-third-party-provider")["because"]
     assert "It is the one of Windows Hello" in text
 
 
-def test_what_was_not_there_to_examine_is_not_blamed(folder: Path) -> None:
-    assert _findings("no-security", folder) == []
+def test_what_was_not_there_to_examine_is_not_blamed() -> None:
+    assert _findings("no-security") == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import lzma
 import re
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import forensics
 from forensics.case import Case
 from forensics.engine.loader import built_in_packs
+from tests.examined import examined
 
 IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
@@ -38,20 +38,6 @@ EXPECTED: dict[str, Stated] = {
     "broken-claim": {"smart-card-csp-to-ksp": ("low", "likely", {"WEB01"})},
 }
 """What the pack says of each disk; of those that are not named here, nothing."""
-
-
-def _image(name: str, folder: Path) -> Path:
-    parts = sorted(IMAGES.glob(f"{name}-[0-9].avhdx.xz"))
-    if not parts:
-        return IMAGES / f"{name}.vhdx.xz"
-    for packed in [IMAGES / f"{name}.vhdx.xz", *parts]:
-        (folder / packed.stem).write_bytes(lzma.decompress(packed.read_bytes()))
-    return folder / parts[-1].stem
-
-
-@cache
-def _together(*names: str) -> Case:
-    return forensics.examine(*(IMAGES / f"{name}.vhdx.xz" for name in names), as_of=AS_OF)
 
 
 def _of_this_pack(case: Case) -> list[dict[str, Any]]:
@@ -81,14 +67,14 @@ def test_the_pack_has_its_rules() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_exactly_these_findings(name: str, tmp_path: Path) -> None:
-    case = forensics.examine(_image(name, tmp_path), as_of=AS_OF)
+def test_exactly_these_findings(name: str) -> None:
+    case = examined(name)
     assert _stated(case) == EXPECTED.get(name, {})
     assert len(_of_this_pack(case)) == len(_stated(case))
 
 
 def test_the_signer_is_told_beside_what_windows_noted() -> None:
-    text = _one(_together("secure-boot"), "secure-boot-ca-2023")["because"]
+    text = _one(examined("secure-boot"), "secure-boot-ca-2023")["because"]
     assert "is under way and not finished" in text
     assert "bootmgfw.efi is signed under Microsoft Windows Production PCA 2011 (signature and digest are right" in text
     assert (
@@ -100,14 +86,14 @@ def test_the_signer_is_told_beside_what_windows_noted() -> None:
 
 
 def test_a_smart_card_value_in_the_wrong_key_is_told() -> None:
-    text = _one(_together("secure-boot"), "smart-card-csp-to-ksp")["because"]
+    text = _one(examined("secure-boot"), "smart-card-csp-to-ksp")["because"]
     assert "under Cryptography\\Calais, where Windows reads it: 0." in text
     assert "Wintrust\\Config, where Windows does not read it: 0." in text
     assert "by it: 1, the last 2025-09-09" in text
 
 
 def test_clones_are_one_finding_with_both_computers() -> None:
-    case = _together("clone-one", "clone-two")
+    case = examined("clone-one", "clone-two")
     assert _stated(case) == {
         "clone-without-generalize": ("medium", "proved", {"CLONE-1", "CLONE-2"}),
         "duplicate-machine-sid-enforced": ("high", "likely", {"CLONE-1", "CLONE-2"}),
@@ -123,7 +109,7 @@ def test_clones_are_one_finding_with_both_computers() -> None:
 
 
 def test_the_key_that_only_one_clone_has_is_not_called_shared() -> None:
-    case = _together("clone-one", "clone-two")
+    case = examined("clone-one", "clone-two")
     (own,) = [c.thumbprint for c in case.rows("certificate") if c.subject == "CN=own.contoso.test"]
     assert own not in _one(case, "clone-without-generalize")["because"]
 
@@ -142,6 +128,6 @@ def test_a_disk_and_its_copy_are_not_called_clones(tmp_path: Path) -> None:
 def test_machines_are_named_in_the_text_and_no_other() -> None:
     from forensics.report.text import render_text
 
-    text = render_text(_together("clone-one", "clone-two"))
+    text = render_text(examined("clone-one", "clone-two"))
     assert re.search(r"CLONE-1 on \S+clone-one\.vhdx\.xz", text)
     assert "installation 0" not in text

@@ -6,8 +6,6 @@ moment of the examination, and no service is bound to them.
 
 from __future__ import annotations
 
-import json
-import lzma
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from forensics.case import Case
 from forensics.engine.loader import load_packs
 from forensics.engine.run import run
 from forensics.tables.registry import ROW_CLASSES
+from tests.examined import examined
 
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = PROJECT / "testdata" / "images"
@@ -272,15 +271,6 @@ def _stated(text: str) -> list[Stated]:
     return sorted((*head.split(), frozenset(names.split())) for head, _, names in heads)  # type: ignore[misc]
 
 
-def _examine(name: str, folder: Path) -> Case:
-    truth = json.loads((IMAGES / f"{name}.truth.json").read_text())
-    if len(truth["images"]) == 1:
-        return forensics.examine(IMAGES / f"{name}.vhdx.xz")
-    for image in truth["images"]:
-        (folder / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
-    return forensics.examine(folder / truth["examine"])
-
-
 def _findings(case: Case) -> list[dict[str, Any]]:
     result = run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF)
     assert [p.message for p in result.problems] == []
@@ -312,8 +302,8 @@ def _one(findings: list[dict[str, Any]], rule: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_exactly_these_findings(name: str, tmp_path: Path) -> None:
-    case = _examine(name, tmp_path)
+def test_exactly_these_findings(name: str) -> None:
+    case = examined(name)
     assert _found(case, _findings(case)) == _stated(EXPECTED[name])
 
 
@@ -327,8 +317,8 @@ def test_some_disk_shows_every_rule() -> None:
     assert len(shown) == 18
 
 
-def test_keyiso_on_2012_r2_is_proved_by_the_status_of_event_1057(tmp_path: Path) -> None:
-    findings = _findings(_examine("rdp-2012-r2", tmp_path))
+def test_keyiso_on_2012_r2_is_proved_by_the_status_of_event_1057() -> None:
+    findings = _findings(examined("rdp-2012-r2"))
     finding = _one(findings, "keyiso-disabled-blocks-rdp-certificate")
     assert finding["confidence"] == "proved"
     assert {c["name"]: c["value"] for c in finding["conditions"]} == {
@@ -351,21 +341,21 @@ def test_keyiso_on_2012_r2_is_proved_by_the_status_of_event_1057(tmp_path: Path)
     assert set(finding["consequences"]) == consequences
 
 
-def test_keyiso_without_that_event_is_likely(tmp_path: Path) -> None:
-    finding = _one(_findings(_examine("keyiso-disabled", tmp_path)), "keyiso-disabled-blocks-rdp-certificate")
+def test_keyiso_without_that_event_is_likely() -> None:
+    finding = _one(_findings(examined("keyiso-disabled")), "keyiso-disabled-blocks-rdp-certificate")
     assert finding["confidence"] == "likely"
     assert "so this is likely, not proved" in finding["because"]
 
 
-def test_the_forecast_names_the_day(tmp_path: Path) -> None:
-    finding = _one(_findings(_examine("rdp-2019", tmp_path)), "keyiso-disabled-rdp-will-break")
+def test_the_forecast_names_the_day() -> None:
+    finding = _one(_findings(examined("rdp-2019")), "keyiso-disabled-rdp-will-break")
     assert finding["confidence"] == "likely"
     assert "is valid until 2027-01-20" in finding["because"]
     assert "restart the machine before 2027-01-20" in finding["remedy"]
 
 
-def test_a_dead_key_names_every_service_that_uses_it(tmp_path: Path) -> None:
-    findings = _findings(_examine("web-server", tmp_path))
+def test_a_dead_key_names_every_service_that_uses_it() -> None:
+    findings = _findings(examined("web-server"))
     dead = _one(findings, "service-uses-dead-key")
     assert "- http.sys shop.contoso.test:443 (IIS) (proved)" in dead["because"]
     assert "- IIS Shop *:443:shop.contoso.test (proved)" in dead["because"]
@@ -374,8 +364,8 @@ def test_a_dead_key_names_every_service_that_uses_it(tmp_path: Path) -> None:
     assert "S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003:R\n" in denied["remedy"] + "\n"
 
 
-def test_expiry_explains_what_the_services_lose(tmp_path: Path) -> None:
-    findings = {f["id"]: f for f in _findings(_examine("web-server", tmp_path))}
+def test_expiry_explains_what_the_services_lose() -> None:
+    findings = {f["id"]: f for f in _findings(examined("web-server"))}
     explained = {
         f["subjects"][0]["label"]: {findings[c]["rule"] for c in f["consequences"]}
         for f in findings.values()
@@ -388,8 +378,8 @@ def test_expiry_explains_what_the_services_lose(tmp_path: Path) -> None:
     }
 
 
-def test_purposes_are_told_apart_on_a_laptop(tmp_path: Path) -> None:
-    findings = _findings(_examine("laptop", tmp_path))
+def test_purposes_are_told_apart_on_a_laptop() -> None:
+    findings = _findings(examined("laptop"))
     told = {
         (f["rule"], f["because"].split(" for ", 1)[1].split(" end", 1)[0])
         for f in findings
@@ -408,8 +398,8 @@ def test_purposes_are_told_apart_on_a_laptop(tmp_path: Path) -> None:
     assert remedies.count("    certreq -enroll -user -cert ") == 3
 
 
-def test_a_key_that_only_network_service_cannot_read_is_not_dead_for_iis(tmp_path: Path) -> None:
-    case = _examine("odd-server", tmp_path)
+def test_a_key_that_only_network_service_cannot_read_is_not_dead_for_iis() -> None:
+    case = examined("odd-server")
     (shared,) = [c for c in case.rows("key_chain") if c.subject == "CN=shared.contoso.test"]
     assert {u.consumer for u in case.rows("certificate_use") if u.thumbprint == shared.thumbprint} == {
         "http.sys",

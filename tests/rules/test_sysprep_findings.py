@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import lzma
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.registry import CONTRACT_TABLES
+from tests.examined import examined
 
 IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
@@ -114,23 +114,13 @@ def _of_this_pack() -> frozenset[str]:
 
 
 @cache
-def _tables(name: str, folder: Path) -> dict[str, list[Any]]:
-    path = IMAGES / f"{name}.vhdx.xz"
-    if name == "chain":
-        for image in CHAIN:
-            (folder / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
-        path = folder / CHAIN[-1]
-    case = forensics.examine(path, as_of=AS_OF)
+def _tables(name: str) -> dict[str, list[Any]]:
+    case = examined(name)
     return {table: case.rows(table) for table in CONTRACT_TABLES}
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sysprep")
-
-
-def _findings(name: str, folder: Path) -> list[dict[str, Any]]:
-    result = run(_packs(), _tables(name, folder), AS_OF)
+def _findings(name: str) -> list[dict[str, Any]]:
+    result = run(_packs(), _tables(name), AS_OF)
     assert [p.message for p in result.problems] == []
     return result.findings
 
@@ -160,8 +150,8 @@ def test_the_pack_has_its_rules() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_exactly_these_findings(name: str, folder: Path) -> None:
-    found = [f for f in _findings(name, folder) if f["rule"] in _of_this_pack()]
+def test_exactly_these_findings(name: str) -> None:
+    found = [f for f in _findings(name) if f["rule"] in _of_this_pack()]
     assert {f["rule"]: (f["severity"], f["confidence"], {s["label"] for s in f["subjects"]}) for f in found} == (
         EXPECTED.get(name, {})
     )
@@ -169,8 +159,8 @@ def test_exactly_these_findings(name: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["sysprepped", "sample"])
-def test_dead_keys_hang_under_the_generalize(name: str, folder: Path) -> None:
-    findings = _findings(name, folder)
+def test_dead_keys_hang_under_the_generalize(name: str) -> None:
+    findings = _findings(name)
     cause = _one(findings, "generalize-orphaned-keys")
     by_id = {f["id"]: f for f in findings}
     hung = {i: {s["label"] for s in by_id[i]["subjects"]} & _certificates(cause) for i in cause["consequences"]}
@@ -190,8 +180,8 @@ def _certificates(finding: dict[str, Any]) -> set[str]:
     return {s["label"] for s in finding["subjects"]}
 
 
-def test_the_generalize_is_told_with_every_date_and_both_mechanisms(folder: Path) -> None:
-    text = _one(_findings("sysprepped", folder), "generalize-orphaned-keys")["because"]
+def test_the_generalize_is_told_with_every_date_and_both_mechanisms() -> None:
+    text = _one(_findings("sysprepped"), "generalize-orphaned-keys")["because"]
     for said in (
         "CloneTag (when the image was sealed): Fri Nov 07 05:48:31 2025",
         "generalize: 2025-11-07 05:46:02 by the clock of the machine",
@@ -210,23 +200,23 @@ def test_the_generalize_is_told_with_every_date_and_both_mechanisms(folder: Path
         assert said in text
 
 
-def test_a_key_file_lost_on_an_upgraded_windows_is_nobodys_consequence(folder: Path) -> None:
-    findings = _findings("upgraded", folder)
+def test_a_key_file_lost_on_an_upgraded_windows_is_nobodys_consequence() -> None:
+    findings = _findings("upgraded")
     lost = _one(findings, "key-file-missing")
     assert {s["label"] for s in lost["subjects"]} == _hosts("gone")
     assert [f["rule"] for f in findings if lost["id"] in f["consequences"]] == []
 
 
-def test_a_template_is_told_what_uses_its_keys_and_how_they_get_out(folder: Path) -> None:
-    finding = _one(_findings("golden-image", folder), "golden-image-carries-keys")
+def test_a_template_is_told_what_uses_its_keys_and_how_they_get_out() -> None:
+    finding = _one(_findings("golden-image"), "golden-image-carries-keys")
     assert "used by http.sys 0.0.0.0:443 (IIS); its key may be exported: PFX out now" in finding["because"]
     assert "CN=agent.contoso.test: its key file is named after the present MachineGuid" in finding["because"]
     assert finding["remedy"].count("    Export-PfxCertificate ") == 1
     assert finding["consequences"] == ["golden-image-key-not-exportable:1"]
 
 
-def test_a_generalize_that_failed_blames_no_key_and_names_the_module(folder: Path) -> None:
-    findings = _findings("failed-generalize", folder)
+def test_a_generalize_that_failed_blames_no_key_and_names_the_module() -> None:
+    findings = _findings("failed-generalize")
     text = _one(findings, "golden-image-carries-keys")["because"]
     assert "Sysprep was run here with /generalize, last on 2026-10-29, and did not finish" in text
     assert "Failure occurred while executing 'SysprepGeneralize' from C:\\Windows\\System32\\AppxSysprep.dll" in text
@@ -234,15 +224,15 @@ def test_a_generalize_that_failed_blames_no_key_and_names_the_module(folder: Pat
     assert [f["rule"] for f in findings if lost["id"] in f["consequences"]] == []
 
 
-def test_the_clone_tag_of_a_medium_blames_no_certificate_that_was_imported_later(folder: Path) -> None:
-    findings = _findings("laptop", folder)
+def test_the_clone_tag_of_a_medium_blames_no_certificate_that_was_imported_later() -> None:
+    findings = _findings("laptop")
     lost = _one(findings, "key-file-missing")
     assert {s["label"] for s in lost["subjects"]} == _hosts("imported")
     assert [f["rule"] for f in findings if lost["id"] in f["consequences"]] == []
 
 
-def test_a_changed_sid_explains_users_keys_and_no_machine_key(folder: Path) -> None:
-    findings = _findings("sid-changed", folder)
+def test_a_changed_sid_explains_users_keys_and_no_machine_key() -> None:
+    findings = _findings("sid-changed")
     finding = _one(findings, "machine-sid-changed-alone")
     assert finding["consequences"] == ["user-master-keys-under-old-sid:1"]
     assert "The keys of the machine do not suffer from it" in finding["because"]
@@ -255,12 +245,12 @@ def test_a_changed_sid_explains_users_keys_and_no_machine_key(folder: Path) -> N
         ("two-windows", "machine-guid-changed-without-sysprep", "key-file-of-another-machine-guid:1"),
     ],
 )
-def test_other_causes_explain_the_broken_link(name: str, rule: str, consequence: str, folder: Path) -> None:
-    assert consequence in _one(_findings(name, folder), rule)["consequences"]
+def test_other_causes_explain_the_broken_link(name: str, rule: str, consequence: str) -> None:
+    assert consequence in _one(_findings(name), rule)["consequences"]
 
 
-def test_nothing_but_information_on_the_healthy_disk(folder: Path) -> None:
-    found = [f for f in _findings("healthy", folder) if f["rule"] in _of_this_pack()]
+def test_nothing_but_information_on_the_healthy_disk() -> None:
+    found = [f for f in _findings("healthy") if f["rule"] in _of_this_pack()]
     assert {f["severity"] for f in found} == {"info"}
 
 

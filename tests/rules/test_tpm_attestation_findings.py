@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import lzma
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -11,7 +9,6 @@ from typing import Any
 
 import pytest
 
-import forensics
 from forensics.case import Case
 from forensics.engine.examples import run_examples
 from forensics.engine.lint import lint
@@ -19,6 +16,7 @@ from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.registry import ROW_CLASSES
+from tests.examined import examined
 
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGES = PROJECT / "testdata" / "images"
@@ -98,7 +96,7 @@ EXPECTED: dict[str, list[Stated]] = {
 
 @cache
 def _findings(*names: str) -> tuple[Case, list[dict[str, Any]]]:
-    case = forensics.examine(*(IMAGES / f"{name}.vhdx.xz" for name in names), as_of=AS_OF)
+    case = examined(*names)
     result = run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF)
     assert [p.message for p in result.problems] == []
     return case, result.findings
@@ -199,9 +197,6 @@ def test_wrapped_keys_are_read_under_dpapi_and_a_lying_header_is_a_problem() -> 
     ]
 
 
-def test_a_chain_of_checkpoints_without_tpm_says_nothing(tmp_path: Path) -> None:
-    truth = json.loads((IMAGES / "chain.truth.json").read_text())
-    for image in truth["images"]:
-        (tmp_path / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
-    case = forensics.examine(tmp_path / truth["examine"], as_of=AS_OF)
+def test_a_chain_of_checkpoints_without_tpm_says_nothing() -> None:
+    case = examined("chain")
     assert run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF).findings == []
