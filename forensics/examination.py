@@ -79,7 +79,9 @@ def examine(
     from forensics.engine.loader import load_packs
     from forensics.sources.unlock import Unlock
 
-    packs = load_packs(map(Path, rules))
+    # What strangers wrote is checked before anything is read.
+    folders = [Path(folder) for folder in rules]
+    packs = load_packs(folders) if folders else None
     unlock = Unlock(
         recovery_key=recovery_key,
         password_file=Path(password_file) if password_file else None,
@@ -96,7 +98,7 @@ def examine(
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment)
     run.progress("asking the rules")
-    apply_rules(case, packs)
+    apply_rules(case, packs or load_packs(tables={name for name, rows in case.tables.items() if rows}))
     return case
 
 

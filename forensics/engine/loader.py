@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from forensics.engine.rule_reader import RuleReader
 from forensics.engine.yaml_source import LARGEST_FILE, RuleYamlError, read_yaml
 
 MOST_FILES = 2000
+_TABLE = re.compile(r"^for: *([a-z_]+) *(?:#.*)?$", re.MULTILINE)
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
 
@@ -24,7 +26,12 @@ def built_in_packs() -> Path:
 
 
 def load_packs(
-    paths: Iterable[Path] = (), *, built_in: bool = True, examples: bool = False, language: str | None = None
+    paths: Iterable[Path] = (),
+    *,
+    built_in: bool = True,
+    examples: bool = False,
+    language: str | None = None,
+    tables: Container[str] | None = None,
 ) -> Packs:
     """Read packs.
 
@@ -33,6 +40,7 @@ def load_packs(
         built_in: Read the packs that come with keymortem too.
         examples: Read the examples as well, and have SQLite check the built-in rules too: only tests need that.
         language: Read the texts in this language besides (see :data:`forensics.engine.rule.LANGUAGES`).
+        tables: Of the built-in rules, read only those about one of these tables.
 
     Raises:
         RulePackError: Something is wrong in any of them; it names everything that is.
@@ -42,7 +50,9 @@ def load_packs(
     if built_in:
         home = built_in_packs()
         rules += (
-            read_rules(home, problems, built_in=True, examples=examples, language=language) if home.is_dir() else []
+            read_rules(home, problems, built_in=True, examples=examples, language=language, tables=tables)
+            if home.is_dir()
+            else []
         )
     for path in paths:
         # A folder of the built-in packs may be named too, to check only that.
@@ -72,6 +82,7 @@ def read_rules(
     built_in: bool = False,
     examples: bool = True,
     language: str | None = None,
+    tables: Container[str] | None = None,
 ) -> list[Rule]:
     """Read the rules of a folder and those inside it, or of one file; what is wrong goes to ``problems``."""
     if path.is_dir():
@@ -87,15 +98,21 @@ def read_rules(
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
         return []
     skip = () if examples else ("examples", *(other for other in LANGUAGES if other != language))
-    rules = [_read(file, problems, built_in, skip) for file in files]
+    rules = [_read(file, problems, built_in, skip, tables) for file in files]
     return [rule for rule in rules if rule is not None]
 
 
-def _read(path: Path, problems: list[Problem], built_in: bool, skip: tuple[str, ...]) -> Rule | None:
+def _read(
+    path: Path, problems: list[Problem], built_in: bool, skip: tuple[str, ...], tables: Container[str] | None
+) -> Rule | None:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
         text = path.read_bytes().decode("utf-8-sig")
+        # Most disks leave a third of the tables empty, and reading YAML is what rules cost most.
+        about = _TABLE.search(text) if tables is not None else None
+        if tables is not None and about and about[1] not in tables:
+            return None
         root = read_yaml(text, skip)
     except RuleYamlError as error:
         problems.append(Problem(path, error.line, error.message))
