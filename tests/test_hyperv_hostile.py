@@ -202,10 +202,11 @@ def test_a_key_protector_of_thousands_of_guardians() -> None:
         source, rows = _collected({"a.vmcx": VirtualMachine("APP01", APP, protector=many).vmcx()})
     assert _kinds(source) == {"too_many"}
     assert _vms(rows)[0].needs[:2] == [FIRST.encryption.thumbprint, FIRST.signing.thumbprint]
+    assert "names more guardians than are read" in (_vms(rows)[0].key_protector_doubt or "")
     huge = many * 4
     source, rows = _collected({"a.vmcx": VirtualMachine("APP01", APP, protector=huge).vmcx()})
     assert _kinds(source) == {"too_large"}
-    assert (_vms(rows)[0].key_protector, _vms(rows)[0].starts_here) == ("not_found", "unknown")
+    assert (_vms(rows)[0].key_protector, _vms(rows)[0].starts_here) == ("damaged", "unknown")
 
 
 def test_a_configuration_with_hundreds_of_key_protectors() -> None:

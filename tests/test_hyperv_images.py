@@ -84,7 +84,7 @@ def test_why_a_machine_does_not_start_is_told() -> None:
     assert len({*because.values()}) == len(because) == 7
     assert because["NOKEY01"].endswith(": it is there without a private key")
     assert because["MY01"].endswith(": it lies in another store than 'Shielded VM Local Certificates'")
-    assert because["LOCKED01"].endswith(": its private key is there but Windows cannot open it")
+    assert ": Windows cannot open its private key: no DPAPI_SYSTEM secret on this disk opens" in because["LOCKED01"]
     assert because["TPM01"].endswith(": whether its private key opens there is not known")
     assert "whether a start needs that too is not documented" in because["HALF01"]
     assert of_hv01 in because["NOKEY01"] or of_hv01 in because["MY01"]

@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -18,6 +19,9 @@ from forensics.sources.registry import Key
 from forensics.structure import dataclass
 
 MAX_ELEMENTS = 10_000
+UNREADABLE_AREA = "certificate"
+"""Area of the coverage rows of elements that are there and hold no certificate that can be read."""
+
 MAX_ELEMENT_SIZE = 1 << 20
 MAX_TOTAL_SIZE = 64 << 20
 """Bytes of all elements of one installation together."""
@@ -34,6 +38,7 @@ _USER_ROOTS = (
 _SERVICES = "Microsoft\\Cryptography\\Services"
 _ENDORSEMENT = "Services\\TPM\\WMI\\Endorsement"
 _MY_FOLDER = "Microsoft/SystemCertificates/My/Certificates"
+_SHA1_NAME = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,9 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
         for element in view.subkeys(f"{root}\\{store.name}\\Certificates", left):
             left -= 1
             data = _blob(view, element)
-            if data is not None:
+            if data is None:
+                cover_unreadable(view.installation, element.name, store.name, view.where(element, "Blob"))
+            else:
                 yield Element(
                     name=element.name,
                     data=data,
@@ -134,6 +141,19 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
                     source_path=view.where(element, "Blob"),
                     source_time=element.timestamp,
                 )
+
+
+def cover_unreadable(installation: Installation, name: str, store: str, source_path: str) -> None:
+    """Record that a store has an element that cannot be read: its certificate is not absent.
+
+    Args:
+        installation: Where it is recorded.
+        name: Name of the element, by which Windows finds it; nothing is recorded unless it is a thumbprint.
+        store: Name of the store.
+        source_path: Registry value or file.
+    """
+    if _SHA1_NAME.fullmatch(name):
+        installation.cover(UNREADABLE_AREA, name.upper(), "unreadable", source_path, f"store {store}")
 
 
 def _blob(view: RegistryView, element: Key) -> bytes | None:
@@ -156,6 +176,7 @@ def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]
     for entry in [e for e in listing.entries if not e.is_dir][:MAX_ELEMENTS]:
         content = installation.read(entry, MAX_ELEMENT_SIZE)
         if content.outcome != "present":
+            cover_unreadable(installation, entry.name, "My", entry.path)
             continue
         yield Element(
             name=entry.name,

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from forensics.collectors.certificate_parse import CertificateParser
-from forensics.collectors.certificate_stores import Element, collect_elements
+from forensics.collectors.certificate_stores import Element, collect_elements, cover_unreadable
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import Profile
@@ -31,14 +31,16 @@ def collect_certificates(installation: Installation, profiles: Sequence[Profile]
     parser = CertificateParser()
     found: list[CertificateEvidence] = []
     for element in collect_elements(installation, profiles):
+        certificate: CertificateEvidence | None = None
         with guard(installation, element.source_path):
             certificate = _read(installation, parser, element)
-            if certificate is not None:
-                found.append(certificate)
+            found.append(certificate)
+        if certificate is None or certificate.row.thumbprint != element.name.upper():
+            cover_unreadable(installation, element.name, element.store, element.source_path)
     return found
 
 
-def _read(installation: Installation, parser: CertificateParser, element: Element) -> CertificateEvidence | None:
+def _read(installation: Installation, parser: CertificateParser, element: Element) -> CertificateEvidence:
     if not element.data:
         raise FormatError("empty", 0, "the store element has no content")
     parsed = parse_cert_element(element.data)

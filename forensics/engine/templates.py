@@ -31,7 +31,7 @@ _FIELD = re.compile(
 )
 # What cmd or PowerShell would act on, even between double quotes: such a value is not put into a command.
 # PowerShell takes typographic double quotes for quotes.
-_ACTIVE = re.compile(r'["\u201c-\u201e`&|<>^%;]|\$\(')
+_ACTIVE = re.compile(r'["\u201c-\u201e`&|<>^%;$]')
 
 
 class Wording(NamedTuple):

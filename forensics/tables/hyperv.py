@@ -75,6 +75,13 @@ class VmRow(Row):
     vtpm: str = column("present, absent or unknown: a virtual TPM among its devices", "unknown")
     key_protector: str = column("present, empty, not_found or damaged", "not_found")
     key_protector_at: str | None = column("Where the key protector stands in the configuration", None)
+    key_protector_doubt: str | None = column(
+        "Why what was read may not be the key protector of today, or not the whole of it; null: nothing speaks for that",
+        None,
+    )
+    configuration_doubt: str | None = column(
+        "Why the configuration may not be what Windows would read; null: nothing speaks for that", None
+    )
     owner: str | None = column("Thumbprint of the signing certificate of the key protector's owner", None)
     last_wrapped_by: str | None = column("Thumbprint of the signing certificate of whoever wrapped it last", None)
     last_host: str | None = column("Likely the host of the last start: the one whose guardian wrapped it last", None)

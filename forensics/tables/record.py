@@ -29,7 +29,7 @@ class CoverageRow(Row):
     table: ClassVar[str] = "coverage"
     description: ClassVar[str] = "What the source held: a thing not_examined is not absent"
 
-    area: str = column("hive, registry, folder, volume, log or file")
-    name: str = column("SYSTEM, MachineKeys, ... or the path")
+    area: str = column("hive, registry, folder, volume, log, file or certificate")
+    name: str = column("SYSTEM, MachineKeys, ..., the path or the thumbprint")
     outcome: str = column("present, absent, unreadable or not_examined")
     detail: str | None = column("Why, or what was replayed", None)

@@ -162,7 +162,7 @@ def test_deleted_certificates_stop_their_machines() -> None:
     assert _told(findings) == [("vm-needs-missing-guardian", "critical", ["web"])]
     assert f"-FilePath {OLD[0]}.pfx -CertStoreLocation" in findings[0]["remedy"]
     assert "make a new virtual machine with the old disks" in findings[0]["remedy"]
-    assert '    Disable-VMTPM -VMName "web"' in findings[0]["remedy"]
+    assert '    Disable-VMTPM -VM (Get-VM -Id web-id)  # web' in findings[0]["remedy"]
 
 
 def test_an_export_alone_is_undecided_and_with_its_host_protects_the_pair() -> None:
@@ -177,3 +177,20 @@ def test_a_name_that_would_end_a_quotation_is_in_no_command() -> None:
     [finding] = _findings(_host(), *_vm(hostile, OLD, "no", "absent"))
     assert "Stop-Computer" in finding["because"]
     assert "Stop-Computer" not in finding["remedy"]
+
+
+def test_a_name_with_a_variable_is_in_no_command() -> None:
+    [finding] = _findings(_host(), *_vm("$env:USERNAME", OLD, "no", "absent"))
+    assert "$env:USERNAME" in finding["because"]
+    assert "$" not in finding["remedy"]
+
+
+def test_two_machines_of_one_name_are_told_apart() -> None:
+    first, second = _vm("web", OLD, "no", "absent"), _vm("mail", OLD, "no", "absent")
+    for row in second:
+        setattr(row, "name" if isinstance(row, VmRow) else "vm_name", "WEB")
+    [finding] = _findings(_host(), *first, *second)
+    assert "- web (web-id at web.vmcx) (" in finding["because"]
+    assert "- WEB (mail-id at mail.vmcx) (" in finding["because"]
+    assert "Disable-VMTPM -VM (Get-VM -Id web-id)  # web" in finding["remedy"]
+    assert "Disable-VMTPM -VM (Get-VM -Id mail-id)  # WEB" in finding["remedy"]

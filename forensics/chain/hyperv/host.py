@@ -8,12 +8,25 @@ from typing import Literal
 
 from forensics.structure import dataclass, field
 from forensics.tables.hyperv import GuardianRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.record import CoverageRow
+from forensics.tables.row import Row
 from forensics.tables.use import PolicyRow
 
 State = Literal["usable", "unusable", "unknown", "no_private_key", "wrong_store", "absent", "not_examined"]
 """What a host has of one certificate: its key opens, does not, undecided; no key; only in another store; nothing."""
 
 Mode = Literal["local", "hgs", "unknown"]
+
+_WHY: dict[State, str] = {
+    "usable": "its private key opens there",
+    "unknown": "whether its private key opens there is not known",
+    "not_examined": "the certificate stores of a host were not in the source",
+    "unusable": "Windows cannot open its private key",
+    "wrong_store": "it lies in another store than 'Shielded VM Local Certificates'",
+    "no_private_key": "it is there without a private key",
+    "absent": "it is not there",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,8 @@ class Host:
         mode: Where Hyper-V looks for guardians' keys.
         examined: Its certificate stores were there to read.
         guardians: Rows of its stores by thumbprint, the guardians' store first.
+        unreadable: Thumbprints of elements of its stores that cannot be read.
+        reasons: Why the chain to a private key breaks, or cannot be told, by thumbprint, store and its scope.
     """
 
     machine_id: int = 0
@@ -33,6 +48,8 @@ class Host:
     mode: Mode = "unknown"
     examined: bool = False
     guardians: Mapping[str, tuple[GuardianRow, ...]] = field(default_factory=dict)
+    unreadable: frozenset[str] = frozenset()
+    reasons: Mapping[tuple[str | None, str, str | None], str] = field(default_factory=dict)
 
     def row(self, thumbprint: str | None) -> GuardianRow | None:
         """Return what the host has of a certificate, from the guardians' store where it is there."""
@@ -43,18 +60,30 @@ class Host:
         if not thumbprint:
             return "unknown"
         row = self.row(thumbprint)
+        if thumbprint in self.unreadable and (row is None or row.origin != "store"):
+            return "unknown"
         if row is None:
             return "absent" if self.examined else "not_examined"
         # A certificate that names no key has none for Windows, even where no key file was there to examine.
-        if (
-            row.verdict == "unusable"
-            and not row.has_key_file
-            and (row.has_key_file is False or row.broken_at == "claim")
+        if row.verdict == "unusable" and (
+            row.has_key_file is False or (row.has_key_file is None and row.broken_at == "claim")
         ):
             return "no_private_key"
         if row.origin == "wrong_store":
             return "wrong_store"
         return "usable" if row.verdict == "usable" else "unusable" if row.verdict == "unusable" else "unknown"
+
+    def why(self, thumbprint: str | None) -> str:
+        """Say in half a sentence what the host has of a certificate, whose key does not surely open there."""
+        state, row = self.state(thumbprint), self.row(thumbprint)
+        if state == "unknown" and thumbprint in self.unreadable:
+            return "its entry in a certificate store of the host cannot be read"
+        if state == "no_private_key" and row is not None and row.has_key_file is None:
+            return "it is there and names no private key; whether one lies beside it was not there to examine"
+        reason = row and self.reasons.get((row.thumbprint, (row.store or "").lower(), row.store_scope))
+        if state in ("unusable", "unknown") and reason:
+            return f"{_WHY[state]}: {reason}"
+        return _WHY[state]
 
     def not_after(self, thumbprint: str | None) -> datetime | None:
         """Return when a certificate of the host ends."""
@@ -62,28 +91,39 @@ class Host:
         return row.not_after if row else None
 
 
-def host_of(
-    machine_id: int, name: str | None, examined: bool, guardians: Iterable[GuardianRow], policies: Iterable[PolicyRow]
-) -> Host:
+def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow], rows: Iterable[Row]) -> Host:
     """Make a host of its rows.
 
     Args:
         machine_id: Its number.
         name: Computer name.
-        examined: Its SOFTWARE hive was read.
         guardians: Rows of one machine.
-        policies: Rows of the same machine.
+        rows: Rows of the same machine; of tables coverage, key_chain and policy.
     """
+    policies: list[PolicyRow] = []
+    unreadable: set[str] = set()
+    reasons: dict[tuple[str | None, str, str | None], str] = {}
+    examined = False
+    for row in rows:
+        if isinstance(row, PolicyRow):
+            policies.append(row)
+        elif isinstance(row, KeyChainRow):
+            reasons[row.thumbprint, (row.store or "").lower(), row.store_scope] = row.reason or ""
+        elif isinstance(row, CoverageRow):
+            examined |= (row.area, row.name, row.outcome) == ("hive", "SOFTWARE", "present")
+            if (row.area, row.outcome) == ("certificate", "unreadable"):
+                unreadable.add(row.name)
     by_thumbprint: dict[str, list[GuardianRow]] = {}
-    for row in guardians:
-        if row.origin in ("store", "wrong_store") and row.thumbprint:
-            by_thumbprint.setdefault(row.thumbprint, []).append(row)
+    for guardian in guardians:
+        if guardian.origin in ("store", "wrong_store") and guardian.thumbprint:
+            by_thumbprint.setdefault(guardian.thumbprint, []).append(guardian)
     # The guardians' store counts; of several others the one whose key is there.
     ordered = {
         t: tuple(sorted(rows, key=lambda r: (r.origin != "store", r.has_key_file is False)))
         for t, rows in by_thumbprint.items()
     }
-    return Host(machine_id, name, _mode(examined, policies), examined, ordered)
+    mode = _mode(examined, policies)
+    return Host(machine_id, name, mode, examined, ordered, frozenset(unreadable), reasons)
 
 
 def _mode(examined: bool, policies: Iterable[PolicyRow]) -> Mode:

@@ -40,20 +40,14 @@ class _Judgement:
         self.names = {r.machine_id: r.computer_name for r in rows if isinstance(r, MachineRow)}
         self.certificates = _by_machine(r for r in rows if isinstance(r, CertificateRow))
         self.chains = _by_machine(r for r in rows if isinstance(r, KeyChainRow) and r.thumbprint)
-        self.policies = _by_machine(r for r in rows if isinstance(r, PolicyRow))
-        self.examined = {
-            r.machine_id
-            for r in rows
-            if isinstance(r, CoverageRow) and (r.area, r.name, r.outcome) == ("hive", "SOFTWARE", "present")
-        }
+        self.of_hosts = _by_machine(r for r in rows if isinstance(r, CoverageRow | KeyChainRow | PolicyRow))
         self.hosts_listing: dict[str, set[int]] = {}
 
     def rows(self) -> list[Row]:
         vms = self._vms()
         protectors: dict[int, list[KeyProtector]] = {}
         for vm in vms:
-            if vm.protector is not None:
-                protectors.setdefault(vm.row.machine_id, []).append(vm.protector)
+            protectors.setdefault(vm.row.machine_id, []).extend(vm.protectors.values())
         guardians: list[GuardianRow] = []
         for machine_id in self.names:
             guardians += guardian_rows(
@@ -128,19 +122,20 @@ class _Judgement:
         return host_of(
             machine_id,
             self.names[machine_id],
-            machine_id in self.examined,
             (g for g in guardians if g.machine_id == machine_id),
-            self.policies.get(machine_id, []),
+            self.of_hosts.get(machine_id, []),
         )
 
     def _fill(self, vm: VmEvidence, wrappings: list[VmGuardianRow], host: Host) -> None:
         row = vm.row
         for wrapping in wrappings:
             row.needs += [t for t in (wrapping.encryption_thumbprint, wrapping.signing_thumbprint) if t]
-            if wrapping.is_owner:
-                row.owner = wrapping.signing_thumbprint
-            if wrapping.wrapped_last:
-                row.last_wrapped_by, row.last_host = wrapping.signing_thumbprint, wrapping.host
+        if len(vm.protectors) == 1:
+            for wrapping in wrappings:
+                if wrapping.is_owner:
+                    row.owner = wrapping.signing_thumbprint
+                if wrapping.wrapped_last:
+                    row.last_wrapped_by, row.last_host = wrapping.signing_thumbprint, wrapping.host
         row.needs = list(dict.fromkeys(row.needs))
         start = start_on(host, row, wrappings)
         row.starts_here, row.starts_because = start.starts, start.because
@@ -151,35 +146,37 @@ class _Judgement:
 
 
 def _wrappings(vm: VmEvidence, host: Host) -> Iterator[VmGuardianRow]:
-    if vm.protector is None:
-        return
-    row = vm.row
-    for wrapping in vm.protector.wrappings:
-        signing, encryption = wrapping.signing, wrapping.encryption
-        name = next((c.name for c in (encryption, signing) if c is not None and c.name is not None), None)
-        yield VmGuardianRow(
-            machine_id=row.machine_id,
-            source_path=f"{row.source_path}, {row.key_protector_at}",
-            source_time=row.source_time,
-            vm_id=row.vm_id,
-            vm_name=row.name,
-            configuration=row.source_path,
-            is_checkpoint=row.is_checkpoint,
-            wrapping=wrapping.id,
-            is_owner=wrapping.id is not None and wrapping.id == vm.protector.owner_id,
-            wrapped_last=wrapping.id is not None and wrapping.id == vm.protector.last_wrapped_by,
-            guardian=name.guardian if name else None,
-            host=name.host if name else None,
-            encryption_thumbprint=encryption.thumbprint if encryption else None,
-            encryption_not_before=encryption.not_before if encryption else None,
-            encryption_not_after=encryption.not_after if encryption else None,
-            signing_thumbprint=signing.thumbprint if signing else None,
-            signing_not_before=signing.not_before if signing else None,
-            signing_not_after=signing.not_after if signing else None,
-            encryption_here=host.state(encryption.thumbprint) if encryption and host.machine_id else "not_examined",
-            signing_here=host.state(signing.thumbprint) if signing and host.machine_id else "not_examined",
-            signatures=_signatures(wrapping),
-        )
+    for at, protector in vm.protectors.items():
+        for wrapping in protector.wrappings:
+            yield _wrapping(vm.row, at, protector, wrapping, host)
+
+
+def _wrapping(row: VmRow, at: str, protector: KeyProtector, wrapping: Wrapping, host: Host) -> VmGuardianRow:
+    signing, encryption = wrapping.signing, wrapping.encryption
+    name = next((c.name for c in (encryption, signing) if c is not None and c.name is not None), None)
+    return VmGuardianRow(
+        machine_id=row.machine_id,
+        source_path=f"{row.source_path}, {at}",
+        source_time=row.source_time,
+        vm_id=row.vm_id,
+        vm_name=row.name,
+        configuration=row.source_path,
+        is_checkpoint=row.is_checkpoint,
+        wrapping=wrapping.id,
+        is_owner=wrapping.id is not None and wrapping.id == protector.owner_id,
+        wrapped_last=wrapping.id is not None and wrapping.id == protector.last_wrapped_by,
+        guardian=name.guardian if name else None,
+        host=name.host if name else None,
+        encryption_thumbprint=encryption.thumbprint if encryption else None,
+        encryption_not_before=encryption.not_before if encryption else None,
+        encryption_not_after=encryption.not_after if encryption else None,
+        signing_thumbprint=signing.thumbprint if signing else None,
+        signing_not_before=signing.not_before if signing else None,
+        signing_not_after=signing.not_after if signing else None,
+        encryption_here=host.state(encryption.thumbprint) if encryption and host.machine_id else "not_examined",
+        signing_here=host.state(signing.thumbprint) if signing and host.machine_id else "not_examined",
+        signatures=_signatures(wrapping),
+    )
 
 
 def _signatures(wrapping: Wrapping) -> str:

@@ -11,9 +11,7 @@ from forensics.chain.hyperv.transfers import Transfer, transfers_of
 from forensics.structure import dataclass
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
-from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
-from forensics.tables.use import PolicyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +118,11 @@ def _host(rows: Sequence[Row], option: str, *, may_be_new: bool) -> Host:
         return Host()
     machine = machines[0]
     mine = [row for row in rows if row.machine_id == machine.machine_id]
-    examined = any(
-        isinstance(r, CoverageRow) and (r.area, r.name, r.outcome) == ("hive", "SOFTWARE", "present") for r in mine
-    )
     return host_of(
         machine.machine_id,
         machine.computer_name,
-        examined,
         (r for r in mine if isinstance(r, GuardianRow)),
-        (r for r in mine if isinstance(r, PolicyRow)),
+        mine,
     )
 
 

@@ -64,6 +64,7 @@ _DERIVED = "since a start needs the private key of one encryption certificate"
 _PRACTICE = "published migration guides"
 _ARTICLES = "say-tech.co.jp, yamanxworld vol. 156"
 
+# An empty reason is what the host has of the certificate.
 _MOVES: dict[State, dict[Operation, tuple[Result, str, Certainty, str]]] = {
     "absent": {
         "start": ("fails", "0x80070057: no guardian's private key is on the host", "verified", _SUPPORT),
@@ -77,16 +78,12 @@ _MOVES: dict[State, dict[Operation, tuple[Result, str, Certainty, str]]] = {
         "export and import": ("likely fails", "the import works, the start after it does not", "likely", _DERIVED),
         "replica failover": ("likely fails", "the certificate is there without its private key", "likely", _DERIVED),
     },
-    "unusable": dict.fromkeys(
-        OPERATIONS[:4], ("likely fails", "the private key is there but Windows cannot open it", "likely", _DERIVED)
-    ),
+    "unusable": dict.fromkeys(OPERATIONS[:4], ("likely fails", "", "likely", _DERIVED)),
     "wrong_store": dict.fromkeys(
         OPERATIONS[:4],
         ("likely fails", "the certificate lies in another store than the guardians'", "likely", _PRACTICE),
     ),
-    "unknown": dict.fromkeys(
-        OPERATIONS[:4], ("unknown", "whether the private key opens on the host is not known", "likely", _DERIVED)
-    ),
+    "unknown": dict.fromkeys(OPERATIONS[:4], ("unknown", "", "likely", _DERIVED)),
     "not_examined": dict.fromkeys(
         OPERATIONS[:4], ("unknown", "the host's certificate stores were not examined", "likely", _DERIVED)
     ),
@@ -115,7 +112,8 @@ def _moves(host: Host, wrapping: VmGuardianRow, as_of: datetime) -> Iterator[Ans
     state = host.state(wrapping.encryption_thumbprint)
     if state != "usable":
         for operation, (result, because, certainty, source) in _MOVES[state].items():
-            yield Answer(operation, result, because, certainty, source)
+            told = because or f"{wrapping.encryption_thumbprint}: {host.why(wrapping.encryption_thumbprint)}"
+            yield Answer(operation, result, told, certainty, source)
         return
     is_expired = _is_expired(wrapping.encryption_not_after, as_of)
     because = f"the private key of {wrapping.encryption_thumbprint} opens on the host"

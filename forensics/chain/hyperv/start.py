@@ -28,15 +28,6 @@ _STARTS: dict[State, Starts] = {
 NO_HOST = "no Hyper-V host was examined with it"
 _BEST_FIRST: tuple[Starts, ...] = ("yes", "unknown", "likely_no", "no")
 
-_WHY: dict[State, str] = {
-    "unknown": "whether its private key opens there is not known",
-    "not_examined": "the certificate stores of a host were not in the source",
-    "unusable": "its private key is there but Windows cannot open it",
-    "wrong_store": "it lies in another store than 'Shielded VM Local Certificates'",
-    "no_private_key": "it is there without a private key",
-    "absent": "it is not there",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -63,6 +54,8 @@ def start_on(host: Host, vm: VmRow, wrappings: Sequence[VmGuardianRow]) -> Start
     """
     if vm.outcome != "present":
         return Start("unknown", vm.starts_because or f"its configuration is {vm.outcome.replace('_', ' ')}")
+    if vm.configuration_doubt is not None:
+        return Start("unknown", vm.configuration_doubt)
     if vm.vtpm == "absent":
         return Start("not_applicable", "it has no virtual TPM, so it needs no guardian")
     if vm.vtpm == "unknown":
@@ -75,17 +68,47 @@ def start_on(host: Host, vm: VmRow, wrappings: Sequence[VmGuardianRow]) -> Start
         return Start(
             "unknown", "the host asks a Host Guardian Service for the key, so its own certificates are not consulted"
         )
+    protectors: dict[str, list[VmGuardianRow]] = {}
+    for wrapping in wrappings:
+        protectors.setdefault(wrapping.source_path, []).append(wrapping)
+    answers = [_with(host, rows) for rows in protectors.values()]
+    if len({answer.starts for answer in answers}) > 1:
+        told = ", ".join(f"{answer.starts.replace('_', ' ')} by one" for answer in answers)
+        because = (
+            f"its configuration holds {len(answers)} key protectors for different guardians, and nothing tells which "
+            f"is the one of today: {told}"
+        )
+        return Start("unknown", because)
+    answer = answers[0]
+    if vm.key_protector_doubt is not None and answer.starts != "yes":
+        return Start("unknown", vm.key_protector_doubt)
+    return answer
+
+
+def _with(host: Host, wrappings: Sequence[VmGuardianRow]) -> Start:
+    """Judge by the guardians of one key protector."""
     judged = sorted(wrappings, key=lambda w: _BEST_FIRST.index(_STARTS[host.state(w.encryption_thumbprint)]))
     best = judged[0]
     state = host.state(best.encryption_thumbprint)
     if state == "usable":
-        return Start("yes", _will_start(host, best), best)
-    count = f" nor of its {len(judged) - 1} other guardians" if len(judged) > 1 else ""
-    because = f"needs the encryption certificate {best.encryption_thumbprint or '(unreadable)'}{count}: {_WHY[state]}"
+        return Start("yes", _will_start(host, best, wrappings), best)
+    thumbprint = best.encryption_thumbprint or "(unreadable)"
+    if len(judged) == 1:
+        because = f"needs the encryption certificate {thumbprint}: {host.why(best.encryption_thumbprint)}"
+    else:
+        because = (
+            f"needs the encryption certificate of one of its {len(judged)} guardians, and none is known to open here; "
+            f"of {thumbprint}, which comes closest: {host.why(best.encryption_thumbprint)}"
+        )
     return Start(_STARTS[state], because, best)
 
 
 def _no_protector(vm: VmRow) -> str:
+    doubt = f"; {vm.key_protector_doubt}" if vm.key_protector_doubt else ""
+    return f"{_state_of_protector(vm)}{doubt}"
+
+
+def _state_of_protector(vm: VmRow) -> str:
     if vm.key_protector == "empty":
         return "it has a virtual TPM and an empty key protector: it was never started with one, or lost it"
     if vm.key_protector == "damaged":
@@ -95,12 +118,17 @@ def _no_protector(vm: VmRow) -> str:
     return "it has a virtual TPM, but no key protector was found in its configuration"
 
 
-def _will_start(host: Host, wrapping: VmGuardianRow) -> str:
+def _will_start(host: Host, wrapping: VmGuardianRow, wrappings: Sequence[VmGuardianRow]) -> str:
     text = f"the private key of the encryption certificate {wrapping.encryption_thumbprint} opens on this host"
     signing = host.state(wrapping.signing_thumbprint)
     if signing in ("absent", "no_private_key", "unusable", "wrong_store"):
         text += (
             f"; its signing certificate {wrapping.signing_thumbprint} has no usable private key here, and whether a "
             "start needs that too is not documented"
+        )
+    if any(w.signatures == "invalid" for w in wrappings):
+        text += (
+            "; signatures in its key protector do not match what [MS-KPS] says they cover: it may have been changed, "
+            "and whether Windows accepts it is not known"
         )
     return text

@@ -9,7 +9,7 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from forensics.collectors.hyperv.evidence import VmEvidence
@@ -38,9 +38,11 @@ _PROPERTIES = "configuration/properties"
 _MANIFEST = "configuration/manifest"
 _SECURITY_NAME = re.compile(r"tpm|shield|encrypt|protect|ksd|bind", re.IGNORECASE)
 _PROTECTOR_NAME = re.compile(r"key.?protector", re.IGNORECASE)
+_PROTECT_NAME = re.compile(r"protect", re.IGNORECASE)
 _EARLIER_NAME = re.compile(r"last.?known.?good", re.IGNORECASE)
 _GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
 _BEHIND_HEADERS = 8192
+_MIN_PROTECTOR = 2048
 _MAX_SETTINGS, _MAX_DISKS, _MAX_TEXT, _MAX_PROTECTORS = 60, 300, 200, 16
 
 
@@ -101,7 +103,12 @@ class _Configuration:
         version = self._number(f"{_PROPERTIES}/version")
         row.configuration_version = None if version is None else f"{version >> 8}.{version & 0xFF}"
         row.uncommitted = self.storage.replayed
-        if VIRTUAL_TPM in self.devices:
+        if self.storage.log_damaged:
+            row.configuration_doubt = (
+                "the log of its configuration could not be applied as a whole, so its virtual TPM and key protector "
+                "may be of an earlier time, or be pieced together of two"
+            )
+        elif VIRTUAL_TPM in self.devices:
             row.vtpm = "present"
         elif self.devices and not self.is_torn:
             row.vtpm = "absent"
@@ -174,33 +181,82 @@ def _shown(value: StorageValue) -> str:
 
 
 def _fill_protector(storage: HyperVStorage, evidence: VmEvidence) -> list[FormatError]:
-    """Find the key protector by its content; the one of the last good start counts where there is no other."""
+    """Find the key protector by its content; that of the last good start counts only where nothing else is one."""
     row, problems = evidence.row, list[FormatError]()
-    found: list[tuple[str, KeyProtector]] = []
-    documents = [(value.path, document) for value in storage.values.values() for document in _documents(value)]
-    # The protector of today before that of the last good start, and before whatever else.
-    documents.sort(key=lambda item: (bool(_EARLIER_NAME.search(item[0])), not _PROTECTOR_NAME.search(item[0])))
+    documents = list(_all_documents(storage))
     if len(documents) > _MAX_PROTECTORS:
         message = f"{len(documents)} key protectors in one configuration, of which {_MAX_PROTECTORS} are read"
         problems.append(FormatError("too_many", 0, message))
+    found: dict[str, KeyProtector] = {}
+    damaged: list[str] = []
     for path, document in documents[:_MAX_PROTECTORS]:
         try:
-            found.append((path, _parsed(document)))
+            found[path] = _parsed(document)
         except FormatError as error:
-            row.key_protector, row.key_protector_at = "damaged", path
+            damaged.append(path)
             problems.append(FormatError(error.kind, error.offset, f"key protector at {path}: {error.message}"))
     for value in storage.values.values():
         if value.value is None and value.error is None and value.size > 0:
             message = f"the value {value.path} of {value.size} bytes is larger than what is read"
             problems.append(FormatError("too_large", 0, message))
+        if _may_be_protector(value):
+            damaged.append(value.path)
     row.earlier_key_protector = any(_documents(value) for value in storage.superseded)
-    if found:
-        row.key_protector_at, evidence.protector = found[0]
-        row.key_protector = "present"
-        problems += evidence.protector.errors
-    elif row.key_protector != "damaged" and (at := _empty_at(storage)):
-        row.key_protector, row.key_protector_at = "empty", at
+    empty = _empty_at(storage)
+    current = {path: protector for path, protector in found.items() if not _EARLIER_NAME.search(path)}
+    named = {path: protector for path, protector in current.items() if _PROTECTOR_NAME.search(path)}
+    damaged = [path for path in damaged if not _EARLIER_NAME.search(path)] or ([] if current else damaged)
+    if current or (found and not damaged and empty is None):
+        evidence.protectors = _different(named or current or found)
+        row.key_protector, row.key_protector_at = "present", "; ".join(evidence.protectors)
+        row.key_protector_doubt = _doubt(evidence.protectors, damaged, len(documents))
+        problems += [error for protector in evidence.protectors.values() for error in protector.errors]
+    elif damaged:
+        row.key_protector, row.key_protector_at = "damaged", damaged[0]
+    elif empty is not None:
+        row.key_protector, row.key_protector_at = "empty", empty
+    elif is_torn(storage):
+        row.key_protector_doubt = "parts of its configuration cannot be read, and the key protector may be among them"
+    if found and not evidence.protectors:
+        row.key_protector_doubt = f"that of the last good start still stands at {next(iter(found))}"
     return problems
+
+
+def _all_documents(storage: HyperVStorage) -> Iterator[tuple[str, bytes]]:
+    """Yield every key protector with where it stands, those that bear its name first."""
+    values = sorted(storage.values.values(), key=lambda value: _PROTECTOR_NAME.search(value.path) is None)
+    for value in values:
+        for number, document in enumerate(_documents(value), 1):
+            yield value.path if number == 1 else f"{value.path} ({number})", document
+
+
+def _different(found: Mapping[str, KeyProtector]) -> dict[str, KeyProtector]:
+    """Return of key protectors that name the same guardians only the first."""
+    kept: dict[tuple[object, ...], tuple[str, KeyProtector]] = {}
+    for path, protector in found.items():
+        guardians = frozenset(
+            tuple(c.thumbprint if c is not None else None for c in (w.signing, w.encryption))
+            for w in protector.wrappings
+        )
+        kept.setdefault((guardians, protector.owner_id), (path, protector))
+    return dict(kept.values())
+
+
+def _doubt(protectors: Mapping[str, KeyProtector], damaged: Sequence[str], count: int) -> str | None:
+    if damaged:
+        return f"what stands at {damaged[0]} cannot be read, and may be the key protector of today"
+    if count > _MAX_PROTECTORS:
+        return f"only {_MAX_PROTECTORS} of the {count} key protectors in its configuration were read"
+    if any(e.kind == "too_many" for protector in protectors.values() for e in protector.errors):
+        return "its key protector names more guardians than are read, and none of those that were opens here"
+    return None
+
+
+def _may_be_protector(value: StorageValue) -> bool:
+    """Tell whether a value that was not read may be the key protector: by its name, or by being large enough."""
+    if value.value is not None or value.kind not in ("array", "string"):
+        return False
+    return value.size > _MIN_PROTECTOR or _PROTECT_NAME.search(value.path.rsplit("/", 1)[-1]) is not None
 
 
 @lru_cache(maxsize=64)

@@ -19,12 +19,12 @@ class VmEvidence:
 
     Attributes:
         row: The row.
-        protector: Its key protector; None where there is none that can be read.
+        protectors: Its key protectors by where they stand; several where nothing tells which is the one of today.
         global_id: GUID that the configuration itself names, lower case.
     """
 
     row: VmRow
-    protector: KeyProtector | None = None
+    protectors: Mapping[str, KeyProtector] = field(default_factory=dict)
     global_id: str | None = None
 
 

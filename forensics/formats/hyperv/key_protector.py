@@ -162,20 +162,22 @@ def parse_key_protector(data: bytes) -> KeyProtector:
     if parent is None or not elements:
         raise FormatError("bad_structure", 0, "the key protector has no wrappings")
     errors: list[FormatError] = []
-    if len(elements) > MAX_WRAPPINGS:
-        errors.append(FormatError("too_many", 0, f"{len(elements)} wrappings, of which {MAX_WRAPPINGS} are read"))
+    count = len(elements)
+    if count > MAX_WRAPPINGS:
+        errors.append(FormatError("too_many", 0, f"{count} wrappings, of which {MAX_WRAPPINGS} are read"))
         elements = elements[:MAX_WRAPPINGS]
     wrappings = [_wrapping(element) for element in elements]
     signers = _by_unique_id(wrappings, errors)
     guardian = document.root.find(tag("GuardianSignature"))
     last = _attribute(guardian, "WrappingId", "GuardianSignature", errors)
-    if last is not None and last not in signers:
+    # It may be one of those that are not read.
+    if last is not None and last not in signers and len(elements) == count:
         errors.append(
             FormatError("unknown_wrapping", 0, f"the guardian signature names wrapping {last}, which is none")
         )
     return KeyProtector(
         wrappings=tuple(_check_certificates(document, elements, wrappings, signers)),
-        owner_id=_owner(wrappings, signers, errors),
+        owner_id=_owner(wrappings, signers, errors, are_all=len(elements) == count),
         last_wrapped_by=last,
         guardian_signature=_check_guardian(document, parent, guardian, signers.get(last)),
         max_offline_unwraps=_optional(document.root.get("MaxOfflineUnwraps"), "MaxOfflineUnwraps", errors),
@@ -221,11 +223,13 @@ def _by_unique_id(wrappings: list[Wrapping], errors: list[FormatError]) -> dict[
     return {wrapping.id: wrapping for wrapping in wrappings if wrapping.id is not None and count[wrapping.id] == 1}
 
 
-def _owner(wrappings: list[Wrapping], unique: dict[int | None, Wrapping], errors: list[FormatError]) -> int | None:
+def _owner(
+    wrappings: list[Wrapping], unique: dict[int | None, Wrapping], errors: list[FormatError], *, are_all: bool
+) -> int | None:
     owners = [wrapping.id for wrapping in wrappings if wrapping.id is not None and wrapping.id == wrapping.parent_id]
     if len(owners) > 1:
         errors.append(FormatError("several_owners", 0, f"{len(owners)} wrappings are their own parent"))
-    if not owners:
+    if not owners and are_all:
         errors.append(FormatError("no_owner", 0, "no wrapping is its own parent, which the owner's is"))
     # An owner's number that another wrapping has too does not say which of them is meant.
     return owners[0] if len(owners) == 1 and owners[0] in unique else None

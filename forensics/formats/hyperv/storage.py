@@ -39,6 +39,7 @@ class HyperVStorage:
         superseded: Values that only finished entries of the log hold, and that are not those of today; likely, but
             not surely, of one time, and where the value was in a file object, likely of that key.
         errors: What could not be read.
+        log_damaged: Pending writes are lost: values may be older than others, or made of two times.
     """
 
     version: int
@@ -48,6 +49,7 @@ class HyperVStorage:
     values: dict[str, StorageValue] = field(repr=False)
     superseded: tuple[StorageValue, ...] = field(repr=False)
     errors: tuple[FormatError, ...]
+    log_damaged: bool
     _names: dict[str, tuple[str, ...]] = field(repr=False, compare=False)
 
     def get(self, path: str) -> StorageValue | None:
@@ -94,6 +96,7 @@ def parse_hyperv_storage(read: ReadAt, size: int, *, max_value: int = MAX_VALUE)
         values=values,
         superseded=superseded,
         errors=errors.rows,
+        log_damaged=log.damaged,
         _names=names_by_node(paths),
     )
 

@@ -48,10 +48,12 @@ class ReplayLog:
     Attributes:
         pending: Still to be written, in order.
         committed: Left over from before, in the order in which they stand; those that were overwritten are not here.
+        damaged: What still has to be written is not known, or not all of it: the file is as it never was.
     """
 
     pending: tuple[LogWrite, ...] = ()
     committed: tuple[LogWrite, ...] = ()
+    damaged: bool = False
 
 
 class Overlay:
@@ -126,18 +128,18 @@ def read_replay_log(read: ReadAt, size: int, header: StorageHeader, errors: Erro
     data = read(at, min(_LOG.size, length)) if length else b""
     if len(data) < _LOG.size:
         errors.add("truncated", at, "the replay log is not in the file")
-        return ReplayLog()
+        return ReplayLog(damaged=True)
     signature, checksum, current, _, most = _LOG.unpack(data)
     if signature != _SIGNATURE:
         errors.add("bad_magic", at, "no replay log stands where the header says")
-        return ReplayLog()
+        return ReplayLog(damaged=True)
     if not checksum_holds(data, checksum, 4):
         errors.add("bad_checksum", at + 4, "the checksum of the replay log is wrong; what it holds is not believed")
-        return ReplayLog()
+        return ReplayLog(damaged=True)
     slots = min(most, (length - _LOG.size) // _ENTRY.size, MAX_LOG_ENTRIES)
     if current > slots:
         errors.add("bad_count", at + 8, f"a replay log with room for {slots} entries says it holds {current}")
-        return ReplayLog()
+        return ReplayLog(damaged=True)
     return _read_entries(read, size, _Place(at, length), (current, slots), errors)
 
 
@@ -154,6 +156,7 @@ def _read_entries(read: ReadAt, size: int, place: _Place, counts: tuple[int, int
     table = read(place.offset + _LOG.size, slots * _ENTRY.size)
     budget = Budget(MAX_LOG_BYTES)
     writes: tuple[list[LogWrite], list[LogWrite]] = ([], [])
+    damaged = False
     for slot in range(slots):
         raw = table[slot * _ENTRY.size : (slot + 1) * _ENTRY.size]
         where = place.offset + _LOG.size + slot * _ENTRY.size
@@ -164,7 +167,8 @@ def _read_entries(read: ReadAt, size: int, place: _Place, counts: tuple[int, int
             # was to be, and the checksums of keys tell where old and new do not fit each other.
             if slot < current:
                 errors.keep(error)
-    return ReplayLog(tuple(writes[0]), tuple(writes[1]))
+                damaged = True
+    return ReplayLog(tuple(writes[0]), tuple(writes[1]), damaged)
 
 
 def _parse_entry(read: ReadAt, size: int, place: _Place, entry: tuple[bytes, int], budget: Budget) -> LogWrite:
