@@ -56,5 +56,5 @@ def add_useless_backup(export: Path, pair: GuardianPair = BRANCH) -> None:
     (folder / f"{pair.guardian}.xml").write_bytes(write_guardian_metadata(pair))
     (folder / "encryption.cer").write_bytes(pair.encryption.der)
     (folder / "signing.pem").write_bytes(pair.signing.x509.public_bytes(Encoding.PEM))
-    (folder / "all of it.pfx").write_bytes(b"\x30\x82\x01\x00 not looked into")
+    (folder / "all of it.pfx").write_bytes(b"\x30\x82\x01\x00\x02\x01\x03\x30".ljust(0x104, b"?"))
     (folder / "settings.xml").write_bytes(b"<settings/>" + b" " * 4096)

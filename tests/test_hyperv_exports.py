@@ -266,3 +266,23 @@ def test_two_exports_of_one_machine_stay_apart(tmp_path: Path) -> None:
     }
     wrappings = {w.configuration: w.encryption_thumbprint for w in case.rows("vm_guardian")}
     assert {r.source_path: r.needs[0] for r in case.rows("vm")} == wrappings
+
+
+@pytest.mark.parametrize(
+    ("content", "counts"),
+    [
+        (b"0\x82", 0),
+        (b"\x30\x82\x01\x00\x02\x01\x03\x30".ljust(0x104, b"?"), 1),
+        (b"\x30\x80\x02\x01\x03\x30\x80".ljust(0x104, b"?"), 1),
+        (b"\x30\x82\x10\x00\x02\x01\x03\x30".ljust(0x104, b"?"), 0),
+        (b"no certificate at all".ljust(0x104, b"?"), 0),
+    ],
+)
+def test_only_what_can_be_a_pfx_file_counts_as_a_backup(tmp_path: Path, content: bytes, counts: int) -> None:
+    export = write_export(tmp_path, machine(BRANCH))
+    exports.add_useless_backup(export)
+    (export / "Guardian backup" / "all of it.pfx").write_bytes(content)
+    case = _examine(export)
+    assert sum(row.origin == "pfx_file" for row in case.rows("guardian")) == counts
+    verdicts = {f["verdict"] for f in case.finding_list if f["rule"] == "certificate-only-guardian-backup"}
+    assert verdicts == (set() if counts else {"match"})

@@ -122,6 +122,11 @@ class _Steps:
     def _obstacle(self, transfer: Transfer) -> str:
         is_locked = transfer.exportable == "no" and transfer.on_source not in _WHY_NOT
         reason = "their private keys are marked as not exportable" if is_locked else _WHY_NOT[transfer.on_source]
+        if transfer.recoverable and not is_locked:
+            return (
+                "Windows does not open their private keys there, but they are still on that disk: repair them first "
+                f"(keymortem explain of each tells how), then export them as said above. {self.target} needs them."
+            )
         if transfer.purpose == "change":
             return (
                 f"{reason}. The machines start without them; but without the owner's signing key the list of their "
@@ -225,6 +230,14 @@ class _Steps:
         )
 
     def _start(self) -> Step:
+        stuck = {n for t in self.stuck if (t.role, t.purpose) == ("encryption", "start") for n in t.needed_by}
+        known = [p for p in self.plan.vms if p.vm.vtpm == "present" and p.wrappings]
+        if self.plan.target.mode == "hgs" or all(p.name in stuck for p in known):
+            return Step(
+                "Note the BitLocker recovery password of every guest that has BitLocker (in the guest: manage-bde "
+                f"-protectors -get C:). Do not move the virtual machines with a virtual TPM yet: none is known to "
+                f"start on {self.target} after these steps. Wipe nothing of the old host."
+            )
         return Step(
             "Note the BitLocker recovery password of every guest that has BitLocker (in the guest: manage-bde "
             f"-protectors -get C:). Then move the virtual machines, and start each once on {self.target} before "

@@ -162,7 +162,7 @@ def test_deleted_certificates_stop_their_machines() -> None:
     assert _told(findings) == [("vm-needs-missing-guardian", "critical", ["web"])]
     assert f"-FilePath {OLD[0]}.pfx -CertStoreLocation" in findings[0]["remedy"]
     assert "make a new virtual machine with the old disks" in findings[0]["remedy"]
-    assert '    Disable-VMTPM -VM (Get-VM -Id web-id)  # web' in findings[0]["remedy"]
+    assert "    Disable-VMTPM -VM (Get-VM -Id web-id)  # web" in findings[0]["remedy"]
 
 
 def test_an_export_alone_is_undecided_and_with_its_host_protects_the_pair() -> None:

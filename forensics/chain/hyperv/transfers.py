@@ -42,6 +42,7 @@ class Transfer:
         on_source: What the source host has of it; ``not_examined`` without one.
         exportable: yes, no or unknown, as its key file on the source says.
         in_source_tpm: The source's TPM holds its key.
+        recoverable: Its private key can be had from the source's disk although Windows does not open it there.
         on_target: What the target has of it.
         target_store: Store of the target in which it lies with its private key although that is the wrong one.
     """
@@ -59,6 +60,7 @@ class Transfer:
     in_source_tpm: bool
     on_target: str
     target_store: str | None
+    recoverable: bool | None = None
 
     @property
     def can_be_exported(self) -> bool | None:
@@ -132,7 +134,8 @@ def _pair(wrapping: VmGuardianRow, purpose: Purpose, name: str, source: Host, ta
             needed_by=(name,),
             on_source=source.state(thumbprint),
             exportable=row.exportable if row else None,
-            in_source_tpm=row is not None and row.provider_kind == "tpm",
+            in_source_tpm=row is not None and row.provider_kind == "tpm" and row.verdict != "unusable",
             on_target=target.state(thumbprint),
             target_store=there.store if there is not None and is_movable and there.verdict != "unusable" else None,
+            recoverable=row.recoverable if row else None,
         )

@@ -32,6 +32,9 @@ _MAX_DOCUMENT, _MAX_CERTIFICATE, _HEAD = 1 << 20, 64 << 10, 4096
 _MIN_DOCUMENT, _MIN_CERTIFICATE = 1024, 256
 _NAMESPACE = (b"kps/2014/07", "kps/2014/07".encode("utf-16-le"))
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
+# Shorter is no private key.
+_MIN_PFX = 256
+_PFX = re.compile(rb"\x30(?:\x80|([\x01-\x7f]|\x81.|\x82..|\x83...))(\x02\x01\x03\x30)", re.DOTALL)
 _GUARDIAN_WORDS = re.compile(r"guardian|shielded|vtpm|hgs", re.IGNORECASE)
 
 Report = Callable[[str, str, str], None]
@@ -45,9 +48,27 @@ def collect_guardian_files(place: Place, files: VmFiles, report: Report) -> list
     rows += [
         GuardianRow(machine_id=0, origin="pfx_file", source_path=place.label(entry.path), source_time=entry.modified)
         for entry in files.pfx
-        if _GUARDIAN_WORDS.search(entry.name) or _folder(place.label(entry.path)) in folders
+        if (_GUARDIAN_WORDS.search(entry.name) or _folder(place.label(entry.path)) in folders)
+        and _is_pfx(place, entry, report)
     ]
     return rows
+
+
+def _is_pfx(place: Place, entry: Entry, report: Report) -> bool:
+    """Tell whether a file can be PKCS#12 with a key: a SEQUENCE of its own length that begins with version 3."""
+    if entry.size < _MIN_PFX:
+        return False
+    try:
+        with place.tree.open(entry) as file:
+            head = file.read(16)
+    except (NotFound, Unreadable) as error:
+        report(entry.path, "unreadable", str(error))
+        return True
+    match = _PFX.match(head)
+    if match is None:
+        return False
+    # BER of indefinite length says no length.
+    return match[1] is None or match.start(2) + int.from_bytes(match[1][1:] or match[1], "big") <= entry.size
 
 
 def _documents(place: Place, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
