@@ -75,6 +75,15 @@ def test_without_software_nothing_is_known_of_any_certificate(tmp_path: Path) ->
     assert because == {"the certificate stores of a host were not in the source"}
 
 
+@pytest.mark.parametrize("left_out", [0, 1, 2])
+def test_a_hive_that_was_not_collected_is_no_problem(left_out: int, tmp_path: Path) -> None:
+    hives = [path for number, path in enumerate(HIVES) if number != left_out]
+    case = _examine(_collect(tmp_path, [HYPER_V, *hives, *KEYS]))
+    assert [row.message for row in case.rows("problem") if "config/" in row.source_path] == []
+    current = next(row.outcome for row in case.rows("secret") if row.generation == "current")
+    assert current == ("present" if left_out == 1 else "not_examined")
+
+
 def test_without_the_key_folders_no_key_is_missing(tmp_path: Path) -> None:
     """Only what the certificate itself breaks is still known: it names no key at all."""
     case = _examine(_collect(tmp_path, [HYPER_V, *HIVES]))

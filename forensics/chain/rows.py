@@ -52,5 +52,12 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         recoverable=recoverable[0],
         recoverable_from=recoverable[1],
         known_by=links.known_by,
-        reason=links.broken.get(broken_at, "") if broken_at else "",
+        reason=_reason(links, broken_at, recoverable),
     )
+
+
+def _reason(links: Links, broken_at: str | None, recoverable: Recoverable) -> str:
+    found, path = recoverable
+    if broken_at == "key_file" and links.key_file == "absent" and found and path:
+        return f"there is no key file where the certificate's link leads; the key lies in {path}"
+    return links.broken.get(broken_at, "") if broken_at else ""

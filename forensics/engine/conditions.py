@@ -10,7 +10,9 @@ from forensics.engine.sql_text import looks_only_at, quoted
 NOT_KNOWN = frozenset({"not_examined", "not_tried", "unknown"})
 """Values of columns that say that nothing is known: in the shorthand they are NULL, unless they are asked for."""
 
-_EXAMINED = "coverage.outcome IN ('present', 'absent')"
+# Every Windows has these four hives: one that is missing is lost, and says nothing of what it held.
+_ALWAYS_THERE = "coverage.area = 'hive' AND lower(coverage.name) IN ('system', 'software', 'security', 'sam')"
+_EXAMINED = f"(coverage.outcome = 'present' OR coverage.outcome = 'absent' AND NOT ({_ALWAYS_THERE}))"
 
 PutValues = Callable[[str], str]
 """Gives SQL with its ``value.NAME`` filled in."""

@@ -53,8 +53,8 @@ class _Text:
             self._device(device)
         self.lines.append("")
         self._add(
-            "What was read: names, dates, signatures, lists and flags on these disks. What only the running authority knows "
-            "(templates of today, revocation) Confirm-CAEndorsementKeyInfo and a test request tell."
+            "What was read: names, dates, signatures, lists and flags on these disks. What only the running authority "
+            "knows (templates of today, revocation) Confirm-CAEndorsementKeyInfo and a test request tell."
         )
         return "\n".join(self.lines) + "\n"
 

@@ -12,6 +12,7 @@ from forensics.engine.templates import listed
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import Finding, FindingIndex, first_part, head, text_lines
 from forensics.report.plain import fold, plain
+from forensics.report.stores import lost_stores, no_certificate
 from forensics.report.triage import Triage, triage, within
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.report.words import Words, words_for
@@ -118,7 +119,7 @@ class _Report:
         if not self.case.rows("machine"):
             return "No Windows installation here, so no key can be judged: exported virtual machines only."
         if not total:
-            return "No certificate here names a private key or should have one."
+            return no_certificate(self.case)
         have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
         parts = [f"Of {total} {have} a private key: {len(t.broken)} broken, {len(t.well) + len(t.too_open)} usable"]
         parts.append(f", {len(t.unknown)} undecided, {len(t.expired)} expired.")
@@ -310,9 +311,22 @@ class _Report:
             )
 
     def _orphans(self) -> None:
-        if self.triage.orphans:
-            self._heading("KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys")
-            self._listed(self._orphan(c) for c in sorted(self.triage.orphans, key=lambda c: c.verdict != "unusable"))
+        lost = lost_stores(self.case)
+        orphans = sorted(self.triage.orphans, key=lambda c: c.verdict != "unusable")
+        self._orphans_under(
+            "KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys",
+            [c for c in orphans if c.machine_id not in lost],
+        )
+        self._orphans_under(
+            "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer were not there to read, and "
+            "certificates there may well name these",
+            [c for c in orphans if c.machine_id in lost],
+        )
+
+    def _orphans_under(self, heading: str, orphans: list[KeyChainRow]) -> None:
+        if orphans:
+            self._heading(heading)
+            self._listed(map(self._orphan, orphans))
 
     def _orphan(self, chain: KeyChainRow) -> str:
         state = {"usable": "opens", "unknown": "undecided"}.get(

@@ -19,7 +19,9 @@ class CertificateUseRow(Row):
         "SHA-1 of the certificate, 40 upper-case hex digits; null: the consumer names it otherwise or not at all", None
     )
     sha256: str | None = column("SHA-256 of the certificate, lower hex, where the consumer names it so", None)
-    consumer: str = column("http.sys, IIS, RDP, WinRM, SQL Server, SSTP, LDAPS, Entra join, MDM, EFS, WLAN ...")
+    consumer: str = column(
+        "http.sys, IIS, RDP, WinRM, SQL Server, SSTP, LDAPS, Entra join, MDM, EFS, WLAN, Hyper-V ..."
+    )
     detail: str | None = column("Binding, instance, site, profile, tenant or user it is for", None)
     store: str | None = column("Store in which the consumer looks for it, such as MY", None)
     owner_sid: str | None = column("SID whose store that is; S-1-5-18 for the computer's, null: some user's", None)

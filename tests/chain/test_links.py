@@ -8,6 +8,9 @@ import pytest
 
 from forensics.chain.links import Links
 from forensics.chain.proof import Proof
+from forensics.chain.rows import certificate_row
+from forensics.collectors.evidence import CertificateEvidence
+from forensics.tables.certificate import CertificateRow
 
 PROVED = Proof(
     private_key="proved",
@@ -104,3 +107,13 @@ def test_the_reason_names_the_account_that_is_shut_out() -> None:
     assert chain.broken["access"] == (
         "the access list of the key file shuts out NETWORK SERVICE (S-1-5-20), which must read it"
     )
+
+
+def test_a_key_that_lies_elsewhere_on_the_disk_is_not_said_to_be_missing() -> None:
+    row = CertificateRow(machine_id=1, source_path="x", thumbprint="AA", store="MY", store_scope="machine")
+    chain = Links(kind="cng", key_file="absent")
+    chain.break_at("key_file", "the key file is not on this disk")
+    elsewhere = certificate_row(CertificateEvidence(row), chain, (True, "Crypto/Keys/f"))
+    assert elsewhere.reason == "there is no key file where the certificate's link leads; the key lies in Crypto/Keys/f"
+    gone = certificate_row(CertificateEvidence(row), chain, (False, None))
+    assert gone.reason == "the key file is not on this disk"

@@ -127,6 +127,26 @@ def test_orphan_key_files_are_told_apart_from_certificates() -> None:
     assert f"  - {OLD_FILE}: container TSSecKeySet1, does not open (breaks at key_file), recoverable" in lines
 
 
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("not_examined", "was not there to read."),
+        ("absent", "was not there to read."),
+        ("unreadable", "cannot be read."),
+    ],
+)
+def test_without_the_certificate_stores_nothing_is_said_to_name_no_key(outcome: str, said: str) -> None:
+    orphan = dead_chain(thumbprint=None, subject=None, store=None, store_scope=None, not_after=None)
+    hive = CoverageRow(machine_id=1, source_path="SOFTWARE", area="hive", name="SOFTWARE", outcome=outcome)
+    text = only(orphan, hive)
+    assert (
+        "No certificate could be judged: the SOFTWARE hive, which holds the computer's certificate stores, " + said
+    ) in text.splitlines()
+    assert "No certificate here names" not in text
+    assert "KEY FILES THAT NO CERTIFICATE NAMES" not in text
+    assert "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer were not there to read" in text
+
+
 def test_two_machines_are_named_where_they_matter() -> None:
     text = only(machine(machine_id=2, computer_name="DB02"), chain(), dead_chain(machine_id=2))
     assert "  1. On DB02: Windows looks for the key file" in text

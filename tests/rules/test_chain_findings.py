@@ -119,8 +119,8 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
     ],
     "hyperv-source": [("medium", "certificate-without-key-link", "4666 8A0D")],
     "hyperv-target": [
-        ("high", "key-file-missing", "5B07"),
-        ("high", "master-key-does-not-open", "67B1"),
+        ("critical", "key-file-missing", "5B07"),
+        ("critical", "master-key-does-not-open", "67B1"),
         ("low", "certificate-without-key-link", "1ABF 6C9E"),
         ("info", "key-in-tpm", "5948"),
     ],

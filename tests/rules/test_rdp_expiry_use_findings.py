@@ -146,10 +146,7 @@ EXPECTED = {
         HV01 info certificate-expired: Shielded_VM_Signing_Certificate_(UntrustedGuardian)_(HV01)
             Shielded_VM_Encryption_Certificate_(UntrustedGuardian)_(HV01)
         """,
-    "hyperv-target": """
-        HV02 info certificate-used-by-nothing: Shielded_VM_Signing_Certificate_(UntrustedGuardian)_(HV01)
-            Shielded_VM_Encryption_Certificate_(UntrustedGuardian)_(HV01)
-        """,
+    "hyperv-target": "",
     "keyiso-disabled": """
         WEB01 high keyiso-disabled-blocks-rdp-certificate: WEB01
         WEB01 info certificate-expiring: capi cng cng-system

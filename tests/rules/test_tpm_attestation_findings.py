@@ -72,7 +72,7 @@ EXPECTED: dict[str, list[Stated]] = {
     "golden-image": [stated("info", "proved", "tpm-key-will-not-survive-move", "device")],
     "hyperv-target": [
         stated(
-            "info",
+            "medium",
             "proved",
             "tpm-key-will-not-survive-move",
             "Shielded VM Encryption Certificate (UntrustedGuardian) (HV06)",

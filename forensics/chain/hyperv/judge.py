@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from forensics.chain.hyperv.guardians import guardian_rows, needed_by
 from forensics.chain.hyperv.host import Host, host_of
 from forensics.chain.hyperv.start import NO_HOST, start_on
+from forensics.chain.hyperv.uses import guardian_uses
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.sources.vm_files import on_drive
 from forensics.tables.certificate import CertificateRow
@@ -25,7 +26,7 @@ AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 def judge_hyperv(found: Sequence[HyperVEvidence], rows: Iterable[Row]) -> list[Row]:
-    """Return the rows of tables guardian, vm and vm_guardian.
+    """Return the rows of tables guardian, vm and vm_guardian, and those of certificate_use about virtual machines.
 
     Args:
         found: What the places of all sources hold.
@@ -64,7 +65,7 @@ class _Judgement:
         for machine_id in {row.machine_id for row in guardians}:
             needs = ((_told(vm.row), vm.row.needs) for vm in vms if vm.row.machine_id == machine_id)
             needed_by((g for g in guardians if g.machine_id == machine_id), needs)
-        return [*guardians, *(vm.row for vm in vms), *wrappings]
+        return [*guardians, *(vm.row for vm in vms), *wrappings, *guardian_uses(wrappings, self.certificates)]
 
     def _vms(self) -> list[VmEvidence]:
         """Return every configuration with its host, and those that a host lists but the sources do not hold."""

@@ -66,12 +66,14 @@ def collect_guardian_traces(
 def _traces(installation: Installation, names: list[str], thumbprints: list[str]) -> Iterator[GuardianTraceRow]:
     yield from _keys(installation)
     wanted = _patterns(names, thumbprints)
-    hive = installation.in_windows(f"{HIVE_FOLDER}/SOFTWARE")
-    with guard(installation, hive):
-        entry = installation.tree.entry(hive)
-        if entry.size <= _MAX_HIVE:
-            with installation.tree.open(entry) as file:
-                yield from _search(installation, file, hive, "hive", wanted)
+    # A hive that was not collected, or cannot be read, was told of when it was opened as one.
+    if installation.hive_outcome("SOFTWARE") == "present":
+        hive = installation.in_windows(f"{HIVE_FOLDER}/SOFTWARE")
+        with guard(installation, hive):
+            entry = installation.tree.entry(hive)
+            if entry.size <= _MAX_HIVE:
+                with installation.tree.open(entry) as file:
+                    yield from _search(installation, file, hive, "hive", wanted)
     folder = installation.listing(installation.on_drive(HYPER_V_FOLDER))
     for entry in list(folder.entries)[:_MAX_FILES]:
         if entry.is_dir or entry.size > _MAX_FILE or entry.name.lower().endswith(_VM_FILES):

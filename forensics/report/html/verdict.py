@@ -6,6 +6,7 @@ from forensics.case import Case
 from forensics.report.facts import day, days_left, label
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
+from forensics.report.stores import no_certificate
 from forensics.report.text import SOON
 from forensics.report.triage import Triage, within
 from forensics.structure import dataclass
@@ -43,7 +44,7 @@ def _keys(case: Case, found: Triage, causes: Causes, t: Catalogue) -> str:
     if not case.rows("machine"):
         return t("No Windows installation here, so no key can be judged: exported virtual machines only.")
     if not total:
-        return t("No certificate here names a private key or should have one.")
+        return t(no_certificate(case))
     names = [machine.computer_name or t("a Windows without a name") for machine in case.rows("machine")]
     where = t.join([plain(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
     undecided = t("; {count} undecided", count=len(found.unknown)) if found.unknown else ""
