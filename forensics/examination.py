@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from forensics.notebook import Case
 from forensics.sources.errors import SourceError
 from forensics.sources.identify import identify
-from forensics.structure import dataclass, field
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry

@@ -8,6 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeVar
 
@@ -19,7 +20,6 @@ from forensics.chain.attestation_trust import (
     on_use,
 )
 from forensics.collectors.tpm import ACPI_DEVICES
-from forensics.structure import dataclass
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.machine import MachineRow

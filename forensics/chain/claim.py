@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from forensics.chain.key_index import Home, KeyIndex, slots_of
 from forensics.chain.providers import provider_kind
@@ -10,7 +11,6 @@ from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
-from forensics.structure import dataclass
 
 _SYSTEM = Home("system", "S-1-5-18")
 _MACHINE = Home("machine", "S-1-5-18")

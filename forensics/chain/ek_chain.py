@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from forensics.structure import dataclass
 from forensics.tables.certificate import CertificateRow
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from forensics.structure import dataclass, field
 from forensics.tables.identity import SharedIdentityRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row

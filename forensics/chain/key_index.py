@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 from forensics.collectors.evidence import Evidence, KeyFileEvidence
@@ -11,7 +12,6 @@ from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
-from forensics.structure import dataclass
 
 MAX_NAMESAKES = 20
 """Files of one container hash that are looked at: MachineGuid changes a few times in a machine's life."""

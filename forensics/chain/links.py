@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from forensics.chain.access import account_name
 from forensics.chain.proof import Proof
 from forensics.collectors.evidence import KeyFileEvidence
-from forensics.structure import dataclass, field
 
 _ORDER = ("claim", "provider", "key_file", "public_key", "access", "master_key", "secret", "private_key", "service")
 

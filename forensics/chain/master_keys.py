@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import Literal
@@ -16,7 +17,6 @@ from forensics.chain.work import RSA_OPERATION, Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.outcome import Outcome
-from forensics.structure import dataclass, field
 
 SYSTEM = "S-1-5-18"
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from forensics.chain import dpapi
 from forensics.chain.dpapi import OpenedBlob
@@ -27,7 +27,6 @@ from forensics.formats.private_key import (
 )
 from forensics.formats.public_key import PublicKey
 from forensics.sources.outcome import Outcome
-from forensics.structure import dataclass, field
 
 _NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
 

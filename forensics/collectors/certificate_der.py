@@ -8,9 +8,10 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import RsaPublicKey
-from forensics.structure import dataclass
 
 _SEQUENCE, _INTEGER, _BIT_STRING, _OID, _VERSION = 0x30, 0x02, 0x03, 0x06, 0xA0
 _RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
@@ -16,7 +17,6 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.sources.registry import Key
-from forensics.structure import dataclass
 
 MAX_ELEMENTS = 10_000
 UNREADABLE_AREA = "certificate"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.guard import guard
@@ -18,7 +19,6 @@ from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, S
 from forensics.formats.acl import parse_security_descriptor as parse_descriptor
 from forensics.sources.installation import Installation
 from forensics.sources.tree import Entry
-from forensics.structure import dataclass, field
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 
 MAX_ENTRIES = 50_000

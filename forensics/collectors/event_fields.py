@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from forensics.formats.key_file_name import split_key_file_name
-from forensics.structure import dataclass
 from forensics.tables.timestamps import as_utc
 
 MAX_FIELDS = 100

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from forensics.collectors.services import KEY_SERVICES
-from forensics.structure import dataclass, field
 
 ANY_PROVIDER = "*"
 # A service whose own error code (7024) names a broken machine key, beside those that keys depend on.

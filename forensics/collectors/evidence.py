@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forensics.formats.acl import SecurityDescriptor
@@ -14,7 +15,6 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.sources.outcome import Outcome
-from forensics.structure import dataclass, field
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow

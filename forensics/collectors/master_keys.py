@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.collectors.guard import guard
@@ -15,7 +16,6 @@ from forensics.formats.preferred import Preferred, parse_preferred
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.tree import Entry
-from forensics.structure import dataclass, field
 from forensics.tables.secrets import MasterKeyRow
 
 MAX_FILES = 10_000

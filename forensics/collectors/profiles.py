@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from forensics.collectors.guard import guard
@@ -15,7 +15,6 @@ from forensics.formats.filetime import filetime
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.tree import Entry
-from forensics.structure import dataclass
 
 SYSTEM_SID = "S-1-5-18"
 SERVICE_PROFILES = {"S-1-5-19": "LocalService", "S-1-5-20": "NetworkService"}

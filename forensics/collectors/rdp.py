@@ -7,13 +7,13 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
 from forensics.sources.installation import Installation
 from forensics.sources.registry import Key
-from forensics.structure import dataclass
 from forensics.tables.certificate import CertificateRow
 
 REMOTE_DESKTOP = "Remote Desktop"

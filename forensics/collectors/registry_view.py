@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
@@ -11,7 +12,6 @@ from forensics.formats.filetime import filetime
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.registry import Hive, Key, Value
-from forensics.structure import dataclass
 
 MAX_SUBKEYS = 20_000
 

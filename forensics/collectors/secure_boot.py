@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
@@ -17,7 +18,6 @@ from forensics.sources.efi import EfiPartition
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.tree import NotFound, Unreadable
-from forensics.structure import dataclass
 from forensics.tables.secure_boot import SecureBootRow
 
 SECURE_BOOT = "Control\\SecureBoot"

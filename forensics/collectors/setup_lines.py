@@ -10,9 +10,8 @@ write about it into ``Windows\\Panther``.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
-
-from forensics.structure import dataclass
 
 MAX_MESSAGE = 500
 PHASES = ("cleanup", "generalize", "specialize", "respecialize")

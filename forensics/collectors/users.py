@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.profiles import (
@@ -16,7 +17,6 @@ from forensics.collectors.profiles import (
 from forensics.collectors.registry_view import RegistryView
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
-from forensics.structure import dataclass
 from forensics.tables.machine import MachineRow, UserRow
 
 ACCOUNT_NAMES = "SAM\\Domains\\Account\\Users\\Names"

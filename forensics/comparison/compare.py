@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from forensics.case import Case
 from forensics.comparison.deaths import KeyChange, key_changes
 from forensics.comparison.tables import COMPARED, Difference, differences
-from forensics.structure import dataclass
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 

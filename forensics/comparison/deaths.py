@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 from forensics.comparison.tables import Difference
-from forensics.structure import dataclass
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 

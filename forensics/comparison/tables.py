@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from forensics.structure import dataclass
 from forensics.tables.row import Row
 
 Change = Literal["added", "removed", "changed"]

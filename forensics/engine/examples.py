@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +19,6 @@ from forensics.engine.findings import Finding, make_findings
 from forensics.engine.rule import Packs, Problem, Rule
 from forensics.engine.yaml_source import Mapping as YamlMapping
 from forensics.engine.yaml_source import Node, Sequence, Text
-from forensics.structure import dataclass, field
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.tables.row import columns as row_columns

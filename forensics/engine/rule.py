@@ -6,12 +6,11 @@ Named tuples, because every start of the program pays for making the classes, an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from forensics.engine.yaml_source import Mapping, Text
-from forensics.structure import dataclass, field
 
 FORMAT = 1
 SEVERITIES = ("critical", "high", "medium", "low", "info")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from forensics.engine.compiler import Query
@@ -11,7 +12,6 @@ from forensics.engine.evidence import FoundRows
 from forensics.engine.findings import Finding, hang_consequences, make_findings, order
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
-from forensics.structure import dataclass, field
 from forensics.tables.record import ProblemRow
 from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.row import Row

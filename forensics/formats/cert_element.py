@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal
 
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
-from forensics.structure import dataclass, field
 
 PROPERTY_KEY_PROV_INFO = 2
 PROPERTY_SHA1 = 3

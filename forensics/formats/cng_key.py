@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from forensics.formats.bcrypt_blob import parse_bcrypt_public
@@ -12,7 +13,6 @@ from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 from forensics.formats.public_key import PublicKey
 from forensics.formats.section import parse_section
-from forensics.structure import dataclass, field
 
 HEADER_SIZE = 44
 PROPERTY_EXPORT_POLICY = 3

@@ -79,18 +79,24 @@ def _integer(number: bytes) -> bytes:
     return _der(_INTEGER, (b"\0" if number[0] & 0x80 else b"") + number)
 
 
-def _from_spki(raw: bytes) -> PublicKey | None:
+def _load(raw: bytes) -> PublicKey | None:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+    try:
+        return public_key_from_certificate_key(load_der_public_key(raw))
+    except UnsupportedAlgorithm:
+        return None
+
+
+def _from_spki(raw: bytes) -> PublicKey | None:
     # The library reads PKCS#1 too, so what it read is written again and compared.
-    key = public_key_from_certificate_key(load_der_public_key(raw))
+    key = _load(raw)
     return key if key is not None and dict(encodings(key)).get(SPKI) == raw else None
 
 
 def _from_pkcs1(raw: bytes) -> PublicKey | None:
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
-    key = public_key_from_certificate_key(load_der_public_key(raw))
+    key = _load(raw)
     return key if key is not None and dict(encodings(key)).get(PKCS1) == raw else None
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from forensics.formats.errors import FormatError
-from forensics.structure import dataclass, field
 
 BOOT_KEY_NAMES = ("JD", "Skew1", "GBG", "Data")
 """Sub-keys of Control\\Lsa whose class names hold the boot key, in the order they are put together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
 from uuid import UUID
@@ -10,7 +11,6 @@ from uuid import UUID
 from forensics.formats.alg_id import block_size, digest_size
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
-from forensics.structure import dataclass, field
 
 HEADER_SIZE = 128
 MAX_ROUNDS = 1_000_000

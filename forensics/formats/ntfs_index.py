@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
 from forensics.formats.ntfs_record import apply_fixups
-from forensics.structure import dataclass
 
 DOS_NAME = 2
 REPARSE_FLAG = 0x400

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
-from forensics.structure import dataclass, field
 
 VERSION_5 = "Windows Registry Editor Version 5.00"
 VERSION_4 = "REGEDIT4"

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
-from forensics.structure import dataclass, field
 
 NO_CELL = 0xFFFFFFFF
 BIG_DATA_SEGMENT = 16344

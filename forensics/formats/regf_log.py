@@ -7,10 +7,10 @@ References:
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
 from forensics.formats.marvin32 import marvin32
-from forensics.structure import dataclass, field
 
 LOG_START = 512
 SECTOR = 512

@@ -7,12 +7,12 @@ References:
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from forensics.formats.crc32c import checksum_holds
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
-from forensics.structure import dataclass, field
 
 LOG_SECTOR = 4 << 10
 _HEADER = 64

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from forensics.case import Case
 from forensics.report.facts import Facts, label
 from forensics.report.plain import fold, plain
 from forensics.report.words import words_for
-from forensics.structure import dataclass
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from forensics.case import Case
 from forensics.engine.database import RuleDatabase
@@ -12,7 +13,6 @@ from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts
 from forensics.report.findings import Finding, FindingIndex, text_lines
 from forensics.report.plain import fold, plain
-from forensics.structure import dataclass
 from forensics.tables.key_chain import KeyChainRow
 
 _WORDS = {True: "yes", False: "no", None: "unknown"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from forensics.chain.hyperv.migration import Migration
 from forensics.chain.hyperv.operations import DEFAULT_GUARDIAN, own_pair
@@ -10,7 +11,6 @@ from forensics.chain.hyperv.transfers import Transfer
 from forensics.report.facts import day
 from forensics.report.plain import plain
 from forensics.report.powershell import file_stem, quoted
-from forensics.structure import dataclass
 
 STORE = "Cert:\\LocalMachine\\Shielded VM Local Certificates"
 _MACHINE = "Cert:\\LocalMachine\\"

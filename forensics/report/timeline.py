@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from forensics.case import Case
 from forensics.report.facts import Facts, label
-from forensics.structure import dataclass
 from forensics.tables.event import EventRow, SetupEventRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.timestamps import as_utc

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from forensics.case import Case
-from forensics.structure import dataclass, field
 from forensics.tables.key_chain import KeyChainRow
 
 

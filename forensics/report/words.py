@@ -7,9 +7,9 @@ master key, so that the report can say one cause once, above all the certificate
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from forensics.report.facts import Facts, day
-from forensics.structure import dataclass
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import SecretRow
 

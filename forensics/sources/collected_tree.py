@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 from urllib.parse import unquote
 
 from forensics.sources.tree import Entry, NotFound, Unreadable
-from forensics.structure import dataclass
 
 MAX_ENTRIES = 500_000
 

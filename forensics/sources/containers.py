@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -12,7 +13,6 @@ from forensics.sources.compressed import compression, unpack
 from forensics.sources.errors import SourceError, unreadable
 from forensics.sources.source import Source
 from forensics.sources.volumes import Disk
-from forensics.structure import dataclass
 
 _HEAD = 4096
 # What is compressed does not shrink much when it is compressed again.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.tree import Tree
-from forensics.structure import dataclass, field
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from forensics.formats.errors import FormatError
@@ -19,7 +20,6 @@ from forensics.formats.regf_log import (
     parse_entry_header,
 )
 from forensics.sources.tree import NotFound, Tree, Unreadable
-from forensics.structure import dataclass, field
 
 Report = Callable[[str, str, int | None], None]
 """Records a problem: kind, message, offset in the file or None."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.mapping_tree import UnionTree
 from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
-from forensics.structure import dataclass
 
 _MAX_DEPTH = 12
 _MAX_FOLDERS = 20_000

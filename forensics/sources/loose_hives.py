@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from forensics.sources.mapping_tree import MappingTree
 from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
-from forensics.structure import dataclass, field
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
 _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.sources.ntfs_stream import VolumeReader
 from forensics.sources.tree import Unreadable
-from forensics.structure import dataclass
 
 SECTOR_SIZES = (512, 4096)
 _MAX_ENTRIES = 1024

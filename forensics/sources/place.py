@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from forensics.sources.tree import Tree
-from forensics.structure import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
 
@@ -14,7 +15,6 @@ from forensics.formats.reg_export import ExportedKey, ExportedValue, parse_reg_e
 from forensics.formats.regf_cells import fold_name
 from forensics.sources.hive_logs import Report
 from forensics.sources.registry import Value
-from forensics.structure import dataclass, field
 
 MAX_KEYS = 1_000_000
 MAX_DATA = 256 << 20

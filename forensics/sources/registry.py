@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-
-from forensics.structure import dataclass
 
 
 @dataclass(frozen=True, slots=True)

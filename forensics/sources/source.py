@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.place import Place
-from forensics.structure import dataclass, field
 from forensics.tables.hyperv import BitLockerRow
 from forensics.tables.record import CoverageRow, ProblemRow
 

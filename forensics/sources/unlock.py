@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from forensics.structure import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

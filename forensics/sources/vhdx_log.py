@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.formats.errors import FormatError
@@ -18,7 +19,6 @@ from forensics.formats.vhdx_log import (
     parse_log_entry,
     parse_log_entry_header,
 )
-from forensics.structure import dataclass
 
 MAX_LOG = 16 << 20
 """Largest ring that is searched, in bytes; Windows makes it 1 MiB."""

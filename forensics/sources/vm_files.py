@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from forensics.sources.place import Place
 from forensics.sources.tree import Entry, NotFound, Unreadable
-from forensics.structure import dataclass, field
 
 HYPER_V_FOLDER = "ProgramData/Microsoft/Windows/Hyper-V"
 INVENTORY = "data.vmcx"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from forensics.sources.efi import EfiPartition
@@ -16,7 +16,6 @@ from forensics.sources.place import Place
 from forensics.sources.source import Source
 from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.unlock import Unlock
-from forensics.structure import dataclass
 from forensics.tables.hyperv import BitLockerRow
 
 _USUAL_NAMES = ("windows", "winnt")

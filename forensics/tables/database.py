@@ -12,12 +12,12 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from forensics.structure import dataclass
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, Kind, by_table, column_specs
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry

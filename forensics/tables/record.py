@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
-from forensics.structure import dataclass
 from forensics.tables.row import Row, column
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar
-
-from forensics.structure import dataclass, field
 
 
 def column(doc: str, default: Any = MISSING, factory: Any = MISSING) -> Any:

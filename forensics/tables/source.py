@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forensics.structure import dataclass, field
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)

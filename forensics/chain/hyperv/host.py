@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from forensics.structure import dataclass, field
 from forensics.tables.hyperv import GuardianRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import CoverageRow

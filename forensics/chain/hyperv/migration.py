@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.chain.hyperv.host import Host, host_of
 from forensics.chain.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
 from forensics.chain.hyperv.transfers import Transfer, transfers_of
-from forensics.structure import dataclass
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from forensics.chain.hyperv.host import Host, State
-from forensics.structure import dataclass
 from forensics.tables.hyperv import VmGuardianRow
 
 Purpose = Literal["start", "change"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forensics.sources.place import Place
-from forensics.structure import dataclass, field
 from forensics.tables.hyperv import GuardianRow, VmRow
 
 if TYPE_CHECKING:

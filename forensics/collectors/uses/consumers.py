@@ -7,7 +7,7 @@ References:
 
 from __future__ import annotations
 
-from forensics.structure import dataclass
+from dataclasses import dataclass
 
 SYSTEM = "S-1-5-18"
 NETWORK_SERVICE = "S-1-5-20"

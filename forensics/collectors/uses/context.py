@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -17,7 +18,6 @@ from forensics.sources.installation import MAX_SMALL_FILE, Installation
 from forensics.sources.outcome import Outcome
 from forensics.sources.registry import Key
 from forensics.sources.tree import NotFound
-from forensics.structure import dataclass
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.machine import MachineRow, UserRow
 from forensics.tables.use import CertificateUseRow

@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.registry_view import RegistryView
@@ -14,7 +15,6 @@ from forensics.collectors.uses.consumers import ENTRA_JOIN, MDM, WORKPLACE_JOIN
 from forensics.collectors.uses.context import Place, UseContext
 from forensics.collectors.uses.thumbprint import thumbprint_of_text
 from forensics.sources.registry import Key
-from forensics.structure import dataclass
 from forensics.tables.use import CertificateUseRow
 
 MAX_ENROLLMENTS = 1_000

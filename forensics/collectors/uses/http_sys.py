@@ -7,12 +7,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.collectors.uses.consumers import HTTP_SYS
 from forensics.collectors.uses.context import MY, Place, UseContext, clip
 from forensics.sources.registry import Key
-from forensics.structure import dataclass
 from forensics.tables.use import CertificateUseRow
 
 MAX_BINDINGS = 5_000

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forensics.collectors.guard import guard
@@ -19,7 +20,6 @@ from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.collectors.uses.text_file import MAX_XML_SIZE, local_name, named, parse_xml
 from forensics.collectors.uses.thumbprint import SHA1_SIZE
 from forensics.formats.errors import FormatError
-from forensics.structure import dataclass
 from forensics.tables.use import CertificateUseRow
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ import hashlib
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_xml import base64_content
 from forensics.formats.public_key import PublicKey, public_key_from_certificate_key
-from forensics.structure import dataclass, field
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

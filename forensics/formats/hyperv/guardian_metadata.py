@@ -9,12 +9,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from xml.etree.ElementTree import Element
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, read_certificate
 from forensics.formats.hyperv.guardian_xml import parse_guardian_xml, tag
-from forensics.structure import dataclass, field
 
 MAX_OTHER_CERTIFICATES = 256
 

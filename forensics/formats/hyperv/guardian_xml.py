@@ -12,11 +12,11 @@ import binascii
 import codecs
 import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Literal
 from xml.etree.ElementTree import C14NWriterTarget, Element, TreeBuilder
 
 from forensics.formats.errors import FormatError
-from forensics.structure import dataclass, field
 
 NAMESPACE = "http://schemas.microsoft.com/kps/2014/07"
 

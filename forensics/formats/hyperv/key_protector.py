@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from xml.etree.ElementTree import Element
 
@@ -41,7 +41,6 @@ from forensics.formats.hyperv.guardian_xml import (
     unsigned_int,
 )
 from forensics.formats.signature import Outcome, check_signature, is_known_algorithm
-from forensics.structure import dataclass, field
 
 MAX_WRAPPINGS = 256
 MAX_PROTECTORS = 64

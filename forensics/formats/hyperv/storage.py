@@ -10,6 +10,8 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.read_at import ReadAt
 from forensics.formats.hyperv.storage_header import choose_header
@@ -20,7 +22,6 @@ from forensics.formats.hyperv.storage_objects import read_objects
 from forensics.formats.hyperv.storage_tables import NODE, KeyEntry, Ref, choose_key_tables, read_keys
 from forensics.formats.hyperv.storage_tree import KeyTree, names_by_node
 from forensics.formats.hyperv.storage_values import StorageValue, Value, ValueReader
-from forensics.structure import dataclass, field
 
 __all__ = ["HyperVStorage", "ReadAt", "StorageValue", "Value", "parse_hyperv_storage"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from forensics.case import Case
-from forensics.structure import dataclass
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, column_specs
 
 FINDING = (

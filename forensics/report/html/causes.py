@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from forensics.case import Case
 from forensics.report.facts import label
@@ -11,7 +12,6 @@ from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, Told
 from forensics.report.triage import Triage
 from forensics.report.words import Words, words_for
-from forensics.structure import dataclass, field
 from forensics.tables.key_chain import KeyChainRow
 
 MOST_SUBJECTS = 200

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from forensics.case import Case
 from forensics.report.explain import Link, links_of
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.words import words_for
-from forensics.structure import dataclass, field
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from forensics.case import Case
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
-from forensics.structure import dataclass
 from forensics.tables.record import ProblemRow
 
 MOST_PROBLEMS = 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from forensics.case import Case
@@ -9,7 +10,6 @@ from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.tables import MOST, Cell, TableView
 from forensics.report.timeline import Entry, timeline
-from forensics.structure import dataclass, field
 from forensics.tables.timestamps import format_utc
 
 AHEAD = timedelta(days=3653)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from forensics.case import Case
 from forensics.report.facts import day, days_left, label
 from forensics.report.html.catalogue import Catalogue
@@ -9,7 +11,6 @@ from forensics.report.html.causes import Causes
 from forensics.report.stores import no_certificate
 from forensics.report.text import SOON
 from forensics.report.triage import Triage, within
-from forensics.structure import dataclass
 from forensics.tables.plain import plain
 
 MOST_CAUSES = 3
