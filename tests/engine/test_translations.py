@@ -93,9 +93,8 @@ def test_findings_of_a_case_are_spoken_in_another_language(tmp_path: Path) -> No
 
 def test_packs_that_are_translated_are_so_wholly() -> None:
     rules = load_packs(language="ja").rules
-    lacking = [
-        rule.id for rule in rules if rule.pack in ("chain", "sysprep", "rdp", "expiry", "use", "tpm", "attestation", "era2026") and not rule.translations
-    ]
+    packs = {"attestation", "chain", "era2026", "expiry", "hyperv", "rdp", "sysprep", "tpm", "use"}
+    lacking = [rule.id for rule in rules if rule.pack in packs and not rule.translations]
     assert lacking == []
     # Without being asked for they are not even parsed.
     assert not any(rule.translations for rule in load_packs().rules)
