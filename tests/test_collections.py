@@ -5,8 +5,6 @@ from __future__ import annotations
 import tarfile
 import zipfile
 from collections.abc import Callable
-from functools import reduce
-from operator import xor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import forensics
 from forensics.case import Case
 from testdata.builder.files import FileSpec
 from testdata.builder.scenarios import SCENARIOS
+from tests.torn_hive import tear
 
 Keep = Callable[[str], bool]
 
@@ -200,12 +199,7 @@ def test_key_in_the_other_windows_of_one_source_is_recoverable(tmp_path: Path) -
 
 def test_torn_security_hive_without_logs_leaves_the_secret_undecided(tmp_path: Path) -> None:
     folder = _write("broken-secrets", tmp_path)
-    hive = folder / "Windows/System32/config/SECURITY"
-    data = bytearray(hive.read_bytes())
-    data[4:8] = (int.from_bytes(data[8:12], "little") + 1).to_bytes(4, "little")
-    words = [int.from_bytes(data[at : at + 4], "little") for at in range(0, 508, 4)]
-    data[508:512] = reduce(xor, words).to_bytes(4, "little")
-    hive.write_bytes(data)
+    tear(folder / "Windows/System32/config/SECURITY")
     case = forensics.examine(folder)
     assert ("in_transaction", "Windows/System32/config/SECURITY") in {
         (p.kind, p.source_path) for p in case.rows("problem")
@@ -215,3 +209,35 @@ def test_torn_security_hive_without_logs_leaves_the_secret_undecided(tmp_path: P
         ("previous", "unknown", None, True),
         ("nothing", "unknown", None, None),
     }
+
+
+def test_torn_software_hive_without_logs_leaves_the_machine_guid_undecided(tmp_path: Path) -> None:
+    folder = _write("broken-files", tmp_path)
+    tear(folder / "Windows/System32/config/SOFTWARE")
+    case = forensics.examine(folder)
+    foreign = [r for r in case.rows("key_chain") if r.key_file == "other_machine_guid"]
+    assert {r.thumbprint is None for r in foreign} == {True, False}
+    # One of them needs a master key that is gone, whatever its name.
+    assert {(r.verdict, r.broken_at) for r in foreign} == {("unknown", None), ("unusable", "master_key")}
+    # What the present MachineGuid leads to was proved all the same.
+    assert "usable" in {r.verdict for r in case.rows("key_chain") if r.thumbprint}
+    assert "key-file-of-another-machine-guid" not in {f["rule"] for f in case.finding_list}
+
+
+def test_torn_system_hive_without_logs_blames_no_service(tmp_path: Path) -> None:
+    folder = _write("keyiso-disabled", tmp_path)
+    tear(folder / "Windows/System32/config/SYSTEM")
+    case = forensics.examine(folder)
+    verdicts = {(r.provider_kind, r.verdict, r.broken_at) for r in case.rows("key_chain") if r.thumbprint}
+    assert verdicts == {("capi", "usable", None), ("cng", "unknown", None)}
+    assert not [f["rule"] for f in case.finding_list if f["rule"].startswith("keyiso-")]
+
+
+def test_a_provider_that_a_torn_hive_does_not_list_may_be_registered(tmp_path: Path) -> None:
+    folder = _write("odd-server", tmp_path)
+    unregistered = [r.thumbprint for r in forensics.examine(folder).rows("key_chain") if r.broken_at == "provider"]
+    assert unregistered
+    for hive in ("SOFTWARE", "SYSTEM"):
+        tear(folder / "Windows/System32/config" / hive)
+    rows = {r.thumbprint: r for r in forensics.examine(folder).rows("key_chain")}
+    assert {rows[thumbprint].broken_at for thumbprint in unregistered}.isdisjoint({"provider"})

@@ -9,11 +9,15 @@ import pytest
 
 import forensics
 from forensics.case import Case
+from forensics.chain.hyperv.host import host_of
 from forensics.sources.open import open_source
 from forensics.sources.place import Place
 from forensics.sources.tree import Entry
+from forensics.tables.record import CoverageRow
 from tests.exports import AS_OF, IMAGES
+from tests.torn_hive import tear
 
+THUMBPRINT = "CD" * 20
 CONFIG = "Windows/System32/config"
 HYPER_V = "ProgramData/Microsoft/Windows/Hyper-V"
 HIVES = [f"{CONFIG}/{name}" for name in ("SYSTEM", "SOFTWARE", "SECURITY")]
@@ -72,7 +76,7 @@ def test_without_software_nothing_is_known_of_any_certificate(tmp_path: Path) ->
     assert _starts(case) == dict.fromkeys(WHOLE, "unknown")
     assert {w.encryption_here for w in case.rows("vm_guardian")} == {"not_examined"}
     because = {vm.starts_because.rpartition(": ")[2] for vm in case.rows("vm")}
-    assert because == {"the certificate stores of a host were not in the source"}
+    assert because == {"the host's certificate stores were not in the source, or not as a whole"}
 
 
 @pytest.mark.parametrize("left_out", [0, 1, 2])
@@ -137,3 +141,51 @@ def test_another_windows_beside_the_host_changes_nothing(tmp_path: Path) -> None
     assert _starts(case) == WHOLE
     (host,) = [m.machine_id for m in case.rows("machine") if m.computer_name == "HV02"]
     assert {vm.machine_id for vm in case.rows("vm")} == {host}
+
+
+def test_a_certificate_that_a_torn_software_hive_does_not_hold_is_not_absent(tmp_path: Path) -> None:
+    folder = _collect(tmp_path, [HYPER_V, *HIVES, *KEYS], "hyperv-source")
+    whole = _starts(_examine(folder))
+    tear(folder / CONFIG / "SOFTWARE")
+    torn = _starts(_examine(folder))
+    assert {name: (whole[name], torn[name]) for name in whole if whole[name] != torn[name]} == {
+        # Its certificate is in no store; the guardians of the others were found.
+        "GONE01": ("no", "unknown"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "state"),
+    [
+        (None, "absent"),
+        (("hive", "Microsoft\\SystemCertificates", "not_examined"), "not_examined"),
+        (("certificate", "further certificates", "not_examined"), "not_examined"),
+        (("certificate", THUMBPRINT, "unreadable"), "unknown"),
+        (("certificate", "AB" * 20, "unreadable"), "absent"),
+    ],
+)
+def test_what_was_not_read_to_its_end_holds_no_certificate_back(row: tuple[str, str, str] | None, state: str) -> None:
+    covered = [("hive", "SOFTWARE", "present"), *([row] if row else [])]
+    rows = [CoverageRow(machine_id=1, source_path="x", area=a, name=n, outcome=o) for a, n, o in covered]
+    assert host_of(1, "HV01", [], rows).state(THUMBPRINT) == state
+
+
+def test_an_export_of_some_certificate_stores_says_nothing_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "my.reg").write_text(
+        "Windows Registry Editor Version 5.00\r\n\r\n"
+        "[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\SystemCertificates\\MY]\r\n",
+        encoding="utf-16",
+    )
+    case = forensics.examine(tmp_path / "my.reg")
+    covered = [r.outcome for r in case.rows("coverage") if r.name == "Microsoft\\SystemCertificates"]
+    assert covered == ["not_examined"]
+
+
+def test_certificates_without_a_verdict_are_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("forensics.chain.judge.Judge.rows", fail)
+    case = forensics.examine(IMAGES / "hyperv-source.vhdx.xz", as_of=AS_OF)
+    assert {g.verdict for g in case.rows("guardian") if g.origin == "store"} == {"unknown"}
+    assert "no" not in {vm.starts_here for vm in case.rows("vm") if vm.name != "GONE01"}

@@ -30,11 +30,13 @@ class Resolved:
         key_file: Value of the ``key_file`` column.
         file: The file judged, None when there is none.
         claim_error: Why the claim itself is broken, None when it is sound.
+        suffix_error: Why it is broken if MachineGuid is what SOFTWARE says, None when it is sound.
     """
 
     key_file: str
     file: KeyFileEvidence | None = None
     claim_error: str | None = None
+    suffix_error: str | None = None
 
 
 def home_of(certificate: CertificateEvidence, link: KeyProvInfo) -> Home:
@@ -80,7 +82,7 @@ def resolve(
             return Resolved(elsewhere.key_file, elsewhere.file, _misplaced(elsewhere.file))
     searched = _SEARCHED_BY[kind]
     examined = all(index.was_examined(k, home) for k in searched)
-    return Resolved("absent" if examined else "not_examined", None, _earlier_suffix(as_file_name, machine_guid))
+    return Resolved("absent" if examined else "not_examined", suffix_error=_earlier_suffix(as_file_name, machine_guid))
 
 
 def _misplaced(file: KeyFileEvidence) -> str:
@@ -113,7 +115,7 @@ def _resolve_file_name(
                 return Resolved(_readable(exact[0]), exact[0])
         chosen = _choose(index.named(k, as_file_name[0], home), machine_guid, public)
         if chosen is not None:
-            return Resolved(chosen.key_file, chosen.file, error)
+            return Resolved(chosen.key_file, chosen.file, suffix_error=error)
     return None
 
 

@@ -71,10 +71,16 @@ class Judge:
         self.recovery = Recovery(self.index, self.prover)
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.strip("{}").lower() if guid else None
-        self.services_known = evidence.installation.hive_outcome("SYSTEM") == "present"
-        security = evidence.installation.hive("SECURITY")
-        self.secret_settled = security is None or security.state != "in_transaction"
-        self.key_iso_disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
+        self.secret_settled, self.guid_settled = self._is_whole("SECURITY"), self._is_whole("SOFTWARE")
+        disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
+        self.key_iso_disabled = disabled and self._is_whole("SYSTEM")
+        was_there = evidence.installation.hive_outcome("SYSTEM") == "present"
+        self.services_known = was_there and self.key_iso_disabled == disabled
+
+    def _is_whole(self, name: str) -> bool:
+        """Tell whether what a hive says is settled: a torn one's last changes may stand in logs that are not there."""
+        hive = self.evidence.installation.hive(name)
+        return hive is None or hive.state != "in_transaction"
 
     def rows(self) -> list[KeyChainRow]:
         """Return all rows of the installation."""
@@ -93,7 +99,7 @@ class Judge:
         for file in self.evidence.key_files:
             if file.row.path not in judged:
                 access, shut_out = self._access(file, None)
-                links = orphan_links(file, self.prover, self.machine_guid, access)
+                links = orphan_links(file, self.prover, self.machine_guid, access, self.guid_settled)
                 links.shut_out = shut_out
                 links.services_known, links.secret_settled = self.services_known, self.secret_settled
                 links.judge_steps(self.key_iso_disabled)
@@ -120,7 +126,9 @@ class Judge:
         links = Links(kind=provider_kind(link), scope=home_of(certificate, link).scope)
         links.guid_known = self.machine_guid is not None or links.scope == "user"
         links.services_known, links.secret_settled = self.services_known, self.secret_settled
-        if is_registered(link, self.evidence.providers) is False:
+        links.guid_settled = self.guid_settled
+        listed_in = "SYSTEM" if link.provider_type == 0 else "SOFTWARE"
+        if is_registered(link, self.evidence.providers) is False and self._is_whole(listed_in):
             links.break_at("provider", f"the provider {link.provider!r} is not registered on this disk")
         if links.kind == "smart_card":
             links.key_file, links.proof = "not_applicable", Proof(private_key="needs_pin")
@@ -133,8 +141,9 @@ class Judge:
         assert links.kind is not None
         resolved = resolve(certificate, link, links.kind, self.index, self.machine_guid)
         links.key_file, links.file = resolved.key_file, resolved.file
-        if resolved.claim_error:
-            links.break_at("claim", resolved.claim_error)
+        claim_error = resolved.claim_error or (resolved.suffix_error if self.guid_settled else None)
+        if claim_error:
+            links.break_at("claim", claim_error)
         self._judge_file(resolved, links)
         if links.kind == "tpm":
             links.guid_known = True
@@ -153,10 +162,7 @@ class Judge:
         elif resolved.key_file == "unreadable":
             links.break_at("key_file", UNREADABLE_FILE)
         elif resolved.key_file == "other_machine_guid" and links.scope != "user" and resolved.file is not None:
-            was = resolved.file.row.name_guid
-            links.break_at(
-                "key_file", f"the key file is named for MachineGuid {was}; this machine's is {self.machine_guid}"
-            )
+            links.break_at_suffix(self.machine_guid)
 
     def _named_slot(
         self, file: KeyFileEvidence, link: KeyProvInfo, public: PublicKey | None, links: Links

@@ -33,7 +33,8 @@ class Links:
         proof: What the file's blobs proved.
         broken: Broken links with the reason for each.
         secret_settled: SECURITY was whole; in a torn one the current secret may stand in a log that was not there.
-        services_known: The SYSTEM hive was there to tell whether CNG Key Isolation is disabled.
+        guid_settled: SOFTWARE was whole; a torn one's MachineGuid may be that of yesterday.
+        services_known: SYSTEM was there to tell whether CNG Key Isolation is disabled; a torn one tells only of no.
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
@@ -49,10 +50,16 @@ class Links:
     proof: Proof = field(default_factory=Proof)
     broken: dict[str, str] = field(default_factory=dict)
     secret_settled: bool = True
+    guid_settled: bool = True
     services_known: bool = True
     is_the_right_key: bool = True
     only_opening_showed: bool = False
     guid_known: bool = True
+
+    def break_at_suffix(self, machine_guid: str | None) -> None:
+        """Mark the file's name as another machine's, where it is certain which MachineGuid is this one's."""
+        if self.guid_settled and self.file is not None:
+            self.break_at("key_file", foreign_suffix(self.file.row.name_guid, machine_guid))
 
     def break_at(self, link: str, reason: str) -> None:
         """Mark a link as broken; the first reason for it stands."""

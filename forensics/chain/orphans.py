@@ -11,7 +11,9 @@ from forensics.collectors.evidence import KeyFileEvidence
 _WORST_FIRST = ("damaged", "locked", "not_examined", "needs_pin", "sealed_vbs", "sealed_tpm", "proved")
 
 
-def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None, access: str) -> Links:
+def orphan_links(
+    file: KeyFileEvidence, prover: Prover, machine_guid: str | None, access: str, guid_settled: bool = True
+) -> Links:
     """Judge a key file on its own.
 
     Args:
@@ -19,9 +21,12 @@ def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None
         prover: Proves its slots.
         machine_guid: MachineGuid, lower case; None when it is not known.
         access: The ``access`` column of the file.
+        guid_settled: As in :class:`Links`.
     """
     row = file.row
-    links = Links(kind=row.kind, scope=row.scope, file=file, key_file="present", access=access)
+    links = Links(
+        kind=row.kind, scope=row.scope, file=file, key_file="present", access=access, guid_settled=guid_settled
+    )
     by_suffix = row.kind != "tpm" and row.scope != "user"
     links.guid_known = machine_guid is not None or not by_suffix
     if row.outcome != "present" or file.parsed is None:
@@ -31,9 +36,7 @@ def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None
     if machine_guid is not None and row.kind != "tpm" and row.name_guid not in (None, machine_guid):
         links.key_file = "other_machine_guid"
         if by_suffix:
-            links.break_at(
-                "key_file", f"the key file is named for MachineGuid {row.name_guid}; this machine's is {machine_guid}"
-            )
+            links.break_at_suffix(machine_guid)
     elif by_suffix and not _can_be_found(file):
         links.break_at("key_file", "no container leads to this file name")
     proofs = [prover.prove(slot) for slot in slots_of(file)]

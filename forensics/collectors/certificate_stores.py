@@ -74,6 +74,7 @@ def collect_elements(installation: Installation, profiles: Sequence[Profile]) ->
         if count >= MAX_ELEMENTS or left < 0:
             message = f"not all certificates are read: at most {MAX_ELEMENTS}, or {MAX_TOTAL_SIZE} bytes of them"
             installation.problem(element.source_path, "too_many", message)
+            _cover_the_rest(installation, element.source_path, message)
             return
         yield element
 
@@ -119,11 +120,15 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
     outcome = view.outcome(root)
     if outcome == "not_examined":
         view.installation.cover("hive", root, outcome, view.where(root), "this copy of the hive does not hold the key")
+    elif not view.hive.covers(f"{root}\\any other store"):
+        detail = "this copy of the hive holds some of the stores only"
+        view.installation.cover("hive", root, "not_examined", view.where(root), detail)
     left = MAX_ELEMENTS
     for store in view.subkeys(root):
         if left <= 0:
             message = f"only the first {MAX_ELEMENTS} certificates were read"
             view.installation.problem(view.where(root), "too_many", message)
+            _cover_the_rest(view.installation, view.where(root), message)
             return
         for element in view.subkeys(f"{root}\\{store.name}\\Certificates", left):
             left -= 1
@@ -141,6 +146,10 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
                     source_path=view.where(element, "Blob"),
                     source_time=element.timestamp,
                 )
+
+
+def _cover_the_rest(installation: Installation, path: str, message: str) -> None:
+    installation.cover("certificate", "further certificates", "not_examined", path, message)
 
 
 def cover_unreadable(installation: Installation, name: str, store: str, source_path: str) -> None:

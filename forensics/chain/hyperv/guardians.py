@@ -79,13 +79,13 @@ def _row(
         provider=certificate.provider,
         source_path=certificate.source_path,
         source_time=certificate.source_time,
-        # A certificate that names no key and whose key was not found by its public half has none.
-        verdict="unusable",
-        broken_at="claim",
-        has_key_file=False,
+        verdict="unknown",
         exportable="unknown",
     )
-    if chain is not None:
+    if chain is None and not in_store and not certificate.has_key_link:
+        # In a store that is not for keys, without a word of one: a copy of the certificate alone.
+        row.verdict, row.broken_at, row.has_key_file = "unusable", "claim", False
+    elif chain is not None:
         row.provider_kind, row.verdict, row.broken_at = chain.provider_kind, chain.verdict, chain.broken_at
         row.has_key_file = _HAS_FILE.get(chain.key_file)
         row.exportable, row.recoverable = chain.exportable, chain.recoverable

@@ -21,7 +21,7 @@ Mode = Literal["local", "hgs", "unknown"]
 _WHY: dict[State, str] = {
     "usable": "its private key opens there",
     "unknown": "whether its private key opens there is not known",
-    "not_examined": "the certificate stores of a host were not in the source",
+    "not_examined": "the host's certificate stores were not in the source, or not as a whole",
     "unusable": "Windows cannot open its private key",
     "wrong_store": "it lies in another store than 'Shielded VM Local Certificates'",
     "no_private_key": "it is there without a private key",
@@ -37,7 +37,7 @@ class Host:
         machine_id: Its number; 0 when no host is known.
         name: Computer name.
         mode: Where Hyper-V looks for guardians' keys.
-        examined: Its certificate stores were there to read.
+        examined: Its certificate stores were there to read, as a whole.
         guardians: Rows of its stores by thumbprint, the guardians' store first.
         unreadable: Thumbprints of elements of its stores that cannot be read.
         reasons: Why the chain to a private key breaks, or cannot be told, by thumbprint, store and its scope.
@@ -103,14 +103,14 @@ def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow],
     policies: list[PolicyRow] = []
     unreadable: set[str] = set()
     reasons: dict[tuple[str | None, str, str | None], str] = {}
-    examined = False
+    coverage: list[CoverageRow] = []
     for row in rows:
         if isinstance(row, PolicyRow):
             policies.append(row)
         elif isinstance(row, KeyChainRow):
             reasons[row.thumbprint, (row.store or "").lower(), row.store_scope] = row.reason or ""
         elif isinstance(row, CoverageRow):
-            examined |= (row.area, row.name, row.outcome) == ("hive", "SOFTWARE", "present")
+            coverage.append(row)
             if (row.area, row.outcome) == ("certificate", "unreadable"):
                 unreadable.add(row.name)
     by_thumbprint: dict[str, list[GuardianRow]] = {}
@@ -122,8 +122,26 @@ def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow],
         t: tuple(sorted(rows, key=lambda r: (r.origin != "store", r.has_key_file is False)))
         for t, rows in by_thumbprint.items()
     }
+    examined = _saw_all_certificates(coverage)
     mode = _mode(examined, policies)
     return Host(machine_id, name, mode, examined, ordered, frozenset(unreadable), reasons)
+
+
+def _saw_all_certificates(coverage: Iterable[CoverageRow]) -> bool:
+    """Tell whether a certificate that was not found in the machine's stores is not there.
+
+    It may stand in the logs of a torn SOFTWARE, beyond what an export of it holds, or after the last that was read.
+    """
+    rows = list(coverage)
+    whole = any(
+        (r.area, r.name, r.outcome) == ("hive", "SOFTWARE", "present") and r.detail != "in_transaction" for r in rows
+    )
+    missing = any(
+        r.outcome == "not_examined"
+        and (r.area == "certificate" or (r.area == "hive" and r.name == "Microsoft\\SystemCertificates"))
+        for r in rows
+    )
+    return whole and not missing
 
 
 def _mode(examined: bool, policies: Iterable[PolicyRow]) -> Mode:
