@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from forensics.case import Case
 from forensics.comparison.deaths import KeyChange, key_changes
-from forensics.comparison.tables import COMPARED, Difference, differences
+from forensics.comparison.examined import Examined
+from forensics.comparison.tables import COMPARED, FACTS_OF_HIVES, Difference, differences
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 
@@ -23,7 +23,7 @@ class MachineComparison:
         differences: What changed, table by table.
         keys: What became of its certificates' keys.
         shared_certificates: Certificates with a key that are on both sides.
-        unexamined: Tables of which one side holds nothing because it was not in the source.
+        unexamined: Tables of which one side has rows whose place was not in the source of the other.
     """
 
     before: MachineRow | None
@@ -71,15 +71,6 @@ class Comparison:
         return not any(m.differences or m.keys or m.before is None or m.after is None for m in self.machines)
 
 
-_HIVE_OF = {
-    "secret": "SECURITY",
-    "service": "SYSTEM",
-    "provider": "SOFTWARE",
-    "certificate": "SOFTWARE",
-    "guardian": "SOFTWARE",
-}
-
-
 def compare(before: Case, after: Case) -> Comparison:
     """Compare two cases.
 
@@ -118,39 +109,43 @@ def _likeness(was: MachineRow, now: MachineRow) -> int:
 def _compared(before: Case, after: Case, was: MachineRow | None, now: MachineRow | None) -> MachineComparison:
     if was is None or now is None:
         return MachineComparison(was, now, (), (), 0, ())
+    saw_before, saw_after = Examined(before, was), Examined(after, now)
+
+    def is_told(old: Row | None, new: Row | None) -> bool:
+        """A row that only one side has was added or removed where the other side looked."""
+        if old is not None and new is None:
+            return saw_after.saw_place(saw_before.relative(old.source_path))
+        return old is not None or new is None or saw_before.saw_place(saw_after.relative(new.source_path))
+
     found: list[Difference] = []
-    skipped = []
+    skipped: list[str] = []
     for compared in COMPARED:
-        old = _rows(before, compared.table, was.machine_id)
-        new = _rows(after, compared.table, now.machine_id)
-        if bool(old) != bool(new) and not _examined(compared.table, before, was) & _examined(
-            compared.table, after, now
-        ):
-            skipped.append(compared.table)
-            continue
-        found += differences(compared, old, new)
+        old, new = (_rows(c, compared.table, m.machine_id) for c, m in ((before, was), (after, now)))
+        all_found = differences(compared, old, new, saw_before.relative, saw_after.relative)
+        told = [difference for difference in all_found if is_told(difference.before, difference.after)]
+        skipped += [compared.table] if len(told) < len(all_found) else []
+        found += _without_lost_facts(told, saw_before, saw_after) if compared.table == "machine" else told
     old_chains, new_chains = _rows(before, "key_chain", was.machine_id), _rows(after, "key_chain", now.machine_id)
     shared = {c.thumbprint for c in old_chains if c.thumbprint} & {c.thumbprint for c in new_chains}
-    keys = key_changes(old_chains, new_chains, found)
+    changes = key_changes(old_chains, new_chains, found, saw_before.relative, saw_after.relative)
+    keys = [key for key in changes if is_told(key.before, key.after)]
     return MachineComparison(was, now, tuple(found), tuple(keys), len(shared), tuple(skipped))
+
+
+def _without_lost_facts(found: list[Difference], before: Examined, after: Examined) -> list[Difference]:
+    """Leave out facts of a machine that one side lacks because it lacks the hive."""
+    kept = []
+    for difference in found:
+        columns = tuple(
+            (column, was, now)
+            for column, was, now in difference.columns
+            if (was is not None or before.saw_hive(FACTS_OF_HIVES[column]))
+            and (now is not None or after.saw_hive(FACTS_OF_HIVES[column]))
+        )
+        if columns:
+            kept.append(replace(difference, columns=columns))
+    return kept
 
 
 def _rows(case: Case, table: str, machine_id: int) -> list[Any]:
     return [row for row in case.rows(table) if row.machine_id == machine_id]
-
-
-def _examined(table: str, case: Case, machine: MachineRow) -> bool:
-    """Tell whether the place of a table was in the source, so that no rows means there were none."""
-    hive = _HIVE_OF.get(table)
-    rows: Iterable[Row] = _rows(case, "coverage", machine.machine_id)
-    outcomes = {(getattr(row, "area", ""), getattr(row, "name", "")): getattr(row, "outcome", "") for row in rows}
-    if hive is not None:
-        return outcomes.get(("hive", hive)) == "present"
-    folders = [outcome for (area, name), outcome in outcomes.items() if area == "folder" and _speaks_of(table, name)]
-    return bool(folders) and all(outcome in ("present", "absent") for outcome in folders)
-
-
-def _speaks_of(table: str, name: str) -> bool:
-    if table == "master_key":
-        return name.startswith("Protect")
-    return table in ("key_file", "folder_acl") and "Protect" not in name

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from forensics.comparison.tables import Difference
+from forensics.comparison.tables import Difference, Place
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 
@@ -36,7 +36,11 @@ class KeyChange:
 
 
 def key_changes(
-    before: Iterable[KeyChainRow], after: Iterable[KeyChainRow], found: Sequence[Difference]
+    before: Iterable[KeyChainRow],
+    after: Iterable[KeyChainRow],
+    found: Sequence[Difference],
+    old_place: Place,
+    new_place: Place,
 ) -> list[KeyChange]:
     """Compare verdicts of the keys of one machine.
 
@@ -47,8 +51,11 @@ def key_changes(
         before: Rows before.
         after: Rows after.
         found: What else differs on the machine.
+        old_place: Applied to paths before, as in :func:`differences`.
+        new_place: Applied to paths after.
     """
-    old, new = _by_identity(before), _by_identity(after)
+    old = {_identity(chain, old_place): chain for chain in before}
+    new = {_identity(chain, new_place): chain for chain in after}
     changes = []
     for identity in [*old, *(identity for identity in new if identity not in old)]:
         was, now = old.get(identity), new.get(identity)
@@ -61,13 +68,9 @@ def key_changes(
     return changes
 
 
-def _by_identity(chains: Iterable[KeyChainRow]) -> dict[tuple[str | None, ...], KeyChainRow]:
-    return {_identity(chain): chain for chain in chains}
-
-
-def _identity(chain: KeyChainRow) -> tuple[str | None, ...]:
+def _identity(chain: KeyChainRow, place: Place) -> tuple[str | None, ...]:
     if chain.thumbprint is None:
-        return (None, (chain.key_file_path or "").lower())
+        return (None, place(chain.key_file_path or ""))
     return (chain.thumbprint, (chain.store or "").lower(), chain.store_scope, chain.owner_sid)
 
 

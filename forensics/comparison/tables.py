@@ -20,12 +20,14 @@ class Compared:
         identity: Columns that say which row is which.
         columns: Columns that are compared.
         label: What to call a row.
+        unknown: Those of them that are null where the source did not tell them.
     """
 
     table: str
     identity: tuple[str, ...]
     columns: tuple[str, ...]
     label: Callable[[Any], str]
+    unknown: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,25 @@ _IDENTITY = (
     "vm_name",
 )
 
+FACTS_OF_HIVES = {
+    "clone_tag": "SYSTEM",
+    "domain_name": "SYSTEM",
+    "domain_sid": "SECURITY",
+    "physical_host": "SOFTWARE",
+    "vm_name": "SOFTWARE",
+}
+"""Facts of a machine that it may well not have: null says so, where the hive was read."""
+
+_NOT_TOLD = ("not_tried", "not_examined")
+
 COMPARED = (
-    Compared("machine", (), _IDENTITY, lambda r: r.computer_name or "(unnamed)"),
+    Compared(
+        "machine",
+        (),
+        _IDENTITY,
+        lambda r: r.computer_name or "(unnamed)",
+        frozenset(_IDENTITY) - FACTS_OF_HIVES.keys(),
+    ),
     Compared(
         "secret",
         ("name", "generation"),
@@ -77,14 +96,17 @@ COMPARED = (
     Compared(
         "master_key",
         ("owner_sid", "half", "guid"),
-        ("outcome", "unlocked_by", "preferred", "modified"),
+        # Not the time of change, which a copy does not keep.
+        ("outcome", "unlocked_by", "preferred"),
         lambda r: f"{r.guid} of {r.owner_sid}",
+        frozenset(("preferred",)),
     ),
     Compared(
         "key_file",
         ("kind", "scope", "owner_sid", "file_name"),
         ("outcome", "size", "public_key_sha256", "master_key_guid", "acl", "guid_is_current"),
         lambda r: f"{r.path} (container {r.container or '?'})",
+        frozenset(("public_key_sha256", "master_key_guid", "acl", "guid_is_current")),
     ),
     Compared(
         "certificate",
@@ -93,13 +115,14 @@ COMPARED = (
         lambda r: f"{r.subject or r.thumbprint}, store {r.store} ({r.store_scope}), {r.thumbprint}",
     ),
     Compared("service", ("name",), ("start", "delayed", "account", "image_path"), lambda r: str(r.name)),
-    Compared("folder_acl", ("path",), ("owner", "acl"), lambda r: str(r.path)),
+    Compared("folder_acl", ("path",), ("owner", "acl"), lambda r: str(r.path), frozenset(("owner", "acl"))),
     Compared("provider", ("kind", "name"), ("image", "type"), lambda r: f"{r.name} ({r.kind})"),
     Compared(
         "guardian",
         ("origin", "store", "thumbprint", "source_path"),
         ("verdict", "has_key_file"),
         lambda r: f"{r.subject or r.source_path}, {r.thumbprint}",
+        frozenset(("has_key_file",)),
     ),
     Compared(
         "vm",
@@ -110,15 +133,23 @@ COMPARED = (
 )
 
 
-def differences(compared: Compared, before: Iterable[Row], after: Iterable[Row]) -> list[Difference]:
+Place = Callable[[str], str]
+"""Makes paths of two sources alike: one may hold the system drive in a folder."""
+
+
+def differences(
+    compared: Compared, before: Iterable[Row], after: Iterable[Row], old_place: Place, new_place: Place
+) -> list[Difference]:
     """Compare the rows of one table of one machine; rows of one identity are compared in their order.
 
     Args:
         compared: What is compared.
         before: Rows before.
         after: Rows after.
+        old_place: Applied to paths before.
+        new_place: Applied to paths after.
     """
-    old, new = _by_identity(compared, before), _by_identity(compared, after)
+    old, new = _by_identity(compared, before, old_place), _by_identity(compared, after, new_place)
     found = []
     for identity in [*old, *(key for key in new if key not in old)]:
         was, now = old.get(identity), new.get(identity)
@@ -132,10 +163,13 @@ def differences(compared: Compared, before: Iterable[Row], after: Iterable[Row])
     return found
 
 
-def _by_identity(compared: Compared, rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
+def _by_identity(compared: Compared, rows: Iterable[Row], place: Place) -> dict[tuple[Any, ...], Row]:
     sorted_rows: dict[tuple[Any, ...], Row] = {}
     for row in rows:
-        key = tuple(_folded(getattr(row, column)) for column in compared.identity)
+        key = tuple(
+            place(getattr(row, column)) if column in ("path", "source_path") else _folded(getattr(row, column))
+            for column in compared.identity
+        )
         count = 0
         while (*key, count) in sorted_rows:
             count += 1
@@ -148,5 +182,14 @@ def _folded(value: object) -> object:
 
 
 def _changed(compared: Compared, was: Row, now: Row) -> tuple[tuple[str, Any, Any], ...]:
+    if "not_examined" in (getattr(was, "outcome", ""), getattr(now, "outcome", "")):
+        return ()
     pairs = ((column, getattr(was, column), getattr(now, column)) for column in compared.columns)
-    return tuple(pair for pair in pairs if pair[1] != pair[2])
+    return tuple(pair for pair in pairs if pair[1] != pair[2] and _both_told(compared, *pair))
+
+
+def _both_told(compared: Compared, column: str, was: object, now: object) -> bool:
+    """A value that one source did not tell has not changed."""
+    if column in compared.unknown and None in (was, now):
+        return False
+    return was not in _NOT_TOLD and now not in _NOT_TOLD

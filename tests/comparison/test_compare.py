@@ -23,6 +23,7 @@ from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.source import SourceEntry
 from forensics.tables.use import FolderAclRow, ProviderRow
 
+AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 OLD, NEW = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
 WEB, GONE, FRESH = "AA" * 20, "BB" * 20, "CC" * 20
 
@@ -74,7 +75,7 @@ def fates(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def test_a_machine_guid_that_changed_killed_the_key() -> None:
-    before = case(machine(), chain(), key_file())
+    before = case(machine(), chain(), key_file(guid_is_current=True))
     after = case(
         machine(machine_guid=NEW),
         chain(verdict="unusable", broken_at="key_file", key_file="other_machine_guid", recoverable=True),
@@ -201,13 +202,47 @@ def test_certificates_that_went_and_came() -> None:
     ]
 
 
-def test_what_was_not_in_a_source_is_not_removed() -> None:
-    certificate = CertificateRow(machine_id=1, source_path="x", thumbprint=WEB, store="MY", store_scope="machine")
-    comparison = compare(case(machine(), certificate, key_file()), case(machine()))
-    (one,) = comparison.machines
+def test_what_was_not_in_a_source_is_neither_removed_nor_gone() -> None:
+    hive = "Windows/System32/config/SOFTWARE"
+    place = f"{hive}\\Microsoft\\SystemCertificates\\MY"
+    certificate = CertificateRow(machine_id=1, source_path=place, thumbprint=WEB, store="MY", store_scope="machine")
+    before = case(machine(system_root="Windows"), certificate, chain(source_path=place), key_file())
+    torn = CoverageRow(
+        machine_id=1, source_path=f"C/{hive}", area="hive", name="SOFTWARE", outcome="present", detail="in_transaction"
+    )
+    folder = CoverageRow(machine_id=1, source_path="C/K", area="folder", name="MachineKeys", outcome="not_examined")
+    after = Case([machine(system_root="C/Windows"), torn, folder], [SourceEntry("t.zip", "archive", [1])], AS_OF)
+    for comparison in (compare(before, after), compare(after, before)):
+        (one,) = comparison.machines
+        assert (one.differences, one.keys) == ((), ())
+        assert one.unexamined == ("key_file", "certificate")
+        assert "did not hold them: key files, certificates." in render_comparison(comparison)
+
+
+def test_what_a_source_lacks_though_it_looked_is_gone() -> None:
+    hive = "Windows/System32/config/SOFTWARE"
+    place = f"{hive}\\Microsoft\\SystemCertificates\\MY"
+    before = case(machine(system_root="Windows"), chain(source_path=place), key_file())
+    whole = CoverageRow(machine_id=1, source_path=f"C/{hive}", area="hive", name="SOFTWARE", outcome="present")
+    folder = CoverageRow(machine_id=1, source_path="C/K", area="folder", name="MachineKeys", outcome="present")
+    after = Case([machine(system_root="C/Windows"), whole, folder], [SourceEntry("t.zip", "archive", [1])], AS_OF)
+    (one,) = compare(before, after).machines
+    assert [key.fate for key in one.keys] == ["gone"]
+    assert [(d.table, d.change) for d in one.differences] == [("key_file", "removed")]
+    assert one.unexamined == ()
+
+
+def test_values_that_a_source_did_not_tell_have_not_changed() -> None:
+    service = ServiceRow(machine_id=1, source_path="s", name="X")
+    before = case(machine(clone_tag="Fri Nov 07 05:48:31 2025"), key_file(), service)
+    archive = [SourceEntry("t.zip", "archive", [1])]
+    after = Case([machine(machine_guid=None), key_file(acl=None)], archive, AS_OF)
+    (one,) = compare(before, after).machines
     assert one.differences == ()
-    assert one.unexamined == ("key_file", "certificate")
-    assert "did not hold them: key files, certificates." in render_comparison(comparison)
+    assert one.unexamined == ("service",)
+    seen = CoverageRow(machine_id=1, source_path="h", area="hive", name="SYSTEM", outcome="present")
+    (one,) = compare(before, Case([machine(), key_file(), seen], archive, AS_OF)).machines
+    assert [d.columns for d in one.differences] == [(("clone_tag", "Fri Nov 07 05:48:31 2025", None),)]
 
 
 def test_machines_are_paired_by_name_and_sid() -> None:
@@ -236,15 +271,15 @@ def test_nothing_changed() -> None:
 
 
 def test_the_document_holds_values_before_and_after() -> None:
-    was = datetime(2025, 1, 1, tzinfo=UTC)
-    comparison = compare(case(machine(install_date=was)), case(machine()))
+    was, now = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 2, 1, tzinfo=UTC)
+    comparison = compare(case(machine(install_date=was)), case(machine(install_date=now)))
     document = comparison_document(comparison)
     assert document["machines"][0]["differences"] == [
         {
             "table": "machine",
             "change": "changed",
             "label": "WEB01",
-            "columns": [{"name": "install_date", "before": "2025-01-01T00:00:00Z", "after": None}],
+            "columns": [{"name": "install_date", "before": "2025-01-01T00:00:00Z", "after": "2025-02-01T00:00:00Z"}],
         }
     ]
 

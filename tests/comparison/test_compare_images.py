@@ -15,6 +15,7 @@ from forensics.cli import cli
 from forensics.comparison.compare import Comparison
 from forensics.report.comparison import render_comparison
 from forensics.report.comparison_html import render_comparison_html
+from testdata.builder.scenarios import SCENARIOS
 
 IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
@@ -24,6 +25,21 @@ OLD, NEW = "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162", "44d42aa2-dee4-4023-bea5-d2f1
 GUID = f"MachineGuid changed from {OLD} to {NEW}: key files with the earlier one are no longer found"
 SECRET = "DPAPI_SYSTEM was replaced: only the earlier one, kept in OldVal, opens the master key"
 FOLDER = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
+
+
+@pytest.mark.parametrize("missing", ["SOFTWARE", "SECURITY", "SYSTEM"])
+def test_a_collection_that_lacks_a_hive_loses_nothing_else(
+    missing: str, tmp_path: Path, before: forensics.Case
+) -> None:
+    for file in SCENARIOS["before-sysprep"]().stages[-1].volumes[0]:
+        if file.data is not None and not file.path.endswith(f"/config/{missing}"):
+            target = tmp_path / "C" / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.data)
+    [machine] = forensics.compare(before, forensics.examine(tmp_path, as_of=AS_OF)).machines
+    assert {key.fate for key in machine.keys} <= {"undecided now"}
+    assert machine.differences == ()
+    assert ("certificate" in machine.unexamined) is (missing == "SOFTWARE")
 
 
 @pytest.fixture(scope="module")
