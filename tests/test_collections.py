@@ -241,3 +241,14 @@ def test_a_provider_that_a_torn_hive_does_not_list_may_be_registered(tmp_path: P
         tear(folder / "Windows/System32/config" / hive)
     rows = {r.thumbprint: r for r in forensics.examine(folder).rows("key_chain")}
     assert {rows[thumbprint].broken_at for thumbprint in unregistered}.isdisjoint({"provider"})
+
+
+def test_a_torn_software_hive_misses_no_certificate_of_a_binding(tmp_path: Path) -> None:
+    folder = _write("web-server", tmp_path)
+    missing = [u for u in forensics.examine(folder).rows("certificate_use") if u.present is False]
+    assert missing
+    tear(folder / "Windows/System32/config/SOFTWARE")
+    case = forensics.examine(folder)
+    owned = {(u.consumer, u.detail): u.present for u in case.rows("certificate_use") if u.owner_sid == "S-1-5-18"}
+    assert {owned[u.consumer, u.detail] for u in missing if u.owner_sid == "S-1-5-18"} == {None}
+    assert "binding-names-missing-certificate" not in {f["rule"] for f in case.finding_list if f["verdict"] == "match"}

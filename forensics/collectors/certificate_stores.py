@@ -22,6 +22,9 @@ MAX_ELEMENTS = 10_000
 UNREADABLE_AREA = "certificate"
 """Area of the coverage rows of elements that are there and hold no certificate that can be read."""
 
+FURTHER_CERTIFICATES = "further certificates"
+"""Name in table coverage of those that were not read because there were too many."""
+
 MAX_ELEMENT_SIZE = 1 << 20
 MAX_TOTAL_SIZE = 64 << 20
 """Bytes of all elements of one installation together."""
@@ -149,7 +152,7 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
 
 
 def _cover_the_rest(installation: Installation, path: str, message: str) -> None:
-    installation.cover("certificate", "further certificates", "not_examined", path, message)
+    installation.cover(UNREADABLE_AREA, FURTHER_CERTIFICATES, "not_examined", path, message)
 
 
 def cover_unreadable(installation: Installation, name: str, store: str, source_path: str) -> None:

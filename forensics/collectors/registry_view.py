@@ -49,14 +49,20 @@ class RegistryView:
             return self.hive.key(path) if self.hive else None
         return None
 
+    @property
+    def is_torn(self) -> bool:
+        """The hive was being written and its logs were not there: what it does not hold may stand in them."""
+        return self.hive is not None and self.hive.state == "in_transaction"
+
     def outcome(self, path: str) -> Outcome:
-        """Say whether a key is there, absent, or was not in this copy of the hive."""
+        """Say whether a key is there, absent, or was not in this copy of the hive; of a torn one ``unreadable``."""
         if self.hive is None:
             return "not_examined"
         if self.key(path) is not None:
             return "present"
         with guard(self.installation, self.where(path)):
-            return "absent" if self.hive.covers(path) else "not_examined"
+            missing: Outcome = "unreadable" if self.is_torn else "absent"
+            return missing if self.hive.covers(path) else "not_examined"
         return "unreadable"
 
     def subkeys(self, parent: Key | str, limit: int = MAX_SUBKEYS, beginning: str = "") -> Iterator[Key]:

@@ -73,7 +73,7 @@ def collect_tpm(
     key = system.key(wmi)
     row = TpmRow(
         machine_id=installation.machine_id,
-        enumerated=bool(instances) if seen else None,
+        enumerated=True if instances else False if seen and not system.is_torn else None,
         instances=instances,
         source_path=system.where(wmi if key else f"{enum}\\{_TPM_2_0}"),
         source_time=key.timestamp if key else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from forensics.collectors.certificate_stores import FURTHER_CERTIFICATES
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
@@ -160,16 +161,21 @@ class UseContext:
             for row in self._by_thumbprint.get(thumbprint, ())
         ):
             return True
-        return False if self.examined(store, owner_sid) else None
+        if thumbprint in self._unread or not self.examined(store, owner_sid):
+            return None
+        return False
+
+    @cached_property
+    def _unread(self) -> frozenset[str]:
+        """Thumbprints of certificates that stores hold and that cannot be read."""
+        return frozenset(row.name for row in self.installation.coverage if row.area == "certificate")
 
     def examined(self, store: str, owner_sid: str | None) -> bool:
         """Tell whether a certificate that was not found in a store is really not there."""
         if owner_sid == SYSTEM_SID:
             path = f"{_STORE_ROOT}\\{store}\\Certificates"
-            return self.installation.hive_outcome("SOFTWARE") == "present" and self.software.outcome(path) in (
-                "present",
-                "absent",
-            )
+            there = self.software.outcome(path) in ("present", "absent") and not self.software.is_torn
+            return there and FURTHER_CERTIFICATES not in self._unread
         owners = [p for p in self.profiles if p.scope == "user" and owner_sid in (None, p.sid)]
         return bool(owners) and all(not p.elsewhere and self._user_my_examined(p) for p in owners)
 
