@@ -9,6 +9,7 @@ References:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,7 +17,13 @@ import yaml
 
 LARGEST_FILE = 256 * 1024
 DEEPEST = 24
+_UNCLOSED = 8 * DEEPEST
+"""Brackets open at once, those in texts counted too, beyond which the library is not even asked: it looks ahead."""
 MOST_NODES = 20_000
+
+_TOO_DEEP = f"nested more than {DEEPEST} levels deep"
+_BRACKETS = re.compile(r"[\[\]{}]")
+_MANY_ITEMS = re.compile(r"\s*(?:[-?]\s+){" + str(_UNCLOSED) + "}")
 
 _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)  # only its scanner and parser are used, which make events
 
@@ -74,6 +81,7 @@ def read_yaml(source: str, skip: Iterable[str] = ()) -> Mapping:
     """
     if len(source) > LARGEST_FILE:
         raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
+    _bound_depth(source)
     keys = tuple(f"{key}:" for key in skip)
     if keys:
         source = _without(source, keys)
@@ -87,6 +95,22 @@ def read_yaml(source: str, skip: Iterable[str] = ()) -> Mapping:
     if not isinstance(root, Mapping):
         raise RuleYamlError(getattr(root, "line", 1), "a rule is a mapping: begin with 'format: 1'")
     return root
+
+
+def _bound_depth(source: str) -> None:
+    """Refuse what nests so deeply that the library would stop with words of its own, before :class:`_Reader` counts.
+
+    Raises:
+        RuleYamlError: More brackets are open at once, or more items begin on one line, than any rule needs.
+    """
+    unclosed = 0
+    for number, line in enumerate(source.split("\n"), 1):
+        for bracket in _BRACKETS.findall(line):
+            unclosed = unclosed + 1 if bracket in "[{" else max(unclosed - 1, 0)
+            if unclosed > _UNCLOSED:
+                raise RuleYamlError(number, _TOO_DEEP)
+        if _MANY_ITEMS.match(line):
+            raise RuleYamlError(number, _TOO_DEEP)
 
 
 def _events(source: str) -> Iterator[Any]:
@@ -130,7 +154,7 @@ class _Reader:
         if kind is yaml.AliasEvent or event.anchor is not None or event.tag is not None:
             raise RuleYamlError(_line(event), _refusal(event))
         if depth > DEEPEST:
-            raise RuleYamlError(_line(event), f"nested more than {DEEPEST} levels deep")
+            raise RuleYamlError(_line(event), _TOO_DEEP)
         if self.nodes > MOST_NODES:
             raise RuleYamlError(_line(event), f"more than {MOST_NODES} values in one file")
         if kind is yaml.ScalarEvent:

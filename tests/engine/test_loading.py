@@ -48,13 +48,29 @@ def test_a_part_that_is_not_wanted_is_skipped_and_lines_stay() -> None:
     [
         ("a: &a [x, x]\nb: &b [*a, *a]\n", "anchors and aliases"),
         ("a: " + "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), f"more than {DEEPEST} levels deep"),
-        ("a: " + "[" * 100_000, "levels deep"),
+        ("a: " + "[" * 100_000, f"more than {DEEPEST} levels deep"),
+        ("a: " + "{x: " * 50_000, f"more than {DEEPEST} levels deep"),
+        ("a:\n  " + "- " * 100_000, f"more than {DEEPEST} levels deep"),
+        ("a:\n  " + "? " * 100_000, f"more than {DEEPEST} levels deep"),
+        ("".join(" " * n + "a:\n" for n in range(DEEPEST + 1)), f"more than {DEEPEST} levels deep"),
         ("a: [" + "x," * MOST_NODES + "]", f"more than {MOST_NODES} values"),
         ("a: " + "x" * LARGEST_FILE, f"more than {LARGEST_FILE // 1024} KiB"),
         ("a: \x00", "character that text cannot hold"),
         ("%YAML 9.9\n---\na: b\n", "no YAML"),
     ],
-    ids=["aliases", "deep", "very deep", "many", "large", "NUL", "directive"],
+    ids=[
+        "aliases",
+        "deep",
+        "very deep",
+        "deep mappings",
+        "deep items",
+        "deep keys",
+        "indented",
+        "many",
+        "large",
+        "NUL",
+        "directive",
+    ],
 )
 def test_yaml_bombs(bomb: str, message: str) -> None:
     with pytest.raises(RuleYamlError, match=message):
