@@ -14,10 +14,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from forensics.before_after import compare as compare
+    from forensics.comparison.frames import compare as compare
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
-    from forensics.migration import plan_migration as plan_migration
+    from forensics.hyperv.plan_frames import plan_migration as plan_migration
     from forensics.notebook import Case as Case
     from forensics.notebook import open_case as open_case
     from forensics.version import __version__ as __version__
@@ -26,9 +26,9 @@ _HOMES = {
     "Case": "forensics.notebook",
     "RulePackError": "forensics.engine.rule",
     "open_case": "forensics.notebook",
-    "compare": "forensics.before_after",
+    "compare": "forensics.comparison.frames",
     "examine": "forensics.examination",
-    "plan_migration": "forensics.migration",
+    "plan_migration": "forensics.hyperv.plan_frames",
     "__version__": "forensics.version",
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forensics.cli import main
+from forensics.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forensics.disk.errors import SourceError
 from forensics.notebook import Case
-from forensics.sources.errors import SourceError
 from forensics.sources.identify import identify
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
@@ -21,12 +21,13 @@ from forensics.tables.timestamps import as_utc
 if TYPE_CHECKING:
     from forensics import case as tables_case
     from forensics.chain.judge import Judge
-    from forensics.chain.user_secrets import UserSecrets
     from forensics.collectors.hyperv.evidence import HyperVEvidence
+    from forensics.disk.disk import Progress
+    from forensics.disk.unlock import Unlock
+    from forensics.dpapi.user_secrets import UserSecrets
     from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
-    from forensics.sources.source import Progress, Source
-    from forensics.sources.unlock import Unlock
+    from forensics.sources.source import Source
 
 _log = logging.getLogger(__name__)
 
@@ -75,8 +76,8 @@ def examine(
     """
     if not sources:
         raise ValueError("name at least one source")
+    from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
-    from forensics.sources.unlock import Unlock
 
     # What strangers wrote is checked before anything is read.
     folders = [Path(folder) for folder in rules]
@@ -140,7 +141,7 @@ def apply_rules(case: Case, packs: Packs) -> None:
 def _user_secrets(
     passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pvk_files: Iterable[str | Path]
 ) -> UserSecrets:
-    from forensics.chain.user_secrets import UserSecrets
+    from forensics.dpapi.user_secrets import UserSecrets
 
     hashes: dict[str, bytes] = {}
     for user, text in nt_hashes.items():
@@ -159,7 +160,7 @@ def _user_secrets(
 
 
 def _domain_key(path: Path) -> object:
-    from forensics.chain.domain_backup import load_pvk
+    from forensics.dpapi.domain_backup import load_pvk
     from forensics.formats.errors import FormatError
 
     try:
@@ -196,7 +197,7 @@ class _Run:
 
     def virtual_machines(self) -> None:
         """Judge the virtual machines of all sources, or tell that this failed."""
-        from forensics.chain.hyperv.judge import judge_hyperv
+        from forensics.hyperv.judge import judge_hyperv
 
         try:
             self.rows += judge_hyperv(self.hyperv, self.rows)

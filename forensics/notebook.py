@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from forensics import case as tables
 from forensics.report.facts import Facts
-from forensics.report.plain import plain
 from forensics.report.triage import triage
+from forensics.tables.sanitise import sanitise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ class Case(tables.Case):
         usable = len(sorted_keys.well) + len(sorted_keys.too_open)
         counts = f"{len(sorted_keys.broken)} keys broken, {usable} usable, {len(sorted_keys.unknown)} undecided"
         findings = "".join(
-            f"<tr><td>{escape(f['severity'])}</td><td>{escape(plain(f['title']))}</td>"
+            f"<tr><td>{escape(f['severity'])}</td><td>{escape(sanitise(f['title']))}</td>"
             f"<td>{len(f['subjects'])}</td><td><code>{escape(f['rule'])}</code></td></tr>"
             for f in self.finding_list[:_MOST]
         )
@@ -93,7 +93,7 @@ class Case(tables.Case):
         rest = f"<p>and {more} more findings: <code>case.findings</code></p>" if more > 0 else ""
         head = "<tr><th>severity</th><th>finding</th><th>subjects</th><th>rule</th></tr>"
         return (
-            f"<p><b>{escape(plain(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"
+            f"<p><b>{escape(sanitise(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"
             f"<table>{head}{findings}</table>{rest}"
         )
 

@@ -26,8 +26,8 @@ from testdata.builder.scenario import Disk, Scenario
 from testdata.builder.scenarios import SCENARIOS
 from testdata.builder.vhdx import write_differencing, write_dynamic
 from testdata.builder.vhdx_log import LogShape
+from tests.paths import IMAGES
 
-IMAGES = Path(__file__).resolve().parent / "images"
 AS_OF = "2026-11-22T00:00:00Z"
 _BLOCK = 1 << 20
 _PIECE = 4096

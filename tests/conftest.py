@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import lzma
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[1]
-REALDATA = PROJECT.parent / "shared" / "realdata"
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.ntfs.tree import NtfsTree
+from tests.disk.ntfs_fixture import PACKED, SIZE
+from tests.paths import REALDATA
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,3 +27,18 @@ def realdata() -> Path:
     if not REALDATA.is_dir():
         pytest.skip("the real Windows artefacts (shared/realdata beside the project) are not on this machine")
     return REALDATA
+
+
+@pytest.fixture(scope="session")
+def ntfs_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The committed NTFS volume, unpacked; tests must not write to it."""
+    path = tmp_path_factory.mktemp("ntfs") / "volume.ntfs"
+    path.write_bytes(lzma.decompress(PACKED.read_bytes()))
+    assert path.stat().st_size == SIZE
+    return path
+
+
+@pytest.fixture
+def ntfs_tree(ntfs_image: Path) -> Iterator[NtfsTree]:
+    with ntfs_image.open("rb") as file:
+        yield NtfsTree(VolumeReader(file, 0, SIZE), file.read(512))

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 
 import forensics
+from tests.paths import IMAGES
 
-IMAGES = Path(__file__).resolve().parents[1] / "testdata" / "images"
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 
 

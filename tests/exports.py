@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from testdata.builder.key_protector import GuardianPair, write_guardian_metadata, write_key_protector
 from testdata.builder.scenarios.hyperv_host import BRANCH, FIRST, GUEST_STATE
 from testdata.builder.virtual_machine import VirtualMachine
+from tests.paths import IMAGES
 
-IMAGES = Path(__file__).resolve().parents[1] / "testdata" / "images"
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 APP = "aaaaaaaa-1111-4222-8333-444444444444"
 APP_CHECKPOINT = "bbbbbbbb-1111-4222-8333-444444444444"

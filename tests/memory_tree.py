@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
-from forensics.sources.tree import Entry, NotFound, Unreadable
+from forensics.disk.tree import Entry, NotFound, Unreadable
 
 
 class CountingStream(io.BytesIO):
@@ -33,7 +33,7 @@ class CountingStream(io.BytesIO):
 
 
 class MemoryTree:
-    """Implements ``forensics.sources.tree.Tree`` over a dictionary.
+    """Implements ``forensics.disk.tree.Tree`` over a dictionary.
 
     Args:
         files: Path (``/``-separated) to content; ``None`` as content, or a path that ends in ``/``, is an empty folder.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,7 @@ from forensics import notebook
 from forensics.case import Case
 from forensics.tables.registry import CONTRACT_TABLES
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, chain
-
-PROJECT = Path(__file__).resolve().parents[1]
+from tests.paths import PROJECT
 
 
 def test_tables_are_data_frames_under_name_and_plural() -> None:
@@ -83,7 +81,7 @@ def test_public_names_are_loaded_when_first_used() -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import forensics", "from forensics.cli import cli", "import forensics.case", "import forensics.notebook"],
+    ["import forensics", "from forensics.cli.main import cli", "import forensics.case", "import forensics.notebook"],
 )
 def test_heavy_libraries_are_not_imported_before_they_are_needed(statement: str) -> None:
     code = (

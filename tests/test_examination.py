@@ -17,8 +17,9 @@ from forensics.chain import judge as judge_module
 from forensics.collectors import collect as collect_module
 from forensics.examination import rows_of
 from forensics.tables.registry import CONTRACT_TABLES
+from tests.paths import IMAGES
 
-SAMPLE = Path(__file__).resolve().parents[1] / "testdata" / "images" / "sample.vhdx.xz"
+SAMPLE = IMAGES / "sample.vhdx.xz"
 
 
 @pytest.fixture(scope="module")

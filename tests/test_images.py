@@ -13,10 +13,9 @@ import pytest
 import forensics
 from forensics.case import Case
 from forensics.report.json import document
+from tests.paths import CONTRACT as SCHEMA
+from tests.paths import IMAGES, PROJECT
 
-PROJECT = Path(__file__).resolve().parents[1]
-IMAGES = PROJECT / "testdata" / "images"
-SCHEMA = PROJECT.parent / "shared" / "contract" / "examine.schema.json"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 
 _NOT_COLUMNS = {"why", "unsettled", "with_passwords", "with_domain_key"}

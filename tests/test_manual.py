@@ -14,12 +14,12 @@ import pytest
 from click import Command, Group
 from click.testing import CliRunner
 
-from forensics.cli import cli
+from forensics.cli.main import cli
 from forensics.engine.loader import load_packs
 from forensics.report.rules import render_markdown
 from forensics.report.table_docs import render_tables
+from tests.paths import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))]
 MORE = ["rules/README.md", "notebooks/README.md", "testdata/README.md"]
 # Where nothing is wrong, nothing to tell; what the manual shows is worth telling.

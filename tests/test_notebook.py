@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import forensics
-
-IMAGES = Path(__file__).resolve().parents[1] / "testdata" / "images"
+from tests.paths import IMAGES
 
 
 @pytest.fixture(scope="module")

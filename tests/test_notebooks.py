@@ -10,7 +10,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-PROJECT = Path(__file__).resolve().parents[1]
+from tests.paths import PROJECT
+
 FOLDER = PROJECT / "notebooks"
 NAMES = ["01_one_disk", "02_expiry_audit", "03_hyperv_migration", "04_write_a_rule", "05_before_and_after"]
 

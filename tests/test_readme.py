@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import forensics
 from forensics.report.text import render_text
+from tests.paths import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 SAMPLE = "testdata/images/sample.vhdx.xz"
 

@@ -8,13 +8,11 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from pathlib import Path
 
 import pytest
 
 import forensics
-
-PROJECT = Path(__file__).resolve().parents[1]
+from tests.paths import PROJECT
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def test_metadata(wheel: zipfile.ZipFile) -> None:
     metadata = wheel.read(f"{info}/METADATA").decode()
     assert f"\nVersion: {forensics.__version__}\n" in metadata
     assert "\nLicense-Expression: AGPL-3.0-or-later\n" in metadata
-    assert "keymortem = forensics.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
+    assert "keymortem = forensics.cli.main:main" in wheel.read(f"{info}/entry_points.txt").decode()
     assert b"GNU AFFERO GENERAL PUBLIC LICENSE" in wheel.read(f"{info}/licenses/LICENSE")
     assert b"Apache License" in wheel.read(f"{info}/licenses/rules/LICENSE")
 

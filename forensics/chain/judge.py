@@ -6,7 +6,6 @@ from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
-from forensics.chain.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.chain.master_keys import MasterKeyRing
 from forensics.chain.orphans import orphan_links
 from forensics.chain.proof import Proof, Prover
@@ -14,9 +13,10 @@ from forensics.chain.providers import is_registered, provider_kind
 from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import fill_secret_rows
-from forensics.chain.user_secrets import UserSecrets
 from forensics.chain.witness import Witness
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
+from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
+from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey

@@ -9,14 +9,14 @@ from functools import cached_property
 from itertools import islice
 from typing import Literal
 
-from forensics.chain import dpapi
-from forensics.chain.lsa import DpapiSystem, SystemSecret
-from forensics.chain.user_secrets import UserSecrets
 from forensics.chain.witness import Witness
 from forensics.chain.work import RSA_OPERATION, Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
+from forensics.disk.outcome import Outcome
+from forensics.dpapi import dpapi
+from forensics.dpapi.lsa import DpapiSystem, SystemSecret
+from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.master_key import MasterKeyFile
-from forensics.sources.outcome import Outcome
 
 SYSTEM = "S-1-5-18"
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
@@ -229,7 +229,7 @@ class MasterKeyRing:
     def _open_with_domain_key(self, file: MasterKeyFile, path: str) -> bytes | None:
         if file.domain is None or not self._user_secrets.domain_keys:
             return None
-        from forensics.chain.domain_backup import open_domain_section
+        from forensics.dpapi.domain_backup import open_domain_section
 
         for domain_key in self._user_secrets.domain_keys:
             if not self.work.may(RSA_OPERATION, path):

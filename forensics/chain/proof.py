@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from forensics.chain import dpapi
-from forensics.chain.dpapi import OpenedBlob
 from forensics.chain.key_index import KeySlot
 from forensics.chain.master_keys import MasterKeyRing, Unlocked, UnlockedBy
 from forensics.chain.witness import Witness
 from forensics.collectors.key_file_facts import add_pcp_blob
+from forensics.disk.outcome import Outcome
+from forensics.dpapi import dpapi
+from forensics.dpapi.dpapi import OpenedBlob
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile, CngPolicy, parse_cng_private_properties, parse_cng_properties
 from forensics.formats.dpapi_blob import DpapiBlob
@@ -26,7 +27,6 @@ from forensics.formats.private_key import (
     parse_cng_private,
 )
 from forensics.formats.public_key import PublicKey
-from forensics.sources.outcome import Outcome
 
 _NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
 

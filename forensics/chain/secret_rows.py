@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from forensics.chain.lsa import DpapiSystem
 from forensics.collectors.evidence import Evidence
+from forensics.dpapi.lsa import DpapiSystem
 
 
 def fill_secret_rows(evidence: Evidence, system: DpapiSystem) -> None:

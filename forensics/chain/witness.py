@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from forensics.chain.dpapi import OpenedBlob
-from forensics.chain.second_opinion import second_blob, second_master_key
+from forensics.dpapi.dpapi import OpenedBlob
+from forensics.dpapi.second_opinion import second_blob, second_master_key
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.sources.installation import Installation
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
+from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
-from forensics.sources.registry import Key
 from forensics.tables.authority import CaRow
 
 MAX_AUTHORITIES = 50

@@ -15,8 +15,8 @@ from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile, hive_path
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
+from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
-from forensics.sources.registry import Key
 
 MAX_ELEMENTS = 10_000
 UNREADABLE_AREA = "certificate"

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
+from forensics.disk.tree import Entry
 from forensics.formats.access_check import ADMINISTRATORS, SYSTEM, Right, is_granted, token_of
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, SecurityDescriptor
 from forensics.formats.acl import parse_security_descriptor as parse_descriptor
 from forensics.sources.installation import Installation
-from forensics.sources.tree import Entry
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 
 MAX_ENTRIES = 50_000

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from forensics.collectors.event_filters import ANY_PROVIDER, EVENT_LOGS, EventLog, watched_service
 from forensics.collectors.event_parser import ParserGaveUp, wanted_records
 from forensics.collectors.guard import guard
+from forensics.disk.outcome import Outcome
+from forensics.disk.tree import Entry
 from forensics.formats.errors import FormatError
 from forensics.formats.evtx import (
     CHUNK_SIZE,
@@ -23,8 +25,6 @@ from forensics.formats.evtx import (
     is_unused,
 )
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
-from forensics.sources.tree import Entry
 from forensics.tables.event import EventRow
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from forensics.disk.outcome import Outcome
 from forensics.formats.acl import SecurityDescriptor
 from forensics.formats.capi_key import CapiKeyFile
 from forensics.formats.cng_key import CngKeyFile
@@ -14,7 +15,6 @@ from forensics.formats.lsa import LsaMaterial
 from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
-from forensics.sources.outcome import Outcome
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow

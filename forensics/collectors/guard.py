@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from forensics.disk.errors import SourceError
+from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.errors import FormatError
-from forensics.sources.errors import SourceError
 from forensics.sources.installation import Installation
-from forensics.sources.tree import NotFound, Unreadable
 
 
 @contextmanager

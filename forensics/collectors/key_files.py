@@ -11,6 +11,7 @@ from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.evidence import KeyFileEvidence, KeyFolder, ParsedKey
 from forensics.collectors.guard import guard
 from forensics.collectors.key_file_facts import add_facts
+from forensics.disk.tree import Entry
 from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.capi_key import parse_capi_key_file
 from forensics.formats.cng_key import parse_cng_key_file
@@ -18,7 +19,6 @@ from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import split_key_file_name
 from forensics.formats.pcpkey import parse_pcpkey
 from forensics.sources.installation import Installation
-from forensics.sources.tree import Entry
 from forensics.tables.certificate import KeyFileRow
 
 MAX_FILES = 10_000

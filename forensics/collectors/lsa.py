@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from forensics.collectors.registry_view import RegistryView
+from forensics.disk.outcome import Outcome
 from forensics.formats.lsa import LsaMaterial
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
 from forensics.tables.secrets import SecretRow
 
 DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile, folder_exists, sid_folders
+from forensics.disk.outcome import Outcome
+from forensics.disk.tree import Entry
 from forensics.formats.alg_id import algorithm_name
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_master_key_file
 from forensics.formats.preferred import Preferred, parse_preferred
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
-from forensics.sources.tree import Entry
 from forensics.tables.secrets import MasterKeyRow
 
 MAX_FILES = 10_000

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.filetime import filetime
+from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
-from forensics.sources.registry import Key
 from forensics.tables.event import PackageRow
 
 PACKAGES = "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\Packages"

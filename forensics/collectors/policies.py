@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.user_hives import user_hives
+from forensics.registry.hive import Key, Value
 from forensics.sources.installation import Installation
-from forensics.sources.registry import Key, Value
 from forensics.tables.use import PolicyRow
 
 MAX_LISTENERS = 200

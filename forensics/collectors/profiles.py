@@ -11,10 +11,10 @@ from datetime import datetime
 from forensics.collectors.guard import guard
 from forensics.collectors.machine import CURRENT_VERSION
 from forensics.collectors.registry_view import RegistryView
+from forensics.disk.outcome import Outcome
+from forensics.disk.tree import Entry
 from forensics.formats.filetime import filetime
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
-from forensics.sources.tree import Entry
 
 SYSTEM_SID = "S-1-5-18"
 SERVICE_PROFILES = {"S-1-5-19": "LocalService", "S-1-5-20": "NetworkService"}

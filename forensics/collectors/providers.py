@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from forensics.collectors.evidence import Providers
 from forensics.collectors.registry_view import RegistryView
+from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
-from forensics.sources.registry import Key
 from forensics.tables.use import ProviderRow
 
 MAX_PROVIDERS = 500

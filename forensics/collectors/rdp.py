@@ -12,8 +12,8 @@ from datetime import datetime
 
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
+from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
-from forensics.sources.registry import Key
 from forensics.tables.certificate import CertificateRow
 
 REMOTE_DESKTOP = "Remote Desktop"

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
+from forensics.disk.outcome import Outcome
 from forensics.formats.filetime import filetime
+from forensics.registry.hive import Hive, Key, Value
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
-from forensics.sources.registry import Hive, Key, Value
 
 MAX_SUBKEYS = 20_000
 

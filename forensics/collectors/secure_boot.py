@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
+from forensics.disk.efi import EfiPartition
+from forensics.disk.outcome import Outcome
+from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
-from forensics.sources.efi import EfiPartition
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
-from forensics.sources.tree import NotFound, Unreadable
 from forensics.tables.secure_boot import SecureBootRow
 
 SECURE_BOOT = "Control\\SecureBoot"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
 from forensics.collectors.guard import guard
+from forensics.disk.outcome import Outcome
+from forensics.disk.tree import Entry
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
-from forensics.sources.tree import Entry
 from forensics.tables.event import SetupEventRow
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from forensics.collectors.oid_names import eku_name
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.user_hives import user_hives
+from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
-from forensics.sources.registry import Key
 from forensics.tables.use import TemplateRow
 
 MAX_TEMPLATES = 2_000

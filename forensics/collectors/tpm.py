@@ -15,12 +15,12 @@ from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.tpm_kind import add_kind
+from forensics.disk.outcome import Outcome
 from forensics.formats.endorsement_key import encodings, read_endorsement_key
 from forensics.formats.filetime import filetime
 from forensics.formats.public_key import PublicKey
+from forensics.registry.hive import Value
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
-from forensics.sources.registry import Value
 from forensics.tables.machine import MachineRow
 from forensics.tables.tpm import TpmRow
 

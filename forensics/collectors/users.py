@@ -15,8 +15,8 @@ from forensics.collectors.profiles import (
     sid_folders,
 )
 from forensics.collectors.registry_view import RegistryView
+from forensics.disk.outcome import Outcome
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
 from forensics.tables.machine import MachineRow, UserRow
 
 ACCOUNT_NAMES = "SAM\\Domains\\Account\\Users\\Names"

@@ -1,7 +1,7 @@
 """Rules on DuckDB: the evidence as rules expect it, and the one function of theirs that DuckDB lacks.
 
-The SQL of rules stays in the subset that SQLite and DuckDB share (:mod:`forensics.engine.shared_sql` checks it), so the
-statements of :class:`forensics.engine.compiler.Query` run over a fleet's Parquet files as they are::
+The SQL of rules stays in the subset that SQLite and DuckDB share, which :mod:`forensics.engine.dialect_differences`
+checks, so the statements of :class:`forensics.engine.compiler.Query` run over a fleet's Parquet files as they are::
 
     connection = duckdb.connect()
     add_functions(connection)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from forensics.engine.conditions import NOT_KNOWN
+from forensics.engine.dialect_differences import differences
 from forensics.engine.examples import EXPECTATIONS, expectations
 from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, Sql, named_conditions
-from forensics.engine.shared_sql import differences
 from forensics.engine.sql_text import quoted_texts, used_values, without_strings
 from forensics.engine.templates import commands_in, names_in
 from forensics.tables.registry import ROW_CLASSES, column_specs

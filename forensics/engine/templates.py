@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from forensics.tables.plain import plain
+from forensics.tables.sanitise import sanitise
 
 MOST = 5
 """Values of one name in a sentence; the rest is counted."""
@@ -231,7 +231,7 @@ def _listed(values: Sequence[Any], form: str | None, command: bool, wording: Wor
 def _text(value: Any, form: str | None, command: bool, wording: Wording) -> str:
     if value is None or value == "":
         return wording.unknown
-    text = plain(value)
+    text = sanitise(value)
     if form == "date":
         text = text[:10]
     elif form == "path":

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from forensics.case import Case
 from forensics.report.facts import Facts, day, days_left, label
-from forensics.report.plain import fold, plain
+from forensics.report.folded_lines import fold
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.sanitise import sanitise
 
 
 def expiring(case: Case, span: timedelta) -> list[KeyChainRow]:
@@ -32,7 +33,7 @@ def render_expiring(case: Case, span: timedelta, width: int | None = None) -> st
         assert chain.not_after is not None
         when = "expired     " if chain.not_after < case.as_of else f"in {days_left(chain, case.as_of):4} days"
         state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")
-        text = plain(f"{label(chain)}, store {chain.store}, on {facts.machine_name(chain.machine_id)}, {state}")
+        text = sanitise(f"{label(chain)}, store {chain.store}, on {facts.machine_name(chain.machine_id)}, {state}")
         indent = f"{day(chain.not_after)}  {when}  "
         lines += fold(f"{text}, {chain.thumbprint}", width, indent, " " * len(indent))
     return "\n".join(lines) + "\n"

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from forensics.case import Case
 from forensics.report.facts import Facts, label
-from forensics.report.plain import fold, plain
+from forensics.report.folded_lines import fold
 from forensics.report.words import words_for
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
+from forensics.tables.sanitise import sanitise
 from forensics.tables.timestamps import format_utc
 
 SHORTEST_PREFIX = 6
@@ -108,18 +109,18 @@ def render_explain(
 
 
 def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_words: bool) -> Iterator[str]:
-    yield from fold(plain(label(chain)), width)
-    machine, store = plain(facts.machine_name(chain.machine_id)), plain(chain.store or "none")
+    yield from fold(sanitise(label(chain)), width)
+    machine, store = sanitise(facts.machine_name(chain.machine_id)), sanitise(chain.store or "none")
     yield f"  on {machine}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
     recoverable = {True: "yes", False: "no", None: "not told"}[chain.recoverable]
     at = f", broken at {chain.broken_at}" if chain.broken_at else ""
     yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"
     words = words_for(chain, facts)
     for text in (words.why, words.do) if with_words else ():
-        yield from fold(plain(text), width, "  ", "  ") if text else ()
+        yield from fold(sanitise(text), width, "  ", "  ") if text else ()
     if chain.recoverable_from:
         where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""
-        yield from fold(plain(f"key found in {chain.recoverable_from}{where}"), width, "  ", "  ")
+        yield from fold(sanitise(f"key found in {chain.recoverable_from}{where}"), width, "  ", "  ")
     yield ""
     for link in links_of(chain, facts):
         yield from _link_lines(link, chain, width)
@@ -129,7 +130,7 @@ def _link_lines(link: Link, chain: KeyChainRow, width: int | None) -> Iterator[s
     mark = "X" if link.name == chain.broken_at else " "
     detail = f", {link.detail}" if link.detail else ""
     indent = " " * 16
-    yield from fold(plain(f"{link.value}{detail}"), width, f"{mark} {link.name:<12}  ", indent)
+    yield from fold(sanitise(f"{link.value}{detail}"), width, f"{mark} {link.name:<12}  ", indent)
     if link.read_from is not None:
         when = f", written {format_utc(link.read_from.source_time)}" if link.read_from.source_time else ""
-        yield from fold(plain(f"read in {link.read_from.source_path}{when}"), width, indent, indent)
+        yield from fold(sanitise(f"read in {link.read_from.source_path}{when}"), width, indent, indent)

@@ -12,8 +12,9 @@ from forensics.engine.rule import Packs
 from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts
 from forensics.report.findings import Finding, FindingIndex, text_lines
-from forensics.report.plain import fold, plain
+from forensics.report.folded_lines import fold
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.sanitise import sanitise
 
 _WORDS = {True: "yes", False: "no", None: "unknown"}
 _CHAIN_SECTIONS = ("broken", "undecided", "too_open", "orphan")
@@ -75,13 +76,13 @@ def _list(case: Case, subjects: list[Subject]) -> Iterator[str]:
     facts = Facts(case)
     for subject in subjects:
         name = "" if subject.label == subject.id else f"{subject.label}, "
-        yield plain(f"{name}{subject.id} ({subject.table}, on {facts.machine_name(subject.machine_id)})")
+        yield sanitise(f"{name}{subject.id} ({subject.table}, on {facts.machine_name(subject.machine_id)})")
 
 
 def _rules(
     identity: str, told: list[Explanation], texts: dict[str, Finding], width: int | None, several: bool
 ) -> Iterator[str]:
-    yield from fold(plain("What the rules say of it" + (f": {identity}" if several else "")), width)
+    yield from fold(sanitise("What the rules say of it" + (f": {identity}" if several else "")), width)
     if not told:
         yield "  No rule speaks of it."
     far = [e for e in told if e.value is False and not e.is_near_miss]
@@ -95,15 +96,15 @@ def _rules(
     for explanation in far:
         assert explanation.tree is not None
         names = (c.name for c in explanation.tree.conditions() if c.value is False)
-        yield from fold(plain(f"{explanation.rule.id}: {'; '.join(names)}"), width, "    ", "      ")
+        yield from fold(sanitise(f"{explanation.rule.id}: {'; '.join(names)}"), width, "    ", "      ")
 
 
 def _explained(explanation: Explanation, finding: Finding | None, width: int | None) -> Iterator[str]:
     rule = explanation.rule
     verdict = {True: "MATCH", None: "UNKNOWN", False: "NEAR MISS"}[explanation.value]
-    yield from fold(plain(f"{verdict}: {rule.title} [{rule.id}]"), width, "  ", "    ")
+    yield from fold(sanitise(f"{verdict}: {rule.title} [{rule.id}]"), width, "  ", "    ")
     if explanation.failed or explanation.tree is None:
-        yield from fold(plain(explanation.failed), width, "      ", "      ")
+        yield from fold(sanitise(explanation.failed), width, "      ", "      ")
         return
     yield from _tree_lines(explanation.tree, width, "    ")
     for condition in explanation.corroboration:
@@ -127,4 +128,4 @@ def _tree_lines(node: Judged, width: int | None, indent: str, outermost: bool = 
 
 def _line(value: Truth, name: str, width: int | None, indent: str) -> Iterator[str]:
     start = f"{indent}{_WORDS[value]:<7}  "
-    yield from fold(plain(name), width, start, " " * len(start))
+    yield from fold(sanitise(name), width, start, " " * len(start))

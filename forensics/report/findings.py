@@ -7,8 +7,9 @@ from typing import Any
 
 from forensics.case import Case
 from forensics.engine.subjects import KEY_TABLES
-from forensics.report.plain import fold, plain
+from forensics.report.folded_lines import fold
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.sanitise import sanitise
 
 Finding = dict[str, Any]
 
@@ -99,10 +100,10 @@ def _identity(chain: KeyChainRow) -> str | None:
 def head(finding: Finding) -> str:
     """Return the line a finding begins with."""
     if finding["severity"] == "info" and finding["verdict"] == "match":
-        return plain(f"{finding['title']} [{finding['rule']}]")
+        return sanitise(f"{finding['title']} [{finding['rule']}]")
     sure = "" if finding["confidence"] == "proved" else f", {finding['confidence']}"
     undecided = ", undecided" if finding["verdict"] == "unknown" else ""
-    return plain(f"{finding['severity'].upper()}{sure}{undecided}: {finding['title']} [{finding['rule']}]")
+    return sanitise(f"{finding['severity'].upper()}{sure}{undecided}: {finding['title']} [{finding['rule']}]")
 
 
 def first_part(text: str) -> str:
@@ -122,13 +123,13 @@ def text_lines(text: str, width: int | None, indent: str, first: str = "") -> It
         first: Put before the first paragraph.
     """
     for line in text.split("\n"):
-        words = plain(line, LONGEST_LINE)
+        words = sanitise(line, LONGEST_LINE)
         if not words:
             continue
         if line[0].isspace():
             yield f"{indent}  {words}"
         else:
             yield from fold(
-                plain(first + line, LONGEST_LINE), width, indent, indent + ("  " if words.startswith("- ") else "")
+                sanitise(first + line, LONGEST_LINE), width, indent, indent + ("  " if words.startswith("- ") else "")
             )
         first = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from forensics.report.plain import plain
+from forensics.tables.sanitise import sanitise
 
 # PowerShell takes typographic single quotes for quotes.
 _QUOTES = re.compile("(['\u2018\u2019\u201a\u201b])")
@@ -12,7 +12,7 @@ _QUOTES = re.compile("(['\u2018\u2019\u201a\u201b])")
 
 def quoted(text: str) -> str:
     """Return a single-quoted string that PowerShell reads as exactly this text, control characters taken out."""
-    return "'" + _QUOTES.sub(r"\1\1", plain(text)) + "'"
+    return "'" + _QUOTES.sub(r"\1\1", sanitise(text)) + "'"
 
 
 def file_stem(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forensics.report.plain import fold
+from forensics.report.folded_lines import fold
 from forensics.tables.registry import ROW_CLASSES, column_specs
 from forensics.tables.row import Row
 

@@ -11,7 +11,7 @@ from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import Finding, FindingIndex, first_part, head, text_lines
-from forensics.report.plain import fold, plain
+from forensics.report.folded_lines import fold
 from forensics.report.stores import lost_stores, no_certificate
 from forensics.report.triage import Triage, triage, within
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
@@ -19,6 +19,7 @@ from forensics.report.words import Words, words_for
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow, ProblemRow
+from forensics.tables.sanitise import sanitise
 
 SOON = timedelta(days=180)
 """Certificates that end within this span after the case's date are listed as the next to expire."""
@@ -76,11 +77,11 @@ class _Report:
         return "\n".join(self.lines) + "\n"
 
     def _add(self, text: str, indent: str = "", hanging: str | None = None) -> None:
-        self.lines += fold(plain(text), self.width, indent, indent + "  " if hanging is None else hanging)
+        self.lines += fold(sanitise(text), self.width, indent, indent + "  " if hanging is None else hanging)
 
     def _heading(self, text: str) -> None:
         self.lines.append("")
-        self.lines += [f"\x1b[1m{line}\x1b[0m" if self.bold else line for line in fold(plain(text), self.width)]
+        self.lines += [f"\x1b[1m{line}\x1b[0m" if self.bold else line for line in fold(sanitise(text), self.width)]
 
     def _listed(self, items: Iterable[str], indent: str = "  - ") -> None:
         texts = list(items)
@@ -161,10 +162,10 @@ class _Report:
         """Say what matters of a finding that is no cause; the subjects that were described above are only named."""
         where = self._on_machine(finding["machine_id"])
         self.lines += text_lines(first_part(finding["because"]), self.width, indent, where)
-        said = plain(finding["because"], MANY)
-        named = [s["label"] for s in finding["subjects"] if plain(s["label"]) not in said]
+        said = sanitise(finding["because"], MANY)
+        named = [s["label"] for s in finding["subjects"] if sanitise(s["label"]) not in said]
         if finding["subject_table"] != "machine" and named:
-            self._add(f"About {listed([plain(name) for name in named])}", indent, indent)
+            self._add(f"About {listed([sanitise(name) for name in named])}", indent, indent)
 
     def _subjects(self, finding: Finding, indent: str) -> None:
         """List what a finding is about; a key is described where it is first named."""
@@ -176,8 +177,8 @@ class _Report:
                 self.told.add(id(chain))
                 self._subject(chain, indent)
         is_machine = finding["subject_table"] == "machine"
-        said = plain(finding["because"], MANY)
-        others = [] if chains or is_machine else [s for s in finding["subjects"] if plain(s["id"]) not in said]
+        said = sanitise(finding["because"], MANY)
+        others = [] if chains or is_machine else [s for s in finding["subjects"] if sanitise(s["id"]) not in said]
         for subject in others[:MOST_SUBJECTS]:
             name = "" if subject["label"] == subject["id"] else f"{subject['label']}, "
             self._add(f"{name}{subject['id']}", f"{indent}- ", f"{indent}  ")
@@ -347,13 +348,13 @@ class _Report:
         for why, rows in gaps.items():
             alike = Counter(row.name for row in rows)
             # Several folders have a file of one name: then the path says which of them is meant.
-            names = list(dict.fromkeys(plain(r.source_path if alike[r.name] > 1 else r.name) for r in rows))
+            names = list(dict.fromkeys(sanitise(r.source_path if alike[r.name] > 1 else r.name) for r in rows))
             more = f" and {len(names) - MOST} more (see --format json)" if len(names) > MOST else ""
             self.lines += fold(f"{why}: {', '.join(names[:MOST])}{more}", self.width, "  - ", "    ")
 
     def _gap(self, row: CoverageRow) -> str:
         why = row.detail or ("not in this source" if row.outcome == "not_examined" else "unreadable")
-        return plain(f"{self._on_machine(row.machine_id)}{row.area}, {why}")
+        return sanitise(f"{self._on_machine(row.machine_id)}{row.area}, {why}")
 
     def _problems(self) -> None:
         rows: list[ProblemRow] = self.case.rows("problem")

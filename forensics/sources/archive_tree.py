@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import IO, BinaryIO
 
+from forensics.disk.errors import SourceError
+from forensics.disk.tree import Unreadable
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
-from forensics.sources.errors import SourceError
-from forensics.sources.tree import Unreadable
 
 IN_MEMORY = 64 << 20
 MAX_MEMBER = 256 << 30

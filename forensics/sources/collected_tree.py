@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from forensics.sources.tree import Entry, NotFound, Unreadable
+from forensics.disk.tree import Entry, NotFound, Unreadable
 
 MAX_ENTRIES = 500_000
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from forensics.disk.containers import Image
+from forensics.disk.errors import SourceError
+from forensics.disk.tree import Tree
 from forensics.sources.archive_tree import TarTree, ZipTree
 from forensics.sources.collected_tree import CollectedTree
-from forensics.sources.containers import Image
-from forensics.sources.errors import SourceError
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.installation import HiveOpener, Installation
 from forensics.sources.layout import find_layout
 from forensics.sources.loose_hives import HiveFolder, find_hives, hives_in
 from forensics.sources.place import Place
 from forensics.sources.source import Source
-from forensics.sources.tree import Tree
 from forensics.sources.vm_files import find_vm_files
 
 _LOGS = (".LOG", ".LOG1", ".LOG2")
@@ -20,7 +20,7 @@ _LOGS = (".LOG", ".LOG1", ".LOG2")
 
 def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -> bool:
     """Add the installations that a tree of collected files shows; False when it shows none."""
-    from forensics.sources.hives import open_hive
+    from forensics.registry.hives import open_hive
 
     layout = find_layout(tree)
     for root in layout.roots:
@@ -39,7 +39,7 @@ def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -
 
 def add_hives(source: Source, tree: Tree, folders: list[HiveFolder], first_machine_id: int) -> bool:
     """Add an installation for each folder of loose hives."""
-    from forensics.sources.hives import open_hive
+    from forensics.registry.hives import open_hive
 
     for folder in folders:
         path = _inside(source, folder.path if len(folders) > 1 else "")

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from forensics.sources.containers import image_kind, open_disk, open_image
-from forensics.sources.errors import SourceError
-from forensics.sources.source import Progress, Source
-from forensics.sources.unlock import Unlock
-from forensics.sources.volumes import Disk, add_disk
+from forensics.disk.containers import image_kind, open_disk, open_image
+from forensics.disk.disk import Disk, Progress
+from forensics.disk.errors import SourceError
+from forensics.disk.unlock import Unlock
+from forensics.sources.source import Source
+from forensics.sources.volumes import add_disk
 
 _IMAGE_SUFFIXES = ".vhdx .avhdx .vhd .avhd .vmdk .vdi .qcow2 .qcow .e01 .raw .dd .img .bin .000 .001"
 _SUFFIXES = frozenset(f"{_IMAGE_SUFFIXES} .xz .gz .zst .bz2".split())

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from forensics.disk.tree import Unreadable
 from forensics.sources.collected_tree import CollectedTree, Node
-from forensics.sources.tree import Unreadable
 
 
 class FolderTree(CollectedTree):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO, cast
 
-from forensics.sources.errors import SourceError
-from forensics.sources.file_systems import BITLOCKER, file_system
-from forensics.sources.ntfs_stream import VolumeReader
-from forensics.sources.partitions import Partition, read_partition_table
+from forensics.disk.errors import SourceError
+from forensics.disk.file_systems import BITLOCKER, file_system
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.partitions import Partition, read_partition_table
+from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.vhdx.reader import open_vhdx
 from forensics.sources.place import Place
 from forensics.sources.source import Source
-from forensics.sources.tree import Entry, NotFound, Unreadable
-from forensics.sources.vhdx import open_vhdx
 from forensics.tables.hyperv import BitLockerRow
 
 MAX_GUEST_DISKS = 200
@@ -58,7 +58,7 @@ def _partitions(reader: VolumeReader, size: int) -> Iterable[Partition]:
 def _ask(source: Source, reader: VolumeReader, partition: Partition, disk: str, machine_id: int) -> None:
     if partition.note is not None or file_system(reader) != BITLOCKER:
         return
-    from forensics.sources.bitlocker import describe_volume
+    from forensics.disk.bitlocker import describe_volume
 
     volume = f"partition {partition.number}" if partition.number else "volume"
     row = BitLockerRow(machine_id=machine_id, source_path=disk, volume=volume, disk=disk)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from forensics.sources.efi import EfiPartition
-from forensics.sources.errors import SourceError
-from forensics.sources.outcome import Outcome
-from forensics.sources.registry import Hive, Key
-from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
+from forensics.disk.efi import EfiPartition
+from forensics.disk.errors import SourceError
+from forensics.disk.outcome import Outcome
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.registry.hive import Hive, Key
 from forensics.tables.record import CoverageRow, ProblemRow
 
 HIVE_FOLDER = "System32/config"

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.mapping_tree import UnionTree
-from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 
 _MAX_DEPTH = 12
 _MAX_FOLDERS = 20_000

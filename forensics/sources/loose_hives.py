@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.mapping_tree import MappingTree
-from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
 _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")

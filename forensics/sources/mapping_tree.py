@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import BinaryIO
 
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.collected_tree import CollectedTree, Node
-from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
 
 
 class _Folder:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from forensics.sources.errors import SourceError, unreadable
+from forensics.disk.disk import Progress
+from forensics.disk.errors import SourceError, unreadable
+from forensics.disk.unlock import Unlock
 from forensics.sources.place import Place
-from forensics.sources.source import Progress, Source
-from forensics.sources.unlock import Unlock
+from forensics.sources.source import Source
 
 __all__ = ["Progress", "Source", "Unlock", "open_source"]
 
@@ -67,7 +68,7 @@ def _open(source: Source, path: Path, keys: Unlock, first: int, progress: Progre
 
 
 def _open_file(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
-    from forensics.sources.containers import open_disk, open_image
+    from forensics.disk.containers import open_disk, open_image
 
     image = open_image(path, str(path), source, progress)
     if image.kind in ("zip", "tar"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forensics.sources.tree import Tree
+from forensics.disk.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from forensics.sources.containers import image_kind
-from forensics.sources.errors import SourceError
+from forensics.disk.containers import image_kind
+from forensics.disk.errors import SourceError
+from forensics.disk.tree import NotFound, Tree
+from forensics.registry.hive import Hive
+from forensics.registry.reg_hive import RegExportHive, hives_from_reg
 from forensics.sources.installation import HIVE_FOLDER, HiveOpener, Installation
 from forensics.sources.mapping_tree import MappingTree
-from forensics.sources.reg_export import RegExportHive, hives_from_reg
-from forensics.sources.registry import Hive
 from forensics.sources.source import Source
-from forensics.sources.tree import NotFound, Tree
 
 _MAX_FILES = 200
 _MAX_FOLDERS = 2_000

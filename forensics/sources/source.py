@@ -6,17 +6,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from forensics.disk.outcome import Outcome
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
-from forensics.sources.outcome import Outcome
 from forensics.sources.place import Place
 from forensics.tables.hyperv import BitLockerRow
 from forensics.tables.record import CoverageRow, ProblemRow
 
 MAX_INSTALLATIONS = 1_000
-
-Progress = Callable[[str], None]
-"""Called with one line when something long begins or goes on."""
 
 
 @dataclass

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.sources.place import Place
-from forensics.sources.tree import Entry, NotFound, Unreadable
 
 HYPER_V_FOLDER = "ProgramData/Microsoft/Windows/Hyper-V"
 INVENTORY = "data.vmcx"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
-from forensics.sources.efi import EfiPartition
-from forensics.sources.errors import SourceError
-from forensics.sources.file_systems import BITLOCKER, NTFS, file_system
+from forensics.disk.disk import Disk
+from forensics.disk.efi import EfiPartition
+from forensics.disk.errors import SourceError
+from forensics.disk.file_systems import BITLOCKER, NTFS, file_system
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.ntfs.tree import NtfsTree
+from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.disk.unlock import Unlock
 from forensics.sources.installation import Installation
-from forensics.sources.ntfs_stream import VolumeReader
-from forensics.sources.ntfs_tree import NtfsTree
-from forensics.sources.partitions import Partition, PartitionTable, read_partition_table
 from forensics.sources.place import Place
 from forensics.sources.source import Source
-from forensics.sources.tree import Entry, NotFound, Tree, Unreadable
-from forensics.sources.unlock import Unlock
 from forensics.tables.hyperv import BitLockerRow
 
 _USUAL_NAMES = ("windows", "winnt")
@@ -24,25 +25,6 @@ _DIRTY = (
     "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last changes to its files and "
     "folders may lie only in $LogFile, which is not replayed"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Disk:
-    """A disk as its container shows it.
-
-    Attributes:
-        stream: Its bytes, decompressed and put together, seekable.
-        size: Bytes.
-        path: How its volumes are named in rows.
-        sector_size: Logical sector size where the container knows it.
-        efi: EFI system partitions found on it; None while it is not known to be a whole disk.
-    """
-
-    stream: BinaryIO
-    size: int
-    path: str
-    sector_size: int | None = None
-    efi: list[EfiPartition] | None = None
 
 
 def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) -> bool:
@@ -131,7 +113,7 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
 
 def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerRow) -> BinaryIO:
     """Decrypt a BitLocker volume, importing what that needs only now."""
-    from forensics.sources.bitlocker import unlock_volume
+    from forensics.disk.bitlocker import unlock_volume
 
     return unlock_volume(reader, size, keys, row)
 
@@ -155,7 +137,7 @@ def _backup_boot_sector(reader: VolumeReader, size: int) -> bytes | None:
 
 
 def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, path: str, first_machine_id: int) -> None:
-    from forensics.sources.hives import open_hive
+    from forensics.registry.hives import open_hive
 
     label = f" '{tree.label}'" if tree.label else ""
     found = find_windows(tree)

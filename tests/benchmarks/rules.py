@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import cycle, islice
-from pathlib import Path
 
 import forensics
 from forensics.engine.database import RuleDatabase
@@ -28,8 +27,9 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import by_table
 from forensics.tables.row import Row
+from tests.paths import IMAGES
 
-SAMPLE = Path(__file__).resolve().parents[2] / "testdata" / "images" / "sample.vhdx.xz"
+SAMPLE = IMAGES / "sample.vhdx.xz"
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 KEYS_A_MACHINE = 200
 _BROKEN = (

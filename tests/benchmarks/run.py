@@ -26,7 +26,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+from tests.paths import PROJECT
+
 _READ = re.compile(rb"(?:read|pread64|readv|preadv2?)\(\d+<([^>]*)>.* = (\d+)$")
 _MAPPED = re.compile(rb"mmap\(.*?\d+<([^>]*)>")
 

@@ -6,14 +6,14 @@ import itertools
 
 import pytest
 
-from forensics.chain.dpapi import section_rounds
 from forensics.chain.key_index import KeyIndex
-from forensics.chain.lsa import DpapiSystem, SystemSecret
 from forensics.chain.master_keys import MasterKeyRing
-from forensics.chain.pbkdf2 import dpapi_pbkdf2
-from forensics.chain.user_secrets import UserSecrets
 from forensics.chain.work import Work
 from forensics.collectors.evidence import Evidence, KeyFileEvidence, MasterKeyEvidence
+from forensics.dpapi.dpapi import section_rounds
+from forensics.dpapi.lsa import DpapiSystem, SystemSecret
+from forensics.dpapi.pbkdf2 import dpapi_pbkdf2
+from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.master_key import parse_master_key_file
 from forensics.formats.private_key import DsaPrivateKey, RsaPrivateKey, SymmetricKey
 from forensics.formats.public_key import DsaPublicKey
@@ -61,7 +61,7 @@ def test_costly_master_keys_are_not_tried_for_ever(monkeypatch: pytest.MonkeyPat
         derived.append(rounds)
         return dpapi_pbkdf2(name, pre, salt, rounds, size)
 
-    monkeypatch.setattr("forensics.chain.dpapi.dpapi_pbkdf2", counted)
+    monkeypatch.setattr("forensics.dpapi.dpapi.dpapi_pbkdf2", counted)
     foreign = [make_master_key(f"w{n}", "S-1-5-18", b"z" * 20, rounds=1000).file for n in range(20)]
     keys, evidence, guids = ring(*foreign)
     states = [keys.unlock(guid, "S-1-5-18") for guid in guids]

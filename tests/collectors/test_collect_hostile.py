@@ -17,10 +17,10 @@ from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
 from forensics.collectors.master_keys import collect_master_keys
 from forensics.collectors.profiles import collect_profiles
+from forensics.disk.tree import Entry, Tree
 from forensics.formats.acl import Ace, SecurityDescriptor
 from forensics.formats.errors import FormatError
-from forensics.sources.registry import Hive, Key, Value
-from forensics.sources.tree import Entry, Tree
+from forensics.registry.hive import Hive, Key, Value
 from testdata.builder.certs import make_certificate, store_element
 from testdata.builder.dpapi import make_master_key
 from testdata.builder.keys import rsa_key

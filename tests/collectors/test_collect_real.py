@@ -14,7 +14,7 @@ import pytest
 from forensics.collectors.collect import collect
 from forensics.collectors.evidence import Evidence
 from forensics.formats.cng_key import CngKeyFile
-from forensics.sources.hives import open_hive
+from forensics.registry.hives import open_hive
 from forensics.sources.installation import Installation
 from tests.memory_tree import MemoryTree
 

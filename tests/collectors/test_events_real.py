@@ -17,7 +17,7 @@ import pytest
 from forensics.collectors.collect import collect
 from forensics.collectors.events import collect_events
 from forensics.formats.evtx import log_of
-from forensics.sources.hives import open_hive
+from forensics.registry.hives import open_hive
 from forensics.sources.installation import Installation
 from forensics.tables.event import EventRow
 from tests.memory_tree import MemoryTree

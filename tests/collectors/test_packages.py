@@ -9,7 +9,7 @@ from pathlib import Path
 
 from forensics.collectors.packages import PACKAGES, collect_packages
 from forensics.collectors.registry_view import RegistryView
-from forensics.sources.hives import open_hive
+from forensics.registry.hives import open_hive
 from forensics.sources.installation import Installation
 from tests.collectors.virtual import installation, problems, software_hive
 from tests.memory_tree import MemoryTree

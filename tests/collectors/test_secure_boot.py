@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 import pytest
 
 from forensics.collectors.secure_boot import collect_secure_boot
-from forensics.sources.efi import EfiPartition
+from forensics.disk.efi import EfiPartition
+from forensics.disk.ntfs.stream import VolumeReader
 from forensics.sources.installation import Installation
-from forensics.sources.ntfs_stream import VolumeReader
 from testdata.builder.fat import build_fat
 from testdata.builder.filetime import filetime_bytes
 from testdata.builder.pe import PCA_2011, UEFI_CA_2023, make_pe, sign_pe, signed_pe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from forensics.sources.hives import open_hive
+from forensics.registry.hives import open_hive
 from forensics.sources.installation import Installation
 from testdata.builder.regf import HiveWriter
 from tests.memory_tree import MemoryTree

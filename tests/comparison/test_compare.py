@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from forensics import compare
 from forensics.case import Case
-from forensics.cli import cli
+from forensics.cli.main import cli
 from forensics.comparison.compare import Comparison
-from forensics.report.comparison import comparison_document, render_comparison
+from forensics.comparison.render import comparison_document, render_comparison
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow

@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 import forensics
-from forensics.cli import cli
+from forensics.cli.main import cli
 from forensics.comparison.compare import Comparison
-from forensics.report.comparison import render_comparison
-from forensics.report.comparison_html import render_comparison_html
+from forensics.comparison.render import render_comparison
+from forensics.comparison.render_html import render_comparison_html
 from testdata.builder.scenarios import SCENARIOS
+from tests.paths import IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 
 # By hand, from testdata/builder/scenarios/sysprepped.py and before_sysprep.py.

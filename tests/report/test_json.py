@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +11,7 @@ from forensics.case import Case
 from forensics.report.json import render_json
 from tests.examined import examined
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, chain, dead_chain
-
-PROJECT = Path(__file__).resolve().parents[2]
-CONTRACT = PROJECT.parent / "shared" / "contract" / "examine.schema.json"
+from tests.paths import CONTRACT
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,8 @@ from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.registry import CONTRACT_TABLES
 from tests.examined import examined
+from tests.paths import IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 CHECKPOINTS = ("chain.vhdx", "chain-1.avhdx", "chain-2.avhdx")
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)

@@ -14,8 +14,8 @@ import forensics
 from forensics.case import Case
 from forensics.engine.loader import built_in_packs
 from tests.examined import examined
+from tests.paths import IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 IDS = {path.stem for path in (built_in_packs() / "era2026").glob("*.yaml")}

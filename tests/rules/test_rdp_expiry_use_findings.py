@@ -18,9 +18,8 @@ from forensics.engine.loader import load_packs
 from forensics.engine.run import run
 from forensics.tables.registry import ROW_CLASSES
 from tests.examined import examined
+from tests.paths import IMAGES, PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
-IMAGES = PROJECT / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 PACKS = load_packs([PROJECT / "rules" / pack for pack in ("rdp", "expiry", "use")], built_in=False)
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)

@@ -17,8 +17,8 @@ from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.registry import CONTRACT_TABLES
 from tests.examined import examined
+from tests.paths import IMAGES
 
-IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 CHAIN = ("chain.vhdx", "chain-1.avhdx", "chain-2.avhdx")
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)

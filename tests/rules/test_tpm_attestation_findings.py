@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,8 @@ from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.registry import ROW_CLASSES
 from tests.examined import examined
+from tests.paths import IMAGES, PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
-IMAGES = PROJECT / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 FOLDERS = [PROJECT / "rules" / pack for pack in ("tpm", "attestation")]
 PACKS = load_packs(FOLDERS, built_in=False)

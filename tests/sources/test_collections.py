@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from forensics.disk.errors import SourceError
+from forensics.disk.tree import NotFound, Unreadable
 from forensics.sources import archive_tree
 from forensics.sources.archive_tree import TarTree, ZipTree, normalised
-from forensics.sources.errors import SourceError
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.layout import find_layout
 from forensics.sources.loose_hives import find_hives
 from forensics.sources.open import open_source
-from forensics.sources.tree import NotFound, Unreadable
 from testdata.builder.vhdx import write_differencing, write_dynamic
 
 HIVE = b"regf" + bytes(4092 + 4096)

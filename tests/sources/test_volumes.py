@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from forensics.sources.errors import SourceError
-from forensics.sources.ntfs_stream import VolumeReader
+from forensics.disk.errors import SourceError
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.partitions import read_partition_table
+from forensics.disk.tree import Entry, NotFound
 from forensics.sources.open import Unlock, open_source
-from forensics.sources.partitions import read_partition_table
-from forensics.sources.tree import Entry, NotFound
 from forensics.sources.volumes import find_windows
 from testdata.builder import gpt
 from testdata.builder.disk import Volume, build_disk
@@ -289,7 +289,7 @@ def test_damaged_bitlocker_volume_says_what_it_is(tmp_path: Path) -> None:
 
 
 def test_gpt_partition_types_know_their_guids() -> None:
-    from forensics.sources.partitions import _UNREADABLE_TYPES
+    from forensics.disk.partitions import _UNREADABLE_TYPES
 
     assert gpt.MICROSOFT_RESERVED in _UNREADABLE_TYPES
     assert uuid.UUID("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7") not in _UNREADABLE_TYPES

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from testdata import make
 from testdata.builder import ntfs
 from testdata.builder.scenarios import SCENARIOS
+from tests.paths import IMAGES
 
 pyvhdi = pytest.importorskip("pyvhdi")
 pyfsntfs = pytest.importorskip("pyfsntfs")
@@ -32,7 +33,6 @@ dpapick3_crypto = pytest.importorskip("dpapick3.crypto")
 dissect_blob = pytest.importorskip("dissect.target.plugins.os.windows.dpapi.blob")
 dissect_masterkey = pytest.importorskip("dissect.target.plugins.os.windows.dpapi.master_key")
 
-IMAGES = Path(__file__).resolve().parents[2] / "testdata" / "images"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 PARTITION_START = 1 << 20
 VOLUME_SIZE = 32 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forensics.collectors.hyperv.evidence import VmEvidence
-from forensics.sources.tree import Entry
+from forensics.disk.tree import Entry
 
 _SNAPSHOTS = "snapshots"
 

@@ -12,6 +12,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 
+from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import (
     GuardianCertificate,
@@ -20,7 +21,6 @@ from forensics.formats.hyperv.guardian_certificate import (
 )
 from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
 from forensics.sources.place import Place
-from forensics.sources.tree import Entry, NotFound, Unreadable
 from forensics.sources.vm_files import VmFiles
 from forensics.tables.hyperv import GuardianRow
 

@@ -10,13 +10,13 @@ from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoi
 from forensics.collectors.hyperv.configuration import guid_of, is_torn, is_virtual_machine, read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.collectors.hyperv.guardian_files import collect_guardian_files
+from forensics.disk.outcome import Outcome
+from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
 from forensics.formats.hyperv.vmgs import parse_vmgs
-from forensics.sources.outcome import Outcome
 from forensics.sources.place import Place
 from forensics.sources.source import Source
-from forensics.sources.tree import Entry, NotFound, Unreadable
 from forensics.sources.vm_files import (
     HYPER_V_FOLDER,
     INVENTORY,

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.registry_view import RegistryView
+from forensics.registry.hive import Value
 from forensics.sources.installation import Installation
-from forensics.sources.registry import Value
 from forensics.tables.use import PolicyRow
 
 HGS_CLIENT = "Microsoft\\HgsClient"

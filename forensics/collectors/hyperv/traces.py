@@ -13,8 +13,8 @@ from forensics.collectors.guard import guard
 from forensics.collectors.hyperv.names import GUARDIAN_STORE, guardian_name
 from forensics.collectors.hyperv.settings import HGS_CLIENT
 from forensics.collectors.registry_view import RegistryView
+from forensics.registry.hive import Key
 from forensics.sources.installation import HIVE_FOLDER, Installation
-from forensics.sources.registry import Key
 from forensics.sources.vm_files import HYPER_V_FOLDER
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianTraceRow

@@ -15,10 +15,10 @@ from forensics.collectors.user_hives import user_hives
 from forensics.collectors.uses.accounts import account_sid
 from forensics.collectors.uses.consumers import Consumer
 from forensics.collectors.uses.thumbprint import SHA1_SIZE
+from forensics.disk.outcome import Outcome
+from forensics.disk.tree import NotFound
+from forensics.registry.hive import Key
 from forensics.sources.installation import MAX_SMALL_FILE, Installation
-from forensics.sources.outcome import Outcome
-from forensics.sources.registry import Key
-from forensics.sources.tree import NotFound
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.machine import MachineRow, UserRow
 from forensics.tables.use import CertificateUseRow

@@ -14,7 +14,7 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.consumers import ENTRA_JOIN, MDM, WORKPLACE_JOIN
 from forensics.collectors.uses.context import Place, UseContext
 from forensics.collectors.uses.thumbprint import thumbprint_of_text
-from forensics.sources.registry import Key
+from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
 
 MAX_ENROLLMENTS = 1_000

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from forensics.collectors.uses.consumers import HTTP_SYS
 from forensics.collectors.uses.context import MY, Place, UseContext, clip
-from forensics.sources.registry import Key
+from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
 
 MAX_BINDINGS = 5_000

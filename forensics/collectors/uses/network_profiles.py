@@ -14,7 +14,7 @@ from forensics.collectors.profiles import SYSTEM_SID, folder_exists, program_dat
 from forensics.collectors.uses.consumers import LAN, VPN, WLAN, Consumer
 from forensics.collectors.uses.context import Place, UseContext, may_authenticate
 from forensics.collectors.uses.text_file import decode_text, ini_sections, named, parse_xml
-from forensics.sources.tree import Entry
+from forensics.disk.tree import Entry
 from forensics.tables.use import CertificateUseRow
 
 if TYPE_CHECKING:

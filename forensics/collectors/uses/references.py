@@ -13,7 +13,7 @@ from itertools import islice
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.consumers import Consumer
 from forensics.collectors.uses.context import Place, UseContext
-from forensics.sources.registry import Key, Value
+from forensics.registry.hive import Key, Value
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import CertificateUseRow
 

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from forensics.case import Case
 from forensics.report.facts import Facts, label
-from forensics.report.plain import plain
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.sanitise import sanitise
 from forensics.tables.timestamps import as_utc
 from forensics.version import __version__
 
@@ -30,18 +30,18 @@ def render_calendar(case: Case) -> str:
     for chain in expiries(case):
         assert chain.not_after is not None
         ends = as_utc(chain.not_after)
-        machine = plain(facts.machine_name(chain.machine_id))
+        machine = sanitise(facts.machine_name(chain.machine_id))
         event = Event()
         event.add("uid", f"{chain.thumbprint}-{_word(chain.store)}-{_word(chain.owner_sid)}-{_word(machine)}@keymortem")
         event.add("dtstamp", as_utc(case.as_of))
         event.add("dtstart", ends.date())
         event.add("dtend", ends.date() + timedelta(days=1))
-        event.add("summary", f"{plain(label(chain))} on {machine} expires")
+        event.add("summary", f"{sanitise(label(chain))} on {machine} expires")
         event.add("description", _description(chain, machine))
         event.add("transp", "TRANSPARENT")
         alarm = Alarm()
         alarm.add("action", "DISPLAY")
-        alarm.add("description", f"{plain(label(chain))} expires in {REMINDER.days} days")
+        alarm.add("description", f"{sanitise(label(chain))} expires in {REMINDER.days} days")
         alarm.add("trigger", -REMINDER)
         event.add_component(alarm)
         calendar.add_component(event)
@@ -59,7 +59,7 @@ def _description(chain: KeyChainRow, machine: str) -> str:
     assert chain.not_after is not None
     state = f"Private key: {chain.verdict}" + (f", breaks at {chain.broken_at}" if chain.broken_at else "")
     lines = [
-        f"Thumbprint {chain.thumbprint}, store {plain(chain.store)} on {machine}.",
+        f"Thumbprint {chain.thumbprint}, store {sanitise(chain.store)} on {machine}.",
         f"Ends {as_utc(chain.not_after):%Y-%m-%d %H:%M:%S} UTC.",
         f"{state}.",
     ]

@@ -11,8 +11,8 @@ from collections import Counter
 from forensics.case import Case
 from forensics.report.exports.calendar import expiries
 from forensics.report.facts import Facts, label
-from forensics.report.plain import plain
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.sanitise import sanitise
 from forensics.tables.timestamps import as_utc
 
 _LABELS = ("computer", "store", "store_scope", "owner_sid", "subject", "thumbprint", "verdict")
@@ -43,7 +43,7 @@ def render_prometheus(case: Case) -> str:
     for machine in case.rows("machine"):
         name = facts.machine_name(machine.machine_id)
         for severity in _SEVERITIES:
-            findings.labels(plain(name), severity).set(counted[name, severity])
+            findings.labels(sanitise(name), severity).set(counted[name, severity])
     return generate_latest(registry).decode("utf-8")
 
 
@@ -53,7 +53,7 @@ def _ended(case: Case) -> list[KeyChainRow]:
 
 def _values(chain: KeyChainRow, facts: Facts) -> tuple[str, ...]:
     return tuple(
-        plain(value or "")
+        sanitise(value or "")
         for value in (
             facts.machine_name(chain.machine_id),
             chain.store,

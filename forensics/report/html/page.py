@@ -23,7 +23,7 @@ from forensics.report.html.times import time_view
 from forensics.report.html.verdict import figures, sentences
 from forensics.report.triage import triage
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
-from forensics.tables.plain import plain
+from forensics.tables.sanitise import sanitise
 
 LONGEST = 4000
 """Characters of one value that the page shows."""
@@ -93,7 +93,7 @@ def fill_page(template: str, t: Catalogue, values: Mapping[str, Any], with_scrip
 
 def _shown(value: object) -> object:
     """Make every value plain before it is escaped: nothing from a disk brings direction marks or control characters."""
-    return value if isinstance(value, Markup | int | float) else plain(value, LONGEST)
+    return value if isinstance(value, Markup | int | float) else sanitise(value, LONGEST)
 
 
 @lru_cache(maxsize=1)

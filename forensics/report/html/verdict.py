@@ -11,7 +11,7 @@ from forensics.report.html.causes import Causes
 from forensics.report.stores import no_certificate
 from forensics.report.text import SOON
 from forensics.report.triage import Triage, within
-from forensics.tables.plain import plain
+from forensics.tables.sanitise import sanitise
 
 MOST_CAUSES = 3
 
@@ -47,7 +47,7 @@ def _keys(case: Case, found: Triage, causes: Causes, t: Catalogue) -> str:
     if not total:
         return t(no_certificate(case))
     names = [machine.computer_name or t("a Windows without a name") for machine in case.rows("machine")]
-    where = t.join([plain(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
+    where = t.join([sanitise(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
     undecided = t("; {count} undecided", count=len(found.unknown)) if found.unknown else ""
     if not found.broken:
         return t(
@@ -78,7 +78,7 @@ def _expiry(case: Case, found: Triage, t: Catalogue) -> str:
         first = found.expiring[0]
         return t(
             "Of those with a working or undecided key the next to expire is {name}, on {date}, in {days} days{past}.",
-            name=plain(label(first)),
+            name=sanitise(label(first)),
             date=day(first.not_after),
             days=days_left(first, case.as_of),
             past=past,

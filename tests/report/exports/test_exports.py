@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from forensics import examine
 from forensics.case import Case
-from forensics.cli import cli
+from forensics.cli.main import cli
 from forensics.report.exports.calendar import render_calendar
 from forensics.report.exports.csv_files import write_csv
 from forensics.report.exports.flow_records import write_records
@@ -27,8 +27,8 @@ from forensics.tables.certificate import CertificateRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import ROW_CLASSES
+from tests.paths import IMAGES
 
-IMAGES = Path(__file__).resolve().parents[3] / "testdata" / "images"
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 BROKEN_UTF16 = "CN=\ud800half"
 HOSTILE = '=cmd|"/c calc"!A1'

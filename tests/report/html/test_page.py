@@ -13,12 +13,11 @@ from click.testing import CliRunner
 
 import forensics
 from forensics.case import Case
-from forensics.cli import cli
+from forensics.cli.main import cli
 from forensics.report.html.page import render_html
 from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain
+from tests.paths import PROJECT
 from tests.report.html.cases import HOSTILE, hostile_case, large_case
-
-PROJECT = Path(__file__).resolve().parents[3]
 
 
 def tree(page: str) -> lxml.html.HtmlElement:

@@ -1,0 +1,1 @@
+"""Whether a certification authority would accept the keys of TPMs."""

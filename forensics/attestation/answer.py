@@ -1,0 +1,290 @@
+"""Would a certification authority accept the key of a device's TPM, by which way of trust, and if not, what is missing.
+
+References:
+    https://learn.microsoft.com/windows-server/identity/ad-ds/manage/component-updates/tpm-key-attestation
+    https://learn.microsoft.com/openspecs/windows_protocols/ms-crtd/ (2.27 msPKI-Private-Key-Flag)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeVar
+
+from forensics.attestation.trust import (
+    Answer,
+    Trust,
+    by_ek_certificate,
+    by_endorsement_key,
+    on_use,
+)
+from forensics.collectors.tpm import ACPI_DEVICES
+from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.machine import MachineRow
+from forensics.tables.record import CoverageRow
+from forensics.tables.row import Row
+from forensics.tables.tpm import TpmRow
+from forensics.tables.use import TemplateRow
+
+T = TypeVar("T", bound=Row)
+
+EXPORTABLE, ARCHIVED, LEGACY_PROVIDER, ATTEST_PREFERRED, ATTEST_REQUIRED = 0x10, 0x1, 0x100, 0x1000, 0x2000
+TRUST_ON_USE, VALIDATE_CERTIFICATE, VALIDATE_KEY = 0x200, 0x400, 0x800
+
+_PLATFORM_PROVIDER = "microsoft platform crypto provider"
+_WINDOWS_8_1 = 9600
+"""Build of Windows 8.1 and Windows Server 2012 R2, the first that attest."""
+_SERVER_2012_R2, _CLIENT_8_1 = 0x50000, 0x5000000
+_SERVER_MASK, _CLIENT_MASK = 0xF0000, 0xF000000
+_DISABLED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class AttestingTemplate:
+    """A template that asks for attestation.
+
+    Attributes:
+        name: Its name.
+        required: Attestation is required, not only preferred.
+        models: Ways of trust it permits, in Windows' order of assurance.
+        faults: Settings that exclude attestation.
+    """
+
+    name: str
+    required: bool
+    models: tuple[str, ...]
+    faults: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceAnswer:
+    """What becomes of one device.
+
+    Attributes:
+        name: Computer name, or what else the machine is called.
+        accepted: ``yes``, ``no`` or ``unknown``.
+        by: Way of trust by which it is accepted, the one of highest assurance; None if it is not.
+        obstacles: What excludes attestation whatever the trust.
+        trusts: One answer for each way of trust, highest assurance first.
+        provided: What could not be read and must hold besides, one sentence each.
+    """
+
+    name: str
+    accepted: Answer
+    by: str | None
+    obstacles: tuple[str, ...]
+    trusts: tuple[Trust, ...]
+    provided: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """The answer of one authority.
+
+    Attributes:
+        ca: Its row.
+        computer: The computer it runs on.
+        obstacles: What keeps it from attesting anything.
+        templates: Templates that ask for attestation, as the authority's disk and the devices cached them.
+        devices: One answer a device.
+        as_of: The moment "expired" refers to.
+    """
+
+    ca: CaRow
+    computer: str
+    obstacles: tuple[str, ...]
+    templates: tuple[AttestingTemplate, ...]
+    devices: tuple[DeviceAnswer, ...]
+    as_of: datetime
+
+    @property
+    def accepts_all(self) -> bool:
+        """Every device is accepted."""
+        return all(device.accepted == "yes" for device in self.devices)
+
+
+def attest(authority: Sequence[Row], devices: Sequence[Sequence[Row]], as_of: datetime) -> Attestation:
+    """Answer for every machine of the devices' sources.
+
+    Args:
+        authority: Rows of the examination of the authority's disk.
+        devices: Rows of each examination of devices.
+        as_of: The moment "expired" refers to.
+
+    Raises:
+        ValueError: The authority's disk holds no certification authority, or several and none is active.
+    """
+    ca = _authority(authority)
+    own = [row for row in authority if row.machine_id == ca.machine_id]
+    machine = next((row for row in own if isinstance(row, MachineRow)), None)
+    rows = [row for source in devices for row in source]
+    cached = [*_of(TemplateRow, own), *_of(TemplateRow, rows)]
+    templates = _templates(cached)
+    names = sorted({row.name for row in cached})
+    obstacles = tuple(_authority_obstacles(ca, machine))
+    answers = tuple(
+        _device(ca, own, device, _same_machine(source, device), templates, names, obstacles, as_of)
+        for source in devices
+        for device in source
+        if isinstance(device, MachineRow)
+    )
+    return Attestation(ca, _name(machine, ca.name), obstacles, templates, answers, as_of)
+
+
+def _same_machine(rows: Sequence[Row], machine: MachineRow) -> list[Row]:
+    return [row for row in rows if row.machine_id == machine.machine_id]
+
+
+def _of(kind: type[T], rows: Iterable[Row]) -> list[T]:
+    return [row for row in rows if isinstance(row, kind)]
+
+
+def _name(machine: MachineRow | None, otherwise: str) -> str:
+    return (machine and (machine.computer_name or machine.machine_guid)) or otherwise
+
+
+def _authority(rows: Sequence[Row]) -> CaRow:
+    found = _of(CaRow, rows)
+    active = [row for row in found if row.active] or found
+    if not found:
+        raise ValueError(
+            "no certification authority is configured on what --ca names (no CertSvc\\Configuration in SYSTEM): name "
+            "the disk of the server that issues the certificates"
+        )
+    if len(active) > 1:
+        names = ", ".join(row.name for row in active[:10])
+        raise ValueError(f"several certification authorities are on what --ca names ({names}); name a disk with one")
+    return active[0]
+
+
+def _authority_obstacles(ca: CaRow, machine: MachineRow | None) -> Iterable[str]:
+    if ca.enterprise is False:
+        yield f"{ca.name} is a standalone authority: only enterprise authorities have templates that attest"
+    if machine is not None and _is_older(machine):
+        yield f"{_name(machine, ca.name)} runs build {machine.build}; attestation needs Windows Server 2012 R2"
+    if ca.service_start == _DISABLED:
+        yield "the service CertSvc is disabled"
+
+
+def _is_older(machine: MachineRow | None) -> bool:
+    return bool(machine and machine.build and machine.build.isdecimal() and int(machine.build) < _WINDOWS_8_1)
+
+
+def _device(
+    ca: CaRow,
+    authority: Sequence[Row],
+    machine: MachineRow,
+    rows: Sequence[Row],
+    templates: Sequence[AttestingTemplate],
+    cached: Sequence[str],
+    ca_obstacles: Sequence[str],
+    as_of: datetime,
+) -> DeviceAnswer:
+    tpm = next(iter(_of(TpmRow, rows)), None)
+    certificates = _of(CertificateRow, authority)
+    lists = [row for row in _of(CaEkListRow, authority) if row.ca == ca.name]
+    entries = [row for row in _of(CaEkListEntryRow, authority) if row.ca == ca.name]
+    answers = (
+        by_endorsement_key(tpm, lists, entries),
+        by_ek_certificate(ca, tpm, _of(CertificateRow, rows), certificates, as_of),
+        on_use(),
+    )
+    trusts = tuple(_as_templates_permit(trust, templates) for trust in answers)
+    obstacles = [*_device_obstacles(machine, tpm, rows)]
+    provided = []
+    if not templates and cached:
+        provided.append(_no_template_asks(cached))
+    elif not templates:
+        provided.append(
+            "no template that asks for attestation is cached on these disks: the template must require or prefer it "
+            "and permit this way of trust"
+        )
+    if ca.enterprise is None:
+        provided.append("the type of the authority was not read: it must be an enterprise authority")
+    by = next((trust.model for trust in trusts if trust.answer == "yes"), None)
+    accepted: Answer = "yes" if by else "unknown" if any(t.answer == "unknown" for t in trusts) else "no"
+    if accepted == "yes" and cached and not templates:
+        accepted, by = "unknown", None
+    if obstacles or ca_obstacles:
+        accepted, by = "no", None
+    name = _name(machine, f"machine {machine.machine_id}")
+    return DeviceAnswer(name, accepted, by, tuple(obstacles), trusts, tuple(provided))
+
+
+def _device_obstacles(machine: MachineRow, tpm: TpmRow | None, rows: Sequence[Row]) -> Iterable[str]:
+    if _is_older(machine):
+        yield f"it runs build {machine.build}; attestation needs Windows 8.1"
+    devices = [c.outcome for c in _of(CoverageRow, rows) if c.area == "registry" and c.name == ACPI_DEVICES]
+    if (tpm.enumerated is False) if tpm is not None else ("present" in devices):
+        yield "Windows never saw a TPM 2.0 on it (no Enum\\ACPI\\MSFT0101)"
+    if tpm is not None and tpm.ek_algorithm == "EC":
+        yield "its endorsement key (EKPub) is an elliptic-curve key, and only RSA keys are attested"
+
+
+def _as_templates_permit(trust: Trust, templates: Sequence[AttestingTemplate]) -> Trust:
+    """Weigh a way of trust by the templates that are known; the user's word counts only where one asks for it."""
+    permitting = [t for t in templates if trust.model in t.models and not t.faults]
+    if permitting:
+        return trust.permitted(", ".join(t.name for t in permitting))
+    if templates:
+        broken = [t.name for t in templates if trust.model in t.models]
+        why = _excluded(broken) if broken else _not_permitted([t.name for t in templates])
+        return trust.refused(why)
+    return trust
+
+
+def _no_template_asks(cached: Sequence[str]) -> str:
+    told = (
+        f"the one template that is cached on these disks, {cached[0]}, does not ask for attestation"
+        if len(cached) == 1
+        else f"none of the {len(cached)} templates that are cached on these disks asks for attestation"
+    )
+    return f"{told}; whether the authority has one that does is not known"
+
+
+def _excluded(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return f"the template {names[0]}, which permits it, excludes attestation by its other settings"
+    return f"the templates {', '.join(names)}, which permit it, exclude attestation by their other settings"
+
+
+def _not_permitted(names: Sequence[str]) -> str:
+    told = f"{names[0]} does not" if len(names) == 1 else f"{', '.join(names)} do not"
+    return f"no template known here permits it ({told})"
+
+
+def _templates(rows: Iterable[TemplateRow]) -> tuple[AttestingTemplate, ...]:
+    found: dict[str, AttestingTemplate] = {}
+    for row in rows:
+        flags = row.private_key_flags or 0
+        if flags & (ATTEST_PREFERRED | ATTEST_REQUIRED):
+            models: list[Literal["endorsement_key", "ek_certificate", "on_use"]] = []
+            models += ["endorsement_key"] if flags & VALIDATE_KEY else []
+            models += ["ek_certificate"] if flags & VALIDATE_CERTIFICATE else []
+            models += ["on_use"] if flags & TRUST_ON_USE else []
+            template = AttestingTemplate(
+                row.name, bool(flags & ATTEST_REQUIRED), tuple(models), tuple(template_faults(row))
+            )
+            found.setdefault(row.name.lower(), template)
+    return tuple(found.values())
+
+
+def template_faults(row: TemplateRow) -> Iterable[str]:
+    """Yield the settings of a template under which attestation cannot work."""
+    flags = row.private_key_flags or 0
+    if flags & EXPORTABLE:
+        yield "the private key may be exported"
+    if flags & ARCHIVED:
+        yield "the private key is archived"
+    if flags & LEGACY_PROVIDER:
+        yield "it is for legacy providers, not for key storage providers"
+    if row.providers and _PLATFORM_PROVIDER not in (name.lower() for name in row.providers):
+        yield f"it allows only {', '.join(row.providers[:10])}"
+    if row.key_algorithm and row.key_algorithm.upper() != "RSA":
+        yield f"it wants a key of {row.key_algorithm}, and only RSA keys are attested"
+    if flags & _SERVER_MASK < _SERVER_2012_R2:
+        yield "it is compatible with authorities before Windows Server 2012 R2"
+    if flags & _CLIENT_MASK < _CLIENT_8_1:
+        yield "it is compatible with clients before Windows 8.1"

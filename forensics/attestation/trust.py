@@ -1,0 +1,200 @@
+"""The three ways in which a certification authority comes to trust a TPM, each answered from table rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from forensics.attestation.ek_chain import ChainSearch, is_valid
+from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.tpm import TpmRow
+
+Answer = Literal["yes", "no", "unknown"]
+Model = Literal["endorsement_key", "ek_certificate", "on_use"]
+
+TPM_CHANGED = "the TPM changed: EKPub is another key than the one Windows last provisioned (LastEkPub)"
+_LOOK_AT_TPM = "look which endorsement key the TPM has today: Get-TpmEndorsementKeyInfo on the device"
+_TELL_HASH = "(Get-TpmEndorsementKeyInfo -HashAlgorithm sha256).PublicKeyHash on the device tells it"
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """One way of trust.
+
+    Attributes:
+        model: ``endorsement_key``, ``ek_certificate`` or ``on_use``.
+        policy: Issuance policy that a certificate attested so carries.
+        assurance: ``high``, ``medium`` or ``low``.
+        answer: Whether the authority trusts the TPM so.
+        certainty: ``proved`` or ``likely``.
+        because: Why, one sentence.
+        missing: What has to be done for it, one sentence each.
+        templates: Templates that permit it, comma separated; None: no template that asks for attestation is known.
+    """
+
+    model: Model
+    policy: str
+    assurance: str
+    answer: Answer
+    certainty: Literal["proved", "likely"]
+    because: str
+    missing: tuple[str, ...] = ()
+    templates: str | None = None
+
+    def permitted(self, templates: str) -> Trust:
+        """Return it for templates that permit it; the user's word then suffices."""
+        answer: Answer = "yes" if self.model == "on_use" else self.answer
+        return replace(self, answer=answer, templates=templates, missing=() if answer == "yes" else self.missing)
+
+    def refused(self, why: str) -> Trust:
+        """Return it where every template that is known refuses it."""
+        change = "a template that requires or prefers attestation, permits this way and excludes it in no other setting"
+        because = why if self.model == "on_use" else f"{self.because}; but {why}"
+        missing = (*(() if self.model == "on_use" else self.missing), change)
+        return replace(self, answer="no", certainty="likely", because=because, missing=missing, templates="")
+
+
+def _by_key(answer: Answer, certainty: Literal["proved", "likely"], because: str, *missing: str) -> Trust:
+    return Trust("endorsement_key", "1.3.6.1.4.1.311.21.30", "high", answer, certainty, because, missing)
+
+
+def _by_certificate(answer: Answer, because: str, *missing: str) -> Trust:
+    return Trust("ek_certificate", "1.3.6.1.4.1.311.21.31", "medium", answer, "likely", because, missing)
+
+
+def on_use() -> Trust:
+    """Trust on use: whatever TPM the user has; only the template decides."""
+    because = "any TPM is trusted on the word of the user who enrols, where the template says so"
+    missing = ("a template with 'User credentials' under Key Attestation",)
+    return Trust("on_use", "1.3.6.1.4.1.311.21.32", "low", "unknown", "likely", because, missing)
+
+
+def by_endorsement_key(tpm: TpmRow | None, lists: Sequence[CaEkListRow], entries: Sequence[CaEkListEntryRow]) -> Trust:
+    """Answer whether a list of the authority names the TPM's endorsement key.
+
+    A match is told with the form of the key that was hashed: SHA-256 values are not equal by chance, although which
+    form Windows hashes is not documented.
+    """
+    if not lists:
+        return _by_key(
+            "no",
+            "proved",
+            "the authority has no list of endorsement keys (EndorsementKeyListDirectories is not set)",
+            "set EndorsementKeyListDirectories and put an empty file there, named by the key's SHA-256",
+        )
+    return _of_today(_by_lists(tpm, lists, entries), tpm)
+
+
+def _by_lists(tpm: TpmRow | None, lists: Sequence[CaEkListRow], entries: Sequence[CaEkListEntryRow]) -> Trust:
+    digests = _digests(tpm)
+    named = {entry.ek_hash: entry for entry in sorted(entries, key=lambda e: e.fault is None) if entry.ek_hash}
+    for digest, form in digests.items():
+        entry = named.get(digest)
+        if entry is not None:
+            return _listed(entry, digest, form, next((f for f in lists if f.path == entry.folder), None))
+    unread = [f for f in lists if f.outcome not in ("present", "absent") or f.complete is False]
+    if unread:
+        names = ", ".join(f"{f.configured} ({f.detail or f.outcome})" for f in unread[:5])
+        return _by_key("unknown", "likely", f"not every list could be read: {names}", "look there for the key's hash")
+    if not digests:
+        because = "the disk of the device does not hold its endorsement key (EKPub)"
+        return _by_key("unknown", "likely", because, f"the SHA-256 of its endorsement key: {_TELL_HASH}")
+    places = ", ".join(f.configured + (" (missing)" if f.outcome == "absent" else "") for f in lists[:5])
+    return _by_key(
+        "no",
+        "likely",
+        f"none of {sum(f.entries or 0 for f in lists)} entries in {places} is a SHA-256 of its endorsement key, in any "
+        "form in which it might be hashed",
+        f"an empty file in one of these folders, named by the SHA-256 of its endorsement key: {_TELL_HASH}",
+    )
+
+
+def _digests(tpm: TpmRow | None) -> dict[str, str]:
+    pairs = (text.rpartition(": ") for text in (tpm.ek_digests if tpm else ()))
+    return {digest: form for form, _, digest in pairs}
+
+
+def _listed(entry: CaEkListEntryRow, digest: str, form: str, folder: CaEkListRow | None) -> Trust:
+    where = folder.configured if folder else entry.folder
+    told = f"{where} holds {entry.name}, the SHA-256 of {form}"
+    if entry.fault is not None and entry.fault != "not_empty":
+        return _by_key(
+            "no", "likely", f"{told}, but that is no name as the authority looks for it", f"rename it to {digest}"
+        )
+    if folder is not None and folder.ca_can_read is False:
+        because = f"{told}, but the account of the authority cannot read that folder"
+        return _by_key("no", "proved", because, f"let SYSTEM read {where}")
+    if entry.fault == "not_empty":
+        because = f"{told}; the file is not empty, as entries should be"
+        return _by_key("yes", "likely", because, f"empty the file {entry.name}")
+    return _by_key("yes", "likely", told)
+
+
+def by_ek_certificate(
+    ca: CaRow,
+    tpm: TpmRow | None,
+    device: Sequence[CertificateRow],
+    authority: Sequence[CertificateRow],
+    as_of: datetime,
+) -> Trust:
+    """Answer whether the certificate of the endorsement key chains to EKROOT by names, dates and signatures."""
+    own = [row for row in device if row.store.lower() in ("ekcertstore", "ekcertstoreecc")]
+    if "not_examined" in (ca.ekroot, ca.ekca):
+        return _by_certificate("unknown", "the stores EKROOT and EKCA of the authority were not there to read")
+    if not ca.ekroot_count:
+        because = f"the authority trusts no manufacturer: its store EKROOT is {ca.ekroot}"
+        names = ", ".join(sorted({row.issuer for row in own if row.issuer}))
+        which = f", for the issuer {names}" if names else ""
+        return _by_certificate("no", because, f"the manufacturer's root in EKROOT and its intermediates in EKCA{which}")
+    if not own:
+        because = "the disk of the device holds no certificate of its endorsement key (EKCertStore); the TPM itself may"
+        return _by_certificate("unknown", because, "look with Get-TpmEndorsementKeyInfo on the device")
+    if tpm is not None and tpm.ek_certificate_agrees is False:
+        because = "the certificate that Windows keeps is of another endorsement key than the TPM's: of an earlier TPM"
+        return _by_certificate("no", because, "the certificate of today's TPM, from its manufacturer")
+    answers = [_chain(row, authority, as_of) for row in own]
+    best = next((a for wanted in ("yes", "unknown") for a in answers if a.answer == wanted), answers[0])
+    return _of_today(best, tpm)
+
+
+def _of_today(trust: Trust, tpm: TpmRow | None) -> Trust:
+    """Withhold a yes where the registry knows two endorsement keys: which one the TPM has today it does not tell."""
+    if trust.answer != "yes" or tpm is None or tpm.ek_pub_agrees is not False:
+        return trust
+    because = f"{trust.because}; {TPM_CHANGED}"
+    return replace(trust, answer="unknown", because=because, missing=(*trust.missing, _LOOK_AT_TPM))
+
+
+def _chain(certificate: CertificateRow, authority: Sequence[CertificateRow], as_of: datetime) -> Trust:
+    roots = [row for row in authority if row.store.lower() == "ekroot" and is_valid(row, as_of)]
+    others = [row for row in authority if row.store.lower() == "ekca" and is_valid(row, as_of)]
+    ended = {row.subject for row in authority if row.store.lower() in ("ekroot", "ekca") and not is_valid(row, as_of)}
+    if not is_valid(certificate, as_of):
+        until = f"{certificate.not_after:%Y-%m-%d}" if certificate.not_after else "an unknown day"
+        because = f"the certificate of the endorsement key ({certificate.thumbprint}) was valid until {until}"
+        return _by_certificate("no", because, "a list of endorsement keys, or the manufacturer's new certificate")
+    chain = ChainSearch(roots, others).of(certificate)
+    path = " < ".join([certificate.subject or certificate.thumbprint, *chain.names])
+    if chain.signatures == "valid":
+        return _by_certificate("yes", f"the chain holds, by names, dates and signatures: {path}")
+    if chain.signatures == "not_checked":
+        because = f"by their names the chain holds: {path}; its signatures could not be checked"
+        return _by_certificate("unknown", because, "Confirm-CAEndorsementKeyInfo on the authority")
+    current = chain.last
+    if chain.signatures == "invalid":
+        because = (
+            f"{current.subject or current.thumbprint} names {current.issuer} as its issuer, but the signature is not "
+            "of that certificate's key: it is forged, damaged, or of another key of that name"
+        )
+        missing = f"the certificate of {current.issuer} whose key signed it, if the manufacturer knows one"
+        return _by_certificate("no", because, missing)
+    issuer = current.issuer or "an unnamed issuer"
+    state = "has ended there" if current.issuer in ended else "is in neither EKROOT nor EKCA"
+    if current.self_signed:
+        missing = f"{current.subject} in EKROOT, if you trust it: in EKCA a root counts for nothing"
+    else:
+        missing = f"a valid certificate of {issuer} in EKCA, and its root in EKROOT (in EKROOT if it is a root itself)"
+    return _by_certificate("no", f"the chain of the endorsement key's certificate breaks: {issuer} {state}", missing)

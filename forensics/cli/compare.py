@@ -1,0 +1,58 @@
+"""``keymortem compare``: the same machine before and after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from forensics.cli.options import SOURCE, source_options
+from forensics.cli.output import check_targets
+from forensics.cli.run import NOTHING_EXAMINED, examined, width, write
+
+FINDINGS = 1
+
+
+@click.command(short_help="Which keys died between two disks, and of what.")
+@click.argument("before", metavar="BEFORE", type=SOURCE)
+@click.argument("after", metavar="AFTER", type=SOURCE)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "html"]), default="text", help="What is written; else text."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write there, not to stdout.")
+@source_options
+@click.pass_context
+def compare(ctx: click.Context, /, before: str, after: str, form: str, output: Path | None, **options: Any) -> None:
+    """Tell what changed between two examinations of a machine, and which keys died of it.
+
+    BEFORE and AFTER are sources or case files: an image before sysprep and after, a machine and its migrated copy, a
+    snapshot and now. Exit codes: 0 nothing changed, 1 something did, 2 wrong usage, 3 nothing could be examined.
+
+    \b
+    Example:
+      keymortem compare golden.vhdx deployed.vhdx
+      keymortem compare monday.sqlite friday.sqlite --format html -o week.html
+    """
+    check_targets(form, output, None, (before, after))
+    cases = [examined((source,), options) for source in (before, after)]
+    if any(case.is_empty for case in cases):
+        ctx.exit(NOTHING_EXAMINED)
+    from forensics import compare as compare_cases
+
+    comparison = compare_cases(*cases)
+    if form == "json":
+        import json
+
+        from forensics.comparison.render import comparison_document
+
+        write(json.dumps(comparison_document(comparison), indent=2) + "\n", output)
+    elif form == "html":
+        from forensics.comparison.render_html import render_comparison_html
+
+        write(render_comparison_html(comparison), output)
+    else:
+        from forensics.comparison.render import render_comparison
+
+        write(render_comparison(comparison, width(output)), output)
+    ctx.exit(0 if comparison.is_empty else FINDINGS)

@@ -1,0 +1,1 @@
+"""Containers, partitions, encryption and file systems of disks; knows no Windows."""

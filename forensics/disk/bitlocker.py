@@ -1,0 +1,187 @@
+"""Opens BitLocker volumes with the keys the user gave, or says which keys would open them.
+
+References:
+    dissect.fve, which holds the format.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from forensics.disk.errors import SourceError
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.unlock import Unlock
+from forensics.tables.hyperv import BitLockerRow
+
+if TYPE_CHECKING:
+    from dissect.fve.bde import BDE
+
+_PROTECTORS = {
+    0x0100: "TPM (on its own machine only)",
+    0x0200: "external key file (.BEK)",
+    0x0400: "TPM and PIN",
+    0x0500: "TPM and external key",
+    0x0600: "TPM, PIN and external key",
+    0x0800: "recovery password",
+    0x2000: "password",
+}
+_WORDS = {
+    0x0000: "clear_key",
+    0x0100: "tpm",
+    0x0200: "external_key",
+    0x0400: "tpm_pin",
+    0x0500: "tpm_key",
+    0x0600: "tpm_pin_key",
+    0x0800: "recovery_password",
+    0x2000: "password",
+}
+_NEED_TPM = frozenset((0x0100, 0x0400, 0x0500, 0x0600))
+_MAX_BEK = 1 << 20
+_MAX_PROTECTORS = 100
+_GIVE = "examine it again with --recovery-key, --password-file or --bek-file"
+
+
+class _Window(io.RawIOBase):
+    """The volume as a file from offset 0, which dissect.fve reads."""
+
+    def __init__(self, volume: VolumeReader, size: int) -> None:
+        super().__init__()
+        self._volume, self._size, self._at = volume, size, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._size - self._at)
+        count = left if size is None or size < 0 else min(size, left)
+        data = self._volume.read_at(self._at, count) if count else b""
+        self._at += count
+        return data
+
+
+def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerRow) -> BinaryIO:
+    """Return the decrypted volume.
+
+    Args:
+        volume: The encrypted volume.
+        size: Its bytes.
+        keys: What the user gave.
+        row: Filled with what the metadata says, locked or not.
+
+    Raises:
+        SourceError: ``bitlocker_locked`` (no key was given), ``bitlocker_wrong_key`` or ``bitlocker_damaged``;
+            the message names the volume's protectors.
+    """
+    bde = describe_volume(volume, size, row)
+    try:
+        protectors = _protectors(bde)
+        opened = bde.unlocked or _try_clear_key(bde)
+    except Exception as error:
+        raise _damaged(error) from error
+    tried = [] if opened else _try_keys(bde, keys)
+    if not bde.unlocked:
+        known = f"it opens with: {protectors}" if protectors else "it names no protector"
+        if not tried:
+            raise SourceError("bitlocker_locked", f"encrypted by BitLocker: {_GIVE}; {known}")
+        raise SourceError("bitlocker_wrong_key", f"encrypted by BitLocker, not opened by {' or '.join(tried)}; {known}")
+    row.unlocked = True
+    try:
+        return cast(BinaryIO, bde.open())
+    except Exception as error:
+        raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}") from error
+
+
+def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
+    """Fill a row with what the metadata of a volume says, and unlock nothing.
+
+    Raises:
+        SourceError: ``bitlocker_damaged``.
+    """
+    from dissect.fve.bde import BDE
+
+    try:
+        bde = BDE(cast(BinaryIO, _Window(volume, size)))
+        _fill(row, bde)
+    except Exception as error:
+        raise _damaged(error) from error
+    return bde
+
+
+def _damaged(error: Exception) -> SourceError:
+    return SourceError("bitlocker_damaged", f"its BitLocker metadata cannot be read: {error}")
+
+
+def _protectors(bde: BDE) -> str:
+    names = []
+    for vmk in bde.information.dataset.find_vmk(max_priority=0xFFFF):
+        kind = int(vmk.priority) & 0xFF00
+        if kind in _PROTECTORS:
+            names.append(f"{_PROTECTORS[kind]} {{{str(vmk.identifier).upper()}}}")
+    return ", ".join(names[:20])
+
+
+def _fill(row: BitLockerRow, bde: BDE) -> None:
+    kinds = [int(vmk.priority) & 0xFF00 for vmk in bde.information.dataset.find_vmk(max_priority=0xFFFF)]
+    row.protectors = [_WORDS.get(kind, f"unknown 0x{kind:04x}") for kind in kinds[:_MAX_PROTECTORS]]
+    row.has_tpm = any(kind in _NEED_TPM for kind in kinds)
+    row.has_recovery_password = 0x0800 in kinds
+    row.suspended = bool(bde.has_clear_key())
+    row.identifier = str(bde.information.dataset.identifier)
+
+
+def _try_clear_key(bde: BDE) -> bool:
+    """Open a volume whose protection is suspended: its key lies in the clear."""
+    if not bde.has_clear_key():
+        return False
+    bde.unlock_with_clear_key()
+    return bool(bde.unlocked)
+
+
+def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
+    """Try each key that was given; return the names of those that were tried."""
+    tried = []
+    if keys.recovery_key:
+        tried.append("the recovery password")
+        _attempt(bde, "unlock_with_recovery_password", _grouped(keys.recovery_key))
+    if keys.password_file and not bde.unlocked:
+        tried.append("the password")
+        lines = _content(keys.password_file).decode("utf-8-sig", "replace").splitlines()
+        _attempt(bde, "unlock_with_passphrase", lines[0] if lines else "")
+    if keys.bek_file and not bde.unlocked:
+        tried.append(f"the key file {keys.bek_file.name}")
+        _attempt(bde, "unlock_with_bek", io.BytesIO(_content(keys.bek_file)))
+    return tried
+
+
+def _grouped(recovery_key: str) -> str:
+    """Return eight groups of six digits, however they were separated."""
+    digits = "".join(character for character in recovery_key if character.isdigit())
+    return "-".join(digits[at : at + 6] for at in range(0, len(digits), 6))
+
+
+def _attempt(bde: BDE, method: str, key: object) -> None:
+    try:
+        getattr(bde, method)(key)
+    # dissect raises several types for a wrong key; their texts may quote it.
+    except Exception:
+        return
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_BEK)
+    except OSError as error:
+        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,188 @@
+"""Unpacks .xz, .gz, .bz2 and .zst files into a temporary sparse file, within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from forensics.disk.disk import Progress
+from forensics.disk.errors import SourceError
+
+MAGIC = {
+    b"\xfd7zXZ\0": "xz",
+    b"\x1f\x8b\x08": "gzip",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+MAGIC_SIZE = max(map(len, MAGIC))
+SUFFIXES = (".xz", ".gz", ".bz2", ".zst")
+MAX_UNPACKED = 2 << 40
+MAX_RATIO, LEAST_LIMIT = 2_000, 4 << 30
+"""What a file may unpack to in proportion to itself, and however small it is: an empty disk shrinks by 100 to 700."""
+_RESERVE = 512 << 20
+_BLOCK = 64 * 1024
+_OUTPUT = 1 << 20
+# One zstd block of a few bytes can stand for 128 KiB, and its decompressor has no output limit.
+_ZSTD_INPUT = 4096
+_XZ_MEMORY = 1 << 30
+_ZERO = bytes(_BLOCK)
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes: ...
+
+
+def compression(head: bytes) -> str | None:
+    """Name the compression a file begins with."""
+    return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
+
+
+def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, limit: int = MAX_UNPACKED) -> BinaryIO:
+    """Unpack a file; zeros become holes.
+
+    Args:
+        file: The compressed file, at its start.
+        kind: As :func:`compression` names it.
+        name: For messages.
+        size: Bytes of the compressed file.
+        progress: Told of every twentieth part.
+        limit: Most bytes the content may have.
+
+    Returns:
+        An unnamed temporary file, which vanishes when it is closed.
+
+    Raises:
+        SourceError: ``truncated``, ``damaged``, ``too_large`` or ``disk_full``.
+    """
+    import tempfile  # here, as in the others: most disks are not compressed
+
+    target = tempfile.TemporaryFile(prefix="keymortem-")  # noqa: SIM115
+    try:
+        limit = min(limit, max(LEAST_LIMIT, size * MAX_RATIO))
+        _fill(target, _chunks(file, kind), file, name, size, progress, limit)
+    except EOFError as error:
+        target.close()
+        raise SourceError("truncated", f"{name} ends in the middle of its {kind} data: copy it again") from error
+    except SourceError:
+        target.close()
+        raise
+    # Each decompressor has its own exceptions, and all of them mean that the data is not what it should be.
+    except Exception as error:
+        target.close()
+        raise SourceError("damaged", f"{name} cannot be unpacked, its {kind} data is damaged: {error}") from error
+    target.seek(0)
+    return target
+
+
+def _fill(
+    target: BinaryIO, chunks: Iterator[bytes], file: BinaryIO, name: str, size: int, progress: Progress, limit: int
+) -> None:
+    import shutil
+    import tempfile
+
+    folder = Path(tempfile.gettempdir())
+    room = shutil.disk_usage(folder).free - _RESERVE
+    done, written, told = 0, 0, 0
+    for chunk in chunks:
+        for start in range(0, len(chunk), _BLOCK):
+            part = chunk[start : start + _BLOCK]
+            if part != _ZERO[: len(part)]:
+                target.seek(done)
+                target.write(part)
+                written += len(part)
+            done += len(part)
+        if done > limit:
+            raise SourceError(
+                "too_large",
+                f"{name} unpacks to more than {limit} bytes: if it is no trap, unpack it yourself and examine that",
+            )
+        if written > room:
+            raise SourceError("disk_full", f"{name} does not fit into {folder}: unpack it elsewhere (or set TMPDIR)")
+        part_done = 20 * file.tell() // max(1, size)
+        if part_done > told:
+            told = part_done
+            progress(f"unpacking {name}: {min(100, 5 * told)} %")
+    target.truncate(done)
+
+
+def _chunks(file: BinaryIO, kind: str) -> Iterator[bytes]:
+    if kind == "zstd":
+        return _zstd(file)
+    if kind == "gzip":
+        return _streams(file, _Gzip, b"\0")
+    if kind == "xz":
+        import lzma
+
+        return _streams(file, lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _XZ_MEMORY), b"\0")
+    import bz2
+
+    return _streams(file, bz2.BZ2Decompressor, b"")
+
+
+def _streams(file: BinaryIO, new: Callable[[], _Decompressor], padding: bytes) -> Iterator[bytes]:
+    """Yield the content of one compressed stream after the other, at most ``_OUTPUT`` bytes at a time."""
+    data = file.read(_BLOCK)
+    while data:
+        decompressor = new()
+        at_end = False
+        while not decompressor.eof:
+            if decompressor.needs_input and not data:
+                data = file.read(_BLOCK)
+                at_end = not data
+            chunk = decompressor.decompress(data, _OUTPUT)
+            if at_end and not chunk and not decompressor.eof:
+                raise EOFError
+            data = b""
+            yield chunk
+        data = decompressor.unused_data or file.read(_BLOCK)
+        while data and padding and not data.strip(padding):
+            data = file.read(_BLOCK)
+        data = data.lstrip(padding) if padding else data
+
+
+class _Gzip:
+    """zlib's gzip reader with the interface of the other two."""
+
+    def __init__(self) -> None:
+        import zlib
+
+        self._inner = zlib.decompressobj(31)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max(0, max_length))
+
+
+def _zstd(file: BinaryIO) -> Iterator[bytes]:
+    import zstandard
+
+    data = file.read(_ZSTD_INPUT)
+    while data:
+        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+        while not decompressor.eof:
+            if not data:
+                raise EOFError
+            yield decompressor.decompress(data)
+            data = decompressor.unused_data if decompressor.eof else file.read(_ZSTD_INPUT)
+        data = data or file.read(_ZSTD_INPUT)

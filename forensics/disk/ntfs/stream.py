@@ -1,0 +1,193 @@
+"""Reading clusters: the volume itself and the content of one NTFS stream."""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, BinaryIO
+
+from forensics.disk.tree import Unreadable
+
+if TYPE_CHECKING:
+    from forensics.disk.ntfs.record import Run
+
+_MAX_UNIT = 1 << 20
+_LZNT1_CHUNK = 4096
+
+
+class VolumeReader:
+    """Reads at offsets of a volume; whatever goes wrong below is Unreadable.
+
+    Args:
+        stream: The disk or volume, seekable.
+        offset: Start of the volume in it, bytes.
+        size: Bytes of the volume; None for up to the end of the stream.
+    """
+
+    def __init__(self, stream: BinaryIO, offset: int = 0, size: int | None = None) -> None:
+        self.stream = stream
+        self.offset = offset
+        self.size = size
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        """Return exactly ``count`` bytes, or raise Unreadable."""
+        if offset < 0 or (self.size is not None and offset + count > self.size):
+            raise Unreadable(f"bytes {offset} to {offset + count} lie outside the volume")
+        try:
+            self.stream.seek(self.offset + offset)
+            data = self.stream.read(count)
+        except Unreadable:
+            raise
+        # Container readers of many libraries raise many things; to a caller each means the same.
+        except Exception as error:
+            raise Unreadable(f"the image cannot be read at byte {self.offset + offset}: {error}") from error
+        if len(data) != count:
+            raise Unreadable(f"the image ends before byte {self.offset + offset + count}: it is truncated")
+        return data
+
+
+class RunStream(io.RawIOBase):
+    """The content of a non-resident stream.
+
+    Args:
+        volume: Where the clusters lie.
+        runs: The whole run list.
+        cluster: Cluster size in bytes.
+        size: Bytes of the stream.
+        initialized: Bytes ever written; the rest reads as zeros, whatever its clusters hold.
+    """
+
+    def __init__(self, volume: VolumeReader, runs: Sequence[Run], cluster: int, size: int, initialized: int) -> None:
+        super().__init__()
+        self._volume = volume
+        self._runs = runs
+        self._cluster = cluster
+        self._size = size
+        self._initialized = initialized
+        self._starts = [0, *accumulate(count * cluster for _, count in runs)]
+        self._at = 0
+        if self._starts[-1] < initialized:
+            raise Unreadable("its run list is shorter than the file")
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise ValueError("negative seek position")
+        self._at = base + offset
+        return self._at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(0, self._size - self._at)
+        count = left if size is None or size < 0 else min(size, left)
+        written = max(0, min(count, self._initialized - self._at))
+        data = self._content(self._at, written) if written else b""
+        self._at += count
+        return data + bytes(count - written)
+
+    def readall(self) -> bytes:
+        return self.read()
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _content(self, offset: int, count: int) -> bytes:
+        parts = []
+        index = bisect_right(self._starts, offset) - 1
+        while count:
+            within = offset - self._starts[index]
+            take = min(count, self._starts[index + 1] - offset)
+            lcn = self._runs[index][0]
+            parts.append(bytes(take) if lcn is None else self._volume.read_at(lcn * self._cluster + within, take))
+            offset, count, index = offset + take, count - take, index + 1
+        return b"".join(parts)
+
+
+class CompressedStream(RunStream):
+    """The content of an LZNT1-compressed stream.
+
+    Args:
+        unit: Log2 of the clusters in one compression unit.
+    """
+
+    def __init__(
+        self, volume: VolumeReader, runs: Sequence[Run], cluster: int, size: int, initialized: int, unit: int
+    ) -> None:
+        super().__init__(volume, runs, cluster, size, initialized)
+        self._unit = cluster << unit
+        if self._unit > _MAX_UNIT:
+            raise Unreadable(f"compression units of {self._unit} bytes are not NTFS")
+        self._cached: tuple[int, bytes] = (-1, b"")
+
+    def _content(self, offset: int, count: int) -> bytes:
+        parts = []
+        while count:
+            number, within = divmod(offset, self._unit)
+            data = self._decompressed(number)[within : within + count]
+            if not data:
+                raise Unreadable("a compression unit is shorter than the file says")
+            parts.append(data)
+            offset, count = offset + len(data), count - len(data)
+        return b"".join(parts)
+
+    def _decompressed(self, number: int) -> bytes:
+        if self._cached[0] == number:
+            return self._cached[1]
+        start = number * self._unit
+        stored, holes = self._stored(start, min(start + self._unit, self._starts[-1]))
+        if not stored:
+            data = bytes(self._unit)
+        elif not holes:
+            data = stored
+        else:
+            data = _lznt1(_chunks(stored, self._unit))[: self._unit]
+            # Windows leaves out zeros at the end of a unit.
+            data += bytes(self._unit - len(data))
+        self._cached = (number, data)
+        return data
+
+    def _stored(self, start: int, end: int) -> tuple[bytes, bool]:
+        parts, holes, offset = [], False, start
+        index = bisect_right(self._starts, offset) - 1
+        while offset < end:
+            take = min(end, self._starts[index + 1]) - offset
+            lcn = self._runs[index][0]
+            if lcn is None:
+                holes = True
+            else:
+                parts.append(self._volume.read_at(lcn * self._cluster + offset - self._starts[index], take))
+            offset, index = offset + take, index + 1
+        return b"".join(parts), holes
+
+
+def _chunks(data: bytes, unit: int) -> bytes:
+    """Return the chunks that fill a unit, each of which stands for 4 KiB: more of them are a trap."""
+    offset = 0
+    for _ in range(-(-unit // _LZNT1_CHUNK)):
+        header = int.from_bytes(data[offset : offset + 2], "little")
+        if not header:
+            break
+        offset += (header & 0xFFF) + 3
+    return data[:offset]
+
+
+def _lznt1(data: bytes) -> bytes:
+    from dissect.util.compression import lznt1
+
+    try:
+        # The list ends at a zero chunk header, which may have been cut with the last cluster.
+        return bytes(lznt1.decompress(data + bytes(2)))
+    except Exception as error:
+        raise Unreadable(f"a compressed part is damaged: {error}") from error

@@ -1,0 +1,167 @@
+"""Partition tables of a disk: GPT and MBR, with 512- and 4096-byte sectors, bounded against hostile tables."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.tree import Unreadable
+
+SECTOR_SIZES = (512, 4096)
+_MAX_ENTRIES = 1024
+_MAX_LOGICAL = 128
+_EXTENDED = (0x05, 0x0F, 0x85)
+_PROTECTIVE = 0xEE
+
+_UNREADABLE_TYPES = {
+    UUID("e3c9e316-0b5c-4db8-817d-f92df00215ae"): "Microsoft reserved partition",
+    UUID("5808c8aa-7e8f-42e0-85d2-e1e90434cfb3"): "dynamic disk metadata (LDM)",
+    UUID("af9b60a0-1431-4f62-bc68-3311714a69ad"): "dynamic disk (LDM): convert it to a basic disk, or image the volume",
+    UUID("e75caf8f-f680-4cee-afa3-b001e56efc2d"): "Storage Spaces: image the virtual disk, not its member",
+}
+_LDM_MBR = 0x42
+_EFI_SYSTEM = UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+_EFI_SYSTEM_MBR = 0xEF
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition.
+
+    Attributes:
+        number: Place in the table, from 1; logical partitions from 5.
+        offset: Byte offset on the disk.
+        size: Bytes.
+        name: GPT partition name.
+        note: What its type says of it when no file system can be expected.
+        is_efi: Its type says EFI system partition.
+    """
+
+    number: int
+    offset: int
+    size: int
+    name: str = ""
+    note: str | None = None
+    is_efi: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionTable:
+    """A partition table and what is wrong with it."""
+
+    scheme: str
+    partitions: tuple[Partition, ...]
+    problems: tuple[str, ...] = ()
+
+
+def read_partition_table(disk: VolumeReader, disk_size: int, sector_size: int | None = None) -> PartitionTable | None:
+    """Read the partition table of a disk; None when it has none.
+
+    Args:
+        disk: The whole disk.
+        disk_size: Its bytes.
+        sector_size: Logical sector size where the container knows it; both usual ones are tried otherwise.
+    """
+    sizes = (sector_size,) if sector_size else SECTOR_SIZES
+    for size in sizes:
+        table = _gpt(disk, disk_size, size)
+        if table is not None:
+            return table
+    tables = [table for table in (_mbr(disk, disk_size, size) for size in sizes) if table is not None]
+    # An MBR does not say its sector size: the one under which more partitions begin with a boot sector is right.
+    return max(tables, key=lambda table: sum(_has_boot_sector(disk, p) for p in table.partitions), default=None)
+
+
+def _has_boot_sector(disk: VolumeReader, partition: Partition) -> bool:
+    try:
+        return disk.read_at(partition.offset + 510, 2) == b"\x55\xaa"
+    except Unreadable:
+        return False
+
+
+def _gpt(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | None:
+    problems: list[str] = []
+    for what, offset in (("primary", sector), ("backup", disk_size - sector)):
+        try:
+            header = disk.read_at(offset, 92)
+            if header[:8] != b"EFI PART":
+                raise Unreadable("no GPT header")
+            return PartitionTable("gpt", tuple(_gpt_partitions(disk, header, sector)), tuple(problems))
+        except Unreadable as reason:
+            problems.append(f"the {what} GPT is damaged: {reason}")
+        # A disk that went back to MBR keeps the old backup table at its end.
+        if not _is_protective(disk):
+            return None
+    return None
+
+
+def _is_protective(disk: VolumeReader) -> bool:
+    try:
+        return any(kind == _PROTECTIVE for _, kind, _, _ in _mbr_entries(disk, 0))
+    except Unreadable:
+        return False
+
+
+def _gpt_partitions(disk: VolumeReader, header: bytes, sector: int) -> Iterator[Partition]:
+    entries_at, count, size = struct.unpack_from("<QII", header, 72)
+    if not 128 <= size <= 4096 or count > _MAX_ENTRIES:
+        raise Unreadable(f"{count} entries of {size} bytes")
+    entries = disk.read_at(entries_at * sector, count * size)
+    for number in range(count):
+        kind, _guid, first, last, _flags, name = struct.unpack_from("<16s16sQQQ72s", entries, number * size)
+        if not any(kind) or last < first:
+            continue
+        text = name.decode("utf-16-le", "replace").split("\0", 1)[0]
+        guid = UUID(bytes_le=kind)
+        length, note = (last - first + 1) * sector, _UNREADABLE_TYPES.get(guid)
+        yield Partition(number + 1, first * sector, length, text, note, guid == _EFI_SYSTEM)
+
+
+def _mbr(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | None:
+    try:
+        entries = _mbr_entries(disk, 0)
+    except Unreadable:
+        return None
+    if any(status not in (0, 0x80) for status, _, _, _ in entries):
+        return None
+    partitions: list[Partition] = []
+    problems: list[str] = []
+    for number, (_, kind, first, count) in enumerate(entries, 1):
+        if kind in _EXTENDED:
+            partitions += _logical(disk, first * sector, sector, problems)
+        elif kind not in (0, _PROTECTIVE) and count and first * sector < disk_size:
+            note = "dynamic disk (LDM): convert it to a basic disk, or image the volume" if kind == _LDM_MBR else None
+            is_efi = kind == _EFI_SYSTEM_MBR
+            partitions.append(Partition(number, first * sector, count * sector, note=note, is_efi=is_efi))
+    return PartitionTable("mbr", tuple(partitions), tuple(problems)) if partitions else None
+
+
+def _mbr_entries(disk: VolumeReader, offset: int) -> list[tuple[int, int, int, int]]:
+    """Return (status, type, first sector, sectors) of the four entries."""
+    boot = disk.read_at(offset, 512)
+    if boot[510:] != b"\x55\xaa":
+        raise Unreadable("no boot signature")
+    return [struct.unpack_from("<BxxxBxxxII", boot, 446 + 16 * i) for i in range(4)]
+
+
+def _logical(disk: VolumeReader, start: int, sector: int, problems: list[str]) -> Iterator[Partition]:
+    """Follow the chain of extended boot records; each is relative to the first."""
+    offset, seen = start, {start}
+    for number in range(5, 5 + _MAX_LOGICAL):
+        try:
+            (_, kind, first, count), (_, next_kind, following, _), *_rest = _mbr_entries(disk, offset)
+        except Unreadable as reason:
+            problems.append(f"the extended partition table is damaged at byte {offset}: {reason}")
+            return
+        if kind and count:
+            yield Partition(number, offset + first * sector, count * sector)
+        offset = start + following * sector
+        if next_kind not in _EXTENDED or not following:
+            return
+        if offset in seen:
+            break
+        seen.add(offset)
+    problems.append("the chain of logical partitions does not end")

@@ -1,0 +1,61 @@
+"""Raw images cut into numbered files (.001, .002, ...; .000, .001, ...) as one stream."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from itertools import accumulate
+from pathlib import Path
+from typing import BinaryIO
+
+from dissect.util.stream import AlignedStream
+
+from forensics.disk.errors import SourceError
+
+_NUMBERED = re.compile(r"(.*\.)(\d{3,4})", re.DOTALL)
+
+
+class ConcatStream(AlignedStream):
+    """Files put one behind the other."""
+
+    def __init__(self, files: list[tuple[BinaryIO, int]]) -> None:
+        self._files = [file for file, _ in files]
+        self._starts = [0, *accumulate(size for _, size in files)]
+        super().__init__(self._starts[-1], align=4096)
+
+    def _read(self, offset: int, length: int) -> bytes:
+        parts = []
+        end = min(offset + length, self._starts[-1])
+        while offset < end:
+            index = bisect_right(self._starts, offset) - 1
+            self._files[index].seek(offset - self._starts[index])
+            data = self._files[index].read(min(end, self._starts[index + 1]) - offset)
+            if not data:
+                raise OSError(f"part {index + 1} became shorter while it was read")
+            parts.append(data)
+            offset += len(data)
+        return b"".join(parts)
+
+
+def split_parts(path: Path) -> list[Path]:
+    """Return all parts of a split image, in order, or only ``path`` when it is not one.
+
+    Raises:
+        SourceError: ``missing_part``: a number between the first and the last is not there.
+    """
+    match = _NUMBERED.fullmatch(path.name)
+    if match is None:
+        return [path]
+    stem, width = match[1], len(match[2])
+    numbers = {}
+    for sibling in path.parent.iterdir():
+        other = _NUMBERED.fullmatch(sibling.name)
+        if other and other[1].lower() == stem.lower() and len(other[2]) == width and sibling.is_file():
+            numbers[int(other[2])] = sibling
+    if len(numbers) == 1:
+        return [path]
+    first = 0 if 0 in numbers else 1
+    missing = next(number for number in range(first, max(numbers) + 2) if number not in numbers)
+    if missing < max(numbers):
+        raise SourceError("missing_part", f"{stem}{missing:0{width}d} is missing: a split image needs all its parts")
+    return [numbers[number] for number in range(first, missing)]

@@ -1,0 +1,236 @@
+"""One VHDX file: picks the header, replays the log, finds the regions, and reads blocks of this file alone.
+
+The BAT is read page by page when a block is asked for, so that opening a large disk costs no more than a small one.
+
+References:
+    - [MS-VHDX] v8, sections 2.2 to 2.6
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import BinaryIO, TypeVar
+from uuid import UUID
+
+from forensics.disk.errors import SourceError
+from forensics.disk.vhdx import structures as fmt
+from forensics.disk.vhdx.log_entry import LOG_SECTOR
+from forensics.disk.vhdx.log_replay import MAX_LOG, Overlay, replay_log
+from forensics.formats.errors import FormatError
+
+_BAT_PAGE = 4 << 10
+_BAT_PAGES_KEPT = 1024
+_MAX_PROBLEMS = 1000
+_Parsed = TypeVar("_Parsed")
+
+
+class VhdxReadError(OSError):
+    """A part of the virtual disk cannot be read; the message names the block and the file."""
+
+
+class VhdxFile:
+    """An opened VHDX file, without its parents.
+
+    Args:
+        fh: The file, seekable; closed with this object when ``owned``.
+        name: What messages call it.
+        owned: Whether ``close`` closes ``fh``.
+
+    Attributes:
+        header: The current header.
+        parameters: Block size and flags.
+        geometry: Sizes of disk, block and sector.
+        locator: Where the parent is; None unless the disk is differencing.
+        problems: What is wrong with the file although it could be opened; grows while it is read.
+
+    Raises:
+        SourceError: Not a VHDX, or one that cannot be read without guessing.
+    """
+
+    def __init__(self, fh: BinaryIO, name: str, *, owned: bool = False) -> None:
+        self._fh = fh
+        self._owned = owned
+        self.name = name
+        self.problems: list[FormatError] = []
+        self._told: set[tuple[str, int]] = set()
+        self._overlay = Overlay()
+        self._bat_pages: dict[int, bytes] = {}
+        self._file_size = self._size = fh.seek(0, io.SEEK_END)
+        try:
+            fmt.parse_file_identifier(self.read_at(0, len(fmt.SIGNATURE)))
+            self.header = self._current_header()
+            if self.header.is_dirty:
+                self._replay()
+            regions = self._first_good(fmt.REGION_TABLE_OFFSETS, fmt.REGION_TABLE_SIZE, fmt.parse_region_table)
+            self._bat = regions.bat
+            self._parse_metadata(regions.metadata)
+        except FormatError as error:
+            raise SourceError(f"vhdx_{error.kind}", f"{name} cannot be opened as VHDX: {error}") from error
+
+    def close(self) -> None:
+        """Close the file if it belongs to this object."""
+        if self._owned:
+            self._fh.close()
+
+    def note(self, kind: str, offset: int, message: str) -> None:
+        """Add a problem, once."""
+        if (kind, offset) not in self._told and len(self.problems) < _MAX_PROBLEMS:
+            self._told.add((kind, offset))
+            self.problems.append(FormatError(kind, offset, f"{self.name}: {message}"))
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Return up to ``length`` bytes of the file as the log leaves it; fewer at its end."""
+        length = max(0, min(length, self._size - offset))
+        parts: list[bytes] = []
+        got = 0
+        if offset < self._file_size:
+            wanted = min(length, self._file_size - offset)
+            self._fh.seek(offset)
+            while got < wanted and (part := self._fh.read(wanted - got)):
+                parts.append(part)
+                got += len(part)
+            if got < wanted:
+                length = got
+        if got < length:
+            parts.append(bytes(length - got))
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
+        return self._overlay.paint(offset, data) if len(self._overlay) else data
+
+    def bat_entry(self, block: int) -> fmt.BatEntry:
+        """Return the BAT entry of a payload block; raises VhdxReadError."""
+        return self._bat_entry(self.geometry.payload_index(block), block)
+
+    def read_block(self, block: int, entry: fmt.BatEntry, start: int, length: int) -> bytes:
+        """Return ``length`` bytes from byte ``start`` of a block that has data; raises VhdxReadError."""
+        data = self.read_at(entry.offset + start, length)
+        if len(data) != length or entry.offset < fmt.MIB:
+            raise self._unreadable(
+                "block_beyond_end",
+                block,
+                f"block {block} of the virtual disk (its byte {block * self.geometry.block_size}) should be at byte "
+                f"{entry.offset} of the file, which has {self._file_size} bytes: it is truncated, copy it again",
+            )
+        return data
+
+    def sector_bitmap(self, block: int, first: int, count: int) -> str:
+        """Return one character a sector from sector ``first`` of the block: ``1`` here, ``0`` in the parent."""
+        entry = self._bat_entry(self.geometry.bitmap_index(block), block)
+        sectors_per_block = self.geometry.block_size // self.geometry.sector_size
+        bit = block % self.geometry.chunk_ratio * sectors_per_block + first
+        start, end = bit // 8, -(-(bit + count) // 8)
+        data = self.read_at(entry.offset + start, end - start) if entry.state == fmt.BITMAP_PRESENT else b""
+        if len(data) != end - start or entry.offset < fmt.MIB:
+            raise self._unreadable(
+                "no_sector_bitmap", block, f"block {block} of the virtual disk has no readable sector bitmap"
+            )
+        bits = format(int.from_bytes(data, "little"), f"0{len(data) * 8}b")[::-1]
+        return bits[bit % 8 : bit % 8 + count]
+
+    def unknown_state(self, block: int, state: int) -> VhdxReadError:
+        """Return the error for a block state that is not defined for this kind of disk."""
+        return self._unreadable("bad_block_state", block, f"block {block} of the virtual disk has state {state}")
+
+    def _bat_entry(self, index: int, block: int) -> fmt.BatEntry:
+        page, within = divmod(index * 8, _BAT_PAGE)
+        data = self._bat_pages.get(page)
+        if data is None:
+            if len(self._bat_pages) >= _BAT_PAGES_KEPT:
+                self._bat_pages.clear()
+            data = self._bat_pages[page] = self.read_at(self._bat.offset + page * _BAT_PAGE, _BAT_PAGE)
+        if within + 8 > len(data):
+            raise self._unreadable(
+                "bat_beyond_end", block, f"the BAT entry of block {block} lies beyond the end of the file"
+            )
+        return fmt.decode_bat_entry(int.from_bytes(data[within : within + 8], "little"))
+
+    def _unreadable(self, kind: str, block: int, message: str) -> VhdxReadError:
+        self.note(kind, block * self.geometry.block_size, message)
+        return VhdxReadError(f"{self.name}: {message}")
+
+    def _current_header(self) -> fmt.VhdxHeader:
+        """Return the valid header with the higher sequence number."""
+        headers = []
+        errors = []
+        for offset in fmt.HEADER_OFFSETS:
+            try:
+                headers.append(fmt.parse_header(self.read_at(offset, fmt.HEADER_SIZE)))
+            except FormatError as error:
+                errors.append(error)
+                self.note(error.kind, offset, f"the header at byte {offset} is not used: {error.message}")
+        if not headers:
+            raise errors[0]
+        return max(headers, key=lambda header: header.sequence)
+
+    def _replay(self) -> None:
+        header = self.header
+        try:
+            if header.log_length > MAX_LOG or header.log_length % LOG_SECTOR or header.log_offset < fmt.MIB:
+                raise FormatError("bad_log", header.log_offset, f"a log of {header.log_length} bytes is not replayed")
+            ring = self.read_at(header.log_offset, header.log_length)
+            if len(ring) != header.log_length:
+                raise FormatError("truncated", header.log_offset, "the log lies beyond the end of the file")
+            replay = replay_log(ring, header.log_guid)
+        except FormatError as error:
+            self.note(
+                "log_not_replayed",
+                header.log_offset,
+                "the disk was not closed and its log cannot be replayed, so it reads as it stood before its last "
+                f"changes and may contradict itself: {error.message}",
+            )
+            return
+        self._overlay = replay.overlay
+        if self._file_size < replay.flushed_file_offset:
+            self.note(
+                "truncated",
+                self._file_size,
+                f"the file is truncated: it has {self._file_size} bytes and had {replay.flushed_file_offset} at least",
+            )
+        else:
+            self._size = max(self._size, replay.last_file_offset)
+
+    def _first_good(self, offsets: tuple[int, ...], size: int, parse: Callable[[bytes], _Parsed]) -> _Parsed:
+        """Parse the first copy of a structure that is whole; what is required and unknown is no damage."""
+        first: FormatError | None = None
+        for offset in offsets:
+            try:
+                return parse(self.read_at(offset, size))
+            except FormatError as error:
+                if error.kind == "unknown_required":
+                    raise
+                first = first or error
+                self.note(error.kind, offset, f"the region table at byte {offset} is not used: {error.message}")
+        assert first is not None
+        raise first
+
+    def _parse_metadata(self, region: fmt.Region) -> None:
+        table = self.read_at(region.offset, fmt.METADATA_TABLE_SIZE)
+        items = fmt.parse_metadata_table(table, region.length)
+
+        def item(guid: UUID, what: str) -> bytes:
+            if guid not in items:
+                raise FormatError("missing_item", region.offset, f"the metadata lacks {what}")
+            where = items[guid]
+            return self.read_at(region.offset + where.offset, where.length)
+
+        self.parameters = fmt.parse_file_parameters(item(fmt.FILE_PARAMETERS, "the file parameters"))
+        sector_size = fmt.parse_sector_size(item(fmt.LOGICAL_SECTOR_SIZE, "the logical sector size"))
+        disk_size = fmt.parse_disk_size(item(fmt.VIRTUAL_DISK_SIZE, "the virtual disk size"), sector_size)
+        self.geometry = fmt.Geometry(disk_size, self.parameters.block_size, sector_size)
+        self.locator: fmt.ParentLocator | None = None
+        if self.parameters.has_parent:
+            self.locator = fmt.parse_parent_locator(item(fmt.PARENT_LOCATOR, "the parent locator"))
+        entries = self.geometry.bat_entries(self.parameters.has_parent)
+        if entries * 8 > self._bat.length:
+            raise FormatError(
+                "bad_length",
+                self._bat.offset,
+                f"the BAT has {self._bat.length} bytes, a disk of {disk_size} bytes needs {entries * 8}",
+            )
+
+
+def file_name(fh: BinaryIO) -> str:
+    """Return what an opened file is called, for messages."""
+    name = getattr(fh, "name", None)
+    return os.fspath(name) if isinstance(name, (str, os.PathLike)) else "VHDX image"

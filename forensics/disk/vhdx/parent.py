@@ -1,0 +1,145 @@
+"""Finds the parent of a differencing VHDX and makes sure that it is the parent.
+
+References:
+    - [MS-VHDX] v8, section 2.6.2.6 (parent locator)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from forensics.disk.compressed import MAGIC_SIZE, SUFFIXES, compression, unpack
+from forensics.disk.errors import SourceError
+from forensics.disk.vhdx.file import VhdxFile
+from forensics.disk.vhdx.structures import ParentLocator
+
+ParentCandidate = tuple[str, Callable[[], BinaryIO]]
+"""A file that may be the parent: its name, and what opens it (raises SourceError or OSError)."""
+
+ParentResolver = Callable[[str, ParentLocator], Iterable[ParentCandidate]]
+"""Looks for the parent of the named child: (name of the child, what it says of its parent) -> files, likeliest first.
+
+The file is closed with the stream. The name comes back as the child's name where the parent has a parent itself.
+"""
+
+
+def find_beside(child: str, locator: ParentLocator) -> Iterator[ParentCandidate]:
+    """Yield the files that lie where the child says, seen from the child's folder, compressed ones too.
+
+    First the relative path is followed, then the file names of the relative and the absolute path are looked for in
+    the child's own folder; upper and lower case are the same.
+    """
+    folder = Path(child).absolute().parent
+    seen: set[Path] = set()
+    for candidate in _candidates(folder, locator):
+        # A FIFO or a device would block or have side effects.
+        if candidate not in seen and candidate.is_file():
+            seen.add(candidate)
+            yield str(candidate), _opener(candidate)
+
+
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    def opener() -> BinaryIO:
+        file = path.open("rb", buffering=0)
+        kind = compression(file.read(MAGIC_SIZE))
+        file.seek(0)
+        if kind is None:
+            return file
+        with file:
+            return unpack(file, kind, str(path), path.stat().st_size, lambda line: None)
+
+    return opener
+
+
+def check_parent(child: VhdxFile, parent: VhdxFile) -> None:
+    """Compare a parent with what its child says of it; raises SourceError when it is not the parent."""
+    locator = child.locator
+    assert locator is not None
+    actual = parent.header.data_write_guid
+    if actual not in (locator.linkage, locator.linkage2):
+        raise SourceError(
+            "wrong_parent",
+            f"{parent.name} is not the parent of {child.name}, or was changed after the child was made: its "
+            f"DataWriteGuid is {{{actual}}}, the child needs {expected_guids(locator)}. Put the right parent beside "
+            "the child.",
+        )
+    for what, of_child, of_parent in (
+        ("size", child.geometry.disk_size, parent.geometry.disk_size),
+        ("sector size", child.geometry.sector_size, parent.geometry.sector_size),
+    ):
+        if of_child != of_parent:
+            raise SourceError(
+                "wrong_parent",
+                f"{parent.name} (DataWriteGuid {{{actual}}}) does not fit {child.name}, which needs "
+                f"{expected_guids(locator)}: the {what} of the parent's disk is {of_parent} bytes, that of the "
+                f"child's {of_child}.",
+            )
+
+
+def missing_parent(child: VhdxFile) -> SourceError:
+    """Return the error for a differencing disk whose parent is not there."""
+    locator = child.locator
+    assert locator is not None
+    paths = [locator.relative_path, locator.absolute_win32_path, locator.volume_path]
+    named = " or ".join(repr(path) for path in paths if path) or "no path at all"
+    return SourceError(
+        "missing_parent",
+        f"{child.name} (DataWriteGuid {{{child.header.data_write_guid}}}) is a differencing disk and its parent, with "
+        f"DataWriteGuid {expected_guids(locator)}, was not found; the child names it {named}. Put the parent beside "
+        "the child.",
+    )
+
+
+def no_parent(child: VhdxFile, tried: Sequence[SourceError]) -> SourceError:
+    """Return the error for a child none of whose candidates is its parent; names each that was found."""
+    if not tried:
+        return missing_parent(child)
+    if len(tried) == 1:
+        return tried[0]
+    found = " ".join(f"({number}) {error.message}" for number, error in enumerate(tried, 1))
+    return SourceError(tried[0].kind, f"none of the files that may be the parent of {child.name} is it: {found}")
+
+
+def expected_guids(locator: ParentLocator) -> str:
+    """Return the DataWriteGuids that a child accepts, for a message."""
+    guids = [locator.linkage] + ([locator.linkage2] if locator.linkage2 else [])
+    return " or ".join(f"{{{guid}}}" for guid in guids)
+
+
+def _candidates(folder: Path, locator: ParentLocator) -> Iterator[Path]:
+    if locator.relative_path:
+        yield from _walk_any(folder, locator.relative_path)
+    for path in (locator.relative_path, locator.absolute_win32_path, locator.volume_path):
+        if path:
+            yield from _walk_any(folder, path.replace("/", "\\").rsplit("\\", 1)[-1])
+
+
+def _walk_any(folder: Path, relative: str) -> Iterator[Path]:
+    """Follow a path to its file, and to compressed ones beside it."""
+    for suffix in ("", *SUFFIXES):
+        found = _walk(folder, relative + suffix)
+        if found:
+            yield found
+
+
+def _walk(folder: Path, relative: str) -> Path | None:
+    """Follow a Windows path; only names that a folder lists are used, never the text of the image itself."""
+    for name in relative.replace("/", "\\").split("\\"):
+        if name in ("", "."):
+            continue
+        found = folder.parent if name == ".." else _listed(folder, name)
+        if found is None:
+            return None
+        folder = found
+    return folder
+
+
+def _listed(folder: Path, name: str) -> Path | None:
+    """Return the entry of a folder with this name; the same case is preferred."""
+    try:
+        matches = [each for each in folder.iterdir() if each.name.casefold() == name.casefold()]
+    except OSError:
+        return None
+    return min(matches, key=lambda each: (each.name != name, each.name), default=None)

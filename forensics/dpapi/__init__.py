@@ -1,0 +1,1 @@
+"""DPAPI: LSA secrets, master keys' secrets, domain backup keys, and the second opinion."""

@@ -1,0 +1,96 @@
+"""Opens user master keys with the domain's DPAPI backup key (.pvk).
+
+References:
+    MS-BKRP 2.2.2 (client-side wrapped secrets)
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+from forensics.dpapi.dpapi import MASTER_KEY_SIZE
+from forensics.formats.errors import FormatError
+from forensics.formats.master_key import MasterKeyFile
+from forensics.formats.private_key import RsaPrivateKey
+
+_PVK_MAGIC = 0xB0B5F11E
+_PVK_HEADER = 24
+_MAX_PVK = 16384
+_MIN_PKCS1_PADDING = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DomainBackupKey:
+    """The private RSA key of a domain's DPAPI backup."""
+
+    key: RsaPrivateKey = field(repr=False)
+
+
+def load_pvk(data: bytes) -> DomainBackupKey:
+    """Read a .pvk file, as ``lsadump::backupkeys`` and its relatives write it.
+
+    Raises:
+        FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, or ``bad_key`` when the
+            numbers are no RSA key.
+    """
+    import impacket.dpapi
+
+    library: Any = impacket.dpapi
+    if len(data) < _PVK_HEADER or len(data) > _MAX_PVK:
+        raise FormatError("truncated", 0, f"a .pvk file does not have {len(data)} bytes")
+    header = library.PVK_FILE_HDR(data)
+    if header["dwMagic"] != _PVK_MAGIC:
+        raise FormatError("bad_magic", 0, "no .pvk magic")
+    if header["dwEncryptType"] or header["cbEncryptData"]:
+        raise FormatError("encrypted", 12, "the .pvk file is protected by a password")
+    try:
+        blob = library.PRIVATE_KEY_BLOB(data[_PVK_HEADER:])
+        n, p, q, dp, dq, qi, d = (
+            int.from_bytes(blob[name], "little")
+            for name in ("modulus", "prime1", "prime2", "exponent1", "exponent2", "coefficient", "privateExponent")
+        )
+        e = int(blob["rsapubkey"]["pubexp"])
+    except Exception:
+        # impacket's structures raise whatever their slices ran into; from None, for their text may hold key bytes.
+        raise FormatError("truncated", _PVK_HEADER, "the private key blob is not whole") from None
+    key = RsaPrivateKey(n, e, p, q, d, dp, dq, qi)
+    if not key.is_consistent():
+        raise FormatError("bad_key", _PVK_HEADER, "the numbers in the .pvk file are no RSA key")
+    return DomainBackupKey(key)
+
+
+def open_domain_section(file: MasterKeyFile, key: object) -> bytes | None:
+    """Open the domain section of a user's master key file.
+
+    Args:
+        file: The master key file.
+        key: What ``load_pvk`` returned.
+
+    Returns:
+        The 64-byte master key; None without domain section, or when this is not the backup key it was made for.
+    """
+    if file.domain is None or not isinstance(key, DomainBackupKey) or key.key.d is None:
+        return None
+    rsa = key.key
+    size = (rsa.n.bit_length() + 7) // 8
+    # Windows stores the cipher text least significant byte first.
+    number = int.from_bytes(file.domain.secret, "little")
+    if len(file.domain.secret) != size or number >= rsa.n:
+        return None
+    return _master_key(pow(number, key.key.d, rsa.n).to_bytes(size, "big"))
+
+
+def _master_key(padded: bytes) -> bytes | None:
+    """Undo PKCS #1 v1.5; padding and the two lengths inside prove the key as far as the section allows."""
+    end = padded.find(b"\0", 2)
+    if padded[:2] != b"\0\2" or end < 2 + _MIN_PKCS1_PADDING:
+        return None
+    clear = padded[end + 1 :]
+    if len(clear) < 8:
+        return None
+    key_size, supplement = struct.unpack_from("<II", clear)
+    if key_size != MASTER_KEY_SIZE or len(clear) != 8 + key_size + supplement:
+        return None
+    return clear[8 : 8 + key_size]

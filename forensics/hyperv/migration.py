@@ -1,0 +1,138 @@
+"""What must be done, and in what order, to move virtual machines from one Hyper-V host to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from forensics.hyperv.host import Host, host_of
+from forensics.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
+from forensics.hyperv.transfers import Transfer, transfers_of
+from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
+from forensics.tables.machine import MachineRow
+from forensics.tables.row import Row
+
+
+@dataclass(frozen=True, slots=True)
+class VmPlan:
+    """One virtual machine or checkpoint on the way to the target.
+
+    Attributes:
+        vm: Its row.
+        wrappings: The guardians of its key protector.
+        answers: One for each operation.
+    """
+
+    vm: VmRow
+    wrappings: tuple[VmGuardianRow, ...]
+    answers: tuple[Answer, ...]
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        name = self.vm.name or self.vm.vm_id or self.vm.source_path
+        return f"{name} (checkpoint)" if self.vm.is_checkpoint else name
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """The plan.
+
+    Attributes:
+        source: The host that is left; one without ``machine_id`` when only exports were given.
+        target: The host that is moved to.
+        vms: Every virtual machine and checkpoint, those with a virtual TPM first.
+        new_vm: What becomes of a new virtual machine with a virtual TPM on the target.
+        transfers: Certificates that the virtual machines need and the target does not have in working order.
+        keep: Every certificate that they need: never delete one of them.
+        renew: Certificates of the target's own youngest pair that have ended.
+        as_of: The moment "expired" refers to.
+    """
+
+    source: Host
+    target: Host
+    vms: tuple[VmPlan, ...]
+    new_vm: Answer
+    transfers: tuple[Transfer, ...]
+    keep: tuple[Transfer, ...]
+    renew: tuple[GuardianRow, ...]
+    as_of: datetime
+
+
+def plan_migration(source: Sequence[Row], target: Sequence[Row], exports: Sequence[Row], as_of: datetime) -> Migration:
+    """Make the plan.
+
+    Args:
+        source: Rows of the examination of the host that is left; may be empty.
+        target: Rows of the examination of the host that is moved to.
+        exports: Rows of the examination of exported virtual machines; may be empty.
+        as_of: The moment "expired" refers to.
+
+    Raises:
+        ValueError: The target holds no Windows, or it cannot be told which of several is the host.
+    """
+    target_host = _host(target, "--to", may_be_new=True)
+    if not target_host.machine_id:
+        raise ValueError("no Windows was found in what --to names: name the disk of the host the machines move to")
+    source_host = _host(source, "--from", may_be_new=False)
+    wrappings = [row for row in (*source, *exports) if isinstance(row, VmGuardianRow)]
+    vms = _vms([*source, *exports])
+    plans = []
+    for vm in vms:
+        own = tuple(w for w in wrappings if w.configuration == vm.source_path and w.machine_id == vm.machine_id)
+        plans.append(VmPlan(vm, own, tuple(answers_for(target_host, vm, own, as_of))))
+    needed = transfers_of(
+        ((plan.name, plan.wrappings) for plan in plans if plan.vm.vtpm == "present"), source_host, target_host
+    )
+    return Migration(
+        source=source_host,
+        target=target_host,
+        vms=tuple(plans),
+        new_vm=new_virtual_tpm(target_host, as_of),
+        transfers=tuple(t for t in needed if t.on_target != "usable"),
+        keep=tuple(needed),
+        renew=tuple(r for r in own_pair(target_host) if r.not_after is not None and r.not_after < as_of),
+        as_of=as_of,
+    )
+
+
+def _host(rows: Sequence[Row], option: str, *, may_be_new: bool) -> Host:
+    """Find the Hyper-V host among the machines of an examination.
+
+    Args:
+        rows: The examination.
+        option: Names it in messages.
+        may_be_new: A Windows with neither guardians nor virtual machines is taken too: a host that is still empty. Else
+            it is a guest, whose disk lies in the export.
+    """
+    machines = [row for row in rows if isinstance(row, MachineRow)]
+    ids = {r.machine_id for r in rows if isinstance(r, GuardianRow | VmRow)}
+    hosts = [m for m in machines if m.machine_id in ids]
+    machines = hosts or (machines if may_be_new else [])
+    if len(machines) > 1:
+        names = ", ".join(m.computer_name or str(m.machine_id) for m in machines)
+        kind = "Hyper-V hosts" if hosts else "installations of Windows"
+        raise ValueError(f"{option} holds several {kind} ({names}): name the disk of one")
+    if not machines:
+        return Host()
+    machine = machines[0]
+    mine = [row for row in rows if row.machine_id == machine.machine_id]
+    return host_of(
+        machine.machine_id,
+        machine.computer_name,
+        (r for r in mine if isinstance(r, GuardianRow)),
+        mine,
+    )
+
+
+def _vms(rows: Iterable[Row]) -> list[VmRow]:
+    """Return each virtual machine once, those with a virtual TPM first; the export tells more than the host's list."""
+    found: dict[tuple[object, ...], VmRow] = {}
+    for row in rows:
+        if isinstance(row, VmRow):
+            identity = (row.vm_id, row.is_checkpoint, tuple(row.needs)) if row.vm_id else (row.source_path,)
+            found.setdefault(identity, row)
+    read = {row.vm_id for row in found.values() if row.outcome == "present"}
+    vms = [row for row in found.values() if row.outcome == "present" or row.vm_id not in read]
+    return sorted(vms, key=lambda v: (v.vtpm != "present", (v.name or "").lower(), v.is_checkpoint))

@@ -1,0 +1,1 @@
+"""Registry hives, their logs, and .reg exports; knows no certificate."""

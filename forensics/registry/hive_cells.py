@@ -1,0 +1,183 @@
+"""Reads cells of a hive that may lie: every size bounded, every failure reported once, the rest still read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from forensics.disk.tree import Unreadable
+from forensics.formats.errors import FormatError
+from forensics.registry.base_block import BASE_BLOCK_SIZE
+from forensics.registry.cells import (
+    BIG_DATA_SEGMENT,
+    VALUE_SIZE,
+    KeyNode,
+    KeyValue,
+    SubkeyList,
+    parse_big_data,
+    parse_cell_list,
+    parse_key_node,
+    parse_key_value,
+    parse_subkey_list,
+)
+from forensics.registry.hive_bytes import HiveBytes
+from forensics.registry.hive_logs import Report
+
+MAX_CHILDREN = 250_000
+MAX_VALUE_SIZE = 16 << 20
+MAX_WORK = 5_000_000
+MAX_REPORTED = 500
+
+_SMALL_CELL = 1020
+_PAGE = 4096
+_MAX_LIST_SIZE = 4 * MAX_CHILDREN
+_FIRST_CELL = 32
+_BIG_DATA_MINOR = 4
+
+
+class HiveCells:
+    """The cells of one hive.
+
+    Args:
+        data: Its hive bins.
+        minor: Format 1.minor; from 4 on, long values are big data.
+        report: Takes each failure.
+    """
+
+    def __init__(self, data: HiveBytes, minor: int, report: Report) -> None:
+        self.exhausted = False
+        self._data = data
+        self._minor = minor
+        self._report = report
+        self._reported: set[tuple[str, int]] = set()
+        self._work = 0
+
+    def fail(self, error: FormatError, cell: int, what: str) -> None:
+        """Report a failure in a cell, once; after many only that there are more."""
+        key = (error.kind, cell)
+        if key in self._reported or len(self._reported) > MAX_REPORTED or self.exhausted:
+            return
+        self._reported.add(key)
+        if len(self._reported) > MAX_REPORTED:
+            self._report("too_many_problems", f"more than {MAX_REPORTED} parts of the hive are broken", None)
+        else:
+            self._report(error.kind, f"{what}: {error.message}", BASE_BLOCK_SIZE + cell)
+
+    def spend(self, work: int = 1) -> None:
+        """Count work done, in cells or pages read.
+
+        Raises:
+            FormatError: ``too_much_work``: far more than any walk of a hive takes, since its cells share each other.
+        """
+        self._work += work
+        if self._work <= MAX_WORK:
+            return
+        if not self.exhausted:
+            self.exhausted = True
+            self._report("too_much_work", f"{MAX_WORK} cells were read; the hive is not read further", None)
+        raise FormatError("too_much_work", 0, "the hive is not read further")
+
+    def content(self, cell: int, limit: int) -> bytes:
+        """Return up to ``limit`` bytes of a cell's content.
+
+        Raises:
+            FormatError: It is no allocated cell, or leaves the hive.
+        """
+        self.spend()
+        if cell < _FIRST_CELL or cell % 8 or cell >= self._data.size:
+            raise FormatError("bad_cell", 0, f"no cell can be at {cell:#x} in {self._data.size:#x} bytes")
+        try:
+            data = self._data.read(cell, 4 + min(limit, _SMALL_CELL))
+            size = -int.from_bytes(data[:4], "little", signed=True)
+            if len(data) < 4 or size < 8 or cell + size > self._data.size:
+                kind = "free_cell" if size <= 0 and len(data) >= 4 else "bad_cell"
+                raise FormatError(kind, 0, f"the cell at {cell:#x} is not allocated or leaves the hive")
+            wanted = min(size - 4, limit)
+            if wanted > _SMALL_CELL:
+                self.spend(wanted // _PAGE)
+                data = self._data.read(cell, 4 + wanted)
+        except Unreadable as error:
+            raise FormatError("unreadable", 0, str(error)) from error
+        if len(data) < 4 + wanted:
+            raise FormatError("truncated", len(data), f"the cell at {cell:#x} lies beyond the end of the file")
+        return data[4 : 4 + wanted]
+
+    def key_node(self, cell: int) -> KeyNode:
+        """Return the key at a cell; raises FormatError."""
+        return parse_key_node(self.content(cell, _SMALL_CELL))
+
+    def key_value(self, cell: int) -> KeyValue:
+        """Return the value at a cell, without data that stands elsewhere; raises FormatError."""
+        data = self.content(cell, _SMALL_CELL)
+        name_size = int.from_bytes(data[2:4], "little")
+        if VALUE_SIZE + name_size > _SMALL_CELL:
+            data = self.content(cell, VALUE_SIZE + name_size)
+        return parse_key_value(data)
+
+    def class_name(self, node: KeyNode) -> str:
+        """Return a key's class name; raises FormatError."""
+        data = self.content(node.class_cell, node.class_size)
+        return data[: len(data) & ~1].decode("utf-16-le", "replace")
+
+    def leaves(self, node: KeyNode, lose: Callable[[FormatError, int], None]) -> Iterator[SubkeyList]:
+        """Yield a key's sub-key lists of kind ``li``, ``lf`` or ``lh``.
+
+        Args:
+            node: The key.
+            lose: Takes why and at which cell some of its sub-keys cannot be listed, the others being yielded.
+
+        Raises:
+            FormatError: The list itself cannot be read.
+        """
+        top = self._subkey_list(node.subkey_list, lose)
+        if top.kind != "ri":
+            yield top
+            return
+        left = MAX_CHILDREN
+        for cell in dict.fromkeys(top.cells()):
+            try:
+                leaf = self._subkey_list(cell, lose)
+                if leaf.kind == "ri":
+                    raise FormatError("bad_magic", 0, "an index root within an index root")
+            except FormatError as error:
+                lose(error, cell)
+                continue
+            left -= len(leaf)
+            if left < 0:
+                raise FormatError("too_many", 0, f"a key with more than {MAX_CHILDREN} sub-keys")
+            yield leaf
+
+    def _subkey_list(self, cell: int, lose: Callable[[FormatError, int], None]) -> SubkeyList:
+        found = parse_subkey_list(self.content(cell, _MAX_LIST_SIZE))
+        if len(found) < found.claimed:
+            lose(FormatError("bad_count", 2, f"{len(found)} of {found.claimed} entries are there"), cell)
+        self.spend(len(found) // 64)
+        return found
+
+    def value_cells(self, node: KeyNode, what: str) -> tuple[int, ...]:
+        """Return the cells of a key's values; raises FormatError."""
+        if not node.value_count:
+            return ()
+        cells = parse_cell_list(self.content(node.value_list, _MAX_LIST_SIZE), node.value_count)
+        if len(cells) < node.value_count:
+            error = FormatError("bad_count", 0, f"{len(cells)} of {node.value_count} values are read")
+            self.fail(error, node.value_list, what)
+        return cells
+
+    def value_data(self, value: KeyValue) -> bytes:
+        """Return a value's data, exactly as long as it claims; raises FormatError."""
+        if value.inline is not None:
+            return value.inline
+        if value.size > MAX_VALUE_SIZE:
+            raise FormatError("too_large", 4, f"{value.size} bytes of data; at most {MAX_VALUE_SIZE} are read")
+        data = self.content(value.data_cell, value.size)
+        if value.size > BIG_DATA_SEGMENT and self._minor >= _BIG_DATA_MINOR and data[:2] == b"db":
+            data = self._big_data(data, value.size)
+        if len(data) < value.size:
+            raise FormatError("truncated", 4, f"{value.size} bytes of data are claimed, {len(data)} are there")
+        return data
+
+    def _big_data(self, data: bytes, size: int) -> bytes:
+        count, list_cell = parse_big_data(data)
+        count = min(count, -(-size // BIG_DATA_SEGMENT))
+        segments = parse_cell_list(self.content(list_cell, 4 * count), count)
+        return b"".join(self.content(cell, BIG_DATA_SEGMENT) for cell in segments)[:size]

@@ -1,0 +1,113 @@
+"""keymortem rules, and --rules: exit codes, and where each message goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from forensics.cli.main import cli
+from forensics.engine.loader import load_packs
+from forensics.report.rules import render_list, render_rule
+from tests.engine.rule_files import EXAMPLES, rule_text, write_rules
+from tests.hand_made import DEAD, case
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, [str(a) for a in arguments], prog_name="keymortem")
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    case().save(tmp_path / "saved.sqlite")
+    return tmp_path / "saved.sqlite"
+
+
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(
+        rule_text({"id": "mine", "when": {"broken_at": "key_file"}, "title": "Mine \x1b[2J", "examples": []})
+    )
+    return folder
+
+
+def test_list_and_show() -> None:
+    listed = run("rules", "list")
+    assert listed.exit_code == 0
+    assert "\n  critical  key-file-of-another-machine-guid " in listed.stdout
+    shown = run("rules", "show", "key-file-missing")
+    assert shown.exit_code == 0
+    assert "\n    key_file is absent\n" in shown.stdout
+    assert "\nReferences\n  https://" in shown.stdout
+
+
+def test_show_of_a_rule_that_is_not_there() -> None:
+    result = run("rules", "show", "nope")
+    assert result.exit_code == 2
+    assert "there is no rule 'nope'; keymortem rules list names them all" in result.stderr
+
+
+def test_own_pack_is_listed_and_does_not_steer_the_terminal(pack: Path) -> None:
+    assert "pack:\n  high      mine " in run("rules", "list", "--rules", pack).stdout
+    assert run("rules", "show", "mine", "--rules", pack).stdout.startswith("Mine ")
+    packs = load_packs([pack], built_in=False)
+    [rule] = packs.rules
+    assert "\x1b" in rule.title
+    assert "\x1b" not in render_list(packs) + render_rule(rule)
+
+
+def test_lint(pack: Path) -> None:
+    result = run("rules", "lint", pack)
+    assert result.exit_code == 1
+    assert f"{pack}/mine.yaml:11: no example expects 'match' [example-missing]; give every rule" in result.stdout
+    assert result.stdout.endswith("1 rules are valid; 3 recommendations\n")
+
+
+def test_examples(tmp_path: Path) -> None:
+    wrong = [*EXAMPLES, {"expect": "match", "rows": {}}]
+    result = run("rules", "test", write_rules(tmp_path, {"examples": wrong}))
+    assert result.exit_code == 1
+    assert result.stdout == (
+        f"{tmp_path}/0-rule.yaml:11: rule, example 4: expected match, the rule says miss: "
+        "there is no row in table key_chain\n"
+        "1 rules, 4 examples (2 match, 1 miss, 1 unknown); 1 problems\n"
+    )
+    result = run("rules", "test", write_rules(tmp_path, {"examples": EXAMPLES}))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "1 rules, 3 examples (1 match, 1 miss, 1 unknown); all come out as they say\n"
+
+
+@pytest.mark.parametrize("command", [["rules", "lint"], ["rules", "test"], ["rules", "list", "--rules"]])
+def test_an_invalid_pack_is_exit_code_4(command: list[str], tmp_path: Path) -> None:
+    result = run(*command, write_rules(tmp_path, {"severity": "x"}))
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert result.stderr == f"{tmp_path}/0-rule.yaml:5: 'severity' is one of critical, high, medium, low, info\n"
+
+
+@pytest.mark.parametrize("command", [["examine"], ["explain", DEAD]])
+def test_an_invalid_pack_is_told_before_anything_is_examined(command: list[str], tmp_path: Path) -> None:
+    bad = write_rules(tmp_path, {"when": {"x": "this.nothing_like_it"}})
+    result = run(command[0], "no-such-disk.vhdx", *command[1:], "--rules", bad)
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert result.stderr.startswith(f"{tmp_path}/0-rule.yaml:7: there is no column 'this.nothing_like_it'")
+
+
+def test_own_rules_are_run(saved: Path, pack: Path) -> None:
+    document = json.loads(run("examine", saved, "--rules", pack, "--format", "json").stdout)
+    [finding] = [f for f in document["findings"] if f["rule"] == "mine"]
+    assert finding["subjects"] == [{"id": DEAD, "label": "CN=dead.contoso.test"}]
+    assert "[mine]" in run("explain", saved, DEAD, "--rules", pack).stdout
+
+
+def test_findings_are_kept_in_the_case_file(saved: Path, pack: Path, tmp_path: Path) -> None:
+    run("examine", saved, "--rules", pack, "--case", tmp_path / "kept.sqlite")
+    document = json.loads(run("examine", tmp_path / "kept.sqlite", "--format", "json").stdout)
+    assert "mine" in {f["rule"] for f in document["findings"]}
+
+
+def test_a_folder_that_is_not_there_is_wrong_usage() -> None:
+    assert run("examine", "x", "--rules", "no-such-folder").exit_code == 2

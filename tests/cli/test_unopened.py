@@ -1,0 +1,125 @@
+"""Sources that cannot be opened: exit code 3, one plain sentence that says what to do next, and no traceback."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import forensics
+from forensics.cli.main import cli
+from testdata.builder.bitlocker import encrypt
+from tests.disk.ntfs_fixture import PACKED
+from tests.paths import IMAGES
+
+
+def nothing(folder: Path) -> Path:
+    return folder / "absent.vhdx"
+
+
+def empty_folder(folder: Path) -> Path:
+    (folder / "empty").mkdir()
+    return folder / "empty"
+
+
+def random_bytes(folder: Path) -> Path:
+    path = folder / "random.bin"
+    path.write_bytes(random.Random(3).randbytes(200_000))
+    return path
+
+
+def zero_length(folder: Path) -> Path:
+    path = folder / "zero.vhdx"
+    path.write_bytes(b"")
+    return path
+
+
+def truncated_xz(folder: Path) -> Path:
+    path = folder / "cut.vhdx.xz"
+    path.write_bytes((IMAGES / "sample.vhdx.xz").read_bytes()[:40_000])
+    return path
+
+
+def truncated_vhdx(folder: Path) -> Path:
+    path = folder / "cut.vhdx"
+    path.write_bytes(lzma.decompress((IMAGES / "sample.vhdx.xz").read_bytes())[: 5 << 20])
+    return path
+
+
+def one_segment_of_e01(folder: Path) -> Path:
+    if shutil.which("ewfacquirestream") is None:
+        pytest.skip("ewfacquirestream is not installed (Debian: ewf-tools)")
+    command = ["ewfacquirestream", "-q", "-t", str(folder / "disk"), "-S", "1048576", "-c", "none"]
+    subprocess.run(command, input=random.Random(4).randbytes(3 << 20), check=True, capture_output=True)
+    (folder / "disk.E02").unlink()
+    return folder / "disk.E01"
+
+
+def orphan_child(folder: Path) -> Path:
+    path = folder / "child.avhdx"
+    path.write_bytes(lzma.decompress((IMAGES / "chain-2.avhdx.xz").read_bytes()))
+    return path
+
+
+def locked_volume(folder: Path) -> Path:
+    path = folder / "locked.raw"
+    path.write_bytes(encrypt(lzma.decompress(PACKED.read_bytes())))
+    return path
+
+
+def fifo(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+CASES: list[tuple[Callable[[Path], Path], str]] = [
+    (nothing, "does not exist: check its name"),
+    (empty_folder, "name the folder that holds Windows, Users or ProgramData, or the image itself"),
+    (random_bytes, "it is no disk image, it is encrypted as a whole, or its start is damaged or missing"),
+    (zero_length, "is empty: nothing was copied into it"),
+    (truncated_xz, "ends in the middle of its xz data: copy it again"),
+    (truncated_vhdx, "it is truncated, copy it again"),
+    (one_segment_of_e01, "put all of them beside the first and examine that"),
+    (orphan_child, "Put the parent beside the child."),
+    (locked_volume, "examine it again with --recovery-key, --password-file or --bek-file"),
+    (fifo, "is neither a file nor a folder nor a disk: save what it gives first"),
+]
+
+
+@pytest.mark.parametrize(("make", "advice"), CASES, ids=[make.__name__ for make, _ in CASES])
+def test_the_message_says_what_to_do_next(tmp_path: Path, make: Callable[[Path], Path], advice: str) -> None:
+    path = make(tmp_path)
+    result = CliRunner().invoke(cli, ["examine", str(path)])
+    assert result.exit_code == 3
+    assert advice in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.count(str(path)) <= 3
+    assert "Traceback" not in result.output
+    assert "Error" not in result.stderr
+
+
+def test_a_file_without_permission_says_who_may_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "disk.vhdx"
+    path.write_bytes(b"x")
+
+    original = Path.open
+
+    def refuse(self: Path, *arguments: Any, **named: Any) -> Any:
+        if self == path:
+            raise PermissionError(13, "Permission denied", str(self))
+        return original(self, *arguments, **named)
+
+    # As root, under which tests may run, no mode keeps a file from being read.
+    monkeypatch.setattr(Path, "open", refuse)
+    (entry,) = forensics.examine(path).sources
+    assert (
+        entry.error == f"{path} cannot be read: Permission denied; run keymortem as a user who may read it, or copy it"
+    )
