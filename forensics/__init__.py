@@ -14,18 +14,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forensics.case import Case as Case
+    from forensics.case import open_case as open_case
     from forensics.comparison.frames import compare as compare
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
     from forensics.hyperv.plan_frames import plan_migration as plan_migration
-    from forensics.notebook import Case as Case
-    from forensics.notebook import open_case as open_case
     from forensics.version import __version__ as __version__
 
 _HOMES = {
-    "Case": "forensics.notebook",
+    "Case": "forensics.case",
     "RulePackError": "forensics.engine.rule",
-    "open_case": "forensics.notebook",
+    "open_case": "forensics.case",
     "compare": "forensics.comparison.frames",
     "examine": "forensics.examination",
     "plan_migration": "forensics.hyperv.plan_frames",

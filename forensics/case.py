@@ -1,153 +1,107 @@
-"""Case: what an examination found, as rows and, when asked, as pandas data frames."""
+"""A case as a notebook shows it: explanations, a time line, and a summary where a cell ends with it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from forensics.tables.database import CaseContent, read_case_file, write_case_file
-from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs, possible_values
-from forensics.tables.row import Row
-from forensics.tables.source import SourceEntry
-from forensics.version import __version__
+from forensics.case_tables import CaseTables
+from forensics.report.facts import Facts
+from forensics.report.triage import triage
+from forensics.tables.sanitise import sanitise
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_DTYPES = {
-    "text": "string",
-    "integer": "Int64",
-    "boolean": "boolean",
-    # Not nanoseconds: certificates that never expire end in the year 9999.
-    "datetime": "datetime64[us, UTC]",
-    "list": "object",
-}
+_MOST = 12
+"""Findings that the summary lists."""
 
 
-class Case:
-    """The tables of one examination.
+class Text(str):
+    """A text that a notebook shows as it is, lines and all."""
 
-    Every table is an attribute holding a pandas data frame, under its name or its plural: ``case.key_chain``,
-    ``case.certificates``. pandas is imported when the first one is used. :meth:`rows` gives the rows without pandas.
-
-    Attributes:
-        as_of: The moment "expired" refers to, UTC.
-        sources: What was examined.
-        finding_list: Findings of the rule packs, as in the JSON document; ``findings`` is their data frame.
-        tool_version: Version that examined the sources.
-    """
-
-    def __init__(
-        self,
-        rows: Sequence[Row] = (),
-        sources: Sequence[SourceEntry] = (),
-        as_of: datetime | None = None,
-        findings: Sequence[dict[str, Any]] = (),
-        tool_version: str = __version__,
-    ) -> None:
-        self.as_of = as_of or datetime.now(UTC)
-        self.sources = list(sources)
-        self.finding_list = list(findings)
-        self.tool_version = tool_version
-        self._tables = by_table(rows)
-        self._frames: dict[str, pd.DataFrame] = {}
-
-    @property
-    def tables(self) -> dict[str, list[Row]]:
-        """Rows by table name, every table of the contract among them."""
-        return self._tables
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing could be examined: there is neither a Windows installation nor a virtual machine that was read."""
-        return not self._tables["machine"] and not any(vm.outcome == "present" for vm in self.rows("vm"))
-
-    def rows(self, table: str) -> list[Any]:
-        """Return the rows of a table, each an instance of its row class.
-
-        Raises:
-            KeyError: No table has that name; the message lists those that are.
-        """
-        if table not in self._tables:
-            raise KeyError(f"no table {table!r}; there are {', '.join(self._tables)}")
-        return self._tables[table]
-
-    def frame(self, table: str) -> pd.DataFrame:
-        """Return a table as a pandas data frame with the dtypes of its columns (times in UTC, microseconds)."""
-        if table not in self._frames:
-            self._frames[table] = self._make_frame(table)
-        return self._frames[table]
-
-    def _make_frame(self, table: str) -> pd.DataFrame:
-        import pandas as pd
-
-        rows = self.rows(table)
-        cells = {s.name: _series([getattr(r, s.name) for r in rows], s) for s in column_specs(table)}
-        return pd.DataFrame(cells)
-
-    @property
-    def findings(self) -> pd.DataFrame:
-        """The findings as a pandas data frame, the worst first, ``severity`` and ``confidence`` ordered."""
-        if "findings" not in self._frames:
-            self._frames["findings"] = _findings_frame(self.finding_list)
-        return self._frames["findings"]
-
-    def __getattr__(self, name: str) -> pd.DataFrame:
-        for table in (name, name.removesuffix("s")):
-            if table in CONTRACT_TABLES:
-                return self.frame(table)
-        raise AttributeError(f"a case has no {name!r}; its tables are {', '.join(CONTRACT_TABLES)}")
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *CONTRACT_TABLES]
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        filled = ", ".join(f"{name}: {len(rows)}" for name, rows in self._tables.items() if rows)
-        return f"<Case of {len(self.sources)} source(s); {filled or 'empty'}>"
+        return str(self)
 
-    @classmethod
-    def opened(cls, path: str | Path) -> Self:
-        """Read the case file that :meth:`save` wrote.
+
+class Case(CaseTables):
+    """What :func:`forensics.examine` and :func:`forensics.open_case` return.
+
+    Every table is a pandas data frame (``case.key_chain``, ``case.certificates``, ``case.findings``).
+    """
+
+    def explain(self, wanted: str, rules: Iterable[str | Path] = ()) -> Text:
+        """Tell a key's chain link by link, then what each rule says of it.
+
+        Args:
+            wanted: Thumbprint (six digits are enough), key file, or the name of whatever findings speak of.
+            rules: Folders of rule packs to ask beside the built-in ones.
 
         Raises:
-            CaseFileError: Not a case file, a newer format, or damaged.
+            KeyError: Nothing is called that.
+            RulePackError: A rule pack is invalid.
         """
-        content = read_case_file(Path(path))
-        rows = [row for table in content.tables.values() for row in table]
-        return cls(rows, content.sources, content.as_of, content.findings, content.tool_version)
+        from forensics.engine.loader import load_packs
+        from forensics.report.explain_subject import explain_subject
 
-    def save(self, path: str | Path) -> None:
-        """Write the case file (SQLite).
+        told = explain_subject(self, load_packs(map(Path, rules)), wanted)
+        if told.text is None:
+            raise KeyError(f"nothing in this case is called {wanted!r}")
+        return Text(told.text)
 
-        Raises:
-            CaseFileError: The file exists and is no case file, or cannot be written.
+    def timeline(self) -> pd.DataFrame:
+        """Return what happened when, the earliest first; ends of certificates to come are in it.
+
+        Returns:
+            Columns ``time`` (UTC), ``kind``, ``machine``, ``text``, ``is_local`` (the machine's own clock, without a
+            zone), ``subject`` and ``source_path``.
         """
-        content = CaseContent(self.tool_version, self.as_of, self.sources, self._tables, self.finding_list)
-        write_case_file(Path(path), content)
+        import pandas as pd
+
+        from forensics.report.timeline import timeline
+
+        facts = Facts(self)
+        entries = timeline(self)
+        return pd.DataFrame(
+            {
+                "time": pd.Series([e.time for e in entries], dtype="datetime64[us, UTC]"),
+                "kind": pd.Series([e.kind for e in entries], dtype="category"),
+                "machine": pd.Series([facts.machine_name(e.machine_id) for e in entries], dtype="string"),
+                "text": pd.Series([e.text for e in entries], dtype="string"),
+                "is_local": pd.Series([e.is_local for e in entries], dtype="boolean"),
+                "subject": pd.Series([e.subject for e in entries], dtype="string"),
+                "source_path": pd.Series([e.source_path for e in entries], dtype="string"),
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        facts, sorted_keys = Facts(self), triage(self)
+        names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"
+        usable = len(sorted_keys.well) + len(sorted_keys.too_open)
+        counts = f"{len(sorted_keys.broken)} keys broken, {usable} usable, {len(sorted_keys.unknown)} undecided"
+        findings = "".join(
+            f"<tr><td>{escape(f['severity'])}</td><td>{escape(sanitise(f['title']))}</td>"
+            f"<td>{len(f['subjects'])}</td><td><code>{escape(f['rule'])}</code></td></tr>"
+            for f in self.finding_list[:_MOST]
+        )
+        more = len(self.finding_list) - _MOST
+        rest = f"<p>and {more} more findings: <code>case.findings</code></p>" if more > 0 else ""
+        head = "<tr><th>severity</th><th>finding</th><th>subjects</th><th>rule</th></tr>"
+        return (
+            f"<p><b>{escape(sanitise(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"
+            f"<table>{head}{findings}</table>{rest}"
+        )
 
 
-def _series(cells: list[Any], spec: ColumnSpec) -> pd.Series[Any]:
-    """Make a column; one whose documentation lists its words is categorical, with those words first."""
-    import pandas as pd
+def open_case(path: str | Path) -> Case:
+    """Read a case file that :meth:`Case.save` or ``keymortem examine --case`` wrote.
 
-    words = possible_values(spec)
-    if not words:
-        return pd.Series(cells, dtype=_DTYPES[spec.kind])
-    others = sorted({cell for cell in cells if cell is not None} - set(words))
-    return pd.Series(cells, dtype=pd.CategoricalDtype([*words, *others]))
-
-
-def _findings_frame(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    severity = pd.CategoricalDtype(["info", "low", "medium", "high", "critical"], ordered=True)
-    confidence = pd.CategoricalDtype(["possible", "likely", "proved"], ordered=True)
-    types: dict[str, Any] = {"severity": severity, "confidence": confidence, "machine_id": "Int64"}
-    texts = ("rule", "severity", "confidence", "verdict", "title", "machine_id", "subject_table")
-    cells = {name: pd.Series([f.get(name) for f in findings], dtype=types.get(name, "string")) for name in texts}
-    cells["subjects"] = pd.Series([[s["id"] for s in f["subjects"]] for f in findings], dtype="object")
-    for name in ("because", "remedy", "id"):
-        cells[name] = pd.Series([f.get(name) for f in findings], dtype="string")
-    return pd.DataFrame(cells)
+    Raises:
+        CaseFileError: Not a case file, a newer format, or damaged.
+    """
+    return Case.opened(path)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forensics.case import Case
 from forensics.disk.errors import SourceError
-from forensics.notebook import Case
 from forensics.sources.identify import identify
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
@@ -19,7 +19,7 @@ from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
-    from forensics import case as tables_case
+    from forensics.case_tables import CaseTables
     from forensics.chain.judge import Judge
     from forensics.collectors.hyperv.evidence import HyperVEvidence
     from forensics.disk.disk import Progress
@@ -102,7 +102,7 @@ def examine(
     return case
 
 
-def speak(case: tables_case.Case, packs: Packs, language: str) -> None:
+def speak(case: CaseTables, packs: Packs, language: str) -> None:
     """Put the texts of a case's findings into another language, where their rules have it.
 
     Args:

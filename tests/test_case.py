@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 import forensics
-from forensics import notebook
-from forensics.case import Case
+from forensics import case as case_module
+from forensics.case_tables import CaseTables
 from forensics.tables.registry import CONTRACT_TABLES
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, chain
 from tests.paths import PROJECT
@@ -34,7 +34,7 @@ def test_dtypes() -> None:
 
 
 def test_dtypes_do_not_depend_on_there_being_rows() -> None:
-    empty, full = Case(), case()
+    empty, full = CaseTables(), case()
     for table in CONTRACT_TABLES:
         assert list(empty.frame(table).dtypes.items()) == list(full.frame(table).dtypes.items())
 
@@ -48,7 +48,7 @@ def test_missing_values_are_missing() -> None:
 
 def test_dates_beyond_nanoseconds() -> None:
     end = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-    frame = Case([chain(not_after=end), chain(not_after=datetime(1601, 1, 1, tzinfo=UTC))]).key_chain
+    frame = CaseTables([chain(not_after=end), chain(not_after=datetime(1601, 1, 1, tzinfo=UTC))]).key_chain
     assert frame.not_after[0].to_pydatetime() == end
     assert frame.not_after[1].year == 1601
 
@@ -67,13 +67,13 @@ def test_names_that_are_no_table() -> None:
 
 
 def test_repr_names_what_is_filled() -> None:
-    assert repr(Case()) == "<Case of 0 source(s); empty>"
+    assert repr(CaseTables()) == "<Case of 0 source(s); empty>"
     assert "key_chain: 3" in repr(case())
 
 
 def test_public_names_are_loaded_when_first_used() -> None:
-    assert forensics.Case is notebook.Case
-    assert issubclass(notebook.Case, Case)
+    assert forensics.Case is case_module.Case
+    assert issubclass(case_module.Case, CaseTables)
     assert {"Case", "examine", "open_case", "__version__"} <= set(dir(forensics))
     with pytest.raises(AttributeError, match="no attribute 'examin'"):
         forensics.examin  # type: ignore[attr-defined]  # noqa: B018
@@ -81,7 +81,7 @@ def test_public_names_are_loaded_when_first_used() -> None:
 
 @pytest.mark.parametrize(
     "statement",
-    ["import forensics", "from forensics.cli.main import cli", "import forensics.case", "import forensics.notebook"],
+    ["import forensics", "from forensics.cli.main import cli", "import forensics.case_tables", "import forensics.case"],
 )
 def test_heavy_libraries_are_not_imported_before_they_are_needed(statement: str) -> None:
     code = (

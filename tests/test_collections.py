@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from testdata.builder.files import FileSpec
 from testdata.builder.scenarios import SCENARIOS
 from tests.torn_hive import tear
@@ -61,11 +61,11 @@ def _tar(folder: Path, out: Path) -> Path:
     return out
 
 
-def _chains(case: Case) -> dict[str, Any]:
+def _chains(case: CaseTables) -> dict[str, Any]:
     return {r.thumbprint: r for r in case.rows("key_chain") if r.thumbprint}
 
 
-def _assert_as_on_disk(case: Case, name: str) -> None:
+def _assert_as_on_disk(case: CaseTables, name: str) -> None:
     chains = _chains(case)
     for truth in _truth(name):
         row = chains[truth["thumbprint"]]

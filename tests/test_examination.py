@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.chain import judge as judge_module
 from forensics.collectors import collect as collect_module
 from forensics.examination import rows_of
@@ -28,11 +28,11 @@ def triage(realdata: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def examined(triage: Path) -> Case:
+def examined(triage: Path) -> CaseTables:
     return forensics.examine(triage, as_of=datetime(2026, 11, 21))
 
 
-def test_real_triage_zip(examined: Case, triage: Path) -> None:
+def test_real_triage_zip(examined: CaseTables, triage: Path) -> None:
     [machine] = examined.rows("machine")
     assert (machine.computer_name, machine.build) == ("STUDENT-PC8", "9600")
     assert [(s.path, s.machine_ids, s.error) for s in examined.sources] == [(str(triage), [1], None)]
@@ -65,7 +65,7 @@ def test_a_failing_collector_is_a_problem_row_without_disk_content(
     assert "deadbeef" not in problem.message
 
 
-def test_evidence_stands_without_verdicts(monkeypatch: pytest.MonkeyPatch, triage: Path, examined: Case) -> None:
+def test_evidence_stands_without_verdicts(monkeypatch: pytest.MonkeyPatch, triage: Path, examined: CaseTables) -> None:
     def fail(*arguments: Any) -> Any:
         raise ZeroDivisionError
 
@@ -88,7 +88,7 @@ def test_no_source_is_an_error() -> None:
         forensics.examine()
 
 
-def test_case_file_of_a_real_examination(examined: Case, tmp_path: Path) -> None:
+def test_case_file_of_a_real_examination(examined: CaseTables, tmp_path: Path) -> None:
     examined.save(tmp_path / "c.sqlite")
     again = forensics.open_case(tmp_path / "c.sqlite")
     for table in CONTRACT_TABLES:
@@ -114,11 +114,11 @@ def test_rows_of_takes_rows_wherever_they_are() -> None:
 
 
 @pytest.fixture(scope="module")
-def sample() -> Case:
+def sample() -> CaseTables:
     return forensics.examine(SAMPLE, as_of=datetime(2026, 11, 22), second_opinion=True)
 
 
-def test_sample_disk_agrees_with_its_truth(sample: Case) -> None:
+def test_sample_disk_agrees_with_its_truth(sample: CaseTables) -> None:
     truth = json.loads(SAMPLE.with_name("sample.truth.json").read_text())
     [machine] = truth["machines"]
     wanted = {(row["thumbprint"], row["key_file_path"]): row["verdict"] for row in machine["key_chain"]}
@@ -126,14 +126,14 @@ def test_sample_disk_agrees_with_its_truth(sample: Case) -> None:
     assert len(wanted) > 10
 
 
-def test_second_opinion_agrees_about_the_sample_disk(sample: Case) -> None:
+def test_second_opinion_agrees_about_the_sample_disk(sample: CaseTables) -> None:
     [row] = [r for r in sample.rows("coverage") if r.area == "proof"]
     agreed, asked = map(int, re.findall(r"\d+", row.detail))
     assert agreed == asked > 20
     assert [r.message for r in sample.rows("problem") if r.kind == "second_opinion"] == []
 
 
-def test_frames_of_the_sample_disk(sample: Case) -> None:
+def test_frames_of_the_sample_disk(sample: CaseTables) -> None:
     chain = sample.key_chain
     assert chain.groupby("verdict").size().to_dict() == {
         verdict: sum(r.verdict == verdict for r in sample.rows("key_chain"))

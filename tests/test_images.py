@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.json import document
 from tests.paths import CONTRACT as SCHEMA
 from tests.paths import IMAGES, PROJECT
@@ -36,7 +36,7 @@ def _image(name: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module", params=NAMES)
-def examined(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Case]:
+def examined(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, CaseTables]:
     """One image and its case, without passwords."""
     return request.param, forensics.examine(_image(request.param, tmp_path_factory.mktemp(request.param)))
 
@@ -55,7 +55,7 @@ def _identity(row: Any, get: Any) -> tuple[Any, ...]:
     return (get(row, "thumbprint"), get(row, "store"), get(row, "owner_sid"))
 
 
-def _compare(case: Case, truth: dict[str, Any], given: str = "") -> None:
+def _compare(case: CaseTables, truth: dict[str, Any], given: str = "") -> None:
     machines = {m.computer_name: m.machine_id for m in case.rows("machine")}
     for stated in truth["machines"]:
         machine_id = machines[stated["machine"]["computer_name"]]
@@ -73,12 +73,12 @@ def _compare(case: Case, truth: dict[str, Any], given: str = "") -> None:
             assert not differences, f"{row['why']}: (ours, truth) {differences}"
 
 
-def test_every_chain_is_judged_as_stated(examined: tuple[str, Case]) -> None:
+def test_every_chain_is_judged_as_stated(examined: tuple[str, CaseTables]) -> None:
     name, case = examined
     _compare(case, _truth(name))
 
 
-def test_machine_facts_are_as_stated(examined: tuple[str, Case]) -> None:
+def test_machine_facts_are_as_stated(examined: tuple[str, CaseTables]) -> None:
     name, case = examined
     rows = {m.computer_name: m for m in case.rows("machine")}
     columns = {
@@ -107,14 +107,14 @@ def test_machine_facts_are_as_stated(examined: tuple[str, Case]) -> None:
         assert ours == {fact: facts[fact] for fact in columns if fact not in no_security}
 
 
-def test_document_keeps_the_contract(examined: tuple[str, Case]) -> None:
+def test_document_keeps_the_contract(examined: tuple[str, CaseTables]) -> None:
     if not SCHEMA.is_file():
         pytest.skip("the contract (shared/contract beside the project) is not on this machine")
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(document(examined[1]))))
 
 
-def test_no_secret_of_the_truth_is_in_the_document(examined: tuple[str, Case]) -> None:
+def test_no_secret_of_the_truth_is_in_the_document(examined: tuple[str, CaseTables]) -> None:
     text = json.dumps(document(examined[1]))
     for password in _truth(examined[0])["passwords"].values():
         assert password not in text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from testdata.builder.dpapi import DpapiSystem
 from testdata.builder.machine import machine
 
@@ -22,7 +22,7 @@ def _truth(folder: Path) -> Any:
     return json.loads((folder / "truth.json").read_text())
 
 
-def _with_real_files(realdata: Path, folder: Path, **facts: Any) -> Case:
+def _with_real_files(realdata: Path, folder: Path, **facts: Any) -> CaseTables:
     """Examine the real key and master keys of set B under forged hives that hold its real DPAPI_SYSTEM."""
     secret = bytes.fromhex((realdata / "cng-chain" / "DPAPI_SYSTEM.hex").read_text().strip())
     forged = machine("real chain", with_keys=False, **facts)

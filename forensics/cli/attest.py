@@ -11,7 +11,7 @@ from forensics.cli.options import SOURCE, source_options
 from forensics.cli.run import NOTHING_EXAMINED, examined, say, width, write
 
 if TYPE_CHECKING:
-    from forensics.case import Case
+    from forensics.case_tables import CaseTables
     from forensics.tables.row import Row
 
 FINDINGS = 1
@@ -83,5 +83,5 @@ def attest(
     ctx.exit(0 if answer.accepts_all and all(examinations) else FINDINGS)
 
 
-def _rows(case: Case) -> list[Row]:
+def _rows(case: CaseTables) -> list[Row]:
     return [row for table in case.tables.values() for row in table]

@@ -21,7 +21,7 @@ from forensics.cli.run import NOTHING_EXAMINED, examined, say, width, write
 from forensics.version import __version__
 
 if TYPE_CHECKING:
-    from forensics.case import Case
+    from forensics.case_tables import CaseTables
 
 FINDINGS, INTERRUPTED = 1, 130  # click itself ends wrong usage with 2
 
@@ -211,7 +211,7 @@ def tables(markdown: bool) -> None:
     write(render_tables(markdown, width(None)))
 
 
-def _exit_code(case: Case) -> int:
+def _exit_code(case: CaseTables) -> int:
     from forensics.report.findings import counts
     from forensics.report.triage import triage
 

@@ -11,7 +11,7 @@ import click
 from forensics.cli.run import bold, width, write
 
 if TYPE_CHECKING:
-    from forensics.case import Case
+    from forensics.case_tables import CaseTables
 
 FORMATS = ("text", "html", "json", "csv", "parquet", "records", "ics", "prom")
 LANGUAGES = ("en", "ja")
@@ -60,7 +60,7 @@ def _refuse_evidence(target: Path, sources: tuple[str, ...]) -> None:
             )
 
 
-def save_case(case: Case, path: Path) -> None:
+def save_case(case: CaseTables, path: Path) -> None:
     """Write the case file; what cannot be written is wrong usage."""
     from forensics.tables.database import CaseFileError
 
@@ -70,7 +70,7 @@ def save_case(case: Case, path: Path) -> None:
         raise click.UsageError(str(error)) from error
 
 
-def emit(case: Case, form: str, output: Path | None, language: str = "en") -> None:
+def emit(case: CaseTables, form: str, output: Path | None, language: str = "en") -> None:
     """Write a case in one of :data:`FORMATS`, to stdout where no output is named."""
     if form == "html":
         from forensics.report.html.page import render_html
@@ -92,47 +92,47 @@ def emit(case: Case, form: str, output: Path | None, language: str = "en") -> No
         raise click.UsageError(f"{output} cannot be written: {reason}; choose another place") from error
 
 
-def _text(case: Case, output: Path | None) -> str:
+def _text(case: CaseTables, output: Path | None) -> str:
     from forensics.report.text import render_text
 
     return render_text(case, width(output), bold=bold(output))
 
 
-def _json(case: Case, output: Path | None) -> str:
+def _json(case: CaseTables, output: Path | None) -> str:
     from forensics.report.json import render_json
 
     return render_json(case)
 
 
-def _ics(case: Case, output: Path | None) -> str:
+def _ics(case: CaseTables, output: Path | None) -> str:
     from forensics.report.exports.calendar import render_calendar
 
     return render_calendar(case)
 
 
-def _prom(case: Case, output: Path | None) -> str:
+def _prom(case: CaseTables, output: Path | None) -> str:
     from forensics.report.exports.prometheus import render_prometheus
 
     return render_prometheus(case)
 
 
-def _csv(case: Case, output: Path) -> None:
+def _csv(case: CaseTables, output: Path) -> None:
     from forensics.report.exports.csv_files import write_csv
 
     write_csv(case, output)
 
 
-def _parquet(case: Case, output: Path) -> None:
+def _parquet(case: CaseTables, output: Path) -> None:
     from forensics.report.exports.parquet_files import write_parquet
 
     write_parquet(case, output)
 
 
-def _records(case: Case, output: Path) -> None:
+def _records(case: CaseTables, output: Path) -> None:
     from forensics.report.exports.flow_records import write_records
 
     write_records(case, output)
 
 
-_TEXTS: dict[str, Callable[[Case, Path | None], str]] = {"text": _text, "json": _json, "ics": _ics, "prom": _prom}
-_FILES: dict[str, Callable[[Case, Path], None]] = {"csv": _csv, "parquet": _parquet, "records": _records}
+_TEXTS: dict[str, Callable[[CaseTables, Path | None], str]] = {"text": _text, "json": _json, "ics": _ics, "prom": _prom}
+_FILES: dict[str, Callable[[CaseTables, Path], None]] = {"csv": _csv, "parquet": _parquet, "records": _records}

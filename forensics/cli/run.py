@@ -15,12 +15,12 @@ import click
 from forensics.cli.rules import INVALID_PACK, load, tell
 
 if TYPE_CHECKING:
-    from forensics.case import Case
+    from forensics.case_tables import CaseTables
 
 NOTHING_EXAMINED = 3
 
 
-def examined(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
+def examined(sources: tuple[str, ...], options: dict[str, Any]) -> CaseTables:
     """Examine the sources, or read the one case file; tell on stderr what could not be examined."""
     from forensics.tables.database import is_case_file
 
@@ -37,7 +37,7 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
     return case
 
 
-def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> Case:
+def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> CaseTables:
     from forensics import open_case
     from forensics.tables.database import CaseFileError
 
@@ -54,7 +54,7 @@ def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> Case:
     return case
 
 
-def _run(sources: tuple[str, ...], options: dict[str, Any]) -> Case:
+def _run(sources: tuple[str, ...], options: dict[str, Any]) -> CaseTables:
     from forensics import RulePackError
     from forensics import examine as examine_sources
     from forensics.disk.errors import SourceError

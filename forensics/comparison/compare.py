@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.comparison.deaths import KeyChange, key_changes
 from forensics.comparison.examined import Examined
 from forensics.comparison.tables import COMPARED, FACTS_OF_HIVES, Difference, differences
@@ -47,7 +47,7 @@ class MachineComparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ComparedCases:
     """Two cases compared.
 
     Attributes:
@@ -56,8 +56,8 @@ class Comparison:
         machines: Machines that are in both, then those that are in one.
     """
 
-    before: Case
-    after: Case
+    before: CaseTables
+    after: CaseTables
     machines: tuple[MachineComparison, ...]
 
     @property
@@ -71,7 +71,7 @@ class Comparison:
         return not any(m.differences or m.keys or m.before is None or m.after is None for m in self.machines)
 
 
-def compare(before: Case, after: Case) -> Comparison:
+def compare(before: CaseTables, after: CaseTables) -> ComparedCases:
     """Compare two cases.
 
     Machines belong together by machine SID and name, by either of them, or because each case holds but one.
@@ -81,7 +81,7 @@ def compare(before: Case, after: Case) -> Comparison:
         after: The later one.
     """
     pairs = _pairs(before.rows("machine"), after.rows("machine"))
-    return Comparison(before, after, tuple(_compared(before, after, was, now) for was, now in pairs))
+    return ComparedCases(before, after, tuple(_compared(before, after, was, now) for was, now in pairs))
 
 
 def _pairs(before: list[MachineRow], after: list[MachineRow]) -> list[tuple[MachineRow | None, MachineRow | None]]:
@@ -106,7 +106,9 @@ def _likeness(was: MachineRow, now: MachineRow) -> int:
     return 2 * same_sid + (bool(names[0]) and names[0] == names[1])
 
 
-def _compared(before: Case, after: Case, was: MachineRow | None, now: MachineRow | None) -> MachineComparison:
+def _compared(
+    before: CaseTables, after: CaseTables, was: MachineRow | None, now: MachineRow | None
+) -> MachineComparison:
     if was is None or now is None:
         return MachineComparison(was, now, (), (), 0, ())
     saw_before, saw_after = Examined(before, was), Examined(after, now)
@@ -147,5 +149,5 @@ def _without_lost_facts(found: list[Difference], before: Examined, after: Examin
     return kept
 
 
-def _rows(case: Case, table: str, machine_id: int) -> list[Any]:
+def _rows(case: CaseTables, table: str, machine_id: int) -> list[Any]:
     return [row for row in case.rows(table) if row.machine_id == machine_id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow
 
@@ -18,7 +18,7 @@ class Examined:
         machine: The machine.
     """
 
-    def __init__(self, case: Case, machine: MachineRow) -> None:
+    def __init__(self, case: CaseTables, machine: MachineRow) -> None:
         self._machine = machine
         self._is_whole = any(s.kind in _WHOLE for s in case.sources if machine.machine_id in s.machine_ids)
         self._hives: dict[str, bool] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.comparison import compare as compared
 from forensics.comparison.render import render_comparison, told
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _FATES = ["died", "gone", "undecided now", "decided now", "revived", "new"]
 
 
-class Comparison(compared.Comparison):
+class Comparison(compared.ComparedCases):
     """What :func:`compare` returns."""
 
     __slots__ = ()
@@ -71,7 +71,7 @@ class Comparison(compared.Comparison):
         return pd.DataFrame(rows, columns=names).astype("string")
 
 
-def compare(before: Case, after: Case) -> Comparison:
+def compare(before: CaseTables, after: CaseTables) -> Comparison:
     """Tell what changed between two examinations of a machine, and which keys died of it.
 
     Machines belong together by machine SID and name, by either of them, or because each case holds but one.

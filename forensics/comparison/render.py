@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from forensics.case import Case
-from forensics.comparison.compare import Comparison, MachineComparison
+from forensics.case_tables import CaseTables
+from forensics.comparison.compare import ComparedCases, MachineComparison
 from forensics.comparison.deaths import KeyChange
 from forensics.comparison.tables import Difference
 from forensics.report.facts import day, label
@@ -41,7 +41,7 @@ TABLES = {
 }
 
 
-def render_comparison(comparison: Comparison, width: int | None = None) -> str:
+def render_comparison(comparison: ComparedCases, width: int | None = None) -> str:
     """Write the comparison.
 
     Args:
@@ -55,7 +55,7 @@ def render_comparison(comparison: Comparison, width: int | None = None) -> str:
 
 
 class _Text:
-    def __init__(self, comparison: Comparison, width: int | None) -> None:
+    def __init__(self, comparison: ComparedCases, width: int | None) -> None:
         self.comparison = comparison
         self.width = width
         self.lines: list[str] = []
@@ -191,12 +191,12 @@ def _value(value: object) -> str:
     return ", ".join(map(str, value)) or "(nothing)" if isinstance(value, list) else str(value)
 
 
-def sources(case: Case) -> str:
+def sources(case: CaseTables) -> str:
     """Return the paths of what was examined."""
     return ", ".join(source.path for source in case.sources) or "(no source)"
 
 
-def comparison_document(comparison: Comparison) -> dict[str, Any]:
+def comparison_document(comparison: ComparedCases) -> dict[str, Any]:
     """Return the comparison as a JSON document."""
     return {
         "format": 1,

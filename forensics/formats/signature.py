@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
-Outcome = Literal["valid", "other_bytes", "other_key", "not_checked"]
+SignatureCheck = Literal["valid", "other_bytes", "other_key", "not_checked"]
 """``other_bytes``: by this key, over something else. ``other_key``: not by this key, or damaged."""
 
 MAX_RSA_BITS = 8192
@@ -46,7 +46,7 @@ def is_known_algorithm(uri: str | None) -> bool:
     return uri in _ALGORITHMS
 
 
-def check_signature(uri: str | None, signature: bytes, key: PublicKey | None, texts: Iterable[bytes]) -> Outcome:
+def check_signature(uri: str | None, signature: bytes, key: PublicKey | None, texts: Iterable[bytes]) -> SignatureCheck:
     """Check a signature over any of several texts.
 
     Args:
@@ -84,7 +84,9 @@ def _hash(name: str) -> HashAlgorithm:
     return algorithm
 
 
-def _check_rsa(key: RsaPublicKey, scheme: str, hash_name: str, signature: bytes, texts: Iterable[bytes]) -> Outcome:
+def _check_rsa(
+    key: RsaPublicKey, scheme: str, hash_name: str, signature: bytes, texts: Iterable[bytes]
+) -> SignatureCheck:
     from cryptography.hazmat.primitives.asymmetric import padding
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 
@@ -100,7 +102,7 @@ def _check_rsa(key: RsaPublicKey, scheme: str, hash_name: str, signature: bytes,
     return _any_holds(partial(public.verify, form, text, pad, algorithm) for text in texts for form in forms)
 
 
-def _check_ecdsa(key: EcPublicKey, hash_name: str, signature: bytes, texts: Iterable[bytes]) -> Outcome:
+def _check_ecdsa(key: EcPublicKey, hash_name: str, signature: bytes, texts: Iterable[bytes]) -> SignatureCheck:
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
@@ -115,7 +117,7 @@ def _check_ecdsa(key: EcPublicKey, hash_name: str, signature: bytes, texts: Iter
     return _any_holds(partial(public.verify, signature, text, scheme) for text in texts)
 
 
-def _any_holds(checks: Iterable[Callable[[], object]]) -> Outcome:
+def _any_holds(checks: Iterable[Callable[[], object]]) -> SignatureCheck:
     return "valid" if any(_holds(check) for check in checks) else "other_bytes"
 
 

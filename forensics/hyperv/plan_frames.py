@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.hyperv import migration as chain
 from forensics.hyperv.operations import OPERATIONS
 from forensics.tables.row import Row
@@ -72,7 +72,7 @@ class MigrationPlan:
         return frame
 
 
-def plan_migration(source: Case | None, target: Case, exports: Case | None = None) -> MigrationPlan:
+def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseTables | None = None) -> MigrationPlan:
     """Tell which virtual machines would start on another Hyper-V host, and what must be carried there first.
 
     Args:
@@ -89,5 +89,5 @@ def plan_migration(source: Case | None, target: Case, exports: Case | None = Non
     return MigrationPlan(chain.plan_migration(_rows(source), _rows(target), _rows(exports), target.as_of))
 
 
-def _rows(case: Case | None) -> list[Row]:
+def _rows(case: CaseTables | None) -> list[Row]:
     return [row for table in case.tables.values() for row in table] if case is not None else []

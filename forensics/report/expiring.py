@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.folded_lines import fold
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 
 
-def expiring(case: Case, span: timedelta) -> list[KeyChainRow]:
+def expiring(case: CaseTables, span: timedelta) -> list[KeyChainRow]:
     """Return chains of certificates that end within ``span`` after the case's date, or have ended, soonest first."""
     chains = [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after - case.as_of <= span]
     return sorted(chains, key=lambda c: (c.not_after, c.thumbprint))
 
 
-def render_expiring(case: Case, span: timedelta, width: int | None = None) -> str:
+def render_expiring(case: CaseTables, span: timedelta, width: int | None = None) -> str:
     """Write one line a certificate.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, label
 from forensics.report.folded_lines import fold
 from forensics.report.words import words_for
@@ -36,7 +36,7 @@ class Link:
     read_from: Row | None = None
 
 
-def find_chains(case: Case, wanted: str) -> list[KeyChainRow]:
+def find_chains(case: CaseTables, wanted: str) -> list[KeyChainRow]:
     """Return the chains of a thumbprint (whole, or its first six digits or more), or of a key file (name or path).
 
     Thumbprints may be written with spaces, colons and the invisible mark that Windows' own dialog copies along.
@@ -93,7 +93,7 @@ def _public_halves(certificate: CertificateRow | None, key_file: KeyFileRow | No
 
 
 def render_explain(
-    case: Case, chains: list[KeyChainRow], width: int | None = None, wordless: Collection[int] = ()
+    case: CaseTables, chains: list[KeyChainRow], width: int | None = None, wordless: Collection[int] = ()
 ) -> str:
     """Write the chains, one after the other.
 

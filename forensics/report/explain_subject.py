@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.database import RuleDatabase
 from forensics.engine.explain import Explanation, Judged, Subject, Truth, explain, find_subjects
 from forensics.engine.rule import Packs
@@ -36,7 +36,7 @@ class Told:
     is_wrong: bool = False
 
 
-def explain_subject(case: Case, packs: Packs, wanted: str, width: int | None = None) -> Told:
+def explain_subject(case: CaseTables, packs: Packs, wanted: str, width: int | None = None) -> Told:
     """Explain a subject.
 
     Args:
@@ -72,7 +72,7 @@ def _identity(chain: KeyChainRow) -> str | None:
     return chain.thumbprint or chain.key_file_path
 
 
-def _list(case: Case, subjects: list[Subject]) -> Iterator[str]:
+def _list(case: CaseTables, subjects: list[Subject]) -> Iterator[str]:
     facts = Facts(case)
     for subject in subjects:
         name = "" if subject.label == subject.id else f"{subject.label}, "

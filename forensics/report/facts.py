@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow
@@ -21,7 +21,7 @@ class Facts:
         case: The case.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: CaseTables) -> None:
         self.case = case
         self._machines: dict[int, MachineRow] = {row.machine_id: row for row in case.rows("machine")}
         self._key_files: dict[tuple[int, str], KeyFileRow] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.subjects import KEY_TABLES
 from forensics.report.folded_lines import fold
 from forensics.tables.key_chain import KeyChainRow
@@ -29,7 +29,7 @@ class FindingIndex:
         case: The case.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: CaseTables) -> None:
         self.findings: Sequence[Finding] = case.finding_list
         self._by_id = {f["id"]: f for f in self.findings}
         self._chains: list[KeyChainRow] = case.rows("key_chain")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.tables.registry import CONTRACT_TABLES, column_specs
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
@@ -15,7 +15,7 @@ from forensics.tables.timestamps import format_utc
 FORMAT = 1
 
 
-def document(case: Case) -> dict[str, Any]:
+def document(case: CaseTables) -> dict[str, Any]:
     """Return the document as plain values, every table of the contract in it, filled or not."""
     return {
         "format": FORMAT,
@@ -27,7 +27,7 @@ def document(case: Case) -> dict[str, Any]:
     }
 
 
-def render_json(case: Case) -> str:
+def render_json(case: CaseTables) -> str:
     """Write the document, each row and each finding on a line of its own, ended by a newline.
 
     Other than ASCII is escaped, so that it is safe on a terminal and in any encoding.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 
 _LOST = {"not_examined": "was not in the source", "absent": "is missing", "unreadable": "cannot be read"}
 
 
-def lost_stores(case: Case) -> dict[int, str]:
+def lost_stores(case: CaseTables) -> dict[int, str]:
     """Return the installations whose SOFTWARE hive was not read, each with what became of the hive.
 
     The hive holds the certificate stores of the computer.
@@ -19,7 +19,7 @@ def lost_stores(case: Case) -> dict[int, str]:
     }
 
 
-def no_certificate(case: Case) -> str:
+def no_certificate(case: CaseTables) -> str:
     """Return the sentence for a case without a single certificate that names a private key."""
     lost = lost_stores(case)
     if not lost:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
 from forensics.report.facts import Facts, day, days_left, label
@@ -35,7 +35,7 @@ MANY = 100_000
 """Characters of a whole text, when it is only searched."""
 
 
-def render_text(case: Case, width: int | None = None, bold: bool = False) -> str:
+def render_text(case: CaseTables, width: int | None = None, bold: bool = False) -> str:
     """Write the report.
 
     Args:
@@ -50,7 +50,7 @@ def render_text(case: Case, width: int | None = None, bold: bool = False) -> str
 
 
 class _Report:
-    def __init__(self, case: Case, width: int | None, bold: bool) -> None:
+    def __init__(self, case: CaseTables, width: int | None, bold: bool) -> None:
         self.case = case
         self.facts = Facts(case)
         self.triage: Triage = triage(case)

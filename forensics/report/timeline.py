@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, label
 from forensics.tables.event import EventRow, SetupEventRow
 from forensics.tables.machine import MachineRow
@@ -53,7 +53,7 @@ class Entry:
     subject: str | None = None
 
 
-def timeline(case: Case) -> list[Entry]:
+def timeline(case: CaseTables) -> list[Entry]:
     """Return what a case tells of times, the earliest first; expiries to come are entries too."""
     facts = Facts(case)
     entries = [
@@ -107,7 +107,7 @@ def _setup(row: SetupEventRow) -> Iterator[Entry]:
     yield Entry(as_utc(row.time), "setup", text, row.machine_id, row.source_path, row.time_is_local)
 
 
-def _secrets(case: Case) -> Iterator[Entry]:
+def _secrets(case: CaseTables) -> Iterator[Entry]:
     for row in case.rows("secret"):
         if row.set_at is not None:
             which = "present" if row.generation == "current" else "previous"
@@ -119,14 +119,14 @@ def _secrets(case: Case) -> Iterator[Entry]:
             yield Entry(as_utc(row.created), "secret", text, row.machine_id, row.path)
 
 
-def _keys(case: Case) -> Iterator[Entry]:
+def _keys(case: CaseTables) -> Iterator[Entry]:
     for row in case.rows("key_file"):
         if row.created is not None:
             text = f"Key file of container {row.container or '?'} was made"
             yield Entry(as_utc(row.created), "key", text, row.machine_id, row.path, subject=row.path)
 
 
-def _certificates(case: Case, facts: Facts) -> Iterator[Entry]:
+def _certificates(case: CaseTables, facts: Facts) -> Iterator[Entry]:
     for chain in case.rows("key_chain"):
         if not chain.thumbprint:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.tables.key_chain import KeyChainRow
 
 
@@ -39,7 +39,7 @@ class Triage:
         return bool(self.broken or self.expired or dead_orphan or open_anyway)
 
 
-def triage(case: Case) -> Triage:
+def triage(case: CaseTables) -> Triage:
     """Sort the chains of a case."""
     result = Triage()
     for chain in case.rows("key_chain"):

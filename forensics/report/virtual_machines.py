@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import day
 from forensics.tables.hyperv import VmGuardianRow, VmRow
 
@@ -18,13 +18,13 @@ _STARTS = {
 _ORDER = ("no", "likely_no", "unknown", "yes", "not_applicable")
 
 
-def virtual_machines(case: Case) -> list[VmRow]:
+def virtual_machines(case: CaseTables) -> list[VmRow]:
     """Return the virtual machines that have a virtual TPM or could not be read, the worst first."""
     rows: list[VmRow] = [row for row in case.rows("vm") if row.starts_here != "not_applicable"]
     return sorted(rows, key=lambda row: (_ORDER.index(row.starts_here), (row.name or "").lower(), row.is_checkpoint))
 
 
-def without_tpm(case: Case) -> int:
+def without_tpm(case: CaseTables) -> int:
     """Return how many virtual machines need no guardian."""
     return sum(row.starts_here == "not_applicable" for row in case.rows("vm"))
 
@@ -36,7 +36,7 @@ def vm_head(row: VmRow) -> str:
     return f"{name}{kind}: {_STARTS[row.starts_here]}; {row.starts_because}"
 
 
-def vm_needs(row: VmRow, case: Case) -> Iterator[str]:
+def vm_needs(row: VmRow, case: CaseTables) -> Iterator[str]:
     """Say which certificates a virtual machine needs, from which host, and until when they are valid."""
     wrappings: list[VmGuardianRow] = [
         w for w in case.rows("vm_guardian") if (w.machine_id, w.configuration) == (row.machine_id, row.source_path)

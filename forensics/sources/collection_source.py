@@ -11,7 +11,7 @@ from forensics.sources.folder_tree import FolderTree
 from forensics.sources.installation import HiveOpener, Installation
 from forensics.sources.layout import find_layout
 from forensics.sources.loose_hives import HiveFolder, find_hives, hives_in
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import find_vm_files
 
@@ -27,7 +27,7 @@ def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -
         path = _inside(source, root.label if len(layout.roots) > 1 else "")
         _add(source, path, root.tree, root.windows, root.drive, open_hive, first_machine_id)
         start = root.drive if len(layout.roots) > 1 else ""
-        source.places.append(Place(root.tree, path, "", (root.windows,), root.drive, start))
+        source.searched.append(SearchedTree(root.tree, path, "", (root.windows,), root.drive, start))
         source.cover("folder", root.label or "collection", "present", path, f"Windows in {root.windows}")
     for shadow in layout.shadows:
         detail = "collected from a volume shadow copy: an older state of a drive, not examined"
@@ -90,9 +90,9 @@ def add_archive(source: Source, image: Image, first_machine_id: int) -> None:
         source.problem(image.name, "encrypted", message)
     if add_collection(source, tree, first_machine_id) or add_hives(source, tree, find_hives(tree), first_machine_id):
         return
-    place = Place(tree, None, image.name)
+    place = SearchedTree(tree, None, image.name)
     if find_vm_files(place).configurations:
-        source.places.append(place)
+        source.searched.append(place)
         return
     if tree.encrypted:
         raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")

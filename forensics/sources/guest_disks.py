@@ -11,7 +11,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.disk.vhdx.reader import open_vhdx
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
 
@@ -19,7 +19,7 @@ MAX_GUEST_DISKS = 200
 _SUFFIX = ".vhdx"
 
 
-def read_guest_disks(source: Source, place: Place, disks: Iterable[Entry], machine_id: int) -> None:
+def read_guest_disks(source: Source, place: SearchedTree, disks: Iterable[Entry], machine_id: int) -> None:
     """Record a row of table bitlocker for each encrypted volume of the virtual disks in a place.
 
     A differencing disk (.avhdx) is left out: its parent tells the same. A disk that cannot be opened is a problem.

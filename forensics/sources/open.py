@@ -7,7 +7,7 @@ from pathlib import Path
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.unlock import Unlock
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 
 __all__ = ["Progress", "Source", "Unlock", "open_source"]
@@ -113,7 +113,7 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
         return
     if add_hives(source, tree, find_hives(tree), first):
         source.kind = "hives"
-        source.places.append(Place(tree, source.path))
+        source.searched.append(SearchedTree(tree, source.path))
         return
     from forensics.sources.disks import find_disks
     from forensics.sources.reg_source import add_reg_files, find_reg_files
@@ -121,10 +121,10 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
     exports = find_reg_files(path)
     disks = find_disks(path)
     if disks:
-        _add_disks_of_export(source, Place(tree, None, source.path), disks, keys, first, progress)
+        _add_disks_of_export(source, SearchedTree(tree, None, source.path), disks, keys, first, progress)
     elif exports:
         add_reg_files(source, exports, first)
-    elif not _add_export(source, Place(tree, None, source.path)):
+    elif not _add_export(source, SearchedTree(tree, None, source.path)):
         raise SourceError(
             "nothing_found",
             f"{path} holds no Windows folder, user profile, registry hive, .reg export, disk image or exported "
@@ -137,12 +137,12 @@ def _open_configuration(source: Source, path: Path, keys: Unlock, first: int, pr
     from forensics.sources.folder_tree import FolderTree
 
     folder = export_folder(path)
-    place = Place(FolderTree(folder), None, str(folder), wanted=path.stem.lower())
+    place = SearchedTree(FolderTree(folder), None, str(folder), wanted=path.stem.lower())
     _add_disks_of_export(source, place, find_disks(folder), keys, first, progress)
 
 
 def _add_disks_of_export(
-    source: Source, place: Place, disks: list[Path], keys: Unlock, first: int, progress: Progress
+    source: Source, place: SearchedTree, disks: list[Path], keys: Unlock, first: int, progress: Progress
 ) -> None:
     """Add a folder's disks; disks that cannot be opened do not matter where there are virtual machines to speak of."""
     from forensics.sources.disks import add_disks
@@ -164,12 +164,12 @@ def _add_disks_of_export(
         source.kind = "export"
 
 
-def _add_export(source: Source, place: Place) -> bool:
+def _add_export(source: Source, place: SearchedTree) -> bool:
     """Take a folder as the export of virtual machines where it holds the configuration of one."""
     from forensics.sources.vm_files import find_vm_files
 
     if not find_vm_files(place).configurations:
         return False
     source.kind = "export"
-    source.places.append(place)
+    source.searched.append(place)
     return True

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from forensics.disk.outcome import Outcome
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.hyperv import BitLockerRow
 from forensics.tables.record import CoverageRow, ProblemRow
 
@@ -25,7 +25,7 @@ class Source:
         kind: ``disk``, ``volume``, ``disks`` (a folder of them), ``export``, ``folder``, ``archive``, ``hives``,
             ``reg``.
         installations: Windows installations, numbered from 1.
-        places: Volumes and folders in which virtual machines may lie.
+        searched: Volumes and folders in which virtual machines may lie.
         bitlocker: Volumes that BitLocker encrypts.
         coverage: Volumes and the like: what was, and was not, there to examine.
         resources: Closed with the source.
@@ -34,7 +34,7 @@ class Source:
     path: str
     kind: str = "unknown"
     installations: list[Installation] = field(default_factory=list)
-    places: list[Place] = field(default_factory=list)
+    searched: list[SearchedTree] = field(default_factory=list)
     bitlocker: list[BitLockerRow] = field(default_factory=list)
     coverage: list[CoverageRow] = field(default_factory=list)
     resources: ExitStack = field(default_factory=ExitStack, repr=False)

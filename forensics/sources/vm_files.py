@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from forensics.disk.tree import Entry, NotFound, Unreadable
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 
 HYPER_V_FOLDER = "ProgramData/Microsoft/Windows/Hyper-V"
 INVENTORY = "data.vmcx"
@@ -99,7 +99,7 @@ class VmFiles:
         files.append(entry)
 
 
-def has_hyper_v(place: Place) -> bool:
+def has_hyper_v(place: SearchedTree) -> bool:
     """Tell whether a place holds the folder in which a Hyper-V host keeps its list of virtual machines, with content.
 
     An empty folder is no host's: Windows makes it without the role too.
@@ -110,7 +110,7 @@ def has_hyper_v(place: Place) -> bool:
         return False
 
 
-def find_vm_files(place: Place) -> VmFiles:
+def find_vm_files(place: SearchedTree) -> VmFiles:
     """Search a place; on a volume with Windows the folders that hold programs are left out.
 
     Where the user named one configuration, only the folders near it are searched.
@@ -139,7 +139,7 @@ def find_vm_files(place: Place) -> VmFiles:
     return found
 
 
-def below_drive(place: Place, path: str) -> str:
+def below_drive(place: SearchedTree, path: str) -> str:
     """Return a path of the system drive as its tree has it."""
     return f"{place.drive}/{path}" if place.drive else path
 
@@ -161,14 +161,14 @@ def on_drive(windows_path: str) -> tuple[str, str] | None:
     return match[1].upper(), "/".join(parts)
 
 
-def _left_out(place: Place, entry: Entry) -> bool:
+def _left_out(place: SearchedTree, entry: Entry) -> bool:
     if not place.windows:
         return False
     # ProgramData is entered where Hyper-V keeps its files, not elsewhere.
     return entry.name.lower() in _NO_VMS_IN or entry.path.lower() == below_drive(place, "ProgramData").lower()
 
 
-def _entries(place: Place, folder: Entry | str, found: VmFiles) -> Iterable[Entry]:
+def _entries(place: SearchedTree, folder: Entry | str, found: VmFiles) -> Iterable[Entry]:
     try:
         # A whole volume lists names a good deal faster than all that is known of the files.
         skim: Callable[[Entry | str], Sequence[Entry]] = getattr(place.tree, "skim", place.tree.entries)
@@ -181,7 +181,7 @@ def _entries(place: Place, folder: Entry | str, found: VmFiles) -> Iterable[Entr
         return ()
 
 
-def _exact(place: Place, entry: Entry) -> Entry:
+def _exact(place: SearchedTree, entry: Entry) -> Entry:
     """Return an entry with its size and times; they are those of the listing where it cannot be looked up."""
     if not hasattr(place.tree, "skim"):
         return entry

@@ -15,7 +15,7 @@ from forensics.disk.partitions import Partition, PartitionTable, read_partition_
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.sources.installation import Installation
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
 
@@ -158,7 +158,7 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
             )
         )
     # Paths on the volume that holds Windows are told as the other rows tell them.
-    source.places.append(Place(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
+    source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
     detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else f"NTFS{label} without Windows"
     source.cover("volume", name, "present", path, detail)
 

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import forensics.examination
-from forensics.case import Case
+from forensics.case import open_case
+from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
-from forensics.notebook import open_case
 from forensics.report.text import render_text
 from forensics.tables.source import SourceEntry
 from tests.hand_made import ALIVE, AS_OF, DEAD, case, chain, machine, utc
@@ -99,12 +99,12 @@ def test_findings_are_exit_code_1(saved: Path) -> None:
     ],
 )
 def test_exit_code_of_what_was_found(tmp_path: Path, rows: list[Any], code: int) -> None:
-    Case([machine(), *rows], [SourceEntry("d", "disk", [1])], AS_OF).save(tmp_path / "c.sqlite")
+    CaseTables([machine(), *rows], [SourceEntry("d", "disk", [1])], AS_OF).save(tmp_path / "c.sqlite")
     assert run("examine", tmp_path / "c.sqlite").exit_code == code
 
 
 def test_another_date_changes_what_is_expired(tmp_path: Path) -> None:
-    Case([machine(), chain()], [SourceEntry("d", "disk", [1])], AS_OF).save(tmp_path / "c.sqlite")
+    CaseTables([machine(), chain()], [SourceEntry("d", "disk", [1])], AS_OF).save(tmp_path / "c.sqlite")
     assert run("examine", tmp_path / "c.sqlite", "--as-of", "2026-12-01").exit_code == 0
     assert run("examine", tmp_path / "c.sqlite", "--as-of", "2026-12-03").exit_code == 1
 
@@ -229,7 +229,7 @@ def test_every_help_has_an_example(command: list[str]) -> None:
 
 
 def test_unforeseen_failure_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*sources: str, **options: Any) -> Case:
+    def fail(*sources: str, **options: Any) -> CaseTables:
         raise RuntimeError("secret \x1b[31mdetail")
 
     monkeypatch.setattr(forensics, "examine", fail)
@@ -243,7 +243,7 @@ def test_unforeseen_failure_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_interrupt_is_not_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*sources: str, **options: Any) -> Case:
+    def interrupt(*sources: str, **options: Any) -> CaseTables:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(forensics, "examine", interrupt)
@@ -253,7 +253,7 @@ def test_interrupt_is_not_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_secrets_are_read_from_files_and_reach_the_examination(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: dict[str, Any] = {}
 
-    def remember(*sources: str, **options: Any) -> Case:
+    def remember(*sources: str, **options: Any) -> CaseTables:
         seen.update(options)
         return case()
 

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from forensics import compare
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
-from forensics.comparison.compare import Comparison
+from forensics.comparison.compare import ComparedCases
 from forensics.comparison.render import comparison_document, render_comparison
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
@@ -65,11 +65,11 @@ def key_file(**columns: Any) -> KeyFileRow:
     return KeyFileRow(**defaults | columns)
 
 
-def case(*rows: Row) -> Case:
-    return Case(rows, [SourceEntry("disk.vhdx", "disk", [1])], datetime(2026, 11, 22, tzinfo=UTC))
+def case(*rows: Row) -> CaseTables:
+    return CaseTables(rows, [SourceEntry("disk.vhdx", "disk", [1])], datetime(2026, 11, 22, tzinfo=UTC))
 
 
-def fates(comparison: Comparison) -> list[tuple[str, str]]:
+def fates(comparison: ComparedCases) -> list[tuple[str, str]]:
     (one,) = comparison.machines
     return [(key.fate, key.cause) for key in one.keys]
 
@@ -211,7 +211,7 @@ def test_what_was_not_in_a_source_is_neither_removed_nor_gone() -> None:
         machine_id=1, source_path=f"C/{hive}", area="hive", name="SOFTWARE", outcome="present", detail="in_transaction"
     )
     folder = CoverageRow(machine_id=1, source_path="C/K", area="folder", name="MachineKeys", outcome="not_examined")
-    after = Case([machine(system_root="C/Windows"), torn, folder], [SourceEntry("t.zip", "archive", [1])], AS_OF)
+    after = CaseTables([machine(system_root="C/Windows"), torn, folder], [SourceEntry("t.zip", "archive", [1])], AS_OF)
     for comparison in (compare(before, after), compare(after, before)):
         (one,) = comparison.machines
         assert (one.differences, one.keys) == ((), ())
@@ -225,7 +225,7 @@ def test_what_a_source_lacks_though_it_looked_is_gone() -> None:
     before = case(machine(system_root="Windows"), chain(source_path=place), key_file())
     whole = CoverageRow(machine_id=1, source_path=f"C/{hive}", area="hive", name="SOFTWARE", outcome="present")
     folder = CoverageRow(machine_id=1, source_path="C/K", area="folder", name="MachineKeys", outcome="present")
-    after = Case([machine(system_root="C/Windows"), whole, folder], [SourceEntry("t.zip", "archive", [1])], AS_OF)
+    after = CaseTables([machine(system_root="C/Windows"), whole, folder], [SourceEntry("t.zip", "archive", [1])], AS_OF)
     (one,) = compare(before, after).machines
     assert [key.fate for key in one.keys] == ["gone"]
     assert [(d.table, d.change) for d in one.differences] == [("key_file", "removed")]
@@ -236,12 +236,12 @@ def test_values_that_a_source_did_not_tell_have_not_changed() -> None:
     service = ServiceRow(machine_id=1, source_path="s", name="X")
     before = case(machine(clone_tag="Fri Nov 07 05:48:31 2025"), key_file(), service)
     archive = [SourceEntry("t.zip", "archive", [1])]
-    after = Case([machine(machine_guid=None), key_file(acl=None)], archive, AS_OF)
+    after = CaseTables([machine(machine_guid=None), key_file(acl=None)], archive, AS_OF)
     (one,) = compare(before, after).machines
     assert one.differences == ()
     assert one.unexamined == ("service",)
     seen = CoverageRow(machine_id=1, source_path="h", area="hive", name="SYSTEM", outcome="present")
-    (one,) = compare(before, Case([machine(), key_file(), seen], archive, AS_OF)).machines
+    (one,) = compare(before, CaseTables([machine(), key_file(), seen], archive, AS_OF)).machines
     assert [d.columns for d in one.differences] == [(("clone_tag", "Fri Nov 07 05:48:31 2025", None),)]
 
 

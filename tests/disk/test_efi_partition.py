@@ -29,7 +29,7 @@ def test_partition_of_the_same_disk(ntfs_image: Path, tmp_path: Path, sector: in
         (found,) = source.installations
         row = collect_secure_boot(found)
         coverage = {c.detail: (c.name, c.outcome) for c in source.coverage}
-        places = [place.name for place in source.places]
+        places = [place.name for place in source.searched]
     assert row.boot_manager_ca == "pca_2011"
     name = "partition 1" if efi_first else "partition 2"
     assert row.boot_manager_path == f"{name}/{MANAGER}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
 from forensics.engine.duckdb_functions import add_examination, add_functions, add_table
@@ -140,7 +140,7 @@ def test_expressions_mean_the_same(expression: str, value: object, both: tuple[R
 
 def test_rules_over_exported_parquet_files(packs: Packs, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'keymortem[fleet]'")
-    whole: Case = case()
+    whole: CaseTables = case()
     connection = _duck()
     for path in write_parquet(whole, tmp_path):
         if path.stem in ROW_CLASSES:

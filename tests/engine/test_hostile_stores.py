@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.database import RuleDatabase
 from forensics.engine.findings import hang_consequences
 from forensics.engine.loader import load_packs
@@ -197,7 +197,7 @@ def test_ten_thousand_findings_are_hung_and_told_in_bounds(tmp_path: Path) -> No
     grouped = {"group": ["this.thumbprint"], "id": "cause", "explains": ["effect"]}
     packs = load_packs([write_rules(tmp_path, grouped, {**grouped, "id": "effect", "explains": []})], built_in=False)
     chains = tables({"key_chain": [{"thumbprint": f"{n:040X}", "access": "denied"} for n in range(count)]})
-    case = Case([row for rows in chains.values() for row in rows], [], AS_OF)
+    case = CaseTables([row for rows in chains.values() for row in rows], [], AS_OF)
     case.finding_list = run(packs, by_table(case.rows("key_chain")), AS_OF, seconds_for_all=300).findings
     assert len(case.finding_list) == 2 * count
     assert [f["consequences"] for f in case.finding_list[:count]] == [[f"effect:{n}"] for n in range(1, count + 1)]
@@ -212,7 +212,7 @@ def test_a_finding_with_thousands_of_consequences_names_the_first(tmp_path: Path
     many = {"id": "effect", "group": ["this.thumbprint"]}
     packs = load_packs([write_rules(tmp_path, one, many)], built_in=False)
     chains = tables({"key_chain": [{"thumbprint": f"{n:040X}", "access": "denied"} for n in range(count)]})
-    case = Case([row for rows in chains.values() for row in rows], [], AS_OF)
+    case = CaseTables([row for rows in chains.values() for row in rows], [], AS_OF)
     case.finding_list = run(packs, chains, AS_OF, seconds_for_all=300).findings
     [cause] = [f for f in case.finding_list if f["rule"] == "cause"]
     assert len(cause["consequences"]) == len(cause["subjects"]) == count

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import RulePackError
 from forensics.engine.run import run
@@ -84,7 +84,7 @@ def test_findings_of_a_case_are_spoken_in_another_language(tmp_path: Path) -> No
     packs = load_packs([write_rules(tmp_path, RULE)], built_in=False, language="ja")
     english = run(packs, tables(ROWS), AS_OF).findings
     foreign = {**english[0], "rule": "of-a-pack-that-is-not-here"}
-    case = Case([row for rows in tables(ROWS).values() for row in rows], [], AS_OF, [*english, foreign])
+    case = CaseTables([row for rows in tables(ROWS).values() for row in rows], [], AS_OF, [*english, foreign])
     speak(case, packs, "ja")
     assert [f["title"] for f in case.finding_list] == ["キー ファイルを読み取れません", foreign["title"]]
     kept = [key for key in foreign if key not in ("title", "because", "remedy", "rule")]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.disk.tree import Entry
 from forensics.hyperv.host import host_of
 from forensics.sources.open import open_source
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.record import CoverageRow
 from tests.exports import AS_OF, IMAGES
 from tests.torn_hive import tear
@@ -27,13 +27,13 @@ KEYS = ["ProgramData/Microsoft/Crypto", "Windows/System32/Microsoft/Protect"]
 def _collect(folder: Path, paths: Sequence[str], image: str = "hyperv-target") -> Path:
     """Copy files and folders of a host's system volume out, as a collector would."""
     with open_source(IMAGES / f"{image}.vhdx.xz") as source:
-        place = source.places[0]
+        place = source.searched[0]
         for path in paths:
             _copy(place, place.tree.entry(path), folder / path)
     return folder
 
 
-def _copy(place: Place, entry: Entry, to: Path) -> None:
+def _copy(place: SearchedTree, entry: Entry, to: Path) -> None:
     if entry.is_dir:
         to.mkdir(parents=True, exist_ok=True)
         for child in place.tree.entries(entry):
@@ -44,11 +44,11 @@ def _copy(place: Place, entry: Entry, to: Path) -> None:
             to.write_bytes(file.read())
 
 
-def _starts(case: Case) -> dict[str | None, str]:
+def _starts(case: CaseTables) -> dict[str | None, str]:
     return {vm.name: vm.starts_here for vm in case.rows("vm") if vm.outcome == "present"}
 
 
-def _examine(folder: Path) -> Case:
+def _examine(folder: Path) -> CaseTables:
     return forensics.examine(folder, as_of=AS_OF)
 
 
@@ -128,7 +128,7 @@ def test_drives_side_by_side(tmp_path: Path, named: str) -> None:
     root = tmp_path / "collection"
     _collect(root / "C", [HYPER_V, *HIVES, *KEYS], "hyperv-source")
     with open_source(IMAGES / "hyperv-source.vhdx.xz") as source:
-        place = source.places[1]
+        place = source.searched[1]
         _copy(place, place.tree.entry("VMs"), root / named / "VMs")
     starts = _starts(_examine(root))
     assert {name: starts.get(name) for name in ("WEB01", "DIRTY01", "DC01")} == dict.fromkeys(

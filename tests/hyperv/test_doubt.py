@@ -11,7 +11,7 @@ from forensics.collectors.hyperv.configuration import read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence
 from forensics.formats.hyperv.storage import parse_hyperv_storage
 from forensics.hyperv.judge import judge_hyperv
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmRow
 from forensics.tables.key_chain import KeyChainRow
@@ -61,7 +61,7 @@ def _unreadable(thumbprint: str) -> CoverageRow:
 def _judged(vmcx: bytes, rows: list[Row]) -> VmRow:
     storage = parse_hyperv_storage(lambda offset, length: vmcx[offset : offset + length], len(vmcx))
     evidence, _ = read_configuration(storage, VmRow(machine_id=1, source_path="a.vmcx"))
-    place = Place(MemoryTree({}), "memory", "", ("Windows",))
+    place = SearchedTree(MemoryTree({}), "memory", "", ("Windows",))
     judged = judge_hyperv([HyperVEvidence(place, 1, vms=[evidence])], rows)
     (vm,) = [row for row in judged if isinstance(row, VmRow)]
     return vm

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from testdata.builder.key_protector import EMPTY_KEY_PROTECTOR
 from testdata.builder.scenarios.hyperv_host import BRANCH, FIRST, GUEST_STATE_FACTS, LOST, SECOND, needs
 from testdata.builder.scenarios.hyperv_source import WEB01
@@ -22,11 +22,11 @@ from tests.exports import APP, APP_CHECKPOINT, AS_OF, IMAGES, PLAIN, machine, wr
 HV01 = IMAGES / "hyperv-source.vhdx.xz"
 
 
-def _examine(*sources: Path) -> Case:
+def _examine(*sources: Path) -> CaseTables:
     return forensics.examine(*sources, as_of=AS_OF)
 
 
-def _one(case: Case, **columns: Any) -> Any:
+def _one(case: CaseTables, **columns: Any) -> Any:
     (row,) = [r for r in case.rows("vm") if all(getattr(r, c) == v for c, v in columns.items())]
     return row
 

@@ -16,7 +16,7 @@ import pytest
 import forensics
 from forensics.collectors.hyperv.collect import collect_hyperv
 from forensics.hyperv.judge import judge_hyperv
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import GuardianRow, VmRow
 from testdata.builder.hyperv_storage import build_image
@@ -47,10 +47,10 @@ def _collected(
     source = Source("memory")
     if is_host:
         files = {"Windows/System32/ntoskrnl.exe": b"", **files}
-        place = Place(MemoryTree(files), "memory", "", ("Windows",))
+        place = SearchedTree(MemoryTree(files), "memory", "", ("Windows",))
     else:
-        place = Place(MemoryTree(files, complete=False), None, "memory")
-    source.places.append(place)
+        place = SearchedTree(MemoryTree(files, complete=False), None, "memory")
+    source.searched.append(place)
     rows = judge_hyperv(collect_hyperv(source), [])
     return source, rows
 
@@ -316,7 +316,7 @@ def test_a_configuration_that_cannot_be_opened_is_not_absent() -> None:
         unreadable=[path],
     )
     source = Source("memory")
-    source.places.append(Place(tree, "memory", "", ("Windows",)))
+    source.searched.append(SearchedTree(tree, "memory", "", ("Windows",)))
     (vm,) = _vms(judge_hyperv(collect_hyperv(source), []))
     assert (vm.outcome, vm.starts_here, vm.source_path) == ("unreadable", "unknown", path)
     assert [(p.source_path, p.kind) for p in source.problems] == [(path, "unreadable")]
@@ -327,7 +327,7 @@ def test_hundreds_of_folders_that_cannot_be_listed() -> None:
     files["1001/a.vmcx"] = machine().vmcx()
     source = Source("memory")
     tree = MemoryTree(files, complete=False, unreadable=[str(n) for n in range(1000)])
-    source.places.append(Place(tree, None, "memory"))
+    source.searched.append(SearchedTree(tree, None, "memory"))
     assert len(_vms(judge_hyperv(collect_hyperv(source), []))) == 1
     assert len(source.problems) == 100
 
@@ -355,8 +355,8 @@ def test_a_disk_that_is_no_host_is_not_searched() -> None:
     trees = [MemoryTree({"Windows/System32/x": b"", f"{hyper_v}/": None, **files}), MemoryTree({"VMs/a.vmcx": b""})]
     asked = [_counted(tree) for tree in trees]
     source = Source("memory")
-    source.places.append(Place(trees[0], "memory", "", ("Windows",)))
-    source.places.append(Place(trees[1], "memory", "partition 2"))
+    source.searched.append(SearchedTree(trees[0], "memory", "", ("Windows",)))
+    source.searched.append(SearchedTree(trees[1], "memory", "partition 2"))
     assert collect_hyperv(source) == []
     # No listing of the data volume but the one that looks for a host's folder, which it does not have.
     assert asked == [[hyper_v], [hyper_v]]

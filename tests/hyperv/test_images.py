@@ -14,7 +14,7 @@ import pytest
 from dissect.hypervisor.descriptor.hyperv import HyperVFile
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.disk.vhdx.reader import open_vhdx
 from forensics.sources.open import open_source
 from tests.exports import AS_OF
@@ -35,7 +35,7 @@ def _truth(name: str) -> dict[str, Any]:
 
 
 @cache
-def _examined(*names: str) -> Case:
+def _examined(*names: str) -> CaseTables:
     return forensics.examine(*(IMAGES / f"{name}.vhdx.xz" for name in names), as_of=AS_OF)
 
 
@@ -43,7 +43,7 @@ def _plain(value: Any) -> Any:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ") if hasattr(value, "strftime") else value
 
 
-def _differences(case: Case, name: str, machine_id: int) -> dict[Any, Any]:
+def _differences(case: CaseTables, name: str, machine_id: int) -> dict[Any, Any]:
     """What our rows of one machine say otherwise than its truth; rows that only one side has among it."""
     differences: dict[Any, Any] = {}
     for table, columns in IDENTITY.items():
@@ -105,7 +105,7 @@ def _configurations(name: str) -> dict[str, bytes]:
     found = {}
     with open_source(IMAGES / f"{name}.vhdx.xz") as source:
         for row in _truth(name)["vm"]:
-            for place in source.places:
+            for place in source.searched:
                 prefix = f"{place.name}/" if place.name else ""
                 if row["source_path"].startswith(prefix) and (prefix or not row["source_path"].startswith("partition")):
                     with place.tree.open(row["source_path"].removeprefix(prefix)) as file:

@@ -6,7 +6,7 @@ from forensics.collectors.hyperv.collect import collect_hyperv
 from forensics.hyperv.judge import judge_hyperv
 from forensics.registry.hives import open_hive
 from forensics.sources.installation import Installation
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import VmRow
 from forensics.tables.machine import MachineRow
@@ -26,11 +26,11 @@ def _windows(source: Source, disk: str, listed: dict[str, str] | None, files: di
     tree = MemoryTree(content)
     number = len(source.installations) + 1
     source.add(Installation(number, disk, tree, "Windows", "", open_hive))
-    source.places.append(Place(tree, disk, "", ("Windows",)))
+    source.searched.append(SearchedTree(tree, disk, "", ("Windows",)))
 
 
 def _data(source: Source, disk: str, files: dict[str, bytes]) -> None:
-    source.places.append(Place(MemoryTree(files), disk, f"{disk} data"))
+    source.searched.append(SearchedTree(MemoryTree(files), disk, f"{disk} data"))
 
 
 def _vmcx(number: int, disks: tuple[str, ...] = ()) -> dict[str, bytes]:

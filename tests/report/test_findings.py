@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
 from forensics.examination import apply_rules
 from forensics.report.explain_subject import explain_subject
@@ -43,7 +43,7 @@ MACHINE = {"id": "m", "title": "It is a machine", "for": "machine", "severity": 
 HEAD = "FINDINGS: what is the matter, the worst first"
 
 
-def judged(whole: Case, folder: Path, *rules: dict[str, Any]) -> Case:
+def judged(whole: CaseTables, folder: Path, *rules: dict[str, Any]) -> CaseTables:
     apply_rules(whole, load_packs([write_rules(folder, *rules)], built_in=False))
     return whole
 
@@ -110,7 +110,7 @@ def test_rules_that_explain_each_other_are_both_told(tmp_path: Path) -> None:
 
 
 def test_information_comes_later_and_is_no_finding_for_the_exit_code(tmp_path: Path) -> None:
-    whole = judged(Case([machine(), chain()], [SourceEntry("d", "disk", [1])], AS_OF), tmp_path, INFORMATION)
+    whole = judged(CaseTables([machine(), chain()], [SourceEntry("d", "disk", [1])], AS_OF), tmp_path, INFORMATION)
     assert not counts(whole.finding_list)
     text = render_text(whole)
     assert HEAD not in text
@@ -135,7 +135,7 @@ def test_machines_are_named_where_there_are_several(tmp_path: Path) -> None:
 
 def test_many_subjects_are_counted(tmp_path: Path) -> None:
     chains = [dead_chain(thumbprint=f"{n:040X}") for n in range(MOST_SUBJECTS + 3)]
-    text = render_text(judged(Case([machine(), *chains], as_of=AS_OF), tmp_path, GUID))
+    text = render_text(judged(CaseTables([machine(), *chains], as_of=AS_OF), tmp_path, GUID))
     assert "     - and 3 more: see --format json" in text.splitlines()
 
 

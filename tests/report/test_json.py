@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.json import render_json
 from tests.examined import examined
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, chain, dead_chain
@@ -38,7 +38,7 @@ def test_document_of_a_whole_disk_keeps_the_contract(validate: Any, name: str) -
 
 
 def test_empty_document_keeps_the_contract(validate: Any) -> None:
-    validate(render_json(Case(as_of=AS_OF)))
+    validate(render_json(CaseTables(as_of=AS_OF)))
 
 
 def test_contract_is_not_toothless(validate: Any) -> None:

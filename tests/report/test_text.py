@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.text import render_text
 from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
@@ -49,7 +49,7 @@ PROBLEMS: 1 while reading (truncated 1); the rest was examined all the same
 
 
 def only(*rows: Row) -> str:
-    return render_text(Case([machine(), *rows], [SourceEntry("disk.vhdx", "disk", [1])], AS_OF))
+    return render_text(CaseTables([machine(), *rows], [SourceEntry("disk.vhdx", "disk", [1])], AS_OF))
 
 
 def test_report_for_a_pipe() -> None:
@@ -218,7 +218,9 @@ def test_endless_values_are_cut() -> None:
 
 
 def test_nothing_examined_says_so_and_why() -> None:
-    empty = Case([], [SourceEntry("lost.vhdx", "unknown", [], "there is no such file")], AS_OF, tool_version="9.9")
+    empty = CaseTables(
+        [], [SourceEntry("lost.vhdx", "unknown", [], "there is no such file")], AS_OF, tool_version="9.9"
+    )
     assert render_text(empty) == (
         "keymortem 9.9, as of 2026-11-22\nlost.vhdx: there is no such file\n\nNothing could be examined.\n"
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.words import Words, words_for
 from forensics.tables.key_chain import KeyChainRow
@@ -20,7 +20,7 @@ LOST = (
 
 
 def say(row: KeyChainRow, evidence: list[Row] | None = None) -> Words:
-    return words_for(row, Facts(Case(rows() if evidence is None else evidence, as_of=AS_OF)))
+    return words_for(row, Facts(CaseTables(rows() if evidence is None else evidence, as_of=AS_OF)))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.loader import built_in_packs
 from tests.examined import examined
 from tests.paths import IMAGES
@@ -40,18 +40,18 @@ EXPECTED: dict[str, Stated] = {
 """What the pack says of each disk; of those that are not named here, nothing."""
 
 
-def _of_this_pack(case: Case) -> list[dict[str, Any]]:
+def _of_this_pack(case: CaseTables) -> list[dict[str, Any]]:
     return [f for f in case.finding_list if f["rule"] in IDS]
 
 
-def _stated(case: Case) -> Stated:
+def _stated(case: CaseTables) -> Stated:
     return {
         f["rule"]: (f["severity"], f["confidence"], {s["label"].split(" on ")[0] for s in f["subjects"]})
         for f in _of_this_pack(case)
     }
 
 
-def _one(case: Case, rule: str) -> dict[str, Any]:
+def _one(case: CaseTables, rule: str) -> dict[str, Any]:
     (finding,) = [f for f in case.finding_list if f["rule"] == rule]
     return finding
 

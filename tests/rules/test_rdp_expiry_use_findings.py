@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
 from forensics.engine.run import run
 from forensics.tables.registry import ROW_CLASSES
@@ -267,13 +267,13 @@ def _stated(text: str) -> list[Stated]:
     return sorted((*head.split(), frozenset(names.split())) for head, _, names in heads)  # type: ignore[misc]
 
 
-def _findings(case: Case) -> list[dict[str, Any]]:
+def _findings(case: CaseTables) -> list[dict[str, Any]]:
     result = run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF)
     assert [p.message for p in result.problems] == []
     return result.findings
 
 
-def _found(case: Case, findings: list[dict[str, Any]]) -> list[Stated]:
+def _found(case: CaseTables, findings: list[dict[str, Any]]) -> list[Stated]:
     computers = {m.machine_id: m.computer_name for m in case.rows("machine")}
     names = {
         c.thumbprint: c.subject.removeprefix("CN=").removesuffix(".contoso.test").replace(" ", "_")

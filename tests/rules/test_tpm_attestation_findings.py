@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.engine.examples import run_examples
 from forensics.engine.lint import lint
 from forensics.engine.loader import load_packs
@@ -93,14 +93,14 @@ EXPECTED: dict[str, list[Stated]] = {
 
 
 @cache
-def _findings(*names: str) -> tuple[Case, list[dict[str, Any]]]:
+def _findings(*names: str) -> tuple[CaseTables, list[dict[str, Any]]]:
     case = examined(*names)
     result = run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF)
     assert [p.message for p in result.problems] == []
     return case, result.findings
 
 
-def _found(case: Case, findings: list[dict[str, Any]]) -> list[Stated]:
+def _found(case: CaseTables, findings: list[dict[str, Any]]) -> list[Stated]:
     names = {
         c.thumbprint: c.subject.removeprefix("CN=").removesuffix(".contoso.test")
         for c in case.rows("certificate")

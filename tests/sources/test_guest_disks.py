@@ -9,7 +9,7 @@ import pytest
 
 from forensics.sources import guest_disks
 from forensics.sources.guest_disks import read_guest_disks
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from testdata.builder import bitlocker
 from testdata.builder.vhdx import write_dynamic
@@ -27,7 +27,7 @@ def guest(ntfs_image: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def read(files: dict[str, bytes | None]) -> Source:
     tree = MemoryTree(files)
     source = Source("host.vhdx")
-    place = Place(tree, "host.vhdx", "partition 4")
+    place = SearchedTree(tree, "host.vhdx", "partition 4")
     read_guest_disks(source, place, tree.entries("VMs"), 7)
     return source
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from forensics.case import Case
-from forensics.notebook import open_case
+from forensics.case import open_case
+from forensics.case_tables import CaseTables
 from forensics.tables.database import CaseFileError, is_case_file
 from forensics.tables.machine import ServiceRow
 from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES
@@ -44,7 +44,7 @@ def test_round_trip(saved: Path) -> None:
 def test_round_trip_of_findings_and_failed_sources(tmp_path: Path) -> None:
     finding = {"rule": "x", "subjects": [{"id": DEAD, "label": "ä\x1b"}]}
     entries = [SourceEntry("a", "disk", [1, 2]), SourceEntry("b\ud800", "unknown", [], "no\ud800")]
-    Case([], entries, AS_OF, [finding]).save(tmp_path / "c.sqlite")
+    CaseTables([], entries, AS_OF, [finding]).save(tmp_path / "c.sqlite")
     again = open_case(tmp_path / "c.sqlite")
     assert again.finding_list == [finding]
     assert again.sources == [entries[0], SourceEntry("b\\ud800", "unknown", [], "no\\ud800")]
@@ -64,7 +64,7 @@ def test_lone_surrogates_are_written_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [0, -1, 4, 2**63 - 1, 2**63, 2**64 - 1])
 def test_every_registry_number_comes_back(tmp_path: Path, number: int) -> None:
     row = ServiceRow(machine_id=1, source_path="x", name="KeyIso", start=number)
-    Case([row], as_of=AS_OF).save(tmp_path / "c.sqlite")
+    CaseTables([row], as_of=AS_OF).save(tmp_path / "c.sqlite")
     assert open_case(tmp_path / "c.sqlite").rows("service") == [row]
 
 
@@ -72,7 +72,7 @@ def test_every_registry_number_comes_back(tmp_path: Path, number: int) -> None:
     "moment", [datetime(1601, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)]
 )
 def test_the_ends_of_windows_time_come_back(tmp_path: Path, moment: datetime) -> None:
-    Case([dead_chain(not_after=moment)], as_of=AS_OF).save(tmp_path / "c.sqlite")
+    CaseTables([dead_chain(not_after=moment)], as_of=AS_OF).save(tmp_path / "c.sqlite")
     assert open_case(tmp_path / "c.sqlite").rows("key_chain")[0].not_after == moment
 
 
@@ -100,7 +100,7 @@ def test_tables_and_columns_are_documented_in_it(saved: Path) -> None:
 
 
 def test_an_older_case_file_is_replaced(saved: Path) -> None:
-    Case([], as_of=AS_OF).save(saved)
+    CaseTables([], as_of=AS_OF).save(saved)
     assert open_case(saved).rows("key_chain") == []
     assert [p.name for p in saved.parent.iterdir()] == ["disk.sqlite"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from forensics.collectors.hyperv.evidence import HyperVEvidence
 from forensics.sources.guest_disks import read_guest_disks
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import has_hyper_v
 
@@ -16,11 +16,11 @@ def collect_hyperv(source: Source) -> list[HyperVEvidence]:
 
     A Windows that is no Hyper-V host is not searched, nor are the other volumes of its disk.
     """
-    hosts = [place for place in source.places if has_hyper_v(place)]
-    any_windows = any(place.windows and place.tree.complete for place in source.places)
+    hosts = [place for place in source.searched if has_hyper_v(place)]
+    any_windows = any(place.windows and place.tree.complete for place in source.searched)
     places = [
         place
-        for place in source.places
+        for place in source.searched
         if not place.tree.complete or place in hosts or (not place.windows and (hosts or not any_windows))
     ]
     if not places:
@@ -45,7 +45,7 @@ def collect_hyperv(source: Source) -> list[HyperVEvidence]:
     return [e for e in found if e.vms or e.inventory is not None or e.guardian_files or e.disk_names]
 
 
-def _machine_id(source: Source, place: Place, hosts: Sequence[Place]) -> int:
+def _machine_id(source: Source, place: SearchedTree, hosts: Sequence[SearchedTree]) -> int:
     """Return the number of the Windows to which a place belongs: its own, else the only one on its disk."""
     if place.disk is None:
         return 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.hyperv import GuardianRow, VmRow
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class HyperVEvidence:
         guardian_files: Exported guardians, certificates and PFX files beside virtual machines.
     """
 
-    place: Place
+    place: SearchedTree
     machine_id: int = 0
     vms: list[VmEvidence] = field(default_factory=list)
     inventory: Mapping[str, str] | None = None

@@ -20,7 +20,7 @@ from forensics.formats.hyperv.guardian_certificate import (
     parse_guardian_name,
 )
 from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.vm_files import VmFiles
 from forensics.tables.hyperv import GuardianRow
 
@@ -41,7 +41,7 @@ Report = Callable[[str, str, str], None]
 """Records a problem: path, kind, message."""
 
 
-def collect_guardian_files(place: Place, files: VmFiles, report: Report) -> list[GuardianRow]:
+def collect_guardian_files(place: SearchedTree, files: VmFiles, report: Report) -> list[GuardianRow]:
     """Return a row for each certificate of a guardian in a file, and for each PFX file that may hold one."""
     rows = [*_documents(place, files, report), *_certificates(place, files, report)]
     folders = {_folder(row.source_path) for row in rows}
@@ -54,7 +54,7 @@ def collect_guardian_files(place: Place, files: VmFiles, report: Report) -> list
     return rows
 
 
-def _is_pfx(place: Place, entry: Entry, report: Report) -> bool:
+def _is_pfx(place: SearchedTree, entry: Entry, report: Report) -> bool:
     """Tell whether a file can be PKCS#12 with a key: a SEQUENCE of its own length that begins with version 3."""
     if entry.size < _MIN_PFX:
         return False
@@ -71,7 +71,7 @@ def _is_pfx(place: Place, entry: Entry, report: Report) -> bool:
     return match[1] is None or match.start(2) + int.from_bytes(match[1][1:] or match[1], "big") <= entry.size
 
 
-def _documents(place: Place, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
+def _documents(place: SearchedTree, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
     for entry in _likeliest(files.documents, _MIN_DOCUMENT, _MAX_DOCUMENT):
         data = _read(place, entry, report, _NAMESPACE)
         if data is None:
@@ -86,7 +86,7 @@ def _documents(place: Place, files: VmFiles, report: Report) -> Iterator[Guardia
                 yield _row(place, entry, certificate, "guardian_xml", role)
 
 
-def _certificates(place: Place, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
+def _certificates(place: SearchedTree, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
     for entry in _likeliest(files.certificates, _MIN_CERTIFICATE, _MAX_CERTIFICATE):
         data = _read(place, entry, report)
         if data is None:
@@ -100,7 +100,9 @@ def _certificates(place: Place, files: VmFiles, report: Report) -> Iterator[Guar
             yield _row(place, entry, certificate, "certificate_file", None)
 
 
-def _row(place: Place, entry: Entry, certificate: GuardianCertificate, origin: str, role: str | None) -> GuardianRow:
+def _row(
+    place: SearchedTree, entry: Entry, certificate: GuardianCertificate, origin: str, role: str | None
+) -> GuardianRow:
     name = parse_guardian_name(certificate.common_name or "")
     return GuardianRow(
         machine_id=0,
@@ -123,7 +125,7 @@ def _likeliest(entries: list[Entry], least: int, most: int) -> list[Entry]:
     return fitting[:MAX_GUARDIAN_FILES]
 
 
-def _read(place: Place, entry: Entry, report: Report, wanted: tuple[bytes, ...] = ()) -> bytes | None:
+def _read(place: SearchedTree, entry: Entry, report: Report, wanted: tuple[bytes, ...] = ()) -> bytes | None:
     """Read a file whose head holds one of the wanted byte strings."""
     try:
         with place.tree.open(entry) as file:

@@ -15,7 +15,7 @@ from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
 from forensics.formats.hyperv.vmgs import parse_vmgs
-from forensics.sources.place import Place
+from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import (
     HYPER_V_FOLDER,
@@ -50,7 +50,7 @@ class PlaceReader:
         disk_names: Lower-case names of the virtual disks there.
     """
 
-    def __init__(self, source: Source, place: Place, machine_id: int, *, is_host: bool) -> None:
+    def __init__(self, source: Source, place: SearchedTree, machine_id: int, *, is_host: bool) -> None:
         self.source = source
         self.place = place
         self.is_host = is_host

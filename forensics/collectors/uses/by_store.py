@@ -16,7 +16,7 @@ from forensics.collectors.uses.consumers import (
     WSUS_SIGNING,
     Consumer,
 )
-from forensics.collectors.uses.context import Place, UseContext, may_authenticate
+from forensics.collectors.uses.context import Provenance, UseContext, may_authenticate
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import CertificateUseRow
 
@@ -54,7 +54,7 @@ def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     machine = context.machine
     name = ".".join(part for part in (machine.host_name or machine.computer_name, machine.domain_name) if part).lower()
     able = [c for c in context.my_certificates() if may_authenticate(c, "serverAuth") and _is_for(c, name)]
-    place = Place(context.system.where(options, "ProductType"), key.timestamp if key else None)
+    place = Provenance(context.system.where(options, "ProductType"), key.timestamp if key else None)
     yield from context.candidates(LDAPS, place, able, f"domain controller {name}")
 
 
@@ -68,7 +68,7 @@ def _use(
 ) -> CertificateUseRow:
     use = context.use(
         consumer,
-        Place(row.source_path, row.source_time),
+        Provenance(row.source_path, row.source_time),
         row.thumbprint,
         detail=detail,
         store=row.store,

@@ -38,7 +38,7 @@ def clip(text: str | None) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Provenance:
     """Where a reference was read: provenance and timestamp."""
 
     path: str
@@ -81,7 +81,7 @@ class UseContext:
     def use(
         self,
         consumer: Consumer,
-        place: Place,
+        place: Provenance,
         thumbprint: str | None,
         *,
         detail: str | None = None,
@@ -117,7 +117,7 @@ class UseContext:
         row.account = account_sid(row.account_name, self.machine.computer_name, self.users)
         return row
 
-    def file(self, path: str, limit: int = MAX_SMALL_FILE, name: str | None = None) -> tuple[Place, bytes] | None:
+    def file(self, path: str, limit: int = MAX_SMALL_FILE, name: str | None = None) -> tuple[Provenance, bytes] | None:
         """Return place and content of a file; None when there is none, or none that can be read.
 
         Args:
@@ -136,7 +136,7 @@ class UseContext:
             else:
                 content = self.installation.read(entry, limit)
                 outcome = content.outcome
-                found = (Place(entry.path, entry.modified), content.data) if outcome == "present" else None
+                found = (Provenance(entry.path, entry.modified), content.data) if outcome == "present" else None
         if name is not None:
             self.installation.cover("file", name, outcome, path)
         return found
@@ -199,7 +199,7 @@ class UseContext:
     def candidates(
         self,
         consumer: Consumer,
-        place: Place,
+        place: Provenance,
         certificates: Iterable[CertificateRow],
         detail: str,
         owner_sid: str | None = SYSTEM_SID,

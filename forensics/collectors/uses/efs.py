@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.collectors.uses.consumers import EFS
-from forensics.collectors.uses.context import Place, UseContext
+from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.tables.use import CertificateUseRow
 
 _CURRENT_KEYS = "Software\\Microsoft\\Windows NT\\CurrentVersion\\EFS\\CurrentKeys"
@@ -22,6 +22,6 @@ def efs_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         key = view.key(_CURRENT_KEYS)
         thumbprint = context.raw_thumbprint(view, key, _HASH) if key else None
         if key is not None and thumbprint is not None:
-            place = Place(view.where(key, _HASH), key.timestamp)
+            place = Provenance(view.where(key, _HASH), key.timestamp)
             detail = f"new files of {profile.path.rpartition('/')[2]}"
             yield context.use(EFS, place, thumbprint, detail=detail, owner_sid=profile.sid, account=profile.sid)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.consumers import ENTRA_JOIN, MDM, WORKPLACE_JOIN
-from forensics.collectors.uses.context import Place, UseContext
+from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.thumbprint import thumbprint_of_text
 from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
@@ -41,7 +41,7 @@ def _join(context: UseContext, view: RegistryView, key: Key, owner: str | None) 
     thumbprint, _ = thumbprint_of_text(key.name)
     return context.use(
         ENTRA_JOIN if owner == SYSTEM_SID else WORKPLACE_JOIN,
-        Place(view.where(key), key.timestamp),
+        Provenance(view.where(key), key.timestamp),
         thumbprint,
         detail=", ".join(f"{label} {text}" for label, text in named if text) or None,
         owner_sid=owner,
@@ -56,7 +56,7 @@ class _Reference:
 
     thumbprint: str | None
     fault: str | None
-    place: Place
+    place: Provenance
     of_user: bool = False
 
 
@@ -92,7 +92,7 @@ def _enrollment_reference(context: UseContext, key: Key) -> _Reference | None:
     if text is None:
         return None
     thumbprint, fault = thumbprint_of_text(text)
-    place = Place(context.software.where(key, _THUMBPRINT), key.timestamp)
+    place = Provenance(context.software.where(key, _THUMBPRINT), key.timestamp)
     # Zeros are what provisioning writes before there is a certificate.
     return None if thumbprint == _NO_CERTIFICATE else _Reference(thumbprint, fault, place)
 
@@ -105,7 +105,7 @@ def _account_references(context: UseContext) -> Iterator[tuple[str, _Reference]]
             continue
         thumbprint, fault = thumbprint_of_text(parts[2])
         if thumbprint != _NO_CERTIFICATE:
-            place = Place(context.software.where(key, _REFERENCE), key.timestamp)
+            place = Provenance(context.software.where(key, _REFERENCE), key.timestamp)
             yield key.name.lower(), _Reference(thumbprint, fault, place, parts[1].lower() == "user")
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.collectors.uses.consumers import HTTP_SYS
-from forensics.collectors.uses.context import MY, Place, UseContext, clip
+from forensics.collectors.uses.context import MY, Provenance, UseContext, clip
 from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
 
@@ -50,7 +50,7 @@ class HttpBinding:
     thumbprint: str | None
     store: str
     application: str | None
-    place: Place
+    place: Provenance
 
     @property
     def port(self) -> str:
@@ -75,7 +75,7 @@ def _bindings(context: UseContext, kind: str, parent: str) -> Iterator[HttpBindi
             context.raw_thumbprint(system, key, "SslCertHash"),
             clip(system.text(key, "SslCertStoreName")) or MY,
             _application(context, key),
-            Place(system.where(key, "SslCertHash"), key.timestamp),
+            Provenance(system.where(key, "SslCertHash"), key.timestamp),
         )
 
 
@@ -104,5 +104,5 @@ def http_sys_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Itera
     for parent in _CENTRAL:
         for key in system.subkeys(f"{context.services}\\HTTP\\Parameters\\{parent}", MAX_BINDINGS):
             detail = f"{key.name} (central certificate store: PFX files on a share)"
-            place = Place(system.where(key), key.timestamp)
+            place = Provenance(system.where(key), key.timestamp)
             yield context.use(HTTP_SYS, place, None, detail=detail, store=None)

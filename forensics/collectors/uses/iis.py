@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from forensics.collectors.guard import guard
 from forensics.collectors.uses.consumers import IIS, IIS_METABASE
-from forensics.collectors.uses.context import Place, UseContext
+from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.collectors.uses.text_file import MAX_XML_SIZE, local_name, named, parse_xml
 from forensics.collectors.uses.thumbprint import SHA1_SIZE
@@ -60,7 +60,7 @@ def iis_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[C
         yield from _metabase_uses(context, root, sites, place)
 
 
-def _sites(context: UseContext, root: Element, bindings: Sequence[HttpBinding], place: Place) -> Iterator[_Site]:
+def _sites(context: UseContext, root: Element, bindings: Sequence[HttpBinding], place: Provenance) -> Iterator[_Site]:
     by_name: dict[tuple[str, str], list[HttpBinding]] = {}
     for binding in bindings:
         by_name.setdefault((binding.kind, binding.name.lower()), []).append(binding)
@@ -104,7 +104,7 @@ def _keys(information: str, flags: int) -> list[tuple[str, str]]:
     return [("address", f"{a}:{port}") for a in addresses]
 
 
-def _site_uses(context: UseContext, site: _Site, place: Place) -> Iterator[CertificateUseRow]:
+def _site_uses(context: UseContext, site: _Site, place: Provenance) -> Iterator[CertificateUseRow]:
     detail = f"{site.name} {site.binding}"
     for binding in site.served_by:
         yield context.use(
@@ -124,7 +124,7 @@ def _site_uses(context: UseContext, site: _Site, place: Place) -> Iterator[Certi
 
 
 def _metabase_uses(
-    context: UseContext, root: Element, sites: Sequence[_Site], place: Place
+    context: UseContext, root: Element, sites: Sequence[_Site], place: Provenance
 ) -> Iterator[CertificateUseRow]:
     by_number: dict[str, list[_Site]] = {}
     for site in sites:
@@ -146,7 +146,7 @@ def _metabase_uses(
 
 
 def _metabase_use(
-    context: UseContext, number: str, value: str, sites: Sequence[_Site], place: Place
+    context: UseContext, number: str, value: str, sites: Sequence[_Site], place: Provenance
 ) -> CertificateUseRow:
     try:
         data = base64.b64decode(value.strip(), validate=True)

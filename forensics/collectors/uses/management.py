@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from forensics.collectors.uses.consumers import CONFIG_MGR, DSC, SCOM, WEB_MANAGEMENT
-from forensics.collectors.uses.context import Place, UseContext
+from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.text_file import decode_text, ini_sections
 from forensics.collectors.uses.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
@@ -60,7 +60,7 @@ def scom_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         thumbprint = same_serial[0]
     elif thumbprint and same_serial and thumbprint not in same_serial:
         fault = f"{_SERIAL} belongs to {', '.join(same_serial)}"
-    place = Place(software.where(key, _HASH if text else _SERIAL), key.timestamp)
+    place = Provenance(software.where(key, _HASH if text else _SERIAL), key.timestamp)
     detail = f"serial number {number}" if number else None
     row = context.use(SCOM, place, thumbprint, detail=detail, fault=fault)
     yield context.service_account(row, _HEALTH_SERVICE)
@@ -72,7 +72,7 @@ def web_management_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     key = software.key(_WEB_MANAGEMENT)
     thumbprint = context.raw_thumbprint(software, key, _WEB_HASH) if key else None
     if key is not None and thumbprint is not None:
-        yield context.use(WEB_MANAGEMENT, Place(software.where(key, _WEB_HASH), key.timestamp), thumbprint)
+        yield context.use(WEB_MANAGEMENT, Provenance(software.where(key, _WEB_HASH), key.timestamp), thumbprint)
 
 
 def dsc_uses(context: UseContext) -> Iterator[CertificateUseRow]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, folder_exists, program_data
 from forensics.collectors.uses.consumers import LAN, VPN, WLAN, Consumer
-from forensics.collectors.uses.context import Place, UseContext, may_authenticate
+from forensics.collectors.uses.context import Provenance, UseContext, may_authenticate
 from forensics.collectors.uses.text_file import decode_text, ini_sections, named, parse_xml
 from forensics.disk.tree import Entry
 from forensics.tables.use import CertificateUseRow
@@ -68,7 +68,7 @@ def _profile(context: UseContext, consumer: Consumer, entry: Entry) -> Iterator[
     if _has(root, "SmartCard") and not _has(root, "CertificateStore"):
         # The certificate is on the card; what of it was ever copied into a store says little.
         return
-    place = Place(entry.path, entry.modified)
+    place = Provenance(entry.path, entry.modified)
     if mode in (_MACHINE, _EITHER):
         yield from _candidates(context, consumer, place, f"{detail}, computer logon", SYSTEM_SID)
     if mode in (_USER, _EITHER):
@@ -81,7 +81,7 @@ def _has(root: Element, name: str) -> bool:
 
 
 def _candidates(
-    context: UseContext, consumer: Consumer, place: Place, detail: str, owner: str | None
+    context: UseContext, consumer: Consumer, place: Provenance, detail: str, owner: str | None
 ) -> Iterator[CertificateUseRow]:
     able = [c for c in context.my_certificates(owner) if may_authenticate(c, "clientAuth")]
     yield from context.candidates(consumer, place, able, detail, owner)

@@ -12,7 +12,7 @@ from itertools import islice
 
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.consumers import Consumer
-from forensics.collectors.uses.context import Place, UseContext
+from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.registry.hive import Key, Value
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import CertificateUseRow
@@ -49,7 +49,7 @@ def other_references(context: UseContext, known: Iterable[CertificateUseRow]) ->
             continue
         for value in key.values():
             for row in {id(hashes[d]): hashes[d] for d in _digests(value, hashes) if d in hashes}.values():
-                place = Place(view.where(key, value.name), key.timestamp)
+                place = Provenance(view.where(key, value.name), key.timestamp)
                 yield context.use(
                     OTHER,
                     place,

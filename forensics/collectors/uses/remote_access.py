@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.uses.consumers import IKEV2, SSTP
-from forensics.collectors.uses.context import MY, Place, UseContext, may_authenticate
+from forensics.collectors.uses.context import MY, Provenance, UseContext, may_authenticate
 from forensics.collectors.uses.distinguished_name import distinguished_name
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.collectors.uses.thumbprint import SHA256_SIZE
@@ -48,7 +48,7 @@ def sstp_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[
         fault = f"http.sys has {', '.join(served)} on port {_HTTPS_PORT}"
     row = context.use(
         SSTP,
-        Place(system.where(key, _SHA256 if sha256 else _SHA1), key.timestamp),
+        Provenance(system.where(key, _SHA256 if sha256 else _SHA1), key.timestamp),
         thumbprint,
         detail="chosen by an administrator" if system.number(key, "IsHashConfiguredByAdmin") else None,
         certainty="proved" if sha256 else "likely",
@@ -68,7 +68,7 @@ def ikev2_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         return
     data = system.data(key, _NAME)
     if data is not None:
-        place = Place(system.where(key, _NAME), key.timestamp)
+        place = Provenance(system.where(key, _NAME), key.timestamp)
         yield from _by_subject(context, data, place)
         return
     start = system.number(f"{context.services}\\RemoteAccess", "Start")
@@ -78,11 +78,11 @@ def ikev2_uses(context: UseContext) -> Iterator[CertificateUseRow]:
             for c in context.my_certificates()
             if "ipsecIKEIntermediate" in c.eku and may_authenticate(c, "serverAuth")
         ]
-        place = Place(system.where(key), key.timestamp)
+        place = Provenance(system.where(key), key.timestamp)
         yield from context.candidates(IKEV2, place, able, "serverAuth with IP security IKE intermediate")
 
 
-def _by_subject(context: UseContext, data: bytes, place: Place) -> Iterator[CertificateUseRow]:
+def _by_subject(context: UseContext, data: bytes, place: Provenance) -> Iterator[CertificateUseRow]:
     try:
         subject = distinguished_name(data)
     except FormatError as error:

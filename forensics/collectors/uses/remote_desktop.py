@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from forensics.collectors.rdp import listener_certificates
 from forensics.collectors.uses.consumers import RDP
-from forensics.collectors.uses.context import MY, Place, UseContext
+from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.tables.use import CertificateUseRow
 
 
@@ -17,7 +17,7 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     for found in listener_certificates(context.installation, context.certificates):
         yield context.use(
             RDP,
-            Place(found.source_path, found.source_time),
+            Provenance(found.source_path, found.source_time),
             found.thumbprint,
             detail=f"{found.listener} (self-signed)" if found.self_signed else found.listener,
             store=found.store or MY,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.collectors.uses.consumers import SQL_SERVER
-from forensics.collectors.uses.context import Place, UseContext
+from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
 
@@ -34,7 +34,7 @@ def sql_server_uses(context: UseContext) -> Iterator[CertificateUseRow]:
             continue
         thumbprint, fault = thumbprint_of_text(text)
         name = names.get(instance.name.lower()) or instance.name.partition(".")[2] or DEFAULT_INSTANCE
-        place = Place(software.where(key, _CERTIFICATE), key.timestamp)
+        place = Provenance(software.where(key, _CERTIFICATE), key.timestamp)
         row = context.use(SQL_SERVER, place, thumbprint, detail=f"instance {name}", fault=fault)
         service = DEFAULT_INSTANCE if name.upper() == DEFAULT_INSTANCE else f"MSSQL${name}"
         yield context.service_account(row, service)

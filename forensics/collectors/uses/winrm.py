@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from forensics.collectors.uses.consumers import WINRM
-from forensics.collectors.uses.context import Place, UseContext
+from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.collectors.uses.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
@@ -29,5 +29,5 @@ def winrm_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator
         served = sorted({b.thumbprint for b in bindings if b.port == str(port) and b.thumbprint})
         if thumbprint and served and thumbprint not in served:
             fault = f"http.sys has {', '.join(served)} on port {port}"
-        place = Place(software.where(key, _THUMBPRINT), key.timestamp)
+        place = Provenance(software.where(key, _THUMBPRINT), key.timestamp)
         yield context.use(WINRM, place, thumbprint, detail=f"{key.name} port {port}", fault=fault)

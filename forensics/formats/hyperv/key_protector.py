@@ -40,7 +40,7 @@ from forensics.formats.hyperv.guardian_xml import (
     tag,
     unsigned_int,
 )
-from forensics.formats.signature import Outcome, check_signature, is_known_algorithm
+from forensics.formats.signature import SignatureCheck, check_signature, is_known_algorithm
 
 MAX_WRAPPINGS = 256
 MAX_PROTECTORS = 64
@@ -276,13 +276,13 @@ def _check_certificates(
         yield replace(wrapping, signing_signature=states[0], encryption_signature=states[1])
 
 
-def _check(algorithm: str, value: bytes, signer: Wrapping | None, texts: list[bytes]) -> Outcome:
+def _check(algorithm: str, value: bytes, signer: Wrapping | None, texts: list[bytes]) -> SignatureCheck:
     if signer is None or signer.signing is None:
         return "not_checked"
     return check_signature(algorithm, value, signer.signing.public_key, texts)
 
 
-_STATES: dict[Outcome, SignatureState] = {
+_STATES: dict[SignatureCheck, SignatureState] = {
     "valid": "valid",
     "other_bytes": "not_checked",
     "other_key": "invalid",
@@ -308,7 +308,7 @@ def _check_guardian(
     algorithm, value = _signature(guardian)
     if algorithm is None:
         return "not_checked"
-    outcome: Outcome = "not_checked"
+    outcome: SignatureCheck = "not_checked"
     # The second form is for a document whose white space was added, or dropped before it was signed.
     for strip in (False, True):
         forms = exclusive_c14n(document, [wrappings], strip=strip)

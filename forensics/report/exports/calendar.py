@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, label
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
@@ -18,7 +18,7 @@ from forensics.version import __version__
 REMINDER = timedelta(days=30)
 
 
-def render_calendar(case: Case) -> str:
+def render_calendar(case: CaseTables) -> str:
     """Write the certificates with a private key that end after the case's date; the same case gives the same text."""
     from icalendar import Alarm, Calendar, Event
 
@@ -49,7 +49,7 @@ def render_calendar(case: Case) -> str:
     return text.decode("utf-8")
 
 
-def expiries(case: Case) -> list[KeyChainRow]:
+def expiries(case: CaseTables) -> list[KeyChainRow]:
     """Return the chains of certificates that end after the case's date, soonest first."""
     chains = [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after >= case.as_of]
     return sorted(chains, key=lambda c: (c.not_after, c.thumbprint, c.store or "", c.owner_sid or ""))

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.exports.flat import flat_tables
 from forensics.tables.timestamps import format_utc
 
@@ -17,7 +17,7 @@ SEPARATOR = "; "
 """Between the items of a list."""
 
 
-def write_csv(case: Case, folder: Path) -> list[Path]:
+def write_csv(case: CaseTables, folder: Path) -> list[Path]:
     """Write ``TABLE.csv`` for every table; a table without rows has its heading only.
 
     Text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return gets an apostrophe before it: it comes

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, column_specs
 
 FINDING = (
@@ -43,7 +43,7 @@ class FlatTable:
     rows: list[tuple[Any, ...]]
 
 
-def flat_tables(case: Case) -> Iterator[FlatTable]:
+def flat_tables(case: CaseTables) -> Iterator[FlatTable]:
     """Yield every table of the contract that has columns, then ``finding`` and ``finding_subject``."""
     for name in CONTRACT_TABLES:
         columns = column_specs(name)

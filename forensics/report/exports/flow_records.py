@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.exports.flat import flat_tables
 
 _TYPES = {"text": "string", "integer": "varint", "boolean": "boolean", "datetime": "datetime", "list": "string[]"}
 
 
-def write_records(case: Case, path: Path) -> int:
+def write_records(case: CaseTables, path: Path) -> int:
     """Write every row as a record of ``keymortem/TABLE``; returns how many.
 
     Args:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.exports.flat import FlatTable, flat_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def write_parquet(case: Case, folder: Path) -> list[Path]:
+def write_parquet(case: CaseTables, folder: Path) -> list[Path]:
     """Write ``TABLE.parquet`` for every table; lists are lists of strings, times are microseconds in UTC.
 
     Args:

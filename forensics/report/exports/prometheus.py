@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.exports.calendar import expiries
 from forensics.report.facts import Facts, label
 from forensics.tables.key_chain import KeyChainRow
@@ -19,7 +19,7 @@ _LABELS = ("computer", "store", "store_scope", "owner_sid", "subject", "thumbpri
 _SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 
-def render_prometheus(case: Case) -> str:
+def render_prometheus(case: CaseTables) -> str:
     """Write when each certificate with a private key ends (also of those that have ended), and counts of findings."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
@@ -47,7 +47,7 @@ def render_prometheus(case: Case) -> str:
     return generate_latest(registry).decode("utf-8")
 
 
-def _ended(case: Case) -> list[KeyChainRow]:
+def _ended(case: CaseTables) -> list[KeyChainRow]:
     return [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after < case.as_of]
 
 

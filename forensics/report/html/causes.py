@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import label
 from forensics.report.findings import Finding, FindingIndex, first_part
 from forensics.report.html.catalogue import Catalogue
@@ -86,7 +86,7 @@ class Causes:
         t: The language.
     """
 
-    def __init__(self, case: Case, chains: ChainViews, sorted_chains: Triage, t: Catalogue) -> None:
+    def __init__(self, case: CaseTables, chains: ChainViews, sorted_chains: Triage, t: Catalogue) -> None:
         self.case, self.chains, self.t = case, chains, t
         self.index = FindingIndex(case)
         self.triage = sorted_chains

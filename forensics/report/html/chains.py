@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.explain import Link, links_of
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.html.catalogue import Catalogue
@@ -128,7 +128,7 @@ class ChainViews:
         t: The language.
     """
 
-    def __init__(self, case: Case, t: Catalogue) -> None:
+    def __init__(self, case: CaseTables, t: Catalogue) -> None:
         self.case = case
         self.t = t
         self.facts = Facts(case)
@@ -297,7 +297,7 @@ def group_of(chain: KeyChainRow) -> str:
     return "open" if chain.access == "too_open" else "usable"
 
 
-def rank(chain: KeyChainRow, case: Case) -> float:
+def rank(chain: KeyChainRow, case: CaseTables) -> float:
     """Order chains of a group: dead orphans first, then valid certificates by their last day, expired ones last."""
     if chain.thumbprint is None:
         return chain.verdict == "unusable"

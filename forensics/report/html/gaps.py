@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.tables.record import ProblemRow
@@ -50,7 +50,7 @@ class Gaps:
     read: list[tuple[str, str, str, str]]
 
 
-def gaps_of(case: Case, t: Catalogue) -> Gaps:
+def gaps_of(case: CaseTables, t: Catalogue) -> Gaps:
     """Return what a case says of its own limits."""
     problems: list[ProblemRow] = case.rows("problem")
     return Gaps(
@@ -63,7 +63,7 @@ def gaps_of(case: Case, t: Catalogue) -> Gaps:
     )
 
 
-def _gaps(case: Case, t: Catalogue) -> list[Gap]:
+def _gaps(case: CaseTables, t: Catalogue) -> list[Gap]:
     facts, several = Facts(case), len(case.rows("machine")) > 1
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for row in case.rows("coverage"):
@@ -77,7 +77,7 @@ def _gaps(case: Case, t: Catalogue) -> list[Gap]:
     ]
 
 
-def _sources(case: Case, t: Catalogue) -> list[SourceView]:
+def _sources(case: CaseTables, t: Catalogue) -> list[SourceView]:
     names = {row.machine_id: row.computer_name or f"{row.machine_id}" for row in case.rows("machine")}
     views = []
     for entry in case.sources:
@@ -88,7 +88,7 @@ def _sources(case: Case, t: Catalogue) -> list[SourceView]:
     return views
 
 
-def _read(case: Case, t: Catalogue) -> list[tuple[str, str, str, str]]:
+def _read(case: CaseTables, t: Catalogue) -> list[tuple[str, str, str, str]]:
     """Return the hives, logs and files that were read: area, name, place, and what was done to read them."""
     rows = (row for row in case.rows("coverage") if row.outcome == "present" and row.area in ("hive", "log", "file"))
     read = ((t(r.area), r.name, r.source_path, t.sentence(r.detail or "")) for r in rows)

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import day
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
@@ -38,7 +38,7 @@ GROUP_TITLES = {
 }
 
 
-def render_html(case: Case, language: str = "en") -> str:
+def render_html(case: CaseTables, language: str = "en") -> str:
     """Write the report as one HTML file.
 
     Args:

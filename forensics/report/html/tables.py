@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, group_of
@@ -74,7 +74,7 @@ class Tables:
         t: The language.
     """
 
-    def __init__(self, case: Case, chains: ChainViews, t: Catalogue) -> None:
+    def __init__(self, case: CaseTables, chains: ChainViews, t: Catalogue) -> None:
         self.case, self.chains, self.t = case, chains, t
         self.facts: Facts = chains.facts
         self._several = len(case.rows("machine")) > 1

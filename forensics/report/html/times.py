@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.tables import MOST, Cell, TableView
@@ -78,7 +78,7 @@ class TimeView:
     later: int = 0
 
 
-def time_view(case: Case, chains: ChainViews, t: Catalogue) -> TimeView | None:
+def time_view(case: CaseTables, chains: ChainViews, t: Catalogue) -> TimeView | None:
     """Return the time line, or None where no time was read."""
     entries = timeline(case)
     if not entries:
@@ -134,7 +134,7 @@ def _marks(entries: list[Entry], view: TimeView) -> dict[str, list[Mark]]:
     return marks
 
 
-def _table(case: Case, chains: ChainViews, entries: list[Entry], t: Catalogue) -> TableView:
+def _table(case: CaseTables, chains: ChainViews, entries: list[Entry], t: Catalogue) -> TableView:
     several = len(case.rows("machine")) > 1
     headings = ["Time (UTC)", "Kind", "What", *(["Machine"] if several else []), "Read in"]
     view = TableView("events", t("All times as a table"), [t(heading) for heading in headings])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.report.facts import day, days_left, label
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
@@ -33,12 +33,12 @@ class Figure:
     target: str
 
 
-def sentences(case: Case, found: Triage, causes: Causes, t: Catalogue) -> tuple[str, str]:
+def sentences(case: CaseTables, found: Triage, causes: Causes, t: Catalogue) -> tuple[str, str]:
     """Say how many keys are dead and why, and what expires next."""
     return _keys(case, found, causes, t), _expiry(case, found, t)
 
 
-def _keys(case: Case, found: Triage, causes: Causes, t: Catalogue) -> str:
+def _keys(case: CaseTables, found: Triage, causes: Causes, t: Catalogue) -> str:
     total = sum(len(part) for part in (found.broken, found.too_open, found.well, found.unknown))
     if case.is_empty:
         return t("Nothing could be examined.")
@@ -72,7 +72,7 @@ def _keys(case: Case, found: Triage, causes: Causes, t: Catalogue) -> str:
     )
 
 
-def _expiry(case: Case, found: Triage, t: Catalogue) -> str:
+def _expiry(case: CaseTables, found: Triage, t: Catalogue) -> str:
     past = t("; {count} expired already", count=len(found.expired)) if found.expired else ""
     if found.expiring:
         first = found.expiring[0]
@@ -86,7 +86,7 @@ def _expiry(case: Case, found: Triage, t: Catalogue) -> str:
     return t("Of those with a working or undecided key none has an expiry ahead{past}.", past=past)
 
 
-def figures(case: Case, found: Triage, t: Catalogue) -> list[Figure]:
+def figures(case: CaseTables, found: Triage, t: Catalogue) -> list[Figure]:
     """Return the numbers under the sentences."""
     soon = len(within(found.expiring, case.as_of, SOON))
     return [

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from forensics import examine
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from forensics.report.exports.calendar import render_calendar
 from forensics.report.exports.csv_files import write_csv
@@ -36,12 +36,12 @@ TABLES = {*ROW_CLASSES, "finding", "finding_subject"}
 
 
 @pytest.fixture(scope="module")
-def healthy_case() -> Case:
+def healthy_case() -> CaseTables:
     return examine(IMAGES / "healthy.vhdx.xz", as_of=AS_OF)
 
 
 @pytest.fixture
-def case() -> Case:
+def case() -> CaseTables:
     rows = [
         MachineRow(machine_id=1, source_path="Windows", computer_name='WEB01"\n', machine_guid="11" * 16),
         CertificateRow(
@@ -77,7 +77,7 @@ def case() -> Case:
         "conditions": [],
         "consequences": [],
     }
-    return Case(rows, as_of=AS_OF, findings=[finding])
+    return CaseTables(rows, as_of=AS_OF, findings=[finding])
 
 
 def _chain(letters: str, subject: str | None, not_after: datetime, verdict: str) -> KeyChainRow:
@@ -94,7 +94,7 @@ def _chain(letters: str, subject: str | None, not_after: datetime, verdict: str)
     )
 
 
-def test_csv_is_read_by_pandas_and_formulas_are_defused(case: Case, tmp_path: Path) -> None:
+def test_csv_is_read_by_pandas_and_formulas_are_defused(case: CaseTables, tmp_path: Path) -> None:
     files = write_csv(case, tmp_path / "out")
     assert {path.stem for path in files} == TABLES
     certificates = pd.read_csv(tmp_path / "out" / "certificate.csv")
@@ -108,14 +108,14 @@ def test_csv_is_read_by_pandas_and_formulas_are_defused(case: Case, tmp_path: Pa
     assert list(subjects["finding"]) == [1, 1]
 
 
-def test_no_csv_cell_of_a_real_disk_begins_like_a_formula(healthy_case: Case, tmp_path: Path) -> None:
+def test_no_csv_cell_of_a_real_disk_begins_like_a_formula(healthy_case: CaseTables, tmp_path: Path) -> None:
     for path in write_csv(healthy_case, tmp_path):
         with path.open(encoding="utf-8-sig", newline="") as file:
             cells = [cell for row in csv.reader(file) for cell in row]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))], path
 
 
-def test_parquet_is_read_by_duckdb_with_its_types(case: Case, tmp_path: Path) -> None:
+def test_parquet_is_read_by_duckdb_with_its_types(case: CaseTables, tmp_path: Path) -> None:
     files = write_parquet(case, tmp_path / "out")
     assert {path.stem for path in files} == TABLES
     answer = duckdb.sql(
@@ -128,7 +128,7 @@ def test_parquet_is_read_by_duckdb_with_its_types(case: Case, tmp_path: Path) ->
     assert pd.read_parquet(tmp_path / "out" / "key_chain.parquet")["not_after"].dt.tz is not None
 
 
-def test_records_are_read_by_rdump(case: Case, tmp_path: Path) -> None:
+def test_records_are_read_by_rdump(case: CaseTables, tmp_path: Path) -> None:
     path = tmp_path / "case.rec"
     assert write_records(case, path) == 8
     rdump = Path(sys.executable).with_name("rdump")
@@ -144,7 +144,7 @@ def test_records_are_read_by_rdump(case: Case, tmp_path: Path) -> None:
     assert "keymortem/key_chain" in listed
 
 
-def test_calendar_holds_what_is_to_come(case: Case) -> None:
+def test_calendar_holds_what_is_to_come(case: CaseTables) -> None:
     text = render_calendar(case)
     assert text == render_calendar(case)
     events = icalendar.Calendar.from_ical(text).walk("VEVENT")
@@ -156,7 +156,7 @@ def test_calendar_holds_what_is_to_come(case: Case) -> None:
     assert [a.decoded("trigger") for a in events[1].walk("VALARM")] == [timedelta(days=-30)]
 
 
-def test_metrics_are_parsed_by_prometheus(case: Case) -> None:
+def test_metrics_are_parsed_by_prometheus(case: CaseTables) -> None:
     families = {f.name: f for f in text_string_to_metric_families(render_prometheus(case))}
     ends = families["keymortem_certificate_not_after_timestamp_seconds"].samples
     assert {(s.labels["thumbprint"][:2], s.labels["verdict"], s.value) for s in ends} == {
@@ -177,7 +177,7 @@ def test_formats_that_are_no_text_need_a_place(form: str, what: str) -> None:
     assert f"--format {form} needs -o {what}" in result.stderr
 
 
-def test_a_case_file_becomes_every_format(case: Case, tmp_path: Path) -> None:
+def test_a_case_file_becomes_every_format(case: CaseTables, tmp_path: Path) -> None:
     case_file = tmp_path / "case.sqlite"
     case.save(case_file)
     for form, target in (("csv", "csv"), ("parquet", "parquet"), ("records", "r.rec"), ("ics", "c.ics"), ("prom", "m")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow
@@ -28,7 +28,7 @@ HOSTILE = [
 """Names that would do something on a page that is not careful."""
 
 
-def hostile_case() -> Case:
+def hostile_case() -> CaseTables:
     """Every name in every place that a disk decides."""
     made: list[Row] = rows()
     for number, name in enumerate(HOSTILE):
@@ -80,7 +80,7 @@ def hostile_case() -> Case:
         ]
     findings = [_finding(number, name) for number, name in enumerate(HOSTILE)]
     sources = [SourceEntry(name, name, [number + 10], name) for number, name in enumerate(HOSTILE)]
-    return Case(made, sources, AS_OF, findings)
+    return CaseTables(made, sources, AS_OF, findings)
 
 
 def _finding(number: int, name: str) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _finding(number: int, name: str) -> dict[str, Any]:
     }
 
 
-def large_case(count: int = 500) -> Case:
+def large_case(count: int = 500) -> CaseTables:
     """A disk with as many certificates, each with key file and master key of its own."""
     made: list[Row] = [machine()]
     for n in range(count):
@@ -185,4 +185,4 @@ def large_case(count: int = 500) -> Case:
                 rounds=8000,
             ),
         ]
-    return Case(made, [SourceEntry("disk.vhdx", "vhdx", [1])], AS_OF)
+    return CaseTables(made, [SourceEntry("disk.vhdx", "vhdx", [1])], AS_OF)

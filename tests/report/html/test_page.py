@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import forensics
-from forensics.case import Case
+from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from forensics.report.html.page import render_html
 from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain
@@ -55,7 +55,7 @@ def test_verdict_is_two_sentences_with_cause_and_next_expiry() -> None:
 
 
 def test_nothing_broken_and_nothing_ahead() -> None:
-    [heading] = tree(render_html(Case([*case().rows("machine"), chain(not_after=None)], [], AS_OF))).xpath("//h1")
+    [heading] = tree(render_html(CaseTables([*case().rows("machine"), chain(not_after=None)], [], AS_OF))).xpath("//h1")
     assert text(heading) == (
         "None of 1 private keys on WEB01 is known to be broken. "
         "Of those with a working or undecided key none has an expiry ahead."
@@ -177,7 +177,7 @@ def test_a_disk_with_500_certificates_weighs_under_3_megabytes() -> None:
 
 
 def test_empty_case() -> None:
-    page = tree(render_html(Case([], [], AS_OF)))
+    page = tree(render_html(CaseTables([], [], AS_OF)))
     assert text(page.xpath("//h1")[0]).startswith("Nothing could be examined.")
 
 

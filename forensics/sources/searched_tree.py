@@ -8,7 +8,7 @@ from forensics.disk.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SearchedTree:
     """One tree of a source.
 
     Attributes:
