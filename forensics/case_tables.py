@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from forensics.sources.coverage import Coverage
 from forensics.tables.database import CaseContent, read_case_file, write_case_file
+from forensics.tables.machine import MachineRow
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs, possible_values
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
@@ -24,6 +26,10 @@ _DTYPES = {
     "datetime": "datetime64[us, UTC]",
     "list": "object",
 }
+
+
+_WHOLE_DISKS = ("disk", "disks", "volume")
+"""Kinds of sources whose folders can all be listed."""
 
 
 class CaseTables:
@@ -63,6 +69,15 @@ class CaseTables:
     def is_empty(self) -> bool:
         """Nothing could be examined: there is neither a Windows installation nor a virtual machine that was read."""
         return not self._tables["machine"] and not any(vm.outcome == "present" for vm in self.rows("vm"))
+
+    def coverage_of(self, machine: MachineRow) -> Coverage:
+        """Return what was seen of the places of one installation."""
+        return Coverage(
+            machine.machine_id,
+            whole_disk=any(s.kind in _WHOLE_DISKS for s in self.sources if machine.machine_id in s.machine_ids),
+            drive=(machine.system_root or "").rpartition("/")[0],
+            rows=[row for row in self.rows("coverage") if row.machine_id == machine.machine_id],
+        )
 
     def rows(self, table: str) -> list[Any]:
         """Return the rows of a table, each an instance of its row class.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
+from forensics.chain.ground import ground_of, ground_of_certificate
 from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.master_keys import MasterKeyRing
@@ -71,16 +72,8 @@ class Judge:
         self.recovery = Recovery(self.index, self.prover)
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.strip("{}").lower() if guid else None
-        self.secret_settled, self.guid_settled = self._is_whole("SECURITY"), self._is_whole("SOFTWARE")
-        disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
-        self.key_iso_disabled = disabled and self._is_whole("SYSTEM")
-        was_there = evidence.installation.hive_outcome("SYSTEM") == "present"
-        self.services_known = was_there and self.key_iso_disabled == disabled
-
-    def _is_whole(self, name: str) -> bool:
-        """Tell whether what a hive says is settled: a torn one's last changes may stand in logs that are not there."""
-        hive = self.evidence.installation.hive(name)
-        return hive is None or hive.state != "in_transaction"
+        self.ground = ground_of(evidence.installation)
+        self.key_iso_disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
 
     def rows(self) -> list[KeyChainRow]:
         """Return all rows of the installation."""
@@ -99,9 +92,8 @@ class Judge:
         for file in self.evidence.key_files:
             if file.row.path not in judged:
                 access, shut_out = self._access(file, None)
-                links = orphan_links(file, self.prover, self.machine_guid, access, self.guid_settled)
+                links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
                 links.shut_out = shut_out
-                links.services_known, links.secret_settled = self.services_known, self.secret_settled
                 links.judge_steps(self.key_iso_disabled)
                 rows.append(orphan_row(file, links, self.recovery.of_file(links)))
         self._fill_exportable()
@@ -123,13 +115,12 @@ class Judge:
         if certificate.link is None:
             return self._without_link(certificate)
         link = certificate.link
-        links = Links(kind=provider_kind(link), scope=home_of(certificate, link).scope)
+        ground = ground_of_certificate(self.ground, self.evidence.installation, certificate)
+        links = Links(kind=provider_kind(link), scope=home_of(certificate, link).scope, ground=ground)
         links.guid_known = self.machine_guid is not None or links.scope == "user"
-        links.services_known, links.secret_settled = self.services_known, self.secret_settled
-        links.guid_settled = self.guid_settled
-        listed_in = "SYSTEM" if link.provider_type == 0 else "SOFTWARE"
-        if is_registered(link, self.evidence.providers) is False and self._is_whole(listed_in):
-            links.break_at("provider", f"the provider {link.provider!r} is not registered on this disk")
+        if is_registered(link, self.evidence.providers) is False:
+            reason = f"the provider {link.provider!r} is not registered on this disk"
+            links.break_at("provider", reason, ground.providers)
         if links.kind == "smart_card":
             links.key_file, links.proof = "not_applicable", Proof(private_key="needs_pin")
         elif links.kind in ("capi", "cng", "tpm"):
@@ -141,9 +132,10 @@ class Judge:
         assert links.kind is not None
         resolved = resolve(certificate, link, links.kind, self.index, self.machine_guid)
         links.key_file, links.file = resolved.key_file, resolved.file
-        claim_error = resolved.claim_error or (resolved.suffix_error if self.guid_settled else None)
-        if claim_error:
-            links.break_at("claim", claim_error)
+        if resolved.claim_error:
+            links.break_at("claim", resolved.claim_error)
+        if resolved.suffix_error:
+            links.break_at("claim", resolved.suffix_error, links.ground.identity)
         self._judge_file(resolved, links)
         if links.kind == "tpm":
             links.guid_known = True
@@ -202,7 +194,8 @@ class Judge:
         row = certificate.row
         if certificate.link_error is None and row.store.lower() not in PERSONAL_STORES:
             return None
-        links = Links(scope="user" if row.store_scope == "user" else "machine")
+        ground = ground_of_certificate(self.ground, self.evidence.installation, certificate)
+        links = Links(scope="user" if row.store_scope == "user" else "machine", ground=ground)
         why = "cannot be read" if certificate.link_error else "is missing"
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
         slot = self.recovery.slot_of(certificate.public_key)

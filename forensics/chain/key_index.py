@@ -113,7 +113,7 @@ class KeyIndex:
         return self._examined[kind, home]
 
     def _was_examined(self, kind: str, home: Home) -> bool:
-        outcomes = [
+        folders = [
             f.outcome
             for f in self._folders
             if f.kind == kind
@@ -121,12 +121,12 @@ class KeyIndex:
             and (home.scope in ("machine", "system") or f.owner_sid == home.owner_sid)
             and not _is_dss(f.path)
         ]
-        return bool(outcomes) and set(outcomes) <= {"present", "absent"}
+        return bool(folders) and all(folder.is_whole for folder in folders)
 
     @cached_property
     def all_examined(self) -> bool:
         """Tell whether every key folder of the installation was there to examine."""
-        return all(f.outcome in ("present", "absent") for f in self._folders)
+        return all(f.outcome.is_whole for f in self._folders)
 
 
 def _is_dss(path: str) -> bool:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from forensics.chain.access import account_name
+from forensics.chain.ground import Ground, reasons
 from forensics.chain.proof import Proof
 from forensics.collectors.evidence import KeyFileEvidence
+from forensics.tables.outcome import PRESENT, Outcome
 
 _ORDER = ("claim", "provider", "key_file", "public_key", "access", "master_key", "secret", "private_key", "service")
+_FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
 
 UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
 
@@ -18,6 +21,14 @@ def foreign_suffix(suffix: str | None, machine_guid: str | None) -> str:
     return f"the key file is named for MachineGuid {suffix}; this machine's is {machine_guid}"
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A link that is broken if what it rests on is true: the reason, and how far the place of that was seen."""
+
+    reason: str
+    rests_on: Outcome
+
+
 @dataclass(slots=True)
 class Links:
     """One chain under judgement.
@@ -25,16 +36,14 @@ class Links:
     Attributes:
         kind: Value of ``provider_kind``, None when the certificate names no provider.
         scope: Scope of the key: machine, system, service or user.
+        ground: What was seen of the places that the chain rests on.
         key_file: Value of the column.
         file: The key file judged.
         public_key: Value of the column.
         access: Value of the column.
         shut_out: SID that the access list shuts out, if it does.
         proof: What the file's blobs proved.
-        broken: Broken links with the reason for each.
-        secret_settled: SECURITY was whole; in a torn one the current secret may stand in a log that was not there.
-        guid_settled: SOFTWARE was whole; a torn one's MachineGuid may be that of yesterday.
-        services_known: SYSTEM was there to tell whether CNG Key Isolation is disabled; a torn one tells only of no.
+        faults: What is broken, by link, if its ground holds.
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
@@ -42,43 +51,77 @@ class Links:
 
     kind: str | None = None
     scope: str = "machine"
+    ground: Ground = field(default_factory=Ground)
     key_file: str = "not_examined"
     file: KeyFileEvidence | None = None
     public_key: str = "not_examined"
     access: str = "not_examined"
     shut_out: str | None = None
     proof: Proof = field(default_factory=Proof)
-    broken: dict[str, str] = field(default_factory=dict)
-    secret_settled: bool = True
-    guid_settled: bool = True
-    services_known: bool = True
+    faults: dict[str, Fault] = field(default_factory=dict)
     is_the_right_key: bool = True
     only_opening_showed: bool = False
     guid_known: bool = True
 
-    def break_at_suffix(self, machine_guid: str | None) -> None:
-        """Mark the file's name as another machine's, where it is certain which MachineGuid is this one's."""
-        if self.guid_settled and self.file is not None:
-            self.break_at("key_file", foreign_suffix(self.file.row.name_guid, machine_guid))
+    def break_at(self, link: str, reason: str, rests_on: Outcome = PRESENT) -> None:
+        """Mark a link as broken; the first reason for it stands.
 
-    def break_at(self, link: str, reason: str) -> None:
-        """Mark a link as broken; the first reason for it stands."""
-        self.broken.setdefault(link, reason)
+        Args:
+            link: Value of ``broken_at``.
+            reason: One sentence without its full stop.
+            rests_on: What was seen of the place that says so; what stands in a place seen in part decides nothing.
+        """
+        self.faults.setdefault(link, Fault(reason, rests_on))
+
+    def break_at_suffix(self, machine_guid: str | None) -> None:
+        """Mark the file's name as another machine's."""
+        if self.file is not None:
+            self.break_at("key_file", foreign_suffix(self.file.row.name_guid, machine_guid), self.ground.identity)
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """Broken links with the reason for each: the faults whose ground holds."""
+        return {link: fault.reason for link, fault in self.faults.items() if not self._doubts_of(link, fault)}
+
+    def _doubts_of(self, link: str, fault: Fault) -> list[Outcome]:
+        """Say what was not seen whole of what a fault rests on.
+
+        A file that holds the certificate's public key is its key's file whatever the certificate's link says, so what
+        is wrong with that file, its access list, its master key and its blob stands.
+        """
+        follows = link in _FOLLOW_THE_CLAIM or self.public_key != "match"
+        grounds = [fault.rests_on, *([self.ground.claim] if follows else [])]
+        return [outcome for outcome in grounds if outcome.state == "partial"]
 
     @property
     def broken_at(self) -> str | None:
         """The first broken link."""
-        return next((link for link in _ORDER if link in self.broken), None)
+        broken = self.broken
+        return next((link for link in _ORDER if link in broken), None)
 
     @property
     def verdict(self) -> str:
         """Would Windows on this disk open this key now: usable, unusable or unknown."""
         if self.broken:
             return "unusable"
+        if self.faults:
+            return "unknown"
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
         can_be_found = self.key_file == "present" and self.guid_known
-        can_be_served = self.services_known or self.kind != "cng"
-        return "usable" if proved and can_be_found and can_be_served else "unknown"
+        return "usable" if proved and can_be_found and not self._service_is_unknown else "unknown"
+
+    @property
+    def _service_is_unknown(self) -> bool:
+        """CNG opens keys by a service, and whether that is disabled was not there to read."""
+        return self.kind == "cng" and self.ground.services.state in ("not_examined", "unreadable")
+
+    @property
+    def doubt(self) -> str | None:
+        """Why a chain is undecided for want of a place that was seen whole; None where nothing of that kind matters."""
+        if self.broken:
+            return None
+        suspected = [outcome for link, fault in self.faults.items() for outcome in self._doubts_of(link, fault)]
+        return reasons([*suspected, *([self.ground.services] if self._service_is_unknown else [])])
 
     @property
     def known_by(self) -> str:
@@ -121,15 +164,14 @@ class Links:
         elif proof.private_key == "sealed_vbs" and proof.per_boot:
             self.break_at("private_key", "the key lived for one boot only (VBS per-boot key)")
         if self.kind == "cng" and key_iso_disabled:
-            self.break_at("service", "the service CNG Key Isolation (KeyIso) is disabled")
+            self.break_at("service", "the service CNG Key Isolation (KeyIso) is disabled", self.ground.services)
 
     def _judge_secret(self) -> None:
         """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""
         proof = self.proof
-        if not self.secret_settled:
-            return
         if proof.unlocked_by == "previous":
             opened = f"master key {proof.master_key_guid} opens only with the previous DPAPI_SYSTEM (OldVal)"
-            self.break_at("secret", f"{opened}, which Windows no longer uses")
+            self.break_at("secret", f"{opened}, which Windows no longer uses", self.ground.secret)
         elif proof.unlocked_by == "nothing" and self.scope != "user":
-            self.break_at("secret", f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}")
+            unopened = f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}"
+            self.break_at("secret", unopened, self.ground.secret)

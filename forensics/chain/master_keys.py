@@ -12,11 +12,12 @@ from typing import Literal
 from forensics.chain.witness import Witness
 from forensics.chain.work import RSA_OPERATION, Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
-from forensics.disk.outcome import Outcome
 from forensics.dpapi import dpapi
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.master_key import MasterKeyFile
+from forensics.sources.coverage import Place
+from forensics.tables.outcome import State
 
 SYSTEM = "S-1-5-18"
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
@@ -38,7 +39,7 @@ class Unlocked:
         path: Where the file lies.
     """
 
-    outcome: Outcome
+    outcome: State
     by: UnlockedBy = "not_tried"
     key: bytes | None = field(default=None, repr=False)
     path: str | None = None
@@ -98,12 +99,10 @@ class MasterKeyRing:
             best = tried
         return best
 
-    def _missing(self, owner_sid: str | None) -> Outcome:
-        """A master key without file is absent only when every folder it could lie in was examined."""
-        outcomes = [outcome for (sid, _), outcome in self._folders.items() if sid == owner_sid]
-        if not outcomes or any(o in ("not_examined", "unreadable") for o in outcomes):
-            return "not_examined"
-        return "absent"
+    def _missing(self, owner_sid: str | None) -> State:
+        """A master key without file is absent only when every folder it could lie in was seen whole."""
+        folders = [outcome for (sid, _), outcome in self._folders.items() if sid == owner_sid]
+        return "absent" if folders and all(folder.is_whole for folder in folders) else "not_examined"
 
     def _open_once(self, item: MasterKeyEvidence) -> Unlocked:
         path = item.row.path
@@ -249,5 +248,5 @@ class MasterKeyRing:
 
 def _lacks_secret(evidence: Evidence) -> bool:
     """A SECURITY hive without DPAPI_SYSTEM is a fact about the machine; a missing hive is missing evidence."""
-    hive_is_there = evidence.installation.hive_outcome("SECURITY") == "present"
-    return hive_is_there and bool(evidence.secrets) and all(s.outcome == "absent" for s in evidence.secrets)
+    hive = evidence.installation.coverage.saw(Place.of_hive("SECURITY"))
+    return hive.state == "present" and bool(evidence.secrets) and all(s.outcome == "absent" for s in evidence.secrets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forensics.chain.ground import Ground
 from forensics.chain.key_index import slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.proof import Proof, Prover
@@ -11,9 +12,7 @@ from forensics.collectors.evidence import KeyFileEvidence
 _WORST_FIRST = ("damaged", "locked", "not_examined", "needs_pin", "sealed_vbs", "sealed_tpm", "proved")
 
 
-def orphan_links(
-    file: KeyFileEvidence, prover: Prover, machine_guid: str | None, access: str, guid_settled: bool = True
-) -> Links:
+def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None, access: str, ground: Ground) -> Links:
     """Judge a key file on its own.
 
     Args:
@@ -21,12 +20,10 @@ def orphan_links(
         prover: Proves its slots.
         machine_guid: MachineGuid, lower case; None when it is not known.
         access: The ``access`` column of the file.
-        guid_settled: As in :class:`Links`.
+        ground: What its chain rests on.
     """
     row = file.row
-    links = Links(
-        kind=row.kind, scope=row.scope, file=file, key_file="present", access=access, guid_settled=guid_settled
-    )
+    links = Links(kind=row.kind, scope=row.scope, ground=ground, file=file, key_file="present", access=access)
     by_suffix = row.kind != "tpm" and row.scope != "user"
     links.guid_known = machine_guid is not None or not by_suffix
     if row.outcome != "present" or file.parsed is None:

@@ -9,7 +9,6 @@ from forensics.chain.key_index import KeySlot
 from forensics.chain.master_keys import MasterKeyRing, Unlocked, UnlockedBy
 from forensics.chain.witness import Witness
 from forensics.collectors.key_file_facts import add_pcp_blob
-from forensics.disk.outcome import Outcome
 from forensics.dpapi import dpapi
 from forensics.dpapi.dpapi import OpenedBlob
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
@@ -27,6 +26,7 @@ from forensics.formats.private_key import (
     parse_cng_private,
 )
 from forensics.formats.public_key import PublicKey
+from forensics.tables.outcome import State
 
 _NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
 
@@ -37,7 +37,7 @@ class Proof:
 
     Attributes:
         private_key: Value of the ``private_key`` column.
-        master_key: Outcome of the master key file.
+        master_key: State of the master key file.
         master_key_guid: The master key its blob names.
         unlocked_by: Which secret opened that master key.
         exportable: ``yes``, ``no`` or ``unknown``.
@@ -47,7 +47,7 @@ class Proof:
     """
 
     private_key: str = "not_examined"
-    master_key: Outcome = "not_examined"
+    master_key: State = "not_examined"
     master_key_guid: str | None = None
     unlocked_by: UnlockedBy = "not_tried"
     exportable: str = "unknown"

@@ -60,4 +60,4 @@ def _reason(links: Links, broken_at: str | None, recoverable: Recoverable) -> st
     found, path = recoverable
     if broken_at == "key_file" and links.key_file == "absent" and found and path:
         return f"there is no key file where the certificate's link leads; the key lies in {path}"
-    return links.broken.get(broken_at, "") if broken_at else ""
+    return links.broken.get(broken_at, "") if broken_at else links.doubt or ""

@@ -11,7 +11,7 @@ def fill_secret_rows(evidence: Evidence, system: DpapiSystem) -> None:
 
     Without the SYSTEM hive, which holds the boot key, nobody could try: the secret is ``not_examined``.
     """
-    has_boot_key = evidence.installation.hive_outcome("SYSTEM") == "present"
+    has_boot_key = evidence.installation.hive_outcome("SYSTEM").is_there
     generations = {"current": system.current, "previous": system.previous}
     for row in evidence.secrets:
         secret = generations.get(row.generation)

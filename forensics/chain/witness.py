@@ -6,6 +6,7 @@ from forensics.dpapi.dpapi import OpenedBlob
 from forensics.dpapi.second_opinion import second_blob, second_master_key
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.sources.installation import Installation
+from forensics.tables.outcome import Outcome
 
 
 class Witness:
@@ -39,4 +40,4 @@ class Witness:
     def report(self) -> None:
         """Say in coverage how much of what was asked impacket could confirm."""
         detail = f"impacket agrees with {self.agreed} of {self.asked} openings; what it cannot judge counts as neither"
-        self._installation.cover("proof", "second opinion", "present", "impacket", detail)
+        self._installation.coverage.tell("proof", "second opinion", Outcome("present", detail), "impacket")

@@ -213,8 +213,11 @@ def tables(markdown: bool) -> None:
 
 def _exit_code(case: CaseTables) -> int:
     from forensics.report.findings import counts
+    from forensics.report.stores import judges_nothing
     from forensics.report.triage import triage
 
     if case.is_empty:
         return NOTHING_EXAMINED
-    return FINDINGS if counts(case.finding_list) or triage(case).has_findings else 0
+    if counts(case.finding_list) or triage(case).has_findings:
+        return FINDINGS
+    return NOTHING_EXAMINED if judges_nothing(case) else 0

@@ -74,11 +74,9 @@ def _add_stores(installation: Installation, row: CaRow, certificates: Sequence[C
     }
     outcomes: dict[str, str] = {}
     for store, found in stores.items():
-        there = software.outcome(f"{_STORES}\\{store}") if software.hive else "not_examined"
-        if there == "unreadable":
-            there = "not_examined"
-        empty = "not_examined" if software.is_torn else "empty"
-        outcomes[store] = "present" if found else empty if there == "present" else there
+        seen = software.saw(f"{_STORES}\\{store}")
+        missing = {"present": "empty", "absent": "absent"}.get(seen.state, "not_examined")
+        outcomes[store] = "present" if found else missing
     row.ekroot, row.ekca = outcomes["ekroot"], outcomes["ekca"]
     row.ekroot_count, row.ekca_count = (
         None if outcomes[store] == "not_examined" else len(found) for store, found in stores.items()

@@ -16,14 +16,13 @@ from forensics.collectors.profiles import SYSTEM_SID, Profile, hive_path
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
 from forensics.registry.hive import Key
+from forensics.sources.coverage import FURTHER_CERTIFICATES
 from forensics.sources.installation import Installation
+from forensics.tables.outcome import Outcome
 
 MAX_ELEMENTS = 10_000
 UNREADABLE_AREA = "certificate"
 """Area of the coverage rows of elements that are there and hold no certificate that can be read."""
-
-FURTHER_CERTIFICATES = "further certificates"
-"""Name in table coverage of those that were not read because there were too many."""
 
 MAX_ELEMENT_SIZE = 1 << 20
 MAX_TOTAL_SIZE = 64 << 20
@@ -120,20 +119,17 @@ def _user_hive(installation: Installation, profile: Profile) -> Iterator[Element
 def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, service: str | None) -> Iterator[Element]:
     if view.hive is None:
         return
-    outcome = view.outcome(root)
-    if outcome == "not_examined":
-        view.installation.cover("hive", root, outcome, view.where(root), "this copy of the hive does not hold the key")
-    elif not view.hive.covers(f"{root}\\any other store"):
-        detail = "this copy of the hive holds some of the stores only"
-        view.installation.cover("hive", root, "not_examined", view.where(root), detail)
+    stores = list(view.subkeys(root))
+    view.tell(root)
     left = MAX_ELEMENTS
-    for store in view.subkeys(root):
+    for store in stores:
         if left <= 0:
             message = f"only the first {MAX_ELEMENTS} certificates were read"
             view.installation.problem(view.where(root), "too_many", message)
             _cover_the_rest(view.installation, view.where(root), message)
             return
-        for element in view.subkeys(f"{root}\\{store.name}\\Certificates", left):
+        certificates = f"{root}\\{store.name}\\Certificates"
+        for element in view.subkeys(certificates, left):
             left -= 1
             data = _blob(view, element)
             if data is None:
@@ -149,10 +145,11 @@ def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, se
                     source_path=view.where(element, "Blob"),
                     source_time=element.timestamp,
                 )
+        view.tell(certificates)
 
 
 def _cover_the_rest(installation: Installation, path: str, message: str) -> None:
-    installation.cover(UNREADABLE_AREA, FURTHER_CERTIFICATES, "not_examined", path, message)
+    installation.coverage.tell(UNREADABLE_AREA, FURTHER_CERTIFICATES, Outcome("not_examined", message), path)
 
 
 def cover_unreadable(installation: Installation, name: str, store: str, source_path: str) -> None:
@@ -165,7 +162,7 @@ def cover_unreadable(installation: Installation, name: str, store: str, source_p
         source_path: Registry value or file.
     """
     if _SHA1_NAME.fullmatch(name):
-        installation.cover(UNREADABLE_AREA, name.upper(), "unreadable", source_path, f"store {store}")
+        installation.coverage.tell(UNREADABLE_AREA, name.upper(), Outcome("unreadable", f"store {store}"), source_path)
 
 
 def _blob(view: RegistryView, element: Key) -> bytes | None:
@@ -183,11 +180,12 @@ def _blob(view: RegistryView, element: Key) -> bytes | None:
 def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]:
     path = f"{profile.roaming}/{_MY_FOLDER}"
     listing = installation.listing(path)
-    if profile.scope == "user" or listing.outcome != "absent":
-        installation.cover("folder", f"My certificates of {profile.sid or profile.path}", listing.outcome, path)
+    if profile.scope == "user" or listing.outcome.state != "absent":
+        name = f"My certificates of {profile.sid or profile.path}"
+        installation.coverage.tell("folder", name, listing.outcome, path)
     for entry in [e for e in listing.entries if not e.is_dir][:MAX_ELEMENTS]:
         content = installation.read(entry, MAX_ELEMENT_SIZE)
-        if content.outcome != "present":
+        if not content.outcome.is_there:
             cover_unreadable(installation, entry.name, "My", entry.path)
             continue
         yield Element(

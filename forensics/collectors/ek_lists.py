@@ -20,6 +20,7 @@ from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, S
 from forensics.formats.acl import parse_security_descriptor as parse_descriptor
 from forensics.sources.installation import Installation
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
+from forensics.tables.outcome import Outcome
 
 MAX_ENTRIES = 50_000
 """Entries of all lists of one installation together."""
@@ -71,11 +72,12 @@ def _folder(installation: Installation, authority: CaRow, configured: str) -> Ca
     row.path, row.detail = _in_tree(installation, configured)
     if row.path is None:
         name = f"list of endorsement keys {configured}"
-        installation.cover("folder", name, "not_examined", f"{row.source_path} {configured}", row.detail)
+        not_here = Outcome("not_examined", row.detail)
+        installation.coverage.tell("folder", name, not_here, f"{row.source_path} {configured}")
         return row
     folder = installation.listing(row.path)
-    row.outcome = folder.outcome
-    installation.cover("folder", f"list of endorsement keys {configured}", folder.outcome, row.path)
+    row.outcome = folder.outcome.state
+    installation.coverage.tell("folder", f"list of endorsement keys {configured}", folder.outcome, row.path)
     if row.outcome != "present":
         return row
     with guard(installation, row.path):

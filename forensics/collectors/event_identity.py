@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from forensics.sources.installation import Installation
 from forensics.tables.event import EventRow
 from forensics.tables.machine import MachineRow
+from forensics.tables.outcome import Outcome
 
 _CREATED_OR_OPENED = {("Microsoft-Windows-Security-Auditing", 5058), ("Microsoft-Windows-Crypto-NCrypt", 9)}
 
@@ -19,18 +20,18 @@ def fill_identity(installation: Installation, machine: MachineRow, events: list[
     Where each was read is told in coverage.
     """
     named = _newest(row for row in events if row.computer)
-    if machine.computer_name is None and named is not None and installation.hive_outcome("SYSTEM") != "present":
+    if machine.computer_name is None and named is not None and not installation.hive_outcome("SYSTEM").is_there:
         machine.computer_name = str(named.computer).split(".", 1)[0]
         _tell(installation, "ComputerName", named)
     keyed = _newest(row for row in events if _names_machine_key(row))
-    if machine.machine_guid is None and keyed is not None and installation.hive_outcome("SOFTWARE") != "present":
+    if machine.machine_guid is None and keyed is not None and not installation.hive_outcome("SOFTWARE").is_there:
         machine.machine_guid, machine.machine_guid_time = keyed.machine_guid, keyed.time
         _tell(installation, "MachineGuid", keyed)
 
 
 def _tell(installation: Installation, what: str, row: EventRow) -> None:
     detail = f"read from event {row.event_id} of {row.provider}, as its hive was not there"
-    installation.cover("file", what, "present", f"{row.source_path}, record {row.record_id}", detail)
+    installation.coverage.tell("file", what, Outcome("present", detail), f"{row.source_path}, record {row.record_id}")
 
 
 def _newest(rows: Iterable[EventRow]) -> EventRow | None:

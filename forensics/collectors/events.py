@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from forensics.collectors.event_filters import ANY_PROVIDER, EVENT_LOGS, EventLog, watched_service
 from forensics.collectors.event_parser import ParserGaveUp, wanted_records
 from forensics.collectors.guard import guard
-from forensics.disk.outcome import Outcome
 from forensics.disk.tree import Entry
 from forensics.formats.errors import FormatError
 from forensics.formats.evtx import (
@@ -26,6 +25,7 @@ from forensics.formats.evtx import (
 )
 from forensics.sources.installation import Installation
 from forensics.tables.event import EventRow
+from forensics.tables.outcome import Outcome
 
 if TYPE_CHECKING:
     from forensics.collectors.event_fields import EventFields
@@ -56,10 +56,8 @@ def collect_events(installation: Installation) -> list[EventRow]:
         found = _files_of(log, files)
         if not found:
             # Collectors copy single logs: one that lies beside the others is no proof that this one was not there.
-            outcome = listing.outcome
-            if outcome == "present":
-                outcome = "absent" if installation.tree.complete else "not_examined"
-            installation.cover("log", log.file, outcome, f"{folder}/{log.file}")
+            outcome = installation.not_found if listing.outcome.is_there else listing.outcome
+            installation.coverage.tell("log", log.file, outcome, f"{folder}/{log.file}")
         for entry in found:
             rows += _log_rows(installation, log, entry, patience)
     return rows
@@ -77,8 +75,8 @@ def _log_rows(installation: Installation, log: EventLog, entry: Entry, patience:
     reader = _LogReader(installation, log, entry, patience)
     with guard(installation, entry.path), installation.tree.open(entry) as stream:
         reader.read(stream)
-    outcome: Outcome = "present" if reader.readable else "unreadable"
-    installation.cover("log", log.file if log.or_like is None else entry.name, outcome, entry.path, reader.detail())
+    outcome = Outcome("present" if reader.readable else "unreadable", reader.detail())
+    installation.coverage.tell("log", log.file if log.or_like is None else entry.name, outcome, entry.path)
     return reader.rows
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from forensics.disk.outcome import Outcome
 from forensics.formats.acl import SecurityDescriptor
 from forensics.formats.capi_key import CapiKeyFile
 from forensics.formats.cng_key import CngKeyFile
@@ -20,6 +19,7 @@ from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import GuardianTraceRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
+from forensics.tables.outcome import Outcome
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
 from forensics.tables.tpm import TpmRow

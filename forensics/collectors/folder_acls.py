@@ -33,7 +33,7 @@ _ANY_ACCOUNT = frozenset({EVERYONE, AUTHENTICATED_USERS, USERS})
 def collect_folder_acls(installation: Installation, folders: Sequence[KeyFolder]) -> Iterator[FolderAclRow]:
     """Yield a row for each folder of machine, SYSTEM or service keys that is there, and for SYSTEM's master keys."""
     for folder in folders:
-        if folder.outcome == "present" and folder.scope in ("machine", "system", "service"):
+        if folder.outcome.is_there and folder.scope in ("machine", "system", "service"):
             yield _row(installation, folder.path, folder.kind, folder.scope, folder.owner_sid)
     for path in (_PROTECT, f"{_PROTECT}/User"):
         in_tree = installation.in_windows(path)

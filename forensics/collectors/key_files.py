@@ -20,6 +20,7 @@ from forensics.formats.key_file_name import split_key_file_name
 from forensics.formats.pcpkey import parse_pcpkey
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileRow
+from forensics.tables.outcome import Outcome
 
 MAX_FILES = 10_000
 MAX_FILE_SIZE = 256 << 10
@@ -79,10 +80,10 @@ def _chosen(
         left -= min(entry.size, MAX_FILE_SIZE)
         if len(chosen) < MAX_FILES and left >= 0:
             chosen.append((number, entry))
-        elif folders[number].outcome == "present":
+        elif folders[number].outcome.state == "present":
             message = f"not all of its files are read: at most {MAX_FILES} key files, or {MAX_TOTAL_SIZE} bytes of them"
             installation.problem(folders[number].path, "too_many", message)
-            folders[number] = replace(folders[number], outcome="not_examined")
+            folders[number] = replace(folders[number], outcome=Outcome("partial", message))
     return chosen
 
 
@@ -92,7 +93,7 @@ def _is_named(folder: KeyFolder, entry: Entry, named: Container[str]) -> bool:
 
 
 def _files(installation: Installation, folder: KeyFolder) -> Iterator[Entry]:
-    if folder.outcome != "present":
+    if not folder.outcome.is_there:
         return
     for entry in installation.listing(folder.path).entries:
         if not entry.is_dir:
@@ -148,7 +149,7 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) 
     row.outcome = "unreadable"
     with guard(installation, entry.path):
         content = installation.read(entry, MAX_FILE_SIZE)
-        if content.outcome != "present":
+        if not content.outcome.is_there:
             return
         if not content.data:
             raise FormatError("empty", 0, "the key file has no content")

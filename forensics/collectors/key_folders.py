@@ -19,6 +19,7 @@ from forensics.collectors.profiles import (
     sid_folders,
 )
 from forensics.sources.installation import Installation
+from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
 _CAPI_ALGORITHMS = ("RSA", "DSS")
 
@@ -30,7 +31,7 @@ def collect_key_folders(installation: Installation, profiles: Sequence[Profile])
         if folder.path.lower() not in found:
             found[folder.path.lower()] = folder
             name = "/".join(folder.path.replace("\\", "/").split("/")[-2:])
-            installation.cover("folder", f"{name} ({folder.kind}, {folder.scope})", folder.outcome, folder.path)
+            installation.coverage.tell("folder", f"{name} ({folder.kind}, {folder.scope})", folder.outcome, folder.path)
     return [*found.values(), *_windows_old(installation)]
 
 
@@ -38,9 +39,11 @@ def _windows_old(installation: Installation) -> Iterator[KeyFolder]:
     """An earlier installation that an upgrade set aside may hold keys, and is not examined."""
     path = installation.on_drive("Windows.old")
     if folder_exists(installation, path):
-        detail = "an earlier installation on the same volume; copy it out and examine it by itself"
-        installation.cover("folder", "Windows.old", "not_examined", path, detail)
-        yield KeyFolder("any", "earlier", None, path, "not_examined")
+        apart = Outcome(
+            "not_examined", "an earlier installation on the same volume; copy it out and examine it by itself"
+        )
+        installation.coverage.tell("folder", "Windows.old", apart, path)
+        yield KeyFolder("any", "earlier", None, path, apart)
 
 
 def _folder(installation: Installation, kind: str, scope: str, owner: str | None, path: str) -> KeyFolder:
@@ -82,7 +85,7 @@ def _of_profiles(installation: Installation, profiles: Sequence[Profile]) -> Ite
                 ("cng", f"{profile.roaming}/Microsoft/Crypto/Keys"),
                 ("tpm", f"{profile.local}/Microsoft/Crypto/PCPKSP"),
             ):
-                yield KeyFolder(kind, profile.scope, profile.sid, path, "not_examined")
+                yield KeyFolder(kind, profile.scope, profile.sid, path, NOT_COLLECTED)
             continue
         crypto = f"{profile.roaming}/Microsoft/Crypto"
         # SYSTEM and the service accounts have their main folders elsewhere: theirs count only where they exist.

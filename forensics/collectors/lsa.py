@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from forensics.collectors.registry_view import RegistryView
-from forensics.disk.outcome import Outcome
 from forensics.formats.lsa import LsaMaterial
 from forensics.sources.installation import Installation
+from forensics.tables.outcome import State
 from forensics.tables.secrets import SecretRow
 
 DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
@@ -17,6 +17,7 @@ _GENERATIONS = (("current", "CurrVal", "CupdTime"), ("previous", "OldVal", "Oupd
 def collect_lsa(installation: Installation) -> LsaMaterial:
     """Gather the boot key's class names from SYSTEM and the encrypted values from SECURITY."""
     security = RegistryView.of_machine(installation, "SECURITY")
+    security.tell(DPAPI_SYSTEM)
     return LsaMaterial(
         boot_key_classes=_boot_key_classes(installation),
         pol_ek_list=security.data("Policy\\PolEKList", ""),
@@ -31,6 +32,7 @@ def collect_lsa(installation: Installation) -> LsaMaterial:
 def _boot_key_classes(installation: Installation) -> tuple[str, str, str, str] | None:
     system = RegistryView.of_machine(installation, "SYSTEM")
     lsa = f"{installation.control_set()}\\Control\\Lsa"
+    system.tell(lsa)
     found: list[str] = []
     for name in _BOOT_KEYS:
         key = system.key(f"{lsa}\\{name}")
@@ -63,11 +65,11 @@ def collect_secrets(installation: Installation) -> list[SecretRow]:
     return rows
 
 
-def _outcome(installation: Installation, security: RegistryView, path: str) -> Outcome:
+def _outcome(installation: Installation, security: RegistryView, path: str) -> State:
     hive = installation.hive_outcome("SECURITY")
-    if hive != "present":
-        return hive
+    if not hive.is_there:
+        return hive.state
     if security.data(path, "") is not None:
         return "present"
     # An empty OldVal is what a machine has whose secret was never changed.
-    return "absent" if security.key(path) is not None else security.outcome(path)
+    return "absent" if security.key(path) is not None else security.saw(path).state

@@ -89,6 +89,7 @@ def _fill_from_software(installation: Installation, row: MachineRow) -> None:
         support = support_of(row.product_name, row.edition, row.build)
         if support is not None:
             row.support_ends, row.support_as_of = support.ends, support.as_of
+    software.tell(CRYPTOGRAPHY)
     cryptography = software.key(CRYPTOGRAPHY)
     if cryptography is not None:
         row.machine_guid = software.text(cryptography, "MachineGuid")

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile, folder_exists, sid_folders
-from forensics.disk.outcome import Outcome
 from forensics.disk.tree import Entry
 from forensics.formats.alg_id import algorithm_name
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_master_key_file
 from forensics.formats.preferred import Preferred, parse_preferred
 from forensics.sources.installation import Installation
+from forensics.tables.outcome import NOT_COLLECTED, Outcome
 from forensics.tables.secrets import MasterKeyRow
 
 MAX_FILES = 10_000
@@ -52,13 +52,15 @@ def collect_master_keys(installation: Installation, profiles: Sequence[Profile])
         seen.add(folder.path.lower())
         outcome = _outcome(installation, folder)
         _note_folder(keys, folder, outcome)
-        installation.cover("folder", f"Protect\\{folder.sid}", outcome, folder.path, _half_text(folder.half))
-        if outcome == "present":
+        told = Outcome(outcome.state, "; ".join(filter(None, (_half_text(folder.half), outcome.why))) or None)
+        installation.coverage.tell("folder", f"Protect\\{folder.sid}", told, folder.path)
+        if outcome.is_there:
             listed = _listed(installation, folder)
             left = MAX_FILES - len(keys.found)
             if len(listed) > left:
-                installation.problem(folder.path, "too_many", f"only {left} of {len(listed)} master keys were read")
-                keys.folders[folder.sid, folder.half] = "not_examined"
+                message = f"only {left} of {len(listed)} master keys were read"
+                installation.problem(folder.path, "too_many", message)
+                keys.folders[folder.sid, folder.half] = Outcome("partial", message)
             keys.found.extend(_files(installation, folder, listed[:left]))
     return keys
 
@@ -66,10 +68,10 @@ def collect_master_keys(installation: Installation, profiles: Sequence[Profile])
 def _outcome(installation: Installation, folder: _Folder) -> Outcome:
     """In a collection a folder that holds only folders was not collected itself: it is the way to them."""
     if ":" in folder.path:
-        return "not_examined"
+        return NOT_COLLECTED
     listing = installation.listing(folder.path)
     only_folders = bool(listing.entries) and all(entry.is_dir for entry in listing.entries)
-    return "not_examined" if only_folders and not installation.tree.complete else listing.outcome
+    return NOT_COLLECTED if only_folders and not installation.tree.complete else listing.outcome
 
 
 def _half_text(half: str | None) -> str | None:
@@ -80,7 +82,7 @@ def _note_folder(keys: MasterKeys, folder: _Folder, outcome: Outcome) -> None:
     """A key that Windows' own folder does not hold may still lie in another one, which then speaks for both."""
     place = (folder.sid, folder.half)
     before = keys.folders.get(place)
-    if before is None or (before == "absent" and not folder.canonical):
+    if before is None or (before.state == "absent" and not folder.canonical):
         keys.folders[place] = outcome
 
 
@@ -138,7 +140,7 @@ def _preferred(installation: Installation, entries: Sequence[Entry]) -> Preferre
         if entry.name.lower() == "preferred" and not entry.is_dir:
             with guard(installation, entry.path):
                 content = installation.read(entry)
-                return parse_preferred(content.data) if content.outcome == "present" else None
+                return parse_preferred(content.data) if content.outcome.is_there else None
     return None
 
 
@@ -147,7 +149,7 @@ def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry
     row.outcome = "unreadable"
     with guard(installation, entry.path):
         content = installation.read(entry, MAX_FILE_SIZE)
-        if content.outcome != "present":
+        if not content.outcome.is_there:
             return
         if not content.data:
             raise FormatError("empty", 0, "the master key file has no content")

@@ -11,10 +11,10 @@ from datetime import datetime
 from forensics.collectors.guard import guard
 from forensics.collectors.machine import CURRENT_VERSION
 from forensics.collectors.registry_view import RegistryView
-from forensics.disk.outcome import Outcome
 from forensics.disk.tree import Entry
 from forensics.formats.filetime import filetime
 from forensics.sources.installation import Installation
+from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
 SYSTEM_SID = "S-1-5-18"
 SERVICE_PROFILES = {"S-1-5-19": "LocalService", "S-1-5-20": "NetworkService"}
@@ -100,7 +100,7 @@ def sid_folders(installation: Installation, path: str) -> list[Entry]:
 def hive_path(installation: Installation, profile: Profile) -> str | None:
     """Return where the registry of a profile's user lies; None when this source cannot hold it."""
     alone = installation.user_hives.get(profile.sid or "")
-    nobody = profile.sid is None and profile.outcome != "present"
+    nobody = profile.sid is None and not profile.outcome.is_there
     return alone or (None if profile.elsewhere or nobody else f"{profile.path}/NTUSER.DAT")
 
 
@@ -198,7 +198,7 @@ def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
     return Profile(
         sid=sid,
         path=path,
-        outcome="not_examined" if ":" in path else installation.listing(path).outcome,
+        outcome=NOT_COLLECTED if ":" in path else installation.listing(path).outcome,
         scope="system" if sid == SYSTEM_SID else "service" if sid in SERVICE_PROFILES else "user",
         roaming=f"{path}/Application Data" if xp else f"{path}/AppData/Roaming",
         local=f"{path}/Local Settings/Application Data" if xp else f"{path}/AppData/Local",

@@ -31,7 +31,7 @@ def collect_providers(installation: Installation) -> Providers:
 def _names(view: RegistryView, path: str) -> frozenset[str] | None:
     key = view.key(path)
     if key is None:
-        return frozenset() if view.outcome(path) == "absent" else None
+        return frozenset() if view.saw(path).state == "absent" else None
     return frozenset(k.name.lower() for k in view.subkeys(key))
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
-from forensics.disk.outcome import Outcome
 from forensics.formats.filetime import filetime
-from forensics.registry.hive import Hive, Key, Value
+from forensics.registry.hive import Hive, Key, Value, seen_of_key
 from forensics.sources.installation import Installation
+from forensics.tables.outcome import Outcome
 
 MAX_SUBKEYS = 20_000
 
@@ -54,16 +54,21 @@ class RegistryView:
         """The hive was being written and its logs were not there: what it does not hold may stand in them."""
         return self.hive is not None and self.hive.state == "in_transaction"
 
-    def outcome(self, path: str) -> Outcome:
-        """Say whether a key is there, absent, or was not in this copy of the hive; of a torn one ``unreadable``."""
+    def saw(self, path: str) -> Outcome:
+        """Say what was seen of a key: one that a torn hive or an export lacks was not in this copy, never absent."""
         if self.hive is None:
-            return "not_examined"
-        if self.key(path) is not None:
-            return "present"
+            return Outcome("not_examined", "its hive was not read")
         with guard(self.installation, self.where(path)):
-            missing: Outcome = "unreadable" if self.is_torn else "absent"
-            return missing if self.hive.covers(path) else "not_examined"
-        return "unreadable"
+            return seen_of_key(self.hive, path)
+        return Outcome("unreadable", "reading it failed")
+
+    def tell(self, path: str) -> None:
+        """Record in coverage what was seen of a key, where the row of its hive does not say it."""
+        if self.hive is None or self.is_torn:
+            return
+        outcome = self.saw(path)
+        if self.hive.state == "exported" or not outcome.is_whole:
+            self.installation.coverage.tell("hive", path, outcome, self.where(path))
 
     def subkeys(self, parent: Key | str, limit: int = MAX_SUBKEYS, beginning: str = "") -> Iterator[Key]:
         """Yield at most ``limit`` sub-keys, of those whose names begin so; more are a problem."""

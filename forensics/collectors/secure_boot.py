@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
 from forensics.disk.efi import EfiPartition
-from forensics.disk.outcome import Outcome
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
+from forensics.tables.outcome import State
 from forensics.tables.secure_boot import SecureBootRow
 
 SECURE_BOOT = "Control\\SecureBoot"
@@ -46,7 +46,7 @@ def collect_secure_boot(installation: Installation) -> SecureBootRow:
     row = SecureBootRow(
         machine_id=installation.machine_id,
         source_path=system.where(key),
-        registry=system.outcome(key),
+        registry="present" if system.saw(key).is_there else system.saw(key).state,
     )
     with guard(installation, row.source_path):
         _fill_from_registry(system, key, row)
@@ -95,7 +95,7 @@ def _fill_from_boot_files(installation: Installation, row: SecureBootRow) -> Non
 
 @dataclass(slots=True)
 class _BootFile:
-    outcome: Outcome
+    outcome: State
     path: str | None = None
     sha256: str | None = None
     authority: str | None = None
@@ -107,7 +107,7 @@ def _find(installation: Installation, paths: tuple[str, ...]) -> _BootFile:
     if not installation.efi:
         # Another disk of the computer may hold it.
         return _BootFile("not_examined")
-    outcome: Outcome = "absent"
+    outcome: State = "absent"
     for found in _candidates(installation, installation.efi, paths):
         if found.outcome == "present":
             return found

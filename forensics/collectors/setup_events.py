@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, BinaryIO
 from xml.etree.ElementTree import Element, ParseError
 
 from forensics.collectors.guard import guard
-from forensics.disk.outcome import Outcome
 from forensics.disk.tree import Entry
 from forensics.sources.installation import Installation
 from forensics.tables.event import SetupEventRow
+from forensics.tables.outcome import PRESENT
 
 if TYPE_CHECKING:
     from forensics.collectors.setup_lines import SetupLine
@@ -63,12 +63,10 @@ def _look(installation: Installation, area: str, folder: str, name: str) -> Entr
     listing = installation.listing(path)
     for entry in listing.entries:
         if entry.name.lower() == name.lower() and not entry.is_dir:
-            installation.cover(area, name, "present", entry.path)
+            installation.coverage.tell(area, name, PRESENT, entry.path)
             return entry
-    outcome: Outcome = listing.outcome
-    if outcome == "present":
-        outcome = "absent" if installation.tree.complete else "not_examined"
-    installation.cover(area, name, outcome, f"{path}/{name}")
+    outcome = installation.not_found if listing.outcome.is_there else listing.outcome
+    installation.coverage.tell(area, name, outcome, f"{path}/{name}")
     return None
 
 
@@ -176,7 +174,7 @@ def _image_state(installation: Installation) -> Iterator[SetupEventRow]:
     if entry is None:
         return
     content = installation.read(entry)
-    if content.outcome != "present":
+    if not content.outcome.is_there:
         return
     text = content.data.decode(_encoding(content.data), "replace")
     if "\0" in text:
@@ -194,7 +192,7 @@ def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
     if entry is None:
         return
     content = installation.read(entry)
-    if content.outcome != "present":
+    if not content.outcome.is_there:
         return
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import parse

@@ -15,13 +15,13 @@ from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.tpm_kind import add_kind
-from forensics.disk.outcome import Outcome
 from forensics.formats.endorsement_key import encodings, read_endorsement_key
 from forensics.formats.filetime import filetime
 from forensics.formats.public_key import PublicKey
 from forensics.registry.hive import Value
 from forensics.sources.installation import Installation
 from forensics.tables.machine import MachineRow
+from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.tpm import TpmRow
 
 ACPI_DEVICES = "ACPI devices (TPM)"
@@ -63,10 +63,9 @@ def collect_tpm(
     enum, wmi = f"{control_set}\\{_ENUM}", f"{control_set}\\{_WMI}"
     # Every Windows has ACPI devices: a registry without them is a part of one.
     seen = system.key(enum) is not None
-    outcome: Outcome = "present" if seen else "not_examined"
-    detail = None if seen else "this registry holds no ACPI devices"
-    installation.cover("registry", ACPI_DEVICES, outcome, system.where(enum), detail)
-    installation.cover("registry", "TPM", system.outcome(wmi), system.where(wmi))
+    devices = PRESENT if seen else Outcome("not_examined", "this registry holds no ACPI devices")
+    installation.coverage.tell("registry", ACPI_DEVICES, devices, system.where(enum))
+    installation.coverage.tell("registry", "TPM", system.saw(wmi), system.where(wmi))
     instances = [key.name[:MAX_TEXT] for key in system.subkeys(f"{enum}\\{_TPM_2_0}", MAX_NAMES)]
     if not instances and system.key(wmi) is None:
         return

@@ -15,9 +15,9 @@ from forensics.collectors.profiles import (
     sid_folders,
 )
 from forensics.collectors.registry_view import RegistryView
-from forensics.disk.outcome import Outcome
 from forensics.sources.installation import Installation
 from forensics.tables.machine import MachineRow, UserRow
+from forensics.tables.outcome import State
 
 ACCOUNT_NAMES = "SAM\\Domains\\Account\\Users\\Names"
 
@@ -91,7 +91,7 @@ def _row(
         sid=sid,
         name=account.name if account else _WELL_KNOWN.get(sid, folder),
         profile_path=profile.path,
-        profile_outcome=profile.outcome,
+        profile_outcome=profile.outcome.state,
         kind=account_kind(sid, machine),
         last_load=profile.last_load,
         source_path=profile.source_path,
@@ -99,7 +99,7 @@ def _row(
     )
 
 
-def _no_profile(installation: Installation) -> Outcome:
+def _no_profile(installation: Installation) -> State:
     return "absent" if RegistryView.of_machine(installation, "SOFTWARE").key(PROFILE_LIST) else "not_examined"
 
 

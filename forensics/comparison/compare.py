@@ -7,8 +7,8 @@ from typing import Any
 
 from forensics.case_tables import CaseTables
 from forensics.comparison.deaths import KeyChange, key_changes
-from forensics.comparison.examined import Examined
 from forensics.comparison.tables import COMPARED, FACTS_OF_HIVES, Difference, differences
+from forensics.sources.coverage import Coverage, Place
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 
@@ -111,13 +111,13 @@ def _compared(
 ) -> MachineComparison:
     if was is None or now is None:
         return MachineComparison(was, now, (), (), 0, ())
-    saw_before, saw_after = Examined(before, was), Examined(after, now)
+    saw_before, saw_after = before.coverage_of(was), after.coverage_of(now)
 
     def is_told(old: Row | None, new: Row | None) -> bool:
         """A row that only one side has was added or removed where the other side looked."""
         if old is not None and new is None:
-            return saw_after.saw_place(saw_before.relative(old.source_path))
-        return old is not None or new is None or saw_before.saw_place(saw_after.relative(new.source_path))
+            return _saw(saw_after, saw_before, old)
+        return old is not None or new is None or _saw(saw_before, saw_after, new)
 
     found: list[Difference] = []
     skipped: list[str] = []
@@ -134,15 +134,20 @@ def _compared(
     return MachineComparison(was, now, tuple(found), tuple(keys), len(shared), tuple(skipped))
 
 
-def _without_lost_facts(found: list[Difference], before: Examined, after: Examined) -> list[Difference]:
+def _saw(this: Coverage, other: Coverage, row: Row) -> bool:
+    """Tell whether one side saw the place whole in which the other one read a row."""
+    return this.saw(Place.at(other.relative(row.source_path))).is_whole
+
+
+def _without_lost_facts(found: list[Difference], before: Coverage, after: Coverage) -> list[Difference]:
     """Leave out facts of a machine that one side lacks because it lacks the hive."""
     kept = []
     for difference in found:
         columns = tuple(
             (column, was, now)
             for column, was, now in difference.columns
-            if (was is not None or before.saw_hive(FACTS_OF_HIVES[column]))
-            and (now is not None or after.saw_hive(FACTS_OF_HIVES[column]))
+            if (was is not None or before.saw(Place.of_hive(FACTS_OF_HIVES[column])).state == "present")
+            and (now is not None or after.saw(Place.of_hive(FACTS_OF_HIVES[column])).state == "present")
         )
         if columns:
             kept.append(replace(difference, columns=columns))

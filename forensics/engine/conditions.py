@@ -12,9 +12,7 @@ NOT_KNOWN = frozenset({"not_examined", "not_tried", "unknown"})
 
 # Every Windows has these four hives: one that is missing is lost, and says nothing of what it held.
 _ALWAYS_THERE = "coverage.area = 'hive' AND lower(coverage.name) IN ('system', 'software', 'security', 'sam')"
-# What a torn hive does not hold may stand in its logs, which were not there.
-_TORN = "coverage.area = 'hive' AND coalesce(coverage.detail, '') = 'in_transaction'"
-_EXAMINED = f"(coverage.outcome = 'present' AND NOT ({_TORN}) OR coverage.outcome = 'absent' AND NOT ({_ALWAYS_THERE}))"
+_EXAMINED = f"(coverage.outcome = 'present' OR coverage.outcome = 'absent' AND NOT ({_ALWAYS_THERE}))"
 
 PutValues = Callable[[str], str]
 """Gives SQL with its ``value.NAME`` filled in."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from forensics.sources.coverage import Coverage
 from forensics.tables.hyperv import GuardianRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import CoverageRow
@@ -122,26 +123,10 @@ def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow],
         t: tuple(sorted(rows, key=lambda r: (r.origin != "store", r.has_key_file is False)))
         for t, rows in by_thumbprint.items()
     }
-    examined = _saw_all_certificates(coverage)
+    # A certificate that was not found may stand in the logs of a torn SOFTWARE, or beyond what an export of it holds.
+    examined = Coverage(machine_id, rows=coverage).saw_store().state == "present"
     mode = _mode(examined, policies)
     return Host(machine_id, name, mode, examined, ordered, frozenset(unreadable), reasons)
-
-
-def _saw_all_certificates(coverage: Iterable[CoverageRow]) -> bool:
-    """Tell whether a certificate that was not found in the machine's stores is not there.
-
-    It may stand in the logs of a torn SOFTWARE, beyond what an export of it holds, or after the last that was read.
-    """
-    rows = list(coverage)
-    whole = any(
-        (r.area, r.name, r.outcome) == ("hive", "SOFTWARE", "present") and r.detail != "in_transaction" for r in rows
-    )
-    missing = any(
-        r.outcome == "not_examined"
-        and (r.area == "certificate" or (r.area == "hive" and r.name == "Microsoft\\SystemCertificates"))
-        for r in rows
-    )
-    return whole and not missing
 
 
 def _mode(examined: bool, policies: Iterable[PolicyRow]) -> Mode:

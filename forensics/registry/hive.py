@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from forensics.tables.outcome import ABSENT, PRESENT, Outcome
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -73,12 +75,42 @@ class Key(Protocol):
         """Return a value; the empty name is the default value."""
 
 
+_IN_PART = {
+    "in_transaction": "it was being written when it was copied, and its logs are not here: what it says may be old",
+    "exported": "an export, which holds some of its keys",
+}
+
+
+def seen(hive: Hive) -> Outcome:
+    """Say whether a hive holds all that the machine knew."""
+    if hive.state in _IN_PART:
+        return Outcome("partial", _IN_PART[hive.state])
+    return PRESENT if hive.state == "clean" else Outcome("present", hive.state)
+
+
+_NO_KEY = "this copy of the hive does not hold the key"
+_SOME_KEYS = "this copy of the hive holds some of its keys only"
+_DAMAGED = "a list of sub-keys above it is damaged"
+
+
+def seen_of_key(hive: Hive, path: str) -> Outcome:
+    """Say what a hive shows of the key at a path: one that a torn hive or an export lacks is not absent."""
+    is_there = hive.key(path) is not None
+    if hive.state == "in_transaction":
+        return seen(hive) if is_there else Outcome("not_examined", seen(hive).why)
+    if hive.covers(f"{path}\\any key" if is_there else path):
+        return PRESENT if is_there else ABSENT
+    if hive.state == "exported":
+        return Outcome("partial", _SOME_KEYS) if is_there else Outcome("not_examined", _NO_KEY)
+    return Outcome("partial" if is_there else "not_examined", _DAMAGED)
+
+
 class Hive(Protocol):
     """One hive, its logs replayed where it had any.
 
     Attributes:
         source_path: Where it was read.
-        state: ``clean``, ``replayed`` or ``in_transaction`` (dirty, no usable log).
+        state: ``clean``, ``replayed``, ``in_transaction`` (dirty, no usable log) or ``exported`` (parts of it).
     """
 
     source_path: str

@@ -89,14 +89,14 @@ class RegExportHive:
 
     Attributes:
         source_path: The first export that held a part of it.
-        state: ``clean``: regedit wrote what the running system answered.
+        state: ``exported``: regedit wrote what the running system answered, of the keys that it was asked for.
         name: Such as ``SOFTWARE``, the SID of a user, or ``HKEY_CURRENT_USER``.
     """
 
     def __init__(self, name: str, source_path: str) -> None:
         self.name = name
         self.source_path = source_path
-        self.state = "clean"
+        self.state = "exported"
         self.root = RegExportKey("", "")
 
     def key(self, path: str) -> RegExportKey | None:

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.tables.outcome import Outcome
 
-_LOST = {"not_examined": "was not in the source", "absent": "is missing", "unreadable": "cannot be read"}
+_NOTHING_JUDGED = "No certificate could be judged: "
+_STORES_HIVE = "the SOFTWARE hive, which holds the computer's certificate stores, "
+_BECAUSE = {
+    "unreadable": f"{_STORES_HIVE}cannot be read.",
+    "partial": f"of {_STORES_HIVE}only a part was read.",
+    "not_examined": f"{_STORES_HIVE}was not there to read.",
+}
 
 
-def lost_stores(case: CaseTables) -> dict[int, str]:
-    """Return the installations whose SOFTWARE hive was not read, each with what became of the hive.
+def unseen_stores(case: CaseTables) -> dict[int, Outcome]:
+    """Return the installations whose computer's certificate stores were not seen whole, with what was seen of each."""
+    found = {}
+    for machine in case.rows("machine"):
+        seen = case.coverage_of(machine).saw_store()
+        if not seen.is_whole:
+            found[machine.machine_id] = seen
+    return found
 
-    The hive holds the certificate stores of the computer.
-    """
-    return {
-        row.machine_id: _LOST[row.outcome]
-        for row in case.rows("coverage")
-        if (row.area, row.name) == ("hive", "SOFTWARE") and row.outcome in _LOST
-    }
+
+def judges_nothing(case: CaseTables) -> bool:
+    """Tell whether not one key was judged and the certificates that may name some were not seen either."""
+    return not case.rows("key_chain") and bool(unseen_stores(case))
 
 
 def no_certificate(case: CaseTables) -> str:
     """Return the sentence for a case without a single certificate that names a private key."""
-    lost = lost_stores(case)
-    if not lost:
-        return "No certificate here names a private key or should have one."
-    if "cannot be read" in lost.values():
-        return (
-            "No certificate could be judged: the SOFTWARE hive, which holds the computer's certificate stores, "
-            "cannot be read."
-        )
-    return (
-        "No certificate could be judged: the SOFTWARE hive, which holds the computer's certificate stores, was not "
-        "there to read."
-    )
+    states = {outcome.state for outcome in unseen_stores(case).values()}
+    for state, because in _BECAUSE.items():
+        if state in states:
+            return _NOTHING_JUDGED + because
+    return "No certificate here names a private key or should have one."

@@ -12,7 +12,7 @@ from forensics.engine.templates import listed
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import Finding, FindingIndex, first_part, head, text_lines
 from forensics.report.folded_lines import fold
-from forensics.report.stores import lost_stores, no_certificate
+from forensics.report.stores import no_certificate, unseen_stores
 from forensics.report.triage import Triage, triage, within
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.report.words import Words, words_for
@@ -312,16 +312,16 @@ class _Report:
             )
 
     def _orphans(self) -> None:
-        lost = lost_stores(self.case)
+        unseen = unseen_stores(self.case)
         orphans = sorted(self.triage.orphans, key=lambda c: c.verdict != "unusable")
         self._orphans_under(
             "KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys",
-            [c for c in orphans if c.machine_id not in lost],
+            [c for c in orphans if c.machine_id not in unseen],
         )
         self._orphans_under(
-            "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer were not there to read, and "
+            "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer were not seen whole, and "
             "certificates there may well name these",
-            [c for c in orphans if c.machine_id in lost],
+            [c for c in orphans if c.machine_id in unseen],
         )
 
     def _orphans_under(self, heading: str, orphans: list[KeyChainRow]) -> None:
@@ -341,10 +341,10 @@ class _Report:
         """One line for all things of a kind that were missing for one reason: a triage zip lacks dozens."""
         gaps: dict[str, list[CoverageRow]] = {}
         for row in self.case.rows("coverage"):
-            if row.outcome in ("not_examined", "unreadable"):
+            if row.outcome in ("not_examined", "unreadable", "partial"):
                 gaps.setdefault(self._gap(row), []).append(row)
         if gaps:
-            self._heading("NOT EXAMINED: not in the source, or unreadable, so nothing is said of it")
+            self._heading("NOT EXAMINED, or only in part: what is missing there is not said to be absent")
         for why, rows in gaps.items():
             alike = Counter(row.name for row in rows)
             # Several folders have a file of one name: then the path says which of them is meant.

@@ -14,6 +14,7 @@ from forensics.sources.loose_hives import HiveFolder, find_hives, hives_in
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import find_vm_files
+from forensics.tables.outcome import Outcome
 
 _LOGS = (".LOG", ".LOG1", ".LOG2")
 
@@ -28,10 +29,12 @@ def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -
         _add(source, path, root.tree, root.windows, root.drive, open_hive, first_machine_id)
         start = root.drive if len(layout.roots) > 1 else ""
         source.searched.append(SearchedTree(root.tree, path, "", (root.windows,), root.drive, start))
-        source.cover("folder", root.label or "collection", "present", path, f"Windows in {root.windows}")
+        source.coverage.tell(
+            "folder", root.label or "collection", Outcome("present", f"Windows in {root.windows}"), path
+        )
     for shadow in layout.shadows:
         detail = "collected from a volume shadow copy: an older state of a drive, not examined"
-        source.cover("folder", shadow, "not_examined", _inside(source, shadow), detail)
+        source.coverage.tell("folder", shadow, Outcome("not_examined", detail), _inside(source, shadow))
     if layout.truncated:
         source.problem(source.path, "too_large", "too many folders: the search for Windows ended before the last one")
     return bool(layout.roots)
@@ -45,10 +48,10 @@ def add_hives(source: Source, tree: Tree, folders: list[HiveFolder], first_machi
         path = _inside(source, folder.path if len(folders) > 1 else "")
         _add(source, path, folder.tree(tree), "Windows", "", open_hive, first_machine_id)
         names = ", ".join(sorted(e.name for p, e in folder.files.items() if not p.upper().endswith(_LOGS)))
-        source.cover("folder", folder.path or "hives", "present", path, f"loose hives: {names}")
+        source.coverage.tell("folder", folder.path or "hives", Outcome("present", f"loose hives: {names}"), path)
         for entry in folder.left_out:
             detail = "another file was taken as this hive; examine it on its own"
-            source.cover("hive", entry.name, "not_examined", _inside(source, entry.path), detail)
+            source.coverage.tell("hive", entry.name, Outcome("not_examined", detail), _inside(source, entry.path))
     return bool(folders)
 
 

@@ -13,6 +13,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.unlock import Unlock
 from forensics.sources.source import Source
 from forensics.sources.volumes import add_disk
+from forensics.tables.outcome import Outcome
 
 _IMAGE_SUFFIXES = ".vhdx .avhdx .vhd .avhd .vmdk .vdi .qcow2 .qcow .e01 .raw .dd .img .bin .000 .001"
 _SUFFIXES = frozenset(f"{_IMAGE_SUFFIXES} .xz .gz .zst .bz2".split())
@@ -58,16 +59,18 @@ def add_disks(source: Source, paths: list[Path], keys: Unlock, first_machine_id:
             opened.append((path, disk))
         except SourceError as error:
             source.problem(str(path), error.kind, error.message)
-            source.cover("volume", path.name, "not_examined", str(path), error.message)
+            source.coverage.tell("volume", path.name, Outcome("not_examined", error.message), str(path))
             reasons.append(error.message)
     parents = {Path(name).resolve() for _, disk in opened for name in getattr(disk.stream, "files", [])[1:]}
     for path, disk in opened:
         if path.resolve() in parents:
-            source.cover("volume", path.name, "present", str(path), "read as the parent of a differencing disk")
+            source.coverage.tell(
+                "volume", path.name, Outcome("present", "read as the parent of a differencing disk"), str(path)
+            )
         elif not add_disk(source, disk, keys, first_machine_id):
             message = "no partition table and no file system: not a disk, empty, or its start is damaged"
             source.problem(str(path), "no_volume", message)
-            source.cover("volume", path.name, "not_examined", str(path), message)
+            source.coverage.tell("volume", path.name, Outcome("not_examined", message), str(path))
             reasons.append(f"{path}: {message}")
     source.kind = "disks"
     if len(reasons) == len(paths):

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
-from forensics.disk.outcome import Outcome
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
-from forensics.registry.hive import Hive, Key
-from forensics.tables.record import CoverageRow, ProblemRow
+from forensics.registry.hive import Hive, Key, seen, seen_of_key
+from forensics.sources.coverage import Coverage
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
+from forensics.tables.record import ProblemRow
 
 HIVE_FOLDER = "System32/config"
 MAX_SMALL_FILE = 1 << 20
@@ -61,11 +62,20 @@ class Installation:
     user_hives: Mapping[str, str] = field(default_factory=dict)
     efi: Sequence[EfiPartition] | None = None
     problems: list[ProblemRow] = field(default_factory=list)
-    coverage: list[CoverageRow] = field(default_factory=list)
-    _covered: set[tuple[str, str]] = field(default_factory=set)
+    coverage: Coverage = field(init=False)
     _hives: dict[str, Hive | None] = field(default_factory=dict)
     _listings: dict[str, Listing] = field(default_factory=dict)
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.coverage = Coverage(self.machine_id, self.tree.complete, self.drive, look=self._look)
+
+    def _look(self, hive: str, key: str) -> Outcome | None:
+        """Say what an open hive shows of a key; the hive by its name, its path, or the export that it was read from."""
+        at = self._hives.get(hive.lower()) or self._hives.get(self.in_windows(f"{HIVE_FOLDER}/{hive}").lower())
+        named = [at] if at is not None else [h for h in self._hives.values() if h is not None and h.source_path == hive]
+        shown = [seen_of_key(opened, key) for opened in named]
+        return next((outcome for outcome in shown if outcome.is_there), shown[0] if shown else None)
 
     def on_drive(self, path: str) -> str:
         """Return the tree path of a path on the system drive."""
@@ -80,16 +90,6 @@ class Installation:
         row = ProblemRow(machine_id=self.machine_id, source_path=path, kind=kind, message=message, offset=offset)
         if row not in self.problems[-50:]:
             self.problems.append(row)
-
-    def cover(self, area: str, name: str, outcome: Outcome, path: str, detail: str | None = None) -> None:
-        """Record what was there to examine; the first word about a path stands."""
-        if (area, path) not in self._covered:
-            self._covered.add((area, path))
-            self.coverage.append(
-                CoverageRow(
-                    machine_id=self.machine_id, source_path=path, area=area, name=name, outcome=outcome, detail=detail
-                )
-            )
 
     def listing(self, path: str) -> Listing:
         """List the folder at a tree path.
@@ -106,16 +106,22 @@ class Installation:
         try:
             entries = self.tree.entries(path)
         except NotFound:
-            return Listing("absent" if self.tree.complete else "not_examined")
+            return Listing(self.not_found)
         except Unreadable as error:
             self.problem(path, "unreadable", str(error))
-            return Listing("unreadable")
+            return Listing(Outcome("unreadable", str(error)))
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
-            self.problem(path, "unexpected", f"listing the folder failed with {type(error).__name__}")
-            return Listing("unreadable")
+            message = f"listing the folder failed with {type(error).__name__}"
+            self.problem(path, "unexpected", message)
+            return Listing(Outcome("unreadable", message))
         if not entries and not self.tree.complete:
-            return Listing("not_examined")
-        return Listing("present", entries)
+            return Listing(NOT_COLLECTED)
+        return Listing(PRESENT, entries)
+
+    @property
+    def not_found(self) -> Outcome:
+        """What it means that the tree does not hold a file or folder: collections hold what was copied into them."""
+        return ABSENT if self.tree.complete else NOT_COLLECTED
 
     def read(self, file: Entry | str, limit: int = MAX_SMALL_FILE) -> FileContent:
         """Read a whole small file; one larger than ``limit`` bytes is ``unreadable`` and a problem."""
@@ -123,26 +129,27 @@ class Installation:
         try:
             entry = self.tree.entry(file) if isinstance(file, str) else file
             if entry.size > limit:
-                self.problem(path, "too_large", f"{entry.size} bytes; at most {limit} are expected here")
-                return FileContent("unreadable")
+                message = f"{entry.size} bytes; at most {limit} are expected here"
+                self.problem(path, "too_large", message)
+                return FileContent(Outcome("unreadable", message))
             with self.tree.open(entry) as stream:
-                return FileContent("present", stream.read(limit))
+                return FileContent(PRESENT, stream.read(limit))
         except NotFound:
             return FileContent(self._missing_file(path))
         except Unreadable as error:
             self.problem(path, "unreadable", str(error))
-            return FileContent("unreadable")
+            return FileContent(Outcome("unreadable", str(error)))
 
     def _missing_file(self, path: str) -> Outcome:
-        folder = path.rsplit("/", 1)[0] if "/" in path else ""
-        return "absent" if self.listing(folder).outcome in ("present", "absent") else "not_examined"
+        folder = self.listing(path.rsplit("/", 1)[0] if "/" in path else "").outcome
+        return ABSENT if folder.is_whole else Outcome("not_examined", folder.why)
 
     def hive(self, name: str) -> Hive | None:
         """Return one of SYSTEM, SOFTWARE, SECURITY, SAM, DEFAULT; None is explained in coverage."""
         return self.hive_at(self.in_windows(f"{HIVE_FOLDER}/{name}"), name)
 
     def hive_outcome(self, name: str) -> Outcome:
-        """Say why :meth:`hive` returned what it did."""
+        """Say what :meth:`hive` is, or why it is None."""
         self.hive(name)
         return self._outcomes[self.in_windows(f"{HIVE_FOLDER}/{name}").lower()]
 
@@ -150,30 +157,26 @@ class Installation:
         """Open the hive at a tree path once; failures are recorded."""
         key = path.lower()
         if key not in self._hives:
-            self._hives[key], self._outcomes[key] = self._open_hive(path, name)
+            self._hives[key], self._outcomes[key] = self._open_hive(path)
+            self.coverage.tell("hive", name, self._outcomes[key], path)
         return self._hives[key]
 
-    def _open_hive(self, path: str, name: str) -> tuple[Hive | None, Outcome]:
+    def _open_hive(self, path: str) -> tuple[Hive | None, Outcome]:
         try:
             hive = self.open_hive(
                 self.tree, path, lambda kind, message, offset: self.problem(path, kind, message, offset)
             )
         except NotFound:
             # Collectors copy single hives: one that lies beside the others is no proof that this one was not there.
-            outcome = self._missing_file(path) if self.tree.complete else "not_examined"
-            self.cover("hive", name, outcome, path)
-            return None, outcome
+            return None, self._missing_file(path) if self.tree.complete else NOT_COLLECTED
         except (Unreadable, SourceError) as error:
             self.problem(path, getattr(error, "kind", "unreadable"), str(error))
-            self.cover("hive", name, "unreadable", path, str(error))
-            return None, "unreadable"
+            return None, Outcome("unreadable", str(error))
         except Exception as error:  # one broken hive never stops the others
             message = f"opening the hive failed with {type(error).__name__}"
             self.problem(path, "unexpected", message)
-            self.cover("hive", name, "unreadable", path, message)
-            return None, "unreadable"
-        self.cover("hive", name, "present", path, None if hive.state == "clean" else hive.state)
-        return hive, "present"
+            return None, Outcome("unreadable", message)
+        return hive, seen(hive)
 
     def key(self, hive: str, path: str) -> Key | None:
         """Return a key of one of the machine hives, or None."""

@@ -16,6 +16,7 @@ from forensics.registry.reg_hive import RegExportHive, hives_from_reg
 from forensics.sources.installation import HIVE_FOLDER, HiveOpener, Installation
 from forensics.sources.mapping_tree import MappingTree
 from forensics.sources.source import Source
+from forensics.tables.outcome import Outcome
 
 _MAX_FILES = 200
 _MAX_FOLDERS = 2_000
@@ -68,7 +69,9 @@ def add_reg_files(source: Source, paths: list[Path], first_machine_id: int) -> N
             user_hives=_user_hives(hives),
         )
     )
-    source.cover("folder", "exports", "present", source.path, f"registry exports of {', '.join(sorted(hives))}")
+    source.coverage.tell(
+        "folder", "exports", Outcome("present", f"registry exports of {', '.join(sorted(hives))}"), source.path
+    )
 
 
 def _user_hives(hives: dict[str, RegExportHive]) -> dict[str, str]:

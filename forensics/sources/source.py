@@ -6,12 +6,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from forensics.disk.outcome import Outcome
 from forensics.formats.errors import FormatError
+from forensics.sources.coverage import Coverage
 from forensics.sources.installation import Installation
 from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.hyperv import BitLockerRow
-from forensics.tables.record import CoverageRow, ProblemRow
+from forensics.tables.record import ProblemRow
 
 MAX_INSTALLATIONS = 1_000
 
@@ -36,7 +36,7 @@ class Source:
     installations: list[Installation] = field(default_factory=list)
     searched: list[SearchedTree] = field(default_factory=list)
     bitlocker: list[BitLockerRow] = field(default_factory=list)
-    coverage: list[CoverageRow] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=lambda: Coverage(0))
     resources: ExitStack = field(default_factory=ExitStack, repr=False)
     _problems: list[ProblemRow] = field(default_factory=list)
     _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
@@ -58,12 +58,6 @@ class Source:
     def problem(self, path: str, kind: str, message: str, offset: int | None = None) -> None:
         """Record a failure of the source."""
         self._problems.append(ProblemRow(machine_id=0, source_path=path, kind=kind, message=message, offset=offset))
-
-    def cover(self, area: str, name: str, outcome: Outcome, path: str, detail: str | None = None) -> None:
-        """Record what the source held."""
-        self.coverage.append(
-            CoverageRow(machine_id=0, source_path=path, area=area, name=name, outcome=outcome, detail=detail)
-        )
 
     def add(self, installation: Installation) -> None:
         """Take an installation, numbered after those that are there; beyond :data:`MAX_INSTALLATIONS` a problem."""

@@ -18,6 +18,7 @@ from forensics.sources.installation import Installation
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
+from forensics.tables.outcome import Outcome
 
 _USUAL_NAMES = ("windows", "winnt")
 _MAX_ON_VOLUME = 16
@@ -52,7 +53,9 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
     for message in table.problems:
         source.problem(disk.path, "bad_partition_table", message)
     if not table.partitions:
-        source.cover("volume", "disk", "absent", disk.path, f"a {table.scheme.upper()} disk without partitions")
+        source.coverage.tell(
+            "volume", "disk", Outcome("absent", f"a {table.scheme.upper()} disk without partitions"), disk.path
+        )
     seen: dict[int, Partition] = {}
     disk = replace(disk, efi=[])
     for partition in table.partitions:
@@ -60,7 +63,7 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
         if before is not partition:
             detail = f"begins where partition {before.number} does, which is examined"
             name = _volume_name(partition)
-            source.cover("volume", name, "not_examined", f"{disk.path}#{name}", detail)
+            source.coverage.tell("volume", name, Outcome("not_examined", detail), f"{disk.path}#{name}")
             continue
         _add_volume(source, disk, partition, keys, first_machine_id)
     return True
@@ -71,7 +74,7 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
     name = _volume_name(partition)
     path = f"{disk.path}#{name}" if partition.number else disk.path
     if partition.note is not None:
-        source.cover("volume", name, "not_examined", path, partition.note)
+        source.coverage.tell("volume", name, Outcome("not_examined", partition.note), path)
         return
     reader = VolumeReader(disk.stream, partition.offset, partition.size)
     if partition.offset + partition.size > disk.size:
@@ -94,10 +97,10 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         if boot is None:
             if kind is not None and kind.startswith("FAT") and partition.is_efi and disk.efi is not None:
                 disk.efi.append(EfiPartition(name, reader))
-                source.cover("volume", name, "present", path, f"{kind}, the EFI system partition")
+                source.coverage.tell("volume", name, Outcome("present", f"{kind}, the EFI system partition"), path)
                 return
             detail = f"{kind} file system, which is not read" if kind else "no known file system"
-            source.cover("volume", name, "not_examined", path, detail)
+            source.coverage.tell("volume", name, Outcome("not_examined", detail), path)
             return
         tree = NtfsTree(reader, boot)
         if tree.is_dirty:
@@ -105,10 +108,10 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         _add_installations(source, disk, tree, name, path, first_machine_id)
     except SourceError as error:
         source.problem(path, error.kind, error.message)
-        source.cover("volume", name, "not_examined", path, error.message)
+        source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)
     except Unreadable as reason:
         source.problem(path, "unreadable", str(reason))
-        source.cover("volume", name, "unreadable", path, str(reason))
+        source.coverage.tell("volume", name, Outcome("unreadable", str(reason)), path)
 
 
 def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerRow) -> BinaryIO:
@@ -160,7 +163,7 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
     # Paths on the volume that holds Windows are told as the other rows tell them.
     source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
     detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else f"NTFS{label} without Windows"
-    source.cover("volume", name, "present", path, detail)
+    source.coverage.tell("volume", name, Outcome("present", detail), path)
 
 
 def find_windows(tree: Tree) -> list[Entry]:

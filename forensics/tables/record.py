@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
 
 
@@ -31,5 +32,5 @@ class CoverageRow(Row):
 
     area: str = column("hive, registry, folder, volume, log, file or certificate")
     name: str = column("SYSTEM, MachineKeys, ..., the path or the thumbprint")
-    outcome: str = column("present, absent, unreadable or not_examined")
+    outcome: State = column("present, partial, absent, unreadable or not_examined")
     detail: str | None = column("Why, or what was replayed", None)

@@ -89,7 +89,14 @@ CONTRACT_TABLES = (
 """Every table a reader of the JSON document may rely on, filled by this version or not."""
 
 Kind = Literal["text", "integer", "boolean", "datetime", "list"]
-_KINDS: dict[str, Kind] = {"str": "text", "int": "integer", "bool": "boolean", "datetime": "datetime", "list": "list"}
+_KINDS: dict[str, Kind] = {
+    "str": "text",
+    "State": "text",
+    "int": "integer",
+    "bool": "boolean",
+    "datetime": "datetime",
+    "list": "list",
+}
 
 
 @dataclass(frozen=True, slots=True)

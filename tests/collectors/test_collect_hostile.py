@@ -21,6 +21,7 @@ from forensics.disk.tree import Entry, Tree
 from forensics.formats.acl import Ace, SecurityDescriptor
 from forensics.formats.errors import FormatError
 from forensics.registry.hive import Hive, Key, Value
+from forensics.tables.outcome import Outcome
 from testdata.builder.certs import make_certificate, store_element
 from testdata.builder.dpapi import make_master_key
 from testdata.builder.keys import rsa_key
@@ -138,7 +139,7 @@ def test_folders_and_hives_whose_reader_throws_something_else() -> None:
     examined.open_hive = broken
     evidence = collect(examined)
     assert [m.row.outcome for m in evidence.master_keys] == ["present"]
-    assert {f.outcome for f in evidence.key_folders if f.path == MACHINE_KEYS} == {"unreadable"}
+    assert {f.outcome.state for f in evidence.key_folders if f.path == MACHINE_KEYS} == {"unreadable"}
     assert [s.outcome for s in evidence.secrets] == ["unreadable", "unreadable"]
     assert {kind for _, kind in problems(examined)} == {"unexpected"}
 
@@ -161,9 +162,9 @@ def test_profile_paths_that_lead_nowhere() -> None:
     add_profile(software, USER_SID, "C:\\Users\\alice")
     examined = installation({"Users/alice/x": b""}, {"SOFTWARE": software})
     found = {p.sid: p for p in collect_profiles(examined)}
-    assert found[USER_SID].outcome == "present"
+    assert found[USER_SID].outcome.state == "present"
     assert "not a SID" not in found
-    for path in (p.path for p in found.values() if p.outcome == "present"):
+    for path in (p.path for p in found.values() if p.outcome.state == "present"):
         assert ".." not in path
     collect(examined)
 
@@ -195,8 +196,8 @@ def test_files_that_certificates_name_are_read_first_and_the_folder_is_no_proof_
         f"{cng}/{'c' * 32}_{MACHINE_GUID}",
         f"{MACHINE_KEYS}/{1:032x}_{MACHINE_GUID}",
     ]
-    assert {f.path: f.outcome for f in folders if f.path in (MACHINE_KEYS, cng)} == {
-        MACHINE_KEYS: "not_examined",
+    assert {f.path: f.outcome.state for f in folders if f.path in (MACHINE_KEYS, cng)} == {
+        MACHINE_KEYS: "partial",
         cng: "present",
     }
 
@@ -217,7 +218,7 @@ def test_many_master_keys_are_bounded_and_the_others_not_called_absent(monkeypat
     examined = installation({f"{PROTECT}/{key.guid}": key.file for key in keys})
     found = collect_master_keys(examined, collect_profiles(examined))
     assert len(found.found) == 2
-    assert found.folders["S-1-5-18", "machine"] == "not_examined"
+    assert found.folders["S-1-5-18", "machine"] == Outcome("partial", "only 2 of 4 master keys were read")
     assert problems(examined) == [(PROTECT, "too_many")]
 
 

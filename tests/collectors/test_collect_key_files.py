@@ -232,17 +232,17 @@ def test_every_folder_and_whose_it_is() -> None:
     found = collect_key_files(examined, folders, MACHINE_GUID)
     assert {f.row.path.rpartition("/")[0]: (f.row.kind, f.row.scope, f.row.owner_sid) for f in found} == homes
     assert {f.row.outcome for f in found} == {"present"}
-    outcomes = {f.path: f.outcome for f in folders}
+    outcomes = {f.path: f.outcome.state for f in folders}
     assert outcomes[f"{crypto}/PCPKSP"] == "absent"
     assert outcomes[f"{crypto}/DSS/S-1-5-18"] == "absent"
-    away = [(f.kind, f.outcome) for f in folders if f.owner_sid == "S-1-5-21-7-8-9-1104"]
+    away = [(f.kind, f.outcome.state) for f in folders if f.owner_sid == "S-1-5-21-7-8-9-1104"]
     assert away == [("capi", "not_examined"), ("cng", "not_examined"), ("tpm", "not_examined")]
     assert {(c.source_path, c.outcome) for c in examined.coverage if c.area == "folder"} >= set(outcomes.items())
 
 
 def test_a_folder_that_was_not_collected_is_not_absent() -> None:
     examined = installation({f"{MACHINE_KEYS}/{RDP_NAME}": capi(), f"{CNG_KEYS}/": None}, complete=False)
-    outcomes = {f.path: f.outcome for f in collect_key_folders(examined, collect_profiles(examined))}
+    outcomes = {f.path: f.outcome.state for f in collect_key_folders(examined, collect_profiles(examined))}
     assert outcomes[MACHINE_KEYS] == "present"
     assert outcomes[CNG_KEYS] == "not_examined"
     assert outcomes["ProgramData/Microsoft/Crypto/SystemKeys"] == "not_examined"
@@ -250,7 +250,7 @@ def test_a_folder_that_was_not_collected_is_not_absent() -> None:
 
 def test_an_unreadable_folder_is_a_problem() -> None:
     examined = installation({f"{MACHINE_KEYS}/{RDP_NAME}": capi()}, unreadable=[MACHINE_KEYS])
-    folders = {f.path: f.outcome for f in collect_key_folders(examined, collect_profiles(examined))}
+    folders = {f.path: f.outcome.state for f in collect_key_folders(examined, collect_profiles(examined))}
     assert folders[MACHINE_KEYS] == "unreadable"
     assert (MACHINE_KEYS, "unreadable") in problems(examined)
 

@@ -41,8 +41,8 @@ def test_system_keys_have_the_half_of_their_folder() -> None:
     assert (row.unlocked_by, row.intact) == ("not_tried", "unknown")
     assert (rows[other.guid].half, rows[other.guid].preferred) == ("user", None)
     assert len(rows) == 2
-    assert keys.folders["S-1-5-18", "machine"] == keys.folders["S-1-5-18", "user"] == "present"
-    assert keys.folders["S-1-5-19", None] == "absent"
+    assert keys.folders["S-1-5-18", "machine"].state == keys.folders["S-1-5-18", "user"].state == "present"
+    assert keys.folders["S-1-5-19", None].state == "absent"
     assert problems(examined) == []
 
 
@@ -57,7 +57,7 @@ def test_user_keys_of_a_domain() -> None:
     assert (row.flags, row.rounds, row.cipher_algorithm, row.hash_algorithm) == (0, 17400, "3DES", "SHA-1")
     assert (row.has_domain_backup, row.domain_key_guid) == (True, "3f0b7a5e-0d1c-4b7e-9a55-6c2d8f10e4b1")
     assert found.parsed is not None
-    assert keys.folders[USER_SID, None] == "present"
+    assert keys.folders[USER_SID, None].state == "present"
 
 
 def test_the_keys_of_a_stranger_in_a_profile_are_read() -> None:
@@ -67,7 +67,7 @@ def test_the_keys_of_a_stranger_in_a_profile_are_read() -> None:
     base = "Users/alice/AppData/Roaming/Microsoft/Protect"
     keys = collect(installation({f"{base}/{stranger}/{USER_KEY.guid}": USER_KEY.file}, {"SOFTWARE": software}))
     assert [m.row.owner_sid for m in keys.found] == [stranger]
-    assert (keys.folders[stranger, None], keys.folders[USER_SID, None]) == ("present", "absent")
+    assert (keys.folders[stranger, None].state, keys.folders[USER_SID, None].state) == ("present", "absent")
 
 
 def test_service_accounts_in_either_place() -> None:
@@ -76,7 +76,7 @@ def test_service_accounts_in_either_place() -> None:
     files: dict[str, bytes | None] = {f"{p}/{SYSTEM_KEY.guid}": SYSTEM_KEY.file for p in (elsewhere, usual)}
     keys = collect(installation(files))
     assert {(m.row.owner_sid, m.row.half) for m in keys.found} == {("S-1-5-20", None), ("S-1-5-19", None)}
-    assert (keys.folders["S-1-5-20", None], keys.folders["S-1-5-19", None]) == ("present", "present")
+    assert (keys.folders["S-1-5-20", None].state, keys.folders["S-1-5-19", None].state) == ("present", "present")
 
 
 def test_windows_xp_profile() -> None:
@@ -114,7 +114,7 @@ def test_a_broken_preferred_file_costs_nothing_else() -> None:
 def test_folders_that_were_not_collected_are_not_absent() -> None:
     examined = installation({f"{PROTECT}/{SYSTEM_KEY.guid}": SYSTEM_KEY.file}, complete=False)
     folders = collect(examined).folders
-    assert folders["S-1-5-18", "machine"] == "present"
+    assert folders["S-1-5-18", "machine"].state == "present"
     assert folders["S-1-5-18", "user"] == "not_examined"
     assert folders["S-1-5-20", None] == "not_examined"
 
@@ -122,5 +122,5 @@ def test_folders_that_were_not_collected_are_not_absent() -> None:
 def test_an_unreadable_folder() -> None:
     examined = installation({f"{PROTECT}/User/{SYSTEM_KEY.guid}": SYSTEM_KEY.file}, unreadable=[f"{PROTECT}/User"])
     keys = collect(examined)
-    assert (keys.found, keys.folders["S-1-5-18", "user"]) == ([], "unreadable")
+    assert (keys.found, keys.folders["S-1-5-18", "user"].state) == ([], "unreadable")
     assert problems(examined) == [(f"{PROTECT}/User", "unreadable")]

@@ -214,7 +214,7 @@ def test_collect_survives_an_installation_without_anything() -> None:
     evidence = collect(examined)
     assert evidence.certificates == []
     assert evidence.key_files == []
-    assert {f.outcome for f in evidence.key_folders} == {"not_examined"}
-    assert set(evidence.master_key_folders.values()) == {"not_examined"}
+    assert {f.outcome.state for f in evidence.key_folders} == {"not_examined"}
+    assert {o.state for o in evidence.master_key_folders.values()} == {"not_examined"}
     assert [s.outcome for s in evidence.secrets] == ["not_examined", "not_examined"]
     assert problems(examined) == []

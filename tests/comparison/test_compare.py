@@ -208,7 +208,7 @@ def test_what_was_not_in_a_source_is_neither_removed_nor_gone() -> None:
     certificate = CertificateRow(machine_id=1, source_path=place, thumbprint=WEB, store="MY", store_scope="machine")
     before = case(machine(system_root="Windows"), certificate, chain(source_path=place), key_file())
     torn = CoverageRow(
-        machine_id=1, source_path=f"C/{hive}", area="hive", name="SOFTWARE", outcome="present", detail="in_transaction"
+        machine_id=1, source_path=f"C/{hive}", area="hive", name="SOFTWARE", outcome="partial", detail="torn"
     )
     folder = CoverageRow(machine_id=1, source_path="C/K", area="folder", name="MachineKeys", outcome="not_examined")
     after = CaseTables([machine(system_root="C/Windows"), torn, folder], [SourceEntry("t.zip", "archive", [1])], AS_OF)

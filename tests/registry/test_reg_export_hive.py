@@ -44,7 +44,7 @@ def test_hives_by_root() -> None:
     assert value.text == "57af23bf-2427-4be7-8f68-9bc5abbf945a"
     assert (key.path, key.timestamp, key.class_name) == ("Microsoft\\Cryptography", None, None)
     assert [k.name for k in key.subkeys()] == ["Defaults"]
-    assert (hive.source_path, hive.state) == ("0.reg", "clean")
+    assert (hive.source_path, hive.state) == ("0.reg", "exported")
 
 
 def test_only_exported_branches_are_covered() -> None:

@@ -90,9 +90,9 @@ def test_collection_never_says_absent(tmp_path: Path) -> None:
     with open_source(tmp_path) as source:
         installation = source.installations[0]
         assert installation.source_path == str(tmp_path)
-        assert installation.listing(KEYS).outcome == "not_examined"
-        assert installation.listing("ProgramData/Microsoft/Crypto/Keys").outcome == "not_examined"
-        assert installation.listing("WINDOWS/SYSTEM32/CONFIG").outcome == "present"
+        assert installation.listing(KEYS).outcome.state == "not_examined"
+        assert installation.listing("ProgramData/Microsoft/Crypto/Keys").outcome.state == "not_examined"
+        assert installation.listing("WINDOWS/SYSTEM32/CONFIG").outcome.state == "present"
 
 
 def test_velociraptor_halves_of_one_drive_are_one_machine(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_velociraptor_halves_of_one_drive_are_one_machine(tmp_path: Path) -> Non
         assert [e.name for e in entries] == ["both", "only auto"]
         assert [installation.read(e).data for e in entries] == [b"ntfs", b"auto"]
         assert installation.read(f"{KEYS}/ONLY AUTO").data == b"auto"
-        assert installation.listing("Windows/System32/config").outcome == "present"
+        assert installation.listing("Windows/System32/config").outcome.state == "present"
 
 
 def test_shadow_copies_are_no_machines(tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ def test_loose_hives_are_put_back(tmp_path: Path) -> None:
         assert source.kind == "hives"
         (installation,) = source.installations
         assert installation.tree.open("windows/SYSTEM32/config/sam").read() == HIVE
-        assert installation.listing(KEYS).outcome == "not_examined"
+        assert installation.listing(KEYS).outcome.state == "not_examined"
         left_out = [c for c in source.coverage if c.outcome == "not_examined"]
         assert [(c.area, c.name) for c in left_out] == [("hive", "software.bak")]
 
@@ -350,7 +350,7 @@ def test_reg_exports(tmp_path: Path, whole_folder: bool) -> None:
         assert value is not None
         assert value.text == "b"
         assert installation.hive("SYSTEM") is None
-        assert installation.hive_outcome("SYSTEM") == "not_examined"
+        assert installation.hive_outcome("SYSTEM").state == "not_examined"
 
 
 def test_hyper_v_export_examines_the_leaf_of_a_chain(ntfs_image: Path, tmp_path: Path) -> None:

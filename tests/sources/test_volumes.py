@@ -37,7 +37,7 @@ def assert_is_windows(installation: object, machine_id: int = 1) -> None:
     with installation.tree.open("windows/system32/CONFIG/system") as file:
         assert file.read(4) == b"regf"
     assert len(installation.listing("ProgramData/Microsoft/Crypto/RSA/MachineKeys").entries) == 200
-    assert installation.listing("ProgramData/Microsoft/Crypto/Keys").outcome == "absent"
+    assert installation.listing("ProgramData/Microsoft/Crypto/Keys").outcome.state == "absent"
 
 
 def test_bare_volume(ntfs_image: Path) -> None:
@@ -90,8 +90,8 @@ def test_volume_without_windows_is_noted(ntfs_image: Path, tmp_path: Path) -> No
     path.write_bytes(data)
     with open_source(path) as source:
         assert source.installations == []
-        assert source.coverage[0].detail == "NTFS 'System' without Windows"
-        assert source.coverage[0].outcome == "present"
+        assert source.coverage.rows[0].detail == "NTFS 'System' without Windows"
+        assert source.coverage.rows[0].outcome == "present"
 
 
 def test_windows_folder_of_another_name(ntfs_image: Path, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_partitions_that_are_one_are_examined_once(ntfs_image: Path, tmp_path: P
     disk.write_bytes(data)
     with open_source(disk) as source:
         assert len(source.installations) == 1
-        assert [(c.name, c.outcome, c.detail) for c in source.coverage[1:]] == [
+        assert [(c.name, c.outcome, c.detail) for c in source.coverage.rows[1:]] == [
             ("partition 2", "not_examined", "begins where partition 1 does, which is examined")
         ]
 

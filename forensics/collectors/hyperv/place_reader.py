@@ -10,7 +10,6 @@ from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoi
 from forensics.collectors.hyperv.configuration import guid_of, is_torn, is_virtual_machine, read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.collectors.hyperv.guardian_files import collect_guardian_files
-from forensics.disk.outcome import Outcome
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
@@ -26,6 +25,7 @@ from forensics.sources.vm_files import (
     on_drive,
 )
 from forensics.tables.hyperv import VmRow
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome, State
 
 MAX_VMS = 1_000
 MAX_LISTED = 2_000
@@ -105,7 +105,7 @@ class PlaceReader:
             evidence.vms = [vm for vm in evidence.vms if self._belongs_to_wanted(vm.row)]
         if evidence.vms:
             detail = f"{len(evidence.vms)} configurations"
-            self.source.cover("folder", "virtual machines", "present", self._label(""), detail)
+            self.source.coverage.tell("folder", "virtual machines", Outcome("present", detail), self._label(""))
         evidence.disk_names = self.disk_names
         with self._guard(""):
             evidence.guardian_files = collect_guardian_files(self.place, self.files, self._problem)
@@ -127,8 +127,8 @@ class PlaceReader:
             try:
                 entry = self.place.tree.entry(path)
             except NotFound:
-                outcome: Outcome = "absent" if self.place.tree.complete else "not_examined"
-                self.source.cover("file", INVENTORY, outcome, self.place.label(path))
+                outcome = ABSENT if self.place.tree.complete else NOT_COLLECTED
+                self.source.coverage.tell("file", INVENTORY, outcome, self.place.label(path))
                 return
             storage = self._storage(entry)
             self._tell(entry.path, storage.errors)
@@ -146,7 +146,7 @@ class PlaceReader:
                     break
                 paths[guid] = value.value
             self.evidence.inventory, self.evidence.inventory_path = paths, self.place.label(path)
-            self.source.cover("file", INVENTORY, "present", self.place.label(path))
+            self.source.coverage.tell("file", INVENTORY, PRESENT, self.place.label(path))
 
     def _candidates(self, windows_path: str, readers: Sequence[PlaceReader]) -> Iterator[tuple[PlaceReader, str]]:
         """Yield where a path of this host may lie; which volume bears a letter other than C is not known."""
@@ -282,7 +282,7 @@ class PlaceReader:
             self._problem(path, "unexpected", f"reading failed with {type(error).__name__}")
 
 
-def _on_system_drive(windows_path: str, readers: Sequence[PlaceReader]) -> Outcome:
+def _on_system_drive(windows_path: str, readers: Sequence[PlaceReader]) -> State:
     """Say whether a path of a host is there, where that can be told: the system drive's letter alone is known."""
     split = on_drive(windows_path)
     drives = [reader.place for reader in readers if reader.place.windows and reader.place.tree.complete]

@@ -51,7 +51,7 @@ def collect_guardian_traces(
         if name is not None or certificate.store.lower() == GUARDIAN_STORE:
             thumbprints.add(certificate.thumbprint)
             names |= {name.guardian} if name is not None else set()
-    if not thumbprints and installation.listing(installation.on_drive(HYPER_V_FOLDER)).outcome != "present":
+    if not thumbprints and not installation.listing(installation.on_drive(HYPER_V_FOLDER)).outcome.is_there:
         return
     rows = _traces(installation, sorted(names)[:_MAX_NAMES], sorted(thumbprints)[:_MAX_NAMES])
     for count, row in enumerate(rows):
@@ -67,7 +67,7 @@ def _traces(installation: Installation, names: list[str], thumbprints: list[str]
     yield from _keys(installation)
     wanted = _patterns(names, thumbprints)
     # A hive that was not collected, or cannot be read, was told of when it was opened as one.
-    if installation.hive_outcome("SOFTWARE") == "present":
+    if installation.hive_outcome("SOFTWARE").is_there:
         hive = installation.in_windows(f"{HIVE_FOLDER}/SOFTWARE")
         with guard(installation, hive):
             entry = installation.tree.entry(hive)

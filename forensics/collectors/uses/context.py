@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from forensics.collectors.certificate_stores import FURTHER_CERTIFICATES
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
@@ -15,19 +14,19 @@ from forensics.collectors.user_hives import user_hives
 from forensics.collectors.uses.accounts import account_sid
 from forensics.collectors.uses.consumers import Consumer
 from forensics.collectors.uses.thumbprint import SHA1_SIZE
-from forensics.disk.outcome import Outcome
 from forensics.disk.tree import NotFound
 from forensics.registry.hive import Key
+from forensics.sources.coverage import Place
 from forensics.sources.installation import MAX_SMALL_FILE, Installation
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.machine import MachineRow, UserRow
+from forensics.tables.outcome import Outcome
 from forensics.tables.use import CertificateUseRow
 
 MY = "MY"
 MAX_CANDIDATES = 50
 MAX_TEXT = 400
 
-_STORE_ROOT = "Microsoft\\SystemCertificates"
 # What the computer's view of a store is made of.
 _COMPUTER_SCOPES = frozenset({"machine", "enterprise", "policy"})
 
@@ -125,20 +124,20 @@ class UseContext:
             limit: Bytes beyond which it is not what it should be.
             name: Name under which coverage tells whether it was there.
         """
-        outcome: Outcome = "unreadable"
+        outcome = Outcome("unreadable", "reading it failed")
         found = None
         with guard(self.installation, path):
             try:
                 entry = self.installation.tree.entry(path)
             except NotFound:
                 # Not by Installation.read, which would list the whole folder to say why.
-                outcome = "absent" if self.installation.tree.complete else "not_examined"
+                outcome = self.installation.not_found
             else:
                 content = self.installation.read(entry, limit)
                 outcome = content.outcome
-                found = (Provenance(entry.path, entry.modified), content.data) if outcome == "present" else None
+                found = (Provenance(entry.path, entry.modified), content.data) if outcome.is_there else None
         if name is not None:
-            self.installation.cover("file", name, outcome, path)
+            self.installation.coverage.tell("file", name, outcome, path)
         return found
 
     def raw_thumbprint(self, view: RegistryView, key: Key | str, name: str) -> str | None:
@@ -173,15 +172,13 @@ class UseContext:
     def examined(self, store: str, owner_sid: str | None) -> bool:
         """Tell whether a certificate that was not found in a store is really not there."""
         if owner_sid == SYSTEM_SID:
-            path = f"{_STORE_ROOT}\\{store}\\Certificates"
-            there = self.software.outcome(path) in ("present", "absent") and not self.software.is_torn
-            return there and FURTHER_CERTIFICATES not in self._unread
+            return self.installation.coverage.saw_store(store).is_whole
         owners = [p for p in self.profiles if p.scope == "user" and owner_sid in (None, p.sid)]
         return bool(owners) and all(not p.elsewhere and self._user_my_examined(p) for p in owners)
 
     def _user_my_examined(self, profile: Profile) -> bool:
         path = f"{profile.roaming}/Microsoft/SystemCertificates/My/Certificates"
-        return self.installation.listing(path).outcome in ("present", "absent")
+        return self.installation.coverage.saw(Place.of_folder(path)).is_whole
 
     @cached_property
     def _by_thumbprint(self) -> dict[str, list[CertificateRow]]:

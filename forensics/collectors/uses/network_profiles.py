@@ -57,7 +57,7 @@ def _profile_files(context: UseContext, base: str) -> Iterator[Entry]:
 
 def _profile(context: UseContext, consumer: Consumer, entry: Entry) -> Iterator[CertificateUseRow]:
     content = context.installation.read(entry, MAX_PROFILE_SIZE)
-    if content.outcome != "present":
+    if not content.outcome.is_there:
         return
     root = parse_xml(content.data)
     if not any((e.text or "").strip() == _EAP_TLS for e in named(root, "Type")):

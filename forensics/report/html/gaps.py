@@ -67,7 +67,7 @@ def _gaps(case: CaseTables, t: Catalogue) -> list[Gap]:
     facts, several = Facts(case), len(case.rows("machine")) > 1
     found: dict[tuple[str, str, str], dict[str, None]] = {}
     for row in case.rows("coverage"):
-        if row.outcome in ("not_examined", "unreadable"):
+        if row.outcome in ("not_examined", "unreadable", "partial"):
             why = row.detail or ("not in this source" if row.outcome == "not_examined" else "unreadable")
             machine = facts.machine_name(row.machine_id) if several and row.machine_id else ""
             found.setdefault((machine, row.area, why), {})[row.name] = None
@@ -90,6 +90,10 @@ def _sources(case: CaseTables, t: Catalogue) -> list[SourceView]:
 
 def _read(case: CaseTables, t: Catalogue) -> list[tuple[str, str, str, str]]:
     """Return the hives, logs and files that were read: area, name, place, and what was done to read them."""
-    rows = (row for row in case.rows("coverage") if row.outcome == "present" and row.area in ("hive", "log", "file"))
+    rows = (
+        row
+        for row in case.rows("coverage")
+        if row.outcome in ("present", "partial") and row.area in ("hive", "log", "file")
+    )
     read = ((t(r.area), r.name, r.source_path, t.sentence(r.detail or "")) for r in rows)
     return list(dict.fromkeys(read))[:MOST_READ]

@@ -12,6 +12,7 @@ from forensics.collectors.policies import collect_policies
 from forensics.collectors.profiles import collect_profiles
 from forensics.collectors.providers import collect_provider_rows
 from forensics.collectors.templates import collect_templates
+from forensics.tables.outcome import ABSENT, PRESENT
 from testdata.builder.acl import Ace, security_descriptor
 from testdata.builder.regf import HiveWriter
 from tests.collectors.uses.forged import CONTROL, HIVE_TIME
@@ -123,7 +124,7 @@ def one_folder(
 ) -> tuple[bool | None, bool | None, bool | None]:
     descriptor = security_descriptor(list(aces), owner=ADMINISTRATORS, null_dacl=null_dacl)
     examined = installation({f"{folder}/x": b""}, descriptors={folder: descriptor})
-    folders = [KeyFolder("capi", "machine", SYSTEM, folder, "present")]
+    folders = [KeyFolder("capi", "machine", SYSTEM, folder, PRESENT)]
     (row,) = collect_folder_acls(examined, folders)
     assert (row.path, row.kind, row.scope, row.owner) == (folder, "capi", "machine", ADMINISTRATORS)
     return row.everyone_can_create, row.system_can_read, row.system_can_create
@@ -159,9 +160,9 @@ def test_null_dacl_shuts_nobody_out() -> None:
 def test_folders_without_descriptor_of_users_and_of_master_keys() -> None:
     examined = installation({f"{MACHINE_KEYS}/x": b"", f"{PROTECT}/User/y": b""}, complete=False)
     folders = [
-        KeyFolder("capi", "machine", SYSTEM, MACHINE_KEYS, "present"),
-        KeyFolder("capi", "user", USER_SID, "Users/alice/keys", "present"),
-        KeyFolder("cng", "machine", SYSTEM, "ProgramData/Microsoft/Crypto/Keys", "absent"),
+        KeyFolder("capi", "machine", SYSTEM, MACHINE_KEYS, PRESENT),
+        KeyFolder("capi", "user", USER_SID, "Users/alice/keys", PRESENT),
+        KeyFolder("cng", "machine", SYSTEM, "ProgramData/Microsoft/Crypto/Keys", ABSENT),
     ]
     rows = list(collect_folder_acls(examined, folders))
     assert [(r.path, r.kind, r.acl, r.everyone_can_create) for r in rows] == [
@@ -173,7 +174,7 @@ def test_folders_without_descriptor_of_users_and_of_master_keys() -> None:
 
 def test_a_broken_descriptor_is_a_problem_and_the_row_stands() -> None:
     examined = installation({f"{MACHINE_KEYS}/x": b""}, descriptors={MACHINE_KEYS: b"\x01\x00"})
-    (row,) = collect_folder_acls(examined, [KeyFolder("capi", "machine", SYSTEM, MACHINE_KEYS, "present")])
+    (row,) = collect_folder_acls(examined, [KeyFolder("capi", "machine", SYSTEM, MACHINE_KEYS, PRESENT)])
     assert (row.acl, row.everyone_can_create) == (None, None)
     assert problems(examined) == [(MACHINE_KEYS, "truncated")]
 

@@ -1,0 +1,187 @@
+"""Was this place seen whole? The one object that answers, for the chain, the rules, reports and comparisons alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from forensics.tables.outcome import NOT_COLLECTED, Outcome, State
+from forensics.tables.record import CoverageRow
+
+ALWAYS_THERE = frozenset({"system", "software", "security", "sam"})
+"""Hives that every Windows has: one that is missing was lost, and with it what it held."""
+
+FURTHER_CERTIFICATES = "further certificates"
+"""Name of those of a store that were not read because there were too many."""
+
+_CONFIG = "/system32/config/"
+_HIVES = ALWAYS_THERE | {"default"}
+_STORES = "Microsoft\\SystemCertificates"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place where evidence may lie.
+
+    Attributes:
+        area: ``hive``, ``key``, ``folder``, ``log``, ``file`` or ``certificate``.
+        name: Name of the hive, log, file or certificate, path of the folder; of a key the path of its hive.
+        key: Path of a registry key in its hive.
+    """
+
+    area: str
+    name: str
+    key: str = ""
+
+    @classmethod
+    def of_hive(cls, name: str) -> Place:
+        """Name one of the machine's hives, such as ``SOFTWARE``, or that of a user by its path."""
+        return cls("hive", name)
+
+    @classmethod
+    def of_key(cls, hive: str, path: str) -> Place:
+        """Name a registry key by its hive (as in :meth:`of_hive`) and its path from the hive's root."""
+        return cls("key", hive, path)
+
+    @classmethod
+    def of_folder(cls, path: str) -> Place:
+        """Name a folder by its path in the tree."""
+        return cls("folder", path)
+
+    @classmethod
+    def at(cls, source_path: str) -> Place:
+        """Name the place of a row by the path at which it was read."""
+        hive, backslash, key = source_path.partition("\\")
+        return cls("key", hive, key.partition("!")[0]) if backslash else cls("folder", hive.rpartition("/")[0])
+
+
+def _same_hive(path: str) -> str:
+    """Name one of the machine's own hives, wherever its copy lies; the hive of a user is told by its path."""
+    lower = path.lower()
+    name = lower.rpartition("/")[2]
+    return name if name in _HIVES else lower
+
+
+@dataclass
+class Coverage:
+    """What one source held of one installation, or of itself.
+
+    Attributes:
+        machine_id: Number of the installation; 0 is the source itself.
+        whole_disk: Places that no row speaks of were there to be seen, too.
+        drive: Path of the system drive in the source, such as ``C`` in a collection; may be empty.
+        rows: The table's rows.
+        look: Says what the hive at a path, while it is open, shows of a key; None where it was not opened.
+    """
+
+    machine_id: int
+    whole_disk: bool = False
+    drive: str = ""
+    rows: list[CoverageRow] = field(default_factory=list)
+    look: Callable[[str, str], Outcome | None] | None = field(default=None, repr=False)
+    _told: set[tuple[str, str]] = field(default_factory=set, repr=False)
+
+    def __iter__(self) -> Iterator[CoverageRow]:
+        return iter(self.rows)
+
+    def tell(self, area: str, name: str, outcome: Outcome, path: str) -> None:
+        """Record what was seen of a place; the first word about a path stands."""
+        if (area, path) in self._told:
+            return
+        self._told.add((area, path))
+        self.rows.append(
+            CoverageRow(
+                machine_id=self.machine_id,
+                source_path=path,
+                area=area,
+                name=name,
+                outcome=outcome.state,
+                detail=outcome.why,
+            )
+        )
+
+    def saw(self, place: Place) -> Outcome:
+        """Say whether a place was seen whole: only then is what was not found there absent.
+
+        Args:
+            place: A hive, a key, a folder, or a log, file or certificate by its name.
+        """
+        if place.area == "hive":
+            return self._saw_hive(place.name)
+        if place.area == "key":
+            return self._saw_key(place.name, place.key)
+        if place.area == "folder":
+            return self._saw_folder(place.name)
+        named = place.name.lower()
+        return together(_outcome(row) for row in self.rows if row.area == place.area and row.name.lower() == named)
+
+    def saw_store(self, store: str = "") -> Outcome:
+        """Say whether a certificate store of the computer was seen whole; without a name, whether all were."""
+        further = [_outcome(row) for row in self.rows if row.name == FURTHER_CERTIFICATES]
+        if store:
+            return together([self.saw(Place.of_key("SOFTWARE", f"{_STORES}\\{store}\\Certificates")), *further])
+        below = f"software\\{_STORES}\\".lower()
+        stores = [_outcome(row) for row in self.rows if row.area == "hive" and below in row.source_path.lower()]
+        return together([self.saw(Place.of_key("SOFTWARE", _STORES)), *stores, *further])
+
+    def relative(self, path: str) -> str:
+        """Return a path in lower case, without a folder that stands for the system drive."""
+        return path.removeprefix(f"{self.drive}/").lower() if self.drive else path.lower()
+
+    def _saw_hive(self, name: str) -> Outcome:
+        wanted = _same_hive(self.relative(name))
+        found = [
+            row
+            for row in self.rows
+            if row.area == "hive"
+            and "\\" not in row.source_path
+            and wanted in (_same_hive(self.relative(row.source_path)), row.name.lower())
+        ]
+        if not found:
+            return Outcome("present") if self.whole_disk else NOT_COLLECTED
+        seen = together(map(_outcome, found))
+        if seen.state == "absent" and wanted in ALWAYS_THERE:
+            return Outcome("not_examined", f"the hive {wanted.upper()}, which every Windows has, is missing")
+        return seen
+
+    def _saw_key(self, hive: str, key: str) -> Outcome:
+        """Of a case, the nearest word about the key or one above it counts, and only where there is none the hive's."""
+        if self.look is not None and (shown := self.look(hive, key)) is not None:
+            return shown
+        wanted, path = _same_hive(self.relative(hive)), key.lower()
+        nearest = ""
+        found: Outcome | None = None
+        for row in self.rows:
+            of, backslash, told = self.relative(row.source_path).partition("\\")
+            if row.area not in ("hive", "registry") or not backslash or _same_hive(of) != wanted:
+                continue
+            if (path == told or path.startswith(f"{told}\\")) and len(told) >= len(nearest):
+                nearest, found = told, _outcome(row)
+        return found or self._saw_hive(hive)
+
+    def _saw_folder(self, path: str) -> Outcome:
+        wanted = self.relative(path)
+        told = {self.relative(row.source_path): _outcome(row) for row in self.rows if row.area == "folder"}
+        while wanted:
+            if wanted in told:
+                return told[wanted]
+            wanted = wanted.rpartition("/")[0]
+        return Outcome("present") if self.whole_disk else NOT_COLLECTED
+
+
+def together(outcomes: Iterable[Outcome]) -> Outcome:
+    """Say of several places what can be said of all of them: whole only where each is."""
+    found = list(outcomes)
+    if not found:
+        return NOT_COLLECTED
+    broken = [outcome for outcome in found if not outcome.is_whole]
+    if not broken:
+        return next((o for o in found if o.state == "present"), found[0])
+    if any(outcome.is_there for outcome in found):
+        return Outcome("partial", broken[0].why)
+    return broken[0]
+
+
+def _outcome(row: CoverageRow) -> Outcome:
+    state: State = row.outcome
+    return Outcome(state, row.detail)

@@ -1,0 +1,100 @@
+"""Coverage.saw: whether a place was seen whole, from the rows of table coverage alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from forensics.sources.coverage import Coverage, Place, together
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
+
+CONFIG = "Windows/System32/config"
+TORN = Outcome("partial", "torn")
+STORES = "Microsoft\\SystemCertificates"
+
+
+def coverage(*told: tuple[str, str, Outcome, str], whole_disk: bool = False, drive: str = "") -> Coverage:
+    found = Coverage(1, whole_disk=whole_disk, drive=drive)
+    for area, name, outcome, path in told:
+        found.tell(area, name, outcome, path)
+    return found
+
+
+def test_the_first_word_about_a_path_stands() -> None:
+    found = coverage(("folder", "Keys", ABSENT, "K"), ("folder", "Keys", PRESENT, "K"), ("file", "K", PRESENT, "K"))
+    assert [(r.area, r.outcome, r.machine_id) for r in found] == [("folder", "absent", 1), ("file", "present", 1)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "seen"),
+    [
+        (PRESENT, PRESENT),
+        (TORN, TORN),
+        (Outcome("unreadable", "bad header"), Outcome("unreadable", "bad header")),
+        (ABSENT, Outcome("not_examined", "the hive SOFTWARE, which every Windows has, is missing")),
+    ],
+)
+def test_a_hive_is_found_by_its_name_and_wherever_its_copy_lies(outcome: Outcome, seen: Outcome) -> None:
+    found = coverage(("hive", "SOFTWARE", outcome, f"C/{CONFIG}/SOFTWARE"), drive="C")
+    assert found.saw(Place.of_hive("SOFTWARE")) == seen
+    assert found.saw(Place.at(f"{CONFIG}/SOFTWARE\\Microsoft\\Cryptography!MachineGuid")) == seen
+
+
+def test_a_users_hive_that_is_not_there_is_absent() -> None:
+    path = "Users/anna/NTUSER.DAT"
+    found = coverage(("hive", "NTUSER.DAT of anna", ABSENT, path))
+    assert found.saw(Place.at(f"{path}\\Software")) == ABSENT
+    assert found.saw(Place.at("Users/bert/NTUSER.DAT\\Software")) == NOT_COLLECTED
+
+
+def test_the_nearest_word_about_a_key_counts() -> None:
+    hive = f"{CONFIG}/SOFTWARE"
+    found = coverage(
+        ("hive", "SOFTWARE", Outcome("partial", "an export"), hive),
+        ("hive", STORES, Outcome("partial", "some"), f"{hive}\\{STORES}"),
+        ("hive", f"{STORES}\\MY", PRESENT, f"{hive}\\{STORES}\\MY\\Certificates"),
+    )
+    assert found.saw(Place.of_key("SOFTWARE", "Microsoft\\Cryptography")) == Outcome("partial", "an export")
+    assert found.saw(Place.of_key("SOFTWARE", f"{STORES}\\CA\\Certificates")) == Outcome("partial", "some")
+    assert found.saw(Place.of_key("SOFTWARE", f"{STORES}\\MY\\Certificates\\AA")) == PRESENT
+    assert (found.saw_store("MY"), found.saw_store("CA")) == (PRESENT, Outcome("partial", "some"))
+    assert found.saw_store() == Outcome("partial", "some")
+
+
+def test_certificates_that_were_too_many_leave_every_store_in_part() -> None:
+    hive = f"{CONFIG}/SOFTWARE"
+    rest = ("certificate", "further certificates", Outcome("not_examined", "at most 10000"), f"{hive}\\{STORES}\\X")
+    found = coverage(("hive", "SOFTWARE", PRESENT, hive), rest)
+    assert found.saw_store() == found.saw_store("MY") == Outcome("partial", "at most 10000")
+
+
+@pytest.mark.parametrize("whole_disk", [True, False])
+def test_a_folder_is_as_its_nearest_ancestor_that_was_told_of(whole_disk: bool) -> None:
+    found = coverage(
+        ("folder", "Crypto", Outcome("unreadable", "bad index"), "ProgramData/Microsoft/Crypto"),
+        whole_disk=whole_disk,
+    )
+    bad = Outcome("unreadable", "bad index")
+    assert found.saw(Place.of_folder("PROGRAMDATA/Microsoft/Crypto/RSA/MachineKeys")) == bad
+    assert found.saw(Place.at("ProgramData/Microsoft/Crypto/Keys/a_b")) == bad
+    assert found.saw(Place.of_folder("Windows")) == (PRESENT if whole_disk else NOT_COLLECTED)
+
+
+def test_a_log_is_whole_only_where_each_of_its_name_is() -> None:
+    found = coverage(("log", "setupact.log", PRESENT, "a"), ("log", "SETUPACT.LOG", ABSENT, "b"))
+    assert found.saw(Place("log", "setupact.log")) == PRESENT
+    assert found.saw(Place("log", "System.evtx")) == NOT_COLLECTED
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "seen"),
+    [
+        ([], NOT_COLLECTED),
+        ([ABSENT, ABSENT], ABSENT),
+        ([ABSENT, PRESENT], PRESENT),
+        ([PRESENT, NOT_COLLECTED], Outcome("partial", "not in this source")),
+        ([Outcome("unreadable", "x"), NOT_COLLECTED], Outcome("unreadable", "x")),
+        ([ABSENT, Outcome("unreadable", "x")], Outcome("unreadable", "x")),
+    ],
+)
+def test_together(outcomes: list[Outcome], seen: Outcome) -> None:
+    assert together(outcomes) == seen

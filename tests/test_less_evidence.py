@@ -1,0 +1,79 @@
+"""Less evidence never says more: what was not collected, or stands in a torn hive, leaves verdicts open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import forensics
+from forensics.tables.key_chain import KeyChainRow
+from testdata.builder.files import FileSpec
+from testdata.builder.scenarios import SCENARIOS
+from tests.torn_hive import tear
+
+CONFIG = "Windows/System32/config"
+Keep = Callable[[str], bool]
+
+LEFT_OUT: dict[str, Keep] = {
+    **{hive: lambda path, hive=hive: path != f"{CONFIG}/{hive}" for hive in ("SYSTEM", "SOFTWARE", "SECURITY")},  # type: ignore[misc]
+    "Crypto": lambda path: "/Microsoft/Crypto/" not in path,
+    "MachineKeys": lambda path: "/MachineKeys/" not in path,
+    "Protect": lambda path: "/Protect/" not in path,
+    "Users": lambda path: not path.startswith("Users/"),
+}
+IMAGES = ("healthy", "broken-claim", "broken-files", "broken-secrets", "odd-server", "hyperv-source", "hyperv-target")
+
+
+@cache
+def _files(name: str) -> list[FileSpec]:
+    return SCENARIOS[name]().stages[-1].volumes[0]
+
+
+def _collect(name: str, folder: Path, keep: Keep = lambda path: True) -> Path:
+    for file in _files(name):
+        if file.data is not None and keep(file.path):
+            target = folder / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.data)
+    return folder
+
+
+def _chains(case: forensics.Case) -> dict[tuple[str | None, ...], KeyChainRow]:
+    return {(c.thumbprint, c.store, c.store_scope, c.owner_sid): c for c in case.rows("key_chain") if c.thumbprint}
+
+
+def _says_more(less: forensics.Case, whole: forensics.Case) -> list[str]:
+    """List what a case says that the case with all the evidence does not."""
+    known, starts = _chains(whole), {(v.vm_id, v.is_checkpoint): v.starts_here for v in whole.rows("vm")}
+    found = []
+    for key, chain in _chains(less).items():
+        full = known[key]
+        if chain.verdict not in ("unknown", full.verdict):
+            found.append(f"{chain.subject}: {full.verdict} became {chain.verdict}, broken at {chain.broken_at}")
+        found += [
+            f"{chain.subject}: {link} became absent"
+            for link in ("key_file", "master_key")
+            if getattr(chain, link) == "absent" != getattr(full, link)
+        ]
+        if chain.recoverable is False and full.recoverable is not False:
+            found.append(f"{chain.subject}: called lost")
+    for vm in less.rows("vm"):
+        if vm.starts_here not in ("unknown", starts.get((vm.vm_id, vm.is_checkpoint))):
+            found.append(f"{vm.name}: became {vm.starts_here}")
+    return found
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_less_evidence_never_says_more(name: str, tmp_path: Path) -> None:
+    whole = forensics.examine(_collect(name, tmp_path / "whole"))
+    assert {c.verdict for c in _chains(whole).values()} - {"unknown"}
+    for what, keep in LEFT_OUT.items():
+        less = forensics.examine(_collect(name, tmp_path / f"without {what}", keep))
+        assert (what, _says_more(less, whole)) == (what, [])
+    for hive in ("SYSTEM", "SOFTWARE", "SECURITY"):
+        folder = _collect(name, tmp_path / f"torn {hive}")
+        tear(folder / CONFIG / hive)
+        assert (hive, _says_more(forensics.examine(folder), whole)) == (hive, [])
