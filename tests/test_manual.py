@@ -15,6 +15,7 @@ from click import Command, Group
 from click.testing import CliRunner
 
 from forensics.cli.main import cli
+from forensics.engine.beside import rule_of
 from forensics.engine.loader import load_packs
 from forensics.report.rules import render_markdown
 from forensics.report.table_docs import render_tables
@@ -127,7 +128,7 @@ def test_generated_pages_are_current() -> None:
 
 def test_every_rule_is_in_the_reference_once() -> None:
     headings = re.findall(r"^### (.*)$", _text("docs/rules.md"), re.M)
-    files = [path.stem for path in (PROJECT / "rules").glob("*/*.yaml")]
+    files = [path.stem for path in (PROJECT / "rules").glob("*/*.yaml") if rule_of(path) is None]
     assert sorted(headings) == sorted(files)
 
 

@@ -1,4 +1,4 @@
-"""Runs the examples of rules: rows written beside a rule, and what the rule must say of them.
+"""Runs the examples of rules: rows written beside a rule (``ID.examples.yaml``), and what the rule must say of them.
 
 Each example gets a fresh database that holds its rows and nothing else.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
 from forensics.engine.findings import Finding, make_findings
@@ -72,7 +73,8 @@ class _Example:
         self.problems: list[Problem] = []
 
     def tell(self, line: int, message: str) -> None:
-        self.problems.append(Problem(self.rule.path, line, f"{self.rule.id}, example {self.number}: {message}"))
+        path = file_beside(self.rule.path, EXAMPLES)
+        self.problems.append(Problem(path, line, f"{self.rule.id}, example {self.number}: {message}"))
 
     def run(self) -> list[Problem]:
         """Return what is wrong with the example, or with the rule by it."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
+from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.conditions import NOT_KNOWN
 from forensics.engine.dialect_differences import differences
 from forensics.engine.examples import EXPECTATIONS, expectations
@@ -30,8 +31,8 @@ class Lint(ABC):
     recommendation: ClassVar[str]
 
     @abstractmethod
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
-        """Yield line and sentence of everything found."""
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
+        """Yield everything found, in a sentence each."""
 
 
 class ExampleMissing(Lint):
@@ -40,11 +41,12 @@ class ExampleMissing(Lint):
     name = "example-missing"
     recommendation = "give every rule one example each that it matches, misses, and cannot decide"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield the kinds that are missing."""
+        path = file_beside(rule.path, EXAMPLES)
         for wanted in EXPECTATIONS:
             if wanted not in expectations(rule):
-                yield rule.line("examples"), f"no example expects '{wanted}'"
+                yield Problem(path, 1, f"no example expects '{wanted}'")
 
 
 class UnknownReadAsNo(Lint):
@@ -53,7 +55,7 @@ class UnknownReadAsNo(Lint):
     name = "unknown-read-as-no"
     recommendation = "use the shorthand {column: value}, or nullif(this.column, 'not_examined')"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield comparisons that take "not examined" for "no"."""
         columns = "|".join(s.name for s in column_specs(rule.table) if any(word in s.doc for word in NOT_KNOWN))
         if not columns:
@@ -61,7 +63,9 @@ class UnknownReadAsNo(Lint):
         compared = re.compile(rf"(?<!nullif\()\bthis\.({columns})\s*(?:=|<>|!=|\bIN\b|\bNOT\s+IN\b|\bLIKE\b)", re.I)
         for leaf in _written_leaves(rule):
             for found in compared.finditer(without_strings(leaf.sql)):
-                yield leaf.line, f"'{leaf.name}' is false, not unknown, where {found[1]} was not examined"
+                yield Problem(
+                    rule.path, leaf.line, f"'{leaf.name}' is false, not unknown, where {found[1]} was not examined"
+                )
 
 
 class AbsenceWithoutCoverage(Lint):
@@ -72,11 +76,13 @@ class AbsenceWithoutCoverage(Lint):
 
     _ABSENCE = re.compile(r"\bNOT\s+EXISTS\b|\bNOT\s+IN\s*\(\s*SELECT\b", re.I)
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield conditions that take what was not found for what is not there."""
         for leaf in _written_leaves(rule):
             if self._ABSENCE.search(without_strings(leaf.sql)):
-                yield leaf.line, f"'{leaf.name}' takes a row that was not found for one that is not there"
+                yield Problem(
+                    rule.path, leaf.line, f"'{leaf.name}' takes a row that was not found for one that is not there"
+                )
 
 
 class MachinesMixed(Lint):
@@ -87,19 +93,21 @@ class MachinesMixed(Lint):
 
     _SOURCE = re.compile(r"\bFROM\s+([a-z_]+)\b(.*)", re.I | re.S)
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield SQL that could take a row of another machine."""
         for condition in (*named_conditions(rule.when), *rule.corroboration):
             if isinstance(condition, Presence) and "machine_id" not in condition.where:
-                yield condition.where_line, f"'{condition.name}' looks at the rows of every machine"
+                yield Problem(rule.path, condition.where_line, f"'{condition.name}' looks at the rows of every machine")
         for name, sql in rule.joins.items():
             if "machine_id" not in sql.text:
-                yield sql.line, f"'{name}' is joined for every machine"
+                yield Problem(rule.path, sql.line, f"'{name}' is joined for every machine")
         for sql in (*rule.values.values(), *(Sql(leaf.sql, leaf.line) for leaf in _written_leaves(rule))):
             for found in re.split(r"(?=\bSELECT\b)", without_strings(sql.text), flags=re.I)[1:]:
                 source = self._SOURCE.search(found)
                 if source and source[1] != "examination" and "machine_id" not in source[2]:
-                    yield sql.line, f"the subquery over {source[1]} looks at the rows of every machine"
+                    yield Problem(
+                        rule.path, sql.line, f"the subquery over {source[1]} looks at the rows of every machine"
+                    )
 
 
 class FileNameDiffers(Lint):
@@ -108,10 +116,10 @@ class FileNameDiffers(Lint):
     name = "file-name-differs"
     recommendation = "name the file <id>.yaml, so that a finding leads to its rule"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield the id."""
         if rule.path.stem != rule.id:
-            yield rule.line("id"), f"the rule {rule.id} is in {rule.path.name}"
+            yield Problem(rule.path, rule.line("id"), f"the rule {rule.id} is in {rule.path.name}")
 
 
 class TitleForm(Lint):
@@ -120,10 +128,10 @@ class TitleForm(Lint):
     name = "title-form"
     recommendation = f"write one sentence of at most {LONGEST_TITLE} characters, without full stop and without values"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield titles that are too long, end in a full stop or have braces."""
         if len(rule.title) > LONGEST_TITLE or rule.title.endswith(".") or "{{" in rule.title:
-            yield rule.line("title"), f"the title is {rule.title!r}"
+            yield Problem(rule.path, rule.line("title"), f"the title is {rule.title!r}")
 
 
 class NothingToDo(Lint):
@@ -132,10 +140,12 @@ class NothingToDo(Lint):
     name = "nothing-to-do"
     recommendation = "say in 'remedy' what can be done, or give the rule severity info"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield rules that are more than information and have no remedy."""
         if not rule.remedy and any(level.value != "info" for level in rule.severity):
-            yield rule.line("severity"), "the rule says that something is wrong and not what can be done"
+            yield Problem(
+                rule.path, rule.line("severity"), "the rule says that something is wrong and not what can be done"
+            )
 
 
 class ReferenceMissing(Lint):
@@ -144,13 +154,13 @@ class ReferenceMissing(Lint):
     name = "reference-missing"
     recommendation = "name where its facts can be read, as https:// links"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield rules without references, and references that are no links."""
         if not rule.references:
-            yield rule.line("references"), "the rule names no reference"
+            yield Problem(rule.path, rule.line("references"), "the rule names no reference")
         for reference in rule.references:
             if not reference.startswith("https://"):
-                yield reference.line, f"'{reference}' is no https:// link"
+                yield Problem(rule.path, reference.line, f"'{reference}' is no https:// link")
 
 
 class ExplainsNothing(Lint):
@@ -159,13 +169,13 @@ class ExplainsNothing(Lint):
     name = "explains-nothing"
     recommendation = "name rules that exist, and let no rule explain its own cause"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield rules that do not exist, and circles."""
         for explained in rule.explains:
             if packs.rule(explained) is None:
-                yield explained.line, f"there is no rule '{explained}'"
+                yield Problem(rule.path, explained.line, f"there is no rule '{explained}'")
             elif rule.id in _consequences(explained, packs):
-                yield explained.line, f"'{explained}' explains {rule.id} in turn"
+                yield Problem(rule.path, explained.line, f"'{explained}' explains {rule.id} in turn")
 
 
 class ValueUnused(Lint):
@@ -174,7 +184,7 @@ class ValueUnused(Lint):
     name = "value-unused"
     recommendation = "use it in a text, in group or in SQL, or leave it out"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield values without use."""
         used = names_in(rule.because) | names_in(rule.remedy) | {key.text for key in rule.group}
         pieces = [s.text for s in (*rule.values.values(), *rule.joins.values(), *rule.group)]
@@ -186,7 +196,7 @@ class ValueUnused(Lint):
             used |= used_values(piece)
         for name, sql in rule.values.items():
             if name not in used:
-                yield sql.line, f"nothing uses the value '{name}'"
+                yield Problem(rule.path, sql.line, f"nothing uses the value '{name}'")
 
 
 class NamedTwice(Lint):
@@ -195,13 +205,13 @@ class NamedTwice(Lint):
     name = "named-twice"
     recommendation = "give every condition a name of its own: explain prints nothing else"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield names that stand for different conditions."""
         seen: dict[str, str] = {}
         for condition in (*named_conditions(rule.when), *rule.corroboration):
             asks = condition.where if isinstance(condition, Presence) else condition.sql
             if seen.setdefault(condition.name, asks) != asks:
-                yield condition.line, f"two conditions are called '{condition.name}'"
+                yield Problem(rule.path, condition.line, f"two conditions are called '{condition.name}'")
 
 
 class TranslationDiffers(Lint):
@@ -210,7 +220,7 @@ class TranslationDiffers(Lint):
     name = "translation-differs"
     recommendation = "name the same values in every language, give the same commands, and translate phrases that exist"
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield values and commands that only one of the languages has, and phrases that no value says."""
         said = set().union(*(quoted_texts(sql.text) for sql in rule.values.values()))
         for language, other in rule.translations.items():
@@ -219,14 +229,20 @@ class TranslationDiffers(Lint):
                 ("remedy", rule.remedy, other.remedy),
             ):
                 for name in sorted(names_in(english) ^ names_in(text)):
-                    yield text.line, f"'{key}' names '{name}' in one language and not in '{language}' or in English"
+                    yield Problem(
+                        other.path,
+                        text.line,
+                        f"'{key}' names '{name}' in one language and not in '{language}' or in English",
+                    )
                 if english and not text:
-                    yield other.line, f"'{key}' is missing in '{language}'"
+                    yield Problem(other.path, 1, f"'{key}' is missing in '{language}'")
                 elif commands_in(english) != commands_in(text):
-                    yield text.line, f"'{key}' gives other commands in '{language}' than in English"
+                    yield Problem(
+                        other.path, text.line, f"'{key}' gives other commands in '{language}' than in English"
+                    )
             for phrase in other.phrases:
                 if phrase not in said:
-                    yield other.line, f"'{phrase}' of '{language}' is no quoted text of any value"
+                    yield Problem(other.path, phrase.line, f"'{phrase}' of '{language}' is no quoted text of any value")
 
 
 class NotShared(Lint):
@@ -237,13 +253,13 @@ class NotShared(Lint):
         "keep to the SQL that SQLite and DuckDB read alike, so that the rule runs over a fleet's Parquet files"
     )
 
-    def check(self, rule: Rule, packs: Packs) -> Iterator[tuple[int, str]]:
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield the differences in every piece of SQL."""
         kinds = {(name, spec.name): spec.kind for name in ROW_CLASSES for spec in column_specs(name)}
         kinds |= {("this", spec.name): spec.kind for spec in column_specs(rule.table)}
         for line, text in _written_sql(rule):
             for message in differences(text, kinds):
-                yield line, message
+                yield Problem(rule.path, line, message)
 
 
 LINTS: tuple[type[Lint], ...] = (
@@ -271,10 +287,10 @@ def lint(packs: Packs, only: Sequence[Rule] | None = None) -> list[Problem]:
         only: The rules to judge; all if not given.
     """
     return [
-        Problem(rule.path, line, f"{message} [{check.name}]; {check.recommendation}")
+        found._replace(message=f"{found.message} [{check.name}]; {check.recommendation}")
         for rule in (packs.rules if only is None else only)
         for check in LINTS
-        for line, message in check().check(rule, packs)
+        for found in check().check(rule, packs)
     ]
 
 

@@ -7,13 +7,15 @@ from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from forensics.engine.beside import PARTS, rule_of
 from forensics.engine.compiler import check_rule
 from forensics.engine.database import RuleDatabase
+from forensics.engine.part_reader import with_examples, with_translation
 from forensics.engine.rule import LANGUAGES, Packs, Problem, Rule, RulePackError
 from forensics.engine.rule_reader import RuleReader
-from forensics.engine.yaml_source import LARGEST_FILE, RuleYamlError, read_yaml
+from forensics.engine.yaml_source import RuleYamlError, read_text, read_yaml
 
-MOST_FILES = 2000
+MOST_FILES = 2000 * (1 + len(PARTS))
 _TABLE = re.compile(r"^for: *([a-z_]+) *(?:#.*)?$", re.MULTILINE)
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
@@ -85,45 +87,56 @@ def read_rules(
     tables: Container[str] | None = None,
 ) -> list[Rule]:
     """Read the rules of a folder and those inside it, or of one file; what is wrong goes to ``problems``."""
-    if path.is_dir():
-        files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
-    elif path.is_file():
-        files = [path]
-    else:
+    languages = LANGUAGES if examples else tuple(known for known in LANGUAGES if known == language)
+    rules = []
+    for file in _rule_files(path, problems):
+        rule = _read(file, problems, built_in, trusted=built_in and not examples, tables=tables)
+        if rule is not None:
+            for spoken in languages:
+                rule = with_translation(rule, spoken, problems)
+            rules.append(with_examples(rule, problems) if examples else rule)
+    return rules
+
+
+def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
+    """Return the files that are to hold a rule each; one that stands beside no rule is a problem."""
+    if path.is_file():
+        if rule := rule_of(path):
+            problems.append(Problem(path, 1, f"this is no rule but stands beside one: name {rule.name}"))
+            return []
+        return [path]
+    if not path.is_dir():
         problems.append(Problem(path, 1, "there is no such folder of rules"))
         return []
-    if not files and not built_in:
-        problems.append(Problem(path, 1, "the folder holds no rules (*.yaml)"))
+    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
     if len(files) > MOST_FILES:
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
         return []
-    skip = () if examples else ("examples", *(other for other in LANGUAGES if other != language))
-    rules = [_read(file, problems, built_in, skip, tables) for file in files]
-    return [rule for rule in rules if rule is not None]
+    beside = {file: rule for file in files if (rule := rule_of(file))}
+    rules = [file for file in files if file not in beside]
+    if not files:
+        problems.append(Problem(path, 1, "the folder holds no rules (*.yaml)"))
+    present = set(rules)
+    for file, rule in beside.items():
+        if rule not in present:
+            problems.append(Problem(file, 1, f"it stands beside no rule: there is no {rule.name}"))
+    return rules
 
 
 def _read(
-    path: Path, problems: list[Problem], built_in: bool, skip: tuple[str, ...], tables: Container[str] | None
+    path: Path, problems: list[Problem], built_in: bool, trusted: bool, tables: Container[str] | None
 ) -> Rule | None:
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_text(path)
         # Most disks leave a third of the tables empty, and reading YAML is what rules cost most.
         about = _TABLE.search(text) if tables is not None else None
         if tables is not None and about and about[1] not in tables:
             return None
-        root = read_yaml(text, skip)
+        root = read_yaml(text)
     except RuleYamlError as error:
         problems.append(Problem(path, error.line, error.message))
         return None
-    except UnicodeDecodeError as error:
-        problems.append(Problem(path, error.object[: error.start].count(b"\n") + 1, "the file is not UTF-8 text"))
-        return None
-    except OSError as error:
-        problems.append(Problem(path, 1, f"the file cannot be read: {error.strerror}"))
-        return None
-    reader = RuleReader(path, root, built_in, trusted=built_in and "examples" in skip)
+    reader = RuleReader(path, root, built_in, trusted)
     rule = reader.rule()
     problems += reader.problems
     return rule

@@ -156,18 +156,18 @@ class Translation(NamedTuple):
     """The texts of a rule in another language.
 
     Attributes:
+        path: Its file, beside the rule's.
         title: As the rule's.
         because: Template with the same names.
         remedy: Likewise.
         phrases: Texts that stand quoted in the rule's values, and what to say instead of each.
-        line: Line in the file.
     """
 
+    path: Path
     title: Text
     because: Text
     remedy: Text
-    phrases: dict[str, str]
-    line: int
+    phrases: dict[Text, str]
 
 
 class Sql(NamedTuple):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
+from forensics.engine.beside import PARTS, file_beside
 from forensics.engine.condition_reader import ConditionReader
 from forensics.engine.rule import (
     CONFIDENCES,
     FORMAT,
-    LANGUAGES,
     SECTIONS,
     SEVERITIES,
     Condition,
@@ -18,7 +19,6 @@ from forensics.engine.rule import (
     Problem,
     Rule,
     Sql,
-    Translation,
 )
 from forensics.engine.sql_text import SqlTextError, check_expression, put_values
 from forensics.engine.subjects import default_subject
@@ -45,8 +45,6 @@ KEYS = (
     "covers",
     "references",
     "report-unknown",
-    "examples",
-    *LANGUAGES,
 )
 _REQUIRED = ("id", "title", "for", "severity", "confidence", "when", "because")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -59,7 +57,7 @@ class RuleReader:
 
     Args:
         path: Its file, for messages and for the pack's name.
-        root: What the file holds.
+        root: What the file holds, which is to be a mapping.
         built_in: It came with keymortem.
         trusted: What SQLite will check anyway need not be checked now.
 
@@ -67,12 +65,14 @@ class RuleReader:
         problems: Everything that was wrong.
     """
 
-    def __init__(self, path: Path, root: Mapping, built_in: bool = False, trusted: bool = False) -> None:
+    def __init__(self, path: Path, root: Node | None, built_in: bool = False, trusted: bool = False) -> None:
         self.path = path
-        self.root = root
+        self.root = root if isinstance(root, Mapping) else Mapping()
         self.built_in = built_in
         self.trusted = trusted
         self.problems: list[Problem] = []
+        if self.root is not root:
+            self.tell(root.line if root is not None else 1, "a rule is a mapping: begin with 'format: 1'")
 
     def tell(self, line: int, message: str) -> None:
         """Take down that something is wrong."""
@@ -80,6 +80,8 @@ class RuleReader:
 
     def rule(self) -> Rule | None:
         """Return the rule, or None when anything is wrong."""
+        if self.problems:
+            return None
         found = self.root.get(Text("format"))
         if found != str(FORMAT):
             # Of an unknown format nothing else can be judged.
@@ -98,7 +100,9 @@ class RuleReader:
 
     def _check_keys(self) -> None:
         for key in self.root:
-            if key not in KEYS:
+            if key in PARTS:
+                self.tell(key.line, f"'{key}' stands beside the rule, in {file_beside(self.path, key).name}")
+            elif key not in KEYS:
                 self.tell(key.line, f"a rule has no '{key}'; its keys are {', '.join(KEYS)}")
         for wanted in _REQUIRED:
             if wanted not in self.root:
@@ -136,8 +140,6 @@ class RuleReader:
             references=tuple(self._texts("references")),
             report_unknown=self._flag("report-unknown"),
             built_in=self.built_in,
-            examples=self._examples(),
-            translations=self._translations(table, joins, values),
             lines={str(key): key.line for key in self.root},
         )
 
@@ -266,44 +268,13 @@ class RuleReader:
     def _check_texts(self, texts: tuple[Text, ...], table: Text, joins: dict[str, Sql], values: dict[str, Sql]) -> None:
         if self.trusted:
             return
-        allowed = {spec.name for spec in column_specs(table)} | values.keys()
-        for joined in joins:
-            allowed |= {f"{joined}.{spec.name}" for spec in column_specs(joined)}
+        names = names_of(table, joins, values)
         for text in texts:
-            for problem in check_template(text, allowed):
+            for problem in check_template(text, names):
                 self.tell(text.line + problem.line, problem.message)
 
-    def _translations(self, table: Text, joins: dict[str, Sql], values: dict[str, Sql]) -> dict[str, Translation]:
-        found = {}
-        for language in LANGUAGES:
-            node = self.root.get(Text(language))
-            if node is not None and not isinstance(node, Mapping):
-                self.tell(node.line, f"'{language}' is a mapping of {', '.join(Translation._fields[:-1])}")
-            elif node is not None:
-                found[language] = self._translation(language, node)
-                self._check_texts((found[language].because, found[language].remedy), table, joins, values)
-        return found
 
-    def _translation(self, language: str, node: Mapping) -> Translation:
-        texts = {}
-        for key in ("title", "because", "remedy"):
-            text = node.get(Text(key), _NOTHING)
-            texts[key] = text if isinstance(text, Text) else _NOTHING
-            if not texts[key].strip() and (key != "remedy" or text is not _NOTHING):
-                self.tell(node.line, f"'{language}' lacks the text '{key}'")
-        phrases = node.get(Text("phrases"), Mapping())
-        if not isinstance(phrases, Mapping) or not all(isinstance(text, Text) for text in phrases.values()):
-            self.tell(node.line, f"'phrases' of '{language}' is a mapping of English text to text")
-            phrases = Mapping()
-        for key in node:
-            if key not in (*texts, "phrases"):
-                self.tell(key.line, f"'{language}' has no '{key}'; it has title, because, remedy, phrases")
-        return Translation(**texts, phrases={str(key): str(text) for key, text in phrases.items()}, line=node.line)
-
-    def _examples(self) -> tuple[Mapping, ...]:
-        node = self.root.get(Text("examples"), Sequence())
-        items = list(node) if isinstance(node, Sequence) else []
-        examples = tuple(item for item in items if isinstance(item, Mapping))
-        if not isinstance(node, Sequence) or len(examples) != len(items):
-            self.tell(node.line, "'examples' is a list of mappings")
-        return examples
+def names_of(table: str, joins: Iterable[str], values: Iterable[str]) -> set[str]:
+    """Return every name that the texts of a rule may use."""
+    names = {spec.name for spec in column_specs(table)} | set(values)
+    return names.union(*({f"{joined}.{spec.name}" for spec in column_specs(joined)} for joined in joins))

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from forensics.engine.yaml_source import Text
+
 _TOKEN = re.compile(
     r"""(?P<string>'(?:[^']|'')*') | (?P<value>\bvalue\.(?P<name>[a-z_][a-z0-9_]*)\b)
       | (?P<refused>--|/\*|;|"|`|\[|\]|\?|[@$:][A-Za-z_]|[{}\\#]) | (?P<open>\() | (?P<close>\)) | (?P<quote>')""",
@@ -73,11 +75,11 @@ def put_values(text: str, values: dict[str, str]) -> str:
     return _TOKEN.sub(replace, text)
 
 
-def put_texts(text: str, texts: Mapping[str, str]) -> str:
+def put_texts(text: str, texts: Mapping[Text, str]) -> str:
     """Replace quoted texts by others, such as those of another language."""
 
     def replace(token: re.Match[str]) -> str:
-        other = texts.get(token["string"][1:-1].replace("''", "'")) if token["string"] else None
+        other = texts.get(Text(token["string"][1:-1].replace("''", "'"))) if token["string"] else None
         return token[0] if other is None else quoted(other)
 
     return _TOKEN.sub(replace, text)

@@ -10,7 +10,8 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -69,12 +70,25 @@ class Mapping(dict[Text, "Node"]):
 Node = Text | Sequence | Mapping
 
 
-def read_yaml(source: str, skip: Iterable[str] = ()) -> Mapping:
-    """Read one document, whose root must be a mapping.
+def read_text(path: Path) -> str:
+    """Read a file that is to hold YAML.
 
-    Args:
-        source: The file's text.
-        skip: Keys of the root whose values are not wanted: they are not even parsed, and not in the result.
+    Raises:
+        RuleYamlError: It cannot be read, or is larger than any rule needs, or is no text.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise RuleYamlError(line, "the file is not UTF-8 text") from error
+    except OSError as error:
+        raise RuleYamlError(1, f"the file cannot be read: {error.strerror}") from error
+
+
+def read_yaml(source: str) -> Node | None:
+    """Read one document; an empty one is None.
 
     Raises:
         RuleYamlError: Not the YAML that rules are written in.
@@ -82,19 +96,13 @@ def read_yaml(source: str, skip: Iterable[str] = ()) -> Mapping:
     if len(source) > LARGEST_FILE:
         raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
     _bound_depth(source)
-    keys = tuple(f"{key}:" for key in skip)
-    if keys:
-        source = _without(source, keys)
     try:
-        root = _Reader(_events(source)).document()
+        return _Reader(_events(source)).document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise RuleYamlError(mark.line + 1 if mark else 1, f"no YAML: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise RuleYamlError(1, "no YAML: it holds a character that text cannot hold") from error
-    if not isinstance(root, Mapping):
-        raise RuleYamlError(getattr(root, "line", 1), "a rule is a mapping: begin with 'format: 1'")
-    return root
 
 
 def _bound_depth(source: str) -> None:
@@ -119,17 +127,6 @@ def _events(source: str) -> Iterator[Any]:
     return iter(parser.get_event, None)
 
 
-def _without(source: str, keys: tuple[str, ...]) -> str:
-    """Blank the blocks of root keys (with colons); in YAML every line of a mapping's value is indented, or an item."""
-    lines, skipping = source.split("\n"), False
-    for number, line in enumerate(lines):
-        if line and line[0] not in " \t-#":
-            skipping = line.startswith(keys)
-        if skipping:
-            lines[number] = ""
-    return "\n".join(lines)
-
-
 class _Reader:
     """Turns parser events into nodes."""
 
@@ -144,7 +141,7 @@ class _Reader:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise RuleYamlError(_line(event), "a file holds one rule; begin no second document")
+                    raise RuleYamlError(_line(event), "a file holds one document; begin no second")
                 root = self._node(next(self.events), 1)
         return root
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from forensics.cli.main import cli
 from forensics.engine.loader import load_packs
 from forensics.report.rules import render_list, render_rule
-from tests.engine.rule_files import EXAMPLES, rule_text, write_rules
+from tests.engine.rule_files import EXAMPLES, write_rule, write_rules
 from tests.hand_made import DEAD, case
 
 
@@ -29,9 +29,7 @@ def saved(tmp_path: Path) -> Path:
 def pack(tmp_path: Path) -> Path:
     folder = tmp_path / "pack"
     folder.mkdir()
-    (folder / "mine.yaml").write_text(
-        rule_text({"id": "mine", "when": {"broken_at": "key_file"}, "title": "Mine \x1b[2J", "examples": []})
-    )
+    write_rule(folder / "mine.yaml", {"id": "mine", "when": {"broken_at": "key_file"}, "title": "Mine \x1b[2J"})
     return folder
 
 
@@ -63,7 +61,9 @@ def test_own_pack_is_listed_and_does_not_steer_the_terminal(pack: Path) -> None:
 def test_lint(pack: Path) -> None:
     result = run("rules", "lint", pack)
     assert result.exit_code == 1
-    assert f"{pack}/mine.yaml:11: no example expects 'match' [example-missing]; give every rule" in result.stdout
+    assert (
+        f"{pack}/mine.examples.yaml:1: no example expects 'match' [example-missing]; give every rule" in result.stdout
+    )
     assert result.stdout.endswith("1 rules are valid; 3 recommendations\n")
 
 
@@ -72,7 +72,7 @@ def test_examples(tmp_path: Path) -> None:
     result = run("rules", "test", write_rules(tmp_path, {"examples": wrong}))
     assert result.exit_code == 1
     assert result.stdout == (
-        f"{tmp_path}/0-rule.yaml:11: rule, example 4: expected match, the rule says miss: "
+        f"{tmp_path}/0-rule.examples.yaml:4: rule, example 4: expected match, the rule says miss: "
         "there is no row in table key_chain\n"
         "1 rules, 4 examples (2 match, 1 miss, 1 unknown); 1 problems\n"
     )

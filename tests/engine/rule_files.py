@@ -43,16 +43,32 @@ def fixture(name: str) -> list[dict[str, Any]]:
     return cases
 
 
-def rule_text(change: Mapping[str, Any] | None = None) -> str:
-    """Return the text of a rule; JSON on a line is YAML too. A key that is None is left out."""
-    values = {**RULE, **(change or {})}
+def lines_of(values: Mapping[str, Any]) -> str:
+    """Return YAML with each key on one line of its own: JSON is YAML too. A key that is None is left out."""
     return "".join(f"{key}: {json.dumps(value)}\n" for key, value in values.items() if value is not None)
+
+
+def write_rule(path: Path, change: Mapping[str, Any] | None = None) -> Path:
+    """Write a rule into a file, and what a change gives as ``ja`` and ``examples`` into the files beside it.
+
+    Each key of a translation and each example stands on a line of its own.
+    """
+    values = {**RULE, **(change or {})}
+    translation, examples = values.pop("ja", None), values.pop("examples", None)
+    path.write_text(lines_of(values), encoding="utf-8")
+    if translation is not None:
+        text = lines_of(translation) if isinstance(translation, dict) else json.dumps(translation)
+        path.with_suffix(".ja.yaml").write_text(text, encoding="utf-8")
+    if examples is not None:
+        text = "".join(f"- {json.dumps(example)}\n" for example in examples) or "[]\n"
+        path.with_suffix(".examples.yaml").write_text(text, encoding="utf-8")
+    return path
 
 
 def write_rules(folder: Path, *changes: Mapping[str, Any]) -> Path:
     """Write rules into a folder, in the order of the arguments."""
     for number, change in enumerate(changes):
-        (folder / f"{number}-{change.get('id', 'rule')}.yaml").write_text(rule_text(change), encoding="utf-8")
+        write_rule(folder / f"{number}-{change.get('id', 'rule')}.yaml", change)
     return folder
 
 

@@ -11,7 +11,7 @@ from forensics.engine.lint import lint
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import RulePackError
 from forensics.engine.yaml_source import DEEPEST, LARGEST_FILE, MOST_NODES, Mapping, RuleYamlError, Text, read_yaml
-from tests.engine.rule_files import EXAMPLES, rule_text, write_rules
+from tests.engine.rule_files import EXAMPLES, write_rule, write_rules
 
 
 def problems_of(*folders: Path) -> list[str]:
@@ -22,7 +22,8 @@ def problems_of(*folders: Path) -> list[str]:
 
 def test_scalars_are_text_and_know_their_lines() -> None:
     root = read_yaml("a: 1\nb: [yes, 'no', null, 2026-11-22, 0x10]\nc: |\n  one\n  two\nd:\n  e: 'x'\n")
-    assert root["b"] == ["yes", "no", "null", "2026-11-22", "0x10"]  # type: ignore[index]
+    assert isinstance(root, Mapping)
+    assert root[Text("b")] == ["yes", "no", "null", "2026-11-22", "0x10"]
     texts = [t for t in root[Text("b")] if isinstance(t, Text)]
     assert [(t.line, t.plain) for t in texts] == [(2, True), (2, False), (2, True), (2, True), (2, True)]
     inner = root[Text("d")]
@@ -32,15 +33,6 @@ def test_scalars_are_text_and_know_their_lines() -> None:
     block = root[Text("c")]
     assert isinstance(block, Text)
     assert (block, block.line) == ("one\ntwo\n", 4)
-
-
-def test_a_part_that_is_not_wanted_is_skipped_and_lines_stay() -> None:
-    text = "a: 1\nexamples:\n- x: [\n  broken\n# comment\nb: 2\n"
-    root = read_yaml(text, skip=["examples"])
-    assert root == {"a": "1", "b": "2"}
-    assert [key.line for key in root] == [1, 6]
-    with pytest.raises(RuleYamlError):
-        read_yaml(text)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +89,57 @@ def test_all_files_are_judged_and_every_problem_is_told(tmp_path: Path) -> None:
 def test_an_id_is_taken_once(tmp_path: Path) -> None:
     write_rules(tmp_path, {}, {})
     (tmp_path / "1-rule.yaml").rename(tmp_path / "sub.yml")
-    (tmp_path / "0-rule.yaml").write_text(rule_text())
+    write_rule(tmp_path / "0-rule.yaml")
     assert problems_of(tmp_path) == [f"{tmp_path}/sub.yml:2: the id 'rule' is taken by {tmp_path}/0-rule.yaml:2"]
 
 
 def test_folders_without_rules(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == [f"{tmp_path}:1: the folder holds no rules (*.yaml)"]
     assert problems_of(tmp_path / "lost") == [f"{tmp_path}/lost:1: there is no such folder of rules"]
+
+
+@pytest.mark.parametrize("part", ["ja", "examples"])
+def test_what_stands_beside_no_rule_is_refused(part: str, tmp_path: Path) -> None:
+    stray = write_rules(tmp_path, {}) / f"other.{part}.yaml"
+    stray.write_text("[]\n")
+    assert problems_of(tmp_path) == [f"{stray}:1: it stands beside no rule: there is no other.yaml"]
+    # The rule is looked for in the same folder and under the same suffix.
+    (tmp_path / "sub").mkdir()
+    write_rule(tmp_path / "sub" / "other.yaml", {"id": "other"})
+    write_rule(tmp_path / "other.yml", {"id": "another"})
+    assert problems_of(tmp_path) == [f"{stray}:1: it stands beside no rule: there is no other.yaml"]
+
+
+def test_what_stands_beside_a_rule_is_not_named_in_its_place(tmp_path: Path) -> None:
+    write_rules(tmp_path, {"examples": EXAMPLES})
+    part = tmp_path / "0-rule.examples.yaml"
+    assert problems_of(part) == [f"{part}:1: this is no rule but stands beside one: name 0-rule.yaml"]
+
+
+def test_what_stands_beside_a_single_rule_is_read_with_it(tmp_path: Path) -> None:
+    path = write_rules(tmp_path, {"examples": EXAMPLES}) / "0-rule.yaml"
+    assert len(load_packs([path], built_in=False, examples=True).rules[0].examples) == 3
+    assert load_packs([path], built_in=False).rules[0].examples == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("", 1, "the file is empty"),
+        ("# none yet\n", 1, "the file is empty"),
+        ("\nexamples: []\n", 2, "examples are a list of mappings: begin each with '- expect: '"),
+        ("- expect: match\n- miss\n", 1, "examples are a list of mappings: begin each with '- expect: '"),
+        ("- expect: match\n  rows: [\n", 3, "no YAML: did not find expected node content"),
+        ("- &a expect: match\n", 1, "anchors and aliases (& and *) are not permitted; quote text that begins so"),
+    ],
+)
+def test_broken_examples_are_told_once_they_are_read(text: str, line: int, message: str, tmp_path: Path) -> None:
+    path = write_rules(tmp_path, {}) / "0-rule.examples.yaml"
+    path.write_text(text)
+    assert [rule.examples for rule in load_packs([tmp_path], built_in=False).rules] == [()]
+    with pytest.raises(RulePackError) as refused:
+        load_packs([tmp_path], built_in=False, examples=True)
+    assert list(map(str, refused.value.problems)) == [f"{path}:{line}: {message}"]
 
 
 def test_own_packs_stand_beside_the_built_in_ones(tmp_path: Path) -> None:
@@ -144,13 +180,13 @@ def test_a_folder_of_the_built_in_packs_may_be_named() -> None:
 )
 def test_examples(example: dict[str, object], message: str | None, tmp_path: Path) -> None:
     whole = {**EXAMPLES[0], **example}
-    path = write_rules(tmp_path, {"examples": [whole]}) / "0-rule.yaml"
+    path = write_rules(tmp_path, {"examples": [whole]}) / "0-rule.examples.yaml"
     result = run_examples(load_packs([tmp_path], built_in=False, examples=True))
     if message is None:
         assert result.problems == []
     else:
         [problem] = result.problems
-        assert str(problem).startswith(f"{path}:11: rule, example 1: ")
+        assert str(problem).startswith(f"{path}:1: rule, example 1: ")
         assert message in problem.message
     assert result.run.total() == 1
 

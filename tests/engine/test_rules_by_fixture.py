@@ -15,7 +15,7 @@ from forensics.engine.lint import LINTS, lint
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import RulePackError
 from forensics.engine.run import run
-from tests.engine.rule_files import EXAMPLES, fixture, rule_text, tables, write_rules
+from tests.engine.rule_files import EXAMPLES, fixture, tables, write_rule, write_rules
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -106,7 +106,10 @@ INVALID = fixture("invalid")
 @pytest.mark.parametrize("case", INVALID, ids=names(INVALID, "problems"))
 def test_invalid_files_are_told_with_file_and_line(case: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "rule.yaml"
-    path.write_text(case["text"] if "text" in case else rule_text(case["change"]), encoding="utf-8")
+    if "text" in case:
+        path.write_text(case["text"], encoding="utf-8")
+    else:
+        write_rule(path, case["change"])
     with pytest.raises(RulePackError) as refused:
         load_packs([path], built_in=False)
     problems = refused.value.problems
@@ -117,17 +120,18 @@ def test_invalid_files_are_told_with_file_and_line(case: dict[str, Any], tmp_pat
 
 
 LINT = fixture("lint")
+LINTED_BESIDE = {"example-missing": ".examples.yaml", "translation-differs": ".ja.yaml"}
+"""Checks that judge a file beside the rule."""
 
 
 @pytest.mark.parametrize("case", LINT, ids=names(LINT, "change"))
 def test_lint(case: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "rule.yaml"
-    path.write_text(rule_text({"examples": EXAMPLES, **case["change"]}), encoding="utf-8")
+    path = write_rule(tmp_path / "rule.yaml", {"examples": EXAMPLES, **case["change"]})
     problems = lint(load_packs([path], built_in=False, examples=True))
     recommendations = {check.name: check.recommendation for check in LINTS}
     for problem, name in zip(problems, case["lints"], strict=True):
         assert f" [{name}]; {recommendations[name]}" in problem.message
-        assert str(problem).startswith(f"{path}:")
+        assert problem.path == path.with_suffix(LINTED_BESIDE.get(name, ".yaml"))
 
 
 def test_every_lint_is_tested() -> None:
