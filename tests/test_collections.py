@@ -252,3 +252,27 @@ def test_a_torn_software_hive_misses_no_certificate_of_a_binding(tmp_path: Path)
     owned = {(u.consumer, u.detail): u.present for u in case.rows("certificate_use") if u.owner_sid == "S-1-5-18"}
     assert {owned[u.consumer, u.detail] for u in missing if u.owner_sid == "S-1-5-18"} == {None}
     assert "binding-names-missing-certificate" not in {f["rule"] for f in case.finding_list if f["verdict"] == "match"}
+
+
+def test_a_torn_security_hive_tells_of_no_restore(tmp_path: Path) -> None:
+    folder = _write("restored-secrets", tmp_path)
+    assert "secrets-restored-from-another-time" in {f["rule"] for f in forensics.examine(folder).finding_list}
+    tear(folder / "Windows/System32/config/SECURITY")
+    assert "secrets-restored-from-another-time" not in {f["rule"] for f in forensics.examine(folder).finding_list}
+
+
+@pytest.mark.parametrize("hive", ["SYSTEM", "SOFTWARE"])
+def test_where_a_torn_hive_may_name_a_user_no_certificate_is_called_unused(tmp_path: Path, hive: str) -> None:
+    folder = _write("broken-files", tmp_path)
+    assert "certificate-used-by-nothing" in {f["rule"] for f in forensics.examine(folder).finding_list}
+    tear(folder / "Windows/System32/config" / hive)
+    assert "certificate-used-by-nothing" not in {f["rule"] for f in forensics.examine(folder).finding_list}
+
+
+def test_an_undecided_chain_says_which_hive_leaves_it_open(tmp_path: Path) -> None:
+    folder = _write("broken-secrets", tmp_path)
+    tear(folder / "Windows/System32/config/SECURITY")
+    rows = [r for r in _chains(forensics.examine(folder)).values() if r.unlocked_by in ("previous", "nothing")]
+    assert {r.reason for r in rows} == {
+        "SECURITY: it was being written when it was copied, and its logs are not here: what it says may be old"
+    }

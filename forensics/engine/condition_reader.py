@@ -1,10 +1,10 @@
-"""Reads the tree of conditions: ``all``, ``any``, ``not``, ``none-of``, ``some-of``, named leaves and shorthand."""
+"""Reads the tree of conditions: ``all``, ``any``, ``not``, ``none-of``, ``some-of``, ``seen``, leaves and shorthand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from forensics.engine.conditions import shorthand
+from forensics.engine.conditions import seen, shorthand
 from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated, Presence
 from forensics.engine.sql_text import quoted
 from forensics.engine.yaml_source import Mapping, Node, Sequence, Text
@@ -13,7 +13,7 @@ from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs, pos
 Tell = Callable[[int, str], None]
 """Takes the line and the sentence of something wrong."""
 
-TREE_KEYS = frozenset({"all", "any", "not", "none-of", "some-of"})
+TREE_KEYS = frozenset({"all", "any", "not", "none-of", "some-of", "seen"})
 _COVERAGE_COLUMNS = ("area", "name", "source_path")
 _BOOLEANS = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 
@@ -37,7 +37,7 @@ class ConditionReader:
             self.tell(node.line, "a condition has a name: write 'name: SQL'")
             return None
         if isinstance(node, Sequence):
-            self.tell(node.line, "say how these conditions belong together: all, any, not, none-of or some-of")
+            self.tell(node.line, "say how these conditions belong together: all, any, not, none-of, some-of or seen")
             return None
         inner = [key for key in node if key in TREE_KEYS]
         if not inner:
@@ -48,6 +48,8 @@ class ConditionReader:
         [(key, value)] = node.items()
         if key in ("none-of", "some-of"):
             return self._presence(key, value)
+        if key == "seen":
+            return self._seen(key, value)
         if key == "not":
             child = self.tree(value)
             return Negated(child) if child is not None else None
@@ -68,11 +70,11 @@ class ConditionReader:
         """Read an item of a plain list of named conditions."""
         if isinstance(node, Mapping) and len(node) == 1:
             [(key, value)] = node.items()
-            if key in ("none-of", "some-of"):
-                presence = self._presence(key, value)
-                return [presence] if presence is not None else []
+            if key in ("none-of", "some-of", "seen"):
+                one = self._seen(key, value) if key == "seen" else self._presence(key, value)
+                return [one] if one is not None else []
         if not isinstance(node, Mapping) or any(key in TREE_KEYS for key in node):
-            self.tell(node.line, "only named conditions, none-of and some-of are permitted here")
+            self.tell(node.line, "only named conditions, none-of, some-of and seen are permitted here")
             return []
         return list(self.leaves(node))
 
@@ -152,6 +154,17 @@ class ConditionReader:
         return Presence(
             str(texts["name"]), str(texts["from"]), str(where), covered, key == "some-of", key.line, where.line
         )
+
+    def _seen(self, key: Text, value: Node) -> Leaf | None:
+        """Read ``seen``: true where all that is covered was examined, else unknown."""
+        if not isinstance(value, Mapping) or value.keys() - {"name", "covered"}:
+            self.tell(key.line, "'seen' takes name and covered")
+            return None
+        name, covered = value.get(Text("name")), self._covered(key, value)
+        if not isinstance(name, Text) or not name:
+            self.tell(value.line, "'seen' lacks 'name'")
+            return None
+        return seen(str(name), covered, key.line) if covered else None
 
     def _covered(self, key: Text, value: Mapping) -> tuple[Covered, ...] | None:
         node = value.get(Text("covered"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated
 from forensics.engine.sql_text import looks_only_at, quoted
@@ -80,6 +80,17 @@ def _matches(column: str, value: str) -> str:
 def truth(sql: str) -> str:
     """Return SQL that is exactly 1, 0 or NULL for an expression that SQLite takes as true, false or unknown."""
     return f"NOT (NOT ({sql}))"
+
+
+def seen(name: str, covered: Sequence[Covered], line: int) -> Leaf:
+    """Make the leaf that is true where places were seen whole, and unknown where they were not.
+
+    Args:
+        name: What it asks, in words.
+        covered: The places.
+        line: Line in the file.
+    """
+    return Leaf(name, f"CASE WHEN {' AND '.join(map(_covered, covered))} THEN 1 END", line, shorthand=True)
 
 
 def shorthand(column: str, values: list[str], literals: list[str], line: int) -> Leaf:

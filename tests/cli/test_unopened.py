@@ -17,8 +17,10 @@ from click.testing import CliRunner
 import forensics
 from forensics.cli.main import cli
 from testdata.builder.bitlocker import encrypt
+from testdata.builder.regf import HiveWriter
 from tests.disk.ntfs_fixture import PACKED
 from tests.paths import IMAGES
+from tests.torn_hive import tear
 
 
 def nothing(folder: Path) -> Path:
@@ -123,3 +125,25 @@ def test_a_file_without_permission_says_who_may_read_it(tmp_path: Path, monkeypa
     assert (
         entry.error == f"{path} cannot be read: Permission denied; run keymortem as a user who may read it, or copy it"
     )
+
+
+def export_without_stores(folder: Path) -> None:
+    exported = "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Microsoft\\Cryptography]\r\n"
+    (folder / "part.reg").write_text(exported, encoding="utf-16")
+
+
+def torn_software(folder: Path) -> None:
+    writer = HiveWriter("SOFTWARE")
+    writer.key("Microsoft\\Cryptography").sz("MachineGuid", "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162")
+    (folder / "SOFTWARE").write_bytes(writer.build())
+    tear(folder / "SOFTWARE")
+
+
+@pytest.mark.parametrize("collect", [export_without_stores, torn_software])
+def test_without_whole_certificate_stores_nothing_was_judged(tmp_path: Path, collect: Callable[[Path], None]) -> None:
+    collect(tmp_path)
+    result = CliRunner().invoke(cli, ["examine", str(tmp_path)], prog_name="keymortem")
+    assert "No certificate here names a private key" not in result.stdout
+    judged = "of the SOFTWARE hive, which holds the computer's certificate stores, only a part was read."
+    assert f"No certificate could be judged: {judged}" in result.stdout
+    assert result.exit_code == 3
