@@ -248,9 +248,10 @@ class _Run:
                 entry.machine_ids.append(installation.machine_id)
                 self._installation(installation)
             if len(self.judges) > 1:
-                from forensics.chain.across import find_elsewhere
+                from forensics.chain.across import found_elsewhere
 
-                find_elsewhere(self.judges)
+                better = {id(row): other for row, other in found_elsewhere(self.judges)}
+                self.rows = [better.get(id(row), row) for row in self.rows]
             has_vms = self._hyperv(opened)
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
@@ -289,14 +290,16 @@ class _Run:
         try:
             judge = Judge(evidence, self.user_secrets, self.second_opinion)
             self.users_seen |= {name.lower() for user in evidence.users for name in (user.sid, user.name) if name}
-            chain = judge.rows()
+            judged = judge.judged()
             self.judges.append(judge)
         except Exception as error:
             # The evidence stands without the verdicts.
             _log.debug("while judging %s", installation.source_path, exc_info=True)
             installation.problem(installation.windows, "internal_error", _where(error))
-            chain = []
-        return [*rows_of(evidence), *chain]
+            return list(rows_of(evidence))
+        made = judged.rows
+        replaced = {row.table for row in made}
+        return [*(row for row in rows_of(evidence) if row.table not in replaced), *made]
 
 
 def _nothing_found(opened: Source) -> str:

@@ -69,7 +69,7 @@ def test_evidence_stands_without_verdicts(monkeypatch: pytest.MonkeyPatch, triag
     def fail(*arguments: Any) -> Any:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(judge_module.Judge, "rows", fail)
+    monkeypatch.setattr(judge_module.Judge, "judged", fail)
     case = forensics.examine(triage)
     assert case.rows("key_chain") == []
     assert len(case.rows("certificate")) == len(examined.rows("certificate")) > 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.ground import ground_of, ground_of_certificate
@@ -13,15 +15,19 @@ from forensics.chain.proof import Proof, Prover
 from forensics.chain.providers import is_registered, provider_kind
 from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
-from forensics.chain.secret_rows import fill_secret_rows
+from forensics.chain.secret_rows import secret_rows
 from forensics.chain.witness import Witness
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
+from forensics.collectors.key_file_facts import add_pcp_blob
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
+from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.row import Row
+from forensics.tables.secrets import MasterKeyRow, SecretRow
 
 PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
@@ -32,12 +38,30 @@ _AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
 _SLOT_OF_SPEC = {_AT_KEYEXCHANGE: "exchange", _AT_SIGNATURE: "signature"}
 
 
-def judge(
-    evidence: Evidence, user_secrets: UserSecrets | None = None, second_opinion: bool = False
-) -> list[KeyChainRow]:
-    """Judge one installation.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The rows of one installation that judging made; those of the evidence stay as they were collected.
 
-    Fills ``exportable`` of key files, ``unlocked_by`` of master keys and the fingerprints of secrets on the way.
+    Attributes:
+        key_chains: One per certificate with or worth a key, then one per key file without certificate.
+        key_files: Those of the evidence, with ``exportable`` and what opening a TPM key showed.
+        master_keys: Those of the evidence, with what came of opening each that a key needed.
+        secrets: Those of the evidence, with fingerprints.
+    """
+
+    key_chains: list[KeyChainRow]
+    key_files: list[KeyFileRow]
+    master_keys: list[MasterKeyRow]
+    secrets: list[SecretRow]
+
+    @property
+    def rows(self) -> list[Row]:
+        """All of them."""
+        return [*self.key_chains, *self.key_files, *self.master_keys, *self.secrets]
+
+
+def judge(evidence: Evidence, user_secrets: UserSecrets | None = None, second_opinion: bool = False) -> Judged:
+    """Judge one installation.
 
     Args:
         evidence: What the collectors found.
@@ -45,9 +69,9 @@ def judge(
         second_opinion: Repeat every proof with impacket; disagreement becomes a problem.
 
     Returns:
-        One row per certificate with or worth a key, then one per key file without certificate.
+        The rows that it made.
     """
-    return Judge(evidence, user_secrets or UserSecrets(), second_opinion).rows()
+    return Judge(evidence, user_secrets or UserSecrets(), second_opinion).judged()
 
 
 class Judge:
@@ -66,7 +90,8 @@ class Judge:
         self.evidence = evidence
         self.missed: list[tuple[KeyChainRow, PublicKey]] = []
         self._witness = witness = Witness(evidence.installation) if second_opinion else None
-        self.system = self._unlock_system()
+        self.system = DpapiSystem() if evidence.lsa is None else unlock_dpapi_system(evidence.lsa)
+        self._secrets = evidence.secrets if evidence.lsa is None else secret_rows(evidence, self.system)
         self.index = KeyIndex(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover)
@@ -75,8 +100,17 @@ class Judge:
         self.ground = ground_of(evidence.installation)
         self.key_iso_disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
 
-    def rows(self) -> list[KeyChainRow]:
-        """Return all rows of the installation."""
+    def judged(self) -> Judged:
+        """Return all rows that judging the installation makes."""
+        chains = self._chains()
+        judged = Judged(
+            chains, [self._key_file(f) for f in self.evidence.key_files], self.prover.ring.rows(), self._secrets
+        )
+        if self._witness:
+            self._witness.report()
+        return judged
+
+    def _chains(self) -> list[KeyChainRow]:
         rows = []
         judged: set[str] = set()
         for certificate in self.evidence.certificates:
@@ -96,17 +130,7 @@ class Judge:
                 links.shut_out = shut_out
                 links.judge_steps(self.key_iso_disabled)
                 rows.append(orphan_row(file, links, self.recovery.of_file(links)))
-        self._fill_exportable()
-        if self._witness:
-            self._witness.report()
         return rows
-
-    def _unlock_system(self) -> DpapiSystem:
-        if self.evidence.lsa is None:
-            return DpapiSystem()
-        system = unlock_dpapi_system(self.evidence.lsa)
-        fill_secret_rows(self.evidence, system)
-        return system
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
         """Follow one certificate to its key; None when it neither names nor should have one."""
@@ -210,10 +234,13 @@ class Judge:
         links.judge_steps(self.key_iso_disabled)
         return links
 
-    def _fill_exportable(self) -> None:
-        for file in self.evidence.key_files:
-            answers = {self.prover.prove(slot).exportable for slot in slots_of(file)}
-            file.row.exportable = answers.pop() if len(answers) == 1 else "unknown"
+    def _key_file(self, file: KeyFileEvidence) -> KeyFileRow:
+        answers = {self.prover.prove(slot).exportable for slot in slots_of(file)}
+        row = replace(file.row, exportable=answers.pop() if len(answers) == 1 else "unknown")
+        opened = self.prover.opened_pcp.get(row.path)
+        if opened is not None:
+            add_pcp_blob(self.evidence.installation, row, opened)
+        return row
 
 
 def _compare(stored: PublicKey | None, proof: Proof, wanted: PublicKey | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Literal
@@ -18,6 +18,7 @@ from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.coverage import Place
 from forensics.tables.outcome import State
+from forensics.tables.secrets import MasterKeyRow
 
 SYSTEM = "S-1-5-18"
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
@@ -36,20 +37,22 @@ class Unlocked:
         outcome: The master key file: present, absent, unreadable or not_examined.
         by: Which secret opened it.
         key: The 64 bytes, when opened.
-        path: Where the file lies.
+        half: Half of DPAPI_SYSTEM that opened it.
+        intact: What the backup section proves: ``yes``, ``no`` or ``unknown``.
     """
 
     outcome: State
     by: UnlockedBy = "not_tried"
     key: bytes | None = field(default=None, repr=False)
-    path: str | None = None
+    half: str | None = None
+    intact: str = "unknown"
 
 
 class MasterKeyRing:
     """All master keys of one installation.
 
     Args:
-        evidence: What the collectors found; ``unlocked_by`` and ``intact`` of its rows are filled here.
+        evidence: What the collectors found.
         system: DPAPI_SYSTEM, current and previous.
         user_secrets: What the examiner brought.
         witness: Repeats each opening with another library, where one is wanted.
@@ -70,8 +73,9 @@ class MasterKeyRing:
         self._folders = evidence.master_key_folders
         self._names = {u.sid: u.name.lower() for u in evidence.users if u.name}
         self._secret_is_absent = _lacks_secret(evidence)
+        self._found = evidence.master_keys
         self._by_guid: dict[str, list[MasterKeyEvidence]] = defaultdict(list)
-        for item in evidence.master_keys:
+        for item in self._found:
             self._by_guid[item.row.guid].append(item)
         self._opened: dict[str, Unlocked] = {}
         self._user_prekeys: dict[str, list[bytes]] = {}
@@ -89,15 +93,28 @@ class MasterKeyRing:
         if not own:
             return Unlocked(self._missing(owner_sid))
         readable = [f for f in own if f.row.outcome == "present" and f.parsed is not None]
-        if not readable:
-            return Unlocked("unreadable", path=own[0].row.path)
-        best = Unlocked("present", path=readable[0].row.path)
+        tried: list[Unlocked] = []
         for item in readable:
-            tried = self._open_once(item)
-            if tried.key is not None:
-                return tried
-            best = tried
-        return best
+            tried.append(self._open_once(item))
+            if tried[-1].key is not None:
+                return tried[-1]
+        return next((one for one in tried if one.outcome == "present"), Unlocked("unreadable"))
+
+    def rows(self) -> list[MasterKeyRow]:
+        """Return table master_key: each file as it was found, with what came of opening it where that was needed."""
+        return [self._row(item.row) for item in self._found]
+
+    def _row(self, row: MasterKeyRow) -> MasterKeyRow:
+        opened = self._opened.get(row.path)
+        if opened is None:
+            return row
+        return replace(
+            row,
+            outcome=opened.outcome,
+            unlocked_by=opened.by,
+            opened_with_half=opened.half,
+            intact=opened.intact,
+        )
 
     def _missing(self, owner_sid: str | None) -> State:
         """A master key without file is absent only when every folder it could lie in was seen whole."""
@@ -113,35 +130,28 @@ class MasterKeyRing:
     def _open(self, item: MasterKeyEvidence) -> Unlocked:
         row, file = item.row, item.parsed
         if file is None or file.master is None:
-            row.outcome = "unreadable"
-            return Unlocked("unreadable", path=row.path)
+            return Unlocked("unreadable")
         tried = False
         for by, half, prekey in self._prekeys(item):
             if not self.work.may(dpapi.section_rounds(file.master), row.path):
-                return Unlocked("present", path=row.path)
+                return Unlocked("present")
             tried = True
             key = dpapi.open_master_section(file.master, prekey)
             if self._witness:
                 self._witness.master_key(row.path, prekey, key)
             if key is not None:
-                row.unlocked_by, row.opened_with_half, row.intact = by, half, "yes"
-                return Unlocked("present", by, key, row.path)
+                return Unlocked("present", by, key, half, "yes")
         key = self._open_with_domain_key(file, row.path)
         if key is not None:
-            row.unlocked_by, row.intact = "domain_key", "yes"
-            return Unlocked("present", "domain_key", key, row.path)
+            return Unlocked("present", "domain_key", key, intact="yes")
         return self._not_opened(item, tried or bool(file.domain and self._user_secrets.domain_keys))
 
     def _not_opened(self, item: MasterKeyEvidence, tried: bool) -> Unlocked:
-        row = item.row
-        row.intact = self._intact(item)
-        if row.intact == "no":
-            row.outcome = "unreadable"
-            return Unlocked("unreadable", path=row.path)
-        if not tried and not (self._secret_is_absent and self._is_system(row.owner_sid)):
-            return Unlocked("present", path=row.path)
-        row.unlocked_by = "nothing"
-        return Unlocked("present", "nothing", path=row.path)
+        intact = self._intact(item)
+        if intact == "no":
+            return Unlocked("unreadable", intact=intact)
+        tried = tried or (self._secret_is_absent and self._is_system(item.row.owner_sid))
+        return Unlocked("present", "nothing" if tried else "not_tried", intact=intact)
 
     def _intact(self, item: MasterKeyEvidence) -> str:
         """Let the backup section tell a damaged file from a wrong secret (formats.md 4.2)."""

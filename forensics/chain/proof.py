@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from forensics.chain.key_index import KeySlot
 from forensics.chain.master_keys import MasterKeyRing, Unlocked, UnlockedBy
 from forensics.chain.witness import Witness
-from forensics.collectors.key_file_facts import add_pcp_blob
 from forensics.dpapi import dpapi
 from forensics.dpapi.dpapi import OpenedBlob
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile, CngPolicy, parse_cng_private_properties, parse_cng_properties
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
-from forensics.formats.pcpkey import PcpKeyFile, parse_pcp_blob
+from forensics.formats.pcpkey import PcpBlob, PcpKeyFile, parse_pcp_blob
 from forensics.formats.private_key import (
     DsaPrivateKey,
     EcPrivateKey,
@@ -66,10 +65,12 @@ class Prover:
     Attributes:
         ring: The master keys of the installation.
         witness: Repeats each opening with another library, where one is wanted.
+        opened_pcp: Wrapped TPM keys that DPAPI covered and that were opened, by path of their file.
     """
 
     ring: MasterKeyRing
     witness: Witness | None = None
+    opened_pcp: dict[str, PcpBlob] = field(default_factory=dict)
     _proofs: dict[tuple[str, str | None], Proof] = field(default_factory=dict)
 
     def prove(self, slot: KeySlot) -> Proof:
@@ -185,7 +186,7 @@ class Prover:
             message = f"the wrapped key under DPAPI: {error.message}"
             self.ring.installation.problem(row.path, error.kind, message, error.offset)
             return sealed
-        add_pcp_blob(self.ring.installation, row, blob)
+        self.opened_pcp[row.path] = blob
         return replace(sealed, public=blob.public)
 
     def _cng_policy(self, slot: KeySlot, blob: DpapiBlob | None, master_key: bytes) -> CngPolicy | None:

@@ -1,29 +1,37 @@
-"""Writes into the table secret what unlocking DPAPI_SYSTEM showed; never a value."""
+"""Table secret: what unlocking DPAPI_SYSTEM showed; never a value."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from forensics.collectors.evidence import Evidence
 from forensics.dpapi.lsa import DpapiSystem
+from forensics.tables.secrets import SecretRow
 
 
-def fill_secret_rows(evidence: Evidence, system: DpapiSystem) -> None:
-    """Fill fingerprints and ``validated``; a stored secret that does not open is ``unreadable`` and a problem.
+def secret_rows(evidence: Evidence, system: DpapiSystem) -> list[SecretRow]:
+    """Return the rows with fingerprints and ``validated``; a stored secret that does not open is a problem.
 
     Without the SYSTEM hive, which holds the boot key, nobody could try: the secret is ``not_examined``.
     """
-    has_boot_key = evidence.installation.hive_outcome("SYSTEM").is_there
-    generations = {"current": system.current, "previous": system.previous}
-    for row in evidence.secrets:
-        secret = generations.get(row.generation)
-        if secret is not None:
-            row.validated = True
-            row.fingerprint = secret.fingerprint
-            row.machine_fingerprint = secret.machine_fingerprint
-            row.user_fingerprint = secret.user_fingerprint
-        elif row.outcome == "present" and not has_boot_key:
-            row.outcome = "not_examined"
-        elif row.outcome == "present":
-            row.outcome = "unreadable"
-            reason = system.reason or "it is not a DPAPI_SYSTEM secret of version 1 and length 44"
-            message = f"DPAPI_SYSTEM ({row.generation}) does not open: {reason}"
-            evidence.installation.problem(row.source_path, "secret_unreadable", message)
+    return [_row(row, evidence, system) for row in evidence.secrets]
+
+
+def _row(row: SecretRow, evidence: Evidence, system: DpapiSystem) -> SecretRow:
+    secret = {"current": system.current, "previous": system.previous}.get(row.generation)
+    if secret is not None:
+        return replace(
+            row,
+            validated=True,
+            fingerprint=secret.fingerprint,
+            machine_fingerprint=secret.machine_fingerprint,
+            user_fingerprint=secret.user_fingerprint,
+        )
+    if row.outcome != "present":
+        return row
+    if not evidence.installation.hive_outcome("SYSTEM").is_there:
+        return replace(row, outcome="not_examined")
+    reason = system.reason or "it is not a DPAPI_SYSTEM secret of version 1 and length 44"
+    message = f"DPAPI_SYSTEM ({row.generation}) does not open: {reason}"
+    evidence.installation.problem(row.source_path, "secret_unreadable", message)
+    return replace(row, outcome="unreadable")

@@ -163,7 +163,7 @@ def test_ek_certificates_are_rows_with_their_store_and_have_no_chain() -> None:
         ("EKCertStore", rsa_certificate.thumbprint, "machine"),
         ("EKCertStoreECC", ecc_certificate.thumbprint, "machine"),
     }
-    assert judge(evidence) == []
+    assert judge(evidence).key_chains == []
     (row,) = evidence.tpm
     assert row.ek_certificates == sorted([rsa_certificate.thumbprint, ecc_certificate.thumbprint])
     assert row.ek_certificate_agrees is True

@@ -190,7 +190,7 @@ def test_certificates_without_a_verdict_are_undecided(monkeypatch: pytest.Monkey
     def fail(*arguments: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("forensics.chain.judge.Judge.rows", fail)
+    monkeypatch.setattr("forensics.chain.judge.Judge.judged", fail)
     case = forensics.examine(IMAGES / "hyperv-source.vhdx.xz", as_of=AS_OF)
     assert {g.verdict for g in case.rows("guardian") if g.origin == "store"} == {"unknown"}
     assert "no" not in {vm.starts_here for vm in case.rows("vm") if vm.name != "GONE01"}
