@@ -88,7 +88,7 @@ def test_a_backup_section_that_was_not_tried_proves_no_damage(monkeypatch: pytes
     # In the cipher text of the backup section, behind a header of 128 and a master section of 176 bytes.
     damaged[128 + 176 + 40] ^= 1
     sound = make_master_key("sound", "S-1-5-18", MACHINE_HALF, rounds=1000).file
-    keys, evidence, (guid, _) = ring(bytes(damaged), sound)
+    keys, _, (guid, _) = ring(bytes(damaged), sound)
     assert keys.unlock(guid, "S-1-5-18").outcome == "unreadable"
     # Enough for both halves, too little for the backup sections of this key and its sibling.
     monkeypatch.setattr("forensics.chain.work.MAX_WORK", 3_500)
