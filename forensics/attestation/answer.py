@@ -20,6 +20,7 @@ from forensics.attestation.trust import (
     on_use,
 )
 from forensics.collectors.tpm import ACPI_DEVICES
+from forensics.sources.coverage import Coverage, Place
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.machine import MachineRow
@@ -216,8 +217,8 @@ def _device(
 def _device_obstacles(machine: MachineRow, tpm: TpmRow | None, rows: Sequence[Row]) -> Iterable[str]:
     if _is_older(machine):
         yield f"it runs build {machine.build}; attestation needs Windows 8.1"
-    devices = [c.outcome for c in _of(CoverageRow, rows) if c.area == "registry" and c.name == ACPI_DEVICES]
-    if (tpm.enumerated is False) if tpm is not None else ("present" in devices):
+    seen = Coverage(machine.machine_id, rows=list(_of(CoverageRow, rows))).saw(Place("registry", ACPI_DEVICES))
+    if (tpm.enumerated is False) if tpm is not None else seen.state == "present":
         yield "Windows never saw a TPM 2.0 on it (no Enum\\ACPI\\MSFT0101)"
     if tpm is not None and tpm.ek_algorithm == "EC":
         yield "its endorsement key (EKPub) is an elliptic-curve key, and only RSA keys are attested"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
@@ -37,7 +38,8 @@ def judge_hyperv(found: Sequence[HyperVEvidence], rows: Iterable[Row]) -> list[R
 
 class _Judgement:
     def __init__(self, found: Sequence[HyperVEvidence], rows: list[Row]) -> None:
-        self.found = found
+        # The rows that judging fills are its own; what was collected stays as it was read.
+        self.found = [_copied(evidence) for evidence in found]
         self.names = {r.machine_id: r.computer_name for r in rows if isinstance(r, MachineRow)}
         self.certificates = _by_machine(r for r in rows if isinstance(r, CertificateRow))
         self.chains = _by_machine(r for r in rows if isinstance(r, KeyChainRow) and r.thumbprint)
@@ -83,7 +85,7 @@ class _Judgement:
         for evidence in self.found:
             if evidence.inventory is not None:
                 own = [vm.row for vm in vms if vm.row.machine_id == evidence.machine_id and not vm.row.is_checkpoint]
-                _tell_registered(own, evidence.inventory, evidence.inventory_is_whole)
+                _tell_registered(own, evidence.inventory, evidence.inventory_seen.is_whole)
             for vm_id, path in (evidence.inventory or {}).items():
                 if (evidence.machine_id, vm_id) not in known:
                     vms.append(VmEvidence(_listed_only(evidence, vm_id, path)))
@@ -144,6 +146,11 @@ class _Judgement:
             row.starts_because = (
                 "no host that was examined lists it: keymortem migrate --to HOST tells what becomes of it"
             )
+
+
+def _copied(evidence: HyperVEvidence) -> HyperVEvidence:
+    vms = [replace(vm, row=replace(vm.row, needs=list(vm.row.needs))) for vm in evidence.vms]
+    return replace(evidence, vms=vms, guardian_files=[replace(row) for row in evidence.guardian_files])
 
 
 def _wrappings(vm: VmEvidence, host: Host) -> Iterator[VmGuardianRow]:

@@ -24,9 +24,9 @@ MIB = 1 << 20
 
 @pytest.fixture(autouse=True)
 def in_time() -> Iterator[None]:
-    start = time.perf_counter()
+    start = time.process_time()
     yield
-    assert time.perf_counter() - start < 40
+    assert time.process_time() - start < 40
 
 
 def read(path: str, content: bytes) -> tuple[Installation, list[str]]:

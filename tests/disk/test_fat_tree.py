@@ -166,7 +166,7 @@ def test_any_damage_is_answered_and_soon() -> None:
     sound = bytes(made.write(FILES))
     chance = random.Random(20261019)
     answers = {"read": 0, "refused": 0}
-    begun = time.monotonic()
+    begun = time.process_time()
     for _ in range(300):
         image = bytearray(sound)
         for _ in range(chance.randrange(1, 12)):
@@ -178,4 +178,4 @@ def test_any_damage_is_answered_and_soon() -> None:
         except (NotFound, Unreadable):
             answers["refused"] += 1
     assert min(answers.values()) > 20
-    assert time.monotonic() - begun < 30
+    assert time.process_time() - begun < 30

@@ -202,9 +202,9 @@ def test_opening_a_large_disk_reads_little_and_is_fast(tmp_path: Path) -> None:
     image = Counting((tmp_path / "disk.vhdx").read_bytes())
     best = 1.0
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.process_time()
         stream = open_vhdx(image)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     assert best < 0.015
     image.taken = 0
     stream = open_vhdx(image)

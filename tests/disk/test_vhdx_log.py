@@ -97,7 +97,7 @@ def test_a_log_full_of_entries_that_overlap_costs_little(same_sequence: bool) ->
         + body
         for number in range(MAX_LOG // PAGE)
     )
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(FormatError, match="no complete sequence"):
         replay_log(ring, LOG)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -151,10 +151,10 @@ def test_deep_nesting_is_refused() -> None:
     table = struct.pack("<IHH", 8 + len(deep), 0x0200, 2) + deep
     data = bytearray(body + table)
     struct.pack_into("<II", data, SECURITY_AT, len(body), len(table))
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(FormatError):
         parse_authenticode(bytes(data))
-    assert time.monotonic() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_any_damage_is_answered_and_soon() -> None:
@@ -162,7 +162,7 @@ def test_any_damage_is_answered_and_soon() -> None:
     start, size = table_of(sound)
     chance = random.Random(19102026)
     answers: dict[str, int] = {}
-    begun = time.monotonic()
+    begun = time.process_time()
     for _ in range(400):
         data = bytearray(sound)
         for _ in range(chance.randrange(1, 6)):
@@ -176,4 +176,4 @@ def test_any_damage_is_answered_and_soon() -> None:
         answers[answer] = answers.get(answer, 0) + 1
     assert answers["mismatch"] > 50
     assert answers["bad_signature"] > 50
-    assert time.monotonic() - begun < 60
+    assert time.process_time() - begun < 60

@@ -35,9 +35,9 @@ OTHER_VM = machine(SECOND, OTHER, "SOUND01")
 
 @contextmanager
 def _in_time() -> Iterator[None]:
-    start = time.monotonic()
+    start = time.process_time()
     yield
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def _collected(

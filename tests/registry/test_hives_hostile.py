@@ -298,9 +298,9 @@ def test_sharing_of_lists_does_not_multiply_the_work(monkeypatch: pytest.MonkeyP
         forged.put(path, VALUE_COUNT, 400)
         forged.put(path, VALUE_LIST, forged.get("k0000", VALUE_LIST))
     hive, kinds = forged.open()
-    started = time.monotonic()
+    started = time.process_time()
     _walk(hive)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
     assert kinds == ["too_much_work"]
 
 

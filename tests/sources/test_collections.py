@@ -198,10 +198,10 @@ def test_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "a", zipfile.ZIP_BZIP2) as writer:
         writer.writestr("Windows/bomb", bytes(40 << 20))
     with open_source(path) as source:
-        began = time.perf_counter()
+        began = time.process_time()
         with pytest.raises(Unreadable, match="claim to unpack to 41943040"):
             source.installations[0].tree.open("Windows/bomb")
-        assert time.perf_counter() - began < 0.5
+        assert time.process_time() - began < 0.5
 
 
 def test_zip_member_that_lies_about_its_size(tmp_path: Path) -> None:

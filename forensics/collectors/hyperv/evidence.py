@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.hyperv import GuardianRow, VmRow
+from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
 if TYPE_CHECKING:
     from forensics.formats.hyperv.key_protector import KeyProtector
@@ -39,7 +40,7 @@ class HyperVEvidence:
         inventory: Path of each registered virtual machine's configuration by its GUID; None where the source does not
             hold the host's list.
         inventory_path: Where that list was read.
-        inventory_is_whole: Nothing of it was lost, so that what it does not name is not registered.
+        inventory_seen: Whether the list was read whole, so that what it does not name is not registered.
         disk_names: Lower-case names of the virtual disks there.
         guardian_files: Exported guardians, certificates and PFX files beside virtual machines.
     """
@@ -49,6 +50,6 @@ class HyperVEvidence:
     vms: list[VmEvidence] = field(default_factory=list)
     inventory: Mapping[str, str] | None = None
     inventory_path: str = ""
-    inventory_is_whole: bool = True
+    inventory_seen: Outcome = NOT_COLLECTED
     disk_names: frozenset[str] = frozenset()
     guardian_files: list[GuardianRow] = field(default_factory=list)

@@ -127,12 +127,12 @@ class PlaceReader:
             try:
                 entry = self.place.tree.entry(path)
             except NotFound:
-                outcome = ABSENT if self.place.tree.complete else NOT_COLLECTED
-                self.source.coverage.tell("file", INVENTORY, outcome, self.place.label(path))
+                seen = ABSENT if self.place.tree.complete else NOT_COLLECTED
+                self._tell_inventory(path, seen)
                 return
             storage = self._storage(entry)
             self._tell(entry.path, storage.errors)
-            self.evidence.inventory_is_whole = not is_torn(storage)
+            seen = Outcome("partial", "values of it may be lost") if is_torn(storage) else PRESENT
             paths: dict[str, str] = {}
             for name in storage.children(_INVENTORY_NODE):
                 value = storage.get(f"{_INVENTORY_NODE}/{name}")
@@ -142,11 +142,15 @@ class PlaceReader:
                 if len(paths) == MAX_LISTED:
                     message = f"only the first {MAX_LISTED} virtual machines of the list are taken"
                     self._problem(path, "too_many", message)
-                    self.evidence.inventory_is_whole = False
+                    seen = Outcome("partial", message)
                     break
                 paths[guid] = value.value
             self.evidence.inventory, self.evidence.inventory_path = paths, self.place.label(path)
-            self.source.coverage.tell("file", INVENTORY, PRESENT, self.place.label(path))
+            self._tell_inventory(path, seen)
+
+    def _tell_inventory(self, path: str, seen: Outcome) -> None:
+        self.evidence.inventory_seen = seen
+        self.source.coverage.tell("file", INVENTORY, seen, self.place.label(path))
 
     def _candidates(self, windows_path: str, readers: Sequence[PlaceReader]) -> Iterator[tuple[PlaceReader, str]]:
         """Yield where a path of this host may lie; which volume bears a letter other than C is not known."""

@@ -57,10 +57,10 @@ def test_translations_put_in_the_same_values() -> None:
 def test_sentences_of_hostile_names_do_not_take_long() -> None:
     assert max(len(VALUES.findall(english)) for english in ENTRIES["sentences"]) <= 4
     ja = Catalogue("ja")
-    begin = time.perf_counter()
+    begin = time.process_time()
     for n in range(20):
         ja.sentence(f"{n} in store : ends, flags , key spec (set " * 9)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def broken() -> Iterator[dict[str, Any]]:
