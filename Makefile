@@ -1,41 +1,86 @@
-# Two commands: `make demo` examines the sample disk, `make test` runs the tests. Both make .venv when it is not there.
+# Two commands: `make demo` examines the sample disk, `make test` runs the tests. Both make .venv when it is not there,
+# from requirements.lock and nothing else. CONTRIBUTING.md says when to use the others.
 
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+SCRIPTS := Scripts
+else
 PYTHON ?= python3
+SCRIPTS := bin
+endif
+
 VENV := .venv
-PIP := $(VENV)/bin/pip --quiet --disable-pip-version-check
+BIN := $(VENV)/$(SCRIPTS)
+PIP_INSTALL := -m pip --quiet --disable-pip-version-check install
 SAMPLE := testdata/images/sample.vhdx.xz
 # The day the sample disk was made: its certificates expire from then on.
 SAMPLE_DATE := 2026-11-22
+PYTEST_OPTIONS := -n auto --dist loadgroup
+TYPED := forensics tests testdata
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test test-lowest test-newest lint lock docs dist check-dist clean
 
 demo: $(VENV)/installed
 	@# Exit code 1 says that something is broken on the disk, which is what the demo shows.
-	$(VENV)/bin/keymortem examine $(SAMPLE) --as-of $(SAMPLE_DATE) || [ $$? -eq 1 ]
+	$(BIN)/keymortem examine $(SAMPLE) --as-of $(SAMPLE_DATE) || [ $$? -eq 1 ]
 
-test: $(VENV)/installed-for-tests
-	$(VENV)/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
+test: $(VENV)/installed
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(ARGS)
 
-lint: $(VENV)/installed-for-tests
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy --strict forensics
-	$(VENV)/bin/lint-imports
+# The oldest versions that pyproject.toml admits, in an environment of their own.
+test-lowest: $(VENV)/installed
+	$(PYTHON) -m venv --clear .venv-lowest
+	$(BIN)/uv --quiet pip compile --resolution lowest-direct --python .venv-lowest/$(SCRIPTS)/python --no-header \
+		--extra test --output-file .venv-lowest/requirements.txt pyproject.toml
+	.venv-lowest/$(SCRIPTS)/python $(PIP_INSTALL) --requirement .venv-lowest/requirements.txt
+	.venv-lowest/$(SCRIPTS)/python $(PIP_INSTALL) --no-deps --editable .
+	.venv-lowest/$(SCRIPTS)/python -m pytest $(PYTEST_OPTIONS) $(ARGS)
+
+# The newest versions that pyproject.toml admits: what `pip install` would fetch today.
+test-newest:
+	$(PYTHON) -m venv --clear .venv-newest
+	.venv-newest/$(SCRIPTS)/python $(PIP_INSTALL) --editable '.[test]'
+	.venv-newest/$(SCRIPTS)/python -m pytest $(PYTEST_OPTIONS) $(ARGS)
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict $(TYPED)
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+# Renews every version in requirements.lock. Commit the result when `make test` is green with it.
+lock: $(VENV)/installed
+	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade --no-annotate \
+		--custom-compile-command "make lock" --extra test --group build --output-file requirements.lock pyproject.toml
 
 # The two pages of the manual that are printed by the program itself.
 docs: $(VENV)/installed
-	$(VENV)/bin/keymortem tables --markdown > docs/tables.md
-	$(VENV)/bin/keymortem rules list --markdown > docs/rules.md
+	$(BIN)/keymortem tables --markdown > docs/tables.md
+	$(BIN)/keymortem rules list --markdown > docs/rules.md
 
-$(VENV)/installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --editable .
+# A wheel and a source archive, and a proof that the wheel works where nothing else of this folder is (docs/releasing.md).
+dist: $(VENV)/installed
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
+check-dist: dist
+	$(PYTHON) -m venv --clear .venv-dist
+	.venv-dist/$(SCRIPTS)/python $(PIP_INSTALL) dist/*.whl
+	.venv-dist/$(SCRIPTS)/keymortem --version
+	cd dist && ../.venv-dist/$(SCRIPTS)/keymortem examine ../$(SAMPLE) --as-of $(SAMPLE_DATE) > demo.txt || [ $$? -eq 1 ]
+	grep generalize-orphaned-keys dist/demo.txt
+	rm dist/demo.txt
+
+# The build tools first, from the same lock, so that nothing is ever built with what the lock does not name.
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	sed -n '/^setuptools==/,/[^\\]$$/p' requirements.lock > $(VENV)/setuptools.lock
+	$(BIN)/python $(PIP_INSTALL) --require-hashes --requirement $(VENV)/setuptools.lock
+	$(BIN)/python $(PIP_INSTALL) --require-hashes --no-build-isolation --requirement requirements.lock
+	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/installed-for-tests: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --editable '.[test]'
-	touch $@ $(VENV)/installed
-
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-dist build dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -11,6 +11,7 @@ import pytest
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from tests.disk.ntfs_fixture import PACKED, SIZE
+from tests.oracles import not_checked
 from tests.paths import REALDATA
 
 
@@ -21,11 +22,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(together))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line what no other reader confirmed, since nobody looks for it among the skips."""
+    if said := not_checked(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.write_line(said)
+
+
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """Real Windows artefacts, which live beside the project and are never copied into it."""
     if not REALDATA.is_dir():
-        pytest.skip("the real Windows artefacts (shared/realdata beside the project) are not on this machine")
+        pytest.skip("needs shared/realdata (the real Windows artefacts, beside the project)")
     return REALDATA
 
 

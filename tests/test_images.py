@@ -109,7 +109,7 @@ def test_machine_facts_are_as_stated(examined: tuple[str, CaseTables]) -> None:
 
 def test_document_keeps_the_contract(examined: tuple[str, CaseTables]) -> None:
     if not SCHEMA.is_file():
-        pytest.skip("the contract (shared/contract beside the project) is not on this machine")
+        pytest.skip("needs shared/contract (the contract, beside the project)")
     schema = json.loads(SCHEMA.read_text())
     jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(document(examined[1]))))
 

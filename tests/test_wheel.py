@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from tests.paths import PROJECT
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(PROJECT)]
+    if importlib.util.find_spec("hatchling") is not None:
+        command.append("--no-build-isolation")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if "Could not find a version that satisfies the requirement hatchling" in done.stderr:
         pytest.skip("pip cannot get the build backend (hatchling): no package index within reach")

@@ -2,7 +2,7 @@
 
 A record of a few hundred bytes can unfold into gigabytes (a template that repeats a value that is a template that
 repeats a value), the parser has no bound for that, and Rust ends the whole process when memory runs out. Where there
-is no ``fork`` (Windows) it runs in this process, and only output is bounded.
+is no ``fork`` (Windows) the child is a new Python: its output and its time are bounded, its memory is not.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ import io
 import os
 import signal
 import struct
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from forensics.formats.evtx import CHUNK_SIZE, log_of
 
 MAX_MEMORY = 512 << 20
 MAX_WAIT = 60
 """Seconds by the clock, for a child that waits for what never comes."""
+MAX_WAIT_WITHOUT_FORK = 20
+"""Seconds by the clock, the start of a new Python among them, where no processor time can be set."""
 LEAST_OUTPUT, MAX_RATIO = 32 << 20, 16
 """Characters that chunks may unfold to: so many, and for each of their bytes so many more; Windows' own take 1.5."""
 
@@ -43,23 +48,20 @@ def wanted_records(chunks: Sequence[bytes], wants: Callable[[str], bool], second
     Raises:
         ParserGaveUp: The parser died, unfolded too much or took too long; what came before stands.
     """
-    import evtx  # noqa: F401 - so that no child has to
-
     if hasattr(os, "fork"):
-        yield from _from_child(chunks, wants, seconds)
-        return
-    for item in _parsed(chunks, wants):
-        yield _record(item)
+        import evtx  # noqa: F401 - so that no child has to
+
+        yield from _from_forked(chunks, wants, seconds)
+    else:
+        yield from _from_new_python(chunks, wants)
 
 
-def _record(item: str | int) -> str | None:
-    if item == _BROKEN:
-        return None
-    if item == _PANIC:
-        raise ParserGaveUp("the parser gave up on a part of the event log")
-    if item == _TOO_MUCH:
-        raise ParserGaveUp("records of the event log unfold to many times their size")
-    return str(item)
+def serve() -> None:
+    """Be the child where there is no ``fork``: whole chunks on stdin, their records on stdout."""
+    raw = sys.stdin.buffer.read()
+    chunks = [raw[at : at + CHUNK_SIZE] for at in range(0, len(raw), CHUNK_SIZE)]
+    with suppress(OSError):
+        _write(sys.stdout.fileno(), chunks, lambda _: True)
 
 
 def _parsed(chunks: Sequence[bytes], wants: Callable[[str], bool]) -> Iterator[str | int]:
@@ -90,7 +92,7 @@ def _parsed(chunks: Sequence[bytes], wants: Callable[[str], bool]) -> Iterator[s
             return
 
 
-def _from_child(chunks: Sequence[bytes], wants: Callable[[str], bool], seconds: int) -> Iterator[str | None]:
+def _from_forked(chunks: Sequence[bytes], wants: Callable[[str], bool], seconds: int) -> Iterator[str | None]:
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -102,21 +104,50 @@ def _from_child(chunks: Sequence[bytes], wants: Callable[[str], bool], seconds: 
     os.close(writing)
     try:
         with open(reading, "rb", buffering=1 << 18) as stream:
-            while True:
-                head = stream.read(4)
-                number = _LENGTH.unpack(head)[0] if len(head) == 4 else None
-                if number == _END:
-                    return
-                if number is None:
-                    raise ParserGaveUp(
-                        "the parser took too much time or memory for a part of the event log, and was ended"
-                    )
-                yield _record(number if number >= _END else stream.read(number).decode("utf-8", "replace"))
+            yield from _received(stream)
     finally:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(child, 0)
+
+
+def _from_new_python(chunks: Sequence[bytes], wants: Callable[[str], bool]) -> Iterator[str | None]:
+    package = str(Path(__file__).resolve().parents[2])
+    code = f"import sys; sys.path.insert(0, sys.argv[1]); from {__name__} import serve; serve()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code, package], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        clock = threading.Timer(MAX_WAIT_WITHOUT_FORK, child.kill)
+        clock.start()
+        try:
+            with suppress(OSError):
+                child.stdin.write(b"".join(chunks))
+                child.stdin.close()
+            # The child cannot be told what is wanted: it says everything.
+            yield from (record for record in _received(child.stdout) if record is None or wants(record))
+        finally:
+            clock.cancel()
+            child.kill()
+
+
+def _received(stream: BinaryIO) -> Iterator[str | None]:
+    """Yield the records that a child writes; None for each that it cannot read."""
+    while True:
+        head = stream.read(_LENGTH.size)
+        number = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else None
+        if number == _END:
+            return
+        if number is None:
+            raise ParserGaveUp("the parser took too much time or memory for a part of the event log, and was ended")
+        if number == _PANIC:
+            raise ParserGaveUp("the parser gave up on a part of the event log")
+        if number == _TOO_MUCH:
+            raise ParserGaveUp("records of the event log unfold to many times their size")
+        yield None if number == _BROKEN else stream.read(number).decode("utf-8", "replace")
 
 
 def _write(writing: int, chunks: Sequence[bytes], wants: Callable[[str], bool]) -> None:

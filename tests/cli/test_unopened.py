@@ -5,7 +5,6 @@ from __future__ import annotations
 import lzma
 import os
 import random
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from forensics.cli.main import cli
 from testdata.builder.bitlocker import encrypt
 from testdata.builder.regf import HiveWriter
 from tests.disk.ntfs_fixture import PACKED
+from tests.oracles import tool
 from tests.paths import IMAGES
 from tests.torn_hive import tear
 
@@ -57,8 +57,7 @@ def truncated_vhdx(folder: Path) -> Path:
 
 
 def one_segment_of_e01(folder: Path) -> Path:
-    if shutil.which("ewfacquirestream") is None:
-        pytest.skip("ewfacquirestream is not installed (Debian: ewf-tools)")
+    tool("ewfacquirestream", "ewf-tools")
     command = ["ewfacquirestream", "-q", "-t", str(folder / "disk"), "-S", "1048576", "-c", "none"]
     subprocess.run(command, input=random.Random(4).randbytes(3 << 20), check=True, capture_output=True)
     (folder / "disk.E02").unlink()

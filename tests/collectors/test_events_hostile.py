@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import random
 import struct
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -106,16 +107,37 @@ def test_the_parser_gets_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPa
     assert grown <= max(before, own + (96 << 10))
 
 
-def test_without_fork_records_come_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def without_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which has neither ``os.fork`` nor the module ``resource``."""
     monkeypatch.delattr(os, "fork", raising=False)
+    monkeypatch.setitem(sys.modules, "resource", None)
+
+
+@pytest.mark.usefixtures("without_fork")
+def test_without_fork_records_come_all_the_same() -> None:
     assert read(sound())[1] == [1, 2, 3]
+    logs = wanted_records(sound(2) * 40, lambda record: '"n":"2"' in record.replace(" ", ""), 1)
+    assert sum(record is not None for record in logs) == 40
+
+
+@pytest.mark.usefixtures("without_fork")
+def test_without_fork_output_is_bounded() -> None:
     with pytest.raises(ParserGaveUp, match="unfold"):
         list(wanted_records([hostile.bomb(100, 2)], lambda record: True, 1))
+
+
+@pytest.mark.usefixtures("without_fork")
+def test_without_fork_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_parser, "MAX_WAIT_WITHOUT_FORK", 3)
+    with pytest.raises(ParserGaveUp, match="too much time or memory"):
+        list(wanted_records([hostile.endless_names()], lambda record: True, 1))
 
 
 def test_no_child_is_left_when_reading_stops_early() -> None:
     records = wanted_records(sound(1) * 60, lambda record: True, 2)
     assert next(records) is not None
+    assert isinstance(records, Generator)
     records.close()
     if hasattr(os, "fork"):
         with pytest.raises(ChildProcessError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import time
+import os
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
@@ -21,6 +21,7 @@ from forensics.registry.hives import open_hive
 from forensics.sources.installation import Installation
 from forensics.tables.event import EventRow
 from tests.memory_tree import MemoryTree
+from tests.oracles import other_reader
 
 LOGS = "Windows/System32/winevt/Logs"
 NAMES = ("belkasoft-win10", "aptsim-server2022")
@@ -168,7 +169,7 @@ def test_key_storage_providers_complain(server: Computer) -> None:
 
 
 def test_services_are_those_that_another_reader_finds(server: Computer) -> None:
-    pyevtx = pytest.importorskip("pyevtx")
+    pyevtx = other_reader("pyevtx", "libevtx-python")
     log = pyevtx.file()
     log.open_file_object(io.BytesIO(server.files[f"{LOGS}/System.evtx"]))
     watched = {"eventlog": "EventLog", "cryptsvc": "CryptSvc", "rpcss": "RpcSs", "samss": "SamSs",
@@ -198,19 +199,26 @@ def test_logs_tell_who_the_computer_was_where_no_hive_does(windows_10: Computer)
 
 
 def test_large_system_log_costs_little_more_than_parsing_it(windows_10: Computer) -> None:
-    """21 MB are to be read in half a second; against the bare parser, so that a busy computer does not decide."""
+    """21 MB are to be read in half a second; processor time against the bare parser's, so that a busy computer does not
+    decide."""
     raw = windows_10.files[f"{LOGS}/System.evtx"]
     chunks = [raw[at : at + 65536] for at in range(4096, 4096 + 13 * 65536, 65536)] * 26
     large = log_of(chunks)
     assert len(large) > 21 << 20
-    start = time.perf_counter()
+    start = _processor_time()
     assert sum(1 for _ in evtx.PyEvtxParser(io.BytesIO(large), 1).records_json()) == 1766 * 26
-    bare = time.perf_counter() - start
-    start = time.perf_counter()
+    bare = _processor_time() - start
+    start = _processor_time()
     rows = collect_events(opened({f"{LOGS}/System.evtx": large}))
-    spent = time.perf_counter() - start
+    spent = _processor_time() - start
     assert sum(row.event_id == 1056 for row in rows) == 9 * 26
     assert spent < 3 * bare + 0.1
+
+
+def _processor_time() -> float:
+    """Seconds that this process and its ended children have computed."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 def _utc(row: EventRow) -> str:

@@ -12,6 +12,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.sources.open import Unlock, open_source
 from forensics.tables.hyperv import BitLockerRow
 from testdata.builder import bitlocker
+from tests.oracles import other_reader
 
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
 
@@ -24,7 +25,7 @@ def locked(ntfs_image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_oracle_opens_the_test_volume(locked: Path, ntfs_image: Path) -> None:
-    pybde = pytest.importorskip("pybde", reason="libbde-python is the oracle here")
+    pybde = other_reader("pybde", "libbde-python")
     volume = pybde.volume()
     volume.set_recovery_password(bitlocker.RECOVERY_KEY)
     volume.open(str(locked))

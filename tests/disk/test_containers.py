@@ -6,7 +6,6 @@ import bz2
 import gzip
 import lzma
 import random
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
 from forensics.sources.open import open_source
 from forensics.sources.source import Source
+from tests.oracles import needs_tool
 
 MIB = 1 << 20
 SIZE = 40 * MIB
@@ -35,9 +35,7 @@ FORMATS = {
     "qcow2-packed": ("qcow2", ["-c"]),
     "vhdx": ("vhdx", []),
 }
-needs_qemu = pytest.mark.skipif(
-    shutil.which("qemu-img") is None, reason="qemu-img is not installed (Debian: qemu-utils)"
-)
+needs_qemu = needs_tool("qemu-img", "qemu-utils")
 
 
 @pytest.fixture(scope="session")
@@ -193,9 +191,7 @@ def test_vmdk_extent_outside_its_folder_is_refused(tmp_path: Path) -> None:
             opened(path, source)
 
 
-needs_ewf = pytest.mark.skipif(
-    shutil.which("ewfacquirestream") is None, reason="ewfacquirestream is not installed (Debian: ewf-tools)"
-)
+needs_ewf = needs_tool("ewfacquirestream", "ewf-tools")
 
 
 @needs_ewf

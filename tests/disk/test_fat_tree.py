@@ -13,6 +13,7 @@ from forensics.disk.fat.tree import FatTree
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.tree import NotFound, Unreadable
 from testdata.builder.fat import SECTOR, FatWriter, build_fat
+from tests.oracles import other_reader
 
 MIB = 1 << 20
 FILES = {
@@ -49,7 +50,7 @@ def test_what_was_written_is_read(bits: int) -> None:
 
 @pytest.mark.parametrize("bits", [16, 32])
 def test_another_reader_sees_the_same(bits: int) -> None:
-    fat = pytest.importorskip("dissect.fat.fat")
+    fat = other_reader("dissect.fat.fat", "dissect.fat")
     volume = fat.FATFS(io.BytesIO(bytes(build_fat(FILES, SIZES[bits], bits=bits))))
     assert volume.type.name == f"FAT{bits}"
     assert {path: volume.get(path).open().read() for path in FILES if FILES[path]} == {

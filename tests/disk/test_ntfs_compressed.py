@@ -13,8 +13,9 @@ from forensics.disk.ntfs.stream import CompressedStream, VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Unreadable
 from tests.disk import ntfs_fixture as fixture
+from tests.oracles import other_reader
 
-pyfsntfs = pytest.importorskip("pyfsntfs", reason="libfsntfs-python is the oracle here")
+pyfsntfs = other_reader("pyfsntfs", "libfsntfs-python")
 
 
 @pytest.fixture(scope="module")

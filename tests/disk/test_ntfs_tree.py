@@ -15,6 +15,7 @@ from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.ntfs.volume import NtfsIndex
 from forensics.disk.tree import NotFound, Unreadable
 from tests.disk import ntfs_fixture as fixture
+from tests.oracles import other_reader
 
 RECORD = 1024
 
@@ -130,7 +131,7 @@ def test_system_files_are_not_listed(ntfs_tree: NtfsTree) -> None:
 
 
 def test_agrees_with_libfsntfs_on_every_file(ntfs_tree: NtfsTree, ntfs_image: Path) -> None:
-    pyfsntfs = pytest.importorskip("pyfsntfs", reason="libfsntfs-python is the oracle here")
+    pyfsntfs = other_reader("pyfsntfs", "libfsntfs-python")
     volume = pyfsntfs.volume()
     volume.open(str(ntfs_image))
     compared = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-import shutil
 import struct
 import subprocess
 import time
@@ -30,11 +29,11 @@ from tests.disk.vhdx_disks import (
     raw_file,
     restamp,
 )
+from tests.oracles import tool
 
 
 def qemu_raw(image: Path, folder: Path) -> bytes:
-    if shutil.which("qemu-img") is None:
-        pytest.skip("qemu-img (package qemu-utils) is not installed")
+    tool("qemu-img", "qemu-utils")
     out = folder / "qemu.raw"
     command = ["qemu-img", "convert", "-f", "vhdx", "-O", "raw", str(image), str(out)]
     subprocess.run(command, check=True, capture_output=True)
@@ -184,8 +183,7 @@ def test_replays_the_log_as_qemu_does(tmp_path: Path, raw: bytearray, shape: Log
         # qemu takes the entries at the start of the ring for a sequence of their own, although the tail of the last
         # one names an entry before them, and loses those at the end of the ring.
         return
-    if shutil.which("qemu-img") is None:
-        pytest.skip("qemu-img (package qemu-utils) is not installed")
+    tool("qemu-img", "qemu-utils")
     subprocess.run(["qemu-img", "check", "-r", "all", str(path)], check=True, capture_output=True)
     assert path.read_bytes() != before
     assert qemu_raw(path, tmp_path) == expected

@@ -31,7 +31,7 @@ def facts(realdata: Path) -> dict[str, Any]:
 def source(realdata: Path) -> ast.Module:
     path = os.environ.get("KEYMORTEM_IMPACKET_TESTS")
     if not path:
-        pytest.skip("KEYMORTEM_IMPACKET_TESTS does not name impacket's tests/misc/test_dpapi.py")
+        pytest.skip("needs KEYMORTEM_IMPACKET_TESTS (the path of impacket's tests/misc/test_dpapi.py)")
     raw = Path(path).read_bytes()
     assert hashlib.sha256(raw).hexdigest() == json.loads((realdata / "vectors.json").read_text())["sha256"]
     return ast.parse(raw)

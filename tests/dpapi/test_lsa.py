@@ -22,6 +22,7 @@ from forensics.formats.lsa import LsaMaterial, boot_key
 from testdata.builder import dpapi as forge
 from testdata.builder import lsa
 from tests import student_pc8
+from tests.oracles import other_reader
 
 NAMES = ("JD", "Skew1", "GBG", "Data")
 
@@ -200,7 +201,7 @@ def test_xp_store() -> None:
 
 def test_the_xp_forgery_opens_in_impacket() -> None:
     """The layout of XP was not seen on real bytes, so at least two implementations must agree on it."""
-    secretsdump: Any = pytest.importorskip("impacket.examples.secretsdump")
+    secretsdump: Any = other_reader("impacket.examples.secretsdump", "impacket")
     material, key, payload = xp()
     theirs = SimpleNamespace(_LSASecrets__vistaStyle=False, _LSASecrets__bootKey=key)
     secretsdump.LSASecrets._LSASecrets__decryptLSA(theirs, material.pol_secret_encryption_key)

@@ -20,8 +20,9 @@ from forensics.engine.sql_text import put_values
 from forensics.report.exports.parquet_files import write_parquet
 from forensics.tables.registry import ROW_CLASSES, by_table, column_specs
 from tests.hand_made import case
+from tests.oracles import other_reader
 
-duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed: pip install 'keymortem[fleet]'")
+duckdb = other_reader("duckdb", "duckdb")
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 Values = dict[str, list[dict[str, Any]]]
@@ -139,7 +140,7 @@ def test_expressions_mean_the_same(expression: str, value: object, both: tuple[R
 
 
 def test_rules_over_exported_parquet_files(packs: Packs, tmp_path: Path) -> None:
-    pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'keymortem[fleet]'")
+    other_reader("pyarrow", "pyarrow")
     whole: CaseTables = case()
     connection = _duck()
     for path in write_parquet(whole, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import shutil
 import struct
 import subprocess
 import time
@@ -15,6 +14,7 @@ import pytest
 from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
 from testdata.builder.pe import CHECKSUM_AT, PCA_2011, SECURITY_AT, UEFI_CA_2023, make_pe, sign_pe, signed_pe, signer
+from tests.oracles import other_reader, tool
 
 CODE = b"boot manager" * 200
 
@@ -43,14 +43,14 @@ def test_two_signatures_side_by_side() -> None:
 
 @pytest.mark.parametrize("authority", [PCA_2011, UEFI_CA_2023])
 def test_lief_reads_the_same(authority: str) -> None:
-    lief = pytest.importorskip("lief")
+    lief = other_reader("lief", "lief")
     binary = lief.PE.parse(list(signed_pe(authority, CODE)))
     assert binary.verify_signature() == lief.PE.Signature.VERIFICATION_FLAGS.OK
     assert binary.signatures[0].signers[0].issuer == f"CN={authority}"
 
 
 def test_lief_refuses_the_same() -> None:
-    lief = pytest.importorskip("lief")
+    lief = other_reader("lief", "lief")
     data = bytearray(signed_pe(PCA_2011, CODE))
     data[0x210] ^= 1
     binary = lief.PE.parse(list(data))
@@ -59,15 +59,13 @@ def test_lief_refuses_the_same() -> None:
 
 
 def test_osslsigncode_reads_the_same(tmp_path: Path) -> None:
-    tool = shutil.which("osslsigncode")
-    if tool is None:
-        pytest.skip("osslsigncode (Debian package osslsigncode), an independent checker, is not installed")
+    checker = tool("osslsigncode", "osslsigncode")
     file, root = tmp_path / "bootmgfw.efi", tmp_path / "ca.pem"
     file.write_bytes(signed_pe(UEFI_CA_2023, CODE))
     from cryptography.hazmat.primitives.serialization import Encoding
 
     root.write_bytes(signer(UEFI_CA_2023)[1].x509.public_bytes(Encoding.PEM))
-    said = subprocess.run([tool, "verify", "-CAfile", root, file], capture_output=True, text=True).stdout
+    said = subprocess.run([checker, "verify", "-CAfile", root, file], capture_output=True, text=True).stdout
     digests = re.findall(r"(?m)^(?:Current|Calculated) message digest +: (\w+)", said)
     assert len(digests) == 2
     assert digests[0] == digests[1]

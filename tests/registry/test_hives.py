@@ -27,6 +27,7 @@ from testdata.builder.regf_log import (
     with_sequence,
 )
 from tests.memory_tree import MemoryTree
+from tests.oracles import other_reader
 
 Problems = list[tuple[str, str, int | None]]
 PATH = "Windows/System32/config/SYSTEM"
@@ -223,7 +224,7 @@ def test_written_hives(minor: int, leaf: str) -> None:
 
 @pytest.mark.parametrize(("minor", "leaf"), [(5, "lh"), (3, "lf"), (3, "li")])
 def test_what_the_writer_writes_libregf_reads(minor: int, leaf: str) -> None:
-    pyregf = pytest.importorskip("pyregf", reason="libregf-python, the second reader, is not installed")
+    pyregf = other_reader("pyregf", "libregf-python")
     file = pyregf.file()
     file.open_file_object(io.BytesIO(_written(minor, leaf).build()))
     assert file.get_key_by_path("\\Many").number_of_sub_keys == 1203

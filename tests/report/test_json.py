@@ -17,7 +17,7 @@ from tests.paths import CONTRACT
 @pytest.fixture(scope="module")
 def validate() -> Any:
     if not CONTRACT.is_file():
-        pytest.skip("the contract (shared/contract beside the project) is not on this machine")
+        pytest.skip("needs shared/contract (the contract, beside the project)")
     import jsonschema
 
     schema = json.loads(CONTRACT.read_text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 import uuid
@@ -13,6 +12,7 @@ from dissect.volume.disk import Disk
 
 from testdata.builder import gpt
 from testdata.builder.disk import Volume, build_disk, data_ranges
+from tests.oracles import tool
 
 MIB = 1 << 20
 
@@ -30,15 +30,8 @@ def images(tmp_path: Path) -> list[Path]:
     return [first, second]
 
 
-def _sgdisk() -> str:
-    found = shutil.which("sgdisk", path="/usr/bin:/usr/sbin:/sbin")
-    if found is None:
-        pytest.skip("sgdisk (Debian package gdisk), the independent checker, is not installed")
-    return found
-
-
 def test_sgdisk_finds_no_fault(images: list[Path], tmp_path: Path) -> None:
-    sgdisk = _sgdisk()
+    sgdisk = tool("sgdisk", "gdisk")
     out = tmp_path / "disk"
     build_disk([Volume(images[0], gpt.EFI_SYSTEM, "EFI system partition"), images[1]], out)
     checked = subprocess.run([sgdisk, "-v", str(out)], capture_output=True, text=True, check=True)

@@ -17,8 +17,9 @@ from testdata.builder.evtx import (
     schannel_key_unusable,
     service_start_changed,
 )
+from tests.oracles import other_reader
 
-pyevtx = pytest.importorskip("pyevtx")
+pyevtx = other_reader("pyevtx", "libevtx-python")
 
 TIME = datetime(2025, 3, 4, 5, 6, 7, 123456, tzinfo=UTC)
 EVENTS = [

@@ -16,17 +16,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from testdata.builder import capi, certs, cng, dpapi, lsa, lsa_xp, names
 from testdata.builder.keys import ec_key, rsa_key
 from testdata.builder.regf import HiveWriter
+from tests.oracles import other_reader
 
-dpapick3_blob = pytest.importorskip("dpapick3.blob")
-dpapick3_masterkey = pytest.importorskip("dpapick3.masterkey")
-dpapick3_probes = pytest.importorskip("dpapick3.probes.certificate")
-dploot_cng = pytest.importorskip("dploot.triage.cng")
-dploot_dpapi = pytest.importorskip("dploot.lib.dpapi")
-dploot_masterkey = pytest.importorskip("dploot.lib.masterkey")
-impacket_dpapi = pytest.importorskip("impacket.dpapi")
-dissect_blob = pytest.importorskip("dissect.target.plugins.os.windows.dpapi.blob")
-dissect_lsa = pytest.importorskip("dissect.target.plugins.os.windows.lsa")
-dissect_masterkey = pytest.importorskip("dissect.target.plugins.os.windows.dpapi.master_key")
+dpapick3_blob = other_reader("dpapick3.blob", "dpapick3")
+dpapick3_masterkey = other_reader("dpapick3.masterkey", "dpapick3")
+dpapick3_probes = other_reader("dpapick3.probes.certificate", "dpapick3")
+dploot_cng = other_reader("dploot.triage.cng", "dploot")
+dploot_dpapi = other_reader("dploot.lib.dpapi", "dploot")
+dploot_masterkey = other_reader("dploot.lib.masterkey", "dploot")
+impacket_dpapi = other_reader("impacket.dpapi", "impacket")
+dissect_blob = other_reader("dissect.target.plugins.os.windows.dpapi.blob", "dissect.target")
+dissect_lsa = other_reader("dissect.target.plugins.os.windows.lsa", "dissect.target")
+dissect_masterkey = other_reader("dissect.target.plugins.os.windows.dpapi.master_key", "dissect.target")
 
 SYSTEM = "S-1-5-18"
 USER = "S-1-5-21-1004336348-1177238915-682003330-1104"
@@ -258,7 +259,7 @@ def test_lsa_secrets_open_from_the_boot_key():
     clear = dissect_lsa._decrypt_aes(store.dpapi_system(SECRET, "CurrVal"), store.lsa_key)
     assert clear[:4] == struct.pack("<I", 44)
     assert clear[16:60] == b"\1\0\0\0" + SECRET.machine + SECRET.user
-    crypto = pytest.importorskip("dpapick3.crypto")
+    crypto = other_reader("dpapick3.crypto", "dpapick3")
     _, by_guid = crypto.decrypt_lsa_key_nt6(store.pol_ek_list(), store.boot_key)
     assert crypto.decrypt_lsa_secret(store.dpapi_system(SECRET, "OldVal"), by_guid) == clear[16:60]
 
@@ -274,7 +275,7 @@ def test_lsa_secrets_of_xp_open_from_the_boot_key():
 
 @pytest.mark.parametrize("xp", [False, True], ids=["Vista", "XP"])
 def test_impacket_reads_both_generations_from_the_hive(tmp_path, xp):
-    secretsdump = pytest.importorskip("impacket.examples.secretsdump")
+    secretsdump = other_reader("impacket.examples.secretsdump", "impacket")
     store, older = lsa.LsaStore.seeded("hive"), dpapi.DpapiSystem.seeded("an earlier one")
     hive = HiveWriter("SECURITY")
     if xp:

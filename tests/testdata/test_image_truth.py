@@ -24,14 +24,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from testdata import make
 from testdata.builder import ntfs
 from testdata.builder.scenarios import SCENARIOS
+from tests.oracles import other_reader
 from tests.paths import IMAGES
 
-pyvhdi = pytest.importorskip("pyvhdi")
-pyfsntfs = pytest.importorskip("pyfsntfs")
-pyregf = pytest.importorskip("pyregf")
-dpapick3_crypto = pytest.importorskip("dpapick3.crypto")
-dissect_blob = pytest.importorskip("dissect.target.plugins.os.windows.dpapi.blob")
-dissect_masterkey = pytest.importorskip("dissect.target.plugins.os.windows.dpapi.master_key")
+pyvhdi = other_reader("pyvhdi", "libvhdi-python")
+pyfsntfs = other_reader("pyfsntfs", "libfsntfs-python")
+pyregf = other_reader("pyregf", "libregf-python")
+dpapick3_crypto = other_reader("dpapick3.crypto", "dpapick3")
+dissect_blob = other_reader("dissect.target.plugins.os.windows.dpapi.blob", "dissect.target")
+dissect_masterkey = other_reader("dissect.target.plugins.os.windows.dpapi.master_key", "dissect.target")
 
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 PARTITION_START = 1 << 20
@@ -332,7 +333,7 @@ def test_every_scenario_has_its_image():
 
 def test_an_image_is_the_same_when_it_is_made_again(tmp_path):
     if reason := ntfs.unavailable():
-        pytest.skip(reason)
+        pytest.skip(f"needs mkntfs (Debian package ntfs-3g): {reason}")
     image, truth = make.make("sectors-4096", tmp_path)
     assert lzma.decompress(image.read_bytes()) == lzma.decompress((IMAGES / image.name).read_bytes())
     assert truth.read_bytes() == (IMAGES / truth.name).read_bytes()

@@ -15,12 +15,13 @@ import pytest
 from testdata.builder import acl
 from testdata.builder.files import DEFAULT_TIME, FileSpec
 from testdata.builder.ntfs import NtfsError, NtfsExtras, build_ntfs, short_names, unavailable
+from tests.oracles import other_reader
 
-pyfsntfs = pytest.importorskip("pyfsntfs", reason="libfsntfs-python, the independent reader, is not installed")
+pyfsntfs = other_reader("pyfsntfs", "libfsntfs-python")
 from dissect.ntfs import NTFS  # noqa: E402
 
 _reason = unavailable()
-pytestmark = pytest.mark.skipif(_reason is not None, reason=str(_reason))
+pytestmark = pytest.mark.skipif(_reason is not None, reason=f"needs mkntfs (Debian package ntfs-3g): {_reason}")
 
 SIZE = 32 << 20
 SERIAL = 0x1234_5678_9ABC_DEF0

@@ -12,14 +12,15 @@ import pytest
 
 from forensics.report.html.page import render_html
 from tests.hand_made import DEAD, OLD_FILE, case
+from tests.oracles import other_reader
 from tests.report.html.cases import HOSTILE, hostile_case, large_case
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed: pip install 'keymortem[test]'")
+webdriver = other_reader("selenium.webdriver", "selenium")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 
 pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="Chromium is not here: apt-get install chromium chromium-driver"
+    not (CHROMIUM and DRIVER), reason="needs chromium (Debian packages chromium and chromium-driver)"
 )
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
@@ -149,7 +150,7 @@ def test_a_link_of_a_chain_shows_where_its_fact_was_read(page: Page, files: Call
 
 
 def test_a_chain_is_walked_with_the_keyboard(page: Page, files: Callable[[str], Path]) -> None:
-    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    keys = other_reader("selenium.webdriver.common.keys", "selenium").Keys
     page.open(files("plain"))
     page.find("#dead .links button").send_keys(keys.ARROW_RIGHT)
     page.driver.switch_to.active_element.send_keys(keys.ENTER)
@@ -201,7 +202,7 @@ def test_chains_filter_and_a_link_opens_the_group_it_leads_to(page: Page, files:
 
 
 def test_time_line_zooms_and_a_mark_leads_to_its_day(page: Page, files: Callable[[str], Path]) -> None:
-    keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+    keys = other_reader("selenium.webdriver.common.keys", "selenium").Keys
     page.open(files("plain"))
     whole = page.js("return document.getElementById('span').value")
     assert whole.endswith(" – 2036-11-22")
