@@ -123,7 +123,7 @@ def _subject_of(finding: dict[str, Any]) -> tuple[Any, ...]:
     return (finding["rule"], finding.get("machine_id"), finding["verdict"], ids)
 
 
-def apply_rules(case: Case, packs: Packs) -> None:
+def apply_rules(case: CaseTables, packs: Packs) -> None:
     """Ask the rules of a case, in place of what its findings were: after another date, or for other packs.
 
     Args:

@@ -22,7 +22,8 @@ _NOT_COLUMNS = {"why", "unsettled", "with_passwords", "with_domain_key"}
 
 
 def _truth(name: str) -> dict[str, Any]:
-    return json.loads((IMAGES / f"{name}.truth.json").read_text())
+    truth: dict[str, Any] = json.loads((IMAGES / f"{name}.truth.json").read_text())
+    return truth
 
 
 def _image(name: str, folder: Path) -> Path:
@@ -32,7 +33,7 @@ def _image(name: str, folder: Path) -> Path:
         return IMAGES / f"{name}.vhdx.xz"
     for image in truth["images"]:
         (folder / image).write_bytes(lzma.decompress((IMAGES / f"{image}.xz").read_bytes()))
-    return folder / truth["examine"]
+    return folder / str(truth["examine"])
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -15,7 +15,7 @@ def skipped(nodeid: str, reason: str) -> pytest.TestReport:
 def test_each_missing_oracle_is_named_once_with_its_count() -> None:
     told = ("tests/test_y.py", 1, "Skipped: needs pyvhdi (pip: libvhdi-python)")
     once_for_each_process = [pytest.CollectReport("tests/test_y.py", "skipped", told, None) for _ in range(2)]
-    reports = [
+    reports: list[pytest.TestReport | pytest.CollectReport] = [
         skipped("a", "needs qemu-img (Debian package qemu-utils)"),
         skipped("b", "needs qemu-img (Debian package qemu-utils)"),
         skipped("c", "there is no bash here"),

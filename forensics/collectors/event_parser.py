@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from forensics.formats.evtx import CHUNK_SIZE, log_of
 
@@ -134,7 +134,7 @@ def _from_new_python(chunks: Sequence[bytes], wants: Callable[[str], bool]) -> I
             child.kill()
 
 
-def _received(stream: BinaryIO) -> Iterator[str | None]:
+def _received(stream: IO[bytes]) -> Iterator[str | None]:
     """Yield the records that a child writes; None for each that it cannot read."""
     while True:
         head = stream.read(_LENGTH.size)

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
@@ -75,7 +76,10 @@ def make_pe(code: bytes = b"\xc3") -> bytes:
 @cache
 def signer(authority: str = UEFI_CA_2023) -> tuple[Certificate, Certificate]:
     """Return a signer's certificate and that of the authority of this name which issued it."""
-    dates = {"not_before": datetime(2024, 1, 1, tzinfo=UTC), "not_after": datetime(2035, 1, 1, tzinfo=UTC)}
+    dates: dict[str, Any] = {
+        "not_before": datetime(2024, 1, 1, tzinfo=UTC),
+        "not_after": datetime(2035, 1, 1, tzinfo=UTC),
+    }
     issuer = make_certificate(authority, rsa_key("ca"), issuer=_ROOT, is_ca=True, eku=(CODE_SIGNING,), **dates)
     leaf = make_certificate(SIGNER, rsa_key("2048-01"), issuer=authority, eku=(CODE_SIGNING,), **dates)
     return leaf, issuer
@@ -109,7 +113,7 @@ def _signed_data(digest: bytes, leaf: Certificate, issuer: Certificate) -> bytes
     ]
     sorted_attributes = b"".join(sorted(attributes))
     key = leaf.key
-    signature = key.sign(_der(0x31, sorted_attributes), padding.PKCS1v15(), hashes.SHA256())  # type: ignore[union-attr,call-arg,arg-type]
+    signature = key.sign(_der(0x31, sorted_attributes), padding.PKCS1v15(), hashes.SHA256())  # type: ignore[call-arg,arg-type]
     serial = leaf.x509.serial_number
     number = _der(0x02, serial.to_bytes(serial.bit_length() // 8 + 1, "big"))
     info = _der(

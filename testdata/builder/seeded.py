@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import uuid
 
@@ -22,7 +23,7 @@ class Seeded:
         taken, self._buffer = self._buffer[:count], self._buffer[count:]
         return taken
 
-    def nonzero_bytes(self, count: int) -> bytes:
+    def nonzero_bytes(self, count: int) -> builtins.bytes:
         """Return the next ``count`` bytes that are not zero (PKCS#1 padding)."""
         return bytes(b or 1 for b in self.bytes(count))
 

@@ -27,7 +27,7 @@ from forensics.tables.use import TemplateRow
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 BEGIN, END = datetime(2020, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
 ONE, TWO = "11" * 32, "22" * 32
-AT = {"machine_id": 1, "source_path": "x"}
+AT: dict[str, Any] = {"machine_id": 1, "source_path": "x"}
 SOUND = 0x05052000
 """Attestation required, Windows Server 2012 R2 and Windows 8.1."""
 KEY, CERTIFICATE, USE = 0x800, 0x400, 0x200
@@ -35,7 +35,7 @@ KEY, CERTIFICATE, USE = 0x800, 0x400, 0x200
 
 def ca(**values: Any) -> CaRow:
     known: dict[str, Any] = {"name": "CA", "enterprise": True, "type": "enterprise_root"}
-    stores = {"ekroot": "absent", "ekroot_count": 0, "ekca": "absent", "ekca_count": 0}
+    stores: dict[str, Any] = {"ekroot": "absent", "ekroot_count": 0, "ekca": "absent", "ekca_count": 0}
     return CaRow(**(AT | known | stores | values))
 
 
@@ -78,7 +78,7 @@ def certificate(subject: str, issuer: str, store: str, **values: Any) -> Certifi
         "self_signed": subject == issuer,
         "der": signed(subject, issuer, issuer),
     }
-    dates = {"not_before": BEGIN, "not_after": END}
+    dates: dict[str, Any] = {"not_before": BEGIN, "not_after": END}
     return CertificateRow(**(AT | known | dates | {"subject": subject, "issuer": issuer, "store": store} | values))
 
 

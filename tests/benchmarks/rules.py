@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import cycle, islice
+from typing import Any
 
 import forensics
 from forensics.engine.database import RuleDatabase
@@ -52,7 +53,10 @@ def fleet(chains: int) -> Iterator[Row]:
     """Yield the rows of a fleet whose certificates each have a key file."""
     for number in range(chains):
         machine_id = 1 + number // KEYS_A_MACHINE
-        at = {"machine_id": machine_id, "source_path": f"SOFTWARE\\...\\MY\\Certificates\\{number:040X}"}
+        at: dict[str, Any] = {
+            "machine_id": machine_id,
+            "source_path": f"SOFTWARE\\...\\MY\\Certificates\\{number:040X}",
+        }
         if number % KEYS_A_MACHINE == 0:
             yield MachineRow(**at, computer_name=f"SRV{machine_id:05}", machine_guid=f"{machine_id:08x}-0000")
         path = f"ProgramData/Microsoft/Crypto/RSA/MachineKeys/{number:032x}_{machine_id:08x}-0000"
@@ -64,7 +68,7 @@ def fleet(chains: int) -> Iterator[Row]:
             **at, thumbprint=f"{number:040X}", store="MY", store_scope="machine", subject=f"CN={number}.contoso.test"
         )
         broken = _BROKEN[number // 100 % len(_BROKEN)] if number % 100 == 0 else {}
-        values = {
+        values: dict[str, Any] = {
             "key_file": "present",
             "public_key": "match",
             "access": "ok",

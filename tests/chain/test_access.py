@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from forensics.chain.access import NETWORK_SERVICE, SYSTEM, judge_access
+from forensics.chain.access import judge_access
+from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
 from forensics.formats.acl import Ace, SecurityDescriptor
 
 READ, WRITE, FULL = 0x00120089, 0x00120116, 0x001F01FF

@@ -156,7 +156,7 @@ def test_zeros_are_no_identity() -> None:
 
 def test_keys_that_they_share() -> None:
     def file(number: int, path: str, public: str, second: str | None = None) -> KeyFileRow:
-        keys = {"public_key_sha256": public, "second_public_key_sha256": second}
+        keys: dict[str, Any] = {"public_key_sha256": public, "second_public_key_sha256": second}
         return KeyFileRow(
             machine_id=number, source_path=path, path=path, file_name=path, kind="capi", scope="machine", **keys
         )

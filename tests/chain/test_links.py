@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ PROVED = Proof(
 )
 
 
-def links(proof: Proof = PROVED, **given: object) -> Links:
-    return Links(**{"kind": "cng", "key_file": "present", "public_key": "match", "proof": proof, **given})  # type: ignore[arg-type]
+def links(proof: Proof = PROVED, **given: Any) -> Links:
+    return Links(**{"kind": "cng", "key_file": "present", "public_key": "match", "proof": proof, **given})
 
 
 def judged(chain: Links, key_iso_disabled: bool = False) -> tuple[str, str | None, str]:
@@ -46,7 +47,7 @@ def test_a_proved_key_is_usable_by_decryption() -> None:
         ({"key_file": "other_machine_guid", "scope": "user"}, "a user's key may open under another suffix"),
     ],
 )
-def test_a_proved_key_stays_undecided(given: dict[str, object], why: str) -> None:
+def test_a_proved_key_stays_undecided(given: dict[str, Any], why: str) -> None:
     verdict, broken_at, _ = judged(links(**given))
     assert (verdict, broken_at) == ("unknown", None), why
 

@@ -29,13 +29,12 @@ WEB, GONE, FRESH = "AA" * 20, "BB" * 20, "CC" * 20
 
 
 def machine(**columns: Any) -> MachineRow:
-    return MachineRow(
-        **{"machine_id": 1, "source_path": "Windows", "computer_name": "WEB01", "machine_guid": OLD} | columns
-    )
+    defaults: dict[str, Any] = {"machine_id": 1, "source_path": "Windows", "computer_name": "WEB01"}
+    return MachineRow(**defaults | {"machine_guid": OLD} | columns)
 
 
 def chain(thumbprint: str = WEB, **columns: Any) -> KeyChainRow:
-    defaults = {
+    defaults: dict[str, Any] = {
         "machine_id": 1,
         "source_path": "SOFTWARE",
         "thumbprint": thumbprint,
@@ -52,7 +51,7 @@ def chain(thumbprint: str = WEB, **columns: Any) -> KeyChainRow:
 
 
 def key_file(**columns: Any) -> KeyFileRow:
-    defaults = {
+    defaults: dict[str, Any] = {
         "machine_id": 1,
         "source_path": f"K/f_{OLD}",
         "path": f"K/f_{OLD}",

@@ -6,6 +6,7 @@ import struct
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.ntfs.volume import NtfsIndex
 from forensics.disk.tree import NotFound, Unreadable
+from testdata.builder.acl import DEFAULT_SD
 from tests.disk import ntfs_fixture as fixture
 from tests.oracles import other_reader
 
@@ -55,7 +57,7 @@ def test_reads_content_resident_or_not(ntfs_tree: NtfsTree) -> None:
 
 def test_security_descriptor_is_the_one_that_was_set(ntfs_tree: NtfsTree) -> None:
     assert ntfs_tree.security_descriptor(f"{fixture.KEYS}/{fixture.key_name(3)}") == fixture.KEY_SD
-    assert ntfs_tree.security_descriptor("notes/empty.txt") == fixture.DEFAULT_SD
+    assert ntfs_tree.security_descriptor("notes/empty.txt") == DEFAULT_SD
 
 
 @pytest.mark.parametrize("name", fixture.NAMES)
@@ -88,7 +90,7 @@ def test_deleted_files_do_not_come_back_from_freed_index_nodes(ntfs_tree: NtfsTr
 def test_single_look_up_in_a_large_folder_needs_no_listing(ntfs_tree: NtfsTree) -> None:
     entry = ntfs_tree.entry("MANY/component-01234-with-a-rather-long-name.manifest")
     assert entry.name == "Component-01234-with-a-rather-long-name.manifest"
-    folder = ntfs_tree._folders[ntfs_tree.entry("many").handle & 0xFFFFFFFFFFFF]
+    folder = ntfs_tree._folders[cast(int, ntfs_tree.entry("many").handle) & 0xFFFFFFFFFFFF]
     assert folder.names is None
     with pytest.raises(NotFound):
         ntfs_tree.entry("many/absent")
@@ -136,7 +138,7 @@ def test_agrees_with_libfsntfs_on_every_file(ntfs_tree: NtfsTree, ntfs_image: Pa
     volume.open(str(ntfs_image))
     compared = 0
 
-    def compare(theirs: object, path: str) -> None:
+    def compare(theirs: Any, path: str) -> None:
         nonlocal compared
         mine = {e.name: e for e in ntfs_tree.entries(path)}
         others = {c.name: c for c in theirs.sub_file_entries if not (path == "" and c.name.startswith(("$", ".")))}

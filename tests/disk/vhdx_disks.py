@@ -8,6 +8,7 @@ import struct
 import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 MIB = 1 << 20
 DISK = 24 * MIB + 4096 * 5
@@ -61,7 +62,7 @@ def assert_reads_like(read: Read, raw: bytearray, count: int = 2000, seed: int =
         assert read(offset, length) == view[offset : offset + length], f"read {number}: {length} bytes at {offset}"
 
 
-def at(stream: io.RawIOBase) -> Read:
+def at(stream: io.RawIOBase | BinaryIO) -> Read:
     """Return a positional read of a stream."""
 
     def read(offset: int, length: int) -> bytes:

@@ -79,7 +79,9 @@ def tables(rows: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[Row]]:
 
 def _row(table: str, number: int, values: dict[str, Any]) -> Row:
     row_class = ROW_CLASSES[table]
-    required = {f.name: "" for f in fields(row_class) if f.default is MISSING and f.default_factory is MISSING}
+    required: dict[str, Any] = {
+        f.name: "" for f in fields(row_class) if f.default is MISSING and f.default_factory is MISSING
+    }
     kinds = {spec.name: spec.kind for spec in column_specs(table)}
     made = {k: parse_utc(v) if kinds[k] == "datetime" else v for k, v in values.items()}
     return row_class(**{**required, "machine_id": 1, "source_path": f"{table}/{number}", **made})

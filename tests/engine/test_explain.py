@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_tree_with_every_condition(tmp_path: Path) -> None:
 
 
 def test_matches_come_first_then_unknown_then_near_misses(tmp_path: Path) -> None:
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "far", "when": {"all": [{"a": "0"}, {"b": "0"}, {"c": "1"}]}},
         {"id": "near", "when": {"all": [{"a": "0"}, {"b": "1"}, {"c": "1"}]}},
         {"id": "unknown", "when": {"a": "NULL"}},

@@ -65,7 +65,7 @@ def test_absence_needs_coverage(case: dict[str, Any], word: str, tmp_path: Path)
         "covered": case.get("covered", {"area": "log", "name": "setupact.log"}),
     }
     columns = ("area", "name", "outcome", "machine_id")
-    rows = {
+    rows: dict[str, list[dict[str, Any]]] = {
         "key_chain": [{"thumbprint": "AA"}],
         "setup_event": [{"phase": "generalize", "machine_id": 1 if case["found"] else 2}],
         "coverage": [dict(zip(columns, row, strict=True)) for row in case["coverage"]],

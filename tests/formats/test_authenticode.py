@@ -168,7 +168,7 @@ def test_any_damage_is_answered_and_soon() -> None:
             data[at] = chance.randrange(256)
         try:
             found = parse_authenticode(bytes(data))
-            answer = found[0].check if found else "unsigned"
+            answer: str = found[0].check if found else "unsigned"
         except FormatError as error:
             answer = error.kind
         answers[answer] = answers.get(answer, 0) + 1

@@ -14,7 +14,8 @@ from forensics.hyperv.host import host_of
 from forensics.sources.open import open_source
 from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.record import CoverageRow
-from tests.exports import AS_OF, IMAGES
+from tests.exports import AS_OF
+from tests.paths import IMAGES
 from tests.torn_hive import tear
 
 THUMBPRINT = "CD" * 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -40,9 +41,14 @@ def _host(*pairs: GuardianPair, **chain: str) -> list[Row]:
     ]
     for pair in pairs:
         for certificate in (pair.encryption, pair.signing):
-            common = {"machine_id": 1, "thumbprint": certificate.thumbprint, "store": STORE, "store_scope": "machine"}
+            common: dict[str, Any] = {
+                "machine_id": 1,
+                "thumbprint": certificate.thumbprint,
+                "store": STORE,
+                "store_scope": "machine",
+            }
             rows.append(CertificateRow(source_path="SOFTWARE", sha256="", **common))
-            told = {"verdict": "usable", "key_file": "present", **chain}
+            told: dict[str, Any] = {"verdict": "usable", "key_file": "present", **chain}
             rows.append(KeyChainRow(source_path="SOFTWARE", **common, **told))
     return rows
 

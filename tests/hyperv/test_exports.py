@@ -17,7 +17,8 @@ from testdata.builder.scenarios.hyperv_source import WEB01
 from testdata.builder.virtual_machine import VirtualMachine
 from testdata.builder.vmgs import write_vmgs
 from tests import exports
-from tests.exports import APP, APP_CHECKPOINT, AS_OF, IMAGES, PLAIN, machine, write_export
+from tests.exports import APP, APP_CHECKPOINT, AS_OF, PLAIN, machine, write_export
+from tests.paths import IMAGES
 
 HV01 = IMAGES / "hyperv-source.vhdx.xz"
 

@@ -29,7 +29,7 @@ IDENTITY = {
 
 
 def _truth(name: str) -> dict[str, Any]:
-    machines = json.loads((IMAGES / f"{name}.truth.json").read_text())["machines"]
+    machines: list[dict[str, Any]] = json.loads((IMAGES / f"{name}.truth.json").read_text())["machines"]
     assert len(machines) == 1
     return machines[0]
 

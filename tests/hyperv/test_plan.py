@@ -24,7 +24,8 @@ from testdata.builder.scenarios.hyperv_host import BRANCH, FIRST, LOST, SECOND
 from testdata.builder.scenarios.hyperv_target import DELETED, HALF, IN_TPM, OWN, STRANGE
 from testdata.builder.virtual_machine import VirtualMachine
 from tests import exports
-from tests.exports import APP, AS_OF, IMAGES, PLAIN, machine, write_export
+from tests.exports import APP, AS_OF, PLAIN, machine, write_export
+from tests.paths import IMAGES
 
 HV01, HV02, GUARDED1 = (str(IMAGES / f"{name}.vhdx.xz") for name in ("hyperv-source", "hyperv-target", "hyperv-hgs"))
 STORE = "Cert:\\LocalMachine\\Shielded VM Local Certificates"

@@ -8,7 +8,8 @@ import forensics
 from forensics.hyperv.migration import Migration, plan_migration
 from forensics.hyperv.plan_steps import steps
 from testdata.builder.scenarios.hyperv_target import STRANGE
-from tests.exports import AS_OF, IMAGES
+from tests.exports import AS_OF
+from tests.paths import IMAGES
 
 HV01, HV02 = (str(IMAGES / f"{name}.vhdx.xz") for name in ("hyperv-source", "hyperv-target"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -177,7 +178,7 @@ def test_nothing_from_the_disk_steers_the_terminal(width: int | None) -> None:
 
 
 def test_what_was_not_examined_is_one_line_for_one_reason() -> None:
-    gap = {"machine_id": 1, "source_path": "x", "outcome": "not_examined"}
+    gap: dict[str, Any] = {"machine_id": 1, "source_path": "x", "outcome": "not_examined"}
     names = [CoverageRow(**gap, area="folder", name=f"f{n}") for n in range(22)]
     text = only(
         *names, CoverageRow(**gap | {"outcome": "unreadable"}, area="volume", name="D", detail="locked by BitLocker")
@@ -190,7 +191,7 @@ def test_what_was_not_examined_is_one_line_for_one_reason() -> None:
 
 
 def test_files_of_one_name_are_told_apart_by_their_paths() -> None:
-    gap = {"machine_id": 1, "outcome": "not_examined", "area": "log"}
+    gap: dict[str, Any] = {"machine_id": 1, "outcome": "not_examined", "area": "log"}
     paths = ["Windows/Panther/setupact.log", "Windows/Panther/UnattendGC/setupact.log"]
     rows = [CoverageRow(**gap, name="setupact.log", source_path=path) for path in paths]
     text = only(*rows, CoverageRow(**gap, name="System.evtx", source_path="Windows/System32/winevt/Logs/System.evtx"))

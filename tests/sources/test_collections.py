@@ -9,6 +9,7 @@ import time
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -16,6 +17,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.sources import archive_tree
 from forensics.sources.archive_tree import TarTree, ZipTree, normalised
+from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.layout import find_layout
 from forensics.sources.loose_hives import find_hives
@@ -34,7 +36,7 @@ def lay(root: Path, *paths: str, content: bytes = HIVE) -> Path:
     return root
 
 
-def roots(tree: object) -> list[tuple[str, str]]:
+def roots(tree: CollectedTree) -> list[tuple[str, str]]:
     return [(root.drive, root.windows) for root in find_layout(tree).roots]
 
 
@@ -253,7 +255,7 @@ def test_dos_times_have_no_zone_and_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz", "w:bz2"])
-def test_tar(tmp_path: Path, mode: str) -> None:
+def test_tar(tmp_path: Path, mode: Literal["w", "w:gz", "w:xz", "w:bz2"]) -> None:
     path = tmp_path / "collection.tar"
     with tarfile.open(path, mode) as writer:
         for name, content in ((f"./{SYSTEM}", HIVE), ("../../Windows/évidence", b"1")):

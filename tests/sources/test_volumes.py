@@ -7,7 +7,9 @@ import os
 import random
 import struct
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
@@ -15,6 +17,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.partitions import read_partition_table
 from forensics.disk.tree import Entry, NotFound
+from forensics.sources.installation import Installation
 from forensics.sources.open import Unlock, open_source
 from forensics.sources.volumes import find_windows
 from testdata.builder import gpt
@@ -25,11 +28,11 @@ from tests.memory_tree import MemoryTree
 MIB = 1 << 20
 
 
-def one_of(rows: list, name: str):
+def one_of(rows: Sequence[Any], name: str) -> Any:
     return next(row for row in rows if row.name == name)
 
 
-def assert_is_windows(installation: object, machine_id: int = 1) -> None:
+def assert_is_windows(installation: Installation, machine_id: int = 1) -> None:
     assert installation.machine_id == machine_id
     assert installation.windows == "Windows"
     assert installation.drive == ""
@@ -54,7 +57,7 @@ def test_bare_volume(ntfs_image: Path) -> None:
 
 @pytest.mark.parametrize("scheme", ["gpt", "mbr"])
 @pytest.mark.parametrize("sector", [512, 4096])
-def test_partitioned_disk(ntfs_image: Path, tmp_path: Path, scheme: str, sector: int) -> None:
+def test_partitioned_disk(ntfs_image: Path, tmp_path: Path, scheme: Literal["gpt", "mbr"], sector: int) -> None:
     disk = tmp_path / "disk.raw"
     empty = Volume(None, gpt.MICROSOFT_RESERVED, "Microsoft reserved partition", 16 * MIB)
     build_disk([empty, ntfs_image], disk, scheme=scheme, sector_size=sector)
@@ -192,7 +195,7 @@ def test_damaged_boot_sector_gives_way_to_its_backup(ntfs_image: Path, tmp_path:
         assert [p.kind for p in source.problems] == ["bad_boot_sector"]
 
 
-def table_of(data: bytes):
+def table_of(data: bytes) -> Any:
     return read_partition_table(VolumeReader(io.BytesIO(data), 0, len(data)), len(data))
 
 

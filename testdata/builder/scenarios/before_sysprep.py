@@ -7,6 +7,7 @@ DPAPI_SYSTEM are those of the life before, whose secret ``sysprepped`` holds in 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from testdata.builder import acl, certs, dpapi
 from testdata.builder.capi import Slot
@@ -63,10 +64,10 @@ def before_sysprep() -> Scenario:
     for host, key, may_export, why in _WEB_SERVER:
         path = forged.put_capi(container_of(host), exchange=Slot(rsa_key(key), may_export), suffix=OLD_GUID)
         exportable = "yes" if may_export else "no"
-        originator = {"originator": "WEB01.contoso.test"} if host == "web.contoso.test" else {}
+        originator: dict[str, Any] = {"originator": "WEB01.contoso.test"} if host == "web.contoso.test" else {}
         capi_certificate(script, host, key, SOUND, why, path=path, exportable=exportable, **originator)
-    host, key = "api.contoso.test", ec_key("P-256", "api")
-    path = forged.put_cng(container_of(host), CngKey.ec(key), suffix=OLD_GUID, export_policy=ALLOW_EXPORT)
+    host, curve_key = "api.contoso.test", ec_key("P-256", "api")
+    path = forged.put_cng(container_of(host), CngKey.ec(curve_key), suffix=OLD_GUID, export_policy=ALLOW_EXPORT)
     cng_certificate(
         script, host, "api", SOUND, "sysprep leaves its file under this MachineGuid", path=path, exportable="yes"
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from testdata.builder.capi import Slot
 from testdata.builder.cng import ALLOW_EXPORT, CngKey
+from testdata.builder.dpapi import MasterKey
 from testdata.builder.folders import MACHINE
 from testdata.builder.keys import ec_key, rsa_key
 from testdata.builder.machine import machine
@@ -66,11 +68,11 @@ def broken_files() -> Scenario:
     return plain("broken-files", "Key files gone, foreign, re-created, damaged or cut off", script)
 
 
-def _no_file() -> dict[str, object]:
+def _no_file() -> dict[str, Any]:
     return {"written": False, "master_key": None, "exportable": "unknown"}
 
 
-def _foreign(script: Script, lost: object) -> None:
+def _foreign(script: Script, lost: MasterKey) -> None:
     forged = script.machine
     host = "old-guid-capi.contoso.test"
     path = forged.put_capi(container_of(host), exchange=Slot(rsa_key("2048-02"), True), suffix=OLD_GUID)
@@ -176,8 +178,8 @@ def _unreadable(script: Script) -> None:
             master_key=None,
             exportable="unknown",
         )
-    host, key = "truncated-cng.contoso.test", ec_key("P-256", "truncated")
-    path = forged.put_cng(container_of(host), CngKey.ec(key))
+    host, curve_key = "truncated-cng.contoso.test", ec_key("P-256", "truncated")
+    path = forged.put_cng(container_of(host), CngKey.ec(curve_key))
     forged.change(path, lambda data: data[:200])
     cng_certificate(
         script,

@@ -82,7 +82,7 @@ def _guardians(script: HostScript) -> None:
         for role in ("signing", "encryption"):
             script.guardian(
                 pair,
-                role,  # type: ignore[arg-type]
+                role,
                 SOUND,
                 f"generation {generation} of UntrustedGuardian, {role}",
                 host="HV01",

@@ -118,13 +118,13 @@ def test_no_csv_cell_of_a_real_disk_begins_like_a_formula(healthy_case: CaseTabl
 def test_parquet_is_read_by_duckdb_with_its_types(case: CaseTables, tmp_path: Path) -> None:
     files = write_parquet(case, tmp_path / "out")
     assert {path.stem for path in files} == TABLES
-    answer = duckdb.sql(
+    answer = duckdb.execute(
         f"SELECT subject, eku, key_bits, self_signed, epoch(not_after) FROM '{tmp_path}/out/certificate.parquet'"
     ).fetchall()
     assert answer == [(HOSTILE, ["serverAuth", "=clientAuth"], 2048, False, 253402300799.0)]
-    subjects = duckdb.sql(f"SELECT subject FROM '{tmp_path}/out/key_chain.parquet' ORDER BY thumbprint").fetchall()
+    subjects = duckdb.execute(f"SELECT subject FROM '{tmp_path}/out/key_chain.parquet' ORDER BY thumbprint").fetchall()
     assert subjects == [(HOSTILE,), ("CN=\\ud800half",), (None,)]
-    assert duckdb.sql(f"SELECT count(*) FROM '{tmp_path}/out/provider.parquet'").fetchall() == [(0,)]
+    assert duckdb.execute(f"SELECT count(*) FROM '{tmp_path}/out/provider.parquet'").fetchall() == [(0,)]
     assert pd.read_parquet(tmp_path / "out" / "key_chain.parquet")["not_after"].dt.tz is not None
 
 

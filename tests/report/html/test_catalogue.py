@@ -38,7 +38,7 @@ def own_words() -> Iterator[str]:
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 if called == "t":
-                    yield node.args[0].value
+                    yield str(node.args[0].value)
     for words in (chains._TITLES, chains._WORDS, tables.VERDICTS, times.LANES, page.GROUP_TITLES):
         yield from words.values()
     yield from ("critical", "high", "medium", "low", "info", "proved", "likely", "possible", "yes", "no", "unknown")
