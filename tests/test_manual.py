@@ -22,7 +22,11 @@ from forensics.report.table_docs import render_tables
 from tests.paths import PROJECT
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))]
-MORE = ["rules/README.md", "notebooks/README.md", "testdata/README.md"]
+MORE = [
+    *("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"),
+    *("rules/README.md", "notebooks/README.md", "testdata/README.md"),
+    *sorted(f"docs/decisions/{path.name}" for path in (PROJECT / "docs" / "decisions").glob("*.md")),
+]
 # Where nothing is wrong, nothing to tell; what the manual shows is worth telling.
 TOLD = {0, 1}
 GENERATED = {"docs/tables.md", "docs/rules.md"}
