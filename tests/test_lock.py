@@ -1,4 +1,4 @@
-"""The lock file covers what the project names, by hash and from nowhere in particular; CI calls make targets that exist."""
+"""The lock file covers what the project names, by hash and from nowhere in particular; CI calls targets that exist."""
 
 from __future__ import annotations
 

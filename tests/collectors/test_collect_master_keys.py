@@ -115,8 +115,8 @@ def test_folders_that_were_not_collected_are_not_absent() -> None:
     examined = installation({f"{PROTECT}/{SYSTEM_KEY.guid}": SYSTEM_KEY.file}, complete=False)
     folders = collect(examined).folders
     assert folders["S-1-5-18", "machine"].state == "present"
-    assert folders["S-1-5-18", "user"] == "not_examined"
-    assert folders["S-1-5-20", None] == "not_examined"
+    assert folders["S-1-5-18", "user"].state == "not_examined"
+    assert folders["S-1-5-20", None].state == "not_examined"
 
 
 def test_an_unreadable_folder() -> None:

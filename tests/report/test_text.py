@@ -9,6 +9,7 @@ import pytest
 
 from forensics.case_tables import CaseTables
 from forensics.report.text import render_text
+from forensics.tables.outcome import State
 from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
@@ -136,7 +137,7 @@ def test_orphan_key_files_are_told_apart_from_certificates() -> None:
         ("unreadable", "cannot be read."),
     ],
 )
-def test_without_the_certificate_stores_nothing_is_said_to_name_no_key(outcome: str, said: str) -> None:
+def test_without_the_certificate_stores_nothing_is_said_to_name_no_key(outcome: State, said: str) -> None:
     orphan = dead_chain(thumbprint=None, subject=None, store=None, store_scope=None, not_after=None)
     hive = CoverageRow(machine_id=1, source_path="SOFTWARE", area="hive", name="SOFTWARE", outcome=outcome)
     text = only(orphan, hive)

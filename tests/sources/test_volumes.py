@@ -7,7 +7,7 @@ import os
 import random
 import struct
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ from tests.memory_tree import MemoryTree
 MIB = 1 << 20
 
 
-def one_of(rows: Sequence[Any], name: str) -> Any:
+def one_of(rows: Iterable[Any], name: str) -> Any:
     return next(row for row in rows if row.name == name)
 
 
