@@ -85,8 +85,8 @@ class Case(CaseTables):
         usable = len(sorted_keys.well) + len(sorted_keys.too_open)
         counts = f"{len(sorted_keys.broken)} keys broken, {usable} usable, {len(sorted_keys.unknown)} undecided"
         findings = "".join(
-            f"<tr><td>{escape(f['severity'])}</td><td>{escape(sanitise(f['title']))}</td>"
-            f"<td>{len(f['subjects'])}</td><td><code>{escape(f['rule'])}</code></td></tr>"
+            f"<tr><td>{f.severity}</td><td>{escape(sanitise(f.title))}</td>"
+            f"<td>{len(f.subjects)}</td><td><code>{escape(f.rule)}</code></td></tr>"
             for f in self.finding_list[:_MOST]
         )
         more = len(self.finding_list) - _MOST

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from forensics.sources.coverage import Coverage
 from forensics.tables.database import CaseContent, read_case_file, write_case_file
+from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs, possible_values
 from forensics.tables.row import Row
@@ -41,7 +42,7 @@ class CaseTables:
     Attributes:
         as_of: The moment "expired" refers to, UTC.
         sources: What was examined.
-        finding_list: Findings of the rule packs, as in the JSON document; ``findings`` is their data frame.
+        finding_list: Findings of the rule packs; ``findings`` is their data frame.
         tool_version: Version that examined the sources.
     """
 
@@ -50,7 +51,7 @@ class CaseTables:
         rows: Sequence[Row] = (),
         sources: Sequence[SourceEntry] = (),
         as_of: datetime | None = None,
-        findings: Sequence[dict[str, Any]] = (),
+        findings: Sequence[Finding] = (),
         tool_version: str = __version__,
     ) -> None:
         self.as_of = as_of or datetime.now(UTC)
@@ -154,15 +155,23 @@ def _series(cells: list[Any], spec: ColumnSpec) -> pd.Series[Any]:
     return pd.Series(cells, dtype=pd.CategoricalDtype([*words, *others]))
 
 
-def _findings_frame(findings: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def _findings_frame(findings: Sequence[Finding]) -> pd.DataFrame:
     import pandas as pd
 
-    severity = pd.CategoricalDtype(["info", "low", "medium", "high", "critical"], ordered=True)
-    confidence = pd.CategoricalDtype(["possible", "likely", "proved"], ordered=True)
-    types: dict[str, Any] = {"severity": severity, "confidence": confidence, "machine_id": "Int64"}
-    texts = ("rule", "severity", "confidence", "verdict", "title", "machine_id", "subject_table")
-    cells = {name: pd.Series([f.get(name) for f in findings], dtype=types.get(name, "string")) for name in texts}
-    cells["subjects"] = pd.Series([[s["id"] for s in f["subjects"]] for f in findings], dtype="object")
-    for name in ("because", "remedy", "id"):
-        cells[name] = pd.Series([f.get(name) for f in findings], dtype="string")
-    return pd.DataFrame(cells)
+    severity = pd.CategoricalDtype([*reversed(SEVERITIES)], ordered=True)
+    confidence = pd.CategoricalDtype([*reversed(CONFIDENCES)], ordered=True)
+    return pd.DataFrame(
+        {
+            "rule": pd.Series([f.rule for f in findings], dtype="string"),
+            "severity": pd.Series([f.severity for f in findings], dtype=severity),
+            "confidence": pd.Series([f.confidence for f in findings], dtype=confidence),
+            "verdict": pd.Series([f.verdict for f in findings], dtype="string"),
+            "title": pd.Series([f.title for f in findings], dtype="string"),
+            "machine_id": pd.Series([f.machine_id for f in findings], dtype="Int64"),
+            "subject_table": pd.Series([f.subject_table for f in findings], dtype="string"),
+            "subjects": pd.Series([[s.id for s in f.subjects] for f in findings], dtype="object"),
+            "because": pd.Series([as_text(f.because) for f in findings], dtype="string"),
+            "remedy": pd.Series([as_text(f.remedy) for f in findings], dtype="string"),
+            "id": pd.Series([f.id for f in findings], dtype="string"),
+        }
+    )

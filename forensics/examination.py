@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
     from forensics.sources.source import Source
+    from forensics.tables.finding import Finding
 
 _log = logging.getLogger(__name__)
 
@@ -113,14 +114,15 @@ def speak(case: CaseTables, packs: Packs, language: str) -> None:
     from forensics.engine.run import run
 
     told = {_subject_of(f): f for f in run(packs.spoken(language), case.tables, case.as_of).findings}
-    for finding in case.finding_list:
-        if other := told.get(_subject_of(finding)):
-            finding.update({key: other[key] for key in ("title", "because", "remedy")})
+    case.finding_list = [_told_as(told.get(_subject_of(finding), finding), finding) for finding in case.finding_list]
 
 
-def _subject_of(finding: dict[str, Any]) -> tuple[Any, ...]:
-    ids = tuple(sorted(subject["id"] for subject in finding["subjects"]))
-    return (finding["rule"], finding.get("machine_id"), finding["verdict"], ids)
+def _told_as(other: Finding, finding: Finding) -> Finding:
+    return replace(finding, title=other.title, because=other.because, remedy=other.remedy)
+
+
+def _subject_of(finding: Finding) -> tuple[str, int, str, tuple[str, ...]]:
+    return (finding.rule, finding.machine_id, finding.verdict, tuple(sorted(s.id for s in finding.subjects)))
 
 
 def apply_rules(case: CaseTables, packs: Packs) -> None:

@@ -19,6 +19,7 @@ NOW_GUID = "44d42aa2-dee4-4023-bea5-d2f166bbb42c"
 OLD_GUID = "0c5b9d5e-1111-2222-3333-444455556666"
 MASTER = "fb1190c1-123d-45f8-95f4-32aee28fe2eb"
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
+OLD_NAME = f"the key file is named for MachineGuid {OLD_GUID}; this machine's is {NOW_GUID}"
 OLD_FILE = f"{KEYS}/f686aace6942fb7f7ceb231212eef4a4_{OLD_GUID}"
 NOW_FILE = f"{KEYS}/6de9cb26d2b98c01ec4e9e8b34824aa2_{NOW_GUID}"
 DEAD, ALIVE, PAST = "A" * 40, "B" * 40, "C" * 40
@@ -86,6 +87,7 @@ def dead_chain(**values: Any) -> KeyChainRow:
         "verdict": "unusable",
         "broken_at": "key_file",
         "recoverable": True,
+        "reason": OLD_NAME,
     }
     return chain(**(known | values))
 

@@ -221,7 +221,7 @@ def test_torn_software_hive_without_logs_leaves_the_machine_guid_undecided(tmp_p
     assert {(r.verdict, r.broken_at) for r in foreign} == {("unknown", None), ("unusable", "master_key")}
     # What the present MachineGuid leads to was proved all the same.
     assert "usable" in {r.verdict for r in case.rows("key_chain") if r.thumbprint}
-    assert "key-file-of-another-machine-guid" not in {f["rule"] for f in case.finding_list}
+    assert "key-file-of-another-machine-guid" not in {f.rule for f in case.finding_list}
 
 
 def test_torn_system_hive_without_logs_blames_no_service(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_torn_system_hive_without_logs_blames_no_service(tmp_path: Path) -> None
     case = forensics.examine(folder)
     verdicts = {(r.provider_kind, r.verdict, r.broken_at) for r in case.rows("key_chain") if r.thumbprint}
     assert verdicts == {("capi", "usable", None), ("cng", "unknown", None)}
-    assert not [f["rule"] for f in case.finding_list if f["rule"].startswith("keyiso-")]
+    assert not [f.rule for f in case.finding_list if f.rule.startswith("keyiso-")]
 
 
 def test_a_provider_that_a_torn_hive_does_not_list_may_be_registered(tmp_path: Path) -> None:
@@ -251,22 +251,22 @@ def test_a_torn_software_hive_misses_no_certificate_of_a_binding(tmp_path: Path)
     case = forensics.examine(folder)
     owned = {(u.consumer, u.detail): u.present for u in case.rows("certificate_use") if u.owner_sid == "S-1-5-18"}
     assert {owned[u.consumer, u.detail] for u in missing if u.owner_sid == "S-1-5-18"} == {None}
-    assert "binding-names-missing-certificate" not in {f["rule"] for f in case.finding_list if f["verdict"] == "match"}
+    assert "binding-names-missing-certificate" not in {f.rule for f in case.finding_list if f.verdict == "match"}
 
 
 def test_a_torn_security_hive_tells_of_no_restore(tmp_path: Path) -> None:
     folder = _write("restored-secrets", tmp_path)
-    assert "secrets-restored-from-another-time" in {f["rule"] for f in forensics.examine(folder).finding_list}
+    assert "secrets-restored-from-another-time" in {f.rule for f in forensics.examine(folder).finding_list}
     tear(folder / "Windows/System32/config/SECURITY")
-    assert "secrets-restored-from-another-time" not in {f["rule"] for f in forensics.examine(folder).finding_list}
+    assert "secrets-restored-from-another-time" not in {f.rule for f in forensics.examine(folder).finding_list}
 
 
 @pytest.mark.parametrize("hive", ["SYSTEM", "SOFTWARE"])
 def test_where_a_torn_hive_may_name_a_user_no_certificate_is_called_unused(tmp_path: Path, hive: str) -> None:
     folder = _write("broken-files", tmp_path)
-    assert "certificate-used-by-nothing" in {f["rule"] for f in forensics.examine(folder).finding_list}
+    assert "certificate-used-by-nothing" in {f.rule for f in forensics.examine(folder).finding_list}
     tear(folder / "Windows/System32/config" / hive)
-    assert "certificate-used-by-nothing" not in {f["rule"] for f in forensics.examine(folder).finding_list}
+    assert "certificate-used-by-nothing" not in {f.rule for f in forensics.examine(folder).finding_list}
 
 
 def test_an_undecided_chain_says_which_hive_leaves_it_open(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pandas as pd
@@ -20,8 +21,8 @@ def test_findings_are_a_data_frame_ordered_by_severity(case: forensics.Case) -> 
     findings = case.findings
     assert findings.rule[0] == "generalize-orphaned-keys"
     assert str(findings.severity[0]) == "critical"
-    assert (findings.severity >= "high").sum() == sum(f["severity"] in ("high", "critical") for f in case.finding_list)
-    assert findings.subjects[0] == [s["id"] for s in case.finding_list[0]["subjects"]]
+    assert (findings.severity >= "high").sum() == sum(f.severity in ("high", "critical") for f in case.finding_list)
+    assert findings.subjects[0] == [s.id for s in case.finding_list[0].subjects]
     assert list(forensics.Case().findings.dtypes.items()) == list(findings.dtypes.items())
 
 
@@ -51,5 +52,5 @@ def test_summary_is_html_that_names_cannot_break(case: forensics.Case) -> None:
     html = case._repr_html_()
     assert "<b>WEB01</b>, as of 2026-11-22: 5 keys broken, 3 usable, 1 undecided." in html
     assert "generalize-orphaned-keys" in html
-    finding = case.finding_list[0] | {"title": "<script>alert(1)</script>"}
+    finding = replace(case.finding_list[0], title="<script>alert(1)</script>")
     assert "<script>" not in forensics.Case(case.rows("machine"), findings=[finding])._repr_html_()

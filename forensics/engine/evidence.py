@@ -6,10 +6,10 @@ They are asked for when a finding is made, and only of its first rows, so that t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
+from forensics.tables.finding import EvidenceRow
 
 MOST = 20
 """Rows listed for one condition of one finding, and rows of the finding that are asked what they found."""
@@ -32,7 +32,7 @@ class FoundRows:
         self.database = database
         self.seconds = seconds
 
-    def of(self, groups: Sequence[Sequence[int]]) -> list[list[dict[str, Any]]]:
+    def of(self, groups: Sequence[Sequence[int]]) -> list[list[EvidenceRow]]:
         """Return the evidence that the rows of each finding found.
 
         Args:
@@ -46,7 +46,7 @@ class FoundRows:
         found = self._found([rowid for group in groups for rowid in group[:MOST]])
         wanted = [list(self._first([found.get(rowid, []) for rowid in group[:MOST]])) for group in groups]
         paths = self._source_paths({place for places in wanted for place in places})
-        return [[{"table": t, "row": n - 1, "source_path": paths[t, n]} for t, n in places] for places in wanted]
+        return [[EvidenceRow(t, n - 1, paths[t, n]) for t, n in places] for places in wanted]
 
     def _found(self, rowids: Sequence[int]) -> dict[int, list[list[int]]]:
         """Return, for each row and each condition, the rowids it found."""

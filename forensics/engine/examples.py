@@ -16,10 +16,11 @@ from typing import Any
 from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
-from forensics.engine.findings import Finding, make_findings
+from forensics.engine.findings import make_findings
 from forensics.engine.rule import Packs, Problem, Rule
 from forensics.engine.yaml_source import Mapping as YamlMapping
 from forensics.engine.yaml_source import Node, Sequence, Text
+from forensics.tables.finding import Finding, as_text
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.tables.row import columns as row_columns
@@ -29,9 +30,7 @@ EXPECTATIONS = ("match", "miss", "unknown")
 AS_OF = "2026-11-22T00:00:00Z"
 """What "expired" refers to where an example does not say."""
 
-_TEXTS = ("because", "remedy")
-_WORDS = ("severity", "confidence")
-_KEYS = ("expect", "rows", "as_of", "subjects", *_TEXTS, *_WORDS)
+_KEYS = ("expect", "rows", "as_of", "subjects", "because", "remedy", "severity", "confidence")
 
 
 @dataclass(slots=True)
@@ -105,17 +104,17 @@ class _Example:
             self._check_finding(make_findings(query, database.query(query.matches()), format_utc(as_of))[0])
 
     def _check_finding(self, finding: Finding) -> None:
-        for key in _TEXTS:
+        for key, blocks in (("because", finding.because), ("remedy", finding.remedy)):
+            wanted, text = self.node.get(Text(key)), as_text(blocks)
+            if isinstance(wanted, Text) and not _found(wanted, text):
+                self.tell(wanted.line, f"'{key}' does not say {str(wanted)!r}, it says {text!r}")
+        for key, word in (("severity", finding.severity), ("confidence", finding.confidence)):
             wanted = self.node.get(Text(key))
-            if isinstance(wanted, Text) and not _found(wanted, finding[key]):
-                self.tell(wanted.line, f"'{key}' does not say {str(wanted)!r}, it says {finding[key]!r}")
-        for key in _WORDS:
-            wanted = self.node.get(Text(key))
-            if isinstance(wanted, Text) and wanted != finding[key]:
-                self.tell(wanted.line, f"'{key}' is {finding[key]}, not {wanted}")
+            if isinstance(wanted, Text) and wanted != word:
+                self.tell(wanted.line, f"'{key}' is {word}, not {wanted}")
         subjects = self.node.get(Text("subjects"))
         if isinstance(subjects, Sequence):
-            found = [s["id"] for s in finding["subjects"]]
+            found = [s.id for s in finding.subjects]
             if sorted(found) != sorted(map(str, subjects)):
                 self.tell(subjects.line, f"the subjects are {', '.join(found)}")
 

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from forensics.engine.compiler import Query
 from forensics.engine.evidence import FoundRows
-from forensics.engine.rule import CONFIDENCES, SEVERITIES, Packs
+from forensics.engine.rule import Packs
 from forensics.engine.subjects import KEY_TABLES
 from forensics.engine.templates import WORDINGS, fill
+from forensics.tables.finding import (
+    CONFIDENCES,
+    SEVERITIES,
+    ConditionValue,
+    ConditionWord,
+    EvidenceRow,
+    Finding,
+    Subject,
+)
 
-Finding = dict[str, Any]
-
-_WORDS = {1: "yes", 0: "no", None: "unknown"}
+_WORDS: dict[int | None, ConditionWord] = {1: "yes", 0: "no", None: "unknown"}
 
 
 def make_findings(
@@ -45,110 +53,102 @@ def make_findings(
             continue
         seen[row[0]] = row[1]
         groups.setdefault((row[6], row[1], *row[first_key:last_key]), []).append(row)
-    findings = [_finding(query, group, as_of, number) for number, group in enumerate(groups.values(), 1)]
-    if found is not None and findings:
-        more = found.of([[row[0] for row in group] for group in groups.values()])
-        for finding, evidence in zip(findings, more, strict=True):
-            listed = {(e["table"], e["row"]) for e in finding["evidence"]} if evidence else set()
-            for each in evidence:
-                if (each["table"], each["row"]) not in listed:
-                    listed.add((each["table"], each["row"]))
-                    finding["evidence"].append(each)
-    return findings
+    found_rows: Sequence[Sequence[EvidenceRow]] = [()] * len(groups)
+    if found is not None and groups:
+        found_rows = found.of([[row[0] for row in group] for group in groups.values()])
+    return [
+        _finding(query, group, more, as_of, number)
+        for number, (group, more) in enumerate(zip(groups.values(), found_rows, strict=True), 1)
+    ]
 
 
-def _finding(query: Query, rows: Sequence[tuple[Any, ...]], as_of: str, number: int) -> Finding:
+def _finding(
+    query: Query, rows: Sequence[tuple[Any, ...]], found: Sequence[EvidenceRow], as_of: str, number: int
+) -> Finding:
     rule = query.rule
     subjects = _subjects(rows)
     first_name = len(rows[0]) - len(query.names)
     values = [dict(zip(query.names, row[first_name:], strict=True)) for row in rows]
     texts = rule.spoken or rule
     wording = WORDINGS[rule.language if rule.spoken else "en"]
-    common = {"count": len(subjects), "subjects": [s["label"] for s in subjects], "as_of": as_of}
-    return {
-        "id": f"{rule.id}:{number}",
-        "rule": str(rule.id),
-        "severity": min((row[4] for row in rows), key=SEVERITIES.index),
-        "title": str(texts.title),
-        "verdict": "match" if rows[0][1] == 1 else "unknown",
-        "machine_id": rows[0][6],
-        "subject_table": rule.table,
-        "subjects": subjects,
-        "because": fill(texts.because, values, common, wording),
-        "remedy": fill(texts.remedy, values, common, wording),
-        "confidence": max((row[5] for row in rows), key=CONFIDENCES.index),
-        "evidence": list(_evidence(query, rows)),
-        "conditions": list(_conditions(query, rows)),
-        "consequences": [],
-        "covers": list(rule.covers),
-        "references": list(map(str, rule.references)),
-    }
+    common = {"count": len(subjects), "subjects": [s.label for s in subjects], "as_of": as_of}
+    return Finding(
+        id=f"{rule.id}:{number}",
+        rule=str(rule.id),
+        severity=min((row[4] for row in rows), key=SEVERITIES.index),
+        title=str(texts.title),
+        verdict="match" if rows[0][1] == 1 else "unknown",
+        machine_id=rows[0][6],
+        subject_table=str(rule.table),
+        subjects=subjects,
+        because=fill(texts.because, values, common, wording),
+        remedy=fill(texts.remedy, values, common, wording),
+        confidence=max((row[5] for row in rows), key=CONFIDENCES.index),
+        evidence=tuple(dict.fromkeys((*_evidence(query, rows), *found))),
+        conditions=tuple(_conditions(query, rows)),
+        covers=tuple(map(str, rule.covers)),
+        references=tuple(map(str, rule.references)),
+    )
 
 
-def _subjects(rows: Sequence[tuple[Any, ...]]) -> list[dict[str, str]]:
+def _subjects(rows: Sequence[tuple[Any, ...]]) -> tuple[Subject, ...]:
     labels: dict[str, str] = {}
     for row in rows:
         identity = "" if row[2] is None else str(row[2])
         labels.setdefault(identity, identity if row[3] is None else str(row[3]))
-    return [{"id": identity, "label": label} for identity, label in labels.items()]
+    return tuple(Subject(identity, label) for identity, label in labels.items())
 
 
-def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
-    """Yield each row the finding rests on once; ``row`` counts from 0 in its table of the document."""
-    seen = set()
+def _evidence(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[EvidenceRow]:
+    """Yield the rows of the finding, and those joined to them."""
     first = query.first_condition + len(query.conditions)
     for row in rows:
         sources = [(query.rule.table, row[0], row[7])]
         for number, table in enumerate(query.joins):
             sources.append((table, row[first + 2 * number], row[first + 2 * number + 1]))
-        for table, rowid, path in sources:
-            if rowid is not None and (table, rowid) not in seen:
-                seen.add((table, rowid))
-                yield {"table": table, "row": rowid - 1, "source_path": path}
+        yield from (EvidenceRow(table, rowid - 1, path) for table, rowid, path in sources if rowid is not None)
 
 
-def _conditions(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+def _conditions(query: Query, rows: Sequence[tuple[Any, ...]]) -> Iterator[ConditionValue]:
     """Yield the named conditions; where rows differ, the word is "yes" if it holds for any, with how many it does."""
     for number, name in enumerate(query.conditions):
         # Most findings have one row, for which counting is slow.
         column = query.first_condition + number
         counts = Counter(row[column] for row in rows) if len(rows) > 1 else {rows[0][column]: 1}
         value = next(v for v in (1, None, 0) if counts.get(v))
-        condition: dict[str, Any] = {"name": name, "value": _WORDS[value]}
-        if number >= query.deciding:
-            condition["decides"] = False
-        if len(counts) > 1:
-            condition["counts"] = {word: counts[v] for v, word in _WORDS.items() if counts.get(v)}
-        yield condition
+        told = tuple((word, counts[v]) for v, word in _WORDS.items() if counts.get(v)) if len(counts) > 1 else ()
+        yield ConditionValue(str(name), _WORDS[value], number < query.deciding, told)
 
 
 def order(findings: list[Finding]) -> None:
     """Sort findings: the worst first, then what is decided, then what hits most."""
-    findings.sort(
-        key=lambda f: (SEVERITIES.index(f["severity"]), f["verdict"] != "match", -len(f["subjects"]), f["machine_id"])
-    )
+    findings.sort(key=lambda f: (SEVERITIES.index(f.severity), f.verdict != "match", -len(f.subjects), f.machine_id))
 
 
-def hang_consequences(findings: Sequence[Finding], packs: Packs) -> None:
-    """Note under each finding those of the same machine that it explains.
+def hang_consequences(findings: Sequence[Finding], packs: Packs) -> list[Finding]:
+    """Return the findings with those of the same machine that each explains noted under it.
 
     A finding about keys explains another about keys only where they share one.
     """
     by_rule: dict[str, list[Finding]] = {}
     for finding in findings:
-        if finding["verdict"] == "match":
-            by_rule.setdefault(finding["rule"], []).append(finding)
+        if finding.verdict == "match":
+            by_rule.setdefault(finding.rule, []).append(finding)
     explained = {name for rule in packs.rules if rule.id in by_rule for name in rule.explains if name in by_rule}
     places = {name: _Places(by_rule[name]) for name in explained}
-    for rule in packs.rules:
-        for cause in by_rule.get(rule.id, ()) if rule.explains else ():
-            cause["consequences"] = [
-                other["id"]
-                for name in rule.explains
-                if name in places
-                for other in places[name].shared(cause)
-                if other is not cause
-            ]
+    consequences = {
+        cause.id: tuple(
+            other.id
+            for name in rule.explains
+            if name in places
+            for other in places[name].shared(cause)
+            if other is not cause
+        )
+        for rule in packs.rules
+        if rule.explains
+        for cause in by_rule.get(rule.id, ())
+    }
+    return [replace(f, consequences=consequences[f.id]) if consequences.get(f.id) else f for f in findings]
 
 
 class _Places:
@@ -159,16 +159,16 @@ class _Places:
         self.by_machine: dict[int, list[int]] = {}
         self.by_subject: dict[tuple[int, str], list[int]] = {}
         for number, finding in enumerate(findings):
-            machine = finding["machine_id"]
+            machine = finding.machine_id
             self.by_machine.setdefault(machine, []).append(number)
-            for subject in finding["subjects"] if finding["subject_table"] in KEY_TABLES else ():
-                self.by_subject.setdefault((machine, subject["id"]), []).append(number)
-        self.about_keys = findings[0]["subject_table"] in KEY_TABLES
+            for subject in finding.subjects if finding.subject_table in KEY_TABLES else ():
+                self.by_subject.setdefault((machine, subject.id), []).append(number)
+        self.about_keys = findings[0].subject_table in KEY_TABLES
 
     def shared(self, cause: Finding) -> list[Finding]:
         """Return those that a finding of the same machine can explain, in their order."""
-        machine = cause["machine_id"]
-        if not self.about_keys or cause["subject_table"] not in KEY_TABLES:
+        machine = cause.machine_id
+        if not self.about_keys or cause.subject_table not in KEY_TABLES:
             return [self.findings[number] for number in self.by_machine.get(machine, ())]
-        found = {n for s in cause["subjects"] for n in self.by_subject.get((machine, s["id"]), ())}
+        found = {n for s in cause.subjects for n in self.by_subject.get((machine, s.id), ())}
         return [self.findings[number] for number in sorted(found)]

@@ -13,10 +13,6 @@ from typing import NamedTuple
 from forensics.engine.yaml_source import Mapping, Text
 
 FORMAT = 1
-SEVERITIES = ("critical", "high", "medium", "low", "info")
-"""Worst first."""
-CONFIDENCES = ("proved", "likely", "possible")
-"""Strongest first."""
 LANGUAGES = ("ja",)
 """Other languages than English that a rule's texts may be in."""
 SECTIONS = ("broken", "too_open", "expired", "expiring", "undecided", "orphan")

@@ -9,10 +9,8 @@ from pathlib import Path
 from forensics.engine.beside import PARTS, file_beside
 from forensics.engine.condition_reader import ConditionReader
 from forensics.engine.rule import (
-    CONFIDENCES,
     FORMAT,
     SECTIONS,
-    SEVERITIES,
     Condition,
     Level,
     Named,
@@ -24,6 +22,7 @@ from forensics.engine.sql_text import SqlTextError, check_expression, put_values
 from forensics.engine.subjects import default_subject
 from forensics.engine.templates import BUILT_IN, check_template
 from forensics.engine.yaml_source import Mapping, Node, Sequence, Text
+from forensics.tables.finding import CONFIDENCES, SEVERITIES
 from forensics.tables.registry import ROW_CLASSES, column_specs
 
 KEYS = (

@@ -9,9 +9,10 @@ from datetime import datetime
 from forensics.engine.compiler import Query
 from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlError, RuleStoppedError, now
 from forensics.engine.evidence import FoundRows
-from forensics.engine.findings import Finding, hang_consequences, make_findings, order
+from forensics.engine.findings import hang_consequences, make_findings, order
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
+from forensics.tables.finding import Finding
 from forensics.tables.record import ProblemRow
 from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.row import Row
@@ -73,8 +74,7 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds_for_al
     # In the order of the rules, whichever turn each was answered in: the report shall not depend on the clock.
     findings = [finding for rule in packs.rules for finding in turns.findings.get(rule.id, ())]
     order(findings)
-    hang_consequences(findings, packs)
-    return RunResult(findings, turns.problems)
+    return RunResult(hang_consequences(findings, packs), turns.problems)
 
 
 class _Turns:

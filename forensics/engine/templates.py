@@ -1,7 +1,8 @@
 """Fills the texts of rules: names from an allow-list, nothing evaluated, values from the disk stay text.
 
-Lines that belong together are one paragraph, as in Markdown; an empty line ends it. A line that is indented or begins
-with ``- `` stands alone, as commands do. A line that names ``{{ each.NAME }}`` is repeated for every row of a finding.
+Lines that belong together are one paragraph, as in Markdown; an empty line ends it. A line that is indented is a
+command, one that begins with ``- `` an item. A line that names ``{{ each.NAME }}`` is repeated for every row of a
+finding.
 
     {{ name }}          a column of the row, ``table.column`` of a joined table, or a value of the rule
     {{ name | date }}   the day of a time
@@ -18,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from forensics.tables.finding import Block, BlockKind
 from forensics.tables.sanitise import sanitise
 
 MOST = 5
@@ -26,6 +28,7 @@ MOST_LINES = 20
 """Repetitions of a line with ``each``."""
 BUILT_IN = frozenset({"count", "subjects", "as_of"})
 
+_INDENT = "    "
 _FIELD = re.compile(
     r"\{\{\s*(?P<each>each\.)?(?P<name>[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\s*(?:\|\s*(?P<form>date|path)\s*)?\}\}"
 )
@@ -111,7 +114,7 @@ def check_template(template: str, allowed: Iterable[str]) -> list[TemplateProble
 
 def fill(
     template: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording = ENGLISH
-) -> str:
+) -> tuple[Block, ...]:
     """Return the text for the rows of one finding.
 
     Args:
@@ -120,13 +123,13 @@ def fill(
         common: Values of ``count``, ``subjects`` (a list) and ``as_of``.
         wording: The words between and instead of values.
     """
-    lines: list[str] = []
+    blocks: list[Block] = []
     for line in _lines(template):
         if line.each:
-            lines += _repeated(line, rows, common, wording)
+            blocks += _repeated(line, rows, common, wording)
         else:
-            lines.append(_filled(line, rows, common, wording))
-    return "\n".join(lines).strip("\n")
+            blocks.append(Block(line.kind, _filled(line, rows, common, wording), line.is_apart))
+    return tuple(blocks)
 
 
 class _Field(NamedTuple):
@@ -135,32 +138,40 @@ class _Field(NamedTuple):
 
 
 class _Line(NamedTuple):
-    """A paragraph, item or command: a literal, a field, a literal, and so on, with a literal at both ends."""
+    """A block to fill: a literal, a field, a literal, and so on, with a literal at both ends."""
 
+    kind: BlockKind
+    is_apart: bool
     literals: tuple[str, ...]
     fields: tuple[_Field, ...]
     each: bool
-    command: bool
 
 
 @lru_cache(maxsize=1024)
 def _lines(template: str) -> tuple[_Line, ...]:
-    return tuple(map(_line, _joined(template)))
+    joined = _joined(template.strip("\n"))
+    return tuple(_line(text, bool(n) and not joined[n - 1]) for n, text in enumerate(joined) if text)
 
 
-def _line(text: str) -> _Line:
+def _line(text: str, is_apart: bool) -> _Line:
+    kind: BlockKind = "command" if text[0].isspace() else "item" if text.startswith("- ") else "paragraph"
+    if kind == "command":
+        text = text[len(_INDENT) :] if text.startswith(_INDENT) else text.lstrip()
+    elif kind == "item":
+        text = text.removeprefix("- ")
     found = list(_FIELD.finditer(text))
     begins, ends = [0, *(f.end() for f in found)], [*(f.start() for f in found), len(text)]
     return _Line(
+        kind,
+        is_apart,
         literals=tuple(text[begin:end] for begin, end in zip(begins, ends, strict=True)),
         fields=tuple(_Field(f["name"], f["form"]) for f in found),
         each=any(f["each"] for f in found),
-        command=text[:1].isspace(),
     )
 
 
 def _joined(template: str) -> list[str]:
-    """Put the lines of each paragraph together."""
+    """Put the lines of each paragraph together; lines without words are empty."""
     lines: list[str] = []
     open_paragraph = False
     for line in template.rstrip().split("\n"):
@@ -182,7 +193,9 @@ def _is_wide(character: str) -> bool:
     return "\u3000" <= character <= "\u9fff" or "\uff00" <= character <= "\uffef"
 
 
-def _repeated(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> list[str]:
+def _repeated(
+    line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording
+) -> list[Block]:
     names = [field.name for field in line.fields if field.name not in common]
     seen: set[tuple[Any, ...]] = set()
     filled: dict[str, None] = {}
@@ -193,18 +206,16 @@ def _repeated(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[st
             filled[_filled(line, [row], common, wording)] = None
             if len(filled) > MOST_LINES:
                 break
-    lines = list(filled)
-    if len(lines) > MOST_LINES:
-        first = line.literals[0]
-        indent = first[: len(first) - len(first.lstrip())]
-        lines[MOST_LINES:] = [f"{indent}{wording.and_so_on}"]
-    return lines
+    blocks = [Block(line.kind, text, line.is_apart and not n) for n, text in enumerate(filled)]
+    if len(blocks) > MOST_LINES:
+        blocks[MOST_LINES:] = [Block("command" if line.kind == "command" else "paragraph", wording.and_so_on)]
+    return blocks
 
 
 def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> str:
     texts = [line.literals[0]]
     for field, literal in zip(line.fields, line.literals[1:], strict=True):
-        texts += (_listed(_values(field.name, rows, common), field.form, line.command, wording), literal)
+        texts += (_listed(_values(field.name, rows, common), field.form, line.kind == "command", wording), literal)
     return "".join(texts)
 
 

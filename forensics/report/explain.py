@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, label
 from forensics.report.folded_lines import fold
-from forensics.report.words import words_for
+from forensics.report.reason import reason_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
@@ -93,7 +93,7 @@ def _public_halves(certificate: CertificateRow | None, key_file: KeyFileRow | No
 
 
 def render_explain(
-    case: CaseTables, chains: list[KeyChainRow], width: int | None = None, wordless: Collection[int] = ()
+    case: CaseTables, chains: list[KeyChainRow], width: int | None = None, told_elsewhere: Collection[int] = ()
 ) -> str:
     """Write the chains, one after the other.
 
@@ -101,23 +101,23 @@ def render_explain(
         case: The case.
         chains: Chains of it.
         width: Columns to fold to; None for a pipe.
-        wordless: Numbers of the chains whose cause is told elsewhere.
+        told_elsewhere: Numbers of the chains of which a rule says what their reason would.
     """
     facts = Facts(case)
-    blocks = ["\n".join(_block(chain, facts, width, n not in wordless)) for n, chain in enumerate(chains)]
+    blocks = ["\n".join(_block(chain, facts, width, n not in told_elsewhere)) for n, chain in enumerate(chains)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_words: bool) -> Iterator[str]:
+def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: bool) -> Iterator[str]:
     yield from fold(sanitise(label(chain)), width)
     machine, store = sanitise(facts.machine_name(chain.machine_id)), sanitise(chain.store or "none")
     yield f"  on {machine}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
     recoverable = {True: "yes", False: "no", None: "not told"}[chain.recoverable]
     at = f", broken at {chain.broken_at}" if chain.broken_at else ""
     yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"
-    words = words_for(chain, facts)
-    for text in (words.why, words.do) if with_words else ():
-        yield from fold(sanitise(text), width, "  ", "  ") if text else ()
+    reason = reason_of(chain, facts) if with_reason else ""
+    if reason:
+        yield from fold(sanitise(reason), width, "  ", "  ")
     if chain.recoverable_from:
         where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""
         yield from fold(sanitise(f"key found in {chain.recoverable_from}{where}"), width, "  ", "  ")

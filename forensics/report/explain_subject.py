@@ -11,8 +11,9 @@ from forensics.engine.explain import Explanation, Judged, Subject, Truth, explai
 from forensics.engine.rule import Packs
 from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts
-from forensics.report.findings import Finding, FindingIndex, text_lines
+from forensics.report.findings import FindingIndex, text_lines
 from forensics.report.folded_lines import fold
+from forensics.tables.finding import Finding
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 
@@ -62,7 +63,7 @@ def explain_subject(case: CaseTables, packs: Packs, wanted: str, width: int | No
     told_below = {n for n, c in enumerate(chains) if any(index.covers(s, c, matching) for s in _CHAIN_SECTIONS)}
     blocks = [render_explain(case, chains, width, told_below)] if chains else []
     for identity, told in explanations.items():
-        texts = {f["rule"]: f for f in case.finding_list if any(s["id"] == identity for s in f["subjects"])}
+        texts = {f.rule: f for f in case.finding_list if any(s.id == identity for s in f.subjects)}
         blocks.append("\n".join(_rules(identity, told, texts, width, len(explanations) > 1)) + "\n")
     found = any(e.value and e.severity != "info" for told in explanations.values() for e in told)
     return Told("\n".join(blocks), is_wrong=found or any(c.verdict == "unusable" for c in chains))
@@ -110,9 +111,8 @@ def _explained(explanation: Explanation, finding: Finding | None, width: int | N
     for condition in explanation.corroboration:
         yield from _line(condition.value, f"{condition.name} (does not decide)", width, "    ")
     if finding is not None:
-        yield from text_lines(finding["because"], width, "    ")
-        if finding["remedy"]:
-            yield from text_lines(finding["remedy"], width, "    ", "What can be done: ")
+        yield from text_lines(finding.because, width, "    ")
+        yield from text_lines(finding.remedy, width, "    ", "What can be done: ")
 
 
 def _tree_lines(node: Judged, width: int | None, indent: str, outermost: bool = True) -> Iterator[str]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
 
 from forensics.case_tables import CaseTables
 from forensics.engine.subjects import KEY_TABLES
 from forensics.report.folded_lines import fold
+from forensics.tables.finding import Block, Finding
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
-
-Finding = dict[str, Any]
 
 LONGEST_LINE = 4000
 """Characters of one paragraph of a finding."""
@@ -19,7 +17,7 @@ LONGEST_LINE = 4000
 
 def counts(findings: Iterable[Finding]) -> bool:
     """Tell whether any finding is more than information, which the exit code says."""
-    return any(f["severity"] != "info" and f["verdict"] == "match" for f in findings)
+    return any(f.severity != "info" and f.verdict == "match" for f in findings)
 
 
 class FindingIndex:
@@ -31,30 +29,30 @@ class FindingIndex:
 
     def __init__(self, case: CaseTables) -> None:
         self.findings: Sequence[Finding] = case.finding_list
-        self._by_id = {f["id"]: f for f in self.findings}
+        self._by_id = {f.id: f for f in self.findings}
         self._chains: list[KeyChainRow] = case.rows("key_chain")
         self._explained = self._subjects_explained()
         self._covered = self._sections()
 
     def causes(self) -> list[Finding]:
         """Return findings that are more than information and that no other finding explains wholly."""
-        return [f for f in self.findings if f["severity"] != "info" and not self._is_consequence(f)]
+        return [f for f in self.findings if f.severity != "info" and not self._is_consequence(f)]
 
     def information(self) -> list[Finding]:
         """Return the rest, apart from consequences."""
-        return [f for f in self.findings if f["severity"] == "info" and not self._is_consequence(f)]
+        return [f for f in self.findings if f.severity == "info" and not self._is_consequence(f)]
 
     def consequences(self, finding: Finding) -> list[Finding]:
         """Return what follows from a finding."""
-        return [self._by_id[name] for name in finding["consequences"] if name in self._by_id]
+        return [self._by_id[name] for name in finding.consequences if name in self._by_id]
 
     def chains(self, finding: Finding) -> list[KeyChainRow]:
         """Return the chains a finding judged, in their order."""
-        if finding["subject_table"] != "key_chain":
+        if finding.subject_table != "key_chain":
             return []
-        rows = (e["row"] for e in finding["evidence"] if e["table"] == "key_chain")
+        rows = (e.row for e in finding.evidence if e.table == "key_chain")
         # A condition may have found chains of others, which are evidence too.
-        subjects = {s["id"] for s in finding["subjects"]}
+        subjects = {s.id for s in finding.subjects}
         chains = [self._chains[row] for row in rows if row < len(self._chains)]
         return [chain for chain in chains if _identity(chain) in subjects] or chains
 
@@ -64,32 +62,31 @@ class FindingIndex:
         return bool(by if rules is None else by.intersection(rules))
 
     def _is_consequence(self, finding: Finding) -> bool:
-        explained = self._explained.get(finding["id"])
+        explained = self._explained.get(finding.id)
         if explained is None:
             return False
-        return finding["subject_table"] not in KEY_TABLES or all(s["id"] in explained for s in finding["subjects"])
+        return finding.subject_table not in KEY_TABLES or all(s.id in explained for s in finding.subjects)
 
     def _subjects_explained(self) -> dict[str, set[str]]:
         """Return the subjects of each consequence that its causes name; two that explain each other are both causes."""
         explained: dict[str, set[str]] = {}
         for cause in self.findings:
-            named = {s["id"] for s in cause["subjects"]} if cause["consequences"] else set()
+            named = {s.id for s in cause.subjects} if cause.consequences else set()
             for other in self.consequences(cause):
-                if cause["id"] in other["consequences"]:
+                if cause.id in other.consequences:
                     continue
-                subjects = {s["id"] for s in other["subjects"]}
+                subjects = {s.id for s in other.subjects}
                 # One cause may have ten thousand subjects and as many consequences of one each.
-                names_keys = cause["subject_table"] in KEY_TABLES
-                explained.setdefault(other["id"], set()).update(subjects & named if names_keys else subjects)
+                names_keys = cause.subject_table in KEY_TABLES
+                explained.setdefault(other.id, set()).update(subjects & named if names_keys else subjects)
         return explained
 
     def _sections(self) -> dict[tuple[int, str | None, str], set[str]]:
         covered: dict[tuple[int, str | None, str], set[str]] = {}
         for finding in self.findings:
-            machine = finding.get("machine_id", 0)
-            for section in finding.get("covers", ()):
-                for subject in finding["subjects"]:
-                    covered.setdefault((machine, subject["id"], section), set()).add(finding["rule"])
+            for section in finding.covers:
+                for subject in finding.subjects:
+                    covered.setdefault((finding.machine_id, subject.id, section), set()).add(finding.rule)
         return covered
 
 
@@ -99,37 +96,27 @@ def _identity(chain: KeyChainRow) -> str | None:
 
 def head(finding: Finding) -> str:
     """Return the line a finding begins with."""
-    if finding["severity"] == "info" and finding["verdict"] == "match":
-        return sanitise(f"{finding['title']} [{finding['rule']}]")
-    sure = "" if finding["confidence"] == "proved" else f", {finding['confidence']}"
-    undecided = ", undecided" if finding["verdict"] == "unknown" else ""
-    return sanitise(f"{finding['severity'].upper()}{sure}{undecided}: {finding['title']} [{finding['rule']}]")
+    if finding.severity == "info" and finding.verdict == "match":
+        return sanitise(f"{finding.title} [{finding.rule}]")
+    sure = "" if finding.confidence == "proved" else f", {finding.confidence}"
+    undecided = ", undecided" if finding.verdict == "unknown" else ""
+    return sanitise(f"{finding.severity.upper()}{sure}{undecided}: {finding.title} [{finding.rule}]")
 
 
-def first_part(text: str) -> str:
-    """Return the first paragraph of a text, and the items it introduces: explain prints the rest."""
-    lines = text.split("\n")
-    end = next((n for n, line in enumerate(lines) if n and not line.startswith("- ")), len(lines))
-    return "\n".join(lines[:end])
-
-
-def text_lines(text: str, width: int | None, indent: str, first: str = "") -> Iterator[str]:
-    """Yield the lines of a filled text; indented lines are commands, which are never folded.
+def text_lines(blocks: Iterable[Block], width: int | None, indent: str, first: str = "") -> Iterator[str]:
+    """Yield the lines of a filled text; commands are never folded.
 
     Args:
-        text: Paragraphs, one a line.
+        blocks: The text.
         width: Columns to fold to; None for a pipe.
         indent: Put before every line.
-        first: Put before the first paragraph.
+        first: Put before the first block.
     """
-    for line in text.split("\n"):
-        words = sanitise(line, LONGEST_LINE)
-        if not words:
-            continue
-        if line[0].isspace():
-            yield f"{indent}  {words}"
+    for block in blocks:
+        if block.kind == "command":
+            yield from [f"{indent}{first.rstrip()}"] if first else []
+            yield f"{indent}  {sanitise(block.text, LONGEST_LINE)}"
         else:
-            yield from fold(
-                sanitise(first + line, LONGEST_LINE), width, indent, indent + ("  " if words.startswith("- ") else "")
-            )
+            mark, hanging = ("- ", "  ") if block.kind == "item" else ("", "")
+            yield from fold(sanitise(f"{first}{mark}{block.text}", LONGEST_LINE), width, indent, indent + hanging)
         first = ""

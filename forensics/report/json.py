@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from forensics.case_tables import CaseTables
+from forensics.tables.finding_json import as_json
 from forensics.tables.registry import CONTRACT_TABLES, column_specs
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
@@ -23,7 +24,7 @@ def document(case: CaseTables) -> dict[str, Any]:
         "as_of": format_utc(case.as_of),
         "sources": [_source(entry) for entry in case.sources],
         "tables": {name: _rows(name, case.rows(name)) for name in CONTRACT_TABLES},
-        "findings": case.finding_list,
+        "findings": [as_json(finding) for finding in case.finding_list],
     }
 
 

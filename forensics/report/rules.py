@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from forensics.engine.rule import (
-    SEVERITIES,
     Condition,
     Covered,
     Either,
@@ -17,6 +16,7 @@ from forensics.engine.rule import (
     Presence,
     Rule,
 )
+from forensics.tables.finding import SEVERITIES
 
 
 def render_list(packs: Packs) -> str:

@@ -10,12 +10,13 @@ from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
 from forensics.report.facts import Facts, day, days_left, label
-from forensics.report.findings import Finding, FindingIndex, first_part, head, text_lines
+from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
+from forensics.report.reason import reason_of
 from forensics.report.stores import no_certificate, unseen_stores
 from forensics.report.triage import Triage, triage, within
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
-from forensics.report.words import Words, words_for
+from forensics.tables.finding import Finding, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow, ProblemRow
@@ -140,8 +141,8 @@ class _Report:
         """Yield the first findings of each rule, and then say how many more there are."""
         seen: Counter[str] = Counter()
         for finding in findings:
-            seen[finding["rule"]] += 1
-            if seen[finding["rule"]] <= most:
+            seen[finding.rule] += 1
+            if seen[finding.rule] <= most:
                 yield finding
         for rule, count in seen.items():
             if count > most:
@@ -149,10 +150,8 @@ class _Report:
 
     def _finding(self, finding: Finding, mark: str, indent: str) -> None:
         self._add(head(finding), mark, indent)
-        where = self._on_machine(finding["machine_id"])
-        self.lines += text_lines(finding["because"], self.width, indent, where)
-        if finding["remedy"]:
-            self.lines += text_lines(finding["remedy"], self.width, indent, "What can be done: ")
+        self.lines += text_lines(finding.because, self.width, indent, self._on_machine(finding.machine_id))
+        self.lines += text_lines(finding.remedy, self.width, indent, "What can be done: ")
         self._subjects(finding, indent)
         for consequence in self._first(self.findings.consequences(finding), f"{indent}* ", MOST):
             self._add(f"From this follows {head(consequence)}", f"{indent}* ", f"{indent}  ")
@@ -160,11 +159,11 @@ class _Report:
 
     def _in_short(self, finding: Finding, indent: str) -> None:
         """Say what matters of a finding that is no cause; the subjects that were described above are only named."""
-        where = self._on_machine(finding["machine_id"])
-        self.lines += text_lines(first_part(finding["because"]), self.width, indent, where)
-        said = sanitise(finding["because"], MANY)
-        named = [s["label"] for s in finding["subjects"] if sanitise(s["label"]) not in said]
-        if finding["subject_table"] != "machine" and named:
+        where = self._on_machine(finding.machine_id)
+        self.lines += text_lines(first_part(finding.because), self.width, indent, where)
+        said = sanitise(as_text(finding.because), MANY)
+        named = [s.label for s in finding.subjects if sanitise(s.label) not in said]
+        if finding.subject_table != "machine" and named:
             self._add(f"About {listed([sanitise(name) for name in named])}", indent, indent)
 
     def _subjects(self, finding: Finding, indent: str) -> None:
@@ -176,12 +175,12 @@ class _Report:
             else:
                 self.told.add(id(chain))
                 self._subject(chain, indent)
-        is_machine = finding["subject_table"] == "machine"
-        said = sanitise(finding["because"], MANY)
-        others = [] if chains or is_machine else [s for s in finding["subjects"] if sanitise(s["id"]) not in said]
+        is_machine = finding.subject_table == "machine"
+        said = sanitise(as_text(finding.because), MANY)
+        others = [] if chains or is_machine else [s for s in finding.subjects if sanitise(s.id) not in said]
         for subject in others[:MOST_SUBJECTS]:
-            name = "" if subject["label"] == subject["id"] else f"{subject['label']}, "
-            self._add(f"{name}{subject['id']}", f"{indent}- ", f"{indent}  ")
+            name = "" if subject.label == subject.id else f"{subject.label}, "
+            self._add(f"{name}{subject.id}", f"{indent}- ", f"{indent}  ")
         if (more := len(chains or others) - MOST_SUBJECTS) > 0:
             self._add(f"and {more} more: see --format json", f"{indent}- ")
 
@@ -207,18 +206,17 @@ class _Report:
             return
         self._heading("BROKEN: Windows on this disk cannot open these private keys")
         groups = self._groups(self.triage.broken)
-        for number, ((machine_id, words), chains) in enumerate(groups, 1):
+        for number, ((machine_id, reason), chains) in enumerate(groups, 1):
             mark = f"  {number}. "
-            self._add(self._on_machine(machine_id) + words.why, mark, " " * len(mark))
-            self._add(f"What can be done: {words.do}", " " * len(mark), " " * len(mark))
+            self._add(self._on_machine(machine_id) + reason, mark, " " * len(mark))
             for chain in chains:
                 self._subject(chain, " " * len(mark))
 
-    def _groups(self, chains: list[KeyChainRow]) -> Iterator[tuple[tuple[int, Words], list[KeyChainRow]]]:
-        """Put chains of one cause together; the cause that hits most certificates still valid comes first."""
-        groups: dict[tuple[int, Words], list[KeyChainRow]] = {}
+    def _groups(self, chains: list[KeyChainRow]) -> Iterator[tuple[tuple[int, str], list[KeyChainRow]]]:
+        """Put chains of one reason together; the one that hits most certificates still valid comes first."""
+        groups: dict[tuple[int, str], list[KeyChainRow]] = {}
         for chain in chains:
-            groups.setdefault((chain.machine_id, words_for(chain, self.facts)), []).append(chain)
+            groups.setdefault((chain.machine_id, reason_of(chain, self.facts)), []).append(chain)
         for chains_of_one in groups.values():
             chains_of_one.sort(key=self._is_expired)
         yield from sorted(groups.items(), key=lambda item: sum(map(self._is_expired, item[1])) - len(item[1]))
@@ -265,7 +263,6 @@ class _Report:
         self._heading("WARNING: these keys work, but the access list lets everybody read the key file")
         for chain in self.triage.too_open:
             self._subject(chain, "  ")
-        self._add(words_for(self.triage.too_open[0], self.facts).do, "  ")
 
     def _expiry(self) -> None:
         soon = within(self.triage.expiring, self.case.as_of, SOON)
@@ -305,8 +302,8 @@ class _Report:
         if not self.triage.unknown:
             return
         self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
-        for (machine_id, words), chains in self._groups(self.triage.unknown):
-            self._add(f"{self._on_machine(machine_id)}{words.why} {words.do}".rstrip(), "  ", "  ")
+        for (machine_id, reason), chains in self._groups(self.triage.unknown):
+            self._add(f"{self._on_machine(machine_id)}{reason}", "  ", "  ")
             self._listed(
                 (f"{label(c)}, {self._where(c)}, {self._validity(c)}, {c.thumbprint}" for c in chains), "    - "
             )

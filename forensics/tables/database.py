@@ -2,7 +2,7 @@
 
 Lists are JSON, times UTC text (``YYYY-MM-DDTHH:MM:SS[.ffffff]Z``), booleans 0 and 1. Table ``columns`` documents
 every column, ``source`` what was examined, ``meta`` the tool and the date the verdicts are for, ``finding`` one JSON
-object a row. ``PRAGMA user_version`` is the format.
+object a row, as in the JSON document. ``PRAGMA user_version`` is the format.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from forensics.tables.finding import Finding
+from forensics.tables.finding_json import as_json, from_json
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, Kind, by_table, column_specs
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import format_utc, parse_utc
 
-FORMAT = 1
+FORMAT = 2
 APPLICATION_ID = 0x4B45594D  # "KEYM", so that a case file is told from any other SQLite file
 _MAGIC = b"SQLite format 3\0"
 _SQL_TYPES: dict[Kind, str] = {
@@ -48,14 +50,14 @@ class CaseContent:
         as_of: The date its verdicts are for, UTC.
         sources: What was examined.
         tables: Rows by table name.
-        findings: As in the JSON document.
+        findings: What the rules found.
     """
 
     tool_version: str
     as_of: datetime
     sources: list[SourceEntry]
     tables: dict[str, list[Row]]
-    findings: list[dict[str, Any]]
+    findings: list[Finding]
 
 
 def is_case_file(path: Path) -> bool:
@@ -119,7 +121,7 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
             for s in content.sources
         ],
     )
-    database.executemany("INSERT INTO finding VALUES (?)", [(json.dumps(f),) for f in content.findings])
+    database.executemany("INSERT INTO finding VALUES (?)", [(json.dumps(as_json(f)),) for f in content.findings])
     for name, row_class in ROW_CLASSES.items():
         _write_table(database, row_class, content.tables.get(name, []))
     database.commit()
@@ -207,10 +209,7 @@ def read_case_file(path: Path) -> CaseContent:
         raise CaseFileError(f"{path} is damaged: {error}; examine the source again") from error
 
 
-def _source(
-    path: str, kind: str, ids: str, error: str | None, size: int | None = None, sha256: str | None = None
-) -> SourceEntry:
-    """Make a source's entry; files of before version 0.2 have neither size nor hash."""
+def _source(path: str, kind: str, ids: str, error: str | None, size: int | None, sha256: str | None) -> SourceEntry:
     return SourceEntry(path=path, kind=kind, machine_ids=json.loads(ids), error=error, size=size, sha256=sha256)
 
 
@@ -221,7 +220,7 @@ def _read(database: sqlite3.Connection, path: Path) -> CaseContent:
     meta = dict(database.execute("SELECT name, value FROM meta"))
     sources = [_source(*row) for row in database.execute("SELECT * FROM source")]
     rows = [row for row_class in ROW_CLASSES.values() for row in _read_table(database, row_class)]
-    findings = [json.loads(text) for (text,) in database.execute("SELECT json FROM finding ORDER BY rowid")]
+    findings = [from_json(json.loads(text)) for (text,) in database.execute("SELECT json FROM finding ORDER BY rowid")]
     return CaseContent(meta["version"], parse_utc(meta["as_of"]), sources, by_table(rows), findings)
 
 

@@ -115,7 +115,7 @@ def measure(name: str, packs: Packs, rows: list[Row], times: int) -> str:
         result = run_on(database, packs, AS_OF)
     if result.problems:
         raise SystemExit(result.problems[0].message)
-    subjects = sum(len(f["subjects"]) for f in result.findings)
+    subjects = sum(len(f.subjects) for f in result.findings)
     return (
         f"| {name} | {len(tables['key_chain'])} | {len(packs.rules)} | {len(result.findings)} ({subjects} subjects) "
         f"| {loading * 1000:.0f} | {asking * 1000:.0f} |"

@@ -104,7 +104,7 @@ def test_a_rule_that_is_stopped_is_a_problem_and_the_others_are_asked(tmp_path: 
     packs = load_packs([write_rules(tmp_path, slow, {})], built_in=False)
     chains = [{"thumbprint": "AA", "access": "denied"}] * 300
     result = run(packs, tables({"key_chain": chains}), AS_OF, seconds=0.2)
-    assert [f["rule"] for f in result.findings] == ["rule"]
+    assert [f.rule for f in result.findings] == ["rule"]
     [problem] = result.problems
     assert (problem.kind, problem.machine_id) == ("rule_stopped", 0)
     assert problem.message == "the rule slow could not be asked: stopped after 0.2 seconds"

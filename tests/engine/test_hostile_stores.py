@@ -18,6 +18,7 @@ from forensics.engine.rule import Packs
 from forensics.engine.run import SECONDS_FOR_ALL, SECONDS_PER_ROW, run, run_on
 from forensics.engine.templates import MOST_LINES, fill
 from forensics.report.text import render_text
+from forensics.tables.finding import Finding, Subject, as_text
 from forensics.tables.registry import by_table
 from forensics.tables.row import Row
 from tests.engine.rule_files import tables, write_rules
@@ -95,17 +96,17 @@ def test_ten_thousand_identical_certificates(packs: Packs) -> None:
     count = 10_000
     result = run(packs, store(count, "identical"), AS_OF, seconds=300, seconds_for_all=300)
     assert result.problems == []
-    found = {f["rule"]: f for f in result.findings}
+    found = {f.rule: f for f in result.findings}
     assert len(found) == len(result.findings)
     for rule in ("key-recreated", "key-access-denied", "key-recoverable"):
-        assert found[rule]["subjects"] == [{"id": "A", "label": "CN=a"}]
-        assert Counter(e["table"] for e in found[rule]["evidence"])["key_chain"] == count
+        assert found[rule].subjects == (Subject("A", "CN=a"),)
+        assert Counter(e.table for e in found[rule].evidence)["key_chain"] == count
     for rule in ("certificate-expiring", "weak-signature-or-key"):
-        assert found[rule]["subjects"] == [{"id": "A", "label": "CN=a"}]
-        assert [e["row"] for e in found[rule]["evidence"] if e["table"] == "certificate"] == list(range(count))
+        assert found[rule].subjects == (Subject("A", "CN=a"),)
+        assert [e.row for e in found[rule].evidence if e.table == "certificate"] == list(range(count))
     dead = found["service-uses-dead-key"]
-    assert dead["subjects"] == [{"id": "A", "label": "IIS"}]
-    assert dead["id"] in found["key-recreated"]["consequences"]
+    assert dead.subjects == (Subject("A", "IIS"),)
+    assert dead.id in found["key-recreated"].consequences
     # One store, one owner: as many copies as they may be, it lies in no two stores.
     assert "certificate-in-two-stores" not in found
 
@@ -143,7 +144,7 @@ def test_slow_rules_take_no_turn_from_others_and_are_named(tmp_path: Path) -> No
     written = write_rules(tmp_path, _endless("a-slow"), _endless("b-slow"), {"id": "quick"})
     chains = tables({"key_chain": [{"thumbprint": "AA", "access": "denied"}] * 300})
     result = run(load_packs([written], built_in=False), chains, AS_OF, seconds_for_all=0.9)
-    assert [f["rule"] for f in result.findings] == ["quick"]
+    assert [f.rule for f in result.findings] == ["quick"]
     assert [p.kind for p in result.problems] == ["rule_stopped", "rule_stopped"]
     assert [p.message for p in result.problems] == [
         "the rule a-slow could not be asked: all rules together had taken 0.9 seconds",
@@ -166,7 +167,7 @@ def test_the_time_for_all_grows_with_the_evidence(tmp_path: Path, monkeypatch: p
     packs = load_packs([write_rules(tmp_path, {"id": "a"})], built_in=False)
     monkeypatch.setattr("forensics.engine.run.SECONDS_FOR_ALL", 0.0)
     chains = tables({"key_chain": [{"thumbprint": "AA", "access": "denied"}] * 50_000})
-    assert [f["rule"] for f in run(packs, chains, AS_OF).findings] == ["a"]
+    assert [f.rule for f in run(packs, chains, AS_OF).findings] == ["a"]
     # The bound for a whole examination is 20 seconds; a store of ten thousand makes about fifty thousand rows.
     assert SECONDS_FOR_ALL + 50_000 * SECONDS_PER_ROW < 10
 
@@ -176,15 +177,15 @@ def test_what_a_condition_found_is_listed_in_bounds(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, {"when": {"some-of": told}})], built_in=False)
     whole = tables({"key_chain": [{"thumbprint": "AA"}] * 5000, "event": [{"event_id": 1}] * 5000})
     [finding] = run(packs, whole, AS_OF).findings
-    listed = [(e["table"], e["row"]) for e in finding["evidence"]]
+    listed = [(e.table, e.row) for e in finding.evidence]
     assert listed == [*(("key_chain", n) for n in range(5000)), *(("event", n) for n in range(20))]
 
 
 def test_texts_of_ten_thousand_rows_stay_short() -> None:
     rows = [{"name": f"n{n}", "day": f"2026-01-{n % 28 + 1:02}T00:00:00Z", "same": None} for n in range(10_000)]
     common = {"count": 10_000, "subjects": [f"n{n}" for n in range(10_000)], "as_of": "2026-11-22T00:00:00Z"}
-    text = fill("{{ subjects }}: {{ day | date }} {{ same }}\n- {{ each.name }}\n- {{ each.same }}", rows, common)
-    lines = text.split("\n")
+    blocks = fill("{{ subjects }}: {{ day | date }} {{ same }}\n- {{ each.name }}\n- {{ each.same }}", rows, common)
+    lines = as_text(blocks).split("\n")
     assert lines[0] == (
         "n0, n1, n2, n3, n4 and 9995 more: 2026-01-01, 2026-01-02, 2026-01-03, 2026-01-04, 2026-01-05 and 23 more "
         "(not known)"
@@ -200,7 +201,7 @@ def test_ten_thousand_findings_are_hung_and_told_in_bounds(tmp_path: Path) -> No
     case = CaseTables([row for rows in chains.values() for row in rows], [], AS_OF)
     case.finding_list = run(packs, by_table(case.rows("key_chain")), AS_OF, seconds_for_all=300).findings
     assert len(case.finding_list) == 2 * count
-    assert [f["consequences"] for f in case.finding_list[:count]] == [[f"effect:{n}"] for n in range(1, count + 1)]
+    assert [f.consequences for f in case.finding_list[:count]] == [(f"effect:{n}",) for n in range(1, count + 1)]
     text = render_text(case)
     assert f"  - and {count - 100} more findings of cause: see --format json\n" in text
     assert len(text.split("\n")) < 3000
@@ -214,18 +215,17 @@ def test_a_finding_with_thousands_of_consequences_names_the_first(tmp_path: Path
     chains = tables({"key_chain": [{"thumbprint": f"{n:040X}", "access": "denied"} for n in range(count)]})
     case = CaseTables([row for rows in chains.values() for row in rows], [], AS_OF)
     case.finding_list = run(packs, chains, AS_OF, seconds_for_all=300).findings
-    [cause] = [f for f in case.finding_list if f["rule"] == "cause"]
-    assert len(cause["consequences"]) == len(cause["subjects"]) == count
+    [cause] = [f for f in case.finding_list if f.rule == "cause"]
+    assert len(cause.consequences) == len(cause.subjects) == count
     text = render_text(case)
     assert f"and {count - 20} more findings of effect: see --format json" in text
     assert len(text.split("\n")) < 1000
 
 
 def test_consequences_are_of_one_machine_and_share_a_key() -> None:
-    def finding(name: str, machine: int, *subjects: str, table: str = "key_chain") -> dict[str, Any]:
-        found = [{"id": s, "label": s} for s in subjects]
-        whole = {"id": name, "rule": name[0], "verdict": "match", "machine_id": machine, "subjects": found}
-        return {**whole, "subject_table": table, "consequences": []}
+    def finding(name: str, machine: int, *subjects: str, table: str = "key_chain") -> Finding:
+        found = tuple(Subject(s, s) for s in subjects)
+        return Finding(name, name[0], "high", "", "match", machine, table, found, (), (), "proved")
 
     findings = [
         finding("a:1", 1, "X", "Y"),
@@ -240,6 +240,6 @@ def test_consequences_are_of_one_machine_and_share_a_key() -> None:
     named = tuple(
         r.__class__(**{**vars(r), "id": i, "explains": e}) for r, i, e in zip(rules, "abc", ("cb", "", ""), strict=True)
     )
-    hang_consequences(findings, Packs(named))
-    assert findings[0]["consequences"] == ["c:1", "b:3", "b:4"]
-    assert all(f["consequences"] == [] for f in findings[1:])
+    hung = hang_consequences(findings, Packs(named))
+    assert hung[0].consequences == ("c:1", "b:3", "b:4")
+    assert hung[1:] == findings[1:]

@@ -15,6 +15,7 @@ from forensics.engine.lint import LINTS, lint
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import RulePackError
 from forensics.engine.run import run
+from forensics.tables.finding_json import as_json
 from tests.engine.rule_files import EXAMPLES, fixture, tables, write_rule, write_rules
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
@@ -29,7 +30,7 @@ def verdict(folder: Path, change: dict[str, Any], rows: dict[str, list[dict[str,
     packs = load_packs([write_rules(folder, {**change, "report-unknown": "true"})], built_in=False)
     [rule] = packs.rules
     whole = tables(rows)
-    found = [f["verdict"] for f in run(packs, whole, AS_OF).findings]
+    found = [f.verdict for f in run(packs, whole, AS_OF).findings]
     with RuleDatabase(whole, AS_OF) as database:
         counted = list(database.query(Query(rule).verdicts()))
         [explained] = explain(database, packs, "AA")
@@ -81,9 +82,8 @@ def test_findings(case: dict[str, Any], tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, *case["rules"])], built_in=False)
     result = run(packs, tables(case["rows"]), AS_OF)
     assert result.problems == []
-    shown = [
-        {key: found[key] for key in wanted} for wanted, found in zip(case["findings"], result.findings, strict=True)
-    ]
+    found = map(dict, map(as_json, result.findings))
+    shown = [{key: whole[key] for key in wanted} for wanted, whole in zip(case["findings"], found, strict=True)]
     assert shown == case["findings"]
 
 

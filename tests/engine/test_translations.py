@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from forensics.engine.loader import load_packs
 from forensics.engine.rule import RulePackError
 from forensics.engine.run import run
 from forensics.examination import speak
+from forensics.tables.finding import as_text
 from tests.engine.rule_files import tables, write_rules
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
@@ -39,7 +41,7 @@ ROWS = {
 def texts(folder: Path, language: str | None, asked: str) -> list[str]:
     packs = load_packs([write_rules(folder, RULE)], built_in=False, language=language)
     [found] = run(packs.spoken(asked), tables(ROWS), AS_OF).findings
-    return [found["title"], found["because"], found["remedy"]]
+    return [found.title, as_text(found.because), as_text(found.remedy)]
 
 
 def test_filled_in_japanese(tmp_path: Path) -> None:
@@ -91,12 +93,12 @@ def test_a_broken_translation_is_told_once_it_is_read(ja: object, line: int, mes
 def test_findings_of_a_case_are_spoken_in_another_language(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, RULE)], built_in=False, language="ja")
     english = run(packs, tables(ROWS), AS_OF).findings
-    foreign = {**english[0], "rule": "of-a-pack-that-is-not-here"}
+    foreign = replace(english[0], rule="of-a-pack-that-is-not-here")
     case = CaseTables([row for rows in tables(ROWS).values() for row in rows], [], AS_OF, [*english, foreign])
     speak(case, packs, "ja")
-    assert [f["title"] for f in case.finding_list] == ["キー ファイルを読み取れません", foreign["title"]]
-    kept = [key for key in foreign if key not in ("title", "because", "remedy", "rule")]
-    assert {key: case.finding_list[0][key] for key in kept} == {key: foreign[key] for key in kept}
+    assert [f.title for f in case.finding_list] == ["キー ファイルを読み取れません", foreign.title]
+    told = case.finding_list[0]
+    assert replace(told, title=foreign.title, because=foreign.because, remedy=foreign.remedy) == english[0]
 
 
 def test_packs_that_are_translated_are_so_wholly() -> None:

@@ -285,5 +285,5 @@ def test_only_what_can_be_a_pfx_file_counts_as_a_backup(tmp_path: Path, content:
     (export / "Guardian backup" / "all of it.pfx").write_bytes(content)
     case = _examine(export)
     assert sum(row.origin == "pfx_file" for row in case.rows("guardian")) == counts
-    verdicts = {f["verdict"] for f in case.finding_list if f["rule"] == "certificate-only-guardian-backup"}
+    verdicts = {f.verdict for f in case.finding_list if f.rule == "certificate-only-guardian-backup"}
     assert verdicts == (set() if counts else {"match"})

@@ -8,7 +8,7 @@ import pytest
 
 from forensics.report.expiring import render_expiring
 from forensics.report.explain import find_chains, render_explain
-from tests.hand_made import ALIVE, DEAD, MASTER, OLD_FILE, OLD_GUID, PAST, case, dead_chain
+from tests.hand_made import ALIVE, DEAD, MASTER, NOW_GUID, OLD_FILE, OLD_GUID, PAST, case, dead_chain
 
 STORE = "SOFTWARE\\Microsoft\\SystemCertificates\\MY\\Certificates\\"
 
@@ -17,12 +17,14 @@ def test_links_with_values_and_where_they_were_read() -> None:
     whole = case()
     lines = render_explain(whole, find_chains(whole, DEAD)).splitlines()
     written = f"                read in {OLD_FILE}, written 2024-02-03T04:05:06Z"
-    assert lines[:3] == [
+    assert lines[:5] == [
         "CN=dead.contoso.test",
         f"  on WEB01, store MY, thumbprint {DEAD}",
         "  verdict: unusable, broken at key_file; known by decryption; recoverable: yes",
+        f"  The key file is named for MachineGuid {OLD_GUID}; this machine's is {NOW_GUID}.",
+        "",
     ]
-    assert lines[6:] == [
+    assert lines[5:] == [
         "  claim         names a key, container TSSecKeySet1, flags 0x20, key spec 1",
         f"                read in {STORE}{DEAD}, written 2025-01-02T00:00:00Z",
         "  provider      capi, Microsoft Enhanced Cryptographic Provider v1.0",

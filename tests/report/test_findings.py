@@ -80,13 +80,16 @@ def test_findings_lead_and_replace_what_they_cover(tmp_path: Path) -> None:
     )
 
 
-def test_chains_that_no_finding_covers_keep_their_words(tmp_path: Path) -> None:
-    other = dead_chain(thumbprint="D" * 40, subject="CN=other", key_file="absent", recoverable=False)
+def test_chains_that_no_finding_covers_say_their_own_reason(tmp_path: Path) -> None:
+    reason = "the key file is not on this disk"
+    other = dead_chain(thumbprint="D" * 40, subject="CN=other", key_file="absent", recoverable=False, reason=reason)
     text = render_text(judged(case(other), tmp_path, GUID))
     broken = section(text, "BROKEN: Windows on this disk cannot open these private keys")
-    assert broken[0] == "  1. The key file is gone: its folder was examined and does not hold it."
-    assert [line for line in broken if "CN=" in line] == [
-        "     - CN=other, store MY of the computer, valid until 2027-05-06"
+    assert broken == [
+        "  1. The key file is not on this disk.",
+        "     - CN=other, store MY of the computer, valid until 2027-05-06",
+        f"       thumbprint {'D' * 40}",
+        f"       key file {OLD_FILE}",
     ]
 
 
@@ -143,10 +146,10 @@ def test_another_date_asks_the_rules_again(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, EXPIRED)], built_in=False)
     whole = case()
     apply_rules(whole, packs)
-    assert [s["id"] for s in whole.finding_list[0]["subjects"]] == [PAST]
+    assert [s.id for s in whole.finding_list[0].subjects] == [PAST]
     whole.as_of = utc(2027, 1, 1)
     apply_rules(whole, packs)
-    assert [s["id"] for s in whole.finding_list[0]["subjects"]] == [ALIVE, PAST]
+    assert [s.id for s in whole.finding_list[0].subjects] == [ALIVE, PAST]
     assert len(whole.rows("problem")) == 1
 
 
@@ -208,14 +211,14 @@ def test_subjects_that_the_text_names_are_not_listed_again(tmp_path: Path) -> No
     ]
 
 
-def test_explain_tells_the_whole_text_of_what_matches_and_not_the_chains_own_words(tmp_path: Path) -> None:
+def test_explain_tells_the_whole_text_of_what_matches_and_not_the_chains_own_reason(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, GUID)], built_in=False)
     whole = case()
-    words = "Windows looks for the key file under this machine's MachineGuid"
-    assert words in (explain_subject(whole, packs, DEAD).text or "")
+    reason = "The key file is named for MachineGuid"
+    assert reason in (explain_subject(whole, packs, DEAD).text or "")
     apply_rules(whole, packs)
     told = explain_subject(whole, packs, DEAD).text or ""
-    assert words not in told
+    assert reason not in told
     assert section(told, "What the rules say of it") == [
         "  MATCH: Keys of an earlier identity [guid]",
         "    yes      key_file is other_machine_guid",

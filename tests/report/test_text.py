@@ -23,11 +23,8 @@ Of 3 certificates that have or should have a private key: 1 broken, 2 usable, 0 
 The next to expire is CN=alive.contoso.test, on 2026-12-02.
 
 BROKEN: Windows on this disk cannot open these private keys
-  1. Windows looks for the key file under this machine's MachineGuid 44d42aa2-dee4-4023-bea5-d2f166bbb42c \
-(registry key last written 2026-03-01), but the file carries 0c5b9d5e-1111-2222-3333-444455556666: \
-the key is from before the machine's identity changed (Sysprep, a clone, or a restored registry).
-     What can be done: The private key is still on this disk and can be recovered. \
-A copy of the file named with the current MachineGuid likely opens again.
+  1. The key file is named for MachineGuid 0c5b9d5e-1111-2222-3333-444455556666; \
+this machine's is 44d42aa2-dee4-4023-bea5-d2f166bbb42c.
      - CN=dead.contoso.test, store MY of the computer, valid until 2027-05-06
        thumbprint {DEAD}
        key file {OLD_FILE}
@@ -74,51 +71,49 @@ def test_bold_marks_headings_only() -> None:
     assert bold.replace("\x1b[1m", "").replace("\x1b[0m", "") == EXPECTED
 
 
-def test_certificates_of_one_cause_stand_under_one_sentence() -> None:
+def test_certificates_of_one_reason_stand_under_one_sentence() -> None:
     text = only(
         dead_chain(),
         dead_chain(thumbprint="E" * 40, subject="CN=second"),
         chain(verdict="unknown", private_key="sealed_tpm"),
     )
-    assert text.count("Windows looks for the key file under this machine's MachineGuid") == 1
+    assert text.count("The key file is named for MachineGuid") == 1
     assert "CN=second, store MY of the computer" in text
     assert "The key is sealed by the TPM of its machine: it opens there and nowhere else." in text
 
 
-def test_causes_with_certificates_still_valid_come_before_expired_ones() -> None:
-    gone = {"key_file": "absent", "not_after": utc(2020, 1, 1)}
+def test_reasons_with_certificates_still_valid_come_before_expired_ones() -> None:
+    gone = {"key_file": "absent", "not_after": utc(2020, 1, 1), "reason": "the key file is not on this disk"}
     text = only(
         dead_chain(thumbprint="1" * 40, **gone),
         dead_chain(thumbprint="2" * 40, **gone),
-        dead_chain(broken_at="service", provider_kind="cng"),
+        dead_chain(broken_at="service", reason="the service CNG Key Isolation (KeyIso) is disabled"),
     )
     lines = [line for line in text.splitlines() if re.match(r"  \d+\. ", line)]
     assert lines == [
-        "  1. The service CNG Key Isolation (KeyIso) is disabled; without it Windows opens no CNG key.",
-        "  2. The key file is gone: its folder was examined and does not hold it.",
+        "  1. The service CNG Key Isolation (KeyIso) is disabled.",
+        "  2. The key file is not on this disk.",
     ]
 
 
 def test_master_key_is_named_where_the_chain_breaks_at_it() -> None:
     text = only(
-        dead_chain(broken_at="secret", unlocked_by="previous", key_file="present"),
-        dead_chain(broken_at="secret", unlocked_by="previous", key_file="present", master_key_guid="another"),
+        dead_chain(broken_at="secret", unlocked_by="previous"),
+        dead_chain(broken_at="secret", unlocked_by="previous", master_key_guid="another"),
     )
-    assert text.count("only with the previous DPAPI_SYSTEM secret") == 1
     assert [line for line in text.splitlines() if line.startswith("       master key ")] == [
         f"       master key {MASTER}",
         "       master key another",
     ]
 
 
-def test_too_open_key_is_a_warning_with_the_command_that_closes_it() -> None:
+def test_too_open_key_is_a_warning() -> None:
     lines = only(chain(access="too_open", not_after=utc(2040, 1, 1))).splitlines()
     start = lines.index("WARNING: these keys work, but the access list lets everybody read the key file")
-    assert lines[start + 1 : start + 5] == [
+    assert lines[start + 1 :] == [
         "  - CN=alive.contoso.test, store MY of the computer, valid until 2040-01-01",
         f"    thumbprint {ALIVE}",
         f"    key file {NOW_FILE}",
-        '  icacls "the key file" /remove *S-1-1-0 *S-1-5-11 *S-1-5-32-545 takes the crowd out.',
     ]
 
 
@@ -151,7 +146,7 @@ def test_without_the_certificate_stores_nothing_is_said_to_name_no_key(outcome: 
 
 def test_two_machines_are_named_where_they_matter() -> None:
     text = only(machine(machine_id=2, computer_name="DB02"), chain(), dead_chain(machine_id=2))
-    assert "  1. On DB02: Windows looks for the key file" in text
+    assert "  1. On DB02: The key file is named for MachineGuid" in text
     assert "  - On WEB01: CN=alive.contoso.test, store MY of the computer" in text
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from forensics.engine.lint import lint
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
+from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.registry import CONTRACT_TABLES
 from tests.examined import examined
 from tests.paths import IMAGES
@@ -233,18 +233,18 @@ def _packs() -> Packs:
 
 
 @cache
-def _findings(name: str) -> list[dict[str, Any]]:
+def _findings(name: str) -> list[FindingJson]:
     case = examined(name)
     result = run(_packs(), {table: case.rows(table) for table in CONTRACT_TABLES}, AS_OF)
     assert [p.message for p in result.problems] == []
-    return [f for f in result.findings if f["rule"] in IDS]
+    return [as_json(f) for f in result.findings if f.rule in IDS]
 
 
 def _subject(identity: str) -> str:
     return identity if "/" in identity else identity[:4]
 
 
-def _one(findings: list[dict[str, Any]], rule: str) -> dict[str, Any]:
+def _one(findings: list[FindingJson], rule: str) -> FindingJson:
     (finding,) = [f for f in findings if f["rule"] == rule]
     return finding
 

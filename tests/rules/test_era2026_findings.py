@@ -6,7 +6,6 @@ import lzma
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ import forensics
 from forensics.case_tables import CaseTables
 from forensics.engine.beside import rule_of
 from forensics.engine.loader import built_in_packs
+from forensics.tables.finding_json import FindingJson, as_json
 from tests.examined import examined
 from tests.paths import IMAGES
 
@@ -41,8 +41,8 @@ EXPECTED: dict[str, Stated] = {
 """What the pack says of each disk; of those that are not named here, nothing."""
 
 
-def _of_this_pack(case: CaseTables) -> list[dict[str, Any]]:
-    return [f for f in case.finding_list if f["rule"] in IDS]
+def _of_this_pack(case: CaseTables) -> list[FindingJson]:
+    return [as_json(f) for f in case.finding_list if f.rule in IDS]
 
 
 def _stated(case: CaseTables) -> Stated:
@@ -52,8 +52,8 @@ def _stated(case: CaseTables) -> Stated:
     }
 
 
-def _one(case: CaseTables, rule: str) -> dict[str, Any]:
-    (finding,) = [f for f in case.finding_list if f["rule"] == rule]
+def _one(case: CaseTables, rule: str) -> FindingJson:
+    (finding,) = [as_json(f) for f in case.finding_list if f.rule == rule]
     return finding
 
 

@@ -11,6 +11,7 @@ from forensics.engine.lint import lint
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
+from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
@@ -110,16 +111,16 @@ def _vm(name: str, pair: tuple[str, str], starts: str, here: str, machine_id: in
     ]
 
 
-def _findings(*rows: Row) -> list[dict[str, Any]]:
+def _findings(*rows: Row) -> list[FindingJson]:
     tables: dict[str, list[Row]] = {}
     for row in rows:
         tables.setdefault(row.table, []).append(row)
     result = run(_packs(), tables, AS_OF)
     assert result.problems == []
-    return result.findings
+    return list(map(as_json, result.findings))
 
 
-def _told(findings: list[dict[str, Any]]) -> list[tuple[str, str, list[str]]]:
+def _told(findings: list[FindingJson]) -> list[tuple[str, str, list[str]]]:
     return sorted((f["rule"], f["severity"], sorted(s["id"] for s in f["subjects"])) for f in findings)
 
 

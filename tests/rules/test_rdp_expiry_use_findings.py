@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,6 +15,7 @@ import forensics
 from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
 from forensics.engine.run import run
+from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.registry import ROW_CLASSES
 from tests.examined import examined
 from tests.paths import IMAGES, PROJECT
@@ -267,13 +267,13 @@ def _stated(text: str) -> list[Stated]:
     return sorted((*head.split(), frozenset(names.split())) for head, _, names in heads)  # type: ignore[misc]
 
 
-def _findings(case: CaseTables) -> list[dict[str, Any]]:
+def _findings(case: CaseTables) -> list[FindingJson]:
     result = run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF)
     assert [p.message for p in result.problems] == []
-    return result.findings
+    return list(map(as_json, result.findings))
 
 
-def _found(case: CaseTables, findings: list[dict[str, Any]]) -> list[Stated]:
+def _found(case: CaseTables, findings: list[FindingJson]) -> list[Stated]:
     computers = {m.machine_id: m.computer_name for m in case.rows("machine")}
     names = {
         c.thumbprint: c.subject.removeprefix("CN=").removesuffix(".contoso.test").replace(" ", "_")
@@ -291,7 +291,7 @@ def _found(case: CaseTables, findings: list[dict[str, Any]]) -> list[Stated]:
     )
 
 
-def _one(findings: list[dict[str, Any]], rule: str) -> dict[str, Any]:
+def _one(findings: list[FindingJson], rule: str) -> FindingJson:
     found = [f for f in findings if f["rule"] == rule]
     assert len(found) == 1
     return found[0]

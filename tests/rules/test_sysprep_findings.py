@@ -15,6 +15,7 @@ from forensics.engine.explain import explain
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
+from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.registry import CONTRACT_TABLES
 from tests.examined import examined
 from tests.paths import IMAGES
@@ -119,13 +120,13 @@ def _tables(name: str) -> dict[str, list[Any]]:
     return {table: case.rows(table) for table in CONTRACT_TABLES}
 
 
-def _findings(name: str) -> list[dict[str, Any]]:
+def _findings(name: str) -> list[FindingJson]:
     result = run(_packs(), _tables(name), AS_OF)
     assert [p.message for p in result.problems] == []
-    return result.findings
+    return list(map(as_json, result.findings))
 
 
-def _one(findings: list[dict[str, Any]], rule: str) -> dict[str, Any]:
+def _one(findings: list[FindingJson], rule: str) -> FindingJson:
     (finding,) = [f for f in findings if f["rule"] == rule]
     return finding
 
@@ -176,7 +177,7 @@ def test_dead_keys_hang_under_the_generalize(name: str) -> None:
     assert set().union(*hung.values()) == _certificates(cause)
 
 
-def _certificates(finding: dict[str, Any]) -> set[str]:
+def _certificates(finding: FindingJson) -> set[str]:
     return {s["label"] for s in finding["subjects"]}
 
 
@@ -257,7 +258,7 @@ def test_nothing_but_information_on_the_healthy_disk() -> None:
 def test_real_windows_81(realdata: Path) -> None:
     case = forensics.examine(realdata / "student-pc8-win81.zip", as_of=AS_OF)
     tables = {table: case.rows(table) for table in CONTRACT_TABLES}
-    found = [f for f in run(_packs(), tables, AS_OF).findings if f["rule"] in _of_this_pack()]
+    found = [as_json(f) for f in run(_packs(), tables, AS_OF).findings if f.rule in _of_this_pack()]
     assert [(f["rule"], f["severity"], f["confidence"], f["subjects"][0]["id"]) for f in found] == [
         ("generalized-image", "info", "likely", "STUDENT-PC8")
     ]

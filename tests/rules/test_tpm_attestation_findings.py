@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
 import pytest
 
@@ -14,6 +13,7 @@ from forensics.engine.lint import lint
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
+from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.registry import ROW_CLASSES
 from tests.examined import examined
 from tests.paths import IMAGES, PROJECT
@@ -93,14 +93,14 @@ EXPECTED: dict[str, list[Stated]] = {
 
 
 @cache
-def _findings(*names: str) -> tuple[CaseTables, list[dict[str, Any]]]:
+def _findings(*names: str) -> tuple[CaseTables, list[FindingJson]]:
     case = examined(*names)
     result = run(PACKS, {table: case.rows(table) for table in ROW_CLASSES}, AS_OF)
     assert [p.message for p in result.problems] == []
-    return case, result.findings
+    return case, list(map(as_json, result.findings))
 
 
-def _found(case: CaseTables, findings: list[dict[str, Any]]) -> list[Stated]:
+def _found(case: CaseTables, findings: list[FindingJson]) -> list[Stated]:
     names = {
         c.thumbprint: c.subject.removeprefix("CN=").removesuffix(".contoso.test")
         for c in case.rows("certificate")
@@ -112,7 +112,7 @@ def _found(case: CaseTables, findings: list[dict[str, Any]]) -> list[Stated]:
     ]
 
 
-def _one(findings: list[dict[str, Any]], rule: str) -> dict[str, Any]:
+def _one(findings: list[FindingJson], rule: str) -> FindingJson:
     (finding,) = [f for f in findings if f["rule"] == rule]
     return finding
 

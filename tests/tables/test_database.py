@@ -14,6 +14,7 @@ import pytest
 from forensics.case import open_case
 from forensics.case_tables import CaseTables
 from forensics.tables.database import CaseFileError, is_case_file
+from forensics.tables.finding import Block, Finding, Subject
 from forensics.tables.machine import ServiceRow
 from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES
 from forensics.tables.source import SourceEntry
@@ -42,7 +43,9 @@ def test_round_trip(saved: Path) -> None:
 
 
 def test_round_trip_of_findings_and_failed_sources(tmp_path: Path) -> None:
-    finding = {"rule": "x", "subjects": [{"id": DEAD, "label": "ä\x1b"}]}
+    blocks = (Block("paragraph", "- ä\x1b\ud800"), Block("command", "  x", is_apart=True))
+    subject = Subject(DEAD, "ä\x1b")
+    finding = Finding("x:1", "x", "low", "t", "match", 1, "key_chain", (subject,), blocks, (), "proved")
     entries = [SourceEntry("a", "disk", [1, 2]), SourceEntry("b\ud800", "unknown", [], "no\ud800")]
     CaseTables([], entries, AS_OF, [finding]).save(tmp_path / "c.sqlite")
     again = open_case(tmp_path / "c.sqlite")
@@ -77,7 +80,7 @@ def test_the_ends_of_windows_time_come_back(tmp_path: Path, moment: datetime) ->
 
 
 def test_other_tools_can_read_it(saved: Path) -> None:
-    assert query(saved, "PRAGMA user_version") == [(1,)]
+    assert query(saved, "PRAGMA user_version") == [(2,)]
     assert query(saved, "PRAGMA integrity_check") == [("ok",)]
     assert query(saved, "SELECT name, value FROM meta ORDER BY name") == [
         ("as_of", "2026-11-22T01:02:03Z"),
@@ -131,7 +134,9 @@ def test_reading_what_is_not_there_or_not_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("PRAGMA user_version = 2", "has format 2, this version reads 1"),
+        ("PRAGMA user_version = 1", "has format 1, this version reads 2; use the version that wrote it"),
+        ("PRAGMA user_version = 3", "has format 3, this version reads 2; use the version that wrote it"),
+        ("INSERT INTO finding VALUES ('{}')", "damaged: 'id' of a finding is no text; examine the source again"),
         ("DROP TABLE key_chain", "damaged: no such table: key_chain"),
         ("UPDATE key_chain SET not_after = 'soon'", "damaged: Invalid isoformat string: 'soon'"),
         ("UPDATE certificate SET eku = '[['", "damaged: "),

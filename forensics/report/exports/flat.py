@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from forensics.case_tables import CaseTables
+from forensics.tables.finding import Finding, as_text
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, column_specs
 
 FINDING = (
@@ -51,11 +52,24 @@ def flat_tables(case: CaseTables) -> Iterator[FlatTable]:
             rows = [tuple(getattr(row, column.name) for column in columns) for row in case.rows(name)]
             yield FlatTable(name, columns, rows)
     numbered = list(enumerate(case.finding_list, 1))
-    findings = [(number, *(finding.get(c.name) for c in FINDING[1:])) for number, finding in numbered]
-    yield FlatTable("finding", FINDING, findings)
+    yield FlatTable("finding", FINDING, [_finding(number, finding) for number, finding in numbered])
     subjects = [
-        (number, finding["subject_table"], subject["id"], subject["label"])
+        (number, finding.subject_table, subject.id, subject.label)
         for number, finding in numbered
-        for subject in finding["subjects"]
+        for subject in finding.subjects
     ]
     yield FlatTable("finding_subject", FINDING_SUBJECT, subjects)
+
+
+def _finding(number: int, finding: Finding) -> tuple[int | str, ...]:
+    return (
+        number,
+        finding.machine_id,
+        finding.rule,
+        finding.severity,
+        finding.confidence,
+        finding.verdict,
+        finding.title,
+        as_text(finding.because),
+        as_text(finding.remedy),
+    )

@@ -11,12 +11,12 @@ from collections import Counter
 from forensics.case_tables import CaseTables
 from forensics.report.exports.calendar import expiries
 from forensics.report.facts import Facts, label
+from forensics.tables.finding import SEVERITIES
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 from forensics.tables.timestamps import as_utc
 
 _LABELS = ("computer", "store", "store_scope", "owner_sid", "subject", "thumbprint", "verdict")
-_SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 
 def render_prometheus(case: CaseTables) -> str:
@@ -39,10 +39,10 @@ def render_prometheus(case: CaseTables) -> str:
         assert chain.not_after is not None
         ends.labels(*_values(chain, facts)).set(as_utc(chain.not_after).timestamp())
     findings = Gauge("keymortem_findings", "Findings of the rules.", ("computer", "severity"), registry=registry)
-    counted = Counter((facts.machine_name(f["machine_id"]), f["severity"]) for f in case.finding_list)
+    counted = Counter((facts.machine_name(f.machine_id), f.severity) for f in case.finding_list)
     for machine in case.rows("machine"):
         name = facts.machine_name(machine.machine_id)
-        for severity in _SEVERITIES:
+        for severity in SEVERITIES:
             findings.labels(sanitise(name), severity).set(counted[name, severity])
     return generate_latest(registry).decode("utf-8")
 

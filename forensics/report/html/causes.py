@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from forensics.case_tables import CaseTables
 from forensics.report.facts import label
-from forensics.report.findings import Finding, FindingIndex, first_part
+from forensics.report.findings import FindingIndex
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, Told
+from forensics.report.reason import reason_of
 from forensics.report.triage import Triage
-from forensics.report.words import Words, words_for
+from forensics.tables.finding import Block, BlockKind, ConditionValue, Finding, first_part
 from forensics.tables.key_chain import KeyChainRow
 
 MOST_SUBJECTS = 200
@@ -19,20 +20,20 @@ MOST_PATHS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A piece of a text.
+class Passage:
+    """A paragraph, or the items or commands that follow each other.
 
     Attributes:
-        kind: text, items or commands.
-        lines: One for a text.
+        kind: Of its blocks.
+        lines: Their texts; one for a paragraph.
     """
 
-    kind: str
+    kind: BlockKind
     lines: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SubjectView:
     """What a finding is about, and where its chain is drawn."""
 
     label: str
@@ -51,28 +52,24 @@ class Cause:
     rule: str = ""
     is_undecided: bool = False
     machine: str = ""
-    because: list[Block] = field(default_factory=list)
-    remedy: list[Block] = field(default_factory=list)
-    subjects: list[Subject] = field(default_factory=list)
+    because: list[Passage] = field(default_factory=list)
+    remedy: list[Passage] = field(default_factory=list)
+    subjects: list[SubjectView] = field(default_factory=list)
     more_subjects: int = 0
     consequences: list[Cause] = field(default_factory=list)
-    conditions: list[Finding] = field(default_factory=list)
+    conditions: tuple[ConditionValue, ...] = ()
     paths: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
 
 
-def blocks(text: str) -> list[Block]:
-    """Take a filled text apart: paragraphs, lists (``- ``) and commands (indented)."""
-    result: list[Block] = []
-    for line in text.split("\n"):
-        if not line.strip():
-            continue
-        kind = "commands" if line[0].isspace() else "items" if line.startswith("- ") else "text"
-        words = line.strip().removeprefix("- ") if kind == "items" else line.strip()
-        if kind != "text" and result and result[-1].kind == kind:
-            result[-1].lines.append(words)
+def passages(blocks: Iterable[Block]) -> list[Passage]:
+    """Put items that follow each other into one list, and commands into one box."""
+    result: list[Passage] = []
+    for block in blocks:
+        if block.kind != "paragraph" and result and result[-1].kind == block.kind:
+            result[-1].lines.append(block.text)
         else:
-            result.append(Block(kind, [words]))
+            result.append(Passage(block.kind, [block.text]))
     return result
 
 
@@ -96,70 +93,65 @@ class Causes:
         for number, cause in enumerate((*self.root, *self.information), 1):
             cause.anchor = f"f{number}"
         for finding, cause in zip(self.index.causes(), self.root, strict=False):
-            if {"broken", "too_open"}.intersection(finding.get("covers", ())):
+            if {"broken", "too_open"}.intersection(finding.covers):
                 self._tell(finding, Told(cause.title, cause.anchor))
 
     def deadly(self) -> list[str]:
         """Return the titles of what killed keys: causes that speak of a key that is broken, the worst first."""
         broken = {(chain.machine_id, chain.thumbprint) for chain in self.triage.broken}
-        findings = (f for f in self.index.causes() if f["verdict"] == "match" and "broken" in f.get("covers", ()))
-        titles = [
-            f["title"] for f in findings if any((f.get("machine_id", 0), s["id"]) in broken for s in f["subjects"])
-        ]
+        findings = (f for f in self.index.causes() if f.verdict == "match" and "broken" in f.covers)
+        titles = [f.title for f in findings if any((f.machine_id, s.id) in broken for s in f.subjects)]
         return list(dict.fromkeys([*titles, *(cause.title for cause in self.root if not cause.rule)]))
 
     def _tell(self, finding: Finding, told: Told) -> None:
         wrong = {(c.machine_id, c.thumbprint): c for c in (*self.triage.broken, *self.triage.too_open)}
-        for subject in finding["subjects"]:
-            chain = wrong.get((finding.get("machine_id", 0), subject["id"]))
+        for subject in finding.subjects:
+            chain = wrong.get((finding.machine_id, subject.id))
             if chain is not None:
                 self.chains.tell(chain, told)
 
     def _cause(self, finding: Finding) -> Cause:
         cause = self._short(finding)
-        cause.because, cause.remedy = blocks(finding["because"]), blocks(finding["remedy"])
+        cause.because, cause.remedy = passages(finding.because), passages(finding.remedy)
         cause.consequences = [self._short(other) for other in self.index.consequences(finding)]
-        cause.conditions = finding["conditions"]
-        cause.paths = list(dict.fromkeys(e["source_path"] for e in finding["evidence"] if e["source_path"]))[
-            :MOST_PATHS
-        ]
-        cause.references = [r for r in finding.get("references", ()) if r.startswith("https://")]
+        cause.conditions = finding.conditions
+        cause.paths = list(dict.fromkeys(e.source_path for e in finding.evidence if e.source_path))[:MOST_PATHS]
+        cause.references = [r for r in finding.references if r.startswith("https://")]
         return cause
 
     def _short(self, finding: Finding) -> Cause:
-        machine_id = finding.get("machine_id", 0)
-        subjects = [] if finding["subject_table"] == "machine" else finding["subjects"]
+        machine_id = finding.machine_id
+        subjects = () if finding.subject_table == "machine" else finding.subjects
         return Cause(
             anchor="",
-            severity=finding["severity"],
-            confidence=finding["confidence"],
-            title=finding["title"],
-            rule=finding["rule"],
-            is_undecided=finding["verdict"] == "unknown",
+            severity=finding.severity,
+            confidence=finding.confidence,
+            title=finding.title,
+            rule=finding.rule,
+            is_undecided=finding.verdict == "unknown",
             machine=self.chains.facts.machine_name(machine_id) if self._several else "",
-            because=blocks(first_part(finding["because"])),
-            subjects=[self._subject(machine_id, s["label"], s["id"]) for s in subjects[:MOST_SUBJECTS]],
+            because=passages(first_part(finding.because)),
+            subjects=[self._subject(machine_id, s.label, s.id) for s in subjects[:MOST_SUBJECTS]],
             more_subjects=max(0, len(subjects) - MOST_SUBJECTS),
         )
 
-    def _subject(self, machine_id: int, name: str, identity: str) -> Subject:
-        return Subject(name, "" if name == identity else identity, self.chains.anchor_of(machine_id, identity))
+    def _subject(self, machine_id: int, name: str, identity: str) -> SubjectView:
+        return SubjectView(name, "" if name == identity else identity, self.chains.anchor_of(machine_id, identity))
 
     def _untold(self) -> Iterable[Cause]:
         """Yield what is wrong with keys that no finding speaks of, those of one cause together."""
         untold = [("high", c) for c in self.triage.broken if not self.index.covers("broken", c)]
         untold += [("medium", c) for c in self.triage.too_open if not self.index.covers("too_open", c)]
-        groups: dict[tuple[str, int, Words], list[KeyChainRow]] = {}
+        groups: dict[tuple[str, int, str], list[KeyChainRow]] = {}
         for severity, chain in untold:
-            groups.setdefault((severity, chain.machine_id, words_for(chain, self.chains.facts)), []).append(chain)
-        for (severity, machine_id, words), chains in groups.items():
+            groups.setdefault((severity, chain.machine_id, reason_of(chain, self.chains.facts)), []).append(chain)
+        for (severity, machine_id, reason), chains in groups.items():
             subjects = [self._subject(machine_id, label(c), c.thumbprint or "") for c in chains]
             yield Cause(
                 anchor="",
                 severity=severity,
-                title=self.t.sentence(words.why).rstrip("."),
+                title=self.t.sentence(reason).rstrip(".。"),
                 machine=self.chains.facts.machine_name(machine_id) if self._several else "",
-                remedy=blocks(self.t.sentence(words.do)),
                 subjects=subjects[:MOST_SUBJECTS],
                 more_subjects=max(0, len(subjects) - MOST_SUBJECTS),
             )

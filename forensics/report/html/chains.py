@@ -9,7 +9,7 @@ from forensics.case_tables import CaseTables
 from forensics.report.explain import Link, links_of
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.html.catalogue import Catalogue
-from forensics.report.words import words_for
+from forensics.report.reason import reason_of
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
@@ -112,7 +112,6 @@ class ChainView:
     thumbprint: str
     machine: str
     why: str
-    do: str
     recoverable: str
     found_in: str
     known_by: str
@@ -190,7 +189,7 @@ class ChainViews:
         return chain.not_after is not None and chain.not_after < self.case.as_of
 
     def _view(self, chain: KeyChainRow, number: int) -> ChainView:
-        words, t = words_for(chain, self.facts), self.t
+        t = self.t
         recoverable = {True: t("yes"), False: t("no"), None: ""}[chain.recoverable]
         found = chain.recoverable_from if chain.recoverable_from != chain.key_file_path else None
         where = t(" (installation {number})", number=chain.recoverable_on) if chain.recoverable_on else ""
@@ -203,8 +202,7 @@ class ChainViews:
             is_expired=self.is_expired(chain),
             thumbprint=chain.thumbprint or "",
             machine=self.facts.machine_name(chain.machine_id) if self._several else "",
-            why=t.sentence(words.why),
-            do=t.sentence(words.do),
+            why=t.sentence(reason_of(chain, self.facts)),
             recoverable=recoverable,
             found_in=f"{found}{where}" if found else "",
             known_by=t(f"by {chain.known_by}".replace("_", " ")),

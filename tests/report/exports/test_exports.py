@@ -24,6 +24,7 @@ from forensics.report.exports.flow_records import write_records
 from forensics.report.exports.parquet_files import write_parquet
 from forensics.report.exports.prometheus import render_prometheus
 from forensics.tables.certificate import CertificateRow
+from forensics.tables.finding import Block, Finding, Subject
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import ROW_CLASSES
@@ -61,22 +62,19 @@ def case() -> CaseTables:
         _chain("BB", BROKEN_UTF16, AS_OF - timedelta(days=1), "unusable"),
         _chain("CC", None, AS_OF, "unknown"),
     ]
-    finding = {
-        "id": "f1",
-        "rule": "key-file-missing",
-        "machine_id": 1,
-        "severity": "high",
-        "title": "T",
-        "verdict": "match",
-        "subject_table": "key_chain",
-        "subjects": [{"id": "BB" * 20, "label": "-2+3"}, {"id": "CC" * 20, "label": "@x"}],
-        "because": "Because.",
-        "remedy": "Do.",
-        "confidence": "proved",
-        "evidence": [],
-        "conditions": [],
-        "consequences": [],
-    }
+    finding = Finding(
+        id="f1",
+        rule="key-file-missing",
+        machine_id=1,
+        severity="high",
+        title="T",
+        verdict="match",
+        subject_table="key_chain",
+        subjects=(Subject("BB" * 20, "-2+3"), Subject("CC" * 20, "@x")),
+        because=(Block("paragraph", "Because."),),
+        remedy=(Block("paragraph", "Do."),),
+        confidence="proved",
+    )
     return CaseTables(rows, as_of=AS_OF, findings=[finding])
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from forensics.case_tables import CaseTables
 from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.finding import Block, ConditionValue, EvidenceRow, Finding, Subject
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow
 from forensics.tables.source import SourceEntry
@@ -83,25 +83,24 @@ def hostile_case() -> CaseTables:
     return CaseTables(made, sources, AS_OF, findings)
 
 
-def _finding(number: int, name: str) -> dict[str, Any]:
-    return {
-        "id": f"{name}:{number}",
-        "rule": name,
-        "severity": "high",
-        "title": name,
-        "verdict": "match",
-        "machine_id": number + 10,
-        "subject_table": "key_chain",
-        "subjects": [{"id": f"{number:040X}", "label": name}],
-        "because": f"{name}\n- {name}",
-        "remedy": f"{name}\n    {name}",
-        "confidence": "proved",
-        "evidence": [{"table": "key_chain", "row": 0, "source_path": name}],
-        "conditions": [{"name": name, "value": "yes"}],
-        "consequences": [],
-        "covers": ["broken"],
-        "references": [name, "javascript:document.title='owned'", 'https://learn.microsoft.com/x"><script>'],
-    }
+def _finding(number: int, name: str) -> Finding:
+    return Finding(
+        id=f"{name}:{number}",
+        rule=name,
+        severity="high",
+        title=name,
+        verdict="match",
+        machine_id=number + 10,
+        subject_table="key_chain",
+        subjects=(Subject(f"{number:040X}", name),),
+        because=(Block("paragraph", name), Block("item", name)),
+        remedy=(Block("paragraph", name), Block("command", name)),
+        confidence="proved",
+        evidence=(EvidenceRow("key_chain", 0, name),),
+        conditions=(ConditionValue(name, "yes"),),
+        covers=("broken",),
+        references=(name, "javascript:document.title='owned'", 'https://learn.microsoft.com/x"><script>'),
+    )
 
 
 def large_case(count: int = 500) -> CaseTables:

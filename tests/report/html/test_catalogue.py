@@ -8,7 +8,6 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import lxml.html
 import pytest
@@ -20,8 +19,10 @@ import forensics.report.html.times as times
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import render_html
-from forensics.report.words import words_for
-from tests.hand_made import case, chain, dead_chain
+from forensics.report.reason import reason_of
+from forensics.tables.certificate import KeyFileRow
+from forensics.tables.key_chain import KeyChainRow
+from tests.hand_made import OLD_FILE, OLD_GUID, OLD_NAME, case, chain, dead_chain
 
 PACKAGE = Path(page.__file__).parent
 ENTRIES: dict[str, dict[str, str]] = json.loads((PACKAGE / "ja.json").read_text(encoding="utf-8"))
@@ -63,41 +64,60 @@ def test_sentences_of_hostile_names_do_not_take_long() -> None:
     assert time.process_time() - begin < 2
 
 
-def broken() -> Iterator[dict[str, Any]]:
-    for recoverable in (True, False, None):
-        for at in ("claim", "provider", "public_key", "access", "service"):
-            yield {"broken_at": at, "recoverable": recoverable}
-        for file in ("other_machine_guid", "absent", "unreadable"):
-            yield {"broken_at": "key_file", "key_file": file, "recoverable": recoverable}
-            yield {"broken_at": "key_file", "key_file": file, "unlocked_by": "previous", "provider_kind": "tpm"}
-        for state in ("absent", "unreadable"):
-            yield {"broken_at": "master_key", "master_key": state, "recoverable": recoverable}
-        for opened in ("previous", "nothing"):
-            yield {"broken_at": "secret", "unlocked_by": opened, "recoverable": recoverable}
-        for key in ("damaged", "sealed_vbs"):
-            yield {"broken_at": "private_key", "private_key": key, "recoverable": recoverable}
-    unknown: dict[str, Any] = {"broken_at": None, "verdict": "unknown"}
-    for key in ("needs_pin", "sealed_tpm", "sealed_vbs"):
-        yield unknown | {"private_key": key}
-    yield unknown | {"private_key": "needs_pin", "provider_kind": "smart_card"}
-    yield unknown | {"provider_kind": "other"}
-    yield unknown | {"key_file": "not_examined"}
-    yield unknown | {"master_key": "not_examined"}
-    yield unknown | {"unlocked_by": "not_tried"}
-    yield unknown | {"unlocked_by": "nothing"}
-    yield unknown | {"unlocked_by": "current"}
-    yield {"broken_at": None, "verdict": "usable"}
-    yield {"broken_at": None, "verdict": "usable", "access": "too_open"}
+REASONS = (
+    "the provider 'Acme KSP' is not registered on this disk",
+    "the certificate's link to its key (KEY_PROV_INFO) is missing",
+    "the certificate's link to its key (KEY_PROV_INFO) cannot be read",
+    "the certificate is the computer's, the key lies in the profile of S-1-5-20",
+    "KEY_PROV_INFO lacks the machine-keyset flag, so Windows does not look among the machine keys",
+    f"KEY_PROV_INFO names a key file of MachineGuid {OLD_GUID}, which this machine no longer has",
+    "KEY_PROV_INFO names the signature slot, which is empty",
+    "the key container is empty",
+    "the key file is not on this disk",
+    "the key file is empty, truncated or lies about its lengths",
+    OLD_NAME,
+    f"there is no key file where the certificate's link leads; the key lies in {OLD_FILE}",
+    "no container leads to this file name",
+    "the key file holds another key than the certificate's",
+    "the access list of the key file shuts out SYSTEM (S-1-5-18), which must read it",
+    f"master key {OLD_GUID} is not on this disk",
+    f"master key {OLD_GUID} cannot be read",
+    f"master key {OLD_GUID} opens only with the previous DPAPI_SYSTEM (OldVal), which Windows no longer uses",
+    f"no DPAPI_SYSTEM secret on this disk opens master key {OLD_GUID}",
+    "the private key's DPAPI blob is damaged",
+    "the key lived for one boot only (VBS per-boot key)",
+    "the service CNG Key Isolation (KeyIso) is disabled",
+)
+"""What the chain gives for reasons."""
 
 
-@pytest.mark.parametrize("values", list(broken()), ids=lambda v: " ".join(map(str, v.values())))
-def test_what_is_said_of_a_chain_is_translated(values: dict[str, Any]) -> None:
-    words = words_for(dead_chain(**values), Facts(case()))
-    for text in (words.why, words.do):
-        said = Catalogue("ja").sentence(text)
-        # Commands and names stay as they are.
-        rest = re.sub(r'"[^"]*"|「[^」]*」|certutil \S+|sc config .*demand|icacls \S+|CNG Key Isolation', "", said)
-        assert not ENGLISH.search(rest), said
+def told() -> Iterator[KeyChainRow]:
+    yield from (dead_chain(reason=reason) for reason in REASONS)
+    yield dead_chain(reason="")
+    yield chain(access="too_open")
+    for values in (
+        {"private_key": "needs_pin"},
+        {"private_key": "needs_pin", "provider_kind": "smart_card"},
+        {"private_key": "sealed_tpm"},
+        {"private_key": "sealed_vbs"},
+        {"provider_kind": "other"},
+        {"key_file": "not_examined"},
+        {"master_key": "not_examined"},
+        {"unlocked_by": "not_tried"},
+        {"unlocked_by": "not_tried", "key_file_path": "user"},
+        {"unlocked_by": "nothing", "key_file_path": "user"},
+        {"unlocked_by": "current"},
+    ):
+        yield chain(verdict="unknown", **values)
+
+
+@pytest.mark.parametrize("row", list(told()), ids=lambda row: row.reason or str(row.private_key))
+def test_what_is_said_of_a_chain_is_translated(row: KeyChainRow) -> None:
+    user = KeyFileRow(machine_id=1, source_path="user", path="user", file_name="user", kind="cng", scope="user")
+    said = Catalogue("ja").sentence(reason_of(row, Facts(case(user))))
+    # Names stay as they are.
+    assert not ENGLISH.search(said.replace("CNG Key Isolation", "")), said
+    assert said.endswith("。")
 
 
 def test_sentences_with_values() -> None:

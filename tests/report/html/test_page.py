@@ -46,9 +46,8 @@ def test_parts_stand_in_the_order_in_which_they_are_read() -> None:
 def test_verdict_is_two_sentences_with_cause_and_next_expiry() -> None:
     [heading] = tree(render_html(case())).xpath("//h1")
     assert text(heading) == (
-        "1 of 3 private keys on WEB01 cannot be opened by Windows; cause: “Windows looks for the key file under this "
-        f"machine's MachineGuid {NOW_GUID} (registry key last written 2026-03-01), but the file carries {OLD_GUID}: "
-        "the key is from before the machine's identity changed (Sysprep, a clone, or a restored registry)”. "
+        "1 of 3 private keys on WEB01 cannot be opened by Windows; cause: “The key file is named for "
+        f"MachineGuid {OLD_GUID}; this machine's is {NOW_GUID}”. "
         "Of those with a working or undecided key the next to expire is CN=alive.contoso.test, on 2026-12-02, "
         "in 10 days; 1 expired already."
     )
@@ -191,7 +190,7 @@ def test_command_writes_the_page_in_either_language(tmp_path: Path) -> None:
     assert (result.exit_code, result.output) == (1, "")
     titles = [tree(path.read_text(encoding="utf-8")).findtext(".//title") for path in (english, japanese)]
     assert titles == ["Private keys of WEB01 – keymortem", "WEB01 の秘密キー – keymortem"]
-    assert forensics.open_case(saved).finding_list[0]["title"].startswith("Sysprep gave this Windows")
+    assert forensics.open_case(saved).finding_list[0].title.startswith("Sysprep gave this Windows")
 
 
 def test_page_needs_a_file_and_other_formats_speak_english() -> None:
