@@ -42,6 +42,7 @@ IDS = [
     "key-in-user-profile",
     "certificate-without-key-link",
     "provider-not-registered",
+    "keyiso-disabled-keys-unusable",
     "orphan-key-file",
     "certificate-in-two-stores",
 ]
@@ -123,7 +124,10 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("low", "certificate-without-key-link", "1ABF 6C9E"),
         ("info", "key-in-tpm", "5948"),
     ],
-    "keyiso-disabled": [("info", "key-recoverable", "275F CFF8")],
+    "keyiso-disabled": [
+        ("high", "keyiso-disabled-keys-unusable", "275F CFF8"),
+        ("info", "key-recoverable", "275F CFF8"),
+    ],
     "laptop": [
         ("high", "key-file-missing", "E3F6"),
         ("low", "certificate-without-key-link", "71D7"),  # a copy in the user's store; the computer's has its link
@@ -141,6 +145,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "certificate-without-key-link", "E989"),
         ("high", "key-blob-damaged", "6FED"),
         ("high", "key-recreated", "0BD6"),
+        ("high", "keyiso-disabled-keys-unusable", "0813"),
         ("medium", "key-readable-by-everyone", "0813 1A3D"),
         ("info", "key-recoverable", "0572"),  # rights
         ("info", "key-recoverable", "0813"),  # service
