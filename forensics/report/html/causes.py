@@ -92,8 +92,9 @@ class Causes:
         self.information = [self._cause(finding) for finding in self.index.information()]
         for number, cause in enumerate((*self.root, *self.information), 1):
             cause.anchor = f"f{number}"
-        for finding, cause in zip(self.index.causes(), self.root, strict=False):
-            if {"broken", "too_open"}.intersection(finding.covers):
+        self._judged = self._by_section()
+        for findings, causes in ((self.index.causes(), self.root), (self.index.information(), self.information)):
+            for finding, cause in zip(findings, causes, strict=False):
                 self._tell(finding, Told(cause.title, cause.anchor))
 
     def deadly(self) -> list[str]:
@@ -103,12 +104,20 @@ class Causes:
         titles = [f.title for f in findings if any((f.machine_id, s.id) in broken for s in f.subjects)]
         return list(dict.fromkeys([*titles, *(cause.title for cause in self.root if not cause.rule)]))
 
+    def _by_section(self) -> dict[tuple[str, int, str | None], list[KeyChainRow]]:
+        """Return the chains that are not well, by the section of a report that a finding may stand for."""
+        judged: dict[tuple[str, int, str | None], list[KeyChainRow]] = {}
+        t = self.triage
+        for section, chains in (("broken", t.broken), ("too_open", t.too_open), ("undecided", t.unknown)):
+            for chain in chains:
+                judged.setdefault((section, chain.machine_id, chain.thumbprint), []).append(chain)
+        return judged
+
     def _tell(self, finding: Finding, told: Told) -> None:
-        wrong = {(c.machine_id, c.thumbprint): c for c in (*self.triage.broken, *self.triage.too_open)}
-        for subject in finding.subjects:
-            chain = wrong.get((finding.machine_id, subject.id))
-            if chain is not None:
-                self.chains.tell(chain, told)
+        for section in finding.covers:
+            for subject in finding.subjects:
+                for chain in self._judged.get((section, finding.machine_id, subject.id), ()):
+                    self.chains.tell(chain, told)
 
     def _cause(self, finding: Finding) -> Cause:
         cause = self._short(finding)

@@ -93,7 +93,7 @@ class LinkView:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A finding that says why a chain is broken, and where it stands."""
+    """A finding that says why a chain is as it is, and where it stands."""
 
     title: str
     anchor: str
@@ -150,7 +150,7 @@ class ChainViews:
         return view.anchor if view else None
 
     def tell(self, chain: KeyChainRow, told: Told) -> None:
-        """Note with a chain, where it is drawn, a finding that says why it is broken."""
+        """Note with a chain, where it is drawn, a finding that says why it is as it is."""
         view = self._drawn.get(id(chain))
         if view is not None and told not in view.causes:
             view.causes.append(told)

@@ -14,8 +14,11 @@ from click.testing import CliRunner
 import forensics
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
+from forensics.engine.loader import load_packs
+from forensics.examination import apply_rules
 from forensics.report.html.page import render_html
-from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain
+from tests.engine.rule_files import write_rules
+from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain, dead_chain, machine
 from tests.paths import PROJECT
 from tests.report.html.cases import HOSTILE, hostile_case, large_case
 
@@ -108,6 +111,30 @@ def test_findings_of_a_real_disk_with_proof_subjects_and_commands() -> None:
     evidence = text(page.xpath("//section[@id='evidence']")[0])
     digest = hashlib.sha256((PROJECT / "testdata/images/sample.vhdx.xz").read_bytes()).hexdigest()
     assert digest in evidence
+
+
+def test_a_chain_names_the_finding_that_stands_for_its_section_or_says_its_own_reason(tmp_path: Path) -> None:
+    tpm = {"provider_kind": "tpm", "private_key": "sealed_tpm", "verdict": "unknown"}
+    opened = {"id": "open", "title": "It is open", "when": {"access": "too_open"}, "covers": "too_open"}
+    sealed = {"id": "sealed", "title": "It is in a TPM", "severity": "info", "when": {"private_key": "sealed_tpm"}}
+    whole = CaseTables(
+        [
+            machine(),
+            chain(thumbprint="1" * 40, subject="CN=tpm", **tpm),
+            chain(thumbprint="2" * 40, subject="CN=open", access="too_open"),
+            dead_chain(thumbprint="3" * 40, subject="CN=both", access="too_open", broken_at="service", reason="so"),
+        ],
+        as_of=AS_OF,
+    )
+    apply_rules(
+        whole,
+        load_packs([write_rules(tmp_path, opened, {**sealed, "covers": ["broken", "undecided"]})], built_in=False),
+    )
+    page = tree(render_html(whole))
+    said = {
+        text(a.find("h4")): [text(p) for p in a.xpath("./p")][1:-1] for a in page.xpath("//article[@class='chain']")
+    }
+    assert said == {"CN=both": ["So."], "CN=tpm": ["Cause: It is in a TPM"], "CN=open": ["Cause: It is open"]}
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
