@@ -24,8 +24,8 @@ _UNDECIDED: tuple[tuple[Mapping[str, str], str], ...] = (
     ),
     (
         {"unlocked_by": "not_tried", "master_key": "present", "scope": "user"},
-        "The key file and its DPAPI master key are there; neither the user's password (--password) nor the "
-        "domain's backup key (--domain-backup-key) was given.",
+        "The key file and its DPAPI master key are there; nothing that could open them was given: the user's "
+        "password (--password) or the domain's backup key (--domain-backup-key).",
     ),
     (
         {"unlocked_by": "not_tried", "master_key": "present"},

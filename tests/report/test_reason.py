@@ -83,8 +83,8 @@ def test_usable_chains_have_nothing_to_say() -> None:
         (
             {"private_key": "not_examined", "unlocked_by": "not_tried"},
             "user",
-            "The key file and its DPAPI master key are there; neither the user's password (--password) nor the "
-            "domain's backup key (--domain-backup-key) was given.",
+            "The key file and its DPAPI master key are there; nothing that could open them was given: the user's "
+            "password (--password) or the domain's backup key (--domain-backup-key).",
         ),
         (
             {"private_key": "locked", "unlocked_by": "nothing"},
