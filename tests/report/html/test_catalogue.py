@@ -90,10 +90,19 @@ REASONS = (
 )
 """What the chain gives for reasons."""
 
+DOUBTS = (
+    "SYSTEM: not in this source",
+    "SECURITY: it was being written when it was copied, and its logs are not here: what it says may be old",
+    "SOFTWARE: a list of sub-keys above it is damaged",
+    "SOFTWARE: this copy of the hive holds some of its keys only",
+)
+"""What it gives where a verdict is unknown for want of a hive."""
+
 
 def told() -> Iterator[KeyChainRow]:
     yield from (dead_chain(reason=reason) for reason in REASONS)
     yield dead_chain(reason="")
+    yield from (chain(verdict="unknown", reason=reason) for reason in DOUBTS)
     yield chain(access="too_open")
     for values in (
         {"private_key": "needs_pin"},
