@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from forensics.formats.bcrypt_blob import parse_bcrypt_public
+from forensics.formats.bcrypt_blob import COORDINATE_SIZE, parse_bcrypt_public
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey, public_key_from_certificate_key
 from forensics.formats.tpm_public import parse_tpm2b_public
@@ -27,6 +27,7 @@ _NULL = bytes.fromhex("0500")
 _INTEGER, _BIT_STRING, _SEQUENCE = 0x02, 0x03, 0x30
 _MODULUS_SIZES = (128, 256, 384, 512)
 _EXPONENT = 65537
+_EC_HEAD = 8  # magic and size of a coordinate
 
 
 def read_endorsement_key(raw: bytes) -> tuple[str, PublicKey] | None:
@@ -34,14 +35,17 @@ def read_endorsement_key(raw: bytes) -> tuple[str, PublicKey] | None:
     for form, parse in _READERS:
         with suppress(FormatError, ValueError, TypeError, OverflowError, NotImplementedError):
             key = parse(raw)
-            if key is not None:
+            if key is not None and key.bits:
                 return form, key
     return None
 
 
 def encodings(key: PublicKey) -> Iterator[tuple[str, bytes]]:
-    """Yield the forms in which a public key is usually written, by name; of an elliptic-curve key only SPKI."""
-    if isinstance(key, RsaPublicKey):
+    """Yield the forms in which a public key is usually written, by name; of an elliptic-curve key only SPKI.
+
+    Numbers that are no key (a modulus of zero, a point off its curve) have no form.
+    """
+    if isinstance(key, RsaPublicKey) and key.n:
         size = (key.n.bit_length() + 7) // 8
         modulus, exponent = key.n.to_bytes(size, "big"), key.e.to_bytes(max(1, (key.e.bit_length() + 7) // 8), "big")
         pkcs1 = _der(_SEQUENCE, _integer(modulus) + _integer(exponent))
@@ -91,19 +95,23 @@ def _load(raw: bytes) -> PublicKey | None:
 
 def _from_spki(raw: bytes) -> PublicKey | None:
     # The library reads PKCS#1 too, so what it read is written again and compared.
-    key = _load(raw)
-    return key if key is not None and dict(encodings(key)).get(SPKI) == raw else None
+    return _if_written_so(_load(raw), SPKI, raw)
 
 
 def _from_pkcs1(raw: bytes) -> PublicKey | None:
-    key = _load(raw)
-    return key if key is not None and dict(encodings(key)).get(PKCS1) == raw else None
+    return _if_written_so(_load(raw), PKCS1, raw)
 
 
 def _from_bcrypt(raw: bytes) -> PublicKey | None:
+    # The parser ignores what follows the key.
     key = parse_bcrypt_public(raw)
-    written = dict(encodings(key)).get(BCRYPT)
-    return key if written is None or written == raw else None
+    if isinstance(key, EcPublicKey):
+        return key if len(raw) == _EC_HEAD + 2 * COORDINATE_SIZE[key.curve] else None
+    return _if_written_so(key, BCRYPT, raw)
+
+
+def _if_written_so(key: PublicKey | None, form: str, raw: bytes) -> PublicKey | None:
+    return key if key is not None and dict(encodings(key)).get(form) == raw else None
 
 
 def _from_modulus(raw: bytes) -> PublicKey | None:
