@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forensics.disk.vhdx.log_entry import LogWrite
+from forensics.disk.vhdx.log_entry import LogEntryHeader, LogWrite, parse_log_entry
 from forensics.disk.vhdx.log_replay import MAX_LOG, Overlay, replay_log
 from forensics.formats.errors import FormatError
 from testdata.builder.vhdx_log import LogShape, build_log
@@ -101,3 +101,17 @@ def test_a_log_full_of_entries_that_overlap_costs_little(same_sequence: bool) ->
     with pytest.raises(FormatError, match="no complete sequence"):
         replay_log(ring, LOG)
     assert time.process_time() - started < 5
+
+
+def test_what_a_log_writes_is_in_no_repr() -> None:
+    """Pages of a disk may hold anything: a page of hive SECURITY, a key file."""
+    secret = b"\x5eSECRET" * 700
+    write = LogWrite(MIB, PAGE, secret[:PAGE])
+    assert repr(write) == f"LogWrite(offset={MIB}, length={PAGE})"
+    ring = build_log({MIB: secret[:PAGE]}, LOG, MIB, 8 * MIB, LogShape(first_sequence=5))
+    entry = parse_log_entry(ring[: 2 * PAGE])
+    assert entry.writes == (write,)
+    header = LogEntryHeader(2 * PAGE, 0, 5, 1, LOG, 8 * MIB, 8 * MIB)
+    assert entry.header == header
+    assert repr(entry) == f"LogEntry(header={header!r})"
+    assert "SECRET" not in repr(replay_log(ring, LOG))

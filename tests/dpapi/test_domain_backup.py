@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from forensics.dpapi.domain_backup import load_pvk, open_domain_section
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import parse_master_key_file
+from forensics.formats.private_key import RsaPrivateKey
 from testdata.builder import dpapi
 from testdata.builder.keys import rsa_key
 
@@ -71,21 +72,86 @@ def test_a_real_section_does_not_open_with_a_stranger(realdata: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "kind"),
+    ("data", "kind", "offset"),
     [
-        (b"", "truncated"),
-        (bytes(20000), "truncated"),
-        (b"X" + BACKUP_KEY[1:], "bad_magic"),
-        (pvk(rsa_key("domain-backup"), encrypted=1), "encrypted"),
-        (BACKUP_KEY[:30], "truncated"),
-        (BACKUP_KEY[:600], "bad_key"),
-        (BACKUP_KEY[:60] + b"\0" + BACKUP_KEY[61:], "bad_key"),
+        (b"", "truncated", 0),
+        (BACKUP_KEY[:23], "truncated", 0),
+        (BACKUP_KEY[:24], "truncated", 24),
+        (bytes(16384), "bad_magic", 0),
+        (bytes(16385), "truncated", 0),
+        (b"X" + BACKUP_KEY[1:], "bad_magic", 0),
+        # dwEncryptType is the fourth number of the header, cbEncryptData (the size of a salt) the fifth.
+        (pvk(rsa_key("domain-backup"), encrypted=1), "encrypted", 12),
+        (BACKUP_KEY[:16] + b"\x10" + BACKUP_KEY[17:], "encrypted", 12),
+        (BACKUP_KEY[:30], "truncated", 24),
+        (BACKUP_KEY[:600], "bad_key", 24),
+        (BACKUP_KEY[:60] + b"\0" + BACKUP_KEY[61:], "bad_key", 24),
     ],
 )
-def test_files_that_are_no_backup_key(data: bytes, kind: str) -> None:
+def test_files_that_are_no_backup_key(data: bytes, kind: str, offset: int) -> None:
     with pytest.raises(FormatError) as caught:
         load_pvk(data)
-    assert caught.value.kind == kind
+    assert (caught.value.kind, caught.value.offset) == (kind, offset)
+
+
+def test_the_numbers_of_the_key_are_read() -> None:
+    private = rsa_key("domain-backup").private_numbers()
+    public = private.public_numbers
+    assert load_pvk(BACKUP_KEY).key == RsaPrivateKey(
+        public.n, public.e, private.p, private.q, private.d, private.dmp1, private.dmq1, private.iqmp
+    )
+
+
+def sealed(padded: bytes) -> bytes:
+    """Return the secret of a domain section with other bytes under RSA (format notes, 4.2: byte-reversed)."""
+    key = rsa_key("domain-backup").public_key().public_numbers()
+    return pow(int.from_bytes(padded, "big"), key.e, key.n).to_bytes(256, "little")
+
+
+LENGTHS = struct.pack("<II", 64, 32)
+CLEAR = LENGTHS + MADE.key + bytes(32)
+
+
+@pytest.mark.parametrize(
+    ("padded", "opens"),
+    [
+        (b"\0\2" + b"\1" * 149 + b"\0" + CLEAR, True),
+        (b"\0\2" + b"\1" * 181 + b"\0" + struct.pack("<II", 64, 0) + MADE.key, True),
+        (b"\0\1" + b"\1" * 149 + b"\0" + CLEAR, False),
+        (b"\0\2" + b"\1" * 150 + CLEAR, False),
+        # RFC 8017, 7.2.2: fewer than eight bytes of padding are an error.
+        (b"\0\2" + b"\1" * 7 + b"\0" + struct.pack("<II", 64, 174) + MADE.key + bytes(174), False),
+        (b"\0\2" + b"\1" * 150 + b"\0" + CLEAR[:-1], False),
+        (b"\0\2" + b"\1" * 149 + b"\0" + struct.pack("<II", 63, 33) + CLEAR[8:], False),
+        (b"\0\2" + b"\1" * 149 + b"\0" + struct.pack("<II", 64, 31) + CLEAR[8:], False),
+        (b"\0\2" + b"\1" * 246 + b"\0" + LENGTHS[:7], False),
+    ],
+    ids=["whole", "no supplement", "type 1", "no end", "short padding", "cut", "size 63", "supplement 31", "7 bytes"],
+)
+def test_what_stands_under_the_padding(padded: bytes, opens: bool) -> None:
+    assert len(padded) == 256
+    file = parse_master_key_file(MADE.file)
+    assert file.domain is not None
+    made = replace(file, domain=replace(file.domain, secret=sealed(padded)))
+    assert open_domain_section(made, load_pvk(BACKUP_KEY)) == (MADE.key if opens else None)
+
+
+def test_padding_of_just_eight_bytes_is_enough() -> None:
+    """Then the supplement is as long as the key's size leaves."""
+    clear = struct.pack("<II", 64, 173) + MADE.key + bytes(173)
+    padded = b"\0\2" + b"\1" * 8 + b"\0" + clear
+    file = parse_master_key_file(MADE.file)
+    assert file.domain is not None
+    made = replace(file, domain=replace(file.domain, secret=sealed(padded)))
+    assert open_domain_section(made, load_pvk(BACKUP_KEY)) == MADE.key
+
+
+def test_a_section_of_another_size_than_the_key_is_not_tried() -> None:
+    file = parse_master_key_file(MADE.file)
+    assert file.domain is not None
+    for secret in (file.domain.secret + b"\0", file.domain.secret[:-1], b"\xff" * 256):
+        made = replace(file, domain=replace(file.domain, secret=secret))
+        assert open_domain_section(made, load_pvk(BACKUP_KEY)) is None
 
 
 def test_no_number_is_in_a_repr() -> None:

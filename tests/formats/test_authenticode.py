@@ -130,6 +130,42 @@ def test_certificate_table_that_lies(start: int, size: int) -> None:
     assert caught.value.kind == "bad_length"
 
 
+@pytest.mark.parametrize("start", [SECURITY_AT - 1, SECURITY_AT, SECURITY_AT + 1, SECURITY_AT + 7])
+def test_a_certificate_table_over_the_headers_is_refused_where_it_is_named(start: int) -> None:
+    """The bytes from its own entry on would be left out of the digest twice, and those before it not at all."""
+    data = bytearray(signed_pe(PCA_2011, CODE))
+    struct.pack_into("<II", data, SECURITY_AT, start, 64)
+    with pytest.raises(FormatError) as caught:
+        parse_authenticode(bytes(data))
+    assert (caught.value.kind, caught.value.offset) == ("bad_length", SECURITY_AT)
+    assert caught.value.message == f"a certificate table of 64 bytes at byte {start}"
+
+
+def test_a_certificate_table_may_begin_right_behind_its_entry() -> None:
+    """Then what stands there is judged: the next entry of the directory, which says that there is no such table."""
+    data = bytearray(signed_pe(PCA_2011, CODE))
+    struct.pack_into("<II", data, SECURITY_AT, SECURITY_AT + 8, 8)
+    with pytest.raises(FormatError) as caught:
+        parse_authenticode(bytes(data))
+    assert (caught.value.offset, caught.value.message) == (SECURITY_AT + 8, "a signature of 0 bytes")
+
+
+def test_a_certificate_table_may_have_a_mebibyte_and_end_with_the_file() -> None:
+    signed = signed_pe(PCA_2011, CODE)
+    start, size = table_of(signed)
+    largest = bytearray(signed.ljust(start + (1 << 20), b"\0"))
+    struct.pack_into("<I", largest, SECURITY_AT + 4, 1 << 20)
+    # After the signature comes a length of zero.
+    with pytest.raises(FormatError) as caught:
+        parse_authenticode(bytes(largest))
+    assert (caught.value.offset, caught.value.message) == (start + size, "a signature of 0 bytes")
+    for beyond, data in ((1, largest + b"\0"), (1, largest), (0, largest[:-1])):
+        struct.pack_into("<I", data, SECURITY_AT + 4, (1 << 20) + beyond)
+        with pytest.raises(FormatError) as caught:
+            parse_authenticode(bytes(data))
+        assert (caught.value.kind, caught.value.offset) == ("bad_length", SECURITY_AT)
+
+
 def test_signature_cut_off() -> None:
     data = signed_pe(PCA_2011, CODE)
     start, size = table_of(data)
