@@ -18,7 +18,7 @@ SAMPLE_DATE := 2026-11-22
 PYTEST_OPTIONS := -n auto --dist loadgroup
 TYPED := forensics tests testdata
 
-.PHONY: demo test test-lowest test-newest lint lock docs dist check-dist clean
+.PHONY: demo test test-lowest test-newest lint lock docs mutants dist check-dist clean
 
 demo: $(VENV)/installed
 	@# Exit code 1 says that something is broken on the disk, which is what the demo shows.
@@ -53,6 +53,11 @@ lint: $(VENV)/installed
 lock: $(VENV)/installed
 	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade --no-annotate \
 		--custom-compile-command "make lock" --extra test --group build --output-file requirements.lock pyproject.toml
+
+# Changes the program in small ways and lists what no test notices; ROOMS="chain dpapi" or ARGS="--sample 200" for others.
+mutants: $(VENV)/installed
+	$(BIN)/python $(PIP_INSTALL) 'mutmut>=3.8'
+	$(BIN)/python -m tests.mutants $(ROOMS) $(ARGS)
 
 # The two pages of the manual that are printed by the program itself.
 docs: $(VENV)/installed

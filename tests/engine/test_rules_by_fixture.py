@@ -22,7 +22,8 @@ AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def names(cases: list[dict[str, Any]], key: str) -> list[str]:
-    return [str(case.get(key, case))[:70] for case in cases]
+    """Return ids that can be given to pytest again: it does not find those with backslashes."""
+    return [ascii(case.get(key, case)).replace("\\", "")[:70] for case in cases]
 
 
 def verdict(folder: Path, change: dict[str, Any], rows: dict[str, list[dict[str, Any]]]) -> str:
