@@ -1,7 +1,7 @@
 """What a key file's own blobs prove, one state after another.
 
-Key files come from the builder, which writes them as sections 1 (CAPI), 2 (CNG) and 7 (TPM) of the format notes lay them
-out, and are damaged here byte by byte.
+Key files come from the builder, which writes them as sections 1 (CAPI), 2 (CNG) and 7 (TPM) of the format notes lay
+them out, and are damaged here byte by byte.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ def prover() -> Prover:
 
 
 def slot(parsed: ParsedKey, scope: str = "machine", owner: str = SYSTEM) -> KeySlot:
-    row = KeyFileRow(
-        machine_id=1, path="f", file_name="f", kind="capi", scope=scope, owner_sid=owner, source_path="f"
-    )
+    row = KeyFileRow(machine_id=1, path="f", file_name="f", kind="capi", scope=scope, owner_sid=owner, source_path="f")
     (only,) = slots_of(KeyFileEvidence(row, parsed))
     return only
 

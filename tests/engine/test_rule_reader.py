@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from forensics.engine.loader import load_packs
-from forensics.engine.rule import Covered, Leaf, Level, Presence, Rule, RulePackError, Sql
+from forensics.engine.rule import Covered, Leaf, Level, Presence, Rule, RulePackError, Sql, named_conditions
 
 WHOLE = """\
 # A remark.
@@ -86,6 +86,10 @@ report-unknown: "true"
 """
 
 
+def first_line(value: object) -> str:
+    return str(value).partition("\n")[0][:30]
+
+
 def read(text: str, folder: Path) -> Rule:
     path = folder / "rule.yaml"
     path.write_text(text, encoding="utf-8")
@@ -123,16 +127,20 @@ def test_every_part_with_its_line(tmp_path: Path) -> None:
     assert (str(rule.because), rule.because.line) == ("First {{ one }}.\nSecond {{ two }}.\n", 59)
     assert (str(rule.remedy), rule.remedy.line) == ("Do {{ count }} things.", 62)
     assert [(str(text), text.line) for text in rule.explains] == [("x", 63), ("y", 64)]
-    assert (rule.covers, rule.references, rule.report_unknown) == (("broken", "orphan"), ("https://example.test",), True)
+    assert (rule.covers, rule.references, rule.report_unknown) == (
+        ("broken", "orphan"),
+        ("https://example.test",),
+        True,
+    )
     assert (rule.line("format"), rule.line("because"), rule.line("references"), rule.line("ja")) == (2, 58, 68, 1)
     assert not rule.built_in
 
 
 def test_every_condition_with_its_line(tmp_path: Path) -> None:
     rule = read(WHOLE, tmp_path)
-    children = rule.when.children  # type: ignore[union-attr]
-    assert [(leaf.line, leaf.shorthand) for leaf in children] == [(26, True), (28, True), (31, False)]
-    assert children[2] == Leaf("by name", "this.store = 'MY'", 31)
+    leaves = [leaf for leaf in named_conditions(rule.when) if isinstance(leaf, Leaf)]
+    assert [(leaf.line, leaf.shorthand) for leaf in leaves] == [(26, True), (28, True), (31, False)]
+    assert leaves[2] == Leaf("by name", "this.store = 'MY'", 31)
     covered = (Covered({"area": ["log"], "name": ["a"]}, 41), Covered({"area": ["log", "hive"]}, 43))
     assert rule.corroboration == (
         Leaf("also", "this.store IS NULL", 33),
@@ -151,7 +159,17 @@ def test_what_is_left_out(tmp_path: Path) -> None:
     assert (rule.report_unknown, rule.examples, rule.language, rule.spoken) == (False, (), "en", None)
 
 
-HEAD = "format: 1\nid: x\ntitle: t\nfor: key_chain\nseverity: low\nconfidence: proved\nwhen:\n  access: denied\nbecause: b\n"
+HEAD = """\
+format: 1
+id: x
+title: t
+for: key_chain
+severity: low
+confidence: proved
+when:
+  access: denied
+because: b
+"""
 """Nine lines: what is put behind them begins on the tenth."""
 
 
@@ -185,6 +203,7 @@ HEAD = "format: 1\nid: x\ntitle: t\nfor: key_chain\nseverity: low\nconfidence: p
         ("with: {machine: '1'}\nremedy: '{{ machine.lost }}'\n", [(11, "'machine.lost' is no column of the row")]),
         ("remedy: '{{ machine.machine_id }}'\n", [(10, "'machine.machine_id' is no column of the row")]),
     ],
+    ids=first_line,
 )
 def test_what_is_wrong_is_told_where_it_stands(more: str, told: list[tuple[int, str]], tmp_path: Path) -> None:
     found = problems(HEAD + more, tmp_path)
@@ -209,6 +228,7 @@ def test_what_is_wrong_is_told_where_it_stands(more: str, told: list[tuple[int, 
         ("  access: denied\n", "  name:\n  - a\n", 8, "'name' is no column of key_chain; the SQL of a named "),
         ("because: b\n", "because:\n  '{{ lost }}'\n", 10, "'lost' is no column of the row and no value of the rule"),
     ],
+    ids=first_line,
 )
 def test_what_is_wrong_in_a_required_part_is_told_where_it_stands(
     old: str, new: str, line: int, message: str, tmp_path: Path

@@ -18,7 +18,22 @@ from testdata.builder.hyperv_storage import (
     build_image,
     write_hyperv_storage,
 )
-from tests.formats.hyperv.storage_files import MANY, OLD, PROTECTOR, TREE, kinds, parse, plain, read, read_by_dissect
+from tests.formats.hyperv.storage_files import (
+    MANY,
+    OLD,
+    PROTECTOR,
+    REST,
+    TREE,
+    key,
+    key_table,
+    kinds,
+    object_entry,
+    parse,
+    plain,
+    read,
+    read_by_dissect,
+    storage_file,
+)
 
 
 def test_every_type() -> None:
@@ -310,3 +325,24 @@ def test_a_name_that_is_none(name: bytes) -> None:
     image.stamp_key("a", 21 + 2 + 8)
     storage = parse(image.data)
     assert (read(storage), kinds(storage)) == ({"b": 2}, ["bad_text"])
+
+
+def tables_of(*sizes: int) -> tuple[list[str], list[tuple[str, int, str]]]:
+    """Lay out key tables 1, 2 ... of these sizes, each with a key ``n<index>``; return the keys and the complaints."""
+    objects, rest, at = b"", b"", REST
+    for number, size in enumerate(sizes, 1):
+        table = key_table(number, key(8, (0, 0), b"n%d" % number, b"\1\0\0\0"))
+        objects += object_entry(2, at, size)
+        rest += table.ljust(size, b"\0")
+        at += size
+    storage = parse(storage_file(objects, rest))
+    return list(storage.values), [(error.kind, error.offset, error.message) for error in storage.errors]
+
+
+def test_key_tables_beyond_the_bound_are_named_and_smaller_ones_still_read() -> None:
+    """32 MiB of key tables are read: what is not read is told, so that its keys do not pass for absent."""
+    message = "the key tables have more than 33554432 bytes"
+    assert tables_of(32 * (1 << 20)) == (["n1"], [])
+    assert tables_of(32 * (1 << 20) + 1) == ([], [("too_large", REST, message)])
+    named = [("too_large", REST + 20 * (1 << 20), message), ("too_large", REST + 33 * (1 << 20), message)]
+    assert tables_of(20 * (1 << 20), 13 * (1 << 20), 12 * (1 << 20) + 1, 12 * (1 << 20)) == (["n1", "n4"], named)

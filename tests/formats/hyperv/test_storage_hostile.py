@@ -145,27 +145,6 @@ def test_thousands_of_object_tables_in_one_place() -> None:
     assert kinds_of(parse(storage_file(objects, further))) >= {"overlap", "bad_magic"}
 
 
-def tables_of(*sizes: int) -> tuple[list[str], list[tuple[str, int, str]]]:
-    """Lay out key tables 1, 2 ... of these sizes, each with a key ``n<index>``; return the keys and the complaints."""
-    objects, rest, at = b"", b"", REST
-    for number, size in enumerate(sizes, 1):
-        table = key_table(number, key(8, (0, 0), b"n%d" % number, b"\1\0\0\0"))
-        objects += object_entry(2, at, size)
-        rest += table.ljust(size, b"\0")
-        at += size
-    storage = parse(storage_file(objects, rest))
-    return list(storage.values), [(error.kind, error.offset, error.message) for error in storage.errors]
-
-
-def test_key_tables_beyond_the_bound_are_named_and_smaller_ones_still_read() -> None:
-    """32 MiB of key tables are read: what is not read is told, so that its keys do not pass for absent."""
-    message = "the key tables have more than 33554432 bytes"
-    assert tables_of(32 * MIB) == (["n1"], [])
-    assert tables_of(32 * MIB + 1) == ([], [("too_large", REST, message)])
-    named = [("too_large", REST + 20 * MIB, message), ("too_large", REST + 33 * MIB, message)]
-    assert tables_of(20 * MIB, 13 * MIB, 12 * MIB + 1, 12 * MIB) == (["n1", "n4"], named)
-
-
 def test_a_huge_count_of_objects() -> None:
     storage = parse(storage_file(b"", bytes(18 * 140_000), count=0xFFFFFFFF))
     assert "too_many" in kinds_of(storage)
