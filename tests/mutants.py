@@ -32,6 +32,8 @@ from tests.paths import PROJECT, SHARED
 NEEDED = ("forensics", "rules", "tests", "testdata", "docs", "notebooks", "pyproject.toml", "README.md", "CHANGELOG.md")
 KILLED = frozenset({"killed", "timeout", "suspicious", "segfault"})
 """What mutmut calls a mutant that the tests noticed; one that never ends is noticed too."""
+MESSAGES = {"FormatError": 2, "SourceError": 1}
+"""The exceptions whose last argument is a sentence, and which argument that is."""
 
 
 class Room(NamedTuple):
@@ -53,7 +55,7 @@ ROOMS = {
     ),
     "disk": Room(
         ("forensics/disk/*.py", "forensics/disk/*/*.py"),
-        ("tests/disk",),
+        ("tests/disk", "tests/sources"),
         ("tests/disk/test_bitlocker.py", "tests/disk/test_vhdx_parents.py"),
     ),
     "registry": Room(("forensics/registry/*.py",), ("tests/registry",)),
@@ -160,8 +162,9 @@ def _shape(function: ast.FunctionDef) -> str:
     for node in ast.walk(function):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             node.value = "a message"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "FormatError":
-            node.args[2:] = [ast.Constant("a message") for _ in node.args[2:]]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MESSAGES:
+            at = MESSAGES[node.func.id]
+            node.args[at:] = [ast.Constant("a message") for _ in node.args[at:]]
     function.name = "mutant"
     return ast.dump(function)
 

@@ -192,6 +192,50 @@ def xp() -> tuple[LsaMaterial, bytes, bytes]:
     return material, store.boot_key, payload
 
 
+@pytest.mark.parametrize("cut", [0, 1, 75, 77])
+def test_an_xp_key_of_another_size(cut: int) -> None:
+    material, _, _ = xp()
+    key = (material.pol_secret_encryption_key or b"").ljust(77, b"\0")
+    assert len(key) == 77
+    system = unlock_dpapi_system(replace(material, pol_secret_encryption_key=key[:cut]))
+    [problem] = system.problems
+    assert (problem.kind, problem.offset) == ("bad_length", 0)
+    assert system.reason == problem.message == f"PolSecretEncryptionKey has 76 bytes, not {cut}"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kind", "offset"),
+    [
+        ("pol_ek_list", b"\0\0\0\2" + bytes(200), "bad_magic", 0),
+        ("pol_ek_list", b"\0\0\0\1" + bytes(16) + struct.pack("<II", 2, 0) + bytes(96), "bad_magic", 0),
+        ("pol_ek_list", b"\0\0\0\1" + bytes(16) + struct.pack("<II", 3, 0) + bytes(32), "bad_length", 28),
+        ("pol_ek_list", b"\0\0\0\1" + bytes(16) + struct.pack("<II", 3, 0) + bytes(49), "bad_length", 28),
+        ("pol_ek_list", b"\0\0\0\1" + bytes(16) + struct.pack("<II", 3, 0) + bytes(48), "wrong_boot_key", 0),
+        ("current", b"\0\0\0\1" + bytes(16) + struct.pack("<II", 3, 0) + bytes(48), "unknown_key", 4),
+        ("current", b"\0\0\0\1" + bytes(8), "truncated", 4),
+        ("boot_key_classes", ("zz345678", "12345678", "12345678", "12345678"), "bad_text", 0),
+    ],
+)
+def test_where_what_is_stored_breaks(field: str, value: object, kind: str, offset: int) -> None:
+    """LSA record: version 1 (big-endian), key id, algorithm 3 (AES-256), flags, then salt and blocks from byte 28."""
+    material, _ = vista()
+    system = unlock_dpapi_system(replace(material, previous=None, **{field: value}))  # type: ignore[arg-type]
+    [problem] = system.problems
+    assert (problem.kind, problem.offset, system.reason) == (kind, offset, problem.message)
+
+
+def test_neither_the_boot_key_nor_a_secret_is_told() -> None:
+    material, _ = vista()
+    opened = unlock_dpapi_system(material)
+    assert opened.current is not None
+    text = repr(opened) + repr(material) + repr(unlock_dpapi_system(replace(material, pol_ek_list=b"x" * 100)))
+    for secret in (opened.current.machine, opened.current.user, material.current or b"", material.pol_ek_list or b""):
+        assert secret
+        assert secret.hex() not in text
+        assert repr(secret)[2:-1] not in text
+    assert all(name not in text for name in material.boot_key_classes or ())
+
+
 def test_xp_store() -> None:
     material, _, payload = xp()
     system = unlock_dpapi_system(material)
