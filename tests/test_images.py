@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
+from base64 import b64encode
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import forensics
 from forensics.case_tables import CaseTables
@@ -116,9 +121,25 @@ def test_document_keeps_the_contract(examined: tuple[str, CaseTables]) -> None:
 
 
 def test_no_secret_of_the_truth_is_in_the_document(examined: tuple[str, CaseTables]) -> None:
-    text = json.dumps(document(examined[1]))
-    for password in _truth(examined[0])["passwords"].values():
-        assert password not in text
+    text = json.dumps(document(examined[1])).lower()
+    assert [word for word in _truth(examined[0])["passwords"].values() if word.lower() in text] == []
+    # Every RSA key of every test disk, in the forms in which a number could get into a document.
+    assert [form for form in _private_forms() if form in text] == []
+
+
+@cache
+def _private_forms() -> list[str]:
+    forms = []
+    for file in sorted((PROJECT / "testdata" / "keys").glob("*.pem")):
+        for block in re.findall(rb"-----BEGIN.*?-----END[^\n]*\n", file.read_bytes(), re.DOTALL):
+            key = load_pem_private_key(block, None)
+            assert isinstance(key, rsa.RSAPrivateKey)
+            numbers = key.private_numbers()
+            for number in (numbers.p, numbers.q, numbers.d):
+                raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+                forms += [str(number), raw.hex()[:64], raw[::-1].hex()[:64], b64encode(raw).decode().lower()[:40]]
+    assert len(forms) > 100
+    return forms
 
 
 def test_passwords_and_hashes_prove_the_keys_of_users() -> None:
