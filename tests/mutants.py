@@ -32,8 +32,9 @@ from tests.paths import PROJECT, SHARED
 NEEDED = ("forensics", "rules", "tests", "testdata", "docs", "notebooks", "pyproject.toml", "README.md", "CHANGELOG.md")
 KILLED = frozenset({"killed", "timeout", "suspicious", "segfault"})
 """What mutmut calls a mutant that the tests noticed; one that never ends is noticed too."""
-MESSAGES = {"FormatError": 2, "SourceError": 1}
-"""The exceptions whose last argument is a sentence, and which argument that is."""
+MESSAGES = {"FormatError": 2, "SourceError": 1, "add": 2} | dict.fromkeys(("u16", "u32", "u64", "guid"), 0)
+MESSAGES |= dict.fromkeys(("take", "utf16", "_u16", "_sized"), 1)
+"""What takes the wording of a message, and from which argument on."""
 
 
 class Room(NamedTuple):
@@ -47,7 +48,10 @@ class Room(NamedTuple):
 ROOMS = {
     "chain": Room(("forensics/chain/*.py",), ("tests/chain", "tests/test_collections.py", "tests/test_images.py")),
     "dpapi": Room(("forensics/dpapi/*.py",), ("tests/dpapi",)),
-    "formats": Room(("forensics/formats/*.py", "forensics/formats/hyperv/*.py"), ("tests/formats",)),
+    "formats": Room(
+        ("forensics/formats/*.py", "forensics/formats/hyperv/*.py"),
+        ("tests/formats", "tests/dpapi"),
+    ),
     "engine": Room(
         ("forensics/engine/*.py",),
         ("tests/engine",),
@@ -101,7 +105,7 @@ def _run_room(name: str, folder: Path, asked: argparse.Namespace, seconds: float
     found = Counter("killed" if status.get(m) in KILLED else status.get(m, "not checked") for m in sample)
     print(f"{name}: {_rate(found)}")
     if not found["killed"]:
-        print(log.read_text()[-2000:], file=sys.stderr)
+        print(re.sub("[\u2800-\u28ff][^\r\n]*[\r\n]*", "", log.read_text())[-2000:], file=sys.stderr)
     for mutant in sample:
         if status.get(mutant) in ("survived", "no tests"):
             print("\n".join(line for line in _say(work, "show", mutant).splitlines() if _is_telling(line)), flush=True)
@@ -162,9 +166,9 @@ def _shape(function: ast.FunctionDef) -> str:
     for node in ast.walk(function):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             node.value = "a message"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MESSAGES:
-            at = MESSAGES[node.func.id]
-            node.args[at:] = [ast.Constant("a message") for _ in node.args[at:]]
+        elif isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
+            del node.args[MESSAGES.get(name or "", len(node.args)) :]
     function.name = "mutant"
     return ast.dump(function)
 

@@ -52,7 +52,9 @@ def public(key: Key) -> PublicKey:
 
 
 def name_hash(kind: str, container: str) -> str:
-    """Hash a container's name: MD5 of the lower-case name with its NUL, as four little-endian words."""
+    """Hash a container's name: MD5 of the lower-case name with its NUL, as four little-endian words; TPM: SHA-1."""
+    if kind == "tpm":
+        return hashlib.sha1(container.encode("utf-16-le")).hexdigest()
     raw = (container.lower() + "\0").encode("ascii" if kind == "capi" else "utf-16-le")
     digest = hashlib.md5(raw).digest()
     return "".join(digest[at : at + 4][::-1].hex() for at in range(0, 16, 4))

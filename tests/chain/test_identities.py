@@ -213,3 +213,104 @@ def test_refusals_of_one_disk_alone() -> None:
     )
     assert (row.relation, row.shares, row.refused) == ("alone", [], 3)
     assert row.refused_last == datetime(2026, 3, 9, tzinfo=UTC)
+
+
+def key_file(number: int, path: str, **public: str) -> KeyFileRow:
+    name = path.rpartition("/")[2]
+    return KeyFileRow(
+        machine_id=number, source_path=path, path=path, file_name=name, kind="cng", scope="machine", **public
+    )
+
+
+def certificate(number: int, thumbprint: str, has_key_link: bool) -> CertificateRow:
+    return CertificateRow(
+        machine_id=number,
+        source_path="x",
+        thumbprint=thumbprint,
+        store="MY",
+        store_scope="machine",
+        has_key_link=has_key_link,
+    )
+
+
+def test_a_whole_row() -> None:
+    when = datetime(2026, 3, 2, tzinfo=UTC)
+    one = machine(1, "PC-1", machine_guid=GUID, hardware_id="h1", ubr=5000, source_time=when)
+    rows = rows_of(
+        one,
+        machine(2, "PC-2", machine_guid=GUID, hardware_id="h2"),
+        refused(1, 3),
+        refused(1, 5),
+        refused(1, 4),
+        key_file(1, "keys/b", public_key_sha256="shared"),
+        key_file(1, "keys/a", public_key_sha256="x", second_public_key_sha256="twice"),
+        key_file(2, "other/b", public_key_sha256="shared"),
+        key_file(2, "other/c", public_key_sha256="twice"),
+        certificate(1, "BB", True),
+        certificate(1, "AA", True),
+        certificate(2, "AA", True),
+        certificate(2, "BB", False),
+    )
+    assert rows[0] == SharedIdentityRow(
+        machine_id=0,
+        shared_group=1,
+        member=1,
+        computer_name="PC-1",
+        disk="one.vhdx",
+        relation="clone",
+        reason="PC-1 and PC-2 differ in their names and hardware",
+        shares=["machine_sid", "machine_guid"],
+        with_members=["PC-2 on two.vhdx"],
+        machine_sid=SID,
+        machine_guid=GUID,
+        hardware_id="h1",
+        build="26100",
+        ubr=5000,
+        enforces="no",
+        group_enforces="yes",
+        refused=3,
+        refused_last=datetime(2026, 3, 5, tzinfo=UTC),
+        shared_keys=3,
+        shared_key_files=["keys/a", "keys/b"],
+        shared_certificates=["AA"],
+        source_path="Windows",
+        source_time=when,
+    )
+    assert [row.shared_key_files for row in rows] == [["keys/a", "keys/b"], ["other/b", "other/c"]]
+
+
+@pytest.mark.parametrize(
+    ("build", "ubr", "enforces"),
+    [
+        ("26100", 6584, "yes"),
+        ("26100", 6583, "likely"),
+        ("26100", 5074, "likely"),
+        ("26100", None, "unknown"),
+        ("26099", 9999, "no"),
+        ("26099", None, "no"),
+        ("26200", 1, "yes"),
+        ("999999999", 1, "yes"),
+        ("1000000000", 1, "unknown"),
+        ("26100.1", 1, "unknown"),
+        ("", 1, "unknown"),
+        (None, 1, "unknown"),
+    ],
+)
+def test_from_which_build_on_a_shared_identity_is_refused(build: str | None, ubr: int | None, enforces: str) -> None:
+    """KB5068222 of September 2025 (26100.6584) refuses; the preview of August (26100.5074) likely does."""
+    rows = rows_of(machine(1, "PC-1", build=build, ubr=ubr), machine(2, "PC-2", build=build, ubr=ubr))
+    assert [(row.enforces, row.group_enforces) for row in rows] == [(enforces, enforces)] * 2
+
+
+@pytest.mark.parametrize(
+    ("builds", "strongest"),
+    [
+        ((("26100", 7000), ("26100", 5074)), "yes"),
+        ((("26100", 5074), (None, None)), "likely"),
+        ((("19045", 1), (None, None)), "unknown"),
+    ],
+)
+def test_the_strictest_member_speaks_for_its_group(builds: tuple[tuple[str, int], ...], strongest: str) -> None:
+    members = [machine(at, f"PC-{at}", build=build, ubr=ubr) for at, (build, ubr) in enumerate(builds, 1)]
+    assert {row.group_enforces for row in rows_of(*members)} == {strongest}
+    assert {row.group_enforces for row in rows_of(*reversed(members))} == {strongest}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from forensics.chain.across import find_elsewhere
 from forensics.chain.judge import Judge, judge
+from forensics.collectors.evidence import KeyFolder
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.acl import parse_security_descriptor
+from forensics.formats.pcpkey import parse_pcpkey
 from forensics.tables.key_chain import KeyChainRow
 from testdata.builder import acl
 from testdata.builder.capi import Slot
 from testdata.builder.dpapi import make_master_key
 from testdata.builder.keys import ec_key, rsa_key
+from testdata.builder.pcpkey import make_pcpkey, pcp_blob
 from tests.chain.evidence import CAPI, CNG, MASTER_KEY, SECRET, Windows, name_hash
 from tests.collectors.virtual import MACHINE_GUID, OTHER_GUID, USER_SID
 
@@ -315,6 +321,19 @@ class TestSecretsAndServices:
         assert told(row)[:3] == ("unknown", None, "not_applicable")
         assert (row.provider_kind, row.private_key) == ("smart_card", "needs_pin")
 
+    def test_no_key_is_had_from_a_smart_card_even_where_folders_are_missing(self) -> None:
+        windows = Windows(outcome="not_examined")
+        windows.providers([], ["microsoft software key storage provider"])
+        windows.certificate("AA", KEY, "web", provider="Microsoft Smart Card Key Storage Provider")
+        row = only(windows)
+        assert told(row) == ("unusable", "provider", "not_applicable", False, "inference")
+
+    def test_a_provider_of_somebody_else_that_is_not_registered(self) -> None:
+        windows = Windows()
+        windows.providers([], ["microsoft software key storage provider"])
+        windows.certificate("AA", KEY, "web", provider="Vendor KSP")
+        assert told(only(windows)) == ("unusable", "provider", "not_examined", None, "inference")
+
     def test_a_provider_of_somebody_else(self) -> None:
         windows = Windows()
         windows.certificate("AA", KEY, "web", provider="Vendor KSP")
@@ -412,6 +431,55 @@ class TestAcross:
         other.capi("web", KEY)
         third.capi("web", KEY)
         assert [row.recoverable_on for row in judged(one, third, other)] == [3]
+
+
+class TestTpm:
+    """Keys of the Platform Crypto Provider: public halves and wrapped bytes, which only their TPM opens."""
+
+    PROVIDER = "Microsoft Platform Crypto Provider"
+
+    def windows(self, key: EllipticCurvePrivateKey, outcome: str = "present", **where: Any) -> Windows:
+        windows = Windows(outcome=outcome)
+        for scope, owner in (("machine", "S-1-5-18"), ("user", USER_SID)):
+            windows.evidence.key_folders.append(KeyFolder("tpm", scope, owner, f"tpm/{scope}", outcome))  # type: ignore[arg-type]
+        made = make_pcpkey("judge", "web", "ECDSA", pcp_blob("judge", key), **where)
+        windows.file("tpm", "web", parse_pcpkey(made))
+        windows.certificate("AA", EC, "web", provider=self.PROVIDER, key_spec=0)
+        return windows
+
+    def test_a_key_that_its_own_tpm_would_open(self) -> None:
+        row = only(self.windows(EC))
+        assert told(row) == ("unknown", None, "present", None, "public_key")
+        assert (row.provider_kind, row.private_key, row.public_key) == ("tpm", "sealed_tpm", "match")
+
+    def test_the_wrapped_key_of_another_certificate(self) -> None:
+        """No private half is on the disk, whatever else of it was not seen."""
+        for outcome in ("present", "not_examined"):
+            row = only(self.windows(ec_key("P-256", "another"), outcome))
+            assert told(row) == ("unusable", "public_key", "present", False, "public_key")
+
+    def test_a_suffix_means_nothing_to_it(self) -> None:
+        windows = self.windows(EC)
+        windows.evidence.key_files[0].row.name_guid = OTHER_GUID
+        assert told(only(windows))[:3] == ("unknown", None, "present")
+
+    def test_a_wrapped_key_under_a_master_key_that_does_not_open(self) -> None:
+        windows = self.windows(EC, master_key=FOREIGN)
+        windows.master_key(FOREIGN)
+        row = only(windows)
+        assert told(row)[:3] == ("unusable", "secret", "present")
+        assert (row.private_key, row.unlocked_by, row.public_key) == ("locked", "nothing", "not_stored")
+
+    def test_flags_do_not_tell_the_machines_keys_from_systems_own(self) -> None:
+        windows = self.windows(EC)
+        windows.evidence.certificates.clear()
+        windows.certificate("AA", EC, "web", provider=self.PROVIDER, key_spec=0, flags=0)
+        assert told(only(windows)) == ("unknown", None, "present", None, "public_key")
+
+    def test_a_file_without_certificate(self) -> None:
+        windows = self.windows(EC)
+        windows.evidence.certificates.clear()
+        assert told(only(windows))[:4] == ("unknown", None, "present", None)
 
 
 class TestRemoteDesktop:
