@@ -97,3 +97,33 @@ def test_preferred() -> None:
     for size in (0, 16, 23, 25):
         with pytest.raises(FormatError):
             parse_preferred(bytes(size))
+
+
+def test_where_a_side_section_breaks() -> None:
+    """The lengths of the four sections stand at 96, 104, 112 and 120; CREDHIST has 20 bytes."""
+    plain = dpapi.make_master_key("parser", SID, bytes(20), rounds=1).file
+    master, backup, credhist, _ = struct.unpack_from("<4Q", plain, 96)
+    assert (credhist, len(plain)) == (20, 128 + master + backup + 20)
+    file = parse_master_key_file(plain[:112] + struct.pack("<Q", 19) + plain[120:-1])
+    assert [(p.kind, p.offset) for p in file.problems] == [("truncated", 128 + master + backup)]
+    assert (file.has_credhist, file.credhist_guid) == (True, None)
+    domain = struct.unpack_from("<Q", FILE, 120)[0]
+    file = parse_master_key_file(FILE[:120] + struct.pack("<Q", domain - 1) + FILE[128:-1])
+    # Version and two lengths, a GUID, the secret, and then 88 bytes of which one is missing.
+    assert [(p.kind, p.offset) for p in file.problems] == [("truncated", len(FILE) - domain + 12 + 16 + 256)]
+    assert file.domain is None
+
+
+def test_the_credhist_link() -> None:
+    link = "0a0b0c0d-0e0f-1011-1213-141516171819"
+    file = parse_master_key_file(dpapi.make_master_key("parser", SID, bytes(20), rounds=1, credhist=link).file)
+    assert (file.has_credhist, file.credhist_guid, file.domain) == (True, link, None)
+    file = parse_master_key_file(dpapi.make_master_key("parser", SID, bytes(20), rounds=1, credhist=None).file)
+    assert (file.has_credhist, file.credhist_guid, file.problems) == (False, None, ())
+
+
+@pytest.mark.parametrize("rounds", [1, MAX_ROUNDS])
+def test_rounds_within_the_bound(rounds: int) -> None:
+    master = parse_master_key_file(patched(148, struct.pack("<I", rounds))).master
+    assert master is not None
+    assert master.rounds == rounds

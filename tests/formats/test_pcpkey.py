@@ -19,6 +19,10 @@ RSA_PUBLIC = RsaPublicKey(RSA_NUMBERS.n, RSA_NUMBERS.e)
 EC_PUBLIC = EcPublicKey("P-384", EC_NUMBERS.x, EC_NUMBERS.y)
 CLEAR = pcpkey.make_pcpkey("clear", "te-WebServer-1", "RSA", pcpkey.pcp_blob("clear", RSA))
 
+BLOB_AT = 4 + (8 + 2 * len("te-WebServer-1\0")) + (8 + 2 * len("RSA\0")) + 8
+"""Behind the mark, two texts and the head of the third tag."""
+HEADER = b"PCPM" + struct.pack("<I", 54)
+
 
 def test_clear_file() -> None:
     file = parse_pcpkey(CLEAR)
@@ -93,20 +97,39 @@ def test_unknown_tags_are_kept_by_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "kind"),
+    ("data", "kind", "offset"),
     [
-        (b"", "empty"),
-        (b"PKSQ" + CLEAR[4:], "bad_magic"),
-        (CLEAR[:-4], "truncated"),
-        (CLEAR[:-8] + b"PKSP", "truncated"),
-        (CLEAR.replace(b"PCPM", b"PCPX"), "bad_magic"),
-        (b"PKSP" + struct.pack("<II", 9, 0) * 65 + b"PKSP", "too_many"),
-        (CLEAR.replace(b"PCPM" + struct.pack("<I", 54), b"PCPM" + struct.pack("<I", 40000)), "bad_length"),
-        (CLEAR.replace(struct.pack("<I", 280), struct.pack("<I", 279)), "bad_length"),
-        (CLEAR.replace(struct.pack("<I", 192), struct.pack("<I", 0xFFFFFFF0)), "truncated"),
+        (b"", "empty", 0),
+        (b"PKSQ" + CLEAR[4:], "bad_magic", 0),
+        (CLEAR[:-4], "truncated", len(CLEAR) - 4),
+        (CLEAR[:-8] + b"PKSP", "truncated", len(CLEAR) - 4),
+        (CLEAR.replace(b"PCPM", b"PCPX"), "bad_magic", BLOB_AT),
+        (b"PKSP" + struct.pack("<II", 9, 0) * 64 + b"PKSP", "too_many", 4 + 64 * 8),
+        (CLEAR.replace(HEADER, b"PCPM" + struct.pack("<I", 40000)), "bad_length", BLOB_AT + 4),
+        (CLEAR.replace(HEADER, b"PCPM" + struct.pack("<I", 51)), "bad_length", BLOB_AT + 4),
+        (CLEAR.replace(HEADER, b"PCPM" + struct.pack("<I", 15)), "bad_length", BLOB_AT + 4),
+        (CLEAR.replace(struct.pack("<I", 192), struct.pack("<I", 0xFFFFFFF0)), "truncated", BLOB_AT + 54),
+        (CLEAR.replace(struct.pack("<I", 192), struct.pack("<I", 193)), "truncated", BLOB_AT + 54),
     ],
 )
-def test_damage(data: bytes, kind: str) -> None:
+def test_damage(data: bytes, kind: str, offset: int) -> None:
     with pytest.raises(FormatError) as caught:
         parse_pcpkey(data)
-    assert caught.value.kind == kind
+    assert (caught.value.kind, caught.value.offset) == (kind, offset)
+
+
+def test_damage_in_the_public_half() -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_pcpkey(CLEAR.replace(struct.pack("<I", 280), struct.pack("<I", 279)))
+    assert caught.value.kind == "bad_length"
+
+
+def test_sixty_three_tags_and_a_closing_mark() -> None:
+    file = parse_pcpkey(b"PKSP" + struct.pack("<II", 9, 0) * 63 + b"PKSP")
+    assert (file.container, file.key_type, file.blob, file.other_tags) == (None, None, None, (9,) * 63)
+
+
+@pytest.mark.parametrize(("kind", "flags", "auth"), [(1, 0, False), (1, 3, True), (3, 2, False)])
+def test_the_shortest_header_there_can_be(kind: int, flags: int, auth: bool) -> None:
+    blob = struct.pack("<4sIII", b"PCPM", 16, kind, flags)
+    assert parse_pcp_blob(blob) == PcpBlob(kind, flags, auth_required=auth, public=None, has_pcr_binding=False)

@@ -152,3 +152,82 @@ def test_no_number_is_in_a_repr() -> None:
         assert repr(key) == "RsaPrivateKey()"
     assert repr(EcPrivateKey("P-256", 11, 22, 33)) == "EcPrivateKey(curve='P-256')"
     assert repr(DsaPrivateKey(12345)) == "DsaPrivateKey()"
+
+
+@pytest.mark.parametrize(
+    ("bits", "last", "slot", "is_key"),
+    [
+        (2048, 255, 256, True),
+        (2048, 255, 264, True),
+        (2048, 255, 320, True),
+        (16, 1, 2, True),
+        (16384, 2047, 2048, True),
+        (2048, 255, 254, False),
+        (2048, 255, 257, False),
+        (2048, 255, 321, False),
+        (2048, 255, 322, False),
+        (2048, 256, 264, False),
+        (2048, 254, 264, False),
+        (2056, 256, 264, False),
+        (0, 0xFFFFFFFF, 8, False),
+        (16400, 2049, 2058, False),
+    ],
+)
+def test_sizes_that_a_capi_key_may_have(bits: int, last: int, slot: int, is_key: bool) -> None:
+    """Slots are what the modulus needs and some padding; p and q have half of it."""
+    clear = struct.pack("<4s4I", b"RSA2", slot, bits, last, 65537) + b"\1" * (5 * slot)
+    if is_key:
+        key = parse_capi_rsa_private(clear)
+        assert (key.n.bit_length(), key.p.bit_length(), key.e) == (bits - 7, bits // 2 - 7, 65537)
+    else:
+        with pytest.raises(FormatError) as caught:
+            parse_capi_rsa_private(clear)
+        assert (caught.value.kind, caught.value.offset) == ("bad_length", 4)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "is_key"),
+    [
+        ((3, 256, 128, 128), True),
+        ((1, 2048, 1, 2048), True),
+        ((0, 256, 128, 128), False),
+        ((3, 0, 128, 128), False),
+        ((3, 256, 0, 128), False),
+        ((3, 256, 128, 0), False),
+        ((3, 2049, 128, 128), False),
+        ((2049, 256, 128, 128), False),
+    ],
+)
+def test_sizes_that_a_cng_key_may_have(sizes: tuple[int, int, int, int], is_key: bool) -> None:
+    blob = b"RSA2" + struct.pack("<5I", 2048, *sizes) + b"".join(bytes([n]) * size for n, size in enumerate(sizes, 1))
+    if is_key:
+        key = parse_cng_private(blob)
+        assert isinstance(key, RsaPrivateKey)
+        numbers = [int.from_bytes(bytes([n]) * size, "big") for n, size in enumerate(sizes, 1)]
+        assert [key.e, key.n, key.p, key.q] == numbers
+    else:
+        with pytest.raises(FormatError) as caught:
+            parse_cng_private(blob)
+        assert (caught.value.kind, caught.value.offset) == ("bad_length", 8)
+
+
+@pytest.mark.parametrize(
+    ("version", "size", "bits"), [(1, 1, 8), (1, 4096, 32768), (1, 4097, None), (1, 0, None), (2, 16, None)]
+)
+def test_sizes_that_a_symmetric_key_may_have(version: int, size: int, bits: int | None) -> None:
+    blob = struct.pack("<4sII", b"KDBM", version, size) + bytes(size)
+    if bits is not None:
+        assert parse_cng_private(blob) == SymmetricKey(bits)
+    else:
+        with pytest.raises(FormatError) as caught:
+            parse_cng_private(blob)
+        assert (caught.value.kind, caught.value.offset) == ("bad_length", 4)
+
+
+@pytest.mark.parametrize(
+    ("size", "more", "is_vbs"), [(52, 0, True), (51, 1, False), (53, 0, False), (53, 1, True), (60, 8, True)]
+)
+def test_the_size_word_of_a_sealed_key_fits_it(size: int, more: int, is_vbs: bool) -> None:
+    """Format notes, section 2: a number, then an LSAISO blob of at least 52 bytes whose first number is its size."""
+    assert is_vbs_blob(struct.pack("<II", 1, size) + bytes(48 + more)) is is_vbs
+    assert not is_vbs_blob(b"RSA2" + struct.pack("<I", size) + bytes(48 + more))

@@ -107,3 +107,84 @@ def test_damaged_capi_sections(section: bytes, kind: str) -> None:
     with pytest.raises(FormatError) as caught:
         parse_capi_public(section)
     assert caught.value.kind == kind
+
+
+def tpm2b(body: bytes) -> bytes:
+    return struct.pack(">H", len(body)) + body
+
+
+# Type and hash of the name, attributes, no policy; no symmetric parameters, no scheme (TPM 2.0 Part 2, 12.2.4).
+TPM_RSA = struct.pack(">HHIHHH", 0x0001, 0x000B, 0, 0, 0x0010, 0x0010)
+TPM_ECC = struct.pack(">HHIHHH", 0x0023, 0x000B, 0, 0, 0x0010, 0x0010)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "offset"),
+    [
+        (b"", "truncated", 0),
+        (tpm2b(TPM_RSA)[:-1], "bad_length", 0),
+        (tpm2b(TPM_RSA) + b"\0", "bad_length", 0),
+        (tpm2b(TPM_RSA), "truncated", 16),
+        (tpm2b(TPM_RSA + struct.pack(">HIH", 1024, 0, 127) + bytes(127)), "bad_length", 16),
+        (tpm2b(TPM_RSA + struct.pack(">HIH", 1016, 0, 128) + bytes(128)), "bad_length", 16),
+        (tpm2b(TPM_RSA + struct.pack(">HIH", 1024, 0, 128) + bytes(129)), "bad_length", 16 + 8 + 128),
+        (tpm2b(TPM_RSA + struct.pack(">HIH", 1024, 0, 128) + bytes(127)), "truncated", 16 + 8),
+        (tpm2b(TPM_ECC + struct.pack(">HHH", 3, 0x0010, 32) + bytes(31)), "truncated", 16 + 6),
+    ],
+)
+def test_damaged_tpm_public_areas(raw: bytes, kind: str, offset: int) -> None:
+    with pytest.raises(FormatError) as caught:
+        parse_tpm2b_public(raw)
+    assert (caught.value.kind, caught.value.offset) == (kind, offset)
+
+
+@pytest.mark.parametrize(
+    ("curve", "kdf", "expected"),
+    [
+        (3, b"\0\x10", EcPublicKey("P-256", 1, 2)),
+        (4, b"\0\x10", EcPublicKey("P-384", 1, 2)),
+        (5, b"\0\x10", EcPublicKey("P-521", 1, 2)),
+        (3, b"\0\x20\0\x0b", EcPublicKey("P-256", 1, 2)),
+        (1, b"\0\x10", None),
+    ],
+)
+def test_tpm_curves_and_key_derivations(curve: int, kdf: bytes, expected: EcPublicKey | None) -> None:
+    points = struct.pack(">HB", 1, 1) + struct.pack(">HB", 1, 2)
+    assert parse_tpm2b_public(tpm2b(TPM_ECC + struct.pack(">H", curve) + kdf + points)) == expected
+
+
+@pytest.mark.parametrize(
+    ("symmetric", "scheme"),
+    [
+        (struct.pack(">H", 0x0010), struct.pack(">H", 0x0015)),  # RSAES has no parameters
+        (struct.pack(">HH", 0x000A, 11), struct.pack(">HH", 0x0014, 11)),  # XOR has a hash only
+        (struct.pack(">HHH", 0x0006, 128, 0x43), struct.pack(">HHH", 0x001A, 11, 1)),  # ECDAA has a count too
+    ],
+)
+def test_tpm_parameters_that_are_skipped(symmetric: bytes, scheme: bytes) -> None:
+    body = TPM_RSA[:10] + symmetric + scheme + struct.pack(">HIH", 8, 0, 1) + b"\7"
+    assert parse_tpm2b_public(tpm2b(body)) == RsaPublicKey(7, 65537)
+
+
+@pytest.mark.parametrize(
+    ("bits", "last", "slot", "is_key"),
+    [
+        (2048, 255, 256, True),
+        (2048, 255, 1000, True),
+        (8, 0, 1, True),
+        (16384, 2047, 2048, True),
+        (2048, 255, 255, False),
+        (2049, 255, 264, False),
+        (2048, 256, 264, False),
+        (0, 0xFFFFFFFF, 8, False),
+        (16392, 2048, 2056, False),
+    ],
+)
+def test_sizes_that_a_capi_public_section_may_have(bits: int, last: int, slot: int, is_key: bool) -> None:
+    section = struct.pack("<4sIIII", b"RSA1", slot, bits, last, 3) + b"\x81" * slot
+    if is_key:
+        assert parse_capi_public(section) == RsaPublicKey(int.from_bytes(b"\x81" * (bits // 8), "little"), 3)
+    else:
+        with pytest.raises(FormatError) as caught:
+            parse_capi_public(section)
+        assert (caught.value.kind, caught.value.offset) == ("bad_length", 4)

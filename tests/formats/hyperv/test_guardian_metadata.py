@@ -12,6 +12,7 @@ import pytest
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import GuardianName, parse_guardian_certificate, parse_guardian_name
 from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
+from forensics.formats.hyperv.guardian_xml import unsigned_int
 from forensics.formats.public_key import EcPublicKey
 from testdata.builder import certs
 from testdata.builder import key_protector as forge
@@ -133,3 +134,19 @@ def test_documents_that_are_no_metadata(data: bytes, kind: str) -> None:
     with pytest.raises(FormatError) as caught:
         parse_guardian_metadata(data)
     assert caught.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("4294967295", 0xFFFFFFFF), (" \t7\r\n", 7), ("0" * 63 + "7", 7), ("007", 7)],
+)
+def test_unsigned_numbers(text: str, number: int) -> None:
+    assert unsigned_int(text, "x") == number
+
+
+@pytest.mark.parametrize("text", [None, "", "4294967296", "-1", "1.0", "0x1", "1 2", "\u0661", "0" * 64 + "7"])
+def test_what_is_no_unsigned_number(text: str | None) -> None:
+    with pytest.raises(FormatError) as caught:
+        unsigned_int(text, "the count")
+    assert (caught.value.kind, caught.value.offset) == ("bad_number", 0)
+    assert caught.value.message == "the count is no unsigned 32-bit integer"

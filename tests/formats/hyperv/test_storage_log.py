@@ -7,6 +7,7 @@ import struct
 import pytest
 from dissect.hypervisor.exceptions import InvalidSignature
 
+from forensics.formats.hyperv.storage_log import LogWrite, Overlay
 from testdata.builder.hyperv_storage import (
     OBJECT_TABLE,
     PAGE,
@@ -196,3 +197,18 @@ def test_the_place_of_a_deleted_file_object_that_another_has_taken() -> None:
     assert image.files["other"] == before.files["protector"]
     image.put_log([(at, bytes(before.data[at : at + PAGE]))], current=0)
     assert parse(image.data).superseded == ()
+
+
+def test_a_page_that_the_file_does_not_fill_keeps_its_bytes_in_place() -> None:
+    file = bytes(range(100))
+    overlay = Overlay(lambda offset, length: file[offset : offset + length], len(file))
+    overlay.write(LogWrite(50, b"x" * 10))
+    assert overlay.read(0, 100) == file[:50] + b"x" * 10 + file[60:]
+    assert overlay.read(55, 10) == b"x" * 5 + file[60:65]
+    assert overlay.size == 100
+    overlay.write(LogWrite(95, b"y" * 10))
+    assert (overlay.size, overlay.read(90, 100)) == (105, file[90:95] + b"y" * 10)
+    # Between what the file has and what was written lies a hole, before which reading ends.
+    overlay.write(LogWrite(5000, b"z"))
+    assert (overlay.size, overlay.read(100, 6000)) == (5001, b"y" * 5)
+    assert overlay.read(5000, 1) == b"z"
