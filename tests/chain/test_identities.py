@@ -215,7 +215,7 @@ def test_refusals_of_one_disk_alone() -> None:
     assert row.refused_last == datetime(2026, 3, 9, tzinfo=UTC)
 
 
-def key_file(number: int, path: str, **public: str) -> KeyFileRow:
+def key_file(number: int, path: str, **public: Any) -> KeyFileRow:
     name = path.rpartition("/")[2]
     return KeyFileRow(
         machine_id=number, source_path=path, path=path, file_name=name, kind="cng", scope="machine", **public
