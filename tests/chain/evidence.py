@@ -27,6 +27,7 @@ from forensics.formats.master_key import parse_master_key_file
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.machine import MachineRow, ServiceRow
+from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.secrets import MasterKeyRow
 from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.cng import CngKey, make_cng_key
@@ -63,7 +64,7 @@ def name_hash(kind: str, container: str) -> str:
 class Windows:
     """Evidence of one installation, of which every folder was seen whole."""
 
-    def __init__(self, machine_id: int = 1, outcome: str = "present", guid: str | None = MACHINE_GUID) -> None:
+    def __init__(self, machine_id: int = 1, outcome: Outcome = PRESENT, guid: str | None = MACHINE_GUID) -> None:
         hives = {"SYSTEM": system_hive(), "SOFTWARE": software_hive(), "SECURITY": HiveWriter("SECURITY")}
         self.evidence = Evidence(
             installation({}, hives), MachineRow(machine_id=machine_id, source_path="x", machine_guid=guid)
@@ -71,8 +72,8 @@ class Windows:
         self.evidence.lsa = LsaMaterial()
         for kind in ("capi", "cng"):
             for scope, owner in (("machine", "S-1-5-18"), ("system", "S-1-5-18"), ("user", USER_SID)):
-                self.evidence.key_folders.append(KeyFolder(kind, scope, owner, f"{kind}/{scope}", outcome))  # type: ignore[arg-type]
-        self.evidence.master_key_folders["S-1-5-18", "machine"] = "present"
+                self.evidence.key_folders.append(KeyFolder(kind, scope, owner, f"{kind}/{scope}", outcome))
+        self.evidence.master_key_folders["S-1-5-18", "machine"] = PRESENT
         self.master_key(MASTER_KEY)
 
     def master_key(self, made: MasterKey, owner: str = "S-1-5-18") -> None:

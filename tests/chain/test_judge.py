@@ -14,6 +14,7 @@ from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.pcpkey import parse_pcpkey
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.outcome import NOT_COLLECTED, PRESENT, Outcome
 from testdata.builder import acl
 from testdata.builder.capi import Slot
 from testdata.builder.dpapi import make_master_key
@@ -78,7 +79,7 @@ class TestClaim:
         windows.certificate("AA", KEY, None)
         row = judge(windows.evidence)[0]
         assert told(row) == ("unusable", "claim", "absent", False, "inference")
-        windows = Windows(outcome="not_examined")
+        windows = Windows(outcome=NOT_COLLECTED)
         windows.certificate("AA", KEY, None)
         assert told(only(windows))[2:4] == ("not_examined", None)
 
@@ -209,10 +210,10 @@ class TestKeyFile:
             "not_examined",
             "the key file is not on this disk",
         )
-        windows = Windows(outcome="not_examined")
+        windows = Windows(outcome=NOT_COLLECTED)
         windows.certificate("AA", KEY, "web")
         assert told(only(windows)) == ("unknown", None, "not_examined", None, "inference")
-        windows = Windows(outcome="unreadable")
+        windows = Windows(outcome=Outcome("unreadable", "damaged"))
         windows.certificate("AA", KEY, "web")
         assert told(only(windows)) == ("unknown", None, "not_examined", None, "inference")
 
@@ -322,7 +323,7 @@ class TestSecretsAndServices:
         assert (row.provider_kind, row.private_key) == ("smart_card", "needs_pin")
 
     def test_no_key_is_had_from_a_smart_card_even_where_folders_are_missing(self) -> None:
-        windows = Windows(outcome="not_examined")
+        windows = Windows(outcome=NOT_COLLECTED)
         windows.providers([], ["microsoft software key storage provider"])
         windows.certificate("AA", KEY, "web", provider="Microsoft Smart Card Key Storage Provider")
         row = only(windows)
@@ -438,10 +439,10 @@ class TestTpm:
 
     PROVIDER = "Microsoft Platform Crypto Provider"
 
-    def windows(self, key: EllipticCurvePrivateKey, outcome: str = "present", **where: Any) -> Windows:
+    def windows(self, key: EllipticCurvePrivateKey, outcome: Outcome = PRESENT, **where: Any) -> Windows:
         windows = Windows(outcome=outcome)
         for scope, owner in (("machine", "S-1-5-18"), ("user", USER_SID)):
-            windows.evidence.key_folders.append(KeyFolder("tpm", scope, owner, f"tpm/{scope}", outcome))  # type: ignore[arg-type]
+            windows.evidence.key_folders.append(KeyFolder("tpm", scope, owner, f"tpm/{scope}", outcome))
         made = make_pcpkey("judge", "web", "ECDSA", pcp_blob("judge", key), **where)
         windows.file("tpm", "web", parse_pcpkey(made))
         windows.certificate("AA", EC, "web", provider=self.PROVIDER, key_spec=0)
@@ -454,7 +455,7 @@ class TestTpm:
 
     def test_the_wrapped_key_of_another_certificate(self) -> None:
         """No private half is on the disk, whatever else of it was not seen."""
-        for outcome in ("present", "not_examined"):
+        for outcome in (PRESENT, NOT_COLLECTED):
             row = only(self.windows(ec_key("P-256", "another"), outcome))
             assert told(row) == ("unusable", "public_key", "present", False, "public_key")
 

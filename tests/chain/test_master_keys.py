@@ -14,6 +14,7 @@ from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.master_key import parse_master_key_file
 from forensics.tables.machine import MachineRow, UserRow
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from testdata.builder import dpapi
 from testdata.builder.dpapi import MasterKey, make_master_key, nt_hash_prekey, password_prekey, service_prekey
@@ -125,18 +126,18 @@ class TestMissing:
         disk = Disk()
         folders = disk.evidence.master_key_folders
         assert disk.said("g") == ("not_examined", "not_tried", None)
-        folders[SYSTEM, "machine"] = "present"
-        folders[SYSTEM, "user"] = "absent"
-        folders[USER, None] = "not_examined"
+        folders[SYSTEM, "machine"] = PRESENT
+        folders[SYSTEM, "user"] = ABSENT
+        folders[USER, None] = NOT_COLLECTED
         assert disk.said("g") == ("absent", "not_tried", None)
         assert disk.said("g", USER) == ("not_examined", "not_tried", None)
         assert disk.said("g", "S-1-5-20") == ("not_examined", "not_tried", None)
-        folders[SYSTEM, "user"] = "unreadable"
+        folders[SYSTEM, "user"] = Outcome("unreadable", "damaged")
         assert disk.said("g") == ("not_examined", "not_tried", None)
 
     def test_a_key_of_another_owner_is_not_the_one(self) -> None:
         disk = Disk()
-        disk.evidence.master_key_folders[USER, None] = "present"
+        disk.evidence.master_key_folders[USER, None] = PRESENT
         guid = disk.put(made(CURRENT.machine))
         assert disk.said(guid, USER) == ("absent", "not_tried", None)
 

@@ -25,6 +25,7 @@ from forensics.formats.pcpkey import parse_pcpkey
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.machine import MachineRow
+from forensics.tables.outcome import PRESENT
 from forensics.tables.secrets import MasterKeyRow
 from testdata.builder.capi import EXPORT_FLAG_ENTROPY, Slot, make_capi_key, private_clear
 from testdata.builder.cng import CngKey, Property, make_cng_key, ui_policy, vbs_clear
@@ -52,7 +53,7 @@ def public(key: object = RSA) -> PublicKey:
 def prover() -> Prover:
     """Return a prover whose folder of SYSTEM was seen whole and holds all of the master keys but one."""
     evidence = Evidence(installation({}), MachineRow(machine_id=1, source_path="x"))
-    evidence.master_key_folders[SYSTEM, "machine"] = "present"
+    evidence.master_key_folders[SYSTEM, "machine"] = PRESENT
     for made, owner in ((OURS, SYSTEM), (FOREIGN, SYSTEM), (USERS, USER)):
         row = MasterKeyRow(
             machine_id=1,
