@@ -346,3 +346,33 @@ def test_key_tables_beyond_the_bound_are_named_and_smaller_ones_still_read() -> 
     assert tables_of(32 * (1 << 20) + 1) == ([], [("too_large", REST, message)])
     named = [("too_large", REST + 20 * (1 << 20), message), ("too_large", REST + 33 * (1 << 20), message)]
     assert tables_of(20 * (1 << 20), 13 * (1 << 20), 12 * (1 << 20) + 1, 12 * (1 << 20)) == (["n1", "n4"], named)
+
+
+def complaints(data: bytes | bytearray) -> list[tuple[str, int]]:
+    return [(error.kind, error.offset) for error in parse(data).errors]
+
+
+def test_where_the_object_table_is_wrong() -> None:
+    """Entries of 18 bytes from byte 8 of the table on: kind, checksum, then the offset of the object at byte 5."""
+    at = OBJECT_TABLE + 8
+    assert complaints(storage_file(object_entry(3, REST - 1, 1))) == []
+    assert complaints(storage_file(object_entry(3, REST, 1))) == [("bad_offset", at + 5)]
+    wrong = bytearray(object_entry(3, 0, 1))
+    wrong[1] ^= 1
+    assert complaints(storage_file(object_entry(3, 0, 1) + bytes(wrong))) == [("bad_checksum", at + 18 + 1)]
+    table = key_table(1, b"")
+    twice = object_entry(2, REST, 10) + object_entry(2, REST + 9, 10)
+    assert complaints(storage_file(twice, table + bytes(10))) == [("overlap", at + 18 + 5)]
+
+
+def test_a_path_of_more_than_2048_characters_is_told_where_it_becomes_so() -> None:
+    node = 21 + 255 + 12
+    keys = key(9, (0, 0), b"n" * 254, bytes(12))
+    for number in range(8):
+        keys += key(9, (1, 10 + number * node), b"n" * 254, bytes(12))
+    keys += key(8, (1, 10 + 7 * node), b"eighth", b"\1\0\0\0") + key(8, (1, 10 + 8 * node), b"ninth", b"\1\0\0\0")
+    table = key_table(1, keys)
+    data = storage_file(object_entry(2, REST, len(table)), table)
+    assert complaints(data) == [("too_deep", REST + 10 + 8 * node)]
+    leaves = [path for path in parse(data).values if path.endswith("th")]
+    assert leaves == ["/".join(["n" * 254] * 8) + "/eighth", f"?1:{10 + 8 * node}/ninth"]
