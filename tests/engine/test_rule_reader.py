@@ -187,7 +187,7 @@ because: b
         # What uses a broken value is not blamed too.
         ("values:\n  x:\n    value.y\n  z: value.x\n", [(12, "no value 'y'; ")]),
         ("corroboration:\n  a: '1'\n", [(11, "'corroboration' is a list of named conditions")]),
-        ("corroboration:\n- b: '1'\n-\n  - a\n", [(13, "only named conditions, none-of, some-of and seen are permitted here")]),
+        ("corroboration:\n- b: '1'\n-\n  - a\n", [(13, "only named conditions, none-of, some-of and seen are ")]),
         ("subject:\n  text\n", [(11, "'subject' is a mapping of id and label to SQL")]),
         ("subject:\n  id: this.store\n  name:\n    x\n", [(12, "'subject' is a mapping of id and label to SQL")]),
         ("subject:\n  label:\n  - x\n", [(11, "'subject' is a mapping of id and label to SQL")]),
