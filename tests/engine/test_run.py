@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from forensics.engine.database import RuleDatabase
+from forensics.engine.explain import explain
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Problem, RulePackError
 from forensics.engine.run import run
@@ -44,3 +46,11 @@ def test_all_that_is_wrong_with_packs_is_in_the_error() -> None:
     problems = [Problem(Path("a.yaml"), 3, "one"), Problem(Path("b.yaml"), 4, "two")]
     error = RulePackError(problems)
     assert (str(error), error.problems) == ("a.yaml:3: one\nb.yaml:4: two", problems)
+
+
+def test_explain_says_why_a_rule_could_not_be_asked(tmp_path: Path) -> None:
+    broken = {"id": "broken", "when": {"asked": "json_extract(this.access, '$.a') = 1"}}
+    packs = load_packs([write_rules(tmp_path, broken, {"id": "sound"})], built_in=False)
+    with RuleDatabase(tables(ROWS), AS_OF) as database:
+        told = {str(e.rule.id): (e.value, e.failed) for e in explain(database, packs, "AA")}
+    assert told == {"broken": (None, "no valid SQL: malformed JSON"), "sound": (1, "")}
