@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-from forensics.chain.across import find_elsewhere
+from forensics.chain.across import found_elsewhere
 from forensics.chain.judge import Judge, judge
 from forensics.collectors.evidence import KeyFolder
 from forensics.dpapi.user_secrets import UserSecrets
@@ -34,8 +34,12 @@ def secret_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.chain.judge.unlock_dpapi_system", lambda _: SECRET)
 
 
+def chains(windows: Windows) -> list[KeyChainRow]:
+    return judge(windows.evidence).key_chains
+
+
 def only(windows: Windows) -> KeyChainRow:
-    (row,) = judge(windows.evidence)
+    (row,) = chains(windows)
     return row
 
 
@@ -71,13 +75,13 @@ class TestClaim:
     def test_other_stores_hold_certificates_without_keys(self, store: str) -> None:
         windows = Windows()
         windows.certificate("AA", KEY, None, store=store)
-        assert judge(windows.evidence) == []
+        assert chains(windows) == []
 
     def test_without_key_prov_info_and_without_key(self) -> None:
         windows = Windows()
         windows.capi("web", OTHER)
         windows.certificate("AA", KEY, None)
-        row = judge(windows.evidence)[0]
+        row = chains(windows)[0]
         assert told(row) == ("unusable", "claim", "absent", False, "inference")
         windows = Windows(outcome=NOT_COLLECTED)
         windows.certificate("AA", KEY, None)
@@ -102,7 +106,7 @@ class TestClaim:
         windows.capi("web", Slot(OTHER), Slot(KEY))
         windows.certificate("AA", KEY, "web", key_spec=2)
         windows.certificate("BB", KEY, "web", key_spec=1)
-        signature, exchange = judge(windows.evidence)
+        signature, exchange = chains(windows)
         assert told(signature) == ("usable", None, "present", None, "decryption")
         assert told(exchange)[:4] == ("unusable", "public_key", "present", True)
         assert exchange.reason == "the key file holds another key than the certificate's"
@@ -131,7 +135,7 @@ class TestClaim:
         own = windows.capi("web", KEY, scope="system")
         windows.capi("web", OTHER)
         windows.certificate("AA", KEY, "web", flags=0)
-        row = judge(windows.evidence)[0]
+        row = chains(windows)[0]
         assert (told(row), row.key_file_path) == (("usable", None, "present", None, "decryption"), own)
 
     def test_the_key_of_a_computers_certificate_lies_in_a_profile(self) -> None:
@@ -147,7 +151,7 @@ class TestClaim:
         windows.capi("web", KEY)
         windows.capi("web", OTHER, scope="user", owner="S-1-5-21-9-9-9-1001")
         windows.certificate("AA", KEY, "web", flags=0, scope="user", owner=USER_SID)
-        assert told(judge(windows.evidence)[0])[:4] == ("unusable", "key_file", "absent", True)
+        assert told(chains(windows)[0])[:4] == ("unusable", "key_file", "absent", True)
 
     def test_the_claim_names_a_file(self) -> None:
         windows = Windows()
@@ -184,7 +188,7 @@ class TestKeyFile:
         right = windows.capi("web", KEY, guid=OTHER_GUID)
         path = windows.capi("web", OTHER)
         windows.certificate("AA", KEY, "web")
-        row, orphan = judge(windows.evidence)
+        row, orphan = chains(windows)
         assert (told(row), row.key_file_path) == (("unusable", "public_key", "present", True, "public_key"), path)
         assert (row.public_key, row.recoverable_from) == ("mismatch", right)
         assert (orphan.thumbprint, orphan.key_file_path, orphan.key_file) == (None, right, "other_machine_guid")
@@ -197,7 +201,7 @@ class TestKeyFile:
         newest = windows.capi("web", OTHER, guid=guids[2], year=2026)
         windows.certificate("AA", KEY, "web")
         windows.certificate("BB", THIRD, "web")
-        rows = {row.thumbprint: row.key_file_path for row in judge(windows.evidence) if row.thumbprint}
+        rows = {row.thumbprint: row.key_file_path for row in chains(windows) if row.thumbprint}
         assert rows == {"AA": right, "BB": newest}
 
     def test_absent_only_where_every_folder_was_seen(self) -> None:
@@ -235,7 +239,7 @@ class TestKeyFile:
         row = only(windows)
         assert (told(row)[:3], row.key_file_path, row.provider_kind) == (("usable", None, "present"), fallback, "cng")
         own = windows.cng("web", KEY)
-        row = judge(windows.evidence)[0]
+        row = chains(windows)[0]
         assert (told(row)[:3], row.key_file_path) == (("usable", None, "present"), own)
 
     def test_a_cng_file_under_another_suffix_does_not_hide_a_container_that_opens(self) -> None:
@@ -243,14 +247,14 @@ class TestKeyFile:
         windows.cng("web", KEY, guid=OTHER_GUID)
         container = windows.capi("web", KEY)
         windows.certificate("AA", KEY, "web", provider=CNG, key_spec=0)
-        row = judge(windows.evidence)[0]
+        row = chains(windows)[0]
         assert (told(row)[:3], row.key_file_path) == (("usable", None, "present"), container)
 
     def test_capi_does_not_look_into_files_of_cng(self) -> None:
         windows = Windows()
         windows.cng("web", KEY)
         windows.certificate("AA", KEY, "web")
-        row = judge(windows.evidence)[0]
+        row = chains(windows)[0]
         assert told(row)[:4] == ("unusable", "key_file", "absent", True)
         assert row.reason == (
             f"there is no key file where the certificate's link leads; the key lies in {row.recoverable_from}"
@@ -287,7 +291,7 @@ class TestSecretsAndServices:
         windows.capi("web", KEY, master_key=FOREIGN)
         copy = windows.capi("copy", KEY)
         windows.certificate("AA", KEY, "web")
-        row = judge(windows.evidence)[0]
+        row = chains(windows)[0]
         assert (row.broken_at, row.recoverable, row.recoverable_from) == ("master_key", True, copy)
 
     @pytest.mark.parametrize(("name", "start", "broken"), [("KeyIso", 4, "service"), ("keyiso", 3, None)])
@@ -298,7 +302,7 @@ class TestSecretsAndServices:
         windows.capi("old", KEY)
         windows.certificate("AA", EC, "web", provider=CNG, key_spec=0)
         windows.certificate("BB", KEY, "old")
-        cng, capi = judge(windows.evidence)
+        cng, capi = chains(windows)
         assert (cng.broken_at, cng.recoverable) == (broken, True if broken else None)
         assert (capi.verdict, capi.broken_at) == ("usable", None)
 
@@ -371,10 +375,9 @@ class TestFilesWithoutCertificate:
     def test_of_two_slots_the_row_speaks_of_the_worse_one(self) -> None:
         windows = Windows()
         windows.capi("web", Slot(KEY, exportable=True), Slot(OTHER))
-        file = windows.evidence.key_files[0]
         assert only(windows).private_key == "proved"
         # One may be exported, the other may not.
-        assert file.row.exportable == "unknown"
+        assert [file.exportable for file in judge(windows.evidence).key_files] == ["unknown"]
 
 
 def two() -> tuple[Windows, Windows]:
@@ -386,9 +389,9 @@ def two() -> tuple[Windows, Windows]:
 
 def judged(*machines: Windows) -> list[KeyChainRow]:
     judges = [Judge(windows.evidence, UserSecrets()) for windows in machines]
-    rows = [row for each in judges for row in each.rows()]
-    find_elsewhere(judges)
-    return [row for row in rows if row.thumbprint]
+    rows = [row for each in judges for row in each.judged().key_chains if row.thumbprint]
+    better = {id(row): other for row, other in found_elsewhere(judges)}
+    return [better.get(id(row), row) for row in rows]
 
 
 class TestAcross:
