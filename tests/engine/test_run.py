@@ -20,7 +20,7 @@ def test_a_rule_that_fails_on_the_evidence(tmp_path: Path) -> None:
     broken = {"id": "broken", "when": {"asked": "json_extract(this.access, '$.a') = 1"}}
     packs = load_packs([write_rules(tmp_path, broken, {"id": "sound"})], built_in=False)
     result = run(packs, tables(ROWS), AS_OF)
-    assert [finding["rule"] for finding in result.findings] == ["sound"]
+    assert [finding.rule for finding in result.findings] == ["sound"]
     [problem] = result.problems
     assert (problem.machine_id, problem.kind, problem.offset) == (0, "rule_failed", None)
     assert problem.source_path == str(tmp_path / "0-broken.yaml")
