@@ -15,6 +15,7 @@ from forensics.engine.sql_text import (
     used_values,
     without_strings,
 )
+from forensics.engine.yaml_source import Text
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_a_value_that_is_not_known() -> None:
 
 def test_texts_are_replaced_as_a_whole_and_quoted_again() -> None:
     text = "CASE WHEN a = 'it''s' THEN 'gone' ELSE gone || 'gone ' END"
-    replaced = put_texts(text, {"it's": "c'est", "gone": "parti"})
+    replaced = put_texts(text, {Text("it's"): "c'est", Text("gone"): "parti"})
     assert replaced == "CASE WHEN a = 'c''est' THEN 'parti' ELSE gone || 'gone ' END"
     assert put_texts(text, {}) == text
     assert quoted_texts(text) == {"it's", "gone", "gone "}
