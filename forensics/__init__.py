@@ -4,8 +4,29 @@
 
     case = forensics.examine("disk.vhdx")
     case.key_chain[["subject", "verdict", "broken_at"]]     # a pandas data frame
+    forensics.explain(case, "web.contoso")                  # the whole chain of one key, and every rule about it
+    forensics.write(case, "html", "report.html")
 
-The names below are the public API. They are loaded when first used, so that the command line starts at once.
+Every command of ``keymortem`` is a function here:
+
+    examine, open_case              sources, or a case file that was saved, to a Case
+    explain, expiring               one key of a case; certificates that end soon
+    compare                         a machine before and after
+    plan_migration, attest          virtual machines to another Hyper-V host; keys of TPMs to an authority
+    list_rules, show_rule           the rules
+    lint_rules, test_rules          rules of your own
+    apply_rules                     ask the rules of a case again, after another date or with more packs
+    translate_findings              findings in another language
+    describe_tables                 what every table and column means
+    render, write                   any of their results as text, JSON, HTML, CSV ...
+
+Each returns one object, which a notebook shows as the command prints it. What is wrong with a disk never raises: it is
+a row of table ``problem``. What is wrong with a call raises: SourceError, CaseFileError, RulePackError,
+UnknownSubjectError, UnknownRuleError, UnsuitableCaseError, ValueError.
+
+Times are UTC everywhere. Texts that came from a disk may hold anything: ``sanitise`` makes one safe to print.
+
+All names are loaded when first used, so that the command line starts at once.
 """
 
 from __future__ import annotations
@@ -14,34 +35,133 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from forensics.attestation.answer import Attestation as Attestation
+    from forensics.attestation.answer import attest as attest
     from forensics.case import Case as Case
     from forensics.case import open_case as open_case
-    from forensics.comparison.frames import compare as compare
+    from forensics.comparison.compare import Comparison as Comparison
+    from forensics.comparison.compare import compare as compare
+    from forensics.disk.errors import SourceError as SourceError
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
-    from forensics.hyperv.plan_frames import plan_migration as plan_migration
+    from forensics.hyperv.migration import MigrationPlan as MigrationPlan
+    from forensics.hyperv.migration import plan_migration as plan_migration
+    from forensics.rendering import FOLDER_FORMATS as FOLDER_FORMATS
+    from forensics.rendering import FORMATS as FORMATS
+    from forensics.rendering import LANGUAGES as LANGUAGES
+    from forensics.rendering import render as render
+    from forensics.rendering import write as write
+    from forensics.report.expiring import Expiring as Expiring
+    from forensics.report.expiring import expiring as expiring
+    from forensics.report.explain_subject import Explanation as Explanation
+    from forensics.report.explain_subject import UnknownSubjectError as UnknownSubjectError
+    from forensics.report.explain_subject import explain as explain
+    from forensics.report.result import Result as Result
+    from forensics.report.result import UnsuitableCaseError as UnsuitableCaseError
+    from forensics.report.table_docs import TableReference as TableReference
+    from forensics.report.table_docs import describe_tables as describe_tables
+    from forensics.rule_packs import ExamplesResult as ExamplesResult
+    from forensics.rule_packs import LintResult as LintResult
+    from forensics.rule_packs import RuleDescription as RuleDescription
+    from forensics.rule_packs import RuleList as RuleList
+    from forensics.rule_packs import UnknownRuleError as UnknownRuleError
+    from forensics.rule_packs import apply_rules as apply_rules
+    from forensics.rule_packs import lint_rules as lint_rules
+    from forensics.rule_packs import list_rules as list_rules
+    from forensics.rule_packs import show_rule as show_rule
+    from forensics.rule_packs import test_rules as test_rules
+    from forensics.rule_packs import translate_findings as translate_findings
+    from forensics.tables.database import CaseFileError as CaseFileError
+    from forensics.tables.database import is_case_file as is_case_file
+    from forensics.tables.sanitise import sanitise as sanitise
+    from forensics.tables.timestamps import parse_utc as parse_utc
     from forensics.version import __version__ as __version__
 
 _HOMES = {
-    "Case": "forensics.case",
-    "RulePackError": "forensics.engine.rule",
-    "open_case": "forensics.case",
-    "compare": "forensics.comparison.frames",
-    "examine": "forensics.examination",
-    "plan_migration": "forensics.hyperv.plan_frames",
-    "__version__": "forensics.version",
+    "forensics.attestation.answer": ("Attestation", "attest"),
+    "forensics.case": ("Case", "open_case"),
+    "forensics.comparison.compare": ("Comparison", "compare"),
+    "forensics.disk.errors": ("SourceError",),
+    "forensics.engine.rule": ("RulePackError",),
+    "forensics.examination": ("examine",),
+    "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
+    "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "LANGUAGES", "render", "write"),
+    "forensics.report.expiring": ("Expiring", "expiring"),
+    "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
+    "forensics.report.result": ("Result", "UnsuitableCaseError"),
+    "forensics.report.table_docs": ("TableReference", "describe_tables"),
+    "forensics.rule_packs": (
+        "ExamplesResult",
+        "LintResult",
+        "RuleDescription",
+        "RuleList",
+        "UnknownRuleError",
+        "apply_rules",
+        "lint_rules",
+        "list_rules",
+        "show_rule",
+        "test_rules",
+        "translate_findings",
+    ),
+    "forensics.tables.database": ("CaseFileError", "is_case_file"),
+    "forensics.tables.sanitise": ("sanitise",),
+    "forensics.tables.timestamps": ("parse_utc",),
+    "forensics.version": ("__version__",),
 }
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["Case", "RulePackError", "__version__", "compare", "examine", "open_case", "plan_migration"]
+__all__ = [
+    "FOLDER_FORMATS",
+    "FORMATS",
+    "LANGUAGES",
+    "Attestation",
+    "Case",
+    "CaseFileError",
+    "Comparison",
+    "ExamplesResult",
+    "Expiring",
+    "Explanation",
+    "LintResult",
+    "MigrationPlan",
+    "Result",
+    "RuleDescription",
+    "RuleList",
+    "RulePackError",
+    "SourceError",
+    "TableReference",
+    "UnknownRuleError",
+    "UnknownSubjectError",
+    "UnsuitableCaseError",
+    "__version__",
+    "apply_rules",
+    "attest",
+    "compare",
+    "describe_tables",
+    "examine",
+    "expiring",
+    "explain",
+    "is_case_file",
+    "lint_rules",
+    "list_rules",
+    "open_case",
+    "parse_utc",
+    "plan_migration",
+    "render",
+    "sanitise",
+    "show_rule",
+    "test_rules",
+    "translate_findings",
+    "write",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'forensics' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOME_OF})

@@ -14,17 +14,10 @@ from forensics.tables.sanitise import sanitise
 if TYPE_CHECKING:
     import pandas as pd
 
+    from forensics.report.explain_subject import Explanation
+
 _MOST = 12
 """Findings that the summary lists."""
-
-
-class Text(str):
-    """A text that a notebook shows as it is, lines and all."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 class Case(CaseTables):
@@ -33,24 +26,25 @@ class Case(CaseTables):
     Every table is a pandas data frame (``case.key_chain``, ``case.certificates``, ``case.findings``).
     """
 
-    def explain(self, wanted: str, rules: Iterable[str | Path] = ()) -> Text:
-        """Tell a key's chain link by link, then what each rule says of it.
+    @property
+    def has_findings(self) -> bool:
+        """A key is broken or open to all, a certificate has expired, or a rule finds more than information."""
+        from forensics.report.findings import counts
 
-        Args:
-            wanted: Thumbprint (six digits are enough), key file, or the name of whatever findings speak of.
-            rules: Folders of rule packs to ask beside the built-in ones.
+        return counts(self.finding_list) or triage(self).has_findings
 
-        Raises:
-            KeyError: Nothing is called that.
-            RulePackError: A rule pack is invalid.
-        """
-        from forensics.engine.loader import load_packs
-        from forensics.report.explain_subject import explain_subject
+    @property
+    def judges_nothing(self) -> bool:
+        """Not one key was judged, and the certificates that may name some were not seen either."""
+        from forensics.report.stores import judges_nothing
 
-        told = explain_subject(self, load_packs(map(Path, rules)), wanted)
-        if told.text is None:
-            raise KeyError(f"nothing in this case is called {wanted!r}")
-        return Text(told.text)
+        return judges_nothing(self)
+
+    def explain(self, subject: str, rules: Iterable[str | Path] = ()) -> Explanation:
+        """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""
+        from forensics.report.explain_subject import explain
+
+        return explain(self, subject, rules)
 
     def timeline(self) -> pd.DataFrame:
         """Return what happened when, the earliest first; ends of certificates to come are in it.

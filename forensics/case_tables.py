@@ -96,6 +96,10 @@ class CaseTables:
             self._frames[table] = self._make_frame(table)
         return self._frames[table]
 
+    def forget_frames(self) -> None:
+        """Make data frames anew when they are next asked for, because rows or findings changed."""
+        self._frames.clear()
+
     def _make_frame(self, table: str) -> pd.DataFrame:
         import pandas as pd
 

@@ -99,7 +99,7 @@ def examine(
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment)
     run.progress("asking the rules")
-    apply_rules(case, packs or load_packs(tables={name for name, rows in case.tables.items() if rows}))
+    ask_rules(case, packs or load_packs(tables={name for name, rows in case.tables.items() if rows}))
     return case
 
 
@@ -125,7 +125,7 @@ def _subject_of(finding: Finding) -> tuple[str, int, str, tuple[str, ...]]:
     return (finding.rule, finding.machine_id, finding.verdict, tuple(sorted(s.id for s in finding.subjects)))
 
 
-def apply_rules(case: CaseTables, packs: Packs) -> None:
+def ask_rules(case: CaseTables, packs: Packs) -> None:
     """Ask the rules of a case, in place of what its findings were: after another date, or for other packs.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from forensics.case_tables import CaseTables
+from forensics.case import Case
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
@@ -147,5 +147,5 @@ def rows() -> list[Row]:
     ]
 
 
-def case(*more: Row) -> CaseTables:
-    return CaseTables([*rows(), *more], [SourceEntry("disk.vhdx", "disk", [1])], AS_OF, tool_version="9.9")
+def case(*more: Row) -> Case:
+    return Case([*rows(), *more], [SourceEntry("disk.vhdx", "disk", [1])], AS_OF, tool_version="9.9")

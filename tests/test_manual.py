@@ -14,11 +14,9 @@ import pytest
 from click import Command, Group
 from click.testing import CliRunner
 
+import forensics
 from forensics.cli.main import cli
 from forensics.engine.beside import rule_of
-from forensics.engine.loader import load_packs
-from forensics.report.rules import render_markdown
-from forensics.report.table_docs import render_tables
 from tests.paths import PROJECT
 
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (PROJECT / "docs").glob("*.md"))]
@@ -126,8 +124,8 @@ def test_every_command_and_each_exit_code_is_in_the_readme() -> None:
 
 
 def test_generated_pages_are_current() -> None:
-    assert _text("docs/tables.md") == render_tables(markdown=True), "run: make docs"
-    assert _text("docs/rules.md") == render_markdown(load_packs()), "run: make docs"
+    assert _text("docs/tables.md") == forensics.describe_tables().render("markdown"), "run: make docs"
+    assert _text("docs/rules.md") == forensics.list_rules().render("markdown"), "run: make docs"
 
 
 def test_every_rule_is_in_the_reference_once() -> None:

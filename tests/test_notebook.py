@@ -27,8 +27,9 @@ def test_findings_are_a_data_frame_ordered_by_severity(case: forensics.Case) -> 
 
 
 def test_explain_prints_the_chain(case: forensics.Case) -> None:
-    text = case.explain("512846")
-    assert repr(text) == str(text)
+    explanation = case.explain("512846")
+    text = repr(explanation)
+    assert text == explanation.render()
     assert "5128463CB51FB4BFB5489BA043D6FCE174F6CA79" in text
     assert "generalize-orphaned-keys" in text
     with pytest.raises(KeyError, match="nothing in this case is called 'no-such-name'"):

@@ -7,10 +7,11 @@ References:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from forensics.attestation.trust import (
     Answer,
@@ -19,7 +20,9 @@ from forensics.attestation.trust import (
     by_endorsement_key,
     on_use,
 )
+from forensics.case_tables import CaseTables
 from forensics.collectors.tpm import ACPI_DEVICES
+from forensics.report.result import Result, UnsuitableCaseError
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
@@ -28,6 +31,9 @@ from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
 from forensics.tables.tpm import TpmRow
 from forensics.tables.use import TemplateRow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 T = TypeVar("T", bound=Row)
 
@@ -80,9 +86,9 @@ class DeviceAnswer:
     provided: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Attestation:
-    """The answer of one authority.
+@dataclass(frozen=True, repr=False)
+class Attestation(Result):
+    """What :func:`attest` returns: the answer of one authority; a notebook shows it as text.
 
     Attributes:
         ca: Its row.
@@ -92,6 +98,8 @@ class Attestation:
         devices: One answer a device.
         as_of: The moment "expired" refers to.
     """
+
+    formats = ("text", "json")
 
     ca: CaRow
     computer: str
@@ -105,36 +113,61 @@ class Attestation:
         """Every device is accepted."""
         return all(device.accepted == "yes" for device in self.devices)
 
+    @property
+    def trusts(self) -> pd.DataFrame:
+        """What each way of trust comes to for each device, one row each, the highest assurance of a device first.
 
-def attest(authority: Sequence[Row], devices: Sequence[Sequence[Row]], as_of: datetime) -> Attestation:
-    """Answer for every machine of the devices' sources.
+        Columns ``device``, ``accepted`` (of the device), ``model``, ``answer``, ``certainty``, ``assurance``,
+        ``because``, ``missing`` (list of texts).
+        """
+        from forensics.attestation.frames import trusts_frame
+
+        return trusts_frame(self.devices)
+
+    def _render(self, format: str, width: int | None) -> str:
+        from forensics.attestation.render import attestation_document, render_attestation
+
+        if format == "json":
+            text = json.dumps(attestation_document(self), indent=2, ensure_ascii=False) + "\n"
+            # File names on NTFS may hold lone surrogates, which no encoding of text takes.
+            return text.encode("utf-8", "backslashreplace").decode("utf-8")
+        return render_attestation(self, width)
+
+
+def attest(ca: CaseTables, devices: CaseTables | Iterable[CaseTables]) -> Attestation:
+    """Tell whether a certification authority would accept the keys of devices' TPMs, and what is missing.
 
     Args:
-        authority: Rows of the examination of the authority's disk.
-        devices: Rows of each examination of devices.
-        as_of: The moment "expired" refers to.
+        ca: The case of the authority's disk; its ``as_of`` is what "expired" refers to.
+        devices: The cases of devices; every Windows in them is answered for.
 
     Raises:
-        ValueError: The authority's disk holds no certification authority, or several and none is active.
+        UnsuitableCaseError: The authority's disk holds no certification authority, or several and none is active.
     """
-    ca = _authority(authority)
-    own = [row for row in authority if row.machine_id == ca.machine_id]
+    cases = [devices] if isinstance(devices, CaseTables) else list(devices)
+    authority, as_of = _rows(ca), ca.as_of
+    sources = [_rows(case) for case in cases]
+    row = _authority(authority)
+    own = _same_machine(authority, row)
     machine = next((row for row in own if isinstance(row, MachineRow)), None)
-    rows = [row for source in devices for row in source]
-    cached = [*_of(TemplateRow, own), *_of(TemplateRow, rows)]
+    cached = [*_of(TemplateRow, own), *_of(TemplateRow, (row for source in sources for row in source))]
     templates = _templates(cached)
     names = sorted({row.name for row in cached})
-    obstacles = tuple(_authority_obstacles(ca, machine))
+    obstacles = tuple(_authority_obstacles(row, machine))
     answers = tuple(
-        _device(ca, own, device, _same_machine(source, device), templates, names, obstacles, as_of)
-        for source in devices
+        _device(row, own, device, _same_machine(source, device), templates, names, obstacles, as_of)
+        for source in sources
         for device in source
         if isinstance(device, MachineRow)
     )
-    return Attestation(ca, _name(machine, ca.name), obstacles, templates, answers, as_of)
+    return Attestation(row, _name(machine, row.name), obstacles, templates, answers, as_of)
 
 
-def _same_machine(rows: Sequence[Row], machine: MachineRow) -> list[Row]:
+def _rows(case: CaseTables) -> list[Row]:
+    return [row for table in case.tables.values() for row in table]
+
+
+def _same_machine(rows: Sequence[Row], machine: Row) -> list[Row]:
     return [row for row in rows if row.machine_id == machine.machine_id]
 
 
@@ -150,13 +183,16 @@ def _authority(rows: Sequence[Row]) -> CaRow:
     found = _of(CaRow, rows)
     active = [row for row in found if row.active] or found
     if not found:
-        raise ValueError(
-            "no certification authority is configured on what --ca names (no CertSvc\\Configuration in SYSTEM): name "
-            "the disk of the server that issues the certificates"
+        raise UnsuitableCaseError(
+            "ca",
+            "no certification authority is configured on what {} names (no CertSvc\\Configuration in SYSTEM): name "
+            "the disk of the server that issues the certificates",
         )
     if len(active) > 1:
         names = ", ".join(row.name for row in active[:10])
-        raise ValueError(f"several certification authorities are on what --ca names ({names}); name a disk with one")
+        raise UnsuitableCaseError(
+            "ca", f"several certification authorities are on what {{}} names ({names}); name a disk with one"
+        )
     return active[0]
 
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+import forensics
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
 from forensics.cli.options import SOURCE, source_options
-from forensics.cli.run import NOTHING_EXAMINED, examined, say, width, write
-
-if TYPE_CHECKING:
-    from forensics.case_tables import CaseTables
-    from forensics.tables.row import Row
-
-FINDINGS = 1
+from forensics.cli.output import emit
+from forensics.cli.run import examined
 
 
 @click.command(short_help="Would a CA accept the keys of a TPM?")
@@ -59,29 +56,16 @@ def attest(
     sources = (*devices, *more)
     if not sources:
         raise click.UsageError("name the disk of at least one device with --device")
-    from forensics.attestation.answer import attest as answer_for
-    from forensics.attestation.render import attestation_document, render_attestation
-
     ca = examined((authority,), options)
-    examinations = [_rows(examined((source,), options)) for source in sources]
+    cases = [examined((source,), options) for source in sources]
     try:
-        answer = answer_for(_rows(ca), examinations, ca.as_of)
-    except ValueError as error:
-        say(str(error))
+        answer = forensics.attest(ca, cases)
+    except forensics.UnsuitableCaseError as error:
+        say(error.named({"ca": "--ca"}))
         ctx.exit(NOTHING_EXAMINED)
     if not answer.devices:
         say("no Windows was found in what --device names")
         ctx.exit(NOTHING_EXAMINED)
-    if form == "json":
-        import json
-
-        text = json.dumps(attestation_document(answer), indent=2, ensure_ascii=False) + "\n"
-        # File names on NTFS may hold lone surrogates, which no encoding of text takes.
-        write(text.encode("utf-8", "backslashreplace").decode("utf-8"), output)
-    else:
-        write(render_attestation(answer, width(output)), output)
-    ctx.exit(0 if answer.accepts_all and all(examinations) else FINDINGS)
-
-
-def _rows(case: CaseTables) -> list[Row]:
-    return [row for table in case.tables.values() for row in table]
+    emit(answer, form, output)
+    # A device that could not be examined is none that is accepted.
+    ctx.exit(0 if answer.accepts_all and not any(case.is_empty for case in cases) else FOUND)

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+import forensics
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED
 from forensics.cli.options import SOURCE, source_options
-from forensics.cli.output import check_targets
-from forensics.cli.run import NOTHING_EXAMINED, examined, width, write
-
-FINDINGS = 1
+from forensics.cli.output import check_targets, emit
+from forensics.cli.run import examined
 
 
 @click.command(short_help="Which keys died between two disks, and of what.")
@@ -38,21 +38,6 @@ def compare(ctx: click.Context, /, before: str, after: str, form: str, output: P
     cases = [examined((source,), options) for source in (before, after)]
     if any(case.is_empty for case in cases):
         ctx.exit(NOTHING_EXAMINED)
-    from forensics import compare as compare_cases
-
-    comparison = compare_cases(*cases)
-    if form == "json":
-        import json
-
-        from forensics.comparison.render import comparison_document
-
-        write(json.dumps(comparison_document(comparison), indent=2) + "\n", output)
-    elif form == "html":
-        from forensics.comparison.render_html import render_comparison_html
-
-        write(render_comparison_html(comparison), output)
-    else:
-        from forensics.comparison.render import render_comparison
-
-        write(render_comparison(comparison, width(output)), output)
-    ctx.exit(0 if comparison.is_empty else FINDINGS)
+    comparison = forensics.compare(*cases)
+    emit(comparison, form, output)
+    ctx.exit(0 if comparison.is_empty else FOUND)

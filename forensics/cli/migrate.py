@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+import forensics
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
 from forensics.cli.options import SOURCE, source_options
-from forensics.cli.run import NOTHING_EXAMINED, examined, say, width, write
-
-FINDINGS = 1
+from forensics.cli.output import emit
+from forensics.cli.run import examined
 
 
 @click.command(short_help="What must go along to another Hyper-V host.")
@@ -49,9 +50,6 @@ def migrate(
     """
     if source is None and not exports:
         raise click.UsageError("name what is moved: the old host's disk with --from, or exports with --vm")
-    from forensics import plan_migration
-    from forensics.hyperv.plan_text import has_obstacles, migration_document, render_migration
-
     to = examined((target,), options)
     leaving = examined((source,), options) if source else None
     exported = examined(exports, options) if exports else None
@@ -59,14 +57,9 @@ def migrate(
         # A wrong name must not read like a host without virtual machines. What is wrong was told already.
         ctx.exit(NOTHING_EXAMINED)
     try:
-        plan = plan_migration(leaving, to, exported).plan
-    except ValueError as error:
-        say(str(error))
+        plan = forensics.plan_migration(leaving, to, exported)
+    except forensics.UnsuitableCaseError as error:
+        say(error.named({"source": "--from", "target": "--to"}))
         ctx.exit(NOTHING_EXAMINED)
-    if form == "json":
-        import json
-
-        write(json.dumps(migration_document(plan), indent=2, ensure_ascii=False) + "\n", output)
-    else:
-        write(render_migration(plan, width(output)), output)
-    ctx.exit(FINDINGS if has_obstacles(plan) else 0)
+    emit(plan, form, output)
+    ctx.exit(FOUND if plan.has_obstacles else 0)

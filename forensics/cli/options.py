@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from forensics.tables.timestamps import parse_utc
+import forensics
 
 SOURCE = click.Path()
 """A source on the command line. That it exists is not asked here: one that is missing does not stop the others."""
@@ -23,7 +23,7 @@ _DAYS = {"": 1, "d": 1, "w": 7, "y": 365}
 def utc_time(ctx: click.Context, parameter: click.Parameter, value: str | None) -> datetime | None:
     """Read a date or an ISO time, UTC where it names no zone."""
     try:
-        return parse_utc(value) if value is not None else None
+        return forensics.parse_utc(value) if value is not None else None
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{value!r} is no date; write 2026-11-22 or 2026-11-22T08:00:00Z") from None
 
@@ -75,6 +75,16 @@ debug_option = click.option(
     is_eager=True,
     callback=_debug,
     help="Show the details of failures on stderr.",
+)
+
+
+rules_option = click.option(
+    "--rules",
+    "rules",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(exists=True, path_type=Path),
+    help="Run the rules of DIR too; repeatable.",
 )
 
 

@@ -1,34 +1,27 @@
-"""What commands do alike: examine sources or read a case file, and print."""
+"""Examines the sources that a command was given, or reads the case file."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from forensics.cli.rules import INVALID_PACK, load, tell
-
-if TYPE_CHECKING:
-    from forensics.case_tables import CaseTables
-
-NOTHING_EXAMINED = 3
+import forensics
+from forensics.cli.messages import NOTHING_EXAMINED, invalid_pack_told, say
 
 
-def examined(sources: tuple[str, ...], options: dict[str, Any]) -> CaseTables:
+def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
     """Examine the sources, or read the one case file; tell on stderr what could not be examined."""
-    from forensics.tables.database import is_case_file
-
-    if len(sources) == 1 and is_case_file(Path(sources[0])):
+    if len(sources) == 1 and forensics.is_case_file(Path(sources[0])):
         case = _opened(sources[0], options["as_of"], options.get("rules", ()))
     else:
         for source in sources:
-            if is_case_file(Path(source)):
+            if forensics.is_case_file(Path(source)):
                 raise click.UsageError(f"{source} is a case file, which stands alone: name either it or sources")
         case = _run(sources, options)
     for entry in case.sources:
@@ -37,33 +30,33 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> CaseTables:
     return case
 
 
-def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> CaseTables:
-    from forensics import open_case
-    from forensics.tables.database import CaseFileError
+def examined_or_exit(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
+    """Examine as :func:`examined`; end the command where nothing could be."""
+    case = examined(sources, options)
+    if case.is_empty:
+        raise click.exceptions.Exit(NOTHING_EXAMINED)
+    return case
 
+
+def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> forensics.Case:
     try:
-        case = open_case(path)
-    except CaseFileError as error:
+        case = forensics.open_case(path)
+    except forensics.CaseFileError as error:
         say(str(error))
         raise click.exceptions.Exit(NOTHING_EXAMINED) from error
     case.as_of = as_of or case.as_of
     if as_of or rules:
-        from forensics.examination import apply_rules
-
-        apply_rules(case, load(rules))
+        with invalid_pack_told():
+            forensics.apply_rules(case, rules)
     return case
 
 
-def _run(sources: tuple[str, ...], options: dict[str, Any]) -> CaseTables:
-    from forensics import RulePackError
-    from forensics import examine as examine_sources
-    from forensics.disk.errors import SourceError
-
+def _run(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
     if not click.get_current_context().meta.get("debug"):
         _quieten_libraries()
     try:
-        with _progress() as progress:
-            return examine_sources(
+        with invalid_pack_told(), _progress() as progress:
+            return forensics.examine(
                 *sources,
                 recovery_key=options["recovery_key"],
                 password_file=options["password_file"],
@@ -77,10 +70,7 @@ def _run(sources: tuple[str, ...], options: dict[str, Any]) -> CaseTables:
                 rules=options.get("rules", ()),
                 progress=progress,
             )
-    except RulePackError as error:
-        tell(error.problems, err=True)
-        raise click.exceptions.Exit(INVALID_PACK) from error
-    except (SourceError, ValueError) as error:
+    except (forensics.SourceError, ValueError) as error:
         if isinstance(error, ValueError) and "NT hash" not in str(error):
             raise
         raise click.UsageError(str(error)) from error
@@ -104,37 +94,5 @@ def _progress() -> Iterator[Callable[[str], None] | None]:
     from rich.console import Console
     from rich.text import Text
 
-    from forensics.tables.sanitise import sanitise
-
     with Console(stderr=True).status("starting") as status:
-        yield lambda line: status.update(Text(sanitise(line)))
-
-
-def write(text: str, output: Path | None = None) -> None:
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"{output} cannot be written: {error.strerror}; choose another place") from error
-
-
-def width(output: Path | None) -> int | None:
-    if output is not None or not sys.stdout.isatty():
-        return None
-    import shutil
-
-    return shutil.get_terminal_size().columns
-
-
-def bold(output: Path | None) -> bool:
-    return (
-        output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    )
-
-
-def say(message: str) -> None:
-    from forensics.tables.sanitise import sanitise
-
-    click.echo(f"keymortem: {sanitise(message)}", err=True)
+        yield lambda line: status.update(Text(forensics.sanitise(line)))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forensics.case_tables import CaseTables
 from forensics.comparison.deaths import KeyChange, key_changes
 from forensics.comparison.tables import COMPARED, FACTS_OF_HIVES, Difference, differences
+from forensics.report.result import Result
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +51,17 @@ class MachineComparison:
         return same or self.shared_certificates > 0
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedCases:
-    """Two cases compared.
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
+    """What :func:`compare` returns; a notebook shows it as text.
 
     Attributes:
         before: The earlier case.
         after: The later case.
         machines: Machines that are in both, then those that are in one.
     """
+
+    formats = ("text", "json", "html")
 
     before: CaseTables
     after: CaseTables
@@ -70,9 +77,36 @@ class ComparedCases:
         """Nothing differs."""
         return not any(m.differences or m.keys or m.before is None or m.after is None for m in self.machines)
 
+    @property
+    def keys(self) -> pd.DataFrame:
+        """What became of each private key, one row each.
 
-def compare(before: CaseTables, after: CaseTables) -> ComparedCases:
-    """Compare two cases.
+        Columns ``machine`` (name after), ``fate`` (categorical), ``subject``, ``container``, ``thumbprint``,
+        ``verdict_before``, ``verdict_after``, ``broken_at``, ``recoverable``, ``cause``, ``also`` (list of texts),
+        ``known_by``.
+        """
+        from forensics.comparison.frames import keys_frame
+
+        return keys_frame(self.machines)
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """What differs, one row each: ``machine``, ``table``, ``change`` (added, removed, changed), ``text``."""
+        from forensics.comparison.frames import differences_frame
+
+        return differences_frame(self.machines)
+
+    def _render(self, format: str, width: int | None) -> str:
+        from forensics.comparison.render import comparison_document, render_comparison
+        from forensics.comparison.render_html import render_comparison_html
+
+        if format == "json":
+            return json.dumps(comparison_document(self), indent=2) + "\n"
+        return render_comparison_html(self) if format == "html" else render_comparison(self, width)
+
+
+def compare(before: CaseTables, after: CaseTables) -> Comparison:
+    """Tell what changed between two examinations of a machine, and which keys died of it.
 
     Machines belong together by machine SID and name, by either of them, or because each case holds but one.
 
@@ -81,7 +115,7 @@ def compare(before: CaseTables, after: CaseTables) -> ComparedCases:
         after: The later one.
     """
     pairs = _pairs(before.rows("machine"), after.rows("machine"))
-    return ComparedCases(before, after, tuple(_compared(before, after, was, now) for was, now in pairs))
+    return Comparison(before, after, tuple(_compared(before, after, was, now) for was, now in pairs))
 
 
 def _pairs(before: list[MachineRow], after: list[MachineRow]) -> list[tuple[MachineRow | None, MachineRow | None]]:

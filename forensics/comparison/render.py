@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from forensics.case_tables import CaseTables
-from forensics.comparison.compare import ComparedCases, MachineComparison
+from forensics.comparison.compare import Comparison, MachineComparison
 from forensics.comparison.deaths import KeyChange
 from forensics.comparison.tables import Difference
 from forensics.report.facts import day, label
@@ -41,7 +41,7 @@ TABLES = {
 }
 
 
-def render_comparison(comparison: ComparedCases, width: int | None = None) -> str:
+def render_comparison(comparison: Comparison, width: int | None = None) -> str:
     """Write the comparison.
 
     Args:
@@ -55,7 +55,7 @@ def render_comparison(comparison: ComparedCases, width: int | None = None) -> st
 
 
 class _Text:
-    def __init__(self, comparison: ComparedCases, width: int | None) -> None:
+    def __init__(self, comparison: Comparison, width: int | None) -> None:
         self.comparison = comparison
         self.width = width
         self.lines: list[str] = []
@@ -196,7 +196,7 @@ def sources(case: CaseTables) -> str:
     return ", ".join(source.path for source in case.sources) or "(no source)"
 
 
-def comparison_document(comparison: ComparedCases) -> dict[str, Any]:
+def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """Return the comparison as a JSON document."""
     return {
         "format": 1,

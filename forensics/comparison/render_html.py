@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from forensics.comparison.compare import ComparedCases, MachineComparison
+from forensics.comparison.compare import Comparison, MachineComparison
 from forensics.comparison.render import (
     FATES,
     TABLES,
@@ -20,7 +20,7 @@ from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import fill_page
 
 
-def render_comparison_html(comparison: ComparedCases) -> str:
+def render_comparison_html(comparison: Comparison) -> str:
     """Write the comparison as an HTML document that looks like the report; every text from the disks is escaped."""
     values = {
         "before": sources(comparison.before),

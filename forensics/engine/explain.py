@@ -42,7 +42,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class RuleAnswer:
     """What one rule says of one row.
 
     Attributes:
@@ -73,7 +73,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class NamedSubject:
     """Something that rules can speak of."""
 
     table: str
@@ -82,7 +82,7 @@ class Subject:
     machine_id: int
 
 
-def explain(database: RuleDatabase, packs: Packs, subject_id: str) -> list[Explanation]:
+def answers_about(database: RuleDatabase, packs: Packs, subject_id: str) -> list[RuleAnswer]:
     """Judge every rule that has rows about a subject.
 
     Args:
@@ -93,11 +93,11 @@ def explain(database: RuleDatabase, packs: Packs, subject_id: str) -> list[Expla
     Returns:
         Matches first, then what is unknown, then near misses, then the others.
     """
-    explanations = [e for rule in packs.rules for e in _of_rule(database, rule, subject_id)]
-    return sorted(explanations, key=lambda e: (e.value is not True, e.value is not None, not e.is_near_miss))
+    answers = [answer for rule in packs.rules for answer in _of_rule(database, rule, subject_id)]
+    return sorted(answers, key=lambda a: (a.value is not True, a.value is not None, not a.is_near_miss))
 
 
-def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[Explanation]:
+def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[RuleAnswer]:
     query = Query(rule)
     try:
         for number, row in enumerate(database.query(query.about(), [subject_id])):
@@ -109,9 +109,9 @@ def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[Ex
             extra = zip(query.conditions[query.deciding :], values[query.deciding :], strict=True)
             tree = _judged(rule.when, by_name)
             corroboration = tuple(Judged("condition", value, name) for name, value in extra)
-            yield Explanation(rule, tree.value, tree, corroboration, str(row[7]), str(row[4]))
+            yield RuleAnswer(rule, tree.value, tree, corroboration, str(row[7]), str(row[4]))
     except (RuleSqlError, RuleStoppedError) as error:
-        yield Explanation(rule, None, None, failed=str(error))
+        yield RuleAnswer(rule, None, None, failed=str(error))
 
 
 def _judged(condition: Condition, values: Iterator[Truth]) -> Judged:
@@ -133,7 +133,7 @@ def _combined(children: Sequence[Judged], every: bool) -> Truth:
     return None if None in values else every
 
 
-def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[Subject]:
+def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[NamedSubject]:
     """Return the subjects whose identity or name is, or else holds, what is wanted; case does not matter.
 
     Args:
@@ -144,7 +144,7 @@ def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[Sub
     text = wanted.casefold()
     if not text.strip():
         return []
-    found: dict[tuple[str, int], Subject] = {}
+    found: dict[tuple[str, int], NamedSubject] = {}
     for subject in _all_subjects(database, packs):
         if text in subject.id.casefold() or text in subject.label.casefold():
             found.setdefault((subject.id, subject.machine_id), subject)
@@ -152,7 +152,7 @@ def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[Sub
     return exact or list(found.values())
 
 
-def _all_subjects(database: RuleDatabase, packs: Packs) -> Iterator[Subject]:
+def _all_subjects(database: RuleDatabase, packs: Packs) -> Iterator[NamedSubject]:
     asked = set()
     for rule in packs.rules:
         query = Query(rule)
@@ -162,6 +162,6 @@ def _all_subjects(database: RuleDatabase, packs: Packs) -> Iterator[Subject]:
         try:
             for identity, label, machine_id in database.query(statement):
                 if identity is not None:
-                    yield Subject(rule.table, str(identity), str(label or identity), machine_id)
+                    yield NamedSubject(rule.table, str(identity), str(label or identity), machine_id)
         except (RuleSqlError, RuleStoppedError):
             continue

@@ -36,6 +36,10 @@ class Problem(NamedTuple):
         """Return ``file:line: message``, as compilers print it."""
         return f"{self.path}:{self.line}: {self.message}"
 
+    def printable(self) -> str:
+        """Return that as one line that cannot steer the terminal: a pack may come from a stranger."""
+        return "".join(c if c.isprintable() else " " for c in str(self))
+
 
 class RulePackError(Exception):
     """Rule packs are invalid.
@@ -47,6 +51,10 @@ class RulePackError(Exception):
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+    def printable(self) -> str:
+        """Return the problems, one a line, none of which can steer the terminal."""
+        return "".join(f"{problem.printable()}\n" for problem in self.problems)
 
 
 class Leaf(NamedTuple):

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from forensics.case_tables import CaseTables
 from forensics.hyperv.host import Host, host_of
 from forensics.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
 from forensics.hyperv.transfers import Transfer, transfers_of
+from forensics.report.result import Result, UnsuitableCaseError
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,9 @@ class VmPlan:
         return f"{name} (checkpoint)" if self.vm.is_checkpoint else name
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """The plan.
+@dataclass(frozen=True, repr=False)
+class MigrationPlan(Result):
+    """What :func:`plan_migration` returns; a notebook shows it as text, steps and commands included.
 
     Attributes:
         source: The host that is left; one without ``machine_id`` when only exports were given.
@@ -50,6 +57,8 @@ class Migration:
         as_of: The moment "expired" refers to.
     """
 
+    formats = ("text", "json")
+
     source: Host
     target: Host
     vms: tuple[VmPlan, ...]
@@ -59,25 +68,62 @@ class Migration:
     renew: tuple[GuardianRow, ...]
     as_of: datetime
 
+    @property
+    def has_obstacles(self) -> bool:
+        """Something does not work as it is, or could not be told."""
+        answers = (self.new_vm, *(answer for vm in self.vms for answer in vm.answers))
+        return any(answer.result != "works" for answer in answers)
 
-def plan_migration(source: Sequence[Row], target: Sequence[Row], exports: Sequence[Row], as_of: datetime) -> Migration:
-    """Make the plan.
+    @property
+    def operations(self) -> pd.DataFrame:
+        """What becomes of each operation with each virtual machine, those with a virtual TPM first.
+
+        Columns ``vm``, ``is_checkpoint``, ``operation``, ``result``, ``because``, ``certainty``, ``source``.
+        """
+        from forensics.hyperv.plan_frames import operations_frame
+
+        return operations_frame(self.vms)
+
+    @property
+    def certificates(self) -> pd.DataFrame:
+        """The guardians' certificates that the target needs with their private keys, and what each host has of them.
+
+        Columns ``thumbprint``, ``role``, ``guardian``, ``host``, ``not_after``, ``needed_by`` (list of names),
+        ``on_source``, ``exportable``, ``on_target``.
+        """
+        from forensics.hyperv.plan_frames import certificates_frame
+
+        return certificates_frame(self.transfers)
+
+    def _render(self, format: str, width: int | None) -> str:
+        from forensics.hyperv.plan_text import migration_document, render_migration
+
+        if format == "json":
+            return json.dumps(migration_document(self), indent=2, ensure_ascii=False) + "\n"
+        return render_migration(self, width)
+
+
+def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseTables | None = None) -> MigrationPlan:
+    """Tell which virtual machines would start on another Hyper-V host, and what must be carried there first.
 
     Args:
-        source: Rows of the examination of the host that is left; may be empty.
-        target: Rows of the examination of the host that is moved to.
-        exports: Rows of the examination of exported virtual machines; may be empty.
-        as_of: The moment "expired" refers to.
+        source: The case of the host that is left; None when only exports are moved.
+        target: The case of the host that is moved to; its ``as_of`` is what "expired" refers to.
+        exports: The case of exported virtual machines.
 
     Raises:
-        ValueError: The target holds no Windows, or it cannot be told which of several is the host.
+        UnsuitableCaseError: The target holds no Windows, or it cannot be told which of several is the host.
     """
-    target_host = _host(target, "--to", may_be_new=True)
+    as_of = target.as_of
+    target_host = _host(_rows(target), "target", may_be_new=True)
     if not target_host.machine_id:
-        raise ValueError("no Windows was found in what --to names: name the disk of the host the machines move to")
-    source_host = _host(source, "--from", may_be_new=False)
-    wrappings = [row for row in (*source, *exports) if isinstance(row, VmGuardianRow)]
-    vms = _vms([*source, *exports])
+        raise UnsuitableCaseError(
+            "target", "no Windows was found in what {} names: name the disk of the host the machines move to"
+        )
+    source_host = _host(_rows(source), "source", may_be_new=False)
+    moved = [*_rows(source), *_rows(exports)]
+    wrappings = [row for row in moved if isinstance(row, VmGuardianRow)]
+    vms = _vms(moved)
     plans = []
     for vm in vms:
         own = tuple(w for w in wrappings if w.configuration == vm.source_path and w.machine_id == vm.machine_id)
@@ -85,7 +131,7 @@ def plan_migration(source: Sequence[Row], target: Sequence[Row], exports: Sequen
     needed = transfers_of(
         ((plan.name, plan.wrappings) for plan in plans if plan.vm.vtpm == "present"), source_host, target_host
     )
-    return Migration(
+    return MigrationPlan(
         source=source_host,
         target=target_host,
         vms=tuple(plans),
@@ -97,12 +143,16 @@ def plan_migration(source: Sequence[Row], target: Sequence[Row], exports: Sequen
     )
 
 
-def _host(rows: Sequence[Row], option: str, *, may_be_new: bool) -> Host:
+def _rows(case: CaseTables | None) -> list[Row]:
+    return [row for table in case.tables.values() for row in table] if case is not None else []
+
+
+def _host(rows: Sequence[Row], argument: str, *, may_be_new: bool) -> Host:
     """Find the Hyper-V host among the machines of an examination.
 
     Args:
         rows: The examination.
-        option: Names it in messages.
+        argument: Names it in messages.
         may_be_new: A Windows with neither guardians nor virtual machines is taken too: a host that is still empty. Else
             it is a guest, whose disk lies in the export.
     """
@@ -113,7 +163,7 @@ def _host(rows: Sequence[Row], option: str, *, may_be_new: bool) -> Host:
     if len(machines) > 1:
         names = ", ".join(m.computer_name or str(m.machine_id) for m in machines)
         kind = "Hyper-V hosts" if hosts else "installations of Windows"
-        raise ValueError(f"{option} holds several {kind} ({names}): name the disk of one")
+        raise UnsuitableCaseError(argument, f"{{}} holds several {kind} ({names}): name the disk of one")
     if not machines:
         return Host()
     machine = machines[0]

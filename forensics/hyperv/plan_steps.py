@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from forensics.hyperv.migration import Migration
+from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.operations import DEFAULT_GUARDIAN, own_pair
 from forensics.hyperv.transfers import Transfer
 from forensics.report.facts import day
@@ -45,7 +45,7 @@ class Step:
     after: str = ""
 
 
-def steps(plan: Migration) -> list[Step]:
+def steps(plan: MigrationPlan) -> list[Step]:
     """Return what must be done, in this order; nothing where no machine has a virtual TPM."""
     if not any(p.vm.vtpm == "present" for p in plan.vms):
         return []
@@ -53,7 +53,7 @@ def steps(plan: Migration) -> list[Step]:
 
 
 class _Steps:
-    def __init__(self, plan: Migration) -> None:
+    def __init__(self, plan: MigrationPlan) -> None:
         self.plan = plan
         self.target = sanitise(plan.target.name or "the target")
         self.is_source_known = bool(plan.source.machine_id)

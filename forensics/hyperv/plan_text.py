@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from forensics.hyperv.migration import Migration, VmPlan
+from forensics.hyperv.migration import MigrationPlan, VmPlan
 from forensics.hyperv.operations import OPERATIONS, Answer
 from forensics.hyperv.plan_steps import steps
 from forensics.report.facts import day
@@ -25,7 +25,7 @@ _SHORT = {
 }
 
 
-def render_migration(plan: Migration, width: int | None = None) -> str:
+def render_migration(plan: MigrationPlan, width: int | None = None) -> str:
     """Write the plan.
 
     Args:
@@ -39,7 +39,7 @@ def render_migration(plan: Migration, width: int | None = None) -> str:
 
 
 class _Text:
-    def __init__(self, plan: Migration, width: int | None) -> None:
+    def __init__(self, plan: MigrationPlan, width: int | None) -> None:
         self.plan = plan
         self.width = width
         self.lines: list[str] = []
@@ -167,13 +167,7 @@ def _grouped(answers: Iterable[Answer]) -> Iterator[tuple[str, Answer]]:
         yield ", ".join(a.operation for a in group), group[0]
 
 
-def has_obstacles(plan: Migration) -> bool:
-    """Tell whether anything would not work, or not be known to."""
-    answers = [a for vm in plan.vms for a in vm.answers]
-    return any(a.result != "works" for a in (*answers, plan.new_vm))
-
-
-def migration_document(plan: Migration) -> dict[str, Any]:
+def migration_document(plan: MigrationPlan) -> dict[str, Any]:
     """Return the plan as a JSON document."""
     return {
         "format": 1,

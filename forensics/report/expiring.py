@@ -2,34 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.folded_lines import fold
+from forensics.report.result import Result
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 
 
-def expiring(case: CaseTables, span: timedelta) -> list[KeyChainRow]:
-    """Return chains of certificates that end within ``span`` after the case's date, or have ended, soonest first."""
-    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after - case.as_of <= span]
-    return sorted(chains, key=lambda c: (c.not_after, c.thumbprint))
+@dataclass(frozen=True, repr=False)
+class Expiring(Result):
+    """What :func:`expiring` returns.
+
+    Attributes:
+        case: The case.
+        within: How far ahead was looked.
+        chains: Chains of the certificates, the soonest to end first; expired ones are the first of all.
+    """
+
+    case: CaseTables
+    within: timedelta
+    chains: tuple[KeyChainRow, ...]
+
+    def _render(self, format: str, width: int | None) -> str:
+        return _text(self, width)
 
 
-def render_expiring(case: CaseTables, span: timedelta, width: int | None = None) -> str:
-    """Write one line a certificate.
+def expiring(case: CaseTables, within: timedelta) -> Expiring:
+    """List certificates with a private key that have expired or soon will.
 
     Args:
-        case: The case.
-        span: How far ahead to look.
-        width: Columns to fold to; None for a pipe.
+        case: The case; its ``as_of`` is what "expired" refers to.
+        within: How far ahead of that to look.
     """
-    chains = expiring(case, span)
-    if not chains:
-        return f"No certificate with a private key expires within {span.days} days after {day(case.as_of)}.\n"
+    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after - case.as_of <= within]
+    return Expiring(case, within, tuple(sorted(chains, key=lambda c: (c.not_after, c.thumbprint))))
+
+
+def _text(found: Expiring, width: int | None) -> str:
+    """Write one line a certificate."""
+    case = found.case
+    if not found.chains:
+        return f"No certificate with a private key expires within {found.within.days} days after {day(case.as_of)}.\n"
     facts, lines = Facts(case), []
-    for chain in chains:
+    for chain in found.chains:
         assert chain.not_after is not None
         when = "expired     " if chain.not_after < case.as_of else f"in {days_left(chain, case.as_of):4} days"
         state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")

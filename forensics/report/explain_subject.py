@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from forensics.case_tables import CaseTables
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import Explanation, Judged, Subject, Truth, explain, find_subjects
+from forensics.engine.explain import Judged, NamedSubject, RuleAnswer, Truth, answers_about, find_subjects
 from forensics.engine.rule import Packs
 from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts
 from forensics.report.findings import FindingIndex, text_lines
 from forensics.report.folded_lines import fold
+from forensics.report.result import Result
 from forensics.tables.finding import Finding
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
@@ -22,58 +24,99 @@ _CHAIN_SECTIONS = ("broken", "undecided", "too_open", "orphan")
 _TREE_WORDS = {"all": "all of", "any": "any of", "not": "not"}
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What can be told.
+class UnknownSubjectError(KeyError):
+    """Nothing in a case is called that."""
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation(Result):
+    """What :func:`explain` returns.
 
     Attributes:
-        text: None when nothing has that name.
-        several: The name is ambiguous; the text lists what it may mean.
-        is_wrong: A key of it cannot be opened, or a rule finds something.
+        case: The case.
+        chains: The chains of its key, in the order of the case.
+        answers: What each rule says, by the identity of what it says it of; matches first.
+        candidates: What an ambiguous name may mean; chains and answers are empty then.
     """
 
-    text: str | None
-    several: bool = False
-    is_wrong: bool = False
+    case: CaseTables
+    chains: tuple[KeyChainRow, ...] = ()
+    answers: Mapping[str, Sequence[RuleAnswer]] = field(default_factory=dict)
+    candidates: tuple[NamedSubject, ...] = ()
+
+    @property
+    def has_findings(self) -> bool:
+        """A key of it cannot be opened, or a rule finds more than information."""
+        found = any(a.value and a.severity != "info" for answers in self.answers.values() for a in answers)
+        return found or any(chain.verdict == "unusable" for chain in self.chains)
+
+    def _render(self, format: str, width: int | None) -> str:
+        if self.candidates:
+            return "\n".join(_list(self.case, self.candidates)) + "\n"
+        return "\n".join(_blocks(self, width))
 
 
-def explain_subject(case: CaseTables, packs: Packs, wanted: str, width: int | None = None) -> Told:
-    """Explain a subject.
+def explain(case: CaseTables, subject: str, rules: Iterable[str | Path] = ()) -> Explanation:
+    """Explain a key link by link, and then what each rule says of it, condition by condition.
+
+    Args:
+        case: The case.
+        subject: A certificate's thumbprint (six digits are enough), a key file's name or path, or the name of anything
+            that findings speak of, or a part of that name.
+        rules: Folders of rule packs to ask beside the built-in ones.
+
+    Raises:
+        UnknownSubjectError: Nothing is called that; it is a KeyError.
+        RulePackError: A rule pack is invalid.
+    """
+    from forensics.engine.loader import load_packs
+
+    return explain_subject(case, load_packs(map(Path, rules)), subject)
+
+
+def explain_subject(case: CaseTables, packs: Packs, wanted: str) -> Explanation:
+    """Explain a subject by rules that were read already.
 
     Args:
         case: The case.
         packs: The rules.
-        wanted: A thumbprint or its first digits, a key file, or the name of a subject or a part of it.
-        width: Columns to fold to; None for a pipe.
+        wanted: As in :func:`explain`.
+
+    Raises:
+        UnknownSubjectError: Nothing is called that.
     """
     chains = find_chains(case, wanted)
     with RuleDatabase(case.tables, case.as_of) as database:
-        subjects: list[Subject] = []
+        subjects: list[NamedSubject] = []
         if not chains:
             subjects = find_subjects(database, packs, wanted)
             if len({s.id for s in subjects}) > 1:
-                return Told("\n".join(_list(case, subjects)) + "\n", several=True)
+                return Explanation(case, candidates=tuple(subjects))
             chains = [c for c in case.rows("key_chain") if subjects and _identity(c) == subjects[0].id]
         identities = list(dict.fromkeys([*map(_identity, chains), *(s.id for s in subjects)]))
         if not identities:
-            return Told(None)
-        explanations = {i: explain(database, packs, i) for i in identities if i is not None}
-    index = FindingIndex(case)
-    matching = {e.rule.id for told in explanations.values() for e in told if e.value}
-    told_below = {n for n, c in enumerate(chains) if any(index.covers(s, c, matching) for s in _CHAIN_SECTIONS)}
-    blocks = [render_explain(case, chains, width, told_below)] if chains else []
-    for identity, told in explanations.items():
-        texts = {f.rule: f for f in case.finding_list if any(s.id == identity for s in f.subjects)}
-        blocks.append("\n".join(_rules(identity, told, texts, width, len(explanations) > 1)) + "\n")
-    found = any(e.value and e.severity != "info" for told in explanations.values() for e in told)
-    return Told("\n".join(blocks), is_wrong=found or any(c.verdict == "unusable" for c in chains))
+            raise UnknownSubjectError(f"nothing in this case is called {wanted!r}")
+        answers = {i: answers_about(database, packs, i) for i in identities if i is not None}
+    return Explanation(case, tuple(chains), answers)
+
+
+def _blocks(told: Explanation, width: int | None) -> Iterator[str]:
+    """Yield the chains, then a block of rules for each thing they speak of."""
+    index = FindingIndex(told.case)
+    matching = {a.rule.id for answers in told.answers.values() for a in answers if a.value}
+    told_below = {n for n, c in enumerate(told.chains) if any(index.covers(s, c, matching) for s in _CHAIN_SECTIONS)}
+    if told.chains:
+        yield render_explain(told.case, list(told.chains), width, told_below)
+    for identity, answers in told.answers.items():
+        texts = {f.rule: f for f in told.case.finding_list if any(s.id == identity for s in f.subjects)}
+        yield "\n".join(_rules(identity, answers, texts, width, len(told.answers) > 1)) + "\n"
 
 
 def _identity(chain: KeyChainRow) -> str | None:
     return chain.thumbprint or chain.key_file_path
 
 
-def _list(case: CaseTables, subjects: list[Subject]) -> Iterator[str]:
+def _list(case: CaseTables, subjects: Iterable[NamedSubject]) -> Iterator[str]:
     facts = Facts(case)
     for subject in subjects:
         name = "" if subject.label == subject.id else f"{subject.label}, "
@@ -81,7 +124,7 @@ def _list(case: CaseTables, subjects: list[Subject]) -> Iterator[str]:
 
 
 def _rules(
-    identity: str, told: list[Explanation], texts: dict[str, Finding], width: int | None, several: bool
+    identity: str, told: Sequence[RuleAnswer], texts: dict[str, Finding], width: int | None, several: bool
 ) -> Iterator[str]:
     yield from fold(sanitise("What the rules say of it" + (f": {identity}" if several else "")), width)
     if not told:
@@ -100,7 +143,7 @@ def _rules(
         yield from fold(sanitise(f"{explanation.rule.id}: {'; '.join(names)}"), width, "    ", "      ")
 
 
-def _explained(explanation: Explanation, finding: Finding | None, width: int | None) -> Iterator[str]:
+def _explained(explanation: RuleAnswer, finding: Finding | None, width: int | None) -> Iterator[str]:
     rule = explanation.rule
     verdict = {True: "MATCH", None: "UNKNOWN", False: "NEAR MISS"}[explanation.value]
     yield from fold(sanitise(f"{verdict}: {rule.title} [{rule.id}]"), width, "  ", "    ")

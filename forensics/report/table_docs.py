@@ -2,46 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from forensics.report.folded_lines import fold
-from forensics.tables.registry import ROW_CLASSES, column_specs
-from forensics.tables.row import Row
+from forensics.report.result import Result
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 
 
-def render_tables(markdown: bool = False, width: int | None = None) -> str:
-    """Describe every table and column.
+@dataclass(frozen=True, slots=True)
+class TableDescription:
+    """What one table holds.
 
-    Args:
-        markdown: Write Markdown.
-        width: Columns to fold plain text to; None for a pipe.
+    Attributes:
+        name: Its name.
+        description: What one row is, one line.
+        columns: Its columns, each with name, kind and one line of documentation.
     """
-    blocks = [_markdown(c) if markdown else _plain(c, width) for c in ROW_CLASSES.values()]
-    head = [_contents()] if markdown else []
-    return "\n\n".join("\n".join(block) for block in [*head, *blocks]) + "\n"
+
+    name: str
+    description: str
+    columns: tuple[ColumnSpec, ...]
 
 
-def _contents() -> Iterator[str]:
+@dataclass(frozen=True, repr=False)
+class TableReference(Result):
+    """What :func:`describe_tables` returns.
+
+    Attributes:
+        tables: Every table, in the order of the JSON document.
+    """
+
+    formats = ("text", "markdown")
+
+    tables: tuple[TableDescription, ...]
+
+    def _render(self, format: str, width: int | None) -> str:
+        markdown = format == "markdown"
+        blocks = [_markdown(table) if markdown else _plain(table, width) for table in self.tables]
+        head = [_contents(self.tables)] if markdown else []
+        return "\n\n".join("\n".join(block) for block in [*head, *blocks]) + "\n"
+
+
+def describe_tables() -> TableReference:
+    """Describe every table and column of the JSON document, the case file and the data frames of a case."""
+    classes = ROW_CLASSES.items()
+    return TableReference(tuple(TableDescription(n, c.description, tuple(column_specs(n))) for n, c in classes))
+
+
+def _contents(tables: Iterable[TableDescription]) -> Iterator[str]:
     yield "# Tables\n"
     yield "Every table of JSON document, case file and Python API, printed by `keymortem tables --markdown`."
     yield "Times are UTC. Null means not known or not there to be read, never no.\n"
     yield "| table | rows |\n| --- | --- |"
-    for row_class in ROW_CLASSES.values():
-        yield f"| [{row_class.table}](#{row_class.table}) | {row_class.description} |"
+    for table in tables:
+        yield f"| [{table.name}](#{table.name}) | {table.description} |"
 
 
-def _markdown(row_class: type[Row]) -> Iterator[str]:
-    yield f"## {row_class.table}\n\n{row_class.description}.\n"
+def _markdown(table: TableDescription) -> Iterator[str]:
+    yield f"## {table.name}\n\n{table.description}.\n"
     yield "| column | type | meaning |\n| --- | --- | --- |"
-    for spec in column_specs(row_class.table):
+    for spec in table.columns:
         kind = f"{spec.kind} or null" if spec.nullable else spec.kind
         yield f"| `{spec.name}` | {kind} | {spec.doc.replace('|', chr(92) + '|')} |"
 
 
-def _plain(row_class: type[Row], width: int | None) -> Iterator[str]:
-    yield from fold(f"{row_class.table}: {row_class.description}", width)
-    specs = column_specs(row_class.table)
-    longest = max(len(spec.name) for spec in specs)
-    for spec in specs:
+def _plain(table: TableDescription, width: int | None) -> Iterator[str]:
+    yield from fold(f"{table.name}: {table.description}", width)
+    longest = max(len(spec.name) for spec in table.columns)
+    for spec in table.columns:
         start = f"  {spec.name:<{longest}}  {spec.kind:<8}  "
         yield from fold(spec.doc, width, start, " " * len(start))

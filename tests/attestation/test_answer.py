@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from forensics.attestation.answer import Attestation, DeviceAnswer, attest, template_faults
 from forensics.attestation.render import attestation_document, render_attestation
+from forensics.case_tables import CaseTables
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.machine import MachineRow
@@ -37,6 +38,10 @@ def ca(**values: Any) -> CaRow:
     known: dict[str, Any] = {"name": "CA", "enterprise": True, "type": "enterprise_root"}
     stores: dict[str, Any] = {"ekroot": "absent", "ekroot_count": 0, "ekca": "absent", "ekca_count": 0}
     return CaRow(**(AT | known | stores | values))
+
+
+def held(*rows: Row) -> CaseTables:
+    return CaseTables(rows, as_of=AS_OF)
 
 
 def folder(**values: Any) -> CaEkListRow:
@@ -89,7 +94,7 @@ def template(name: str, flags: int, **values: Any) -> TemplateRow:
 def answer(authority: list[Row], *device: Row, build: str = "26100") -> Attestation:
     machine = MachineRow(**AT, computer_name="PC", build=build)
     server = MachineRow(**AT, computer_name="CA01", build="20348")
-    return attest([server, *authority], [[machine, *device]], AS_OF)
+    return attest(held(server, *authority), held(machine, *device))
 
 
 def only(answered: Attestation) -> DeviceAnswer:
@@ -342,9 +347,8 @@ def test_a_standalone_or_old_authority_attests_nothing() -> None:
     assert only(standalone).accepted == "no"
     assert "standalone" in standalone.obstacles[0]
     old = attest(
-        [MachineRow(**AT, computer_name="CA01", build="7601"), ca(service_start=4), folder(), entry()],
-        [[MachineRow(**AT, computer_name="PC", build="26100"), tpm()]],
-        AS_OF,
+        held(MachineRow(**AT, computer_name="CA01", build="7601"), ca(service_start=4), folder(), entry()),
+        [held(MachineRow(**AT, computer_name="PC", build="26100"), tpm())],
     )
     assert old.obstacles == (
         "CA01 runs build 7601; attestation needs Windows Server 2012 R2",
@@ -372,10 +376,10 @@ def test_devices_that_cannot_attest(rows: list[Row], build: str, obstacle: str) 
 
 def test_what_is_no_authority_is_refused_with_a_sentence() -> None:
     with pytest.raises(ValueError, match="no certification authority is configured"):
-        attest([MachineRow(**AT)], [], AS_OF)
+        attest(held(MachineRow(**AT)), [])
     with pytest.raises(ValueError, match=r"several certification authorities .* \(A, B\)"):
-        attest([ca(name="A"), ca(name="B")], [], AS_OF)
-    assert attest([ca(name="A", active=True), ca(name="B", active=False)], [], AS_OF).ca.name == "A"
+        attest(held(ca(name="A"), ca(name="B")), [])
+    assert attest(held(ca(name="A", active=True), ca(name="B", active=False)), []).ca.name == "A"
 
 
 def test_text_and_document_of_hostile_names_are_plain() -> None:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from forensics import compare
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
-from forensics.comparison.compare import ComparedCases
+from forensics.comparison.compare import Comparison
 from forensics.comparison.render import comparison_document, render_comparison
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
@@ -68,7 +68,7 @@ def case(*rows: Row) -> CaseTables:
     return CaseTables(rows, [SourceEntry("disk.vhdx", "disk", [1])], datetime(2026, 11, 22, tzinfo=UTC))
 
 
-def fates(comparison: ComparedCases) -> list[tuple[str, str]]:
+def fates(comparison: Comparison) -> list[tuple[str, str]]:
     (one,) = comparison.machines
     return [(key.fate, key.cause) for key in one.keys]
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import forensics
 from forensics.cli.main import cli
-from forensics.comparison.compare import ComparedCases
+from forensics.comparison.compare import Comparison
 from forensics.comparison.render import render_comparison
 from forensics.comparison.render_html import render_comparison_html
 from testdata.builder.scenarios import SCENARIOS
@@ -48,11 +48,11 @@ def before() -> forensics.Case:
 
 
 @pytest.fixture(scope="module")
-def sysprepped(before: forensics.Case) -> ComparedCases:
+def sysprepped(before: forensics.Case) -> Comparison:
     return forensics.compare(before, forensics.examine(IMAGES / "sysprepped.vhdx.xz", as_of=AS_OF))
 
 
-def _keys(comparison: ComparedCases, fate: str) -> dict[str, tuple[str, tuple[str, ...], bool | None]]:
+def _keys(comparison: Comparison, fate: str) -> dict[str, tuple[str, tuple[str, ...], bool | None]]:
     [machine] = comparison.machines
     found = {}
     for key in machine.keys:
@@ -63,7 +63,7 @@ def _keys(comparison: ComparedCases, fate: str) -> dict[str, tuple[str, tuple[st
     return found
 
 
-def test_each_key_that_sysprep_killed_is_told_with_the_change_that_did_it(sysprepped: ComparedCases) -> None:
+def test_each_key_that_sysprep_killed_is_told_with_the_change_that_did_it(sysprepped: Comparison) -> None:
     died = _keys(sysprepped, "died")
     [secret] = {also for name in ("web", "api") for also in died[name][1]}
     assert secret.startswith(SECRET)
@@ -93,12 +93,12 @@ def test_the_file_names_above_are_those_of_the_disk(before: forensics.Case) -> N
     assert {row.verdict for row in before.rows("key_chain")} == {"usable"}
 
 
-def test_certificates_that_came_and_went_with_it(sysprepped: ComparedCases) -> None:
+def test_certificates_that_came_and_went_with_it(sysprepped: Comparison) -> None:
     assert set(_keys(sysprepped, "new")) == {"intranet", "WEB01"}
     assert set(_keys(sysprepped, "gone")) == {"WEB01"}
 
 
-def test_identity_and_secrets_that_changed(sysprepped: ComparedCases) -> None:
+def test_identity_and_secrets_that_changed(sysprepped: Comparison) -> None:
     [machine] = sysprepped.machines
     assert machine.is_one_machine
     changed = {(d.table, column): (was, now) for d in machine.differences for column, was, now in d.columns}
@@ -117,7 +117,7 @@ def test_identity_and_secrets_that_changed(sysprepped: ComparedCases) -> None:
     assert was[0] == now[1], "what was current is previous now"
 
 
-def test_text_puts_the_keys_under_the_change_that_killed_them(sysprepped: ComparedCases) -> None:
+def test_text_puts_the_keys_under_the_change_that_killed_them(sysprepped: Comparison) -> None:
     text = render_comparison(sysprepped)
     assert "WEB01: 7 private keys died, 1 gone, 2 new; 24 differences in all.\n" in text
     assert "1 of them cannot be had from the later disk any more: keep the earlier one.\n" in text
@@ -143,7 +143,7 @@ def test_snapshot_and_now_differ_by_the_key_file_that_a_snapshot_lost(tmp_path: 
     assert (first.died, second.died, forensics.compare(base, leaf).died) == (1, 1, 2)
 
 
-def test_html_is_whole_loads_nothing_and_keeps_names_text(sysprepped: ComparedCases, before: forensics.Case) -> None:
+def test_html_is_whole_loads_nothing_and_keeps_names_text(sysprepped: Comparison, before: forensics.Case) -> None:
     class Checker(HTMLParser):
         tags: list[str]
 

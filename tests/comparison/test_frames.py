@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import forensics
-from forensics.hyperv.plan_frames import MigrationPlan
+from forensics.hyperv.migration import MigrationPlan
 from tests.paths import IMAGES
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)

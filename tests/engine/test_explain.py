@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import MOST_ROWS, Explanation, Judged, explain, find_subjects
+from forensics.engine.explain import MOST_ROWS, Judged, RuleAnswer, answers_about, find_subjects
 from forensics.engine.loader import load_packs
 from tests.engine.rule_files import tables, write_rules
 
@@ -24,10 +24,10 @@ ROWS = {
 }
 
 
-def explained(folder: Path, subject: str, *rules: dict[str, object]) -> list[Explanation]:
+def explained(folder: Path, subject: str, *rules: dict[str, object]) -> list[RuleAnswer]:
     packs = load_packs([write_rules(folder, *rules)], built_in=False)
     with RuleDatabase(tables(ROWS), AS_OF) as database:
-        return explain(database, packs, subject)
+        return answers_about(database, packs, subject)
 
 
 def test_tree_with_every_condition(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_matches_come_first_then_unknown_then_near_misses(tmp_path: Path) -> Non
 def test_rows_of_one_subject_are_bounded(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, {})], built_in=False)
     with RuleDatabase(tables({"key_chain": [{"thumbprint": "AA"}] * 50}), AS_OF) as database:
-        assert len(explain(database, packs, "AA")) == MOST_ROWS
+        assert len(answers_about(database, packs, "AA")) == MOST_ROWS
 
 
 @pytest.mark.parametrize(

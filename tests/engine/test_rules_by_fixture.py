@@ -10,7 +10,7 @@ import pytest
 
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import explain
+from forensics.engine.explain import answers_about
 from forensics.engine.lint import LINTS, lint
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import RulePackError
@@ -34,7 +34,7 @@ def verdict(folder: Path, change: dict[str, Any], rows: dict[str, list[dict[str,
     found = [f.verdict for f in run(packs, whole, AS_OF).findings]
     with RuleDatabase(whole, AS_OF) as database:
         counted = list(database.query(Query(rule).verdicts()))
-        [explained] = explain(database, packs, "AA")
+        [explained] = answers_about(database, packs, "AA")
     words = {1: "match", 0: "miss", None: "unknown"}
     assert [words[truth] for truth, _ in counted] == [words[explained.value]] == (found or ["miss"])
     return words[explained.value]

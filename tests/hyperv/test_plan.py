@@ -14,11 +14,10 @@ from click.testing import CliRunner, Result
 
 import forensics
 from forensics.cli.main import cli
-from forensics.hyperv.migration import Migration, plan_migration
+from forensics.hyperv.migration import MigrationPlan, plan_migration
 from forensics.hyperv.operations import OPERATIONS
 from forensics.hyperv.plan_steps import steps
 from forensics.hyperv.plan_text import migration_document, render_migration
-from forensics.tables.row import Row
 from testdata.builder.key_protector import GuardianPair, guardian_pair
 from testdata.builder.scenarios.hyperv_host import BRANCH, FIRST, LOST, SECOND
 from testdata.builder.scenarios.hyperv_target import DELETED, HALF, IN_TPM, OWN, STRANGE
@@ -32,18 +31,16 @@ STORE = "Cert:\\LocalMachine\\Shielded VM Local Certificates"
 
 
 @cache
-def _rows(*sources: str) -> list[Row]:
-    case = forensics.examine(*sources, as_of=AS_OF)
-    return [row for table in case.tables.values() for row in table]
+def _case(*sources: str) -> forensics.Case:
+    return forensics.examine(*sources, as_of=AS_OF)
 
 
-def _plan(source: str | None, target: str, *exported: Path, as_of: datetime = AS_OF) -> Migration:
-    given = _rows(source) if source else []
-    export = [row for path in exported for row in _rows(str(path))]
-    return plan_migration(given, _rows(target), export, as_of)
+def _plan(source: str | None, target: str, *exported: Path, as_of: datetime = AS_OF) -> MigrationPlan:
+    to = forensics.Case([row for rows in _case(target).tables.values() for row in rows], as_of=as_of)
+    return plan_migration(_case(source) if source else None, to, _case(*map(str, exported)) if exported else None)
 
 
-def _matrix(plan: Migration) -> dict[str, str]:
+def _matrix(plan: MigrationPlan) -> dict[str, str]:
     """One letter an operation: Works, Fails, Likely fails, Unknown; small: only likely to be so."""
     letters = {"works": "W", "fails": "F", "likely fails": "L", "unknown": "U"}
     return {
@@ -258,11 +255,11 @@ def test_the_guest_in_an_export_is_not_the_old_host(tmp_path: Path) -> None:
 
 
 def test_several_hosts_are_not_guessed_among() -> None:
-    with pytest.raises(ValueError, match=r"--to holds several Hyper-V hosts \(HV01, HV02\): name the disk of one"):
-        plan_migration([], _rows(HV01, HV02), [], AS_OF)
+    with pytest.raises(ValueError, match=r"target holds several Hyper-V hosts \(HV01, HV02\): name the disk of one"):
+        plan_migration(None, _case(HV01, HV02))
     two = str(IMAGES / "two-windows.vhdx.xz")
-    with pytest.raises(ValueError, match=r"--to holds several installations of Windows \(LEFT, RIGHT\)"):
-        plan_migration([], _rows(two), [], AS_OF)
+    with pytest.raises(ValueError, match=r"target holds several installations of Windows \(LEFT, RIGHT\)"):
+        plan_migration(None, _case(two))
 
 
 # --- the command

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import forensics
-from forensics.hyperv.migration import Migration, plan_migration
+from forensics.hyperv.migration import MigrationPlan, plan_migration
 from forensics.hyperv.plan_steps import steps
 from testdata.builder.scenarios.hyperv_target import STRANGE
 from tests.exports import AS_OF
@@ -14,12 +14,8 @@ from tests.paths import IMAGES
 HV01, HV02 = (str(IMAGES / f"{name}.vhdx.xz") for name in ("hyperv-source", "hyperv-target"))
 
 
-def _plan(source: str, target: str) -> Migration:
-    given, wanted = (
-        [row for table in forensics.examine(disk, as_of=AS_OF).tables.values() for row in table]
-        for disk in (source, target)
-    )
-    return plan_migration(given, wanted, [], AS_OF)
+def _plan(source: str, target: str) -> MigrationPlan:
+    return plan_migration(*(forensics.examine(disk, as_of=AS_OF) for disk in (source, target)))
 
 
 def _stuck(**changes: bool | None) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from forensics.report.expiring import render_expiring
+from forensics.report.expiring import expiring
 from forensics.report.explain import find_chains, render_explain
 from tests.hand_made import ALIVE, DEAD, MASTER, NOW_GUID, OLD_FILE, OLD_GUID, PAST, case, dead_chain
 
@@ -77,7 +77,7 @@ def test_hostile_values_do_not_reach_the_terminal() -> None:
 
 def test_expiring_soonest_first_with_the_state_of_the_key() -> None:
     tail = "store MY, on WEB01, key"
-    assert render_expiring(case(), timedelta(days=180)).splitlines() == [
+    assert expiring(case(), timedelta(days=180)).render().splitlines() == [
         f"2026-11-21  expired       CN=past.contoso.test, {tail} usable, {PAST}",
         f"2026-12-02  in   10 days  CN=alive.contoso.test, {tail} usable, {ALIVE}",
         f"2027-05-06  in  165 days  CN=dead.contoso.test, {tail} unusable (breaks at key_file), {DEAD}",
@@ -85,5 +85,5 @@ def test_expiring_soonest_first_with_the_state_of_the_key() -> None:
 
 
 def test_expiring_within_a_span() -> None:
-    assert len(render_expiring(case(), timedelta(days=10)).splitlines()) == 2
-    assert len(render_expiring(case(), timedelta(days=9)).splitlines()) == 1
+    assert [chain.thumbprint for chain in expiring(case(), timedelta(days=10)).chains] == [PAST, ALIVE]
+    assert [chain.thumbprint for chain in expiring(case(), timedelta(days=9)).chains] == [PAST]

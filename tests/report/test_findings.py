@@ -9,8 +9,8 @@ import pytest
 
 from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
-from forensics.examination import apply_rules
-from forensics.report.explain_subject import explain_subject
+from forensics.examination import ask_rules
+from forensics.report.explain_subject import UnknownSubjectError, explain_subject
 from forensics.report.findings import counts
 from forensics.report.text import MOST_SUBJECTS, render_text
 from forensics.tables.source import SourceEntry
@@ -44,7 +44,7 @@ HEAD = "FINDINGS: what is the matter, the worst first"
 
 
 def judged(whole: CaseTables, folder: Path, *rules: dict[str, Any]) -> CaseTables:
-    apply_rules(whole, load_packs([write_rules(folder, *rules)], built_in=False))
+    ask_rules(whole, load_packs([write_rules(folder, *rules)], built_in=False))
     return whole
 
 
@@ -145,10 +145,10 @@ def test_many_subjects_are_counted(tmp_path: Path) -> None:
 def test_another_date_asks_the_rules_again(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, EXPIRED)], built_in=False)
     whole = case()
-    apply_rules(whole, packs)
+    ask_rules(whole, packs)
     assert [s.id for s in whole.finding_list[0].subjects] == [PAST]
     whole.as_of = utc(2027, 1, 1)
-    apply_rules(whole, packs)
+    ask_rules(whole, packs)
     assert [s.id for s in whole.finding_list[0].subjects] == [ALIVE, PAST]
     assert len(whole.rows("problem")) == 1
 
@@ -166,10 +166,10 @@ def test_explain_tells_the_chain_and_every_rule(wanted: str, tmp_path: Path) -> 
     nested = {**EFFECT, "id": "nested", "when": {"all": [{"a": "1"}, {"any": [{"b": "0"}, {"c": "NULL"}]}]}}
     packs = load_packs([write_rules(tmp_path, GUID, EXPIRED, near, nested)], built_in=False)
     told = explain_subject(case(), packs, wanted)
-    assert told.text is not None
-    assert (told.several, told.is_wrong) == (False, True)
-    assert told.text.startswith("CN=dead.contoso.test\n  on WEB01")
-    assert section(told.text, "What the rules say of it") == [
+    assert (told.candidates, told.has_findings) == ((), True)
+    text = told.render()
+    assert text.startswith("CN=dead.contoso.test\n  on WEB01")
+    assert section(text, "What the rules say of it") == [
         "  MATCH: Keys of an earlier identity [guid]",
         "    yes      key_file is other_machine_guid",
         "  UNKNOWN: It cannot be exported [nested]",
@@ -215,9 +215,9 @@ def test_explain_tells_the_whole_text_of_what_matches_and_not_the_chains_own_rea
     packs = load_packs([write_rules(tmp_path, GUID)], built_in=False)
     whole = case()
     reason = "The key file is named for MachineGuid"
-    assert reason in (explain_subject(whole, packs, DEAD).text or "")
-    apply_rules(whole, packs)
-    told = explain_subject(whole, packs, DEAD).text or ""
+    assert reason in explain_subject(whole, packs, DEAD).render()
+    ask_rules(whole, packs)
+    told = explain_subject(whole, packs, DEAD).render()
     assert reason not in told
     assert section(told, "What the rules say of it") == [
         "  MATCH: Keys of an earlier identity [guid]",
@@ -231,5 +231,6 @@ def test_explain_tells_the_whole_text_of_what_matches_and_not_the_chains_own_rea
 def test_explain_of_something_that_is_no_key(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, MACHINE)], built_in=False)
     told = explain_subject(case(), packs, "WEB01")
-    assert told.text == "What the rules say of it\n  MATCH: It is a machine [m]\n    yes      a\n"
-    assert explain_subject(case(), packs, "nobody").text is None
+    assert told.render() == "What the rules say of it\n  MATCH: It is a machine [m]\n    yes      a\n"
+    with pytest.raises(UnknownSubjectError, match="nothing in this case is called 'nobody'"):
+        explain_subject(case(), packs, "nobody")

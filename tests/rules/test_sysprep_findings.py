@@ -11,7 +11,7 @@ import pytest
 
 import forensics
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import explain
+from forensics.engine.explain import answers_about
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
@@ -266,7 +266,7 @@ def test_real_windows_81(realdata: Path) -> None:
     # The collection holds no key file and no log: what a generalize did to the keys cannot be known from it.
     (chain,) = tables["key_chain"]
     with RuleDatabase(tables, AS_OF) as database:
-        told = [e for subject in ("STUDENT-PC8", chain.thumbprint) for e in explain(database, _packs(), subject)]
+        told = [e for subject in ("STUDENT-PC8", chain.thumbprint) for e in answers_about(database, _packs(), subject)]
     assert {str(e.rule.id): e.value for e in told if e.rule.id in _of_this_pack()} == {
         "generalized-image": True,
         "generalize-orphaned-keys": None,

@@ -1,0 +1,72 @@
+"""``keymortem examine``: what is broken on a disk and why, in every format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import forensics
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told
+from forensics.cli.options import SOURCE, rules_option, source_options
+from forensics.cli.output import check_targets, emit, save_case
+from forensics.cli.run import examined
+
+_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+_TARGET = click.Path(path_type=Path)
+_FORMATS, _LANGUAGES = click.Choice(forensics.FORMATS), click.Choice(forensics.LANGUAGES)
+
+
+@click.command(short_help="Why keys are broken, what to do, what expires next.")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=SOURCE)
+@click.option("--format", "form", type=_FORMATS, default="text", help="What is written; else text.")
+@click.option("-o", "--output", type=_TARGET, metavar="FILE", help="Write there; a folder for csv, parquet.")
+@click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
+@click.option("--lang", type=_LANGUAGES, default="en", help="Language of the HTML report; else en.")
+@click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources too (of small ones always).")
+@rules_option
+@source_options
+@click.pass_context
+def examine(
+    ctx: click.Context,
+    /,
+    sources: tuple[str, ...],
+    form: str,
+    output: Path | None,
+    case_file: Path | None,
+    lang: str,
+    **options: Any,
+) -> None:
+    """Examine sources: what the rules find, and every private key, usable, broken (and where), or undecided.
+
+    A case file that --case wrote is a source too, alone: it is printed again without the disk.
+
+    Formats: text; html (one page, to be read and sent on); json (one document); csv and parquet (one file a table);
+    records (flow.record, for rdump); ics (a calendar of expiries); prom (metrics for Prometheus' textfile collector).
+
+    Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 nothing could be examined, 4 rule pack invalid.
+
+    \b
+    Example:
+      keymortem examine disk.vhdx --case disk.sqlite
+      keymortem examine disk.vhdx --format html -o report.html
+      keymortem examine triage.zip --format json -o triage.json
+      keymortem examine disk.sqlite --format csv -o tables
+    """
+    check_targets(form, output, case_file, sources)
+    if lang != "en" and form != "html":
+        raise click.UsageError(f"--lang {lang} is for --format html; the other formats are in English")
+    case = examined(sources, options)
+    if case_file is not None:
+        save_case(case, case_file)
+    if form != "text" or output is not None or not case.is_empty:
+        if lang != "en":
+            with invalid_pack_told():
+                forensics.translate_findings(case, lang, options["rules"])
+        emit(case, form, output, lang)
+    if case.is_empty:
+        ctx.exit(NOTHING_EXAMINED)
+    if case.has_findings:
+        ctx.exit(FOUND)
+    ctx.exit(NOTHING_EXAMINED if case.judges_nothing else 0)

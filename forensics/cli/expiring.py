@@ -1,0 +1,33 @@
+"""``keymortem expiring``: which certificate dies next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+import forensics
+from forensics.cli.messages import FOUND
+from forensics.cli.options import SOURCE, source_options, span
+from forensics.cli.output import emit
+from forensics.cli.run import examined_or_exit
+
+
+@click.command(short_help="Certificates with a key that end soon, soonest first.")
+@click.argument("source", metavar="SOURCE", type=SOURCE)
+@click.option(
+    "--within", callback=span, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."
+)
+@source_options
+@click.pass_context
+def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: Any) -> None:
+    """List certificates with a private key that have expired or soon will, soonest first.
+
+    \b
+    Example:
+      keymortem expiring disk.vhdx --within 180d
+    """
+    found = forensics.expiring(examined_or_exit((source,), options), within)
+    emit(found)
+    ctx.exit(FOUND if found.chains else 0)

@@ -1,0 +1,27 @@
+"""What commands say on stderr, and the code they end with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+import forensics
+
+FOUND, NOTHING_EXAMINED, INVALID_PACK, INTERRUPTED = 1, 3, 4, 130  # click itself ends wrong usage with 2
+
+
+def say(message: str) -> None:
+    """Print one message on stderr, whatever a disk put into it."""
+    click.echo(f"keymortem: {forensics.sanitise(message)}", err=True)
+
+
+@contextmanager
+def invalid_pack_told() -> Iterator[None]:
+    """Let an invalid rule pack end the command with everything that is wrong with it."""
+    try:
+        yield
+    except forensics.RulePackError as error:
+        click.echo(error.printable(), err=True, nl=False)
+        raise click.exceptions.Exit(INVALID_PACK) from error

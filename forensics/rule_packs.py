@@ -1,0 +1,201 @@
+"""What can be done with rule packs: list, show, check and test their rules, and ask them of a case."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forensics.engine.loader import load_packs
+from forensics.engine.rule import Packs, Problem, Rule
+from forensics.report.result import Result
+
+if TYPE_CHECKING:
+    from forensics.case import Case
+
+Folders = Iterable[str | Path]
+
+
+class UnknownRuleError(KeyError):
+    """No rule has that id."""
+
+
+@dataclass(frozen=True, repr=False)
+class RuleList(Result):
+    """What :func:`list_rules` returns; ``markdown`` is a reference with conditions and references.
+
+    Attributes:
+        rules: The rules, pack by pack.
+    """
+
+    formats = ("text", "markdown")
+
+    rules: tuple[Rule, ...]
+
+    def _render(self, format: str, width: int | None) -> str:
+        from forensics.report.rules import render_list, render_markdown
+
+        packs = Packs(self.rules)
+        return render_markdown(packs) if format == "markdown" else render_list(packs)
+
+
+@dataclass(frozen=True, repr=False)
+class RuleDescription(Result):
+    """What :func:`show_rule` returns.
+
+    Attributes:
+        rule: The rule.
+    """
+
+    rule: Rule
+
+    def _render(self, format: str, width: int | None) -> str:
+        from forensics.report.rules import render_rule
+
+        return render_rule(self.rule)
+
+
+@dataclass(frozen=True, repr=False)
+class LintResult(Result):
+    """What :func:`lint_rules` returns.
+
+    Attributes:
+        rules: The rules that were judged; they are valid.
+        problems: What could be better about them, with a recommendation in each message.
+    """
+
+    rules: tuple[Rule, ...]
+    problems: tuple[Problem, ...]
+
+    def _render(self, format: str, width: int | None) -> str:
+        told = f"{len(self.rules)} rules are valid; {len(self.problems) or 'no'} recommendations"
+        return "".join(f"{line}\n" for line in (*(problem.printable() for problem in self.problems), told))
+
+
+@dataclass(frozen=True, repr=False)
+class ExamplesResult(Result):
+    """What :func:`test_rules` returns.
+
+    Attributes:
+        rules: The rules whose examples were run.
+        run: How many examples of each expectation were run.
+        problems: Those that failed, and those that are written wrongly.
+    """
+
+    rules: tuple[Rule, ...]
+    run: Counter[str]
+    problems: tuple[Problem, ...]
+
+    def _render(self, format: str, width: int | None) -> str:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.run.items()))
+        failed = f"; {len(self.problems)} problems" if self.problems else "; all come out as they say"
+        told = f"{len(self.rules)} rules, {self.run.total()} examples ({kinds}){failed}"
+        return "".join(f"{line}\n" for line in (*(problem.printable() for problem in self.problems), told))
+
+
+def list_rules(rules: Folders = ()) -> RuleList:
+    """List the built-in rules.
+
+    Args:
+        rules: Folders of rule packs to list beside them.
+
+    Raises:
+        RulePackError: A rule pack is invalid.
+    """
+    return RuleList(load_packs(map(Path, rules)).rules)
+
+
+def show_rule(rule_id: str, rules: Folders = ()) -> RuleDescription:
+    """Describe what a rule asks, what it says then, and where its facts can be read.
+
+    Args:
+        rule_id: Its id, such as ``key-file-missing``.
+        rules: Folders of rule packs to look into beside the built-in ones.
+
+    Raises:
+        UnknownRuleError: No rule has that id; it is a KeyError.
+        RulePackError: A rule pack is invalid.
+    """
+    rule = load_packs(map(Path, rules)).rule(rule_id)
+    if rule is None:
+        raise UnknownRuleError(f"there is no rule {rule_id!r}")
+    return RuleDescription(rule)
+
+
+def lint_rules(folders: Folders = ()) -> LintResult:
+    """Judge rules that are valid: where they could mislead, and what to do about it.
+
+    Args:
+        folders: Folders of rule packs; the built-in ones if none is given.
+
+    Raises:
+        RulePackError: A rule is invalid; it names everything that is wrong.
+    """
+    from forensics.engine.lint import lint
+
+    given = [Path(folder) for folder in folders]
+    packs = load_packs(given, examples=True)
+    places = [folder.resolve() for folder in given]
+    own = tuple(rule for rule in packs.rules if not places or _lies_in(rule.path, places))
+    return LintResult(own, tuple(lint(packs, own)))
+
+
+def test_rules(folders: Folders = ()) -> ExamplesResult:  # noqa: PT028
+    """Run the examples of rules, and name each that does not come out as it says.
+
+    Args:
+        folders: Folders of rule packs; the built-in ones if none is given.
+
+    Raises:
+        RulePackError: A rule is invalid; it names everything that is wrong.
+    """
+    from forensics.engine.examples import run_examples
+
+    places = [Path(folder) for folder in folders]
+    packs = load_packs(places, examples=True, built_in=not places)
+    result = run_examples(packs)
+    return ExamplesResult(packs.rules, result.run, tuple(result.problems))
+
+
+def apply_rules(case: Case, rules: Folders = ()) -> None:
+    """Ask the rules of a case again, in place of what its findings were: after another date, or for other packs.
+
+    Args:
+        case: Its findings are replaced; a rule that cannot be asked becomes a row of table ``problem``.
+        rules: Folders of rule packs to ask beside the built-in ones.
+
+    Raises:
+        RulePackError: A rule pack is invalid; the findings stay.
+    """
+    from forensics.examination import ask_rules
+
+    ask_rules(case, load_packs(map(Path, rules)))
+    case.forget_frames()
+
+
+def translate_findings(case: Case, language: str, rules: Folders = ()) -> None:
+    """Put the texts of a case's findings into another language, where their rules have it.
+
+    Args:
+        case: Its findings stay the same but for ``title``, ``because`` and ``remedy``.
+        language: One of :data:`forensics.LANGUAGES`; English findings stay for what was not translated.
+        rules: Folders of the rule packs that were asked beside the built-in ones.
+
+    Raises:
+        ValueError: There is no such language.
+        RulePackError: A rule pack is invalid.
+    """
+    from forensics.examination import speak
+    from forensics.rendering import LANGUAGES
+
+    if language not in LANGUAGES:
+        raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")
+    speak(case, load_packs(map(Path, rules), language=language), language)
+    case.forget_frames()
+
+
+def _lies_in(path: Path, places: list[Path]) -> bool:
+    whole = path.resolve()
+    return any(whole == place or place in whole.parents for place in places)
