@@ -7,12 +7,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from forensics.collectors.certificate_parse import CertificateParser
 from forensics.collectors.certificate_stores import Element, collect_elements, cover_unreadable
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import Profile
 from forensics.formats.cert_element import parse_cert_element
+from forensics.formats.certificate import Certificate, CertificateParser
 from forensics.formats.errors import FormatError
 from forensics.formats.key_prov_info import parse_key_prov_info
 from forensics.sources.installation import Installation
@@ -66,10 +66,24 @@ def _read(installation: Installation, parser: CertificateParser, element: Elemen
     evidence = CertificateEvidence(row)
     _add_properties(row, parsed.properties)
     _add_link(installation, evidence, parsed.properties.get(_KEY_PROV_INFO))
-    evidence.public_key = parser.parse(
-        der, row, lambda kind, message: installation.problem(element.source_path, kind, message)
-    )
+    certificate = parser.parse(der)
+    _add_content(row, certificate)
+    evidence.public_key = certificate.public_key
+    for error in certificate.problems:
+        installation.problem(element.source_path, error.kind, error.message)
     return evidence
+
+
+def _add_content(row: CertificateRow, certificate: Certificate) -> None:
+    """Fill a row with what the certificate says itself."""
+    row.subject, row.issuer, row.serial = certificate.subject, certificate.issuer, certificate.serial
+    row.self_signed, row.is_ca = certificate.self_signed, certificate.is_ca
+    row.not_before, row.not_after = certificate.not_before, certificate.not_after
+    row.signature_algorithm = certificate.signature_algorithm
+    row.key_algorithm, row.key_bits = certificate.key_algorithm, certificate.key_bits
+    row.public_key_sha256 = certificate.public_key_sha256
+    row.eku, row.san, row.policies = list(certificate.eku), list(certificate.san), list(certificate.policies)
+    row.template = certificate.template
 
 
 def _add_properties(row: CertificateRow, properties: dict[int, bytes]) -> None:

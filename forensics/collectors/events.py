@@ -28,7 +28,7 @@ from forensics.tables.event import EventRow
 from forensics.tables.outcome import Outcome
 
 if TYPE_CHECKING:
-    from forensics.collectors.event_fields import EventFields
+    from forensics.formats.event_fields import EventFields
 
 LOG_FOLDER = "System32/winevt/Logs"
 MAX_ROWS = 20_000
@@ -218,7 +218,7 @@ class _LogReader:
 
     def _row(self, record: str) -> None:
         # Here, as below, because many a source holds no event log.
-        from forensics.collectors.event_fields import system_part
+        from forensics.formats.event_fields import system_part
 
         try:
             event = json.loads(record)["Event"]
@@ -260,7 +260,7 @@ class _LogReader:
         own = str((event.get("EventData"), event.get("UserData")))
         fields = self._said.get(own)
         if fields is None:
-            from forensics.collectors.event_fields import event_fields
+            from forensics.formats.event_fields import event_fields
 
             fields = event_fields(event)
             if len(self._said) < _MOST_SAID and len(own) < _LONGEST_SAID:

@@ -7,14 +7,14 @@ References:
 
 from __future__ import annotations
 
-import struct
 from datetime import UTC, datetime
 
 from forensics.collectors.guard import guard
 from forensics.collectors.lifecycle import support_of
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
-from forensics.formats.sid import parse_sid
+from forensics.formats.policy_name import parse_policy_name
+from forensics.formats.sid import parse_sid, sid_of_account_domain
 from forensics.sources.installation import Installation
 from forensics.tables.machine import MachineRow
 
@@ -129,18 +129,12 @@ def _policy_sid(security: RegistryView, name: str) -> str | None:
 
 
 def _policy_name(security: RegistryView, name: str) -> str | None:
-    """Read a name the LSA keeps: u16 bytes, u16 room, u32 offset of the UTF-16 text."""
     path = f"Policy\\{name}"
     data = security.data(path, "")
     if data is None:
         return None
     with guard(security.installation, security.where(path, "")):
-        if len(data) < 8:
-            raise FormatError("truncated", 0, f"{name} has {len(data)} bytes")
-        length, _, offset = struct.unpack_from("<HHI", data)
-        if offset + length > len(data):
-            raise FormatError("truncated", 0, f"{name} says {length} bytes at {offset}, it has {len(data)}")
-        return data[offset : offset + length].decode("utf-16-le", "replace").rstrip("\0") or None
+        return parse_policy_name(data)
     return None
 
 
@@ -149,7 +143,7 @@ def _fill_from_sam(installation: Installation, row: MachineRow) -> None:
     data = sam.data(SAM_ACCOUNT, "V")
     if data is None:
         return
-    if len(data) < 12:
-        installation.problem(sam.where(SAM_ACCOUNT, "V"), "truncated", f"V has {len(data)} bytes, the SID needs 12")
-        return
-    row.machine_sid_sam = "S-1-5-21-{}-{}-{}".format(*struct.unpack("<3I", data[-12:]))
+    try:
+        row.machine_sid_sam = sid_of_account_domain(data)
+    except FormatError as error:
+        installation.problem(sam.where(SAM_ACCOUNT, "V"), error.kind, error.message)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
-from xml.etree.ElementTree import Element, ParseError
 
 from forensics.collectors.guard import guard
 from forensics.disk.tree import Entry
+from forensics.formats.action_file import parse_action_file
+from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.tables.event import SetupEventRow
 from forensics.tables.outcome import PRESENT
@@ -194,27 +194,12 @@ def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
     content = installation.read(entry)
     if not content.outcome.is_there:
         return
-    from defusedxml import DefusedXmlException
-    from defusedxml.ElementTree import parse
-
     try:
-        root = parse(io.BytesIO(content.data)).getroot()
-    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        installation.problem(entry.path, "bad_xml", f"the action file is no sound XML ({type(error).__name__})")
+        methods = parse_action_file(content.data)
+    except FormatError as error:
+        installation.problem(entry.path, error.kind, f"the action file: {error.message}")
         return
-    methods = _methods(root) if root is not None else set()
     present = CRYPTO_SPECIALIZE.lower() in methods
     kind = "crypto_specialize_present" if present else "crypto_specialize_missing"
     without = "" if present else f"without {CRYPTO_SPECIALIZE}"
     yield _file_row(installation, entry, "action_file", kind, f"{len(methods)} methods {without}".strip())
-
-
-def _methods(root: Element) -> set[str]:
-    """Return the methods that the action file calls, lower case."""
-    return {
-        value.strip().lower()
-        for element in root.iter()
-        if isinstance(element.tag, str) and element.tag.rpartition("}")[2] == "sysprepModule"
-        for name, value in element.attrib.items()
-        if name == "methodName"
-    }

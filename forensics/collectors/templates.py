@@ -6,13 +6,14 @@ References:
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator, Sequence
 
-from forensics.collectors.oid_names import eku_name
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.user_hives import user_hives
+from forensics.formats.certificate_template import key_algorithm, period_seconds, provider_name
+from forensics.formats.errors import FormatError
+from forensics.formats.oid_names import eku_name
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.tables.use import TemplateRow
@@ -22,7 +23,6 @@ MAX_TEXT = 256
 MAX_TEXTS = 64
 
 _CACHE = "Microsoft\\Cryptography\\CertificateTemplateCache"
-_TICKS_PER_SECOND = 10_000_000
 
 
 def collect_templates(installation: Installation, profiles: Sequence[Profile]) -> Iterator[TemplateRow]:
@@ -49,8 +49,8 @@ def _cached(view: RegistryView, path: str, owner_sid: str | None) -> Iterator[Te
             name_flags=_flags(view, key, "msPKI-Certificate-Name-Flag"),
             minimal_key_bits=view.number(key, "msPKI-Minimal-Key-Size"),
             eku=[eku_name(oid) for oid in _texts(view, key, "ExtKeyUsageSyntax")],
-            providers=[_provider(text) for text in _texts(view, key, "SupportedCSPs")],
-            key_algorithm=_algorithm(_texts(view, key, "msPKI-RA-Application-Policies")),
+            providers=[provider_name(text) for text in _texts(view, key, "SupportedCSPs")],
+            key_algorithm=key_algorithm(_texts(view, key, "msPKI-RA-Application-Policies")),
             source_path=view.where(key),
             source_time=key.timestamp,
         )
@@ -64,22 +64,6 @@ def _texts(view: RegistryView, key: Key, name: str) -> list[str]:
     return [text[:MAX_TEXT] for text in texts[:MAX_TEXTS]]
 
 
-def _provider(text: str) -> str:
-    """Drop the number by which the directory orders providers: ``1,Microsoft Platform Crypto Provider``."""
-    number, comma, name = text.partition(",")
-    return name if comma and number.strip().isdigit() else text
-
-
-def _algorithm(policies: list[str]) -> str | None:
-    """Read the key algorithm of a template for key storage providers: name, type and value, each after a backtick."""
-    for text in policies:
-        fields = text.split("`")
-        for name, value in zip(fields, fields[2:], strict=False):
-            if name.lower() == "mspki-asymmetric-algorithm":
-                return value or None
-    return None
-
-
 def _flags(view: RegistryView, key: Key, name: str) -> int | None:
     # The directory's signed numbers, of which the bits are meant.
     number = view.number(key, name)
@@ -87,16 +71,11 @@ def _flags(view: RegistryView, key: Key, name: str) -> int | None:
 
 
 def _period(view: RegistryView, key: Key, name: str) -> int | None:
-    """Read a period, which the directory keeps as a negative number of 100-nanosecond ticks."""
     data = view.data(key, name)
     if data is None:
         return None
-    if len(data) != 8:
-        view.installation.problem(view.where(key, name), "bad_length", f"{len(data)} bytes; a period has 8")
+    try:
+        return period_seconds(data)
+    except FormatError as error:
+        view.installation.problem(view.where(key, name), error.kind, error.message)
         return None
-    ticks: int = struct.unpack("<q", data)[0]
-    if ticks > 0:
-        message = "a positive number of ticks; the directory keeps periods as negative ones"
-        view.installation.problem(view.where(key, name), "bad_period", message)
-        return None
-    return -ticks // _TICKS_PER_SECOND

@@ -1,7 +1,12 @@
-"""Security identifiers."""
+"""Security identifiers.
+
+References:
+    MS-DTYP 2.4.2; a service's own SID is S-1-5-80 and the SHA-1 of its upper-case name (sc showsid).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import struct
 
 from forensics.formats.cursor import Cursor
@@ -25,3 +30,20 @@ def parse_sid(data: bytes) -> str:
     # Windows prints authorities beyond 32 bits in hex.
     first = str(authority) if authority < 2**32 else f"0x{authority:012x}"
     return "-".join(["S", "1", first, *map(str, parts)])
+
+
+def sid_of_account_domain(data: bytes) -> str:
+    """Return the machine SID at the end of value V of SAM\\Domains\\Account.
+
+    Raises:
+        FormatError: ``truncated``.
+    """
+    if len(data) < 12:
+        raise FormatError("truncated", 0, f"V has {len(data)} bytes, the SID needs 12")
+    return "S-1-5-21-{}-{}-{}".format(*struct.unpack("<3I", data[-12:]))
+
+
+def service_sid(service: str) -> str:
+    """Return the SID of ``NT SERVICE\\<service>``."""
+    digest = hashlib.sha1(service.upper().encode("utf-16-le", "surrogatepass"), usedforsecurity=False).digest()
+    return "-".join(["S-1-5-80", *map(str, struct.unpack("<5I", digest))])

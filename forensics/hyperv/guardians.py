@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from forensics.collectors.hyperv.names import GUARDIAN_STORE, guardian_name
+from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE, guardian_name
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow
 from forensics.tables.key_chain import KeyChainRow
 
 if TYPE_CHECKING:
-    from forensics.formats.hyperv.guardian_certificate import GuardianName
+    from forensics.formats.hyperv.guardian_name import GuardianName
     from forensics.formats.hyperv.key_protector import KeyProtector
 
 _MADE_TOGETHER = timedelta(minutes=2)

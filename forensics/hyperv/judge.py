@@ -208,7 +208,7 @@ def _tell_registered(rows: Sequence[VmRow], inventory: Mapping[str, str], is_who
 
 def _listed_only(evidence: HyperVEvidence, vm_id: str, path: str) -> VmRow:
     """A virtual machine that the host lists, whose configuration lies where the sources do not reach."""
-    from forensics.collectors.hyperv.configuration import guid_of
+    from forensics.formats.hyperv.vm_configuration import guid_of
 
     split = on_drive(path)
     on_system_drive = split is not None and split[0] == "C" and evidence.place.tree.complete

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from forensics.collectors.hyperv.names import GUARDIAN_STORE
+from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmGuardianRow
 from forensics.tables.use import CertificateUseRow

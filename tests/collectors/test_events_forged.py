@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 
 from forensics.collectors import events as collector
-from forensics.collectors.event_fields import event_fields
 from forensics.collectors.events import collect_events
 from forensics.tables.event import EventRow
 from testdata.builder.evtx import (
@@ -156,41 +155,6 @@ def test_hyper_v_warnings_and_guardian_logs_of_any_name() -> None:
     ]
     present = [c.name for c in examined.coverage if c.area == "log" and c.outcome == "present"]
     assert present == [guardian.rsplit("/", 1)[1], worker.rsplit("/", 1)[1]]
-
-
-def test_fields_of_nested_user_data() -> None:
-    """As CAPI2 writes: attributes, an element with text and attribute, the code in hex without its 0x."""
-    fields = event_fields(
-        {
-            "UserData": {
-                "CryptAcquireCertificatePrivateKey": {
-                    "#attributes": {"xmlns": "x"},
-                    "Certificate": {"#attributes": {"fileRef": f"{'CD' * 20}.cer", "subjectName": "web01"}},
-                    "Result": {"#attributes": {"value": "80090016"}, "#text": "Keyset does not exist"},
-                }
-            }
-        }
-    )
-    assert fields.thumbprint == "CD" * 20
-    assert fields.error_code == "0x80090016"
-    assert json.loads(fields.data) == {
-        "Certificate.fileRef": f"{'CD' * 20}.cer",
-        "Certificate.subjectName": "web01",
-        "Result.value": "80090016",
-        "Result": "Keyset does not exist",
-    }
-
-
-def test_fields_of_hostile_data_are_bounded() -> None:
-    deep: object = "x"
-    for _ in range(500):
-        deep = {"a": deep}
-    fields = event_fields({"EventData": {**{f"n{i}": "y" * 9000 for i in range(500)}, "deep": deep}})
-    data = json.loads(fields.data)
-    assert len(data) == 100
-    assert {len(value) for value in data.values()} == {2048}
-    assert fields.message is not None
-    assert len(fields.message) == 400
 
 
 def many(count: int) -> list[Event]:

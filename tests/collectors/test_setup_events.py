@@ -166,13 +166,18 @@ def test_namespace_and_encoding_of_the_action_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "xml",
-    [b"", b"<a>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", b"<?xml version='1.0' encoding='nonsense'?><a/>"],
+    ("xml", "kind"),
+    [
+        (b"", "bad_xml"),
+        (b"<a>", "bad_xml"),
+        (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "forbidden_xml"),
+        (b"<?xml version='1.0' encoding='nonsense'?><a/>", "bad_xml"),
+    ],
 )
-def test_action_file_that_is_no_sound_xml(xml: bytes) -> None:
+def test_action_file_that_is_no_sound_xml(xml: bytes, kind: str) -> None:
     examined = installation({setup_logs.SPECIALIZE_XML: xml})
     assert collect_setup_events(examined) == []
-    assert problems(examined) == [(setup_logs.SPECIALIZE_XML, "bad_xml")]
+    assert problems(examined) == [(setup_logs.SPECIALIZE_XML, kind)]
 
 
 @pytest.mark.parametrize(

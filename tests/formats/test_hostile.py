@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 from collections.abc import Callable
 
@@ -10,19 +11,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forensics.formats.acl import parse_security_descriptor
+from forensics.formats.action_file import parse_action_file
 from forensics.formats.bcrypt_blob import parse_bcrypt_public
 from forensics.formats.capi_key import parse_capi_key_file
 from forensics.formats.capi_public import parse_capi_public
 from forensics.formats.cert_element import parse_cert_element
+from forensics.formats.certificate import CertificateParser
+from forensics.formats.certificate_der import certificate_parts, der_of
+from forensics.formats.certificate_template import period_seconds
 from forensics.formats.cng_key import parse_cng_key_file, parse_cng_private_properties, parse_cng_properties
+from forensics.formats.distinguished_name import distinguished_name
 from forensics.formats.dpapi_blob import parse_dpapi_blob
+from forensics.formats.eap_profile import parse_eap_profile
 from forensics.formats.errors import FormatError
+from forensics.formats.iis_configuration import parse_iis_configuration
 from forensics.formats.key_prov_info import parse_key_prov_info
 from forensics.formats.master_key import parse_master_key_file
+from forensics.formats.nps_configuration import eap_configurations
 from forensics.formats.pcpkey import parse_pcp_blob, parse_pcpkey
+from forensics.formats.policy_name import parse_policy_name
 from forensics.formats.preferred import parse_preferred
 from forensics.formats.private_key import is_vbs_blob, parse_capi_private, parse_cng_private
-from forensics.formats.sid import parse_sid
+from forensics.formats.sid import parse_sid, sid_of_account_domain
 from forensics.formats.tpm_public import parse_tpm2b_public
 from testdata.builder import acl, capi, certs, cng, dpapi, pcpkey
 from testdata.builder.keys import ec_key, rsa_key
@@ -31,6 +41,8 @@ RSA, EC = rsa_key("2048-01"), ec_key("P-256", "hostile")
 MASTER_KEY = dpapi.make_master_key("hostile", "S-1-5-18", bytes(20), rounds=1, domain=True)
 DSS = struct.pack("<BBHI4s4I", 7, 3, 0, 0x2200, b"DSS4", 512, 160, 0, 160) + bytes(24 + 64 + 20 + 64 + 64)
 PROPERTIES = cng.property_list([cng.Property(3, "Export Policy", bytes(4)), cng.ui_policy("Key")])
+DER = certs.make_certificate("hostile.test", RSA).der
+PEM = b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(DER) + b"\n-----END CERTIFICATE-----\n"
 
 Parser = Callable[[bytes], object]
 PARSERS: list[tuple[str, Parser, list[bytes]]] = [
@@ -54,6 +66,16 @@ PARSERS: list[tuple[str, Parser, list[bytes]]] = [
         [cng.rsa_full_blob(RSA), cng.ec_blob(EC, private=True), cng.symmetric_blob(bytes(16))],
     ),
     ("vbs", is_vbs_blob, [cng.vbs_clear("h")]),
+    ("action file", parse_action_file, [b"<a><sysprepModule methodName='m'/></a>"]),
+    ("eap profile", parse_eap_profile, [b"<a><name>n</name><Type>13</Type></a>"]),
+    ("iis", parse_iis_configuration, [b"<a><site><bindings><binding protocol='https'/></bindings></site></a>"]),
+    ("nps", lambda data: list(eap_configurations(data)), [b"<a><b><Properties><x>y</x></Properties></b></a>"]),
+    ("certificate", CertificateParser().parse, [DER]),
+    ("certificate der", lambda data: certificate_parts(der_of(data)), [DER, PEM]),
+    ("name", distinguished_name, [bytes.fromhex("300f310d300b06035504030c0477656231")]),
+    ("period", period_seconds, [bytes(8)]),
+    ("policy name", parse_policy_name, [struct.pack("<HHI", 2, 4, 8) + b"A\0"]),
+    ("account domain", sid_of_account_domain, [bytes(12)]),
     ("sid", parse_sid, [bytes.fromhex("010100000000000512000000")]),
     ("tpm public", parse_tpm2b_public, [pcpkey.tpm2b_public(RSA), pcpkey.tpm2b_public(EC)]),
 ]

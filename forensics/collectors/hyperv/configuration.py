@@ -1,9 +1,9 @@
-"""Reads the configuration of a virtual machine (.vmcx): who it is, its virtual TPM, its key protector, its disks.
+"""From the configuration of a virtual machine (.vmcx) to its row: its virtual TPM, its key protector.
 
 Where a key protector stands in the configuration is not documented: every value is asked whether it is one.
 
 References:
-    [MS-KPS] 2.2.2.3; openvmm, support/hvs_file/FORMAT.md; Msvm_TPMSettingData.
+    [MS-KPS] 2.2.2.3.
 """
 
 from __future__ import annotations
@@ -21,45 +21,20 @@ from forensics.formats.hyperv.key_protector import (
     parse_key_protector,
 )
 from forensics.formats.hyperv.storage import HyperVStorage, StorageValue
+from forensics.formats.hyperv.vm_configuration import (
+    IDE,
+    VIRTUAL_TPM,
+    VmConfiguration,
+    is_torn,
+    parse_vm_configuration,
+)
 from forensics.tables.hyperv import VmRow
 
-VIRTUAL_TPM = "736e6aa9-a3f8-49c0-9550-a963214d259a"
-GUEST_STATE = "917bd8cb-3bb6-4124-9383-b7d21ac07f79"
-FIRMWARE = "ac6b8dc1-3257-4a70-b1b2-a9c9215659ad"
-IDE = "83f8638b-8dca-4152-9eda-2ca8b33039b4"
-SCSI = "d422512d-2bf2-4752-809d-7b82b5fcb1b4"
-
-_TEMPLATES = {
-    "1734c6e8-3154-4dda-ba5f-a874cc483422": "MicrosoftWindows",
-    "272e7447-90a4-4563-a4b9-8e4ab00526ce": "MicrosoftUEFICertificateAuthority",
-}
-_ISOLATION = {0: "TrustedLaunch", 1: "VBS", 2: "SNP", 3: "TDX", 16: "OpenHCL", -1: "Disabled"}
-_PROPERTIES = "configuration/properties"
-_MANIFEST = "configuration/manifest"
-_SECURITY_NAME = re.compile(r"tpm|shield|encrypt|protect|ksd|bind", re.IGNORECASE)
 _PROTECTOR_NAME = re.compile(r"key.?protector", re.IGNORECASE)
 _PROTECT_NAME = re.compile(r"protect", re.IGNORECASE)
 _EARLIER_NAME = re.compile(r"last.?known.?good", re.IGNORECASE)
-_GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
-_BEHIND_HEADERS = 8192
 _MIN_PROTECTOR = 2048
-_MAX_SETTINGS, _MAX_DISKS, _MAX_TEXT, _MAX_PROTECTORS = 60, 300, 200, 16
-
-
-def is_virtual_machine(storage: HyperVStorage) -> bool:
-    """Tell whether a HyperVStorage file configures a virtual machine."""
-    return any(path.startswith((_PROPERTIES + "/", _MANIFEST + "/")) for path in storage.values)
-
-
-def is_torn(storage: HyperVStorage) -> bool:
-    """Tell whether values may be lost: one of the two header copies may be damaged without harm, nothing else."""
-    return any(error.offset >= _BEHIND_HEADERS for error in storage.errors)
-
-
-def guid_of(text: str) -> str | None:
-    """Return the GUID that a text is, with or without braces, in lower case."""
-    match = _GUID.fullmatch(text.strip())
-    return match[1].lower() if match else None
+_MAX_PROTECTORS = 16
 
 
 def read_configuration(storage: HyperVStorage, row: VmRow) -> tuple[VmEvidence, list[FormatError]]:
@@ -72,112 +47,33 @@ def read_configuration(storage: HyperVStorage, row: VmRow) -> tuple[VmEvidence, 
     Returns:
         The row with its key protector, and what was wrong with the file or the protector.
     """
-    reader = _Configuration(storage)
-    reader.fill(row)
-    evidence = VmEvidence(row, global_id=reader.global_id)
+    configuration = parse_vm_configuration(storage)
+    _fill(row, configuration, storage)
+    evidence = VmEvidence(row, global_id=configuration.global_id)
     problems = [*storage.errors, *_fill_protector(storage, evidence)]
     return evidence, problems
 
 
-class _Configuration:
-    """The values of one configuration, devices resolved through its manifest."""
-
-    def __init__(self, storage: HyperVStorage) -> None:
-        self.storage = storage
-        self.is_torn = is_torn(storage)
-        self.devices: dict[str, list[str]] = {}
-        for name in storage.children(_MANIFEST):
-            device = guid_of(self._text(f"{_MANIFEST}/{name}/device") or "")
-            instance = self._text(f"{_MANIFEST}/{name}/instance")
-            if device and instance:
-                self.devices.setdefault(device, []).append(instance)
-
-    @property
-    def global_id(self) -> str | None:
-        """GUID that the configuration names."""
-        return guid_of(self._text(f"{_PROPERTIES}/global_id") or "")
-
-    def fill(self, row: VmRow) -> None:
-        row.name = self._text(f"{_PROPERTIES}/name")
-        row.vm_id = row.vm_id or self.global_id
-        version = self._number(f"{_PROPERTIES}/version")
-        row.configuration_version = None if version is None else f"{version >> 8}.{version & 0xFF}"
-        row.uncommitted = self.storage.replayed
-        if self.storage.log_damaged:
-            row.configuration_doubt = (
-                "the log of its configuration could not be applied as a whole, so its virtual TPM and key protector "
-                "may be of an earlier time, or be pieced together of two"
-            )
-        elif VIRTUAL_TPM in self.devices:
-            row.vtpm = "present"
-        elif self.devices and not self.is_torn:
-            row.vtpm = "absent"
-        if IDE in self.devices:
-            row.generation = 1
-        elif self.devices and not self.is_torn:
-            row.generation = 2
-        firmware = self._node(FIRMWARE)
-        secure_boot = self.storage.get(f"{firmware}/secure_boot_enabled")
-        if secure_boot is not None and isinstance(secure_boot.value, bool):
-            row.secure_boot = secure_boot.value
-        template = self._text(f"{firmware}/secure_boot_template_id")
-        if template:
-            row.secure_boot_template = _TEMPLATES.get(guid_of(template) or "", template)
-        row.guest_state_file = self._text(f"{self._node(GUEST_STATE)}/StateFilePath")
-        row.disks = list(dict.fromkeys(self._disks()))[:_MAX_DISKS]
-        row.isolation = self._isolation()
-        row.security_settings = self._security_settings()
-
-    def _node(self, device: str) -> str:
-        """Return the path of a device's settings; singletons use the device's own GUID as instance."""
-        instance = next(iter(self.devices.get(device, ())), device)
-        wanted = f"_{guid_of(instance) or instance}_".lower()
-        names = self.storage.children("configuration")
-        return "configuration/" + next((name for name in names if name.lower() == wanted), wanted)
-
-    def _disks(self) -> Iterator[str]:
-        nodes = {i.lower() for device in (IDE, SCSI) for i in (*self.devices.get(device, ()), device)}
-        for name in self.storage.children("configuration"):
-            if (guid_of(name.strip("_")) or "") not in nodes:
-                continue
-            for controller in self.storage.children(f"configuration/{name}"):
-                for drive in self.storage.children(f"configuration/{name}/{controller}"):
-                    at = f"configuration/{name}/{controller}/{drive}"
-                    path = self._text(f"{at}/pathname")
-                    if path and (self._text(f"{at}/type") or "").upper() == "VHD":
-                        yield path
-
-    def _isolation(self) -> str | None:
-        for path, value in self.storage.values.items():
-            if path.rsplit("/", 1)[-1].lower() == "gueststateisolationtype" and isinstance(value.value, int):
-                return _ISOLATION.get(value.value, str(value.value))
-        return None
-
-    def _security_settings(self) -> list[str]:
-        tpm = self._node(VIRTUAL_TPM) + "/"
-        settings = [
-            f"{path} = {_shown(value)}"
-            for path, value in self.storage.values.items()
-            if path.startswith(tpm) or _SECURITY_NAME.search(path.rsplit("/", 1)[-1])
-        ]
-        return settings[:_MAX_SETTINGS]
-
-    def _text(self, path: str) -> str | None:
-        value = self.storage.get(path)
-        return (value.value or None) if value is not None and isinstance(value.value, str) else None
-
-    def _number(self, path: str) -> int | None:
-        value = self.storage.get(path)
-        number = value.value if value is not None else None
-        return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 32 else None
-
-
-def _shown(value: StorageValue) -> str:
-    if isinstance(value.value, bytes):
-        return f"{len(value.value)} bytes"
-    if value.value is None:
-        return "not read"
-    return str(value.value)[:_MAX_TEXT]
+def _fill(row: VmRow, configuration: VmConfiguration, storage: HyperVStorage) -> None:
+    row.name = configuration.name
+    row.vm_id = row.vm_id or configuration.global_id
+    row.configuration_version = configuration.version
+    row.uncommitted = storage.replayed
+    has_tpm, has_ide = configuration.has(VIRTUAL_TPM), configuration.has(IDE)
+    if storage.log_damaged:
+        row.configuration_doubt = (
+            "the log of its configuration could not be applied as a whole, so its virtual TPM and key protector "
+            "may be of an earlier time, or be pieced together of two"
+        )
+    elif has_tpm is not None:
+        row.vtpm = "present" if has_tpm else "absent"
+    if has_ide is not None:
+        row.generation = 1 if has_ide else 2
+    row.secure_boot, row.secure_boot_template = configuration.secure_boot, configuration.secure_boot_template
+    row.guest_state_file = configuration.guest_state_file
+    row.disks = list(configuration.disks)
+    row.isolation = configuration.isolation
+    row.security_settings = list(configuration.security_settings)
 
 
 def _fill_protector(storage: HyperVStorage, evidence: VmEvidence) -> list[FormatError]:

@@ -8,18 +8,16 @@ References:
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable, Iterator
 
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.formats.certificate_der import der_of
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv.guardian_certificate import (
-    GuardianCertificate,
-    parse_guardian_certificate,
-    parse_guardian_name,
-)
+from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, parse_guardian_certificate
 from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
+from forensics.formats.hyperv.guardian_name import parse_guardian_name
+from forensics.formats.pkcs12 import HEAD_SIZE, is_pkcs12
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.vm_files import VmFiles
 from forensics.tables.hyperv import GuardianRow
@@ -31,10 +29,6 @@ _MAX_DOCUMENT, _MAX_CERTIFICATE, _HEAD = 1 << 20, 64 << 10, 4096
 # Two certificates in base64, or one in DER, are not shorter.
 _MIN_DOCUMENT, _MIN_CERTIFICATE = 1024, 256
 _NAMESPACE = (b"kps/2014/07", "kps/2014/07".encode("utf-16-le"))
-_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
-# Shorter is no private key.
-_MIN_PFX = 256
-_PFX = re.compile(rb"\x30(?:\x80|([\x01-\x7f]|\x81.|\x82..|\x83...))(\x02\x01\x03\x30)", re.DOTALL)
 _GUARDIAN_WORDS = re.compile(r"guardian|shielded|vtpm|hgs", re.IGNORECASE)
 
 Report = Callable[[str, str, str], None]
@@ -55,20 +49,12 @@ def collect_guardian_files(place: SearchedTree, files: VmFiles, report: Report) 
 
 
 def _is_pfx(place: SearchedTree, entry: Entry, report: Report) -> bool:
-    """Tell whether a file can be PKCS#12 with a key: a SEQUENCE of its own length that begins with version 3."""
-    if entry.size < _MIN_PFX:
-        return False
     try:
         with place.tree.open(entry) as file:
-            head = file.read(16)
+            return is_pkcs12(file.read(HEAD_SIZE), entry.size)
     except (NotFound, Unreadable) as error:
         report(entry.path, "unreadable", str(error))
         return True
-    match = _PFX.match(head)
-    if match is None:
-        return False
-    # BER of indefinite length says no length.
-    return match[1] is None or match.start(2) + int.from_bytes(match[1][1:] or match[1], "big") <= entry.size
 
 
 def _documents(place: SearchedTree, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
@@ -91,10 +77,9 @@ def _certificates(place: SearchedTree, files: VmFiles, report: Report) -> Iterat
         data = _read(place, entry, report)
         if data is None:
             continue
-        pem = _PEM.search(data)
         try:
-            certificate = parse_guardian_certificate(base64.b64decode(pem[1]) if pem else data)
-        except (FormatError, ValueError):
+            certificate = parse_guardian_certificate(der_of(data))
+        except FormatError:
             continue
         if parse_guardian_name(certificate.common_name or "") is not None:
             yield _row(place, entry, certificate, "certificate_file", None)

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoints
-from forensics.collectors.hyperv.configuration import guid_of, is_torn, is_virtual_machine, read_configuration
+from forensics.collectors.hyperv.configuration import read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.collectors.hyperv.guardian_files import collect_guardian_files
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
+from forensics.formats.hyperv.vm_configuration import guid_of, is_torn, is_virtual_machine
 from forensics.formats.hyperv.vmgs import parse_vmgs
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source

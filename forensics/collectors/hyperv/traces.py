@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
 from forensics.collectors.guard import guard
-from forensics.collectors.hyperv.names import GUARDIAN_STORE, guardian_name
 from forensics.collectors.hyperv.settings import HGS_CLIENT
 from forensics.collectors.registry_view import RegistryView
+from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE, guardian_name
 from forensics.registry.hive import Key
 from forensics.sources.installation import HIVE_FOLDER, Installation
 from forensics.sources.vm_files import HYPER_V_FOLDER

@@ -1,15 +1,14 @@
 """The SID behind the account name of a service, without asking a domain.
 
 References:
-    MS-DTYP 2.4.2.4, well-known SIDs; a service's own SID is S-1-5-80 and the SHA-1 of its upper-case name (sc showsid).
+    MS-DTYP 2.4.2.4, well-known SIDs.
 """
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from collections.abc import Iterable
 
+from forensics.formats.sid import service_sid
 from forensics.tables.machine import UserRow
 
 _SERVICE_PREFIX = "nt service\\"
@@ -24,12 +23,6 @@ _WELL_KNOWN = {
     "nt authority\\networkservice": "S-1-5-20",
     "nt authority\\network service": "S-1-5-20",
 }
-
-
-def service_sid(service: str) -> str:
-    """Return the SID of ``NT SERVICE\\<service>``."""
-    digest = hashlib.sha1(service.upper().encode("utf-16-le", "surrogatepass"), usedforsecurity=False).digest()
-    return "-".join(["S-1-5-80", *map(str, struct.unpack("<5I", digest))])
 
 
 def account_sid(name: str | None, computer_name: str | None, users: Iterable[UserRow]) -> str | None:

@@ -13,8 +13,8 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.user_hives import user_hives
 from forensics.collectors.uses.accounts import account_sid
 from forensics.collectors.uses.consumers import Consumer
-from forensics.collectors.uses.thumbprint import SHA1_SIZE
 from forensics.disk.tree import NotFound
+from forensics.formats.thumbprint import SHA1_SIZE
 from forensics.registry.hive import Key
 from forensics.sources.coverage import Place
 from forensics.sources.installation import MAX_SMALL_FILE, Installation

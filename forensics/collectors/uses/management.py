@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from forensics.collectors.uses.consumers import CONFIG_MGR, DSC, SCOM, WEB_MANAGEMENT
 from forensics.collectors.uses.context import Provenance, UseContext
-from forensics.collectors.uses.text_file import decode_text, ini_sections
-from forensics.collectors.uses.thumbprint import thumbprint_of_text
+from forensics.formats.ini_text import decode_text, ini_sections
+from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
 
 _SMS_CONFIG, _SMS_IDENTIFIER = "SMSCFG.INI", "sms certificate identifier"

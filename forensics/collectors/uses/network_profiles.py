@@ -1,32 +1,28 @@
 """Wireless, wired and VPN profiles with EAP-TLS: they name no certificate, Windows chooses one that fits.
 
 References:
-    MS-GPWL (WLAN and 802.1X profile schemas); Microsoft Learn, EAP configuration.
+    Microsoft Learn, EAP configuration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, folder_exists, program_data
 from forensics.collectors.uses.consumers import LAN, VPN, WLAN, Consumer
 from forensics.collectors.uses.context import Provenance, UseContext, may_authenticate
-from forensics.collectors.uses.text_file import decode_text, ini_sections, named, parse_xml
 from forensics.disk.tree import Entry
+from forensics.formats.eap_profile import EAP_TLS, EITHER, parse_eap_profile
+from forensics.formats.ini_text import decode_text, ini_sections
 from forensics.tables.use import CertificateUseRow
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
 
 MAX_PROFILES = 200
 MAX_PROFILE_SIZE = 1 << 18
 
 _SERVICES = ((WLAN, "wlansvc"), (LAN, "dot3svc"))
-_EAP_TLS = "13"
 _PHONE_BOOK = "Microsoft/Network/Connections/Pbk/rasphone.pbk"
-_MACHINE, _USER, _EITHER = "machine", "user", "machineoruser"
+_MACHINE, _USER = "machine", "user"
 
 
 def network_uses(context: UseContext) -> Iterator[CertificateUseRow]:
@@ -59,25 +55,16 @@ def _profile(context: UseContext, consumer: Consumer, entry: Entry) -> Iterator[
     content = context.installation.read(entry, MAX_PROFILE_SIZE)
     if not content.outcome.is_there:
         return
-    root = parse_xml(content.data)
-    if not any((e.text or "").strip() == _EAP_TLS for e in named(root, "Type")):
+    profile = parse_eap_profile(content.data)
+    # Of a certificate on a card, what was ever copied into a store says little.
+    if not profile.eap_tls or profile.smart_card_only:
         return
-    name = next((e.text for e in named(root, "name") if e.text), None) or entry.name
-    mode = next((e.text.strip() for e in named(root, "authMode") if e.text), _EITHER).lower()
-    detail = f"profile {name}"
-    if _has(root, "SmartCard") and not _has(root, "CertificateStore"):
-        # The certificate is on the card; what of it was ever copied into a store says little.
-        return
+    detail = f"profile {profile.name or entry.name}"
     place = Provenance(entry.path, entry.modified)
-    if mode in (_MACHINE, _EITHER):
+    if profile.auth_mode in (_MACHINE, EITHER):
         yield from _candidates(context, consumer, place, f"{detail}, computer logon", SYSTEM_SID)
-    if mode in (_USER, _EITHER):
+    if profile.auth_mode in (_USER, EITHER):
         yield from _candidates(context, consumer, place, f"{detail}, user logon", None)
-
-
-def _has(root: Element, name: str) -> bool:
-    # An element without children is false by itself.
-    return next(named(root, name), None) is not None
 
 
 def _candidates(
@@ -96,7 +83,7 @@ def _phone_books(context: UseContext) -> Iterator[CertificateUseRow]:
         if file is None:
             continue
         place, data = file
-        sections = [name for name, v in ini_sections(decode_text(data)) if v.get("customauthkey") == _EAP_TLS]
+        sections = [name for name, v in ini_sections(decode_text(data)) if v.get("customauthkey") == EAP_TLS]
         if len(sections) > MAX_PROFILES:
             context.installation.problem(path, "too_many", f"only the first {MAX_PROFILES} connections were read")
         for name in sections[:MAX_PROFILES]:

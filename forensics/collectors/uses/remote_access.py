@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.uses.consumers import IKEV2, SSTP
 from forensics.collectors.uses.context import MY, Provenance, UseContext, may_authenticate
-from forensics.collectors.uses.distinguished_name import distinguished_name
 from forensics.collectors.uses.http_sys import HttpBinding
-from forensics.collectors.uses.thumbprint import SHA256_SIZE
+from forensics.formats.distinguished_name import distinguished_name
 from forensics.formats.errors import FormatError
+from forensics.formats.thumbprint import SHA256_SIZE
 from forensics.tables.use import CertificateUseRow
 
 _SHA256, _SHA1 = "SHA256CertificateHash", "SHA1CertificateHash"

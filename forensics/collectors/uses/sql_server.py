@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from forensics.collectors.uses.consumers import SQL_SERVER
 from forensics.collectors.uses.context import Provenance, UseContext
-from forensics.collectors.uses.thumbprint import thumbprint_of_text
+from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
 
 MAX_INSTANCES = 500

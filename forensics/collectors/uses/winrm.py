@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from forensics.collectors.uses.consumers import WINRM
 from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
-from forensics.collectors.uses.thumbprint import thumbprint_of_text
+from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
 
 MAX_LISTENERS = 200

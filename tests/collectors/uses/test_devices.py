@@ -206,7 +206,7 @@ def test_a_consumer_that_is_known_is_not_told_twice() -> None:
 def test_one_reader_that_fails_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     software = software_hive()
     software.key("Microsoft\\WebManagement\\Server").binary("SslCertificateHash", bytes.fromhex(ONE))
-    monkeypatch.setattr("forensics.collectors.uses.nps.parse_xml", lambda data: 1 / 0)
+    monkeypatch.setattr("forensics.collectors.uses.nps.eap_configurations", lambda data: 1 / 0)
     examined = installation({"Windows/System32/ias/ias.xml": b"<a/>"}, {"SOFTWARE": software})
     rows = collect_certificate_uses(context_of(examined))
     assert [r.consumer for r in rows] == ["IIS Web Management Service"]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from forensics.formats.errors import FormatError
-from forensics.formats.hyperv.guardian_certificate import GuardianName
+from forensics.formats.hyperv.guardian_name import GuardianName
 from forensics.formats.hyperv.guardian_xml import exclusive_c14n, parse_guardian_xml
 from forensics.formats.hyperv.key_protector import find_key_protectors, is_empty_key_protector, parse_key_protector
 from forensics.formats.public_key import EcPublicKey, RsaPublicKey

@@ -6,11 +6,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from forensics.formats.key_file_name import split_key_file_name
-from forensics.tables.timestamps import as_utc
 
 MAX_FIELDS = 100
 MAX_TEXT = 2048
@@ -235,6 +234,7 @@ def _number(value: Any) -> int | None:
 
 def _time(text: str | None) -> datetime | None:
     try:
-        return as_utc(datetime.fromisoformat(text)) if text else None
+        time = datetime.fromisoformat(text) if text else None
+        return time and (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC))
     except (ValueError, OverflowError):
         return None

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forensics.collectors.certificate_der import certificate_parts, lax_rsa_key, object_identifier, read_element
+from forensics.formats.certificate_der import certificate_parts, lax_rsa_key, object_identifier, read_element
 from forensics.formats.errors import FormatError
 from testdata.builder.certs import make_certificate
 from testdata.builder.keys import rsa_key

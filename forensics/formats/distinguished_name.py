@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forensics.collectors.certificate_der import expect, object_identifier, read_element
+from forensics.formats.certificate_der import expect, object_identifier, read_element
 from forensics.formats.errors import FormatError
 
 MAX_NAME_SIZE = 8_192

@@ -1,8 +1,7 @@
-"""Small configuration files of unknown encoding: INI texts, and XML of which the tree alone is wanted."""
+"""XML of configuration files, of which the tree alone is wanted."""
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,17 +12,13 @@ if TYPE_CHECKING:
 
 MAX_XML_SIZE = 4 << 20
 
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
+def parse_xml(data: bytes, *, doctype: bool = False) -> Element:
+    """Parse XML that may be hostile: no entities, nothing fetched.
 
-def decode_text(data: bytes) -> str:
-    """Decode by byte order mark, else as UTF-8; bytes that do not fit are replaced."""
-    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
-    return data.decode(encoding, "replace")
-
-
-def parse_xml(data: bytes) -> Element:
-    """Parse XML that may be hostile: no document type, no entities, nothing fetched.
+    Args:
+        data: The document.
+        doctype: It may name a document type, which is not read.
 
     Raises:
         FormatError: ``too_large``, ``bad_xml``, or ``forbidden_xml`` for what only an attack would contain.
@@ -35,7 +30,7 @@ def parse_xml(data: bytes) -> Element:
     from defusedxml.ElementTree import ParseError, fromstring
 
     try:
-        root: Element = fromstring(data, forbid_dtd=True)
+        root: Element = fromstring(data, forbid_dtd=not doctype)
     except DefusedXmlException as error:
         raise FormatError(
             "forbidden_xml", 0, f"the XML declares what only an attack needs ({type(error).__name__})"
@@ -58,15 +53,11 @@ def named(element: Element, name: str) -> Iterator[Element]:
     return (e for e in element.iter() if isinstance(e.tag, str) and local_name(e) == name)
 
 
-def ini_sections(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield each section with its values, names in lower case; the first of equal names counts."""
-    section, values = "", dict[str, str]()
-    for line in text.splitlines():
-        stripped = line.strip()
-        if stripped.startswith("[") and stripped.endswith("]"):
-            yield section, values
-            section, values = stripped[1:-1], {}
-        elif "=" in stripped:
-            name, _, value = stripped.partition("=")
-            values.setdefault(name.strip().lower(), value.strip())
-    yield section, values
+def at_path(parent: Element, *names: str) -> Iterator[Element]:
+    """Yield what lies at exactly that path of local names; a search of nested elements would take forever."""
+    for child in parent:
+        if isinstance(child.tag, str) and local_name(child) == names[0]:
+            if len(names) == 1:
+                yield child
+            else:
+                yield from at_path(child, *names[1:])

@@ -3,17 +3,20 @@
 Old certificates that Windows ships have RSA moduli without their leading zero, which the library takes for negative.
 
 References:
-    RFC 5280 section 4.1, RFC 8017 appendix A.1.1.
+    RFC 5280 section 4.1, RFC 8017 appendix A.1.1, RFC 7468.
 """
 
 from __future__ import annotations
 
+import base64
+import re
 from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import RsaPublicKey
 
 _SEQUENCE, _INTEGER, _BIT_STRING, _OID, _VERSION = 0x30, 0x02, 0x03, 0x06, 0xA0
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 _RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")
 
 
@@ -30,6 +33,19 @@ class CertificateParts:
     issuer: bytes
     subject: bytes
     public_key_info: bytes
+
+
+def der_of(data: bytes) -> bytes:
+    """Return the DER of a certificate's file, which may be PEM: of several, the first.
+
+    Raises:
+        FormatError: ``bad_base64``.
+    """
+    pem = _PEM.search(data)
+    try:
+        return base64.b64decode(pem[1]) if pem else data
+    except ValueError:
+        raise FormatError("bad_base64", 0, "the certificate is no base64") from None
 
 
 def read_element(data: bytes, offset: int) -> tuple[int, int, int]:
