@@ -30,10 +30,10 @@ def render_attestation(answer: Attestation, width: int | None = None) -> str:
     Returns:
         Lines, each ended by a newline; nothing from the disks can steer the terminal.
     """
-    return _Text(answer, width).render()
+    return _AttestationText(answer, width).render()
 
 
-class _Text:
+class _AttestationText:
     def __init__(self, answer: Attestation, width: int | None) -> None:
         self.answer = answer
         self.width = width

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from forensics.case_tables import CaseTables
 from forensics.comparison.deaths import KeyChange, key_changes
-from forensics.comparison.tables import COMPARED, FACTS_OF_HIVES, Difference, differences
+from forensics.comparison.differences import COMPARED, FACTS_OF_HIVES, Difference, differences
 from forensics.report.result import Result
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.machine import MachineRow

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from forensics.comparison.tables import Difference, Place
+from forensics.comparison.differences import Difference, Place
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 

@@ -10,7 +10,7 @@ from typing import Any
 from forensics.case_tables import CaseTables
 from forensics.comparison.compare import Comparison, MachineComparison
 from forensics.comparison.deaths import KeyChange
-from forensics.comparison.tables import Difference
+from forensics.comparison.differences import Difference
 from forensics.report.facts import day, label
 from forensics.report.folded_lines import fold
 from forensics.tables.sanitise import sanitise
@@ -51,10 +51,10 @@ def render_comparison(comparison: Comparison, width: int | None = None) -> str:
     Returns:
         Lines, each ended by a newline; nothing from the disks can steer the terminal.
     """
-    return _Text(comparison, width).render()
+    return _ComparisonText(comparison, width).render()
 
 
-class _Text:
+class _ComparisonText:
     def __init__(self, comparison: Comparison, width: int | None) -> None:
         self.comparison = comparison
         self.width = width

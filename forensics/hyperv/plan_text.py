@@ -35,10 +35,10 @@ def render_migration(plan: MigrationPlan, width: int | None = None) -> str:
     Returns:
         Lines, each ended by a newline; nothing from the disks can steer the terminal.
     """
-    return _Text(plan, width).render()
+    return _PlanText(plan, width).render()
 
 
-class _Text:
+class _PlanText:
     def __init__(self, plan: MigrationPlan, width: int | None) -> None:
         self.plan = plan
         self.width = width

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forensics.case_tables import CaseTables
+from forensics.engine.answers import Judged, NamedSubject, RuleAnswer, Truth, answers_about, find_subjects
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import Judged, NamedSubject, RuleAnswer, Truth, answers_about, find_subjects
 from forensics.engine.rule import Packs
 from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts

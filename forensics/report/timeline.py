@@ -31,7 +31,7 @@ _KEY_EVENTS = frozenset({36870, 1057, 1058, 1059, 6167, 1801, 1808, 1795})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Moment:
     """One moment.
 
     Attributes:
@@ -53,7 +53,7 @@ class Entry:
     subject: str | None = None
 
 
-def timeline(case: CaseTables) -> list[Entry]:
+def timeline(case: CaseTables) -> list[Moment]:
     """Return what a case tells of times, the earliest first; expiries to come are entries too."""
     facts = Facts(case)
     entries = [
@@ -67,14 +67,14 @@ def timeline(case: CaseTables) -> list[Entry]:
     return sorted(set(entries), key=lambda e: (e.time, e.machine_id, e.kind, e.text))
 
 
-def _limited(entries: Iterator[Entry]) -> list[Entry]:
+def _limited(entries: Iterator[Moment]) -> list[Moment]:
     return [entry for entry, _ in zip(entries, range(MAX_ENTRIES), strict=False)]
 
 
-def _machine(row: MachineRow) -> Iterator[Entry]:
-    def entry(time: datetime | None, kind: Kind, text: str) -> Iterator[Entry]:
+def _machine(row: MachineRow) -> Iterator[Moment]:
+    def entry(time: datetime | None, kind: Kind, text: str) -> Iterator[Moment]:
         if time is not None:
-            yield Entry(as_utc(time), kind, text, row.machine_id, row.source_path)
+            yield Moment(as_utc(time), kind, text, row.machine_id, row.source_path)
 
     yield from entry(row.install_date, "setup", "Windows was installed, or upgraded last (InstallDate)")
     guid = f"MachineGuid {row.machine_guid}: its registry key was last written"
@@ -86,7 +86,7 @@ def _machine(row: MachineRow) -> Iterator[Entry]:
         except ValueError:
             sealed = None
         if sealed is not None:
-            yield Entry(sealed, "setup", "Sysprep sealed the image (CloneTag)", row.machine_id, row.source_path, True)
+            yield Moment(sealed, "setup", "Sysprep sealed the image (CloneTag)", row.machine_id, row.source_path, True)
     for upgrade in row.upgrades:
         match = _UPGRADED.search(upgrade)
         if match:
@@ -95,38 +95,38 @@ def _machine(row: MachineRow) -> Iterator[Entry]:
                 time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
             except ValueError:
                 continue
-            yield Entry(time, "setup", "In-place upgrade (Source OS)", row.machine_id, row.source_path, True)
+            yield Moment(time, "setup", "In-place upgrade (Source OS)", row.machine_id, row.source_path, True)
 
 
-def _setup(row: SetupEventRow) -> Iterator[Entry]:
+def _setup(row: SetupEventRow) -> Iterator[Moment]:
     text = _SETUP.get(row.kind)
     if text is None or row.time is None:
         return
     if row.machine_guid:
         text += f" {row.machine_guid}"
-    yield Entry(as_utc(row.time), "setup", text, row.machine_id, row.source_path, row.time_is_local)
+    yield Moment(as_utc(row.time), "setup", text, row.machine_id, row.source_path, row.time_is_local)
 
 
-def _secrets(case: CaseTables) -> Iterator[Entry]:
+def _secrets(case: CaseTables) -> Iterator[Moment]:
     for row in case.rows("secret"):
         if row.set_at is not None:
             which = "present" if row.generation == "current" else "previous"
             text = f"The {which} {row.name} was set"
-            yield Entry(as_utc(row.set_at), "secret", text, row.machine_id, row.source_path)
+            yield Moment(as_utc(row.set_at), "secret", text, row.machine_id, row.source_path)
     for row in case.rows("master_key"):
         if row.created is not None:
             text = f"Master key {row.guid} of {row.owner_sid or 'an unknown owner'} was made"
-            yield Entry(as_utc(row.created), "secret", text, row.machine_id, row.path)
+            yield Moment(as_utc(row.created), "secret", text, row.machine_id, row.path)
 
 
-def _keys(case: CaseTables) -> Iterator[Entry]:
+def _keys(case: CaseTables) -> Iterator[Moment]:
     for row in case.rows("key_file"):
         if row.created is not None:
             text = f"Key file of container {row.container or '?'} was made"
-            yield Entry(as_utc(row.created), "key", text, row.machine_id, row.path, subject=row.path)
+            yield Moment(as_utc(row.created), "key", text, row.machine_id, row.path, subject=row.path)
 
 
-def _certificates(case: CaseTables, facts: Facts) -> Iterator[Entry]:
+def _certificates(case: CaseTables, facts: Facts) -> Iterator[Moment]:
     for chain in case.rows("key_chain"):
         if not chain.thumbprint:
             continue
@@ -137,10 +137,10 @@ def _certificates(case: CaseTables, facts: Facts) -> Iterator[Entry]:
         )
         for time, kind, text in moments:
             if time is not None:
-                yield Entry(as_utc(time), kind, text, chain.machine_id, chain.source_path, subject=chain.thumbprint)
+                yield Moment(as_utc(time), kind, text, chain.machine_id, chain.source_path, subject=chain.thumbprint)
 
 
-def _event(row: EventRow) -> Iterator[Entry]:
+def _event(row: EventRow) -> Iterator[Moment]:
     if row.time is not None and row.event_id in _KEY_EVENTS:
         text = f"{row.provider} {row.event_id}: {row.message or ''}".rstrip(": ")
-        yield Entry(as_utc(row.time), "event", text, row.machine_id, row.source_path, subject=row.thumbprint)
+        yield Moment(as_utc(row.time), "event", text, row.machine_id, row.source_path, subject=row.thumbprint)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from forensics.engine.answers import answers_about
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import answers_about
 from forensics.engine.lint import LINTS, lint
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import RulePackError

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import forensics
+from forensics.engine.answers import answers_about
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import answers_about
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run

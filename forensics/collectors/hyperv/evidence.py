@@ -1,4 +1,4 @@
-"""What the Hyper-V collectors hand to the chain."""
+"""What the Hyper-V collectors hand to the judge of :mod:`forensics.hyperv`."""
 
 from __future__ import annotations
 

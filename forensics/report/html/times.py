@@ -9,7 +9,7 @@ from forensics.case_tables import CaseTables
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.tables import MOST, Cell, TableView
-from forensics.report.timeline import Entry, timeline
+from forensics.report.timeline import Moment, timeline
 from forensics.tables.timestamps import format_utc
 
 AHEAD = timedelta(days=3653)
@@ -121,9 +121,9 @@ def _years(begin: datetime, end: datetime, first: int, last: int) -> list[tuple[
     return [(y, x) for y, x in places if 1.5 < x < 98.5]
 
 
-def _marks(entries: list[Entry], view: TimeView) -> dict[str, list[Mark]]:
+def _marks(entries: list[Moment], view: TimeView) -> dict[str, list[Mark]]:
     middle = {kind: y for kind, _, y in view.lanes}
-    days: dict[tuple[str, int], list[Entry]] = {}
+    days: dict[tuple[str, int], list[Moment]] = {}
     for entry in entries:
         days.setdefault((entry.kind, _number(entry.time)), []).append(entry)
     marks: dict[str, list[Mark]] = {kind: [] for kind in middle}
@@ -134,7 +134,7 @@ def _marks(entries: list[Entry], view: TimeView) -> dict[str, list[Mark]]:
     return marks
 
 
-def _table(case: CaseTables, chains: ChainViews, entries: list[Entry], t: Catalogue) -> TableView:
+def _table(case: CaseTables, chains: ChainViews, entries: list[Moment], t: Catalogue) -> TableView:
     several = len(case.rows("machine")) > 1
     headings = ["Time (UTC)", "Kind", "What", *(["Machine"] if several else []), "Read in"]
     view = TableView("events", t("All times as a table"), [t(heading) for heading in headings])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from forensics.engine.answers import MOST_ROWS, Judged, RuleAnswer, answers_about, find_subjects
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import MOST_ROWS, Judged, RuleAnswer, answers_about, find_subjects
 from forensics.engine.loader import load_packs
 from tests.engine.rule_files import tables, write_rules
 
