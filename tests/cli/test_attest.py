@@ -86,6 +86,13 @@ def test_a_list_on_a_share_cannot_be_told() -> None:
     assert "its store EKROOT is empty" in result.stdout
 
 
+def test_a_device_that_could_not_be_examined_is_none_that_is_accepted() -> None:
+    result = _attest("--ca", CA, "--device", LAPTOP, "lost.vhdx")
+    assert result.exit_code == 1
+    assert "LAP-77: accepted by the list of endorsement keys" in result.stdout
+    assert "lost.vhdx does not exist" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
