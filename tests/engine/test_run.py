@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from forensics.engine.answers import answers_about
 from forensics.engine.database import RuleDatabase
-from forensics.engine.explain import explain
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Problem, RulePackError
 from forensics.engine.run import run
@@ -52,5 +52,5 @@ def test_explain_says_why_a_rule_could_not_be_asked(tmp_path: Path) -> None:
     broken = {"id": "broken", "when": {"asked": "json_extract(this.access, '$.a') = 1"}}
     packs = load_packs([write_rules(tmp_path, broken, {"id": "sound"})], built_in=False)
     with RuleDatabase(tables(ROWS), AS_OF) as database:
-        told = {str(e.rule.id): (e.value, e.failed) for e in explain(database, packs, "AA")}
+        told = {str(e.rule.id): (e.value, e.failed) for e in answers_about(database, packs, "AA")}
     assert told == {"broken": (None, "no valid SQL: malformed JSON"), "sound": (1, "")}

@@ -9,7 +9,7 @@ import pytest
 
 from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
-from forensics.examination import apply_rules
+from forensics.examination import ask_rules
 from forensics.report.findings import FindingIndex
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
@@ -97,7 +97,7 @@ def index() -> FindingIndex:
     service = ServiceRow(machine_id=1, source_path="SYSTEM", name="KeyIso", start=4)
     rows = [row for name, values in CHAINS.items() for row in _rows(name, values)]
     case = CaseTables([machine, service, *hives, *rows], as_of=AS_OF)
-    apply_rules(case, load_packs())
+    ask_rules(case, load_packs())
     return FindingIndex(case)
 
 

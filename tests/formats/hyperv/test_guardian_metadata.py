@@ -12,8 +12,8 @@ import pytest
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import parse_guardian_certificate
 from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
-from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, parse_guardian_certificate
 from forensics.formats.hyperv.guardian_name import GuardianName, parse_guardian_name
+from forensics.formats.hyperv.guardian_xml import unsigned_int
 from forensics.formats.public_key import EcPublicKey
 from testdata.builder import certs
 from testdata.builder import key_protector as forge

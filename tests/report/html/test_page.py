@@ -15,7 +15,7 @@ import forensics
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from forensics.engine.loader import load_packs
-from forensics.examination import apply_rules
+from forensics.examination import ask_rules
 from forensics.report.html.page import render_html
 from tests.engine.rule_files import write_rules
 from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain, dead_chain, machine
@@ -126,7 +126,7 @@ def test_a_chain_names_the_finding_that_stands_for_its_section_or_says_its_own_r
         ],
         as_of=AS_OF,
     )
-    apply_rules(
+    ask_rules(
         whole,
         load_packs([write_rules(tmp_path, opened, {**sealed, "covers": ["broken", "undecided"]})], built_in=False),
     )
