@@ -31,7 +31,7 @@ def verdict(folder: Path, change: dict[str, Any], rows: dict[str, list[dict[str,
     packs = load_packs([write_rules(folder, {**change, "report-unknown": "true"})], built_in=False)
     [rule] = packs.rules
     whole = tables(rows)
-    found = [f.verdict for f in run(packs, whole, AS_OF).findings]
+    found: list[str] = [f.verdict for f in run(packs, whole, AS_OF).findings]
     with RuleDatabase(whole, AS_OF) as database:
         counted = list(database.query(Query(rule).verdicts()))
         [explained] = answers_about(database, packs, "AA")

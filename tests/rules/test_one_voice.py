@@ -72,7 +72,7 @@ def _rows(name: str, values: dict[str, Any]) -> list[Row]:
     }
     columns = known | values
     scope = columns.pop("scope", "machine")
-    place = {"machine_id": 1, "source_path": f"SOFTWARE/{name}"}
+    place: dict[str, Any] = {"machine_id": 1, "source_path": f"SOFTWARE/{name}"}
     shared = ("thumbprint", "subject", "store", "store_scope", "owner_sid", "not_after")
     certificate = CertificateRow(**place, **{key: columns[key] for key in shared}, public_key_sha256="c" * 64)
     file = KeyFileRow(
