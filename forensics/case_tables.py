@@ -11,7 +11,7 @@ from forensics.sources.coverage import Coverage
 from forensics.tables.database import CaseContent, read_case_file, write_case_file
 from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
 from forensics.tables.machine import MachineRow
-from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs, possible_values
+from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 from forensics.version import __version__
@@ -149,11 +149,11 @@ class CaseTables:
 
 
 def _series(cells: list[Any], spec: ColumnSpec) -> pd.Series[Any]:
-    """Make a column; one whose documentation lists its words is categorical, with those words first."""
+    """Make a column; one with a vocabulary is categorical, with those words first."""
     import pandas as pd
 
-    words = possible_values(spec)
-    if not words:
+    words = spec.possible_values
+    if not words or spec.kind == "list":
         return pd.Series(cells, dtype=_DTYPES[spec.kind])
     others = sorted({cell for cell in cells if cell is not None} - set(words))
     return pd.Series(cells, dtype=pd.CategoricalDtype([*words, *others]))

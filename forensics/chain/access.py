@@ -13,12 +13,13 @@ from forensics.formats.access_check import (
     token_of,
 )
 from forensics.formats.acl import SecurityDescriptor
+from forensics.tables.key_chain import Access
 
 _CROWDS = ({EVERYONE}, {AUTHENTICATED_USERS, EVERYONE}, {USERS, AUTHENTICATED_USERS, EVERYONE})
 _NAMES = {SYSTEM: "SYSTEM", NETWORK_SERVICE: "NETWORK SERVICE"}
 
 
-def judge_access(security: SecurityDescriptor | None, accounts: list[str]) -> tuple[str, str | None]:
+def judge_access(security: SecurityDescriptor | None, accounts: list[str]) -> tuple[Access, str | None]:
     """Judge the ``access`` column.
 
     Args:
@@ -26,7 +27,7 @@ def judge_access(security: SecurityDescriptor | None, accounts: list[str]) -> tu
         accounts: SIDs that must be able to read.
 
     Returns:
-        ``ok``, ``denied``, ``too_open`` or ``not_examined``, and the SID that is shut out, if one is.
+        Value of the column, and the SID that is shut out, if one is.
     """
     if security is None:
         return "not_examined", None

@@ -11,6 +11,7 @@ from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
+from forensics.tables.key_chain import KeyFileFound
 
 _SYSTEM = Home("system", "S-1-5-18")
 _MACHINE = Home("machine", "S-1-5-18")
@@ -33,7 +34,7 @@ class Resolved:
         suffix_error: Why it is broken if MachineGuid is what SOFTWARE says, None when it is sound.
     """
 
-    key_file: str
+    key_file: KeyFileFound
     file: KeyFileEvidence | None = None
     claim_error: str | None = None
     suffix_error: str | None = None
@@ -149,5 +150,5 @@ def _born(file: KeyFileEvidence) -> float:
     return file.row.modified.timestamp() if file.row.modified else 0.0
 
 
-def _readable(file: KeyFileEvidence) -> str:
+def _readable(file: KeyFileEvidence) -> KeyFileFound:
     return "present" if file.row.outcome == "present" and file.parsed is not None else "unreadable"

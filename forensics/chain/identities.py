@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from forensics.tables.identity import SharedIdentityRow
+from forensics.tables.identity import Enforces, Relation, Shared, SharedIdentityRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 
@@ -24,9 +24,9 @@ MAX_LISTED = 50
 ENFORCING = (26100, 6584)
 LIKELY_ENFORCING = (26100, 5074)
 
-_TRAITS = ("machine_sid", "machine_guid", "dpapi_system", "ek_pub")
+_TRAITS: tuple[Shared, ...] = ("machine_sid", "machine_guid", "dpapi_system", "ek_pub")
 _REFUSED = ("lsasrv", "lsa (lsasrv)")
-_STRONGEST = ("yes", "likely", "unknown", "no")
+_STRONGEST: tuple[Enforces, ...] = ("yes", "likely", "unknown", "no")
 _GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL", "IMAGE_STATE_SPECIALIZE_RESEAL")
 
 
@@ -177,7 +177,7 @@ def _counts(group: Iterable[_Member]) -> _Counts:
     return traits, keys, certificates
 
 
-def _enforces(machine: MachineRow) -> str:
+def _enforces(machine: MachineRow) -> Enforces:
     if machine.build is None or not machine.build.isdecimal() or len(machine.build) > 9:
         return "unknown"
     build = int(machine.build)
@@ -190,7 +190,7 @@ def _enforces(machine: MachineRow) -> str:
     )
 
 
-def _relation(member: _Member, group: Sequence[_Member]) -> tuple[str, str]:
+def _relation(member: _Member, group: Sequence[_Member]) -> tuple[Relation, str]:
     """Say what a member is to the others: a clone of any of them, else undecided, else the same computer."""
     found = [_pair(member, other) for other in group if other is not member and _have_in_common(member, other)]
     if not found:
@@ -203,7 +203,7 @@ def _have_in_common(one: _Member, other: _Member) -> bool:
     return not one.traits.items().isdisjoint(other.traits.items())
 
 
-def _pair(one: _Member, other: _Member) -> tuple[str, str]:
+def _pair(one: _Member, other: _Member) -> tuple[Relation, str]:
     names = [m.machine.computer_name for m in (one, other)]
     hardware = [m.machine.hardware_id for m in (one, other)]
     same_name = None if None in names else len({str(n).casefold() for n in names}) == 1

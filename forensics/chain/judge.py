@@ -25,7 +25,7 @@ from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.tables.certificate import KeyFileRow
-from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.key_chain import Access, KeyChainRow, PublicKeyFound
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 
@@ -204,7 +204,7 @@ class Judge:
             links.only_opening_showed = stored is None or stored == certificate.public_key
             links.break_at("public_key", "the key file holds another key than the certificate's")
 
-    def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> tuple[str, str | None]:
+    def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> tuple[Access, str | None]:
         row = file.row
         accounts = [SYSTEM] if row.scope in ("machine", "system") else [row.owner_sid] if row.owner_sid else []
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
@@ -243,7 +243,7 @@ class Judge:
         return row
 
 
-def _compare(stored: PublicKey | None, proof: Proof, wanted: PublicKey | None) -> str:
+def _compare(stored: PublicKey | None, proof: Proof, wanted: PublicKey | None) -> PublicKeyFound:
     """Compare the public half in the file with the certificate's; the opened key has the last word."""
     if wanted is None:
         return "not_examined"

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 from forensics.chain.access import account_name
 from forensics.chain.ground import Ground, reasons
 from forensics.chain.proof import Proof
 from forensics.collectors.evidence import KeyFileEvidence
+from forensics.tables.key_chain import (
+    Access,
+    ChainLink,
+    KeyFileFound,
+    KeyVerdict,
+    KnownBy,
+    ProviderKind,
+    PublicKeyFound,
+)
 from forensics.tables.outcome import PRESENT, Outcome
 
-_ORDER = ("claim", "provider", "key_file", "public_key", "access", "master_key", "secret", "private_key", "service")
+_ORDER: tuple[ChainLink, ...] = get_args(ChainLink)
 _FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
 
 UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
@@ -49,21 +59,21 @@ class Links:
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
     """
 
-    kind: str | None = None
+    kind: ProviderKind | None = None
     scope: str = "machine"
     ground: Ground = field(default_factory=Ground)
-    key_file: str = "not_examined"
+    key_file: KeyFileFound = "not_examined"
     file: KeyFileEvidence | None = None
-    public_key: str = "not_examined"
-    access: str = "not_examined"
+    public_key: PublicKeyFound = "not_examined"
+    access: Access = "not_examined"
     shut_out: str | None = None
     proof: Proof = field(default_factory=Proof)
-    faults: dict[str, Fault] = field(default_factory=dict)
+    faults: dict[ChainLink, Fault] = field(default_factory=dict)
     is_the_right_key: bool = True
     only_opening_showed: bool = False
     guid_known: bool = True
 
-    def break_at(self, link: str, reason: str, rests_on: Outcome = PRESENT) -> None:
+    def break_at(self, link: ChainLink, reason: str, rests_on: Outcome = PRESENT) -> None:
         """Mark a link as broken; the first reason for it stands.
 
         Args:
@@ -79,11 +89,11 @@ class Links:
             self.break_at("key_file", foreign_suffix(self.file.row.name_guid, machine_guid), self.ground.identity)
 
     @property
-    def broken(self) -> dict[str, str]:
+    def broken(self) -> dict[ChainLink, str]:
         """Broken links with the reason for each: the faults whose ground holds."""
         return {link: fault.reason for link, fault in self.faults.items() if not self._doubts_of(link, fault)}
 
-    def _doubts_of(self, link: str, fault: Fault) -> list[Outcome]:
+    def _doubts_of(self, link: ChainLink, fault: Fault) -> list[Outcome]:
         """Say what was not seen whole of what a fault rests on.
 
         A file that holds the certificate's public key is its key's file whatever the certificate's link says, so what
@@ -94,13 +104,13 @@ class Links:
         return [outcome for outcome in grounds if outcome.state == "partial"]
 
     @property
-    def broken_at(self) -> str | None:
+    def broken_at(self) -> ChainLink | None:
         """The first broken link."""
         broken = self.broken
         return next((link for link in _ORDER if link in broken), None)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> KeyVerdict:
         """Would Windows on this disk open this key now: usable, unusable or unknown."""
         if self.broken:
             return "unusable"
@@ -124,7 +134,7 @@ class Links:
         return reasons([*suspected, *([self.ground.services] if self._service_is_unknown else [])])
 
     @property
-    def known_by(self) -> str:
+    def known_by(self) -> KnownBy:
         """How the verdict is known."""
         at = self.broken_at
         if at is None:
@@ -137,7 +147,7 @@ class Links:
             return "public_key"
         return "inference"
 
-    def _known_without_break(self) -> str:
+    def _known_without_break(self) -> KnownBy:
         if (
             self.proof.private_key in ("proved", "damaged", "sealed_vbs", "needs_pin")
             and self.proof.unlocked_by != "not_tried"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
-from typing import Literal
 
 from forensics.chain.witness import Witness
 from forensics.chain.work import RSA_OPERATION, Work
@@ -17,8 +16,9 @@ from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.coverage import Place
-from forensics.tables.outcome import State
-from forensics.tables.secrets import MasterKeyRow
+from forensics.tables.answer import Answer
+from forensics.tables.key_chain import MasterKeyFound
+from forensics.tables.secrets import Half, MasterKeyRow, UnlockedBy
 
 SYSTEM = "S-1-5-18"
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
@@ -26,26 +26,24 @@ SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
 _BACKUP_NEEDS_SECRET = 1
 _SIBLINGS_ASKED = 3
 
-UnlockedBy = Literal["current", "previous", "password", "domain_key", "nothing", "not_tried"]
-
 
 @dataclass(frozen=True, slots=True)
 class Unlocked:
     """What could be done with the master key that a blob names.
 
     Attributes:
-        outcome: The master key file: present, absent, unreadable or not_examined.
+        outcome: The master key file.
         by: Which secret opened it.
         key: The 64 bytes, when opened.
         half: Half of DPAPI_SYSTEM that opened it.
-        intact: What the backup section proves: ``yes``, ``no`` or ``unknown``.
+        intact: What the backup section proves.
     """
 
-    outcome: State
+    outcome: MasterKeyFound
     by: UnlockedBy = "not_tried"
     key: bytes | None = field(default=None, repr=False)
-    half: str | None = None
-    intact: str = "unknown"
+    half: Half | None = None
+    intact: Answer = "unknown"
 
 
 class MasterKeyRing:
@@ -110,13 +108,13 @@ class MasterKeyRing:
             return row
         return replace(
             row,
-            outcome=opened.outcome,
+            outcome="unreadable" if opened.outcome == "unreadable" else "present",
             unlocked_by=opened.by,
             opened_with_half=opened.half,
             intact=opened.intact,
         )
 
-    def _missing(self, owner_sid: str | None) -> State:
+    def _missing(self, owner_sid: str | None) -> MasterKeyFound:
         """A master key without file is absent only when every folder it could lie in was seen whole."""
         folders = [outcome for (sid, _), outcome in self._folders.items() if sid == owner_sid]
         return "absent" if folders and all(folder.is_whole for folder in folders) else "not_examined"
@@ -153,7 +151,7 @@ class MasterKeyRing:
         tried = tried or (self._secret_is_absent and self._is_system(item.row.owner_sid))
         return Unlocked("present", "nothing" if tried else "not_tried", intact=intact)
 
-    def _intact(self, item: MasterKeyEvidence) -> str:
+    def _intact(self, item: MasterKeyEvidence) -> Answer:
         """Let the backup section tell a damaged file from a wrong secret (formats.md 4.2)."""
         file, sid = item.parsed, item.row.owner_sid
         if file is None or file.backup is None or sid is None:
@@ -202,7 +200,7 @@ class MasterKeyRing:
         )
         return list(islice(bare, _SIBLINGS_ASKED + 1))
 
-    def _prekeys(self, item: MasterKeyEvidence) -> Iterator[tuple[UnlockedBy, str | None, bytes]]:
+    def _prekeys(self, item: MasterKeyEvidence) -> Iterator[tuple[UnlockedBy, Half | None, bytes]]:
         sid = item.row.owner_sid
         if self._is_system(sid):
             yield from self._system_prekeys(item.row.half, sid or SYSTEM)
@@ -219,10 +217,10 @@ class MasterKeyRing:
             if name in self._user_secrets.nt_hashes:
                 yield from dpapi.user_prekeys_from_nt_hash(self._user_secrets.nt_hashes[name], sid)
 
-    def _system_prekeys(self, half: str | None, sid: str) -> Iterator[tuple[UnlockedBy, str | None, bytes]]:
+    def _system_prekeys(self, half: Half | None, sid: str) -> Iterator[tuple[UnlockedBy, Half | None, bytes]]:
         """The folder's own half of CurrVal and OldVal first; the other halves cost time only when those fail."""
         own = half or "user"
-        other = "machine" if own == "user" else "user"
+        other: Half = "machine" if own == "user" else "user"
         generations: list[tuple[UnlockedBy, SystemSecret | None]] = [
             ("current", self._system.current),
             ("previous", self._system.previous),

@@ -7,12 +7,15 @@ from forensics.chain.key_index import slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.proof import Proof, Prover
 from forensics.collectors.evidence import KeyFileEvidence
+from forensics.tables.key_chain import Access
 
 # Of two slots in one container, the row speaks of the one in the worse state.
 _WORST_FIRST = ("damaged", "locked", "not_examined", "needs_pin", "sealed_vbs", "sealed_tpm", "proved")
 
 
-def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None, access: str, ground: Ground) -> Links:
+def orphan_links(
+    file: KeyFileEvidence, prover: Prover, machine_guid: str | None, access: Access, ground: Ground
+) -> Links:
     """Judge a key file on its own.
 
     Args:

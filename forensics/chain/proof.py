@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from forensics.chain.key_index import KeySlot
-from forensics.chain.master_keys import MasterKeyRing, Unlocked, UnlockedBy
+from forensics.chain.master_keys import MasterKeyRing, Unlocked
 from forensics.chain.witness import Witness
 from forensics.dpapi import dpapi
 from forensics.dpapi.dpapi import OpenedBlob
@@ -25,7 +25,9 @@ from forensics.formats.private_key import (
     parse_cng_private,
 )
 from forensics.formats.public_key import PublicKey
-from forensics.tables.outcome import State
+from forensics.tables.answer import Answer
+from forensics.tables.key_chain import MasterKeyFound, PrivateKeyFound
+from forensics.tables.secrets import UnlockedBy
 
 _NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
 
@@ -39,17 +41,17 @@ class Proof:
         master_key: State of the master key file.
         master_key_guid: The master key its blob names.
         unlocked_by: Which secret opened that master key.
-        exportable: ``yes``, ``no`` or ``unknown``.
+        exportable: Value of the column.
         public: Public half of the opened private key (of a TPM key: of its opened blob).
         recovered: The private key itself was had, even if damage keeps Windows from opening it.
         per_boot: A VBS key that lived for one boot only.
     """
 
-    private_key: str = "not_examined"
-    master_key: State = "not_examined"
+    private_key: PrivateKeyFound = "not_examined"
+    master_key: MasterKeyFound = "not_examined"
     master_key_guid: str | None = None
     unlocked_by: UnlockedBy = "not_tried"
-    exportable: str = "unknown"
+    exportable: Answer = "unknown"
     public: PublicKey | None = None
     recovered: bool = False
     per_boot: bool = False
@@ -200,7 +202,7 @@ class Prover:
         except FormatError:
             return None
 
-    def _capi_exportable(self, slot: KeySlot, blob: DpapiBlob | None, master_key: bytes) -> str:
+    def _capi_exportable(self, slot: KeySlot, blob: DpapiBlob | None, master_key: bytes) -> Answer:
         if blob is None:
             return "unknown"
         opened = self._open(slot, blob, master_key, dpapi.CAPI_EXPORT_FLAG_ENTROPY)
@@ -236,7 +238,7 @@ def _is_vbs(clear: bytes, policy: CngPolicy | None, algorithm: str) -> bool:
     return False
 
 
-def _cng_exportable(policy: CngPolicy | None) -> str:
+def _cng_exportable(policy: CngPolicy | None) -> Answer:
     if policy is None or policy.export_policy is None:
         return "unknown"
     return "yes" if policy.export_policy & (_NCRYPT_ALLOW_EXPORT | _NCRYPT_ALLOW_PLAINTEXT_EXPORT) else "no"

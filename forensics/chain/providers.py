@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from forensics.collectors.evidence import Providers
 from forensics.formats.key_prov_info import KeyProvInfo
+from forensics.tables.key_chain import ProviderKind
 
-_CNG_KINDS = {
+_CNG_KINDS: dict[str, ProviderKind] = {
     "microsoft software key storage provider": "cng",
     "microsoft platform crypto provider": "tpm",
     "microsoft smart card key storage provider": "smart_card",
@@ -30,8 +31,8 @@ _CAPI_SOFTWARE = frozenset(
 _BUILT_IN = _CAPI_SOFTWARE | frozenset(_CNG_KINDS) | {"microsoft base smart card crypto provider"}
 
 
-def provider_kind(link: KeyProvInfo) -> str:
-    """Return ``capi``, ``cng``, ``tpm``, ``smart_card`` or ``other`` for the provider a certificate names.
+def provider_kind(link: KeyProvInfo) -> ProviderKind:
+    """Return what kind of provider a certificate names.
 
     No name stands for the default provider of the type, which is Microsoft's software provider.
     """

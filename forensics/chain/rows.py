@@ -5,7 +5,7 @@ from __future__ import annotations
 from forensics.chain.links import Links
 from forensics.chain.recovery import Recoverable
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
-from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.key_chain import ChainLink, KeyChainRow
 
 
 def certificate_row(certificate: CertificateEvidence, links: Links, recoverable: Recoverable) -> KeyChainRow:
@@ -56,7 +56,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
     )
 
 
-def _reason(links: Links, broken_at: str | None, recoverable: Recoverable) -> str:
+def _reason(links: Links, broken_at: ChainLink | None, recoverable: Recoverable) -> str:
     found, path = recoverable
     if broken_at == "key_file" and links.key_file == "absent" and found and path:
         return f"there is no key file where the certificate's link leads; the key lies in {path}"

@@ -13,15 +13,22 @@ from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
-from forensics.tables.authority import CaRow
+from forensics.tables.authority import CaRow, CaType, StoreFound
+from forensics.tables.outcome import State
 
 MAX_AUTHORITIES = 50
 MAX_DIRECTORIES = 100
 MAX_TEXT = 1024
 
 _SERVICE = "Services\\CertSvc"
+_WITHOUT_CERTIFICATES: dict[State, StoreFound] = {"present": "empty", "absent": "absent"}
 _STORES = "Microsoft\\SystemCertificates"
-_TYPES = {0: "enterprise_root", 1: "enterprise_subordinate", 3: "standalone_root", 4: "standalone_subordinate"}
+_TYPES: dict[int, CaType] = {
+    0: "enterprise_root",
+    1: "enterprise_subordinate",
+    3: "standalone_root",
+    4: "standalone_subordinate",
+}
 
 
 def collect_authorities(installation: Installation, certificates: Sequence[CertificateEvidence]) -> Iterator[CaRow]:
@@ -72,11 +79,10 @@ def _add_stores(installation: Installation, row: CaRow, certificates: Sequence[C
         store: [c.row for c in certificates if c.row.store.lower() == store and c.row.store_scope == "machine"]
         for store in ("ekroot", "ekca")
     }
-    outcomes: dict[str, str] = {}
+    outcomes: dict[str, StoreFound] = {}
     for store, found in stores.items():
         seen = software.saw(f"{_STORES}\\{store}")
-        missing = {"present": "empty", "absent": "absent"}.get(seen.state, "not_examined")
-        outcomes[store] = "present" if found else missing
+        outcomes[store] = "present" if found else _WITHOUT_CERTIFICATES.get(seen.state, "not_examined")
     row.ekroot, row.ekca = outcomes["ekroot"], outcomes["ekca"]
     row.ekroot_count, row.ekca_count = (
         None if outcomes[store] == "not_examined" else len(found) for store, found in stores.items()

@@ -18,22 +18,24 @@ from forensics.formats.errors import FormatError
 from forensics.registry.hive import Key
 from forensics.sources.coverage import FURTHER_CERTIFICATES
 from forensics.sources.installation import Installation
+from forensics.tables.certificate import StoreScope
+from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import Outcome
 
 MAX_ELEMENTS = 10_000
-UNREADABLE_AREA = "certificate"
+UNREADABLE_AREA: CoverageArea = "certificate"
 """Area of the coverage rows of elements that are there and hold no certificate that can be read."""
 
 MAX_ELEMENT_SIZE = 1 << 20
 MAX_TOTAL_SIZE = 64 << 20
 """Bytes of all elements of one installation together."""
 
-_MACHINE_ROOTS = (
+_MACHINE_ROOTS: tuple[tuple[StoreScope, str], ...] = (
     ("machine", "Microsoft\\SystemCertificates"),
     ("enterprise", "Microsoft\\EnterpriseCertificates"),
     ("policy", "Policies\\Microsoft\\SystemCertificates"),
 )
-_USER_ROOTS = (
+_USER_ROOTS: tuple[tuple[StoreScope, str], ...] = (
     ("user", "Software\\Microsoft\\SystemCertificates"),
     ("policy", "Software\\Policies\\Microsoft\\SystemCertificates"),
 )
@@ -61,7 +63,7 @@ class Element:
     name: str
     data: bytes
     store: str
-    scope: str
+    scope: StoreScope
     owner_sid: str | None
     service: str | None
     source_path: str
@@ -116,7 +118,9 @@ def _user_hive(installation: Installation, profile: Profile) -> Iterator[Element
         yield from _stores(view, root, scope, profile.sid, None)
 
 
-def _stores(view: RegistryView, root: str, scope: str, owner_sid: str | None, service: str | None) -> Iterator[Element]:
+def _stores(
+    view: RegistryView, root: str, scope: StoreScope, owner_sid: str | None, service: str | None
+) -> Iterator[Element]:
     if view.hive is None:
         return
     stores = list(view.subkeys(root))

@@ -19,7 +19,7 @@ from forensics.formats.access_check import ADMINISTRATORS, SYSTEM, Right, is_gra
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, SecurityDescriptor
 from forensics.formats.acl import parse_security_descriptor as parse_descriptor
 from forensics.sources.installation import Installation
-from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
+from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow, EntryFault
 from forensics.tables.outcome import Outcome
 
 MAX_ENTRIES = 50_000
@@ -150,7 +150,7 @@ def _entry(folder: CaEkListRow, entry: Entry) -> CaEkListEntryRow:
     )
 
 
-def _fault(entry: Entry) -> str | None:
+def _fault(entry: Entry) -> EntryFault | None:
     stem, dot, _ = entry.name.partition(".")
     if entry.is_dir:
         return "folder"

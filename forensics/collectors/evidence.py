@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from forensics.formats.acl import SecurityDescriptor
 from forensics.formats.capi_key import CapiKeyFile
@@ -15,7 +15,7 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
-from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.certificate import CertificateRow, KeyFileKind, KeyFileRow, KeyFileScope
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import GuardianTraceRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
@@ -76,15 +76,15 @@ class KeyFolder:
     """A folder in which keys of one kind and owner lie.
 
     Attributes:
-        kind: ``capi``, ``cng`` or ``tpm``.
-        scope: ``machine``, ``system``, ``service`` or ``user``.
+        kind: Of what its files are; any: not looked into.
+        scope: Whose keys; earlier: those of an installation that an upgrade set aside.
         owner_sid: Whose keys; S-1-5-18 for machine and system.
         path: Path in the tree.
         outcome: What can be said of the folder.
     """
 
-    kind: str
-    scope: str
+    kind: KeyFileKind | Literal["any"]
+    scope: KeyFileScope | Literal["earlier"]
     owner_sid: str | None
     path: str
     outcome: Outcome

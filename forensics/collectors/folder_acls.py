@@ -23,7 +23,7 @@ from forensics.formats.access_check import (
 )
 from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
 from forensics.sources.installation import Installation
-from forensics.tables.use import FolderAclRow
+from forensics.tables.use import FolderAclRow, FolderKind, FolderScope
 
 _PROTECT = f"System32/Microsoft/Protect/{SYSTEM_SID}"
 
@@ -33,7 +33,9 @@ _ANY_ACCOUNT = frozenset({EVERYONE, AUTHENTICATED_USERS, USERS})
 def collect_folder_acls(installation: Installation, folders: Sequence[KeyFolder]) -> Iterator[FolderAclRow]:
     """Yield a row for each folder of machine, SYSTEM or service keys that is there, and for SYSTEM's master keys."""
     for folder in folders:
-        if folder.outcome.is_there and folder.scope in ("machine", "system", "service"):
+        if not folder.outcome.is_there or folder.kind == "any":
+            continue
+        if folder.scope == "machine" or folder.scope == "system" or folder.scope == "service":
             yield _row(installation, folder.path, folder.kind, folder.scope, folder.owner_sid)
     for path in (_PROTECT, f"{_PROTECT}/User"):
         in_tree = installation.in_windows(path)
@@ -41,7 +43,9 @@ def collect_folder_acls(installation: Installation, folders: Sequence[KeyFolder]
             yield _row(installation, in_tree, "dpapi", "system", SYSTEM_SID)
 
 
-def _row(installation: Installation, path: str, kind: str, scope: str, owner_sid: str | None) -> FolderAclRow:
+def _row(
+    installation: Installation, path: str, kind: FolderKind, scope: FolderScope, owner_sid: str | None
+) -> FolderAclRow:
     row = FolderAclRow(
         machine_id=installation.machine_id, path=path, kind=kind, scope=scope, owner_sid=owner_sid, source_path=path
     )

@@ -12,9 +12,9 @@ from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, tpm_n
 from forensics.formats.pcpkey import PcpBlob, PcpKeyFile
 from forensics.formats.public_key import DsaPublicKey, PublicKey
 from forensics.sources.installation import Installation
-from forensics.tables.certificate import KeyFileRow
+from forensics.tables.certificate import KeyFileRow, KeySlot, TpmVersion
 
-_TPM_VERSIONS = {1: "1.2", 2: "2.0"}
+_TPM_VERSIONS: dict[int, TpmVersion] = {1: "1.2", 2: "2.0"}
 _MAX_BINDING = 64
 
 
@@ -31,7 +31,8 @@ def add_facts(installation: Installation, row: KeyFileRow, parsed: ParsedKey) ->
 
 def _add_capi(installation: Installation, row: KeyFileRow, parsed: CapiKeyFile) -> None:
     _compare_name(row, capi_name_hash(parsed.container_bytes))
-    slots = [(name, slot) for name, slot in (("exchange", parsed.exchange), ("signature", parsed.signature)) if slot]
+    both: tuple[tuple[KeySlot, CapiSlot | None], ...] = (("exchange", parsed.exchange), ("signature", parsed.signature))
+    slots = [(name, slot) for name, slot in both if slot]
     row.slot = "both" if len(slots) == 2 else slots[0][0] if slots else None
     for name, slot in slots:
         _report_slot(installation, row.path, name, slot)

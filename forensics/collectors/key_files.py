@@ -113,6 +113,8 @@ def split_name(kind: str, name: str) -> tuple[str, str | None] | None:
 def _read(
     installation: Installation, folder: KeyFolder, entry: Entry, machine_guid: str | None
 ) -> KeyFileEvidence | None:
+    assert folder.kind != "any"
+    assert folder.scope != "earlier"
     name = split_name(folder.kind, entry.name)
     row = KeyFileRow(
         machine_id=installation.machine_id,

@@ -19,6 +19,7 @@ from forensics.collectors.profiles import (
     sid_folders,
 )
 from forensics.sources.installation import Installation
+from forensics.tables.certificate import KeyFileKind, KeyFileScope
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
 _CAPI_ALGORITHMS = ("RSA", "DSS")
@@ -46,7 +47,9 @@ def _windows_old(installation: Installation) -> Iterator[KeyFolder]:
         yield KeyFolder("any", "earlier", None, path, apart)
 
 
-def _folder(installation: Installation, kind: str, scope: str, owner: str | None, path: str) -> KeyFolder:
+def _folder(
+    installation: Installation, kind: KeyFileKind, scope: KeyFileScope, owner: str | None, path: str
+) -> KeyFolder:
     return KeyFolder(kind, scope, owner, path, installation.listing(path).outcome)
 
 
@@ -66,25 +69,26 @@ def _shared(installation: Installation) -> Iterator[KeyFolder]:
     yield _folder(installation, "tpm", "machine", SYSTEM_SID, f"{crypto}/PCPKSP")
 
 
-def _foreign(installation: Installation, base: str, scope: str = "user") -> Iterator[KeyFolder]:
+def _foreign(installation: Installation, base: str, scope: KeyFileScope = "user") -> Iterator[KeyFolder]:
     """Folders of SIDs that Windows would not look for here: they exist, so they are read."""
     if folder_exists(installation, base):
         for entry in sid_folders(installation, base):
             yield _folder(installation, "capi", _scope_of(entry.name, scope), entry.name.upper(), entry.path)
 
 
-def _scope_of(sid: str, default: str) -> str:
+def _scope_of(sid: str, default: KeyFileScope) -> KeyFileScope:
     return "system" if sid == SYSTEM_SID else "service" if sid.upper() in SERVICE_PROFILES else default
 
 
 def _of_profiles(installation: Installation, profiles: Sequence[Profile]) -> Iterator[KeyFolder]:
     for profile in profiles:
         if profile.elsewhere:
-            for kind, path in (
-                ("capi", f"{profile.roaming}/Microsoft/Crypto/RSA"),
-                ("cng", f"{profile.roaming}/Microsoft/Crypto/Keys"),
-                ("tpm", f"{profile.local}/Microsoft/Crypto/PCPKSP"),
-            ):
+            places: dict[KeyFileKind, str] = {
+                "capi": f"{profile.roaming}/Microsoft/Crypto/RSA",
+                "cng": f"{profile.roaming}/Microsoft/Crypto/Keys",
+                "tpm": f"{profile.local}/Microsoft/Crypto/PCPKSP",
+            }
+            for kind, path in places.items():
                 yield KeyFolder(kind, profile.scope, profile.sid, path, NOT_COLLECTED)
             continue
         crypto = f"{profile.roaming}/Microsoft/Crypto"

@@ -6,12 +6,15 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.formats.lsa import LsaMaterial
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import State
-from forensics.tables.secrets import SecretRow
+from forensics.tables.secrets import Generation, SecretRow
 
 DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
 
 _BOOT_KEYS = ("JD", "Skew1", "GBG", "Data")
-_GENERATIONS = (("current", "CurrVal", "CupdTime"), ("previous", "OldVal", "OupdTime"))
+_GENERATIONS: tuple[tuple[Generation, str, str], ...] = (
+    ("current", "CurrVal", "CupdTime"),
+    ("previous", "OldVal", "OupdTime"),
+)
 
 
 def collect_lsa(installation: Installation) -> LsaMaterial:

@@ -16,7 +16,7 @@ from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_
 from forensics.formats.preferred import Preferred, parse_preferred
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
-from forensics.tables.secrets import MasterKeyRow
+from forensics.tables.secrets import Half, MasterKeyRow
 
 MAX_FILES = 10_000
 MAX_FILE_SIZE = 64 << 10
@@ -29,7 +29,7 @@ class _Folder:
     """A folder of master keys; ``canonical`` when Windows itself looks there."""
 
     sid: str
-    half: str | None
+    half: Half | None
     path: str
     canonical: bool
 

@@ -14,7 +14,7 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.user_hives import user_hives
 from forensics.registry.hive import Key, Value
 from forensics.sources.installation import Installation
-from forensics.tables.use import PolicyRow
+from forensics.tables.use import PolicyArea, PolicyRow
 
 MAX_LISTENERS = 200
 MAX_VALUE_SIZE = 4096
@@ -68,7 +68,7 @@ def _settings(
     view: RegistryView,
     parent: Key | str,
     names: Sequence[str],
-    area: str,
+    area: PolicyArea,
     owner_sid: str | None,
     listener: str | None = None,
 ) -> Iterator[PolicyRow]:

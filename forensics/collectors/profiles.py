@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 from forensics.collectors.guard import guard
 from forensics.collectors.machine import CURRENT_VERSION
@@ -48,7 +49,7 @@ class Profile:
     sid: str | None
     path: str
     outcome: Outcome
-    scope: str
+    scope: Literal["system", "service", "user"]
     roaming: str
     local: str
     listed: bool = False

@@ -18,7 +18,7 @@ from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import State
-from forensics.tables.secure_boot import SecureBootRow
+from forensics.tables.secure_boot import BootManagerCa, SecureBootRow
 
 SECURE_BOOT = "Control\\SecureBoot"
 BOOT_MANAGER = ("EFI/Microsoft/Boot/bootmgfw.efi",)
@@ -33,7 +33,7 @@ _EITHER = {
     "HighConfidenceOptOut": "high_confidence_opt_out",
     "MicrosoftUpdateManagedOptIn": "managed_opt_in",
 }
-_AUTHORITIES = {
+_AUTHORITIES: dict[str, BootManagerCa] = {
     "microsoft windows production pca 2011": "pca_2011",
     "windows uefi ca 2023": "windows_uefi_ca_2023",
 }
@@ -98,7 +98,7 @@ class _BootFile:
     outcome: State
     path: str | None = None
     sha256: str | None = None
-    authority: str | None = None
+    authority: BootManagerCa | None = None
     signature: PeSignature | None = None
 
 
@@ -150,5 +150,5 @@ def _read(installation: Installation, partition: EfiPartition, path: str, where:
     return _BootFile("present", where, sha256, _authority(ranked[-1]), ranked[-1])
 
 
-def _authority(signature: PeSignature) -> str:
+def _authority(signature: PeSignature) -> BootManagerCa:
     return _AUTHORITIES.get((signature.issuer or "").lower(), "other")

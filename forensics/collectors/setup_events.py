@@ -11,7 +11,8 @@ from forensics.disk.tree import Entry
 from forensics.formats.action_file import parse_action_file
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation
-from forensics.tables.event import SetupEventRow
+from forensics.tables.coverage_names import CoverageArea
+from forensics.tables.event import SetupEventRow, SetupKind, SetupPhase
 from forensics.tables.outcome import PRESENT
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def collect_setup_events(installation: Installation) -> list[SetupEventRow]:
     return rows
 
 
-def _look(installation: Installation, area: str, folder: str, name: str) -> Entry | None:
+def _look(installation: Installation, area: CoverageArea, folder: str, name: str) -> Entry | None:
     """Find a file of the Windows folder, and tell in coverage whether it was there."""
     path = installation.in_windows(folder)
     listing = installation.listing(path)
@@ -70,7 +71,9 @@ def _look(installation: Installation, area: str, folder: str, name: str) -> Entr
     return None
 
 
-def _file_row(installation: Installation, entry: Entry, phase: str, kind: str, message: str) -> SetupEventRow:
+def _file_row(
+    installation: Installation, entry: Entry, phase: SetupPhase, kind: SetupKind, message: str
+) -> SetupEventRow:
     return SetupEventRow(
         machine_id=installation.machine_id,
         time=entry.modified,
@@ -200,6 +203,6 @@ def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
         installation.problem(entry.path, error.kind, f"the action file: {error.message}")
         return
     present = CRYPTO_SPECIALIZE.lower() in methods
-    kind = "crypto_specialize_present" if present else "crypto_specialize_missing"
+    kind: SetupKind = "crypto_specialize_present" if present else "crypto_specialize_missing"
     without = "" if present else f"without {CRYPTO_SPECIALIZE}"
     yield _file_row(installation, entry, "action_file", kind, f"{len(methods)} methods {without}".strip())

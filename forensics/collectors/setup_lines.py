@@ -13,8 +13,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from forensics.tables.event import SetupKind, SetupPhase
+
 MAX_MESSAGE = 500
-PHASES = ("cleanup", "generalize", "specialize", "respecialize")
+PHASES: tuple[SetupPhase, ...] = ("cleanup", "generalize", "specialize", "respecialize")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d),?\s+(\w+)\s*(.*)", re.ASCII)
 _WORTH = re.compile(r"SYSPRP|capisp|generalization state", re.IGNORECASE)
@@ -31,7 +33,8 @@ _STATE = re.compile(r"generalization state \[0x[0-9a-f]+\]", re.IGNORECASE)
 # Modules that touch keys: CAPI and CNG machine keys, and the key of Remote Desktop.
 _KEY_MODULES = ("capisp.dll", "tssysprep.dll")
 # Phase numbers as seen in logs; the others are not known for sure.
-_PHASE_NUMBERS = {"1": "generalize", "3": "cleanup"}
+_PHASE_NUMBERS: dict[str, SetupPhase] = {"1": "generalize", "3": "cleanup"}
+_PHASE_NAMES: dict[str, SetupPhase] = {**{phase: phase for phase in PHASES}, "clean": "cleanup"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,8 @@ class SetupLine:
     """One telling line; columns as in table ``setup_event``."""
 
     time: datetime | None
-    phase: str
-    kind: str
+    phase: SetupPhase
+    kind: SetupKind
     message: str
     module: str | None = None
     machine_guid: str | None = None
@@ -60,7 +63,7 @@ class SetupLines:
 
     def __init__(self, of_sysprep: bool) -> None:
         self._of_sysprep = of_sysprep
-        self._phase = "cleanup" if of_sysprep else "specialize"
+        self._phase: SetupPhase = "cleanup" if of_sysprep else "specialize"
 
     def read(self, line: str) -> SetupLine | None:
         """Return what a line says; None when it says nothing of interest."""
@@ -94,7 +97,7 @@ class SetupLines:
             return SetupLine(time, self._phase, "phase_begun", message)
         file = _ACTION_FILE.search(message)
         if file and file[1].lower() in PHASES and "createsession" in lower:
-            self._phase = file[1].lower()
+            self._phase = _PHASE_NAMES[file[1].lower()]
             return SetupLine(time, self._phase, "action_file_opened", message)
         if "fcreatetagfile:" in lower:
             return SetupLine(time, "tag", "tag_written", message)
@@ -113,11 +116,11 @@ class SetupLines:
             return SetupLine(time, self._phase_of(method), "module_run", message, module.lower())
         return SetupLine(time, self._phase, "error", message) if level == "error" else None
 
-    def _phase_of(self, text: str) -> str:
+    def _phase_of(self, text: str) -> SetupPhase:
         named = re.search(r"_(generalize|respecialize|specialize|clean)", text, re.IGNORECASE)
         if named is None:
             return self._phase
-        return {"clean": "cleanup"}.get(named[1].lower(), named[1].lower())
+        return _PHASE_NAMES[named[1].lower()]
 
 
 def _time(text: str) -> datetime | None:

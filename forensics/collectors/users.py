@@ -16,7 +16,7 @@ from forensics.collectors.profiles import (
 )
 from forensics.collectors.registry_view import RegistryView
 from forensics.sources.installation import Installation
-from forensics.tables.machine import MachineRow, UserRow
+from forensics.tables.machine import AccountKind, MachineRow, UserRow
 from forensics.tables.outcome import State
 
 ACCOUNT_NAMES = "SAM\\Domains\\Account\\Users\\Names"
@@ -35,7 +35,7 @@ class _Account:
     source_time: datetime | None
 
 
-def account_kind(sid: str, machine: MachineRow) -> str:
+def account_kind(sid: str, machine: MachineRow) -> AccountKind:
     """Return the ``kind`` column: whose authority made the SID."""
     if sid == SYSTEM_SID:
         return "system"

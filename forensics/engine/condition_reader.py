@@ -8,7 +8,7 @@ from forensics.engine.conditions import seen, shorthand
 from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated, Presence
 from forensics.engine.sql_text import quoted
 from forensics.engine.yaml_source import Mapping, Node, Sequence, Text
-from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs, possible_values
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 
 Tell = Callable[[int, str], None]
 """Takes the line and the sentence of something wrong."""
@@ -125,7 +125,7 @@ class ConditionReader:
         if spec.kind == "list":
             self.tell(text.line, f"'{spec.name}' is a list; write SQL, such as this.{spec.name} LIKE '%\"{text}\"%'")
             return None
-        words = possible_values(spec)
+        words = spec.possible_values
         if words and text not in words:
             self.tell(text.line, f"'{spec.name}' is never '{text}'; it is one of {', '.join(words)}")
             return None

@@ -19,7 +19,7 @@ from typing import Any
 
 from forensics.engine.indexes import indexes
 from forensics.tables.database import quick_values, row_values, sql_type
-from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, ColumnSpec, column_specs, possible_values
+from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 
@@ -168,7 +168,7 @@ class RuleDatabase:
 
 def _is_wide(spec: ColumnSpec) -> bool:
     """Columns of states come first: SQLite reads a row up to the columns it needs, and conditions ask for states."""
-    return spec.kind in ("list", "datetime") or (spec.kind == "text" and not possible_values(spec))
+    return spec.kind in ("list", "datetime") or (spec.kind == "text" and not spec.possible_values)
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, inner: str | None) -> int:

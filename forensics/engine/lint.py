@@ -57,7 +57,7 @@ class UnknownReadAsNo(Lint):
 
     def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
         """Yield comparisons that take "not examined" for "no"."""
-        columns = "|".join(s.name for s in column_specs(rule.table) if any(word in s.doc for word in NOT_KNOWN))
+        columns = "|".join(s.name for s in column_specs(rule.table) if not NOT_KNOWN.isdisjoint(s.possible_values))
         if not columns:
             return
         compared = re.compile(rf"(?<!nullif\()\bthis\.({columns})\s*(?:=|<>|!=|\bIN\b|\bNOT\s+IN\b|\bLIKE\b)", re.I)

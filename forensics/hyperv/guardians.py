@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE, guardian_name
 from forensics.tables.certificate import CertificateRow
-from forensics.tables.hyperv import GuardianRow
+from forensics.tables.hyperv import GuardianRole, GuardianRow
 from forensics.tables.key_chain import KeyChainRow
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def guardian_rows(
     return rows
 
 
-def _roles(protectors: Sequence[KeyProtector]) -> dict[str, str]:
-    roles: dict[str, str] = {}
+def _roles(protectors: Sequence[KeyProtector]) -> dict[str, GuardianRole]:
+    roles: dict[str, GuardianRole] = {}
     for protector in protectors:
         for wrapping in protector.wrappings:
             if wrapping.signing is not None:
@@ -60,7 +60,7 @@ def _roles(protectors: Sequence[KeyProtector]) -> dict[str, str]:
 def _row(
     certificate: CertificateRow,
     name: GuardianName | None,
-    role: str | None,
+    role: GuardianRole | None,
     in_store: bool,
     chain: KeyChainRow | None,
 ) -> GuardianRow:

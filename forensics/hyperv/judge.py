@@ -13,7 +13,7 @@ from forensics.hyperv.start import NO_HOST, start_on
 from forensics.hyperv.uses import guardian_uses
 from forensics.sources.vm_files import on_drive
 from forensics.tables.certificate import CertificateRow
-from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
+from forensics.tables.hyperv import GuardianRow, Signatures, VmGuardianRow, VmRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow
@@ -187,7 +187,7 @@ def _wrapping(row: VmRow, at: str, protector: KeyProtector, wrapping: Wrapping, 
     )
 
 
-def _signatures(wrapping: Wrapping) -> str:
+def _signatures(wrapping: Wrapping) -> Signatures:
     answers = {wrapping.signing_signature, wrapping.encryption_signature}
     return "invalid" if "invalid" in answers else "valid" if answers == {"valid"} else "not_checked"
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmGuardianRow
-from forensics.tables.use import CertificateUseRow
+from forensics.tables.use import CertificateUseRow, ConsumerName
 
-CONSUMER = "Hyper-V"
+CONSUMER: ConsumerName = "Hyper-V"
 
 _START = "a start of the virtual machine by this guardian"
 _CHANGE = "changes of the virtual machine's key protector: only the owner's signing key makes them"

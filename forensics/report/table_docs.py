@@ -64,7 +64,7 @@ def _markdown(table: TableDescription) -> Iterator[str]:
     yield "| column | type | meaning |\n| --- | --- | --- |"
     for spec in table.columns:
         kind = f"{spec.kind} or null" if spec.nullable else spec.kind
-        yield f"| `{spec.name}` | {kind} | {spec.doc.replace('|', chr(92) + '|')} |"
+        yield f"| `{spec.name}` | {kind} | {spec.meaning.replace('|', chr(92) + '|')} |"
 
 
 def _plain(table: TableDescription, width: int | None) -> Iterator[str]:
@@ -72,4 +72,4 @@ def _plain(table: TableDescription, width: int | None) -> Iterator[str]:
     longest = max(len(spec.name) for spec in table.columns)
     for spec in table.columns:
         start = f"  {spec.name:<{longest}}  {spec.kind:<8}  "
-        yield from fold(spec.doc, width, start, " " * len(start))
+        yield from fold(spec.meaning, width, start, " " * len(start))

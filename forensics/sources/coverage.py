@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import NOT_COLLECTED, Outcome, State
 from forensics.tables.record import CoverageRow
 
@@ -84,7 +85,7 @@ class Coverage:
     def __iter__(self) -> Iterator[CoverageRow]:
         return iter(self.rows)
 
-    def tell(self, area: str, name: str, outcome: Outcome, path: str) -> None:
+    def tell(self, area: CoverageArea, name: str, outcome: Outcome, path: str) -> None:
         """Record what was seen of a place; the first word about a path stands."""
         if (area, path) in self._told:
             return

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
+
+CaType = Literal["enterprise_root", "enterprise_subordinate", "standalone_root", "standalone_subordinate", "unknown"]
+StoreFound = Literal["present", "empty", "absent", "not_examined"]
+EntryFault = Literal["extension", "wrong_length", "not_hex", "folder", "not_empty"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -22,19 +27,16 @@ class CaRow(Row):
     name: str = column("Sanitized name: the name of its key under CertSvc\\Configuration")
     common_name: str | None = column("CommonName", None)
     active: bool | None = column("Named by the value Active of the configuration", None)
-    type: str = column(
-        "enterprise_root, enterprise_subordinate, standalone_root, standalone_subordinate or unknown (CAType)",
-        "unknown",
-    )
+    type: CaType = column("CAType", "unknown")
     enterprise: bool | None = column(
         "An enterprise authority: only these have templates, and attest; null: unknown", None
     )
     service_start: int | None = column("Start of the service CertSvc: 2 automatic, 4 disabled", None)
     account: str | None = column("ObjectName of CertSvc: the account that reads the lists", None)
     ek_list_directories: list[str] = column("EndorsementKeyListDirectories, as configured", factory=list)
-    ekroot: str = column("present, empty, absent or not_examined: store EKROOT of trusted roots", "not_examined")
+    ekroot: StoreFound = column("store EKROOT of trusted roots", "not_examined")
     ekroot_count: int | None = column("Certificates in EKROOT; null: not examined", None)
-    ekca: str = column("present, empty, absent or not_examined: store EKCA of intermediate authorities", "not_examined")
+    ekca: StoreFound = column("store EKCA of intermediate authorities", "not_examined")
     ekca_count: int | None = column("Certificates in EKCA; null: not examined", None)
     missing_issuers: list[str] = column(
         "Issuers of certificates in EKCA that are in neither store: their chains end nowhere", factory=list
@@ -51,7 +53,7 @@ class CaEkListRow(Row):
     ca: str = column("Sanitized name of the certification authority")
     configured: str = column("The folder as configured")
     path: str | None = column("Path in the source; null: a share, or another drive than Windows'", None)
-    outcome: str = column("present, absent, unreadable or not_examined", "not_examined")
+    outcome: State = column("what was seen of the folder", "not_examined")
     detail: str | None = column("Why it was not examined", None)
     entries: int | None = column("Files and folders in it; null: not read", None)
     well_formed: int | None = column("Those that are an entry as Windows wants it", None)
@@ -78,7 +80,5 @@ class CaEkListEntryRow(Row):
     name: str = column("File name")
     ek_hash: str | None = column("The SHA-256 it stands for, lower hex; null: the name is none", None)
     size: int = column("Bytes", 0)
-    fault: str | None = column(
-        "extension, wrong_length, not_hex, folder or not_empty: what is wrong with it; null: nothing", None
-    )
+    fault: EntryFault | None = column("what is wrong with it; null: nothing", None)
     modified: datetime | None = column("File modification, UTC", None)

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from forensics.tables.answer import Answer
 from forensics.tables.row import Row, column
+
+StoreScope = Literal["machine", "service", "user", "enterprise", "policy"]
+KeyFileKind = Literal["capi", "cng", "tpm"]
+KeyFileScope = Literal["machine", "system", "service", "user"]
+FileOutcome = Literal["present", "unreadable", "not_examined"]
+KeySlot = Literal["exchange", "signature", "both"]
+TpmVersion = Literal["1.2", "2.0"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -18,7 +26,7 @@ class CertificateRow(Row):
 
     thumbprint: str = column("SHA-1 of the DER, 40 upper-case hex digits")
     store: str = column("Store name, such as MY or Remote Desktop")
-    store_scope: str = column("machine, service, user, enterprise or policy")
+    store_scope: StoreScope = column("whose store it is")
     owner_sid: str | None = column("SID whose store it is; S-1-5-18 for the computer's own", None)
     service: str | None = column("Service whose store it is", None)
     subject: str | None = column("Subject, RFC 4514", None)
@@ -64,17 +72,17 @@ class KeyFileRow(Row):
 
     path: str = column("Path in the source")
     file_name: str = column("File name")
-    kind: str = column("capi, cng or tpm")
-    scope: str = column("machine, system, service or user")
+    kind: KeyFileKind = column("what made it")
+    scope: KeyFileScope = column("whose key it is, by its folder")
     owner_sid: str | None = column("SID whose key it is; S-1-5-18 for machine and system keys", None)
-    outcome: str = column("present, unreadable or not_examined", "present")
+    outcome: FileOutcome = column("whether it could be read", "present")
     size: int = column("Bytes", 0)
     name_hash: str | None = column("Container hash in the file name", None)
     name_guid: str | None = column("MachineGuid in the file name", None)
     guid_is_current: bool | None = column("That GUID is this machine's MachineGuid", None)
     container: str | None = column("Container name inside the file", None)
     name_matches: bool | None = column("The hash of the container gives the file name", None)
-    slot: str | None = column("CAPI: exchange, signature or both; CNG: null", None)
+    slot: KeySlot | None = column("which of the two keys of a CAPI container it holds; CNG: null", None)
     algorithm: str | None = column("RSA, ECDSA_P256, ECDH_P256, AES, DSA ...", None)
     bits: int | None = column("Key length in bits", None)
     public_key_sha256: str | None = column(
@@ -83,9 +91,9 @@ class KeyFileRow(Row):
     second_public_key_sha256: str | None = column("The same for the signature slot when both are filled", None)
     master_key_guid: str | None = column("Master key that its DPAPI blob names", None)
     blob_flags: int | None = column("DPAPI flags; 4 is LOCAL_MACHINE", None)
-    exportable: str = column("yes, no or unknown (export flag or Export Policy once unlocked)", "unknown")
+    exportable: Answer = column("export flag or Export Policy, once unlocked", "unknown")
     creator_process: str | None = column("CreatorProcessName property", None)
-    tpm_version: str | None = column("TPM keys: 1.2 or 2.0; null: not told, or sealed by DPAPI and not opened", None)
+    tpm_version: TpmVersion | None = column("of TPM keys; null: not told, or sealed by DPAPI and not opened", None)
     needs_auth: bool | None = column("TPM keys: the TPM asks for a usage password or PIN; null: as above", None)
     pcr_bound: bool | None = column("TPM keys: works only while certain PCRs have their values; null: as above", None)
     pcr_binding: str | None = column(

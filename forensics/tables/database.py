@@ -129,10 +129,10 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
 
 def _write_table(database: sqlite3.Connection, row_class: type[Row], rows: Iterable[Row]) -> None:
     specs = column_specs(row_class.table)
-    lines = [f'  "{s.name}" {sql_type(s)}{"," if s is not specs[-1] else ""} -- {s.doc}' for s in specs]
+    lines = [f'  "{s.name}" {sql_type(s)}{"," if s is not specs[-1] else ""} -- {s.meaning}' for s in specs]
     database.execute(f'CREATE TABLE "{row_class.table}" ( -- {row_class.description}\n' + "\n".join(lines) + "\n)")
     database.executemany(
-        'INSERT INTO "columns" VALUES (?, ?, ?, ?)', [(row_class.table, s.name, s.kind, s.doc) for s in specs]
+        'INSERT INTO "columns" VALUES (?, ?, ?, ?)', [(row_class.table, s.name, s.kind, s.meaning) for s in specs]
     )
     marks = ", ".join("?" for _ in specs)
     database.executemany(

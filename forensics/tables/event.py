@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from forensics.tables.row import Row, column
+
+SetupPhase = Literal["generalize", "specialize", "respecialize", "cleanup", "tag", "state", "action_file"]
+SetupKind = Literal[
+    "sysprep_begun",
+    "option_generalize",
+    "phase_begun",
+    "action_file_opened",
+    "module_run",
+    "module_failed",
+    "capisp",
+    "machine_guid_assigned",
+    "generalization_state",
+    "tag_written",
+    "error",
+    "sysprep_succeeded",
+    "image_state",
+    "crypto_specialize_present",
+    "crypto_specialize_missing",
+]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -46,8 +65,8 @@ class SetupEventRow(Row):
 
     time: datetime | None = column("Log lines: local time of that machine, as written; files: UTC", None)
     time_is_local: bool = column("The time is local time without a zone, as Setup logs write it", False)
-    phase: str = column("generalize, specialize, respecialize, cleanup, tag, state or action_file")
-    kind: str = column("Short word for what happened, such as machine_guid_assigned or crypto_specialize_missing")
+    phase: SetupPhase = column("part of a run, or what was left of one")
+    kind: SetupKind = column("what happened")
     module: str | None = column("DLL or program, such as capisp.dll", None)
     message: str = column("The line or value as written", "")
     machine_guid: str | None = column("MachineGuid that was assigned, lower case", None)

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from forensics.tables.answer import Answer
+from forensics.tables.certificate import StoreScope
+from forensics.tables.key_chain import ChainLink, KeyVerdict, ProviderKind
+from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
+
+GuardianRole = Literal["signing", "encryption"]
+PairedBy = Literal["key_protector", "names"]
+GuardianOrigin = Literal["store", "wrong_store", "guardian_xml", "certificate_file", "pfx_file"]
+DeviceFound = Literal["present", "absent", "unknown"]
+KeyProtectorFound = Literal["present", "empty", "not_found", "damaged"]
+StartsHere = Literal["yes", "no", "likely_no", "unknown", "not_applicable"]
+CertificateHere = Literal["usable", "unusable", "unknown", "no_private_key", "wrong_store", "absent", "not_examined"]
+Signatures = Literal["valid", "invalid", "not_checked"]
+TracePlace = Literal["registry_key", "hive", "file"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -24,7 +38,9 @@ class GuardianRow(Row):
         None,
     )
     subject: str | None = column("Subject, RFC 4514", None)
-    role: str | None = column("signing, encryption; null: the name does not say and no key protector names it", None)
+    role: GuardianRole | None = column(
+        "what it is for; null: the name does not say and no key protector names it", None
+    )
     guardian: str | None = column("Guardian as the certificate's name tells it, such as UntrustedGuardian", None)
     host: str | None = column("Host as the certificate's name tells it: where the pair was made", None)
     generation: int | None = column(
@@ -33,22 +49,20 @@ class GuardianRow(Row):
     )
     is_newest: bool | None = column("No pair of the same guardian and host name on this machine is younger", None)
     partner: str | None = column("Thumbprint of the other certificate of the pair; null: not found", None)
-    paired_by: str | None = column("key_protector or names: a virtual machine names both, or name and date agree", None)
-    origin: str = column("store, wrong_store, guardian_xml, certificate_file or pfx_file", "store")
+    paired_by: PairedBy | None = column("a virtual machine names both, or name and date agree", None)
+    origin: GuardianOrigin = column("where it lies", "store")
     store: str | None = column("Certificate store; null for a file", None)
-    store_scope: str | None = column("machine, service, user, enterprise, policy; null for a file", None)
+    store_scope: StoreScope | None = column("whose store it is; null for a file", None)
     not_before: datetime | None = column("Valid from, UTC", None)
     not_after: datetime | None = column("Valid until, UTC", None)
     provider: str | None = column("Provider of the private key", None)
-    provider_kind: str | None = column("capi, cng, tpm, smart_card, other", None)
-    verdict: str | None = column(
-        "usable, unusable, unknown: would Windows on this disk open the private key; null for a file", None
-    )
-    broken_at: str | None = column("First broken link of the private key, as in key_chain", None)
+    provider_kind: ProviderKind | None = column("what kind of provider that is", None)
+    verdict: KeyVerdict | None = column("would Windows on this disk open the private key; null for a file", None)
+    broken_at: ChainLink | None = column("first broken link of the private key, as in key_chain", None)
     has_key_file: bool | None = column(
         "Its key file is on this disk, usable or not; false: the certificate is there without a private key", None
     )
-    exportable: str | None = column("yes, no, unknown; null for a file", None)
+    exportable: Answer | None = column("as in key_file; null for a file", None)
     recoverable: bool | None = column("As in key_chain", None)
     needed_by: list[str] = column("Virtual machines on this machine whose key protector names it", factory=list)
 
@@ -66,14 +80,14 @@ class VmRow(Row):
     vm_id: str | None = column("Its GUID, lower case", None)
     is_checkpoint: bool = column("A checkpoint, not the machine itself", False)
     checkpoint_of: str | None = column("GUID of the virtual machine of which this is a checkpoint, where known", None)
-    outcome: str = column("present, absent, unreadable or not_examined: its configuration file", "present")
+    outcome: State = column("its configuration file", "present")
     registered: bool | None = column("Listed in the host's data.vmcx; null: no such list in the source", None)
     configuration_version: str | None = column("Configuration version, such as 9.0", None)
     generation: int | None = column("1 or 2; null: not told", None)
     secure_boot: bool | None = column("Secure Boot is on", None)
     secure_boot_template: str | None = column("MicrosoftWindows, MicrosoftUEFICertificateAuthority, or the GUID", None)
-    vtpm: str = column("present, absent or unknown: a virtual TPM among its devices", "unknown")
-    key_protector: str = column("present, empty, not_found or damaged", "not_found")
+    vtpm: DeviceFound = column("a virtual TPM among its devices", "unknown")
+    key_protector: KeyProtectorFound = column("in its configuration", "not_found")
     key_protector_at: str | None = column("Where the key protector stands in the configuration", None)
     key_protector_doubt: str | None = column(
         "Why what was read may not be the key protector of today, or not the whole of it; null: nothing speaks for that",
@@ -86,10 +100,10 @@ class VmRow(Row):
     last_wrapped_by: str | None = column("Thumbprint of the signing certificate of whoever wrapped it last", None)
     last_host: str | None = column("Likely the host of the last start: the one whose guardian wrapped it last", None)
     needs: list[str] = column("Thumbprints that the key protector names: encryption and signing of each", factory=list)
-    starts_here: str = column("yes, no, likely_no, unknown or not_applicable", "unknown")
+    starts_here: StartsHere = column("would it start on this host as it was examined", "unknown")
     starts_because: str = column("Why, in one sentence", "")
     guest_state_file: str | None = column("Path of the guest state (.vmgs, or .vmrs of an older version)", None)
-    guest_state: str = column("present, absent, unreadable or not_examined", "not_examined")
+    guest_state: State = column("its guest state file", "not_examined")
     guest_state_time: datetime | None = column("Last change of the guest state file, UTC", None)
     guest_state_facts: str | None = column("Version of the .vmgs and what it holds, as far as its header tells", None)
     configuration_time: datetime | None = column("Last change of the configuration file, UTC", None)
@@ -127,13 +141,9 @@ class VmGuardianRow(Row):
     signing_thumbprint: str | None = column("Signing certificate: the owner's private key changes the protector", None)
     signing_not_before: datetime | None = column("Valid from, UTC", None)
     signing_not_after: datetime | None = column("Valid until, UTC", None)
-    encryption_here: str = column(
-        "usable, unusable, unknown, no_private_key, wrong_store, absent or not_examined", "not_examined"
-    )
-    signing_here: str = column(
-        "usable, unusable, unknown, no_private_key, wrong_store, absent or not_examined", "not_examined"
-    )
-    signatures: str = column("valid, invalid or not_checked: the certificates' signatures in it", "not_checked")
+    encryption_here: CertificateHere = column("the encryption certificate on this host", "not_examined")
+    signing_here: CertificateHere = column("the signing certificate on this host", "not_examined")
+    signatures: Signatures = column("the certificates' signatures in it", "not_checked")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -165,5 +175,5 @@ class GuardianTraceRow(Row):
     )
 
     text: str = column("What was found: the schema's name, a guardian's name or a thumbprint")
-    place: str = column("registry_key, hive or file")
+    place: TracePlace = column("where it was found")
     offset: int | None = column("Byte offset in the hive or file", None)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from forensics.tables.row import Row, column
+
+Relation = Literal["clone", "same_computer", "generalized", "alone", "unknown"]
+Shared = Literal["machine_sid", "machine_guid", "dpapi_system", "ek_pub"]
+Enforces = Literal["yes", "likely", "no", "unknown"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,27 +27,22 @@ class SharedIdentityRow(Row):
     member: int = column("Its `machine.machine_id`")
     computer_name: str | None = column("Name of the computer", None)
     disk: str = column("Disk or collection that holds it")
-    relation: str = column(
-        "clone, same_computer, generalized, alone or unknown: two computers; two states of one; one of them is "
-        "generalized and gets its own identity at its next start; only its log tells; it cannot be told"
+    relation: Relation = column(
+        "two computers; two states of one; one of them is generalized and gets its own identity at its next start; "
+        "only its log tells; it cannot be told"
     )
     reason: str = column("What the relation rests on")
-    shares: list[str] = column(
-        "What it shares: machine_sid, machine_guid, dpapi_system, ek_pub; a domain controller's SID does not count",
-        factory=list,
-    )
+    shares: list[Shared] = column("what it shares; a domain controller's SID does not count", factory=list)
     with_members: list[str] = column("The others of its group, by computer and disk", factory=list)
     machine_sid: str | None = column("Its machine SID", None)
     machine_guid: str | None = column("Its MachineGuid", None)
     hardware_id: str | None = column("As in table machine", None)
     build: str | None = column("CurrentBuild", None)
     ubr: int | None = column("Update build revision", None)
-    enforces: str = column(
-        "yes, likely, no or unknown: its build has the check of KB5065426 (26100.6584 and later; likely from the "
-        "preview 26100.5074 on)",
-        "unknown",
+    enforces: Enforces = column(
+        "its build has the check of KB5065426 (26100.6584 and later; likely from the preview 26100.5074 on)", "unknown"
     )
-    group_enforces: str = column("The strongest of its group", "unknown")
+    group_enforces: Enforces = column("the strongest of its group", "unknown")
     refused: int = column("Number of events 6167 of LsaSrv in its log", 0)
     refused_last: datetime | None = column("The last of them, UTC", None)
     shared_keys: int = column(

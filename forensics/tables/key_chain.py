@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from forensics.tables.answer import Answer
+from forensics.tables.certificate import StoreScope
 from forensics.tables.row import Row, column
+from forensics.tables.secrets import UnlockedBy
+
+ProviderKind = Literal["capi", "cng", "tpm", "smart_card", "other"]
+KeyFileFound = Literal["present", "other_machine_guid", "absent", "unreadable", "not_examined", "not_applicable"]
+PublicKeyFound = Literal["match", "mismatch", "not_stored", "not_examined"]
+Access = Literal["ok", "denied", "too_open", "not_examined"]
+MasterKeyFound = Literal["present", "absent", "unreadable", "not_examined"]
+PrivateKeyFound = Literal["proved", "damaged", "locked", "sealed_tpm", "sealed_vbs", "needs_pin", "not_examined"]
+ChainLink = Literal[
+    "claim", "provider", "key_file", "public_key", "access", "master_key", "secret", "private_key", "service"
+]
+KeyVerdict = Literal["usable", "unusable", "unknown"]
+KnownBy = Literal["decryption", "public_key", "inference"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -23,34 +38,33 @@ class KeyChainRow(Row):
     )
     subject: str | None = column("Subject of the certificate", None)
     store: str | None = column("Certificate store", None)
-    store_scope: str | None = column("machine, service, user, enterprise or policy", None)
+    store_scope: StoreScope | None = column("whose store it is", None)
     owner_sid: str | None = column("Whose store or key it is", None)
     not_before: datetime | None = column("Valid from, UTC", None)
     not_after: datetime | None = column("Valid until, UTC", None)
     container: str | None = column("Key container", None)
     provider: str | None = column("Provider named by the certificate", None)
-    provider_kind: str | None = column("capi, cng, tpm, smart_card, other", None)
-    key_file: str = column(
-        "present, other_machine_guid, absent, unreadable, not_examined, not_applicable", "not_examined"
-    )
+    provider_kind: ProviderKind | None = column("what kind of provider that is", None)
+    key_file: KeyFileFound = column("the file of the container in the folder where Windows looks", "not_examined")
     key_file_path: str | None = column("The key file that was judged", None)
-    public_key: str = column("match, mismatch, not_stored, not_examined", "not_examined")
-    access: str = column("ok, denied, too_open, not_examined", "not_examined")
-    master_key: str = column("present, absent, unreadable, not_examined", "not_examined")
+    public_key: PublicKeyFound = column("that of the key file against the certificate's", "not_examined")
+    access: Access = column("what the file's access list permits those who use the key, and others", "not_examined")
+    master_key: MasterKeyFound = column("the file of master_key_guid", "not_examined")
     master_key_guid: str | None = column("Master key that the file's DPAPI blob names", None)
-    unlocked_by: str = column("current, previous, password, domain_key, nothing, not_tried", "not_tried")
-    private_key: str = column(
-        "proved, damaged, locked, sealed_tpm, sealed_vbs, needs_pin, not_examined", "not_examined"
+    unlocked_by: UnlockedBy = column(
+        "what opened the master key: DPAPI_SYSTEM as it is or as it was, a password or hash, a domain's backup key",
+        "not_tried",
     )
-    exportable: str = column("yes, no, unknown", "unknown")
-    verdict: str = column("usable, unusable, unknown: would Windows on this disk open this key now", "unknown")
-    broken_at: str | None = column(
-        "claim, provider, key_file, public_key, access, master_key, secret, private_key, service", None
+    private_key: PrivateKeyFound = column(
+        "what came of opening it: proved to belong to the certificate's public key, or why it was not", "not_examined"
     )
+    exportable: Answer = column("as in key_file", "unknown")
+    verdict: KeyVerdict = column("would Windows on this disk open this key now", "unknown")
+    broken_at: ChainLink | None = column("the first link that is broken; null: none is, or it is not known", None)
     recoverable: bool | None = column(
         "The private key can be had from this disk although Windows would not open it", None
     )
-    known_by: str = column("decryption, public_key, inference", "inference")
+    known_by: KnownBy = column("what the verdict rests on", "inference")
     recoverable_from: str | None = column(
         "Key file that holds the private key, when it is another than key_file_path", None
     )

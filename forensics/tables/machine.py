@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
+
+AccountKind = Literal["system", "service", "machine_account", "domain_account", "unknown"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -72,6 +75,6 @@ class UserRow(Row):
     sid: str = column("Security identifier")
     name: str | None = column("Account name, from SAM or the profile folder", None)
     profile_path: str | None = column("Profile folder in the source", None)
-    profile_outcome: str = column("present, absent, unreadable or not_examined", "not_examined")
-    kind: str = column("system, service, machine_account, domain_account or unknown", "unknown")
+    profile_outcome: State = column("what was seen of its profile folder", "not_examined")
+    kind: AccountKind = column("what kind of account its SID says", "unknown")
     last_load: datetime | None = column("Last profile load, UTC", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
 
@@ -30,7 +31,7 @@ class CoverageRow(Row):
     table: ClassVar[str] = "coverage"
     description: ClassVar[str] = "What the source held: a thing not_examined is not absent"
 
-    area: str = column("hive, registry, folder, volume, log, file or certificate")
+    area: CoverageArea = column("what kind of thing")
     name: str = column("SYSTEM, MachineKeys, ..., the path or the thumbprint")
-    outcome: State = column("present, partial, absent, unreadable or not_examined")
+    outcome: State = column("what was seen of it; partial: not the whole")
     detail: str | None = column("Why, or what was replayed", None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import Literal, get_args
 
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
@@ -91,7 +92,6 @@ CONTRACT_TABLES = (
 Kind = Literal["text", "integer", "boolean", "datetime", "list"]
 _KINDS: dict[str, Kind] = {
     "str": "text",
-    "State": "text",
     "int": "integer",
     "bool": "boolean",
     "datetime": "datetime",
@@ -108,12 +108,20 @@ class ColumnSpec:
         kind: What a cell holds.
         nullable: A cell may be None.
         doc: One line.
+        possible_values: The words that a cell, or an item of a list, is one of; empty for a column without vocabulary.
     """
 
     name: str
     kind: Kind
     nullable: bool
     doc: str
+    possible_values: tuple[str, ...] = ()
+
+    @property
+    def meaning(self) -> str:
+        """What the column means, with its words."""
+        *first, last = self.possible_values or ("",)
+        return f"{', '.join(first)} or {last}: {self.doc}" if first else self.doc
 
 
 @cache
@@ -126,27 +134,18 @@ def column_specs(table: str) -> tuple[ColumnSpec, ...]:
     if table not in ROW_CLASSES:
         return ()
     row_class = ROW_CLASSES[table]
-    return tuple(ColumnSpec(f.name, *_kind(row_class, f.name, f.type), f.metadata["doc"]) for f in columns(row_class))
+    return tuple(_spec(row_class, f.name, str(f.type), f.metadata["doc"]) for f in columns(row_class))
 
 
-def _kind(row_class: type[Row], name: str, hint: object) -> tuple[Kind, bool]:
-    # Annotations are text here; to have Python evaluate hundreds of them takes longer than all the rest of a table.
-    text = str(hint)
-    bare = text.removesuffix(" | None")
-    kind = _KINDS.get(bare.partition("[")[0])
-    if kind is None:
-        raise TypeError(f"column {row_class.table}.{name} has a type no case file can hold: {text}")
-    return kind, bare != text
-
-
-def possible_values(spec: ColumnSpec) -> list[str]:
-    """Return the words a column may hold where its documentation is a list of them, else nothing."""
-    words = spec.doc.split(":")[0].replace(" or ", ", ").split(", ")
-    words = [word.strip() for word in words]
-    is_list = (
-        spec.kind == "text" and len(words) > 2 and all(w.replace("_", "").isalpha() and w.islower() for w in words)
-    )
-    return words if is_list else []
+def _spec(row_class: type[Row], name: str, hint: str, doc: str) -> ColumnSpec:
+    # Annotations are text here; typing.get_type_hints takes longer than all the rest of a table, at every start.
+    bare = hint.removesuffix(" | None")
+    kind = _KINDS.get(bare.partition("[")[0], "text")
+    inner = bare.removeprefix("list[").removesuffix("]")
+    words = () if inner in _KINDS else get_args(vars(sys.modules[row_class.__module__]).get(inner))
+    if inner not in _KINDS and not words:
+        raise TypeError(f"column {row_class.table}.{name} has a type no case file can hold: {hint}")
+    return ColumnSpec(name, kind, bare != hint, doc, words)
 
 
 def by_table(rows: Iterable[Row]) -> dict[str, list[Row]]:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from forensics.tables.answer import Answer
+from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
+
+MasterKeyOutcome = Literal["present", "unreadable"]
+Half = Literal["machine", "user"]
+UnlockedBy = Literal["current", "previous", "password", "domain_key", "nothing", "not_tried"]
+Generation = Literal["current", "previous"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -19,8 +26,8 @@ class MasterKeyRow(Row):
     guid: str = column("GUID, lower case, from the file name")
     path: str = column("Path in the source")
     owner_sid: str | None = column("SID of the Protect folder", None)
-    half: str | None = column("Half of DPAPI_SYSTEM that protects it: machine or user; null for user keys", None)
-    outcome: str = column("present, or unreadable when empty, damaged or with another GUID inside", "present")
+    half: Half | None = column("half of DPAPI_SYSTEM that protects it; null for user keys", None)
+    outcome: MasterKeyOutcome = column("unreadable: empty, damaged or with another GUID inside", "present")
     flags: int | None = column("Policy flags of the file", None)
     rounds: int | None = column("PBKDF2 rounds of the master section", None)
     hash_algorithm: str | None = column("Hash of the key derivation", None)
@@ -29,11 +36,9 @@ class MasterKeyRow(Row):
     has_credhist: bool | None = column("CREDHIST section is there", None)
     has_domain_backup: bool | None = column("Domain-backup section is there: the domain can recover it", None)
     domain_key_guid: str | None = column("Domain backup key that can open it", None)
-    unlocked_by: str = column(
-        "current, previous, password, domain_key, nothing or not_tried (derived only when a key needs it)", "not_tried"
-    )
-    opened_with_half: str | None = column("machine or user half that opened it", None)
-    intact: str = column("yes, no or unknown: what the backup section proves", "unknown")
+    unlocked_by: UnlockedBy = column("what opened it; it is tried only when a key needs it", "not_tried")
+    opened_with_half: Half | None = column("half of DPAPI_SYSTEM that opened it", None)
+    intact: Answer = column("what the backup section proves", "unknown")
     preferred: bool | None = column("Named by the Preferred file of its folder", None)
     preferred_until: datetime | None = column("Renewal date in the Preferred file, UTC", None)
     created: datetime | None = column("File creation, UTC", None)
@@ -50,8 +55,8 @@ class SecretRow(Row):
     )
 
     name: str = column("DPAPI_SYSTEM")
-    generation: str = column("current (CurrVal) or previous (OldVal)")
-    outcome: str = column("present, absent, unreadable or not_examined")
+    generation: Generation = column("of CurrVal or of OldVal")
+    outcome: State = column("whether its value is there and can be read")
     validated: bool = column("The boot key opened PolEKList and the secret has length 44 and version 1", False)
     fingerprint: str | None = column("SHA-256 of the 40 secret bytes, lower hex", None)
     machine_fingerprint: str | None = column("SHA-256 of the machine half, lower hex", None)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
+
+BootManagerCa = Literal["pca_2011", "windows_uefi_ca_2023", "other", "unsigned"]
+FileSignature = Literal["verified", "mismatch", "not_verified"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -18,7 +22,7 @@ class SecureBootRow(Row):
         "Secure Boot: the exchange of the 2011 certificates for those of 2023, and who signed the boot manager"
     )
 
-    registry: str = column("present, absent or not_examined: Control\\SecureBoot in SYSTEM", "not_examined")
+    registry: State = column("Control\\SecureBoot in SYSTEM", "not_examined")
     enabled: bool | None = column("State\\UEFISecureBootEnabled: likely the state at the last boot", None)
     status: str | None = column("UEFICA2023Status: NotStarted, InProgress or Updated", None)
     available_updates: int | None = column(
@@ -38,28 +42,20 @@ class SecureBootRow(Row):
     manufacturer: str | None = column("OEMManufacturerName in DeviceAttributes", None)
     not_before: datetime | None = column("CanAttemptUpdateAfter in DeviceAttributes, UTC", None)
     read_at: list[str] = column("Where AvailableUpdates and the opt-in values were found, as name=key", factory=list)
-    boot_manager: str = column(
-        "present, absent, unreadable or not_examined: \\EFI\\Microsoft\\Boot\\bootmgfw.efi", "not_examined"
-    )
+    boot_manager: State = column("\\EFI\\Microsoft\\Boot\\bootmgfw.efi", "not_examined")
     boot_manager_path: str | None = column("Where it lies: volume and path", None)
-    boot_manager_ca: str | None = column(
-        "pca_2011, windows_uefi_ca_2023, other or unsigned: who issued its signer's certificate, by name", None
-    )
+    boot_manager_ca: BootManagerCa | None = column("who issued its signer's certificate, by name", None)
     boot_manager_issuer: str | None = column("That authority's name", None)
     boot_manager_issuer_thumbprint: str | None = column(
         "SHA-1 of that authority's certificate, where the file holds it and it signed the signer's, upper hex", None
     )
     boot_manager_signer: str | None = column("Name in the signer's certificate", None)
-    boot_manager_signature: str | None = column(
-        "verified, mismatch or not_verified: signature and digest against this file; whom the firmware trusts is not asked",
-        None,
+    boot_manager_signature: FileSignature | None = column(
+        "signature and digest against this file; whom the firmware trusts is not asked", None
     )
     boot_manager_sha256: str | None = column("SHA-256 of the file, lower hex", None)
-    fallback: str = column(
-        "present, absent, unreadable or not_examined: \\EFI\\Boot\\bootx64.efi or that of another processor",
-        "not_examined",
-    )
+    fallback: State = column("\\EFI\\Boot\\bootx64.efi or that of another processor", "not_examined")
     fallback_path: str | None = column("Where it lies", None)
-    fallback_ca: str | None = column("As boot_manager_ca", None)
+    fallback_ca: BootManagerCa | None = column("as boot_manager_ca", None)
     fallback_issuer: str | None = column("As boot_manager_issuer", None)
-    fallback_signature: str | None = column("As boot_manager_signature", None)
+    fallback_signature: FileSignature | None = column("as boot_manager_signature", None)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from forensics.tables.row import Row, column
+
+TpmKind = Literal["hyper_v", "other_virtual", "physical", "unknown"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -22,9 +24,7 @@ class TpmRow(Row):
         "Enum\\ACPI\\MSFT0101 has sub-keys: a TPM 2.0 was there once, which need not be now; null: not examined", None
     )
     instances: list[str] = column("Names of those sub-keys", factory=list)
-    kind: str = column(
-        "hyper_v, other_virtual, physical or unknown: likely, from what the machine says it is", "unknown"
-    )
+    kind: TpmKind = column("likely, from what the machine says it is", "unknown")
     kind_because: str | None = column("What the kind rests on", None)
     ek_pub: str | None = column("EKPub: the endorsement key as stored, lower hex; null: not stored", None)
     ek_pub_sha256: str | None = column("SHA-256 of EKPub as stored, lower hex", None)

@@ -3,9 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from forensics.tables.row import Row, column
+
+ConsumerName = Literal[
+    "http.sys",
+    "IIS",
+    "IIS metabase",
+    "IIS Web Management Service",
+    "RDP",
+    "WinRM",
+    "SQL Server",
+    "SSTP",
+    "IKEv2",
+    "NPS",
+    "LDAPS",
+    "Entra join",
+    "Workplace join",
+    "MDM",
+    "EFS",
+    "EFS recovery agent",
+    "WLAN",
+    "LAN",
+    "VPN",
+    "ConfigMgr client",
+    "SCOM agent",
+    "BitLocker Network Unlock",
+    "BitLocker recovery agent",
+    "WSUS signing",
+    "DSC",
+    "Hyper-V",
+    "other",
+]
+Certainty = Literal["proved", "likely", "candidate"]
+PolicyArea = Literal["autoenrollment", "rdp_policy", "rdp", "rdp_listener", "hgs_client", "device_guard", "smart_card"]
+FolderKind = Literal["capi", "cng", "tpm", "dpapi"]
+FolderScope = Literal["machine", "system", "service"]
+RegisteredKind = Literal["capi", "cng"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -19,17 +54,13 @@ class CertificateUseRow(Row):
         "SHA-1 of the certificate, 40 upper-case hex digits; null: the consumer names it otherwise or not at all", None
     )
     sha256: str | None = column("SHA-256 of the certificate, lower hex, where the consumer names it so", None)
-    consumer: str = column(
-        "http.sys, IIS, RDP, WinRM, SQL Server, SSTP, LDAPS, Entra join, MDM, EFS, WLAN, Hyper-V ..."
-    )
+    consumer: ConsumerName = column("what uses it; other: what reads the registry value in detail")
     detail: str | None = column("Binding, instance, site, profile, tenant or user it is for", None)
     store: str | None = column("Store in which the consumer looks for it, such as MY", None)
     owner_sid: str | None = column("SID whose store that is; S-1-5-18 for the computer's, null: some user's", None)
     account: str | None = column("SID of the account that reads the private key; null: not known", None)
     account_name: str | None = column("That account as its service names it (ObjectName)", None)
-    certainty: str = column(
-        "proved, likely or candidate: documented place, undocumented one, or the consumer chooses when it starts"
-    )
+    certainty: Certainty = column("documented place, undocumented one, or the consumer chooses when it starts")
     present: bool | None = column(
         "That certificate is in that store on this disk; false with a null thumbprint: none there would do; "
         "null: the store was not examined, or the certificate is not known",
@@ -76,8 +107,9 @@ class PolicyRow(Row):
         "Settings of auto-enrolment, of Remote Desktop, of Hyper-V's guardians and of smart cards, by policy or local"
     )
 
-    area: str = column(
-        "autoenrollment, rdp_policy, rdp, rdp_listener, hgs_client, device_guard or smart_card: Remote Desktop by group policy, of the machine, of one listener; how Hyper-V gets guardians' keys; virtualization-based security; smart cards"
+    area: PolicyArea = column(
+        "Remote Desktop by group policy, of the machine, of one listener; how Hyper-V gets guardians' keys; "
+        "virtualization-based security; smart cards"
     )
     name: str = column("Value name, such as AEPolicy, CertTemplateName, fDenyTSConnections or SecurityLayer")
     value: str = column("Its data: text as stored, numbers decimal, binary as upper hex")
@@ -93,8 +125,8 @@ class FolderAclRow(Row):
     description: ClassVar[str] = "Access to the folders in which the machine's keys and master keys lie"
 
     path: str = column("Path in the source")
-    kind: str = column("capi, cng, tpm or dpapi: the last holds master keys")
-    scope: str = column("machine, system or service")
+    kind: FolderKind = column("what lies there; dpapi: master keys")
+    scope: FolderScope = column("whose keys lie there")
     owner_sid: str | None = column("Whose keys lie there; S-1-5-18 for machine and system", None)
     owner: str | None = column("Owner SID of the folder; null: not in the source", None)
     acl: str | None = column("ACL summary: SID:rights, comma separated; null: not in the source", None)
@@ -113,6 +145,6 @@ class ProviderRow(Row):
     description: ClassVar[str] = "Cryptographic providers registered on this machine"
 
     name: str = column("Provider name as KEY_PROV_INFO spells it")
-    kind: str = column("capi or cng")
+    kind: RegisteredKind = column("where it is registered")
     image: str | None = column("Its DLL: Image Path, or Image of a CNG provider's user-mode part", None)
     type: int | None = column("CAPI provider type; null for CNG", None)

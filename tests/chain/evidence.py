@@ -25,7 +25,7 @@ from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.lsa import LsaMaterial
 from forensics.formats.master_key import parse_master_key_file
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey
-from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.certificate import CertificateRow, KeyFileKind, KeyFileRow, KeyFileScope, StoreScope
 from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.secrets import MasterKeyRow
@@ -70,8 +70,10 @@ class Windows:
             installation({}, hives), MachineRow(machine_id=machine_id, source_path="x", machine_guid=guid)
         )
         self.evidence.lsa = LsaMaterial()
-        for kind in ("capi", "cng"):
-            for scope, owner in (("machine", "S-1-5-18"), ("system", "S-1-5-18"), ("user", USER_SID)):
+        kinds: tuple[KeyFileKind, ...] = ("capi", "cng")
+        owners: dict[KeyFileScope, str] = {"machine": "S-1-5-18", "system": "S-1-5-18", "user": USER_SID}
+        for kind in kinds:
+            for scope, owner in owners.items():
                 self.evidence.key_folders.append(KeyFolder(kind, scope, owner, f"{kind}/{scope}", outcome))
         self.evidence.master_key_folders["S-1-5-18", "machine"] = PRESENT
         self.master_key(MASTER_KEY)
@@ -105,10 +107,10 @@ class Windows:
 
     def file(
         self,
-        kind: str,
+        kind: KeyFileKind,
         container: str,
         parsed: ParsedKey | None,
-        scope: str = "machine",
+        scope: KeyFileScope = "machine",
         owner: str = "S-1-5-18",
         guid: str = MACHINE_GUID,
         security: SecurityDescriptor | None = None,
@@ -144,7 +146,7 @@ class Windows:
         flags: int = 0x20,
         key_spec: int = 1,
         store: str = "MY",
-        scope: str = "machine",
+        scope: StoreScope = "machine",
         owner: str | None = "S-1-5-18",
     ) -> None:
         """Put a certificate into a store; without container it has no KEY_PROV_INFO."""

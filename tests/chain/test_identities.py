@@ -10,7 +10,7 @@ import pytest
 from forensics.chain.identities import shared_identities
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow
-from forensics.tables.identity import SharedIdentityRow
+from forensics.tables.identity import Shared, SharedIdentityRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 from forensics.tables.secrets import SecretRow
@@ -44,7 +44,7 @@ def rows_of(*rows: Row) -> list[SharedIdentityRow]:
     return shared_identities(rows, {1: "one.vhdx", 2: "two.vhdx", 3: "three.vhdx"})
 
 
-def told(*rows: Row) -> list[tuple[int, int, str, list[str]]]:
+def told(*rows: Row) -> list[tuple[int, int, str, list[Shared]]]:
     return [(r.shared_group, r.member, r.relation, r.shares) for r in rows_of(*rows)]
 
 

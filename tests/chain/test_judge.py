@@ -13,6 +13,7 @@ from forensics.collectors.evidence import KeyFolder
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.pcpkey import parse_pcpkey
+from forensics.tables.certificate import KeyFileScope
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.outcome import NOT_COLLECTED, PRESENT, Outcome
 from testdata.builder import acl
@@ -444,7 +445,8 @@ class TestTpm:
 
     def windows(self, key: EllipticCurvePrivateKey, outcome: Outcome = PRESENT, **where: Any) -> Windows:
         windows = Windows(outcome=outcome)
-        for scope, owner in (("machine", "S-1-5-18"), ("user", USER_SID)):
+        owners: dict[KeyFileScope, str] = {"machine": "S-1-5-18", "user": USER_SID}
+        for scope, owner in owners.items():
             windows.evidence.key_folders.append(KeyFolder("tpm", scope, owner, f"tpm/{scope}", outcome))
         made = make_pcpkey("judge", "web", "ECDSA", pcp_blob("judge", key), **where)
         windows.file("tpm", "web", parse_pcpkey(made))

@@ -15,7 +15,7 @@ from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.master_key import parse_master_key_file
 from forensics.tables.machine import MachineRow, UserRow
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
-from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.secrets import Half, MasterKeyRow, SecretRow
 from testdata.builder import dpapi
 from testdata.builder.dpapi import MasterKey, make_master_key, nt_hash_prekey, password_prekey, service_prekey
 from testdata.builder.keys import pvk, rsa_key
@@ -44,7 +44,9 @@ class Disk:
         hives = {"SECURITY": HiveWriter("SECURITY")} if self.security else {}
         self.evidence = Evidence(installation({}, hives), MachineRow(machine_id=1, source_path="x"))
 
-    def put(self, made: MasterKey, owner: str = SYSTEM, half: str | None = "machine", damage: int | None = None) -> str:
+    def put(
+        self, made: MasterKey, owner: str = SYSTEM, half: Half | None = "machine", damage: int | None = None
+    ) -> str:
         """Put a master key on the disk, with one byte of it changed; return its GUID."""
         data = bytearray(made.file)
         if damage is not None:
@@ -85,7 +87,7 @@ class TestSystem:
         ],
         ids=["current machine", "current user", "previous machine", "previous user"],
     )
-    def test_either_half_of_either_generation(self, pre: bytes, by: str, half: str | None) -> None:
+    def test_either_half_of_either_generation(self, pre: bytes, by: str, half: Half | None) -> None:
         """Format notes, 4.2: the folder tells the half, yet the other is tried too."""
         disk = Disk()
         key = made(pre)

@@ -23,7 +23,9 @@ from forensics.formats.cng_key import parse_cng_key_file
 from forensics.formats.master_key import parse_master_key_file
 from forensics.formats.pcpkey import parse_pcpkey
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey
-from forensics.tables.certificate import KeyFileRow
+from forensics.tables.answer import Answer
+from forensics.tables.certificate import KeyFileRow, KeyFileScope
+from forensics.tables.key_chain import PrivateKeyFound
 from forensics.tables.machine import MachineRow
 from forensics.tables.outcome import PRESENT
 from forensics.tables.secrets import MasterKeyRow
@@ -68,7 +70,7 @@ def prover() -> Prover:
     return Prover(MasterKeyRing(evidence, DpapiSystem(SystemSecret(HALF, b"u" * 20)), UserSecrets()))
 
 
-def slot(parsed: ParsedKey, scope: str = "machine", owner: str = SYSTEM) -> KeySlot:
+def slot(parsed: ParsedKey, scope: KeyFileScope = "machine", owner: str = SYSTEM) -> KeySlot:
     row = KeyFileRow(machine_id=1, path="f", file_name="f", kind="capi", scope=scope, owner_sid=owner, source_path="f")
     (only,) = slots_of(KeyFileEvidence(row, parsed))
     return only
@@ -165,7 +167,7 @@ class TestCapi:
         ],
         ids=["none", "unparsable", "1", "0", "2", "3", "longer", "shorter", "other entropy"],
     )
-    def test_the_export_flag_is_the_lowest_bit_of_its_number(self, export: bytes, exportable: str) -> None:
+    def test_the_export_flag_is_the_lowest_bit_of_its_number(self, export: bytes, exportable: Answer) -> None:
         assert prover().prove(capi(export=export)) == replace(SOUND, exportable=exportable)
 
     def test_a_wrong_mac_over_sound_numbers_is_damaged_but_recovered(self) -> None:
@@ -241,7 +243,7 @@ class TestCng:
     @pytest.mark.parametrize(
         ("policy", "exportable"), [(0, "no"), (1, "yes"), (2, "yes"), (3, "yes"), (4, "no"), (8, "no"), (9, "yes")]
     )
-    def test_the_export_policy_allows_by_its_two_lowest_bits(self, policy: int, exportable: str) -> None:
+    def test_the_export_policy_allows_by_its_two_lowest_bits(self, policy: int, exportable: Answer) -> None:
         """Bits 4 and 8 allow archiving once, at the key's making: no export from a disk."""
         assert prover().prove(cng(policy=policy)) == replace(SOUND, exportable=exportable)
 
@@ -261,7 +263,7 @@ class TestCng:
             (Property(0, "UI Policy", bytes(20)), "damaged"),
         ],
     )
-    def test_a_blob_that_waits_for_a_secret_of_its_owner(self, property_: Property, status: str) -> None:
+    def test_a_blob_that_waits_for_a_secret_of_its_owner(self, property_: Property, status: PrivateKeyFound) -> None:
         expected = replace(SOUND, private_key=status, exportable="no", public=None, recovered=False)
         assert prover().prove(cng(properties=[property_], password=b"1234")) == expected
 

@@ -9,12 +9,12 @@ import pytest
 from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
-from forensics.tables.certificate import KeyFileRow
+from forensics.tables.certificate import KeyFileRow, KeyFileScope
 from forensics.tables.key_chain import KeyChainRow
 from tests.hand_made import AS_OF, NOW_FILE, chain, dead_chain, rows
 
 
-def say(row: KeyChainRow, scope: str = "machine") -> str:
+def say(row: KeyChainRow, scope: KeyFileScope = "machine") -> str:
     file = KeyFileRow(machine_id=1, source_path=NOW_FILE, path=NOW_FILE, file_name="f", kind="capi", scope=scope)
     return reason_of(row, Facts(CaseTables([*rows(), file], as_of=AS_OF)))
 
@@ -94,5 +94,5 @@ def test_usable_chains_have_nothing_to_say() -> None:
         ({"unlocked_by": "current"}, "machine", "The evidence in this source does not decide it."),
     ],
 )
-def test_undecided_chains_without_a_reason(values: dict[str, Any], scope: str, sentence: str) -> None:
+def test_undecided_chains_without_a_reason(values: dict[str, Any], scope: KeyFileScope, sentence: str) -> None:
     assert say(chain(verdict="unknown", known_by="inference", **values), scope) == sentence

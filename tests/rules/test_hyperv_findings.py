@@ -12,7 +12,7 @@ from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.finding_json import FindingJson, as_json
-from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
+from forensics.tables.hyperv import CertificateHere, GuardianRow, StartsHere, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 
@@ -80,7 +80,14 @@ def _pair(pair: tuple[str, str], year: int, host: str = "HV01", newest: bool = T
     return [encryption, GuardianRow(thumbprint=pair[1], role="signing", partner=pair[0], paired_by="names", **common)]
 
 
-def _vm(name: str, pair: tuple[str, str], starts: str, here: str, machine_id: int = 1, host: str = "HV01") -> list[Row]:
+def _vm(
+    name: str,
+    pair: tuple[str, str],
+    starts: StartsHere,
+    here: CertificateHere,
+    machine_id: int = 1,
+    host: str = "HV01",
+) -> list[Row]:
     path = f"{name}.vmcx"
     return [
         VmRow(

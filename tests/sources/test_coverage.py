@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from forensics.sources.coverage import Coverage, Place, together
+from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
 
 CONFIG = "Windows/System32/config"
@@ -12,7 +13,7 @@ TORN = Outcome("partial", "torn")
 STORES = "Microsoft\\SystemCertificates"
 
 
-def coverage(*told: tuple[str, str, Outcome, str], whole_disk: bool = False, drive: str = "") -> Coverage:
+def coverage(*told: tuple[CoverageArea, str, Outcome, str], whole_disk: bool = False, drive: str = "") -> Coverage:
     found = Coverage(1, whole_disk=whole_disk, drive=drive)
     for area, name, outcome, path in told:
         found.tell(area, name, outcome, path)
@@ -62,8 +63,10 @@ def test_the_nearest_word_about_a_key_counts() -> None:
 
 def test_certificates_that_were_too_many_leave_every_store_in_part() -> None:
     hive = f"{CONFIG}/SOFTWARE"
-    rest = ("certificate", "further certificates", Outcome("not_examined", "at most 10000"), f"{hive}\\{STORES}\\X")
-    found = coverage(("hive", "SOFTWARE", PRESENT, hive), rest)
+    rest = Outcome("not_examined", "at most 10000")
+    found = coverage(
+        ("hive", "SOFTWARE", PRESENT, hive), ("certificate", "further certificates", rest, f"{hive}\\{STORES}\\X")
+    )
     assert found.saw_store() == found.saw_store("MY") == Outcome("partial", "at most 10000")
 
 

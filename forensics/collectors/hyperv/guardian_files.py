@@ -20,7 +20,7 @@ from forensics.formats.hyperv.guardian_name import parse_guardian_name
 from forensics.formats.pkcs12 import HEAD_SIZE, is_pkcs12
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.vm_files import VmFiles
-from forensics.tables.hyperv import GuardianRow
+from forensics.tables.hyperv import GuardianOrigin, GuardianRole, GuardianRow
 
 MAX_GUARDIAN_FILES = 500
 """Files of one kind that are read: those whose path speaks of guardians first, then the smallest."""
@@ -67,7 +67,11 @@ def _documents(place: SearchedTree, files: VmFiles, report: Report) -> Iterator[
         except FormatError as error:
             report(entry.path, error.kind, error.message)
             continue
-        for role, certificate in (("signing", metadata.signing), ("encryption", metadata.encryption)):
+        found: dict[GuardianRole, GuardianCertificate | None] = {
+            "signing": metadata.signing,
+            "encryption": metadata.encryption,
+        }
+        for role, certificate in found.items():
             if certificate is not None:
                 yield _row(place, entry, certificate, "guardian_xml", role)
 
@@ -86,7 +90,11 @@ def _certificates(place: SearchedTree, files: VmFiles, report: Report) -> Iterat
 
 
 def _row(
-    place: SearchedTree, entry: Entry, certificate: GuardianCertificate, origin: str, role: str | None
+    place: SearchedTree,
+    entry: Entry,
+    certificate: GuardianCertificate,
+    origin: GuardianOrigin,
+    role: GuardianRole | None,
 ) -> GuardianRow:
     name = parse_guardian_name(certificate.common_name or "")
     return GuardianRow(

@@ -12,7 +12,7 @@ from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.registry_view import RegistryView
 from forensics.registry.hive import Value
 from forensics.sources.installation import Installation
-from forensics.tables.use import PolicyRow
+from forensics.tables.use import PolicyArea, PolicyRow
 
 HGS_CLIENT = "Microsoft\\HgsClient"
 _DEVICE_GUARD = "Control\\DeviceGuard"
@@ -39,7 +39,7 @@ def collect_hyperv_settings(installation: Installation) -> Iterator[PolicyRow]:
                 yield _row(view, path, setting, "device_guard")
 
 
-def _row(view: RegistryView, path: str, value: Value, area: str) -> PolicyRow:
+def _row(view: RegistryView, path: str, value: Value, area: PolicyArea) -> PolicyRow:
     key = view.key(path)
     return PolicyRow(
         machine_id=view.installation.machine_id,

@@ -17,7 +17,7 @@ from forensics.registry.hive import Key
 from forensics.sources.installation import HIVE_FOLDER, Installation
 from forensics.sources.vm_files import HYPER_V_FOLDER
 from forensics.tables.certificate import CertificateRow
-from forensics.tables.hyperv import GuardianTraceRow
+from forensics.tables.hyperv import GuardianTraceRow, TracePlace
 
 MAX_TRACES = 100
 _NAMESPACE = "kps/2014/07"
@@ -125,7 +125,7 @@ def _patterns(names: list[str], thumbprints: list[str]) -> dict[bytes, str]:
 
 
 def _search(
-    installation: Installation, file: BinaryIO, path: str, place: str, wanted: dict[bytes, str]
+    installation: Installation, file: BinaryIO, path: str, place: TracePlace, wanted: dict[bytes, str]
 ) -> Iterator[GuardianTraceRow]:
     pattern = re.compile(b"|".join(re.escape(text) for text in sorted(wanted, key=len, reverse=True)))
     tail, at = b"", 0

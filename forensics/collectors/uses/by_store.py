@@ -18,9 +18,9 @@ from forensics.collectors.uses.consumers import (
 )
 from forensics.collectors.uses.context import Provenance, UseContext, may_authenticate
 from forensics.tables.certificate import CertificateRow
-from forensics.tables.use import CertificateUseRow
+from forensics.tables.use import Certainty, CertificateUseRow
 
-_STORES: dict[tuple[str, str], tuple[Consumer, str]] = {
+_STORES: dict[tuple[str, str], tuple[Consumer, Certainty]] = {
     ("policy", "fve_nkp"): (NETWORK_UNLOCK, "proved"),
     ("policy", "fve"): (BITLOCKER_AGENT, "proved"),
     ("policy", "efs"): (EFS_RECOVERY, "proved"),
@@ -64,7 +64,11 @@ def _is_for(row: CertificateRow, host: str) -> bool:
 
 
 def _use(
-    context: UseContext, consumer: Consumer, row: CertificateRow, detail: str | None = None, certainty: str = "proved"
+    context: UseContext,
+    consumer: Consumer,
+    row: CertificateRow,
+    detail: str | None = None,
+    certainty: Certainty = "proved",
 ) -> CertificateUseRow:
     use = context.use(
         consumer,

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from forensics.tables.use import ConsumerName
+
 SYSTEM = "S-1-5-18"
 NETWORK_SERVICE = "S-1-5-20"
 
@@ -24,7 +26,7 @@ class Consumer:
         repair: How another certificate is set.
     """
 
-    name: str
+    name: ConsumerName
     account: str | None
     breaks: str
     repair: str

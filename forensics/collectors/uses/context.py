@@ -21,7 +21,7 @@ from forensics.sources.installation import MAX_SMALL_FILE, Installation
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.machine import MachineRow, UserRow
 from forensics.tables.outcome import Outcome
-from forensics.tables.use import CertificateUseRow
+from forensics.tables.use import Certainty, CertificateUseRow
 
 MY = "MY"
 MAX_CANDIDATES = 50
@@ -86,7 +86,7 @@ class UseContext:
         detail: str | None = None,
         store: str | None = MY,
         owner_sid: str | None = SYSTEM_SID,
-        certainty: str = "proved",
+        certainty: Certainty = "proved",
         fault: str | None = None,
         sha256: str | None = None,
         account: str | None = None,

@@ -47,7 +47,7 @@ def _arrow(table: FlatTable) -> pa.Table:
         "datetime": pa.timestamp("us", tz="UTC"),
         "list": pa.list_(pa.string()),
     }
-    schema = pa.schema([pa.field(c.name, types[c.kind], metadata={"doc": c.doc}) for c in table.columns])
+    schema = pa.schema([pa.field(c.name, types[c.kind], metadata={"doc": c.meaning}) for c in table.columns])
     columns = list(zip(*table.rows, strict=True)) if table.rows else [()] * len(table.columns)
     clean = [
         [_utf8(value) for value in column] if spec.kind in ("text", "list") else column

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from forensics.collectors.uses.accounts import account_sid
-from forensics.tables.machine import UserRow
+from forensics.tables.machine import AccountKind, UserRow
 
 
-def local_user(name: str, sid: str, kind: str = "machine_account") -> UserRow:
+def local_user(name: str, sid: str, kind: AccountKind = "machine_account") -> UserRow:
     return UserRow(machine_id=1, source_path="", sid=sid, name=name, kind=kind)
 
 

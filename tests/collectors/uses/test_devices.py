@@ -192,7 +192,7 @@ def test_unknown_consumers_are_found_by_the_hash() -> None:
         "Microsoft\\Product\\Setting!Hashes",
     }
     assert {(r.consumer, r.thumbprint, r.certainty, r.present) for r in rows} == {("other", ONE, "likely", True)}
-    known = [dataclasses.replace(r, consumer="known") for r in rows if (r.detail or "").startswith("Veeam")]
+    known = [dataclasses.replace(r, consumer="DSC") for r in rows if (r.detail or "").startswith("Veeam")]
     assert len(list(other_references(given, known))) == 3
 
 

@@ -25,7 +25,7 @@ from forensics.report.exports.parquet_files import write_parquet
 from forensics.report.exports.prometheus import render_prometheus
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.finding import Block, Finding, Subject
-from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.key_chain import KeyChainRow, KeyVerdict
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import ROW_CLASSES
 from tests.paths import IMAGES
@@ -78,7 +78,7 @@ def case() -> CaseTables:
     return CaseTables(rows, as_of=AS_OF, findings=[finding])
 
 
-def _chain(letters: str, subject: str | None, not_after: datetime, verdict: str) -> KeyChainRow:
+def _chain(letters: str, subject: str | None, not_after: datetime, verdict: KeyVerdict) -> KeyChainRow:
     return KeyChainRow(
         machine_id=1,
         source_path="x",

@@ -1,0 +1,68 @@
+"""What table coverage is written under: its areas, and the names that the program itself gives to places.
+
+A rule that asks for another name would never be answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+from forensics.tables.certificate import KeyFileScope
+
+CoverageArea = Literal["hive", "registry", "folder", "volume", "log", "file", "certificate", "proof"]
+
+ANY_TEXT = "*"
+"""Stands in a name for a part that the evidence gives."""
+
+NAMES: Mapping[CoverageArea, tuple[str, ...]] = {
+    "hive": ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "NTUSER.DAT of *"),
+    "registry": ("ACPI devices (TPM)", "TPM"),
+    "folder": (
+        "RSA/MachineKeys (capi, machine)",
+        "DSS/MachineKeys (capi, machine)",
+        *(f"RSA/S-1-* (capi, {scope})" for scope in get_args(KeyFileScope)),
+        *(f"DSS/S-1-* (capi, {scope})" for scope in get_args(KeyFileScope)),
+        "Crypto/RSA (capi, user)",
+        *(f"Crypto/Keys (cng, {scope})" for scope in get_args(KeyFileScope)),
+        "Crypto/SystemKeys (cng, system)",
+        *(f"Crypto/PCPKSP (tpm, {scope})" for scope in get_args(KeyFileScope)),
+        "Protect\\S-1-*",
+        "My certificates of *",
+        "list of endorsement keys *",
+        "virtual machines",
+        "Windows.old",
+        "collection",
+        "hives",
+        "exports",
+    ),
+    "volume": ("disk", "partition *"),
+    "log": (
+        "setupact.log",
+        "setuperr.log",
+        "System.evtx",
+        "Security.evtx",
+        "Application.evtx",
+        "Microsoft-Windows-CertificateServicesClient-Lifecycle-System%4Operational.evtx",
+        "Microsoft-Windows-CertificateServicesClient-Lifecycle-User%4Operational.evtx",
+        "Microsoft-Windows-Crypto-DPAPI%4Operational.evtx",
+        "Microsoft-Windows-Crypto-DPAPI%4BackUpKeySvc.evtx",
+        "Microsoft-Windows-Crypto-NCrypt%4Operational.evtx",
+        "Microsoft-Windows-CAPI2%4Operational.evtx",
+        "Microsoft-Windows-HostGuardian*.evtx",
+        "Microsoft-Windows-Hyper-V-VMMS-Admin.evtx",
+        "Microsoft-Windows-Hyper-V-Worker-Admin.evtx",
+    ),
+    "file": (
+        "Sysprep_succeeded.tag",
+        "State.ini",
+        "Specialize.xml",
+        "applicationHost.config",
+        "ias.xml",
+        "data.vmcx",
+        "ComputerName",
+        "MachineGuid",
+    ),
+    "certificate": ("*",),
+    "proof": ("second opinion",),
+}
