@@ -27,17 +27,21 @@ class TableDescription:
 
 @dataclass(frozen=True, repr=False)
 class TableReference(Result):
-    """What :func:`describe_tables` returns.
+    """What :func:`describe_tables` returns; ``json-schema`` is that of the JSON document of a case.
 
     Attributes:
         tables: Every table, in the order of the JSON document.
     """
 
-    formats = ("text", "markdown")
+    formats = ("text", "markdown", "json-schema")
 
     tables: tuple[TableDescription, ...]
 
     def _render(self, format: str, width: int | None) -> str:
+        if format == "json-schema":
+            from forensics.report.json_schema import render_json_schema
+
+            return render_json_schema()
         markdown = format == "markdown"
         blocks = [_markdown(table) if markdown else _plain(table, width) for table in self.tables]
         head = [_contents(self.tables)] if markdown else []
