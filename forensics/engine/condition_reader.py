@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forensics.engine.conditions import seen, shorthand
+from forensics.engine.covered_names import never_written
 from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated, Presence
 from forensics.engine.sql_text import quoted
 from forensics.engine.yaml_source import Mapping, Node, Sequence, Text
+from forensics.tables.coverage_names import NAMES
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 
 Tell = Callable[[int, str], None]
@@ -198,7 +200,26 @@ class ConditionReader:
                 self.tell(column.line, f"'{column}' takes a value or a list of values")
             else:
                 columns[str(column)] = texts
-        return Covered(columns, node.line) if len(columns) == len(node) else None
+        if len(columns) < len(node) or not self._is_ever_written(node):
+            return None
+        return Covered(columns, node.line)
+
+    def _is_ever_written(self, node: Mapping) -> bool:
+        """Tell whether coverage can hold what is asked for; a name without area is taken to be in any."""
+        areas, names = _texts(node, "area"), _texts(node, "name")
+        wrong = [area for area in areas if area not in NAMES]
+        for area in wrong:
+            self.tell(area.line, f"coverage has no area '{area}'; it has {', '.join(NAMES)}")
+        told = [(name, never_written(areas or list(NAMES), name)) for name in ([] if wrong else names)]
+        for name, why in told:
+            if why:
+                self.tell(name.line, why)
+        return not wrong and not any(why for _, why in told)
+
+
+def _texts(node: Mapping, key: str) -> list[Text]:
+    value = node.get(Text(key), Sequence())
+    return [item for item in (value if isinstance(value, Sequence) else [value]) if isinstance(item, Text)]
 
 
 def _every(leaves: list[Leaf]) -> Condition | None:

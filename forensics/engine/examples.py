@@ -64,6 +64,14 @@ def example_rows(rule: Rule) -> Iterator[dict[str, list[dict[str, Any]]]]:
         yield _Example(rule, node, number).rows()
 
 
+def written_wrongly(rule: Rule) -> Iterator[Problem]:
+    """Yield what is wrong with the examples of a rule before any is run."""
+    for number, node in enumerate(rule.examples, 1):
+        example = _Example(rule, node, number)
+        example.read()
+        yield from example.problems
+
+
 class _Example:
     def __init__(self, rule: Rule, node: YamlMapping, number: int) -> None:
         self.rule = rule
@@ -77,12 +85,7 @@ class _Example:
 
     def run(self) -> list[Problem]:
         """Return what is wrong with the example, or with the rule by it."""
-        for key in self.node:
-            if key not in _KEYS:
-                self.tell(key.line, f"an example has no '{key}'; its keys are {', '.join(_KEYS)}")
-        if self._text("expect") not in EXPECTATIONS:
-            self.tell(self.node.line, f"'expect' is one of {', '.join(EXPECTATIONS)}")
-        values, as_of = self.rows(), self._as_of()
+        values, as_of = self.read()
         if self.problems or as_of is None:
             return self.problems
         query = Query(self.rule)
@@ -92,6 +95,15 @@ class _Example:
         except (RuleSqlError, RuleStoppedError) as error:
             self.tell(self.node.line, str(error))
         return self.problems
+
+    def read(self) -> tuple[dict[str, list[dict[str, Any]]], datetime | None]:
+        """Return its rows and its moment; what is written wrongly is a problem."""
+        for key in self.node:
+            if key not in _KEYS:
+                self.tell(key.line, f"an example has no '{key}'; its keys are {', '.join(_KEYS)}")
+        if self._text("expect") not in EXPECTATIONS:
+            self.tell(self.node.line, f"'expect' is one of {', '.join(EXPECTATIONS)}")
+        return self.rows(), self._as_of()
 
     def _check(self, query: Query, database: RuleDatabase, as_of: datetime) -> None:
         rows = [truth for truth, count in database.query(query.verdicts()) for _ in range(count)]
@@ -157,10 +169,16 @@ class _Example:
             if column not in specs:
                 self.tell(column.line, f"table {table} has no column '{column}'")
                 continue
+            spec = specs[str(column)]
             try:
-                row[str(column)] = _cell(specs[str(column)], value)
+                row[spec.name] = _cell(spec, value)
             except ValueError:
-                self.tell(column.line, f"'{column}' is no {specs[str(column)].kind} value")
+                self.tell(column.line, f"'{column}' is no {spec.kind} value")
+                continue
+            for word in _words(value) if row[spec.name] is not None and spec.possible_values else ():
+                if word not in spec.possible_values:
+                    listed = ", ".join(spec.possible_values)
+                    self.tell(word.line, f"'{column}' is never '{word}'; it is one of {listed}")
         return row
 
 
@@ -190,6 +208,10 @@ def _cell(spec: ColumnSpec, value: Node) -> Any:
     if value.plain and value in ("null", "~", ""):
         return None
     return _READERS.get(spec.kind, str)(value)
+
+
+def _words(value: Node) -> Iterator[Text]:
+    yield from (item for item in (value if isinstance(value, Sequence) else [value]) if isinstance(item, Text))
 
 
 def _boolean(text: str) -> int:

@@ -10,7 +10,8 @@ from typing import ClassVar
 from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.conditions import NOT_KNOWN
 from forensics.engine.dialect_differences import differences
-from forensics.engine.examples import EXPECTATIONS, expectations
+from forensics.engine.examples import EXPECTATIONS, expectations, written_wrongly
+from forensics.engine.impossible_values import impossible_values
 from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, Sql, named_conditions
 from forensics.engine.sql_text import quoted_texts, used_values, without_strings
 from forensics.engine.templates import commands_in, names_in
@@ -262,6 +263,30 @@ class NotShared(Lint):
                 yield Problem(rule.path, line, message)
 
 
+class ImpossibleValue(Lint):
+    """SQL that compares a column with a word that it never holds."""
+
+    name = "impossible-value"
+    recommendation = "write one of the column's own words, or the shorthand {column: value}, which is always checked"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
+        """Yield the comparisons that no row can satisfy."""
+        for line, text in _written_sql(rule):
+            for column, word, words in impossible_values(text, rule.table, list(rule.joins)):
+                yield Problem(rule.path, line, f"'{column}' is never '{word}'; it is one of {', '.join(words)}")
+
+
+class WrongExample(Lint):
+    """An example that cannot be run."""
+
+    name = "wrong-example"
+    recommendation = "write what the tables can hold"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
+        """Yield tables, columns and values that are not there."""
+        yield from written_wrongly(rule)
+
+
 LINTS: tuple[type[Lint], ...] = (
     ExampleMissing,
     UnknownReadAsNo,
@@ -276,6 +301,8 @@ LINTS: tuple[type[Lint], ...] = (
     NamedTwice,
     TranslationDiffers,
     NotShared,
+    ImpossibleValue,
+    WrongExample,
 )
 
 

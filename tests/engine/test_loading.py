@@ -173,6 +173,18 @@ def test_a_folder_of_the_built_in_packs_may_be_named() -> None:
         ({"rows": {"key_chain": [{"what": "x"}]}}, "table key_chain has no column 'what'"),
         ({"rows": {"key_chain": [{"recoverable": "x"}]}}, "'recoverable' is no boolean value"),
         ({"rows": {"key_chain": [{"not_after": "x"}]}}, "'not_after' is no datetime value"),
+        (
+            {"rows": {"key_chain": [{"access": "shut"}]}},
+            "'access' is never 'shut'; it is one of ok, denied, too_open, not_examined",
+        ),
+        (
+            {"rows": {"shared_identity": [{"shares": ["machine_sid", "name"]}]}},
+            "'shares' is never 'name'; it is one of machine_sid, machine_guid, dpapi_system, ek_pub",
+        ),
+        (
+            {"rows": {"coverage": [{"area": "hives"}]}},
+            "'area' is never 'hives'; it is one of hive, registry, folder, volume, log, file, certificate, proof",
+        ),
         ({"rows": {"key_chain": []}}, "expected match, the rule says miss: there is no row in table key_chain"),
         ({"rows": {}}, "expected match, the rule says miss"),
         ({"expect": "unknown", "rows": {"key_chain": [{"thumbprint": "AA"}]}}, None),

@@ -53,7 +53,7 @@ corroboration:
     where:
       event.machine_id = this.machine_id
     covered:
-    - {area: log, name: a}
+    - {area: log, name: System.evtx}
     -
       area: [log, hive]
 group:
@@ -141,7 +141,7 @@ def test_every_condition_with_its_line(tmp_path: Path) -> None:
     leaves = [leaf for leaf in named_conditions(rule.when) if isinstance(leaf, Leaf)]
     assert [(leaf.line, leaf.shorthand) for leaf in leaves] == [(26, True), (28, True), (31, False)]
     assert leaves[2] == Leaf("by name", "this.store = 'MY'", 31)
-    covered = (Covered({"area": ["log"], "name": ["a"]}, 41), Covered({"area": ["log", "hive"]}, 43))
+    covered = (Covered({"area": ["log"], "name": ["System.evtx"]}, 41), Covered({"area": ["log", "hive"]}, 43))
     assert rule.corroboration == (
         Leaf("also", "this.store IS NULL", 33),
         Presence("no event", "event", "event.machine_id = this.machine_id", covered, False, 35, 39),

@@ -121,7 +121,11 @@ def test_invalid_files_are_told_with_file_and_line(case: dict[str, Any], tmp_pat
 
 
 LINT = fixture("lint")
-LINTED_BESIDE = {"example-missing": ".examples.yaml", "translation-differs": ".ja.yaml"}
+LINTED_BESIDE = {
+    "example-missing": ".examples.yaml",
+    "wrong-example": ".examples.yaml",
+    "translation-differs": ".ja.yaml",
+}
 """Checks that judge a file beside the rule."""
 
 
