@@ -18,7 +18,7 @@ SAMPLE_DATE := 2026-11-22
 PYTEST_OPTIONS := -n auto --dist loadgroup
 TYPED := forensics tests testdata
 
-.PHONY: demo test test-lowest test-newest lint lock docs mutants dist check-dist clean
+.PHONY: demo test test-lowest test-newest lint lock docs mutants new-rule dist check-dist clean
 
 demo: $(VENV)/installed
 	@# Exit code 1 says that something is broken on the disk, which is what the demo shows.
@@ -63,6 +63,10 @@ mutants: $(VENV)/installed
 docs: $(VENV)/installed
 	$(BIN)/keymortem tables --markdown > docs/tables.md
 	$(BIN)/keymortem rules list --markdown > docs/rules.md
+
+# A new rule to fill in: make new-rule ID=chain/my-rule
+new-rule: $(VENV)/installed
+	$(BIN)/keymortem rules new rules/$(ID)
 
 # A wheel and a source archive, and a proof that the wheel works where nothing else of this folder is (docs/releasing.md).
 dist: $(VENV)/installed

@@ -15,6 +15,7 @@ Every command of ``keymortem`` is a function here:
     plan_migration, attest          virtual machines to another Hyper-V host; keys of TPMs to an authority
     list_rules, show_rule           the rules
     lint_rules, test_rules          rules of your own
+    new_rule                        begin one
     apply_rules                     ask the rules of a case again, after another date or with more packs
     translate_findings              findings in another language
     describe_tables                 what every table and column means
@@ -63,11 +64,13 @@ if TYPE_CHECKING:
     from forensics.rule_packs import ExamplesResult as ExamplesResult
     from forensics.rule_packs import LintResult as LintResult
     from forensics.rule_packs import RuleDescription as RuleDescription
+    from forensics.rule_packs import RuleFiles as RuleFiles
     from forensics.rule_packs import RuleList as RuleList
     from forensics.rule_packs import UnknownRuleError as UnknownRuleError
     from forensics.rule_packs import apply_rules as apply_rules
     from forensics.rule_packs import lint_rules as lint_rules
     from forensics.rule_packs import list_rules as list_rules
+    from forensics.rule_packs import new_rule as new_rule
     from forensics.rule_packs import show_rule as show_rule
     from forensics.rule_packs import test_rules as test_rules
     from forensics.rule_packs import translate_findings as translate_findings
@@ -94,11 +97,13 @@ _HOMES = {
         "ExamplesResult",
         "LintResult",
         "RuleDescription",
+        "RuleFiles",
         "RuleList",
         "UnknownRuleError",
         "apply_rules",
         "lint_rules",
         "list_rules",
+        "new_rule",
         "show_rule",
         "test_rules",
         "translate_findings",
@@ -125,6 +130,7 @@ __all__ = [
     "MigrationPlan",
     "Result",
     "RuleDescription",
+    "RuleFiles",
     "RuleList",
     "RulePackError",
     "SourceError",
@@ -143,6 +149,7 @@ __all__ = [
     "is_case_file",
     "lint_rules",
     "list_rules",
+    "new_rule",
     "open_case",
     "parse_utc",
     "plan_migration",

@@ -1,4 +1,4 @@
-"""What can be done with rule packs: list, show, check and test their rules, and ask them of a case."""
+"""What can be done with rule packs: list, show, check, test and begin their rules, and ask them of a case."""
 
 from __future__ import annotations
 
@@ -95,6 +95,21 @@ class ExamplesResult(Result):
         return "".join(f"{line}\n" for line in (*(problem.printable() for problem in self.problems), told))
 
 
+@dataclass(frozen=True, repr=False)
+class RuleFiles(Result):
+    """What :func:`new_rule` returns.
+
+    Attributes:
+        files: The rule's file, and those beside it.
+    """
+
+    files: tuple[Path, ...]
+
+    def _render(self, format: str, width: int | None) -> str:
+        told = f"what is to be filled in: keymortem rules lint {self.files[0]}"
+        return "".join(f"{line}\n" for line in (*self.files, told))
+
+
 def list_rules(rules: Folders = ()) -> RuleList:
     """List the built-in rules.
 
@@ -157,6 +172,24 @@ def test_rules(folders: Folders = ()) -> ExamplesResult:  # noqa: PT028
     packs = load_packs(places, examples=True, built_in=not places)
     result = run_examples(packs)
     return ExamplesResult(packs.rules, result.run, tuple(result.problems))
+
+
+def new_rule(path: str | Path) -> RuleFiles:
+    """Begin a rule: write its files, of which :func:`lint_rules` says line by line what is to be filled in.
+
+    Args:
+        path: Folder of the pack, which is made if need be, and id of the rule.
+
+    Raises:
+        ValueError: A rule cannot have that id.
+        OSError: A file cannot be written, or is there already; then none is written.
+    """
+    from forensics.engine.rule_reader import is_rule_id
+    from forensics.engine.skeleton import write_skeleton
+
+    if not is_rule_id(Path(path).name):
+        raise ValueError(f"the id '{Path(path).name}' is not made of lower-case words with '-' between them")
+    return RuleFiles(tuple(write_skeleton(Path(path))))
 
 
 def apply_rules(case: Case, rules: Folders = ()) -> None:

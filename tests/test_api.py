@@ -27,6 +27,7 @@ COMMANDS = {
     "migrate": "plan_migration",
     "rules lint": "lint_rules",
     "rules list": "list_rules",
+    "rules new": "new_rule",
     "rules show": "show_rule",
     "rules test": "test_rules",
     "tables": "describe_tables",

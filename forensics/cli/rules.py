@@ -1,4 +1,4 @@
-"""The commands of ``keymortem rules``: list, show, lint and test rule packs."""
+"""The commands of ``keymortem rules``: list, show, lint and test rule packs, and begin a rule."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOLDERS = click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Pa
 @click.group("rules", short_help="List, show, check and test the rules.")
 @debug_option
 def rules_group() -> None:
-    """List, show, check and test rules: YAML files that turn evidence into findings.
+    """List, show, check, test and begin rules: YAML files that turn evidence into findings.
 
     \b
     Example:
@@ -101,3 +101,22 @@ def test_rules(ctx: click.Context, /, folders: tuple[Path, ...]) -> None:
         result = forensics.test_rules(folders)
     click.echo(forensics.render(result), nl=False)
     ctx.exit(FOUND if result.problems else 0)
+
+
+@rules_group.command("new", short_help="Begin a rule: its files, with what is to be filled in.")
+@click.argument("path", metavar="DIR/ID", type=click.Path(path_type=Path))
+@debug_option
+def new_rule(path: Path) -> None:
+    """Write the files of a new rule ID into the pack DIR; lint then tells line by line what is to be filled in.
+
+    \b
+    Example:
+      keymortem rules new my-rules/web-key-exportable
+    """
+    try:
+        files = forensics.new_rule(path)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.UsageError(f"the rule cannot be written: {error.strerror or error}") from error
+    click.echo(forensics.render(files), nl=False)

@@ -13,6 +13,7 @@ from forensics.engine.dialect_differences import differences
 from forensics.engine.examples import EXPECTATIONS, expectations, written_wrongly
 from forensics.engine.impossible_values import impossible_values
 from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, Sql, named_conditions
+from forensics.engine.skeleton import unfilled
 from forensics.engine.sql_text import quoted_texts, used_values, without_strings
 from forensics.engine.templates import commands_in, names_in
 from forensics.tables.registry import ROW_CLASSES, column_specs
@@ -287,6 +288,17 @@ class WrongExample(Lint):
         yield from written_wrongly(rule)
 
 
+class NotFilledIn(Lint):
+    """A rule that was begun and not finished."""
+
+    name = "not-filled-in"
+    recommendation = "write it, or take it out"
+
+    def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
+        """Yield what the skeleton left to the author."""
+        yield from unfilled(rule)
+
+
 LINTS: tuple[type[Lint], ...] = (
     ExampleMissing,
     UnknownReadAsNo,
@@ -303,6 +315,7 @@ LINTS: tuple[type[Lint], ...] = (
     NotShared,
     ImpossibleValue,
     WrongExample,
+    NotFilledIn,
 )
 
 

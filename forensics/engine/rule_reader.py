@@ -161,7 +161,7 @@ class RuleReader:
 
     def _id(self) -> Text:
         text = self._text("id")
-        if text and not _ID.fullmatch(text):
+        if text and not is_rule_id(text):
             self.tell(text.line, f"the id '{text}' is not made of lower-case words with '-' between them")
         return text
 
@@ -271,6 +271,11 @@ class RuleReader:
         for text in texts:
             for problem in check_template(text, names):
                 self.tell(text.line + problem.line, problem.message)
+
+
+def is_rule_id(text: str) -> bool:
+    """Tell whether a rule can be called so."""
+    return _ID.fullmatch(text) is not None
 
 
 def names_of(table: str, joins: Iterable[str], values: Iterable[str]) -> set[str]:

@@ -111,3 +111,33 @@ def test_findings_are_kept_in_the_case_file(saved: Path, pack: Path, tmp_path: P
 
 def test_a_folder_that_is_not_there_is_wrong_usage() -> None:
     assert run("examine", "x", "--rules", "no-such-folder").exit_code == 2
+
+
+def test_a_new_rule_is_begun(tmp_path: Path) -> None:
+    path = tmp_path / "pack" / "mine"
+    result = run("rules", "new", path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        f"{path}.yaml\n{path}.examples.yaml\n{path}.ja.yaml\n"
+        f"what is to be filled in: keymortem rules lint {path}.yaml\n"
+    )
+    linted = run("rules", "lint", f"{path}.yaml")
+    assert linted.exit_code == 1
+    assert linted.stdout.endswith("\n1 rules are valid; 11 recommendations\n")
+    assert linted.stdout.count(" [not-filled-in]; write it, or take it out\n") == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("Mine", "the id 'Mine' is not made of lower-case words with '-' between them"),
+        ("there", "the rule cannot be written: {folder}/there.yaml is there already"),
+        ("there.yaml/mine", "the rule cannot be written: File exists"),
+    ],
+)
+def test_a_rule_that_cannot_be_begun(name: str, message: str, tmp_path: Path) -> None:
+    write_rule(tmp_path / "there.yaml")
+    result = run("rules", "new", tmp_path / name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message.format(folder=tmp_path) in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["there.yaml"]
