@@ -199,20 +199,22 @@ def test_logs_tell_who_the_computer_was_where_no_hive_does(windows_10: Computer)
 
 
 def test_large_system_log_costs_little_more_than_parsing_it(windows_10: Computer) -> None:
-    """21 MB are to be read in half a second; processor time against the bare parser's, so that a busy computer does not
-    decide."""
+    """21 MB are to be read in half a second; the best of three processor times against the bare parser's, so that a busy
+    computer does not decide."""
     raw = windows_10.files[f"{LOGS}/System.evtx"]
     chunks = [raw[at : at + 65536] for at in range(4096, 4096 + 13 * 65536, 65536)] * 26
     large = log_of(chunks)
     assert len(large) > 21 << 20
-    start = _processor_time()
-    assert sum(1 for _ in evtx.PyEvtxParser(io.BytesIO(large), 1).records_json()) == 1766 * 26
-    bare = _processor_time() - start
-    start = _processor_time()
-    rows = collect_events(opened({f"{LOGS}/System.evtx": large}))
-    spent = _processor_time() - start
-    assert sum(row.event_id == 1056 for row in rows) == 9 * 26
-    assert spent < 3 * bare + 0.1
+    bare, spent = [], []
+    for _ in range(3):
+        start = _processor_time()
+        assert sum(1 for _ in evtx.PyEvtxParser(io.BytesIO(large), 1).records_json()) == 1766 * 26
+        bare.append(_processor_time() - start)
+        start = _processor_time()
+        rows = collect_events(opened({f"{LOGS}/System.evtx": large}))
+        spent.append(_processor_time() - start)
+        assert sum(row.event_id == 1056 for row in rows) == 9 * 26
+    assert min(spent) < 3 * min(bare) + 0.1
 
 
 def _processor_time() -> float:
