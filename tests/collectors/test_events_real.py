@@ -199,8 +199,8 @@ def test_logs_tell_who_the_computer_was_where_no_hive_does(windows_10: Computer)
 
 
 def test_large_system_log_costs_little_more_than_parsing_it(windows_10: Computer) -> None:
-    """21 MB are to be read in half a second; the best of three processor times against the bare parser's, so that a busy
-    computer does not decide."""
+    """21 MB are to be read in half a second; the best of three processor times against the bare parser's, so that a
+    busy computer does not decide."""
     raw = windows_10.files[f"{LOGS}/System.evtx"]
     chunks = [raw[at : at + 65536] for at in range(4096, 4096 + 13 * 65536, 65536)] * 26
     large = log_of(chunks)
