@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated
 from forensics.engine.sql_text import looks_only_at, quoted
 
-NOT_KNOWN = frozenset({"not_examined", "not_tried", "unknown"})
+NOT_KNOWN = frozenset({"not_examined", "not_tried", "partial", "unknown"})
 """Values of columns that say that nothing is known: in the shorthand they are NULL, unless they are asked for."""
 
 # Every Windows has these four hives: one that is missing is lost, and says nothing of what it held.
