@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from forensics.tables.certificate import KeyFileScope
 
-CoverageArea = Literal["hive", "registry", "folder", "volume", "log", "file", "certificate", "proof"]
+CoverageArea = Literal["hive", "registry", "folder", "volume", "log", "file", "certificate", "proof", "uses"]
 
 ANY_TEXT = "*"
 """Stands in a name for a part that the evidence gives."""
@@ -65,4 +65,6 @@ NAMES: Mapping[CoverageArea, tuple[str, ...]] = {
     ),
     "certificate": ("*",),
     "proof": ("second opinion",),
+    # A reader of uses, the service that reads a file, or a key: where not every use of a certificate was seen.
+    "uses": ("*",),
 }

@@ -31,7 +31,7 @@ def refused(folder: Path, covered: Any) -> list[str]:
     [
         (
             {"area": "hives", "name": "SYSTEMM"},
-            "coverage has no area 'hives'; it has hive, registry, folder, volume, log, file, certificate, proof",
+            "coverage has no area 'hives'; it has hive, registry, folder, volume, log, file, certificate, proof, uses",
         ),
         ({"area": "hive", "name": "SYSTEMM"}, f"no place in area hive is called 'SYSTEMM'; there are {HIVES}"),
         ({"area": "hive", "name": ["SYSTEM", "%COMPONENTS"]}, None),
@@ -57,7 +57,7 @@ def test_each_wrong_place_is_told(tmp_path: Path) -> None:
     told = refused(tmp_path, [{"area": "hive", "name": "SYS"}, {"area": ["hive", "logs"], "name": "x"}])
     assert told == [
         f"no place in area hive is called 'SYS'; there are {HIVES}",
-        "coverage has no area 'logs'; it has hive, registry, folder, volume, log, file, certificate, proof",
+        "coverage has no area 'logs'; it has hive, registry, folder, volume, log, file, certificate, proof, uses",
     ]
 
 

@@ -183,7 +183,7 @@ def test_a_folder_of_the_built_in_packs_may_be_named() -> None:
         ),
         (
             {"rows": {"coverage": [{"area": "hives"}]}},
-            "'area' is never 'hives'; it is one of hive, registry, folder, volume, log, file, certificate, proof",
+            "'area' is never 'hives'; it is one of hive, registry, folder, volume, log, file, certificate, proof, uses",
         ),
         ({"rows": {"key_chain": []}}, "expected match, the rule says miss: there is no row in table key_chain"),
         ({"rows": {}}, "expected match, the rule says miss"),

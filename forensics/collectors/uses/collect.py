@@ -7,6 +7,7 @@ keep their settings, not everywhere, since that would mean reading the whole of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from forensics.collectors.guard import guard
 from forensics.collectors.uses.by_store import ldaps_uses, store_uses
@@ -23,6 +24,7 @@ from forensics.collectors.uses.remote_access import ikev2_uses, sstp_uses
 from forensics.collectors.uses.remote_desktop import remote_desktop_uses
 from forensics.collectors.uses.sql_server import sql_server_uses
 from forensics.collectors.uses.winrm import winrm_uses
+from forensics.tables.outcome import Outcome
 from forensics.tables.use import CertificateUseRow
 
 Reader = Callable[[UseContext], Iterator[CertificateUseRow]]
@@ -50,14 +52,34 @@ def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
     """Return every use of a certificate that this installation tells of."""
     rows: list[CertificateUseRow] = []
     bindings: list[HttpBinding] = []
-    with guard(context.installation, "uses of certificates: http.sys"):
+    _tell_missing_keys(context)
+    with _reading(context, "http.sys"):
         bindings = read_bindings(context)
     for name, read_bound in _BINDING_READERS:
-        with guard(context.installation, f"uses of certificates: {name}"):
+        with _reading(context, name):
             rows.extend(read_bound(context, bindings))
     for name, read in _READERS:
-        with guard(context.installation, f"uses of certificates: {name}"):
+        with _reading(context, name):
             rows.extend(read(context))
-    with guard(context.installation, "uses of certificates: other references"):
+    with _reading(context, "other references"):
         rows.extend(other_references(context, tuple(rows)))
     return rows
+
+
+@contextmanager
+def _reading(context: UseContext, name: str) -> Iterator[None]:
+    """Guard one reader; where it met a problem, coverage says that not all uses were seen."""
+    installation = context.installation
+    known = len(installation.problems)
+    with guard(installation, f"uses of certificates: {name}"):
+        yield
+    for problem in installation.problems[known : known + 1]:
+        installation.coverage.tell("uses", name, Outcome("partial", problem.message), problem.source_path)
+
+
+def _tell_missing_keys(context: UseContext) -> None:
+    """Tell where a hive that was read does not show all keys that consumers have."""
+    for view, root in ((context.system, context.services), (context.software, "Microsoft")):
+        seen = view.saw(root)
+        if view.hive is not None and not seen.is_whole:
+            context.installation.coverage.tell("uses", root, seen, view.where(root))

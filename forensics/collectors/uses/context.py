@@ -116,13 +116,17 @@ class UseContext:
         row.account = account_sid(row.account_name, self.machine.computer_name, self.users)
         return row
 
-    def file(self, path: str, limit: int = MAX_SMALL_FILE, name: str | None = None) -> tuple[Provenance, bytes] | None:
+    def file(
+        self, path: str, limit: int = MAX_SMALL_FILE, name: str | None = None, service: str | None = None
+    ) -> tuple[Provenance, bytes] | None:
         """Return place and content of a file; None when there is none, or none that can be read.
 
         Args:
             path: Path in the tree.
             limit: Bytes beyond which it is not what it should be.
             name: Name under which coverage tells whether it was there.
+            service: Service that reads it; where that is installed and the file was not seen, coverage says that uses
+                may be missing.
         """
         outcome = Outcome("unreadable", "reading it failed")
         found = None
@@ -138,7 +142,12 @@ class UseContext:
                 found = (Provenance(entry.path, entry.modified), content.data) if outcome.is_there else None
         if name is not None:
             self.installation.coverage.tell("file", name, outcome, path)
+        if service is not None and not outcome.is_whole and self._may_be_installed(service):
+            self.installation.coverage.tell("uses", service, outcome, path)
         return found
+
+    def _may_be_installed(self, service: str) -> bool:
+        return self.system.saw(f"{self.services}\\{service}").state != "absent"
 
     def raw_thumbprint(self, view: RegistryView, key: Key | str, name: str) -> str | None:
         """Return a SHA-1 kept as 20 bytes in upper hex; another length is a problem."""

@@ -30,7 +30,7 @@ def iis_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[C
     """Yield a row for each https binding of each site and the certificate http.sys has for it."""
     installation = context.installation
     path = installation.in_windows(_CONFIG)
-    found = context.file(path, MAX_XML_SIZE, "applicationHost.config")
+    found = context.file(path, MAX_XML_SIZE, "applicationHost.config", "W3SVC")
     if found is None:
         return
     with guard(installation, path):

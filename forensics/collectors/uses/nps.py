@@ -20,7 +20,7 @@ def nps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     """Yield a row for each PEAP or EAP-TLS configuration of each policy."""
     installation = context.installation
     path = installation.in_windows(_FILE)
-    file = context.file(path, MAX_XML_SIZE, "ias.xml")
+    file = context.file(path, MAX_XML_SIZE, "ias.xml", "IAS")
     if file is None:
         return
     with guard(installation, path):

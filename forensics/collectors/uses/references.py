@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator
-from itertools import islice
 
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.consumers import Consumer
@@ -23,10 +22,10 @@ OTHER = Consumer(
     "what reads this registry value; its key and value name tell which product that is",
     "in that product's own settings, else write the new hash into the value",
 )
-MAX_CERTIFICATES = 300
+MAX_CERTIFICATES = 20_000
 MAX_SERVICES = 2_000
-MAX_KEYS = 2_500
-MAX_CHILDREN = 300
+MAX_KEYS = 10_000
+MAX_CHILDREN = 5_000
 MAX_VALUE_SIZE = 1 << 14
 
 _BINARY, _TEXTS = 3, (1, 2, 7)
@@ -39,7 +38,7 @@ _NOT_SETTINGS = frozenset({"systemcertificates", "enterprisecertificates", "cryp
 
 def other_references(context: UseContext, known: Iterable[CertificateUseRow]) -> Iterator[CertificateUseRow]:
     """Yield each value that names a certificate with a private key and belongs to no consumer in ``known``."""
-    hashes = _hashes(context.certificates)
+    hashes = _hashes(context)
     if not hashes:
         return
     told = {row.source_path.rpartition("!")[0] for row in known}
@@ -61,13 +60,20 @@ def other_references(context: UseContext, known: Iterable[CertificateUseRow]) ->
                 )
 
 
-def _hashes(certificates: Iterable[CertificateRow]) -> dict[bytes, CertificateRow]:
+def _hashes(context: UseContext) -> dict[bytes, CertificateRow]:
     found: dict[bytes, CertificateRow] = {}
-    for row in islice((c for c in certificates if c.has_key_link), MAX_CERTIFICATES):
+    with_key = [row for row in context.certificates if row.has_key_link]
+    for row in with_key[:MAX_CERTIFICATES]:
         for text in (row.thumbprint, row.sha256):
             if text:
                 found.setdefault(bytes.fromhex(text), row)
+    for row in with_key[MAX_CERTIFICATES : MAX_CERTIFICATES + 1]:
+        _tell_bound(context, row.source_path, f"the first {MAX_CERTIFICATES} certificates were looked for in settings")
     return found
+
+
+def _tell_bound(context: UseContext, path: str, what: str) -> None:
+    context.installation.problem(path, "too_many", f"only {what}")
 
 
 def _digests(value: Value, wanted: Container[bytes]) -> list[bytes]:
@@ -89,22 +95,24 @@ def _settings(context: UseContext) -> Iterator[tuple[RegistryView, Key]]:
         parameters = service.subkey("Parameters")
         if parameters is not None:
             yield context.system, parameters
-    for key in islice(_products(context.software), MAX_KEYS):
+    for count, key in enumerate(_products(context)):
+        if count == MAX_KEYS:
+            _tell_bound(context, context.software.where(""), f"the first {MAX_KEYS} keys of products were searched")
+            return
         yield context.software, key
 
 
-def _products(software: RegistryView) -> Iterator[Key]:
+def _products(context: UseContext) -> Iterator[Key]:
     """Yield the keys of the first two levels below each vendor, Microsoft's last."""
-    vendors = [v for v in islice(_children(software, ""), MAX_CHILDREN) if v.name.lower() not in _NOT_PRODUCTS]
+    vendors = [v for v in _children(context, "") if v.name.lower() not in _NOT_PRODUCTS]
     for vendor in sorted(vendors, key=lambda v: v.name.lower() == "microsoft"):
         yield vendor
-        for product in islice(_children(software, vendor), MAX_CHILDREN):
+        for product in _children(context, vendor):
             if product.name.lower() in _NOT_SETTINGS:
                 continue
             yield product
-            yield from islice(_children(software, product), MAX_CHILDREN)
+            yield from _children(context, product)
 
 
-def _children(view: RegistryView, parent: Key | str) -> Iterator[Key]:
-    key = view.key(parent) if isinstance(parent, str) else parent
-    return key.subkeys() if key is not None else iter(())
+def _children(context: UseContext, parent: Key | str) -> Iterator[Key]:
+    yield from context.software.subkeys(parent, MAX_CHILDREN)
