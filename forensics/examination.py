@@ -96,6 +96,7 @@ def examine(
     run.virtual_machines()
     run.shared_identities()
     run.tell_unknown_users()
+    run.facts()
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment)
     run.progress("asking the rules")
@@ -216,6 +217,17 @@ class _Run:
             self.rows += shared_identities(self.rows, self.disks)
         except Exception as error:
             _log.debug("while comparing identities", exc_info=True)
+            message = _where(error)
+            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
+
+    def facts(self) -> None:
+        """Add to the rows what follows from all of them."""
+        from forensics.facts.facts import with_facts
+
+        try:
+            self.rows = with_facts(self.rows)
+        except Exception as error:
+            _log.debug("while computing facts", exc_info=True)
             message = _where(error)
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 

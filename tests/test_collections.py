@@ -233,6 +233,19 @@ def test_torn_system_hive_without_logs_blames_no_service(tmp_path: Path) -> None
     assert not [f.rule for f in case.finding_list if f.rule.startswith("keyiso-")]
 
 
+@pytest.mark.parametrize("hive", ["SYSTEM", "SOFTWARE"])
+def test_a_torn_hive_calls_no_certificate_unused(tmp_path: Path, hive: str) -> None:
+    folder = _write("healthy", tmp_path)
+    whole = forensics.examine(folder)
+    unused = {s.id for f in whole.finding_list if f.rule == "certificate-used-by-nothing" for s in f.subjects}
+    assert unused
+    tear(folder / "Windows/System32/config" / hive)
+    case = forensics.examine(folder)
+    assert {tuple(c.used_by or ()) for c in whole.rows("certificate") if c.thumbprint in unused} == {()}
+    assert {c.used_by for c in case.rows("certificate") if c.thumbprint in unused} == {None}
+    assert "certificate-used-by-nothing" not in {f.rule for f in case.finding_list}
+
+
 def test_a_provider_that_a_torn_hive_does_not_list_may_be_registered(tmp_path: Path) -> None:
     folder = _write("odd-server", tmp_path)
     unregistered = [r.thumbprint for r in forensics.examine(folder).rows("key_chain") if r.broken_at == "provider"]

@@ -13,9 +13,10 @@ from typing import Any
 
 from forensics.engine.compiler import Query
 from forensics.engine.evidence import FoundRows
+from forensics.engine.forms import WORDINGS
 from forensics.engine.rule import Packs
 from forensics.engine.subjects import KEY_TABLES
-from forensics.engine.templates import WORDINGS, fill
+from forensics.engine.templates import fill
 from forensics.tables.finding import (
     CONFIDENCES,
     SEVERITIES,

@@ -5,8 +5,7 @@ command, one that begins with ``- `` an item. A line that names ``{{ each.NAME }
 finding.
 
     {{ name }}          a column of the row, ``table.column`` of a joined table, or a value of the rule
-    {{ name | date }}   the day of a time
-    {{ name | path }}   a path of the source as Windows writes it, on drive C:
+    {{ name | form }}   the value in a form of :mod:`forensics.engine.forms`
     {{ count }}         how many subjects; {{ subjects }} names them; {{ as_of }} is the date of the examination
 
 Rows that are one finding but differ in a name give all its values, one after the other.
@@ -19,6 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from forensics.engine.forms import ENGLISH, Wording, formed, missing
 from forensics.tables.finding import Block, BlockKind
 from forensics.tables.sanitise import sanitise
 
@@ -30,47 +30,12 @@ BUILT_IN = frozenset({"count", "subjects", "as_of"})
 
 _INDENT = "    "
 _FIELD = re.compile(
-    r"\{\{\s*(?P<each>each\.)?(?P<name>[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\s*(?:\|\s*(?P<form>date|path)\s*)?\}\}"
+    r"\{\{\s*(?P<each>each\.)?(?P<name>[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\s*"
+    r"(?:\|\s*(?P<form>date|local|path|list|words|certutil|certreq)\s*)?\}\}"
 )
 # What cmd or PowerShell would act on, even between double quotes: such a value is not put into a command.
 # PowerShell takes typographic double quotes for quotes.
 _ACTIVE = re.compile(r'["\u201c-\u201e`&|<>^%;$]')
-
-
-class Wording(NamedTuple):
-    """The words that filling puts in by itself.
-
-    Attributes:
-        unknown: For an empty value.
-        withheld: For a value that is not put into a command.
-        comma: Between values.
-        last: Before the last value.
-        more: After the first of many.
-        and_so_on: After the first of many lines.
-    """
-
-    unknown: str
-    withheld: str
-    comma: str
-    last: str
-    more: str
-    and_so_on: str
-
-
-ENGLISH = Wording(
-    "(not known)",
-    "(not shown: a shell would act on it)",
-    ", ",
-    " and ",
-    " and {count} more",
-    "(and so on for the others)",
-)
-WORDINGS = {
-    "en": ENGLISH,
-    "ja": Wording(
-        "(不明)", "(シェルが解釈する文字を含むため表示しません)", "、", "、", " ほか {count} 件", "(残りも同様)"
-    ),
-}
 
 
 class TemplateProblem(NamedTuple):
@@ -215,7 +180,7 @@ def _repeated(
 def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> str:
     texts = [line.literals[0]]
     for field, literal in zip(line.fields, line.literals[1:], strict=True):
-        texts += (_listed(_values(field.name, rows, common), field.form, line.kind == "command", wording), literal)
+        texts += (_listed(_values(field.name, rows, common), field, line.kind == "command", wording), literal)
     return "".join(texts)
 
 
@@ -229,24 +194,20 @@ def _values(name: str, rows: Sequence[Mapping[str, Any]], common: Mapping[str, A
     return known or [None]
 
 
-def _listed(values: Sequence[Any], form: str | None, command: bool, wording: Wording) -> str:
+def _listed(values: Sequence[Any], field: _Field, command: bool, wording: Wording) -> str:
     """Write the values of one field; of ten thousand only those that are shown are made safe to show."""
-    if form == "date":
+    if field.form == "date":
         values = list(dict.fromkeys(value and str(value)[:10] for value in values))
     if len(values) > MOST * MOST:
-        shown = [_text(value, form, command, wording) for value in values[:MOST]]
+        shown = [_text(value, field, command, wording) for value in values[:MOST]]
         return wording.comma.join(shown) + wording.more.format(count=len(values) - MOST)
-    return listed(list(dict.fromkeys(_text(value, form, command, wording) for value in values)), wording)
+    return listed(list(dict.fromkeys(_text(value, field, command, wording) for value in values)), wording)
 
 
-def _text(value: Any, form: str | None, command: bool, wording: Wording) -> str:
+def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
     if value is None or value == "":
-        return wording.unknown
-    text = sanitise(value)
-    if form == "date":
-        text = text[:10]
-    elif form == "path":
-        text = "C:\\" + text.lstrip("/").replace("/", "\\")
+        return missing(field.form, field.name, wording)
+    text = sanitise(formed(str(value), field.form, field.name, wording))
     return wording.withheld if command and _ACTIVE.search(text) else text
 
 

@@ -15,6 +15,22 @@ KeyFileScope = Literal["machine", "system", "service", "user"]
 FileOutcome = Literal["present", "unreadable", "not_examined"]
 KeySlot = Literal["exchange", "signature", "both"]
 TpmVersion = Literal["1.2", "2.0"]
+Purpose = Literal[
+    "vtpm",
+    "remote_desktop",
+    "authority",
+    "code_signing",
+    "mail",
+    "vpn",
+    "network_logon",
+    "server",
+    "client",
+    "efs",
+    "other",
+]
+"""What a certificate is for, by its store, its uses and its extended key usages; the first that fits."""
+Superseded = Literal["no", "archived", "remote_desktop"]
+"""Why a certificate that nothing uses is missed by nobody."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -56,6 +72,33 @@ class CertificateRow(Row):
     renewal_of: str | None = column("Thumbprint in the renewal property (64), upper hex", None)
     enrollment_server: str | None = column("Enrolment policy server text (property 87)", None)
     policies: list[str] = column("Certificate policies (issuance policies), OIDs", factory=list)
+    used_by: list[str] | None = column(
+        "Consumers that use this certificate from this store, proved or likely, such as IIS or SQL Server; "
+        "null: none was found, and not every place was seen in which one is named",
+        None,
+    )
+    uses: list[str] | None = column(
+        "The first 50 of these uses: the consumer with its binding, instance, site, profile or user; null: as used_by",
+        None,
+    )
+    end_stops: list[str] | None = column(
+        "Those of used_by that stop when it has ended: not EFS and virtual machines; null: as used_by", None
+    )
+    may_be_used_by: list[str] | None = column(
+        "Consumers that may choose it when they start, and the metabase of IIS, which may write it back; "
+        "null: as used_by",
+        None,
+    )
+    superseded: Superseded = column(
+        "nothing uses it, and it is archived; nothing does, and Remote Desktop has another", "no"
+    )
+    purpose: Purpose | None = column("the first that its store, its uses or its extended key usages say", None)
+    renewed_by: str | None = column(
+        "Thumbprint of its successor: the one that lasts longest of those in the same store with a key, the same "
+        "subject, at least its extended key usages and a later end",
+        None,
+    )
+    renewed_until: datetime | None = column("End of that successor, UTC", None)
     der: str | None = column(
         "The certificate itself, DER as base64; only of EKROOT, EKCA and the stores of endorsement keys, whose "
         "signatures are checked from one disk to another",

@@ -65,6 +65,14 @@ class GuardianRow(Row):
     exportable: Answer | None = column("as in key_file; null for a file", None)
     recoverable: bool | None = column("As in key_chain", None)
     needed_by: list[str] = column("Virtual machines on this machine whose key protector names it", factory=list)
+    named_by: str | None = column(
+        "Virtual machines whose key protector names it, on this machine or in an export that belongs to none, with commas; null: none",
+        None,
+    )
+    stops: str | None = column(
+        "Virtual machines of this machine that need its private key and do not start here, with commas; null: none",
+        None,
+    )
 
 
 @dataclass(kw_only=True, slots=True)
@@ -78,6 +86,9 @@ class VmRow(Row):
 
     name: str | None = column("Name of the virtual machine", None)
     vm_id: str | None = column("Its GUID, lower case", None)
+    label: str = column(
+        "What to call it: its name, with GUID and path where another one here has that name; a checkpoint says so", ""
+    )
     is_checkpoint: bool = column("A checkpoint, not the machine itself", False)
     checkpoint_of: str | None = column("GUID of the virtual machine of which this is a checkpoint, where known", None)
     outcome: State = column("its configuration file", "present")

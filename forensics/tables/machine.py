@@ -46,6 +46,46 @@ class MachineRow(Row):
     time_zone: str | None = column("TimeZoneKeyName", None)
     hardware_id: str | None = column("HardwareConfig\\LastConfig: likely the firmware's UUID at the last boot", None)
     last_shutdown: datetime | None = column("ShutdownTime, UTC", None)
+    last_seen_alive: datetime | None = column(
+        "When Windows last ran here as far as this source tells, UTC: the newest of last_shutdown, of the event logs "
+        "and of the write times of its registry keys",
+        None,
+    )
+    last_seen_by: str | None = column("What tells last_seen_alive: where that time was read", None)
+    generalized_at: datetime | None = column(
+        "Last line of a generalize in Sysprep's own log, by the clock of the machine", None
+    )
+    sealed_at: datetime | None = column(
+        "clone_tag as a time, by the clock of the machine; null: none, or not one", None
+    )
+    sysprep_succeeded_at: datetime | None = column("Sysprep's tag file of a run that succeeded, UTC", None)
+    sysprep_failure: str | None = column(
+        "Line of Sysprep's log about a module that failed in its last generalize", None
+    )
+    specialize_skips_crypto: bool | None = column(
+        "Specialize.xml does not call CryptoSysPrep_Specialize, so clones keep this identity; null: it was not read",
+        None,
+    )
+    machine_guid_assigned_at: datetime | None = column(
+        "Line of Setup's log that assigned the present MachineGuid, by the clock of the machine", None
+    )
+    earlier_identity_at: datetime | None = column(
+        "When the oldest key file of the machine was made that carries another MachineGuid, UTC; null: none does", None
+    )
+    dpapi_system_set_at: datetime | None = column("When the current DPAPI_SYSTEM was set (CupdTime), UTC", None)
+    rdp_on: bool | None = column(
+        "Remote Desktop takes connections: TermService is not disabled, and fDenyTSConnections, of policy before "
+        "that of the machine, is 0; null: not known",
+        None,
+    )
+    rdp_template: str | None = column(
+        "Template from which policy has Remote Desktop's listener take its certificate (CertTemplateName)", None
+    )
+    rdp_cng_update: bool | None = column(
+        "Windows Server 2012 R2: KB4012219 or a later rollup is installed, by which Remote Desktop makes its "
+        "certificates through CNG; null: not known",
+        None,
+    )
     system_root: str | None = column("Windows folder in the source", None)
     support_ends: datetime | None = column("Last day of Microsoft's support, from a dated list; null: not listed", None)
     support_as_of: str | None = column("Day on which that list was made, such as 2026-11-21", None)

@@ -69,6 +69,13 @@ class CertificateUseRow(Row):
     fault: str | None = column("What is wrong with the reference itself, such as an invisible character in it", None)
     breaks: str | None = column("What stops working when certificate or key cannot be used", None)
     repair: str | None = column("How another certificate is set, one line", None)
+    label: str = column("What to call the use: consumer and detail", "")
+    needs_valid: bool | None = column(
+        "It stops when its certificate has ended; false: EFS, virtual machines and the metabase of IIS do not", None
+    )
+    renewed_by: str | None = column(
+        "Certificate on this disk that says (renewal property) that it was renewed from this one", None
+    )
 
 
 @dataclass(kw_only=True, slots=True)

@@ -11,6 +11,7 @@ from forensics.engine.lint import lint
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run
+from forensics.facts.facts import with_facts
 from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.hyperv import CertificateHere, GuardianRow, StartsHere, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
@@ -120,7 +121,7 @@ def _vm(
 
 def _findings(*rows: Row) -> list[FindingJson]:
     tables: dict[str, list[Row]] = {}
-    for row in rows:
+    for row in with_facts(rows):
         tables.setdefault(row.table, []).append(row)
     result = run(_packs(), tables, AS_OF)
     assert result.problems == []

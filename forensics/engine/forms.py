@@ -1,0 +1,169 @@
+"""How a text writes a value: ``{{ name | form }}``.
+
+date        the day of a time
+path        a path of the source as Windows writes it, on drive C:
+list        the items of a list column, with commas
+words       a fact in the words of the language: who uses a certificate, what it is for
+certutil    a store's scope as certutil is called for it; certreq: as certreq is told
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+MOST_ITEMS = 20
+"""Items of a list that are written; the rest is counted."""
+
+ANY = "*"
+"""Stands for every value that has no words of its own; braces in its words are the value."""
+
+
+class Wording(NamedTuple):
+    """The words that filling puts in by itself.
+
+    Attributes:
+        unknown: For an empty value.
+        withheld: For a value that is not put into a command.
+        comma: Between values.
+        last: Before the last value.
+        more: After the first of many.
+        and_so_on: After the first of many lines.
+        local: After a time by the clock of the machine.
+        none: For an empty list.
+        nothing: For an empty list of what was looked for.
+        facts: Words for the values of a column; those of no value under the empty name, of others under :data:`ANY`.
+    """
+
+    unknown: str
+    withheld: str
+    comma: str
+    last: str
+    more: str
+    and_so_on: str
+    local: str
+    none: str
+    nothing: str
+    facts: Mapping[str, Mapping[str, str]]
+
+
+ENGLISH = Wording(
+    "(not known)",
+    "(not shown: a shell would act on it)",
+    ", ",
+    " and ",
+    " and {count} more",
+    "(and so on for the others)",
+    " by the clock of the machine",
+    "none",
+    "nothing that was found",
+    {
+        "used_by": {"[]": "nothing known"},
+        "may_be_used_by": {"": "", "[]": "", ANY: "; may be chosen by: {}"},
+        "superseded": {
+            "": "",
+            "no": "",
+            "archived": ", and archived",
+            "remote_desktop": ", since Remote Desktop has another one",
+        },
+        "purpose": {
+            "vtpm": "virtual TPMs of this host (its local guardian)",
+            "remote_desktop": "Remote Desktop",
+            "authority": "certification authority",
+            "code_signing": "code signing",
+            "mail": "S/MIME",
+            "vpn": "VPN",
+            "network_logon": "network logon (EAP-TLS)",
+            "server": "server",
+            "client": "client authentication",
+            "efs": "file encryption (EFS)",
+            "other": "other purposes",
+        },
+    },
+)
+WORDINGS = {
+    "en": ENGLISH,
+    "ja": Wording(
+        "(不明)",
+        "(シェルが解釈する文字を含むため表示しません)",
+        "、",
+        "、",
+        " ほか {count} 件",
+        "(残りも同様)",
+        " (コンピューターの時計)",
+        "なし",
+        "見つかったものなし",
+        {
+            "used_by": {"[]": "判明しているものなし"},
+            "may_be_used_by": {"": "", "[]": "", ANY: "。選択する可能性があるもの: {}"},
+            "superseded": {
+                "": "",
+                "no": "",
+                "archived": "(アーカイブ済み)",
+                "remote_desktop": "(リモート デスクトップは別の証明書を使用)",
+            },
+            "purpose": {
+                "vtpm": "このホストの仮想 TPM (ローカル ガーディアン)",
+                "remote_desktop": "リモート デスクトップ",
+                "authority": "証明機関",
+                "code_signing": "コード署名",
+                "mail": "S/MIME",
+                "vpn": "VPN",
+                "network_logon": "ネットワーク ログオン (EAP-TLS)",
+                "server": "サーバー",
+                "client": "クライアント認証",
+                "efs": "ファイルの暗号化 (EFS)",
+                "other": "その他の用途",
+            },
+        },
+    ),
+}
+
+
+def formed(text: str, form: str | None, name: str, wording: Wording) -> str:
+    """Write a value that is there.
+
+    Args:
+        text: The value as it stands on the disk.
+        form: How.
+        name: Its name in the rule; that of its column stands last.
+        wording: The words of the language.
+    """
+    if form == "date":
+        return text[:10]
+    if form == "local":
+        return text.replace("T", " ").removesuffix("Z") + wording.local
+    if form == "path":
+        return "C:\\" + text.lstrip("/").replace("/", "\\")
+    if form == "certutil":
+        return "certutil -user" if text == "user" else "certutil"
+    if form == "certreq":
+        return "-user" if text == "user" else "-machine"
+    if form == "list":
+        return _items(text, ", ", wording) or wording.none
+    if form == "words":
+        facts = wording.facts.get(name.rpartition(".")[2], {})
+        if text in facts:
+            return facts[text]
+        return facts.get(ANY, "{}").replace("{}", _items(text, "; ", wording) or wording.nothing)
+    return text
+
+
+def missing(form: str | None, name: str, wording: Wording) -> str:
+    """Write a value that is not there."""
+    if form in ("certutil", "certreq"):
+        return formed("", form, name, wording)
+    words = wording.facts.get(name.rpartition(".")[2], {}) if form == "words" else {}
+    return words.get("", wording.unknown)
+
+
+def _items(text: str, between: str, wording: Wording) -> str:
+    try:
+        items = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(items, list):
+        return text
+    told = between.join(map(str, items[:MOST_ITEMS]))
+    return told + wording.more.format(count=len(items) - MOST_ITEMS) if len(items) > MOST_ITEMS else told

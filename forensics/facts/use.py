@@ -1,0 +1,46 @@
+"""What a use of a certificate is called, whether it ends with the certificate, and what it was renewed by."""
+
+from __future__ import annotations
+
+from forensics.facts.tables import Tables
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.use import CertificateUseRow
+
+METABASE = "IIS metabase"
+"""Old hashes of IIS: not in use, but it may write them back into a binding."""
+# Files encrypted by EFS are opened, and virtual machines started, by ended certificates too.
+_UNDATED = frozenset({"EFS", "Hyper-V", METABASE})
+
+
+def label(use: CertificateUseRow) -> str:
+    """Return what to call a use: its consumer, and which binding, instance, site, profile or user it is for."""
+    return f"{use.consumer} {use.detail}" if use.detail else use.consumer
+
+
+def needs_valid(use: CertificateUseRow) -> bool:
+    """Tell whether a use stops when its certificate has ended."""
+    return use.consumer not in _UNDATED
+
+
+class Renewals:
+    """Which certificate says that it was renewed from which.
+
+    Args:
+        tables: All rows.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._machines: dict[int, dict[str, str]] = {}
+
+    def of(self, use: CertificateUseRow) -> str | None:
+        """Return the thumbprint of the certificate that was renewed from the one that a use names."""
+        if use.thumbprint is None:
+            return None
+        if use.machine_id not in self._machines:
+            renewed: dict[str, str] = {}
+            for row in self._tables.of(CertificateRow, use.machine_id):
+                if row.renewal_of is not None:
+                    renewed[row.renewal_of] = max(row.thumbprint, renewed.get(row.renewal_of, ""))
+            self._machines[use.machine_id] = renewed
+        return self._machines[use.machine_id].get(use.thumbprint)

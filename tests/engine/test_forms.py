@@ -1,0 +1,88 @@
+"""How texts write values, in each language; facts have words for each value their column may hold."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from forensics.engine.forms import ENGLISH, WORDINGS
+from forensics.engine.templates import check_template, fill
+from forensics.tables.certificate import Purpose, Superseded
+from forensics.tables.finding import as_text
+
+
+def written(form: str, value: object, name: str = "x", language: str = "en") -> str:
+    return as_text(fill(f"[{{{{ {name} | {form} }}}}]", [{name: value}], {}, WORDINGS[language]))
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "expected"),
+    [
+        ("date", "2026-05-01T05:48:31Z", "[2026-05-01]"),
+        ("date", None, "[(not known)]"),
+        ("local", "2026-05-01T05:48:31Z", "[2026-05-01 05:48:31 by the clock of the machine]"),
+        ("local", None, "[(not known)]"),
+        ("path", "Windows/System32/x", "[C:\\Windows\\System32\\x]"),
+        ("list", '["a", "b, c"]', "[a, b, c]"),
+        ("list", "[]", "[none]"),
+        ("list", None, "[(not known)]"),
+        ("list", '["\\u30b5\\u30fc\\u30d0\\u30fc"]', "[サーバー]"),
+        ("list", "no list", "[no list]"),
+        ("list", "17", "[17]"),
+        ("certutil", "user", "[certutil -user]"),
+        ("certutil", "machine", "[certutil]"),
+        ("certutil", None, "[certutil]"),
+        ("certreq", "user", "[-user]"),
+        ("certreq", "service", "[-machine]"),
+        ("certreq", None, "[-machine]"),
+        ("words", '["IIS Default Web Site", "WinRM"]', "[IIS Default Web Site; WinRM]"),
+        ("words", "[]", "[nothing that was found]"),
+        ("words", None, "[(not known)]"),
+    ],
+)
+def test_forms(form: str, value: object, expected: str) -> None:
+    assert written(form, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "english", "japanese"),
+    [
+        ("superseded", "no", "[]", "[]"),
+        ("superseded", None, "[]", "[]"),
+        ("certificate.superseded", "archived", "[, and archived]", "[(アーカイブ済み)]"),
+        ("purpose", "efs", "[file encryption (EFS)]", "[ファイルの暗号化 (EFS)]"),
+        ("purpose", None, "[(not known)]", "[(不明)]"),
+        ("used_by", "[]", "[nothing known]", "[判明しているものなし]"),
+        ("used_by", '["IIS", "RDP"]', "[IIS; RDP]", "[IIS; RDP]"),
+        ("may_be_used_by", "[]", "[]", "[]"),
+        ("may_be_used_by", None, "[]", "[]"),
+        ("may_be_used_by", '["LDAPS"]', "[; may be chosen by: LDAPS]", "[。選択する可能性があるもの: LDAPS]"),
+        ("uses", "[]", "[nothing that was found]", "[見つかったものなし]"),
+    ],
+)
+def test_words_of_facts(name: str, value: object, english: str, japanese: str) -> None:
+    assert (written("words", value, name), written("words", value, name, "ja")) == (english, japanese)
+
+
+@pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS)
+@pytest.mark.parametrize(("column", "vocabulary"), [("purpose", Purpose), ("superseded", Superseded)])
+def test_every_value_of_a_vocabulary_has_words(wording: object, column: str, vocabulary: object) -> None:
+    assert isinstance(wording, type(ENGLISH))
+    assert set(wording.facts[column]) - {""} == set(get_args(vocabulary))
+
+
+def test_a_long_list_is_counted() -> None:
+    items = ", ".join(f'"n{n}"' for n in range(22))
+    assert written("list", f"[{items}]").endswith("n19 and 2 more]")
+
+
+def test_what_a_list_from_the_disk_holds_is_safe_to_show_and_kept_out_of_commands() -> None:
+    hostile = {"x": '["a\\u001b[2Jb\\u202e", "c & d"]'}
+    assert as_text(fill("{{ x | list }}", [hostile], {})) == "a[2Jb, c & d"
+    assert as_text(fill("    cmd {{ x | list }}", [hostile], {})) == "    cmd (not shown: a shell would act on it)"
+
+
+def test_a_form_that_does_not_exist_is_refused() -> None:
+    (problem,) = check_template("{{ x | upper }}", ["x"])
+    assert problem.message.startswith("braces hold a name")
