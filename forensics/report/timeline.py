@@ -26,7 +26,6 @@ _SETUP = {
     "sysprep_succeeded": "Sysprep succeeded: the image was sealed",
 }
 _UPGRADED = re.compile(r"Updated on (\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d{2}):(\d{2})")
-_CLONE_TAG = "%a %b %d %H:%M:%S %Y"
 _KEY_EVENTS = frozenset({36870, 1057, 1058, 1059, 6167, 1801, 1808, 1795})
 
 
@@ -80,13 +79,9 @@ def _machine(row: MachineRow) -> Iterator[Moment]:
     guid = f"MachineGuid {row.machine_guid}: its registry key was last written"
     yield from entry(row.machine_guid_time, "identity", guid)
     yield from entry(row.last_shutdown, "event", "Last shutdown")
-    if row.clone_tag:
-        try:
-            sealed = datetime.strptime(row.clone_tag, _CLONE_TAG).replace(tzinfo=UTC)
-        except ValueError:
-            sealed = None
-        if sealed is not None:
-            yield Moment(sealed, "setup", "Sysprep sealed the image (CloneTag)", row.machine_id, row.source_path, True)
+    if row.sealed_at is not None:
+        text = "Sysprep sealed the image (CloneTag)"
+        yield Moment(row.sealed_at, "setup", text, row.machine_id, row.source_path, True)
     for upgrade in row.upgrades:
         match = _UPGRADED.search(upgrade)
         if match:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -78,11 +77,6 @@ class Tables:
         self.case, self.chains, self.t = case, chains, t
         self.facts: Facts = chains.facts
         self._several = len(case.rows("machine")) > 1
-        self._uses: dict[tuple[int, str], list[str]] = defaultdict(list)
-        for use in case.rows("certificate_use"):
-            if use.thumbprint:
-                text = f"{use.consumer} {use.detail}" if use.detail else use.consumer
-                self._uses[use.machine_id, use.thumbprint].append(text)
         self._chain_of: dict[tuple[Any, ...], KeyChainRow] = {}
         self._opens: dict[tuple[int, str], KeyChainRow] = {}
         for chain in case.rows("key_chain"):
@@ -128,7 +122,7 @@ class Tables:
         ended = row.not_after is not None and row.not_after < self.case.as_of
         yield Cell(_day(row.not_after), "date state-expired" if ended else "date")
         yield Cell(f"{row.key_algorithm or '?'} {row.key_bits or ''}", "short")
-        yield Cell(", ".join(dict.fromkeys(self._uses.get((row.machine_id, row.thumbprint), ()))))
+        yield Cell(", ".join(row.uses or ()))
         yield Cell(self.t("itself") if row.self_signed else row.issuer or "", "issuer")
         yield Cell(row.thumbprint, "code")
 
