@@ -46,6 +46,8 @@ _WINDOWS_8_1 = 9600
 _SERVER_2012_R2, _CLIENT_8_1 = 0x50000, 0x5000000
 _SERVER_MASK, _CLIENT_MASK = 0xF0000, 0xF000000
 _DISABLED = 4
+_NAMED = 10
+"""Display: templates or providers that one sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ def _authority(rows: Sequence[Row]) -> CaRow:
             "the disk of the server that issues the certificates",
         )
     if len(active) > 1:
-        names = ", ".join(row.name for row in active[:10])
+        names = ", ".join(row.name for row in active[:_NAMED])
         raise UnsuitableCaseError(
             "ca", f"several certification authorities are on what {{}} names ({names}); name a disk with one"
         )
@@ -318,7 +320,7 @@ def template_faults(row: TemplateRow) -> Iterable[str]:
     if flags & LEGACY_PROVIDER:
         yield "it is for legacy providers, not for key storage providers"
     if row.providers and _PLATFORM_PROVIDER not in (name.lower() for name in row.providers):
-        yield f"it allows only {', '.join(row.providers[:10])}"
+        yield f"it allows only {', '.join(row.providers[:_NAMED])}"
     if row.key_algorithm and row.key_algorithm.upper() != "RSA":
         yield f"it wants a key of {row.key_algorithm}, and only RSA keys are attested"
     if flags & _SERVER_MASK < _SERVER_2012_R2:

@@ -18,9 +18,12 @@ Signatures = Literal["valid", "invalid", "not_checked"]
 
 _VALID: tuple[Signatures, ...] = ("valid",)
 _NOT_REFUTED: tuple[Signatures, ...] = ("valid", "not_checked")
-_MAX_CHAIN = 8
+MAX_CHAIN = 32
+"""Evidence: certificates of one chain that are followed; a longer chain is unknown."""
 _MAX_CHECKS = 500
-"""Signatures that are checked for one certificate; stores made to waste time hold thousands of one name."""
+"""Evidence: signatures that are checked for one certificate, since stores made to waste time hold thousands of one
+name; the others count as not checked.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ class ChainSearch:
         seen = {id(certificate)}
         while waiting:
             current, names = waiting.pop()
-            above = self._above.get(current.issuer, []) if len(names) < _MAX_CHAIN else []
+            above = self._above.get(current.issuer, []) if len(names) < MAX_CHAIN else []
             refuted = False
             for row, is_root in above:
                 if id(row) in seen:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from forensics.attestation.ek_chain import ChainSearch, is_valid
+from forensics.attestation.ek_chain import MAX_CHAIN, ChainSearch, is_valid
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.tpm import TpmRow
@@ -191,6 +191,11 @@ def _chain(certificate: CertificateRow, authority: Sequence[CertificateRow], as_
         )
         missing = f"the certificate of {current.issuer} whose key signed it, if the manufacturer knows one"
         return _by_certificate("no", because, missing)
+    if len(chain.names) >= MAX_CHAIN:
+        because = (
+            f"the chain of the endorsement key's certificate was followed for {MAX_CHAIN} certificates only: {path}"
+        )
+        return _by_certificate("unknown", because, "Confirm-CAEndorsementKeyInfo on the authority")
     issuer = current.issuer or "an unnamed issuer"
     state = "has ended there" if current.issuer in ended else "is in neither EKROOT nor EKCA"
     if current.self_signed:

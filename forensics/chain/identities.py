@@ -21,6 +21,7 @@ from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 
 MAX_LISTED = 50
+"""Display: members, key files or certificates that one row lists; its counts are of all."""
 ENFORCING = (26100, 6584)
 LIKELY_ENFORCING = (26100, 5074)
 

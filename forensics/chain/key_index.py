@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,9 +12,12 @@ from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
+from forensics.sources.installation import Installation
 
 MAX_NAMESAKES = 20
-"""Files of one container hash that are looked at: MachineGuid changes a few times in a machine's life."""
+"""Evidence: files of one container hash in one home that are looked at: MachineGuid changes a few times in a machine's
+life.
+"""
 
 SYMMETRIC = frozenset({"RC2", "RC4", "AES", "DES", "DESX", "3DES", "3DES_112", "XTS_AES"})
 
@@ -73,20 +76,33 @@ class KeyIndex:
     def __init__(self, evidence: Evidence) -> None:
         self._folders = evidence.key_folders
         self._by_hash: dict[tuple[str, str], list[KeyFileEvidence]] = defaultdict(list)
+        self._namesakes: Counter[tuple[str, str, str, str | None]] = Counter()
         self._by_name: dict[str, list[KeyFileEvidence]] = defaultdict(list)
         self._by_public: dict[PublicKey, list[KeySlot]] = defaultdict(list)
         self._without_public: list[KeySlot] = []
         self._examined: dict[tuple[str, Home], bool] = {}
         for file in sorted(evidence.key_files, key=lambda f: f.row.guid_is_current is not True):
-            namesakes = self._by_hash[file.row.kind, file.row.name_hash or ""]
-            if file.row.name_hash and len(namesakes) < MAX_NAMESAKES:
-                namesakes.append(file)
+            self._add_namesake(evidence.installation, file)
             self._by_name[file.row.file_name.lower()].append(file)
             for slot in slots_of(file):
                 if slot.public is not None:
                     self._by_public[slot.public].append(slot)
                 elif file.row.algorithm not in SYMMETRIC:
                     self._without_public.append(slot)
+
+    def _add_namesake(self, installation: Installation, file: KeyFileEvidence) -> None:
+        """Keep a file by the hash in its name; of each home so many and no more."""
+        row = file.row
+        if not row.name_hash:
+            return
+        home = (row.kind, row.name_hash, row.scope, row.owner_sid)
+        self._namesakes[home] += 1
+        if self._namesakes[home] <= MAX_NAMESAKES:
+            self._by_hash[row.kind, row.name_hash].append(file)
+        elif self._namesakes[home] == MAX_NAMESAKES + 1:
+            folder = row.path.rpartition("/")[0]
+            message = f"only {MAX_NAMESAKES} files of the container with hash {row.name_hash} are looked at"
+            installation.cut("folder", folder, folder, message)
 
     def named(self, kind: str, name_hash: str, home: Home | None = None) -> list[KeyFileEvidence]:
         """Return files of a kind whose name starts with a container's hash, in one home or anywhere."""

@@ -25,6 +25,7 @@ SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
 
 _BACKUP_NEEDS_SECRET = 1
 _SIBLINGS_ASKED = 3
+"""Work: other master keys that are asked whether backup sections open at all here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,11 @@ from forensics.tables.authority import CaRow, CaType, StoreFound
 from forensics.tables.outcome import State
 
 MAX_AUTHORITIES = 50
+"""Evidence: certification authorities of one installation."""
 MAX_DIRECTORIES = 100
+"""Evidence: folders of endorsement keys that one authority names."""
 MAX_TEXT = 1024
+"""Display: characters of a name or path."""
 
 _SERVICE = "Services\\CertSvc"
 _WITHOUT_CERTIFICATES: dict[State, StoreFound] = {"present": "empty", "absent": "absent"}
@@ -58,7 +61,7 @@ def _row(system: RegistryView, service: str, key: Key) -> CaRow:
     directories = [] if value is None else value.texts or ([value.text] if value.text else [])
     if len(directories) > MAX_DIRECTORIES:
         message = f"only the first {MAX_DIRECTORIES} folders are looked at"
-        system.installation.problem(system.where(key, "EndorsementKeyListDirectories"), "too_many", message)
+        system.cut(key, message, value="EndorsementKeyListDirectories")
     return CaRow(
         machine_id=system.installation.machine_id,
         name=key.name[:MAX_TEXT],

@@ -23,12 +23,14 @@ from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import Outcome
 
 MAX_ELEMENTS = 10_000
+"""Evidence: certificates of one installation, and of one store's root or folder."""
 UNREADABLE_AREA: CoverageArea = "certificate"
 """Area of the coverage rows of elements that are there and hold no certificate that can be read."""
 
 MAX_ELEMENT_SIZE = 1 << 20
+"""Format: bytes of one stored certificate with its properties."""
 MAX_TOTAL_SIZE = 64 << 20
-"""Bytes of all elements of one installation together."""
+"""Evidence: bytes of all elements of one installation together."""
 
 _MACHINE_ROOTS: tuple[tuple[StoreScope, str], ...] = (
     ("machine", "Microsoft\\SystemCertificates"),
@@ -187,7 +189,11 @@ def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]
     if profile.scope == "user" or listing.outcome.state != "absent":
         name = f"My certificates of {profile.sid or profile.path}"
         installation.coverage.tell("folder", name, listing.outcome, path)
-    for entry in [e for e in listing.entries if not e.is_dir][:MAX_ELEMENTS]:
+    files = [entry for entry in listing.entries if not entry.is_dir]
+    if len(files) > MAX_ELEMENTS:
+        message = f"only the first {MAX_ELEMENTS} of {len(files)} certificates were read"
+        installation.cut("folder", f"My certificates of {profile.sid or profile.path}", path, message)
+    for entry in files[:MAX_ELEMENTS]:
         content = installation.read(entry, MAX_ELEMENT_SIZE)
         if not content.outcome.is_there:
             cover_unreadable(installation, entry.name, "My", entry.path)

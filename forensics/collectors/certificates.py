@@ -7,7 +7,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from forensics.collectors.certificate_stores import Element, collect_elements, cover_unreadable
+from forensics.collectors.certificate_stores import (
+    UNREADABLE_AREA,
+    Element,
+    collect_elements,
+    cover_unreadable,
+)
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import Profile
@@ -15,7 +20,7 @@ from forensics.formats.cert_element import parse_cert_element
 from forensics.formats.certificate import Certificate, CertificateParser
 from forensics.formats.errors import FormatError
 from forensics.formats.key_prov_info import parse_key_prov_info
-from forensics.sources.installation import Installation
+from forensics.sources.installation import CUTS, Installation
 from forensics.tables.certificate import CertificateRow
 
 _KEY_PROV_INFO, _FRIENDLY_NAME, _ARCHIVED, _RENEWAL, _REQUEST_ORIGINATOR, _CEP = 2, 11, 19, 64, 71, 87
@@ -70,7 +75,10 @@ def _read(installation: Installation, parser: CertificateParser, element: Elemen
     _add_content(row, certificate)
     evidence.public_key = certificate.public_key
     for error in certificate.problems:
-        installation.problem(element.source_path, error.kind, error.message)
+        if error.kind in CUTS:
+            installation.cut(UNREADABLE_AREA, row.thumbprint, element.source_path, error.message, error.kind)
+        else:
+            installation.problem(element.source_path, error.kind, error.message)
     return evidence
 
 

@@ -23,12 +23,13 @@ from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow, Ent
 from forensics.tables.outcome import Outcome
 
 MAX_ENTRIES = 50_000
-"""Entries of all lists of one installation together."""
+"""Evidence: entries of all lists of one installation together."""
 
 HASH_LENGTH = 64
 _HEX = re.compile(r"[0-9a-f]*", re.IGNORECASE)
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]+(.*)", re.DOTALL)
 _MAX_NAME = 255
+"""Display: characters of a file name."""
 
 _CREATOR_OWNER = "S-1-3-0"
 _TRUSTED_INSTALLER = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464"
@@ -125,7 +126,7 @@ def _entries(installation: Installation, folder: CaEkListRow, room: int) -> Iter
     folder.entries, folder.well_formed, folder.complete = len(entries), 0, len(entries) <= room
     if not folder.complete:
         message = f"{len(entries)} entries; at most {MAX_ENTRIES} of all lists are read"
-        installation.problem(folder.path, "too_many", message)
+        installation.cut("folder", f"list of endorsement keys {folder.configured}", folder.path, message)
     for entry in entries[:room]:
         row = _entry(folder, entry)
         folder.well_formed += row.fault is None

@@ -10,6 +10,8 @@ from functools import lru_cache
 from forensics.collectors.services import KEY_SERVICES
 
 ANY_PROVIDER = "*"
+_MAX_BINARY = 512
+"""Format: characters of the binary data at whose beginning a service's name stands."""
 # A service whose own error code (7024) names a broken machine key, beside those that keys depend on.
 _WATCHED_SERVICES = {name.lower(): name for name in (*KEY_SERVICES, "IISADMIN")}
 
@@ -95,7 +97,7 @@ def watched_service(record: str) -> str | None:
     """
     binary = _quoted(record, _BINARY)
     if binary:
-        return _service_in_binary(binary[:512])
+        return _service_in_binary(binary[:_MAX_BINARY])
     named = _quoted(record, '"param4":"') or _quoted(record, '"param1":"')
     return _WATCHED_SERVICES.get(named.lower()) if named else None
 

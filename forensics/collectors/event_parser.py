@@ -22,12 +22,15 @@ from typing import IO, Any
 from forensics.formats.evtx import CHUNK_SIZE, log_of
 
 MAX_MEMORY = 512 << 20
+"""Format: bytes that the child that parses may take beyond what it has; chunks that need more are damaged."""
 MAX_WAIT = 60
-"""Seconds by the clock, for a child that waits for what never comes."""
+"""Format: seconds by the clock, for a child that waits for what never comes."""
 MAX_WAIT_WITHOUT_FORK = 20
-"""Seconds by the clock, the start of a new Python among them, where no processor time can be set."""
-LEAST_OUTPUT, MAX_RATIO = 32 << 20, 16
-"""Characters that chunks may unfold to: so many, and for each of their bytes so many more; Windows' own take 1.5."""
+"""Format: seconds by the clock, the start of a new Python among them, where no processor time can be set."""
+LEAST_OUTPUT = 32 << 20
+"""Format: characters that chunks may unfold to, however small they are."""
+MAX_RATIO = 16
+"""Format: characters that chunks may unfold to for each of their bytes; Windows' own take 1.5."""
 
 _LENGTH = struct.Struct("<I")
 _BROKEN, _PANIC, _TOO_MUCH, _END = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC

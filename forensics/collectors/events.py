@@ -23,21 +23,30 @@ from forensics.formats.evtx import (
     has_chunk_magic,
     is_unused,
 )
-from forensics.sources.installation import Installation
+from forensics.sources.installation import CUTS, Installation
 from forensics.tables.event import EventRow
-from forensics.tables.outcome import Outcome
+from forensics.tables.outcome import Outcome, State
 
 if TYPE_CHECKING:
     from forensics.formats.event_fields import EventFields
 
 LOG_FOLDER = "System32/winevt/Logs"
 MAX_ROWS = 20_000
+"""Evidence: records of one event log, the newest."""
 MAX_CHUNKS = 65_536
+"""Evidence: chunks of 64 KiB of one event log."""
 MAX_BROKEN = 20
-BATCH_SECONDS, CHUNK_SECONDS = 2, 1
-"""Processor time that chunks may take to parse, 64 of them or one; they do take less than a tenth of it."""
+"""Display: damaged parts of one event log that are told one by one; coverage counts all."""
+BATCH_SECONDS = 2
+"""Format: seconds of processor time that 64 chunks may take to parse; they do take less than a tenth of it."""
+CHUNK_SECONDS = 1
+"""Format: seconds of processor time that one chunk may take to parse."""
 _PATIENCE = 3
-_MOST_SAID, _LONGEST_SAID = 2000, 1000
+"""Evidence: chunks of one installation that may end the parser before no more is given to it."""
+_MOST_SAID = 2000
+"""Work: different events of one log whose fields are kept for the next one like it."""
+_LONGEST_SAID = 1000
+"""Work: characters of an event whose fields are kept for the next one like it."""
 _BATCH = 64
 _READ_AHEAD = 16
 
@@ -75,7 +84,8 @@ def _log_rows(installation: Installation, log: EventLog, entry: Entry, patience:
     reader = _LogReader(installation, log, entry, patience)
     with guard(installation, entry.path), installation.tree.open(entry) as stream:
         reader.read(stream)
-    outcome = Outcome("present" if reader.readable else "unreadable", reader.detail())
+    state: State = "partial" if reader.is_cut else "present"
+    outcome = Outcome(state if reader.readable else "unreadable", reader.detail())
     installation.coverage.tell("log", log.file if log.or_like is None else entry.name, outcome, entry.path)
     return reader.rows
 
@@ -114,6 +124,7 @@ class _LogReader:
         self._dropped = 0
         self._damaged = 0
         self._unread = False
+        self._cut: str | None = None
         self._said: dict[str, EventFields] = {}
 
     def detail(self) -> str | None:
@@ -123,7 +134,12 @@ class _LogReader:
             parts.append("not read to its end, since too many parts of this computer's event logs end their parser")
         if self._dropped:
             parts.append(f"the newest {MAX_ROWS} of {MAX_ROWS + self._dropped} records")
-        return "; ".join(parts) or None
+        return "; ".join(parts) or self._cut
+
+    @property
+    def is_cut(self) -> bool:
+        """A bound was reached, so that not every record was read or kept."""
+        return self._cut is not None
 
     def read(self, stream: BinaryIO) -> None:
         """Read the whole log."""
@@ -260,9 +276,11 @@ class _LogReader:
         own = str((event.get("EventData"), event.get("UserData")))
         fields = self._said.get(own)
         if fields is None:
-            from forensics.formats.event_fields import event_fields
+            from forensics.formats.event_fields import MAX_FIELDS, event_fields
 
             fields = event_fields(event)
+            if fields.is_cut:
+                self._problem("too_many", f"only the first {MAX_FIELDS} fields of an event are kept", None)
             if len(self._said) < _MOST_SAID and len(own) < _LONGEST_SAID:
                 self._said[own] = fields
         return fields
@@ -283,4 +301,6 @@ class _LogReader:
             self._problem(kind, message, offset)
 
     def _problem(self, kind: str, message: str, offset: int | None) -> None:
+        if kind in CUTS:
+            self._cut = self._cut or message
         self._installation.problem(self._path, kind, message, offset)

@@ -16,6 +16,7 @@ from forensics.tables.certificate import KeyFileRow, KeySlot, TpmVersion
 
 _TPM_VERSIONS: dict[int, TpmVersion] = {1: "1.2", 2: "2.0"}
 _MAX_BINDING = 64
+"""Display: bytes of a TPM key's binding to measurements."""
 
 
 def add_facts(installation: Installation, row: KeyFileRow, parsed: ParsedKey) -> None:

@@ -23,9 +23,11 @@ from forensics.tables.certificate import KeyFileRow
 from forensics.tables.outcome import Outcome
 
 MAX_FILES = 10_000
+"""Evidence: key files of one installation: those that certificates name first."""
 MAX_FILE_SIZE = 256 << 10
+"""Format: bytes of one key file."""
 MAX_TOTAL_SIZE = 128 << 20
-"""Bytes of all key files together, since their content is kept until every chain is judged."""
+"""Evidence: bytes of all key files together, since their content is kept until every chain is judged."""
 
 _PARSERS: dict[str, Callable[[bytes], ParsedKey]] = {
     "capi": parse_capi_key_file,
@@ -82,7 +84,7 @@ def _chosen(
             chosen.append((number, entry))
         elif folders[number].outcome.state == "present":
             message = f"not all of its files are read: at most {MAX_FILES} key files, or {MAX_TOTAL_SIZE} bytes of them"
-            installation.problem(folders[number].path, "too_many", message)
+            installation.cut("folder", folders[number].path, folders[number].path, message)
             folders[number] = replace(folders[number], outcome=Outcome("partial", message))
     return chosen
 

@@ -19,7 +19,9 @@ from forensics.tables.outcome import NOT_COLLECTED, Outcome
 from forensics.tables.secrets import Half, MasterKeyRow
 
 MAX_FILES = 10_000
+"""Evidence: master keys of one installation."""
 MAX_FILE_SIZE = 64 << 10
+"""Format: bytes of one master key file."""
 
 _GUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -59,7 +61,7 @@ def collect_master_keys(installation: Installation, profiles: Sequence[Profile])
             left = MAX_FILES - len(keys.found)
             if len(listed) > left:
                 message = f"only {left} of {len(listed)} master keys were read"
-                installation.problem(folder.path, "too_many", message)
+                installation.cut("folder", f"Protect\\{folder.sid}", folder.path, message)
                 keys.folders[folder.sid, folder.half] = Outcome("partial", message)
             keys.found.extend(_files(installation, folder, listed[:left]))
     return keys

@@ -14,7 +14,9 @@ from forensics.tables.event import PackageRow
 PACKAGES = "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\Packages"
 INSTALLED = 0x70
 MAX_KEYS = 200_000
+"""Evidence: packages of one installation, parts of updates among them."""
 MAX_ROWS = 5000
+"""Evidence: update packages of one installation."""
 
 
 def collect_packages(installation: Installation) -> Iterator[PackageRow]:
@@ -30,7 +32,7 @@ def collect_packages(installation: Installation) -> Iterator[PackageRow]:
         if name is None:
             continue
         if count == MAX_ROWS:
-            installation.problem(software.where(packages), "too_many", f"more than {MAX_ROWS} update packages")
+            software.cut(packages, f"only the first {MAX_ROWS} update packages are kept")
             return
         count += 1
         yield _row(installation, software, key, name)

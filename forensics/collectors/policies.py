@@ -17,7 +17,9 @@ from forensics.sources.installation import Installation
 from forensics.tables.use import PolicyArea, PolicyRow
 
 MAX_LISTENERS = 200
+"""Evidence: Remote Desktop listeners whose settings are read."""
 MAX_VALUE_SIZE = 4096
+"""Evidence: bytes of one setting."""
 
 _AUTO_ENROLLMENT = "Policies\\Microsoft\\Cryptography\\AutoEnrollment"
 _RDP_POLICY = "Policies\\Microsoft\\Windows NT\\Terminal Services"
@@ -81,7 +83,7 @@ def _settings(
             continue
         if len(value.data) > MAX_VALUE_SIZE:
             message = f"{len(value.data)} bytes; at most {MAX_VALUE_SIZE} are expected of a setting"
-            view.installation.problem(view.where(key, name), "too_large", message)
+            view.cut(key, message, "too_large", name)
             continue
         yield PolicyRow(
             machine_id=view.installation.machine_id,

@@ -22,6 +22,7 @@ SERVICE_PROFILES = {"S-1-5-19": "LocalService", "S-1-5-20": "NetworkService"}
 PROFILE_LIST = f"{CURRENT_VERSION}\\ProfileList"
 
 MAX_PROFILES = 2_000
+"""Evidence: profiles of one installation, and folders of accounts in one folder."""
 
 _SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.IGNORECASE | re.ASCII)
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]*(.*)", re.DOTALL)
@@ -95,7 +96,11 @@ def program_data(installation: Installation) -> str:
 
 def sid_folders(installation: Installation, path: str) -> list[Entry]:
     """Return the sub-folders of ``path`` that are named by a SID."""
-    return [e for e in installation.listing(path).entries if e.is_dir and is_sid(e.name)][:MAX_PROFILES]
+    found = [e for e in installation.listing(path).entries if e.is_dir and is_sid(e.name)]
+    if len(found) > MAX_PROFILES:
+        message = f"only the first {MAX_PROFILES} of {len(found)} folders of accounts were looked into"
+        installation.cut("folder", path, path, message)
+    return found[:MAX_PROFILES]
 
 
 def hive_path(installation: Installation, profile: Profile) -> str | None:
@@ -115,8 +120,13 @@ def collect_profiles(installation: Installation) -> list[Profile]:
         if all(p.sid != sid for p in found.values()):
             found.setdefault(path.lower(), _profile(installation, sid, path))
     for entry in _unlisted(installation):
-        if entry.path.lower() not in found and len(found) < MAX_PROFILES:
-            found[entry.path.lower()] = _profile(installation, None, entry.path)
+        if entry.path.lower() in found:
+            continue
+        if len(found) >= MAX_PROFILES:
+            users = entry.path.rpartition("/")[0]
+            installation.cut("folder", users, users, f"only {MAX_PROFILES} profiles were looked into")
+            break
+        found[entry.path.lower()] = _profile(installation, None, entry.path)
     profiles = [_with_sid(installation, profile) for profile in found.values()]
     return profiles + list(_hives_alone(installation, {profile.sid for profile in profiles}))
 

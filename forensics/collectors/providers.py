@@ -11,7 +11,9 @@ from forensics.sources.installation import Installation
 from forensics.tables.use import ProviderRow
 
 MAX_PROVIDERS = 500
+"""Evidence: providers of one kind that are listed."""
 MAX_PATH = 1_024
+"""Display: characters of a path."""
 
 _CAPI = "Microsoft\\Cryptography\\Defaults\\Provider"
 _CNG = "Control\\Cryptography\\Providers"
@@ -32,7 +34,8 @@ def _names(view: RegistryView, path: str) -> frozenset[str] | None:
     key = view.key(path)
     if key is None:
         return frozenset() if view.saw(path).state == "absent" else None
-    return frozenset(k.name.lower() for k in view.subkeys(key))
+    names = frozenset(k.name.lower() for k in view.subkeys(key))
+    return None if view.is_cut(path) else names
 
 
 def collect_provider_rows(installation: Installation) -> Iterator[ProviderRow]:

@@ -19,6 +19,7 @@ from forensics.tables.certificate import CertificateRow
 REMOTE_DESKTOP = "Remote Desktop"
 DEFAULT_LISTENER = "RDP-Tcp"
 MAX_LISTENERS = 200
+"""Evidence: Remote Desktop listeners whose certificates are read."""
 
 _BOUND = "SSLCertificateSHA1Hash"
 _SELF_SIGNED, _SELF_SIGNED_STORE = "SelfSignedCertificate", "SelfSignedCertStore"

@@ -11,9 +11,10 @@ from forensics.collectors.guard import guard
 from forensics.formats.filetime import filetime
 from forensics.registry.hive import Hive, Key, Value, seen_of_key
 from forensics.sources.installation import Installation
-from forensics.tables.outcome import Outcome
+from forensics.tables.outcome import PRESENT, Outcome
 
 MAX_SUBKEYS = 20_000
+"""Evidence: sub-keys of one registry key, where no bound of its own is set."""
 
 
 def place(hive: Hive, key: Key | str, value: str | None = None) -> str:
@@ -59,7 +60,8 @@ class RegistryView:
         if self.hive is None:
             return Outcome("not_examined", "its hive was not read")
         with guard(self.installation, self.where(path)):
-            return seen_of_key(self.hive, path)
+            shown = seen_of_key(self.hive, path)
+            return self.installation.coverage.less_what_was_cut(self.hive.source_path, path, shown)
         return Outcome("unreadable", "reading it failed")
 
     def tell(self, path: str) -> None:
@@ -70,6 +72,17 @@ class RegistryView:
         if self.hive.state == "exported" or not outcome.is_whole:
             self.installation.coverage.tell("hive", path, outcome, self.where(path))
 
+    def cut(self, key: Key | str, message: str, kind: str = "too_many", value: str | None = None) -> None:
+        """Record that not all of a key, or not the value named, was read or kept: see :meth:`Installation.cut`."""
+        name = key if isinstance(key, str) else key.path
+        self.installation.cut("hive", name, self.where(key, value), message, kind)
+
+    def is_cut(self, path: str) -> bool:
+        """Tell whether not all of a key was read because of a bound."""
+        if self.hive is None:
+            return False
+        return not self.installation.coverage.less_what_was_cut(self.hive.source_path, path, PRESENT).is_whole
+
     def subkeys(self, parent: Key | str, limit: int = MAX_SUBKEYS, beginning: str = "") -> Iterator[Key]:
         """Yield at most ``limit`` sub-keys, of those whose names begin so; more are a problem."""
         key = self.key(parent) if isinstance(parent, str) else parent
@@ -78,7 +91,7 @@ class RegistryView:
         with guard(self.installation, self.where(key)):
             for count, subkey in enumerate(key.subkeys_beginning(beginning) if beginning else key.subkeys()):
                 if count == limit:
-                    self.installation.problem(self.where(key), "too_many", f"only the first {limit} sub-keys were read")
+                    self.cut(key, f"only the first {limit} sub-keys were read")
                     return
                 yield subkey
 

@@ -24,7 +24,9 @@ SECURE_BOOT = "Control\\SecureBoot"
 BOOT_MANAGER = ("EFI/Microsoft/Boot/bootmgfw.efi",)
 FALLBACK = ("EFI/Boot/bootx64.efi", "EFI/Boot/bootaa64.efi", "EFI/Boot/bootia32.efi")
 MAX_BOOT_FILE = 16 << 20
+"""Format: bytes of a boot manager."""
 MAX_PARTITIONS = 8
+"""Evidence: EFI system partitions of one disk."""
 
 # KB5068202 says all of them are under Servicing, scripts of administrators read these from the parent.
 _EITHER = {
@@ -108,6 +110,10 @@ def _find(installation: Installation, paths: tuple[str, ...]) -> _BootFile:
         # Another disk of the computer may hold it.
         return _BootFile("not_examined")
     outcome: State = "absent"
+    if len(installation.efi) > MAX_PARTITIONS:
+        message = f"only the first {MAX_PARTITIONS} of {len(installation.efi)} EFI system partitions were looked into"
+        installation.cut("folder", "EFI system partitions", installation.source_path, message)
+        outcome = "not_examined"
     for found in _candidates(installation, installation.efi, paths):
         if found.outcome == "present":
             return found

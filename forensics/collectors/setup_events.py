@@ -10,7 +10,7 @@ from forensics.collectors.guard import guard
 from forensics.disk.tree import Entry
 from forensics.formats.action_file import parse_action_file
 from forensics.formats.errors import FormatError
-from forensics.sources.installation import Installation
+from forensics.sources.installation import CUTS, Installation
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.event import SetupEventRow, SetupKind, SetupPhase
 from forensics.tables.outcome import PRESENT
@@ -26,11 +26,18 @@ SPECIALIZE = "Specialize.xml"
 CRYPTO_SPECIALIZE = "CryptoSysPrep_Specialize"
 
 MAX_LOG = 64 << 20
+"""Evidence: bytes of one of Setup's logs."""
 MAX_ROWS = 2000
-MAX_LINES, MAX_LOOKED_AT = 2_000_000, 200_000
-"""Lines of one log, and of those the ones that speak of Sysprep; a log of 64 MiB has some 600,000 lines."""
+"""Evidence: lines of one log that are about Sysprep and kept."""
+MAX_LINES = 2_000_000
+"""Evidence: lines of one log; a log of 64 MiB has some 600,000."""
+MAX_LOOKED_AT = 200_000
+"""Evidence: lines of one log that may be about Sysprep and are looked at."""
 _BLOCK = 1 << 20
 _MAX_LINE = 1 << 16
+"""Evidence: characters of one line, of which the end is read."""
+_MAX_STATE = 200
+"""Display: characters of the image's state."""
 _NO_TEXT = "the file holds characters that no text has: it is damaged, or part of it was never written"
 
 Tell = Callable[[str, str], None]
@@ -93,7 +100,10 @@ def _log_rows(installation: Installation, entry: Entry, of_sysprep: bool) -> Ite
     count = 0
 
     def tell(kind: str, message: str) -> None:
-        installation.problem(entry.path, kind, message)
+        if kind in CUTS:
+            installation.cut("log", entry.name, entry.path, message, kind)
+        else:
+            installation.problem(entry.path, kind, message)
 
     with guard(installation, entry.path), installation.tree.open(entry) as stream:
         for line in _telling(_lines(stream, tell), tell):
@@ -102,13 +112,13 @@ def _log_rows(installation: Installation, entry: Entry, of_sysprep: bool) -> Ite
                 continue
             if count == MAX_ROWS:
                 message = f"more than {MAX_ROWS} lines of this log are about Sysprep; the rest was left out"
-                installation.problem(entry.path, "too_many", message)
+                tell("too_many", message)
                 return
             count += 1
             yield _line_row(installation, entry, said)
         if entry.size > MAX_LOG:
             message = f"only the first {MAX_LOG >> 20} MiB of {entry.size} bytes were read"
-            installation.problem(entry.path, "too_large", message)
+            tell("too_large", message)
 
 
 def _line_row(installation: Installation, entry: Entry, line: SetupLine) -> SetupEventRow:
@@ -172,20 +182,29 @@ def _encoding(head: bytes) -> str:
     return "utf-8-sig"
 
 
+def _content(installation: Installation, entry: Entry) -> bytes | None:
+    """Read a small file; one that cannot be read is there all the same, but not seen."""
+    content = installation.read(entry)
+    if content.outcome.is_there:
+        return content.data
+    installation.coverage.cut("file", entry.name, content.outcome.why or "it was not read", entry.path)
+    return None
+
+
 def _image_state(installation: Installation) -> Iterator[SetupEventRow]:
     entry = _look(installation, "file", "Setup/State", "State.ini")
     if entry is None:
         return
-    content = installation.read(entry)
-    if not content.outcome.is_there:
+    data = _content(installation, entry)
+    if data is None:
         return
-    text = content.data.decode(_encoding(content.data), "replace")
+    text = data.decode(_encoding(data), "replace")
     if "\0" in text:
         installation.problem(entry.path, "bad_text", _NO_TEXT)
     for line in text.splitlines():
         name, equals, value = line.partition("=")
         if equals and name.strip().lower() == "imagestate" and value.strip():
-            yield _file_row(installation, entry, "state", "image_state", value.strip()[:200])
+            yield _file_row(installation, entry, "state", "image_state", value.strip()[:_MAX_STATE])
             return
 
 
@@ -194,11 +213,11 @@ def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
     entry = _look(installation, "file", f"{SYSPREP}/ActionFiles", SPECIALIZE)
     if entry is None:
         return
-    content = installation.read(entry)
-    if not content.outcome.is_there:
+    data = _content(installation, entry)
+    if data is None:
         return
     try:
-        methods = parse_action_file(content.data)
+        methods = parse_action_file(data)
     except FormatError as error:
         installation.problem(entry.path, error.kind, f"the action file: {error.message}")
         return

@@ -16,6 +16,7 @@ from datetime import datetime
 from forensics.tables.event import SetupKind, SetupPhase
 
 MAX_MESSAGE = 500
+"""Display: characters of one message."""
 PHASES: tuple[SetupPhase, ...] = ("cleanup", "generalize", "specialize", "respecialize")
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d),?\s+(\w+)\s*(.*)", re.ASCII)

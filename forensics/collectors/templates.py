@@ -19,8 +19,11 @@ from forensics.sources.installation import Installation
 from forensics.tables.use import TemplateRow
 
 MAX_TEMPLATES = 2_000
+"""Evidence: certificate templates in one cache."""
 MAX_TEXT = 256
+"""Display: characters of one text."""
 MAX_TEXTS = 64
+"""Evidence: texts of one attribute of a template."""
 
 _CACHE = "Microsoft\\Cryptography\\CertificateTemplateCache"
 
@@ -61,6 +64,8 @@ def _texts(view: RegistryView, key: Key, name: str) -> list[str]:
     if value is None:
         return []
     texts = value.texts or ([value.text] if value.text else [])
+    if len(texts) > MAX_TEXTS:
+        view.cut(key, f"only the first {MAX_TEXTS} of {len(texts)} texts are kept", value=name)
     return [text[:MAX_TEXT] for text in texts[:MAX_TEXTS]]
 
 

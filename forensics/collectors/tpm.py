@@ -29,10 +29,15 @@ ACPI_DEVICES = "ACPI devices (TPM)"
 
 EK_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 MAX_KEY_SIZE = 4096
+"""Evidence: bytes of a public key of a TPM."""
 MAX_NAMES = 200
+"""Evidence: names, values or key files of one kind that the row of a TPM lists."""
 MAX_DIGESTS = 12
-"""Rules look at as many and no more: one key in every form, and the keys of its other algorithms' certificates."""
+"""Evidence: hashes of endorsement keys that are kept, and rules look at: one key in every form, and the keys of its
+other algorithms' certificates.
+"""
 MAX_TEXT = 256
+"""Display: characters of a name or value."""
 
 _ENUM = "Enum\\ACPI"
 _TPM_2_0 = "MSFT0101"
@@ -78,6 +83,9 @@ def collect_tpm(
         source_time=key.timestamp if key else None,
     )
     aik_files = [f.row.path for f in key_files if f.row.kind == "tpm" and _AIK_FOLDER in f.row.path.lower()]
+    if len(aik_files) > MAX_NAMES:
+        message = f"only the first {MAX_NAMES} of {len(aik_files)} files of attestation keys are listed with the TPM"
+        installation.cut("registry", "TPM", system.where(wmi), message)
     row.windows_aik_key_files = aik_files[:MAX_NAMES]
     add_kind(system, control_set, machine, row)
     with guard(installation, row.source_path):
@@ -141,6 +149,8 @@ class _Reader:
             public = certificate.public_key
             if public is not None and (read is None or public == read[1] or public.algorithm != read[1].algorithm):
                 _add_digests(digests, f"EK certificate {certificate.row.thumbprint[:8]} as", public)
+        if len(digests) > MAX_DIGESTS:
+            self.system.cut(path, f"only the first {MAX_DIGESTS} of {len(digests)} hashes of endorsement keys are kept")
         row.ek_digests = [f"{form}: {digest}" for digest, form in digests.items()][:MAX_DIGESTS]
 
     def _provisioning(self) -> None:
@@ -167,8 +177,7 @@ class _Reader:
         with guard(self.system.installation, self.system.where(key)):
             for value in key.values():
                 if len(found) == MAX_NAMES:
-                    message = f"only the first {MAX_NAMES} values were read"
-                    self.system.installation.problem(self.system.where(key), "too_many", message)
+                    self.system.cut(key, f"only the first {MAX_NAMES} values were read")
                     break
                 if value.name.lower() not in _OWN_COLUMN:
                     found.append(f"{value.name[:MAX_TEXT]}={_shown(value)}")
@@ -179,7 +188,7 @@ class _Reader:
         data = self.system.data(path, value_name)
         if data is not None and len(data) > MAX_KEY_SIZE:
             message = f"{len(data)} bytes; a public key of a TPM has at most {MAX_KEY_SIZE}"
-            self.system.installation.problem(self.system.where(path, value_name), "too_large", message)
+            self.system.cut(path, message, "too_large", value_name)
             return None
         return data
 

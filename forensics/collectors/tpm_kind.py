@@ -26,6 +26,7 @@ _OTHERS = (
     "amazon ec2",
 )
 _MAX_TEXT = 128
+"""Display: characters of a maker's name."""
 
 
 def add_kind(system: RegistryView, control_set: str, machine: MachineRow, row: TpmRow) -> None:

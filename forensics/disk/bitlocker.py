@@ -39,7 +39,11 @@ _WORDS = {
 }
 _NEED_TPM = frozenset((0x0100, 0x0400, 0x0500, 0x0600))
 _MAX_BEK = 1 << 20
+"""Format: bytes of a file with an external key."""
 _MAX_PROTECTORS = 100
+"""Display: key protectors of one volume."""
+_NAMED = 20
+"""Display: key protectors that one sentence names."""
 _GIVE = "examine it again with --recovery-key, --password-file or --bek-file"
 
 
@@ -129,7 +133,7 @@ def _protectors(bde: BDE) -> str:
         kind = int(vmk.priority) & 0xFF00
         if kind in _PROTECTORS:
             names.append(f"{_PROTECTORS[kind]} {{{str(vmk.identifier).upper()}}}")
-    return ", ".join(names[:20])
+    return ", ".join(names[:_NAMED])
 
 
 def _fill(row: BitLockerRow, bde: BDE) -> None:

@@ -18,14 +18,18 @@ MAGIC = {
 MAGIC_SIZE = max(map(len, MAGIC))
 SUFFIXES = (".xz", ".gz", ".bz2", ".zst")
 MAX_UNPACKED = 2 << 40
-MAX_RATIO, LEAST_LIMIT = 2_000, 4 << 30
-"""What a file may unpack to in proportion to itself, and however small it is: an empty disk shrinks by 100 to 700."""
+"""Format: bytes that a compressed image may unpack to."""
+MAX_RATIO = 2_000
+"""Format: what a file may unpack to in proportion to itself: an empty disk shrinks by 100 to 700."""
+LEAST_LIMIT = 4 << 30
+"""Format: bytes that a file may unpack to however small it is."""
 _RESERVE = 512 << 20
 _BLOCK = 64 * 1024
 _OUTPUT = 1 << 20
 # One zstd block of a few bytes can stand for 128 KiB, and its decompressor has no output limit.
 _ZSTD_INPUT = 4096
 _XZ_MEMORY = 1 << 30
+"""Format: bytes of memory that xz may take."""
 _ZERO = bytes(_BLOCK)
 
 

@@ -12,7 +12,9 @@ from forensics.disk.tree import Unreadable
 
 SECTOR_SIZES = (512, 4096)
 _MAX_ENTRIES = 1024
+"""Format: entries of a GPT."""
 _MAX_LOGICAL = 128
+"""Format: logical partitions of one extended partition."""
 _EXTENDED = (0x05, 0x0F, 0x85)
 _PROTECTIVE = 0xEE
 

@@ -20,6 +20,7 @@ _SIGNATURE_AT = 64
 _FREE, _ZERO = 0xFFFFFFFF, 0xFFFFFFFE
 _DYNAMIC, _FIXED = 1, 2
 _MAX_BLOCKS = 1 << 24
+"""Format: blocks of a VDI."""
 
 
 class VdiStream(AlignedStream):

@@ -18,6 +18,7 @@ from forensics.formats.private_key import RsaPrivateKey
 _PVK_MAGIC = 0xB0B5F11E
 _PVK_HEADER = 24
 _MAX_PVK = 16384
+"""Format: bytes of a domain's backup key."""
 _MIN_PKCS1_PADDING = 8
 
 

@@ -25,6 +25,7 @@ _STRETCH = 1000
 _EK_HEADER, _EK_SIZE = 28, 56
 _XP_KEY_SIZE = 76
 _MAX_SECRET = 65536
+"""Format: bytes of one LSA secret."""
 
 Opener = Callable[[bytes], bytes]
 

@@ -14,7 +14,7 @@ Truth = bool | None
 """Yes, no, or None for unknown."""
 
 MOST_ROWS = 10
-"""Rows of one subject that are explained for each rule."""
+"""Display: rows of one subject that are explained for each rule."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from forensics.tables.coverage_names import ANY_TEXT, NAMES
 
 _WILDCARD = "%"
 LONGEST_NAME = 260
+"""Format: characters of the name of a place that a rule asks for."""
 
 
 def never_written(areas: Collection[str], name: str) -> str | None:

@@ -12,7 +12,7 @@ from forensics.engine.database import RuleDatabase
 from forensics.tables.finding import EvidenceRow
 
 MOST = 20
-"""Rows listed for one condition of one finding, and rows of the finding that are asked what they found."""
+"""Display: rows listed for one condition of one finding, and rows of the finding that are asked what they found."""
 
 _AT_ONCE = 500
 _Place = tuple[str, int]

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MOST_ITEMS = 20
-"""Items of a list that are written; the rest is counted."""
+"""Display: items of a list that are written; the rest is counted."""
 
 ANY = "*"
 """Stands for every value that has no words of its own; braces in its words are the value."""

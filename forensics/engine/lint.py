@@ -19,6 +19,7 @@ from forensics.engine.templates import commands_in, names_in
 from forensics.tables.registry import ROW_CLASSES, column_specs
 
 LONGEST_TITLE = 90
+"""Display: characters of a rule's title."""
 
 
 class Lint(ABC):

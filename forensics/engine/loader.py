@@ -16,6 +16,7 @@ from forensics.engine.rule_reader import RuleReader
 from forensics.engine.yaml_source import RuleYamlError, read_text, read_yaml
 
 MOST_FILES = 2000 * (1 + len(PARTS))
+"""Format: files of one rule pack."""
 _TABLE = re.compile(r"^for: *([a-z_]+) *(?:#.*)?$", re.MULTILINE)
 _SUFFIXES = frozenset({".yaml", ".yml"})
 

@@ -22,9 +22,13 @@ PROBLEM_KINDS = ("rule_stopped", "rule_failed")
 """Kinds of ``problem`` rows that speak of rules, not of evidence."""
 
 SECONDS_FOR_ALL = 8.0
-"""How long all rules together may compute over the evidence of a disk. A hostile one could make each run long."""
+"""Evidence: seconds that all rules together may compute over the evidence of a disk, since a hostile one could make
+each run long; a rule that did not get its turn is unknown.
+"""
 SECONDS_PER_ROW = 20e-6
-"""What each row of the evidence adds to that: a fleet takes longer than a disk, three times less than this."""
+"""Evidence: seconds that each row of the evidence adds to that: a fleet takes longer than a disk, three times less than
+this.
+"""
 
 _FEW_ROWS = 5000
 

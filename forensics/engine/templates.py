@@ -23,9 +23,9 @@ from forensics.tables.finding import Block, BlockKind
 from forensics.tables.sanitise import sanitise
 
 MOST = 5
-"""Values of one name in a sentence; the rest is counted."""
+"""Display: values of one name in a sentence; the rest is counted."""
 MOST_LINES = 20
-"""Repetitions of a line with ``each``."""
+"""Display: repetitions of a line with ``each``."""
 BUILT_IN = frozenset({"count", "subjects", "as_of"})
 
 _INDENT = "    "

@@ -17,10 +17,13 @@ from typing import Any
 import yaml
 
 LARGEST_FILE = 256 * 1024
+"""Format: bytes of one rule file."""
 DEEPEST = 24
+"""Format: levels of one rule file."""
 _UNCLOSED = 8 * DEEPEST
 """Brackets open at once, those in texts counted too, beyond which the library is not even asked: it looks ahead."""
 MOST_NODES = 20_000
+"""Format: nodes of one rule file."""
 
 _TOO_DEEP = f"nested more than {DEEPEST} levels deep"
 _BRACKETS = re.compile(r"[\[\]{}]")

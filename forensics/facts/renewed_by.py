@@ -10,7 +10,7 @@ from forensics.tables.certificate import CertificateRow
 from forensics.tables.timestamps import as_utc
 
 MAX_KINDS = 100
-"""Sets of extended key usages looked through for one subject; further ones silence nothing."""
+"""Work: sets of extended key usages looked through for one subject; further ones silence no finding."""
 
 
 class Successors:

@@ -19,7 +19,7 @@ from forensics.tables.record import CoverageRow
 from forensics.tables.use import CertificateUseRow
 
 MAX_USES = 50
-"""Uses of one certificate that are told one by one."""
+"""Display: uses of one certificate that are told one by one."""
 
 _HIVES = ("SYSTEM", "SOFTWARE")
 _RDP = "RDP"

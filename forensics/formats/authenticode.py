@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MAX_TABLE = 1 << 20
+"""Format: bytes of a certificate table."""
 MAX_SIGNATURE = 256 << 10
+"""Format: bytes of one signature."""
 MAX_SIGNATURES = 8
+"""Format: signatures of one file."""
 MAX_CERTIFICATES = 32
+"""Format: certificates in one signature."""
 
 Check = Literal["verified", "mismatch", "not_verified"]
 """``mismatch``: the file was changed, or the signature is not by that certificate."""
@@ -120,6 +124,8 @@ def _blobs(table: bytes, start: int) -> Iterator[bytes]:
         if kind == _PKCS_SIGNED_DATA:
             yield table[offset + 8 : offset + length]
         offset += -(-length // 8) * 8
+    if offset + 8 <= len(table):
+        raise FormatError("too_many", start + offset, f"a file is not signed more than {MAX_SIGNATURES} times")
 
 
 def _signature(blob: bytes, signed: tuple[bytes, ...]) -> PeSignature:

@@ -15,6 +15,7 @@ from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey
 EC_PUBLIC = {b"ECS1": "P-256", b"ECS3": "P-384", b"ECS5": "P-521", b"ECK1": "P-256", b"ECK3": "P-384", b"ECK5": "P-521"}
 COORDINATE_SIZE = {"P-256": 32, "P-384": 48, "P-521": 66}
 MAX_RSA_BYTES = 16384 // 8
+"""Format: bytes of one number of an RSA key."""
 
 
 def parse_bcrypt_public(data: bytes) -> PublicKey:

@@ -13,6 +13,7 @@ from forensics.formats.section import parse_section
 
 HEADER_SIZE = 40
 _MAX_NAME = 4096
+"""Format: bytes of a container's name."""
 
 
 @dataclass(frozen=True, slots=True)

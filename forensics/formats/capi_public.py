@@ -15,6 +15,7 @@ _DSS_HEADERS = (0x0206, 0x0306, 0x0207, 0x0307)
 _DSS_V3_MAGICS = (b"DSS3", b"DSS4")
 _DSS_SEED_SIZE = 24
 _MAX_DSS_PRIVATE_BITS = 512
+"""Format: bits of a DSS key's private number."""
 
 
 def parse_capi_public(data: bytes) -> PublicKey:

@@ -16,6 +16,7 @@ PROPERTY_KEY_IDENTIFIER = 20
 ElementKind = Literal["certificate", "crl", "ctl", "keyid"]
 
 _MAX_PROPERTIES = 256
+"""Format: properties of one stored certificate."""
 _ELEMENTS: dict[int, ElementKind] = {32: "certificate", 33: "crl", 34: "ctl", 35: "keyid"}
 
 

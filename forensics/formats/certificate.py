@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from cryptography import x509
 
 MAX_ALTERNATIVE_NAMES = 2_000
+"""Evidence: alternative names of one certificate."""
 MAX_POLICIES = 200
+"""Evidence: policies of one certificate."""
 
 T = TypeVar("T")
 Fields = dict[str, Any]
@@ -126,10 +128,13 @@ class CertificateParser:
             )
             if (problem := _problem_of(part, fill)) is not None
         ]
-        if len(found.get("san", ())) == MAX_ALTERNATIVE_NAMES:
-            problems.append(
-                FormatError("too_many", 0, f"only the first {MAX_ALTERNATIVE_NAMES} alternative names are kept")
-            )
+        for field, most, what in (
+            ("san", MAX_ALTERNATIVE_NAMES, "alternative names"),
+            ("policies", MAX_POLICIES, "policies"),
+        ):
+            if len(found.get(field, ())) > most:
+                found[field] = found[field][:most]
+                problems.append(FormatError("too_many", 0, f"only the first {most} {what} are kept"))
         return Certificate(**found, problems=tuple(problems))
 
     def _fill_names(self, certificate: x509.Certificate, parts: CertificateParts, found: Fields) -> None:
@@ -215,7 +220,7 @@ def _fill_eku(value: x509.ExtendedKeyUsage, found: Fields) -> None:
 
 
 def _fill_san(value: x509.SubjectAlternativeName, found: Fields) -> None:
-    found["san"] = tuple(islice(_alternative_names(value), MAX_ALTERNATIVE_NAMES))
+    found["san"] = tuple(islice(_alternative_names(value), MAX_ALTERNATIVE_NAMES + 1))
 
 
 def _alternative_names(value: x509.SubjectAlternativeName) -> Iterator[str]:
@@ -248,7 +253,7 @@ def _fill_constraints(value: x509.BasicConstraints, found: Fields) -> None:
 
 
 def _fill_policies(value: x509.CertificatePolicies, found: Fields) -> None:
-    found["policies"] = tuple(policy.policy_identifier.dotted_string for policy in islice(value, MAX_POLICIES))
+    found["policies"] = tuple(policy.policy_identifier.dotted_string for policy in islice(value, MAX_POLICIES + 1))
 
 
 def _fill_template_name(value: x509.UnrecognizedExtension, found: Fields) -> None:

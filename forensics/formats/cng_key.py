@@ -20,7 +20,9 @@ PROPERTY_LENGTH = 7
 PROPERTY_PUBLIC_KEY = 10
 
 _MAX_NAME = 4096
+"""Format: bytes of a key's name."""
 _MAX_PROPERTIES = 256
+"""Format: properties of one key."""
 _PROPERTY_HEADER = 20
 # Class 1 is symmetric, 3 asymmetric; the index is the place in the tables of bcryptprimitives.
 _ALGORITHMS = {

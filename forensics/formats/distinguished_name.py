@@ -12,6 +12,7 @@ from forensics.formats.certificate_der import expect, object_identifier, read_el
 from forensics.formats.errors import FormatError
 
 MAX_NAME_SIZE = 8_192
+"""Format: bytes of an X.501 name."""
 
 _SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
 _ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}

@@ -12,9 +12,13 @@ from typing import Any
 from forensics.formats.key_file_name import split_key_file_name
 
 MAX_FIELDS = 100
+"""Evidence: fields of one event."""
 MAX_TEXT = 2048
+"""Display: characters of one field."""
 MAX_DEPTH = 8
+"""Display: elements within elements; what lies deeper is told as "…"."""
 MAX_MESSAGE = 400
+"""Display: characters of the one line that stands for an event."""
 
 _PARAMETER = re.compile(r"param[0-9]+")
 _THUMBPRINT = re.compile(r"[0-9A-F]{40}", re.IGNORECASE)
@@ -42,7 +46,10 @@ _CODE_OF_TEXT = {
 
 @dataclass(frozen=True, slots=True)
 class EventFields:
-    """The handy columns of one event; see table ``event``. All values of ``data`` are text."""
+    """The handy columns of one event; see table ``event``. All values of ``data`` are text.
+
+    ``is_cut``: the event has more fields than are kept.
+    """
 
     data: str
     message: str | None
@@ -51,6 +58,7 @@ class EventFields:
     key_file_name: str | None = None
     machine_guid: str | None = None
     error_code: str | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,9 @@ def event_fields(event: Mapping[str, Any]) -> EventFields:
             or UserData with elements in elements.
     """
     data = _flat(event)
+    is_cut = len(data) > MAX_FIELDS
+    if is_cut:
+        data.popitem()
     # By the last part of each name, the first of them: Thumbprint in CertificateDetails.Thumbprint.
     names = {name.lower().rsplit(".", 1)[-1]: value for name, value in reversed(data.items())}
     result = next((value for name, value in data.items() if name.lower().endswith("result.value")), None)
@@ -110,6 +121,7 @@ def event_fields(event: Mapping[str, Any]) -> EventFields:
         key_file_name=file_name or None,
         machine_guid=split[1] if split else None,
         error_code=_error_code(names),
+        is_cut=is_cut,
     )
 
 
@@ -127,9 +139,11 @@ def _flat(event: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
-    if value is None or depth > MAX_DEPTH:
+    if value is None:
         return
-    if isinstance(value, dict):
+    if depth > MAX_DEPTH:
+        yield name, "…"
+    elif isinstance(value, dict):
         for key, inner in value.items():
             if key == "#text" or (key == "Data" and not name):
                 yield from _leaves(inner, name or "param", depth + 1)
@@ -148,7 +162,7 @@ def _leaves(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
 
 
 def _add(fields: dict[str, str], name: str, value: str) -> None:
-    if len(fields) >= MAX_FIELDS:
+    if len(fields) > MAX_FIELDS:
         return
     if name == "param":
         name = f"param{sum(1 for known in fields if _PARAMETER.fullmatch(known)) + 1}"

@@ -14,7 +14,7 @@ from forensics.formats.errors import FormatError
 
 HEADER_SIZE = 128
 MAX_ROUNDS = 1_000_000
-"""Rounds beyond this are taken as damage; Windows was seen to write 3,300 to 24,000."""
+"""Format: rounds beyond this are taken as damage; Windows was seen to write 3,300 to 24,000."""
 
 _Section = TypeVar("_Section")
 

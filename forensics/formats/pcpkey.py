@@ -35,6 +35,7 @@ PARTS = (
 
 _FRAME = b"PKSP"
 _MAX_TAGS = 64
+"""Format: parts of one TPM key file."""
 _FLAG_AUTH_REQUIRED = 1
 _TPM_2_0 = 2
 # Magic, size, type and flags, then nine part sizes; later versions of Windows append pcrAlgId.

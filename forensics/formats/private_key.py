@@ -28,6 +28,7 @@ _UNMODELLED = (b"DSPV", b"DHPV", *_GENERIC_EC)
 _ALGORITHM_CURVES = {"P256": "P-256", "P384": "P-384", "P521": "P-521"}
 _KNOWN_MAGICS = (b"RSA2", b"RSA3", b"KDBM", *_UNMODELLED, *_EC_PRIVATE)
 _MAX_SYMMETRIC_BYTES = 4096
+"""Format: bytes of a symmetric key."""
 # Size word, 32-byte KDF context and 16-byte tag are in every LSAISO blob.
 _LSAISO_LEAST = 4 + 32 + 16
 

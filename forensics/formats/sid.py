@@ -13,6 +13,7 @@ from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 
 _MAX_SUB_AUTHORITIES = 15
+"""Format: numbers of one SID; the format has no more."""
 
 
 def parse_sid(data: bytes) -> str:

@@ -25,8 +25,9 @@ SignatureCheck = Literal["valid", "other_bytes", "other_key", "not_checked"]
 """``other_bytes``: by this key, over something else. ``other_key``: not by this key, or damaged."""
 
 MAX_RSA_BITS = 8192
+"""Format: bits of an RSA key that checks a signature; no guardian has more."""
 MAX_EXPONENT_BITS = 32
-"""Larger numbers would only cost time, and no guardian has them."""
+"""Format: bits of an exponent that checks a signature; a larger one would only cost time, and no guardian has one."""
 
 _SHORT = "http://www.w3.org/2000/09/xmldsig#"
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"

@@ -10,7 +10,10 @@ SHA256_SIZE = 32
 
 _SHA1 = re.compile(r"[0-9a-f]{40}", re.IGNORECASE | re.ASCII)
 _SHOWN = 60
+"""Display: characters of what stands where a hash should."""
 _LONGEST = 1_000
+"""Format: characters of a text that can be a hash with what was pasted along; the row says that a longer one is none.
+"""
 
 
 def thumbprint_of_text(text: str) -> tuple[str | None, str | None]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MAX_XML_SIZE = 4 << 20
+"""Format: bytes of one XML file of settings."""
 
 
 def parse_xml(data: bytes, *, doctype: bool = False) -> Element:

@@ -16,6 +16,7 @@ STORE = "Cert:\\LocalMachine\\Shielded VM Local Certificates"
 _MACHINE = "Cert:\\LocalMachine\\"
 FOLDER = "C:\\Guardians"
 _NAMED = 10
+"""Display: virtual machines that one step names."""
 _WHY_NOT = {
     "unusable": "their private keys are there, but Windows cannot open them (keymortem explain tells why)",
     "no_private_key": "they are there without their private keys",

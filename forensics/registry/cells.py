@@ -19,6 +19,7 @@ BIG_DATA_SEGMENT = 16344
 KEY_NODE_SIZE = 76
 VALUE_SIZE = 20
 MAX_NAME_BYTES = 0xFFFF
+"""Format: bytes of the name of a key or value; the format has no more."""
 
 _KEY_COMPRESSED_NAME = 0x20
 _VALUE_COMPRESSED_NAME = 0x01

@@ -23,13 +23,18 @@ from forensics.registry.hive_bytes import HiveBytes
 from forensics.registry.hive_logs import Report
 
 MAX_CHILDREN = 250_000
+"""Evidence: sub-keys of one key, and values."""
 MAX_VALUE_SIZE = 16 << 20
+"""Evidence: bytes of one value."""
 MAX_WORK = 5_000_000
+"""Evidence: cells read of one hive, whose cells may be made to share each other without end."""
 MAX_REPORTED = 500
+"""Display: faults of one hive that are told one by one."""
 
 _SMALL_CELL = 1020
 _PAGE = 4096
 _MAX_LIST_SIZE = 4 * MAX_CHILDREN
+"""Evidence: bytes of one list of sub-keys or values."""
 _FIRST_CELL = 32
 _BIG_DATA_MINOR = 4
 
@@ -159,7 +164,8 @@ class HiveCells:
             return ()
         cells = parse_cell_list(self.content(node.value_list, _MAX_LIST_SIZE), node.value_count)
         if len(cells) < node.value_count:
-            error = FormatError("bad_count", 0, f"{len(cells)} of {node.value_count} values are read")
+            kind = "too_many" if len(cells) >= MAX_CHILDREN else "bad_count"
+            error = FormatError(kind, 0, f"{len(cells)} of {node.value_count} values are read")
             self.fail(error, node.value_list, what)
         return cells
 

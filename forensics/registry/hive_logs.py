@@ -26,6 +26,7 @@ Report = Callable[[str, str, int | None], None]
 
 LOG_SUFFIXES = (".LOG1", ".LOG2", ".LOG")
 MAX_LOG_SIZE = 256 << 20
+"""Evidence: bytes of one log of a hive."""
 
 
 @dataclass

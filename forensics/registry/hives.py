@@ -20,7 +20,9 @@ from forensics.registry.hive_cells import HiveCells
 from forensics.registry.hive_logs import Replay, Report, replay_logs
 
 MAX_DEPTH = 512
+"""Evidence: keys within keys of one hive."""
 MAX_KEY_DATA = 64 << 20
+"""Evidence: bytes of all values of one key."""
 _SAMPLED_CHILDREN = 8
 
 
@@ -124,7 +126,9 @@ class RegistryHive:
         return self._root.subkey(path)
 
     def covers(self, path: str) -> bool:
-        """Tell whether a key missing at ``path`` is really absent: False below a broken sub-key list."""
+        """Tell whether a key missing at ``path`` is really absent: False below a broken list, and once read no more."""
+        if self._cells.exhausted:
+            return False
         parts = fold_name(path.strip("\\")).split("\\")
         return not any("\\".join(parts[:depth]) in self._lost for depth in range(len(parts)))
 

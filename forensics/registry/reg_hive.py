@@ -17,10 +17,15 @@ from forensics.registry.hive_logs import Report
 from forensics.registry.reg_text import ExportedKey, ExportedValue, parse_reg_export
 
 MAX_KEYS = 1_000_000
+"""Evidence: keys of all exports together."""
 MAX_DATA = 256 << 20
+"""Evidence: bytes of all exports together."""
 MAX_DEPTH = 512
+"""Format: keys within keys of one export."""
 MAX_LINE = 8 << 20
+"""Format: characters of one line of an export."""
 MAX_REPORTED = 100
+"""Display: faults of all exports that are told one by one."""
 
 _ROOTS = {
     "HKEY_LOCAL_MACHINE": ("HKEY_LOCAL_MACHINE", "HKLM"),
@@ -180,6 +185,8 @@ class _Reader:
         self._reported += 1
         if self._reported <= MAX_REPORTED:
             self._report(error.kind, f"{path}: {error.message}", error.offset)
+        elif self._reported == MAX_REPORTED + 1:
+            self._report("too_many_problems", f"{path}: more than {MAX_REPORTED} lines are wrong", None)
 
     def _key(self, path: str, item: ExportedKey) -> RegExportKey | None:
         parts = item.path.split("\\")

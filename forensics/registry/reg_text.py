@@ -16,6 +16,7 @@ from forensics.formats.errors import FormatError
 VERSION_5 = "Windows Registry Editor Version 5.00"
 VERSION_4 = "REGEDIT4"
 MAX_VALUE_SIZE = 16 << 20
+"""Format: bytes of one value of an export."""
 
 _REG_SZ, _REG_EXPAND_SZ, _REG_BINARY, _REG_DWORD, _REG_MULTI_SZ = 1, 2, 3, 4, 7
 _TEXT_TYPES = (_REG_SZ, _REG_EXPAND_SZ, _REG_MULTI_SZ)

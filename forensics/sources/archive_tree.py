@@ -16,9 +16,13 @@ from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
 
 IN_MEMORY = 64 << 20
 MAX_MEMBER = 256 << 30
+"""Format: bytes of one member of an archive."""
 MAX_RATIO = 2000
+"""Format: what a member may unpack to in proportion to itself."""
 MAX_MEMBERS = 250_000
+"""Format: members of one archive; a larger one has to be unpacked."""
 _MAX_DEPTH = 64
+"""Evidence: folders within folders of one archive."""
 _COPY = 1 << 20
 _ENCRYPTED = 0x1
 
@@ -33,11 +37,16 @@ class _Folder:
 
 
 class ArchiveTree(CollectedTree):
-    """Base of both kinds: puts member names into folders."""
+    """Base of both kinds: puts member names into folders.
+
+    Attributes:
+        left_out: Members that were not taken: too deep, or too many in one folder.
+    """
 
     def __init__(self) -> None:
         self._top = _Folder()
         self._members = 0
+        self.left_out = 0
         super().__init__(self._top)
 
     def _children(self, handle: object) -> Iterable[Node]:
@@ -49,7 +58,10 @@ class ArchiveTree(CollectedTree):
         if self._members > MAX_MEMBERS:
             raise _too_large()
         parts = normalised(name)
-        if not parts or len(parts) > _MAX_DEPTH:
+        if not parts:
+            return
+        if len(parts) > _MAX_DEPTH:
+            self.left_out += 1
             return
         folder = self._top
         for part in parts[:-1]:
@@ -58,6 +70,8 @@ class ArchiveTree(CollectedTree):
             self._folder(folder, parts[-1])
         elif len(folder.children) < MAX_ENTRIES:
             folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified))
+        else:
+            self.left_out += 1
 
     @staticmethod
     def _folder(parent: _Folder, name: str) -> _Folder:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from forensics.disk.tree import Entry, NotFound, Unreadable
 
 MAX_ENTRIES = 500_000
+"""Evidence: names in one folder of a collection; a larger one is not listed, and unreadable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,18 @@ def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -
         detail = "collected from a volume shadow copy: an older state of a drive, not examined"
         source.coverage.tell("folder", shadow, Outcome("not_examined", detail), _inside(source, shadow))
     if layout.truncated:
-        source.problem(source.path, "too_large", "too many folders: the search for Windows ended before the last one")
+        message = "too many folders, or too deep: the search for Windows did not look into all of them"
+        source.cut("folder", "collection", source.path, message, "too_large")
     return bool(layout.roots)
+
+
+def search_hives(source: Source, tree: Tree, first_machine_id: int) -> bool:
+    """Add an installation for each folder of loose hives in a tree; False when it holds none."""
+    found = find_hives(tree)
+    if found.truncated:
+        message = "too many folders or files, or too deep: the search for hives did not look into all of them"
+        source.cut("folder", "hives", source.path, message)
+    return add_hives(source, tree, found.folders, first_machine_id)
 
 
 def add_hives(source: Source, tree: Tree, folders: list[HiveFolder], first_machine_id: int) -> bool:
@@ -88,10 +98,13 @@ def add_archive(source: Source, image: Image, first_machine_id: int) -> None:
         if tree.damage:
             source.problem(image.name, "truncated", tree.damage)
     source.kind = "archive"
+    if tree.left_out:
+        message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
+        source.cut("folder", "archive", image.name, message)
     if tree.encrypted:
         message = f"{tree.encrypted} members are encrypted with a password: unpack the archive and examine the folder"
         source.problem(image.name, "encrypted", message)
-    if add_collection(source, tree, first_machine_id) or add_hives(source, tree, find_hives(tree), first_machine_id):
+    if add_collection(source, tree, first_machine_id) or search_hives(source, tree, first_machine_id):
         return
     place = SearchedTree(tree, None, image.name)
     if find_vm_files(place).configurations:

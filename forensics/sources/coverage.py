@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import NOT_COLLECTED, Outcome, State
@@ -80,7 +80,8 @@ class Coverage:
     drive: str = ""
     rows: list[CoverageRow] = field(default_factory=list)
     look: Callable[[str, str], Outcome | None] | None = field(default=None, repr=False)
-    _told: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    _told: dict[tuple[str, str], int] = field(default_factory=dict, repr=False)
+    _cut: dict[tuple[str, str], CoverageRow] = field(default_factory=dict, repr=False)
 
     def __iter__(self) -> Iterator[CoverageRow]:
         return iter(self.rows)
@@ -89,7 +90,7 @@ class Coverage:
         """Record what was seen of a place; the first word about a path stands."""
         if (area, path) in self._told:
             return
-        self._told.add((area, path))
+        self._told[area, path] = len(self.rows)
         self.rows.append(
             CoverageRow(
                 machine_id=self.machine_id,
@@ -100,6 +101,14 @@ class Coverage:
                 detail=outcome.why,
             )
         )
+
+    def cut(self, area: CoverageArea, name: str, why: str, path: str) -> None:
+        """Record that a bound was reached: what was said of the place before is no longer true of all of it."""
+        self.tell(area, name, Outcome("partial", why), path)
+        at = self._told[area, path]
+        if self.rows[at].outcome in ("present", "absent"):
+            self.rows[at] = replace(self.rows[at], outcome="partial", detail=why)
+        self._cut[area, path] = self.rows[at]
 
     def saw(self, place: Place) -> Outcome:
         """Say whether a place was seen whole: only then is what was not found there absent.
@@ -148,17 +157,26 @@ class Coverage:
     def _saw_key(self, hive: str, key: str) -> Outcome:
         """Of a case, the nearest word about the key or one above it counts, and only where there is none the hive's."""
         if self.look is not None and (shown := self.look(hive, key)) is not None:
-            return shown
+            return self.less_what_was_cut(hive, key, shown)
+        return self._nearest([row for row in self.rows if "\\" in row.source_path], hive, key) or self._saw_hive(hive)
+
+    def less_what_was_cut(self, hive: str, key: str, shown: Outcome) -> Outcome:
+        """Take from what a hive shows of a key what was not read of it, or of a key above it, because of a bound."""
+        cut = self._nearest(self._cut.values(), hive, key)
+        return together([shown, cut]) if cut else shown
+
+    def _nearest(self, rows: Iterable[CoverageRow], hive: str, key: str) -> Outcome | None:
+        """Return the word about a key or the nearest one above it; of several about one the last."""
         wanted, path = _same_hive(self.relative(hive)), key.lower()
         nearest = ""
         found: Outcome | None = None
-        for row in self.rows:
-            of, backslash, told = self.relative(row.source_path).partition("\\")
-            if row.area not in ("hive", "registry") or not backslash or _same_hive(of) != wanted:
+        for row in rows:
+            of, _, told = self.relative(row.source_path).partition("\\")
+            if row.area not in ("hive", "registry") or _same_hive(of) != wanted:
                 continue
-            if (path == told or path.startswith(f"{told}\\")) and len(told) >= len(nearest):
+            if (told in ("", path) or path.startswith(f"{told}\\")) and len(told) >= len(nearest):
                 nearest, found = told, _outcome(row)
-        return found or self._saw_hive(hive)
+        return found
 
     def _saw_folder(self, path: str) -> Outcome:
         wanted = self.relative(path)

@@ -21,17 +21,24 @@ _DISKS = ("vhdx", "vhd", "vmdk", "vdi", "qcow2", "e01", "raw")
 _PACKED_DISK = re.compile(r"\.(vhdx|avhdx|vhd|vmdk|vdi|qcow2?|e01|raw|dd|img|bin)\.(xz|gz|zst|bz2)", re.IGNORECASE)
 _EXTENT = re.compile(r".*-(flat|s\d+|f\d+|delta|ctk)\.vmdk", re.IGNORECASE)
 _MAX_FOLDERS = 20_000
+"""Evidence: folders that are searched for disk images."""
 _MAX_DISKS = 200
+"""Evidence: disk images of one folder."""
 
 
-def find_disks(folder: Path) -> list[Path]:
+def find_disks(folder: Path, source: Source) -> list[Path]:
     """Return the disk images below a folder, symbolic links not followed, in path order."""
-    return sorted(_images(folder))[:_MAX_DISKS]
+    found = sorted(_images(folder, source))
+    if len(found) > _MAX_DISKS:
+        source.cut("folder", "disk images", source.path, f"only the first {_MAX_DISKS} of {len(found)} are examined")
+    return found[:_MAX_DISKS]
 
 
-def _images(folder: Path) -> Iterator[Path]:
+def _images(folder: Path, source: Source) -> Iterator[Path]:
     for visited, (top, folders, files) in enumerate(os.walk(folder)):
         if visited >= _MAX_FOLDERS:
+            message = f"only {_MAX_FOLDERS} folders were searched for disk images"
+            source.cut("folder", "disk images", source.path, message)
             return
         folders.sort()
         for name in files:

@@ -16,6 +16,7 @@ from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
 
 MAX_GUEST_DISKS = 200
+"""Evidence: virtual disks of one volume that are asked for BitLocker volumes."""
 _SUFFIX = ".vhdx"
 
 
@@ -33,7 +34,7 @@ def read_guest_disks(source: Source, place: SearchedTree, disks: Iterable[Entry]
     wanted = [entry for entry in disks if entry.name.lower().endswith(_SUFFIX)]
     if len(wanted) > MAX_GUEST_DISKS:
         message = f"only the first {MAX_GUEST_DISKS} of {len(wanted)} virtual disks are asked for BitLocker volumes"
-        source.problem(place.label(""), "too_many", message)
+        source.cut("folder", "virtual disks", place.label(""), message)
     for entry in wanted[:MAX_GUEST_DISKS]:
         path = place.label(entry.path)
         try:

@@ -10,11 +10,16 @@ from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
+from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
 from forensics.tables.record import ProblemRow
 
 HIVE_FOLDER = "System32/config"
+CUTS = frozenset({"too_many", "too_large", "too_much_work", "too_deep", "log_too_large"})
+"""Kinds of problem by which a hive tells that a part of it was not read."""
+
 MAX_SMALL_FILE = 1 << 20
+"""Format: bytes of a small file, where no bound of its own is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class Installation:
     _hives: dict[str, Hive | None] = field(default_factory=dict)
     _listings: dict[str, Listing] = field(default_factory=dict)
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
+    _cut_hives: dict[str, Outcome] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(self.machine_id, self.tree.complete, self.drive, look=self._look)
@@ -90,6 +96,19 @@ class Installation:
         row = ProblemRow(machine_id=self.machine_id, source_path=path, kind=kind, message=message, offset=offset)
         if row not in self.problems[-50:]:
             self.problems.append(row)
+
+    def cut(self, area: CoverageArea, name: str, path: str, message: str, kind: str = "too_many") -> None:
+        """Record that a bound was reached: a problem, and the place was seen in part only.
+
+        Args:
+            area: Area of the place in coverage.
+            name: Its name there.
+            path: Where it lies, to which a problem may add the name of a registry value.
+            message: One sentence: what was not read, or not kept.
+            kind: Kind of the problem.
+        """
+        self.problem(path, kind, message)
+        self.coverage.cut(area, name, message, path.partition("!")[0] if area == "hive" else path)
 
     def listing(self, path: str) -> Listing:
         """List the folder at a tree path.
@@ -151,21 +170,26 @@ class Installation:
     def hive_outcome(self, name: str) -> Outcome:
         """Say what :meth:`hive` is, or why it is None."""
         self.hive(name)
-        return self._outcomes[self.in_windows(f"{HIVE_FOLDER}/{name}").lower()]
+        key = self.in_windows(f"{HIVE_FOLDER}/{name}").lower()
+        return self._cut_hives.get(key, self._outcomes[key])
 
     def hive_at(self, path: str, name: str) -> Hive | None:
         """Open the hive at a tree path once; failures are recorded."""
         key = path.lower()
         if key not in self._hives:
-            self._hives[key], self._outcomes[key] = self._open_hive(path)
+            self._hives[key], self._outcomes[key] = self._open_hive(path, name)
             self.coverage.tell("hive", name, self._outcomes[key], path)
         return self._hives[key]
 
-    def _open_hive(self, path: str) -> tuple[Hive | None, Outcome]:
+    def _open_hive(self, path: str, name: str) -> tuple[Hive | None, Outcome]:
+        def report(kind: str, message: str, offset: int | None) -> None:
+            self.problem(path, kind, message, offset)
+            if kind in CUTS:
+                self._cut_hives[path.lower()] = Outcome("partial", message)
+                self.coverage.cut("hive", name, message, path)
+
         try:
-            hive = self.open_hive(
-                self.tree, path, lambda kind, message, offset: self.problem(path, kind, message, offset)
-            )
+            hive = self.open_hive(self.tree, path, report)
         except NotFound:
             # Collectors copy single hives: one that lies beside the others is no proof that this one was not there.
             return None, self._missing_file(path) if self.tree.complete else NOT_COLLECTED

@@ -11,9 +11,12 @@ from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.mapping_tree import UnionTree
 
-_MAX_DEPTH = 12
+_MAX_DEPTH = 32
+"""Evidence: folders within folders that are searched for a Windows."""
 _MAX_FOLDERS = 20_000
+"""Evidence: folders of one collection that are searched for a Windows."""
 _MAX_PROFILES = 500
+"""Work: profiles that are looked at to tell a system drive from another folder."""
 _DRIVE = re.compile(r"(?:[\\/]{2}[.?][\\/])?([A-Za-z])(?::|_)?[\\/]?")
 _SHADOW = re.compile(r"HarddiskVolumeShadowCopy\d+", re.IGNORECASE)
 _ACCESSORS = ("ntfs", "lazy_ntfs", "auto", "file")
@@ -44,7 +47,7 @@ class Layout:
     Attributes:
         roots: System drives.
         shadows: Folders collected from volume shadow copies: older states of a drive, not machines of their own.
-        truncated: The search ended before it had seen all folders.
+        truncated: Not all folders were looked into.
     """
 
     roots: tuple[WindowsRoot, ...]
@@ -56,7 +59,7 @@ def find_layout(tree: CollectedTree) -> Layout:
     """Search a collection breadth first; what lies inside a root is not searched further."""
     found: list[str] = []
     shadows: list[str] = []
-    pending, visited = [""], 0
+    pending, visited, is_cut = [""], 0, False
     while pending and visited < _MAX_FOLDERS:
         path = pending.pop(0)
         visited += 1
@@ -65,6 +68,8 @@ def find_layout(tree: CollectedTree) -> Layout:
             (shadows if _SHADOW.search(unquote(path)) else found).append(path)
         elif path.count("/") < _MAX_DEPTH:
             pending += [entry.path for entry in folders]
+        else:
+            is_cut |= bool(folders)
     for path in found:
         # Only there: elsewhere a percent sign belongs to the name ("...%4Operational.evtx").
         if "%" in path.rsplit("/", 1)[-1]:
@@ -73,7 +78,7 @@ def find_layout(tree: CollectedTree) -> Layout:
     for path in sorted(found):
         groups.setdefault(_machine(path), []).append(path)
     roots = tuple(_root(tree, sorted(paths, key=_faith)) for paths in groups.values())
-    return Layout(roots, tuple(sorted(shadows)), bool(pending))
+    return Layout(roots, tuple(sorted(shadows)), is_cut or bool(pending))
 
 
 def _entries(tree: Tree, path: str) -> Iterable[Entry]:

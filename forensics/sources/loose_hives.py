@@ -12,9 +12,12 @@ from forensics.sources.mapping_tree import MappingTree
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
 _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")
 _LOGS = (".LOG", ".LOG1", ".LOG2")
-_MAX_DEPTH = 8
+_MAX_DEPTH = 32
+"""Evidence: folders within folders that are searched for hives."""
 _MAX_FOLDERS = 5_000
+"""Evidence: folders of one collection that are searched for hives."""
 _MAX_FILES = 5_000
+"""Evidence: files of one folder that may be hives."""
 _BASE_BLOCK = 4096
 
 
@@ -37,9 +40,22 @@ class HiveFolder:
         return MappingTree(tree, self.files)
 
 
-def find_hives(tree: Tree) -> list[HiveFolder]:
+@dataclass(slots=True)
+class FoundHives:
+    """What a search came to.
+
+    Attributes:
+        folders: Folders that hold hives.
+        truncated: Not all folders, or not all files of one, were looked at.
+    """
+
+    folders: list[HiveFolder] = field(default_factory=list)
+    truncated: bool = False
+
+
+def find_hives(tree: Tree) -> FoundHives:
     """Search a collection for folders that hold hives; the backup copies in a ``RegBack`` are left alone."""
-    found: list[HiveFolder] = []
+    found = FoundHives()
     pending, visited = [""], 0
     while pending and visited < _MAX_FOLDERS:
         path = pending.pop(0)
@@ -50,9 +66,12 @@ def find_hives(tree: Tree) -> list[HiveFolder]:
             continue
         folder = hives_in(tree, path, entries)
         if folder.files:
-            found.append(folder)
-        if path.count("/") < _MAX_DEPTH:
-            pending += [e.path for e in entries if e.is_dir and not (folder.files and e.name.lower() == "regback")]
+            found.folders.append(folder)
+        below = [e.path for e in entries if e.is_dir and not (folder.files and e.name.lower() == "regback")]
+        is_deep = path.count("/") >= _MAX_DEPTH
+        pending += [] if is_deep else below
+        found.truncated |= len(entries) > _MAX_FILES or (is_deep and bool(below))
+    found.truncated |= bool(pending)
     return found
 
 

@@ -98,9 +98,8 @@ def _open_file(source: Source, path: Path, keys: Unlock, first: int, progress: P
 
 
 def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
-    from forensics.sources.collection_source import add_collection, add_hives
+    from forensics.sources.collection_source import add_collection, search_hives
     from forensics.sources.folder_tree import FolderTree
-    from forensics.sources.loose_hives import find_hives
 
     tree = FolderTree(path)
     try:
@@ -111,15 +110,15 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
     if add_collection(source, tree, first):
         source.kind = "folder"
         return
-    if add_hives(source, tree, find_hives(tree), first):
+    if search_hives(source, tree, first):
         source.kind = "hives"
         source.searched.append(SearchedTree(tree, source.path))
         return
     from forensics.sources.disks import find_disks
     from forensics.sources.reg_source import add_reg_files, find_reg_files
 
-    exports = find_reg_files(path)
-    disks = find_disks(path)
+    exports = find_reg_files(path, source)
+    disks = find_disks(path, source)
     if disks:
         _add_disks_of_export(source, SearchedTree(tree, None, source.path), disks, keys, first, progress)
     elif exports:
@@ -138,7 +137,7 @@ def _open_configuration(source: Source, path: Path, keys: Unlock, first: int, pr
 
     folder = export_folder(path)
     place = SearchedTree(FolderTree(folder), None, str(folder), wanted=path.stem.lower())
-    _add_disks_of_export(source, place, find_disks(folder), keys, first, progress)
+    _add_disks_of_export(source, place, find_disks(folder, source), keys, first, progress)
 
 
 def _add_disks_of_export(

@@ -19,20 +19,27 @@ from forensics.sources.source import Source
 from forensics.tables.outcome import Outcome
 
 _MAX_FILES = 200
+"""Evidence: registry exports of one folder."""
 _MAX_FOLDERS = 2_000
+"""Evidence: folders that are searched for registry exports."""
 _SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.ASCII)
 _SYSTEM_SID = "S-1-5-18"
 _OWN_HIVE = "HKEY_CURRENT_USER"
 
 
-def find_reg_files(folder: Path) -> list[Path]:
+def find_reg_files(folder: Path, source: Source) -> list[Path]:
     """Return the .reg exports below a folder, symbolic links not followed, in path order."""
-    return sorted(_exports(folder))[:_MAX_FILES]
+    found = sorted(_exports(folder, source))
+    if len(found) > _MAX_FILES:
+        source.cut("folder", "exports", source.path, f"only the first {_MAX_FILES} of {len(found)} exports are read")
+    return found[:_MAX_FILES]
 
 
-def _exports(folder: Path) -> Iterator[Path]:
+def _exports(folder: Path, source: Source) -> Iterator[Path]:
     for visited, (top, folders, files) in enumerate(os.walk(folder)):
         if visited >= _MAX_FOLDERS:
+            message = f"only {_MAX_FOLDERS} folders were searched for registry exports"
+            source.cut("folder", "exports", source.path, message)
             return
         folders.sort()
         for name in files:

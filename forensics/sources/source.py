@@ -10,10 +10,12 @@ from forensics.formats.errors import FormatError
 from forensics.sources.coverage import Coverage
 from forensics.sources.installation import Installation
 from forensics.sources.searched_tree import SearchedTree
+from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.hyperv import BitLockerRow
 from forensics.tables.record import ProblemRow
 
 MAX_INSTALLATIONS = 1_000
+"""Evidence: Windows installations of one source."""
 
 
 @dataclass
@@ -59,6 +61,11 @@ class Source:
         """Record a failure of the source."""
         self._problems.append(ProblemRow(machine_id=0, source_path=path, kind=kind, message=message, offset=offset))
 
+    def cut(self, area: CoverageArea, name: str, path: str, message: str, kind: str = "too_many") -> None:
+        """Record that a bound was reached: a problem, and the place was seen in part only."""
+        self.problem(path, kind, message)
+        self.coverage.cut(area, name, message, path)
+
     def add(self, installation: Installation) -> None:
         """Take an installation, numbered after those that are there; beyond :data:`MAX_INSTALLATIONS` a problem."""
         if len(self.installations) < MAX_INSTALLATIONS:
@@ -67,7 +74,7 @@ class Source:
             message = (
                 f"only the first {MAX_INSTALLATIONS} Windows installations are examined: name the others one by one"
             )
-            self.problem(self.path, "too_many", message)
+            self.cut("folder", "Windows installations", self.path, message)
 
     def close(self) -> None:
         """Close files and delete what was unpacked."""

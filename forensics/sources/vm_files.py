@@ -13,12 +13,15 @@ from forensics.sources.searched_tree import SearchedTree
 HYPER_V_FOLDER = "ProgramData/Microsoft/Windows/Hyper-V"
 INVENTORY = "data.vmcx"
 MAX_FILES = 2_000
-"""Files of one kind taken from one place."""
+"""Evidence: files of one kind taken from one place."""
 
 _MAX_FOLDERS = 6_000
-_MAX_DEPTH = 16
+"""Evidence: folders of one place that are searched for virtual machines."""
+_MAX_DEPTH = 64
+"""Evidence: folders within folders that are searched for virtual machines."""
 _NEAR = 2
 _MAX_UNREADABLE = 100
+"""Display: folders that could not be listed and are told one by one."""
 _DRIVE = re.compile(r"(?:\\\\\?\\)?([A-Za-z]):\\(.*)", re.DOTALL)
 _NO_VMS_IN = frozenset(
     (
@@ -71,6 +74,7 @@ class VmFiles:
         pfx: PKCS #12 files.
         disks: Virtual disks.
         truncated: Not all folders were looked into, or not all files of virtual machines taken.
+        full: Other kinds of which not all files were taken.
         unreadable: Folders that could not be listed, with the reason.
     """
 
@@ -81,6 +85,7 @@ class VmFiles:
     pfx: list[Entry] = field(default_factory=list)
     disks: list[Entry] = field(default_factory=list)
     truncated: bool = False
+    full: set[str] = field(default_factory=set)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
 
     def has_room(self, entry: Entry) -> bool:
@@ -91,6 +96,8 @@ class VmFiles:
         is_full = len(getattr(self, kind)) >= MAX_FILES
         if is_full and kind in _OF_MACHINES:
             self.truncated = True
+        elif is_full:
+            self.full.add(kind)
         return not is_full
 
     def take(self, entry: Entry) -> None:
@@ -134,8 +141,12 @@ def find_vm_files(place: SearchedTree) -> VmFiles:
             if not entry.is_dir:
                 if found.has_room(entry):
                     found.take(_exact(place, entry))
-            elif depth < deepest and not _left_out(place, entry):
+            elif _left_out(place, entry):
+                continue
+            elif depth < deepest:
                 pending.append((entry, depth + 1))
+            else:
+                found.truncated = found.truncated or place.wanted is None
     return found
 
 
@@ -176,8 +187,11 @@ def _entries(place: SearchedTree, folder: Entry | str, found: VmFiles) -> Iterab
     except NotFound:
         return ()
     except Unreadable as error:
+        path = folder if isinstance(folder, str) else folder.path
         if len(found.unreadable) < _MAX_UNREADABLE:
-            found.unreadable.append((folder if isinstance(folder, str) else folder.path, str(error)))
+            found.unreadable.append((path, str(error)))
+        elif len(found.unreadable) == _MAX_UNREADABLE:
+            found.unreadable.append((path, f"more than {_MAX_UNREADABLE} folders could not be listed"))
         return ()
 
 

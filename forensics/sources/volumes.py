@@ -22,6 +22,7 @@ from forensics.tables.outcome import Outcome
 
 _USUAL_NAMES = ("windows", "winnt")
 _MAX_ON_VOLUME = 16
+"""Evidence: Windows folders of one volume."""
 _DIRTY = (
     "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last changes to its files and "
     "folders may lie only in $LogFile, which is not replayed"
@@ -146,7 +147,7 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
     found = find_windows(tree)
     if len(found) > _MAX_ON_VOLUME:
         message = f"only {_MAX_ON_VOLUME} of {len(found)} folders that look like Windows are examined"
-        source.problem(path, "too_many", message)
+        source.cut("volume", name, path, message)
         found = found[:_MAX_ON_VOLUME]
     for windows in found:
         source.add(

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from forensics.attestation.answer import Attestation, DeviceAnswer, attest, template_faults
 from forensics.attestation.render import attestation_document, render_attestation
+from forensics.attestation.trust import by_ek_certificate
 from forensics.case_tables import CaseTables
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
@@ -391,3 +392,15 @@ def test_text_and_document_of_hostile_names_are_plain() -> None:
     document = attestation_document(answered)
     assert document["devices"][0]["trusts"][0]["policy"] == "1.3.6.1.4.1.311.21.30"
     assert [d["accepted"] for d in document["devices"]] == ["yes"]
+
+
+def test_a_chain_that_is_followed_no_further_is_not_called_broken() -> None:
+    above = [certificate(f"CN={number}", f"CN={number + 1}", "EKCA", der=None) for number in range(1, 40)]
+    device = [certificate("CN=0", "CN=1", "EKCertStore", der=None)]
+    short = by_ek_certificate(FULL, tpm(), device, [ROOT, *above[:5]], AS_OF)
+    assert (short.answer, "CN=6 is in neither EKROOT nor EKCA" in short.because) == ("no", True)
+    long = by_ek_certificate(FULL, tpm(), device, [ROOT, *above], AS_OF)
+    assert long.answer == "unknown"
+    assert long.because.startswith(
+        "the chain of the endorsement key's certificate was followed for 32 certificates only: CN=0 "
+    )

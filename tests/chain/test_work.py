@@ -109,16 +109,17 @@ def test_arithmetic_costs_what_its_numbers_are_long(monkeypatch: pytest.MonkeyPa
 
 
 def test_few_files_of_one_container_are_looked_at_and_the_current_one_is_among_them() -> None:
-    evidence = Evidence(installation({}), MachineRow(machine_id=1, source_path="x"))
+    examined = installation({})
+    evidence = Evidence(examined, MachineRow(machine_id=1, source_path="x"))
     for number in range(1000):
         evidence.key_files.append(
             KeyFileEvidence(
                 KeyFileRow(
                     machine_id=1,
-                    path=f"{number}",
+                    path=f"Keys/{number}",
                     file_name=f"{number}",
                     kind="capi",
-                    scope="machine",
+                    scope="user" if number == 0 else "machine",
                     name_hash="a" * 32,
                     guid_is_current=number == 999,
                     source_path="x",
@@ -126,4 +127,8 @@ def test_few_files_of_one_container_are_looked_at_and_the_current_one_is_among_t
             )
         )
     named = KeyIndex(evidence).named("capi", "a" * 32)
-    assert (len(named), named[0].row.path) == (20, "999")
+    # One of another home is not crowded out by those of the first.
+    assert (len(named), named[0].row.path, {f.row.scope for f in named}) == (21, "Keys/999", {"machine", "user"})
+    message = f"only 20 files of the container with hash {'a' * 32} are looked at"
+    assert [(p.source_path, p.kind, p.message) for p in examined.problems] == [("Keys", "too_many", message)]
+    assert [(c.area, c.name, c.outcome) for c in examined.coverage] == [("folder", "Keys", "partial")]

@@ -362,3 +362,16 @@ def test_thousands_of_alternative_names_are_cut_and_said_to_be() -> None:
     (found,) = collect(examined)
     assert (len(found.row.san or ()), (found.row.san or [""])[-1]) == (2_000, "DNS:h1999.example")
     assert [kind for _, kind in problems(examined)] == ["too_many"]
+    covered = [(c.area, c.name, c.outcome, c.detail) for c in examined.coverage if c.area == "certificate"]
+    message = "only the first 2000 alternative names are kept"
+    assert covered == [("certificate", found.row.thumbprint, "partial", message)]
+
+
+def test_as_many_alternative_names_as_the_bound_are_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.formats.certificate.MAX_ALTERNATIVE_NAMES", 2)
+    software = software_hive()
+    two = make_certificate("two", rsa_key("2048-01"), dns=["a.example", "b.example"])
+    put(software, "Microsoft\\SystemCertificates\\MY", two)
+    examined = installation({}, {"SOFTWARE": software})
+    (found,) = collect(examined)
+    assert (found.row.san, problems(examined)) == (["DNS:a.example", "DNS:b.example"], [])

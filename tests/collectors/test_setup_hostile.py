@@ -126,3 +126,13 @@ def test_image_state_from_strangers(content: bytes, rows: int, kinds: set[str]) 
     assert [row.kind for row in found] == ["image_state"] * rows
     assert all(len(row.message) <= 200 for row in found)
     assert {kind for _, kind in problems(examined)} == kinds
+
+
+@pytest.mark.parametrize(("path", "name"), [(STATE, "State.ini"), (ACTIONS, "Specialize.xml")])
+def test_a_file_that_is_too_large_was_not_seen(path: str, name: str) -> None:
+    examined = installation({path: bytes(2 * MIB)})
+    collect_setup_events(examined)
+    message = "2097152 bytes; at most 1048576 are expected here"
+    assert [(p.source_path, p.kind, p.message) for p in examined.problems] == [(path, "too_large", message)]
+    covered = {row.name: (row.outcome, row.detail) for row in examined.coverage}
+    assert covered[name] == ("partial", message)

@@ -180,3 +180,23 @@ def test_any_damage_is_answered_and_soon() -> None:
             answers["refused"] += 1
     assert min(answers.values()) > 20
     assert time.process_time() - begun < 30
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_a_folder_that_is_too_large_is_not_read_in_part(bits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {f"EFI/{number:03}.txt": b"x" for number in range(200)}
+    volume = tree(build_fat(files, SIZES[bits], bits=bits))
+    assert len(volume.entries("EFI")) == 200
+    monkeypatch.setattr("forensics.disk.fat.tree.MAX_FOLDER", 4096)
+    volume = tree(build_fat(files, SIZES[bits], bits=bits))
+    with pytest.raises(Unreadable, match="a folder of more than 4096 bytes"):
+        volume.entry("EFI/199.txt")
+
+
+def test_what_lies_too_deep_is_not_called_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.disk.fat.tree.MAX_DEPTH", 2)
+    volume = tree(build_fat(FILES, SIZES[16], bits=16))
+    with pytest.raises(Unreadable, match="more than 2 deep"):
+        volume.entry("EFI/Microsoft/Boot")
+    with pytest.raises(NotFound):
+        volume.entry("EFI/Other/Boot")

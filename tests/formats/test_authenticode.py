@@ -211,3 +211,10 @@ def test_any_damage_is_answered_and_soon() -> None:
     assert answers["mismatch"] > 50
     assert answers["bad_signature"] > 50
     assert time.process_time() - begun < 60
+
+
+def test_a_file_signed_nine_times_is_refused() -> None:
+    assert len(parse_authenticode(sign_pe(make_pe(CODE), (PCA_2011,) * 8))) == 8
+    with pytest.raises(FormatError, match="not signed more than 8 times") as caught:
+        parse_authenticode(sign_pe(make_pe(CODE), (PCA_2011,) * 9))
+    assert caught.value.kind == "too_many"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -329,7 +330,69 @@ def test_hundreds_of_folders_that_cannot_be_listed() -> None:
     tree = MemoryTree(files, complete=False, unreadable=[str(n) for n in range(1000)])
     source.searched.append(SearchedTree(tree, None, "memory"))
     assert len(_vms(judge_hyperv(collect_hyperv(source), []))) == 1
-    assert len(source.problems) == 100
+    assert len(source.problems) == 101
+    assert source.problems[-1].message == "more than 100 folders could not be listed"
+
+
+def _in_part(source: Source) -> list[tuple[str, str, str | None]]:
+    return [(row.area, row.name, row.detail) for row in source.coverage if row.outcome == "partial"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "message"),
+    [
+        (
+            "vm_files._MAX_FOLDERS",
+            2,
+            "too many folders or files: the search for virtual machines ended early, and only what a host's list names "
+            "was looked up beyond that",
+        ),
+        (
+            "vm_files._MAX_DEPTH",
+            1,
+            "too many folders or files: the search for virtual machines ended early, and only what a host's list names "
+            "was looked up beyond that",
+        ),
+        ("vm_files.MAX_FILES", 2, "only the first 2 files of kind documents are taken"),
+    ],
+)
+def test_a_search_that_ended_early_saw_a_part(
+    bound: str, value: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files: dict[str, bytes | None] = {"a.vmcx": machine().vmcx(), "1/1/1/": None, "2/": None}
+    files |= {f"{number}.xml": b"<x/>" for number in range(3)}
+    source, _ = _collected(files)
+    assert (_kinds(source), _in_part(source)) == (set(), [])
+    monkeypatch.setattr(f"forensics.sources.{bound}", value)
+    if bound.endswith("MAX_FILES"):
+        monkeypatch.setattr("forensics.collectors.hyperv.place_reader.MAX_FILES", value)
+    source, _ = _collected(files)
+    assert [(p.source_path, p.kind, p.message) for p in source.problems] == [("memory", "too_many", message)]
+    assert _in_part(source) == [("folder", "virtual machines", message)]
+
+
+def test_virtual_machines_and_guardians_that_are_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    files: dict[str, bytes | None] = {f"{uuid.UUID(int=n)}.vmcx": machine().vmcx() for n in range(2)}
+    files |= {f"{number}.xml": bytes(2000) for number in range(2)}
+    monkeypatch.setattr("forensics.collectors.hyperv.place_reader.MAX_VMS", 1)
+    monkeypatch.setattr("forensics.collectors.hyperv.guardian_files.MAX_GUARDIAN_FILES", 1)
+    source, _ = _collected(files)
+    assert [(p.source_path, p.kind, p.message) for p in source.problems] == [
+        ("memory", "too_many", "only 1 of 2 configurations of virtual machines are read"),
+        ("memory", "too_many", "only 1 of 2 files that may hold a guardian are read"),
+    ]
+    assert _in_part(source) == [
+        ("folder", "virtual machines", "only 1 of 2 configurations of virtual machines are read")
+    ]
+
+
+def test_disks_and_settings_of_a_virtual_machine_that_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.formats.hyperv.vm_configuration._MAX_SETTINGS", 0)
+    source, rows = _collected({"a.vmcx": machine().vmcx()})
+    (row,) = _vms(rows)
+    assert row.security_settings == []
+    (message,) = [p.message for p in source.problems if p.kind == "too_many"]
+    assert re.fullmatch(r"only the first 0 of \d+ security settings are kept", message)
 
 
 # --- what others pay

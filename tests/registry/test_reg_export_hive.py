@@ -112,3 +112,15 @@ def test_many_deep_keys_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = "".join(f"[HKLM\\SOFTWARE\\{n}{deep}]\n" for n in range(25))
     hives_from_reg([("x.reg", io.BytesIO(f"REGEDIT4\n{lines}".encode()))], lambda kind, *rest: problems.append(kind))
     assert problems == ["too_large"]
+
+
+def test_wrong_lines_beyond_the_bound_are_told_of_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reg_export, "MAX_REPORTED", 2)
+    problems: list[tuple[str, str]] = []
+    lines = "[HKLM\\SOFTWARE]\n" + "nonsense\n" * 9
+    hives_from_reg(
+        [("x.reg", io.BytesIO(f"REGEDIT4\n{lines}".encode()))],
+        lambda kind, message, offset: problems.append((kind, message)),
+    )
+    assert [kind for kind, _ in problems] == ["bad_line", "bad_line", "too_many_problems"]
+    assert problems[-1][1] == "x.reg: more than 2 lines are wrong"

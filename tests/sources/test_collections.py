@@ -306,7 +306,7 @@ def test_loose_hives_are_put_back(tmp_path: Path) -> None:
     lay(tmp_path, "anna_NTUSER.DAT")
     lay(tmp_path, "hive3", content=named_hive("emRoot\\System32\\Config\\SECURITY"))
     lay(tmp_path, "notes SYSTEM.txt", content=b"no hive" * 1000)
-    (folder,) = find_hives(FolderTree(tmp_path))
+    (folder,) = find_hives(FolderTree(tmp_path)).folders
     assert {path: entry.name for path, entry in folder.files.items()} == {
         "Windows/System32/config/SYSTEM": "HOST1_SYSTEM",
         "Windows/System32/config/SAM": "sam.save",

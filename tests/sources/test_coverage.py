@@ -61,6 +61,34 @@ def test_the_nearest_word_about_a_key_counts() -> None:
     assert found.saw_store() == Outcome("partial", "some")
 
 
+def test_what_was_cut_is_partial_whatever_was_said_before() -> None:
+    found = coverage(
+        ("folder", "Keys", PRESENT, "K"),
+        ("folder", "Gone", ABSENT, "G"),
+        ("folder", "Bad", Outcome("unreadable", "bad index"), "B"),
+    )
+    for path in ("K", "G", "B", "N"):
+        found.cut("folder", f"name {path}", "only the first 2", path)
+    found.tell("folder", "New", PRESENT, "N")
+    assert [(r.name, r.outcome, r.detail) for r in found] == [
+        ("Keys", "partial", "only the first 2"),
+        ("Gone", "partial", "only the first 2"),
+        ("Bad", "unreadable", "bad index"),
+        ("name N", "partial", "only the first 2"),
+    ]
+
+
+@pytest.mark.parametrize("path", [f"{CONFIG}/SOFTWARE\\{STORES}", f"{CONFIG}/SOFTWARE"])
+def test_what_an_open_hive_shows_is_less_what_was_cut(path: str) -> None:
+    found = coverage()
+    found.look = lambda hive, key: ABSENT if key.endswith("Gone") else PRESENT
+    assert found.saw(Place.of_key("SOFTWARE", f"{STORES}\\MY")) == PRESENT
+    found.cut("hive", "some", "only the first 2", path)
+    for key in ("MY", "Gone"):
+        assert found.saw(Place.of_key("SOFTWARE", f"{STORES}\\{key}")) == Outcome("partial", "only the first 2")
+    assert found.saw(Place.of_key("SYSTEM", "Select")) == PRESENT
+
+
 def test_certificates_that_were_too_many_leave_every_store_in_part() -> None:
     hive = f"{CONFIG}/SOFTWARE"
     rest = Outcome("not_examined", "at most 10000")

@@ -130,7 +130,10 @@ def test_a_volume_full_of_windows_folders_is_cut(ntfs_image: Path, monkeypatch: 
     monkeypatch.setattr("forensics.sources.volumes.find_windows", lambda tree: folders)
     with open_source(ntfs_image) as source:
         assert len(source.installations) == 16
-        assert [p.message for p in source.problems] == ["only 16 of 20 folders that look like Windows are examined"]
+        message = "only 16 of 20 folders that look like Windows are examined"
+        assert [p.message for p in source.problems] == [message]
+        partial = [(c.area, c.detail) for c in source.coverage if c.outcome == "partial"]
+        assert partial == [("volume", message)]
 
 
 def test_volume_marked_dirty_is_a_problem_and_is_read(ntfs_image: Path, tmp_path: Path) -> None:

@@ -28,8 +28,17 @@ OF_OTHER_SOURCES = {
     ("file", "ComputerName"),
     ("file", "MachineGuid"),
     ("proof", "second opinion"),
+    ("folder", "archive"),
+    ("folder", "disk images"),
+    ("folder", "virtual disks"),
+    ("folder", "Windows installations"),
+    ("folder", "EFI system partitions"),
+    ("file", "rasphone.pbk"),
+    ("file", "traces of guardians"),
 }
-"""Written of collections, exports and event logs without hives, of disks without partitions, and with an option."""
+"""Written of collections, exports and event logs without hives, of disks without partitions, with an option, and where
+a bound was reached.
+"""
 
 
 def is_known(area: str, name: str) -> bool:

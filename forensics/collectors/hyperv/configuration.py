@@ -35,6 +35,9 @@ _PROTECT_NAME = re.compile(r"protect", re.IGNORECASE)
 _EARLIER_NAME = re.compile(r"last.?known.?good", re.IGNORECASE)
 _MIN_PROTECTOR = 2048
 _MAX_PROTECTORS = 16
+"""Evidence: key protectors of one virtual machine; where there are more, the row says that the right one may be
+missing.
+"""
 
 
 def read_configuration(storage: HyperVStorage, row: VmRow) -> tuple[VmEvidence, list[FormatError]]:
@@ -50,7 +53,7 @@ def read_configuration(storage: HyperVStorage, row: VmRow) -> tuple[VmEvidence, 
     configuration = parse_vm_configuration(storage)
     _fill(row, configuration, storage)
     evidence = VmEvidence(row, global_id=configuration.global_id)
-    problems = [*storage.errors, *_fill_protector(storage, evidence)]
+    problems = [*storage.errors, *configuration.problems, *_fill_protector(storage, evidence)]
     return evidence, problems
 
 

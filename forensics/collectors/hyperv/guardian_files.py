@@ -23,16 +23,20 @@ from forensics.sources.vm_files import VmFiles
 from forensics.tables.hyperv import GuardianOrigin, GuardianRole, GuardianRow
 
 MAX_GUARDIAN_FILES = 500
-"""Files of one kind that are read: those whose path speaks of guardians first, then the smallest."""
+"""Evidence: files of one kind that are read: those whose path speaks of guardians first, then the smallest."""
 
-_MAX_DOCUMENT, _MAX_CERTIFICATE, _HEAD = 1 << 20, 64 << 10, 4096
+_MAX_DOCUMENT = 1 << 20
+"""Format: bytes of a document that can be a guardian's; a larger one is none, and not read."""
+_MAX_CERTIFICATE = 64 << 10
+"""Format: bytes of a certificate file that can be a guardian's; a larger one is none, and not read."""
+_HEAD = 4096
 # Two certificates in base64, or one in DER, are not shorter.
 _MIN_DOCUMENT, _MIN_CERTIFICATE = 1024, 256
 _NAMESPACE = (b"kps/2014/07", "kps/2014/07".encode("utf-16-le"))
 _GUARDIAN_WORDS = re.compile(r"guardian|shielded|vtpm|hgs", re.IGNORECASE)
 
 Report = Callable[[str, str, str], None]
-"""Records a problem: path, kind, message."""
+"""Records a problem: path (empty for the whole place), kind, message."""
 
 
 def collect_guardian_files(place: SearchedTree, files: VmFiles, report: Report) -> list[GuardianRow]:
@@ -58,7 +62,7 @@ def _is_pfx(place: SearchedTree, entry: Entry, report: Report) -> bool:
 
 
 def _documents(place: SearchedTree, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
-    for entry in _likeliest(files.documents, _MIN_DOCUMENT, _MAX_DOCUMENT):
+    for entry in _likeliest(files.documents, _MIN_DOCUMENT, _MAX_DOCUMENT, report):
         data = _read(place, entry, report, _NAMESPACE)
         if data is None:
             continue
@@ -77,7 +81,7 @@ def _documents(place: SearchedTree, files: VmFiles, report: Report) -> Iterator[
 
 
 def _certificates(place: SearchedTree, files: VmFiles, report: Report) -> Iterator[GuardianRow]:
-    for entry in _likeliest(files.certificates, _MIN_CERTIFICATE, _MAX_CERTIFICATE):
+    for entry in _likeliest(files.certificates, _MIN_CERTIFICATE, _MAX_CERTIFICATE, report):
         data = _read(place, entry, report)
         if data is None:
             continue
@@ -112,9 +116,12 @@ def _row(
     )
 
 
-def _likeliest(entries: list[Entry], least: int, most: int) -> list[Entry]:
+def _likeliest(entries: list[Entry], least: int, most: int, report: Report) -> list[Entry]:
     fitting = [entry for entry in entries if least <= entry.size <= most]
     fitting.sort(key=lambda e: (_GUARDIAN_WORDS.search(e.path) is None, e.size, e.path))
+    if len(fitting) > MAX_GUARDIAN_FILES:
+        message = f"only {MAX_GUARDIAN_FILES} of {len(fitting)} files that may hold a guardian are read"
+        report("", "too_many", message)
     return fitting[:MAX_GUARDIAN_FILES]
 
 

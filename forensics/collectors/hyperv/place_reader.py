@@ -15,11 +15,13 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
 from forensics.formats.hyperv.vm_configuration import guid_of, is_torn, is_virtual_machine
 from forensics.formats.hyperv.vmgs import parse_vmgs
+from forensics.sources.installation import CUTS
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import (
     HYPER_V_FOLDER,
     INVENTORY,
+    MAX_FILES,
     VmFiles,
     below_drive,
     find_vm_files,
@@ -29,11 +31,13 @@ from forensics.tables.hyperv import VmRow
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome, State
 
 MAX_VMS = 1_000
+"""Evidence: configurations of virtual machines in one place."""
 MAX_LISTED = 2_000
-"""Virtual machines of a host's list that are taken."""
+"""Evidence: virtual machines of a host's list."""
 
 _INVENTORY_NODE = "Configurations/VirtualMachines"
 _MAX_ERRORS = 20
+"""Display: faults of one file that are told one by one."""
 
 
 class PlaceReader:
@@ -94,6 +98,8 @@ class PlaceReader:
                 "names was looked up beyond that"
             )
             self._problem("", "too_many", message)
+        for kind in sorted(self.files.full):
+            self._problem("", "too_many", f"only the first {MAX_FILES} files of kind {kind} are taken")
         if len(wanted) > MAX_VMS:
             message = f"only {MAX_VMS} of {len(wanted)} configurations of virtual machines are read"
             self._problem("", "too_many", message)
@@ -270,6 +276,9 @@ class PlaceReader:
             self._problem(path, error.kind, error.message, error.offset)
 
     def _problem(self, path: str, kind: str, message: str, offset: int | None = None) -> None:
+        if not path and kind in CUTS:
+            self.source.cut("folder", "virtual machines", self._label(path), message, kind)
+            return
         self.source.problem(self._label(path), kind, message, offset)
 
     def _label(self, path: str) -> str:

@@ -18,7 +18,10 @@ HGS_CLIENT = "Microsoft\\HgsClient"
 _DEVICE_GUARD = "Control\\DeviceGuard"
 _DEVICE_GUARD_POLICY = "Policies\\Microsoft\\Windows\\DeviceGuard"
 _DEVICE_GUARD_NAMES = ("EnableVirtualizationBasedSecurity", "RequirePlatformSecurityFeatures", "Locked")
-_MAX_VALUES, _MAX_SIZE = 200, 4096
+_MAX_VALUES = 200
+"""Evidence: values of the key HgsClient."""
+_MAX_SIZE = 4096
+"""Display: characters of one value."""
 
 
 def collect_hyperv_settings(installation: Installation) -> Iterator[PolicyRow]:
@@ -28,6 +31,7 @@ def collect_hyperv_settings(installation: Installation) -> Iterator[PolicyRow]:
     if key is not None:
         for count, value in enumerate(key.values()):
             if count == _MAX_VALUES:
+                software.cut(key, f"only the first {_MAX_VALUES} values were read")
                 break
             yield _row(software, HGS_CLIENT, value, "hgs_client")
     system = RegistryView.of_machine(installation, "SYSTEM")

@@ -20,17 +20,26 @@ from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianTraceRow, TracePlace
 
 MAX_TRACES = 100
+"""Evidence: traces of guardians, and sub-keys of one key in which they are looked for."""
 _NAMESPACE = "kps/2014/07"
 _NAMES = re.compile(r"shielded vm|guardian", re.IGNORECASE)
 _STORES = "Microsoft\\SystemCertificates"
-_CHUNK, _OVERLAP, _MAX_HIVE, _MAX_FILE, _MAX_FILES = 4 << 20, 512, 512 << 20, 4 << 20, 200
+_CHUNK, _OVERLAP = 4 << 20, 512
+_MAX_HIVE = 512 << 20
+"""Evidence: bytes of the hive SOFTWARE that is searched for traces of guardians."""
+_MAX_FILE = 4 << 20
+"""Evidence: bytes of one file that is searched for traces of guardians."""
+_MAX_FILES = 200
+"""Evidence: files that are searched for traces of guardians."""
 _VM_FILES = (".vmcx", ".vmrs", ".vmgs", ".vhdx", ".avhdx", ".vhd", ".iso")
 # A guardian's name stands in every certificate's subject too: "... Certificate (UntrustedGuardian) (HOST)".
 _IN_SUBJECT = (b"Certificate (", "Certificate (".encode("utf-16-le"))
 # The SHA-1 property that each stored certificate carries: id 3, 1, 20 bytes.
 _SHA1_PROPERTY = bytes.fromhex("03000000 01000000 14000000")
 _MAX_DEPTH = 8
+"""Evidence: keys within keys below HgsClient."""
 _MAX_NAMES = 20
+"""Evidence: names, and thumbprints, of guardians that are looked for."""
 
 
 def collect_guardian_traces(
@@ -53,14 +62,20 @@ def collect_guardian_traces(
             names |= {name.guardian} if name is not None else set()
     if not thumbprints and not installation.listing(installation.on_drive(HYPER_V_FOLDER)).outcome.is_there:
         return
+    for found, what in ((names, "names"), (thumbprints, "certificates")):
+        if len(found) > _MAX_NAMES:
+            message = f"only {_MAX_NAMES} of {len(found)} {what} of guardians are looked for"
+            _cut(installation, installation.on_drive(HYPER_V_FOLDER), message)
     rows = _traces(installation, sorted(names)[:_MAX_NAMES], sorted(thumbprints)[:_MAX_NAMES])
     for count, row in enumerate(rows):
         if count == MAX_TRACES:
-            installation.problem(
-                row.source_path, "too_many", f"only the first {MAX_TRACES} traces of guardians are told"
-            )
+            _cut(installation, row.source_path, f"only the first {MAX_TRACES} traces of guardians are told")
             return
         yield row
+
+
+def _cut(installation: Installation, path: str, message: str, kind: str = "too_many") -> None:
+    installation.cut("file", "traces of guardians", path, message, kind)
 
 
 def _traces(installation: Installation, names: list[str], thumbprints: list[str]) -> Iterator[GuardianTraceRow]:
@@ -71,12 +86,19 @@ def _traces(installation: Installation, names: list[str], thumbprints: list[str]
         hive = installation.in_windows(f"{HIVE_FOLDER}/SOFTWARE")
         with guard(installation, hive):
             entry = installation.tree.entry(hive)
-            if entry.size <= _MAX_HIVE:
+            if entry.size > _MAX_HIVE:
+                _cut(installation, hive, f"{entry.size} bytes; at most {_MAX_HIVE} are searched", "too_large")
+            else:
                 with installation.tree.open(entry) as file:
                     yield from _search(installation, file, hive, "hive", wanted)
     folder = installation.listing(installation.on_drive(HYPER_V_FOLDER))
-    for entry in list(folder.entries)[:_MAX_FILES]:
-        if entry.is_dir or entry.size > _MAX_FILE or entry.name.lower().endswith(_VM_FILES):
+    files = [e for e in folder.entries if not e.is_dir and not e.name.lower().endswith(_VM_FILES)]
+    if len(files) > _MAX_FILES:
+        message = f"only the first {_MAX_FILES} of {len(files)} files are searched for guardians"
+        _cut(installation, installation.on_drive(HYPER_V_FOLDER), message)
+    for entry in files[:_MAX_FILES]:
+        if entry.size > _MAX_FILE:
+            _cut(installation, entry.path, f"{entry.size} bytes; at most {_MAX_FILE} are searched", "too_large")
             continue
         with guard(installation, entry.path), installation.tree.open(entry) as file:
             yield from _search(installation, file, entry.path, "file", wanted)
@@ -99,6 +121,8 @@ def _below(view: RegistryView, key: Key, depth: int) -> Iterator[Key]:
         yield subkey
         if depth < _MAX_DEPTH:
             yield from _below(view, subkey, depth + 1)
+        elif next(iter(subkey.subkeys()), None) is not None:
+            view.cut(subkey, f"keys more than {_MAX_DEPTH} deep are not listed", "too_deep")
 
 
 def _key_row(view: RegistryView, key: Key) -> GuardianTraceRow:

@@ -25,7 +25,9 @@ from forensics.tables.use import Certainty, CertificateUseRow
 
 MY = "MY"
 MAX_CANDIDATES = 50
+"""Evidence: certificates that one service may choose from, the longest-lived."""
 MAX_TEXT = 400
+"""Display: characters of a name or path."""
 
 # What the computer's view of a store is made of.
 _COMPUTER_SCOPES = frozenset({"machine", "enterprise", "policy"})

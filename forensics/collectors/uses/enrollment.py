@@ -18,6 +18,7 @@ from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
 
 MAX_ENROLLMENTS = 1_000
+"""Evidence: enrolments, accounts or joins of one kind."""
 
 _WORKPLACE_JOIN = "Software\\Microsoft\\Windows NT\\CurrentVersion\\WorkplaceJoin\\JoinInfo"
 _ENROLLMENTS = "Microsoft\\Enrollments"

@@ -16,6 +16,7 @@ from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
 
 MAX_BINDINGS = 5_000
+"""Evidence: bindings of one kind of http.sys."""
 
 _KINDS = (("address", "SslBindingInfo"), ("sni", "SslSniBindingInfo"))
 _CENTRAL = ("SslCcsBindingInfo", "SslScopedCcsBindingInfo")

@@ -14,8 +14,10 @@ from forensics.formats.xml_text import MAX_XML_SIZE
 from forensics.tables.use import CertificateUseRow
 
 MAX_SITES = 5_000
+"""Evidence: bindings for https of all sites of IIS, and old hashes of its metabase."""
 
-_CONFIG = "System32/inetsrv/config/applicationHost.config"
+_NAME = "applicationHost.config"
+_CONFIG = f"System32/inetsrv/config/{_NAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ def iis_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[C
     """Yield a row for each https binding of each site and the certificate http.sys has for it."""
     installation = context.installation
     path = installation.in_windows(_CONFIG)
-    found = context.file(path, MAX_XML_SIZE, "applicationHost.config", "W3SVC")
+    found = context.file(path, MAX_XML_SIZE, _NAME, "W3SVC")
     if found is None:
         return
     with guard(installation, path):
@@ -51,7 +53,7 @@ def _sites(
     for https in found[:MAX_SITES]:
         yield _Site(https, tuple(b for key in https.http_sys_names() for b in by_name.get(key, ())))
     if len(found) > MAX_SITES:
-        context.installation.problem(place.path, "too_many", f"only the first {MAX_SITES} https bindings were read")
+        context.installation.cut("file", _NAME, place.path, f"only the first {MAX_SITES} https bindings were read")
 
 
 def _site_uses(context: UseContext, site: _Site, place: Provenance) -> Iterator[CertificateUseRow]:
@@ -83,7 +85,7 @@ def _metabase_uses(
         with guard(context.installation, place.path):
             yield _metabase_use(context, old, by_number.get(old.site, ()), place)
     if len(found) > MAX_SITES:
-        context.installation.problem(place.path, "too_many", f"only the first {MAX_SITES} old hashes were read")
+        context.installation.cut("file", _NAME, place.path, f"only the first {MAX_SITES} old hashes were read")
 
 
 def _metabase_use(context: UseContext, old: OldHash, sites: Sequence[_Site], place: Provenance) -> CertificateUseRow:

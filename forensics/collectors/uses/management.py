@@ -19,6 +19,7 @@ _SMS_CONFIG, _SMS_IDENTIFIER = "SMSCFG.INI", "sms certificate identifier"
 _OPERATIONS_MANAGER = "Microsoft\\Microsoft Operations Manager\\3.0\\Machine Settings"
 _SERIAL, _HASH = "ChannelCertificateSerialNumber", "ChannelCertificateHash"
 _MAX_SERIAL = 64
+"""Format: bytes of a serial number."""
 _HEALTH_SERVICE = "HealthService"
 _WEB_MANAGEMENT, _WEB_HASH = "Microsoft\\WebManagement\\Server", "SslCertificateHash"
 _META_CONFIG = "System32/Configuration/MetaConfig.mof"

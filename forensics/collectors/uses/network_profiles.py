@@ -18,7 +18,9 @@ from forensics.formats.ini_text import decode_text, ini_sections
 from forensics.tables.use import CertificateUseRow
 
 MAX_PROFILES = 200
+"""Evidence: network profiles of one kind, or connections of one phone book."""
 MAX_PROFILE_SIZE = 1 << 18
+"""Format: bytes of one network profile."""
 
 _SERVICES = ((WLAN, "wlansvc"), (LAN, "dot3svc"))
 _PHONE_BOOK = "Microsoft/Network/Connections/Pbk/rasphone.pbk"
@@ -46,7 +48,7 @@ def _profile_files(context: UseContext, base: str) -> Iterator[Entry]:
     )
     for count, entry in enumerate(found):
         if count == MAX_PROFILES:
-            context.installation.problem(base, "too_many", f"only the first {MAX_PROFILES} profiles were read")
+            context.installation.cut("folder", base, base, f"only the first {MAX_PROFILES} profiles were read")
             return
         yield entry
 
@@ -85,6 +87,7 @@ def _phone_books(context: UseContext) -> Iterator[CertificateUseRow]:
         place, data = file
         sections = [name for name, v in ini_sections(decode_text(data)) if v.get("customauthkey") == EAP_TLS]
         if len(sections) > MAX_PROFILES:
-            context.installation.problem(path, "too_many", f"only the first {MAX_PROFILES} connections were read")
+            message = f"only the first {MAX_PROFILES} connections were read"
+            context.installation.cut("file", "rasphone.pbk", path, message)
         for name in sections[:MAX_PROFILES]:
             yield from _candidates(context, VPN, place, f"connection {name}", owner)

@@ -12,6 +12,7 @@ from forensics.formats.xml_text import MAX_XML_SIZE
 from forensics.tables.use import CertificateUseRow
 
 MAX_POLICIES = 5_000
+"""Evidence: configurations of EAP in the policies of NPS."""
 
 _FILE = "System32/ias/ias.xml"
 
@@ -27,7 +28,8 @@ def nps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         place, data = file
         for count, configuration in enumerate(eap_configurations(data)):
             if count == MAX_POLICIES:
-                installation.problem(path, "too_many", f"only the first {MAX_POLICIES} EAP configurations were read")
+                message = f"only the first {MAX_POLICIES} EAP configurations were read"
+                installation.cut("file", "ias.xml", path, message)
                 return
             with guard(installation, path):
                 found = configuration.server_certificate()

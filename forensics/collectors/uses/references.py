@@ -23,10 +23,17 @@ OTHER = Consumer(
     "in that product's own settings, else write the new hash into the value",
 )
 MAX_CERTIFICATES = 20_000
-MAX_SERVICES = 2_000
+"""Evidence: certificates with a private key that are looked for in settings of other programs."""
+MAX_SERVICES = 20_000
+"""Evidence: services whose parameters are searched for certificates."""
 MAX_KEYS = 10_000
+"""Evidence: keys of products that are searched for certificates."""
 MAX_CHILDREN = 5_000
-MAX_VALUE_SIZE = 1 << 14
+"""Evidence: vendors, products of one vendor, or keys of one product that are searched for certificates."""
+MAX_VALUE_SIZE = 1 << 20
+"""Evidence: bytes of one value that are searched for certificates."""
+MAX_SEARCHED = 32 << 20
+"""Evidence: bytes of all values that are searched for certificates."""
 
 _BINARY, _TEXTS = 3, (1, 2, 7)
 _SIZES = (20, 32)  # of SHA-1 and SHA-256
@@ -41,23 +48,40 @@ def other_references(context: UseContext, known: Iterable[CertificateUseRow]) ->
     hashes = _hashes(context)
     if not hashes:
         return
+    # Bytes with which none of the hashes begins are passed over fast; one expression of all hashes would try each of
+    # them at each byte.
+    beginnings = re.compile(b"[" + b"".join(re.escape(digest[:1]) for digest in {d[:1] for d in hashes}) + b"]")
     told = {row.source_path.rpartition("!")[0] for row in known}
+    for view, key, value in _values(context, told):
+        digests = _digests(value, beginnings)
+        for row in {id(hashes[d]): hashes[d] for d in digests if d in hashes}.values():
+            place = Provenance(view.where(key, value.name), key.timestamp)
+            yield context.use(
+                OTHER,
+                place,
+                row.thumbprint,
+                detail=f"{key.path}!{value.name or '(default)'}",
+                store=row.store,
+                owner_sid=row.owner_sid,
+                certainty="likely",
+            )
+
+
+def _values(context: UseContext, told: Container[str]) -> Iterator[tuple[RegistryView, Key, Value]]:
+    """Yield the values of keys that no consumer in ``told`` was read from, so many bytes of them and no more."""
+    left = MAX_SEARCHED
     for view, key in _settings(context):
-        where = view.where(key)
-        if where in told:
+        if view.where(key) in told:
             continue
         for value in key.values():
-            for row in {id(hashes[d]): hashes[d] for d in _digests(value, hashes) if d in hashes}.values():
-                place = Provenance(view.where(key, value.name), key.timestamp)
-                yield context.use(
-                    OTHER,
-                    place,
-                    row.thumbprint,
-                    detail=f"{key.path}!{value.name or '(default)'}",
-                    store=row.store,
-                    owner_sid=row.owner_sid,
-                    certainty="likely",
-                )
+            left -= len(value.data)
+            if left < 0:
+                view.cut(key, f"only {MAX_SEARCHED} bytes of settings were searched for certificates", "too_much_work")
+                return
+            if len(value.data) > MAX_VALUE_SIZE:
+                message = f"only the first {MAX_VALUE_SIZE} of {len(value.data)} bytes were searched for certificates"
+                view.cut(key, message, "too_large", value.name or "(default)")
+            yield view, key, value
 
 
 def _hashes(context: UseContext) -> dict[bytes, CertificateRow]:
@@ -76,18 +100,15 @@ def _tell_bound(context: UseContext, path: str, what: str) -> None:
     context.installation.problem(path, "too_many", f"only {what}")
 
 
-def _digests(value: Value, wanted: Container[bytes]) -> list[bytes]:
+def _digests(value: Value, beginnings: re.Pattern[bytes]) -> Iterator[bytes]:
+    """Yield what may be a hash in a value."""
     data = value.data[:MAX_VALUE_SIZE]
-    if len(data) < 20:
-        return []
     if value.type in _TEXTS:
         text = _NOT_HEX.sub("", data.decode("utf-16-le", "ignore")).upper()
-        return [bytes.fromhex(found) for found in _HEX.findall(text)]
-    if value.type != _BINARY:
-        return []
-    # One regular expression of all hashes takes long to compile, and tries each of them at each byte.
-    parts = (data[at : at + size] for size in _SIZES for at in range(len(data) - size + 1))
-    return [part for part in parts if part in wanted]
+        yield from (bytes.fromhex(found) for found in _HEX.findall(text))
+    elif value.type == _BINARY:
+        for found in beginnings.finditer(data):
+            yield from (data[found.start() : found.start() + size] for size in _SIZES)
 
 
 def _settings(context: UseContext) -> Iterator[tuple[RegistryView, Key]]:

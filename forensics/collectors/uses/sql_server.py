@@ -14,6 +14,7 @@ from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
 
 MAX_INSTANCES = 500
+"""Evidence: instances of SQL Server."""
 DEFAULT_INSTANCE = "MSSQLSERVER"
 
 _ROOT = "Microsoft\\Microsoft SQL Server"

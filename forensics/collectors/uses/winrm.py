@@ -11,6 +11,7 @@ from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
 
 MAX_LISTENERS = 200
+"""Evidence: listeners of WinRM."""
 HTTPS_PORT = 5986
 
 _LISTENER = "Microsoft\\Windows\\CurrentVersion\\WSMAN\\Listener"

@@ -18,9 +18,13 @@ _VOLUME_ID = 0x08
 _LONG_NAME = 0x0F
 _LAST_LONG = 0x40
 _MAX_LONG = 20
+"""Format: entries that make up one long file name."""
 _LOWER_BASE, _LOWER_EXTENSION = 0x08, 0x10
 _END, _DELETED, _KANJI_E5 = 0x00, 0xE5, 0x05
-_MOST_FAT12, _MOST_FAT16 = 4085, 65525
+_MOST_FAT12 = 4085
+"""Format: clusters of FAT12, below which a volume is one; no bound of ours."""
+_MOST_FAT16 = 65525
+"""Format: clusters of FAT16, below which a volume is one; no bound of ours."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,16 @@ from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 
 MAX_FILE = 64 << 20
+"""Format: bytes of one file on an EFI system partition."""
 MAX_FOLDER = 65_536 * ENTRY_SIZE
+"""Format: bytes of one folder on an EFI system partition."""
 MAX_DEPTH = 32
+"""Format: folders within folders on an EFI system partition."""
 _WINDOW = 4096
 _MAX_WINDOWS = 4096
+"""Work: pieces of the allocation table that are kept in memory."""
 _MAX_FOLDERS = 256
+"""Work: folders that are kept in memory."""
 
 
 class FatTree:
@@ -48,9 +53,9 @@ class FatTree:
     def entry(self, path: str) -> Entry:
         at = Entry("", "", True)
         parts = [part for part in path.split("/") if part]
-        if len(parts) > MAX_DEPTH:
-            raise NotFound(path)
-        for part in parts:
+        for depth, part in enumerate(parts):
+            if depth == MAX_DEPTH:
+                raise Unreadable(f"folders more than {MAX_DEPTH} deep are not looked into")
             if not at.is_dir:
                 raise NotFound(path)
             wanted = part.casefold()
@@ -99,7 +104,10 @@ class FatTree:
         layout = self._layout
         if not isinstance(folder.handle, FatEntry) and layout.bits != 32:
             return self._reader.read_at(layout.root, min(layout.root_size, MAX_FOLDER))
-        return self._chain(cluster, -(-MAX_FOLDER // layout.cluster))
+        data = self._chain(cluster, MAX_FOLDER // layout.cluster + 1)
+        if len(data) > MAX_FOLDER:
+            raise Unreadable(f"a folder of more than {MAX_FOLDER} bytes")
+        return data
 
     def _chain(self, cluster: int, most: int) -> bytes:
         """Read up to ``most`` clusters of a chain; each may be passed once only."""

@@ -24,6 +24,7 @@ VOLUME_IS_DIRTY = 0x0001
 
 _STRIDE = 512
 _MAX_RUNS = 1 << 20
+"""Format: pieces of one attribute in one file record."""
 
 Run = tuple[int | None, int]
 """First cluster on the volume (None for a hole) and number of clusters."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from forensics.disk.ntfs.record import Run
 
 _MAX_UNIT = 1 << 20
+"""Format: bytes of one compression unit."""
 _LZNT1_CHUNK = 4096
 
 

@@ -21,9 +21,14 @@ from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 
 MAX_ENTRIES = 500_000
+"""Format: names in one folder; a larger one is not listed, and unreadable."""
 _MOST_EXACT = 50_000
+"""Work: names in one folder whose file records are read; sizes and times of a larger one are those in its index, which
+may lag behind.
+"""
 _ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
+"""Work: folders that are kept in memory."""
 _SYSTEM_RECORDS = 24
 _NAME_SURROGATE = 0x20000000
 _RECALL = 0x1000 | 0x40000 | 0x400000

@@ -39,16 +39,25 @@ from forensics.formats.errors import FormatError
 MFT, VOLUME, ROOT, SECURE = 0, 3, 5, 9
 _READ_AHEAD = 64 * 1024
 _MAX_CACHED = 20_000
+"""Work: file records that are kept in memory."""
 _MAX_CACHED_BYTES = 64 << 20
+"""Work: bytes of file records that are kept in memory."""
 _MAX_EXTENSIONS = 4096
+"""Format: further records of one file."""
 _MAX_EXTENDED = 16 << 20
+"""Format: bytes of all further records of one file."""
 _MAX_RUNS = 1 << 20
+"""Format: pieces of one file."""
 _MAX_DEPTH = 64
+"""Format: nodes within nodes of one index."""
 MAX_WORK = 500_000
-"""Records and index nodes read of one volume, whose structures may be made to share each other without end."""
+"""Format: records and index nodes read of one volume, whose structures may be made to share each other without end;
+what is not read is unreadable.
+"""
 
 _RUNS_PER_UNIT, _LISTED_PER_UNIT, _ENTRIES_PER_UNIT = 64, 16, 16
 _MAX_DESCRIPTOR = 0x40000
+"""Format: bytes of one access list."""
 
 
 def _size_code(code: int, cluster: int) -> int:

@@ -23,6 +23,7 @@ from forensics.formats.errors import FormatError
 _BAT_PAGE = 4 << 10
 _BAT_PAGES_KEPT = 1024
 _MAX_PROBLEMS = 1000
+"""Display: faults of one file that are told one by one."""
 _Parsed = TypeVar("_Parsed")
 
 
@@ -76,9 +77,12 @@ class VhdxFile:
 
     def note(self, kind: str, offset: int, message: str) -> None:
         """Add a problem, once."""
-        if (kind, offset) not in self._told and len(self.problems) < _MAX_PROBLEMS:
-            self._told.add((kind, offset))
-            self.problems.append(FormatError(kind, offset, f"{self.name}: {message}"))
+        if (kind, offset) in self._told or len(self.problems) > _MAX_PROBLEMS:
+            return
+        self._told.add((kind, offset))
+        if len(self.problems) == _MAX_PROBLEMS:
+            kind, message = "too_many_problems", f"more than {_MAX_PROBLEMS} things are wrong with this file"
+        self.problems.append(FormatError(kind, offset, f"{self.name}: {message}"))
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return up to ``length`` bytes of the file as the log leaves it; fewer at its end."""

@@ -21,9 +21,10 @@ from forensics.disk.vhdx.log_entry import (
 from forensics.formats.errors import FormatError
 
 MAX_LOG = 16 << 20
-"""Largest ring that is searched, in bytes; Windows makes it 1 MiB."""
+"""Format: bytes of the ring that is searched; Windows makes it 1 MiB."""
 
 _MAX_WRITES = 1 << 16
+"""Format: writes that a log replays."""
 
 
 class Overlay:

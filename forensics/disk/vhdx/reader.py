@@ -25,7 +25,7 @@ from forensics.formats.errors import FormatError
 __all__ = ["MAX_CHAIN", "ParentResolver", "VhdxReadError", "VhdxStream", "open_vhdx"]
 
 MAX_CHAIN = 64
-"""Longest chain of differencing disks, base included."""
+"""Format: differencing disks of one chain, base included."""
 
 _ALIGN = 4096
 _NO_DATA = (fmt.UNDEFINED, fmt.ZERO, fmt.UNMAPPED)

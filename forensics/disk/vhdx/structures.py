@@ -51,9 +51,14 @@ _KNOWN_ITEMS = {
 VHDX_PARENT_LOCATOR_TYPE = UUID("b04aefb7-d19e-4a81-b789-25b8e9445913")
 
 _MAX_ENTRIES = 2047
+"""Format: entries of a region or metadata table."""
 _MAX_ITEM = MIB
+"""Format: bytes of one metadata item."""
 _MAX_DISK = 64 << 40
-_MIN_BLOCK, _MAX_BLOCK = MIB, 256 * MIB
+"""Format: bytes of the disk inside."""
+_MIN_BLOCK = MIB
+_MAX_BLOCK = 256 * MIB
+"""Format: bytes of one block."""
 
 
 @dataclass(frozen=True, slots=True)

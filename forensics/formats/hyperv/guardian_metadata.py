@@ -17,6 +17,7 @@ from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, r
 from forensics.formats.hyperv.guardian_xml import parse_guardian_xml, tag
 
 MAX_OTHER_CERTIFICATES = 256
+"""Evidence: further certificates of one guardian."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,12 @@ from forensics.formats.errors import FormatError
 NAMESPACE = "http://schemas.microsoft.com/kps/2014/07"
 
 MAX_DOCUMENT_SIZE = 4 << 20
-"""In bytes; real protectors have some thousands."""
+"""Format: bytes of a document; real protectors have some thousands."""
 
 MAX_ELEMENTS = 20_000
+"""Format: elements of one document."""
 MAX_DEPTH = 64
+"""Format: elements within elements."""
 
 Encoding = Literal["utf-8", "utf-16-le"]
 

@@ -43,13 +43,15 @@ from forensics.formats.hyperv.guardian_xml import (
 from forensics.formats.signature import SignatureCheck, check_signature, is_known_algorithm
 
 MAX_WRAPPINGS = 256
+"""Evidence: guardians of one key protector; where there are more, the row says that the right one may be missing."""
 MAX_PROTECTORS = 64
-"""Documents taken out of one value."""
+"""Evidence: documents taken out of one value."""
 
 SignatureState = Literal["valid", "invalid", "not_checked"]
 
 _EMPTY = (b"", b"\0\0\0\4", b"\4\0\0\0")
 _MAX_START_TAG = 2048
+"""Format: characters before the name of a document's first element."""
 _START_TAG = re.compile(r"<(?:([\w.-]{1,64}):)?Protector\s")
 _CERTIFICATES = ("SigningCertificate", "EncryptionCertificate")
 

@@ -11,20 +11,35 @@ from forensics.formats.errors import FormatError
 MIB = 1 << 20
 
 MAX_OBJECTS = 1 << 17
+"""Evidence: objects of one file."""
 MAX_OBJECT_TABLES = 1024
+"""Evidence: object tables of one file."""
 MAX_KEY_TABLES = 16384
+"""Evidence: key tables of one file."""
 MAX_KEY_TABLE_BYTES = 32 * MIB
+"""Evidence: bytes of all key tables of one file."""
 MAX_KEYS = 1 << 16
+"""Evidence: keys of one file."""
 MAX_DEPTH = 64
+"""Evidence: keys within keys."""
 MAX_PATH = 2048
+"""Evidence: characters of one key's path."""
 MAX_PATH_CHARACTERS = 32 * MIB
+"""Evidence: characters of all paths of one file."""
 MAX_VALUE = 4 * MIB
+"""Evidence: bytes of one value; of a larger one only the size is kept."""
 MAX_VALUE_BYTES = 64 * MIB
+"""Evidence: bytes of all values of one file."""
 MAX_LOG_ENTRIES = 4096
+"""Evidence: entries of one file's log."""
 MAX_LOG_BYTES = 16 * MIB
+"""Evidence: bytes that one file's log replays."""
 MAX_HISTORY_WORK = MIB
+"""Evidence: steps in the search of one file for values of earlier times."""
 MAX_HISTORY_VALUES = 4096
+"""Evidence: values of earlier times in one file."""
 MAX_ERRORS = 500
+"""Display: faults of one file that are told one by one."""
 
 
 class Budget:

@@ -7,10 +7,10 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
+from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, StorageValue
 
 VIRTUAL_TPM = "736e6aa9-a3f8-49c0-9550-a963214d259a"
@@ -29,7 +29,12 @@ _MANIFEST = "configuration/manifest"
 _SECURITY_NAME = re.compile(r"tpm|shield|encrypt|protect|ksd|bind", re.IGNORECASE)
 _GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
 _BEHIND_HEADERS = 8192
-_MAX_SETTINGS, _MAX_DISKS, _MAX_TEXT = 60, 300, 200
+_MAX_SETTINGS = 60
+"""Evidence: security settings of one virtual machine."""
+_MAX_DISKS = 300
+"""Evidence: virtual disks of one virtual machine."""
+_MAX_TEXT = 200
+"""Display: characters of one setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,7 @@ class VmConfiguration:
         isolation: Kind of isolation of its guest state.
         security_settings: ``path = value`` of every setting whose name speaks of security.
         is_torn: Values may be lost.
+        problems: One for each list that was cut.
     """
 
     name: str | None
@@ -61,6 +67,7 @@ class VmConfiguration:
     isolation: str | None
     security_settings: tuple[str, ...]
     is_torn: bool
+    problems: tuple[FormatError, ...] = ()
 
     def has(self, device: str) -> bool | None:
         """Tell whether it has a device; None where the list of devices may not be whole."""
@@ -96,6 +103,7 @@ class _Reader:
     def __init__(self, storage: HyperVStorage) -> None:
         self.storage = storage
         self.devices: dict[str, list[str]] = {}
+        self.problems: list[FormatError] = []
         for name in storage.children(_MANIFEST):
             device = guid_of(self._text(f"{_MANIFEST}/{name}/device") or "")
             instance = self._text(f"{_MANIFEST}/{name}/instance")
@@ -115,10 +123,11 @@ class _Reader:
             secure_boot=secure_boot.value if secure_boot is not None and isinstance(secure_boot.value, bool) else None,
             secure_boot_template=_TEMPLATES.get(guid_of(template) or "", template) if template else None,
             guest_state_file=self._text(f"{self._node(GUEST_STATE)}/StateFilePath"),
-            disks=tuple(dict.fromkeys(self._disks()))[:_MAX_DISKS],
+            disks=self._first(_MAX_DISKS, dict.fromkeys(self._disks()), "virtual disks"),
             isolation=self._isolation(),
             security_settings=self._security_settings(),
             is_torn=is_torn(self.storage),
+            problems=tuple(self.problems),
         )
 
     def _node(self, device: str) -> str:
@@ -153,7 +162,13 @@ class _Reader:
             for path, value in self.storage.values.items()
             if path.startswith(tpm) or _SECURITY_NAME.search(path.rsplit("/", 1)[-1])
         )
-        return tuple(islice(settings, _MAX_SETTINGS))
+        return self._first(_MAX_SETTINGS, settings, "security settings")
+
+    def _first(self, most: int, found: Iterable[str], what: str) -> tuple[str, ...]:
+        kept = tuple(found)
+        if len(kept) > most:
+            self.problems.append(FormatError("too_many", 0, f"only the first {most} of {len(kept)} {what} are kept"))
+        return kept[:most]
 
     def _text(self, path: str) -> str | None:
         value = self.storage.get(path)

@@ -16,7 +16,9 @@ from forensics.tables.finding import Block, BlockKind, ConditionValue, Finding, 
 from forensics.tables.key_chain import KeyChainRow
 
 MOST_SUBJECTS = 200
+"""Display: subjects of one cause."""
 MOST_PATHS = 50
+"""Display: places in which the evidence of one cause was read."""
 
 
 @dataclass(frozen=True, slots=True)

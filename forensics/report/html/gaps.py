@@ -11,8 +11,11 @@ from forensics.report.html.catalogue import Catalogue
 from forensics.tables.record import ProblemRow
 
 MOST_PROBLEMS = 500
+"""Display: problems that the page lists."""
 MOST_NAMES = 100
+"""Display: things of one kind that were not examined; the rest is counted."""
 MOST_READ = 500
+"""Display: things that were examined."""
 
 
 @dataclass(frozen=True, slots=True)

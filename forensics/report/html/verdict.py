@@ -14,6 +14,7 @@ from forensics.report.triage import Triage, within
 from forensics.tables.sanitise import sanitise
 
 MOST_CAUSES = 3
+"""Display: causes that the head of the page names."""
 
 
 @dataclass(frozen=True, slots=True)
