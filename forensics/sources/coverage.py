@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import NOT_COLLECTED, Outcome, State
@@ -15,7 +16,6 @@ ALWAYS_THERE = frozenset({"system", "software", "security", "sam"})
 FURTHER_CERTIFICATES = "further certificates"
 """Name of those of a store that were not read because there were too many."""
 
-_CONFIG = "/system32/config/"
 _HIVES = ALWAYS_THERE | {"default"}
 _STORES = "Microsoft\\SystemCertificates"
 
@@ -25,12 +25,12 @@ class Place:
     """A place where evidence may lie.
 
     Attributes:
-        area: ``hive``, ``key``, ``folder``, ``log``, ``file`` or ``certificate``.
+        area: As in table ``coverage``, or ``key`` for one key of a hive.
         name: Name of the hive, log, file or certificate, path of the folder; of a key the path of its hive.
         key: Path of a registry key in its hive.
     """
 
-    area: str
+    area: CoverageArea | Literal["key"]
     name: str
     key: str = ""
 
