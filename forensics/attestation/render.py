@@ -8,8 +8,7 @@ from typing import Any
 from forensics.attestation.answer import Attestation, DeviceAnswer
 from forensics.attestation.trust import Trust
 from forensics.report.facts import day
-from forensics.report.folded_lines import fold
-from forensics.tables.sanitise import sanitise
+from forensics.report.folded_lines import FoldedText
 from forensics.tables.timestamps import format_utc
 
 _MODELS = {
@@ -33,65 +32,61 @@ def render_attestation(answer: Attestation, width: int | None = None) -> str:
     return _AttestationText(answer, width).render()
 
 
-class _AttestationText:
+class _AttestationText(FoldedText):
     def __init__(self, answer: Attestation, width: int | None) -> None:
+        super().__init__(width)
         self.answer = answer
-        self.width = width
-        self.lines: list[str] = []
 
     def render(self) -> str:
         answer = self.answer
         name = answer.ca.common_name or answer.ca.name
-        self._add(f"Attestation of TPM keys by {name} on {answer.computer}, as of {day(answer.as_of)}")
+        self.add(f"Attestation of TPM keys by {name} on {answer.computer}, as of {day(answer.as_of)}")
         for obstacle in answer.obstacles:
-            self._add(f"It attests nothing: {obstacle}", "  ")
+            self.add(f"It attests nothing: {obstacle}", "  ")
         for issuer in answer.ca.missing_issuers:
-            self._add(
+            self.add(
                 f"EKCA holds certificates of {issuer}, which is in neither EKROOT nor EKCA: their chains break", "  "
             )
         self._templates()
         for device in answer.devices:
             self._device(device)
         self.lines.append("")
-        self._add(
+        self.add(
             "What was read: names, dates, signatures, lists and flags on these disks. What only the running authority "
             "knows (templates of today, revocation) Confirm-CAEndorsementKeyInfo and a test request tell."
         )
-        return "\n".join(self.lines) + "\n"
-
-    def _add(self, text: str, indent: str = "", hanging: str | None = None) -> None:
-        self.lines += fold(sanitise(text), self.width, indent, indent + "  " if hanging is None else hanging)
+        return self.whole()
 
     def _templates(self) -> None:
         self.lines += ["", "TEMPLATES that ask for attestation, as cached on these disks"]
         if not self.answer.templates:
-            self._add("none", "  ")
+            self.add("none", "  ")
         for template in self.answer.templates:
             how = "required" if template.required else "preferred"
             models = ", ".join(_MODELS[model] for model in template.models) or "no way of trust"
             faults = f"; excluded by other settings: {'; '.join(template.faults)}" if template.faults else ""
-            self._add(f"{template.name}: {how}, by {models}{faults}", "  - ", "    ")
+            self.add(f"{template.name}: {how}, by {models}{faults}", "  - ", "    ")
 
     def _device(self, device: DeviceAnswer) -> None:
         by = f" by the {_MODELS[device.by]}" if device.by else ""
         self.lines.append("")
-        self._add(f"{device.name}: {_ACCEPTED[device.accepted]}{by}")
+        self.add(f"{device.name}: {_ACCEPTED[device.accepted]}{by}")
         for obstacle in device.obstacles:
-            self._add(f"excluded: {obstacle}", "  ")
+            self.add(f"excluded: {obstacle}", "  ")
         for trust in device.trusts:
             self._trust(trust)
         for condition in device.provided:
-            self._add(f"provided: {condition}", "  ")
+            self.add(f"provided: {condition}", "  ")
 
     def _trust(self, trust: Trust) -> None:
         policy = f"{trust.assurance} assurance, {trust.policy}"
-        self._add(
+        self.add(
             f"{_MODELS[trust.model]} ({policy}): {trust.answer} ({trust.certainty}). {trust.because}", "  - ", "    "
         )
         if trust.templates:
-            self._add(f"permitted by: {trust.templates}", "    ")
+            self.add(f"permitted by: {trust.templates}", "    ")
         for missing in trust.missing:
-            self._add(f"missing: {missing}", "    ")
+            self.add(f"missing: {missing}", "    ")
 
 
 def attestation_document(answer: Attestation) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from forensics.comparison.compare import Comparison, MachineComparison
 from forensics.comparison.deaths import KeyChange
 from forensics.comparison.differences import Difference
 from forensics.report.facts import day, label
-from forensics.report.folded_lines import fold
-from forensics.tables.sanitise import sanitise
+from forensics.report.folded_lines import FoldedText
 from forensics.tables.timestamps import format_utc
 
 MOST = 50
@@ -54,21 +53,17 @@ def render_comparison(comparison: Comparison, width: int | None = None) -> str:
     return _ComparisonText(comparison, width).render()
 
 
-class _ComparisonText:
+class _ComparisonText(FoldedText):
     def __init__(self, comparison: Comparison, width: int | None) -> None:
+        super().__init__(width, 2000)
         self.comparison = comparison
-        self.width = width
-        self.lines: list[str] = []
 
     def render(self) -> str:
-        self._add(f"Before: {sources(self.comparison.before)}")
-        self._add(f"After:  {sources(self.comparison.after)}")
+        self.add(f"Before: {sources(self.comparison.before)}")
+        self.add(f"After:  {sources(self.comparison.after)}")
         for machine in self.comparison.machines:
             self._machine(machine)
-        return "\n".join(self.lines) + "\n"
-
-    def _add(self, text: str, indent: str = "") -> None:
-        self.lines += fold(sanitise(text, 2000), self.width, indent, indent + "  ")
+        return self.whole()
 
     def _machine(self, machine: MachineComparison) -> None:
         self.lines.append("")
@@ -76,28 +71,28 @@ class _ComparisonText:
             row = machine.after or machine.before
             assert row is not None
             when = "after" if machine.after else "before"
-            self._add(f"{row.computer_name or 'A Windows without a name'} is only in the source {when}: not compared.")
+            self.add(f"{row.computer_name or 'A Windows without a name'} is only in the source {when}: not compared.")
             return
         for sentence in headline(machine):
-            self._add(sentence)
+            self.add(sentence)
         for fate, heading in FATES.items():
             changes = [key for key in machine.keys if key.fate == fate]
             if changes:
                 self.lines += ["", heading]
             for cause, keys in by_cause(changes):
                 if cause:
-                    self._add(f"{cause}:", "  ")
+                    self.add(f"{cause}:", "  ")
                 for key in keys:
                     self._key(key)
         self._differences(machine)
         if machine.unexamined:
             self.lines.append("")
-            self._add(f"Not compared, because one of the sources did not hold them: {unexamined(machine)}.")
+            self.add(f"Not compared, because one of the sources did not hold them: {unexamined(machine)}.")
 
     def _key(self, change: KeyChange) -> None:
-        self._add(key_name(change), "  - ")
+        self.add(key_name(change), "  - ")
         for sentence in key_notes(change):
-            self._add(sentence, "    ")
+            self.add(sentence, "    ")
 
     def _differences(self, machine: MachineComparison) -> None:
         for table, heading in TABLES.items():
@@ -107,9 +102,9 @@ class _ComparisonText:
             self.lines += ["", heading]
             for difference in found[:MOST]:
                 for line in told(difference):
-                    self._add(line, "  - ")
+                    self.add(line, "  - ")
             if len(found) > MOST:
-                self._add(f"and {len(found) - MOST} more: see --format json", "  - ")
+                self.add(f"and {len(found) - MOST} more: see --format json", "  - ")
 
 
 def headline(machine: MachineComparison) -> Iterator[str]:

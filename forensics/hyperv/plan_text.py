@@ -11,7 +11,7 @@ from forensics.hyperv.migration import MigrationPlan, VmPlan
 from forensics.hyperv.operations import OPERATIONS, Answer
 from forensics.hyperv.plan_steps import steps
 from forensics.report.facts import day
-from forensics.report.folded_lines import fold
+from forensics.report.folded_lines import FoldedText
 from forensics.tables.sanitise import sanitise
 from forensics.tables.timestamps import format_utc
 
@@ -38,27 +38,23 @@ def render_migration(plan: MigrationPlan, width: int | None = None) -> str:
     return _PlanText(plan, width).render()
 
 
-class _PlanText:
+class _PlanText(FoldedText):
     def __init__(self, plan: MigrationPlan, width: int | None) -> None:
+        super().__init__(width)
         self.plan = plan
-        self.width = width
-        self.lines: list[str] = []
         self.source = sanitise(plan.source.name or "the old host") if plan.source.machine_id else "any disk given"
         self.target = sanitise(plan.target.name or "the target")
 
     def render(self) -> str:
         moved = f"from {self.source} to" if self.plan.source.machine_id else "to"
-        self._add(f"Moving virtual machines {moved} {self.target}, as of {day(self.plan.as_of)}")
+        self.add(f"Moving virtual machines {moved} {self.target}, as of {day(self.plan.as_of)}")
         self.lines.append("")
         for sentence in self._summary():
-            self._add(sentence)
+            self.add(sentence)
         self._steps()
         self._table()
         self._reasons()
-        return "\n".join(self.lines) + "\n"
-
-    def _add(self, text: str, indent: str = "", hanging: str | None = None) -> None:
-        self.lines += fold(sanitise(text), self.width, indent, indent + "  " if hanging is None else hanging)
+        return self.whole()
 
     def _heading(self, text: str) -> None:
         self.lines += ["", text]
@@ -101,13 +97,13 @@ class _PlanText:
         self._heading("WHAT TO DO, in this order")
         for number, step in enumerate(found, 1):
             mark = f"  {number}. "
-            self._add(step.text, mark, " " * len(mark))
+            self.add(step.text, mark, " " * len(mark))
             # A command stays on one line: a folded one would run in two halves.
             self.lines += [f"       {command}" for command in step.commands]
             if step.after:
-                self._add(step.after, "     ", "     ")
+                self.add(step.after, "     ", "     ")
             for item in step.items:
-                self._add(item, "     - ", "       ")
+                self.add(item, "     - ", "       ")
 
     def _table(self) -> None:
         if not self.plan.vms:
@@ -127,7 +123,7 @@ class _PlanText:
             "change KP: change the key protector, which lists the machine's guardians. likely: nobody published a "
             "test. -: does not apply."
         )
-        self._add(legend, "  ", "  ")
+        self.add(legend, "  ", "  ")
 
     def _cell(self, vm: VmPlan, index: int) -> str:
         if index >= len(vm.answers):
@@ -139,10 +135,10 @@ class _PlanText:
     def _reasons(self) -> None:
         self._heading("WHY")
         for names, answers in self._alike():
-            self._add(", ".join(names), "  ")
+            self.add(", ".join(names), "  ")
             for operations, answer in _grouped(answers):
                 self._answer(operations, answer)
-        self._add(f"A new virtual machine with a virtual TPM on {self.target}", "  ")
+        self.add(f"A new virtual machine with a virtual TPM on {self.target}", "  ")
         self._answer("enable", self.plan.new_vm)
 
     def _alike(self) -> list[tuple[list[str], Sequence[Answer]]]:
@@ -155,7 +151,7 @@ class _PlanText:
     def _answer(self, operations: str, answer: Answer) -> None:
         because = answer.because[:1].upper() + answer.because[1:]
         known = "" if answer.result == "unknown" else f" ({answer.certainty}: {answer.source})"
-        self._add(f"{operations}: {answer.result}. {because}.{known}", "    - ", "      ")
+        self.add(f"{operations}: {answer.result}. {because}.{known}", "    - ", "      ")
 
 
 def _grouped(answers: Iterable[Answer]) -> Iterator[tuple[str, Answer]]:

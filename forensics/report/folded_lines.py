@@ -1,8 +1,10 @@
-"""Lines folded to the width of a terminal."""
+"""Lines folded to the width of a terminal, of text that nothing from a disk can steer."""
 
 from __future__ import annotations
 
 import textwrap
+
+from forensics.tables.sanitise import LONGEST, sanitise
 
 
 def fold(text: str, width: int | None, indent: str = "", hanging: str = "") -> list[str]:
@@ -24,3 +26,29 @@ def fold(text: str, width: int | None, indent: str = "", hanging: str = "") -> l
         break_long_words=False,
         break_on_hyphens=False,
     ) or [indent.rstrip()]
+
+
+class FoldedText:
+    """A text under construction.
+
+    Args:
+        width: Columns to fold lines to; None leaves them whole.
+        longest: Characters of one line.
+
+    Attributes:
+        lines: What stands so far, without ends of lines.
+    """
+
+    def __init__(self, width: int | None, longest: int = LONGEST) -> None:
+        self.width = width
+        self.lines: list[str] = []
+        self._longest = longest
+
+    def add(self, text: str, indent: str = "", hanging: str | None = None) -> None:
+        """Add a line, sanitised and folded; what follows its first fold is indented by two more, or by ``hanging``."""
+        safe = sanitise(text, self._longest)
+        self.lines += fold(safe, self.width, indent, indent + "  " if hanging is None else hanging)
+
+    def whole(self) -> str:
+        """Return all lines, each ended by a newline."""
+        return "\n".join(self.lines) + "\n"
