@@ -32,7 +32,7 @@ def _files(name: str) -> list[FileSpec]:
     return SCENARIOS[name]().stages[-1].volumes[0]
 
 
-def _collect(name: str, folder: Path, keep: Keep = lambda path: True) -> Path:
+def collect(name: str, folder: Path, keep: Keep = lambda path: True) -> Path:
     for file in _files(name):
         if file.data is not None and keep(file.path):
             target = folder / file.path
@@ -68,12 +68,12 @@ def _says_more(less: forensics.Case, whole: forensics.Case) -> list[str]:
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_less_evidence_never_says_more(name: str, tmp_path: Path) -> None:
-    whole = forensics.examine(_collect(name, tmp_path / "whole"))
+    whole = forensics.examine(collect(name, tmp_path / "whole"))
     assert {c.verdict for c in _chains(whole).values()} - {"unknown"}
     for what, keep in LEFT_OUT.items():
-        less = forensics.examine(_collect(name, tmp_path / f"without {what}", keep))
+        less = forensics.examine(collect(name, tmp_path / f"without {what}", keep))
         assert (what, _says_more(less, whole)) == (what, [])
     for hive in ("SYSTEM", "SOFTWARE", "SECURITY"):
-        folder = _collect(name, tmp_path / f"torn {hive}")
+        folder = collect(name, tmp_path / f"torn {hive}")
         tear(folder / CONFIG / hive)
         assert (hive, _says_more(forensics.examine(folder), whole)) == (hive, [])

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from forensics.collectors.evidence import CertificateEvidence
-from forensics.sources.coverage import Place
+from forensics.collectors.providers import CAPI_PROVIDERS, CNG_PROVIDERS
+from forensics.sources.coverage import Place, together
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import PRESENT, Outcome
 
@@ -33,13 +34,22 @@ class Ground:
     providers: Outcome = PRESENT
 
 
-def ground_of(installation: Installation) -> Ground:
-    """Return what every chain of an installation rests on."""
+def ground_of(installation: Installation, key_iso_start: int | None) -> Ground:
+    """Return what every chain of an installation rests on.
+
+    Args:
+        installation: Whose chains they are.
+        key_iso_start: Start value of CNG Key Isolation, None where none was read.
+    """
     saw = installation.coverage.saw
+    services = saw(Place.of_key("SYSTEM", f"{installation.control_set()}\\Services\\KeyIso"))
+    if services.state == "partial" and key_iso_start is None:
+        services = Outcome("unreadable", services.why)
+    generations = [saw(Place.of_key("SECURITY", f"{_DPAPI_SYSTEM}\\{name}")) for name in ("CurrVal", "OldVal")]
     return Ground(
         identity=_named("SOFTWARE", saw(Place.of_key("SOFTWARE", _CRYPTOGRAPHY))),
-        secret=_named("SECURITY", saw(Place.of_key("SECURITY", _DPAPI_SYSTEM))),
-        services=_named("SYSTEM", saw(Place.of_key("SYSTEM", f"{installation.control_set()}\\Services\\KeyIso"))),
+        secret=_named("SECURITY", together(generations)),
+        services=_named("SYSTEM", services),
     )
 
 
@@ -49,11 +59,13 @@ def ground_of_certificate(ground: Ground, installation: Installation, certificat
     hive = path.partition("\\")[0].rpartition("/")[2]
     saw = installation.coverage.saw
     link = certificate.link
-    listed_in = "SYSTEM" if link is not None and link.provider_type == 0 else "SOFTWARE"
+    control = f"{installation.control_set()}\\{CNG_PROVIDERS}"
+    is_cng = link is not None and link.provider_type == 0
+    listed_in, providers = ("SYSTEM", control) if is_cng else ("SOFTWARE", CAPI_PROVIDERS)
     return replace(
         ground,
         claim=_named(hive, saw(Place.at(path))),
-        providers=_named(listed_in, saw(Place.of_hive(listed_in))),
+        providers=_named(listed_in, saw(Place.of_key(listed_in, providers))),
     )
 
 

@@ -97,8 +97,9 @@ class Judge:
         self.recovery = Recovery(self.index, self.prover)
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.strip("{}").lower() if guid else None
-        self.ground = ground_of(evidence.installation)
-        self.key_iso_disabled = any(s.name.lower() == "keyiso" and s.start == _DISABLED for s in evidence.services)
+        key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
+        self.ground = ground_of(evidence.installation, key_iso)
+        self.key_iso_disabled = key_iso == _DISABLED
 
     def judged(self) -> Judged:
         """Return all rows that judging the installation makes."""

@@ -85,7 +85,9 @@ def _add_stores(installation: Installation, row: CaRow, certificates: Sequence[C
     outcomes: dict[str, StoreFound] = {}
     for store, found in stores.items():
         seen = software.saw(f"{_STORES}\\{store}")
-        outcomes[store] = "present" if found else _WITHOUT_CERTIFICATES.get(seen.state, "not_examined")
+        is_whole = installation.coverage.saw_store(store).is_whole
+        without: StoreFound = _WITHOUT_CERTIFICATES.get(seen.state, "not_examined") if is_whole else "not_examined"
+        outcomes[store] = "present" if found else without
     row.ekroot, row.ekca = outcomes["ekroot"], outcomes["ekca"]
     row.ekroot_count, row.ekca_count = (
         None if outcomes[store] == "not_examined" else len(found) for store, found in stores.items()

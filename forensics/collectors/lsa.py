@@ -74,5 +74,6 @@ def _outcome(installation: Installation, security: RegistryView, path: str) -> S
         return hive.state
     if security.data(path, "") is not None:
         return "present"
+    seen = security.saw(path)
     # An empty OldVal is what a machine has whose secret was never changed.
-    return "absent" if security.key(path) is not None else security.saw(path).state
+    return "absent" if seen.state == "present" else "unreadable" if seen.state == "partial" else seen.state

@@ -15,8 +15,8 @@ MAX_PROVIDERS = 500
 MAX_PATH = 1_024
 """Display: characters of a path."""
 
-_CAPI = "Microsoft\\Cryptography\\Defaults\\Provider"
-_CNG = "Control\\Cryptography\\Providers"
+CAPI_PROVIDERS = "Microsoft\\Cryptography\\Defaults\\Provider"
+CNG_PROVIDERS = "Control\\Cryptography\\Providers"
 _USER_MODE = "UM"
 
 
@@ -25,8 +25,8 @@ def collect_providers(installation: Installation) -> Providers:
     software = RegistryView.of_machine(installation, "SOFTWARE")
     system = RegistryView.of_machine(installation, "SYSTEM")
     return Providers(
-        capi=_names(software, _CAPI),
-        cng=_names(system, f"{installation.control_set()}\\{_CNG}"),
+        capi=_names(software, CAPI_PROVIDERS),
+        cng=_names(system, f"{installation.control_set()}\\{CNG_PROVIDERS}"),
     )
 
 
@@ -41,7 +41,7 @@ def _names(view: RegistryView, path: str) -> frozenset[str] | None:
 def collect_provider_rows(installation: Installation) -> Iterator[ProviderRow]:
     """Yield table provider: each registered provider with its DLL."""
     software = RegistryView.of_machine(installation, "SOFTWARE")
-    for key in software.subkeys(_CAPI, MAX_PROVIDERS):
+    for key in software.subkeys(CAPI_PROVIDERS, MAX_PROVIDERS):
         yield ProviderRow(
             machine_id=installation.machine_id,
             name=key.name,
@@ -51,8 +51,9 @@ def collect_provider_rows(installation: Installation) -> Iterator[ProviderRow]:
             source_path=software.where(key),
             source_time=key.timestamp,
         )
+    software.tell(CAPI_PROVIDERS)
     system = RegistryView.of_machine(installation, "SYSTEM")
-    for key in system.subkeys(f"{installation.control_set()}\\{_CNG}", MAX_PROVIDERS):
+    for key in system.subkeys(f"{installation.control_set()}\\{CNG_PROVIDERS}", MAX_PROVIDERS):
         user_mode = key.subkey(_USER_MODE)
         yield ProviderRow(
             machine_id=installation.machine_id,
@@ -62,6 +63,7 @@ def collect_provider_rows(installation: Installation) -> Iterator[ProviderRow]:
             source_path=system.where(key),
             source_time=key.timestamp,
         )
+    system.tell(f"{installation.control_set()}\\{CNG_PROVIDERS}")
 
 
 def _image(view: RegistryView, key: Key, name: str) -> str | None:

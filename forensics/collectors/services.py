@@ -39,7 +39,6 @@ def collect_services(installation: Installation) -> Iterator[ServiceRow]:
     """Yield those of the services that are registered; one without a Start value has ``start`` None."""
     system = RegistryView.of_machine(installation, "SYSTEM")
     services = f"{installation.control_set()}\\Services"
-    system.tell(f"{services}\\KeyIso")
     for name in KEY_SERVICES:
         key = system.key(f"{services}\\{name}")
         if key is None:
@@ -55,3 +54,5 @@ def collect_services(installation: Installation) -> Iterator[ServiceRow]:
             source_path=system.where(key, "Start"),
             source_time=key.timestamp,
         )
+    system.tell(f"{services}\\KeyIso")
+    system.tell(services)

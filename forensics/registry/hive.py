@@ -91,6 +91,7 @@ def seen(hive: Hive) -> Outcome:
 _NO_KEY = "this copy of the hive does not hold the key"
 _SOME_KEYS = "this copy of the hive holds some of its keys only"
 _DAMAGED = "a list of sub-keys above it is damaged"
+_VALUE_LOST = "a value of it, or its list of values, cannot be read"
 
 
 def seen_of_key(hive: Hive, path: str) -> Outcome:
@@ -98,6 +99,8 @@ def seen_of_key(hive: Hive, path: str) -> Outcome:
     is_there = hive.key(path) is not None
     if hive.state == "in_transaction":
         return seen(hive) if is_there else Outcome("not_examined", seen(hive).why)
+    if is_there and not hive.covers_values(path):
+        return Outcome("partial", _VALUE_LOST)
     if hive.covers(f"{path}\\any key" if is_there else path):
         return PRESENT if is_there else ABSENT
     if hive.state == "exported":
@@ -121,3 +124,6 @@ class Hive(Protocol):
 
     def covers(self, path: str) -> bool:
         """Tell whether a key missing at ``path`` is really absent (False in a partial .reg export)."""
+
+    def covers_values(self, path: str) -> bool:
+        """Tell whether a value that was asked for and not found in the key at ``path`` is really absent."""

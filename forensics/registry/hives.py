@@ -114,6 +114,7 @@ class RegistryHive:
         self.replay = replay
         self._cells = cells
         self._lost: set[str] = set()
+        self._lost_values: set[str] = set()
         try:
             node = cells.key_node(root_cell)
         except FormatError as error:
@@ -131,6 +132,14 @@ class RegistryHive:
             return False
         parts = fold_name(path.strip("\\")).split("\\")
         return not any("\\".join(parts[:depth]) in self._lost for depth in range(len(parts)))
+
+    def covers_values(self, path: str) -> bool:
+        """Tell whether a missing value is really absent: False where one that was met could not be read."""
+        return not self._cells.exhausted and fold_name(path.strip("\\")) not in self._lost_values
+
+    def lose_value(self, path: str) -> None:
+        """Remember that not every value of the key at ``path`` could be read."""
+        self._lost_values.add(fold_name(path))
 
     def lose(self, path: str) -> None:
         """Remember that not every sub-key of the key at ``path`` could be read."""
@@ -321,7 +330,7 @@ class RegistryKey:
         try:
             cells = self._cells.value_cells(self._node, f"value list of {_short(self.path)}")
         except FormatError as error:
-            self._fail(error, self._node.value_list, "value list")
+            self._lose_value(error, self._node.value_list, "value list")
             return
         for cell in cells:
             if self._cells.exhausted:
@@ -329,14 +338,18 @@ class RegistryKey:
             try:
                 yield cell, self._cells.key_value(cell)
             except FormatError as error:
-                self._fail(error, cell, "value")
+                self._lose_value(error, cell, "value")
 
     def _value(self, cell: int, value: KeyValue) -> Value | None:
         try:
             return Value(value.name, value.type, self._cells.value_data(value))
         except FormatError as error:
-            self._fail(error, cell, f"value {_short(value.name)}")
+            self._lose_value(error, cell, f"value {_short(value.name)}")
             return None
+
+    def _lose_value(self, error: FormatError, cell: int, what: str) -> None:
+        self._hive.lose_value(self.path)
+        self._fail(error, cell, what)
 
     def _lose(self, error: FormatError, cell: int) -> None:
         self._hive.lose(self.path)

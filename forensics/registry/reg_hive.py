@@ -116,6 +116,10 @@ class RegExportHive:
         link = self._through_link(path)
         return self._covers(path) or (link is not None and self._covers(link))
 
+    def covers_values(self, path: str) -> bool:
+        """Tell whether a missing value is really absent: an export holds all values of a key, or none."""
+        return True
+
     def _covers(self, path: str) -> bool:
         key: RegExportKey | None = self.root
         for part in ["", *path.strip("\\").split("\\")]:

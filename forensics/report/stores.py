@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.sources.coverage import Place, together
 from forensics.tables.outcome import Outcome
 
 _NOTHING_JUDGED = "No certificate could be judged: "
@@ -18,9 +19,11 @@ def unseen_stores(case: CaseTables) -> dict[int, Outcome]:
     """Return the installations whose computer's certificate stores were not seen whole, with what was seen of each."""
     found = {}
     for machine in case.rows("machine"):
-        seen = case.coverage_of(machine).saw_store()
+        coverage = case.coverage_of(machine)
+        seen = coverage.saw_certificates()
         if not seen.is_whole:
-            found[machine.machine_id] = seen
+            # Of an export that lacks the stores a part of the hive was there.
+            found[machine.machine_id] = together([coverage.saw(Place.of_hive("SOFTWARE")), seen])
     return found
 
 

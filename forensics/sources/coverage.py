@@ -126,13 +126,28 @@ class Coverage:
         return together(_outcome(row) for row in self.rows if row.area == place.area and row.name.lower() == named)
 
     def saw_store(self, store: str = "") -> Outcome:
-        """Say whether a certificate store of the computer was seen whole; without a name, whether all were."""
+        """Say whether a certificate store of the computer was seen whole; without a name, whether all were.
+
+        An element of it that cannot be read is told by its thumbprint, so that others are missing all the same.
+        """
         further = [_outcome(row) for row in self.rows if row.name == FURTHER_CERTIFICATES]
+        named = {row.name.lower(): _outcome(row) for row in self.rows if row.area == "hive"}
+        root = named.get(_STORES.lower()) or self.saw(Place.of_key("SOFTWARE", _STORES))
         if store:
-            return together([self.saw(Place.of_key("SOFTWARE", f"{_STORES}\\{store}\\Certificates")), *further])
-        below = f"software\\{_STORES}\\".lower()
-        stores = [_outcome(row) for row in self.rows if row.area == "hive" and below in row.source_path.lower()]
-        return together([self.saw(Place.of_key("SOFTWARE", _STORES)), *stores, *further])
+            path = f"{_STORES}\\{store}\\Certificates"
+            seen = named.get(path.lower()) or (root if self.look is None else self.saw(Place.of_key("SOFTWARE", path)))
+            return together([seen, *further])
+        below = [outcome for name, outcome in named.items() if name.startswith(f"{_STORES}\\".lower())]
+        return together([root, *below, *further])
+
+    def saw_certificates(self) -> Outcome:
+        """Say whether every certificate in the computer's stores was seen: only then does none belong to a key."""
+        unread = [
+            Outcome("unreadable", f"certificate {row.name} cannot be read")
+            for row in self.rows
+            if row.area == "certificate" and row.outcome != "present" and row.name != FURTHER_CERTIFICATES
+        ]
+        return together([self.saw_store(), *unread])
 
     def relative(self, path: str) -> str:
         """Return a path in lower case, without a folder that stands for the system drive."""

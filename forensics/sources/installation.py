@@ -184,7 +184,7 @@ class Installation:
     def _open_hive(self, path: str, name: str) -> tuple[Hive | None, Outcome]:
         def report(kind: str, message: str, offset: int | None) -> None:
             self.problem(path, kind, message, offset)
-            if kind in CUTS:
+            if kind in CUTS or kind == "truncated":
                 self._cut_hives[path.lower()] = Outcome("partial", message)
                 self.coverage.cut("hive", name, message, path)
 

@@ -344,6 +344,9 @@ def test_a_hive_that_does_not_hold_the_stores_is_not_examined_there() -> None:
         def covers(self, path: str) -> bool:
             return path.lower().startswith("microsoft\\systemcertificates")
 
+        def covers_values(self, path: str) -> bool:
+            return True
+
     examined = installation({"Windows/x": b""}, complete=False)
     examined.open_hive = lambda tree, path, report: Partial()
     collect(examined)

@@ -79,6 +79,9 @@ class BadHive:
     def covers(self, path: str) -> bool:
         return True
 
+    def covers_values(self, path: str) -> bool:
+        return True
+
 
 def test_hives_that_never_end_and_always_throw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.collectors.certificate_stores.MAX_ELEMENTS", 50)

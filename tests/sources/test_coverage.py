@@ -52,7 +52,7 @@ def test_the_nearest_word_about_a_key_counts() -> None:
     found = coverage(
         ("hive", "SOFTWARE", Outcome("partial", "an export"), hive),
         ("hive", STORES, Outcome("partial", "some"), f"{hive}\\{STORES}"),
-        ("hive", f"{STORES}\\MY", PRESENT, f"{hive}\\{STORES}\\MY\\Certificates"),
+        ("hive", f"{STORES}\\MY\\Certificates", PRESENT, f"{hive}\\{STORES}\\MY\\Certificates"),
     )
     assert found.saw(Place.of_key("SOFTWARE", "Microsoft\\Cryptography")) == Outcome("partial", "an export")
     assert found.saw(Place.of_key("SOFTWARE", f"{STORES}\\CA\\Certificates")) == Outcome("partial", "some")
@@ -96,6 +96,15 @@ def test_certificates_that_were_too_many_leave_every_store_in_part() -> None:
         ("hive", "SOFTWARE", PRESENT, hive), ("certificate", "further certificates", rest, f"{hive}\\{STORES}\\X")
     )
     assert found.saw_store() == found.saw_store("MY") == Outcome("partial", "at most 10000")
+
+
+def test_a_users_store_is_not_the_computers() -> None:
+    user = "Software\\Microsoft\\SystemCertificates"
+    found = coverage(
+        ("hive", "SOFTWARE", PRESENT, f"{CONFIG}/SOFTWARE"),
+        ("hive", user, Outcome("partial", "damaged"), f"Users/anna/NTUSER.DAT\\{user}"),
+    )
+    assert (found.saw_store(), found.saw_store("MY")) == (PRESENT, PRESENT)
 
 
 @pytest.mark.parametrize("whole_disk", [True, False])

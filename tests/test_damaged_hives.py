@@ -1,0 +1,90 @@
+"""A damaged list in a hive leaves open what stood in it: nothing becomes absent, dead or sound of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import forensics
+from tests.hive_surgery import lose_subkeys, lose_values
+from tests.test_less_evidence import CONFIG, collect
+
+DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
+SERVICES = "ControlSet001\\Services"
+CNG = "ControlSet001\\Control\\Cryptography\\Providers"
+CAPI = "Microsoft\\Cryptography\\Defaults\\Provider"
+MY = "Microsoft\\SystemCertificates\\MY\\Certificates"
+
+Verdicts = set[tuple[str | None, str, str | None]]
+
+
+def verdicts(case: forensics.Case) -> Verdicts:
+    """Return kind, verdict and broken link of the computer's certificates."""
+    return {
+        (c.provider_kind, c.verdict, c.broken_at)
+        for c in case.rows("key_chain")
+        if c.thumbprint and c.store_scope == "machine"
+    }
+
+
+def examined(name: str, folder: Path, hive: str, damage: Callable[[Path], None]) -> forensics.Case:
+    """Examine a collection of which one hive is damaged."""
+    damage(collect(name, folder) / CONFIG / hive)
+    return forensics.examine(folder)
+
+
+@pytest.mark.parametrize("key", [f"{DPAPI_SYSTEM}\\CurrVal", f"{DPAPI_SYSTEM}\\OldVal"])
+def test_a_secret_that_cannot_be_read_is_not_absent(tmp_path: Path, key: str) -> None:
+    case = examined("broken-secrets", tmp_path, "SECURITY", lambda hive: lose_values(hive, key))
+    lost = key.rpartition("\\")[2]
+    generation = {"CurrVal": "current", "OldVal": "previous"}[lost]
+    assert {s.outcome for s in case.rows("secret") if s.generation == generation} == {"unreadable"}
+    assert "secret" not in {c.broken_at for c in case.rows("key_chain")}
+    assert {c.recoverable for c in case.rows("key_chain") if c.unlocked_by == "nothing"} <= {None}
+
+
+def test_a_start_value_that_cannot_be_read_leaves_cng_open(tmp_path: Path) -> None:
+    case = examined("keyiso-disabled", tmp_path, "SYSTEM", lambda hive: lose_values(hive, f"{SERVICES}\\KeyIso"))
+    assert verdicts(case) == {("capi", "usable", None), ("cng", "unknown", None)}
+    assert {c.reason for c in case.rows("key_chain") if c.provider_kind == "cng"} == {
+        "SYSTEM: a value of it, or its list of values, cannot be read"
+    }
+
+
+@pytest.mark.parametrize(("hive", "listed"), [("SYSTEM", CNG), ("SOFTWARE", CAPI)])
+def test_a_provider_below_a_damaged_list_may_be_registered(tmp_path: Path, hive: str, listed: str) -> None:
+    case = examined("healthy", tmp_path, hive, lambda path: lose_subkeys(path, listed))
+    assert "provider" not in {c.broken_at for c in case.rows("key_chain")}
+    assert "provider-not-registered" not in {f.rule for f in case.finding_list if f.verdict == "match"}
+
+
+def test_half_a_hive_holds_some_of_the_certificates(tmp_path: Path) -> None:
+    def cut(hive: Path) -> None:
+        data = hive.read_bytes()
+        hive.write_bytes(data[: len(data) // 2])
+
+    case = examined("odd-server", tmp_path, "SOFTWARE", cut)
+    (row,) = [c for c in case.rows("coverage") if (c.area, c.name) == ("hive", "SOFTWARE")]
+    assert row.outcome == "partial"
+    text = str(forensics.render(case, "text"))
+    assert "No certificate here names a private key" not in text
+
+
+def test_a_certificate_that_cannot_be_read_is_not_gone(tmp_path: Path) -> None:
+    whole = forensics.examine(collect("healthy", tmp_path / "whole"))
+    lost = next(c.thumbprint for c in whole.rows("key_chain") if c.store == "MY" and c.thumbprint)
+    case = examined("healthy", tmp_path / "part", "SOFTWARE", lambda hive: lose_values(hive, f"{MY}\\{lost}"))
+    (machine,) = case.rows("machine")
+    seen = case.coverage_of(machine)
+    assert (seen.saw_store().state, seen.saw_certificates().why) == ("present", f"certificate {lost} cannot be read")
+
+
+@pytest.mark.parametrize("store", ["EKROOT", "EKCA"])
+def test_a_damaged_store_of_an_authority_is_not_empty(tmp_path: Path, store: str) -> None:
+    key = f"Microsoft\\SystemCertificates\\{store}\\Certificates"
+    case = examined("attest-ca", tmp_path, "SOFTWARE", lambda hive: lose_subkeys(hive, key))
+    (authority,) = case.rows("ca")
+    assert getattr(authority, store.lower()) == "not_examined"
+    assert "ca-ek-store-empty" not in {f.rule for f in case.finding_list if f.verdict == "match"}
