@@ -71,6 +71,11 @@ class CaseTables:
         """Nothing could be examined: there is neither a Windows installation nor a virtual machine that was read."""
         return not self._tables["machine"] and not any(vm.outcome == "present" for vm in self.rows("vm"))
 
+    @property
+    def has_whole_disks(self) -> bool:
+        """Every source is a disk or a volume, whose folders can all be listed."""
+        return all(source.kind in _WHOLE_DISKS for source in self.sources)
+
     def coverage_of(self, machine: MachineRow) -> Coverage:
         """Return what was seen of the places of one installation."""
         return Coverage(

@@ -13,8 +13,11 @@ from forensics.hyperv.host import Host, host_of
 from forensics.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
 from forensics.hyperv.transfers import Transfer, transfers_of
 from forensics.report.result import Result, UnsuitableCaseError
+from forensics.sources.coverage import together
+from forensics.sources.vm_files import INVENTORY
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED, Outcome
 from forensics.tables.row import Row
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class MigrationPlan(Result):
         keep: Every certificate that they need: never delete one of them.
         renew: Certificates of the target's own youngest pair that have ended.
         as_of: The moment "expired" refers to.
+        listed: Whether the list of the source's virtual machines was seen whole: if not, there may be more of them.
     """
 
     formats = ("text", "json")
@@ -67,10 +71,13 @@ class MigrationPlan(Result):
     keep: tuple[Transfer, ...]
     renew: tuple[GuardianRow, ...]
     as_of: datetime
+    listed: Outcome
 
     @property
     def has_obstacles(self) -> bool:
         """Something does not work as it is, or could not be told."""
+        if not self.listed.is_whole:
+            return True
         answers = (self.new_vm, *(answer for vm in self.vms for answer in vm.answers))
         return any(answer.result != "works" for answer in answers)
 
@@ -140,7 +147,16 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
         keep=tuple(needed),
         renew=tuple(r for r in own_pair(target_host) if r.not_after is not None and r.not_after < as_of),
         as_of=as_of,
+        listed=_listed(source),
     )
+
+
+def _listed(source: CaseTables | None) -> Outcome:
+    """Say whether the host's own list of virtual machines was seen; a whole disk without one is no host."""
+    if source is None:
+        return ABSENT
+    seen = [Outcome(row.outcome, row.detail) for row in source.rows("coverage") if row.name == INVENTORY]
+    return together(seen) if seen else ABSENT if source.has_whole_disks else NOT_COLLECTED
 
 
 def _rows(case: CaseTables | None) -> list[Row]:

@@ -12,6 +12,7 @@ from forensics.hyperv.operations import OPERATIONS, Answer
 from forensics.hyperv.plan_steps import steps
 from forensics.report.facts import day
 from forensics.report.folded_lines import FoldedText
+from forensics.sources.vm_files import INVENTORY
 from forensics.tables.sanitise import sanitise
 from forensics.tables.timestamps import format_utc
 
@@ -73,6 +74,11 @@ class _PlanText(FoldedText):
             yield from self._missing()
         else:
             yield "No virtual machine with a virtual TPM was found."
+        if not self.plan.listed.is_whole:
+            yield (
+                f"There may be more: the host's list of its virtual machines ({INVENTORY}) was not read whole "
+                f"({self.plan.listed.why})."
+            )
         if without:
             yield f"Without a virtual TPM: {without}. They need no certificate."
         if unread:
@@ -188,4 +194,5 @@ def migration_document(plan: MigrationPlan) -> dict[str, Any]:
         ],
         "keep": [t.thumbprint for t in plan.keep],
         "renew": [row.thumbprint for row in plan.renew],
+        "listed": asdict(plan.listed),
     }

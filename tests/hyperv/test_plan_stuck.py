@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import forensics
 from forensics.hyperv.migration import MigrationPlan, plan_migration
 from forensics.hyperv.plan_steps import steps
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT
 from testdata.builder.scenarios.hyperv_target import STRANGE
+from tests.examined import examined
 from tests.exports import AS_OF
 from tests.paths import IMAGES
+from tests.test_less_evidence import CONFIG, collect
 
 HV01, HV02 = (str(IMAGES / f"{name}.vhdx.xz") for name in ("hyperv-source", "hyperv-target"))
 
@@ -41,3 +45,13 @@ def test_nobody_is_told_to_move_machines_that_cannot_start() -> None:
     assert "Then move" not in told
     whole = " ".join(step.text for step in steps(_plan(HV01, HV02)))
     assert "Then move the virtual machines" in whole
+
+
+def test_a_collection_without_the_hosts_list_may_lack_machines(tmp_path: Path) -> None:
+    hives = collect("hyperv-source", tmp_path / "hives", lambda path: path.startswith(f"{CONFIG}/"))
+    target = examined("hyperv-target")
+    plan = forensics.plan_migration(forensics.examine(hives, as_of=AS_OF), target)
+    assert (plan.listed, plan.has_obstacles) == (NOT_COLLECTED, True)
+    assert "There may be more: the host's list of its virtual machines (data.vmcx) was not read whole" in str(plan)
+    assert forensics.plan_migration(examined("hyperv-source"), target).listed == PRESENT
+    assert forensics.plan_migration(examined("healthy"), target).listed == ABSENT
