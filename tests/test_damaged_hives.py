@@ -10,6 +10,7 @@ import pytest
 import forensics
 from tests.hive_surgery import lose_subkeys, lose_values
 from tests.test_less_evidence import CONFIG, collect
+from tests.torn_hive import tear
 
 DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
 SERVICES = "ControlSet001\\Services"
@@ -88,3 +89,12 @@ def test_a_damaged_store_of_an_authority_is_not_empty(tmp_path: Path, store: str
     (authority,) = case.rows("ca")
     assert getattr(authority, store.lower()) == "not_examined"
     assert "ca-ek-store-empty" not in {f.rule for f in case.finding_list if f.verdict == "match"}
+
+
+def test_keys_that_torn_hives_call_well_are_told_with_that(tmp_path: Path) -> None:
+    folder = collect("healthy", tmp_path)
+    for hive in ("SYSTEM", "SECURITY"):
+        tear(folder / CONFIG / hive)
+    lines = str(forensics.render(forensics.examine(folder), "text")).splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("WELL: ")]
+    assert lines[at + 1] == "  as SYSTEM, SECURITY had it: read in part, so that later changes are not seen"

@@ -1,4 +1,4 @@
-"""Whether the computer's certificate stores were there to read: without them no certificate says nothing."""
+"""Whether the computer's certificate stores, and the hives that verdicts rest on, were seen whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from forensics.case_tables import CaseTables
 from forensics.sources.coverage import Place, together
 from forensics.tables.outcome import Outcome
 
+_HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
 _NOTHING_JUDGED = "No certificate could be judged: "
 _STORES_HIVE = "the SOFTWARE hive, which holds the computer's certificate stores, "
 _BECAUSE = {
@@ -24,6 +25,17 @@ def unseen_stores(case: CaseTables) -> dict[int, Outcome]:
         if not seen.is_whole:
             # Of an export that lacks the stores a part of the hive was there.
             found[machine.machine_id] = together([coverage.saw(Place.of_hive("SOFTWARE")), seen])
+    return found
+
+
+def hives_in_part(case: CaseTables) -> dict[int, list[str]]:
+    """Return the installations of which a hive that verdicts rest on was read in part, with the names of such hives."""
+    found: dict[int, list[str]] = {}
+    for machine in case.rows("machine"):
+        coverage = case.coverage_of(machine)
+        for name in _HIVES:
+            if coverage.saw(Place.of_hive(name)).state == "partial":
+                found.setdefault(machine.machine_id, []).append(name)
     return found
 
 

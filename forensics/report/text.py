@@ -13,7 +13,7 @@ from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.reason import reason_of
-from forensics.report.stores import no_certificate, unseen_stores
+from forensics.report.stores import hives_in_part, no_certificate, unseen_stores
 from forensics.report.triage import Triage, triage, within
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.finding import Finding, as_text, first_part
@@ -296,6 +296,11 @@ class _Report:
     def _well(self) -> None:
         if self.triage.well:
             self._heading("WELL: opened and proved, Windows on this disk would open these keys")
+            for machine_id, names in hives_in_part(self.case).items():
+                told = (
+                    f"{self._on_machine(machine_id)}as {', '.join(names)} had it: read in part, so that later changes"
+                )
+                self._add(f"{told} are not seen", "  ")
             self._listed(f"{self._short(c)}, {self._validity(c)}" for c in self.triage.well)
 
     def _unknown(self) -> None:
