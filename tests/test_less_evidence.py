@@ -15,10 +15,11 @@ from testdata.builder.scenarios import SCENARIOS
 from tests.torn_hive import tear
 
 CONFIG = "Windows/System32/config"
+HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
 Keep = Callable[[str], bool]
 
 LEFT_OUT: dict[str, Keep] = {
-    **{hive: lambda path, hive=hive: path != f"{CONFIG}/{hive}" for hive in ("SYSTEM", "SOFTWARE", "SECURITY")},  # type: ignore[misc]
+    **{hive: lambda path, hive=hive: path != f"{CONFIG}/{hive}" for hive in HIVES},  # type: ignore[misc]
     "Crypto": lambda path: "/Microsoft/Crypto/" not in path,
     "MachineKeys": lambda path: "/MachineKeys/" not in path,
     "Protect": lambda path: "/Protect/" not in path,
@@ -39,6 +40,12 @@ def collect(name: str, folder: Path, keep: Keep = lambda path: True) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.data)
     return folder
+
+
+def _torn(name: str, hive: str, folder: Path) -> forensics.Case:
+    source = collect(name, folder / f"torn {hive}")
+    tear(source / CONFIG / hive)
+    return forensics.examine(source)
 
 
 def _chains(case: forensics.Case) -> dict[tuple[str | None, ...], KeyChainRow]:
@@ -66,6 +73,25 @@ def _says_more(less: forensics.Case, whole: forensics.Case) -> list[str]:
     return found
 
 
+def _matches(case: forensics.Case) -> set[tuple[str, str]]:
+    """List what rules say of what, but for where a key is: whether its provider is registered is told there beside it."""
+    told = [f for f in case.finding_list if f.verdict == "match" and f.rule != "key-in-third-party-provider"]
+    return {(f.rule, s.id) for f in told for s in f.subjects}
+
+
+def _blamed(case: forensics.Case) -> set[str]:
+    """Name the keys that a rule about keys calls broken, or about to be."""
+    about_keys = {rule.id for rule in forensics.list_rules().rules if rule.table == "key_chain"}
+    told = [f for f in case.finding_list if f.rule in about_keys and f.verdict == "match"]
+    return {s.id for f in told if f.severity in ("critical", "high") for s in f.subjects}
+
+
+def _undecided(case: forensics.Case) -> set[str]:
+    """Name the certificates none of whose keys was judged."""
+    chains = _chains(case).values()
+    return {c.thumbprint or "" for c in chains} - {c.thumbprint or "" for c in chains if c.verdict != "unknown"}
+
+
 @pytest.mark.parametrize("name", IMAGES)
 def test_less_evidence_never_says_more(name: str, tmp_path: Path) -> None:
     whole = forensics.examine(collect(name, tmp_path / "whole"))
@@ -73,7 +99,25 @@ def test_less_evidence_never_says_more(name: str, tmp_path: Path) -> None:
     for what, keep in LEFT_OUT.items():
         less = forensics.examine(collect(name, tmp_path / f"without {what}", keep))
         assert (what, _says_more(less, whole)) == (what, [])
-    for hive in ("SYSTEM", "SOFTWARE", "SECURITY"):
-        folder = collect(name, tmp_path / f"torn {hive}")
-        tear(folder / CONFIG / hive)
-        assert (hive, _says_more(forensics.examine(folder), whole)) == (hive, [])
+    for hive in HIVES:
+        assert (hive, _says_more(_torn(name, hive, tmp_path), whole)) == (hive, [])
+
+
+@pytest.mark.parametrize("name", (*IMAGES, "web-server", "tpm-replaced", "expiring"))
+def test_no_rule_blames_what_only_a_torn_hive_says(name: str, tmp_path: Path) -> None:
+    whole = forensics.examine(collect(name, tmp_path / "whole"))
+    for hive in HIVES:
+        torn = _torn(name, hive, tmp_path)
+        assert (hive, _matches(torn) - _matches(whole)) == (hive, set())
+        assert (hive, _blamed(torn) & (_undecided(torn) - _undecided(whole))) == (hive, set())
+
+
+def test_what_was_read_of_a_key_file_itself_is_told_all_the_same(tmp_path: Path) -> None:
+    whole = forensics.examine(collect("broken-files", tmp_path / "whole"))
+    assert len(_blamed(whole)) == 19
+    torn = _torn("broken-files", "SOFTWARE", tmp_path)
+    names = {c.subject for c in _chains(torn).values() if c.thumbprint in _blamed(torn)}
+    damaged = {
+        f"CN=bad-{part}.contoso.test" for part in ("sign-capi", "sign-cng", "middle-capi", "middle-cng", "tail-capi")
+    }
+    assert names == {*damaged, "CN=old-guid-lost.contoso.test"}

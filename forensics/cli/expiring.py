@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli.messages import FOUND
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED
 from forensics.cli.options import SOURCE, source_options, span
 from forensics.cli.output import emit
 from forensics.cli.run import examined_or_exit
@@ -30,4 +30,6 @@ def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: A
     """
     found = forensics.expiring(examined_or_exit((source,), options), within)
     emit(found)
-    ctx.exit(FOUND if found.chains else 0)
+    if found.chains:
+        ctx.exit(FOUND)
+    ctx.exit(NOTHING_EXAMINED if found.judges_nothing else 0)

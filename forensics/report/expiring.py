@@ -9,6 +9,7 @@ from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
+from forensics.report.stores import further_certificates, judges_nothing, no_certificate
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 
@@ -26,6 +27,11 @@ class Expiring(Result):
     case: CaseTables
     within: timedelta
     chains: tuple[KeyChainRow, ...]
+
+    @property
+    def judges_nothing(self) -> bool:
+        """Not one key was judged, and the certificates that may name some were not seen either."""
+        return judges_nothing(self.case)
 
     def _render(self, format: str, width: int | None) -> str:
         return _text(self, width)
@@ -45,8 +51,13 @@ def expiring(case: CaseTables, within: timedelta) -> Expiring:
 def _text(found: Expiring, width: int | None) -> str:
     """Write one line a certificate."""
     case = found.case
+    if found.judges_nothing:
+        return "\n".join(fold(no_certificate(case), width)) + "\n"
+    further = further_certificates(case)
+    told = fold(further, width) if further else []
     if not found.chains:
-        return f"No certificate with a private key expires within {found.within.days} days after {day(case.as_of)}.\n"
+        none = f"No certificate with a private key expires within {found.within.days} days after {day(case.as_of)}."
+        return "\n".join([none, *told]) + "\n"
     facts, lines = Facts(case), []
     for chain in found.chains:
         assert chain.not_after is not None
@@ -55,4 +66,4 @@ def _text(found: Expiring, width: int | None) -> str:
         text = sanitise(f"{label(chain)}, store {chain.store}, on {facts.machine_name(chain.machine_id)}, {state}")
         indent = f"{day(chain.not_after)}  {when}  "
         lines += fold(f"{text}, {chain.thumbprint}", width, indent, " " * len(indent))
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *told]) + "\n"

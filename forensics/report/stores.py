@@ -8,6 +8,7 @@ from forensics.tables.outcome import Outcome
 
 _HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
 _NOTHING_JUDGED = "No certificate could be judged: "
+_MAY_BE_MORE = "There may be more: "
 _STORES_HIVE = "the SOFTWARE hive, which holds the computer's certificate stores, "
 _BECAUSE = {
     "unreadable": f"{_STORES_HIVE}cannot be read.",
@@ -46,8 +47,16 @@ def judges_nothing(case: CaseTables) -> bool:
 
 def no_certificate(case: CaseTables) -> str:
     """Return the sentence for a case without a single certificate that names a private key."""
+    because = _because(case)
+    return _NOTHING_JUDGED + because if because else "No certificate here names a private key or should have one."
+
+
+def further_certificates(case: CaseTables) -> str:
+    """Return the sentence that a list of certificates may not be whole, and why; empty where it is."""
+    because = _because(case)
+    return _MAY_BE_MORE + because if because else ""
+
+
+def _because(case: CaseTables) -> str:
     states = {outcome.state for outcome in unseen_stores(case).values()}
-    for state, because in _BECAUSE.items():
-        if state in states:
-            return _NOTHING_JUDGED + because
-    return "No certificate here names a private key or should have one."
+    return next((because for state, because in _BECAUSE.items() if state in states), "")

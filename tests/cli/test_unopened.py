@@ -146,3 +146,5 @@ def test_without_whole_certificate_stores_nothing_was_judged(tmp_path: Path, col
     judged = "of the SOFTWARE hive, which holds the computer's certificate stores, only a part was read."
     assert f"No certificate could be judged: {judged}" in result.stdout
     assert result.exit_code == 3
+    expiring = CliRunner().invoke(cli, ["expiring", str(tmp_path)], prog_name="keymortem")
+    assert (expiring.exit_code, expiring.stdout) == (3, f"No certificate could be judged: {judged}\n")
