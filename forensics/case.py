@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from forensics.report.explain_subject import Explanation
+    from forensics.sources.given_paths import Paths
 
 _MOST = 12
 """Findings that the summary lists."""
@@ -40,7 +40,7 @@ class Case(CaseTables):
 
         return judges_nothing(self)
 
-    def explain(self, subject: str, rules: Iterable[str | Path] = ()) -> Explanation:
+    def explain(self, subject: str, rules: Paths = ()) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""
         from forensics.report.explain_subject import explain
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from forensics.case import Case
 from forensics.disk.errors import SourceError
+from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
@@ -40,11 +41,11 @@ def examine(
     bek_file: str | Path | None = None,
     passwords: Mapping[str, str] | None = None,
     nt_hashes: Mapping[str, str] | None = None,
-    domain_backup_keys: Iterable[str | Path] = (),
+    domain_backup_keys: Paths = (),
     second_opinion: bool = False,
     hash_sources: bool = False,
     as_of: datetime | None = None,
-    rules: Iterable[str | Path] = (),
+    rules: Paths = (),
     progress: Progress | None = None,
 ) -> Case:
     """Examine disks, exports, collections or loose hives, read-only.
@@ -59,12 +60,12 @@ def examine(
         bek_file: BitLocker external key (.BEK).
         passwords: Password by user name or SID, to open that user's master keys.
         nt_hashes: NT hash (32 hex digits) by user name or SID.
-        domain_backup_keys: DPAPI backup private keys of domains (.pvk).
+        domain_backup_keys: DPAPI backup private keys of domains (.pvk); one path, or several.
         second_opinion: Have impacket repeat every proof; where it disagrees is a row of table ``problem``, and how much
             it confirms a row of ``coverage``.
         hash_sources: Take the SHA-256 of every source that is a file, however large; else of small ones only.
         as_of: The moment "expired" refers to; a time without zone is UTC. Now, if not given.
-        rules: Folders of rule packs to run beside the built-in ones.
+        rules: Folders of rule packs to run beside the built-in ones; one path, or several.
         progress: Called with one line whenever a new step begins.
 
     Returns:
@@ -81,7 +82,7 @@ def examine(
     from forensics.engine.loader import load_packs
 
     # What strangers wrote is checked before anything is read.
-    folders = [Path(folder) for folder in rules]
+    folders = given_paths(rules)
     packs = load_packs(folders) if folders else None
     unlock = Unlock(
         recovery_key=recovery_key,
@@ -141,9 +142,7 @@ def ask_rules(case: CaseTables, packs: Packs) -> None:
     problems[:] = [row for row in problems if row.kind not in PROBLEM_KINDS] + result.problems
 
 
-def _user_secrets(
-    passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pvk_files: Iterable[str | Path]
-) -> UserSecrets:
+def _user_secrets(passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pvk_files: Paths) -> UserSecrets:
     from forensics.dpapi.user_secrets import UserSecrets
 
     hashes: dict[str, bytes] = {}
@@ -158,7 +157,7 @@ def _user_secrets(
     return UserSecrets(
         passwords={user.lower(): password for user, password in passwords.items()},
         nt_hashes=hashes,
-        domain_keys=tuple(_domain_key(Path(path)) for path in pvk_files),
+        domain_keys=tuple(_domain_key(path) for path in given_paths(pvk_files)),
     )
 
 

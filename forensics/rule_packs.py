@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs, Problem, Rule
 from forensics.report.result import Result
+from forensics.sources.given_paths import Paths, given_paths
 
 if TYPE_CHECKING:
     from forensics.case import Case
-
-Folders = Iterable[str | Path]
 
 
 class UnknownRuleError(KeyError):
@@ -110,65 +108,65 @@ class RuleFiles(Result):
         return "".join(f"{line}\n" for line in (*self.files, told))
 
 
-def list_rules(rules: Folders = ()) -> RuleList:
+def list_rules(rules: Paths = ()) -> RuleList:
     """List the built-in rules.
 
     Args:
-        rules: Folders of rule packs to list beside them.
+        rules: Folders of rule packs to list beside them; one path, or several.
 
     Raises:
         RulePackError: A rule pack is invalid.
     """
-    return RuleList(load_packs(map(Path, rules)).rules)
+    return RuleList(load_packs(given_paths(rules)).rules)
 
 
-def show_rule(rule_id: str, rules: Folders = ()) -> RuleDescription:
+def show_rule(rule_id: str, rules: Paths = ()) -> RuleDescription:
     """Describe what a rule asks, what it says then, and where its facts can be read.
 
     Args:
         rule_id: Its id, such as ``key-file-missing``.
-        rules: Folders of rule packs to look into beside the built-in ones.
+        rules: Folders of rule packs to look into beside the built-in ones; one path, or several.
 
     Raises:
         UnknownRuleError: No rule has that id; it is a KeyError.
         RulePackError: A rule pack is invalid.
     """
-    rule = load_packs(map(Path, rules)).rule(rule_id)
+    rule = load_packs(given_paths(rules)).rule(rule_id)
     if rule is None:
         raise UnknownRuleError(f"there is no rule {rule_id!r}")
     return RuleDescription(rule)
 
 
-def lint_rules(folders: Folders = ()) -> LintResult:
+def lint_rules(folders: Paths = ()) -> LintResult:
     """Judge rules that are valid: where they could mislead, and what to do about it.
 
     Args:
-        folders: Folders of rule packs; the built-in ones if none is given.
+        folders: Folders of rule packs; the built-in ones if none is given; one path, or several.
 
     Raises:
         RulePackError: A rule is invalid; it names everything that is wrong.
     """
     from forensics.engine.lint import lint
 
-    given = [Path(folder) for folder in folders]
+    given = given_paths(folders)
     packs = load_packs(given, examples=True)
     places = [folder.resolve() for folder in given]
     own = tuple(rule for rule in packs.rules if not places or _lies_in(rule.path, places))
     return LintResult(own, tuple(lint(packs, own)))
 
 
-def test_rules(folders: Folders = ()) -> ExamplesResult:  # noqa: PT028
+def test_rules(folders: Paths = ()) -> ExamplesResult:  # noqa: PT028
     """Run the examples of rules, and name each that does not come out as it says.
 
     Args:
-        folders: Folders of rule packs; the built-in ones if none is given.
+        folders: Folders of rule packs; the built-in ones if none is given; one path, or several.
 
     Raises:
         RulePackError: A rule is invalid; it names everything that is wrong.
     """
     from forensics.engine.examples import run_examples
 
-    places = [Path(folder) for folder in folders]
+    places = given_paths(folders)
     packs = load_packs(places, examples=True, built_in=not places)
     result = run_examples(packs)
     return ExamplesResult(packs.rules, result.run, tuple(result.problems))
@@ -192,29 +190,29 @@ def new_rule(path: str | Path) -> RuleFiles:
     return RuleFiles(tuple(write_skeleton(Path(path))))
 
 
-def apply_rules(case: Case, rules: Folders = ()) -> None:
+def apply_rules(case: Case, rules: Paths = ()) -> None:
     """Ask the rules of a case again, in place of what its findings were: after another date, or for other packs.
 
     Args:
         case: Its findings are replaced; a rule that cannot be asked becomes a row of table ``problem``.
-        rules: Folders of rule packs to ask beside the built-in ones.
+        rules: Folders of rule packs to ask beside the built-in ones; one path, or several.
 
     Raises:
         RulePackError: A rule pack is invalid; the findings stay.
     """
     from forensics.examination import ask_rules
 
-    ask_rules(case, load_packs(map(Path, rules)))
+    ask_rules(case, load_packs(given_paths(rules)))
     case.forget_frames()
 
 
-def translate_findings(case: Case, language: str, rules: Folders = ()) -> None:
+def translate_findings(case: Case, language: str, rules: Paths = ()) -> None:
     """Put the texts of a case's findings into another language, where their rules have it.
 
     Args:
         case: Its findings stay the same but for ``title``, ``because`` and ``remedy``.
         language: One of :data:`forensics.LANGUAGES`; English findings stay for what was not translated.
-        rules: Folders of the rule packs that were asked beside the built-in ones.
+        rules: Folders of the rule packs that were asked beside the built-in ones; one path, or several.
 
     Raises:
         ValueError: There is no such language.
@@ -225,7 +223,7 @@ def translate_findings(case: Case, language: str, rules: Folders = ()) -> None:
 
     if language not in LANGUAGES:
         raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")
-    speak(case, load_packs(map(Path, rules), language=language), language)
+    speak(case, load_packs(given_paths(rules), language=language), language)
     case.forget_frames()
 
 

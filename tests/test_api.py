@@ -109,6 +109,31 @@ def test_explain_asks_packs_beside_the_built_in_ones(tmp_path: Path) -> None:
     assert [a.value for a in told.answers[DEAD] if a.rule.id == "mine"] == [True]
 
 
+def test_a_single_path_stands_where_several_may(tmp_path: Path) -> None:
+    mine = {"id": "mine", "when": {"broken_at": "key_file"}, "examples": []}
+    folder = str(write_rules(tmp_path, mine))
+    told = forensics.explain(case(), DEAD, rules=folder)
+    assert [a.value for a in told.answers[DEAD] if a.rule.id == "mine"] == [True]
+    assert [rule.id for rule in forensics.list_rules(folder).rules if rule.id == "mine"] == ["mine"]
+    assert forensics.show_rule("mine", folder).rule.id == "mine"
+    assert [rule.id for rule in forensics.lint_rules(folder).rules] == ["mine"]
+    assert [rule.id for rule in forensics.test_rules(folder).rules] == ["mine"]
+    asked = case()
+    forensics.apply_rules(asked, folder)
+    forensics.translate_findings(asked, "ja", folder)
+    assert [f.rule for f in asked.finding_list if f.rule == "mine"] == ["mine"]
+
+
+def test_a_path_that_is_not_there_is_named_whole(tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent")
+    with pytest.raises(forensics.RulePackError, match="absent"):
+        forensics.lint_rules(absent)
+    with pytest.raises(forensics.RulePackError, match="absent"):
+        forensics.examine("x", rules=absent)
+    with pytest.raises(forensics.SourceError, match="absent cannot be read"):
+        forensics.examine("x", domain_backup_keys=absent)
+
+
 def test_expiring() -> None:
     found = forensics.expiring(case(), timedelta(days=10))
     assert [chain.thumbprint for chain in found.chains] == [PAST, ALIVE]

@@ -74,7 +74,7 @@ def _says_more(less: forensics.Case, whole: forensics.Case) -> list[str]:
 
 
 def _matches(case: forensics.Case) -> set[tuple[str, str]]:
-    """List what rules say of what, but for where a key is: whether its provider is registered is told there beside it."""
+    """List what rules say of what; of a key elsewhere than in a file it is told whether its provider was seen."""
     told = [f for f in case.finding_list if f.verdict == "match" and f.rule != "key-in-third-party-provider"]
     return {(f.rule, s.id) for f in told for s in f.subjects}
 
@@ -103,7 +103,7 @@ def test_less_evidence_never_says_more(name: str, tmp_path: Path) -> None:
         assert (hive, _says_more(_torn(name, hive, tmp_path), whole)) == (hive, [])
 
 
-@pytest.mark.parametrize("name", (*IMAGES, "web-server", "tpm-replaced", "expiring"))
+@pytest.mark.parametrize("name", [*IMAGES, "web-server", "tpm-replaced", "expiring"])
 def test_no_rule_blames_what_only_a_torn_hive_says(name: str, tmp_path: Path) -> None:
     whole = forensics.examine(collect(name, tmp_path / "whole"))
     for hive in HIVES:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from forensics.case_tables import CaseTables
 from forensics.engine.answers import Judged, NamedSubject, RuleAnswer, Truth, answers_about, find_subjects
@@ -15,6 +14,7 @@ from forensics.report.facts import Facts
 from forensics.report.findings import FindingIndex, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
+from forensics.sources.given_paths import Paths, given_paths
 from forensics.tables.finding import Finding
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
@@ -56,14 +56,14 @@ class Explanation(Result):
         return "\n".join(_blocks(self, width))
 
 
-def explain(case: CaseTables, subject: str, rules: Iterable[str | Path] = ()) -> Explanation:
+def explain(case: CaseTables, subject: str, rules: Paths = ()) -> Explanation:
     """Explain a key link by link, and then what each rule says of it, condition by condition.
 
     Args:
         case: The case.
         subject: A certificate's thumbprint (six digits are enough), a key file's name or path, or the name of anything
             that findings speak of, or a part of that name.
-        rules: Folders of rule packs to ask beside the built-in ones.
+        rules: Folders of rule packs to ask beside the built-in ones; one path, or several.
 
     Raises:
         UnknownSubjectError: Nothing is called that; it is a KeyError.
@@ -71,7 +71,7 @@ def explain(case: CaseTables, subject: str, rules: Iterable[str | Path] = ()) ->
     """
     from forensics.engine.loader import load_packs
 
-    return explain_subject(case, load_packs(map(Path, rules)), subject)
+    return explain_subject(case, load_packs(given_paths(rules)), subject)
 
 
 def explain_subject(case: CaseTables, packs: Packs, wanted: str) -> Explanation:
