@@ -10,7 +10,7 @@ from forensics.facts.purpose import purpose
 from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.renewed_by import Successors
 from forensics.facts.tables import Tables
-from forensics.facts.use import Renewals, label, needs_valid
+from forensics.facts.use import Places, Renewals, label, needs_valid
 from forensics.facts.used_by import Users
 from forensics.facts.virtual_machines import VirtualMachines
 from forensics.tables.certificate import CertificateRow
@@ -37,6 +37,7 @@ class _Facts:
         self.users = Users(tables)
         self.successors = Successors(tables)
         self.renewals = Renewals(tables)
+        self.places = Places(tables)
         self.virtual_machines = VirtualMachines(tables)
 
     def of(self, row: Row) -> Row:
@@ -44,8 +45,8 @@ class _Facts:
         if isinstance(row, CertificateRow):
             return self._certificate(row)
         if isinstance(row, CertificateUseRow):
-            renewed_by = self.renewals.of(row)
-            return replace(row, label=label(row), needs_valid=needs_valid(row), renewed_by=renewed_by)
+            renewed_by, place = self.renewals.of(row), self.places.of(row)
+            return replace(row, label=label(row), needs_valid=needs_valid(row), renewed_by=renewed_by, place=place)
         if isinstance(row, MachineRow):
             return remote_desktop(machine_life(row, self.tables), self.tables)
         if isinstance(row, GuardianRow):

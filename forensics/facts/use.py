@@ -1,10 +1,11 @@
-"""What a use of a certificate is called, whether it ends with the certificate, and what it was renewed by."""
+"""What a use of a certificate is called, whether it ends with the certificate, and how well its place was seen."""
 
 from __future__ import annotations
 
 from forensics.facts.tables import Tables
 from forensics.tables.certificate import CertificateRow
-from forensics.tables.use import CertificateUseRow
+from forensics.tables.record import CoverageRow
+from forensics.tables.use import CertificateUseRow, PlaceSeen
 
 METABASE = "IIS metabase"
 """Old hashes of IIS: not in use, but it may write them back into a binding."""
@@ -20,6 +21,26 @@ def label(use: CertificateUseRow) -> str:
 def needs_valid(use: CertificateUseRow) -> bool:
     """Tell whether a use stops when its certificate has ended."""
     return use.consumer not in _UNDATED
+
+
+class Places:
+    """Whether the hives that name certificates were read whole.
+
+    Args:
+        tables: All rows.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._partial: dict[int, tuple[str, ...]] = {}
+
+    def of(self, use: CertificateUseRow) -> PlaceSeen:
+        """Return how the hive, or the key of it, was seen in which a use is set."""
+        if use.machine_id not in self._partial:
+            coverage = self._tables.of(CoverageRow, use.machine_id)
+            paths = {row.source_path for row in coverage if (row.area, row.outcome) == ("hive", "partial")}
+            self._partial[use.machine_id] = tuple(f"{path}{end}" for path in paths for end in "\\!")
+        return "partial" if use.source_path.startswith(self._partial[use.machine_id]) else "present"
 
 
 class Renewals:

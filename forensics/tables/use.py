@@ -37,6 +37,7 @@ ConsumerName = Literal[
     "other",
 ]
 Certainty = Literal["proved", "likely", "candidate"]
+PlaceSeen = Literal["present", "partial"]
 PolicyArea = Literal["autoenrollment", "rdp_policy", "rdp", "rdp_listener", "hgs_client", "device_guard", "smart_card"]
 FolderKind = Literal["capi", "cng", "tpm", "dpapi"]
 FolderScope = Literal["machine", "system", "service"]
@@ -75,6 +76,10 @@ class CertificateUseRow(Row):
     )
     renewed_by: str | None = column(
         "Certificate on this disk that says (renewal property) that it was renewed from this one", None
+    )
+    place: PlaceSeen = column(
+        "the hive or file in which the use is set was read whole; partial: a torn hive, where it may be of yesterday",
+        "present",
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from forensics.facts.facts import with_facts
-from forensics.facts.use import label, needs_valid
+from forensics.facts.tables import Tables
+from forensics.facts.use import Places, label, needs_valid
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow, ServiceRow
@@ -77,3 +78,20 @@ def test_a_use_is_called_by_consumer_and_detail() -> None:
 def test_efs_virtual_machines_and_the_metabase_of_iis_do_not_need_a_valid_certificate() -> None:
     consumers = ("EFS", "Hyper-V", "IIS metabase", "IIS", "RDP")
     assert [needs_valid(use(name, None)) for name in consumers] == [False, False, False, True, True]
+
+
+def test_what_a_torn_hive_names_may_be_of_yesterday() -> None:
+    outcomes: dict[str, Any] = {"SYSTEM": "partial", "SOFTWARE": "present", "SOFTWARE\\Microsoft\\W": "partial"}
+    seen = [CoverageRow(machine_id=1, source_path=n, area="hive", name=n, outcome=o) for n, o in outcomes.items()]
+    places = Places(Tables(seen))
+    paths = (
+        "SYSTEM\\a!b",
+        "SYSTEM2\\a!b",
+        "SOFTWARE\\a!b",
+        "SOFTWARE\\Microsoft\\W\\a!b",
+        "SOFTWARE\\Microsoft\\W!b",
+        "app.config",
+    )
+    uses = [replace(use("IIS", "AA"), source_path=path) for path in paths]
+    assert [places.of(row) for row in uses] == ["partial", "present", "present", "partial", "partial", "present"]
+    assert places.of(replace(uses[0], machine_id=2)) == "present"
