@@ -10,6 +10,7 @@ _HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
 _NOTHING_JUDGED = "No certificate could be judged: "
 _MAY_BE_MORE = "There may be more: "
 _STORES_HIVE = "the SOFTWARE hive, which holds the computer's certificate stores, "
+_ELEMENT = "a certificate in the computer's stores cannot be read."
 _BECAUSE = {
     "unreadable": f"{_STORES_HIVE}cannot be read.",
     "partial": f"of {_STORES_HIVE}only a part was read.",
@@ -58,5 +59,9 @@ def further_certificates(case: CaseTables) -> str:
 
 
 def _because(case: CaseTables) -> str:
-    states = {outcome.state for outcome in unseen_stores(case).values()}
+    unseen = unseen_stores(case)
+    lacking = {m.machine_id for m in case.rows("machine") if not case.coverage_of(m).saw_store().is_whole}
+    states = {outcome.state for machine_id, outcome in unseen.items() if machine_id in lacking}
+    if unseen and not states:
+        return _ELEMENT
     return next((because for state, because in _BECAUSE.items() if state in states), "")

@@ -144,6 +144,14 @@ def test_without_the_certificate_stores_nothing_is_said_to_name_no_key(outcome: 
     assert "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer were not seen whole" in text
 
 
+def test_one_certificate_that_cannot_be_read_is_not_the_whole_hive() -> None:
+    orphan = dead_chain(thumbprint=None, subject=None, store=None, store_scope=None, not_after=None)
+    hive = CoverageRow(machine_id=1, source_path="SOFTWARE", area="hive", name="SOFTWARE", outcome="present")
+    unread = CoverageRow(machine_id=1, source_path="x", area="certificate", name="AA", outcome="unreadable")
+    told = "No certificate could be judged: a certificate in the computer's stores cannot be read."
+    assert told in only(orphan, hive, unread).splitlines()
+
+
 def test_two_machines_are_named_where_they_matter() -> None:
     text = only(machine(machine_id=2, computer_name="DB02"), chain(), dead_chain(machine_id=2))
     assert "  1. On DB02: The key file is named for MachineGuid" in text
