@@ -40,7 +40,7 @@ def event(time: datetime | None, machine_id: int = 1) -> EventRow:
     )
 
 
-def setup(kind: Any, phase: Any, time: datetime | None, **values: Any) -> SetupEventRow:
+def setup_event(kind: Any, phase: Any, time: datetime | None, **values: Any) -> SetupEventRow:
     return SetupEventRow(machine_id=1, source_path="setupact.log", phase=phase, kind=kind, time=time, **values)
 
 
@@ -98,11 +98,11 @@ def test_times_of_other_zones_are_compared_by_what_they_mean() -> None:
 
 def test_sealing_and_first_boot() -> None:
     row = life(
-        setup("option_generalize", "generalize", at(1)),
-        setup("module_run", "generalize", at(2)),
-        setup("sysprep_succeeded", "tag", at(3)),
-        setup("machine_guid_assigned", "specialize", at(4), machine_guid=GUID),
-        setup("machine_guid_assigned", "specialize", at(9), machine_guid="another"),
+        setup_event("option_generalize", "generalize", at(1)),
+        setup_event("module_run", "generalize", at(2)),
+        setup_event("sysprep_succeeded", "tag", at(3)),
+        setup_event("machine_guid_assigned", "specialize", at(4), machine_guid=GUID),
+        setup_event("machine_guid_assigned", "specialize", at(9), machine_guid="another"),
         clone_tag="Fri May 01 05:48:31 2026",
         machine_guid=GUID.upper(),
     )
@@ -116,8 +116,8 @@ def test_a_clone_tag_that_is_no_time_tells_no_day(tag: str | None) -> None:
 
 
 def test_only_a_failure_of_the_last_generalize_is_told() -> None:
-    failed = [setup("module_failed", "cleanup", at(n), message=f"failure {n}") for n in (1, 4)]
-    assert life(*failed, setup("module_run", "generalize", at(3))).sysprep_failure == "failure 4"
+    failed = [setup_event("module_failed", "cleanup", at(n), message=f"failure {n}") for n in (1, 4)]
+    assert life(*failed, setup_event("module_run", "generalize", at(3))).sysprep_failure == "failure 4"
     assert life(*failed).sysprep_failure is None
 
 
@@ -125,7 +125,7 @@ def test_only_a_failure_of_the_last_generalize_is_told() -> None:
     ("kinds", "expected"), [((), None), (("crypto_specialize_present",), False), (("crypto_specialize_missing",), True)]
 )
 def test_whether_specialize_skips_crypto(kinds: tuple[str, ...], expected: bool | None) -> None:
-    assert life(*(setup(kind, "action_file", at(1)) for kind in kinds)).specialize_skips_crypto is expected
+    assert life(*(setup_event(kind, "action_file", at(1)) for kind in kinds)).specialize_skips_crypto is expected
 
 
 def test_an_earlier_identity_is_told_by_the_oldest_key_file_under_another_machine_guid() -> None:
