@@ -1,0 +1,246 @@
+"""Tells which disk images build on which, by what the headers of the children say: snapshots, checkpoints, overlays.
+
+A disk that another one builds on is an older state of the machine, so whoever examines it must know its children. Only
+headers are read, a few hundred KiB at most, and nothing is opened that is no ordinary file.
+
+References:
+    - [MS-VHDX] v8, section 2.6.2.6 (parent locator)
+    - Microsoft, Virtual Hard Disk Image Format Specification 1.0 (footer, dynamic disk header)
+    - VMware, Virtual Disk Format 5.0 (CID, parentCID, parentFileNameHint)
+    - QEMU, docs/interop/qcow2 (backing file name)
+    - VirtualBox, src/VBox/Storage/VDICore.h (uuidCreate, uuidLinkage)
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import stat
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from forensics.disk.compressed import SUFFIXES
+from forensics.disk.vhdx import structures as vhdx
+from forensics.disk.vmdk_descriptor import SPARSE_MAGIC, read_descriptor
+from forensics.formats.errors import FormatError
+
+_MAX_KEPT = 4096
+"""Work: images whose header is remembered."""
+_MAX_BACKING_NAME = 1023
+"""Format: bytes of a qcow2's backing file name."""
+_DEEPEST_JSON = 8
+"""Work: levels of a backing file name written as JSON that are searched for a file name."""
+# What tools write into a disk that was never changed, so that it tells no two disks apart.
+_SHARED_CIDS = ("", "0", "00000000", "fffffffe", "ffffffff")
+_NO_ID = bytes(16)
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    """What the header of an image says of itself and its parent.
+
+    Attributes:
+        own: Its identity, with the name of its format in front; empty when it has none.
+        parents: Identities that its parent may have.
+        names: Paths of its parent as written, in whatever system's notation.
+    """
+
+    own: str = ""
+    parents: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+def children_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
+    """Return the images among the candidates that say in their header that they build on this one.
+
+    The parent is recognised by the identity that the child recorded. Where that does not fit, because the parent was
+    changed afterwards or its format has none, it is the file that the child names, where the child says or beside it.
+
+    Args:
+        path: The image that may be a parent; it may be raw, or compressed.
+        candidates: Files to ask; compressed ones, links, and what cannot be read are passed over.
+
+    Returns:
+        The children themselves, not their children, in the order of the candidates.
+    """
+    own = _declared_by(path).own
+    return [
+        candidate
+        for candidate in candidates
+        if not _is_same(path, candidate) and _builds_on(candidate, _declared_by(candidate), path, own)
+    ]
+
+
+def _builds_on(child: Path, said: _Declared, parent: Path, identity: str) -> bool:
+    return (identity != "" and identity in said.parents) or any(_means(child, name, parent) for name in said.names)
+
+
+def _means(child: Path, written: str, parent: Path) -> bool:
+    """Tell whether a path that a child wrote means this file; only text is compared, nothing is opened by it."""
+    parts = [part for part in written.replace("\\", "/").split("/") if part not in ("", ".")]
+    if not parts or "\0" in written:
+        return False
+    names = {parent.name.casefold()}
+    if parent.suffix.lower() in SUFFIXES:
+        names.add(parent.stem.casefold())
+    if parts[-1].casefold() not in names:
+        return False
+    folder, of_parent = os.path.abspath(child.parent), os.path.abspath(parent.parent)
+    if folder == of_parent:
+        return True
+    named = os.path.normpath(os.path.join(folder, *parts[:-1]))
+    return named.casefold() == of_parent.casefold()
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one == other or os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
+
+
+def _declared_by(path: Path) -> _Declared:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return _Declared()
+    # A FIFO or a device would block or have side effects.
+    if not stat.S_ISREG(status.st_mode):
+        return _Declared()
+    return _remembered(path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=_MAX_KEPT)
+def _remembered(path: Path, *_state: int) -> _Declared:
+    try:
+        with path.open("rb") as file:
+            return _read(file)
+    # Headers come from strangers: whatever is wrong with one, it names no parent that could be found.
+    except (OSError, FormatError, ValueError, struct.error, OverflowError, RecursionError):
+        return _Declared()
+
+
+def _read(file: BinaryIO) -> _Declared:
+    head = file.read(512)
+    if head.startswith(vhdx.SIGNATURE):
+        return _vhdx(file)
+    if head.startswith((SPARSE_MAGIC, b"# Disk DescriptorFile")):
+        return _vmdk(file)
+    if head.startswith(b"QFI\xfb"):
+        return _qcow(file, head)
+    if head[64:68] == b"\x7f\x10\xda\xbe":
+        return _vdi(head)
+    return _vhd(file, head)
+
+
+def _vhdx(file: BinaryIO) -> _Declared:
+    headers = list(_whole_headers(file))
+    own = f"vhdx {max(headers, key=lambda header: header.sequence).data_write_guid}" if headers else ""
+    try:
+        locator = _locator(file)
+    except FormatError:
+        locator = None
+    if locator is None:
+        return _Declared(own)
+    links = [f"vhdx {guid}" for guid in (locator.linkage, locator.linkage2) if guid]
+    names = (locator.relative_path, locator.absolute_win32_path, locator.volume_path)
+    return _Declared(own, tuple(links), tuple(name for name in names if name))
+
+
+def _whole_headers(file: BinaryIO) -> Iterator[vhdx.VhdxHeader]:
+    for offset in vhdx.HEADER_OFFSETS:
+        file.seek(offset)
+        try:
+            yield vhdx.parse_header(file.read(vhdx.HEADER_SIZE))
+        except FormatError:
+            continue
+
+
+def _locator(file: BinaryIO) -> vhdx.ParentLocator | None:
+    for offset in vhdx.REGION_TABLE_OFFSETS:
+        file.seek(offset)
+        try:
+            region = vhdx.parse_region_table(file.read(vhdx.REGION_TABLE_SIZE)).metadata
+            break
+        except FormatError:
+            continue
+    else:
+        return None
+    file.seek(region.offset)
+    items = vhdx.parse_metadata_table(file.read(vhdx.METADATA_TABLE_SIZE), region.length)
+    where = items.get(vhdx.PARENT_LOCATOR)
+    if where is None:
+        return None
+    file.seek(region.offset + where.offset)
+    return vhdx.parse_parent_locator(file.read(where.length))
+
+
+def _vmdk(file: BinaryIO) -> _Declared:
+    descriptor = read_descriptor(file)
+    if descriptor is None:
+        return _Declared()
+    own = "" if descriptor.cid in _SHARED_CIDS else f"vmdk {descriptor.cid}"
+    parent = descriptor.parent_cid
+    if parent is None:
+        return _Declared(own)
+    links = () if parent in _SHARED_CIDS else (f"vmdk {parent}",)
+    return _Declared(own, links, (descriptor.parent_name,))
+
+
+def _qcow(file: BinaryIO, head: bytes) -> _Declared:
+    offset, length = struct.unpack_from(">QI", head, 8)
+    if not offset or offset >= 1 << 63 or not 0 < length <= _MAX_BACKING_NAME:
+        return _Declared()
+    file.seek(offset)
+    return _Declared(names=tuple(_backing_names(file.read(length).decode("utf-8", "replace"))))
+
+
+def _backing_names(text: str) -> Iterator[str]:
+    """Yield the file names in what QEMU calls a backing file name: a path, ``file:`` and a path, or JSON."""
+    if not text.startswith("json:"):
+        yield text.removeprefix("file:")
+        return
+    pending = [(json.loads(text[5:]), 0)]
+    while pending:
+        value, depth = pending.pop()
+        if not isinstance(value, dict) or depth > _DEEPEST_JSON:
+            continue
+        for key, inner in value.items():
+            if isinstance(inner, str) and key.rsplit(".", 1)[-1] == "filename":
+                yield inner
+            pending.append((inner, depth + 1))
+
+
+def _vdi(head: bytes) -> _Declared:
+    own, parent = head[392:408], head[424:440]
+    return _Declared(_identity("vdi", own), (_identity("vdi", parent),) if parent.strip(b"\0") else ())
+
+
+def _vhd(file: BinaryIO, head: bytes) -> _Declared:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 512))
+    tail = file.read(512)
+    # Virtual PC wrote footers of 511 bytes.
+    footer = next((each for each in (tail, tail[1:], head) if each.startswith(b"conectix")), b"")
+    if len(footer) < 511:
+        return _Declared()
+    own = _identity("vhd", footer[68:84])
+    offset, kind = struct.unpack_from(">Q", footer, 16)[0], struct.unpack_from(">I", footer, 60)[0]
+    if kind != 4 or offset >= 1 << 63:
+        return _Declared(own)
+    file.seek(offset)
+    dynamic = file.read(1024)
+    if len(dynamic) < 1024 or not dynamic.startswith(b"cxsparse"):
+        return _Declared(own)
+    name = dynamic[64:576].decode("utf-16-be", "replace").split("\0", 1)[0]
+    return _Declared(own, (_identity("vhd", dynamic[40:56]),), (name,))
+
+
+def _identity(kind: str, raw: bytes) -> str:
+    return f"{kind} {UUID(bytes=raw)}" if len(raw) == 16 and raw != _NO_ID else ""

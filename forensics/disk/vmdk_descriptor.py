@@ -1,0 +1,86 @@
+"""The text that describes a VMDK: its identity, its parent, and the files that hold its sectors.
+
+References:
+    VMware, Virtual Disk Format 5.0 (descriptor file, sparse extent header)
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
+
+SPARSE_MAGIC = b"KDMV"
+_DESCRIPTOR = b"# Disk DescriptorFile"
+_SECTOR = 512
+_MAX_TEXT = 64 << 10
+"""Format: bytes of a VMDK's descriptor."""
+_NO_PARENT = "ffffffff"
+_ACCESS = ("RW", "RDONLY", "NOACCESS")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """One line of the list of extents.
+
+    Attributes:
+        kind: Such as ``SPARSE`` or ``FLAT``.
+        name: File name as written; empty for an extent without file (``ZERO``).
+    """
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class VmdkDescriptor:
+    """What a descriptor says.
+
+    Attributes:
+        offset: Where it begins in its file, bytes; 0 when the file is nothing else.
+        cid: Content ID, lower hex; changes with the first write after the disk was opened.
+        parent_cid: That of the parent when this disk was made on it; None for a disk without parent.
+        parent_name: ``parentFileNameHint``; empty when it is missing.
+        extents: In their order.
+    """
+
+    offset: int
+    cid: str
+    parent_cid: str | None
+    parent_name: str
+    extents: tuple[Extent, ...]
+
+
+def read_descriptor(file: BinaryIO) -> VmdkDescriptor | None:
+    """Read the descriptor of a VMDK, be it a file of its own or within a sparse extent; None when there is none."""
+    file.seek(0)
+    head = file.read(_SECTOR)
+    offset = 0
+    if head.startswith(SPARSE_MAGIC) and len(head) == _SECTOR:
+        offset = _SECTOR * struct.unpack_from("<Q", head, 28)[0]
+        if not offset or offset >= 1 << 63:
+            return None
+    file.seek(offset)
+    data = file.read(_MAX_TEXT)
+    return _parse(data, offset) if data.startswith(_DESCRIPTOR) else None
+
+
+def _parse(data: bytes, offset: int) -> VmdkDescriptor:
+    settings: dict[str, str] = {}
+    extents: list[Extent] = []
+    for line in data.split(b"\0", 1)[0].decode("utf-8", "replace").splitlines():
+        words = line.split(None, 3)
+        if words and words[0] in _ACCESS and len(words) >= 3:
+            quoted = line.split('"')
+            extents.append(Extent(words[2].upper(), quoted[1] if len(quoted) > 2 else ""))
+        elif "=" in line and not line.startswith("#"):
+            key, _, value = line.partition("=")
+            settings.setdefault(key.strip(), value.strip().strip('"'))
+    parent = settings.get("parentCID", _NO_PARENT).lower()
+    return VmdkDescriptor(
+        offset,
+        settings.get("CID", "").lower(),
+        None if parent == _NO_PARENT else parent,
+        settings.get("parentFileNameHint", ""),
+        tuple(extents),
+    )
