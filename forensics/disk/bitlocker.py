@@ -44,7 +44,7 @@ _MAX_PROTECTORS = 100
 """Display: key protectors of one volume."""
 _NAMED = 20
 """Display: key protectors that one sentence names."""
-_GIVE = "examine it again with --recovery-key, --password-file or --bek-file"
+_GIVE = "examine it again with --recovery-key, --password-file or --bek"
 
 
 class _Window(io.RawIOBase):

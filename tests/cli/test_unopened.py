@@ -90,7 +90,7 @@ CASES: list[tuple[Callable[[Path], Path], str]] = [
     (truncated_vhdx, "it is truncated, copy it again"),
     (one_segment_of_e01, "put all of them beside the first and examine that"),
     (orphan_child, "Put the parent beside the child."),
-    (locked_volume, "examine it again with --recovery-key, --password-file or --bek-file"),
+    (locked_volume, "examine it again with --recovery-key, --password-file or --bek"),
     (fifo, "is neither a file nor a folder nor a disk: save what it gives first"),
 ]
 
