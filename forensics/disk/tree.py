@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, ClassVar, Protocol
 
 
 class NotFound(Exception):
@@ -13,7 +13,24 @@ class NotFound(Exception):
 
 
 class Unreadable(Exception):
-    """The path is in the tree but cannot be read; the message says why."""
+    """The path is in the tree but cannot be read; the message says why.
+
+    Raised as such, its bytes were got and do not parse.
+
+    Attributes:
+        kind: Kind of the problem that it is.
+    """
+
+    kind: ClassVar[str] = "unreadable"
+
+
+class NotObtained(Unreadable):
+    """Bytes of it could not be got: no permission, encrypted, a bad checksum of what carries them, a bad sector.
+
+    It says nothing about the file: on the machine it may be sound. What rests on it is unknown, never damaged.
+    """
+
+    kind = "not_obtained"
 
 
 @dataclass(frozen=True, slots=True)

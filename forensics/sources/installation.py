@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Tree, Unreadable
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
 from forensics.tables.coverage_names import CoverageArea
@@ -36,6 +36,11 @@ class FileContent:
 
     outcome: Outcome
     data: bytes = b""
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """Tell what was not obtained from what was got and does not parse."""
+    return Outcome("not_examined" if isinstance(error, NotObtained) else "unreadable", str(error))
 
 
 HiveOpener = Callable[[Tree, str, Callable[[str, str, int | None], None]], Hive]
@@ -127,8 +132,8 @@ class Installation:
         except NotFound:
             return Listing(self.not_found)
         except Unreadable as error:
-            self.problem(path, "unreadable", str(error))
-            return Listing(Outcome("unreadable", str(error)))
+            self.problem(path, error.kind, str(error))
+            return Listing(outcome_of(error))
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
             message = f"listing the folder failed with {type(error).__name__}"
             self.problem(path, "unexpected", message)
@@ -143,21 +148,21 @@ class Installation:
         return ABSENT if self.tree.complete else NOT_COLLECTED
 
     def read(self, file: Entry | str, limit: int = MAX_SMALL_FILE) -> FileContent:
-        """Read a whole small file; one larger than ``limit`` bytes is ``unreadable`` and a problem."""
+        """Read a whole small file; one larger than ``limit`` bytes is ``not_examined`` and a problem."""
         path = file if isinstance(file, str) else file.path
         try:
             entry = self.tree.entry(file) if isinstance(file, str) else file
             if entry.size > limit:
                 message = f"{entry.size} bytes; at most {limit} are expected here"
                 self.problem(path, "too_large", message)
-                return FileContent(Outcome("unreadable", message))
+                return FileContent(Outcome("not_examined", message))
             with self.tree.open(entry) as stream:
                 return FileContent(PRESENT, stream.read(limit))
         except NotFound:
             return FileContent(self._missing_file(path))
         except Unreadable as error:
-            self.problem(path, "unreadable", str(error))
-            return FileContent(Outcome("unreadable", str(error)))
+            self.problem(path, error.kind, str(error))
+            return FileContent(outcome_of(error))
 
     def _missing_file(self, path: str) -> Outcome:
         folder = self.listing(path.rsplit("/", 1)[0] if "/" in path else "").outcome
@@ -194,8 +199,8 @@ class Installation:
             # Collectors copy single hives: one that lies beside the others is no proof that this one was not there.
             return None, self._missing_file(path) if self.tree.complete else NOT_COLLECTED
         except (Unreadable, SourceError) as error:
-            self.problem(path, getattr(error, "kind", "unreadable"), str(error))
-            return None, Outcome("unreadable", str(error))
+            self.problem(path, error.kind, str(error))
+            return None, outcome_of(error)
         except Exception as error:  # one broken hive never stops the others
             message = f"opening the hive failed with {type(error).__name__}"
             self.problem(path, "unexpected", message)
