@@ -13,7 +13,7 @@ from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs
 from forensics.tables.row import Row
-from forensics.tables.source import SourceEntry
+from forensics.tables.source import SourceEntry, entry_of, leaves
 from forensics.version import __version__
 
 if TYPE_CHECKING:
@@ -74,13 +74,14 @@ class CaseTables:
     @property
     def has_whole_disks(self) -> bool:
         """Every source is a disk or a volume, whose folders can all be listed."""
-        return all(source.kind in _WHOLE_DISKS for source in self.sources)
+        return all(source.kind in _WHOLE_DISKS for source in leaves(self.sources))
 
     def coverage_of(self, machine: MachineRow) -> Coverage:
         """Return what was seen of the places of one installation."""
+        source = entry_of(self.sources, machine.machine_id)
         return Coverage(
             machine.machine_id,
-            whole_disk=any(s.kind in _WHOLE_DISKS for s in self.sources if machine.machine_id in s.machine_ids),
+            whole_disk=source is not None and source.kind in _WHOLE_DISKS,
             drive=(machine.system_root or "").rpartition("/")[0],
             rows=[row for row in self.rows("coverage") if row.machine_id == machine.machine_id],
         )

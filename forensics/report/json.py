@@ -50,7 +50,14 @@ def _list(items: Sequence[dict[str, Any]], depth: int) -> str:
 
 
 def _source(entry: SourceEntry) -> dict[str, Any]:
-    return {"path": entry.path, "kind": entry.kind, "machine_ids": entry.machine_ids, "error": entry.error}
+    return {
+        "path": entry.path,
+        "kind": entry.kind,
+        "machine_ids": entry.machine_ids,
+        "error": entry.error,
+        "found_in": entry.found_in,
+        "older_state_of": entry.older_state_of,
+    }
 
 
 def _rows(name: str, rows: Iterable[Row]) -> list[dict[str, Any]]:

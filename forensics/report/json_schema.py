@@ -35,12 +35,20 @@ def json_schema() -> dict[str, Any]:
         "format": {"const": FORMAT},
         "tool": _object({"name": _TEXT, "version": _TEXT}),
         "as_of": _TYPES["datetime"],
-        "sources": _list_of(_object({"path": _TEXT, "kind": _TEXT})),
+        "sources": _list_of(_source()),
         "tables": _object({name: _list_of(_table(name)) for name in CONTRACT_TABLES}),
         "findings": _list_of(_finding()),
     }
     title = f"keymortem examine --format json, format {FORMAT}"
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **_object(document)}
+
+
+def _source() -> dict[str, Any]:
+    described = _object({"path": _TEXT, "kind": _TEXT})
+    may_be = {"type": ["string", "null"]}
+    numbers = {"type": "array", "items": _TYPES["integer"]}
+    described["properties"] |= {"machine_ids": numbers, "error": may_be, "found_in": may_be, "older_state_of": may_be}
+    return described
 
 
 def _table(name: str) -> dict[str, Any]:

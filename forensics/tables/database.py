@@ -35,6 +35,16 @@ _SQL_TYPES: dict[Kind, str] = {
     "datetime": "TEXT",
     "list": "TEXT",
 }
+_SOURCE_COLUMNS = {
+    "path": "path TEXT",
+    "kind": "kind TEXT",
+    "machine_ids": "machine_ids TEXT",
+    "error": "error TEXT",
+    "size": "size INTEGER",
+    "sha256": "sha256 TEXT",
+    "found_in": "found_in TEXT",
+    "older_state_of": "older_state_of TEXT",
+}
 
 
 class CaseFileError(Exception):
@@ -100,27 +110,13 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {FORMAT}")
     database.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
-    database.execute(
-        "CREATE TABLE source (path TEXT, kind TEXT, machine_ids TEXT, error TEXT, size INTEGER, sha256 TEXT)"
-    )
+    database.execute(f"CREATE TABLE source ({', '.join(_SOURCE_COLUMNS.values())})")
     database.execute("CREATE TABLE finding (json TEXT)")
     database.execute('CREATE TABLE "columns" ("table" TEXT, "column" TEXT, type TEXT, doc TEXT)')
     meta = {"tool": "keymortem", "version": content.tool_version, "as_of": format_utc(content.as_of, fraction=True)}
     database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    database.executemany(
-        "INSERT INTO source VALUES (?, ?, ?, ?, ?, ?)",
-        [
-            (
-                _storable(s.path),
-                s.kind,
-                json.dumps(s.machine_ids),
-                None if s.error is None else _storable(s.error),
-                s.size,
-                s.sha256,
-            )
-            for s in content.sources
-        ],
-    )
+    marks = ", ".join("?" for _ in _SOURCE_COLUMNS)
+    database.executemany(f"INSERT INTO source VALUES ({marks})", map(_source_cells, content.sources))
     database.executemany("INSERT INTO finding VALUES (?)", [(json.dumps(as_json(f)),) for f in content.findings])
     for name, row_class in ROW_CLASSES.items():
         _write_table(database, row_class, content.tables.get(name, []))
@@ -209,8 +205,18 @@ def read_case_file(path: Path) -> CaseContent:
         raise CaseFileError(f"{path} is damaged: {error}; examine the source again") from error
 
 
-def _source(path: str, kind: str, ids: str, error: str | None, size: int | None, sha256: str | None) -> SourceEntry:
-    return SourceEntry(path=path, kind=kind, machine_ids=json.loads(ids), error=error, size=size, sha256=sha256)
+def _source_cells(entry: SourceEntry) -> list[str | int | None]:
+    cells = [getattr(entry, name) for name in _SOURCE_COLUMNS]
+    return [
+        json.dumps(cell) if isinstance(cell, list) else _storable(cell) if isinstance(cell, str) else cell
+        for cell in cells
+    ]
+
+
+def _source(*cells: Any) -> SourceEntry:
+    entry = SourceEntry(**dict(zip(_SOURCE_COLUMNS, cells, strict=True)))
+    entry.machine_ids = json.loads(cells[list(_SOURCE_COLUMNS).index("machine_ids")])
+    return entry
 
 
 def _read(database: sqlite3.Connection, path: Path) -> CaseContent:
@@ -218,7 +224,8 @@ def _read(database: sqlite3.Connection, path: Path) -> CaseContent:
     if version != FORMAT:
         raise CaseFileError(f"{path} has format {version}, this version reads {FORMAT}; use the version that wrote it")
     meta = dict(database.execute("SELECT name, value FROM meta"))
-    sources = [_source(*row) for row in database.execute("SELECT * FROM source")]
+    names = ", ".join(_SOURCE_COLUMNS)
+    sources = [_source(*row) for row in database.execute(f"SELECT {names} FROM source ORDER BY rowid")]
     rows = [row for row_class in ROW_CLASSES.values() for row in _read_table(database, row_class)]
     findings = [from_json(json.loads(text)) for (text,) in database.execute("SELECT json FROM finding ORDER BY rowid")]
     return CaseContent(meta["version"], parse_utc(meta["as_of"]), sources, by_table(rows), findings)

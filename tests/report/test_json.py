@@ -53,7 +53,16 @@ def test_frame_of_the_document() -> None:
     assert document["format"] == 1
     assert document["tool"] == {"name": "keymortem", "version": "9.9"}
     assert document["as_of"] == "2026-11-22T01:02:03Z"
-    assert document["sources"] == [{"path": "disk.vhdx", "kind": "disk", "machine_ids": [1], "error": None}]
+    assert document["sources"] == [
+        {
+            "path": "disk.vhdx",
+            "kind": "disk",
+            "machine_ids": [1],
+            "error": None,
+            "found_in": None,
+            "older_state_of": None,
+        }
+    ]
     assert document["findings"] == []
 
 

@@ -47,10 +47,11 @@ def test_round_trip_of_findings_and_failed_sources(tmp_path: Path) -> None:
     subject = Subject(DEAD, "ä\x1b")
     finding = Finding("x:1", "x", "low", "t", "match", 1, "key_chain", (subject,), blocks, (), "proved")
     entries = [SourceEntry("a", "disk", [1, 2]), SourceEntry("b\ud800", "unknown", [], "no\ud800")]
+    entries.append(SourceEntry("b/c.vmdk", "disk", size=3, found_in="b", older_state_of="b/d.vmdk"))
     CaseTables([], entries, AS_OF, [finding]).save(tmp_path / "c.sqlite")
     again = open_case(tmp_path / "c.sqlite")
     assert again.finding_list == [finding]
-    assert again.sources == [entries[0], SourceEntry("b\\ud800", "unknown", [], "no\\ud800")]
+    assert again.sources == [entries[0], SourceEntry("b\\ud800", "unknown", [], "no\\ud800"), entries[2]]
 
 
 @pytest.mark.parametrize("value", ["\x1b[31m\u202e\r\n", "'); DROP TABLE machine; --", "a\0b", "\U0001f511", ""])
