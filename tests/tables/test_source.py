@@ -1,0 +1,29 @@
+"""Which entries count as evidence."""
+
+from __future__ import annotations
+
+from forensics.tables.source import SourceEntry, entry_of, leaves
+
+NAMED = SourceEntry("a.vhdx", "disk", [1])
+FOLDER = SourceEntry("case", "folder", [2, 3])
+FIRST = SourceEntry("case/b.vhdx", "disk", [2], found_in="case")
+SECOND = SourceEntry("case/c.zip", "archive", [3], found_in="case")
+EMPTY = SourceEntry("empty", "unknown", error="nothing")
+
+
+def test_a_folder_does_not_count_beside_what_was_found_in_it() -> None:
+    assert leaves([NAMED, FOLDER, FIRST, SECOND, EMPTY]) == [NAMED, FIRST, SECOND, EMPTY]
+    assert leaves([NAMED, EMPTY]) == [NAMED, EMPTY]
+    assert leaves([FOLDER, FIRST]) == [FIRST]
+    assert leaves([]) == []
+
+
+def test_the_same_folder_named_twice() -> None:
+    assert leaves([FOLDER, FIRST, FOLDER, FIRST]) == [FIRST, FIRST]
+
+
+def test_a_machine_is_found_in_the_piece_of_evidence_and_not_in_its_folder() -> None:
+    entries = [NAMED, FOLDER, FIRST, SECOND]
+    assert entry_of(entries, 1) is NAMED
+    assert entry_of(entries, 3) is SECOND
+    assert entry_of(entries, 4) is None
