@@ -6,49 +6,29 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from forensics.disk.compressed import compression, unpack
+from forensics.disk.compressed import MAGIC_SIZE, compression, unpack
 from forensics.disk.disk import Disk, Holder, Progress
 from forensics.disk.errors import SourceError, unreadable
+from forensics.disk.not_read import saved_by_clonezilla
+from forensics.disk.qcow2 import HEADER, open_qcow2, read_header
+from forensics.disk.recognise import VHD_COOKIE, image_kind, recognise, refusal
+from forensics.disk.snapshots import needs_parent
+from forensics.disk.vmdk_descriptor import read_descriptor
 
-_HEAD = 4096
+if TYPE_CHECKING:
+    from dissect.hypervisor.disk.vhd import VHD
+    from dissect.util.stream import AlignedStream
+
+__all__ = ["Image", "image_kind", "open_disk", "open_image", "refusal"]
+
 # What is compressed does not shrink much when it is compressed again.
 _BOMB_RATIO, _BOMB_LEAST = 20, 1 << 20
-_VDI_AT, _VDI_MAGIC = 64, b"\x7f\x10\xda\xbe"
-_VHD_COOKIE = b"conectix"
-
-_HEADS: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"vhdxfile", "vhdx"),
-    (0, _VHD_COOKIE, "vhd"),
-    (0, b"KDMV", "vmdk"),
-    (0, b"COWD", "vmdk"),
-    (0, b"\xbe\xba\xfe\xca\0\0\0\0", "vmdk"),
-    (0, b"# Disk DescriptorFile", "vmdk"),
-    (0, b"QFI\xfb", "qcow2"),
-    (0, b"EVF\x09\x0d\x0a\xff\x00", "e01"),
-    (_VDI_AT, _VDI_MAGIC, "vdi"),
-    (0, b"regf", "hive"),
-    (0, b"PK\x03\x04", "zip"),
-    (0, b"PK\x05\x06", "zip"),
-    (257, b"ustar", "tar"),
-    (0, b"\xff\xfeW\0i\0n\0d\0o\0w\0s\0 \0R\0e\0g\0i\0s\0t\0r\0y\0 \0E\0d\0i\0t\0o\0r\0", "reg"),
-    (0, b"Windows Registry Editor", "reg"),
-    (0, b"\xef\xbb\xbfWindows Registry Editor", "reg"),
-    (0, b"REGEDIT4", "reg"),
-)
-
-_REFUSED: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"EVF2\r\n\x81\0", "an EnCase Ex01 image: convert it to E01 or raw (ewfexport)"),
-    (0, b"LVF\x09\x0d\x0a\xff\x00", "an EnCase L01 logical image: export its files into a folder"),
-    (0, b"LEF2\r\n\x81\0", "an EnCase Lx01 logical image: export its files into a folder"),
-    (0, b"ADSEGMENTEDFILE", "an AccessData AD1 image: export its files into a folder"),
-    (0, b"MSWIM\0\0\0", "a WIM image: apply it (wimapply, dism) and examine the folder"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it and examine the folder"),
-    (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
-    (0, b"AFF10", "an AFF image: convert it to raw (affconvert)"),
-)
+LEAST_DISK = 512
+"""Format: bytes that a disk has at least: one sector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +62,12 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Ima
         file: BinaryIO = holder.resources.enter_context(path.open("rb"))
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        head = file.read(_HEAD)
+        head = file.read(MAGIC_SIZE)
     except OSError as error:
         raise unreadable(name, error) from error
-    unpacked = False
+    unpacked, saved = False, saved_by_clonezilla(path.name)
+    if saved is not None and compression(head):
+        raise SourceError("unsupported", f"{name} is {saved.reason}")
     # A compressed file in a compressed file is somebody's mistake; more layers are somebody's trap.
     for _layer in range(2):
         packed = compression(head)
@@ -95,44 +77,17 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Ima
         stored, file = size, holder.resources.enter_context(unpack(file, packed, name, size, progress))
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        head, unpacked = file.read(_HEAD), True
+        head, unpacked = file.read(MAGIC_SIZE), True
         if compression(head) and size > max(_BOMB_LEAST, stored * _BOMB_RATIO):
             raise SourceError(
                 "too_large", f"{name} is a compressed file that unpacks to another one of {size} bytes: not unpacked"
             )
     if not size:
         raise SourceError("empty", f"{name} is empty: nothing was copied into it")
-    return Image(path, name, file, size, _kind(name, file, size, head), unpacked)
-
-
-def image_kind(path: Path) -> str | None:
-    """Tell cheaply what a file of a folder is: a disk container's name, ``compressed``, or None."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD)
-            size = file.seek(0, io.SEEK_END)
-            if compression(head):
-                return "compressed"
-            kind = _kind(path.name, file, size, head)
-    except (OSError, SourceError):
-        return None
-    return kind if kind != "raw" or head[510:512] == b"\x55\xaa" else None
-
-
-def _kind(name: str, file: BinaryIO, size: int, head: bytes) -> str:
-    for offset, magic, reason in _REFUSED:
-        if head[offset : offset + len(magic)] == magic:
-            raise SourceError("unsupported", f"{name} is {reason}")
-    for offset, magic, kind in _HEADS:
-        if head[offset : offset + len(magic)] == magic:
-            return kind
-    if size >= 1024:
-        # The footer of a fixed VHD; Virtual PC wrote it one byte short.
-        file.seek(-512, io.SEEK_END)
-        tail = file.read(512)
-        if tail.startswith(_VHD_COOKIE) or tail[1:].startswith(_VHD_COOKIE):
-            return "vhd"
-    return "raw"
+    kind = recognise(path, name, file, size)
+    if kind == "raw" and size < LEAST_DISK:
+        raise SourceError("too_small", f"{name} has {size} bytes, less than a sector: it is no disk image")
+    return Image(path, name, file, size, kind, unpacked)
 
 
 def open_disk(image: Image, holder: Holder) -> Disk:
@@ -161,13 +116,15 @@ def open_disk(image: Image, holder: Holder) -> Disk:
         raise SourceError(
             "truncated", f"{image.name} ends too early: the file, or a part of it, is truncated"
         ) from error
-    # The libraries raise whatever a damaged header makes them stumble over.
+    except OSError as error:
+        raise unreadable(image.name, error) from error
+    # Libraries raise whatever a header that they do not understand makes them stumble over; their texts may quote it.
     except Exception as error:
-        reason = str(error)
-        if not reason or "<_io" in reason:
-            reason = type(error).__name__
-        message = f"{image.name} cannot be opened as {image.kind.upper()} ({reason}): it is damaged, copy it again"
-        raise SourceError("damaged", message) from error
+        raise SourceError(
+            "damaged",
+            f"{image.name} cannot be opened as {image.kind.upper()} ({type(error).__name__}): its header is damaged, "
+            "or of a kind that is not read; copy it again, or convert it to raw (qemu-img convert -O raw)",
+        ) from error
 
 
 def _disk(image: Image, stream: object, sector_size: int | None = None) -> Disk:
@@ -208,23 +165,21 @@ def _vhd(image: Image, holder: Holder) -> Disk:
     head = image.file.read(512)
     image.file.seek(-512, io.SEEK_END)
     tail = image.file.read(512)
-    tail = tail if tail.startswith(_VHD_COOKIE) else tail[1:] if tail[1:].startswith(_VHD_COOKIE) else b""
+    tail = tail if tail.startswith(VHD_COOKIE) else tail[1:] if tail[1:].startswith(VHD_COOKIE) else b""
     footer = tail or head
     if struct.unpack_from(">I", footer, 60)[0] == 4:
-        raise SourceError(
-            "needs_parent",
-            "this is a differencing VHD (a checkpoint or child disk) that holds only changes to its parent; "
-            "merge them (Hyper-V: Inspect Disk, Merge; or Merge-VHD) and examine the merged disk",
-        )
+        raise needs_parent(image.path, "differencing VHD")
     if not tail:
         holder.problem(image.name, "truncated", "the VHD has no footer at its end: the file is truncated")
-        return _disk(image, _vhd_from_copy(image.file, footer))
-    from dissect.hypervisor.disk.vhd import VHD
+        disk = _vhd_from_copy(image.file, footer)
+    else:
+        from dissect.hypervisor.disk.vhd import VHD
 
-    return _disk(image, VHD(image.file))
+        disk = VHD(image.file)
+    return _checked(image, disk, holder)
 
 
-def _vhd_from_copy(file: BinaryIO, footer: bytes) -> object:
+def _vhd_from_copy(file: BinaryIO, footer: bytes) -> VHD:
     """Open a dynamic VHD by the copy of its footer at its start."""
     from dissect.hypervisor.disk.c_vhd import c_vhd
     from dissect.hypervisor.disk.vhd import VHD, DynamicDisk
@@ -238,69 +193,55 @@ def _vhd_from_copy(file: BinaryIO, footer: bytes) -> object:
 
 
 def _vmdk(image: Image, holder: Holder) -> Disk:
-    from dissect.hypervisor.disk.vmdk import VMDK
+    descriptor = read_descriptor(image.file)
+    if descriptor is not None and descriptor.parent_cid is not None:
+        raise needs_parent(image.path, "VMDK")
+    from forensics.disk.vmdk import open_vmdk
 
-    image.file.seek(0)
-    head = image.file.read(_HEAD * 5)
-    start = head.find(b"# Disk DescriptorFile")
-    text = head[start:].split(b"\0", 1)[0].decode("utf-8", "replace") if start >= 0 else ""
-    settings = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    if settings.get("parentCID", "ffffffff").strip().lower() != "ffffffff":
-        raise SourceError(
-            "needs_parent",
-            "this VMDK is a snapshot that holds only changes to another disk; consolidate the snapshots "
-            "(vmware-vdiskmanager -r, or clone the VM) and examine the result",
-        )
-    if start == 0:
-        _check_extents(image, text)
-    image.file.seek(0)
-    return _disk(image, VMDK(image.file if start != 0 or image.unpacked else image.path))
-
-
-def _check_extents(image: Image, text: str) -> None:
-    """Refuse extents that lie anywhere but beside the descriptor: the name comes from the evidence."""
-    for line in text.splitlines():
-        if not line.startswith(("RW ", "RDONLY ", "NOACCESS ")) or '"' not in line:
-            continue
-        name = line.split('"')[1]
-        if image.unpacked or "/" in name or "\\" in name or name in ("", ".", ".."):
-            raise SourceError("missing_part", f"its extent '{name}' must lie beside the descriptor")
-        if (image.path.parent / name).is_symlink() or not (image.path.parent / name).is_file():
-            raise SourceError("missing_part", f"its extent '{name}' is not beside the descriptor")
+    return _disk(image, open_vmdk(image.path, image.file, image.name, image.unpacked, holder))
 
 
 def _qcow2(image: Image, holder: Holder) -> Disk:
-    image.file.seek(8)
-    if int.from_bytes(image.file.read(8), "big"):
-        raise SourceError(
-            "needs_parent",
-            "this qcow2 holds only changes to a backing file; flatten it (qemu-img convert -O raw) and examine that",
-        )
-    from dissect.hypervisor.disk.qcow2 import QCow2
-
     image.file.seek(0)
-    return _disk(image, QCow2(image.file).open())
+    if read_header(image.file.read(HEADER)).has_backing:
+        raise needs_parent(image.path, "qcow2")
+    return _disk(image, open_qcow2(image.file, image.name, holder))
 
 
 def _e01(image: Image, holder: Holder) -> Disk:
-    from dissect.evidence.ewf import EWF, find_files
+    from forensics.disk.ewf.files import segment_files
+    from forensics.disk.ewf.stream import EwfStream
 
-    files: list[BinaryIO] = [image.file]
-    if not image.unpacked:
-        paths = find_files(image.path)
-        files = [holder.resources.enter_context(path.open("rb")) for path in paths]
-    ewf = EWF(files)
-    chunks = sum(ewf.segment(index).chunk_count for index in range(len(files)))
-    if chunks < ewf.volume.chunk_count:
-        raise SourceError(
-            "missing_part",
-            f"{chunks} of {ewf.volume.chunk_count} chunks are there: a segment (.E02, ...) is missing or truncated; "
-            "put all of them beside the first and examine that",
-        )
-    return _disk(image, ewf.open())
+    if image.unpacked:
+        stream = EwfStream([lambda: image.file], [image.name])
+    else:
+        paths = segment_files(image.path)
+        stream = EwfStream([partial(_opened, path) for path in paths], [str(path) for path in paths])
+    holder.resources.callback(stream.close)
+    holder.watch(image.name, lambda: stream.notes.problems)
+    return _disk(image, stream, stream.sector_size)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
 
 
 def _vdi(image: Image, holder: Holder) -> Disk:
     from forensics.disk.vdi import VdiStream
 
-    return _disk(image, VdiStream(image.file))
+    try:
+        stream = VdiStream(image.file)
+    except SourceError as error:
+        raise needs_parent(image.path, "VDI") if error.kind == "needs_parent" else error from error
+    return _checked(image, stream, holder)
+
+
+def _checked(image: Image, disk: AlignedStream, holder: Holder) -> Disk:
+    """Have every read of a library's disk checked."""
+    from forensics.disk.checked_stream import CheckedStream
+
+    if not disk.size or disk.size < 0:
+        raise SourceError("bad_header", "its header gives the disk no size")
+    stream = CheckedStream(cast(BinaryIO, disk), disk.size, disk.align, image.name)
+    holder.watch(image.name, lambda: stream.notes.problems)
+    return _disk(image, stream)

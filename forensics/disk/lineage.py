@@ -32,6 +32,9 @@ from forensics.formats.errors import FormatError
 
 _MAX_KEPT = 4096
 """Work: images whose header is remembered."""
+MAX_NEIGHBOURS = 2000
+"""Evidence: files beside a disk that are asked whether they build on it."""
+_SNAPSHOTS = ("Snapshots",)
 _MAX_BACKING_NAME = 1023
 """Format: bytes of a qcow2's backing file name."""
 _DEEPEST_JSON = 8
@@ -56,6 +59,41 @@ class _Declared:
     names: tuple[str, ...] = ()
 
 
+def neighbours(path: Path) -> list[Path]:
+    """Return the files that may be parents or children of a disk: beside it, and where VirtualBox puts snapshots.
+
+    Returns:
+        At most :data:`MAX_NEIGHBOURS`, in path order; the disk itself is among them.
+    """
+    folder = path.parent
+    places = [folder, *(folder / name for name in _SNAPSHOTS), *([folder.parent] if folder.name in _SNAPSHOTS else [])]
+    found: list[Path] = []
+    for place in places:
+        try:
+            found += sorted(each for each in place.iterdir() if not each.is_symlink() and each.is_file())
+        except OSError:
+            continue
+    return found[:MAX_NEIGHBOURS]
+
+
+def parents_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
+    """Return the images among the candidates that this one says it builds on, as :func:`children_of` understands it."""
+    return [candidate for candidate in candidates if children_of(candidate, [path])]
+
+
+def present_state(path: Path, candidates: Iterable[Path]) -> Path | None:
+    """Return the disk that builds on this one and that no other one builds on; None when this one is that disk.
+
+    Where several disks build on one, the first of them is followed.
+    """
+    known = list(candidates)
+    newest, seen = path, {path}
+    while children := [child for child in children_of(newest, known) if child not in seen]:
+        newest = children[0]
+        seen.add(newest)
+    return None if newest == path else newest
+
+
 def children_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
     """Return the images among the candidates that say in their header that they build on this one.
 
@@ -75,6 +113,12 @@ def children_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
         for candidate in candidates
         if not _is_same(path, candidate) and _builds_on(candidate, _declared_by(candidate), path, own)
     ]
+
+
+def parent_name(path: Path) -> str:
+    """Return the file name of the parent that an image names; empty when it names none."""
+    names = _declared_by(path).names
+    return names[0].replace("\\", "/").rsplit("/", 1)[-1] if names else ""
 
 
 def _builds_on(child: Path, said: _Declared, parent: Path, identity: str) -> bool:

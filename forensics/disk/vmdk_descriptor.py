@@ -6,17 +6,18 @@ References:
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
 SPARSE_MAGIC = b"KDMV"
-_DESCRIPTOR = b"# Disk DescriptorFile"
+DESCRIPTOR = b"# Disk DescriptorFile"
 _SECTOR = 512
 _MAX_TEXT = 64 << 10
 """Format: bytes of a VMDK's descriptor."""
 _NO_PARENT = "ffffffff"
-_ACCESS = ("RW", "RDONLY", "NOACCESS")
+_EXTENT = re.compile(r'(?:RW|RDONLY|NOACCESS)\s+(\d{1,18})\s+(\w+)(?:\s+"([^"]*)"(?:\s+(\d{1,18}))?.*)?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,16 @@ class Extent:
     """One line of the list of extents.
 
     Attributes:
+        sectors: Sectors of 512 bytes.
         kind: Such as ``SPARSE`` or ``FLAT``.
         name: File name as written; empty for an extent without file (``ZERO``).
+        offset: Where the extent begins in its file, in sectors.
     """
 
+    sectors: int
     kind: str
     name: str
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +67,17 @@ def read_descriptor(file: BinaryIO) -> VmdkDescriptor | None:
             return None
     file.seek(offset)
     data = file.read(_MAX_TEXT)
-    return _parse(data, offset) if data.startswith(_DESCRIPTOR) else None
+    return _parse(data, offset) if data.startswith(DESCRIPTOR) else None
 
 
 def _parse(data: bytes, offset: int) -> VmdkDescriptor:
     settings: dict[str, str] = {}
     extents: list[Extent] = []
     for line in data.split(b"\0", 1)[0].decode("utf-8", "replace").splitlines():
-        words = line.split(None, 3)
-        if words and words[0] in _ACCESS and len(words) >= 3:
-            quoted = line.split('"')
-            extents.append(Extent(words[2].upper(), quoted[1] if len(quoted) > 2 else ""))
+        extent = _EXTENT.fullmatch(line.strip())
+        if extent:
+            sectors, kind, name, at = extent.groups()
+            extents.append(Extent(int(sectors), kind.upper(), name or "", int(at or 0)))
         elif "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
             settings.setdefault(key.strip(), value.strip().strip('"'))

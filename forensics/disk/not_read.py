@@ -1,0 +1,191 @@
+"""Files that are no disk image that is read: what each is, and what to do next, by content where it has a mark.
+
+References:
+    - file(1), magic/Magdir: archive, filesystems, partclone, windows
+    - dissect.evidence, dissect.hypervisor, dissect.archive (signatures of AD encryption, Parallels, VMA)
+    - QEMU, docs/interop/qed_spec; Microsoft, FFU image format; AFF4 Standard 1.0
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import PurePath
+
+HEAD = 40 << 10
+"""Bytes at the start of a file that tell what it is."""
+_TEXT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class NotRead:
+    """Why a file is not examined.
+
+    Attributes:
+        reason: Continues "NAME is", and ends with what to do.
+        is_evidence: It may hold a machine; False for what is plainly something else.
+    """
+
+    reason: str
+    is_evidence: bool = True
+
+
+_QEMU_RAW = "convert it to raw (qemu-img convert -O raw) and examine that"
+_FILES = "export its files into a folder"
+_RESTORE = "restore its disks as images, with the program that made it, and examine those"
+
+_EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"EVF2\r\n\x81\0", "an EnCase Ex01 image: convert it to E01 or raw (ewfexport)"),
+    (0, b"LVF\x09\x0d\x0a\xff\x00", f"an EnCase L01 logical image: {_FILES}"),
+    (0, b"LEF2\r\n\x81\0", f"an EnCase Lx01 logical image: {_FILES}"),
+    (0, b"ADSEGMENTEDFILE", f"an AccessData AD1 image: {_FILES}"),
+    (0, b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
+    (0, b"MSWIM\0\0\0", "a WIM image: apply it (wimapply, dism) and examine the folder"),
+    (4, b"SignedImage ", "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it and examine the folder"),
+    (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
+    (0, b"AFF10", "an AFF image: convert it to raw (affconvert)"),
+    (0, b"QED\0", f"a QED image: {_QEMU_RAW}"),
+    (0, b"WithoutFreeSpace", f"a Parallels disk: {_QEMU_RAW}"),
+    (0, b"WithouFreSpacExt", f"a Parallels disk: {_QEMU_RAW}"),
+    (0, b"VMA\0", "a Proxmox backup (VMA): unpack it (vma extract) and examine the disks"),
+    (0, b"\x2f\x7f\x41\xed\x91\xfd\x0f\xcd", f"an index of a Proxmox Backup Server: {_RESTORE}"),
+    (0, b"partclone-image", "a partclone image: restore it to a raw file (partclone.restore) and examine that"),
+    (0, b"\xce\x24\xb9\xa2\x20\0\0\0", f"an Acronis backup: {_RESTORE}"),
+)
+_OTHER: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"ElfFile\0", "an event log (EVTX): name the disk, or the folder or archive that also holds the hives"),
+    (0, b"%PDF-", "a PDF document"),
+    (0, b"SQLite format 3\0", "an SQLite database"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE compound file, such as an Office document or an MSI package"),
+    (0, b"\x89PNG\r\n\x1a\n", "a picture (PNG)"),
+    (0, b"\xff\xd8\xff", "a picture (JPEG)"),
+    (0, b"MZ", "a Windows program"),
+    (0, b"\x7fELF", "a Linux program"),
+    (0, b"PAGEDU", "a memory dump: it holds no disk"),
+    (0, b"MDMP", "a memory dump: it holds no disk"),
+    (4, b"\xef\xcd\xab\x89", "an ESE database, such as ntds.dit"),
+)
+_CERTIFICATE = "hold no machine: name the disk or the collection that its private key was on"
+_BY_SUFFIX = {
+    **dict.fromkeys((".vbk", ".vib", ".vrb"), "a Veeam backup: restore its disks with Veeam and examine those"),
+    **dict.fromkeys((".tib", ".tibx"), f"an Acronis backup: {_RESTORE}"),
+    **dict.fromkeys((".mrimg", ".mrbak"), f"a Macrium Reflect backup: {_RESTORE}"),
+    **dict.fromkeys((".v2i", ".iv2i"), f"a Veritas System Recovery backup: {_RESTORE}"),
+    **dict.fromkeys((".spf", ".spi"), f"a ShadowProtect backup: {_RESTORE}"),
+}
+_MDF = "an optical disc image (MDF) or a database of SQL Server: neither is the disk of a machine"
+_CLONEZILLA = re.compile(r"-ptcl-img\.", re.IGNORECASE)
+_CD_MARKS = (32769, 37649, 37657, 37385)
+_CD_KINDS = (b"CD001", b"BEA01")
+
+
+def saved_by_clonezilla(name: str) -> NotRead | None:
+    """Tell by its name one of the compressed pieces that Clonezilla cuts a partition into."""
+    if not _CLONEZILLA.search(name):
+        return None
+    return NotRead("a partition that Clonezilla saved: restore it to a raw file (partclone.restore) and examine that")
+
+
+def not_read(head: bytes, tail: bytes) -> NotRead | None:
+    """Tell whether a file is something that is not read, by marks that no disk begins with.
+
+    Args:
+        head: Its first :data:`HEAD` bytes.
+        tail: Its last 512 bytes.
+    """
+    for offset, magic, reason in _EVIDENCE:
+        if head[offset : offset + len(magic)] == magic:
+            return NotRead(reason)
+    if head[:2] == b"\xfe\xef" and head[2:4] and head[2] & 0xF7 == 1 and head[3] & 0xF0 == 0:
+        return NotRead("a Norton Ghost image: restore it to a disk, or convert it to raw, and examine that")
+    if tail.startswith(b"koly"):
+        return NotRead("an Apple disk image (DMG): convert it to raw (qemu-img convert -f dmg -O raw) and examine that")
+    return None
+
+
+def no_disk(name: str, head: bytes) -> NotRead | None:
+    """Tell what a file is that would else be taken for a raw disk, and has no boot signature.
+
+    Args:
+        name: Its file name.
+        head: Its first :data:`HEAD` bytes.
+    """
+    for offset, magic, what in _OTHER:
+        if head[offset : offset + len(magic)] == magic:
+            return NotRead(what if ": " in what else f"{what}, no disk and no collection", is_evidence=False)
+    for recognise in (_der, _text):
+        told = recognise(head)
+        if told is not None:
+            return NotRead(told, is_evidence=False)
+    if any(head[at : at + 5] in _CD_KINDS for at in _CD_MARKS):
+        return NotRead("an optical disc image (ISO): copy what it holds into a folder and examine that")
+    suffix = PurePath(name).suffix.lower()
+    if suffix in _BY_SUFFIX:
+        return NotRead(_BY_SUFFIX[suffix])
+    if suffix == ".mdf":
+        return NotRead(_MDF, is_evidence=False)
+    return None
+
+
+def archive_of_disks(kind: str, head: bytes, name: str) -> NotRead | None:
+    """Tell an export of a virtual machine, or an image, from other archives by its first member."""
+    if kind == "tar":
+        first = head[:100].split(b"\0", 1)[0].decode("utf-8", "replace").lower()
+        if first == "ova.xml":
+            return NotRead("a XenServer export (XVA): export its disks (xe vdi-export) and examine those")
+        if first.endswith(".ovf"):
+            return NotRead("an OVA, a tar of a virtual machine: unpack it (tar -xf) and examine the folder")
+    elif kind == "zip":
+        length = int.from_bytes(head[26:28], "little")
+        first = head[30 : 30 + length].decode("utf-8", "replace").lower()
+        if first == "container.description" or name.lower().endswith(".aff4"):
+            return NotRead("an AFF4 image: export it to raw or E01 with the tool that made it, and examine that")
+    return None
+
+
+def _der(head: bytes) -> str | None:
+    """Tell DER files: a PFX begins with version 3, certificates and PKCS #7 with a sequence or an identifier."""
+    if head[:2] not in (b"\x30\x80", b"\x30\x82", b"\x30\x83"):
+        return None
+    body = head[2 + {0x80: 0, 0x82: 2, 0x83: 3}[head[1]] :]
+    if body.startswith(b"\x02\x01\x03"):
+        return f"a PFX file (PKCS #12); such files {_CERTIFICATE}"
+    if body[:1] in (b"\x30", b"\x06", b"\x02"):
+        return f"a certificate or another DER file; such files {_CERTIFICATE}"
+    return None
+
+
+_CONFIGURATIONS: tuple[tuple[Callable[[str], bool], str], ...] = (
+    (lambda text: "virtualHW.version" in text or ".encoding =" in text, "the configuration of a VMware machine (.vmx)"),
+    (lambda text: "<VirtualBox" in text, "the configuration of a VirtualBox machine (.vbox)"),
+    (lambda text: "<Envelope" in text and "ovf" in text, "the description of an exported virtual machine (.ovf)"),
+    (lambda text: "<ParallelsVirtualMachine" in text, "the configuration of a Parallels machine (.pvs)"),
+    (lambda text: "<domain" in text and "<devices" in text, "the configuration of a libvirt machine"),
+)
+
+
+def _text(head: bytes) -> str | None:
+    text = _decoded(head[:_TEXT])
+    if text is None:
+        return None
+    if text.lstrip().startswith("-----BEGIN"):
+        return f"a PEM file; such files {_CERTIFICATE}"
+    for is_it, what in _CONFIGURATIONS:
+        if is_it(text):
+            return f"{what}: examine the folder that holds it and the disks"
+    return "a text file, no disk and no collection"
+
+
+def _decoded(head: bytes) -> str | None:
+    """Return the start of a text file; None when it is none."""
+    for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"", "utf-8"), (b"", "cp1252")):
+        if not head.startswith(mark):
+            continue
+        # The last character may be cut.
+        text = head.decode(encoding, "replace").rstrip("\ufffd")
+        printable = all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)
+        if text.strip("\ufeff \t\r\n") and printable and "\ufffd" not in text:
+            return text
+    return None

@@ -1,0 +1,145 @@
+"""What a file is, by its content: a container of a disk, an archive, a hive, or something that is not read and why."""
+
+from __future__ import annotations
+
+import io
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from forensics.disk.compressed import compression
+from forensics.disk.errors import SourceError
+from forensics.disk.ewf.files import first_segment
+from forensics.disk.ewf.segment import SIGNATURE as EWF_SIGNATURE
+from forensics.disk.ewf.segment import segment_number
+from forensics.disk.not_read import HEAD, NotRead, archive_of_disks, no_disk, not_read, saved_by_clonezilla
+from forensics.disk.qcow2 import LEAST_HEADER, read_header, unsupported
+from forensics.disk.qcow2 import MAGIC as QCOW_MAGIC
+from forensics.disk.vmdk import COWD_MAGIC, SESPARSE_MAGIC, descriptor_of, lone_extent
+from forensics.disk.vmdk_descriptor import SPARSE_MAGIC
+
+VHD_COOKIE = b"conectix"
+_BOOT_SIGNATURE = b"\x55\xaa"
+
+_HEADS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"vhdxfile", "vhdx"),
+    (0, VHD_COOKIE, "vhd"),
+    (0, SPARSE_MAGIC, "vmdk"),
+    (0, COWD_MAGIC, "vmdk"),
+    (0, SESPARSE_MAGIC, "vmdk"),
+    (0, b"# Disk DescriptorFile", "vmdk"),
+    (0, QCOW_MAGIC, "qcow2"),
+    (0, EWF_SIGNATURE, "e01"),
+    (64, b"\x7f\x10\xda\xbe", "vdi"),
+    (0, b"regf", "hive"),
+    (0, b"PK\x03\x04", "zip"),
+    (0, b"PK\x05\x06", "zip"),
+    (257, b"ustar", "tar"),
+    (0, b"\xff\xfeW\0i\0n\0d\0o\0w\0s\0 \0R\0e\0g\0i\0s\0t\0r\0y\0 \0E\0d\0i\0t\0o\0r\0", "reg"),
+    (0, b"Windows Registry Editor", "reg"),
+    (0, b"\xef\xbb\xbfWindows Registry Editor", "reg"),
+    (0, b"REGEDIT4", "reg"),
+)
+
+
+def recognise(path: Path, name: str, file: BinaryIO, size: int) -> str:
+    """Return what an opened file is: ``raw`` when nothing else fits.
+
+    Args:
+        path: Where it lies, or what it was unpacked from.
+        name: For messages.
+        file: It.
+        size: Its bytes.
+
+    Raises:
+        SourceError: ``unsupported``: it is something that is not read; the message says what to do.
+    """
+    kind, reason = _look(path, file, size)
+    if reason is not None:
+        raise SourceError("unsupported", f"{name} is {reason.reason}")
+    return kind
+
+
+def image_kind(path: Path) -> str | None:
+    """Tell cheaply what a file of a folder is.
+
+    Returns:
+        The name of a disk container (``vhdx``, ``vhd``, ``vmdk``, ``vdi``, ``qcow2``, ``e01``, ``raw`` for one with a
+        boot signature), ``hive``, ``zip``, ``tar``, ``reg``, or ``compressed``, of which only unpacking can tell more.
+        None for everything else, for what :func:`refusal` speaks of, and for a part of an image that is read with its
+        first file.
+    """
+    kind, _ = _of_file(path)
+    return kind
+
+
+def refusal(path: Path) -> str | None:
+    """Say why a file of a folder is not read although it is evidence, and what to do; nothing is raised.
+
+    Returns:
+        One sentence that begins with the file's name. None for what is read, for what is plainly no evidence (a text,
+        a certificate, a program), and for a part of an image whose other parts lie beside it.
+    """
+    _, reason = _of_file(path)
+    return f"{path.name} is {reason.reason}" if reason is not None and reason.is_evidence else None
+
+
+def _of_file(path: Path) -> tuple[str | None, NotRead | None]:
+    try:
+        # A FIFO or a device would block or have side effects.
+        if not stat.S_ISREG(path.stat().st_mode):
+            return None, None
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            size = file.seek(0, io.SEEK_END)
+            if compression(head):
+                saved = saved_by_clonezilla(path.name)
+                return (None, saved) if saved is not None else ("compressed", None)
+            kind, reason = _look(path, file, size)
+        if _is_part(path, kind, head):
+            return None, None
+    except (OSError, ValueError):
+        return None, None
+    if reason is not None:
+        return None, reason
+    return (kind if kind != "raw" or head[510:512] == _BOOT_SIGNATURE else None), None
+
+
+def _is_part(path: Path, kind: str, head: bytes) -> bool:
+    """Tell whether a file is read with another one that lies beside it."""
+    if kind == "e01":
+        return segment_number(head) != 1 and first_segment(path) is not None
+    descriptor = descriptor_of(path)
+    return descriptor is not None and descriptor.is_file() and lone_extent(path, head) is not None
+
+
+def _look(path: Path, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
+    file.seek(0)
+    head = file.read(HEAD)
+    file.seek(max(0, size - 512))
+    tail = file.read(512)
+    reason = not_read(head, tail)
+    if reason is not None:
+        return "raw", reason
+    for offset, magic, kind in _HEADS:
+        if head[offset : offset + len(magic)] == magic:
+            return kind, _restriction(path, kind, head)
+    # The footer of a fixed VHD; Virtual PC wrote it one byte short.
+    if size >= 1024 and (tail.startswith(VHD_COOKIE) or tail[1:].startswith(VHD_COOKIE)):
+        return "vhd", None
+    extent = lone_extent(path, head)
+    if extent is not None:
+        return "vmdk", NotRead(extent)
+    return "raw", None if head[510:512] == _BOOT_SIGNATURE else no_disk(path.name, head)
+
+
+def _restriction(path: Path, kind: str, head: bytes) -> NotRead | None:
+    """Say why a file of a kind that is read is not read all the same."""
+    if kind in ("zip", "tar"):
+        return archive_of_disks(kind, head, path.name)
+    reason = None
+    if kind == "qcow2" and len(head) >= LEAST_HEADER:
+        reason = unsupported(read_header(head))
+    elif kind == "vmdk":
+        reason = lone_extent(path, head)
+    return NotRead(reason) if reason is not None else None
