@@ -40,6 +40,11 @@ class Case(CaseTables):
 
         return judges_nothing(self)
 
+    @property
+    def shows_older_state(self) -> bool:
+        """A disk is among the sources on which another one builds: what was judged of it is not the present."""
+        return any(entry.older_state_of for entry in self.sources)
+
     def explain(self, subject: str, rules: Paths = ()) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""
         from forensics.report.explain_subject import explain

@@ -269,7 +269,9 @@ class _Run:
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
         if not entry.machine_ids and not has_vms:
-            entry.error = _nothing_found(opened)
+            from forensics.sources.holdings import nothing_found
+
+            entry.error = nothing_found(opened)
 
     def _hyperv(self, opened: Source) -> bool:
         """Read the virtual machines of a source, which are judged when all sources were read; tell if there are any."""
@@ -313,13 +315,6 @@ class _Run:
         made = judged.rows
         replaced = {row.table for row in made}
         return [*(row for row in rows_of(evidence) if row.table not in replaced), *made]
-
-
-def _nothing_found(opened: Source) -> str:
-    """Say why a source gave nothing, with the first thing it could not read where there is one."""
-    gaps = [row.detail for row in opened.coverage if row.outcome in ("unreadable", "not_examined") and row.detail]
-    reasons = [*(row.message for row in opened.problems), *gaps]
-    return "no Windows installation was found in it" + (f": {reasons[0]}" if reasons else "")
 
 
 def rows_of(evidence: Any) -> Iterator[Row]:

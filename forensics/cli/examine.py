@@ -45,7 +45,8 @@ def examine(
     Formats: text; html (one page, to be read and sent on); json (one document); csv and parquet (one file a table);
     records (flow.record, for rdump); ics (a calendar of expiries); prom (metrics for Prometheus' textfile collector).
 
-    Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 nothing could be examined, 4 rule pack invalid.
+    Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 nothing (or only an older state) could be examined, 4
+    rule pack invalid.
 
     \b
     Example:
@@ -69,4 +70,5 @@ def examine(
         ctx.exit(NOTHING_EXAMINED)
     if case.has_findings:
         ctx.exit(FOUND)
-    ctx.exit(NOTHING_EXAMINED if case.judges_nothing else 0)
+    # "Nothing is broken" would be said of a state that is gone.
+    ctx.exit(NOTHING_EXAMINED if case.judges_nothing or case.shows_older_state else 0)

@@ -15,7 +15,7 @@ from forensics.disk.disk import Disk, Holder, Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.not_read import saved_by_clonezilla
 from forensics.disk.qcow2 import HEADER, open_qcow2, read_header
-from forensics.disk.recognise import VHD_COOKIE, image_kind, recognise, refusal
+from forensics.disk.recognise import VHD_COOKIE, image_kind, kind_of, recognise, refusal
 from forensics.disk.snapshots import needs_parent
 from forensics.disk.vmdk_descriptor import read_descriptor
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dissect.hypervisor.disk.vhd import VHD
     from dissect.util.stream import AlignedStream
 
-__all__ = ["Image", "image_kind", "open_disk", "open_image", "refusal"]
+__all__ = ["Image", "image_kind", "kind_of", "open_disk", "open_image", "refusal"]
 
 # What is compressed does not shrink much when it is compressed again.
 _BOMB_RATIO, _BOMB_LEAST = 20, 1 << 20

@@ -130,18 +130,18 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
 
 
 def archive_of_disks(kind: str, head: bytes, name: str) -> NotRead | None:
-    """Tell an export of a virtual machine, or an image, from other archives by its first member."""
-    if kind == "tar":
-        first = head[:100].split(b"\0", 1)[0].decode("utf-8", "replace").lower()
-        if first == "ova.xml":
-            return NotRead("a XenServer export (XVA): export its disks (xe vdi-export) and examine those")
-        if first.endswith(".ovf"):
-            return NotRead("an OVA, a tar of a virtual machine: unpack it (tar -xf) and examine the folder")
-    elif kind == "zip":
-        length = int.from_bytes(head[26:28], "little")
-        first = head[30 : 30 + length].decode("utf-8", "replace").lower()
-        if first == "container.description" or name.lower().endswith(".aff4"):
-            return NotRead("an AFF4 image: export it to raw or E01 with the tool that made it, and examine that")
+    """Tell an image, or an export of a virtual machine, that is an archive in form only; by its first member.
+
+    Args:
+        kind: ``tar`` or ``zip``.
+        head: Its first bytes.
+        name: Its file name.
+    """
+    if kind == "tar" and head.startswith(b"ova.xml\0"):
+        return NotRead("a XenServer export (XVA): export its disks (xe vdi-export) and examine those")
+    is_aff4 = head[30:].startswith(b"container.description") or name.lower().endswith(".aff4")
+    if kind == "zip" and is_aff4:
+        return NotRead("an AFF4 image: export it to raw or E01 with the tool that made it, and examine that")
     return None
 
 

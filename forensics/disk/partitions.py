@@ -111,6 +111,8 @@ def _gpt_partitions(disk: VolumeReader, header: bytes, sector: int) -> Iterator[
     entries_at, count, size = struct.unpack_from("<QII", header, 72)
     if not 128 <= size <= 4096 or count > _MAX_ENTRIES:
         raise Unreadable(f"{count} entries of {size} bytes")
+    if disk.size is not None and entries_at * sector + count * size > disk.size:
+        raise Unreadable("its entries would lie beyond the end of the disk")
     entries = disk.read_at(entries_at * sector, count * size)
     for number in range(count):
         kind, _guid, first, last, _flags, name = struct.unpack_from("<16s16sQQQ72s", entries, number * size)

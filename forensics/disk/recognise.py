@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from forensics.disk.compressed import compression
@@ -54,8 +54,27 @@ def recognise(path: Path, name: str, file: BinaryIO, size: int) -> str:
     Raises:
         SourceError: ``unsupported``: it is something that is not read; the message says what to do.
     """
-    kind, reason = _look(path, file, size)
+    kind, reason = _look(path.name, file, size)
+    if reason is None:
+        part = _lone_part(path, file, kind)
+        reason = NotRead(part) if part is not None else None
     if reason is not None:
+        raise SourceError("unsupported", f"{name} is {reason.reason}")
+    return kind
+
+
+def kind_of(name: str, file: BinaryIO) -> str:
+    """Return what a file is, told by its beginning alone: ``raw`` when nothing else fits, or it is no evidence.
+
+    Args:
+        name: Its name, also for messages.
+        file: The file, or its first bytes.
+
+    Raises:
+        SourceError: ``unsupported``: it is evidence that is not read; the message says what to do.
+    """
+    kind, reason = _look(PurePath(name).name, file, file.seek(0, io.SEEK_END))
+    if reason is not None and reason.is_evidence:
         raise SourceError("unsupported", f"{name} is {reason.reason}")
     return kind
 
@@ -95,7 +114,9 @@ def _of_file(path: Path) -> tuple[str | None, NotRead | None]:
             if compression(head):
                 saved = saved_by_clonezilla(path.name)
                 return (None, saved) if saved is not None else ("compressed", None)
-            kind, reason = _look(path, file, size)
+            kind, reason = _look(path.name, file, size)
+            if reason is None and (part := _lone_part(path, file, kind)) is not None:
+                reason = NotRead(part)
         if _is_part(path, kind, head):
             return None, None
     except (OSError, ValueError):
@@ -103,6 +124,14 @@ def _of_file(path: Path) -> tuple[str | None, NotRead | None]:
     if reason is not None:
         return None, reason
     return (kind if kind != "raw" or head[510:512] == _BOOT_SIGNATURE else None), None
+
+
+def _lone_part(path: Path, file: BinaryIO, kind: str) -> str | None:
+    """Say that a file is but a part of a VMDK, by what lies beside it."""
+    if kind not in ("vmdk", "raw"):
+        return None
+    file.seek(0)
+    return lone_extent(path, file.read(HEAD))
 
 
 def _is_part(path: Path, kind: str, head: bytes) -> bool:
@@ -113,7 +142,8 @@ def _is_part(path: Path, kind: str, head: bytes) -> bool:
     return descriptor is not None and descriptor.is_file() and lone_extent(path, head) is not None
 
 
-def _look(path: Path, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
+def _look(name: str, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
+    """Return what a file is by its content, and why it is not read where it is not."""
     file.seek(0)
     head = file.read(HEAD)
     file.seek(max(0, size - 512))
@@ -123,23 +153,11 @@ def _look(path: Path, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
         return "raw", reason
     for offset, magic, kind in _HEADS:
         if head[offset : offset + len(magic)] == magic:
-            return kind, _restriction(path, kind, head)
+            if kind in ("zip", "tar"):
+                return kind, archive_of_disks(kind, head, name)
+            lacking = unsupported(read_header(head)) if kind == "qcow2" and len(head) >= LEAST_HEADER else None
+            return kind, NotRead(lacking) if lacking is not None else None
     # The footer of a fixed VHD; Virtual PC wrote it one byte short.
     if size >= 1024 and (tail.startswith(VHD_COOKIE) or tail[1:].startswith(VHD_COOKIE)):
         return "vhd", None
-    extent = lone_extent(path, head)
-    if extent is not None:
-        return "vmdk", NotRead(extent)
-    return "raw", None if head[510:512] == _BOOT_SIGNATURE else no_disk(path.name, head)
-
-
-def _restriction(path: Path, kind: str, head: bytes) -> NotRead | None:
-    """Say why a file of a kind that is read is not read all the same."""
-    if kind in ("zip", "tar"):
-        return archive_of_disks(kind, head, path.name)
-    reason = None
-    if kind == "qcow2" and len(head) >= LEAST_HEADER:
-        reason = unsupported(read_header(head))
-    elif kind == "vmdk":
-        reason = lone_extent(path, head)
-    return NotRead(reason) if reason is not None else None
+    return "raw", None if head[510:512] == _BOOT_SIGNATURE else no_disk(name, head)

@@ -84,17 +84,16 @@ def _open_file(source: Source, path: Path, keys: Unlock, first: int, progress: P
 
         add_reg_files(source, [path], first)
     else:
+        from forensics.disk.ntfs.stream import VolumeReader
+        from forensics.sources.holdings import no_volume
         from forensics.sources.volumes import add_disk
 
-        if not add_disk(source, open_disk(image, source), keys, first):
+        disk = open_disk(image, source)
+        if not add_disk(source, disk, keys, first):
             if source.problems:
                 reason = source.problems[0]
                 raise SourceError(reason.kind, f"{path} is truncated or damaged where a disk begins: {reason.message}")
-            raise SourceError(
-                "no_volume",
-                f"{path} holds neither a partition table nor a file system that is known: it is no disk image, "
-                "it is encrypted as a whole, or its start is damaged or missing (part of a split image?)",
-            )
+            raise SourceError("no_volume", f"{path} {no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)}")
 
 
 def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:

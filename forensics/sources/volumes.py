@@ -14,6 +14,7 @@ from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
+from forensics.sources.holdings import no_file_system, ntfs_holds, other_file_system
 from forensics.sources.installation import Installation
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
@@ -23,6 +24,8 @@ from forensics.tables.outcome import Outcome
 _USUAL_NAMES = ("windows", "winnt")
 _MAX_ON_VOLUME = 16
 """Evidence: Windows folders of one volume."""
+_LEAST_DISK = 512
+"""Format: bytes of a disk: one sector."""
 _DIRTY = (
     "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last changes to its files and "
     "folders may lie only in $LogFile, which is not replayed"
@@ -34,7 +37,12 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
 
     Returns:
         False when the bytes hold neither a partition table nor a file system.
+
+    Raises:
+        SourceError: The disk is smaller than a sector.
     """
+    if disk.size < _LEAST_DISK:
+        raise SourceError("too_small", f"the disk in {disk.path} has {disk.size} bytes, less than a sector")
     reader = VolumeReader(disk.stream, 0, disk.size)
     try:
         bare = file_system(reader)
@@ -77,6 +85,11 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
     if partition.note is not None:
         source.coverage.tell("volume", name, Outcome("not_examined", partition.note), path)
         return
+    if partition.offset >= disk.size:
+        message = f"lies beyond the end of the disk, which has {disk.size} bytes: the image is truncated"
+        source.problem(path, "truncated", f"{name} {message}")
+        source.coverage.tell("volume", name, Outcome("not_examined", message), path)
+        return
     reader = VolumeReader(disk.stream, partition.offset, partition.size)
     if partition.offset + partition.size > disk.size:
         missing = partition.offset + partition.size - disk.size
@@ -100,7 +113,7 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
                 disk.efi.append(EfiPartition(name, reader))
                 source.coverage.tell("volume", name, Outcome("present", f"{kind}, the EFI system partition"), path)
                 return
-            detail = f"{kind} file system, which is not read" if kind else "no known file system"
+            detail = other_file_system(kind) if kind else no_file_system(reader, partition.size)
             source.coverage.tell("volume", name, Outcome("not_examined", detail), path)
             return
         tree = NtfsTree(reader, boot)
@@ -163,7 +176,7 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
         )
     # Paths on the volume that holds Windows are told as the other rows tell them.
     source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
-    detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else f"NTFS{label} without Windows"
+    detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else ntfs_holds(tree)
     source.coverage.tell("volume", name, Outcome("present", detail), path)
 
 

@@ -88,7 +88,7 @@ CASES: list[tuple[Callable[[Path], Path], str]] = [
     (zero_length, "is empty: nothing was copied into it"),
     (truncated_xz, "ends in the middle of its xz data: copy it again"),
     (truncated_vhdx, "it is truncated, copy it again"),
-    (one_segment_of_e01, "put all of them beside the first and examine that"),
+    (one_segment_of_e01, "disk.E02 is missing: put all segments of the image into one folder"),
     (orphan_child, "Put the parent beside the child."),
     (locked_volume, "examine it again with --recovery-key, --password-file or --bek"),
     (fifo, "is neither a file nor a folder nor a disk: save what it gives first"),

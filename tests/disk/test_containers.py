@@ -208,7 +208,12 @@ def test_split_e01(raw_disk: Path, tmp_path: Path) -> None:
         opened(first, source)
     assert caught.value.kind in ("truncated", "missing_part", "damaged")
     second.unlink()
-    with Source("x") as source, pytest.raises(SourceError, match=r"disk\.E02 is missing: put all segments of the image into one folder") as caught:
+    with (
+        Source("x") as source,
+        pytest.raises(
+            SourceError, match=r"disk\.E02 is missing: put all segments of the image into one folder"
+        ) as caught,
+    ):
         opened(first, source)
     assert caught.value.kind == "missing_part"
 

@@ -68,7 +68,8 @@ def test_partitioned_disk(ntfs_image: Path, tmp_path: Path, scheme: Literal["gpt
         assert one_of(source.coverage, "partition 2").outcome == "present"
         first = one_of(source.coverage, "partition 1")
         assert first.outcome == "not_examined"
-        assert first.detail == ("Microsoft reserved partition" if scheme == "gpt" else "no known file system")
+        zeros = "no known file system: only zeros in its first 8 MiB and in 64 samples"
+        assert first.detail == ("Microsoft reserved partition" if scheme == "gpt" else zeros)
         assert first.source_path == f"{disk}#partition 1"
 
 
@@ -93,7 +94,9 @@ def test_volume_without_windows_is_noted(ntfs_image: Path, tmp_path: Path) -> No
     path.write_bytes(data)
     with open_source(path) as source:
         assert source.installations == []
-        assert source.coverage.rows[0].detail == "NTFS 'System' without Windows"
+        assert source.coverage.rows[0].detail == (
+            "NTFS 'System' without Windows: folders many, names, notes, ProgramData, Users and 1 more"
+        )
         assert source.coverage.rows[0].outcome == "present"
 
 
@@ -246,16 +249,36 @@ def test_dynamic_disk_is_named() -> None:
     assert table.partitions[0].note == "dynamic disk (LDM): convert it to a basic disk, or image the volume"
 
 
-@pytest.mark.parametrize(
-    "content", [b"", bytes(5 * MIB), b"text\n" * 900, random.Random(1).randbytes(MIB), b"\x55\xaa" * 700]
+NO_TABLE = (
+    "holds neither a partition table nor a file system that is known: it is no disk image, it is encrypted as a whole, "
+    "or its start is damaged or missing (part of a split image?)"
 )
-def test_what_is_no_disk_is_refused_with_advice(tmp_path: Path, content: bytes) -> None:
+ZEROS = (
+    "has no partitions: it holds only zeros{}, so it was never written, was wiped, or nothing was copied into it; "
+    "examine another copy"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "words"),
+    [
+        (b"", "empty", "is empty: nothing was copied into it"),
+        (b"\0", "too_small", "has 1 bytes, less than a sector: it is no disk image"),
+        (bytes(511), "too_small", "has 511 bytes, less than a sector: it is no disk image"),
+        (bytes(512), "no_volume", ZEROS.format("")),
+        (bytes(5 * MIB), "no_volume", ZEROS.format("")),
+        (bytes(9 * MIB), "no_volume", ZEROS.format(" in its first 8 MiB and in 64 samples")),
+        (b"text\n" * 900, "unsupported", "is a text file, no disk and no collection"),
+        (random.Random(1).randbytes(MIB), "no_volume", NO_TABLE),
+        (b"\x55\xaa" * 700, "no_volume", NO_TABLE),
+    ],
+)
+def test_what_is_no_disk_is_refused_with_advice(tmp_path: Path, content: bytes, kind: str, words: str) -> None:
     path = tmp_path / "something.img"
     path.write_bytes(content)
     with pytest.raises(SourceError) as caught:
         open_source(path)
-    assert caught.value.kind == ("no_volume" if content else "empty")
-    assert str(path) in caught.value.message
+    assert (caught.value.kind, caught.value.message) == (kind, f"{path} {words}")
 
 
 def test_truncated_disk(ntfs_image: Path, tmp_path: Path) -> None:

@@ -1,0 +1,140 @@
+"""Says what a disk or a volume without Windows does hold, so that whoever named it knows what to name instead."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.ntfs.tree import NtfsTree
+from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.sources.source import Source
+
+_NAMED = 5
+"""Display: folders of a volume without Windows that one sentence names."""
+_MOST_FOLDERS = 300
+"""Display: folders that are searched for virtual disks to count them."""
+_MOST_VOLUMES = 8
+"""Display: volumes that one sentence names."""
+_DISKS = (".vhdx", ".avhdx", ".vhd", ".avhd", ".vmdk", ".vdi", ".qcow2")
+_HOUSEKEEPING = ("system volume information", "recovery", "boot", "efi")
+_RECOVERY = "Recovery/WindowsRE/Winre.wim"
+_LINUX = ("ext", "XFS", "Btrfs", "LVM", "Linux swap", "Linux RAID", "LUKS (encrypted)")
+_MAC = ("HFS+", "HFSX", "APFS")
+_WHOLE = 8 << 20
+_SAMPLES, _SAMPLE = 64, 16 << 10
+# Problems that tell nothing of why no Windows was found.
+_REMARKS = ("ntfs_dirty", "older_state", "marked_dirty", "bad_boot_sector")
+
+
+def ntfs_holds(tree: NtfsTree) -> str:
+    """Say what an NTFS volume without Windows holds."""
+    what = f"NTFS{_label(tree)} without Windows"
+    if _exists(tree, _RECOVERY):
+        return f"{what}: a Windows recovery environment"
+    try:
+        folders = [entry for entry in tree.entries("") if entry.is_dir and not _is_housekeeping(entry)]
+    except Unreadable:
+        return what
+    names = sorted((entry.name for entry in folders), key=str.lower)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    parts = [f"folder{'s' if len(names) > 1 else ''} {', '.join(names[:_NAMED])}{more}"] if names else []
+    disks = _virtual_disks(tree)
+    if disks:
+        parts.append(disks)
+    if not parts:
+        parts = ["a boot manager"] if _exists(tree, "bootmgr") else ["no folders"]
+    return f"{what}: {'; '.join(parts)}"
+
+
+def other_file_system(kind: str) -> str:
+    """Say what a volume with a file system other than NTFS is."""
+    owner = "of a Linux machine, " if kind in _LINUX else "of a Mac, " if kind in _MAC else ""
+    return f"{kind} file system, {owner}which is not read" if owner else f"{kind} file system, which is not read"
+
+
+def no_file_system(reader: VolumeReader, size: int) -> str:
+    """Say what a volume without a file system that is known holds."""
+    zeros = only_zeros(reader, size)
+    return f"no known file system: {zeros}" if zeros else "no known file system"
+
+
+def no_volume(reader: VolumeReader, size: int) -> str:
+    """Say what a disk without a partition table and without a file system is, and what may be wrong."""
+    zeros = only_zeros(reader, size)
+    if zeros:
+        return (
+            f"has no partitions: it holds {zeros}, so it was never written, was wiped, or nothing was copied into it; "
+            "examine another copy"
+        )
+    return (
+        "holds neither a partition table nor a file system that is known: it is no disk image, it is encrypted as a "
+        "whole, or its start is damaged or missing (part of a split image?)"
+    )
+
+
+def only_zeros(reader: VolumeReader, size: int) -> str | None:
+    """Say that bytes are zeros, and how far that was looked at; None when they are not, or cannot be read."""
+    places = [(0, min(size, _WHOLE))]
+    if size > _WHOLE:
+        step = (size - _SAMPLE) // _SAMPLES
+        places += [(number * step, _SAMPLE) for number in range(1, _SAMPLES)] + [(size - _SAMPLE, _SAMPLE)]
+    try:
+        if any(any(reader.read_at(offset, length)) for offset, length in places):
+            return None
+    except Unreadable:
+        return None
+    return "only zeros" if size <= _WHOLE else f"only zeros in its first {_WHOLE >> 20} MiB and in {_SAMPLES} samples"
+
+
+def nothing_found(source: Source) -> str:
+    """Say why a source gave no Windows: what its volumes hold, or what kept them from being read."""
+    said = "no Windows installation was found in it"
+    volumes = [row for row in source.coverage if row.area == "volume" and row.detail]
+    problems = [row.message or row.kind for row in source.problems if row.kind not in _REMARKS]
+    if not volumes:
+        gaps = [row.detail for row in source.coverage if row.outcome in ("unreadable", "not_examined") and row.detail]
+        return "".join([said, *(f": {reason}" for reason in [*problems, *gaps][:1])])
+    told = [f"{row.detail}" if len(volumes) == 1 else f"{row.name}: {row.detail}" for row in volumes[:_MOST_VOLUMES]]
+    more = f"; and {len(volumes) - _MOST_VOLUMES} more volumes" if len(volumes) > _MOST_VOLUMES else ""
+    # A volume whose rows say that it was read may have lost what a problem tells of.
+    lost = next((message for message in problems if not any(message in text for text in told)), None)
+    return f"{said}: {'; '.join(told)}{more}" + (f"; {lost}" if lost else "")
+
+
+def _label(tree: NtfsTree) -> str:
+    return f" '{tree.label}'" if tree.label else ""
+
+
+def _is_housekeeping(entry: Entry) -> bool:
+    return entry.name.startswith("$") or entry.name.lower() in _HOUSEKEEPING
+
+
+def _exists(tree: NtfsTree, path: str) -> bool:
+    try:
+        return not tree.entry(path).is_dir
+    except (NotFound, Unreadable):
+        return False
+
+
+def _virtual_disks(tree: NtfsTree) -> str:
+    """Count the virtual disks of a volume, in the first folders of it; empty when there is none."""
+    found, visited = 0, 0
+    pending: deque[Entry | str] = deque([""])
+    while pending and visited < _MOST_FOLDERS:
+        visited += 1
+        try:
+            for entry in tree.skim(pending.popleft()):
+                if entry.is_dir and not _is_housekeeping(entry):
+                    pending.append(entry)
+                found += not entry.is_dir and entry.name.lower().endswith(_DISKS)
+        except (NotFound, Unreadable):
+            continue
+    if not found:
+        return ""
+    least = "at least " if pending else ""
+    advice = "copy them out and examine them"
+    return (
+        f"{least}{found} virtual disks ({advice})"
+        if found > 1
+        else f"{least}1 virtual disk (copy it out and examine it)"
+    )
