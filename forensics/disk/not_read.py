@@ -170,7 +170,7 @@ def _text(head: bytes) -> str | None:
     text = _decoded(head[:_TEXT])
     if text is None:
         return None
-    if text.lstrip().startswith("-----BEGIN"):
+    if text.lstrip("\ufeff \t\r\n").startswith("-----BEGIN"):
         return f"a PEM file; such files {_CERTIFICATE}"
     for is_it, what in _CONFIGURATIONS:
         if is_it(text):

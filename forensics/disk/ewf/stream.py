@@ -15,12 +15,14 @@ from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from pathlib import Path
 from sys import byteorder
 from typing import BinaryIO
 
 from dissect.util.stream import AlignedStream
 
 from forensics.disk.errors import SourceError
+from forensics.disk.ewf.files import extension
 from forensics.disk.ewf.segment import ChunkTable, Media, Segment, read_segment
 from forensics.disk.notes import Notes
 
@@ -94,7 +96,9 @@ class EwfStream(AlignedStream):
             raise SourceError("damaged", "no volume section that can be right says how large the disk is")
         there = sum(table.count for segment in segments for table in segment.tables)
         if there < media.chunks:
-            what = "" if segments[-1].is_last else f": the segment after {self._names[-1]} is missing"
+            last = Path(self._names[-1])
+            missing = last.with_suffix(f".{extension(last, len(segments) + 1)}").name
+            what = "" if segments[-1].is_last or len(last.suffix) != 4 else f": {missing} is missing"
             raise SourceError(
                 "missing_part",
                 f"{there} of {media.chunks} chunks are there{what}; put all segments beside the first and examine that",
@@ -170,8 +174,9 @@ class EwfStream(AlignedStream):
                 raise EwfReadError("its compressed data does not end")
         else:
             data = file.read(max(0, min(limit - offset, self._media.chunk_size + _CHECKSUM)))
-            chunk = data[:-_CHECKSUM]
-            if zlib.adler32(chunk) != int.from_bytes(data[-_CHECKSUM:], "little"):
+            # The last chunk is as short as the disk is, and where it ends may have been in a table that is lost.
+            chunk = next(filter(None, map(_sound, (data, data[: wanted + _CHECKSUM]))), b"")
+            if not chunk:
                 raise EwfReadError("its checksum is wrong")
         if len(chunk) < wanted:
             raise EwfReadError(f"it has {len(chunk)} bytes instead of {wanted}")
@@ -211,3 +216,9 @@ class EwfStream(AlignedStream):
             if len(self._open) > _MAX_OPEN:
                 self._open.popitem(last=False)[1].close()
         return file
+
+
+def _sound(stored: bytes) -> bytes:
+    """Return a chunk that was stored as it is; nothing where its checksum is wrong."""
+    chunk = stored[:-_CHECKSUM]
+    return chunk if zlib.adler32(chunk) == int.from_bytes(stored[-_CHECKSUM:], "little") else b""
