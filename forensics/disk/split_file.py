@@ -31,7 +31,7 @@ class ConcatStream(AlignedStream):
             self._files[index].seek(offset - self._starts[index])
             data = self._files[index].read(min(end, self._starts[index + 1]) - offset)
             if not data:
-                raise OSError(f"part {index + 1} became shorter while it was read")
+                raise OSError(f"part {index + 1} of it is shorter than it should be")
             parts.append(data)
             offset += len(data)
         return b"".join(parts)
