@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from forensics.disk.errors import SourceError
 from forensics.disk.lineage import neighbours, parent_name, parents_of
+from forensics.disk.recognise import image_kind
 
 # Each makes a new disk and changes neither file.
 _MERGE = {
@@ -14,6 +16,7 @@ _MERGE = {
     "VDI": "VBoxManage clonemedium disk {child} merged.vdi",
     "differencing VHD": "with copies of both: Hyper-V Manager, Edit Disk, Merge",
 }
+_FORMS = {"vmdk": "VMDK", "qcow2": "qcow2", "vdi": "VDI", "vhd": "differencing VHD"}
 
 
 def needs_parent(path: Path, form: str) -> SourceError:
@@ -23,13 +26,36 @@ def needs_parent(path: Path, form: str) -> SourceError:
         path: The disk that holds only changes.
         form: What it is: a key of :data:`_MERGE`.
     """
-    merge = _MERGE[form].format(child=path.name)
     there = parents_of(path, neighbours(path))
-    named = parent_name(path)
-    parent = f"'{there[0].name if there else named}'" if there or named else "another disk, which it does not name"
-    first = "" if there else f"put {parent if named else 'that disk'} beside it, then "
+    named = there[0].name if there else parent_name(path)
+    if there:
+        parent, first = f"'{named}', which is there", ""
+    elif named:
+        parent, first = f"'{named}', which is not there", f"put '{named}' beside it, then "
+    else:
+        parent, first = "another disk, which it does not name and which is not there", "put that disk beside it, then "
     return SourceError(
         "needs_parent",
-        f"this {form} is a snapshot that holds only changes to {parent}, which is {'' if there else 'not '}there; "
-        f"{first}merge them into one disk ({merge}) and examine that",
+        f"this {form} is a snapshot that holds only changes to {parent}; {first}{_merge(path, form)} and examine that",
     )
+
+
+def present_state_advice(newest: Path) -> str:
+    """Say what to do to examine the present state of a disk on which others build.
+
+    Args:
+        newest: The last disk of the chain.
+    """
+    form = _FORMS.get(image_kind(newest) or "")
+    return f"examine {newest}" if form is None else f"{_merge(newest, form)} and examine that"
+
+
+def _merge(path: Path, form: str) -> str:
+    return f"merge them into one disk ({_MERGE[form].format(child=_argument(path.name))})"
+
+
+def _argument(name: str) -> str:
+    """Return a file name as a command line takes it; one that a shell could misunderstand is not repeated."""
+    if re.fullmatch(r"[\w.+-]+", name):
+        return name
+    return f'"{name}"' if re.fullmatch(r"[\w .+(){}\[\]@,=~-]+", name) else "SNAPSHOT"
