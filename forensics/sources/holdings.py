@@ -96,8 +96,9 @@ def nothing_found(source: Source) -> str:
         return "".join([said, *(f": {reason}" for reason in [*problems, *gaps][:1])])
     told = [f"{row.detail}" if len(volumes) == 1 else f"{row.name}: {row.detail}" for row in volumes[:_MOST_VOLUMES]]
     more = f"; and {len(volumes) - _MOST_VOLUMES} more volumes" if len(volumes) > _MOST_VOLUMES else ""
-    # A volume whose rows say that it was read may have lost what a problem tells of.
-    lost = next((message for message in problems if not any(message in text for text in told)), None)
+    # A volume that counts as read may have lost what a problem of its disk tells of; those of its files are not meant.
+    of_disk = (row.message for row in source.problems if row.source_path.startswith(source.path))
+    lost = next((each for each in of_disk if each in problems and not any(each in text for text in told)), None)
     return f"{said}: {'; '.join(told)}{more}" + (f"; {lost}" if lost else "")
 
 
@@ -131,10 +132,5 @@ def _virtual_disks(tree: NtfsTree) -> str:
             continue
     if not found:
         return ""
-    least = "at least " if pending else ""
-    advice = "copy them out and examine them"
-    return (
-        f"{least}{found} virtual disks ({advice})"
-        if found > 1
-        else f"{least}1 virtual disk (copy it out and examine it)"
-    )
+    what = "1 virtual disk (copy it" if found == 1 else f"{found} virtual disks (copy them"
+    return f"{'at least ' if pending else ''}{what} out to be examined)"

@@ -62,7 +62,8 @@ def test_the_advice_for_a_qcow2_overlay_and_a_vmdk_child_works(tmp_path: Path) -
         subprocess.run([qemu_io, "-f", kind, "-c", "write -P 7 1M 4k", str(child)], check=True, capture_output=True)
         with pytest.raises(SourceError) as caught:
             open_source(child)
-        assert (advice := f"qemu-img convert -O raw child.{kind} merged.raw") in caught.value.message
+        advice = f"qemu-img convert -O raw child.{kind} merged.raw"
+        assert advice in caught.value.message
         subprocess.run([qemu, *advice.split()[1:]], check=True, cwd=tmp_path)
         assert (tmp_path / "merged.raw").read_bytes()[1 << 20 :][:4096] == b"\7" * 4096
 
@@ -79,11 +80,8 @@ def test_a_virtualbox_snapshot_in_its_folder(tmp_path: Path) -> None:
     assert_refused(child, f"this VDI is a snapshot that holds only changes to 'web.vdi', which is there; {merge}")
     assert present_state(base, neighbours(base)) == child
     base.unlink()
-    assert_refused(
-        child,
-        "this VDI is a snapshot that holds only changes to another disk, which it does not name and which is not there; "
-        f"put that disk beside it, then {merge}",
-    )
+    what = "this VDI is a snapshot that holds only changes to another disk, which it does not name"
+    assert_refused(child, f"{what} and which is not there; put that disk beside it, then {merge}")
 
 
 def test_a_differencing_vhd(tmp_path: Path) -> None:
