@@ -28,7 +28,7 @@ from forensics.disk.notes import Notes
 
 _COMPRESSED = 0x80000000
 _CHECKSUM = 4
-_MAX_CACHED = 16 << 20
+_MAX_CACHED = 32 << 20
 """Work: bytes of chunks that are kept."""
 _MAX_TABLES = 64
 """Work: tables of chunks that are kept."""
