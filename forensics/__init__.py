@@ -19,11 +19,11 @@ Every command of ``keymortem`` is a function here:
     apply_rules                     ask the rules of a case again, after another date or with more packs
     translate_findings              findings in another language
     describe_tables                 what every table and column means
-    render, write                   any of their results as text, JSON, HTML, CSV ...
+    render, write, check_target     any of their results as text, JSON, HTML, CSV ...
 
 Each returns one object, which a notebook shows as the command prints it. What is wrong with a disk never raises: it is
-a row of table ``problem``. What is wrong with a call raises: SourceError, CaseFileError, RulePackError,
-UnknownSubjectError, UnknownRuleError, UnsuitableCaseError, ValueError.
+a row of table ``problem``. What is wrong with a call raises: SourceError (not one source can be opened), CaseFileError,
+RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError, EvidenceTargetError, ValueError.
 
 Times are UTC everywhere. Texts that came from a disk may hold anything: ``sanitise`` makes one safe to print.
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from forensics.comparison.compare import Comparison as Comparison
     from forensics.comparison.compare import compare as compare
     from forensics.disk.errors import SourceError as SourceError
+    from forensics.disk.evidence_files import EvidenceTargetError as EvidenceTargetError
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
     from forensics.hyperv.migration import MigrationPlan as MigrationPlan
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from forensics.rendering import FOLDER_FORMATS as FOLDER_FORMATS
     from forensics.rendering import FORMATS as FORMATS
     from forensics.rendering import LANGUAGES as LANGUAGES
+    from forensics.rendering import check_target as check_target
     from forensics.rendering import render as render
     from forensics.rendering import write as write
     from forensics.report.expiring import Expiring as Expiring
@@ -85,10 +87,11 @@ _HOMES = {
     "forensics.case": ("Case", "open_case"),
     "forensics.comparison.compare": ("Comparison", "compare"),
     "forensics.disk.errors": ("SourceError",),
+    "forensics.disk.evidence_files": ("EvidenceTargetError",),
     "forensics.engine.rule": ("RulePackError",),
     "forensics.examination": ("examine",),
     "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
-    "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "LANGUAGES", "render", "write"),
+    "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "LANGUAGES", "check_target", "render", "write"),
     "forensics.report.expiring": ("Expiring", "expiring"),
     "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
@@ -123,6 +126,7 @@ __all__ = [
     "Case",
     "CaseFileError",
     "Comparison",
+    "EvidenceTargetError",
     "ExamplesResult",
     "Expiring",
     "Explanation",
@@ -141,6 +145,7 @@ __all__ = [
     "__version__",
     "apply_rules",
     "attest",
+    "check_target",
     "compare",
     "describe_tables",
     "examine",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from forensics.disk.evidence_files import EvidenceFiles
+from forensics.outputs import new_file
 from forensics.sources.coverage import Coverage
-from forensics.tables.database import CaseContent, read_case_file, write_case_file
+from forensics.tables.database import CaseContent, CaseFileError, is_case_file, read_case_file, write_case_file
 from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs
@@ -44,6 +47,7 @@ class CaseTables:
         sources: What was examined.
         finding_list: Findings of the rule packs; ``findings`` is their data frame.
         tool_version: Version that examined the sources.
+        evidence: The files that were read, over which nothing is written; of a case file it and its sources alone.
     """
 
     def __init__(
@@ -53,11 +57,15 @@ class CaseTables:
         as_of: datetime | None = None,
         findings: Sequence[Finding] = (),
         tool_version: str = __version__,
+        evidence: EvidenceFiles | None = None,
     ) -> None:
         self.as_of = as_of or datetime.now(UTC)
         self.sources = list(sources)
         self.finding_list = list(findings)
         self.tool_version = tool_version
+        self.evidence = evidence or EvidenceFiles()
+        for source in self.sources:
+            self.evidence.add(source.path)
         self._tables = by_table(rows)
         self._frames: dict[str, pd.DataFrame] = {}
 
@@ -142,16 +150,32 @@ class CaseTables:
         """
         content = read_case_file(Path(path))
         rows = [row for table in content.tables.values() for row in table]
-        return cls(rows, content.sources, content.as_of, content.findings, content.tool_version)
+        evidence = EvidenceFiles([path])
+        return cls(rows, content.sources, content.as_of, content.findings, content.tool_version, evidence)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the case file (SQLite).
 
+        Args:
+            path: The file; there whole or not at all, and never written over evidence.
+            overwrite: Replace a case file that is there; a file of another kind never is.
+
         Raises:
-            CaseFileError: The file exists and is no case file, or cannot be written.
+            CaseFileError: The file exists, or cannot be written.
+            EvidenceTargetError: The file is evidence, or lies in a folder of it; it is a ValueError.
         """
+        target = Path(path)
+        self.evidence.refuse(target)
+        if target.exists() and not is_case_file(target):
+            raise CaseFileError(f"{target} exists and is no keymortem case file; choose another name")
         content = CaseContent(self.tool_version, self.as_of, self.sources, self._tables, self.finding_list)
-        write_case_file(Path(path), content)
+        try:
+            with new_file(target, self.evidence, overwrite) as file:
+                write_case_file(file, content)
+        except FileExistsError as error:
+            raise CaseFileError(f"{target} exists; choose another name, or have it replaced (overwrite)") from error
+        except (OSError, sqlite3.Error) as error:
+            raise CaseFileError(f"{target} cannot be written: {getattr(error, 'strerror', error)}") from error
 
 
 def _series(cells: list[Any], spec: ColumnSpec) -> pd.Series[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from forensics.case import Case
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import EvidenceFiles, open_evidence, recording
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.tables.record import ProblemRow
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from forensics.tables.finding import Finding
 
 _log = logging.getLogger(__name__)
+_MAX_PVK = 1 << 20
+"""Format: bytes of a file with a domain's backup key."""
+_NAMED = 10
+"""Display: sources that one sentence names."""
 
 
 def examine(
@@ -47,11 +52,12 @@ def examine(
     as_of: datetime | None = None,
     rules: Paths = (),
     progress: Progress | None = None,
+    strict: bool = True,
 ) -> Case:
     """Examine disks, exports, collections or loose hives, read-only.
 
     A source that cannot be opened becomes a row of table ``problem`` and an entry of ``case.sources`` with its error;
-    the others are examined all the same.
+    the others are examined all the same. Where not one can be opened, there is nothing to make a case of.
 
     Args:
         sources: Disk images, VM exports, triage folders, zips, tars, or hives.
@@ -67,13 +73,14 @@ def examine(
         as_of: The moment "expired" refers to; a time without zone is UTC. Now, if not given.
         rules: Folders of rule packs to run beside the built-in ones; one path, or several.
         progress: Called with one line whenever a new step begins.
+        strict: Raise where not one source can be opened; else the case holds no more than why.
 
     Returns:
-        The case.
+        The case; what it read is never written over by what is written of it.
 
     Raises:
         ValueError: No source was given, or an NT hash is not 32 hex digits.
-        SourceError: A domain backup key cannot be read.
+        SourceError: Not one of the sources can be opened; or a domain backup key cannot be read.
         RulePackError: A rule pack is invalid; nothing was examined.
     """
     if not sources:
@@ -81,28 +88,40 @@ def examine(
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 
-    # What strangers wrote is checked before anything is read.
-    folders = given_paths(rules)
-    packs = load_packs(folders) if folders else None
-    unlock = Unlock(
-        recovery_key=recovery_key,
-        password_file=Path(password_file) if password_file else None,
-        bek_file=Path(bek_file) if bek_file else None,
-    )
-    user_secrets = _user_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
-    run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None))
-    for source in sources:
-        run.source(str(source))
-        identify(run.entries[-1], hash_sources)
-    run.virtual_machines()
-    run.shared_identities()
-    run.tell_unknown_users()
-    run.facts()
+    with recording(evidence := EvidenceFiles(sources)):
+        # What strangers wrote is checked before anything is read.
+        folders = given_paths(rules)
+        packs = load_packs(folders) if folders else None
+        unlock = Unlock(
+            recovery_key=recovery_key,
+            password_file=Path(password_file) if password_file else None,
+            bek_file=Path(bek_file) if bek_file else None,
+        )
+        user_secrets = _user_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
+        run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None))
+        for source in sources:
+            run.source(str(source))
+            identify(run.entries[-1], hash_sources)
+        if strict and len(run.unopened) == len(sources):
+            raise _nothing_opened(run.unopened)
+        run.virtual_machines()
+        run.shared_identities()
+        run.tell_unknown_users()
+        run.facts()
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
-    case = Case(run.rows, run.entries, moment)
+    case = Case(run.rows, run.entries, moment, evidence=evidence)
     run.progress("asking the rules")
     ask_rules(case, packs or load_packs(tables={name for name, rows in case.tables.items() if rows}))
     return case
+
+
+def _nothing_opened(errors: Sequence[SourceError]) -> SourceError:
+    """Return the one error there is, or one that says what became of each source."""
+    if len(errors) == 1:
+        return errors[0]
+    told = "; ".join(error.message for error in errors[:_NAMED])
+    more = f"; and {len(errors) - _NAMED} more" if len(errors) > _NAMED else ""
+    return SourceError("nothing_opened", f"none of the {len(errors)} sources can be opened: {told}{more}")
 
 
 def speak(case: CaseTables, packs: Packs, language: str) -> None:
@@ -166,7 +185,8 @@ def _domain_key(path: Path) -> object:
     from forensics.formats.errors import FormatError
 
     try:
-        return load_pvk(path.read_bytes())
+        with open_evidence(path) as file:
+            return load_pvk(file.read(_MAX_PVK))
     except OSError as error:
         raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
     except FormatError as error:
@@ -188,6 +208,7 @@ class _Run:
     users_seen: set[str] = field(default_factory=set)
     disks: dict[int, str] = field(default_factory=dict)
     hyperv: list[HyperVEvidence] = field(default_factory=list)
+    unopened: list[SourceError] = field(default_factory=list)
 
     def tell_unknown_users(self) -> None:
         """Record each secret given for a user whom no source knows: it opened nothing, and not by being wrong."""
@@ -252,6 +273,8 @@ class _Run:
         self.rows.append(ProblemRow(machine_id=0, source_path=entry.path, kind=kind, message=message))
         if not entry.machine_ids:
             entry.error = message
+            told = message if entry.path in message else f"{entry.path}: {message}"
+            self.unopened.append(SourceError(kind, told))
 
     def _installations(self, opened: Source, entry: SourceEntry) -> None:
         self.judges = []

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forensics.sources.given_paths import Paths, given_paths
+
 if TYPE_CHECKING:
     from forensics.case_tables import CaseTables
+    from forensics.disk.evidence_files import EvidenceFiles
     from forensics.report.result import Result
 
 FORMATS = ("text", "html", "json", "csv", "parquet", "records", "ics", "prom")
@@ -57,27 +60,78 @@ def render(
     return _TEXTS[format](result)
 
 
-def write(result: CaseTables | Result, format: str, target: str | Path, *, language: str = "en") -> None:
+def write(
+    result: CaseTables | Result,
+    format: str,
+    target: str | Path,
+    *,
+    language: str = "en",
+    overwrite: bool = False,
+) -> None:
     """Write a case, or the answer of another function of the API, to a file.
+
+    What was read as evidence is never written, nor anything into a folder that was examined. The file is there whole or
+    not at all: a failure leaves what was there before.
 
     Args:
         result: What to write.
         format: As in :func:`render`; for a case ``csv`` and ``parquet`` (one file a table) and ``records``
             (flow.record, for rdump) too.
-        target: The file, which is replaced; a folder for ``csv`` and ``parquet``, which is made if need be.
+        target: The file; a folder for ``csv`` and ``parquet``, which is made if need be.
         language: Of the HTML report of a case.
+        overwrite: Replace files that are there.
 
     Raises:
         ValueError: There is no such format of this, or not in that language.
+        EvidenceTargetError: The target is evidence; it is a ValueError.
+        FileExistsError: The target is there, and ``overwrite`` was not asked for.
         OSError: The target cannot be written.
         ModuleNotFoundError: ``parquet`` needs ``keymortem[fleet]``.
     """
     from forensics.case_tables import CaseTables
+    from forensics.outputs import new_file, new_files
 
-    if isinstance(result, CaseTables) and format in _FILES:
-        _FILES[format](result, Path(target))
-    else:
-        Path(target).write_text(render(result, format, language=language), encoding="utf-8")
+    place, evidence = Path(target), result.evidence
+    if isinstance(result, CaseTables) and format in FOLDER_FORMATS:
+        _check(format, place, evidence, overwrite)
+        with new_files(place, evidence, overwrite) as folder:
+            _FILES[format](result, folder)
+        return
+    with new_file(place, evidence, overwrite) as file:
+        if isinstance(result, CaseTables) and format in _FILES:
+            _FILES[format](result, file)
+        else:
+            file.write_text(render(result, format, language=language), encoding="utf-8")
+
+
+def check_target(format: str, target: str | Path, *, evidence: Paths = (), overwrite: bool = False) -> None:
+    """Raise what :func:`write` would of a target, before a long examination instead of after it.
+
+    Args:
+        format: Its format.
+        target: The file; a folder for ``csv`` and ``parquet``.
+        evidence: Files and folders that will be examined, and what else must not be written; one path, or several.
+        overwrite: Whether files that are there may be replaced.
+
+    Raises:
+        EvidenceTargetError: The target is evidence, or lies in a folder of it.
+        FileExistsError: The target is there, and is not to be replaced.
+        OSError: What is there is no file.
+    """
+    from forensics.disk.evidence_files import EvidenceFiles
+
+    _check(format, Path(target), EvidenceFiles(given_paths(evidence)), overwrite)
+
+
+def _check(format: str, target: Path, evidence: EvidenceFiles, overwrite: bool) -> None:
+    from forensics.outputs import check_file, check_files
+
+    if format not in FOLDER_FORMATS:
+        check_file(target, evidence, overwrite)
+        return
+    from forensics.report.exports.flat import TABLES
+
+    check_files(target, [f"{table}.{format}" for table in TABLES], evidence, overwrite)
 
 
 def _text(case: CaseTables, width: int | None, bold: bool) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs, Problem, Rule
 from forensics.report.result import Result
@@ -26,11 +27,17 @@ class RuleList(Result):
 
     Attributes:
         rules: The rules, pack by pack.
+        read: The files of rules.
     """
 
     formats = ("text", "markdown")
 
     rules: tuple[Rule, ...]
+    read: EvidenceFiles = field(default_factory=EvidenceFiles, compare=False)
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        return self.read
 
     def _render(self, format: str, width: int | None) -> str:
         from forensics.report.rules import render_list, render_markdown
@@ -45,9 +52,15 @@ class RuleDescription(Result):
 
     Attributes:
         rule: The rule.
+        read: The files of rules.
     """
 
     rule: Rule
+    read: EvidenceFiles = field(default_factory=EvidenceFiles, compare=False)
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        return self.read
 
     def _render(self, format: str, width: int | None) -> str:
         from forensics.report.rules import render_rule
@@ -62,10 +75,16 @@ class LintResult(Result):
     Attributes:
         rules: The rules that were judged; they are valid.
         problems: What could be better about them, with a recommendation in each message.
+        read: The files of rules.
     """
 
     rules: tuple[Rule, ...]
     problems: tuple[Problem, ...]
+    read: EvidenceFiles = field(default_factory=EvidenceFiles, compare=False)
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        return self.read
 
     def _render(self, format: str, width: int | None) -> str:
         told = f"{len(self.rules)} rules are valid; {len(self.problems) or 'no'} recommendations"
@@ -80,11 +99,17 @@ class ExamplesResult(Result):
         rules: The rules whose examples were run.
         run: How many examples of each expectation were run.
         problems: Those that failed, and those that are written wrongly.
+        read: The files of rules.
     """
 
     rules: tuple[Rule, ...]
     run: Counter[str]
     problems: tuple[Problem, ...]
+    read: EvidenceFiles = field(default_factory=EvidenceFiles, compare=False)
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        return self.read
 
     def _render(self, format: str, width: int | None) -> str:
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.run.items()))
@@ -117,7 +142,8 @@ def list_rules(rules: Paths = ()) -> RuleList:
     Raises:
         RulePackError: A rule pack is invalid.
     """
-    return RuleList(load_packs(given_paths(rules)).rules)
+    with recording(read := EvidenceFiles()):
+        return RuleList(load_packs(given_paths(rules)).rules, read)
 
 
 def show_rule(rule_id: str, rules: Paths = ()) -> RuleDescription:
@@ -131,10 +157,11 @@ def show_rule(rule_id: str, rules: Paths = ()) -> RuleDescription:
         UnknownRuleError: No rule has that id; it is a KeyError.
         RulePackError: A rule pack is invalid.
     """
-    rule = load_packs(given_paths(rules)).rule(rule_id)
+    with recording(read := EvidenceFiles()):
+        rule = load_packs(given_paths(rules)).rule(rule_id)
     if rule is None:
         raise UnknownRuleError(f"there is no rule {rule_id!r}")
-    return RuleDescription(rule)
+    return RuleDescription(rule, read)
 
 
 def lint_rules(folders: Paths = ()) -> LintResult:
@@ -149,10 +176,11 @@ def lint_rules(folders: Paths = ()) -> LintResult:
     from forensics.engine.lint import lint
 
     given = given_paths(folders)
-    packs = load_packs(given, examples=True)
+    with recording(read := EvidenceFiles()):
+        packs = load_packs(given, examples=True)
     places = [folder.resolve() for folder in given]
     own = tuple(rule for rule in packs.rules if not places or _lies_in(rule.path, places))
-    return LintResult(own, tuple(lint(packs, own)))
+    return LintResult(own, tuple(lint(packs, own)), read)
 
 
 def test_rules(folders: Paths = ()) -> ExamplesResult:  # noqa: PT028
@@ -167,9 +195,10 @@ def test_rules(folders: Paths = ()) -> ExamplesResult:  # noqa: PT028
     from forensics.engine.examples import run_examples
 
     places = given_paths(folders)
-    packs = load_packs(places, examples=True, built_in=not places)
+    with recording(read := EvidenceFiles()):
+        packs = load_packs(places, examples=True, built_in=not places)
     result = run_examples(packs)
-    return ExamplesResult(packs.rules, result.run, tuple(result.problems))
+    return ExamplesResult(packs.rules, result.run, tuple(result.problems), read)
 
 
 def new_rule(path: str | Path) -> RuleFiles:
@@ -202,7 +231,9 @@ def apply_rules(case: Case, rules: Paths = ()) -> None:
     """
     from forensics.examination import ask_rules
 
-    ask_rules(case, load_packs(given_paths(rules)))
+    with recording(case.evidence):
+        packs = load_packs(given_paths(rules))
+    ask_rules(case, packs)
     case.forget_frames()
 
 
@@ -223,7 +254,9 @@ def translate_findings(case: Case, language: str, rules: Paths = ()) -> None:
 
     if language not in LANGUAGES:
         raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")
-    speak(case, load_packs(given_paths(rules), language=language), language)
+    with recording(case.evidence):
+        packs = load_packs(given_paths(rules), language=language)
+    speak(case, packs, language)
     case.forget_frames()
 
 

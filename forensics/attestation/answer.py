@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -22,6 +22,7 @@ from forensics.attestation.trust import (
 )
 from forensics.case_tables import CaseTables
 from forensics.collectors.tpm import ACPI_DEVICES
+from forensics.disk.evidence_files import EvidenceFiles
 from forensics.report.result import Result, UnsuitableCaseError
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
@@ -99,6 +100,7 @@ class Attestation(Result):
         templates: Templates that ask for attestation, as the authority's disk and the devices cached them.
         devices: One answer a device.
         as_of: The moment "expired" refers to.
+        read: What was read as evidence.
     """
 
     formats = ("text", "json")
@@ -109,6 +111,11 @@ class Attestation(Result):
     templates: tuple[AttestingTemplate, ...]
     devices: tuple[DeviceAnswer, ...]
     as_of: datetime
+    read: EvidenceFiles = field(default_factory=EvidenceFiles, compare=False)
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        return self.read
 
     @property
     def accepts_all(self) -> bool:
@@ -162,7 +169,8 @@ def attest(ca: CaseTables, devices: CaseTables | Iterable[CaseTables]) -> Attest
         for device in source
         if isinstance(device, MachineRow)
     )
-    return Attestation(row, _name(machine, row.name), obstacles, templates, answers, as_of)
+    read = EvidenceFiles.together(ca.evidence, *(case.evidence for case in cases))
+    return Attestation(row, _name(machine, row.name), obstacles, templates, answers, as_of, read)
 
 
 def _rows(case: CaseTables) -> list[Row]:

@@ -9,8 +9,8 @@ import click
 
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
-from forensics.cli.options import SOURCE, source_options
-from forensics.cli.output import emit
+from forensics.cli.options import SOURCE, overwrite_option, source_options
+from forensics.cli.output import check_targets, emit
 from forensics.cli.run import examined
 
 
@@ -30,6 +30,7 @@ from forensics.cli.run import examined
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE, not stdout."
 )
+@overwrite_option
 @click.argument("more", nargs=-1, metavar="[DEVICEDISK]...", type=SOURCE)
 @source_options
 @click.pass_context
@@ -40,6 +41,7 @@ def attest(
     devices: tuple[str, ...],
     form: str,
     output: Path | None,
+    overwrite: bool,
     more: tuple[str, ...],
     **options: Any,
 ) -> None:
@@ -56,6 +58,7 @@ def attest(
     sources = (*devices, *more)
     if not sources:
         raise click.UsageError("name the disk of at least one device with --device")
+    check_targets(form, output, None, (authority, *sources), overwrite)
     ca = examined((authority,), options)
     cases = [examined((source,), options) for source in sources]
     try:
@@ -66,6 +69,6 @@ def attest(
     if not answer.devices:
         say("no Windows was found in what --device names")
         ctx.exit(NOTHING_EXAMINED)
-    emit(answer, form, output)
+    emit(answer, form, output, overwrite=overwrite)
     # A device that could not be examined is none that is accepted.
     ctx.exit(0 if answer.accepts_all and not any(case.is_empty for case in cases) else FOUND)

@@ -9,7 +9,7 @@ import click
 
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED
-from forensics.cli.options import SOURCE, source_options
+from forensics.cli.options import SOURCE, overwrite_option, source_options
 from forensics.cli.output import check_targets, emit
 from forensics.cli.run import examined
 
@@ -21,9 +21,19 @@ from forensics.cli.run import examined
     "--format", "form", type=click.Choice(["text", "json", "html"]), default="text", help="What is written; else text."
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write there, not to stdout.")
+@overwrite_option
 @source_options
 @click.pass_context
-def compare(ctx: click.Context, /, before: str, after: str, form: str, output: Path | None, **options: Any) -> None:
+def compare(
+    ctx: click.Context,
+    /,
+    before: str,
+    after: str,
+    form: str,
+    output: Path | None,
+    overwrite: bool,
+    **options: Any,
+) -> None:
     """Tell what changed between two examinations of a machine, and which keys died of it.
 
     BEFORE and AFTER are sources or case files: an image before sysprep and after, a machine and its migrated copy, a
@@ -34,10 +44,10 @@ def compare(ctx: click.Context, /, before: str, after: str, form: str, output: P
       keymortem compare golden.vhdx deployed.vhdx
       keymortem compare monday.sqlite friday.sqlite --format html -o week.html
     """
-    check_targets(form, output, None, (before, after))
+    check_targets(form, output, None, (before, after), overwrite)
     cases = [examined((source,), options) for source in (before, after)]
     if any(case.is_empty for case in cases):
         ctx.exit(NOTHING_EXAMINED)
     comparison = forensics.compare(*cases)
-    emit(comparison, form, output)
+    emit(comparison, form, output, overwrite=overwrite)
     ctx.exit(0 if comparison.is_empty else FOUND)

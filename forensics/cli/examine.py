@@ -9,7 +9,7 @@ import click
 
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told
-from forensics.cli.options import SOURCE, rules_option, source_options
+from forensics.cli.options import SOURCE, overwrite_option, rules_option, source_options
 from forensics.cli.output import check_targets, emit, save_case
 from forensics.cli.run import examined
 
@@ -23,6 +23,7 @@ _FORMATS, _LANGUAGES = click.Choice(forensics.FORMATS), click.Choice(forensics.L
 @click.option("--format", "form", type=_FORMATS, default="text", help="What is written; else text.")
 @click.option("-o", "--output", type=_TARGET, metavar="FILE", help="Write there; a folder for csv, parquet.")
 @click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
+@overwrite_option
 @click.option("--lang", type=_LANGUAGES, default="en", help="Language of the HTML report; else en.")
 @click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources too (of small ones always).")
 @rules_option
@@ -35,6 +36,7 @@ def examine(
     form: str,
     output: Path | None,
     case_file: Path | None,
+    overwrite: bool,
     lang: str,
     **options: Any,
 ) -> None:
@@ -44,6 +46,9 @@ def examine(
 
     Formats: text; html (one page, to be read and sent on); json (one document); csv and parquet (one file a table);
     records (flow.record, for rdump); ics (a calendar of expiries); prom (metrics for Prometheus' textfile collector).
+
+    A file that exists is replaced with --overwrite only. Evidence is never written: no source, nothing inside a source
+    folder, and no other file that is read for it, such as a parent disk, the next part of a split image or a log.
 
     Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 nothing (or only an older state) could be examined, 4
     rule pack invalid.
@@ -55,17 +60,17 @@ def examine(
       keymortem examine triage.zip --format json -o triage.json
       keymortem examine disk.sqlite --format csv -o tables
     """
-    check_targets(form, output, case_file, sources)
+    check_targets(form, output, case_file, sources, overwrite)
     if lang != "en" and form != "html":
         raise click.UsageError(f"--lang {lang} is for --format html; the other formats are in English")
     case = examined(sources, options)
     if case_file is not None:
-        save_case(case, case_file)
+        save_case(case, case_file, overwrite)
     if form != "text" or output is not None or not case.is_empty:
         if lang != "en":
             with invalid_pack_told():
                 forensics.translate_findings(case, lang, options["rules"])
-        emit(case, form, output, lang)
+        emit(case, form, output, lang, overwrite)
     if case.is_empty:
         ctx.exit(NOTHING_EXAMINED)
     if case.has_findings:

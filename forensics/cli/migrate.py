@@ -9,8 +9,8 @@ import click
 
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
-from forensics.cli.options import SOURCE, source_options
-from forensics.cli.output import emit
+from forensics.cli.options import SOURCE, overwrite_option, source_options
+from forensics.cli.output import check_targets, emit
 from forensics.cli.run import examined
 
 
@@ -26,6 +26,7 @@ from forensics.cli.run import examined
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE, not stdout."
 )
+@overwrite_option
 @source_options
 @click.pass_context
 def migrate(
@@ -36,6 +37,7 @@ def migrate(
     exports: tuple[str, ...],
     form: str,
     output: Path | None,
+    overwrite: bool,
     **options: Any,
 ) -> None:
     """Tell which virtual machines would start on another Hyper-V host, and what must be carried there first.
@@ -50,6 +52,7 @@ def migrate(
     """
     if source is None and not exports:
         raise click.UsageError("name what is moved: the old host's disk with --from, or exports with --vm")
+    check_targets(form, output, None, (*([source] if source else []), target, *exports), overwrite)
     to = examined((target,), options)
     leaving = examined((source,), options) if source else None
     exported = examined(exports, options) if exports else None
@@ -61,5 +64,5 @@ def migrate(
     except forensics.UnsuitableCaseError as error:
         say(error.named({"source": "--from", "target": "--to"}))
         ctx.exit(NOTHING_EXAMINED)
-    emit(plan, form, output)
+    emit(plan, form, output, overwrite=overwrite)
     ctx.exit(FOUND if plan.has_obstacles else 0)

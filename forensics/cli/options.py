@@ -49,6 +49,7 @@ def _user_secret(value: str) -> tuple[str, str]:
     user = user.rsplit("\\", 1)[-1]  # DOMAIN\user: profiles and SAM know the user alone
     if not colon or not user or not file:
         raise click.BadParameter("write USER:FILE, where the first line of FILE holds the secret")
+    named_files().append(Path(file))
     try:
         text = Path(file).read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -57,6 +58,17 @@ def _user_secret(value: str) -> tuple[str, str]:
         # From None: the exception would carry the secret's bytes.
         raise click.BadParameter(f"{file} is not UTF-8 text; save it as UTF-8") from None
     return user, text.split("\n", 1)[0].rstrip("\r")
+
+
+def named_files() -> list[Path]:
+    """Return the files that options of this command name, to which more may be added: none is ever written over."""
+    files: list[Path] = click.get_current_context().meta.setdefault("forensics.cli.named_files", [])
+    return files
+
+
+def _named(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    named_files().extend(value if isinstance(value, tuple) else [value] if value is not None else [])
+    return value
 
 
 def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -88,14 +100,25 @@ rules_option = click.option(
 )
 
 
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace files that exist. Evidence is never written, even so."
+)
+
+
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say how a source is opened and judged."""
     existing = click.Path(exists=True, dir_okay=False, path_type=Path)
     options = [
         click.option("--as-of", callback=utc_time, metavar="DATE", help="What 'expired' refers to; now if not given."),
         click.option("--recovery-key", metavar="KEY", help="BitLocker recovery password, 48 digits."),
-        click.option("--password-file", type=existing, metavar="FILE", help="BitLocker password, first line of FILE."),
-        click.option("--bek", type=existing, metavar="FILE", help="BitLocker external key (.BEK)."),
+        click.option(
+            "--password-file",
+            type=existing,
+            callback=_named,
+            metavar="FILE",
+            help="BitLocker password, first line of FILE.",
+        ),
+        click.option("--bek", type=existing, callback=_named, metavar="FILE", help="BitLocker external key (.BEK)."),
         click.option(
             "--password",
             "passwords",
@@ -115,6 +138,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--domain-backup-key",
             type=existing,
+            callback=_named,
             multiple=True,
             metavar="FILE.pvk",
             help="DPAPI backup key of the users' domain.",

@@ -4,35 +4,50 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 import forensics
+from forensics.cli.options import named_files
 
 _FILE_ONLY = ("records", "html")
 
 
-def check_targets(form: str, output: Path | None, case_file: Path | None, sources: tuple[str, ...]) -> None:
+def check_targets(
+    form: str, output: Path | None, case_file: Path | None, sources: tuple[str, ...], overwrite: bool
+) -> None:
     """Refuse, before a long examination and not after it, what must not or cannot be written.
+
+    Args:
+        form: Format of what is written.
+        output: Its place; None is stdout.
+        case_file: Where the case is saved too.
+        sources: What will be examined; the files that options name are evidence as well.
+        overwrite: Whether files that are there may be replaced.
 
     Raises:
         click.UsageError: It says what to do instead.
     """
+    evidence = [*sources, *named_files()]
     is_folder = form in forensics.FOLDER_FORMATS
     if output is None and (is_folder or form in _FILE_ONLY):
         raise click.UsageError(f"--format {form} needs -o {'FOLDER' if is_folder else 'FILE'}")
     for target in (output, case_file):
-        if target is not None:
-            _refuse_evidence(target, sources)
-            if not target.resolve().parent.is_dir():
-                raise click.UsageError(f"the folder of {target} does not exist; make it first or choose another place")
+        if target is not None and not target.resolve().parent.is_dir():
+            raise click.UsageError(f"the folder of {target} does not exist; make it first or choose another place")
     if output is not None:
         _check_kind(form, output)
-    if output is not None and case_file is not None and output.resolve() == case_file.resolve():
-        raise click.UsageError("-o and --case name the same file; choose two")
-    if case_file is not None and case_file.exists() and not forensics.is_case_file(case_file):
-        raise click.UsageError(f"{case_file} exists and is no keymortem case file; choose another name")
+        with _refusals_told(output):
+            forensics.check_target(form, output, evidence=evidence, overwrite=overwrite)
+    if case_file is not None:
+        _check_case_file(case_file, evidence, overwrite)
+    if output is not None and case_file is not None:
+        place = case_file.resolve()
+        if place == output.resolve() or (is_folder and place.parent == output.resolve() and place.suffix[1:] == form):
+            raise click.UsageError("-o and --case name the same file; choose two")
 
 
 def _check_kind(form: str, output: Path) -> None:
@@ -42,28 +57,50 @@ def _check_kind(form: str, output: Path) -> None:
         raise click.UsageError(f"{output} is a folder; --format {form} writes one file: name it")
 
 
-def _refuse_evidence(target: Path, sources: tuple[str, ...]) -> None:
-    """Evidence is never written: neither a source itself nor anything inside a source folder."""
-    place = target.resolve()
-    for source in sources:
-        evidence = Path(source).resolve()
-        is_same = place.exists() and evidence.exists() and place.samefile(evidence)
-        if is_same or place == evidence or evidence in place.parents:
-            raise click.UsageError(
-                f"{target} is, or lies in, the source {source}; evidence is never written, choose another place"
-            )
+def _check_case_file(path: Path, evidence: list[str | Path], overwrite: bool) -> None:
+    # Of a file that is no case file only this is said: --overwrite does not help.
+    is_other = path.exists() and not forensics.is_case_file(path)
+    with _refusals_told(path):
+        forensics.check_target("case", path, evidence=evidence, overwrite=overwrite or is_other)
+    if is_other:
+        raise click.UsageError(f"{path} exists and is no keymortem case file; choose another name")
 
 
-def save_case(case: forensics.Case, path: Path) -> None:
-    """Write the case file; what cannot be written is wrong usage."""
+@contextmanager
+def _refusals_told(target: Path) -> Iterator[None]:
+    """Let what must not or cannot be written end the command, as wrong usage."""
     try:
-        case.save(path)
-    except forensics.CaseFileError as error:
+        yield
+    except (forensics.EvidenceTargetError, forensics.CaseFileError) as error:
         raise click.UsageError(str(error)) from error
+    except FileExistsError as error:
+        raise click.UsageError(
+            f"{error.filename or target} exists; choose another place, or add --overwrite to have it replaced"
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.UsageError(f"{target} cannot be written: {reason}; choose another place") from error
+
+
+def save_case(case: forensics.Case, path: Path, overwrite: bool) -> None:
+    """Write the case file; what cannot be written is wrong usage."""
+    _check_again("case", path, overwrite)
+    with _refusals_told(path):
+        case.save(path, overwrite=overwrite)
+
+
+def _check_again(form: str, target: Path, overwrite: bool) -> None:
+    """Refuse the files that options name, of which the case does not know."""
+    with _refusals_told(target):
+        forensics.check_target(form, target, evidence=named_files(), overwrite=overwrite)
 
 
 def emit(
-    result: forensics.Case | forensics.Result, form: str = "text", output: Path | None = None, language: str = "en"
+    result: forensics.Case | forensics.Result,
+    form: str = "text",
+    output: Path | None = None,
+    language: str = "en",
+    overwrite: bool = False,
 ) -> None:
     """Write a result in a format that it has, to stdout where no output is named."""
     if output is None:
@@ -71,15 +108,14 @@ def emit(
         text = forensics.render(result, form, language=language, width=width, bold=width is not None and _may_be_bold())
         click.echo(text, nl=False)
         return
+    _check_again(form, output, overwrite)
     try:
-        forensics.write(result, form, output, language=language)
+        with _refusals_told(output):
+            forensics.write(result, form, output, language=language, overwrite=overwrite)
     except ModuleNotFoundError as error:
         raise click.UsageError(
             f"--format {form} needs the Python package {error.name}: pip install 'keymortem[fleet]'"
         ) from error
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.UsageError(f"{output} cannot be written: {reason}; choose another place") from error
 
 
 def _width() -> int | None:

@@ -69,6 +69,7 @@ def _run(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
                 as_of=options["as_of"],
                 rules=options.get("rules", ()),
                 progress=progress,
+                strict=False,
             )
     except (forensics.SourceError, ValueError) as error:
         if isinstance(error, ValueError) and "NT hash" not in str(error):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from forensics.case_tables import CaseTables
 from forensics.comparison.deaths import KeyChange, key_changes
 from forensics.comparison.differences import COMPARED, FACTS_OF_HIVES, Difference, differences
+from forensics.disk.evidence_files import EvidenceFiles
 from forensics.report.result import Result
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.machine import MachineRow
@@ -66,6 +67,10 @@ class Comparison(Result):
     before: CaseTables
     after: CaseTables
     machines: tuple[MachineComparison, ...]
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        return EvidenceFiles.together(self.before.evidence, self.after.evidence)
 
     @property
     def died(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,12 +73,21 @@ def write_skeleton(path: Path) -> list[Path]:
     texts = {rule: _RULE, file_beside(rule, EXAMPLES): _EXAMPLES}
     texts |= {file_beside(rule, language): _TRANSLATION for language in LANGUAGES}
     for file in texts:
-        if file.exists():
+        if os.path.lexists(file):
             raise FileExistsError(f"{file} is there already")
     path.parent.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        file.write_text(text.replace("id: ID", f"id: {path.name}"), encoding="utf-8")
-    return list(texts)
+    written: list[Path] = []
+    try:
+        for file, text in texts.items():
+            # "x": not even through a link that somebody put there meanwhile.
+            with file.open("x", encoding="utf-8") as stream:
+                written.append(file)
+                stream.write(text.replace("id: ID", f"id: {path.name}"))
+    except BaseException:
+        for file in written:
+            file.unlink(missing_ok=True)
+        raise
+    return written
 
 
 def unfilled(rule: Rule) -> Iterator[Problem]:

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from forensics.disk.evidence_files import open_evidence
+
 LARGEST_FILE = 256 * 1024
 """Format: bytes of one rule file."""
 DEEPEST = 24
@@ -80,9 +82,11 @@ def read_text(path: Path) -> str:
         RuleYamlError: It cannot be read, or is larger than any rule needs, or is no text.
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        with open_evidence(path) as file:
+            content = file.read(LARGEST_FILE + 1)
+        if len(content) > LARGEST_FILE:
             raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise RuleYamlError(line, "the file is not UTF-8 text") from error

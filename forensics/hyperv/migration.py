@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from forensics.case_tables import CaseTables
+from forensics.disk.evidence_files import EvidenceFiles
 from forensics.hyperv.host import Host, host_of
 from forensics.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
 from forensics.hyperv.transfers import Transfer, transfers_of
@@ -59,6 +60,7 @@ class MigrationPlan(Result):
         renew: Certificates of the target's own youngest pair that have ended.
         as_of: The moment "expired" refers to.
         listed: Whether the list of the source's virtual machines was seen whole: if not, there may be more of them.
+        read: What was read as evidence.
     """
 
     formats = ("text", "json")
@@ -72,6 +74,11 @@ class MigrationPlan(Result):
     renew: tuple[GuardianRow, ...]
     as_of: datetime
     listed: Outcome
+    read: EvidenceFiles = field(default_factory=EvidenceFiles, compare=False)
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        return self.read
 
     @property
     def has_obstacles(self) -> bool:
@@ -148,6 +155,7 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
         renew=tuple(r for r in own_pair(target_host) if r.not_after is not None and r.not_after < as_of),
         as_of=as_of,
         listed=_listed(source),
+        read=EvidenceFiles.together(*(case.evidence for case in (source, target, exports) if case is not None)),
     )
 
 

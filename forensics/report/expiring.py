@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
+from forensics.disk.evidence_files import EvidenceFiles
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
@@ -27,6 +28,10 @@ class Expiring(Result):
     case: CaseTables
     within: timedelta
     chains: tuple[KeyChainRow, ...]
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        return self.case.evidence
 
     @property
     def judges_nothing(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from forensics.case_tables import CaseTables
+from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.engine.answers import Judged, NamedSubject, RuleAnswer, Truth, answers_about, find_subjects
 from forensics.engine.database import RuleDatabase
 from forensics.engine.rule import Packs
@@ -45,6 +46,10 @@ class Explanation(Result):
     candidates: tuple[NamedSubject, ...] = ()
 
     @property
+    def evidence(self) -> EvidenceFiles:
+        return self.case.evidence
+
+    @property
     def has_findings(self) -> bool:
         """A key of it cannot be opened, or a rule finds more than information."""
         found = any(a.value and a.severity != "info" for answers in self.answers.values() for a in answers)
@@ -71,7 +76,9 @@ def explain(case: CaseTables, subject: str, rules: Paths = ()) -> Explanation:
     """
     from forensics.engine.loader import load_packs
 
-    return explain_subject(case, load_packs(given_paths(rules)), subject)
+    with recording(case.evidence):
+        packs = load_packs(given_paths(rules))
+    return explain_subject(case, packs, subject)
 
 
 def explain_subject(case: CaseTables, packs: Packs, wanted: str) -> Explanation:

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
+from forensics.disk.evidence_files import EvidenceFiles
+
 
 class Result(ABC):
     """An answer, typed; a notebook shows it as its command prints it.
@@ -32,6 +34,11 @@ class Result(ABC):
         if format not in self.formats:
             raise ValueError(f"there is no format {format!r} of this; there are {', '.join(self.formats)}")
         return self._render(format, width)
+
+    @property
+    def evidence(self) -> EvidenceFiles:
+        """What was read for it, over which it is never written."""
+        return EvidenceFiles()
 
     @abstractmethod
     def _render(self, format: str, width: int | None) -> str:

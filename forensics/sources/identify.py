@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from forensics.disk.evidence_files import open_evidence
 from forensics.tables.source import SourceEntry
 
 CHEAP = 32 << 20
@@ -24,7 +25,7 @@ def identify(entry: SourceEntry, hash_all: bool = False) -> None:
             return
         entry.size = path.stat().st_size
         if hash_all or entry.size <= CHEAP:
-            with path.open("rb") as file:
+            with open_evidence(path) as file:
                 entry.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         # Why it cannot be read is told by whoever opens it.

@@ -8,7 +8,6 @@ object a row, as in the JSON document. ``PRAGMA user_version`` is the format.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -84,26 +83,15 @@ def is_case_file(path: Path) -> bool:
 
 
 def write_case_file(path: Path, content: CaseContent) -> None:
-    """Write a case file; an older case file of that name is replaced, any other file is left alone.
+    """Write a case file, which its user alone may read; nothing must be there.
 
     Raises:
-        CaseFileError: The file is not ours to replace, or cannot be written.
+        OSError: It cannot be written.
+        sqlite3.Error: It cannot be written.
     """
-    if path.exists() and not is_case_file(path):
-        raise CaseFileError(f"{path} exists and is no keymortem case file; choose another name")
-    import tempfile
-
-    try:
-        handle, name = tempfile.mkstemp(prefix=path.name, suffix=".part", dir=path.parent)
-        os.close(handle)
-        try:
-            with closing(sqlite3.connect(name)) as database:
-                _write(database, content)
-            Path(name).replace(path)
-        finally:
-            Path(name).unlink(missing_ok=True)
-    except (OSError, sqlite3.Error) as error:
-        raise CaseFileError(f"{path} cannot be written: {error}") from error
+    path.touch(mode=0o600, exist_ok=False)
+    with closing(sqlite3.connect(path)) as database:
+        _write(database, content)
 
 
 def _write(database: sqlite3.Connection, content: CaseContent) -> None:

@@ -1,4 +1,4 @@
-"""The tables of a case, findings among them, as plain columns."""
+"""The tables of a case, sources and findings among them, as plain columns."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from forensics.case_tables import CaseTables
 from forensics.tables.finding import Finding, as_text
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, column_specs
+from forensics.tables.source import SourceEntry
 
 FINDING = (
     ColumnSpec("finding", "integer", False, "Number of the finding, from 1"),
@@ -27,6 +28,18 @@ FINDING_SUBJECT = (
     ColumnSpec("id", "text", False, "Thumbprint, path, name or SID"),
     ColumnSpec("label", "text", False, "What it is called"),
 )
+SOURCE = (
+    ColumnSpec("path", "text", False, "As it was named; of what was found in a folder or archive its place there"),
+    ColumnSpec("kind", "text", False, "What it is, such as disk, folder or archive; unknown: it could not be opened"),
+    ColumnSpec("size", "integer", True, "Bytes of the file"),
+    ColumnSpec("sha256", "text", True, "Of that file, lower hex"),
+    ColumnSpec("machine_ids", "list", False, "The Windows installations found in it"),
+    ColumnSpec("error", "text", True, "Why nothing of it could be examined"),
+    ColumnSpec("found_in", "text", True, "The named source in which it was found"),
+    ColumnSpec("older_state_of", "text", True, "The disk that builds on it and is the present state"),
+)
+TABLES = (*(name for name in CONTRACT_TABLES if column_specs(name)), "source", "finding", "finding_subject")
+"""Names of all tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +58,13 @@ class FlatTable:
 
 
 def flat_tables(case: CaseTables) -> Iterator[FlatTable]:
-    """Yield every table of the contract that has columns, then ``finding`` and ``finding_subject``."""
+    """Yield every table of :data:`TABLES`: those of the contract that have columns first."""
     for name in CONTRACT_TABLES:
         columns = column_specs(name)
         if columns:
             rows = [tuple(getattr(row, column.name) for column in columns) for row in case.rows(name)]
             yield FlatTable(name, columns, rows)
+    yield FlatTable("source", SOURCE, [_source(entry) for entry in case.sources])
     numbered = list(enumerate(case.finding_list, 1))
     yield FlatTable("finding", FINDING, [_finding(number, finding) for number, finding in numbered])
     subjects = [
@@ -59,6 +73,11 @@ def flat_tables(case: CaseTables) -> Iterator[FlatTable]:
         for subject in finding.subjects
     ]
     yield FlatTable("finding_subject", FINDING_SUBJECT, subjects)
+
+
+def _source(entry: SourceEntry) -> tuple[Any, ...]:
+    cells = {column.name: getattr(entry, column.name) for column in SOURCE}
+    return (*(cells | {"machine_ids": [str(number) for number in entry.machine_ids]}).values(),)
 
 
 def _finding(number: int, finding: Finding) -> tuple[int | str, ...]:

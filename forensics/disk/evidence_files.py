@@ -1,0 +1,145 @@
+"""The files that were read as evidence, known by device and inode, so that no output is ever written over one.
+
+:func:`open_evidence` is the one function by which a file of this machine is opened to be examined: a disk and its
+parents, extents and parts, a hive and its logs, a file of a folder, a key that the user gave, a rule. It records the
+file in the :class:`EvidenceFiles` of the examination that is running, which the case keeps.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import BinaryIO
+
+Identity = tuple[int, int]
+"""Device and inode: the same for every name of a file."""
+
+
+class EvidenceTargetError(ValueError):
+    """An output would be written over evidence, or into a folder of it; the message is for the user."""
+
+
+class EvidenceFiles:
+    """What an examination read, and what was named to it.
+
+    Args:
+        named: Files and folders that are evidence with all that is in them, whether they are read or not.
+    """
+
+    def __init__(self, named: Iterable[str | Path] = ()) -> None:
+        self._named: dict[str, str] = {}
+        self._read: set[Identity] = set()
+        for path in named:
+            self.add(path)
+
+    def add(self, path: str | Path) -> None:
+        """Take a file or a folder as evidence, with all that a folder holds; it need not be there."""
+        self._named.setdefault(os.path.abspath(path), str(path))
+
+    def record(self, status: os.stat_result) -> None:
+        """Take an opened file as evidence, under whatever name it is met again."""
+        if status.st_ino:
+            self._read.add((status.st_dev, status.st_ino))
+
+    @classmethod
+    def together(cls, *parts: EvidenceFiles) -> EvidenceFiles:
+        """Return what several examinations read."""
+        whole = cls()
+        for part in parts:
+            whole._named |= part._named
+            whole._read |= part._read
+        return whole
+
+    def refuse(self, target: Path) -> None:
+        """Refuse to write to a place that is evidence or lies in a folder of it, by any of its names.
+
+        Args:
+            target: The file or folder that is to be written.
+
+        Raises:
+            EvidenceTargetError: It is evidence.
+        """
+        place = os.path.realpath(target)
+        own, above = _identity(place), {_identity(str(folder)) for folder in Path(place).parents} - {None}
+        for path, name in self._named.items():
+            try:
+                evidence = os.path.realpath(path)
+            except ValueError:
+                continue  # a name in a case file that no file can have
+            identity = _identity(evidence)
+            is_same = place == evidence or (own is not None and own == identity)
+            if is_same or (os.path.isdir(evidence) and identity in above):
+                raise EvidenceTargetError(
+                    f"{target} is, or lies in, the source {name}; evidence is never written, choose another place"
+                )
+        if own is not None and own in self._read:
+            raise EvidenceTargetError(
+                f"{target} was read as a part of the evidence; evidence is never written, choose another place"
+            )
+
+
+def _identity(path: str) -> Identity | None:
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    # File systems without inodes say 0 for every file.
+    return (status.st_dev, status.st_ino) if status.st_ino else None
+
+
+_recorder: ContextVar[EvidenceFiles | None] = ContextVar("_recorder", default=None)
+
+
+@contextmanager
+def recording(evidence: EvidenceFiles) -> Iterator[None]:
+    """Record in ``evidence`` what :func:`open_evidence` opens from here on."""
+    token = _recorder.set(evidence)
+    try:
+        yield
+    finally:
+        _recorder.reset(token)
+
+
+def open_evidence(path: str | Path, *, buffering: int = -1, follow_symlinks: bool = True) -> BinaryIO:
+    """Open a file of the evidence, read-only, and record it.
+
+    Args:
+        path: Its path.
+        buffering: As of :func:`open`.
+        follow_symlinks: Whether the last component may be a symbolic link.
+
+    Raises:
+        OSError: It cannot be read, or is neither a file nor a block device: nothing waits for a FIFO.
+    """
+    flags = 0 if follow_symlinks else getattr(os, "O_NOFOLLOW", 0)
+    # O_NONBLOCK: opening a FIFO returns at once, and is refused below; to files and disks it means nothing.
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    file = open(path, "rb", buffering, opener=lambda name, mode: os.open(name, mode | flags))  # noqa: SIM115
+    try:
+        status = os.fstat(file.fileno())
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
+            raise OSError(errno.EINVAL, "neither a file nor a disk", str(path))
+        _record(status)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def note_evidence(path: str | Path) -> None:
+    """Record a file that a library opens by its path, or that belongs to what is examined although it is not read."""
+    try:
+        _record(os.stat(path))
+    except OSError:
+        return  # what is not there cannot be written over
+
+
+def _record(status: os.stat_result) -> None:
+    evidence = _recorder.get()
+    if evidence is not None:
+        evidence.record(status)
