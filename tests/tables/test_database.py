@@ -13,6 +13,7 @@ import pytest
 
 from forensics.case import open_case
 from forensics.case_tables import CaseTables
+from forensics.disk.evidence_files import EvidenceTargetError
 from forensics.tables.database import CaseFileError, is_case_file
 from forensics.tables.finding import Block, Finding, Subject
 from forensics.tables.machine import ServiceRow
@@ -103,19 +104,36 @@ def test_tables_and_columns_are_documented_in_it(saved: Path) -> None:
     assert '"image_path" TEXT, -- ImagePath' in sql
 
 
-def test_an_older_case_file_is_replaced(saved: Path) -> None:
-    CaseTables([], as_of=AS_OF).save(saved)
+def test_an_older_case_file_is_replaced_when_that_is_asked_for(saved: Path) -> None:
+    with pytest.raises(CaseFileError, match=r"disk\.sqlite exists; choose another name, or have it replaced"):
+        CaseTables([], as_of=AS_OF).save(saved)
+    assert len(open_case(saved).rows("key_chain")) == 3
+    CaseTables([], as_of=AS_OF).save(saved, overwrite=True)
     assert open_case(saved).rows("key_chain") == []
     assert [p.name for p in saved.parent.iterdir()] == ["disk.sqlite"]
 
 
 @pytest.mark.parametrize("content", [b"", b"evidence", b"SQLite format 3\0" + bytes(4080)])
-def test_any_other_file_is_left_alone(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_any_other_file_is_left_alone(tmp_path: Path, content: bytes, overwrite: bool) -> None:
     path = tmp_path / "disk.vhdx"
     path.write_bytes(content)
     with pytest.raises(CaseFileError, match="exists and is no keymortem case file"):
-        case().save(path)
+        case().save(path, overwrite=overwrite)
     assert path.read_bytes() == content
+
+
+def test_what_was_examined_and_the_case_file_itself_are_never_written(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk.vhdx").write_bytes(b"evidence")
+    again = CaseTables([], [SourceEntry(str(tmp_path / "disk.vhdx"), "disk", [1])], AS_OF)
+    again.save(tmp_path / "of-a-disk.sqlite")
+    opened = open_case(tmp_path / "of-a-disk.sqlite")
+    (tmp_path / "hard.sqlite").hardlink_to(tmp_path / "of-a-disk.sqlite")
+    for name in ("disk.vhdx", "of-a-disk.sqlite", "hard.sqlite"):
+        with pytest.raises(EvidenceTargetError, match="evidence is never written"):
+            opened.save(tmp_path / name, overwrite=True)
+    assert (tmp_path / "disk.vhdx").read_bytes() == b"evidence"
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.sqlite")} == {0o600}
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:

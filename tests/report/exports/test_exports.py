@@ -33,7 +33,7 @@ from tests.paths import IMAGES
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 BROKEN_UTF16 = "CN=\ud800half"
 HOSTILE = '=cmd|"/c calc"!A1'
-TABLES = {*ROW_CLASSES, "finding", "finding_subject"}
+TABLES = {*ROW_CLASSES, "source", "finding", "finding_subject"}
 
 
 @pytest.fixture(scope="module")
