@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import note_evidence
 from forensics.disk.tree import Tree
 from forensics.sources.archive_tree import TarTree, ZipTree
 from forensics.sources.collected_tree import CollectedTree
@@ -130,6 +131,8 @@ def add_hive_file(source: Source, image: Image, first_machine_id: int) -> None:
     tree = FolderTree(image.path.parent)
     wanted = {image.path.name.casefold() + suffix for suffix in ("", *(log.casefold() for log in _LOGS))}
     entries = [e for e in tree.entries("") if e.name.casefold() in wanted]
+    for entry in entries:  # a clean hive's logs are not opened, and are evidence all the same
+        note_evidence(image.path.parent / entry.name)
     folder = hives_in(tree, "", entries)
     if not folder.files:
         raise SourceError(

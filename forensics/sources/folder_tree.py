@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from forensics.disk.evidence_files import open_evidence
 from forensics.disk.tree import Unreadable
 from forensics.sources.collected_tree import CollectedTree, Node
 
@@ -39,8 +40,7 @@ class FolderTree(CollectedTree):
         try:
             if not stat.S_ISREG(os.lstat(path).st_mode):
                 raise Unreadable("a symbolic link or special file, which is not followed")
-            descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
-            return os.fdopen(descriptor, "rb")
+            return open_evidence(path, follow_symlinks=False)
         except OSError as error:
             raise Unreadable(error.strerror or str(error)) from error
 

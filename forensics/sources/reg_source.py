@@ -10,6 +10,7 @@ from pathlib import Path
 
 from forensics.disk.containers import image_kind
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import open_evidence
 from forensics.disk.tree import NotFound, Tree
 from forensics.registry.hive import Hive
 from forensics.registry.reg_hive import RegExportHive, hives_from_reg
@@ -57,7 +58,7 @@ def add_reg_files(source: Source, paths: list[Path], first_machine_id: int) -> N
     source.kind = "reg"
     with ExitStack() as files:
         try:
-            streams = [(str(path), files.enter_context(path.open("rb"))) for path in paths]
+            streams = [(str(path), files.enter_context(open_evidence(path))) for path in paths]
         except OSError as error:
             raise SourceError("unreadable", f"{error.filename} cannot be read: {error.strerror}") from error
         hives = hives_from_reg(

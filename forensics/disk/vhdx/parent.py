@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from forensics.disk.compressed import MAGIC_SIZE, SUFFIXES, compression, unpack
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import open_evidence
 from forensics.disk.vhdx.file import VhdxFile
 from forensics.disk.vhdx.structures import ParentLocator
 
@@ -42,7 +43,7 @@ def find_beside(child: str, locator: ParentLocator) -> Iterator[ParentCandidate]
 
 def _opener(path: Path) -> Callable[[], BinaryIO]:
     def opener() -> BinaryIO:
-        file = path.open("rb", buffering=0)
+        file = open_evidence(path, buffering=0)
         kind = compression(file.read(MAGIC_SIZE))
         file.seek(0)
         if kind is None:

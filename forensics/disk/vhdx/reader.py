@@ -17,6 +17,7 @@ from typing import BinaryIO
 from dissect.util.stream import AlignedStream
 
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import open_evidence
 from forensics.disk.vhdx import structures as fmt
 from forensics.disk.vhdx.file import VhdxFile, VhdxReadError, file_name
 from forensics.disk.vhdx.parent import ParentCandidate, ParentResolver, check_parent, find_beside, no_parent
@@ -126,7 +127,7 @@ def open_vhdx(
     try:
         if isinstance(source, Path):
             resolve_parent = resolve_parent or find_beside
-            chain.append(_open_file(source.open("rb", buffering=0), str(source), owned=True))
+            chain.append(_open_file(open_evidence(source, buffering=0), str(source), owned=True))
         else:
             chain.append(_open_file(source, name or file_name(source), owned=False))
         while (locator := chain[-1].locator) is not None:
