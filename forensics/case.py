@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from forensics.sources.given_paths import Paths
 
 _MOST = 12
-"""Findings that the summary lists."""
+"""Display: findings, and sources that were not examined, that the summary lists."""
 
 
 class Case(CaseTables):
@@ -93,8 +93,21 @@ class Case(CaseTables):
         head = "<tr><th>severity</th><th>finding</th><th>subjects</th><th>rule</th></tr>"
         return (
             f"<p><b>{escape(sanitise(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"
-            f"<table>{head}{findings}</table>{rest}"
+            f"{self._unexamined_html()}<table>{head}{findings}</table>{rest}"
         )
+
+    def _unexamined_html(self) -> str:
+        """Name the sources of which nothing could be examined: what follows says nothing about them."""
+        from html import escape
+
+        failed = [source for source in self.sources if source.error]
+        lines = "".join(
+            f"<li><code>{escape(sanitise(source.path))}</code>: {escape(sanitise(source.error))}</li>"
+            for source in failed[:_MOST]
+        )
+        more = len(failed) - _MOST
+        rest = f"<li>and {more} more: <code>case.sources</code></li>" if more > 0 else ""
+        return f"<p>Not examined:</p><ul>{lines}{rest}</ul>" if failed else ""
 
 
 def open_case(path: str | Path) -> Case:

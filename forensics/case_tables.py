@@ -139,7 +139,9 @@ class CaseTables:
 
     def __repr__(self) -> str:
         filled = ", ".join(f"{name}: {len(rows)}" for name, rows in self._tables.items() if rows)
-        return f"<Case of {len(self.sources)} source(s); {filled or 'empty'}>"
+        failed = sum(source.error is not None for source in self.sources)
+        not_examined = f", {failed} of them not examined" if failed else ""
+        return f"<Case of {len(self.sources)} source(s){not_examined}; {filled or 'empty'}>"
 
     @classmethod
     def opened(cls, path: str | Path) -> Self:

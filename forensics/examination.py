@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from forensics.tables.finding import Finding
 
 _log = logging.getLogger(__name__)
-_MAX_PVK = 1 << 20
-"""Format: bytes of a file with a domain's backup key."""
 _NAMED = 10
 """Display: sources that one sentence names."""
 
@@ -186,7 +184,7 @@ def _domain_key(path: Path) -> object:
 
     try:
         with open_evidence(path) as file:
-            return load_pvk(file.read(_MAX_PVK))
+            return load_pvk(file.read())
     except OSError as error:
         raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
     except FormatError as error:

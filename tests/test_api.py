@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import lzma
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 import forensics
 from forensics.cli.main import cli
+from tests.disk.ntfs_fixture import PACKED
 from tests.engine.rule_files import EXAMPLES, write_rule, write_rules
 from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case
 from tests.paths import IMAGES, PROJECT
@@ -132,6 +134,31 @@ def test_a_path_that_is_not_there_is_named_whole(tmp_path: Path) -> None:
         forensics.examine("x", rules=absent)
     with pytest.raises(forensics.SourceError, match="absent cannot be read"):
         forensics.examine("x", domain_backup_keys=absent)
+
+
+def test_what_cannot_be_opened_raises_unless_something_else_can(tmp_path: Path) -> None:
+    lost, text = tmp_path / "lost.vhdx", tmp_path / "notes.txt"
+    text.write_text("no disk")
+    with pytest.raises(forensics.SourceError, match=r"lost\.vhdx does not exist: check its name") as raised:
+        forensics.examine(lost)
+    assert raised.value.kind == "not_found"
+    with pytest.raises(forensics.SourceError, match=r"^none of the 2 sources can be opened: .*lost.*; .*notes\.txt"):
+        forensics.examine(lost, text)
+    empty = forensics.examine(lost, text, strict=False)
+    assert [entry.path for entry in empty.sources if entry.error] == [str(lost), str(text)]
+    partly = forensics.examine(lost, IMAGES / "mbr.vhdx.xz", as_of=DAY)
+    assert [entry.error for entry in partly.sources] == [f"{lost} does not exist: check its name", None]
+    assert f"<code>{lost}</code>: {lost} does not exist" in partly._repr_html_()
+
+
+def test_a_disk_without_windows_was_opened_and_does_not_raise(tmp_path: Path) -> None:
+    data = lzma.decompress(PACKED.read_bytes())
+    for old, new in (("Windows", "Xindows"), ("config", "konfig")):
+        data = data.replace(old.encode("utf-16-le"), new.encode("utf-16-le"))
+    (tmp_path / "data.raw").write_bytes(data)
+    case = forensics.examine(tmp_path / "data.raw")
+    assert case.rows("machine") == []
+    assert "no Windows installation was found in it" in case._repr_html_()
 
 
 def test_expiring() -> None:

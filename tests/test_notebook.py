@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import forensics
+from forensics.tables.source import SourceEntry
 from tests.paths import IMAGES
 
 
@@ -47,6 +48,20 @@ def test_timeline_tells_past_and_future(case: forensics.Case) -> None:
     assert ends.time.tolist() == [pd.Timestamp("2026-12-05T00:00:00Z")]
     secrets = times[times.text == "The present DPAPI_SYSTEM was set"]
     assert secrets.time.tolist() == [pd.Timestamp("2025-11-07T06:30:02Z")]
+
+
+def test_summary_names_the_sources_that_were_not_examined() -> None:
+    lost = SourceEntry("<lost>.vhdx", "unknown", error="<lost>.vhdx does not exist: check its name")
+    case = forensics.Case([], [SourceEntry("disk.vhdx", "disk", [1]), lost])
+    told = (
+        "<p>Not examined:</p><ul><li><code>&lt;lost&gt;.vhdx</code>: &lt;lost&gt;.vhdx does not exist: check its name"
+    )
+    assert told in case._repr_html_()
+    assert repr(case) == "<Case of 2 source(s), 1 of them not examined; empty>"
+    many = forensics.Case([], [SourceEntry(f"{n}", "unknown", error="no") for n in range(14)])._repr_html_()
+    assert many.count("<li>") == 13
+    assert "<li>and 2 more: <code>case.sources</code></li></ul>" in many
+    assert "Not examined" not in forensics.Case([], [SourceEntry("disk.vhdx", "disk", [1])])._repr_html_()
 
 
 def test_summary_is_html_that_names_cannot_break(case: forensics.Case) -> None:

@@ -33,6 +33,8 @@ def collect_machine(installation: Installation) -> MachineRow:
     row = MachineRow(
         machine_id=installation.machine_id,
         source_path=installation.windows or installation.source_path,
+        source=installation.source_path,
+        volume=installation.volume,
         system_root=installation.windows,
     )
     for fill in (_fill_from_system, _fill_from_setup, _fill_from_software, _fill_from_policy, _fill_from_sam):

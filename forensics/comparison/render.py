@@ -13,6 +13,7 @@ from forensics.comparison.deaths import KeyChange
 from forensics.comparison.differences import Difference
 from forensics.report.facts import day, label
 from forensics.report.folded_lines import FoldedText
+from forensics.tables.machine import MachineRow
 from forensics.tables.timestamps import format_utc
 
 MOST = 50
@@ -71,10 +72,14 @@ class _ComparisonText(FoldedText):
             row = machine.after or machine.before
             assert row is not None
             when = "after" if machine.after else "before"
-            self.add(f"{row.computer_name or 'A Windows without a name'} is only in the source {when}: not compared.")
+            name = row.computer_name or "A Windows without a name"
+            where = f" ({place})" if (place := place_of(row)) else ""
+            self.add(f"{name} is only in the source {when}{where}: not compared.")
             return
         for sentence in headline(machine):
             self.add(sentence)
+        if len(self.comparison.machines) > 1:
+            self.add(places(machine))
         for fate, heading in FATES.items():
             changes = [key for key in machine.keys if key.fate == fate]
             if changes:
@@ -126,6 +131,18 @@ def headline(machine: MachineComparison) -> Iterator[str]:
     lost = sum(key.fate == "died" and key.after is not None and key.after.recoverable is False for key in machine.keys)
     if lost:
         yield f"{lost} of them cannot be had from the later disk any more: keep the earlier one."
+
+
+def places(machine: MachineComparison) -> str:
+    """Return where a machine that is on both sides was found, which tells it from others of its name."""
+    assert machine.before is not None
+    assert machine.after is not None
+    return f"Before: {place_of(machine.before) or '?'}; after: {place_of(machine.after) or '?'}."
+
+
+def place_of(row: MachineRow) -> str:
+    """Return the source of an installation and, where it has one, its volume."""
+    return ", ".join(part for part in (row.source, row.volume) if part)
 
 
 def _counted(number: int, thing: str) -> str:
@@ -187,8 +204,8 @@ def _value(value: object) -> str:
 
 
 def sources(case: CaseTables) -> str:
-    """Return the paths of what was examined."""
-    return ", ".join(source.path for source in case.sources) or "(no source)"
+    """Return the paths of what was named to be examined."""
+    return ", ".join(source.path for source in case.sources if source.found_in is None) or "(no source)"
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -205,6 +222,10 @@ def _machine_document(machine: MachineComparison) -> dict[str, Any]:
     return {
         "before": machine.before.computer_name if machine.before else None,
         "after": machine.after.computer_name if machine.after else None,
+        "before_source": machine.before.source if machine.before else None,
+        "before_volume": machine.before.volume if machine.before else None,
+        "after_source": machine.after.source if machine.after else None,
+        "after_volume": machine.after.volume if machine.after else None,
         "is_one_machine": machine.is_one_machine,
         "compared": machine.before is not None and machine.after is not None,
         "keys": [_key_document(key) for key in machine.keys],

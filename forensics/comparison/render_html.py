@@ -12,6 +12,8 @@ from forensics.comparison.render import (
     headline,
     key_name,
     key_notes,
+    place_of,
+    places,
     sources,
     told,
     unexamined,
@@ -25,20 +27,28 @@ def render_comparison_html(comparison: Comparison) -> str:
     values = {
         "before": sources(comparison.before),
         "after": sources(comparison.after),
-        "machines": [_machine(machine) for machine in comparison.machines],
+        "machines": [_machine(machine, len(comparison.machines) > 1) for machine in comparison.machines],
     }
     return fill_page("comparison.html.j2", Catalogue("en"), values, with_script=False)
 
 
-def _machine(machine: MachineComparison) -> dict[str, Any]:
+def _machine(machine: MachineComparison, with_place: bool) -> dict[str, Any]:
     row = machine.after or machine.before
     assert row is not None
     view: dict[str, Any] = {"name": row.computer_name or "A Windows without a name"}
     if machine.before is None or machine.after is None:
         only = "after" if machine.after else "before"
-        return view | {"only": only, "headline": [], "fates": [], "tables": [], "unexamined": ""}
+        return view | {
+            "only": only,
+            "place": place_of(row),
+            "headline": [],
+            "fates": [],
+            "tables": [],
+            "unexamined": "",
+        }
     return view | {
         "only": "",
+        "place": places(machine) if with_place else "",
         "headline": list(headline(machine)),
         "fates": [fate for name, title in FATES.items() if (fate := _fate(machine, name, title))["count"]],
         "tables": [table for name, title in TABLES.items() if (table := _table(machine, name, title))[1]],

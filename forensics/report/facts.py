@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from forensics.case_tables import CaseTables
@@ -33,12 +34,65 @@ class Facts:
         """Return the installation of a row."""
         return self._machines.get(machine_id)
 
-    def machine_name(self, machine_id: int) -> str:
-        """Return what to call an installation."""
+    def computer(self, machine_id: int) -> str:
+        """Return the name of an installation, which others may have too."""
         row = self.machine(machine_id)
         return (row.computer_name if row else None) or (
             f"installation {machine_id}" if machine_id else "no one computer"
         )
+
+    def machine_name(self, machine_id: int) -> str:
+        """Return what to call an installation: its name, and what tells it from others of that name."""
+        apart = self._apart.get(machine_id)
+        return f"{self.computer(machine_id)} ({apart})" if apart else self.computer(machine_id)
+
+    def place(self, machine_id: int, with_volume: bool = True) -> str:
+        """Return the source of an installation and, where it has one, its volume."""
+        row = self.machine(machine_id)
+        source = self._source_of(machine_id)
+        return f"{source}, {row.volume}" if with_volume and row and row.volume else source
+
+    def named_with_place(self, machine_id: int) -> str:
+        """Return what to call an installation where no list says which source it is of: the only one by its name."""
+        if len(self._machines) < 2 or machine_id not in self._machines:
+            return self.machine_name(machine_id)
+        return f"{self.computer(machine_id)} in {self.place(machine_id)}"
+
+    def _source_of(self, machine_id: int) -> str:
+        row = self.machine(machine_id)
+        if row is not None and row.source is not None:
+            return row.source
+        return next((s.path for s in self.case.sources if machine_id in s.machine_ids), "?")
+
+    @cached_property
+    def _apart(self) -> dict[int, str]:
+        """What tells installations of one name apart, by their numbers: source, volume or folder, as few as do."""
+        named: dict[str, list[int]] = defaultdict(list)
+        for number in self._machines:
+            named[self.computer(number).casefold()].append(number)
+        found = {}
+        for numbers in named.values():
+            if len(numbers) > 1:
+                found |= self._told_apart(numbers)
+        return found
+
+    def _told_apart(self, numbers: list[int]) -> dict[int, str]:
+        sources = {number: self._source_of(number) for number in numbers}
+        files = {number: source.replace("\\", "/").rsplit("/", 1)[-1] for number, source in sources.items()}
+        is_told_by_file = len(set(files.values())) == len(set(sources.values()))
+        columns = (
+            files if is_told_by_file else sources,
+            {number: self._machines[number].volume or "" for number in numbers},
+            {number: self._machines[number].system_root or "" for number in numbers},
+        )
+        told: dict[int, list[str]] = {number: [] for number in numbers}
+        for column in columns:
+            if len(set(column.values())) > 1:
+                for number in numbers:
+                    told[number] += [column[number]] if column[number] else []
+        labels = {number: ", ".join(parts) for number, parts in told.items()}
+        is_told = len(set(labels.values())) == len(numbers)
+        return labels if is_told else {n: ", ".join([*told[n], f"installation {n}"]) for n in numbers}
 
     def key_file(self, chain: KeyChainRow) -> KeyFileRow | None:
         """Return the key file that was judged."""

@@ -106,12 +106,12 @@ class _Report:
         self._add(self._summary(), hanging="")
 
     def _machine(self, machine: MachineRow) -> str:
-        source = next((s.path for s in self.case.sources if machine.machine_id in s.machine_ids), "?")
+        place = self.facts.place(machine.machine_id, with_volume=len(self.case.rows("machine")) > 1)
         build = f" build {machine.build}" if machine.build else ""
         update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""
         domain = f", domain {machine.domain_name}" if machine.domain_name else ""
         product = machine.product_name or "Windows (product name not read)"
-        return f"{self.facts.machine_name(machine.machine_id)}: {product}{build}{update}{domain}, in {source}"
+        return f"{self.facts.computer(machine.machine_id)}: {product}{build}{update}{domain}, in {place}"
 
     def _summary(self) -> str:
         t = self.triage

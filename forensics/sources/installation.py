@@ -61,6 +61,7 @@ class Installation:
         user_hives: Paths of users' hives that lie in no profile folder, by SID in upper case; the empty SID stands for
             a user of whom only the hive is known.
         efi: EFI system partitions of the same disk; None where the source is no whole disk.
+        volume: Volume of the disk that holds it, such as ``partition 3``; None where there is none to name.
     """
 
     machine_id: int
@@ -71,6 +72,7 @@ class Installation:
     open_hive: HiveOpener
     user_hives: Mapping[str, str] = field(default_factory=dict)
     efi: Sequence[EfiPartition] | None = None
+    volume: str | None = None
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: Coverage = field(init=False)
     _hives: dict[str, Hive | None] = field(default_factory=dict)

@@ -172,6 +172,7 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
                 drive="",
                 open_hive=open_hive,
                 efi=disk.efi,
+                volume=None if path == disk.path else name,
             )
         )
     # Paths on the volume that holds Windows are told as the other rows tell them.

@@ -86,6 +86,8 @@ class MachineRow(Row):
         "certificates through CNG; null: not known",
         None,
     )
+    source: str | None = column("Source that it was found in, as in `sources`", None)
+    volume: str | None = column("Volume of that disk, such as 'partition 3'; null: the source has none", None)
     system_root: str | None = column("Windows folder in the source", None)
     support_ends: datetime | None = column("Last day of Microsoft's support, from a dated list; null: not listed", None)
     support_as_of: str | None = column("Day on which that list was made, such as 2026-11-21", None)

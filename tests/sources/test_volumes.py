@@ -48,6 +48,7 @@ def test_bare_volume(ntfs_image: Path) -> None:
         assert source.kind == "volume"
         (installation,) = source.installations
         assert_is_windows(installation)
+        assert installation.volume is None
         (row,) = source.coverage
         assert (row.area, row.name, row.outcome) == ("volume", "volume", "present")
         assert row.detail == "NTFS 'System', Windows in Windows"
@@ -80,6 +81,7 @@ def test_two_windows_and_a_data_volume(ntfs_image: Path, tmp_path: Path) -> None
     build_disk([ntfs_image, Volume(data), ntfs_image], disk)
     with open_source(disk, first_machine_id=4) as source:
         assert [i.machine_id for i in source.installations] == [4, 5]
+        assert [i.volume for i in source.installations] == ["partition 1", "partition 3"]
         assert_is_windows(source.installations[1], 5)
         fat = one_of(source.coverage, "partition 2")
         assert (fat.outcome, fat.detail) == ("not_examined", "FAT file system, which is not read")

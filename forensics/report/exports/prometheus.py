@@ -16,7 +16,9 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 from forensics.tables.timestamps import as_utc
 
-_LABELS = ("computer", "store", "store_scope", "owner_sid", "subject", "thumbprint", "verdict")
+_LABELS = ("computer", "source", "volume", "store", "store_scope", "owner_sid", "subject", "thumbprint", "verdict")
+
+_COUNTED = ("computer", "source", "volume", "severity")
 
 
 def render_prometheus(case: CaseTables) -> str:
@@ -38,12 +40,12 @@ def render_prometheus(case: CaseTables) -> str:
     for chain in _ended(case) + expiries(case):
         assert chain.not_after is not None
         ends.labels(*_values(chain, facts)).set(as_utc(chain.not_after).timestamp())
-    findings = Gauge("keymortem_findings", "Findings of the rules.", ("computer", "severity"), registry=registry)
-    counted = Counter((facts.machine_name(f.machine_id), f.severity) for f in case.finding_list)
+    findings = Gauge("keymortem_findings", "Findings of the rules.", _COUNTED, registry=registry)
+    counted = Counter((f.machine_id, f.severity) for f in case.finding_list)
     for machine in case.rows("machine"):
-        name = facts.machine_name(machine.machine_id)
         for severity in SEVERITIES:
-            findings.labels(sanitise(name), severity).set(counted[name, severity])
+            labels = (*_machine(machine.machine_id, facts), severity)
+            findings.labels(*labels).set(counted[machine.machine_id, severity])
     return generate_latest(registry).decode("utf-8")
 
 
@@ -52,15 +54,12 @@ def _ended(case: CaseTables) -> list[KeyChainRow]:
 
 
 def _values(chain: KeyChainRow, facts: Facts) -> tuple[str, ...]:
-    return tuple(
-        sanitise(value or "")
-        for value in (
-            facts.machine_name(chain.machine_id),
-            chain.store,
-            chain.store_scope,
-            chain.owner_sid,
-            label(chain),
-            chain.thumbprint,
-            chain.verdict,
-        )
-    )
+    own = (chain.store, chain.store_scope, chain.owner_sid, label(chain), chain.thumbprint, chain.verdict)
+    return (*_machine(chain.machine_id, facts), *(sanitise(value or "") for value in own))
+
+
+def _machine(machine_id: int, facts: Facts) -> tuple[str, ...]:
+    """Return computer, source and volume: two Windows of one name are two series."""
+    row = facts.machine(machine_id)
+    values = facts.computer(machine_id), facts.place(machine_id, with_volume=False), row.volume if row else None
+    return tuple(sanitise(value or "") for value in values)
