@@ -60,8 +60,9 @@ def split_raw(folder: Path) -> Path:
 
 def vmdk_with_extents(folder: Path) -> Path:
     path = raw(folder)
-    command = ["convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=twoGbMaxExtentSparse", path, folder / "disk.vmdk"]
-    subprocess.run([tool("qemu-img", "qemu-utils"), *command], check=True)
+    command = ["convert", "-f", "raw", "-O", "vmdk", "-o", "subformat=twoGbMaxExtentSparse"]
+    program = tool("qemu-img", "qemu-utils")
+    subprocess.run([program, *command, str(path), str(folder / "disk.vmdk")], check=True)
     path.unlink()
     return folder / "disk.vmdk"
 
@@ -148,7 +149,8 @@ sys.addaudithook(_watch)
 def watched() -> Iterator[list[str]]:
     """Yield the paths of the files that Python opens meanwhile, whichever library does it."""
     global _opened
-    _opened = found = []
+    found: list[str] = []
+    _opened = found
     try:
         yield found
     finally:

@@ -92,7 +92,7 @@ def test_nothing_is_written_through_a_link(form: str, kind: str, saved: Path, tm
     if kind != "leading nowhere":
         other.write_bytes(b"another file")
     target.hardlink_to(other) if kind == "hard" else target.symlink_to(other)
-    command = ["examine", saved, "--format", form, "-o", tmp_path / "tables"]
+    command: list[str | Path] = ["examine", saved, "--format", form, "-o", tmp_path / "tables"]
     assert run(*command).exit_code == 2
     assert run(*command, "--overwrite").exit_code == 1
     assert target.is_file()
@@ -136,7 +136,7 @@ def test_results_of_every_kind_know_the_evidence_of_their_cases(saved: Path) -> 
 
 def test_case_file_and_report_cannot_be_one_file_of_a_folder(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "tables").mkdir()
-    command = ["examine", saved, "--format", "csv", "-o", tmp_path / "tables", "--case"]
+    command: list[str | Path] = ["examine", saved, "--format", "csv", "-o", tmp_path / "tables", "--case"]
     assert "-o and --case name the same file" in run(*command, tmp_path / "tables" / "machine.csv").stderr
     assert run(*command, tmp_path / "tables" / "case.sqlite").exit_code == 1
 

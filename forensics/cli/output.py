@@ -31,7 +31,7 @@ def check_targets(
     Raises:
         click.UsageError: It says what to do instead.
     """
-    evidence = [*sources, *named_files()]
+    evidence: list[str | Path] = [*sources, *named_files()]
     is_folder = form in forensics.FOLDER_FORMATS
     if output is None and (is_folder or form in _FILE_ONLY):
         raise click.UsageError(f"--format {form} needs -o {'FOLDER' if is_folder else 'FILE'}")

@@ -70,7 +70,7 @@ class Facts:
         named: dict[str, list[int]] = defaultdict(list)
         for number in self._machines:
             named[self.computer(number).casefold()].append(number)
-        found = {}
+        found: dict[int, str] = {}
         for numbers in named.values():
             if len(numbers) > 1:
                 found |= self._told_apart(numbers)

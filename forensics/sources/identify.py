@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from io import BufferedReader
 from pathlib import Path
+from typing import cast
 
 from forensics.disk.evidence_files import open_evidence
 from forensics.tables.source import SourceEntry
@@ -26,7 +28,7 @@ def identify(entry: SourceEntry, hash_all: bool = False) -> None:
         entry.size = path.stat().st_size
         if hash_all or entry.size <= CHEAP:
             with open_evidence(path) as file:
-                entry.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+                entry.sha256 = hashlib.file_digest(cast(BufferedReader, file), "sha256").hexdigest()
     except OSError:
         # Why it cannot be read is told by whoever opens it.
         return
