@@ -65,7 +65,8 @@ class CaseTables:
         self.tool_version = tool_version
         self.evidence = evidence or EvidenceFiles()
         for source in self.sources:
-            self.evidence.add(source.path)
+            if source.found_in is None:
+                self.evidence.add(source.path)
         self._tables = by_table(rows)
         self._frames: dict[str, pd.DataFrame] = {}
 

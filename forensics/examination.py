@@ -15,9 +15,10 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, open_evidence, recording
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
+from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
-from forensics.tables.source import SourceEntry
+from forensics.tables.source import SourceEntry, entry_of
 from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def examine(
         run.shared_identities()
         run.tell_unknown_users()
         run.facts()
+        run.name_sources()
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment, evidence=evidence)
     run.progress("asking the rules")
@@ -248,6 +250,13 @@ class _Run:
             _log.debug("while computing facts", exc_info=True)
             message = _where(error)
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
+
+    def name_sources(self) -> None:
+        """Put into the row of each machine the path of the entry in which it was found."""
+        for row in self.rows:
+            entry = entry_of(self.entries, row.machine_id) if isinstance(row, MachineRow) else None
+            if isinstance(row, MachineRow) and entry is not None:
+                row.source = entry.path
 
     def source(self, path: str) -> None:
         """Examine one source; whatever goes wrong becomes rows."""

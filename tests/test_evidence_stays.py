@@ -17,6 +17,8 @@ from click.testing import CliRunner
 
 import forensics
 from forensics.cli.main import cli
+from forensics.disk.evidence_files import EvidenceFiles, recording
+from forensics.disk.lineage import children_of
 from forensics.disk.vhdx.reader import open_vhdx
 from testdata.builder.bitlocker import encrypt
 from testdata.builder.regf import HiveWriter
@@ -230,6 +232,29 @@ def test_keys_and_rules_that_were_given_are_no_place_to_write_to(tmp_path: Path)
         result = CliRunner().invoke(cli, command, prog_name="keymortem")
         assert result.exit_code == 2, result.output
     assert files_of(tmp_path) == before
+
+
+def test_what_only_lies_beside_a_disk_may_be_replaced(tmp_path: Path) -> None:
+    disk = unpacked("mbr.vhdx", tmp_path)
+    report = tmp_path / "report.raw"
+    report.write_bytes(bytes(510) + b"\x55\xaa")
+    command = ["examine", str(disk), "--as-of", "2026-11-22", "-o", str(report), "--overwrite"]
+    for _ in range(2):
+        result = CliRunner().invoke(cli, command, prog_name="keymortem")
+        assert result.exit_code in (0, 1), result.output
+        assert report.read_text().startswith("keymortem ")
+
+
+def test_the_newer_state_of_a_disk_is_evidence_though_it_is_not_read(tmp_path: Path) -> None:
+    child = disk_with_parents(tmp_path).with_name("chain-1.avhdx")
+    other = tmp_path / "report.html"
+    other.write_text("a report")
+    evidence = EvidenceFiles()
+    with recording(evidence):
+        assert children_of(tmp_path / "chain.vhdx", [child, other]) == [child]
+    with pytest.raises(forensics.EvidenceTargetError, match=REFUSAL):
+        evidence.refuse(child)
+    evidence.refuse(other)
 
 
 ROOMS = ("disk", "sources", "registry", "collectors", "hyperv", "dpapi", "engine", "formats", "chain", "facts")

@@ -116,15 +116,24 @@ def open_evidence(path: str | Path, *, buffering: int = -1, follow_symlinks: boo
     Raises:
         OSError: It cannot be read, or is neither a file nor a block device: nothing waits for a FIFO.
     """
+    file = peek_at(path, buffering=buffering, follow_symlinks=follow_symlinks)
+    _record(os.fstat(file.fileno()))
+    return file
+
+
+def peek_at(path: str | Path, *, buffering: int = -1, follow_symlinks: bool = True) -> BinaryIO:
+    """Open a file as :func:`open_evidence` does, only to learn whether it is evidence: it is not recorded.
+
+    What lies beside a disk may be an older report. Who finds evidence in it calls :func:`note_evidence`.
+    """
     flags = 0 if follow_symlinks else getattr(os, "O_NOFOLLOW", 0)
     # O_NONBLOCK: opening a FIFO returns at once, and is refused below; to files and disks it means nothing.
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = open(path, "rb", buffering, opener=lambda name, mode: os.open(name, mode | flags))  # noqa: SIM115
     try:
-        status = os.fstat(file.fileno())
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode)):
+        mode = os.fstat(file.fileno()).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
             raise OSError(errno.EINVAL, "neither a file nor a disk", str(path))
-        _record(status)
     except BaseException:
         file.close()
         raise

@@ -26,6 +26,7 @@ from typing import BinaryIO
 from uuid import UUID
 
 from forensics.disk.compressed import SUFFIXES
+from forensics.disk.evidence_files import note_evidence, peek_at
 from forensics.disk.vhdx import structures as vhdx
 from forensics.disk.vmdk_descriptor import SPARSE_MAGIC, read_descriptor
 from forensics.formats.errors import FormatError
@@ -108,11 +109,14 @@ def children_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
         The children themselves, not their children, in the order of the candidates.
     """
     own = _declared_by(path).own
-    return [
+    children = [
         candidate
         for candidate in candidates
         if not _is_same(path, candidate) and _builds_on(candidate, _declared_by(candidate), path, own)
     ]
+    for child in children:  # the newer state is no less evidence for not being read
+        note_evidence(child)
+    return children
 
 
 def parent_name(path: Path) -> str:
@@ -163,7 +167,7 @@ def _declared_by(path: Path) -> _Declared:
 @lru_cache(maxsize=_MAX_KEPT)
 def _remembered(path: Path, *_state: int) -> _Declared:
     try:
-        with path.open("rb") as file:
+        with peek_at(path) as file:
             return _read(file)
     # Headers come from strangers: whatever is wrong with one, it names no parent that could be found.
     except (OSError, FormatError, ValueError, struct.error, OverflowError, RecursionError):

@@ -12,6 +12,7 @@ from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.source import entry_of
 from forensics.tables.timestamps import as_utc, format_utc
 
 
@@ -62,7 +63,8 @@ class Facts:
         row = self.machine(machine_id)
         if row is not None and row.source is not None:
             return row.source
-        return next((s.path for s in self.case.sources if machine_id in s.machine_ids), "?")
+        entry = entry_of(self.case.sources, machine_id)
+        return entry.path if entry is not None else "?"
 
     @cached_property
     def _apart(self) -> dict[int, str]:
