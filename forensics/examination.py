@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from forensics.case import Case
 from forensics.disk.errors import SourceError
-from forensics.disk.evidence_files import EvidenceFiles, open_evidence, recording
+from forensics.disk.evidence_files import EvidenceFiles, open_given, recording
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.tables.machine import MachineRow
@@ -185,7 +185,7 @@ def _domain_key(path: Path) -> object:
     from forensics.formats.errors import FormatError
 
     try:
-        with open_evidence(path) as file:
+        with open_given(path) as file:
             return load_pvk(file.read())
     except OSError as error:
         raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error

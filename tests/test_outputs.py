@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,14 @@ from click.testing import CliRunner, Result
 import forensics
 from forensics import rendering
 from forensics.cli.main import cli
-from forensics.disk.evidence_files import EvidenceFiles, EvidenceTargetError, note_evidence, open_evidence, recording
+from forensics.disk.evidence_files import (
+    EvidenceFiles,
+    EvidenceTargetError,
+    note_evidence,
+    open_evidence,
+    open_given,
+    recording,
+)
 from forensics.outputs import new_file, new_files
 from tests.hand_made import case
 
@@ -261,6 +269,15 @@ def test_nothing_waits_for_a_pipe_and_no_link_is_followed_unasked(tmp_path: Path
         assert file.read() == b"x"
     with pytest.raises(OSError, match="symbolic links"):
         open_evidence(tmp_path / "link", follow_symlinks=False)
+
+
+def test_a_key_may_come_through_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(b"key",))
+    writer.start()
+    with open_given(tmp_path / "pipe") as file:
+        assert file.read() == b"key"
+    writer.join()
 
 
 def test_a_new_rule_is_written_through_no_link_and_leaves_no_half(

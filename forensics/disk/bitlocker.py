@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from forensics.disk.errors import SourceError
-from forensics.disk.evidence_files import open_evidence
+from forensics.disk.evidence_files import open_given
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.unlock import Unlock
 from forensics.tables.hyperv import BitLockerRow
@@ -186,7 +186,7 @@ def _attempt(bde: BDE, method: str, key: object) -> None:
 
 def _content(path: Path) -> bytes:
     try:
-        with open_evidence(path) as file:
+        with open_given(path) as file:
             return file.read(_MAX_BEK)
     except OSError as error:
         raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error

@@ -140,6 +140,19 @@ def peek_at(path: str | Path, *, buffering: int = -1, follow_symlinks: bool = Tr
     return file
 
 
+def open_given(path: str | Path) -> BinaryIO:
+    """Open a file with a key or password that the user gave, and record it; a pipe is waited for.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    file = open(path, "rb")  # noqa: SIM115
+    status = os.fstat(file.fileno())
+    if stat.S_ISREG(status.st_mode):
+        _record(status)
+    return file
+
+
 def note_evidence(path: str | Path) -> None:
     """Record a file that a library opens by its path, or that belongs to what is examined although it is not read."""
     try:
