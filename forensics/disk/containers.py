@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from forensics.disk.compressed import MAGIC_SIZE, compression, unpack
 from forensics.disk.disk import Disk, Holder, Progress
 from forensics.disk.errors import SourceError, unreadable
+from forensics.disk.evidence_files import note_evidence, open_evidence
 from forensics.disk.not_read import saved_by_clonezilla
 from forensics.disk.qcow2 import HEADER, open_qcow2, read_header
 from forensics.disk.recognise import VHD_COOKIE, image_kind, kind_of, recognise, refusal
@@ -59,7 +60,7 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Ima
         SourceError: It cannot be read, is empty, or is a format to be converted first.
     """
     try:
-        file: BinaryIO = holder.resources.enter_context(path.open("rb"))
+        file: BinaryIO = holder.resources.enter_context(open_evidence(path))
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         head = file.read(MAGIC_SIZE)
@@ -142,7 +143,7 @@ def _raw(image: Image, holder: Holder) -> Disk:
         return Disk(image.file, image.size, image.name)
     files: list[tuple[BinaryIO, int]] = []
     for part in parts:
-        file = holder.resources.enter_context(part.open("rb"))
+        file = holder.resources.enter_context(open_evidence(part))
         files.append((file, file.seek(0, io.SEEK_END)))
     return _disk(image, ConcatStream(files))
 
@@ -216,14 +217,12 @@ def _e01(image: Image, holder: Holder) -> Disk:
         stream = EwfStream([lambda: image.file], [image.name])
     else:
         paths = segment_files(image.path)
-        stream = EwfStream([partial(_opened, path) for path in paths], [str(path) for path in paths])
+        for path in paths:  # a segment is opened when something of it is read
+            note_evidence(path)
+        stream = EwfStream([partial(open_evidence, path) for path in paths], [str(path) for path in paths])
     holder.resources.callback(stream.close)
     holder.watch(image.name, lambda: stream.notes.problems)
     return _disk(image, stream, stream.sector_size)
-
-
-def _opened(path: Path) -> BinaryIO:
-    return path.open("rb")
 
 
 def _vdi(image: Image, holder: Holder) -> Disk:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from forensics.disk.compressed import compression
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import peek_at
 from forensics.disk.ewf.files import first_segment
 from forensics.disk.ewf.segment import SIGNATURE as EWF_SIGNATURE
 from forensics.disk.ewf.segment import segment_number
@@ -108,7 +109,7 @@ def _of_file(path: Path) -> tuple[str | None, NotRead | None]:
         # A FIFO or a device would block or have side effects.
         if not stat.S_ISREG(path.stat().st_mode):
             return None, None
-        with path.open("rb") as file:
+        with peek_at(path) as file:
             head = file.read(HEAD)
             size = file.seek(0, io.SEEK_END)
             if compression(head):

@@ -15,6 +15,7 @@ from dissect.util.stream import AlignedStream
 from forensics.disk.checked_stream import CheckedStream
 from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import open_evidence
 from forensics.disk.split_file import ConcatStream
 from forensics.disk.vmdk_descriptor import DESCRIPTOR, SPARSE_MAGIC, Extent, read_descriptor
 
@@ -93,7 +94,7 @@ def _extent(path: Path, extent: Extent, unpacked: bool, holder: Holder) -> Binar
     place = path.parent / name
     if place.is_symlink() or not place.is_file():
         raise SourceError("missing_part", f"its extent '{name}' is not beside the descriptor: put it there")
-    file: BinaryIO = holder.resources.enter_context(place.open("rb"))
+    file: BinaryIO = holder.resources.enter_context(open_evidence(place))
     return cast(BinaryIO, _SparseExtent(file)) if extent.kind in _SPARSE else file
 
 

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import peek_at
 from forensics.disk.ewf.segment import HEADER, segment_number
 
 _EXTENSION = re.compile(r"\.[a-z{\[][0-9a-z]{2}", re.IGNORECASE)
@@ -73,7 +74,7 @@ def _number(path: Path) -> int | None:
     try:
         if not path.is_file():
             return None
-        with path.open("rb") as file:
+        with peek_at(path) as file:
             return segment_number(file.read(HEADER))
     except OSError:
         return None
