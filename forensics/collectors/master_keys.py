@@ -28,12 +28,13 @@ _GUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder of master keys; ``canonical`` when Windows itself looks there."""
+    """A folder of master keys; ``canonical`` when Windows itself looks there, ``elsewhere`` on another drive."""
 
     sid: str
     half: Half | None
     path: str
     canonical: bool
+    elsewhere: bool = False
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ def collect_master_keys(installation: Installation, profiles: Sequence[Profile])
 
 def _outcome(installation: Installation, folder: _Folder) -> Outcome:
     """In a collection a folder that holds only folders was not collected itself: it is the way to them."""
-    if ":" in folder.path:
+    if folder.elsewhere:
         return NOT_COLLECTED
     listing = installation.listing(folder.path)
     only_folders = bool(listing.entries) and all(entry.is_dir for entry in listing.entries)
@@ -101,7 +102,7 @@ def _profile_folders(installation: Installation, profiles: Sequence[Profile]) ->
     for profile in profiles:
         base = f"{profile.roaming}/Microsoft/Protect"
         if profile.sid is not None and profile.scope != "system":
-            yield _Folder(profile.sid, None, f"{base}/{profile.sid}", True)
+            yield _Folder(profile.sid, None, f"{base}/{profile.sid}", True, profile.elsewhere)
         if not profile.elsewhere:
             bases.append(base)
     for base in bases:

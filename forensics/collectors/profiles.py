@@ -36,7 +36,7 @@ class Profile:
 
     Attributes:
         sid: Whose it is; None when neither ProfileList nor its own Protect and Crypto folders tell.
-        path: Its folder in the tree; as ProfileList spells it when it lies on another drive.
+        path: Its folder in the tree; as ProfileList spells it when it lies elsewhere.
         outcome: What can be said of that folder.
         scope: ``system``, ``service`` or ``user``.
         roaming: Path of its roaming application data.
@@ -45,6 +45,7 @@ class Profile:
         last_load: Last time it was loaded, UTC.
         source_path: Where it was found.
         source_time: Timestamp of its ProfileList key, UTC.
+        elsewhere: It lies on a drive that this tree is not, or only its hive is known.
     """
 
     sid: str | None
@@ -57,16 +58,12 @@ class Profile:
     last_load: datetime | None = None
     source_path: str = ""
     source_time: datetime | None = None
+    elsewhere: bool = False
 
     @property
     def is_xp(self) -> bool:
         """The profile has the layout of Windows XP, which knew neither CNG nor AppData."""
         return not self.roaming.endswith("/AppData/Roaming")
-
-    @property
-    def elsewhere(self) -> bool:
-        """The profile lies on a drive that this tree is not."""
-        return ":" in self.path
 
 
 def is_sid(name: str) -> bool:
@@ -144,7 +141,7 @@ def _listed(installation: Installation) -> Iterator[Profile]:
         known.add(sid)
         path = _resolve(installation, stored, system_root)
         yield replace(
-            _profile(installation, sid, path),
+            _profile(installation, sid, path) if path is not None else _profile_elsewhere(sid, stored),
             listed=True,
             last_load=_two_words(software, key.name, "LocalProfileLoadTime")
             or _two_words(software, key.name, "ProfileLoadTime"),
@@ -159,8 +156,8 @@ def _two_words(software: RegistryView, key_name: str, prefix: str) -> datetime |
     return filetime(high << 32 | low) if high is not None and low is not None else None
 
 
-def _resolve(installation: Installation, stored: str, system_root: str) -> str:
-    """Turn a path as Windows spells it into a path of the tree."""
+def _resolve(installation: Installation, stored: str, system_root: str) -> str | None:
+    """Turn a path as Windows spells it into a path of the tree; None for one on another drive, or a share."""
     path = stored.replace("/", "\\").rstrip("\\")
     lower = path.lower()
     if lower.startswith("%systemroot%\\"):
@@ -172,8 +169,7 @@ def _resolve(installation: Installation, stored: str, system_root: str) -> str:
     drive = _DRIVE.match(path)
     if drive and drive[1].upper() == system_root[:1].upper():
         return installation.on_drive(drive[2].replace("\\", "/"))
-    # Anything else (another drive, a share) is not in this tree; the colon marks it.
-    return path if ":" in path else f"unknown:{path}"
+    return None
 
 
 def _built_in(installation: Installation) -> dict[str, str]:
@@ -197,7 +193,23 @@ def _hives_alone(installation: Installation, known: Collection[str | None]) -> I
     """Users of whom the source holds the hive and no profile folder."""
     for sid, hive in installation.user_hives.items():
         if sid not in known:
-            yield replace(_profile(installation, sid or None, f"unknown:{hive}"), source_path=hive)
+            yield replace(_profile_elsewhere(sid or None, f"unknown:{hive}"), source_path=hive)
+
+
+def _profile_elsewhere(sid: str | None, path: str) -> Profile:
+    return Profile(
+        sid=sid,
+        path=path,
+        outcome=NOT_COLLECTED,
+        scope=_scope(sid),
+        roaming=f"{path}/AppData/Roaming",
+        local=f"{path}/AppData/Local",
+        elsewhere=True,
+    )
+
+
+def _scope(sid: str | None) -> Literal["system", "service", "user"]:
+    return "system" if sid == SYSTEM_SID else "service" if sid in SERVICE_PROFILES else "user"
 
 
 def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
@@ -209,8 +221,8 @@ def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
     return Profile(
         sid=sid,
         path=path,
-        outcome=NOT_COLLECTED if ":" in path else installation.listing(path).outcome,
-        scope="system" if sid == SYSTEM_SID else "service" if sid in SERVICE_PROFILES else "user",
+        outcome=installation.listing(path).outcome,
+        scope=_scope(sid),
         roaming=f"{path}/Application Data" if xp else f"{path}/AppData/Roaming",
         local=f"{path}/Local Settings/Application Data" if xp else f"{path}/AppData/Local",
         source_path=path,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import note_evidence
@@ -10,7 +12,7 @@ from forensics.sources.archive_tree import TarTree, ZipTree
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.installation import HiveOpener, Installation
-from forensics.sources.layout import find_layout
+from forensics.sources.layout import find_layout, is_shadow_copy
 from forensics.sources.loose_hives import HiveFolder, find_hives, hives_in
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
@@ -18,6 +20,8 @@ from forensics.sources.vm_files import find_vm_files
 from forensics.tables.outcome import Outcome
 
 _LOGS = (".LOG", ".LOG1", ".LOG2")
+_SHADOW = "collected from a volume shadow copy: an older state of a drive, not examined"
+_OTHER_DRIVE = "another drive of the machine, which holds no Windows: keys and profiles on it are not examined"
 
 
 def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -> bool:
@@ -25,6 +29,9 @@ def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -
     from forensics.registry.hives import open_hive
 
     layout = find_layout(tree)
+    if layout.roots and is_shadow_copy(source.path):
+        message = "it was collected from a volume shadow copy: all that follows is an older state of the machine"
+        source.problem(source.path, "older_state", message)
     for root in layout.roots:
         path = _inside(source, root.label if len(layout.roots) > 1 else "")
         _add(source, path, root.tree, root.windows, root.drive, open_hive, first_machine_id)
@@ -33,9 +40,9 @@ def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -
         source.coverage.tell(
             "folder", root.label or "collection", Outcome("present", f"Windows in {root.windows}"), path
         )
-    for shadow in layout.shadows:
-        detail = "collected from a volume shadow copy: an older state of a drive, not examined"
-        source.coverage.tell("folder", shadow, Outcome("not_examined", detail), _inside(source, shadow))
+    _tell_left_out(source, layout.shadows, _SHADOW)
+    _tell_left_out(source, layout.other_drives, _OTHER_DRIVE)
+    _tell_unread(source, layout.unread)
     if layout.truncated:
         message = "too many folders, or too deep: the search for Windows did not look into all of them"
         source.cut("folder", "collection", source.path, message, "too_large")
@@ -45,6 +52,8 @@ def add_collection(source: Source, tree: CollectedTree, first_machine_id: int) -
 def search_hives(source: Source, tree: Tree, first_machine_id: int) -> bool:
     """Add an installation for each folder of loose hives in a tree; False when it holds none."""
     found = find_hives(tree)
+    _tell_left_out(source, found.shadows, _SHADOW)
+    _tell_unread(source, found.unread)
     if found.truncated:
         message = "too many folders or files, or too deep: the search for hives did not look into all of them"
         source.cut("folder", "hives", source.path, message)
@@ -81,6 +90,35 @@ def _add(
     )
 
 
+def _tell_left_out(source: Source, folders: Iterable[str], why: str) -> None:
+    for folder in folders:
+        source.coverage.tell("folder", folder, Outcome("not_examined", why), _inside(source, folder))
+
+
+def _tell_unread(source: Source, unread: Iterable[tuple[str, str]]) -> None:
+    """Tell of what the search could not look into: whatever lies there is not known to be absent."""
+    for path, reason in unread:
+        at = _inside(source, path)
+        if not any(row.source_path == at for row in source.coverage):
+            source.problem(at, "unreadable", f"{reason}: whether evidence lies there is not known")
+        source.coverage.tell("folder", path or "collection", Outcome("not_examined", reason), at)
+
+
+def refuse_older_state(source: Source) -> None:
+    """Refuse a source of which nothing was found but shadow copies.
+
+    Raises:
+        SourceError: ``older_state``.
+    """
+    shadows = [row.name for row in source.coverage if row.detail == _SHADOW]
+    if shadows:
+        raise SourceError(
+            "older_state",
+            f"{source.path} holds of Windows only what was collected from a volume shadow copy ({shadows[0]}): an older "
+            "state of the drive, not the machine; collect the drive itself",
+        )
+
+
 def _inside(source: Source, path: str) -> str:
     return f"{source.path}/{path}" if path else source.path
 
@@ -113,6 +151,7 @@ def add_archive(source: Source, image: Image, first_machine_id: int) -> None:
         return
     if tree.encrypted:
         raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")
+    refuse_older_state(source)
     raise SourceError(
         "nothing_found",
         f"{image.name} holds no Windows folder, user profile or registry hive; if it holds disk images or "

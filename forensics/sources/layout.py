@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
@@ -19,7 +19,8 @@ _MAX_PROFILES = 500
 """Work: profiles that are looked at to tell a system drive from another folder."""
 _DRIVE = re.compile(r"(?:[\\/]{2}[.?][\\/])?([A-Za-z])(?::|_)?[\\/]?")
 _SHADOW = re.compile(r"HarddiskVolumeShadowCopy\d+", re.IGNORECASE)
-_ACCESSORS = ("ntfs", "lazy_ntfs", "auto", "file")
+_KAPE_SHADOW = re.compile(r"VSS\d+", re.IGNORECASE)
+_ACCESSORS = ("ntfs", "lazy_ntfs", "ntfs_vss", "mft", "raw_reg", "auto", "file")
 """Velociraptor's ways to read one and the same drive, the most faithful first."""
 
 
@@ -47,38 +48,86 @@ class Layout:
     Attributes:
         roots: System drives.
         shadows: Folders collected from volume shadow copies: older states of a drive, not machines of their own.
+        other_drives: Drives without Windows, of a machine whose system drive is one of the roots.
+        unread: Folders that could not be listed, with the reason.
         truncated: Not all folders were looked into.
     """
 
     roots: tuple[WindowsRoot, ...]
     shadows: tuple[str, ...] = ()
+    other_drives: tuple[str, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
     truncated: bool = False
 
 
 def find_layout(tree: CollectedTree) -> Layout:
     """Search a collection breadth first; what lies inside a root is not searched further."""
-    found: list[str] = []
-    shadows: list[str] = []
-    pending, visited, is_cut = [""], 0, False
-    while pending and visited < _MAX_FOLDERS:
-        path = pending.pop(0)
-        visited += 1
-        folders = [entry for entry in _entries(tree, path) if entry.is_dir]
-        if _is_root(tree, folders):
-            (shadows if _SHADOW.search(unquote(path)) else found).append(path)
-        elif path.count("/") < _MAX_DEPTH:
-            pending += [entry.path for entry in folders]
-        else:
-            is_cut |= bool(folders)
-    for path in found:
-        # Only there: elsewhere a percent sign belongs to the name ("...%4Operational.evtx").
-        if "%" in path.rsplit("/", 1)[-1]:
-            tree.decode_below(path)
-    groups: dict[tuple[str, str], list[str]] = {}
-    for path in sorted(found):
-        groups.setdefault(_machine(path), []).append(path)
-    roots = tuple(_root(tree, sorted(paths, key=_faith)) for paths in groups.values())
-    return Layout(roots, tuple(sorted(shadows)), is_cut or bool(pending))
+    search = _Search(tree)
+    search.run()
+    drives: dict[str, dict[str, list[str]]] = {}
+    for path in sorted(search.found):
+        machine, letter = _drive_of(path)
+        drives.setdefault(machine, {}).setdefault(letter, []).append(path)
+    roots: list[WindowsRoot] = []
+    others: list[str] = []
+    for machine, letters in drives.items():
+        found = [_root(tree, _by_every_accessor(tree, machine, letter, paths)) for letter, paths in letters.items()]
+        system = [root for root in found if _holds_windows(root)]
+        roots += system or found
+        others += [root.label for root in found if system and root not in system]
+    return Layout(tuple(roots), tuple(sorted(search.shadows)), tuple(others), tuple(search.unread), search.is_cut)
+
+
+def is_shadow_copy(path: str) -> bool:
+    """Tell whether a folder of a collection holds what was collected from a volume shadow copy.
+
+    Velociraptor names it after the copy's device, percent-encoded or not; KAPE puts ``VSS1`` beside the drive's letter.
+    """
+    return _SHADOW.search(unquote(path)) is not None or _KAPE_SHADOW.fullmatch(path.rpartition("/")[2]) is not None
+
+
+@dataclass
+class _Search:
+    """Walks the folders of a collection.
+
+    Attributes:
+        tree: The collection.
+        found: Folders that look like a drive.
+        shadows: Those of them, and folders by their name, that show an older state.
+        unread: Folders that could not be listed, with the reason.
+        is_cut: A bound was reached.
+    """
+
+    tree: CollectedTree
+    found: list[str] = field(default_factory=list)
+    shadows: list[str] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
+    is_cut: bool = False
+
+    def run(self) -> None:
+        pending, visited = [""], 0
+        while pending and visited < _MAX_FOLDERS:
+            path = pending.pop(0)
+            visited += 1
+            folders = [entry for entry in self._listed(path) if entry.is_dir]
+            if _SHADOW.search(unquote(path.rpartition("/")[2])):
+                self.shadows.append(path)
+            elif _is_root(self.tree, folders):
+                (self.shadows if is_shadow_copy(path) else self.found).append(path)
+            elif path.count("/") < _MAX_DEPTH:
+                pending += [entry.path for entry in folders]
+            else:
+                self.is_cut |= bool(folders)
+        self.is_cut |= bool(pending)
+
+    def _listed(self, path: str) -> Sequence[Entry]:
+        try:
+            return self.tree.entries(path)
+        except NotFound:
+            return ()
+        except Unreadable as error:
+            self.unread.append((path, str(error)))
+            return ()
 
 
 def _entries(tree: Tree, path: str) -> Iterable[Entry]:
@@ -106,19 +155,47 @@ def _has(tree: Tree, folder: str, *names: str) -> bool:
     return any(entry.name.casefold() in names for entry in _entries(tree, folder))
 
 
-def _machine(path: str) -> tuple[str, str]:
-    """Name the drive that a root shows: roots of one drive read by several accessors belong together."""
+def _drive_of(path: str) -> tuple[str, str]:
+    """Name the folder that holds one machine's drives, and the letter of the one that a root shows.
+
+    Drives that several accessors read lie in a folder of each, which lie in that of the machine.
+    """
     folder, _, name = path.rpartition("/")
     letter = _DRIVE.fullmatch(unquote(name))
+    if letter is None:
+        return path, ""
     above, _, accessor = folder.rpartition("/")
-    if letter and accessor.casefold() in _ACCESSORS:
-        return above, letter[1].upper()
-    return path, ""
+    return (above if accessor.casefold() in _ACCESSORS else folder), letter[1].upper()
+
+
+def _by_every_accessor(tree: CollectedTree, machine: str, letter: str, paths: list[str]) -> list[str]:
+    """Add to the folders that look like a drive what other accessors read of the same one, the most faithful first."""
+    shown = dict.fromkeys(paths)
+    if any(_accessor(path) for path in paths):
+        shown |= dict.fromkeys(_read_by_accessors(tree, machine, letter))
+    for path in shown:
+        # Only there: elsewhere a percent sign belongs to the name ("...%4Operational.evtx").
+        if "%" in path.rsplit("/", 1)[-1]:
+            tree.decode_below(path)
+    return sorted(shown, key=lambda path: (_faith(path), path))
+
+
+def _read_by_accessors(tree: Tree, machine: str, letter: str) -> Iterator[str]:
+    for accessor in _entries(tree, machine):
+        if accessor.is_dir and accessor.name.casefold() in _ACCESSORS:
+            for drive in _entries(tree, accessor.path):
+                if drive.is_dir and _drive_of(drive.path) == (machine, letter):
+                    yield drive.path
+
+
+def _accessor(path: str) -> str:
+    name = path.split("/")[-2].casefold() if "/" in path else ""
+    return name if name in _ACCESSORS else ""
 
 
 def _faith(path: str) -> int:
-    accessor = path.split("/")[-2].casefold() if "/" in path else ""
-    return _ACCESSORS.index(accessor) if accessor in _ACCESSORS else len(_ACCESSORS)
+    accessor = _accessor(path)
+    return _ACCESSORS.index(accessor) if accessor else len(_ACCESSORS)
 
 
 def _root(tree: Tree, paths: list[str]) -> WindowsRoot:
@@ -133,3 +210,7 @@ def _windows(tree: Tree, drive: str) -> str:
     candidates = [e for e in _entries(tree, drive) if e.is_dir and e.name.casefold() in ("windows", "winnt")]
     candidates.sort(key=lambda entry: (not _has(tree, entry.path, "system32"), entry.name.casefold()))
     return candidates[0].path if candidates else f"{prefix}Windows"
+
+
+def _holds_windows(root: WindowsRoot) -> bool:
+    return _has(root.tree, root.windows, "system32")

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.sources.layout import is_shadow_copy
 from forensics.sources.mapping_tree import MappingTree
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
 _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")
 _LOGS = (".LOG", ".LOG1", ".LOG2")
+_SUFFIXES = ("", "DAT", "HIV", "HIVE", "SAVE", "BAK")
+"""With these, or none, a file that bears a hive's name is one: others are logs, programs, texts."""
 _MAX_DEPTH = 32
 """Evidence: folders within folders that are searched for hives."""
 _MAX_FOLDERS = 5_000
@@ -29,11 +32,13 @@ class HiveFolder:
         path: The folder in its tree.
         files: Entries by the path Windows keeps them at.
         left_out: Hives whose place another file had taken.
+        unread: Files named like a hive that could not be read, with the reason.
     """
 
     path: str
     files: dict[str, Entry] = field(default_factory=dict)
     left_out: list[Entry] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
 
     def tree(self, tree: Tree) -> MappingTree:
         """Return the hives as a tree laid out like a system drive."""
@@ -46,10 +51,14 @@ class FoundHives:
 
     Attributes:
         folders: Folders that hold hives.
+        shadows: Folders collected from volume shadow copies, which were not searched.
+        unread: Folders that could not be listed, and files named like a hive that could not be read, with the reason.
         truncated: Not all folders, or not all files of one, were looked at.
     """
 
     folders: list[HiveFolder] = field(default_factory=list)
+    shadows: list[str] = field(default_factory=list)
+    unread: list[tuple[str, str]] = field(default_factory=list)
     truncated: bool = False
 
 
@@ -60,11 +69,18 @@ def find_hives(tree: Tree) -> FoundHives:
     while pending and visited < _MAX_FOLDERS:
         path = pending.pop(0)
         visited += 1
+        if is_shadow_copy(path):
+            found.shadows.append(path)
+            continue
         try:
             entries = tree.entries(path)
-        except (NotFound, Unreadable):
+        except NotFound:
+            continue
+        except Unreadable as error:
+            found.unread.append((path, str(error)))
             continue
         folder = hives_in(tree, path, entries)
+        found.unread += folder.unread
         if folder.files:
             found.folders.append(folder)
         below = [e.path for e in entries if e.is_dir and not (folder.files and e.name.lower() == "regback")]
@@ -82,7 +98,12 @@ def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
     for entry in sorted(entries[:_MAX_FILES], key=lambda e: (e.name.upper() not in _MACHINE, len(e.name), e.name)):
         if entry.is_dir or entry.size < _BASE_BLOCK or entry.name.upper().endswith(_LOGS):
             continue
-        place = _place(entry, _head(tree, entry))
+        try:
+            place = _place(entry, _head(tree, entry))
+        except Unreadable as error:
+            if _is_named_like_a_hive(entry.name):
+                folder.unread.append((entry.path, str(error)))
+            continue
         if place is None:
             continue
         if place.casefold() in (known.casefold() for known in folder.files):
@@ -97,11 +118,13 @@ def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
 
 
 def _head(tree: Tree, entry: Entry) -> bytes:
-    try:
-        with tree.open(entry) as file:
-            return file.read(512)
-    except Unreadable:
-        return b""
+    with tree.open(entry) as file:
+        return file.read(512)
+
+
+def _is_named_like_a_hive(name: str) -> bool:
+    stem, _, suffix = name.upper().partition(".")
+    return suffix in _SUFFIXES and _NAME.search(stem) is not None
 
 
 def _place(entry: Entry, head: bytes) -> str | None:

@@ -97,7 +97,7 @@ def _open_file(source: Source, path: Path, keys: Unlock, first: int, progress: P
 
 
 def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
-    from forensics.sources.collection_source import add_collection, search_hives
+    from forensics.sources.collection_source import add_collection, refuse_older_state, search_hives
     from forensics.sources.folder_tree import FolderTree
 
     tree = FolderTree(path)
@@ -123,6 +123,7 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
     elif exports:
         add_reg_files(source, exports, first)
     elif not _add_export(source, SearchedTree(tree, None, source.path)):
+        refuse_older_state(source)
         raise SourceError(
             "nothing_found",
             f"{path} holds no Windows folder, user profile, registry hive, .reg export, disk image or exported "
