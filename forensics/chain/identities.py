@@ -19,6 +19,7 @@ from typing import Any
 from forensics.tables.identity import Enforces, Relation, Shared, SharedIdentityRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
+from forensics.tables.windows_path import WindowsPaths
 
 MAX_LISTED = 50
 """Display: members, key files or certificates that one row lists; its counts are of all."""
@@ -83,10 +84,12 @@ def _members(rows: Iterable[Row], disks: Mapping[int, str]) -> list[_Member]:
     for row in tables["event"]:
         if row.event_id == 6167 and row.provider.lower() in _REFUSED and row.machine_id in members:
             members[row.machine_id].refused.append(row.time)
+    paths = WindowsPaths(tables["machine"])
     for row in tables["key_file"]:
         for public in (row.public_key_sha256, row.second_public_key_sha256):
             if public and row.machine_id in members:
-                members[row.machine_id].keys.setdefault(public, row.path)
+                member = members[row.machine_id]
+                member.keys.setdefault(public, paths.of(row.machine_id, row.path) or "")
     for row in tables["certificate"]:
         if row.has_key_link and row.machine_id in members:
             members[row.machine_id].certificates.add(row.thumbprint)

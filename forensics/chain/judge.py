@@ -28,6 +28,7 @@ from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import Access, KeyChainRow, PublicKeyFound
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.windows_path import WindowsPaths
 
 PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
@@ -95,6 +96,7 @@ class Judge:
         self.index = KeyIndex(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover)
+        self.paths = WindowsPaths([evidence.machine])
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.strip("{}").lower() if guid else None
         key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
@@ -120,7 +122,7 @@ class Judge:
                 continue
             if links.file is not None:
                 judged.add(links.file.row.path)
-            row = certificate_row(certificate, links, self.recovery.of_certificate(certificate, links))
+            row = certificate_row(certificate, links, self.recovery.of_certificate(certificate, links), self.paths)
             rows.append(row)
             if row.verdict == "unusable" and not row.recoverable and certificate.public_key is not None:
                 self.missed.append((row, certificate.public_key))
@@ -130,7 +132,7 @@ class Judge:
                 links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
                 links.shut_out = shut_out
                 links.judge_steps(self.key_iso_disabled)
-                rows.append(orphan_row(file, links, self.recovery.of_file(links)))
+                rows.append(orphan_row(file, links, self.recovery.of_file(links), self.paths))
         return rows
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:

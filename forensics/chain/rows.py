@@ -6,12 +6,15 @@ from forensics.chain.links import Links
 from forensics.chain.recovery import Recoverable
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.tables.key_chain import ChainLink, KeyChainRow
+from forensics.tables.windows_path import WindowsPaths
 
 
-def certificate_row(certificate: CertificateEvidence, links: Links, recoverable: Recoverable) -> KeyChainRow:
+def certificate_row(
+    certificate: CertificateEvidence, links: Links, recoverable: Recoverable, paths: WindowsPaths
+) -> KeyChainRow:
     """Build the row of a certificate."""
     row = certificate.row
-    chain = _row(links, recoverable, row.machine_id, row.source_path)
+    chain = _row(links, recoverable, row.machine_id, row.source_path, paths)
     chain.source_time = row.source_time
     chain.thumbprint, chain.subject = row.thumbprint, row.subject
     chain.store, chain.store_scope, chain.owner_sid = row.store, row.store_scope, row.owner_sid
@@ -22,15 +25,15 @@ def certificate_row(certificate: CertificateEvidence, links: Links, recoverable:
     return chain
 
 
-def orphan_row(file: KeyFileEvidence, links: Links, recoverable: Recoverable) -> KeyChainRow:
+def orphan_row(file: KeyFileEvidence, links: Links, recoverable: Recoverable, paths: WindowsPaths) -> KeyChainRow:
     """Build the row of a key file that no certificate names."""
-    chain = _row(links, recoverable, file.row.machine_id, file.row.source_path)
+    chain = _row(links, recoverable, file.row.machine_id, file.row.source_path, paths)
     chain.source_time = file.row.source_time
     chain.owner_sid = file.row.owner_sid
     return chain
 
 
-def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: str) -> KeyChainRow:
+def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: str, paths: WindowsPaths) -> KeyChainRow:
     proof = links.proof
     broken_at = links.broken_at
     return KeyChainRow(
@@ -52,7 +55,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         recoverable=recoverable[0],
         recoverable_from=recoverable[1],
         known_by=links.known_by,
-        reason=_reason(links, broken_at, recoverable),
+        reason=_reason(links, broken_at, (recoverable[0], paths.of(machine_id, recoverable[1]))),
     )
 
 

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from forensics.collectors.guard import guard
@@ -24,6 +25,7 @@ SETUP_STATE = "Microsoft\\Windows\\CurrentVersion\\Setup\\State"
 GUEST_PARAMETERS = "Microsoft\\Virtual Machine\\Guest\\Parameters"
 SAM_ACCOUNT = "SAM\\Domains\\Account"
 
+_DRIVE = re.compile(r"([A-Za-z]):\\")
 _STATE_INI = "Setup/State/State.ini"
 _UPGRADE = "source os (updated on "
 
@@ -86,6 +88,8 @@ def _fill_from_software(installation: Installation, row: MachineRow) -> None:
         row.version = software.text(version, "DisplayVersion") or software.text(version, "CurrentVersion")
         row.build = software.text(version, "CurrentBuild") or software.text(version, "CurrentBuildNumber")
         row.ubr = software.number(version, "UBR")
+        letter = _DRIVE.match(software.text(version, "SystemRoot") or "")
+        row.drive = f"{letter[1].upper()}:" if letter else None
         installed = software.number(version, "InstallDate")
         row.install_date = datetime.fromtimestamp(installed, UTC) if installed else None
         support = support_of(row.product_name, row.edition, row.build)

@@ -14,6 +14,7 @@ from forensics.report.result import Result
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
+from forensics.tables.windows_path import WindowsPaths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,6 +152,7 @@ def _compared(
     if was is None or now is None:
         return MachineComparison(was, now, (), (), 0, ())
     saw_before, saw_after = before.coverage_of(was), after.coverage_of(now)
+    paths = WindowsPaths([was]), WindowsPaths([now])
 
     def is_told(old: Row | None, new: Row | None) -> bool:
         """A row that only one side has was added or removed where the other side looked."""
@@ -162,13 +164,13 @@ def _compared(
     skipped: list[str] = []
     for compared in COMPARED:
         old, new = (_rows(c, compared.table, m.machine_id) for c, m in ((before, was), (after, now)))
-        all_found = differences(compared, old, new, saw_before.relative, saw_after.relative)
+        all_found = differences(compared, old, new, saw_before.relative, saw_after.relative, *paths)
         told = [difference for difference in all_found if is_told(difference.before, difference.after)]
         skipped += [compared.table] if len(told) < len(all_found) else []
         found += _without_lost_facts(told, saw_before, saw_after) if compared.table == "machine" else told
     old_chains, new_chains = _rows(before, "key_chain", was.machine_id), _rows(after, "key_chain", now.machine_id)
     shared = {c.thumbprint for c in old_chains if c.thumbprint} & {c.thumbprint for c in new_chains}
-    changes = key_changes(old_chains, new_chains, found, saw_before.relative, saw_after.relative)
+    changes = key_changes(old_chains, new_chains, found, saw_before.relative, saw_after.relative, paths[1])
     keys = [key for key in changes if is_told(key.before, key.after)]
     return MachineComparison(was, now, tuple(found), tuple(keys), len(shared), tuple(skipped))
 

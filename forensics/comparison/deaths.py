@@ -9,6 +9,7 @@ from typing import Literal
 from forensics.comparison.differences import Difference, Place
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.windows_path import WindowsPaths
 
 Fate = Literal["died", "revived", "gone", "new", "undecided now", "decided now"]
 
@@ -41,6 +42,7 @@ def key_changes(
     found: Sequence[Difference],
     old_place: Place,
     new_place: Place,
+    new_paths: WindowsPaths,
 ) -> list[KeyChange]:
     """Compare verdicts of the keys of one machine.
 
@@ -53,6 +55,7 @@ def key_changes(
         found: What else differs on the machine.
         old_place: Applied to paths before, as in :func:`differences`.
         new_place: Applied to paths after.
+        new_paths: Writes paths after as Windows does.
     """
     old = {_identity(chain, old_place): chain for chain in before}
     new = {_identity(chain, new_place): chain for chain in after}
@@ -62,7 +65,9 @@ def key_changes(
         fate = _fate(was, now)
         if fate is None or (identity[0] is None and fate in ("gone", "new")):
             continue
-        causes = tuple(_causes(was, now, found)) if fate == "died" and was is not None and now is not None else ()
+        causes = (
+            tuple(_causes(was, now, found, new_paths)) if fate == "died" and was is not None and now is not None else ()
+        )
         told = causes[0] if causes else _unexplained(fate, now)
         changes.append(KeyChange(fate, was, now, told, causes[1:], "values" if causes else "inference"))
     return changes
@@ -92,11 +97,11 @@ def _unexplained(fate: Fate, now: KeyChainRow | None) -> str:
     return ""
 
 
-def _causes(was: KeyChainRow, now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
+def _causes(was: KeyChainRow, now: KeyChainRow, found: Sequence[Difference], paths: WindowsPaths) -> Iterator[str]:
     """Name the change that explains the first broken link, then those of later links; none when the first has none."""
     cause = next(_FINDERS.get(now.broken_at or "", _nothing)(now, found), None)
     if cause is None and (was.private_key, now.private_key) == ("proved", "damaged"):
-        cause = f"the private half in {now.key_file_path} was damaged: it was sound before"
+        cause = f"the private half in {paths.of(now.machine_id, now.key_file_path)} was damaged: it was sound before"
     if cause is None:
         return
     yield cause
@@ -122,7 +127,7 @@ def _key_file(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
         yield from _machine_guid(found)
     for difference, row in _key_files(found):
         if now.key_file == "absent" and difference.change == "removed" and _is_container(row, now):
-            yield f"the key file {row.path} was removed"
+            yield f"the key file {difference.path} was removed"
     yield from _damaged_file(now, found)
 
 
@@ -131,8 +136,8 @@ def _public_key(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
         is_other_key = any(column == "public_key_sha256" for column, _, _ in difference.columns)
         if row.path == now.key_file_path and (difference.change == "added" or is_other_key):
             yield (
-                f"the container {now.container or row.container} was made anew: {row.path} holds another key than the "
-                "certificate's"
+                f"the container {now.container or row.container} was made anew: {difference.path} holds another key "
+                "than the certificate's"
             )
     yield from _damaged_file(now, found)
 
@@ -141,7 +146,7 @@ def _damaged_file(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str
     for difference, row in _key_files(found):
         columns = ", ".join(column for column, _, _ in difference.columns if column not in ("acl", "guid_is_current"))
         if difference.change == "changed" and row.path == now.key_file_path and columns:
-            yield f"the key file {row.path} was changed ({columns})"
+            yield f"the key file {difference.path} was changed ({columns})"
 
 
 def _access(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from forensics.tables.row import Row
+from forensics.tables.windows_path import WindowsPaths
 
 Change = Literal["added", "removed", "changed"]
 
@@ -38,6 +39,7 @@ class Difference:
         table: Table name.
         change: What became of it.
         label: What to call it.
+        path: Its path as Windows writes it, where it has one.
         columns: Column, value before, value after; empty unless changed.
         before: The row before, None when added.
         after: The row after, None when removed.
@@ -46,6 +48,7 @@ class Difference:
     table: str
     change: Change
     label: str
+    path: str = ""
     columns: tuple[tuple[str, Any, Any], ...] = ()
     before: Row | None = None
     after: Row | None = None
@@ -138,7 +141,13 @@ Place = Callable[[str], str]
 
 
 def differences(
-    compared: Compared, before: Iterable[Row], after: Iterable[Row], old_place: Place, new_place: Place
+    compared: Compared,
+    before: Iterable[Row],
+    after: Iterable[Row],
+    old_place: Place,
+    new_place: Place,
+    old_paths: WindowsPaths,
+    new_paths: WindowsPaths,
 ) -> list[Difference]:
     """Compare the rows of one table of one machine; rows of one identity are compared in their order.
 
@@ -148,6 +157,8 @@ def differences(
         after: Rows after.
         old_place: Applied to paths before.
         new_place: Applied to paths after.
+        old_paths: Writes paths before as Windows does.
+        new_paths: Writes paths after as Windows does.
     """
     old, new = _by_identity(compared, before, old_place), _by_identity(compared, after, new_place)
     found = []
@@ -155,12 +166,18 @@ def differences(
         was, now = old.get(identity), new.get(identity)
         if was is None:
             assert now is not None
-            found.append(Difference(compared.table, "added", compared.label(now), after=now))
+            found.append(Difference(compared.table, "added", *_told(compared, now, new_paths), after=now))
         elif now is None:
-            found.append(Difference(compared.table, "removed", compared.label(was), before=was))
+            found.append(Difference(compared.table, "removed", *_told(compared, was, old_paths), before=was))
         elif columns := _changed(compared, was, now):
-            found.append(Difference(compared.table, "changed", compared.label(now), columns, was, now))
+            found.append(Difference(compared.table, "changed", *_told(compared, now, new_paths), columns, was, now))
     return found
+
+
+def _told(compared: Compared, row: Row, paths: WindowsPaths) -> tuple[str, str]:
+    """Return what to call a row, and its path as Windows writes it."""
+    path = paths.of(row.machine_id, getattr(row, "path", None)) or ""
+    return compared.label(replace(row, path=path) if path else row), path  # type: ignore[call-arg]
 
 
 def _by_identity(compared: Compared, rows: Iterable[Row], place: Place) -> dict[tuple[Any, ...], Row]:

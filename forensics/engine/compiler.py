@@ -9,7 +9,7 @@ from forensics.engine.conditions import named_sql, tree_sql, truth
 from forensics.engine.database import RuleDatabase, RuleSqlError
 from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
-from forensics.engine.templates import BUILT_IN, names_in
+from forensics.engine.templates import BUILT_IN, columns_in, path_column
 
 
 class Query:
@@ -61,11 +61,11 @@ class Query:
 
     @cached_property
     def names(self) -> list[str]:
-        """Names for the templates."""
+        """Names for the templates, those of paths apart from the same values as they stand in the source."""
         texts = [self.rule.because, self.rule.remedy]
         for translation in self.rule.translations.values():
             texts += [translation.because, translation.remedy]
-        return sorted(set().union(*map(names_in, texts)) - BUILT_IN)
+        return sorted(set().union(*map(columns_in, texts)) - BUILT_IN)
 
     @cached_property
     def tree(self) -> str:
@@ -152,7 +152,12 @@ class Query:
         ]
         return f"SELECT {', '.join(columns)} FROM {self._source} WHERE {where} ORDER BY this.rowid"
 
-    def _name(self, name: str) -> str:
+    def _name(self, column: str) -> str:
+        name = column.partition("|")[0]
+        sql = self._value(name)
+        return f"windows_path(this.machine_id, {sql})" if column == path_column(name) else sql
+
+    def _value(self, name: str) -> str:
         return self._said.get(name) or (name if "." in name else f"this.{name}")
 
     def _level(self, levels: tuple[Level, ...]) -> str:

@@ -22,15 +22,18 @@ from forensics.tables.database import quick_values, row_values, sql_type
 from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
+from forensics.tables.windows_path import WindowsPaths
 
 SECONDS_PER_RULE = 10.0
 """Evidence: seconds that one rule may compute; one that is stopped is unknown."""
 FUNCTIONS = frozenset(
     {"abs", "avg", "coalesce", "count", "group_concat", "ifnull", "instr", "json_extract", "julianday", "length"}
     | {"like", "lower", "ltrim", "max", "min", "nullif", "replace", "round", "rtrim", "substr", "sum", "trim", "upper"}
-    | {"->>"}
+    | {"->>", "windows_path"}
 )
-"""What rules may call; DuckDB knows these too, but ``julianday``: see :mod:`forensics.engine.duckdb_functions`."""
+"""What rules may call; DuckDB knows these too, but ``julianday`` and ``windows_path``, a path of the source as the
+Windows of a machine writes it: see :mod:`forensics.engine.duckdb_functions`.
+"""
 
 _STEPS = 20_000  # virtual machine instructions between two looks at the clock, about a millisecond
 _LIMITS = {
@@ -79,13 +82,20 @@ class RuleDatabase:
         # One statement a rule, each asked for once or twice: no need to look for more in the cache.
         self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=16)
         self._sizes = {name: len(rows) for name, rows in tables.items()}
+        self._paths = WindowsPaths()
         self._create(as_of)
         for name, rows in tables.items():
             if rows and name in ROW_CLASSES:
                 self._fill(name, rows)
         for name, row in ((n, row) for n, rows in (values or {}).items() for row in rows):
             self._insert(name, list(row), iter([list(row.values())]))
+        self._learn_drives()
         self._fence()
+
+    def _learn_drives(self) -> None:
+        for row in self._connection.execute("SELECT machine_id, system_root, drive FROM machine"):
+            self._paths.add(*row)
+        self._connection.create_function("windows_path", 2, self._paths.of, deterministic=True)
 
     def _create(self, as_of: datetime) -> None:
         execute = self._connection.execute

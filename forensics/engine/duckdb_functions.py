@@ -1,4 +1,4 @@
-"""Rules on DuckDB: the evidence as rules expect it, and the one function of theirs that DuckDB lacks.
+"""Rules on DuckDB: the evidence as rules expect it, and the functions of theirs that DuckDB lacks.
 
 The SQL of rules stays in the subset that SQLite and DuckDB share, which :mod:`forensics.engine.dialect_differences`
 checks, so the statements of :class:`forensics.engine.compiler.Query` run over a fleet's Parquet files as they are::
@@ -35,6 +35,17 @@ JULIANDAY = (
     "CREATE OR REPLACE MACRO julianday(moment) AS "
     "(epoch_ms(TRY_CAST(moment AS TIMESTAMP)) + 210866760000000) / 86400000.0"
 )
+
+# As forensics.tables.windows_path writes it, from the table of machines.
+WINDOWS_PATH = r"""
+CREATE OR REPLACE MACRO windows_path(of_machine, in_source) AS coalesce(
+  (SELECT coalesce(m.drive, '%SystemDrive%') || '\' || replace(ltrim(
+     CASE WHEN m.root <> '' AND starts_with(lower(in_source), lower(m.root) || '/')
+     THEN substr(in_source, length(m.root) + 2) ELSE in_source END, '/'), '/', '\')
+   FROM (SELECT machine_id, drive, regexp_replace(coalesce(system_root, ''), '/?[^/]*$', '') AS root FROM machine) AS m
+   WHERE m.machine_id = of_machine LIMIT 1),
+  'C:\' || replace(ltrim(in_source, '/'), '/', '\'))
+"""
 
 _WHOLE = "%Y-%m-%dT%H:%M:%SZ"
 _FRACTION = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -78,6 +89,8 @@ def add_table(connection: Connection, table: str, source: str | None = None) -> 
     if source is not None:
         names = ", ".join(f'"{s.name}"' for s in specs)
         connection.execute(f'INSERT INTO "{table}" ({names}) SELECT {", ".join(map(_as_text, specs))} FROM {source}')
+    if table == "machine":
+        connection.execute(WINDOWS_PATH)
 
 
 def _as_text(spec: ColumnSpec) -> str:

@@ -1,7 +1,8 @@
 """How a text writes a value: ``{{ name | form }}``.
 
 date        the day of a time
-path        a path of the source as Windows writes it, on drive C:
+path        a path of the source as its Windows writes it (:mod:`forensics.tables.windows_path`), which the row's column
+            already is: the drive is a fact of the row's machine
 list        the items of a list column, with commas
 words       a fact in the words of the language: who uses a certificate, what it is for
 certutil    a store's scope as certutil is called for it; certreq: as certreq is told
@@ -134,8 +135,6 @@ def formed(text: str, form: str | None, name: str, wording: Wording) -> str:
         return text[:10]
     if form == "local":
         return text.replace("T", " ").removesuffix("Z") + wording.local
-    if form == "path":
-        return "C:\\" + text.lstrip("/").replace("/", "\\")
     if form == "certutil":
         return "certutil -user" if text == "user" else "certutil"
     if form == "certreq":

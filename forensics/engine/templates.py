@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 from forensics.engine.forms import ENGLISH, Wording, formed, missing
 from forensics.tables.finding import Block, BlockKind
 from forensics.tables.sanitise import sanitise
+from forensics.tables.windows_path import UNKNOWN_DRIVE
 
 MOST = 5
 """Display: values of one name in a sentence; the rest is counted."""
@@ -48,6 +49,20 @@ class TemplateProblem(NamedTuple):
 def names_in(template: str) -> set[str]:
     """Return the names a template uses."""
     return {field["name"] for field in _FIELD.finditer(template)}
+
+
+def columns_in(template: str) -> set[str]:
+    """Return what a row holds for a template: its names, those of paths as :func:`path_column` has them."""
+    return {_column(field["name"], field["form"]) for field in _FIELD.finditer(template)}
+
+
+def path_column(name: str) -> str:
+    """Return under which name a row holds the path of the source that is its value ``name``, as Windows writes it."""
+    return f"{name}|path"
+
+
+def _column(name: str, form: str | None) -> str:
+    return path_column(name) if form == "path" else name
 
 
 def commands_in(template: str) -> list[str]:
@@ -100,6 +115,10 @@ def fill(
 class _Field(NamedTuple):
     name: str
     form: str | None
+
+    @property
+    def column(self) -> str:
+        return _column(self.name, self.form)
 
 
 class _Line(NamedTuple):
@@ -161,7 +180,7 @@ def _is_wide(character: str) -> bool:
 def _repeated(
     line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording
 ) -> list[Block]:
-    names = [field.name for field in line.fields if field.name not in common]
+    names = [field.column for field in line.fields if field.column not in common]
     seen: set[tuple[Any, ...]] = set()
     filled: dict[str, None] = {}
     for row in rows:
@@ -180,7 +199,7 @@ def _repeated(
 def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> str:
     texts = [line.literals[0]]
     for field, literal in zip(line.fields, line.literals[1:], strict=True):
-        texts += (_listed(_values(field.name, rows, common), field, line.kind == "command", wording), literal)
+        texts += (_listed(_values(field.column, rows, common), field, line.kind == "command", wording), literal)
     return "".join(texts)
 
 
@@ -208,7 +227,9 @@ def _text(value: Any, field: _Field, command: bool, wording: Wording) -> str:
     if value is None or value == "":
         return missing(field.form, field.name, wording)
     text = sanitise(formed(str(value), field.form, field.name, wording))
-    return wording.withheld if command and _ACTIVE.search(text) else text
+    # The drive that is not known is meant to be acted on: cmd puts its letter in.
+    given = text.removeprefix(UNKNOWN_DRIVE)
+    return wording.withheld if command and _ACTIVE.search(given) else text
 
 
 def listed(texts: Sequence[str], wording: Wording = ENGLISH) -> str:

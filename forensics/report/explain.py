@@ -43,13 +43,16 @@ def find_chains(case: CaseTables, wanted: str) -> list[KeyChainRow]:
     """
     digits = "".join(c for c in wanted if c.isalnum()).upper()
     is_prefix = len(digits) >= SHORTEST_PREFIX and all(c in "0123456789ABCDEF" for c in digits)
-    file = wanted.replace("\\", "/").lower().strip("/")
+    file, facts = wanted.replace("\\", "/").lower().strip("/"), Facts(case)
     chains: list[KeyChainRow] = case.rows("key_chain")
-    return [c for c in chains if (is_prefix and (c.thumbprint or "").startswith(digits)) or _has_file(c, file)]
+    return [c for c in chains if (is_prefix and (c.thumbprint or "").startswith(digits)) or _has_file(c, file, facts)]
 
 
-def _has_file(chain: KeyChainRow, file: str) -> bool:
-    paths = ((path or "").lower() for path in (chain.key_file_path, chain.recoverable_from))
+def _has_file(chain: KeyChainRow, file: str, facts: Facts) -> bool:
+    """Tell whether a chain is about a file: by its name, its path in the source, or as Windows writes it."""
+    on_windows = (facts.path(chain.machine_id, chain.key_file_path), facts.found_in(chain))
+    in_source = (chain.key_file_path, chain.recoverable_from)
+    paths = ((path or "").replace("\\", "/").lower() for path in (*in_source, *on_windows))
     return bool(file) and any(path == file or path.endswith(f"/{file}") for path in paths)
 
 
@@ -63,7 +66,7 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
         has_link = "names a key" if certificate and certificate.has_key_link else "names no key"
         yield Link("claim", has_link, named + flags + spec, certificate)
     yield Link("provider", chain.provider_kind or "none", chain.provider or "", certificate or key_file)
-    yield Link("key_file", chain.key_file, chain.key_file_path or "", key_file)
+    yield Link("key_file", chain.key_file, facts.path(chain.machine_id, chain.key_file_path), key_file)
     yield Link("public_key", chain.public_key, _public_halves(certificate, key_file), key_file or certificate)
     yield Link("access", chain.access, (key_file.acl if key_file else None) or "", key_file)
     yield Link("master_key", chain.master_key, chain.master_key_guid or "", master_key or key_file)
@@ -120,7 +123,7 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
         yield from fold(sanitise(reason), width, "  ", "  ")
     if chain.recoverable_from:
         where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""
-        yield from fold(sanitise(f"key found in {chain.recoverable_from}{where}"), width, "  ", "  ")
+        yield from fold(sanitise(f"key found in {facts.found_in(chain)}{where}"), width, "  ", "  ")
     yield ""
     for link in links_of(chain, facts):
         yield from _link_lines(link, chain, width)

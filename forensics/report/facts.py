@@ -14,6 +14,7 @@ from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.source import entry_of
 from forensics.tables.timestamps import as_utc, format_utc
+from forensics.tables.windows_path import WindowsPaths
 
 
 class Facts:
@@ -29,6 +30,7 @@ class Facts:
         self._key_files: dict[tuple[int, str], KeyFileRow] = {
             (row.machine_id, row.path.lower()): row for row in case.rows("key_file")
         }
+        self._paths = WindowsPaths(self._machines.values())
         self._indexes: dict[str, dict[tuple[int, str], list[Any]]] = {}
 
     def machine(self, machine_id: int) -> MachineRow | None:
@@ -95,6 +97,14 @@ class Facts:
         labels = {number: ", ".join(parts) for number, parts in told.items()}
         is_told = len(set(labels.values())) == len(numbers)
         return labels if is_told else {n: ", ".join([*told[n], f"installation {n}"]) for n in numbers}
+
+    def path(self, machine_id: int, path: str | None) -> str:
+        """Write a path of the source as the Windows of an installation does; empty for None."""
+        return self._paths.of(machine_id, path) or ""
+
+    def found_in(self, chain: KeyChainRow) -> str:
+        """Write where the key of a chain was found, which may be in another installation; empty where it was not."""
+        return self.path(chain.recoverable_on or chain.machine_id, chain.recoverable_from)
 
     def key_file(self, chain: KeyChainRow) -> KeyFileRow | None:
         """Return the key file that was judged."""

@@ -234,12 +234,12 @@ class _Report:
         if chain.thumbprint:
             self._add(f"thumbprint {chain.thumbprint}", f"{indent}  ")
         if chain.key_file_path:
-            self._add(f"key file {chain.key_file_path}", f"{indent}  ")
+            self._add(f"key file {self.facts.path(chain.machine_id, chain.key_file_path)}", f"{indent}  ")
         if chain.broken_at in ("master_key", "secret"):
             self._add(f"master key {chain.master_key_guid}", f"{indent}  ")
         if chain.recoverable_from and chain.recoverable_from != chain.key_file_path:
             where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""
-            self._add(f"key found in {chain.recoverable_from}{where}", f"{indent}  ")
+            self._add(f"key found in {self.facts.found_in(chain)}{where}", f"{indent}  ")
 
     def _where(self, chain: KeyChainRow) -> str:
         owners = {"machine": "of the computer", "enterprise": "of the enterprise", "policy": "set by policy"}
@@ -337,7 +337,8 @@ class _Report:
         )
         saved = ", recoverable" if chain.recoverable else ""
         too_open = ", everybody may read it" if chain.access == "too_open" else ""
-        return f"{chain.key_file_path}: container {chain.container or '?'}, {state}{saved}{too_open}"
+        path = self.facts.path(chain.machine_id, chain.key_file_path)
+        return f"{path}: container {chain.container or '?'}, {state}{saved}{too_open}"
 
     def _not_examined(self) -> None:
         """One line for all things of a kind that were missing for one reason: a triage zip lacks dozens."""

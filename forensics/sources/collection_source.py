@@ -114,8 +114,8 @@ def refuse_older_state(source: Source) -> None:
     if shadows:
         raise SourceError(
             "older_state",
-            f"{source.path} holds of Windows only what was collected from a volume shadow copy ({shadows[0]}): an older "
-            "state of the drive, not the machine; collect the drive itself",
+            f"{source.path} holds of Windows only what was collected from a volume shadow copy ({shadows[0]}): an "
+            "older state of the drive, not the machine; collect the drive itself",
         )
 
 

@@ -48,6 +48,8 @@ class FolderTree(CollectedTree):
 def _node(item: os.DirEntry[str]) -> Node:
     # Names that are no UTF-8 come as lone surrogates, which no output could encode.
     name = item.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    # No Windows name holds a backslash, by which rows tell a hive from the key in it.
+    name = name.replace("\\", "%5C")
     try:
         status = item.stat(follow_symlinks=False)
     except OSError:

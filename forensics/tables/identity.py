@@ -48,5 +48,7 @@ class SharedIdentityRow(Row):
     shared_keys: int = column(
         "Number of its key files and certificates with a key that another of its group has too", 0
     )
-    shared_key_files: list[str] = column("Paths of those key files, 50 at most", factory=list)
+    shared_key_files: list[str] = column(
+        "Paths of those key files as its Windows writes them, 50 at most", factory=list
+    )
     shared_certificates: list[str] = column("Thumbprints of those certificates, upper hex, 50 at most", factory=list)

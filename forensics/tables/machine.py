@@ -89,6 +89,7 @@ class MachineRow(Row):
     source: str | None = column("Source that it was found in, as in `sources`", None)
     volume: str | None = column("Volume of that disk, such as 'partition 3'; null: the source has none", None)
     system_root: str | None = column("Windows folder in the source", None)
+    drive: str | None = column("Drive of Windows by its own letter (SystemRoot), such as C:; null: not known", None)
     support_ends: datetime | None = column("Last day of Microsoft's support, from a dated list; null: not listed", None)
     support_as_of: str | None = column("Day on which that list was made, such as 2026-11-21", None)
 

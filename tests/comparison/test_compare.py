@@ -29,7 +29,7 @@ WEB, GONE, FRESH = "AA" * 20, "BB" * 20, "CC" * 20
 
 
 def machine(**columns: Any) -> MachineRow:
-    defaults: dict[str, Any] = {"machine_id": 1, "source_path": "Windows", "computer_name": "WEB01"}
+    defaults: dict[str, Any] = {"machine_id": 1, "source_path": "Windows", "computer_name": "WEB01", "drive": "C:"}
     return MachineRow(**defaults | {"machine_guid": OLD} | columns)
 
 
@@ -118,7 +118,7 @@ def test_a_machine_guid_that_changed_killed_the_key() -> None:
             "access",
             FolderAclRow(machine_id=1, source_path="K", path="K", kind="capi", scope="machine", acl="S-1-5-18:F"),
             FolderAclRow(machine_id=1, source_path="K", path="K", kind="capi", scope="machine", acl="S-1-5-21-1:F"),
-            "the access list of the folder K changed",
+            "the access list of the folder C:\\K changed",
         ),
         ("key_file", key_file(), None, f"the key file K/f_{OLD} was removed"),
         ("key_file", key_file(size=900), key_file(size=0), f"the key file K/f_{OLD} was changed (size)"),

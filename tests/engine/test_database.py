@@ -72,7 +72,7 @@ def test_what_rules_live_on_gets_through() -> None:
 
 def test_every_function_that_is_permitted_exists() -> None:
     known = {name for (name,) in sqlite3.connect(":memory:").execute("SELECT DISTINCT name FROM pragma_function_list")}
-    assert known >= FUNCTIONS
+    assert known >= FUNCTIONS - {"windows_path"}  # the database brings it
 
 
 def test_endless_statement_is_stopped() -> None:

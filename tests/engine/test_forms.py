@@ -7,13 +7,15 @@ from typing import get_args
 import pytest
 
 from forensics.engine.forms import ENGLISH, WORDINGS
-from forensics.engine.templates import check_template, fill
+from forensics.engine.templates import check_template, fill, path_column
 from forensics.tables.certificate import Purpose, Superseded
 from forensics.tables.finding import as_text
 
 
 def written(form: str, value: object, name: str = "x", language: str = "en") -> str:
-    return as_text(fill(f"[{{{{ {name} | {form} }}}}]", [{name: value}], {}, WORDINGS[language]))
+    return as_text(
+        fill(f"[{{{{ {name} | {form} }}}}]", [{name: value, path_column(name): value}], {}, WORDINGS[language])
+    )
 
 
 @pytest.mark.parametrize(
@@ -23,7 +25,8 @@ def written(form: str, value: object, name: str = "x", language: str = "en") -> 
         ("date", None, "[(not known)]"),
         ("local", "2026-05-01T05:48:31Z", "[2026-05-01 05:48:31 by the clock of the machine]"),
         ("local", None, "[(not known)]"),
-        ("path", "Windows/System32/x", "[C:\\Windows\\System32\\x]"),
+        ("path", "D:\\Windows\\System32\\x", "[D:\\Windows\\System32\\x]"),
+        ("path", None, "[(not known)]"),
         ("list", '["a", "b, c"]', "[a, b, c]"),
         ("list", "[]", "[none]"),
         ("list", None, "[(not known)]"),

@@ -191,7 +191,7 @@ class ChainViews:
     def _view(self, chain: KeyChainRow, number: int) -> ChainView:
         t = self.t
         recoverable = {True: t("yes"), False: t("no"), None: ""}[chain.recoverable]
-        found = chain.recoverable_from if chain.recoverable_from != chain.key_file_path else None
+        found = self.facts.found_in(chain) if chain.recoverable_from != chain.key_file_path else None
         where = t(" (installation {number})", number=chain.recoverable_on) if chain.recoverable_on else ""
         return ChainView(
             anchor=f"c{number}",

@@ -141,7 +141,7 @@ class Tables:
         yield Cell(self.t(row.exportable))
         yield Cell(_day(row.created), "date")
         yield Cell(row.acl or "", "code")
-        yield Cell(row.path, "code")
+        yield Cell(self.facts.path(row.machine_id, row.path), "code")
 
     def _master_key(self, row: MasterKeyRow) -> Iterable[Cell]:
         state = {"current": "usable", "previous": "dead", "nothing": "dead", "not_tried": "none"}
@@ -155,7 +155,7 @@ class Tables:
         yield Cell(self.t({"yes": "sound", "no": "damaged"}.get(row.intact, "unknown")))
         yield Cell(_day(row.created), "date")
         yield Cell(" / ".join(str(v) for v in (row.cipher_algorithm, row.hash_algorithm, row.rounds) if v))
-        yield Cell(row.path, "code")
+        yield Cell(self.facts.path(row.machine_id, row.path), "code")
 
 
 def _place(row: CertificateRow | KeyChainRow) -> tuple[Any, ...]:

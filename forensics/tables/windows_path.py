@@ -1,0 +1,49 @@
+"""Paths as the examined Windows itself writes them, wherever its drive lay in the source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from forensics.tables.machine import MachineRow
+
+UNKNOWN_DRIVE = "%SystemDrive%"
+"""What stands for the letter where the source does not tell it: Windows puts it in by itself."""
+_USUAL_DRIVE = "C:"
+
+
+def windows_path(path: str, root: str = "", drive: str | None = None) -> str:
+    """Write a path of the source as its Windows does.
+
+    Args:
+        path: Path in the source, below the system drive.
+        root: Path of the system drive in the source, such as ``uploads/auto/C%3A``; empty where it is the whole source.
+        drive: Its letter, such as ``C:``; None where that is not known.
+    """
+    if root and path.lower().startswith(f"{root.lower()}/"):
+        path = path[len(root) + 1 :]
+    return f"{drive or UNKNOWN_DRIVE}\\" + path.lstrip("/").replace("/", "\\")
+
+
+class WindowsPaths:
+    """Writes paths of several installations, each as its own Windows does.
+
+    Args:
+        machines: Rows of table ``machine``. Paths of an installation that is not among them, as in the example of a
+            rule, are told on drive C.
+    """
+
+    def __init__(self, machines: Iterable[MachineRow] = ()) -> None:
+        self._drives: dict[int, tuple[str, str | None]] = {}
+        for row in machines:
+            self.add(row.machine_id, row.system_root, row.drive)
+
+    def add(self, machine_id: int, system_root: str | None, drive: str | None) -> None:
+        """Take the drive of one installation from what its row says."""
+        self._drives[machine_id] = ((system_root or "").rpartition("/")[0], drive)
+
+    def of(self, machine_id: int | None, path: str | None) -> str | None:
+        """Write a path of one installation; None stays None."""
+        if path is None:
+            return None
+        root, drive = self._drives.get(machine_id or 0, ("", _USUAL_DRIVE))
+        return windows_path(path, root, drive)
