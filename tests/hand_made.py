@@ -21,7 +21,9 @@ MASTER = "fb1190c1-123d-45f8-95f4-32aee28fe2eb"
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
 OLD_NAME = f"the key file is named for MachineGuid {OLD_GUID}; this machine's is {NOW_GUID}"
 OLD_FILE = f"{KEYS}/f686aace6942fb7f7ceb231212eef4a4_{OLD_GUID}"
+OLD_PATH = "C:\\" + OLD_FILE.replace("/", "\\")
 NOW_FILE = f"{KEYS}/6de9cb26d2b98c01ec4e9e8b34824aa2_{NOW_GUID}"
+NOW_PATH = "C:\\" + NOW_FILE.replace("/", "\\")
 DEAD, ALIVE, PAST = "A" * 40, "B" * 40, "C" * 40
 
 
@@ -40,6 +42,7 @@ def machine(**values: Any) -> MachineRow:
         "domain_name": "contoso.test",
         "machine_guid": NOW_GUID,
         "machine_guid_time": utc(2026, 3, 1),
+        "drive": "C:",
     }
     return MachineRow(**(known | values))
 

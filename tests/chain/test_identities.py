@@ -22,7 +22,7 @@ GUID, OTHER_GUID = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6
 
 def machine(number: int, name: str | None, **values: Any) -> MachineRow:
     known: dict[str, Any] = {"machine_sid": SID, "machine_sid_policy": SID, "domain_sid": DOMAIN, "build": "26100"}
-    row = known | {"ubr": 7000} | values
+    row = known | {"ubr": 7000, "drive": "C:"} | values
     return MachineRow(machine_id=number, source_path="Windows", computer_name=name, **row)
 
 
@@ -183,8 +183,8 @@ def test_keys_that_they_share() -> None:
         certificate(1, "CC", link=False),
         certificate(2, "CC", link=False),
     )
-    assert (one.shared_key_files, one.shared_certificates, one.shared_keys) == (["k/shared"], ["AA"], 2)
-    assert (two.shared_key_files, two.shared_certificates, two.shared_keys) == (["k/elsewhere"], ["AA"], 2)
+    assert (one.shared_key_files, one.shared_certificates, one.shared_keys) == (["C:\\k\\shared"], ["AA"], 2)
+    assert (two.shared_key_files, two.shared_certificates, two.shared_keys) == (["C:\\k\\elsewhere"], ["AA"], 2)
 
 
 @pytest.mark.parametrize(
@@ -271,12 +271,12 @@ def test_a_whole_row() -> None:
         refused=3,
         refused_last=datetime(2026, 3, 5, tzinfo=UTC),
         shared_keys=3,
-        shared_key_files=["keys/a", "keys/b"],
+        shared_key_files=["C:\\keys\\a", "C:\\keys\\b"],
         shared_certificates=["AA"],
         source_path="Windows",
         source_time=when,
     )
-    assert [row.shared_key_files for row in rows] == [["keys/a", "keys/b"], ["other/b", "other/c"]]
+    assert [row.shared_key_files for row in rows] == [["C:\\keys\\a", "C:\\keys\\b"], ["C:\\other\\b", "C:\\other\\c"]]
 
 
 @pytest.mark.parametrize(

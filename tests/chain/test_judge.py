@@ -258,7 +258,8 @@ class TestKeyFile:
         row = chains(windows)[0]
         assert told(row)[:4] == ("unusable", "key_file", "absent", True)
         assert row.reason == (
-            f"there is no key file where the certificate's link leads; the key lies in {row.recoverable_from}"
+            "there is no key file where the certificate's link leads; the key lies in %SystemDrive%\\"
+            + (row.recoverable_from or "").replace("/", "\\")
         )
 
     def test_without_machine_guid_a_suffix_proves_nothing(self) -> None:

@@ -12,6 +12,7 @@ from forensics.chain.proof import Proof
 from forensics.chain.rows import certificate_row
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.tables.certificate import CertificateRow
+from forensics.tables.windows_path import WindowsPaths
 
 PROVED = Proof(
     private_key="proved",
@@ -114,7 +115,7 @@ def test_a_key_that_lies_elsewhere_on_the_disk_is_not_said_to_be_missing() -> No
     row = CertificateRow(machine_id=1, source_path="x", thumbprint="AA", store="MY", store_scope="machine")
     chain = Links(kind="cng", key_file="absent")
     chain.break_at("key_file", "the key file is not on this disk")
-    elsewhere = certificate_row(CertificateEvidence(row), chain, (True, "Crypto/Keys/f"))
-    assert elsewhere.reason == "there is no key file where the certificate's link leads; the key lies in Crypto/Keys/f"
-    gone = certificate_row(CertificateEvidence(row), chain, (False, None))
+    elsewhere = certificate_row(CertificateEvidence(row), chain, (True, "Crypto/Keys/f"), WindowsPaths())
+    assert elsewhere.reason == "there is no key file where the certificate's link leads; the key lies in C:\\Crypto\\Keys\\f"
+    gone = certificate_row(CertificateEvidence(row), chain, (False, None), WindowsPaths())
     assert gone.reason == "the key file is not on this disk"

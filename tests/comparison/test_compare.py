@@ -120,13 +120,13 @@ def test_a_machine_guid_that_changed_killed_the_key() -> None:
             FolderAclRow(machine_id=1, source_path="K", path="K", kind="capi", scope="machine", acl="S-1-5-21-1:F"),
             "the access list of the folder C:\\K changed",
         ),
-        ("key_file", key_file(), None, f"the key file K/f_{OLD} was removed"),
-        ("key_file", key_file(size=900), key_file(size=0), f"the key file K/f_{OLD} was changed (size)"),
+        ("key_file", key_file(), None, f"the key file C:\\K\\f_{OLD} was removed"),
+        ("key_file", key_file(size=900), key_file(size=0), f"the key file C:\\K\\f_{OLD} was changed (size)"),
         (
             "public_key",
             key_file(public_key_sha256="aa"),
             key_file(public_key_sha256="bb"),
-            f"the container web was made anew: K/f_{OLD} holds another key than the certificate's",
+            f"the container web was made anew: C:\\K\\f_{OLD} holds another key than the certificate's",
         ),
         (
             "master_key",
@@ -166,7 +166,7 @@ def test_a_private_half_that_was_proved_and_is_damaged_was_damaged_between() -> 
     before = case(machine(), chain(private_key="proved"))
     after = case(machine(), chain(verdict="unusable", broken_at="private_key", private_key="damaged"))
     assert fates(compare(before, after)) == [
-        ("died", f"the private half in K/f_{OLD} was damaged: it was sound before")
+        ("died", f"the private half in C:\\K\\f_{OLD} was damaged: it was sound before")
     ]
 
 

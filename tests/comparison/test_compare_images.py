@@ -25,6 +25,7 @@ OLD, NEW = "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162", "44d42aa2-dee4-4023-bea5-d2f1
 GUID = f"MachineGuid changed from {OLD} to {NEW}: key files with the earlier one are no longer found"
 SECRET = "DPAPI_SYSTEM was replaced: only the earlier one, kept in OldVal, opens the master key"
 FOLDER = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
+ON_WINDOWS = "C:\\ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys"
 
 
 @pytest.mark.parametrize("missing", ["SOFTWARE", "SECURITY", "SYSTEM"])
@@ -74,12 +75,12 @@ def test_each_key_that_sysprep_killed_is_told_with_the_change_that_did_it(syspre
         "container iisWasKey": (GUID, (secret,), True),
         "kept-name": (secret, (), True),
         "mail": (
-            f"the container te-WebServer-mail was made anew: {FOLDER}/5f3815c6360daa630fbfc92c15f50536_{NEW} holds "
+            f"the container te-WebServer-mail was made anew: {ON_WINDOWS}\\5f3815c6360daa630fbfc92c15f50536_{NEW} holds "
             "another key than the certificate's",
             (GUID,),
             True,
         ),
-        "ldap": (f"the key file {FOLDER}/d99b1f4db1daa174100e701f2c99082e_{OLD} was removed", (), False),
+        "ldap": (f"the key file {ON_WINDOWS}\\d99b1f4db1daa174100e701f2c99082e_{OLD} was removed", (), False),
     }
     assert sysprepped.died == 7
     assert {key.known_by for key in sysprepped.machines[0].keys if key.fate == "died"} == {"values"}

@@ -8,7 +8,7 @@ import pytest
 
 from forensics.report.expiring import expiring
 from forensics.report.explain import find_chains, render_explain
-from tests.hand_made import ALIVE, DEAD, MASTER, NOW_GUID, OLD_FILE, OLD_GUID, PAST, case, dead_chain
+from tests.hand_made import ALIVE, DEAD, MASTER, NOW_GUID, OLD_FILE, OLD_GUID, OLD_PATH, PAST, case, dead_chain
 
 STORE = "SOFTWARE\\Microsoft\\SystemCertificates\\MY\\Certificates\\"
 
@@ -29,7 +29,7 @@ def test_links_with_values_and_where_they_were_read() -> None:
         f"                read in {STORE}{DEAD}, written 2025-01-02T00:00:00Z",
         "  provider      capi, Microsoft Enhanced Cryptographic Provider v1.0",
         f"                read in {STORE}{DEAD}, written 2025-01-02T00:00:00Z",
-        f"X key_file      other_machine_guid, {OLD_FILE}",
+        f"X key_file      other_machine_guid, {OLD_PATH}",
         written,
         f"  public_key    match, key file SHA-256 {'f' * 64}, certificate SHA-256 {'c' * 64}",
         written,
@@ -56,6 +56,7 @@ def test_links_with_values_and_where_they_were_read() -> None:
         ":".join(DEAD[i : i + 2] for i in range(0, 40, 2)),
         OLD_FILE,
         OLD_FILE.replace("/", "\\"),
+        OLD_PATH,
         f"f686aace6942fb7f7ceb231212eef4a4_{OLD_GUID}".upper(),
     ],
 )

@@ -15,7 +15,7 @@ from forensics.report.findings import counts
 from forensics.report.text import MOST_SUBJECTS, render_text
 from forensics.tables.source import SourceEntry
 from tests.engine.rule_files import write_rules
-from tests.hand_made import ALIVE, AS_OF, DEAD, OLD_FILE, PAST, case, chain, dead_chain, machine, utc
+from tests.hand_made import ALIVE, AS_OF, DEAD, OLD_PATH, PAST, case, chain, dead_chain, machine, utc
 
 GUID = {
     "id": "guid",
@@ -59,17 +59,17 @@ def test_findings_lead_and_replace_what_they_cover(tmp_path: Path) -> None:
         "  1. CRITICAL, likely: Keys of an earlier identity [guid]",
         "     The files carry another name. It was changed.",
         "     What can be done: Copy it:",
-        f"       copy C:\\{OLD_FILE.replace('/', chr(92))}",
+        f"       copy {OLD_PATH}",
         "     - CN=dead.contoso.test, store MY of the computer, valid until 2027-05-06",
         f"       thumbprint {DEAD}",
-        f"       key file {OLD_FILE}",
+        f"       key file {OLD_PATH}",
         "     * From this follows MEDIUM: It cannot be exported [effect]",
         "       1 of CN=dead.contoso.test.",
         "  2. LOW: The certificate has expired [expired]",
         "     It ended on 2026-11-21.",
         "     - CN=past.contoso.test, store MY of the computer, expired 2026-11-21",
         f"       thumbprint {PAST}",
-        "       key file ProgramData/Microsoft/Crypto/RSA/MachineKeys/"
+        "       key file C:\\ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\"
         "6de9cb26d2b98c01ec4e9e8b34824aa2_44d42aa2-dee4-4023-bea5-d2f166bbb42c",
     ]
     assert "BROKEN" not in text
@@ -89,7 +89,7 @@ def test_chains_that_no_finding_covers_say_their_own_reason(tmp_path: Path) -> N
         "  1. The key file is not on this disk.",
         "     - CN=other, store MY of the computer, valid until 2027-05-06",
         f"       thumbprint {'D' * 40}",
-        f"       key file {OLD_FILE}",
+        f"       key file {OLD_PATH}",
     ]
 
 
@@ -224,7 +224,7 @@ def test_explain_tells_the_whole_text_of_what_matches_and_not_the_chains_own_rea
         "    yes      key_file is other_machine_guid",
         "    The files carry another name. It was changed.",
         "    What can be done: Copy it:",
-        f"      copy C:\\{OLD_FILE.replace('/', chr(92))}",
+        f"      copy {OLD_PATH}",
     ]
 
 

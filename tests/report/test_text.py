@@ -13,7 +13,7 @@ from forensics.tables.outcome import State
 from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
-from tests.hand_made import ALIVE, AS_OF, DEAD, MASTER, NOW_FILE, OLD_FILE, PAST, case, chain, dead_chain, machine, utc
+from tests.hand_made import ALIVE, AS_OF, DEAD, MASTER, NOW_PATH, OLD_PATH, PAST, case, chain, dead_chain, machine, utc
 
 EXPECTED = f"""\
 keymortem 9.9, as of 2026-11-22
@@ -27,7 +27,7 @@ BROKEN: Windows on this disk cannot open these private keys
 this machine's is 44d42aa2-dee4-4023-bea5-d2f166bbb42c.
      - CN=dead.contoso.test, store MY of the computer, valid until 2027-05-06
        thumbprint {DEAD}
-       key file {OLD_FILE}
+       key file {OLD_PATH}
 
 EXPIRED: certificates with a private key whose last day is past
   - 2026-11-21: CN=past.contoso.test, store MY of the computer, {PAST}
@@ -58,7 +58,7 @@ def test_report_for_a_pipe() -> None:
 def test_folded_report_says_the_same_words_within_the_width() -> None:
     folded = render_text(case(), width=72)
     assert folded.split() == EXPECTED.split()
-    assert max(len(line) for line in folded.splitlines() if OLD_FILE not in line) == 71
+    assert max(len(line) for line in folded.splitlines() if OLD_PATH not in line) == 71
 
 
 def test_bold_marks_headings_only() -> None:
@@ -113,7 +113,7 @@ def test_too_open_key_is_a_warning() -> None:
     assert lines[start + 1 :] == [
         "  - CN=alive.contoso.test, store MY of the computer, valid until 2040-01-01",
         f"    thumbprint {ALIVE}",
-        f"    key file {NOW_FILE}",
+        f"    key file {NOW_PATH}",
     ]
 
 
@@ -121,7 +121,7 @@ def test_orphan_key_files_are_told_apart_from_certificates() -> None:
     orphan = dead_chain(thumbprint=None, subject=None, store=None, store_scope=None, not_after=None)
     lines = only(orphan).splitlines()
     assert "No certificate here names a private key or should have one." in lines
-    assert f"  - {OLD_FILE}: container TSSecKeySet1, does not open (breaks at key_file), recoverable" in lines
+    assert f"  - {OLD_PATH}: container TSSecKeySet1, does not open (breaks at key_file), recoverable" in lines
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,8 @@ class ChainViews:
         time = format_utc(row.source_time) if row is not None and row.source_time else ""
         path = row.source_path if row is not None else ""
         title = self.t(_TITLES[name])
+        if path and detail.endswith("\\" + path.replace("/", "\\")):
+            detail = ""  # the file that was read, whose path stands there already
         return LinkView(name, title, value, state, self.t.sentence(detail), path, time)
 
 
