@@ -116,6 +116,8 @@ def test_a_key_that_lies_elsewhere_on_the_disk_is_not_said_to_be_missing() -> No
     chain = Links(kind="cng", key_file="absent")
     chain.break_at("key_file", "the key file is not on this disk")
     elsewhere = certificate_row(CertificateEvidence(row), chain, (True, "Crypto/Keys/f"), WindowsPaths())
-    assert elsewhere.reason == "there is no key file where the certificate's link leads; the key lies in C:\\Crypto\\Keys\\f"
+    assert elsewhere.reason == (
+        "there is no key file where the certificate's link leads; the key lies in C:\\Crypto\\Keys\\f"
+    )
     gone = certificate_row(CertificateEvidence(row), chain, (False, None), WindowsPaths())
     assert gone.reason == "the key file is not on this disk"

@@ -75,8 +75,8 @@ def test_each_key_that_sysprep_killed_is_told_with_the_change_that_did_it(syspre
         "container iisWasKey": (GUID, (secret,), True),
         "kept-name": (secret, (), True),
         "mail": (
-            f"the container te-WebServer-mail was made anew: {ON_WINDOWS}\\5f3815c6360daa630fbfc92c15f50536_{NEW} holds "
-            "another key than the certificate's",
+            f"the container te-WebServer-mail was made anew: {ON_WINDOWS}\\5f3815c6360daa630fbfc92c15f50536_{NEW} "
+            "holds another key than the certificate's",
             (GUID,),
             True,
         ),
