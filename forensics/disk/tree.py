@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Protocol
 
+from forensics.disk.links import Link
+
 
 class NotFound(Exception):
     """The path is not in the tree."""
@@ -33,6 +35,21 @@ class NotObtained(Unreadable):
     kind = "not_obtained"
 
 
+class NotFollowed(NotObtained):
+    """The path leads through a link.
+
+    Args:
+        path: Path of the link in the tree.
+        link: Where it leads.
+    """
+
+    kind = "link_not_followed"
+
+    def __init__(self, path: str, link: Link) -> None:
+        super().__init__(link.not_followed(path))
+        self.path = path
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One file or folder.
@@ -45,6 +62,7 @@ class Entry:
         created: Birth time, UTC, where the tree knows one.
         modified: Modification time, UTC, where the tree knows one.
         handle: What the tree itself needs to open it again without another look-up.
+        link: Where it leads, if it is a link: that is not followed.
     """
 
     name: str
@@ -54,6 +72,7 @@ class Entry:
     created: datetime | None = None
     modified: datetime | None = None
     handle: object = None
+    link: Link | None = None
 
 
 class Tree(Protocol):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import stat
 import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, BinaryIO
 
 from forensics.disk.errors import SourceError
+from forensics.disk.links import Link
 from forensics.disk.tree import Unreadable
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
 
@@ -25,6 +28,9 @@ _MAX_DEPTH = 64
 """Evidence: folders within folders of one archive."""
 _COPY = 1 << 20
 _ENCRYPTED = 0x1
+_UNIX = 3
+_MAX_TARGET = 4096
+"""Format: bytes of the target of a symbolic link (PATH_MAX of Linux)."""
 
 
 class _Folder:
@@ -53,7 +59,9 @@ class ArchiveTree(CollectedTree):
         assert isinstance(handle, _Folder)
         return handle.children.values()
 
-    def _add(self, name: str, is_dir: bool, handle: object, size: int, modified: datetime | None) -> None:
+    def _add(
+        self, name: str, is_dir: bool, handle: object, size: int, modified: datetime | None, link: Link | None = None
+    ) -> None:
         self._members += 1
         if self._members > MAX_MEMBERS:
             raise _too_large()
@@ -69,7 +77,7 @@ class ArchiveTree(CollectedTree):
         if is_dir:
             self._folder(folder, parts[-1])
         elif len(folder.children) < MAX_ENTRIES:
-            folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified))
+            folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified, link))
         else:
             self.left_out += 1
 
@@ -135,7 +143,18 @@ class ZipTree(ArchiveTree):
         self.encrypted = sum(1 for member in members if member.flag_bits & _ENCRYPTED)
         for member in members:
             # ZipInfo.is_dir fails on an empty name.
-            self._add(member.filename, member.filename.endswith("/"), member, member.file_size, _zip_time(member))
+            is_dir, link = member.filename.endswith("/"), self._link(member)
+            self._add(member.filename, is_dir, member, member.file_size, _zip_time(member), link)
+
+    def _link(self, member: zipfile.ZipInfo) -> Link | None:
+        """Return where a symbolic link leads, which Info-ZIP stores as the content of a member with that Unix mode."""
+        if not stat.S_ISLNK(member.external_attr >> 16) or member.create_system != _UNIX:
+            return None
+        target = b""
+        if member.file_size <= _MAX_TARGET and not member.flag_bits & _ENCRYPTED:
+            with suppress(Exception), self._zip.open(member) as content:
+                target = content.read(_MAX_TARGET)
+        return Link("symbolic link", target.decode("utf-8", "backslashreplace") or "a place that cannot be read")
 
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, zipfile.ZipInfo)
@@ -187,8 +206,9 @@ class TarTree(ArchiveTree):
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}") from error
         try:
             while (member := self._tar.next()) is not None:
-                if member.isdir() or member.isreg():
-                    self._add(member.name, member.isdir(), member, member.size, _time(member.mtime))
+                if member.isdir() or member.isreg() or member.islnk() or member.issym():
+                    link = _tar_link(member)
+                    self._add(member.name, member.isdir(), member, member.size, _time(member.mtime), link)
                 # tarfile keeps every header; the tree already does.
                 self._tar.members = []  # type: ignore[attr-defined]
         except SourceError:
@@ -208,6 +228,13 @@ class TarTree(ArchiveTree):
             raise
         except Exception as error:
             raise Unreadable(f"damaged in the archive: {error}") from error
+
+
+def _tar_link(member: tarfile.TarInfo) -> Link | None:
+    if not member.islnk() and not member.issym():
+        return None
+    target = member.linkname.encode("utf-8", "backslashreplace").decode()
+    return Link("symbolic link" if member.issym() else "hard link", target)
 
 
 def _temporary() -> BinaryIO:

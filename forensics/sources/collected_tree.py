@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.links import Link
+from forensics.disk.tree import Entry, NotFollowed, NotFound, Unreadable
 
 MAX_ENTRIES = 500_000
 """Evidence: names in one folder of a collection; a larger one is not listed, and unreadable."""
@@ -22,6 +23,7 @@ class Node:
         name: As stored.
         is_dir: A folder to go into.
         handle: What the collection opens it by.
+        link: Where it leads, if it is a link: that is not followed.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Node:
     size: int = 0
     created: datetime | None = None
     modified: datetime | None = None
+    link: Link | None = None
 
 
 class CollectedTree:
@@ -59,6 +62,7 @@ class CollectedTree:
             if not part:
                 continue
             if not at.is_dir:
+                _refuse_link(at)
                 raise NotFound(path)
             found = self._listed(at).get(part.casefold())
             if found is None:
@@ -69,6 +73,7 @@ class CollectedTree:
     def entries(self, folder: Entry | str) -> Sequence[Entry]:
         at = self.entry(folder) if isinstance(folder, str) else folder
         if not at.is_dir:
+            _refuse_link(at)
             raise Unreadable("not a folder")
         return list(self._listed(at).values())
 
@@ -76,6 +81,7 @@ class CollectedTree:
         entry = self.entry(file) if isinstance(file, str) else file
         if entry.is_dir:
             raise Unreadable("a folder")
+        _refuse_link(entry)
         return self._open(entry.handle)
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -92,7 +98,7 @@ class CollectedTree:
                     raise Unreadable(f"more than {MAX_ENTRIES} entries")
                 name = _decoded(node.name) if decode else node.name
                 path = f"{folder.path}/{name}" if folder.path else name
-                entry = Entry(name, path, node.is_dir, node.size, node.created, node.modified, node.handle)
+                entry = Entry(name, path, node.is_dir, node.size, node.created, node.modified, node.handle, node.link)
                 found.setdefault(name.casefold(), entry)
             self._listings[key] = dict(sorted(found.items()))
         return self._listings[key]
@@ -104,6 +110,11 @@ class CollectedTree:
     def _open(self, handle: object) -> BinaryIO:
         """Open a file; raises Unreadable."""
         raise NotImplementedError
+
+
+def _refuse_link(entry: Entry) -> None:
+    if entry.link is not None:
+        raise NotFollowed(entry.path, entry.link)
 
 
 def _decoded(name: str) -> str:

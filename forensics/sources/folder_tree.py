@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forensics.disk.evidence_files import open_evidence
+from forensics.disk.links import Link
 from forensics.disk.tree import Unreadable
 from forensics.sources.collected_tree import CollectedTree, Node
+
+_MOUNT_POINT = 0xA0000003
 
 
 class FolderTree(CollectedTree):
@@ -54,15 +57,22 @@ def _node(item: os.DirEntry[str]) -> Node:
         status = item.stat(follow_symlinks=False)
     except OSError:
         return Node(name, False, item.path)
-    is_dir = stat.S_ISDIR(status.st_mode) and not _is_junction(status)
+    link = _link(item, status)
+    is_dir = stat.S_ISDIR(status.st_mode) and link is None
     modified = _time(status.st_mtime)
     created = _time(getattr(status, "st_birthtime", None))
-    return Node(name, is_dir, item.path, 0 if is_dir else status.st_size, created, modified)
+    return Node(name, is_dir, item.path, 0 if is_dir else status.st_size, created, modified, link)
 
 
-def _is_junction(status: os.stat_result) -> bool:
-    """Tell a junction when this runs on Windows."""
-    return bool(getattr(status, "st_reparse_tag", 0) == 0xA0000003)
+def _link(item: os.DirEntry[str], status: os.stat_result) -> Link | None:
+    is_junction = getattr(status, "st_reparse_tag", 0) == _MOUNT_POINT  # when this runs on Windows
+    if not is_junction and not stat.S_ISLNK(status.st_mode):
+        return None
+    try:
+        target = os.readlink(item.path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except OSError:
+        target = "a place that cannot be told"
+    return Link("junction" if is_junction else "symbolic link", target)
 
 
 def _time(seconds: float | None) -> datetime | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import Entry, NotFound, NotObtained, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
 from forensics.tables.coverage_names import CoverageArea
@@ -17,6 +17,11 @@ from forensics.tables.record import ProblemRow
 HIVE_FOLDER = "System32/config"
 CUTS = frozenset({"too_many", "too_large", "too_much_work", "too_deep", "log_too_large"})
 """Kinds of problem by which a hive tells that a part of it was not read."""
+
+_LINKS_OF_WINDOWS = frozenset({"all users", "default user"})
+"""Links beside the profiles by which Windows leads to what it has elsewhere, for programs of Windows XP."""
+_MAX_LINKS = 20
+"""Display: links of one folder that are named; the others are counted."""
 
 MAX_SMALL_FILE = 1 << 20
 """Format: bytes of a small file, where no bound of its own is set."""
@@ -134,7 +139,7 @@ class Installation:
         except NotFound:
             return Listing(self.not_found)
         except Unreadable as error:
-            self.problem(path, error.kind, str(error))
+            self._refused(path, error)
             return Listing(outcome_of(error))
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
             message = f"listing the folder failed with {type(error).__name__}"
@@ -142,7 +147,20 @@ class Installation:
             return Listing(Outcome("unreadable", message))
         if not entries and not self.tree.complete:
             return Listing(NOT_COLLECTED)
-        return Listing(PRESENT, entries)
+        return Listing(self._all_but_links(entries), entries)
+
+    def _refused(self, path: str, error: Unreadable | SourceError) -> None:
+        """Record what could not be read; a link once, however much would lie behind it."""
+        self.problem(error.path if isinstance(error, NotFollowed) else path, error.kind, str(error))
+
+    def _all_but_links(self, entries: Sequence[Entry]) -> Outcome:
+        """Say of a folder with links, but for those of Windows' own, that what lies behind them was not seen."""
+        found = [e for e in entries if e.link is not None and e.name.lower() not in _LINKS_OF_WINDOWS]
+        refused = [NotFollowed(e.path, e.link) for e in found[:_MAX_LINKS] if e.link is not None]
+        for error in refused:
+            self._refused(error.path, error)
+        more = f"; so are {len(found) - _MAX_LINKS} more links" if len(found) > _MAX_LINKS else ""
+        return Outcome("partial", f"{refused[0]}{more}") if refused else PRESENT
 
     @property
     def not_found(self) -> Outcome:
@@ -163,7 +181,7 @@ class Installation:
         except NotFound:
             return FileContent(self._missing_file(path))
         except Unreadable as error:
-            self.problem(path, error.kind, str(error))
+            self._refused(path, error)
             return FileContent(outcome_of(error))
 
     def _missing_file(self, path: str) -> Outcome:
@@ -201,7 +219,7 @@ class Installation:
             # Collectors copy single hives: one that lies beside the others is no proof that this one was not there.
             return None, self._missing_file(path) if self.tree.complete else NOT_COLLECTED
         except (Unreadable, SourceError) as error:
-            self.problem(path, error.kind, str(error))
+            self._refused(path, error)
             return None, outcome_of(error)
         except Exception as error:  # one broken hive never stops the others
             message = f"opening the hive failed with {type(error).__name__}"

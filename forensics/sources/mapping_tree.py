@@ -101,4 +101,4 @@ class UnionTree:
 
     @staticmethod
     def _moved(entry: Entry, path: str) -> Entry:
-        return Entry(entry.name, path, entry.is_dir, entry.size, entry.created, entry.modified, entry)
+        return Entry(entry.name, path, entry.is_dir, entry.size, entry.created, entry.modified, entry, entry.link)

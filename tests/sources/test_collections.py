@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import NotFound, Unreadable
+from forensics.disk.tree import NotFollowed, NotFound, Unreadable
 from forensics.sources import archive_tree
 from forensics.sources.archive_tree import TarTree, ZipTree, normalised
 from forensics.sources.collected_tree import CollectedTree
@@ -147,7 +147,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     for name in ("loop", "outside", "dangling"):
         with pytest.raises(Unreadable, match="not followed"):
             tree.open(f"Windows/{name}")
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFollowed, match=r"Windows\\loop is a symbolic link to .*/evidence/Windows, which is not followed"):
         tree.entry("Windows/loop/System32")
     with pytest.raises(NotFound):
         tree.entry("../secret")
@@ -270,7 +270,9 @@ def test_tar(tmp_path: Path, mode: Literal["w", "w:gz", "w:xz", "w:bz2"]) -> Non
         tree = source.installations[0].tree
         assert tree.open(SYSTEM.upper()).read() == HIVE
         assert tree.entry(SYSTEM).modified == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
-        assert [e.name for e in tree.entries("Windows")] == ["System32", "évidence"]
+        assert [e.name for e in tree.entries("Windows")] == ["link", "System32", "évidence"]
+        with pytest.raises(NotFollowed, match=r"Windows\\link is a symbolic link to /etc/passwd, which is not followed"):
+            tree.open("Windows/link")
 
 
 def test_tar_cut_short_keeps_what_stands_before(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Sequence
 from typing import BinaryIO
 
+from forensics.disk.links import Link
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
 from forensics.disk.ntfs.record import (
     DATA,
@@ -14,9 +15,10 @@ from forensics.disk.ntfs.record import (
     STANDARD_INFORMATION,
     FileRecord,
 )
+from forensics.disk.ntfs.reparse import parse_link
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ROOT, NtfsIndex, NtfsVolume
-from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 
@@ -146,7 +148,7 @@ class NtfsTree:
         record = self._record(file)
         attributes, tag = _attributes(record), _reparse_tag(record)
         if tag and not (tag & 0xFFFF0FFF == _CLOUD and not attributes & _RECALL):
-            raise Unreadable(_reparse_reason(tag))
+            raise _not_obtained(record, tag, file if isinstance(file, str) else file.path)
         stream = None if record.is_dir else self.volume.stream(record, DATA)
         if stream is None:
             raise Unreadable("a folder" if record.is_dir else "it has no content stream")
@@ -177,9 +179,10 @@ class NtfsTree:
         return self.volume.record(handle)
 
     def _refuse_reparse(self, entry: Entry) -> None:
-        tag = _reparse_tag(self._record(entry))
+        record = self._record(entry)
+        tag = _reparse_tag(record)
         if tag:
-            raise Unreadable(_reparse_reason(tag))
+            raise _not_obtained(record, tag, entry.path)
 
     def _folder(self, entry: Entry) -> _Folder:
         assert isinstance(entry.handle, int)
@@ -252,7 +255,8 @@ class NtfsTree:
         if data is not None:
             size = min((a for a in record.attributes if a.type == DATA and not a.name), key=lambda a: a.lowest_vcn).size
         size = 0 if is_dir else size
-        return Entry(key.name, by_index.path, is_dir, size, filetime(created), filetime(modified), reference)
+        times = filetime(created), filetime(modified)
+        return Entry(key.name, by_index.path, is_dir, size, *times, reference, _link(record))
 
 
 def _from_index(parent: Entry, reference: int, key: FileNameKey) -> Entry:
@@ -282,6 +286,18 @@ def _reparse_tag(record: FileRecord) -> int:
     value = point.value or b""
     # A reparse point too large for its record: its tag is not worth a read, since no such tag is followed.
     return int(struct.unpack_from("<I", value)[0]) if len(value) >= 4 else _NAME_SURROGATE
+
+
+def _link(record: FileRecord) -> Link | None:
+    if not _reparse_tag(record) & _NAME_SURROGATE:
+        return None
+    point = record.find(REPARSE_POINT)
+    return parse_link(point.value or b"") if point else None
+
+
+def _not_obtained(record: FileRecord, tag: int, path: str) -> NotObtained:
+    link = _link(record)
+    return NotObtained(_reparse_reason(tag)) if link is None else NotFollowed(path, link)
 
 
 def _reparse_reason(tag: int) -> str:
