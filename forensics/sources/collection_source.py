@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import note_evidence
-from forensics.disk.tree import Tree
+from forensics.disk.tree import Tree, Unreadable
 from forensics.sources.archive_tree import TarTree, ZipTree
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.folder_tree import FolderTree
@@ -95,13 +95,13 @@ def _tell_left_out(source: Source, folders: Iterable[str], why: str) -> None:
         source.coverage.tell("folder", folder, Outcome("not_examined", why), _inside(source, folder))
 
 
-def _tell_unread(source: Source, unread: Iterable[tuple[str, str]]) -> None:
+def _tell_unread(source: Source, unread: Iterable[tuple[str, Unreadable]]) -> None:
     """Tell of what the search could not look into: whatever lies there is not known to be absent."""
-    for path, reason in unread:
+    for path, error in unread:
         at = _inside(source, path)
         if not any(row.source_path == at for row in source.coverage):
-            source.problem(at, "unreadable", f"{reason}: whether evidence lies there is not known")
-        source.coverage.tell("folder", path or "collection", Outcome("not_examined", reason), at)
+            source.problem(at, error.kind, f"{error}: whether evidence lies there is not known")
+        source.coverage.tell("folder", path or "collection", Outcome("not_examined", str(error)), at)
 
 
 def refuse_older_state(source: Source) -> None:

@@ -56,7 +56,7 @@ class Layout:
     roots: tuple[WindowsRoot, ...]
     shadows: tuple[str, ...] = ()
     other_drives: tuple[str, ...] = ()
-    unread: tuple[tuple[str, str], ...] = ()
+    unread: tuple[tuple[str, Unreadable], ...] = ()
     truncated: bool = False
 
 
@@ -101,7 +101,7 @@ class _Search:
     tree: CollectedTree
     found: list[str] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
-    unread: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[tuple[str, Unreadable]] = field(default_factory=list)
     is_cut: bool = False
 
     def run(self) -> None:
@@ -126,7 +126,7 @@ class _Search:
         except NotFound:
             return ()
         except Unreadable as error:
-            self.unread.append((path, str(error)))
+            self.unread.append((path, error))
             return ()
 
 

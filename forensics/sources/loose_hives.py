@@ -38,7 +38,7 @@ class HiveFolder:
     path: str
     files: dict[str, Entry] = field(default_factory=dict)
     left_out: list[Entry] = field(default_factory=list)
-    unread: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[tuple[str, Unreadable]] = field(default_factory=list)
 
     def tree(self, tree: Tree) -> MappingTree:
         """Return the hives as a tree laid out like a system drive."""
@@ -58,7 +58,7 @@ class FoundHives:
 
     folders: list[HiveFolder] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
-    unread: list[tuple[str, str]] = field(default_factory=list)
+    unread: list[tuple[str, Unreadable]] = field(default_factory=list)
     truncated: bool = False
 
 
@@ -77,7 +77,7 @@ def find_hives(tree: Tree) -> FoundHives:
         except NotFound:
             continue
         except Unreadable as error:
-            found.unread.append((path, str(error)))
+            found.unread.append((path, error))
             continue
         folder = hives_in(tree, path, entries)
         found.unread += folder.unread
@@ -102,7 +102,7 @@ def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
             place = _place(entry, _head(tree, entry))
         except Unreadable as error:
             if _is_named_like_a_hive(entry.name):
-                folder.unread.append((entry.path, str(error)))
+                folder.unread.append((entry.path, error))
             continue
         if place is None:
             continue

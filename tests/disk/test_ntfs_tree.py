@@ -14,7 +14,7 @@ from forensics.disk.ntfs.index import IndexEntry
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.ntfs.volume import NtfsIndex
-from forensics.disk.tree import NotFound, Unreadable
+from forensics.disk.tree import NotFollowed, NotFound, Unreadable
 from testdata.builder.acl import DEFAULT_SD
 from tests.disk import ntfs_fixture as fixture
 from tests.oracles import other_reader
@@ -117,12 +117,13 @@ def test_file_with_an_attribute_list(ntfs_tree: NtfsTree, ntfs_image: Path) -> N
         assert file.read(100) == fixture.BIG[-3:]
 
 
-@pytest.mark.parametrize("path", ["Documents and Settings", "Windows/loop"])
-def test_junctions_are_not_followed(ntfs_tree: NtfsTree, path: str) -> None:
+@pytest.mark.parametrize(("path", "target"), [("Documents and Settings", "Users"), ("Windows/loop", "Windows")])
+def test_junctions_are_not_followed(ntfs_tree: NtfsTree, path: str, target: str) -> None:
     assert ntfs_tree.entry(path).is_dir is False
     for use in (ntfs_tree.entries, ntfs_tree.open, lambda p: ntfs_tree.entry(f"{p}/System32")):
-        with pytest.raises(Unreadable, match="junction or mount point, which is not followed"):
+        with pytest.raises(NotFollowed, match=rf"is a junction to C:\\{target}, which is not followed") as caught:
             use(path)
+        assert caught.value.path == path
 
 
 def test_system_files_are_not_listed(ntfs_tree: NtfsTree) -> None:
