@@ -9,6 +9,7 @@ from forensics.tables.machine import MachineRow
 UNKNOWN_DRIVE = "%SystemDrive%"
 """What stands for the letter where the source does not tell it: Windows puts it in by itself."""
 _USUAL_DRIVE = "C:"
+_MOVED_ASIDE = "windows.old"
 
 
 def windows_path(path: str, root: str = "", drive: str | None = None) -> str:
@@ -39,7 +40,10 @@ class WindowsPaths:
 
     def add(self, machine_id: int, system_root: str | None, drive: str | None) -> None:
         """Take the drive of one installation from what its row says."""
-        self._drives[machine_id] = ((system_root or "").rpartition("/")[0], drive)
+        root = (system_root or "").rpartition("/")[0]
+        above, _, name = root.rpartition("/")
+        # A Windows that an upgrade moved aside: its files lie there, and on its drive lie those of another.
+        self._drives[machine_id] = (above if name.lower() == _MOVED_ASIDE else root, drive)
 
     def of(self, machine_id: int | None, path: str | None) -> str | None:
         """Write a path of one installation; None stays None."""

@@ -52,7 +52,10 @@ def test_every_buffer_cut_short_or_changed_is_a_link_or_none() -> None:
     ("link", "told"),
     [
         (Link("junction", "D:\\Keys"), "a junction to D:\\Keys, which is not followed: examine what lies there too"),
-        (Link("mounted volume", VOLUME), f"the mount point of {VOLUME}, which is not followed: examine that volume too"),
+        (
+            Link("mounted volume", VOLUME),
+            f"the mount point of {VOLUME}, which is not followed: examine that volume too",
+        ),
     ],
 )
 def test_it_is_told_that_a_link_was_not_followed(link: Link, told: str) -> None:
