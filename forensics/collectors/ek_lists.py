@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.guard import guard
-from forensics.collectors.registry_view import RegistryView
+from forensics.collectors.system_drive import USUAL_DRIVE, system_drive
 from forensics.disk.tree import Entry
 from forensics.formats.access_check import ADMINISTRATORS, SYSTEM, Right, is_granted, token_of
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, SecurityDescriptor
@@ -104,7 +104,7 @@ def _in_tree(installation: Installation, configured: str) -> tuple[str | None, s
     drive = _DRIVE.match(text)
     if drive is None:
         return None, "no full path of a local folder"
-    if drive[1].upper() != _system_drive(installation):
+    if f"{drive[1].upper()}:" != (system_drive(installation) or USUAL_DRIVE):
         return None, f"drive {drive[1].upper()}: is not the drive of this Windows"
     return installation.on_drive(_slashes(drive[2])), None
 
@@ -112,12 +112,6 @@ def _in_tree(installation: Installation, configured: str) -> tuple[str | None, s
 def _slashes(text: str) -> str:
     parts = [part for part in text.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     return "/".join(parts)
-
-
-def _system_drive(installation: Installation) -> str:
-    software = RegistryView.of_machine(installation, "SOFTWARE")
-    root = software.text("Microsoft\\Windows NT\\CurrentVersion", "SystemRoot") or "C:\\Windows"
-    return root[:1].upper()
 
 
 def _entries(installation: Installation, folder: CaEkListRow, room: int) -> Iterator[CaEkListEntryRow]:

@@ -7,12 +7,12 @@ References:
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from forensics.collectors.guard import guard
 from forensics.collectors.lifecycle import support_of
 from forensics.collectors.registry_view import RegistryView
+from forensics.collectors.system_drive import system_drive
 from forensics.formats.errors import FormatError
 from forensics.formats.policy_name import parse_policy_name
 from forensics.formats.sid import parse_sid, sid_of_account_domain
@@ -25,7 +25,6 @@ SETUP_STATE = "Microsoft\\Windows\\CurrentVersion\\Setup\\State"
 GUEST_PARAMETERS = "Microsoft\\Virtual Machine\\Guest\\Parameters"
 SAM_ACCOUNT = "SAM\\Domains\\Account"
 
-_DRIVE = re.compile(r"([A-Za-z]):\\")
 _STATE_INI = "Setup/State/State.ini"
 _UPGRADE = "source os (updated on "
 
@@ -88,8 +87,7 @@ def _fill_from_software(installation: Installation, row: MachineRow) -> None:
         row.version = software.text(version, "DisplayVersion") or software.text(version, "CurrentVersion")
         row.build = software.text(version, "CurrentBuild") or software.text(version, "CurrentBuildNumber")
         row.ubr = software.number(version, "UBR")
-        letter = _DRIVE.match(software.text(version, "SystemRoot") or "")
-        row.drive = f"{letter[1].upper()}:" if letter else None
+        row.drive = system_drive(installation)
         installed = software.number(version, "InstallDate")
         row.install_date = datetime.fromtimestamp(installed, UTC) if installed else None
         support = support_of(row.product_name, row.edition, row.build)

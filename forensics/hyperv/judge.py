@@ -211,7 +211,7 @@ def _listed_only(evidence: HyperVEvidence, vm_id: str, path: str) -> VmRow:
     from forensics.formats.hyperv.vm_configuration import guid_of
 
     split = on_drive(path)
-    on_system_drive = split is not None and split[0] == "C" and evidence.place.tree.complete
+    on_system_drive = split is not None and f"{split[0]}:" == evidence.drive and evidence.place.tree.complete
     return VmRow(
         machine_id=evidence.machine_id,
         vm_id=guid_of(vm_id) or vm_id,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from forensics.collectors.system_drive import USUAL_DRIVE
 from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.hyperv import GuardianRow, VmRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
@@ -36,6 +37,7 @@ class HyperVEvidence:
     Attributes:
         place: The volume or folder.
         machine_id: Number of the Windows whose volume this is; 0 where that is not known, and for an export.
+        drive: That Windows' own drive; the usual one where it is not known.
         vms: Configurations found there.
         inventory: Path of each registered virtual machine's configuration by its GUID; None where the source does not
             hold the host's list.
@@ -47,6 +49,7 @@ class HyperVEvidence:
 
     place: SearchedTree
     machine_id: int = 0
+    drive: str = USUAL_DRIVE
     vms: list[VmEvidence] = field(default_factory=list)
     inventory: Mapping[str, str] | None = None
     inventory_path: str = ""

@@ -10,6 +10,7 @@ from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoi
 from forensics.collectors.hyperv.configuration import read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
 from forensics.collectors.hyperv.guardian_files import collect_guardian_files
+from forensics.collectors.system_drive import USUAL_DRIVE, system_drive
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
@@ -60,7 +61,9 @@ class PlaceReader:
         self.place = place
         self.is_host = is_host
         self.files = VmFiles()
-        self.evidence = HyperVEvidence(place, machine_id)
+        hosts = [i for i in source.installations if machine_id and i.machine_id == machine_id]
+        drive = system_drive(hosts[0]) if hosts else None
+        self.evidence = HyperVEvidence(place, machine_id, drive or USUAL_DRIVE)
         self.disk_names: frozenset[str] = frozenset()
         self._known: set[str] = set()
 
@@ -160,12 +163,12 @@ class PlaceReader:
         self.source.coverage.tell("file", INVENTORY, seen, self.place.label(path))
 
     def _candidates(self, windows_path: str, readers: Sequence[PlaceReader]) -> Iterator[tuple[PlaceReader, str]]:
-        """Yield where a path of this host may lie; which volume bears a letter other than C is not known."""
+        """Yield where a path of this host may lie; which volume bears a letter other than Windows' is not known."""
         split = on_drive(windows_path)
         if split is None:
             return
         letter, path = split
-        if letter == "C" and self.place.windows:
+        if f"{letter}:" == self.evidence.drive and self.place.windows:
             yield self, below_drive(self.place, path)
             return
         for reader in readers:
@@ -299,11 +302,12 @@ class PlaceReader:
 def _on_system_drive(windows_path: str, readers: Sequence[PlaceReader]) -> State:
     """Say whether a path of a host is there, where that can be told: the system drive's letter alone is known."""
     split = on_drive(windows_path)
-    drives = [reader.place for reader in readers if reader.place.windows and reader.place.tree.complete]
-    if split is None or split[0] != "C" or len(drives) != 1:
+    drives = [reader for reader in readers if reader.place.windows and reader.place.tree.complete]
+    if split is None or len(drives) != 1 or f"{split[0]}:" != drives[0].evidence.drive:
         return "not_examined"
+    place = drives[0].place
     try:
-        drives[0].tree.entry(below_drive(drives[0], split[1]))
+        place.tree.entry(below_drive(place, split[1]))
     except NotFound:
         return "absent"
     except Unreadable:
