@@ -139,7 +139,7 @@ class Installation:
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
             message = f"listing the folder failed with {type(error).__name__}"
             self.problem(path, "unexpected", message)
-            return Listing(Outcome("unreadable", message))
+            return Listing(Outcome("not_examined", message))
         if not entries and not self.tree.complete:
             return Listing(NOT_COLLECTED)
         return Listing(PRESENT, entries)
@@ -165,6 +165,10 @@ class Installation:
         except Unreadable as error:
             self.problem(path, error.kind, str(error))
             return FileContent(outcome_of(error))
+        except Exception as error:  # whatever the libraries behind a tree raise: nothing was got
+            message = f"reading it failed with {type(error).__name__}"
+            self.problem(path, "unexpected", message)
+            return FileContent(Outcome("not_examined", message))
 
     def _missing_file(self, path: str) -> Outcome:
         folder = self.listing(path.rsplit("/", 1)[0] if "/" in path else "").outcome
