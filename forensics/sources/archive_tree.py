@@ -26,6 +26,8 @@ MAX_MEMBERS = 250_000
 _MAX_DEPTH = 64
 """Evidence: folders within folders of one archive."""
 _COPY = 1 << 20
+_METHODS = {1: "shrink", 6: "implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+"""Names of APPNOTE.TXT 4.4.5."""
 _ENCRYPTED = 0x1
 
 
@@ -150,7 +152,7 @@ class ZipTree(ArchiveTree):
                 return _held(member, handle.file_size)
         # Not known to zipfile, or to this Python.
         except (NotImplementedError, RuntimeError) as error:
-            name = zipfile.compressor_names.get(handle.compress_type, f"method {handle.compress_type}")
+            name = _METHODS.get(handle.compress_type, f"method {handle.compress_type}")
             message = f"packed with {name}, which is not unpacked here: unpack the archive and examine the folder"
             raise NotObtained(message) from error
         # Damage shows as zlib.error, BadZipFile, EOFError, ...
@@ -226,7 +228,9 @@ def _not_got(error: Exception) -> Unreadable:
         return NotObtained(f"no room to unpack it in {where}: make room there, or set TMPDIR to a folder that has some")
     if isinstance(error, OSError):
         return NotObtained(f"the archive, or the folder to unpack it in, cannot be used: {error.strerror or error}")
-    return NotObtained(f"the archive is damaged there, which says nothing about the file itself: {error}")
+    # zipfile names the member, which would make every reason another one.
+    how = "its checksum does not fit" if str(error).startswith("Bad CRC-32") else str(error)
+    return NotObtained(f"the archive is damaged there, which says nothing about the file itself: {how}")
 
 
 def _held(member: IO[bytes], size: int) -> BinaryIO:

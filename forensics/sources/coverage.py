@@ -143,7 +143,7 @@ class Coverage:
     def saw_certificates(self) -> Outcome:
         """Say whether every certificate in the computer's stores was seen: only then does none belong to a key."""
         unread = [
-            Outcome("unreadable", f"certificate {row.name} cannot be read")
+            Outcome(row.outcome, f"certificate {row.name} cannot be read")
             for row in self.rows
             if row.area == "certificate" and row.outcome != "present" and row.name != FURTHER_CERTIFICATES
         ]
