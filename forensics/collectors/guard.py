@@ -43,7 +43,7 @@ def guard(installation: Installation, path: str) -> Iterator[Guarded]:
         installation.problem(path, error.kind, error.message, error.offset)
     except (SourceError, NotFound, Unreadable) as error:
         guarded.failure = outcome_of(error)
-        installation.problem(path, getattr(error, "kind", "unreadable"), str(error))
+        installation.problem(path, error.kind, str(error))
     except Exception as error:
         # Hostile bytes can make any library throw anything. Its text is left out: it may quote what it was reading.
         message = f"reading failed with {type(error).__name__}"

@@ -117,7 +117,7 @@ def test_a_tree_that_throws_something_else() -> None:
     examined.tree = ThrowingTree({bad: b"x", f"{PROTECT}/{key.guid}": key.file})
     evidence = collect(examined)
     assert [m.row.outcome for m in evidence.master_keys] == ["present"]
-    assert [(f.row.path, f.row.outcome) for f in evidence.key_files] == [(bad, "unreadable")]
+    assert [(f.row.path, f.row.outcome) for f in evidence.key_files] == [(bad, "not_examined")]
     assert (bad, "unexpected") in problems(examined)
 
 
