@@ -15,6 +15,7 @@ from forensics.report.folded_lines import fold
 from forensics.report.reason import reason_of
 from forensics.report.stores import hives_in_part, no_certificate, unseen_stores
 from forensics.report.triage import Triage, triage, within
+from forensics.report.undecided import lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.finding import Finding, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
@@ -123,8 +124,11 @@ class _Report:
         if not total:
             return no_certificate(self.case)
         have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
-        parts = [f"Of {total} {have} a private key: {len(t.broken)} broken, {len(t.well) + len(t.too_open)} usable"]
-        parts.append(f", {len(t.unknown)} undecided, {len(t.expired)} expired.")
+        lack = lack_of_evidence(t.unknown, self.facts)
+        counts = f"{len(t.broken)} {lack.broken}, {len(t.well) + len(t.too_open)} usable"
+        parts = [f"Of {total} {have} a private key: {counts}"]
+        parts.append(f", {lack.undecided(len(t.unknown))}, {len(t.expired)} expired.")
+        parts.append(f" {lack.why}" if lack.why else "")
         if t.expiring:
             parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
         return "".join(parts)
@@ -307,11 +311,14 @@ class _Report:
         if not self.triage.unknown:
             return
         self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
-        for (machine_id, reason), chains in self._groups(self.triage.unknown):
+        groups = list(self._groups(self.triage.unknown))
+        for (machine_id, reason), chains in groups[:MOST]:
             self._add(f"{self._on_machine(machine_id)}{reason}", "  ", "  ")
             self._listed(
                 (f"{label(c)}, {self._where(c)}, {self._validity(c)}, {c.thumbprint}" for c in chains), "    - "
             )
+        if more := sum(len(chains) for _, chains in groups[MOST:]):
+            self._add(f"and {more} more, each for a reason of its own: see --format json", "  ")
 
     def _orphans(self) -> None:
         unseen = unseen_stores(self.case)

@@ -149,6 +149,11 @@ class Coverage:
         ]
         return together([self.saw_store(), *unread])
 
+    def missed_certificate(self, thumbprint: str) -> bool:
+        """Tell whether a store has an element of that name which was not read, or one that nobody can name."""
+        unread = (row.name for row in self.rows if row.area == "certificate" and row.outcome != "present")
+        return any(name in (thumbprint, FURTHER_CERTIFICATES) for name in unread)
+
     def relative(self, path: str) -> str:
         """Return a path in lower case, without a folder that stands for the system drive."""
         return path.removeprefix(f"{self.drive}/").lower() if self.drive else path.lower()
