@@ -83,7 +83,7 @@ class Case(CaseTables):
         facts, sorted_keys = Facts(self), triage(self)
         names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"
         usable = len(sorted_keys.well) + len(sorted_keys.too_open)
-        lack = lack_of_evidence(sorted_keys.unknown, facts)
+        lack = lack_of_evidence(self, sorted_keys.unknown, facts)
         counts = f"{len(sorted_keys.broken)} keys {lack.broken}, {usable} usable, "
         counts += lack.undecided(len(sorted_keys.unknown))
         findings = "".join(

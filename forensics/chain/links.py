@@ -138,7 +138,9 @@ class Links:
             return None
         suspected = [outcome for link, fault in self.faults.items() for outcome in self._doubts_of(link, fault)]
         services = [self.ground.services] if self._service_is_unknown else []
-        return reasons([*self._unread(), *suspected, *services])
+        # Without MachineGuid it is not known which file Windows would open.
+        lost = [] if self.guid_known or self.key_file != "present" else [self.ground.identity]
+        return reasons([*self._unread(), *suspected, *services, *(o for o in lost if not o.is_whole)])
 
     def _unread(self) -> Iterator[Outcome]:
         """Yield what is there and was not got, with the reason."""

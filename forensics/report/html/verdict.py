@@ -37,19 +37,22 @@ class Figure:
 
 def sentences(case: CaseTables, found: Triage, causes: Causes, t: Catalogue) -> tuple[str, str, str]:
     """Say how many keys are dead and why, what expires next, and why keys are undecided for want of evidence."""
-    lack = lack_of_evidence(found.unknown, Facts(case))
-    why = t("The commonest reason ({count}): {reason}", count=lack.alike, reason=t.sentence(lack.reason))
-    return _keys(case, found, causes, lack, t), _expiry(case, found, t), why if lack.keys else ""
+    lack = lack_of_evidence(case, found.unknown, Facts(case))
+    why = t.sentence(lack.further)
+    if lack.keys:
+        commonest = t("The commonest reason ({count}): {reason}", count=lack.alike, reason=t.sentence(lack.reason))
+        why = f"{commonest} {why}".rstrip()
+    return _keys(case, found, causes, lack, t), _expiry(case, found, t), why if found.keys else ""
 
 
 def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalogue) -> str:
-    total = sum(len(part) for part in (found.broken, found.too_open, found.well, found.unknown))
+    total = found.keys
     if case.is_empty:
         return t("Nothing could be examined.")
     if not case.rows("machine"):
         return t("No Windows installation here, so no key can be judged: exported virtual machines only.")
     if not total:
-        return t(no_certificate(case))
+        return t.sentence(no_certificate(case))
     names = [machine.computer_name or t("a Windows without a name") for machine in case.rows("machine")]
     where = t.join([sanitise(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
     undecided = t("; {count} undecided", count=len(found.unknown)) if found.unknown else ""
