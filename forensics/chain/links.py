@@ -133,7 +133,7 @@ class Links:
 
     @property
     def doubt(self) -> str | None:
-        """Why a chain is undecided for want of evidence that was seen whole; None where nothing of that kind matters."""
+        """Why a chain is undecided for want of evidence that was seen whole; None where nothing of that kind does."""
         if self.broken:
             return None
         suspected = [outcome for link, fault in self.faults.items() for outcome in self._doubts_of(link, fault)]
