@@ -1,4 +1,4 @@
-"""Logs, stores and lists whose bytes were not got, or not all: not examined or partial, and what stood before is kept."""
+"""Logs and stores whose bytes were not got, or not all: not examined or partial; what stood before is kept."""
 
 from __future__ import annotations
 

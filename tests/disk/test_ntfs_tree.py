@@ -140,8 +140,8 @@ def test_junctions_are_not_followed(ntfs_tree: NtfsTree, path: str) -> None:
 def test_content_behind_a_reparse_point_is_not_obtained(ntfs_image: Path, tmp_path: Path, tag: int, why: str) -> None:
     data = bytearray(ntfs_image.read_bytes())
     record = record_of(data, "loop")
-    at = data.index(struct.pack("<I", 0xA0000003), record, record + RECORD)
-    struct.pack_into("<I", data, at, tag)
+    junction, other = (struct.pack("<I", number) for number in (0xA0000003, tag))
+    data[record : record + RECORD] = data[record : record + RECORD].replace(junction, other)
     if tag == 0x9000401A:
         # Standard information follows the header of the first attribute: the file is recalled when it is read.
         standard = record + struct.unpack_from("<H", data, record + 20)[0]
