@@ -10,7 +10,6 @@ from __future__ import annotations
 import lzma
 import struct
 from pathlib import Path
-from typing import cast
 
 from forensics.disk.vhdx.reader import open_vhdx
 from tests.paths import IMAGES
@@ -25,11 +24,11 @@ def raw_disk(name: str, out: Path) -> Path:
     packed.write_bytes(lzma.decompress((IMAGES / f"{name}.vhdx.xz").read_bytes()))
     with packed.open("rb") as file:
         disk = open_vhdx(file, name=name)
-        out.write_bytes(cast(bytes, disk.read(disk.size)))
+        out.write_bytes(disk.read(disk.size))
     return out
 
 
-def record_of(data: bytes, name: str) -> int:
+def record_of(data: bytes | bytearray, name: str) -> int:
     """Return the offset of the file record of a name, which no other record bears."""
     wanted = name.encode("utf-16-le")
     return next(

@@ -14,7 +14,7 @@ import pytest
 
 import forensics
 from forensics.disk.ntfs.stream import VolumeReader
-from forensics.sources import archive_tree, folder_tree
+from forensics.sources import archive_tree
 from tests.examined import AS_OF
 from tests.ntfs_surgery import flag_encrypted, raw_disk, tear_record
 from tests.test_less_evidence import CONFIG, _blamed, _chains, _files, _matches, _says_more, collect
@@ -125,7 +125,7 @@ def _forbid(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return allowed(path, flags, *rest)
 
-    monkeypatch.setattr(folder_tree.os, "open", refusing)
+    monkeypatch.setattr("forensics.sources.folder_tree.os.open", refusing)
 
 
 @pytest.mark.parametrize("part", [CRYPTO, PROTECT, f"{CONFIG}/SECURITY"])
@@ -150,7 +150,7 @@ def test_a_folder_that_the_examiner_may_not_list(tmp_path: Path, monkeypatch: py
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return allowed(path)
 
-    monkeypatch.setattr(folder_tree.os, "scandir", refusing)
+    monkeypatch.setattr("forensics.sources.folder_tree.os.scandir", refusing)
     less = forensics.examine(folder, as_of=AS_OF)
     says_no_more(less, whole)
     outcomes = {r.outcome for r in less.rows("coverage") if r.source_path.endswith("RSA/MachineKeys")}
@@ -168,7 +168,7 @@ def test_a_full_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     whole = zipped("healthy", tmp_path / "archive.zip", "")
     monkeypatch.setattr(archive_tree, "IN_MEMORY", 1000)
     monkeypatch.setattr(archive_tree, "_temporary", _Full)
-    monkeypatch.setattr(archive_tree.tempfile, "gettempdir", lambda: "/full")
+    monkeypatch.setattr("forensics.sources.archive_tree.tempfile.gettempdir", lambda: "/full")
     less = forensics.examine(tmp_path / "archive.zip", as_of=AS_OF)
     said = {p.message for p in less.rows("problem") if p.kind == "not_obtained"}
     assert said == {"no room to unpack it in /full: make room there, or set TMPDIR to a folder that has some"}
