@@ -120,12 +120,12 @@ def _forbid(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     """Let the system refuse files, as it does for everybody but root."""
     allowed = os.open
 
-    def refusing(path: str, flags: int, *rest: int) -> int:
+    def refusing(path: str, flags: int, *rest: int, **named: int | None) -> int:
         if part in str(path).replace(os.sep, "/"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return allowed(path, flags, *rest)
+        return allowed(path, flags, *rest, **named)
 
-    monkeypatch.setattr("forensics.sources.folder_tree.os.open", refusing)
+    monkeypatch.setattr(os, "open", refusing)
 
 
 @pytest.mark.parametrize("part", [CRYPTO, PROTECT, f"{CONFIG}/SECURITY"])
@@ -150,7 +150,7 @@ def test_a_folder_that_the_examiner_may_not_list(tmp_path: Path, monkeypatch: py
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return allowed(path)
 
-    monkeypatch.setattr("forensics.sources.folder_tree.os.scandir", refusing)
+    monkeypatch.setattr(os, "scandir", refusing)
     less = forensics.examine(folder, as_of=AS_OF)
     says_no_more(less, whole)
     outcomes = {r.outcome for r in less.rows("coverage") if r.source_path.endswith("RSA/MachineKeys")}

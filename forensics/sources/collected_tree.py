@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import BinaryIO
 from urllib.parse import unquote
 
-from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
+from forensics.disk.tree import Entry, NotFound, Unreadable
 
 MAX_ENTRIES = 500_000
-"""Evidence: names in one folder of a collection; a larger one is not listed, and not examined."""
+"""Evidence: names in one folder of a collection; a larger one is not listed, and unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class CollectedTree:
             found: dict[str, Entry] = {}
             for node in self._children(folder.handle):
                 if len(found) >= MAX_ENTRIES:
-                    raise NotObtained(f"more than {MAX_ENTRIES} entries")
+                    raise Unreadable(f"more than {MAX_ENTRIES} entries")
                 name = _decoded(node.name) if decode else node.name
                 path = f"{folder.path}/{name}" if folder.path else name
                 entry = Entry(name, path, node.is_dir, node.size, node.created, node.modified, node.handle)

@@ -107,6 +107,10 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             boot = _backup_boot_sector(reader, partition.size)
             if boot is not None:
                 source.problem(path, "bad_boot_sector", "the boot sector is damaged; its backup is used", 0)
+        if boot is not None and not partition.number:
+            # Without a partition table the volume alone knows its size, and an image may have lost its end.
+            reader = VolumeReader(reader.stream, reader.offset, max(partition.size, ntfs_size(boot)))
+            _tell_truncated(source, path, ntfs_size(boot) - partition.size)
         if boot is None:
             if kind is not None and kind.startswith("FAT") and partition.is_efi and disk.efi is not None:
                 disk.efi.append(EfiPartition(name, reader))
@@ -115,10 +119,6 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             detail = other_file_system(kind) if kind else no_file_system(reader, partition.size)
             source.coverage.tell("volume", name, Outcome("not_examined", detail), path)
             return
-        if not partition.number:
-            # Without a partition table the volume alone knows its size, and an image may have lost its end.
-            reader = VolumeReader(reader.stream, reader.offset, max(partition.size, ntfs_size(boot)))
-            _tell_truncated(source, path, ntfs_size(boot) - partition.size)
         tree = NtfsTree(reader, boot)
         if tree.is_dirty:
             source.problem(path, "ntfs_dirty", _DIRTY)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
 
-from forensics.disk.tree import NotObtained
+from forensics.disk.tree import NotObtained, Unreadable
 
 if TYPE_CHECKING:
     from forensics.disk.ntfs.record import Run
@@ -39,7 +39,7 @@ class VolumeReader:
         try:
             self.stream.seek(self.offset + offset)
             data = self.stream.read(count)
-        except NotObtained:
+        except Unreadable:
             raise
         # Container readers of many libraries raise many things; to a caller each means the same.
         except Exception as error:

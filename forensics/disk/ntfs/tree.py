@@ -21,7 +21,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 
 MAX_ENTRIES = 500_000
-"""Format: names in one folder; a larger one is not listed, and not examined."""
+"""Format: names in one folder; a larger one is not listed, and unreadable."""
 _MOST_EXACT = 50_000
 """Work: names in one folder whose file records are read; sizes and times of a larger one are those in its index, which
 may lag behind.
@@ -212,7 +212,7 @@ class NtfsTree:
             if number < _SYSTEM_RECORDS and (number == ROOT or key.name.startswith("$")):
                 continue
             if len(names) >= MAX_ENTRIES or len(folder.listing) >= MAX_ENTRIES:
-                raise NotObtained(f"more than {MAX_ENTRIES} entries")
+                raise Unreadable(f"more than {MAX_ENTRIES} entries")
             names.setdefault(_fold(key.name), (found.reference, key))
             if key.namespace != DOS_NAME:
                 folder.listing.append((found.reference, key))
