@@ -120,10 +120,10 @@ def _forbid(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     """Let the system refuse files, as it does for everybody but root."""
     allowed = os.open
 
-    def refusing(path: str, flags: int, *rest: int, **named: int | None) -> int:
+    def refusing(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if part in str(path).replace(os.sep, "/"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return allowed(path, flags, *rest, **named)
+        return allowed(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refusing)
 
