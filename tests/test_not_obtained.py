@@ -289,3 +289,15 @@ def test_a_hive_of_certificates_that_was_not_got_is_in_the_head(tmp_path: Path) 
         "There may be more: the SOFTWARE hive, which holds the computer's certificate stores, was not read: encrypted "
         "with a password: unpack the archive and examine the folder."
     )
+
+
+def test_a_comparison_says_why_keys_are_undecided_now(tmp_path: Path) -> None:
+    whole = zipped("healthy", tmp_path / "whole.zip", "")
+    less = zipped("healthy", tmp_path / "less.zip", "/MachineKeys/", pack_with(9))
+    text = str(forensics.render(forensics.compare(whole, less), "text"))
+    assert "WEB01: no private key is known to have died, 7 undecided now; 0 differences in all." in text
+    assert (
+        "  the key file could not be read: packed with Deflate64, which is not unpacked here: unpack the archive and "
+        "examine the folder:\n  - "
+    ) in text
+    assert "damaged" not in text

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import NotFound, Unreadable
+from forensics.disk.tree import NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import Outcome
@@ -44,6 +44,9 @@ def guard(installation: Installation, path: str) -> Iterator[Guarded]:
     except (SourceError, NotFound, Unreadable) as error:
         guarded.failure = outcome_of(error)
         installation.problem(path, error.kind, str(error))
+    except OSError as error:
+        guarded.failure = outcome_of(error)
+        installation.problem(path, NotObtained.kind, guarded.failure.why or "")
     except Exception as error:
         # Hostile bytes can make any library throw anything. Its text is left out: it may quote what it was reading.
         message = f"reading failed with {type(error).__name__}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
@@ -21,6 +22,7 @@ from forensics.sources.installation import Installation
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import VmRow
+from forensics.tables.outcome import Outcome
 from testdata.builder import setup_logs
 from testdata.builder.evtx import event_log, service_start_changed
 from tests.collectors.uses.forged import context_of
@@ -92,6 +94,20 @@ def test_an_event_log_of_which_the_end_was_not_got() -> None:
     assert 0 < len(rows) < 2000
     assert _told(examined, "System.evtx") == ("partial", "the image cannot be read at byte 4711: bad sector")
     assert [(p.kind, p.offset) for p in examined.problems] == [("not_obtained", 4096 + 16 * CHUNK)]
+
+
+def test_a_disk_of_the_examiner_that_fails_while_a_file_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    examined = installation({LOG: b"x", STATE: b"y"})
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, "Input/output error", "/evidence/secret-name")
+
+    monkeypatch.setattr(examined.tree, "open", lambda file: Failing())
+    assert collect_events(examined) == []
+    assert examined.read(STATE).outcome == Outcome("not_examined", "Input/output error")
+    assert _told(examined, "System.evtx") == ("not_examined", "Input/output error")
+    assert [p.message for p in examined.problems] == ["Input/output error"] * 2
 
 
 @pytest.mark.parametrize("path", [setup_logs.SYSPREP_LOG, STATE, ACTIONS])
