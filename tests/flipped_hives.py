@@ -1,6 +1,6 @@
 """Flips single bits of a collection's hives and lists what then is said worse than of the whole ones, untold.
 
-    python -m tests.flipped_hives --seed 1 --count 1000 healthy odd-server
+python -m tests.flipped_hives --seed 1 --count 1000 healthy odd-server
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.hive_structure import structure
 from tests.test_less_evidence import CONFIG, collect
 
 HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
-Identity = tuple[str | None, ...]
+Identity = tuple[str | None, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)

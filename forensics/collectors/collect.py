@@ -97,6 +97,7 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "Hyper-V settings"):
         evidence.policies.extend(collect_hyperv_settings(installation))
         evidence.guardian_traces.extend(collect_guardian_traces(installation, certificates))
+    installation.tell_lost_places()
     return evidence
 
 

@@ -210,6 +210,12 @@ class HiveCells:
             raise FormatError("truncated", 4, f"{value.size} bytes of data are claimed, {len(data)} are there")
         return data
 
+    def has_room(self, value: KeyValue) -> bool:
+        """Tell whether the cell of a value's data is larger than the data asks for; raises FormatError."""
+        if value.inline is not None or value.size > BIG_DATA_SEGMENT:
+            return False
+        return self._content(value.data_cell, 0)[1] - value.size >= 8
+
     def _big_data(self, data: bytes, size: int) -> bytes:
         count, list_cell = parse_big_data(data)
         count = min(count, -(-size // BIG_DATA_SEGMENT))

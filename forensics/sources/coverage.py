@@ -18,6 +18,7 @@ FURTHER_CERTIFICATES = "further certificates"
 
 _HIVES = ALWAYS_THERE | {"default"}
 _STORES = "Microsoft\\SystemCertificates"
+_ELEMENT_DEPTH = _STORES.count("\\") + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,10 @@ class Coverage:
             path = f"{_STORES}\\{store}\\Certificates"
             seen = named.get(path.lower()) or (root if self.look is None else self.saw(Place.of_key("SOFTWARE", path)))
             return together([seen, *further])
-        below = [outcome for name, outcome in named.items() if name.startswith(f"{_STORES}\\".lower())]
+        stores = [
+            name for name in named if name.startswith(f"{_STORES}\\".lower()) and name.count("\\") < _ELEMENT_DEPTH
+        ]
+        below = [named[name] for name in stores]
         return together([root, *below, *further])
 
     def saw_certificates(self) -> Outcome:

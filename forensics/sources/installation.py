@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
@@ -18,6 +19,8 @@ HIVE_FOLDER = "System32/config"
 CUTS = frozenset({"too_many", "too_large", "too_much_work", "too_deep", "log_too_large"})
 """Kinds of problem by which a hive tells that a part of it was not read."""
 
+MAX_LOST_PLACES = 500
+"""Display: damaged keys of one hive that coverage names one by one."""
 MAX_SMALL_FILE = 1 << 20
 """Format: bytes of a small file, where no bound of its own is set."""
 
@@ -219,6 +222,18 @@ class Installation:
             return None, Outcome("unreadable", message)
         return hive, seen(hive)
 
+    def tell_lost_places(self) -> None:
+        """Record in coverage each key of an open hive of which not all could be read: what is missing there is unknown.
+
+        A hive in transaction is read in part as a whole, which its own row says.
+        """
+        for hive in self._hives.values():
+            if hive is None or hive.state == "in_transaction":
+                continue
+            for path, why in islice(hive.lost_places(), MAX_LOST_PLACES):
+                where = f"{hive.source_path}\\{path}" if path else hive.source_path
+                self.coverage.cut("hive", path or hive.source_path, why, where)
+
     def key(self, hive: str, path: str) -> Key | None:
         """Return a key of one of the machine hives, or None."""
         opened = self.hive(hive)
@@ -229,4 +244,8 @@ class Installation:
         select = self.key("SYSTEM", "Select")
         current = select.value("Current") if select else None
         number = current.number if current else None
+        hive = self.hive("SYSTEM")
+        if hive is not None and select is not None and number is None and hive.covers_values("Select"):
+            self.problem(f"{hive.source_path}\\Select!Current", "no_value", "the control set in use cannot be read")
+            hive.lose_value("Select")
         return f"ControlSet{number if number and number < 1000 else 1:03d}"
