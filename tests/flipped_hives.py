@@ -12,11 +12,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from forensics.chain.judge import judge
 from forensics.collectors.collect import collect as collect_evidence
 from forensics.sources.open import open_source
 from forensics.tables.key_chain import KeyChainRow
+from testdata.builder.regf import HiveWriter
 from tests.hive_structure import structure
 from tests.test_less_evidence import CONFIG, collect
 
@@ -32,7 +34,6 @@ class Said:
         chains: The rows of certificates, by certificate and store.
         secrets: Outcome by generation.
         problems: Where something was reported, with its kind.
-        not_whole: Places that were not seen whole.
     """
 
     chains: dict[Identity, KeyChainRow]
@@ -41,20 +42,31 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Flip:
-    """One wrong bit.
+class Edit:
+    """One bit, or one field, that is wrong.
 
     Attributes:
         hive: Name of the hive.
-        offset: Of the byte in its file.
-        bit: Number of the bit, from the lowest.
+        offset: Of the first byte in its file.
+        mask: What is laid over the bytes from there by exclusive or.
         what: The structure that it is in.
     """
 
     hive: str
     offset: int
-    bit: int
+    mask: bytes
     what: str
+
+
+def write_lists(leaf: str) -> None:
+    """Have every hive that is forged from now on hold lists of one kind."""
+    build = HiveWriter.build
+
+    def built(writer: HiveWriter, *args: Any, **kwargs: Any) -> bytes:
+        writer.leaf = leaf
+        return build(writer, *args, **kwargs)
+
+    HiveWriter.build = built  # type: ignore[assignment, method-assign]
 
 
 def said_of(folder: Path) -> Said:
@@ -62,29 +74,41 @@ def said_of(folder: Path) -> Said:
     with open_source(folder) as source:
         (installation,) = source.installations
         judged = judge(collect_evidence(installation))
-        chains = {(c.thumbprint, c.store, c.store_scope, c.owner_sid): c for c in judged.key_chains if c.thumbprint}
+        chains: dict[Identity, KeyChainRow] = {
+            (c.thumbprint, c.store, c.store_scope, c.owner_sid): c for c in judged.key_chains if c.thumbprint
+        }
         problems = {(p.source_path, p.kind) for p in installation.problems}
         return Said(chains, {s.generation: s.outcome for s in judged.secrets}, problems)
 
 
-def flips(folder: Path, count: int, seed: int) -> Iterator[Flip]:
-    """Choose bits of the structure of a collection's hives, as many of each kind of structure of each hive."""
+def edits(folder: Path, count: int, seed: int) -> Iterator[Edit]:
+    """Choose what is damaged: as much of each kind of structure of each hive, two bits to one field of four bytes."""
     chosen = random.Random(seed)
+    files = {hive: (folder / CONFIG / hive).read_bytes() for hive in HIVES}
     places: dict[tuple[str, str], list[int]] = {}
-    for hive in HIVES:
-        for offset, what in structure((folder / CONFIG / hive).read_bytes()):
+    for hive, data in files.items():
+        for offset, what in structure(data):
             places.setdefault((hive, what), []).append(offset)
     for number in range(count):
         hive, what = sorted(places)[number % len(places)]
-        yield Flip(hive, chosen.choice(places[hive, what]), chosen.randrange(8), what)
+        offset = chosen.choice(places[hive, what])
+        field = 4 if number // len(places) % 3 == 2 and "name" not in what else 0
+        if field:
+            offset &= ~3
+            filled = chosen.choice([bytes(field), b"\xff" * field, chosen.randbytes(field)])
+            mask = bytes(was ^ now for was, now in zip(files[hive][offset : offset + field], filled, strict=True))
+        else:
+            mask = bytes([1 << chosen.randrange(8)])
+        yield Edit(hive, offset, mask, what)
 
 
-def flipped(folder: Path, flip: Flip) -> Said:
-    """Say what is said with one bit flipped; the hive is put back."""
-    path = folder / CONFIG / flip.hive
+def damaged(folder: Path, edit: Edit) -> Said:
+    """Say what is said with one place damaged; the hive is put back."""
+    path = folder / CONFIG / edit.hive
     whole = path.read_bytes()
     data = bytearray(whole)
-    data[flip.offset] ^= 1 << flip.bit
+    for at, mask in enumerate(edit.mask, edit.offset):
+        data[at] ^= mask
     path.write_bytes(data)
     try:
         return said_of(folder)
@@ -115,28 +139,30 @@ def worse(less: Said, whole: Said) -> list[str]:
     return found
 
 
-def is_told(less: Said, whole: Said, flip: Flip) -> bool:
+def is_told(less: Said, whole: Said, edit: Edit) -> bool:
     """Tell whether a problem row about the damaged hive says that something is wrong."""
-    return any(f"{CONFIG}/{flip.hive}" in path for path, _ in less.problems - whole.problems)
+    return any(f"{CONFIG}/{edit.hive}" in path for path, _ in less.problems - whole.problems)
 
 
 def main() -> None:
-    """Flip bits and print what comes out worse: untold, and told all the same."""
+    """Damage hives and print what comes out worse: untold, and told all the same."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--leaf", choices=("lh", "lf", "li"), default="lh")
     parser.add_argument("names", nargs="+")
     options = parser.parse_args()
+    write_lists(options.leaf)
     for name in options.names:
         with tempfile.TemporaryDirectory() as folder:
             source = collect(name, Path(folder))
             whole, counts = said_of(source), Counter[str]()
-            for flip in flips(source, options.count, options.seed):
-                less = flipped(source, flip)
-                bad, told = worse(less, whole), is_told(less, whole, flip)
+            for edit in edits(source, options.count, options.seed):
+                less = damaged(source, edit)
+                bad, told = worse(less, whole), is_told(less, whole, edit)
                 counts[f"{'worse' if bad else 'no worse'}, {'told' if told else 'untold'}"] += 1
                 if bad:
-                    print(name, flip, "TOLD" if told else "UNTOLD", bad[:2], sorted(less.problems - whole.problems)[:2])
+                    print(name, edit, "TOLD" if told else "UNTOLD", bad[:2], sorted(less.problems - whole.problems)[:2])
             print(name, dict(counts))
 
 

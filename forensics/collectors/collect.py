@@ -72,7 +72,7 @@ def collect(installation: Installation) -> Evidence:
         evidence.secrets = collect_secrets(installation)
         evidence.lsa = collect_lsa(installation)
     with guard(installation, "providers"):
-        evidence.providers = collect_providers(installation)
+        evidence.providers = collect_providers(installation, _named_providers(evidence))
         evidence.provider_rows.extend(collect_provider_rows(installation))
     with guard(installation, "Remote Desktop"):
         evidence.rdp_thumbprints = collect_rdp_thumbprints(installation, evidence.certificates)
@@ -99,6 +99,11 @@ def collect(installation: Installation) -> Evidence:
         evidence.guardian_traces.extend(collect_guardian_traces(installation, certificates))
     installation.tell_lost_places()
     return evidence
+
+
+def _named_providers(evidence: Evidence) -> dict[str, None]:
+    """Return the names of providers that certificates name, each once."""
+    return dict.fromkeys(c.link.provider for c in evidence.certificates if c.link is not None)
 
 
 def _named_hashes(evidence: Evidence) -> frozenset[str]:

@@ -107,8 +107,8 @@ class RegistryView:
         return None
 
     def expect(self, key: Key, name: str) -> None:
-        """Report that a key lacks a value which it has in every Windows: the value was lost, and is not absent."""
-        if self.hive is not None and self.value(key, name) is None:
+        """Report that a key lacks a value which holds something in every Windows: it was lost, and is not absent."""
+        if self.hive is not None and self.data(key, name) is None:
             self._lose(key, name, "no_value", "every Windows has this value here, and it cannot be read")
 
     def text(self, parent: Key | str, name: str) -> str | None:

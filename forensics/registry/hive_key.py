@@ -25,7 +25,11 @@ MAX_DEPTH = 512
 MAX_KEY_DATA = 64 << 20
 """Evidence: bytes of all values of one key."""
 
+MAX_OWNED_VALUES = 200_000
+"""Work: values of one hive whose keys are remembered, so that one which two keys list is told."""
+
 _TEXTS = (1, 2)
+Owner = tuple[int, tuple[str, ...]]
 
 
 @dataclass(slots=True)
@@ -37,12 +41,20 @@ class KeySource:
         lost: Takes where not all could be read.
         keeps_parents: The parent fields of its keys are filled in, so that a wrong one tells a stale list.
         sound: Cells of keys whose lists of sub-keys were walked and kept every rule.
+        owners: Cell and path of the key in whose list each value was met first.
     """
 
     cells: HiveCells
     lost: LostPlaces
     keeps_parents: bool
     sound: set[int] = field(default_factory=set)
+    owners: dict[int, Owner] = field(default_factory=dict, repr=False)
+
+    def owner_of(self, value: int, owner: Owner) -> Owner:
+        """Return the key that a value was met in first, which is the one given where it is new."""
+        if len(self.owners) < MAX_OWNED_VALUES:
+            return self.owners.setdefault(value, owner)
+        return self.owners.get(value, owner)
 
 
 class RegistryKey:
@@ -282,6 +294,7 @@ class RegistryKey:
         except FormatError as error:
             self._lose_some_values(error)
             return
+        owner = (self._cell, self._parts)
         for cell in cells:
             if self._cells.exhausted:
                 return
@@ -290,6 +303,11 @@ class RegistryKey:
             except FormatError as error:
                 self._lose_value(error, cell, "value")
                 continue
+            other = self._source.owner_of(cell, owner)
+            if other[0] != self._cell:
+                # No two keys of a whole hive share a value: one of the lists is wrong.
+                self._source.lost.lose_values("\\".join(other[1]))
+                self._lose_value(FormatError("shared_value", 0, "another key has the same value"), cell, "value")
             if value.doubt is not None:
                 self._lose_value(FormatError("bad_name", 20, f"{_short(value.name)!r}: {value.doubt}"), cell, "value")
             yield cell, value

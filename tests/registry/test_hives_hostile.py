@@ -302,7 +302,7 @@ def test_sharing_of_lists_does_not_multiply_the_work(monkeypatch: pytest.MonkeyP
     started = time.process_time()
     _walk(hive)
     assert time.process_time() - started < 5
-    assert kinds == ["too_much_work"]
+    assert set(kinds) == {"shared_value", "too_much_work"}
 
 
 def test_big_data_whose_segments_are_wrong() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from forensics.registry import hive_cells, hives
+from forensics.registry import hive_cells, hive_key
 from forensics.sources import guest_disks
 from forensics.sources.disks import find_disks
 from forensics.sources.guest_disks import read_guest_disks
@@ -168,8 +168,8 @@ def test_virtual_disks_that_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (hive_cells, "MAX_WORK", 40, "too_much_work"),
         (hive_cells, "MAX_VALUE_SIZE", 10, "too_large"),
-        (hives, "MAX_DEPTH", 1, "too_deep"),
-        (hives, "MAX_KEY_DATA", 10, "too_large"),
+        (hive_key, "MAX_DEPTH", 1, "too_deep"),
+        (hive_key, "MAX_KEY_DATA", 10, "too_large"),
     ],
 )
 def test_a_hive_that_is_not_read_to_its_end_was_seen_in_part(
