@@ -30,6 +30,7 @@ from forensics.collectors.tpm import collect_tpm
 from forensics.collectors.users import collect_users
 from forensics.collectors.uses.collect import collect_certificate_uses
 from forensics.collectors.uses.context import UseContext
+from forensics.collectors.wrong_bits import tell_wrong_bits
 from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.sources.installation import Installation
 
@@ -97,6 +98,8 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "Hyper-V settings"):
         evidence.policies.extend(collect_hyperv_settings(installation))
         evidence.guardian_traces.extend(collect_guardian_traces(installation, certificates))
+    with guard(installation, "wrong bits"):
+        tell_wrong_bits(evidence)
     installation.tell_lost_places()
     return evidence
 

@@ -109,7 +109,7 @@ class RegistryView:
     def expect(self, key: Key, name: str) -> None:
         """Report that a key lacks a value which holds something in every Windows: it was lost, and is not absent."""
         if self.hive is not None and self.data(key, name) is None:
-            self._lose(key, name, "no_value", "every Windows has this value here, and it cannot be read")
+            self.doubt(key, name, "no_value", "every Windows has this value here, and it cannot be read")
 
     def text(self, parent: Key | str, name: str) -> str | None:
         """Return a REG_SZ or REG_EXPAND_SZ; None when missing, of another type, or empty."""
@@ -125,14 +125,15 @@ class RegistryView:
             return None
         self._check_type(parent, value, (REG_QWORD if len(value.data) == 8 else REG_DWORD,))
         if value.type in (REG_DWORD, REG_QWORD) and value.number is None:
-            self._lose(parent, name, "bad_length", f"a number of {len(value.data)} bytes")
+            self.doubt(parent, name, "bad_length", f"a number of {len(value.data)} bytes")
         return value.number
 
     def _check_type(self, parent: Key | str, value: Value, wanted: tuple[int, ...]) -> None:
         if value.type not in wanted and any((value.type ^ kind).bit_count() == 1 for kind in wanted):
-            self._lose(parent, value.name, "bad_type", f"its type {value.type} is one bit away from what stands here")
+            self.doubt(parent, value.name, "bad_type", f"its type {value.type} is one bit away from what stands here")
 
-    def _lose(self, parent: Key | str, name: str, kind: str, message: str) -> None:
+    def doubt(self, parent: Key | str, name: str, kind: str, message: str) -> None:
+        """Report that a value is damaged or lost: the key was seen in part."""
         if self.hive is not None:
             self.installation.problem(self.where(parent, name), kind, message)
             self.hive.lose_value(parent if isinstance(parent, str) else parent.path)

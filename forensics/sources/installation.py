@@ -222,6 +222,20 @@ class Installation:
             return None, Outcome("unreadable", message)
         return hive, seen(hive)
 
+    def doubt(self, source_path: str, kind: str, message: str) -> None:
+        """Record that what was read at a path is damaged; a registry key that held it was seen in part.
+
+        Args:
+            source_path: A file, or hive, key and value, as provenance shows it.
+            kind: Kind of the problem.
+            message: One sentence.
+        """
+        self.problem(source_path, kind, message)
+        path, _, key = source_path.partition("!")[0].partition("\\")
+        for hive in self._hives.values():
+            if hive is not None and key and hive.source_path == path:
+                hive.lose_value(key)
+
     def tell_lost_places(self) -> None:
         """Record in coverage each key of an open hive of which not all could be read: what is missing there is unknown.
 
