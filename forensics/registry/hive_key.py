@@ -119,15 +119,15 @@ class RegistryKey:
                     self._lose(FormatError("duplicate_key", 0, "the same sub-key is listed twice"), cell)
                     continue
                 seen.add(cell)
-                node = self._child_node(cell, leaf.kind, hint)
+                node = self._child_node(cell)
                 if node is None:
                     is_sound = False
                     continue
-                folded = fold_name(node.name)
                 # Beyond ASCII Windows' own table decides which name comes first.
-                if folded <= before and folded.isascii():
-                    self._lose(FormatError("bad_order", 0, f"{_short(node.name)!r} is listed out of order"), cell)
-                before = folded if folded.isascii() else before
+                if self._is_sound(cell, node, leaf.kind, hint) and (folded := fold_name(node.name)).isascii():
+                    if folded <= before:
+                        self._lose(FormatError("bad_order", 0, f"{_short(node.name)!r} is listed out of order"), cell)
+                    before = folded
                 yield self._child(cell, node)
         if len(seen) != self._node.subkey_count:
             self._lose(
@@ -152,7 +152,9 @@ class RegistryKey:
             for cell, hint in entries[first or 0 :]:
                 if self._cells.exhausted:
                     return
-                node = self._child_node(cell, leaf.kind, hint)
+                node = self._child_node(cell)
+                if node:
+                    self._is_sound(cell, node, leaf.kind, hint)
                 if node and fold_name(node.name).startswith(wanted):
                     yield self._child(cell, node)
                 elif node and first is not None:
@@ -170,8 +172,8 @@ class RegistryKey:
         while low < high:
             middle = (low + high) // 2
             cell, hint = entries[middle]
-            node = self._child_node(cell, kind, hint)
-            if node is None or not _fits(kind, hint, node):
+            node = self._child_node(cell)
+            if node is None or not self._is_sound(cell, node, kind, hint):
                 return None
             low, high = (middle + 1, high) if fold_name(node.name) < wanted else (low, middle)
         return low
@@ -245,7 +247,7 @@ class RegistryKey:
         for leaf in self._leaves():
             kinds.add(leaf.kind)
             for cell in leaf.candidates(name):
-                node = self._child_node(cell, leaf.kind, None)
+                node = self._child_node(cell)
                 if node and fold_name(node.name) == wanted:
                     return self._child(cell, node)
         # A hash tells every wrong bit of a name; four characters, or none, do not.
@@ -265,8 +267,8 @@ class RegistryKey:
                 self._lose(FormatError("bad_name", 76, message), child._cell)
         return found
 
-    def _child_node(self, cell: int, kind: str, hint: bytes | None) -> KeyNode | None:
-        """Return a sub-key's node; None where it cannot be read (reported). What is doubtful of it is reported."""
+    def _child_node(self, cell: int) -> KeyNode | None:
+        """Return a sub-key's node; None where it cannot be read (reported)."""
         try:
             node = self._cells.key_node(cell)
             if len(self._parts) >= MAX_DEPTH:
@@ -279,11 +281,17 @@ class RegistryKey:
         except FormatError as error:
             self._lose(error, cell)
             return None
+        return node
+
+    def _is_sound(self, cell: int, node: KeyNode, kind: str, hint: bytes) -> bool:
+        """Tell whether a sub-key's name is one that whole hives have, and its hint fits; else it is reported."""
         if node.doubt is not None:
             self._lose(FormatError("bad_name", 76, f"{_short(node.name)!r}: {node.doubt}"), cell)
-        elif hint and not _fits(kind, hint, node):
+        elif hint and not hint_fits(kind, hint, node):
             self._lose(FormatError("bad_hint", 76, f"the hint of the list does not fit {_short(node.name)!r}"), cell)
-        return node
+        else:
+            return True
+        return False
 
     def _child(self, cell: int, node: KeyNode) -> RegistryKey:
         return RegistryKey(self._source, cell, node, (*self._parts, node.name), self._ancestors)
@@ -336,10 +344,6 @@ class RegistryKey:
 
     def _fail(self, error: FormatError, cell: int, what: str) -> None:
         self._cells.fail(error, cell, f"{what} of {_short(self.path) or 'the root key'}")
-
-
-def _fits(kind: str, hint: bytes, node: KeyNode) -> bool:
-    return not hint or hint_fits(kind, hint, node)
 
 
 def _short(text: str) -> str:
