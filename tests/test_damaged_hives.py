@@ -91,6 +91,15 @@ def test_a_damaged_store_of_an_authority_is_not_empty(tmp_path: Path, store: str
     assert "ca-ek-store-empty" not in {f.rule for f in case.finding_list if f.verdict == "match"}
 
 
+def test_what_a_damaged_list_hides_was_not_removed(tmp_path: Path) -> None:
+    whole = forensics.examine(collect("healthy", tmp_path / "whole"))
+    assert whole.rows("service")
+    for damage, key in ((lose_subkeys, SERVICES), (lose_values, f"{SERVICES}\\KeyIso")):
+        case = examined("healthy", tmp_path / damage.__name__, "SYSTEM", lambda hive, d=damage, k=key: d(hive, k))  # type: ignore[misc]
+        (machine,) = forensics.compare(whole, case).machines
+        assert [d for d in machine.differences if d.table == "service"] == []
+
+
 def test_keys_that_torn_hives_call_well_are_told_with_that(tmp_path: Path) -> None:
     folder = collect("healthy", tmp_path)
     for hive in ("SYSTEM", "SECURITY"):

@@ -82,6 +82,11 @@ class BadHive:
     def covers_values(self, path: str) -> bool:
         return True
 
+    def lose_value(self, path: str) -> None: ...
+
+    def lost_places(self) -> Iterator[tuple[str, str]]:
+        return iter(())
+
 
 def test_hives_that_never_end_and_always_throw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.collectors.certificate_stores.MAX_ELEMENTS", 50)
