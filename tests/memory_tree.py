@@ -43,6 +43,7 @@ class MemoryTree:
         descriptors: Path to self-relative security descriptor.
         modified: Path to modification time.
         created: Path to birth time.
+        cut: Folders of which not all is listed, and what is said of it.
 
     Attributes:
         opened: Path and stream of each file opened, in order.
@@ -57,6 +58,7 @@ class MemoryTree:
         modified: Mapping[str, datetime] | None = None,
         created: Mapping[str, datetime] | None = None,
         not_obtained: Sequence[str] = (),
+        cut: Mapping[str, str] | None = None,
     ) -> None:
         self.complete = complete
         self.opened: list[tuple[str, CountingStream]] = []
@@ -65,6 +67,7 @@ class MemoryTree:
         self._descriptors = {_key(path): data for path, data in (descriptors or {}).items()}
         self._modified = {_key(path): time for path, time in (modified or {}).items()}
         self._created = {_key(path): time for path, time in (created or {}).items()}
+        self._cut = {_key(path): why for path, why in (cut or {}).items()}
         self._content: dict[str, bytes] = {}
         self._entries: dict[str, Entry] = {"": Entry("", "", is_dir=True)}
         self._children: dict[str, list[str]] = {"": []}
@@ -110,6 +113,9 @@ class MemoryTree:
         if not entry.is_dir:
             raise Unreadable(f"{entry.path} is not a folder")
         return [self._entries[key] for key in self._children[_key(entry.path)]]
+
+    def cut_short(self, folder: str) -> str | None:
+        return self._cut.get(_key(folder))
 
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self._resolve(file)

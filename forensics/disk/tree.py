@@ -78,6 +78,9 @@ class Tree(Protocol):
     def entries(self, folder: Entry | str) -> Sequence[Entry]:
         """List a folder without ``.`` and ``..`` and alternate streams; raises NotFound or Unreadable."""
 
+    def cut_short(self, folder: str) -> str | None:
+        """Say what of a folder that :meth:`entries` lists is left out because it holds too much; None: nothing."""
+
     def open(self, file: Entry | str) -> BinaryIO:
         """Open a file's main stream, seekable; raises NotFound or Unreadable."""
 

@@ -136,6 +136,7 @@ class Installation:
     def _list(self, path: str) -> Listing:
         try:
             entries = self.tree.entries(path)
+            cut = self.tree.cut_short(path)
         except NotFound:
             return Listing(self.not_found)
         except Unreadable as error:
@@ -147,6 +148,9 @@ class Installation:
             return Listing(Outcome("not_examined", message))
         if not entries and not self.tree.complete:
             return Listing(NOT_COLLECTED)
+        if cut is not None:
+            self.problem(path, "too_many", cut)
+            return Listing(Outcome("partial", cut), entries)
         return Listing(PRESENT, entries)
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import BinaryIO
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
@@ -88,6 +89,13 @@ class UnionTree:
         if not seen:
             raise problem
         return [found[name] for name in sorted(found)]
+
+    def cut_short(self, folder: str) -> str | None:
+        for root in self._roots:
+            with suppress(NotFound, Unreadable):
+                if cut := self._tree.cut_short(f"{root}/{folder}"):
+                    return cut
+        return None
 
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self.entry(file) if isinstance(file, str) else file

@@ -71,6 +71,9 @@ class FatTree:
             raise Unreadable("not a folder")
         return [_entry(at, found) for found in self._listed(at)]
 
+    def cut_short(self, folder: str) -> str | None:
+        return None
+
     def open(self, file: Entry | str) -> BinaryIO:
         at = self.entry(file) if isinstance(file, str) else file
         found = at.handle

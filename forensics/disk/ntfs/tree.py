@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
-from typing import BinaryIO
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, overload
 
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
 from forensics.disk.ntfs.record import (
@@ -21,10 +22,10 @@ from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 
 MAX_ENTRIES = 500_000
-"""Format: names in one folder; a larger one is not listed, and unreadable."""
+"""Evidence: names in one folder that are listed, short names among them; of a larger one the rest is not seen."""
 _MOST_EXACT = 50_000
 """Work: names in one folder whose file records are read; sizes and times of a larger one are those in its index, which
-may lag behind.
+may lag behind, and a name in it is looked up in the index itself.
 """
 _ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
@@ -57,15 +58,45 @@ def _fold_character(character: str) -> str:
 
 
 class _Folder:
-    """A folder's index, and its whole listing by folded name once that was needed."""
+    """A folder's index, and its whole listing by folded name once that was needed.
 
-    __slots__ = ("complete", "index", "listing", "names")
+    Attributes:
+        names: By folded name, short names included; none of a folder with very many, whose index is asked instead.
+        complete: No damage hides a part of it.
+        cut: It holds more than :data:`MAX_ENTRIES`.
+    """
+
+    __slots__ = ("complete", "cut", "index", "listing", "names")
 
     def __init__(self, index: NtfsIndex) -> None:
         self.index = index
         self.names: dict[str, tuple[int, FileNameKey]] | None = None
         self.listing: list[tuple[int, FileNameKey]] = []
         self.complete = True
+        self.cut = False
+
+
+class _ByIndex(Sequence[Entry]):
+    """Entries of a folder of very many names, each made when it is asked for: all of them would fill the memory."""
+
+    def __init__(self, parent: Entry, listing: Sequence[tuple[int, FileNameKey]]) -> None:
+        self._parent = parent
+        self._listing = listing
+
+    def __len__(self) -> int:
+        return len(self._listing)
+
+    @overload
+    def __getitem__(self, at: int) -> Entry: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, at: int | slice) -> Entry | Sequence[Entry]:
+        if isinstance(at, slice):
+            return _ByIndex(self._parent, self._listing[at])
+        return _from_index(self._parent, *self._listing[at])
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (_from_index(self._parent, reference, key) for reference, key in self._listing)
 
 
 class NtfsTree:
@@ -113,7 +144,7 @@ class NtfsTree:
         at, listing = self._open_folder(folder)
         if len(listing) > _MOST_EXACT:
             # Reading that many file records would take a minute: what the index says of them must do.
-            return [_from_index(at, reference, key) for reference, key in listing]
+            return _ByIndex(at, listing)
         return [self._entry(at, reference, key) for reference, key in listing]
 
     def skim(self, folder: Entry | str) -> Sequence[Entry]:
@@ -141,6 +172,9 @@ class NtfsTree:
     def is_partial(self, folder: str) -> bool:
         """Tell whether damage hides a part of a folder."""
         return not self._listed(self.entry(folder)).complete
+
+    def cut_short(self, folder: str) -> str | None:
+        return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None
 
     def open(self, file: Entry | str) -> BinaryIO:
         record = self._record(file)
@@ -199,6 +233,7 @@ class NtfsTree:
         if folder.names is not None:
             return folder
         names: dict[str, tuple[int, FileNameKey]] = {}
+        seen = 0
         for found in folder.index.entries():
             if isinstance(found, Unreadable):
                 folder.complete = False
@@ -211,31 +246,46 @@ class NtfsTree:
             number = found.reference & 0xFFFFFFFFFFFF
             if number < _SYSTEM_RECORDS and (number == ROOT or key.name.startswith("$")):
                 continue
-            if len(names) >= MAX_ENTRIES or len(folder.listing) >= MAX_ENTRIES:
-                raise Unreadable(f"more than {MAX_ENTRIES} entries")
-            names.setdefault(_fold(key.name), (found.reference, key))
+            if seen >= MAX_ENTRIES:
+                folder.cut = True
+                break
+            seen += 1
+            item = (found.reference, key)
+            if seen <= _MOST_EXACT:
+                names.setdefault(_fold(key.name), item)
             if key.namespace != DOS_NAME:
-                folder.listing.append((found.reference, key))
-        folder.names = names
+                folder.listing.append(item)
+        folder.names = names if seen <= _MOST_EXACT else {}
         folder.listing.sort(key=lambda item: _fold(item[1].name))
         return folder
 
     def _child(self, parent: Entry, name: str, path: str) -> Entry:
         wanted = _fold(name)
         folder = self._folder(parent)
-        if folder.names is None and not folder.index.is_small and wanted.isascii():
+        if not folder.names and not folder.index.is_small and wanted.isascii():
             try:
                 found = folder.index.search(lambda key: _order(wanted, key))
                 if found is not None:
                     return self._entry(parent, found.reference, parse_file_name(found.key))
             except (FormatError, Unreadable):
                 pass  # a damaged node: the listing below goes round it
-        hit = (self._listed(parent).names or {}).get(wanted)
+        listed = self._listed(parent)
+        hit = (listed.names or {}).get(wanted) or self._among_many(listed, wanted)
         if hit is not None:
             return self._entry(parent, *hit)
         if not folder.complete:
             raise Unreadable("the index of its folder is damaged, so it cannot be told whether it is there")
+        if folder.cut:
+            raise Unreadable("its folder holds more names than are read, so it cannot be told whether it is there")
         raise NotFound(path)
+
+    def _among_many(self, folder: _Folder, wanted: str) -> tuple[int, FileNameKey] | None:
+        """Look for a name in a sorted listing too long to be kept by name."""
+        if folder.names or not folder.listing:
+            return None
+        at = bisect_left(folder.listing, wanted, key=lambda item: _fold(item[1].name))
+        found = folder.listing[at] if at < len(folder.listing) else None
+        return found if found is not None and _fold(found[1].name) == wanted else None
 
     def _entry(self, parent: Entry, reference: int, key: FileNameKey) -> Entry:
         by_index = _from_index(parent, reference, key)
