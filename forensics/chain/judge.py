@@ -17,6 +17,7 @@ from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.witness import Witness
+from forensics.collectors.certificate_stores import PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.collectors.key_file_facts import add_pcp_blob
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
@@ -29,7 +30,6 @@ from forensics.tables.key_chain import Access, KeyChainRow, PublicKeyFound
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 
-PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 """Certificates of keys that never leave a TPM and are in no key file."""
 _RDP_CONTAINER = "tsseckeyset1"

@@ -127,7 +127,7 @@ class KeyIndex:
         return self._without_public
 
     def was_examined(self, kind: str, home: Home) -> bool:
-        """Tell whether every folder of a home was there to examine, so that a missing file is absent."""
+        """Tell whether every name in the folders of a home was seen, so that a missing file is absent."""
         if (kind, home) not in self._examined:
             self._examined[kind, home] = self._was_examined(kind, home)
         return self._examined[kind, home]
@@ -145,8 +145,8 @@ class KeyIndex:
 
     @cached_property
     def all_examined(self) -> bool:
-        """Tell whether every key folder of the installation was there to examine, and every file in them."""
-        return not self.has_unread and all(f.outcome.is_whole for f in self._folders)
+        """Tell whether every key file of the installation was seen, so that a public key in none is nowhere."""
+        return not self.has_unread and all(f.outcome.is_whole and f.contents.is_whole for f in self._folders)
 
 
 def _is_dss(path: str) -> bool:

@@ -32,6 +32,9 @@ MAX_ELEMENT_SIZE = 1 << 20
 MAX_TOTAL_SIZE = 64 << 20
 """Evidence: bytes of all elements of one installation together."""
 
+PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
+"""Stores, in lower case, whose certificates should have a private key."""
+
 _MACHINE_ROOTS: tuple[tuple[StoreScope, str], ...] = (
     ("machine", "Microsoft\\SystemCertificates"),
     ("enterprise", "Microsoft\\EnterpriseCertificates"),

@@ -31,7 +31,6 @@ from forensics.collectors.users import collect_users
 from forensics.collectors.uses.collect import collect_certificate_uses
 from forensics.collectors.uses.context import UseContext
 from forensics.collectors.wrong_bits import tell_wrong_bits
-from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.sources.installation import Installation
 
 
@@ -63,9 +62,10 @@ def collect(installation: Installation) -> Evidence:
         evidence.certificates = collect_certificates(installation, profiles)
     with guard(installation, "key folders"):
         evidence.key_folders = collect_key_folders(installation, profiles)
-        evidence.key_files = collect_key_files(
-            installation, evidence.key_folders, evidence.machine.machine_guid, _named_hashes(evidence)
+        key_files = collect_key_files(
+            installation, evidence.key_folders, evidence.machine.machine_guid, evidence.certificates
         )
+        evidence.key_files, evidence.key_folder_rows = key_files.found, key_files.rows
     with guard(installation, "master keys"):
         master_keys = collect_master_keys(installation, profiles)
         evidence.master_keys, evidence.master_key_folders = master_keys.found, master_keys.folders
@@ -107,15 +107,3 @@ def collect(installation: Installation) -> Evidence:
 def _named_providers(evidence: Evidence) -> dict[str, None]:
     """Return the names of providers that certificates name, each once."""
     return dict.fromkeys(c.link.provider for c in evidence.certificates if c.link is not None)
-
-
-def _named_hashes(evidence: Evidence) -> frozenset[str]:
-    """Return the file name hashes of every container that a certificate names, whichever provider it is of."""
-    found: set[str] = set()
-    for certificate in evidence.certificates:
-        if certificate.link is not None:
-            container = certificate.link.container
-            found |= {capi_name_hash(container), cng_name_hash(container), tpm_name_hash(container)}
-            as_file_name = split_key_file_name(container)
-            found |= {as_file_name[0]} if as_file_name else set()
-    return frozenset(found)

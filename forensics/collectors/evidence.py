@@ -18,8 +18,9 @@ from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileKind, KeyFileRow, KeyFileScope
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import GuardianTraceRow
+from forensics.tables.key_folder import KeyFolderRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
-from forensics.tables.outcome import Outcome
+from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
 from forensics.tables.tpm import TpmRow
@@ -89,7 +90,9 @@ class KeyFolder:
         scope: Whose keys; earlier: those of an installation that an upgrade set aside.
         owner_sid: Whose keys; S-1-5-18 for machine and system.
         path: Path in the tree.
-        outcome: What can be said of the folder.
+        outcome: What can be said of its names: Windows finds a key by the name of its file, so where all were seen, one
+            that is not among them is absent.
+        contents: Whether the public half of every file in it was seen, so that what no file holds is not there either.
     """
 
     kind: KeyFileKind | Literal["any"]
@@ -97,6 +100,7 @@ class KeyFolder:
     owner_sid: str | None
     path: str
     outcome: Outcome
+    contents: Outcome = PRESENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,7 @@ class Evidence:
     certificates: list[CertificateEvidence] = field(default_factory=list)
     key_files: list[KeyFileEvidence] = field(default_factory=list)
     key_folders: list[KeyFolder] = field(default_factory=list)
+    key_folder_rows: list[KeyFolderRow] = field(default_factory=list)
     master_keys: list[MasterKeyEvidence] = field(default_factory=list)
     master_key_folders: dict[tuple[str, str | None], Outcome] = field(default_factory=dict)
     secrets: list[SecretRow] = field(default_factory=list)

@@ -12,6 +12,7 @@ import pytest
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.certificate_stores import collect_elements
 from forensics.collectors.collect import collect
+from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
@@ -20,7 +21,9 @@ from forensics.collectors.profiles import collect_profiles
 from forensics.disk.tree import Entry, Tree
 from forensics.formats.acl import Ace, SecurityDescriptor
 from forensics.formats.errors import FormatError
+from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.registry.hive import Hive, Key, Value
+from forensics.tables.certificate import CertificateRow
 from forensics.tables.outcome import Outcome
 from testdata.builder.certs import make_certificate, store_element
 from testdata.builder.dpapi import make_master_key
@@ -181,12 +184,12 @@ def test_many_key_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.collectors.key_files.MAX_FILES", 3)
     files: dict[str, bytes | None] = {f"{MACHINE_KEYS}/{n:032x}_{MACHINE_GUID}": b"" for n in range(5)}
     examined = installation(files)
-    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None)
+    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None).found
     assert len(found) == 3
     assert (MACHINE_KEYS, "too_many") in problems(examined)
 
 
-def test_files_that_certificates_name_are_read_first_and_the_folder_is_no_proof_of_absence(
+def test_files_that_certificates_name_are_read_first_and_names_alone_prove_absence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("forensics.collectors.key_files.MAX_FILES", 4)
@@ -197,16 +200,18 @@ def test_files_that_certificates_name_are_read_first_and_the_folder_is_no_proof_
     files[named] = b""
     examined = installation(files)
     folders = collect_key_folders(examined, collect_profiles(examined))
-    found = [f.row.path for f in collect_key_files(examined, folders, None, {"f" * 32})]
-    assert found == [
+    link = KeyProvInfo(f"{'f' * 32}_{MACHINE_GUID}", "", 1, 0x20, 1)
+    row = CertificateRow(machine_id=1, source_path="c", thumbprint="AA", store="MY", store_scope="machine")
+    found = collect_key_files(examined, folders, None, [CertificateEvidence(row, link)]).found
+    assert [f.row.path for f in found] == [
         named,
         f"{MACHINE_KEYS}/{0:032x}_{MACHINE_GUID}",
         f"{cng}/{'c' * 32}_{MACHINE_GUID}",
         f"{MACHINE_KEYS}/{1:032x}_{MACHINE_GUID}",
     ]
-    assert {f.path: f.outcome.state for f in folders if f.path in (MACHINE_KEYS, cng)} == {
-        MACHINE_KEYS: "partial",
-        cng: "present",
+    assert {f.path: (f.outcome.state, f.contents.state) for f in folders if f.path in (MACHINE_KEYS, cng)} == {
+        MACHINE_KEYS: ("present", "partial"),
+        cng: ("present", "present"),
     }
 
 
@@ -215,9 +220,9 @@ def test_bytes_of_key_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("forensics.collectors.key_files.MAX_FILE_SIZE", 1_000)
     files: dict[str, bytes | None] = {f"{MACHINE_KEYS}/{n:032x}_{MACHINE_GUID}": bytes(5_000) for n in range(5)}
     examined = installation(files)
-    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None)
+    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None).found
     assert [f.row.outcome for f in found] == ["not_examined"] * 2
-    assert [kind for _, kind in problems(examined)] == ["too_many", "too_large", "too_large"]
+    assert [kind for _, kind in problems(examined)] == ["too_large", "too_large", "too_many"]
 
 
 def test_many_master_keys_are_bounded_and_the_others_not_called_absent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +280,7 @@ def test_guard_keeps_kind_and_offset_and_lets_interrupts_through() -> None:
     with guard(examined, "a"):
         raise FormatError("bad_magic", 7, "no")
     with guard(examined, "b"):
-        io.BytesIO().fileno()
+        int("no number")
     assert [(p.source_path, p.kind, p.offset) for p in examined.problems] == [
         ("a", "bad_magic", 7),
         ("b", "unexpected", None),

@@ -56,7 +56,7 @@ def capi(**options: object) -> bytes:
 
 
 def collect(examined: Installation, machine_guid: str | None = MACHINE_GUID) -> list[KeyFileEvidence]:
-    return collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), machine_guid)
+    return collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), machine_guid).found
 
 
 def test_a_capi_machine_key() -> None:
@@ -232,7 +232,7 @@ def test_every_folder_and_whose_it_is() -> None:
     files: dict[str, bytes | None] = {f"{p}/{names[k][0]}": names[k][1] for p, (k, _, _) in homes.items()}
     examined = installation(files, {"SOFTWARE": software})
     folders = collect_key_folders(examined, collect_profiles(examined))
-    found = collect_key_files(examined, folders, MACHINE_GUID)
+    found = collect_key_files(examined, folders, MACHINE_GUID).found
     assert {f.row.path.rpartition("/")[0]: (f.row.kind, f.row.scope, f.row.owner_sid) for f in found} == homes
     assert {f.row.outcome for f in found} == {"present"}
     outcomes = {f.path: f.outcome.state for f in folders}
