@@ -67,7 +67,7 @@ class MemoryTree:
         self._descriptors = {_key(path): data for path, data in (descriptors or {}).items()}
         self._modified = {_key(path): time for path, time in (modified or {}).items()}
         self._created = {_key(path): time for path, time in (created or {}).items()}
-        self._cut = {_key(path): why for path, why in (cut or {}).items()}
+        self.cut = {_key(path): why for path, why in (cut or {}).items()}
         self._content: dict[str, bytes] = {}
         self._entries: dict[str, Entry] = {"": Entry("", "", is_dir=True)}
         self._children: dict[str, list[str]] = {"": []}
@@ -115,7 +115,7 @@ class MemoryTree:
         return [self._entries[key] for key in self._children[_key(entry.path)]]
 
     def cut_short(self, folder: str) -> str | None:
-        return self._cut.get(_key(folder))
+        return self.cut.get(_key(folder))
 
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self._resolve(file)

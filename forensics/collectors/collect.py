@@ -12,6 +12,7 @@ from forensics.collectors.folder_acls import collect_folder_acls
 from forensics.collectors.guard import guard
 from forensics.collectors.hyperv.settings import collect_hyperv_settings
 from forensics.collectors.hyperv.traces import collect_guardian_traces
+from forensics.collectors.key_content import master_keys_named
 from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
 from forensics.collectors.lsa import collect_lsa, collect_secrets
@@ -67,7 +68,7 @@ def collect(installation: Installation) -> Evidence:
         )
         evidence.key_files, evidence.key_folder_rows = key_files.found, key_files.rows
     with guard(installation, "master keys"):
-        master_keys = collect_master_keys(installation, profiles)
+        master_keys = collect_master_keys(installation, profiles, master_keys_named(evidence.key_files))
         evidence.master_keys, evidence.master_key_folders = master_keys.found, master_keys.folders
     with guard(installation, "LSA secrets"):
         evidence.secrets = collect_secrets(installation)

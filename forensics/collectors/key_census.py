@@ -65,7 +65,7 @@ class Census:
         Args:
             entry: As it is listed.
             name_guid: MachineGuid in its name.
-            is_named: A certificate names its container.
+            is_named: A certificate names its container, or Windows itself makes it.
         """
         row = self.row
         if row.files % self._stride == 0:
@@ -87,8 +87,10 @@ class Census:
         row = self.row
         if row.newest is None:
             return
+        row.days = max(self._days) - min(self._days) + 1
         first = row.newest.toordinal() - _MONTH + 1
         row.last_30_days = sum(count for day, count in self._days.items() if day >= first)
+        row.per_day = -(-row.last_30_days // min(_MONTH, row.days))
         day, row.busiest_day_files = max(self._days.items(), key=lambda item: (item[1], -item[0]))
         row.busiest_day = datetime.fromordinal(day).replace(tzinfo=UTC)
 
@@ -118,9 +120,10 @@ def look_at_sample(installation: Installation, census: Census) -> None:
         owner = _owner(installation, entry)
         if owner is not None:
             owners[owner] += 1
-    row.container_pattern, row.container_pattern_files = _most(patterns)
-    row.creator_process, row.creator_process_files = _most(processes)
-    row.file_owner, row.file_owner_files = _most(owners)
+    pattern, process, owner_of_most = _most(patterns), _most(processes), _most(owners)
+    row.container_pattern, row.container_pattern_files = pattern
+    row.creator_process, row.creator_process_files = process
+    row.file_owner, row.file_owner_files = owner_of_most
     public, count = _most(publics)
     if public is not None and count > 1:
         with suppress(FormatError):

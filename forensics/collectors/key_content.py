@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
-from forensics.collectors.evidence import ParsedKey
+from forensics.collectors.evidence import KeyFileEvidence, ParsedKey
 from forensics.disk.tree import Entry
 from forensics.formats.capi_key import CapiKeyFile, parse_capi_key_file, parse_capi_public_halves
 from forensics.formats.cng_key import CngKeyFile, parse_cng_key_file
+from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
 from forensics.formats.pcpkey import parse_pcpkey
 from forensics.formats.public_key import PublicKey
@@ -40,6 +41,21 @@ def peek_public(installation: Installation, kind: str, entry: Entry) -> list[Pub
         data = _content(installation, entry)
         return parse_capi_public_halves(data) if kind == "capi" else list(public_halves(PARSERS[kind](data)))
     return None
+
+
+def master_keys_named(key_files: Iterable[KeyFileEvidence]) -> frozenset[str]:
+    """Return the GUIDs, lower case, of the master keys that the blobs of key files name."""
+    blobs: list[DpapiBlob | None] = []
+    for file in key_files:
+        parsed = file.parsed
+        if isinstance(parsed, CapiKeyFile):
+            slots = [slot for slot in (parsed.exchange, parsed.signature) if slot is not None]
+            blobs += [blob for slot in slots for blob in (slot.private, slot.export_flag)]
+        elif isinstance(parsed, CngKeyFile):
+            blobs += (parsed.private_key, parsed.private_properties)
+        elif parsed is not None:
+            blobs.append(parsed.sealed_blob)
+    return frozenset(blob.master_key_guid for blob in blobs if blob is not None)
 
 
 def _content(installation: Installation, entry: Entry) -> bytes:

@@ -24,8 +24,8 @@ from forensics.tables.key_folder import KeyFolderRow
 from forensics.tables.outcome import PRESENT, Outcome
 
 MAX_IN_FOLDER = 2_000
-"""Evidence: key files of one folder that are all read. A fuller one is full of keys that a program makes and forgets: of
-it those that certificates lead to are read, and those that Windows itself makes. Names are all seen.
+"""Evidence: key files of one folder that are all read. A fuller one holds keys that a program makes and forgets: of it
+those that certificates lead to are read, and those that Windows itself makes. Names are all seen.
 """
 MAX_FILES = 10_000
 """Evidence: key files of one installation: those that certificates name first."""

@@ -32,7 +32,9 @@ class KeyFolderRow(Row):
         0,
     )
     searched: int = column("Number of further files whose public key is that of no certificate which lacks its key", 0)
-    named: int = column("Number of files in which certificates have their container, by their names", 0)
+    named: int = column(
+        "Number of files named for a container that certificates name, or that IIS, Remote Desktop and the like make", 0
+    )
     present_guid: int | None = column(
         "Number of files named for the present MachineGuid; null: it is not known, or their names hold none", None
     )
@@ -41,7 +43,11 @@ class KeyFolderRow(Row):
         None,
     )
     newest: datetime | None = column("When its last file was made, UTC", None)
+    days: int | None = column("Days from the first to the last, both included", None)
     last_30_days: int | None = column("Number of files made in the 30 days that end with the newest", None)
+    per_day: int | None = column(
+        "How many a day those are, rounded up; of fewer days since the first, over these", None
+    )
     busiest_day: datetime | None = column("The day on which most files were made, UTC", None)
     busiest_day_files: int | None = column("Number of files made on that day", None)
     sample: int = column(

@@ -24,7 +24,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.registry.hive import Hive, Key, Value
 from forensics.tables.certificate import CertificateRow
-from forensics.tables.outcome import Outcome
+from forensics.tables.outcome import PRESENT, Outcome
 from testdata.builder.certs import make_certificate, store_element
 from testdata.builder.dpapi import make_master_key
 from testdata.builder.keys import rsa_key
@@ -228,11 +228,18 @@ def test_bytes_of_key_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
 def test_many_master_keys_are_bounded_and_the_others_not_called_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.collectors.master_keys.MAX_FILES", 2)
     keys = [make_master_key(f"many{n}", "S-1-5-18", bytes(20), rounds=1) for n in range(4)]
-    examined = installation({f"{PROTECT}/{key.guid}": key.file for key in keys})
-    found = collect_master_keys(examined, collect_profiles(examined))
-    assert len(found.found) == 2
-    assert found.folders["S-1-5-18", "machine"] == Outcome("partial", "only 2 of 4 master keys were read")
+    files: dict[str, bytes | None] = {
+        f"{PROTECT}/{key.guid}": key.file for key in sorted(keys, key=lambda key: key.guid)
+    }
+    examined = installation(files)
+    guids = sorted(key.guid for key in keys)
+    found = collect_master_keys(examined, collect_profiles(examined), {guids[3], guids[1]})
+    # What key files name was read, and names tell that nothing else of it is there.
+    assert [m.row.guid for m in found.found] == [guids[1], guids[3]]
+    assert found.folders["S-1-5-18", "machine"] == PRESENT
     assert problems(examined) == [(PROTECT, "too_many")]
+    found = collect_master_keys(installation(files), collect_profiles(examined), set(guids))
+    assert found.folders["S-1-5-18", "machine"] == Outcome("partial", "only 2 of 4 master keys were read")
 
 
 def test_bytes_of_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

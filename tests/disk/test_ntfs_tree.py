@@ -325,6 +325,35 @@ def test_a_very_large_folder_is_listed_by_its_index_alone(ntfs_tree: NtfsTree, m
     assert {e.name: e.is_dir for e in ntfs_tree.entries("")}["Documents and Settings"] is False
 
 
+def test_a_name_is_looked_up_in_the_index_of_a_very_large_folder(
+    ntfs_tree: NtfsTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forensics.disk.ntfs.tree._MOST_EXACT", 5)
+    listed = ntfs_tree.entries("names")
+    assert sorted(e.name for e in listed) == sorted(fixture.NAMES)
+    assert [e.name for e in listed[2:4]] == [e.name for e in listed][2:4]
+    for name in fixture.NAMES:
+        assert ntfs_tree.entry(f"names/{name}").name == name
+    with pytest.raises(NotFound):
+        ntfs_tree.entry("names/Größer.txt")
+    assert ntfs_tree.cut_short("names") is None
+
+
+def test_of_a_folder_of_too_many_names_a_part_is_listed(ntfs_tree: NtfsTree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.disk.ntfs.tree.MAX_ENTRIES", 1000)
+    monkeypatch.setattr("forensics.disk.ntfs.tree._MOST_EXACT", 500)
+    listed = ntfs_tree.entries("many")
+    assert len(listed) == 1000
+    assert ntfs_tree.cut_short("many") == "only 1000 of its names are listed"
+    assert ntfs_tree.cut_short("names") is None
+    # The index finds the names that the listing lacks; what it does not find may lie beyond the bound.
+    for number in range(0, fixture.MANY, 100):
+        name = f"Component-{number:05d}-with-a-rather-long-name.manifest"
+        assert ntfs_tree.entry(f"many/{name}").name == name
+    with pytest.raises(Unreadable, match="more names than are read"):
+        ntfs_tree.entry("many/Component-99999")
+
+
 def test_nodes_of_an_index_that_lie_ever_deeper_end_the_search() -> None:
     class Chain(NtfsIndex):
         def __init__(self) -> None:

@@ -72,7 +72,7 @@ def test_every_table_of_the_contract_is_there_filled_or_not() -> None:
         "machine": 1,
         "certificate": 1,
         "key_file": 1,
-            "key_folder": 0,
+        "key_folder": 0,
         "master_key": 1,
         "secret": 2,
         "key_chain": 3,
