@@ -120,11 +120,11 @@ def look_at_sample(installation: Installation, census: Census) -> None:
         owner = _owner(installation, entry)
         if owner is not None:
             owners[owner] += 1
-    pattern, process, owner_of_most = _most(patterns), _most(processes), _most(owners)
+    pattern, process, owner_of_most, key = _most(patterns), _most(processes), _most(owners), _most(publics)
     row.container_pattern, row.container_pattern_files = pattern
     row.creator_process, row.creator_process_files = process
     row.file_owner, row.file_owner_files = owner_of_most
-    public, count = _most(publics)
+    public, count = key
     if public is not None and count > 1:
         with suppress(FormatError):
             row.same_public_key_sha256, row.same_public_key_files = public.spki_sha256(), count
