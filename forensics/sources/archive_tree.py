@@ -131,6 +131,8 @@ class ZipTree(ArchiveTree):
         try:
             self._zip = _BoundedZip(file)
             members = self._zip.infolist()
+            # Members are opened by what the tree holds of them; a second list by name takes room for nothing.
+            self._zip.NameToInfo.clear()
         except SourceError:
             raise
         # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...

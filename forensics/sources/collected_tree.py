@@ -100,7 +100,9 @@ class CollectedTree:
                 name = _decoded(node.name) if decode else node.name
                 path = f"{folder.path}/{name}" if folder.path else name
                 entry = Entry(name, path, node.is_dir, node.size, node.created, node.modified, node.handle)
-                found.setdefault(name.casefold(), entry)
+                folded = name.casefold()
+                # Most names of very many are of one case: one text each does.
+                found.setdefault(name if folded == name else folded, entry)
             self._listings[key] = dict(sorted(found.items()))
         return self._listings[key]
 
