@@ -225,7 +225,7 @@ class Judge:
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
         slot = self.recovery.slot_of(certificate.public_key)
         if slot is None:
-            links.key_file = "absent" if self.index.all_examined else "not_examined"
+            links.key_file = "absent" if self.index.searched_for(certificate.public_key) else "not_examined"
             return links
         links.kind, links.file = slot.file.row.kind, slot.file
         foreign = self.machine_guid is not None and slot.file.row.name_guid not in (None, self.machine_guid)

@@ -143,10 +143,17 @@ class KeyIndex:
         ]
         return bool(folders) and all(folder.is_whole for folder in folders)
 
+    def searched_for(self, public: PublicKey | None) -> bool:
+        """Tell whether a public key that no file here has is nowhere on this installation."""
+        return self._all_names_seen and not self.left_unread(public)
+
+    def left_unread(self, public: PublicKey | None) -> bool:
+        """Tell whether files were not read that may hold a public key, or hold it once more."""
+        return self.has_unread or any(not f.contents.is_whole and public not in f.lacks for f in self._folders)
+
     @cached_property
-    def all_examined(self) -> bool:
-        """Tell whether every key file of the installation was seen, so that a public key in none is nowhere."""
-        return not self.has_unread and all(f.outcome.is_whole and f.contents.is_whole for f in self._folders)
+    def _all_names_seen(self) -> bool:
+        return all(f.outcome.is_whole for f in self._folders)
 
 
 def _is_dss(path: str) -> bool:

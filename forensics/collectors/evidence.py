@@ -92,7 +92,8 @@ class KeyFolder:
         path: Path in the tree.
         outcome: What can be said of its names: Windows finds a key by the name of its file, so where all were seen, one
             that is not among them is absent.
-        contents: Whether the public half of every file in it was seen, so that what no file holds is not there either.
+        contents: Whether every file in it was read.
+        lacks: Public keys that none of the files holds which were not read.
     """
 
     kind: KeyFileKind | Literal["any"]
@@ -101,6 +102,7 @@ class KeyFolder:
     path: str
     outcome: Outcome
     contents: Outcome = PRESENT
+    lacks: frozenset[PublicKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

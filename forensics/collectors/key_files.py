@@ -21,7 +21,7 @@ from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_folder import KeyFolderRow
-from forensics.tables.outcome import PRESENT, Outcome
+from forensics.tables.outcome import Outcome
 
 MAX_IN_FOLDER = 2_000
 """Evidence: key files of one folder that are all read. A fuller one holds keys that a program makes and forgets: of it
@@ -99,7 +99,7 @@ def collect_key_files(
     for place in places:
         if place.is_crowded or place.left_out:
             _look_further(installation, place, machine_guid, search, found)
-            _tell(installation, folders, place)
+            _tell(installation, folders, place, search)
     return KeyFiles(found, [place.census.row for place in places])
 
 
@@ -195,13 +195,13 @@ def _look_further(
             look_at_sample(installation, place.census)
 
 
-def _tell(installation: Installation, folders: MutableSequence[KeyFolder], place: _Place) -> None:
+def _tell(installation: Installation, folders: MutableSequence[KeyFolder], place: _Place, search: KeySearch) -> None:
     row = place.census.row
     searched = f"; of {row.searched} more only the public key" if row.searched else ""
     message = f"{row.read} of its {row.files} key files are read, those that certificates name first{searched}"
     installation.cut("folder", row.path, row.path, message)
-    is_whole = len(place.read) + row.searched == row.files
-    folders[place.number] = replace(place.folder, contents=PRESENT if is_whole else Outcome("partial", message))
+    lacks = search.not_found if len(place.read) + row.searched == row.files else frozenset()
+    folders[place.number] = replace(place.folder, contents=Outcome("partial", message), lacks=lacks)
     row.outcome = place.folder.outcome.state
 
 

@@ -47,12 +47,18 @@ class KeySearch:
                 dates += (certificate.row.not_before, certificate.row.source_time)
         self._dates = sorted(date for date in dates if date is not None)
         self._times_found: Counter[PublicKey] = Counter()
+        self._missing = len(self._wanted)
         self._left = MAX_SEARCHED
 
     @property
     def is_over(self) -> bool:
         """Every public key was found, or no more files may be read."""
-        return self._left <= 0 or len(self._times_found) == len(self._wanted)
+        return self._left <= 0 or self._missing <= 0
+
+    @property
+    def not_found(self) -> frozenset[PublicKey]:
+        """Of what is searched for, the public keys that no file holds which was only searched."""
+        return frozenset(public for public in self._wanted if self._times_found[public] < _MOST_OF_ONE)
 
     def among(self, installation: Installation, row: KeyFolderRow, files: Iterable[Entry]) -> Iterator[Entry]:
         """Yield the files of a folder that hold a public key that is searched for.
@@ -73,6 +79,7 @@ class KeySearch:
             if searched is None:
                 row.searched += 1
             else:
+                self._missing -= not self._times_found[searched]
                 self._times_found[searched] += 1
                 yield entry
 

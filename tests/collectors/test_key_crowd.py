@@ -22,6 +22,7 @@ from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.certs import CAPI_ENHANCED, make_certificate
 from testdata.builder.cng import CngKey
 from testdata.builder.disk import build_disk
+from testdata.builder.dpapi import make_master_key
 from testdata.builder.folders import MACHINE
 from testdata.builder.keys import ec_key, rsa_key
 from testdata.builder.machine import ForgedMachine, capi_link, machine
@@ -132,6 +133,27 @@ def test_names_prove_absence_among_very_many_files(
     ]
     opened = sum(path.startswith(MACHINE_KEYS) for path, _ in tree.opened)
     assert opened <= 40_000 + sample + 3
+
+
+def test_a_key_that_does_not_open_may_lie_once_more_among_what_was_not_read() -> None:
+    made = machine("crowd")
+    link = capi_link("linked", CAPI_ENHANCED)
+    made.put_certificate(make_certificate("linked", rsa_key("2048-01")), link=link)
+    lost = make_master_key("lost", "S-1-5-18", bytes(20))
+    made.put_capi("linked", exchange=Slot(rsa_key("2048-01")), master_key=lost)
+    broken = ("present", "unusable", "master_key")
+    assert judged(collect(crowded(made, 1999)[0]))["linked"] == (*broken, False)
+    assert judged(collect(crowded(made, 2000)[0]))["linked"] == (*broken, None)
+
+
+def test_the_same_key_is_read_three_times_and_no_more() -> None:
+    made = machine("crowd")
+    made.put_certificate(make_certificate("leaked", rsa_key("2048-06"), not_before=FIRST))
+    made.put_certificate(make_certificate("nowhere", rsa_key("2048-05"), not_before=FIRST))
+    evidence = collect(crowded(made, 2001)[0])
+    row = folder(evidence)
+    assert (row.files, row.read, row.searched) == (2001, 3, 1998)
+    assert judged(evidence)["nowhere"] == ("absent", "unusable", "claim", False)
 
 
 def test_nothing_is_searched_where_every_certificate_leads_to_its_key() -> None:
