@@ -45,6 +45,7 @@ IDS = [
     "keyiso-disabled-keys-unusable",
     "orphan-key-file",
     "certificate-in-two-stores",
+    "key-folder-overfull",
 ]
 
 OLD_IIS = "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162"
