@@ -333,7 +333,8 @@ def test_master_keys_are_named_by_what_is_wrong_with_them() -> None:
 
 
 def test_some_disk_shows_every_rule() -> None:
-    assert {rule for findings in EXPECTED.values() for _, rule, _ in findings} == set(IDS)
+    # That one takes thousands of files: tests/collectors/test_key_crowd.py makes a disk for it.
+    assert {rule for findings in EXPECTED.values() for _, rule, _ in findings} == set(IDS) - {"key-folder-overfull"}
 
 
 def test_a_provider_of_windows_is_registered_again() -> None:
