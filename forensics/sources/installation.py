@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import Entry, NotFound, NotObtained, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Tree, Unreadable, damage_of
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
 from forensics.tables.coverage_names import CoverageArea
@@ -142,6 +142,9 @@ class Installation:
             return Listing(Outcome("unreadable", message))
         if not entries and not self.tree.complete:
             return Listing(NOT_COLLECTED)
+        if (damage := damage_of(self.tree, path)) is not None:
+            self.coverage.cut("folder", path, damage, path)
+            return Listing(Outcome("partial", damage), entries)
         return Listing(PRESENT, entries)
 
     @property

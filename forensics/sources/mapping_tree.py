@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import BinaryIO
 
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, damage_of
 from forensics.sources.collected_tree import CollectedTree, Node
 
 
@@ -88,6 +89,14 @@ class UnionTree:
         if not seen:
             raise problem
         return [found[name] for name in sorted(found)]
+
+    def damage(self, folder: Entry | str) -> str | None:
+        path = folder if isinstance(folder, str) else folder.path
+        for root in self._roots:
+            with suppress(NotFound, Unreadable):
+                if (damage := damage_of(self._tree, f"{root}/{path}")) is not None:
+                    return damage
+        return None
 
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self.entry(file) if isinstance(file, str) else file

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from forensics.disk.ntfs.btree import Hit, NtfsIndex, is_after
+from forensics.disk.ntfs.claims import ClusterClaims
+from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMuchWork
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
 from forensics.disk.ntfs.record import (
     DATA,
+    FILE_NAME,
     REPARSE_POINT,
     SECURITY_DESCRIPTOR,
     STANDARD_INFORMATION,
     FileRecord,
 )
+from forensics.disk.ntfs.secure import SecurityDescriptors
 from forensics.disk.ntfs.stream import VolumeReader
-from forensics.disk.ntfs.volume import ROOT, NtfsIndex, NtfsVolume
+from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
 from forensics.disk.tree import Entry, NotFound, Unreadable
-from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 
 MAX_ENTRIES = 500_000
@@ -30,9 +35,11 @@ _ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
 """Work: folders that are kept in memory."""
 _SYSTEM_RECORDS = 24
+_NUMBER = 0xFFFFFFFFFFFF
 _NAME_SURROGATE = 0x20000000
 _RECALL = 0x1000 | 0x40000 | 0x400000
 _CLOUD = 0x9000001A
+_STRANGER = "file record {} does not bear the name that its folder gives it"
 _TAGS = {
     0xA000000C: "a symbolic link, which is not followed",
     0xA0000003: "a junction or mount point, which is not followed",
@@ -59,13 +66,25 @@ def _fold_character(character: str) -> str:
 class _Folder:
     """A folder's index, and its whole listing by folded name once that was needed."""
 
-    __slots__ = ("complete", "index", "listing", "names")
+    __slots__ = ("index", "listing", "names", "own")
 
-    def __init__(self, index: NtfsIndex) -> None:
+    def __init__(self, index: NtfsIndex, own: int) -> None:
         self.index = index
+        self.own = own
         self.names: dict[str, tuple[int, FileNameKey]] | None = None
         self.listing: list[tuple[int, FileNameKey]] = []
-        self.complete = True
+
+    def holds(self, key: bytes) -> bool:
+        """Tell whether an entry of the index names this folder as the one it lies in."""
+        parent = int.from_bytes(key[:8], "little")
+        return parent == self.own or parent == self.own & _NUMBER
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Stands for the file reference of an entry that its file record contradicts."""
+
+    reason: str
 
 
 class NtfsTree:
@@ -74,12 +93,17 @@ class NtfsTree:
     Args:
         reader: The volume.
         boot: Its boot sector.
+        report: Is told of every structure that is found to be broken.
     """
 
     complete = True
 
-    def __init__(self, reader: VolumeReader, boot: bytes) -> None:
-        self.volume = NtfsVolume(reader, boot)
+    def __init__(self, reader: VolumeReader, boot: bytes, report: Report | None = None) -> None:
+        self._log = DamageLog(report)
+        self.volume = NtfsVolume(reader, boot, self._log)
+        self._security = SecurityDescriptors(self.volume)
+        self._claims = ClusterClaims(self._log)
+        self._damaged: dict[int, str] = {}
         self._folders: dict[int, _Folder] = {}
         self._entries: dict[str, Entry] = {"": Entry("", "", True, handle=ROOT)}
 
@@ -133,20 +157,22 @@ class NtfsTree:
             self._refuse_reparse(at)
             raise Unreadable("not a folder")
         listed = self._listed(at)
-        if not listed.complete and not listed.listing:
-            raise Unreadable("its index is damaged")
+        if not listed.listing and (damage := self.damage(at)) is not None:
+            raise Unreadable(damage)
         self.volume.spend(len(listed.listing) // _ENTRIES_PER_UNIT)
         return at, listed.listing
 
-    def is_partial(self, folder: str) -> bool:
-        """Tell whether damage hides a part of a folder."""
-        return not self._listed(self.entry(folder)).complete
+    def damage(self, folder: Entry | str) -> str | None:
+        """Say what was found broken in a folder so far, so that something of it may be missing; None where nothing."""
+        at = self.entry(folder) if isinstance(folder, str) else folder
+        return self._damaged.get(at.handle & _NUMBER) if isinstance(at.handle, int) else None
 
     def open(self, file: Entry | str) -> BinaryIO:
         record = self._record(file)
         attributes, tag = _attributes(record), _reparse_tag(record)
         if tag and not (tag & 0xFFFF0FFF == _CLOUD and not attributes & _RECALL):
             raise Unreadable(_reparse_reason(tag))
+        self._claims.check(record.find(DATA))
         stream = None if record.is_dir else self.volume.stream(record, DATA)
         if stream is None:
             raise Unreadable("a folder" if record.is_dir else "it has no content stream")
@@ -160,21 +186,29 @@ class NtfsTree:
         standard = record.find(STANDARD_INFORMATION)
         value = (standard.value or b"") if standard else b""
         security_id = struct.unpack_from("<I", value, 52)[0] if len(value) >= 56 else 0
-        found = self.volume.descriptor(security_id) if security_id else None
-        if found is None:
-            try:
-                stream = self.volume.stream(record, SECURITY_DESCRIPTOR)
-                found = stream.read(1 << 18) if stream else None
-            except Unreadable:
-                return None
-        return found or None
+        try:
+            if security_id:
+                return self._security.find(security_id)
+            stream = self.volume.stream(record, SECURITY_DESCRIPTOR)
+            return (stream.read(1 << 18) or None) if stream else None
+        except TooMuchWork:
+            return None
+        except Unreadable as reason:
+            path = item if isinstance(item, str) else item.path
+            self._log.tell(path, str(reason), getattr(reason, "offset", None), "unreadable")
+            return None
 
     def _record(self, item: Entry | str) -> FileRecord:
         entry = self.entry(item) if isinstance(item, str) else item
         handle = entry.handle
+        if isinstance(handle, _Doubt):
+            raise Unreadable(handle.reason)
         if not isinstance(handle, int):
             return self._record(entry.path)
-        return self.volume.record(handle)
+        record = self.volume.record(handle)
+        if entry.name and not _bears(record, entry.name):
+            raise Unreadable(_STRANGER.format(handle & _NUMBER))
+        return record
 
     def _refuse_reparse(self, entry: Entry) -> None:
         tag = _reparse_tag(self._record(entry))
@@ -182,8 +216,10 @@ class NtfsTree:
             raise Unreadable(_reparse_reason(tag))
 
     def _folder(self, entry: Entry) -> _Folder:
+        if isinstance(entry.handle, _Doubt):
+            raise Unreadable(entry.handle.reason)
         assert isinstance(entry.handle, int)
-        number = entry.handle & 0xFFFFFFFFFFFF
+        number = entry.handle & _NUMBER
         folder = self._folders.get(number)
         if folder is None:
             record = self.volume.record(entry.handle)
@@ -191,31 +227,46 @@ class NtfsTree:
                 raise Unreadable("its file record is not that of a folder")
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
-            folder = self._folders[number] = _Folder(self.volume.index(record, "$I30"))
+            index = self.volume.index(record, "$I30")
+            folder = self._folders[number] = _Folder(index, number | record.sequence << 48)
         return folder
+
+    def _broken(self, folder: Entry, message: str, offset: int | None = None) -> None:
+        """Note that something of a folder may be missing."""
+        assert isinstance(folder.handle, int)
+        self._damaged.setdefault(folder.handle & _NUMBER, message)
+        self._log.tell(folder.path, message, offset)
 
     def _listed(self, entry: Entry) -> _Folder:
         folder = self._folder(entry)
         if folder.names is not None:
             return folder
         names: dict[str, tuple[int, FileNameKey]] = {}
+        short: list[tuple[int, FileNameKey]] = []
+        before = ""
         for found in folder.index.entries():
             if isinstance(found, Unreadable):
-                folder.complete = False
+                self._broken(entry, str(found), getattr(found, "offset", None))
                 continue
-            try:
-                key = parse_file_name(found.key)
-            except FormatError:
-                folder.complete = False
+            key = parse_file_name(found.key)
+            folded = _fold(key.name)
+            if is_after(before, folded):
+                self._broken(entry, f"{key.name} stands out of order in its index")
+            before = folded
+            if not folder.holds(found.key):
+                self._broken(entry, f"{key.name} in its index belongs to another folder")
                 continue
-            number = found.reference & 0xFFFFFFFFFFFF
+            number = found.reference & _NUMBER
             if number < _SYSTEM_RECORDS and (number == ROOT or key.name.startswith("$")):
                 continue
             if len(names) >= MAX_ENTRIES or len(folder.listing) >= MAX_ENTRIES:
                 raise Unreadable(f"more than {MAX_ENTRIES} entries")
-            names.setdefault(_fold(key.name), (found.reference, key))
-            if key.namespace != DOS_NAME:
-                folder.listing.append((found.reference, key))
+            names.setdefault(folded, (found.reference, key))
+            (short if key.namespace == DOS_NAME else folder.listing).append((found.reference, key))
+        if short:
+            # A short name stands beside the long one of the same file; one that stands alone is no short name.
+            long = {reference for reference, _ in folder.listing}
+            folder.listing += [item for item in short if item[0] not in long]
         folder.names = names
         folder.listing.sort(key=lambda item: _fold(item[1].name))
         return folder
@@ -224,35 +275,77 @@ class NtfsTree:
         wanted = _fold(name)
         folder = self._folder(parent)
         if folder.names is None and not folder.index.is_small and wanted.isascii():
-            try:
-                found = folder.index.search(lambda key: _order(wanted, key))
-                if found is not None:
-                    return self._entry(parent, found.reference, parse_file_name(found.key))
-            except (FormatError, Unreadable):
-                pass  # a damaged node: the listing below goes round it
-        hit = (self._listed(parent).names or {}).get(wanted)
-        if hit is not None:
-            return self._entry(parent, *hit)
-        if not folder.complete:
-            raise Unreadable("the index of its folder is damaged, so it cannot be told whether it is there")
+            hit = self._search(parent, folder, wanted)
+            if hit is not None and hit.entry is not None:
+                return self._entry(parent, hit.entry.reference, parse_file_name(hit.entry.key))
+            if hit is not None and self.damage(parent) is None:
+                raise NotFound(path)
+        listed = (self._listed(parent).names or {}).get(wanted)
+        if listed is not None:
+            return self._entry(parent, *listed)
+        if self.damage(parent) is None:
+            self._search(parent, folder, wanted)
+        if (damage := self.damage(parent)) is not None:
+            raise Unreadable(f"its folder is damaged, so it cannot be told whether it is there: {damage}")
         raise NotFound(path)
+
+    def _search(self, parent: Entry, folder: _Folder, wanted: str) -> Hit | None:
+        """Look a name up in a folder's index; None where that is damaged on the way.
+
+        A miss lies between two neighbours: a name of one of them that is not its file's own leaves the folder damaged,
+        since the search was led by it, or the name that was looked for has become it.
+        """
+        try:
+            hit = folder.index.search(wanted, _folded)
+        except TooMuchWork:
+            raise
+        except BrokenStructure as reason:
+            self._broken(parent, str(reason), reason.offset)
+            return None
+        except Unreadable:
+            return None
+        for found in (hit.entry, hit.before, hit.after):
+            if found is not None and not folder.holds(found.key):
+                self._broken(parent, f"{parse_file_name(found.key).name} in its index belongs to another folder")
+                return None
+        for neighbour in (hit.before, hit.after):
+            if neighbour is not None and neighbour.reference & _NUMBER >= _SYSTEM_RECORDS:
+                self._entry(parent, neighbour.reference, parse_file_name(neighbour.key))
+        return hit
 
     def _entry(self, parent: Entry, reference: int, key: FileNameKey) -> Entry:
         by_index = _from_index(parent, reference, key)
         created, modified, size = key.created, key.modified, key.size
         try:
             record = self.volume.record(reference)
-        except Unreadable:
+        except WrongRecord as reason:
+            return self._doubted(parent, by_index, str(reason), reason.offset)
+        except BrokenStructure as reason:
             # The name is there all the same: whoever opens it is told why it cannot be read.
+            self._log.tell(by_index.path, str(reason), reason.offset)
             return by_index
+        except Unreadable:
+            return by_index
+        number = reference & _NUMBER
+        if not _bears(record, key.name, key.namespace, self._folder(parent).own):
+            return self._doubted(parent, by_index, _STRANGER.format(number), self.volume.place_of(number))
+        if record.is_dir != bool(key.flags & DIRECTORY_FLAG):
+            message = f"file record {number} and its folder disagree on whether it is a folder"
+            return self._doubted(parent, by_index, message, self.volume.place_of(number, 22))
         is_dir = record.is_dir and not _reparse_tag(record) & _NAME_SURROGATE
         standard, data = record.find(STANDARD_INFORMATION), record.find(DATA)
         if standard and len(standard.value or b"") >= 16:
             created, modified = struct.unpack_from("<QQ", standard.value or b"")
         if data is not None:
             size = min((a for a in record.attributes if a.type == DATA and not a.name), key=lambda a: a.lowest_vcn).size
+            self._claims.claim(number, by_index.path, data)
         size = 0 if is_dir else size
         return Entry(key.name, by_index.path, is_dir, size, filetime(created), filetime(modified), reference)
+
+    def _doubted(self, parent: Entry, entry: Entry, message: str, offset: int | None) -> Entry:
+        """Return an entry of which nothing but the name in its folder is believed, and that in part."""
+        self._broken(parent, f"{entry.name}: {message}", offset)
+        return replace(entry, handle=_Doubt(message))
 
 
 def _from_index(parent: Entry, reference: int, key: FileNameKey) -> Entry:
@@ -262,9 +355,23 @@ def _from_index(parent: Entry, reference: int, key: FileNameKey) -> Entry:
     return Entry(key.name, path, is_dir, key.size, filetime(key.created), filetime(key.modified), reference)
 
 
-def _order(wanted: str, key: bytes) -> int:
-    name = _fold(parse_file_name(key).name)
-    return 0 if name == wanted else -1 if wanted < name else 1
+def _folded(key: bytes) -> str:
+    return _fold(parse_file_name(key).name)
+
+
+def _bears(record: FileRecord, name: str, namespace: int | None = None, parent: int | None = None) -> bool:
+    """Tell whether one of a record's names is that by which a folder knows it; the rest of them may be stale."""
+    raw = name.encode("utf-16-le", "surrogatepass")
+    for attribute in record.attributes:
+        if attribute.type != FILE_NAME:
+            continue
+        value = attribute.value or b""
+        if value[66:] != raw and ("\\" not in name or parse_file_name(value).name != name):
+            continue
+        above = int.from_bytes(value[:8], "little")
+        if namespace in (None, value[65]) and (parent is None or above in (parent, parent & _NUMBER)):
+            return True
+    return False
 
 
 def _attributes(record: FileRecord) -> int:
