@@ -14,11 +14,16 @@ if TYPE_CHECKING:
     from forensics.disk.ntfs.volume import NtfsVolume
 
 _SECURE = 9
+PATH = "$Secure"
 _MAX_DESCRIPTOR = 0x40000
 """Format: bytes of one access list."""
 _MIRROR = 0x40000
 _HEADER = struct.Struct("<IIQI")
 _WORDS = 1 << 32
+
+
+class NoSuchDescriptor(BrokenStructure):
+    """A file names an access list that $Secure does not hold."""
 
 
 class SecurityDescriptors:
@@ -53,7 +58,7 @@ class SecurityDescriptors:
         index, stream = self._open()
         found = index.search(security_id, _number).entry
         if found is None or len(found.data) != _HEADER.size:
-            raise BrokenStructure(f"its access list has number {security_id}, which $Secure does not hold")
+            raise NoSuchDescriptor(f"its access list has number {security_id}, which $Secure does not hold")
         hashed, _, offset, size = _HEADER.unpack(found.data)
         # Every 256 KiB of $SDS are followed by a copy of them.
         for start in (offset, offset + _MIRROR):

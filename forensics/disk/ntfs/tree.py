@@ -19,7 +19,8 @@ from forensics.disk.ntfs.record import (
     STANDARD_INFORMATION,
     FileRecord,
 )
-from forensics.disk.ntfs.secure import SecurityDescriptors
+from forensics.disk.ntfs.secure import PATH as SECURE
+from forensics.disk.ntfs.secure import NoSuchDescriptor, SecurityDescriptors
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
 from forensics.disk.tree import Entry, NotFound, Unreadable
@@ -194,8 +195,9 @@ class NtfsTree:
         except TooMuchWork:
             return None
         except Unreadable as reason:
-            path = item if isinstance(item, str) else item.path
-            self._log.tell(path, str(reason), getattr(reason, "offset", None), "unreadable")
+            own = isinstance(reason, NoSuchDescriptor) or not security_id
+            path = SECURE if not own else item if isinstance(item, str) else item.path
+            self._log.tell(path, str(reason), getattr(reason, "offset", None))
             return None
 
     def _record(self, item: Entry | str) -> FileRecord:
