@@ -50,7 +50,7 @@ class NtfsIndex:
     def __init__(self, volume: NtfsVolume, record: FileRecord, name: str) -> None:
         root = record.find(INDEX_ROOT, name)
         if root is None or root.value is None:
-            raise Unreadable(f"file record has no index {name}")
+            raise BrokenStructure(f"file record has no index {name}")
         try:
             parsed = parse_index_root(root.value)
         except (FormatError, struct.error) as error:
@@ -159,7 +159,7 @@ class NtfsIndex:
                 raise BrokenStructure(f"index node {child} is named more than once")
             seen.add(child)
             if len(seen) > _MAX_DEPTH:
-                raise Unreadable("the nodes of an index lie too deep")
+                raise BrokenStructure("the nodes of an index lie too deep")
             node = self._node(child)
             keys = [entry.key for entry in node if entry.key]
             if keys and (

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import NotObtained
 
 _MAX_TOLD = 1_000
 """Evidence: damaged structures of one volume that are told one by one."""
+
+KIND = "ntfs_damaged"
+"""Kind of problem that a broken structure is."""
 
 Report = Callable[[str, str, str, int | None], None]
 """Takes the path of a damaged place in its tree (empty for the volume itself), kind, message, and where it lies."""
 
 
-class TooMuchWork(Unreadable):
+class TooMuchWork(NotObtained):
     """The volume is read no further."""
 
 
-class BrokenStructure(Unreadable):
-    """A structure of the volume breaks what every whole one keeps; ``offset`` is where it lies on the volume."""
+class BrokenStructure(NotObtained):
+    """A structure of the volume breaks what every whole one keeps; ``offset`` is where it lies on the volume.
+
+    What the structure leads to was not got, and may be sound.
+    """
+
+    kind = KIND
 
     def __init__(self, message: str, offset: int | None = None) -> None:
         super().__init__(message)
@@ -36,7 +44,7 @@ class DamageLog:
         self._report = report
         self._told: set[tuple[str, str]] = set()
 
-    def tell(self, path: str, message: str, offset: int | None = None, kind: str = "ntfs_damaged") -> None:
+    def tell(self, path: str, message: str, offset: int | None = None, kind: str = KIND) -> None:
         """Tell of a break.
 
         Args:

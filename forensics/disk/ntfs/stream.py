@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
 
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import NotObtained, Unreadable
 
 if TYPE_CHECKING:
     from forensics.disk.ntfs.record import Run
@@ -70,7 +70,7 @@ class RunStream(io.RawIOBase):
         self._starts = [0, *accumulate(count * cluster for _, count in runs)]
         self._at = 0
         if self._starts[-1] < initialized:
-            raise Unreadable("its run list is shorter than the file")
+            raise NotObtained("its run list is shorter than the file")
 
     def readable(self) -> bool:
         return True
@@ -137,7 +137,7 @@ class CompressedStream(RunStream):
         super().__init__(volume, runs, cluster, size, initialized)
         self._unit = cluster << unit
         if self._unit > _MAX_UNIT:
-            raise Unreadable(f"compression units of {self._unit} bytes are not NTFS")
+            raise NotObtained(f"compression units of {self._unit} bytes are not NTFS")
         self._cached: tuple[int, bytes] = (-1, b"")
 
     def _content(self, offset: int, count: int) -> bytes:
@@ -146,7 +146,7 @@ class CompressedStream(RunStream):
             number, within = divmod(offset, self._unit)
             data = self._decompressed(number)[within : within + count]
             if not data:
-                raise Unreadable("a compression unit is shorter than the file says")
+                raise NotObtained("a compression unit is shorter than the file says")
             parts.append(data)
             offset, count = offset + len(data), count - len(data)
         return b"".join(parts)
@@ -199,4 +199,4 @@ def _lznt1(data: bytes) -> bytes:
         # The list ends at a zero chunk header, which may have been cut with the last cluster.
         return bytes(lznt1.decompress(data + bytes(2)))
     except Exception as error:
-        raise Unreadable(f"a compressed part is damaged: {error}") from error
+        raise NotObtained(f"a compressed part is damaged: {error}") from error

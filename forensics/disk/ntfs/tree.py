@@ -159,7 +159,7 @@ class NtfsTree:
             raise Unreadable("not a folder")
         listed = self._listed(at)
         if not listed.listing and (damage := self.damage(at)) is not None:
-            raise Unreadable(damage)
+            raise BrokenStructure(damage)
         self.volume.spend(len(listed.listing) // _ENTRIES_PER_UNIT)
         return at, listed.listing
 
@@ -176,7 +176,7 @@ class NtfsTree:
         self._claims.check(record.find(DATA))
         stream = None if record.is_dir else self.volume.stream(record, DATA)
         if stream is None:
-            raise Unreadable("a folder" if record.is_dir else "it has no content stream")
+            raise BrokenStructure("a folder" if record.is_dir else "it has no content stream")
         return stream
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -204,12 +204,12 @@ class NtfsTree:
         entry = self.entry(item) if isinstance(item, str) else item
         handle = entry.handle
         if isinstance(handle, _Doubt):
-            raise Unreadable(handle.reason)
+            raise BrokenStructure(handle.reason)
         if not isinstance(handle, int):
             return self._record(entry.path)
         record = self.volume.record(handle)
         if entry.name and not _bears(record, entry.name):
-            raise Unreadable(_STRANGER.format(handle & _NUMBER))
+            raise BrokenStructure(_STRANGER.format(handle & _NUMBER))
         return record
 
     def _refuse_reparse(self, entry: Entry) -> None:
@@ -219,14 +219,14 @@ class NtfsTree:
 
     def _folder(self, entry: Entry) -> _Folder:
         if isinstance(entry.handle, _Doubt):
-            raise Unreadable(entry.handle.reason)
+            raise BrokenStructure(entry.handle.reason)
         assert isinstance(entry.handle, int)
         number = entry.handle & _NUMBER
         folder = self._folders.get(number)
         if folder is None:
             record = self.volume.record(entry.handle)
             if not record.is_dir:
-                raise Unreadable("its file record is not that of a folder")
+                raise BrokenStructure("its file record is not that of a folder")
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
             index = self.volume.index(record, "$I30")
@@ -288,7 +288,7 @@ class NtfsTree:
         if self.damage(parent) is None:
             self._search(parent, folder, wanted)
         if (damage := self.damage(parent)) is not None:
-            raise Unreadable(f"its folder is damaged, so it cannot be told whether it is there: {damage}")
+            raise BrokenStructure(f"its folder is damaged, so it cannot be told whether it is there: {damage}")
         raise NotFound(path)
 
     def _search(self, parent: Entry, folder: _Folder, wanted: str) -> Hit | None:

@@ -120,7 +120,7 @@ class NtfsVolume:
             first = self._mirrored(MFT, error, offset)
         data = first.find(DATA)
         if data is None or data.value is not None or not data.runs:
-            raise Unreadable("$MFT has no content")
+            raise BrokenStructure("$MFT has no content")
         runs = list(data.runs)
         size = min(data.size, 1 << 44)
         listed = first.find(ATTRIBUTE_LIST)
@@ -153,7 +153,7 @@ class NtfsVolume:
         at = offset - window * _READ_AHEAD
         raw = self._ahead[window][at : at + self.record_size]
         if len(raw) != self.record_size:
-            raise Unreadable(f"file record {number} lies beyond the end of $MFT")
+            raise BrokenStructure(f"file record {number} lies beyond the end of $MFT")
         return raw
 
     def _parse(self, number: int) -> FileRecord:
@@ -218,7 +218,7 @@ class NtfsVolume:
         parts = self._listed_parts(number, listed)
         others = sorted({part.record for part in parts} - {number})
         if len(others) > min(_MAX_EXTENSIONS, _MAX_EXTENDED // self.record_size):
-            raise Unreadable(f"file record {number} claims {len(others)} extension records")
+            raise BrokenStructure(f"file record {number} claims {len(others)} extension records")
         attributes = list(base.attributes)
         sequences = {(part.record, part.sequence) for part in parts if part.record != number}
         for other in others:
@@ -248,7 +248,7 @@ class NtfsVolume:
         if attribute.value is not None:
             return attribute.value
         if attribute.size > 1 << 20:
-            raise Unreadable(f"an attribute list of {attribute.size} bytes")
+            raise BrokenStructure(f"an attribute list of {attribute.size} bytes")
         return RunStream(self.reader, attribute.runs, self.cluster, attribute.size, attribute.initialized).read()
 
     def stream(self, record: FileRecord, type_code: int = DATA, name: str = "") -> BinaryIO | None:
@@ -266,10 +266,10 @@ class NtfsVolume:
         clusters = 0
         for part in parts:
             if part.lowest_vcn != clusters or part.value is not None:
-                raise Unreadable(f"cluster {clusters} of the stream is described by no file record")
+                raise BrokenStructure(f"cluster {clusters} of the stream is described by no file record")
             runs += part.runs
             if len(runs) > _MAX_RUNS:
-                raise Unreadable(f"its content lies in more than {_MAX_RUNS} pieces")
+                raise BrokenStructure(f"its content lies in more than {_MAX_RUNS} pieces")
             clusters += sum(count for _, count in part.runs)
         if head.flags & COMPRESSED and head.compression_unit:
             return cast(
