@@ -154,9 +154,14 @@ def parse_file_record(raw: bytes, number: int | None = None) -> FileRecord:
     if offset + 8 != used:
         raise FormatError("bad_attribute", offset, "its attributes end before the used part does")
     is_extension = bool(base or base_sequence)
-    if flags & 1 and not is_extension and (not attributes or attributes[0].type != STANDARD_INFORMATION):
+    if flags & 1 and not is_extension and not (attributes and _is_standard(attributes[0])):
         raise FormatError("bad_attribute", first, "its first attribute is not $STANDARD_INFORMATION")
     return FileRecord(sequence, bool(flags & 1), bool(flags & 2), base if is_extension else None, tuple(attributes))
+
+
+def _is_standard(attribute: Attribute) -> bool:
+    """Tell whether an attribute is the one with which every file begins."""
+    return attribute.type == STANDARD_INFORMATION and attribute.value is not None and not attribute.name
 
 
 def _attribute(data: bytes, type_code: int, at: int) -> Attribute:
