@@ -77,8 +77,7 @@ class _Folder:
 
     def holds(self, key: bytes) -> bool:
         """Tell whether an entry of the index names this folder as the one it lies in."""
-        parent = int.from_bytes(key[:8], "little")
-        return parent == self.own or parent == self.own & _NUMBER
+        return int.from_bytes(key[:8], "little") in (self.own, self.own & _NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,15 +244,17 @@ class NtfsTree:
             return folder
         names: dict[str, tuple[int, FileNameKey]] = {}
         short: list[tuple[int, FileNameKey]] = []
-        before = ""
+        before, is_sorted = "", True
         for found in folder.index.entries():
             if isinstance(found, Unreadable):
                 self._broken(entry, str(found), getattr(found, "offset", None))
                 continue
             key = parse_file_name(found.key)
             folded = _fold(key.name)
-            if is_after(before, folded):
-                self._broken(entry, f"{key.name} stands out of order in its index")
+            if before > folded:
+                is_sorted = False
+                if is_after(before, folded):
+                    self._broken(entry, f"{key.name} stands out of order in its index")
             before = folded
             if not folder.holds(found.key):
                 self._broken(entry, f"{key.name} in its index belongs to another folder")
@@ -268,9 +269,12 @@ class NtfsTree:
         if short:
             # A short name stands beside the long one of the same file; one that stands alone is no short name.
             long = {reference for reference, _ in folder.listing}
-            folder.listing += [item for item in short if item[0] not in long]
+            alone = [item for item in short if item[0] not in long]
+            folder.listing += alone
+            is_sorted &= not alone
         folder.names = names
-        folder.listing.sort(key=lambda item: _fold(item[1].name))
+        if not is_sorted:
+            folder.listing.sort(key=lambda item: _fold(item[1].name))
         return folder
 
     def _child(self, parent: Entry, name: str, path: str) -> Entry:
