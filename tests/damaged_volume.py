@@ -167,7 +167,12 @@ def _streams(tree: NtfsTree, number: int, record: FileRecord, path: str) -> Iter
         for lcn, count in attribute.runs:
             start = (lcn or 0) * tree.volume.cluster
             if attribute.type != 0xA0:
-                yield Region(start, min(attribute.size, count * tree.volume.cluster, 4096), path, attribute.name or "list of attributes")
+                yield Region(
+                    start,
+                    min(attribute.size, count * tree.volume.cluster, 4096),
+                    path,
+                    attribute.name or "list of attributes",
+                )
                 continue
             for at in range(start, start + count * tree.volume.cluster, 4096):
                 node = tree.volume.reader.read_at(at, 4096)

@@ -220,7 +220,9 @@ def _add_installations(
     # Paths on the volume that holds Windows are told as the other rows tell them.
     source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
     detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else ntfs_holds(tree)
-    source.coverage.tell("volume", name, Outcome("present", detail), path)
+    damage = tree.damage("")
+    outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
+    source.coverage.tell("volume", name, outcome or Outcome("present", detail), path)
     return source.installations[before:]
 
 
