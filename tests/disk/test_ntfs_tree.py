@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from forensics.disk.ntfs.btree import NtfsIndex
 from forensics.disk.ntfs.index import IndexEntry
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
-from forensics.disk.ntfs.volume import NtfsIndex
 from forensics.disk.tree import NotFound, Unreadable
 from testdata.builder.acl import DEFAULT_SD
 from tests.disk import ntfs_fixture as fixture
