@@ -11,9 +11,9 @@ from forensics.disk.ntfs.btree import Hit, NtfsIndex, is_after
 from forensics.disk.ntfs.claims import ClusterClaims
 from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMuchWork
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
+from forensics.disk.ntfs.names import NUMBER, bears, fold, folded_key
 from forensics.disk.ntfs.record import (
     DATA,
-    FILE_NAME,
     REPARSE_POINT,
     SECURITY_DESCRIPTOR,
     STANDARD_INFORMATION,
@@ -36,7 +36,6 @@ _ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
 """Work: folders that are kept in memory."""
 _SYSTEM_RECORDS = 24
-_NUMBER = 0xFFFFFFFFFFFF
 _NAME_SURROGATE = 0x20000000
 _RECALL = 0x1000 | 0x40000 | 0x400000
 _CLOUD = 0x9000001A
@@ -52,18 +51,6 @@ _TAGS = {
 }
 
 
-def _fold(name: str) -> str:
-    """Fold case one character to one character, as NTFS does: no ß to SS, no dotless i to I."""
-    if name.isascii():
-        return name.upper()
-    return "".join(_fold_character(character) for character in name)
-
-
-def _fold_character(character: str) -> str:
-    upper = character.upper()
-    return upper if len(upper) == 1 and (character.isascii() or not upper.isascii()) else character
-
-
 class _Folder:
     """A folder's index, and its whole listing by folded name once that was needed."""
 
@@ -77,7 +64,7 @@ class _Folder:
 
     def holds(self, key: bytes) -> bool:
         """Tell whether an entry of the index names this folder as the one it lies in."""
-        return int.from_bytes(key[:8], "little") in (self.own, self.own & _NUMBER)
+        return int.from_bytes(key[:8], "little") in (self.own, self.own & NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +108,7 @@ class NtfsTree:
         parts = [part for part in path.split("/") if part]
         at = self._entries[""]
         for depth, part in enumerate(parts):
-            key = _fold("/".join(parts[: depth + 1]))
+            key = fold("/".join(parts[: depth + 1]))
             known = self._entries.get(key)
             if known is None:
                 if not at.is_dir:
@@ -165,7 +152,7 @@ class NtfsTree:
     def damage(self, folder: Entry | str) -> str | None:
         """Say what was found broken in a folder so far, so that something of it may be missing; None where nothing."""
         at = self.entry(folder) if isinstance(folder, str) else folder
-        return self._damaged.get(at.handle & _NUMBER) if isinstance(at.handle, int) else None
+        return self._damaged.get(at.handle & NUMBER) if isinstance(at.handle, int) else None
 
     def open(self, file: Entry | str) -> BinaryIO:
         record = self._record(file)
@@ -207,8 +194,8 @@ class NtfsTree:
         if not isinstance(handle, int):
             return self._record(entry.path)
         record = self.volume.record(handle)
-        if entry.name and not _bears(record, entry.name):
-            raise BrokenStructure(_STRANGER.format(handle & _NUMBER))
+        if entry.name and not bears(record, entry.name):
+            raise BrokenStructure(_STRANGER.format(handle & NUMBER))
         return record
 
     def _refuse_reparse(self, entry: Entry) -> None:
@@ -220,7 +207,7 @@ class NtfsTree:
         if isinstance(entry.handle, _Doubt):
             raise BrokenStructure(entry.handle.reason)
         assert isinstance(entry.handle, int)
-        number = entry.handle & _NUMBER
+        number = entry.handle & NUMBER
         folder = self._folders.get(number)
         if folder is None:
             record = self.volume.record(entry.handle)
@@ -235,7 +222,7 @@ class NtfsTree:
     def _broken(self, folder: Entry, message: str, offset: int | None = None) -> None:
         """Note that something of a folder may be missing."""
         assert isinstance(folder.handle, int)
-        self._damaged.setdefault(folder.handle & _NUMBER, message)
+        self._damaged.setdefault(folder.handle & NUMBER, message)
         self._log.tell(folder.path, message, offset)
 
     def _listed(self, entry: Entry) -> _Folder:
@@ -250,7 +237,7 @@ class NtfsTree:
                 self._broken(entry, str(found), getattr(found, "offset", None))
                 continue
             key = parse_file_name(found.key)
-            folded = _fold(key.name)
+            folded = fold(key.name)
             if before > folded:
                 is_sorted = False
                 if is_after(before, folded):
@@ -259,7 +246,7 @@ class NtfsTree:
             if not folder.holds(found.key):
                 self._broken(entry, f"{key.name} in its index belongs to another folder")
                 continue
-            number = found.reference & _NUMBER
+            number = found.reference & NUMBER
             if number < _SYSTEM_RECORDS and (number == ROOT or key.name.startswith("$")):
                 continue
             if len(names) >= MAX_ENTRIES or len(folder.listing) >= MAX_ENTRIES:
@@ -274,11 +261,11 @@ class NtfsTree:
             is_sorted &= not alone
         folder.names = names
         if not is_sorted:
-            folder.listing.sort(key=lambda item: _fold(item[1].name))
+            folder.listing.sort(key=lambda item: fold(item[1].name))
         return folder
 
     def _child(self, parent: Entry, name: str, path: str) -> Entry:
-        wanted = _fold(name)
+        wanted = fold(name)
         folder = self._folder(parent)
         if folder.names is None and not folder.index.is_small and wanted.isascii():
             hit = self._search(parent, folder, wanted)
@@ -302,7 +289,7 @@ class NtfsTree:
         since the search was led by it, or the name that was looked for has become it.
         """
         try:
-            hit = folder.index.search(wanted, _folded)
+            hit = folder.index.search(wanted, folded_key)
         except TooMuchWork:
             raise
         except BrokenStructure as reason:
@@ -315,7 +302,7 @@ class NtfsTree:
                 self._broken(parent, f"{parse_file_name(found.key).name} in its index belongs to another folder")
                 return None
         for neighbour in (hit.before, hit.after):
-            if neighbour is not None and neighbour.reference & _NUMBER >= _SYSTEM_RECORDS:
+            if neighbour is not None and neighbour.reference & NUMBER >= _SYSTEM_RECORDS:
                 self._entry(parent, neighbour.reference, parse_file_name(neighbour.key))
         return hit
 
@@ -332,8 +319,8 @@ class NtfsTree:
             return by_index
         except Unreadable:
             return by_index
-        number = reference & _NUMBER
-        if not _bears(record, key.name, key.namespace, self._folder(parent).own):
+        number = reference & NUMBER
+        if not bears(record, key.name, key.namespace, self._folder(parent).own):
             return self._doubted(parent, by_index, _STRANGER.format(number), self.volume.place_of(number))
         if record.is_dir != bool(key.flags & DIRECTORY_FLAG):
             message = f"file record {number} and its folder disagree on whether it is a folder"
@@ -359,25 +346,6 @@ def _from_index(parent: Entry, reference: int, key: FileNameKey) -> Entry:
     path = f"{parent.path}/{key.name}" if parent.path else key.name
     is_dir = bool(key.flags & DIRECTORY_FLAG) and not key.flags & REPARSE_FLAG
     return Entry(key.name, path, is_dir, key.size, filetime(key.created), filetime(key.modified), reference)
-
-
-def _folded(key: bytes) -> str:
-    return _fold(parse_file_name(key).name)
-
-
-def _bears(record: FileRecord, name: str, namespace: int | None = None, parent: int | None = None) -> bool:
-    """Tell whether one of a record's names is that by which a folder knows it; the rest of them may be stale."""
-    raw = name.encode("utf-16-le", "surrogatepass")
-    for attribute in record.attributes:
-        if attribute.type != FILE_NAME:
-            continue
-        value = attribute.value or b""
-        if value[66:] != raw and ("\\" not in name or parse_file_name(value).name != name):
-            continue
-        above = int.from_bytes(value[:8], "little")
-        if namespace in (None, value[65]) and (parent is None or above in (parent, parent & _NUMBER)):
-            return True
-    return False
 
 
 def _attributes(record: FileRecord) -> int:
