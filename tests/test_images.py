@@ -114,7 +114,7 @@ def test_machine_facts_are_as_stated(examined: tuple[str, CaseTables]) -> None:
 
 
 def test_no_structure_of_a_whole_volume_is_called_damaged(examined: tuple[str, CaseTables]) -> None:
-    told = [p for p in examined[1].rows("problem") if p.kind in ("ntfs_damaged", "bad_boot_sector")]
+    told = [p for p in examined[1].rows("problem") if p.kind in ("ntfs_damaged", "unwritten", "bad_boot_sector")]
     assert [(p.source_path, p.message) for p in told] == []
 
 

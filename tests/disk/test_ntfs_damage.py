@@ -206,6 +206,19 @@ def test_a_short_name_without_its_long_one_is_told(whole: bytes) -> None:
     assert [path for path, *_ in told] == [fixture.KEYS]
 
 
+def test_a_small_file_that_was_never_written_whole_is_told(whole: bytes) -> None:
+    record = record_of(whole, fixture.key_name(100))
+    at = record + struct.unpack_from("<H", whole, record + 20)[0]
+    while struct.unpack_from("<I", whole, at)[0] != 0x80:
+        at += struct.unpack_from("<I", whole, at + 4)[0]
+    assert struct.unpack_from("<QQ", whole, at + 48) == (2100, 2100)
+    told: Told = []
+    path = f"{fixture.KEYS}/{fixture.key_name(100)}"
+    assert opened(flipped(whole, at + 57, 8), told).open(path).read() == bytes([100]) * 52 + bytes(2048)
+    message = "only 52 of its 2100 bytes were ever written: the rest reads as zeros"
+    assert told == [(path, "unwritten", message, None)]
+
+
 def test_a_cluster_of_two_files_is_believed_of_neither(whole: bytes) -> None:
     one, other = record_of(whole, fixture.key_name(100)), record_of(whole, fixture.key_name(101))
     runs = []

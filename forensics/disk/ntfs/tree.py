@@ -13,6 +13,7 @@ from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMu
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
 from forensics.disk.ntfs.names import NUMBER, bears, fold, folded_key
 from forensics.disk.ntfs.record import (
+    COMPRESSED,
     DATA,
     REPARSE_POINT,
     SECURITY_DESCRIPTOR,
@@ -36,6 +37,8 @@ _ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
 """Work: folders that are kept in memory."""
 _SYSTEM_RECORDS = 24
+# Event logs and the like are laid out before they are filled; what is smaller is written at once.
+_SMALL = 64 << 10
 _NAME_SURROGATE = 0x20000000
 _RECALL = 0x1000 | 0x40000 | 0x400000
 _CLOUD = 0x9000001A
@@ -159,7 +162,12 @@ class NtfsTree:
         attributes, tag = _attributes(record), _reparse_tag(record)
         if tag and not (tag & 0xFFFF0FFF == _CLOUD and not attributes & _RECALL):
             raise Unreadable(_reparse_reason(tag))
-        self._claims.check(record.find(DATA))
+        data = record.find(DATA)
+        self._claims.check(data)
+        if data is not None and data.initialized < data.size <= _SMALL and not data.flags & COMPRESSED:
+            path = file if isinstance(file, str) else file.path
+            message = f"only {data.initialized} of its {data.size} bytes were ever written: the rest reads as zeros"
+            self._log.tell(path, message, kind="unwritten")
         stream = None if record.is_dir else self.volume.stream(record, DATA)
         if stream is None:
             raise BrokenStructure("a folder" if record.is_dir else "it has no content stream")
