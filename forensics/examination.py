@@ -269,6 +269,7 @@ class _Run:
             first = self.machines + 1
             with open_source(path, self.unlock, first_machine_id=first, progress=self.progress) as opened:
                 entry.kind = opened.kind
+                entry.older_state_of = opened.older_state_of
                 self._installations(opened, entry)
         except SourceError as error:
             self._failed(entry, error.kind, error.message)

@@ -88,12 +88,29 @@ def _open_file(source: Source, path: Path, keys: Unlock, first: int, progress: P
         from forensics.sources.holdings import no_volume
         from forensics.sources.volumes import add_disk
 
+        _note_newer(source, path)
         disk = open_disk(image, source)
         if not add_disk(source, disk, keys, first):
-            if source.problems:
-                reason = source.problems[0]
-                raise SourceError(reason.kind, f"{path} is truncated or damaged where a disk begins: {reason.message}")
-            raise SourceError("no_volume", f"{path} {no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)}")
+            newer = [row.message for row in source.problems if row.kind == "older_state"]
+            told = [row for row in source.problems if row.kind != "older_state"]
+            if told:
+                kind, why = told[0].kind, f"is truncated or damaged where a disk begins: {told[0].message}"
+            else:
+                kind, why = "no_volume", no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)
+            raise SourceError(kind, "; ".join([f"{path} {why}", *newer]))
+
+
+def _note_newer(source: Source, path: Path) -> None:
+    """Note the disk that builds on this one, whether or not anything is found on this one."""
+    from forensics.disk.lineage import neighbours, present_state
+    from forensics.disk.snapshots import present_state_advice
+
+    newer = present_state(path, neighbours(path))
+    if newer is not None:
+        source.older_state_of = str(newer)
+        advice = present_state_advice(newer)
+        message = f"{path} is an older state: {newer} builds on it and is the present one; {advice}"
+        source.problem(str(path), "older_state", message)
 
 
 def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:

@@ -31,6 +31,7 @@ class Source:
         bitlocker: Volumes that BitLocker encrypts.
         coverage: Volumes and the like: what was, and was not, there to examine.
         resources: Closed with the source.
+        older_state_of: Path of the disk that builds on this one and is the present state.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Source:
     bitlocker: list[BitLockerRow] = field(default_factory=list)
     coverage: Coverage = field(default_factory=lambda: Coverage(0))
     resources: ExitStack = field(default_factory=ExitStack, repr=False)
+    older_state_of: str | None = None
     _problems: list[ProblemRow] = field(default_factory=list)
     _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
 

@@ -19,7 +19,7 @@ _LZNT1_CHUNK = 4096
 
 
 class VolumeReader:
-    """Reads at offsets of a volume; whatever goes wrong below is Unreadable.
+    """Reads at offsets of a volume; what it does not give is NotObtained, with the place.
 
     Args:
         stream: The disk or volume, seekable.
@@ -33,9 +33,9 @@ class VolumeReader:
         self.size = size
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """Return exactly ``count`` bytes, or raise Unreadable."""
+        """Return exactly ``count`` bytes, or raise NotObtained."""
         if offset < 0 or (self.size is not None and offset + count > self.size):
-            raise Unreadable(f"bytes {offset} to {offset + count} lie outside the volume")
+            raise NotObtained(f"bytes {offset} to {offset + count} lie outside the volume")
         try:
             self.stream.seek(self.offset + offset)
             data = self.stream.read(count)
@@ -43,9 +43,9 @@ class VolumeReader:
             raise
         # Container readers of many libraries raise many things; to a caller each means the same.
         except Exception as error:
-            raise Unreadable(f"the image cannot be read at byte {self.offset + offset}: {error}") from error
+            raise NotObtained(f"the image cannot be read at byte {self.offset + offset}: {error}") from error
         if len(data) != count:
-            raise Unreadable(f"the image ends before byte {self.offset + offset + count}: it is truncated")
+            raise NotObtained(f"the image ends before byte {self.offset + offset + count}: it is truncated")
         return data
 
 

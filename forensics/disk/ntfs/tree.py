@@ -24,7 +24,7 @@ from forensics.disk.ntfs.secure import PATH as SECURE
 from forensics.disk.ntfs.secure import NoSuchDescriptor, SecurityDescriptors
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
-from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
 from forensics.formats.filetime import filetime
 
 MAX_ENTRIES = 500_000
@@ -161,7 +161,7 @@ class NtfsTree:
         record = self._record(file)
         attributes, tag = _attributes(record), _reparse_tag(record)
         if tag and not (tag & 0xFFFF0FFF == _CLOUD and not attributes & _RECALL):
-            raise Unreadable(_reparse_reason(tag))
+            raise NotObtained(_reparse_reason(tag))
         data = record.find(DATA)
         self._claims.check(data)
         if data is not None and data.initialized < data.size <= _SMALL and not data.flags & COMPRESSED:
@@ -209,7 +209,7 @@ class NtfsTree:
     def _refuse_reparse(self, entry: Entry) -> None:
         tag = _reparse_tag(self._record(entry))
         if tag:
-            raise Unreadable(_reparse_reason(tag))
+            raise NotObtained(_reparse_reason(tag))
 
     def _folder(self, entry: Entry) -> _Folder:
         if isinstance(entry.handle, _Doubt):

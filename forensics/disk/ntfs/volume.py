@@ -31,7 +31,7 @@ from forensics.disk.ntfs.record import (
     parse_volume_flags,
 )
 from forensics.disk.ntfs.stream import CompressedStream, RunStream, VolumeReader
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 
 MFT, VOLUME, ROOT = 0, 3, 5
@@ -49,7 +49,7 @@ _MAX_RUNS = 1 << 20
 """Format: pieces of one file."""
 MAX_WORK = 500_000
 """Format: records and index nodes read of one volume, whose structures may be made to share each other without end;
-what is not read is unreadable.
+what is not read is not examined.
 """
 
 _RUNS_PER_UNIT, _LISTED_PER_UNIT = 64, 16
@@ -63,6 +63,12 @@ def _is_power(number: int) -> bool:
 def _size_code(code: int, cluster: int) -> int:
     """Decode a record size: clusters when positive, a negative power of two of bytes otherwise."""
     return code * cluster if code > 0 else 1 << min(-code, 31)
+
+
+def ntfs_size(boot: bytes) -> int:
+    """Return the bytes of the volume that a boot sector describes, without the backup of it at the end."""
+    sector, sectors = struct.unpack_from("<H", boot, 11)[0], struct.unpack_from("<Q", boot, 0x28)[0]
+    return int(sector * sectors)
 
 
 class WrongRecord(BrokenStructure):
@@ -79,6 +85,7 @@ class NtfsVolume:
 
     Raises:
         Unreadable: It is not NTFS, or too damaged to start with.
+        NotObtained: The image does not give its boot sector or $MFT.
     """
 
     def __init__(self, reader: VolumeReader, boot: bytes, damage: DamageLog | None = None) -> None:
@@ -149,7 +156,12 @@ class NtfsVolume:
             if len(self._ahead) >= 64:
                 self._ahead.pop(next(iter(self._ahead)))
             self._mft.seek(window * _READ_AHEAD)
-            self._ahead[window] = self._mft.read(_READ_AHEAD)
+            try:
+                self._ahead[window] = self._mft.read(_READ_AHEAD)
+            except NotObtained:
+                # A bad sector takes the records that lie on it, and no others.
+                self._mft.seek(offset)
+                return self._mft.read(self.record_size)
         at = offset - window * _READ_AHEAD
         raw = self._ahead[window][at : at + self.record_size]
         if len(raw) != self.record_size:
@@ -157,6 +169,7 @@ class NtfsVolume:
         return raw
 
     def _parse(self, number: int) -> FileRecord:
+        """Parse a record; of a damaged one nothing is got of what it stands for, which may be sound."""
         self.spend(1)
         try:
             return parse_file_record(self._raw(number), number)
@@ -259,7 +272,7 @@ class NtfsVolume:
         parts.sort(key=lambda a: a.lowest_vcn)
         head = parts[0]
         if head.flags & ENCRYPTED:
-            raise Unreadable("encrypted by EFS")
+            raise NotObtained("encrypted by EFS: only who holds its key can read it")
         if head.value is not None:
             return io.BytesIO(head.value)
         runs: list[tuple[int | None, int]] = []
