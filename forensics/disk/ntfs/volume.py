@@ -66,9 +66,12 @@ def _size_code(code: int, cluster: int) -> int:
 
 
 def ntfs_size(boot: bytes) -> int:
-    """Return the bytes of the volume that a boot sector describes, without the backup of it at the end."""
+    """Return the bytes of the volume that a boot sector describes, without the backup of it at the end.
+
+    0 where its sectors have a size that none have: then it is damaged, and says nothing.
+    """
     sector, sectors = struct.unpack_from("<H", boot, 11)[0], struct.unpack_from("<Q", boot, 0x28)[0]
-    return int(sector * sectors)
+    return int(sector * sectors) if _is_power(sector) else 0
 
 
 class WrongRecord(BrokenStructure):
