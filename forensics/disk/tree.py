@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, ClassVar, Protocol
+from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 
 
 class NotFound(Exception):
@@ -86,3 +86,16 @@ class Tree(Protocol):
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
         """Return the self-relative NT security descriptor; None where the tree holds none."""
+
+
+@runtime_checkable
+class TellsDamage(Protocol):
+    """A tree that can list a folder of which something may be missing."""
+
+    def damage(self, folder: Entry | str) -> str | None:
+        """Say what was found broken in a folder that was listed; None where nothing was."""
+
+
+def damage_of(tree: Tree, folder: Entry | str) -> str | None:
+    """Say why a folder that was listed may have held more; None for a tree that cannot tell."""
+    return tree.damage(folder) if isinstance(tree, TellsDamage) else None

@@ -88,8 +88,11 @@ class Coverage:
         return iter(self.rows)
 
     def tell(self, area: CoverageArea, name: str, outcome: Outcome, path: str) -> None:
-        """Record what was seen of a place; the first word about a path stands."""
+        """Record what was seen of a place; the first word about a path stands, under the name it is given first."""
         if (area, path) in self._told:
+            at = self._told[area, path]
+            if self.rows[at].name == path:
+                self.rows[at] = replace(self.rows[at], name=name)
             return
         self._told[area, path] = len(self.rows)
         self.rows.append(

@@ -8,7 +8,7 @@ from itertools import islice
 
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import Entry, NotFound, NotObtained, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Tree, Unreadable, damage_of
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
 from forensics.tables.coverage_names import CoverageArea
@@ -151,6 +151,9 @@ class Installation:
         if cut is not None:
             self.problem(path, "too_many", cut)
             return Listing(Outcome("partial", cut), entries)
+        if (damage := damage_of(self.tree, path)) is not None:
+            self.coverage.cut("folder", path, damage, path)
+            return Listing(Outcome("partial", damage), entries)
         return Listing(PRESENT, entries)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, damage_of
 from forensics.sources.collected_tree import CollectedTree, Node
 
 
@@ -95,6 +95,14 @@ class UnionTree:
             with suppress(NotFound, Unreadable):
                 if cut := self._tree.cut_short(f"{root}/{folder}"):
                     return cut
+        return None
+
+    def damage(self, folder: Entry | str) -> str | None:
+        path = folder if isinstance(folder, str) else folder.path
+        for root in self._roots:
+            with suppress(NotFound, Unreadable):
+                if (damage := damage_of(self._tree, f"{root}/{path}")) is not None:
+                    return damage
         return None
 
     def open(self, file: Entry | str) -> BinaryIO:

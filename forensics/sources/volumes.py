@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -31,6 +32,30 @@ _DIRTY = (
     "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last changes to its files and "
     "folders may lie only in $LogFile, which is not replayed"
 )
+
+
+class DamageRows:
+    """Makes problems of what an NTFS volume finds broken in itself: of its Windows, once that is known.
+
+    Args:
+        source: Takes what belongs to no Windows.
+        path: How its rows name the volume.
+
+    Attributes:
+        installations: Windows on the volume.
+    """
+
+    def __init__(self, source: Source, path: str) -> None:
+        self._source = source
+        self._path = path
+        self.installations: Sequence[Installation] = ()
+
+    def __call__(self, path: str, kind: str, message: str, offset: int | None) -> None:
+        inside = [i for i in self.installations if f"{path}/".lower().startswith(f"{i.windows}/".lower())]
+        for installation in (inside or self.installations)[:1] if path else ():
+            installation.problem(path, kind, message, offset)
+            return
+        self._source.problem(f"{self._path}/{path}" if path else self._path, kind, message, offset)
 
 
 def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) -> bool:
@@ -119,10 +144,11 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             detail = other_file_system(kind) if kind else no_file_system(reader, partition.size)
             source.coverage.tell("volume", name, Outcome("not_examined", detail), path)
             return
-        tree = NtfsTree(reader, boot)
+        damage = DamageRows(source, path)
+        tree = _open_tree(reader, boot, partition.size, damage)
         if tree.is_dirty:
             source.problem(path, "ntfs_dirty", _DIRTY)
-        _add_installations(source, disk, tree, name, path, first_machine_id)
+        damage.installations = _add_installations(source, disk, tree, name, path, first_machine_id)
     except SourceError as error:
         source.problem(path, error.kind, error.message)
         source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)
@@ -161,7 +187,22 @@ def _backup_boot_sector(reader: VolumeReader, size: int) -> bytes | None:
     return None
 
 
-def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, path: str, first_machine_id: int) -> None:
+def _open_tree(reader: VolumeReader, boot: bytes, size: int, damage: DamageRows) -> NtfsTree:
+    """Open a volume by its boot sector, or by the copy of it where that leads nowhere."""
+    try:
+        return NtfsTree(reader, boot, damage)
+    except Unreadable as reason:
+        backup = _backup_boot_sector(reader, size)
+        if backup is None or backup == boot:
+            raise
+        tree = NtfsTree(reader, backup, damage)
+        damage("", "bad_boot_sector", f"the boot sector is damaged: {reason}; its backup is used", 0)
+        return tree
+
+
+def _add_installations(
+    source: Source, disk: Disk, tree: NtfsTree, name: str, path: str, first_machine_id: int
+) -> list[Installation]:
     from forensics.registry.hives import open_hive
 
     label = f" '{tree.label}'" if tree.label else ""
@@ -170,6 +211,7 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
         message = f"only {_MAX_ON_VOLUME} of {len(found)} folders that look like Windows are examined"
         source.cut("volume", name, path, message)
         found = found[:_MAX_ON_VOLUME]
+    before = len(source.installations)
     for windows in found:
         source.add(
             Installation(
@@ -186,7 +228,10 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
     # Paths on the volume that holds Windows are told as the other rows tell them.
     source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
     detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else ntfs_holds(tree)
-    source.coverage.tell("volume", name, Outcome("present", detail), path)
+    damage = tree.damage("")
+    outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
+    source.coverage.tell("volume", name, outcome or Outcome("present", detail), path)
+    return source.installations[before:]
 
 
 def find_windows(tree: Tree) -> list[Entry]:

@@ -104,6 +104,14 @@ class RunStream(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    def place(self, offset: int) -> int | None:
+        """Return where a byte of the stream lies on the volume; None where it lies in no cluster."""
+        index = bisect_right(self._starts, offset) - 1
+        if not 0 <= index < len(self._runs):
+            return None
+        lcn = self._runs[index][0]
+        return None if lcn is None else lcn * self._cluster + offset - self._starts[index]
+
     def _content(self, offset: int, count: int) -> bytes:
         parts = []
         index = bisect_right(self._starts, offset) - 1
