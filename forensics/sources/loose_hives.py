@@ -11,6 +11,8 @@ from forensics.sources.mapping_tree import MappingTree
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
 _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")
+_OTHERS = ("AMCACHE", "BBI", "BCD", "DRIVERS", "ELAM", "SCHEMA", "SETTINGS", "SYSCACHE", "USERDIFF", "VSMIDK")
+"""Hives of Windows in which nothing is said of keys or certificates."""
 _LOGS = (".LOG", ".LOG1", ".LOG2")
 _MAX_DEPTH = 32
 """Evidence: folders within folders that are searched for hives."""
@@ -108,9 +110,7 @@ def _place(entry: Entry, head: bytes) -> str | None:
     """Return where Windows keeps this hive; None when it is no hive or none we know."""
     if head[:4] != b"regf":
         return None
-    # A hive saved by "reg save" keeps no name inside, one copied from disk keeps the end of its path.
-    inside = head[48:112].decode("utf-16-le", "replace").split("\0", 1)[0]
-    for text in (entry.name.upper(), inside.replace("\\", "/").rpartition("/")[2].upper()):
+    for text in _names(entry, head):
         match = _NAME.search(text)
         if match is None:
             continue
@@ -122,6 +122,20 @@ def _place(entry: Entry, head: bytes) -> str | None:
             return f"Users/{user}/NTUSER.DAT"
         return f"Users/{user}/AppData/Local/Microsoft/Windows/UsrClass.dat"
     return None
+
+
+def is_other_hive(tree: Tree, entry: Entry) -> bool:
+    """Tell whether a hive is one of Windows' own that says nothing of keys, by its name or the one inside."""
+    return any(name.startswith(_OTHERS) for name in _names(entry, _head(tree, entry)))
+
+
+def _names(entry: Entry, head: bytes) -> tuple[str, str]:
+    """Return what a hive is called outside and inside, in upper case.
+
+    One saved by "reg save" keeps no name inside, one copied from disk keeps the end of its path.
+    """
+    inside = head[48:112].decode("utf-16-le", "replace").split("\0", 1)[0]
+    return entry.name.upper(), inside.replace("\\", "/").rpartition("/")[2].upper()
 
 
 def _user(entry: Entry) -> str:
