@@ -28,10 +28,12 @@ class Case(CaseTables):
 
     @property
     def has_findings(self) -> bool:
-        """A key is broken or open to all, a certificate has expired, or a rule finds more than information."""
+        """A key is broken or open to all, a certificate has expired, or a rule finds more than information; or it is no
+        present state that was examined.
+        """
         from forensics.report.findings import counts
 
-        return counts(self.finding_list) or triage(self).has_findings
+        return counts(self.finding_list) or triage(self).has_findings or self.shows_older_state
 
     @property
     def judges_nothing(self) -> bool:
@@ -41,9 +43,21 @@ class Case(CaseTables):
         return judges_nothing(self)
 
     @property
+    def not_examined(self) -> list[str]:
+        """What of the evidence that was named or found was not examined, and why, one sentence each; and how much was.
+
+        Empty where all of it was, as it is today.
+        """
+        from forensics.report.accounted import head_lines
+
+        return head_lines(self.sources)
+
+    @property
     def shows_older_state(self) -> bool:
-        """A disk is among the sources on which another one builds: what was judged of it is not the present."""
-        return any(entry.older_state_of for entry in self.sources)
+        """A disk was found on which another one builds, and the present state of its machine was not examined."""
+        from forensics.report.accounted import older_states
+
+        return bool(older_states(self.sources))
 
     def explain(self, subject: str, rules: Paths = ()) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""

@@ -9,6 +9,7 @@ from datetime import timedelta
 from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
+from forensics.report.accounted import examined_line, reasons
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
@@ -21,6 +22,7 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.sanitise import sanitise
+from forensics.tables.source import entry_of
 
 SOON = timedelta(days=180)
 """Certificates that end within this span after the case's date are listed as the next to expire."""
@@ -95,10 +97,11 @@ class _Report:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
         for machine in self.case.rows("machine"):
             self._add(self._machine(machine))
-        for source in self.case.sources:
-            if source.error:
-                named = source.error.startswith(source.path)
-                self._add(source.error if named else f"{source.path}: {source.error}")
+        line = examined_line(self.case.sources)
+        if line:
+            self._add(line)
+        for sentence in reasons(self.case.sources):
+            self._add(sentence, "  - " if line else "")
         for row in self.case.rows("coverage"):
             if row.area == "proof":
                 self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from forensics.disk.compressed import SUFFIXES
 from forensics.disk.containers import open_disk, open_image
 from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
@@ -58,6 +59,8 @@ def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
     """Add the Windows installations of the disks of a folder; what becomes of each file stands in its entry."""
     parts = _parts(found)
     whole = [disk for disk in found if disk.path not in parts and not _CHANGES.fullmatch(disk.path.name)]
+    # What is not compressed first: of two copies that is the one to speak of, and nothing is unpacked for it.
+    whole.sort(key=lambda disk: (disk.path.suffix.lower() in SUFFIXES, disk.shown))
     for number, disk in enumerate(whole):
         disk.entry = pieces.entry(disk.shown)
         disk.entry.size = disk.size

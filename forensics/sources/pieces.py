@@ -76,7 +76,7 @@ class Pieces:
 
     def is_older_state(self, entry: SourceEntry, child: SourceEntry) -> None:
         """Make an entry that of a disk on which another one builds that is, or should be, examined instead."""
-        became = f"which could not be opened because {child.error}" if child.error else "which is examined"
+        became = f"which could not be opened because {_reason(child)}" if child.error else "which is examined"
         entry.older_state_of = child.path
         entry.error = f"older state of {child.path}, {became}; name this file itself to examine that older state"
         self.source.problem(entry.path, "older_state", entry.error)
@@ -147,6 +147,14 @@ class Pieces:
 
     def _tell(self, path: str, reason: str) -> None:
         self.source.coverage.tell("file", Path(path).name, Outcome("not_examined", reason), path)
+
+
+def _reason(entry: SourceEntry) -> str:
+    """Return the first sentence of an entry's error, for use within another sentence that names its path."""
+    error = (entry.error or "").partition(". ")[0].rstrip(".")
+    if error.startswith(f"{entry.path}: "):
+        return error.removeprefix(f"{entry.path}: ")
+    return f"it {error.removeprefix(entry.path).lstrip()}" if error.startswith(entry.path) else error
 
 
 def _was_seen_whole(piece: Source) -> bool:
