@@ -12,6 +12,7 @@ from forensics.disk.compressed import SUFFIXES
 from forensics.disk.containers import open_disk, open_image
 from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
+from forensics.sources.collected_volume import add_collected_volumes
 from forensics.sources.disk_parts import parts_of_others
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.same_evidence import identity_of_disk, identity_of_path
@@ -96,6 +97,7 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
     if add_disk(piece, disk, pieces.keys, pieces.next_machine_id):
         identities = (identity_of_path(path), identity_of_disk(disk, piece))
         pieces.seen.refuse(*identities)
+        add_collected_volumes(piece, pieces.next_machine_id)
         pieces.seen.note(piece.path, *identities)
         return
     if piece.problems:
