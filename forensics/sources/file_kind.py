@@ -14,6 +14,7 @@ HEAD = 4096
 """Format: bytes of a file by which it is recognised."""
 PACKED_HEAD = 256 << 10
 """Format: bytes of a compressed file from which the beginning of its content is unpacked."""
+_BASE_BLOCK = 4096
 _LEAST_RAW = 1 << 20
 """Bytes: what is smaller and has a boot sector is the copy of one, not a disk."""
 _PACKED = r"(\.(xz|gz|zst|bz2))?"
@@ -82,6 +83,9 @@ def _kind(name: str, file: io.BufferedIOBase | io.BytesIO, head: bytes, size: in
         kind = kind_of(name, file)  # type: ignore[arg-type]
     except SourceError as error:
         return FileKind("unknown", error.message)
+    if kind == "hive" and size < _BASE_BLOCK:
+        reason = f"{name} begins as a registry hive does and ends after {size} bytes: copy it again"
+        return FileKind("unknown", reason) if may_be_evidence(name) else None
     if kind != "raw" or _CONTAINER_NAME.fullmatch(name):
         return FileKind(kind)
     is_disk = _RAW_NAME.fullmatch(name) or head[510:512] == b"\x55\xaa"
