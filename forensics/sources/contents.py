@@ -44,7 +44,6 @@ def add_contents(pieces: Pieces, tree: CollectedTree) -> bool:
     source = pieces.source
     kind = "archive" if isinstance(tree, ArchiveTree) else "folder"
     source.kind = kind
-    tell_search(source, found.layout)
     if _is_one_piece(found):
         for root in found.layout.roots:
             add_root(source, root, source.path, pieces.first)
@@ -54,8 +53,10 @@ def add_contents(pieces: Pieces, tree: CollectedTree) -> bool:
         for exports in found.exports.values():
             add_exports(source, tree, exports, source.path, pieces.first)
         _add_virtual_machines(pieces, tree, found)
+        tell_search(source, found.layout)
         return True
     _add_collections(pieces, tree, found, kind)
+    tell_search(source, found.layout)
     _add_virtual_machines(pieces, tree, found)
     _add_files(pieces, tree, found.files)
     for path, reason in found.left_out:

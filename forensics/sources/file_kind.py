@@ -16,7 +16,7 @@ PACKED_HEAD = 256 << 10
 """Format: bytes of a compressed file from which the beginning of its content is unpacked."""
 _BASE_BLOCK = 4096
 _LEAST_RAW = 1 << 20
-"""Bytes: what is smaller and has a boot sector is the copy of one, not a disk."""
+"""Format: bytes of a file that may be a raw disk: what is smaller and has a boot sector is the copy of one."""
 _PACKED = r"(\.(xz|gz|zst|bz2))?"
 _CONTAINER_NAME = re.compile(rf".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01){_PACKED}", re.IGNORECASE | re.DOTALL)
 _RAW_NAME = re.compile(rf".*\.(raw|dd|img){_PACKED}", re.IGNORECASE | re.DOTALL)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.disk.tree import Entry, Tree, Unreadable
 from forensics.sources.mapping_tree import MappingTree
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
@@ -14,10 +14,6 @@ _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|
 _OTHERS = ("AMCACHE", "BBI", "BCD", "DRIVERS", "ELAM", "SCHEMA", "SETTINGS", "SYSCACHE", "USERDIFF", "VSMIDK")
 """Hives of Windows in which nothing is said of keys or certificates."""
 _LOGS = (".LOG", ".LOG1", ".LOG2")
-_MAX_DEPTH = 32
-"""Evidence: folders within folders that are searched for hives."""
-_MAX_FOLDERS = 5_000
-"""Evidence: folders of one collection that are searched for hives."""
 _MAX_FILES = 5_000
 """Evidence: files of one folder that may be hives."""
 _BASE_BLOCK = 4096
@@ -40,41 +36,6 @@ class HiveFolder:
     def tree(self, tree: Tree) -> MappingTree:
         """Return the hives as a tree laid out like a system drive."""
         return MappingTree(tree, self.files)
-
-
-@dataclass(slots=True)
-class FoundHives:
-    """What a search came to.
-
-    Attributes:
-        folders: Folders that hold hives.
-        truncated: Not all folders, or not all files of one, were looked at.
-    """
-
-    folders: list[HiveFolder] = field(default_factory=list)
-    truncated: bool = False
-
-
-def find_hives(tree: Tree) -> FoundHives:
-    """Search a collection for folders that hold hives; the backup copies in a ``RegBack`` are left alone."""
-    found = FoundHives()
-    pending, visited = [""], 0
-    while pending and visited < _MAX_FOLDERS:
-        path = pending.pop(0)
-        visited += 1
-        try:
-            entries = tree.entries(path)
-        except (NotFound, Unreadable):
-            continue
-        folder = hives_in(tree, path, entries)
-        if folder.files:
-            found.folders.append(folder)
-        below = [e.path for e in entries if e.is_dir and not (folder.files and e.name.lower() == "regback")]
-        is_deep = path.count("/") >= _MAX_DEPTH
-        pending += [] if is_deep else below
-        found.truncated |= len(entries) > _MAX_FILES or (is_deep and bool(below))
-    found.truncated |= bool(pending)
-    return found
 
 
 def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:

@@ -17,6 +17,7 @@ from forensics.tables.source import SourceEntry
 _RESERVE = 512 << 20
 _COPY = 1 << 20
 _LONGEST_NAME = 200
+"""Format: characters of the name under which a member is unpacked."""
 _HARMLESS = frozenset(" ._-+=()[]{},~@#")
 
 
