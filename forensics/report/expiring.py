@@ -58,7 +58,7 @@ def _text(found: Expiring, width: int | None) -> str:
     """Write one line a certificate."""
     case = found.case
     head = [line for text in head_lines(case.sources) for line in fold(sanitise(text), width)]
-    if found.judges_nothing:
+    if found.judges_nothing and not found.chains:
         return "\n".join([*head, *fold(no_certificate(case), width)]) + "\n"
     further = further_certificates(case)
     told = fold(further, width) if further else []

@@ -10,6 +10,7 @@ from forensics.tables.outcome import Outcome
 _HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
 _NOTHING_JUDGED = "No certificate could be judged: "
 _MAY_BE_MORE = "There may be more: "
+_NEVER_DECIDED = ("sealed_tpm", "sealed_vbs", "needs_pin")
 _STORES_HIVE = "the SOFTWARE hive, which holds the computer's certificate stores, "
 _ELEMENT = "a certificate in the computer's stores cannot be read."
 _BECAUSE = {
@@ -50,7 +51,7 @@ def judges_nothing(case: CaseTables) -> bool:
 
 def _is_judged(chain: KeyChainRow) -> bool:
     """Tell whether as much was said of a key as a disk can tell: one in a TPM stays undecided on every disk."""
-    return chain.verdict != "unknown" or chain.private_key != "not_examined"
+    return chain.verdict != "unknown" or chain.private_key in _NEVER_DECIDED
 
 
 def no_certificate(case: CaseTables) -> str:

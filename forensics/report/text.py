@@ -14,7 +14,13 @@ from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.reason import reason_of
-from forensics.report.stores import hives_in_part, no_certificate, unseen_stores
+from forensics.report.stores import (
+    further_certificates,
+    hives_in_part,
+    judges_nothing,
+    no_certificate,
+    unseen_stores,
+)
 from forensics.report.triage import Triage, triage, within
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.finding import Finding, as_text, first_part
@@ -130,6 +136,8 @@ class _Report:
         parts.append(f", {len(t.unknown)} undecided, {len(t.expired)} expired.")
         if t.expiring:
             parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
+        if judges_nothing(self.case):
+            parts.append(f" {further_certificates(self.case)}")
         return "".join(parts)
 
     def _findings(self) -> None:
