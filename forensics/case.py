@@ -9,6 +9,7 @@ from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.triage import triage
 from forensics.tables.sanitise import sanitise
+from forensics.tables.source import leaves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,19 +29,20 @@ class Case(CaseTables):
 
     @property
     def has_findings(self) -> bool:
-        """A key is broken or open to all, a certificate has expired, or a rule finds more than information; or it is no
-        present state that was examined.
-        """
+        """A key is broken or open to all, a certificate has expired, or a rule finds more than information."""
         from forensics.report.findings import counts
 
-        return counts(self.finding_list) or triage(self).has_findings or self.shows_older_state
+        return counts(self.finding_list) or triage(self).has_findings
 
     @property
     def judges_nothing(self) -> bool:
-        """Not one key was judged, and the certificates that may name some were not seen either."""
+        """Not one key was judged, and the certificates that may name some were not seen either; or none of a machine of
+        today, because what was examined is an older state.
+        """
         from forensics.report.stores import judges_nothing
 
-        return judges_nothing(self)
+        present = [entry for entry in leaves(self.sources) if entry.machine_ids and not entry.older_state_of]
+        return judges_nothing(self) or (self.shows_older_state and not present)
 
     @property
     def not_examined(self) -> list[str]:

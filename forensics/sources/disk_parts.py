@@ -2,22 +2,21 @@
 
 References:
     - VMware, Virtual Disk Format 5.0 (extents named by the descriptor)
-    - Expert Witness Compression Format (EWF): segment number at offset 9 of each segment file
 """
 
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Mapping
 from pathlib import Path
+
+from forensics.disk.ewf.files import first_segment
 
 _DESCRIPTOR = b"# Disk DescriptorFile"
 _MAX_DESCRIPTOR = 64 << 10
 """Format: bytes of a VMDK descriptor that are searched for the names of its extents."""
 _EXTENT = re.compile(r'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\S+\s+"([^"]+)"', re.MULTILINE)
 _NUMBERED = re.compile(r"(.*)\.(\d{3,4})", re.DOTALL)
-_SEGMENT = re.compile(r"(.*)\.[Ee][0-9A-Za-z]{2}", re.DOTALL)
 
 
 def parts_of_others(kinds: Mapping[Path, str]) -> set[Path]:
@@ -32,7 +31,7 @@ def parts_of_others(kinds: Mapping[Path, str]) -> set[Path]:
         if kind == "vmdk":
             parts |= {names[name] for name in _extents(path) if name in names and names[name] != path}
     for path, kind in kinds.items():
-        first = _first_segment(path, names) if kind == "e01" else _first_number(path, names)
+        first = first_segment(path) if kind == "e01" else _first_number(path, names)
         if first is not None and first != path:
             parts.add(path)
     return parts
@@ -47,18 +46,6 @@ def _extents(path: Path) -> list[str]:
     if not head.startswith(_DESCRIPTOR):
         return []
     return [name.lower() for name in _EXTENT.findall(head.split(b"\0", 1)[0].decode("utf-8", "replace"))]
-
-
-def _first_segment(path: Path, names: Mapping[str, Path]) -> Path | None:
-    match = _SEGMENT.fullmatch(path.name)
-    try:
-        with path.open("rb") as file:
-            head = file.read(11)
-    except OSError:
-        return None
-    if match is None or len(head) < 11 or struct.unpack_from("<H", head, 9)[0] == 1:
-        return None
-    return names.get(f"{match[1]}.e01".lower())
 
 
 def _first_number(path: Path, names: Mapping[str, Path]) -> Path | None:

@@ -12,8 +12,10 @@ from forensics.disk.compressed import SUFFIXES
 from forensics.disk.containers import open_disk, open_image
 from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
+from forensics.disk.ntfs.stream import VolumeReader
 from forensics.sources.collected_volume import add_collected_volumes
 from forensics.sources.disk_parts import parts_of_others
+from forensics.sources.holdings import no_volume
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.same_evidence import identity_of_disk, identity_of_path
 from forensics.sources.source import Source
@@ -21,7 +23,6 @@ from forensics.sources.volumes import add_disk
 from forensics.tables.outcome import Outcome
 from forensics.tables.source import SourceEntry
 
-_EXTENT = re.compile(r".*-(flat|s\d+|f\d+|delta|sesparse)\.vmdk", re.IGNORECASE | re.DOTALL)
 _CHANGES = re.compile(r".*-ctk\.vmdk", re.IGNORECASE | re.DOTALL)
 _NEEDS_ANOTHER = ("missing_parent", "wrong_parent", "needs_parent", "missing_part")
 
@@ -103,11 +104,7 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
     if piece.problems:
         reason = piece.problems[0]
         raise SourceError(reason.kind, f"{piece.path} is truncated or damaged where a disk begins: {reason.message}")
-    raise SourceError(
-        "no_volume",
-        f"{piece.path} holds neither a partition table nor a file system that is known: it is no disk image, "
-        "it is encrypted as a whole, or its start is damaged or missing (part of a split image?)",
-    )
+    raise SourceError("no_volume", f"{piece.path} {no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)}")
 
 
 def _parts(found: Iterable[FoundDisk]) -> set[Path]:
@@ -120,9 +117,7 @@ def _parts(found: Iterable[FoundDisk]) -> set[Path]:
 
 def _open(pieces: Pieces, disk: FoundDisk, number: int) -> None:
     assert disk.entry is not None
-    if _EXTENT.fullmatch(disk.path.name):
-        disk.entry.error = "an extent of a VMware disk whose descriptor, the .vmdk that names it, is not beside it"
-    elif number >= MAX_PIECES:
+    if number >= MAX_PIECES:
         disk.entry.error = f"only the first {MAX_PIECES} disks of a folder are opened: name it itself"
     else:
         piece = Source(disk.shown)

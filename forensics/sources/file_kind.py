@@ -10,7 +10,7 @@ from forensics.disk.compressed import compression, unpacked_head
 from forensics.disk.containers import kind_of
 from forensics.disk.errors import SourceError
 
-HEAD = 4096
+HEAD = 40 << 10
 """Format: bytes of a file by which it is recognised."""
 PACKED_HEAD = 256 << 10
 """Format: bytes of a compressed file from which the beginning of its content is unpacked."""

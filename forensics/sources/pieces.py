@@ -10,6 +10,7 @@ from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.tree import Unreadable
 from forensics.disk.unlock import Unlock
+from forensics.sources.holdings import nothing_found
 from forensics.sources.same_evidence import SameEvidenceError, SeenEvidence
 from forensics.sources.source import Source
 from forensics.tables.outcome import Outcome
@@ -115,7 +116,7 @@ class Pieces:
 
     def take(self, entry: SourceEntry, piece: Source) -> None:
         """Take over what an opened piece holds."""
-        reason = piece.nothing_found()
+        reason = nothing_found(piece)
         entry.kind = piece.kind
         entry.machine_ids = self.source.take(piece)
         if piece.installations and not entry.machine_ids:

@@ -108,12 +108,6 @@ class Source:
         self._problems = [problem for problem in self._problems if problem.source_path != path]
         self.coverage.forget(path)
 
-    def nothing_found(self) -> str:
-        """Say why no Windows was found, with the first thing that could not be read where there is one."""
-        gaps = [row.detail for row in self.coverage if row.outcome in ("unreadable", "not_examined") and row.detail]
-        reasons = [*(row.message for row in self.problems), *gaps]
-        return "no Windows installation was found in it" + (f": {reasons[0]}" if reasons else "")
-
     def close(self) -> None:
         """Close files and delete what was unpacked."""
         self.resources.close()

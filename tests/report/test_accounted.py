@@ -66,12 +66,15 @@ def test_more_reasons_than_anybody_reads() -> None:
     assert head_lines(entries)[-1] == "and 10 more: see --format json"
 
 
-def test_an_older_state_that_was_named_is_told_and_is_a_finding() -> None:
+def test_an_older_state_that_was_named_is_told_and_is_no_machine_of_today() -> None:
     case = Case([], [NAMED_OLD], AS_OF)
     sentence = "db.vmdk is an older state of a machine: db-1.vmdk builds on it and is the present one"
     assert case.not_examined == [sentence]
-    assert case.has_findings is True
-    assert Case([], [FOLDER, WEB, PARENT], AS_OF).has_findings is False
+    assert (case.shows_older_state, case.judges_nothing) == (True, True)
+    beside = Case([], [WEB, OLD], AS_OF)
+    assert (beside.shows_older_state, beside.judges_nothing) == (True, False)
+    read_as_parent = Case([], [FOLDER, WEB, PARENT], AS_OF)
+    assert (read_as_parent.shows_older_state, read_as_parent.judges_nothing) == (False, False)
 
 
 def test_every_output_begins_with_it() -> None:
