@@ -325,6 +325,10 @@ class _Run:
         try:
             found = collect_hyperv(opened)
             self.hyperv += found
+            read = [vm.row.source_path for evidence in found for vm in evidence.vms if vm.row.outcome == "present"]
+            for entry in opened.found:
+                if entry.kind == "export" and not any(path.startswith(entry.path) for path in read):
+                    entry.error = "no configuration of a virtual machine could be read in it"
             return any(evidence.vms for evidence in found)
         except Exception as error:
             _log.debug("while reading virtual machines of %s", opened.path, exc_info=True)

@@ -6,7 +6,6 @@ import io
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 from forensics.disk.errors import unreadable
 from forensics.disk.tree import Entry, Unreadable
@@ -38,34 +37,34 @@ class Link:
 def peek(tree: CollectedTree, entry: Entry) -> FileKind | Link | None:
     """Tell what a file of a folder or archive is; None for what is no evidence."""
     if isinstance(tree, FolderTree):
-        return _peek_path(Path(tree.root), Path(str(entry.handle)))
+        return _peek_path(tree, str(entry.handle), entry.name)
     if isinstance(tree, ArchiveTree):
         return _peek_member(tree, entry)
     return None
 
 
-def _peek_path(root: Path, path: Path) -> FileKind | Link | None:
+def _peek_path(tree: FolderTree, path: str, name: str) -> FileKind | Link | None:
     try:
-        status = path.lstat()
+        status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
-            return _link(root, path)
+            return _link(tree, path)
         if stat.S_ISBLK(status.st_mode):
             return FileKind("unknown", f"{path} is a device: name it itself to examine it")
         if not stat.S_ISREG(status.st_mode):
             return None
         if not status.st_size:
             reason = f"{path} is empty: nothing was copied into it"
-            return FileKind("unknown", reason) if looks_like_a_disk(path.name) else None
+            return FileKind("unknown", reason) if looks_like_a_disk(name) else None
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
-            return kind_of_file(str(path), file, status.st_size)  # type: ignore[arg-type]
+            return kind_of_file(path, file, status.st_size)  # type: ignore[arg-type]
     except OSError as error:
-        return FileKind("unknown", unreadable(str(path), error).message) if may_be_evidence(path.name) else None
+        return FileKind("unknown", unreadable(path, error).message) if may_be_evidence(name) else None
 
 
-def _link(root: Path, path: Path) -> Link:
+def _link(tree: FolderTree, path: str) -> Link:
     target = os.path.realpath(path)
-    top = os.path.realpath(root)
+    top = os.path.realpath(tree.root)
     return Link(target, target == top or target.startswith(top.rstrip(os.sep) + os.sep))
 
 

@@ -49,7 +49,8 @@ def leaves(entries: Sequence[SourceEntry]) -> list[SourceEntry]:
     return [
         entry
         for entry, found_in in zip(entries, below, strict=False)
-        if entry.same_as is None and (found_in is None or found_in != entry.path)
+        # A sibling of the same path is the configuration that was named, which counts beside the disks found with it.
+        if entry.same_as is None and (found_in is None or found_in != entry.path or found_in == entry.found_in)
     ]
 
 

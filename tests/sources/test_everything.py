@@ -19,6 +19,7 @@ from forensics.tables.source import SourceEntry, leaves
 from testdata.builder import ntfs
 from testdata.builder.disk import build_disk
 from testdata.builder.vhdx import write_dynamic
+from tests.exports import add_guest_disk, machine, write_export
 from tests.sources.folder_of_everything import (
     collected_volume,
     disk,
@@ -410,3 +411,42 @@ def test_files_inside_a_collected_windows_are_not_looked_at(tmp_path: Path, monk
     assert time.process_time() - began < 2
     assert looked_at == ["notes.txt"]
     assert found.files == []
+
+
+def test_an_export_beside_a_triage_folder(tmp_path: Path) -> None:
+    triage(tmp_path / "host")
+    export = write_export(tmp_path / "APP01", machine())
+    add_guest_disk(export)
+    case = forensics.examine(tmp_path)
+    assert [vm.name for vm in case.rows("vm")] == ["APP01"]
+    assert [(e.path, e.kind, len(e.machine_ids)) for e in leaves(case.sources)] == [
+        (str(tmp_path / "host/C"), "folder", 1),
+        (str(export / "Virtual Machines"), "export", 0),
+        (str(export / "Virtual Hard Disks/APP01.vhdx"), "disk", 1),
+    ]
+    assert told(case) == {}
+
+
+def test_a_configuration_that_cannot_be_read_beside_its_disk(tmp_path: Path) -> None:
+    export = write_export(tmp_path, machine())
+    add_guest_disk(export)
+    (configuration,) = (export / "Virtual Machines").glob("*.vmcx")
+    configuration.write_bytes(b"not read here")
+    case = forensics.examine(export)
+    assert told(case) == {"Virtual Machines": "no configuration of a virtual machine could be read in it"}
+    assert len(case.rows("machine")) == 1
+
+
+def test_a_configuration_named_by_itself_brings_its_disks(tmp_path: Path) -> None:
+    export = write_export(tmp_path, machine())
+    add_guest_disk(export)
+    (export / "Virtual Hard Disks" / "old.wim").write_bytes(b"MSWIM\0\0\0" + bytes(5000))
+    (configuration,) = (export / "Virtual Machines").glob("*.vmcx")
+    case = forensics.examine(configuration)
+    assert [(e.path, e.kind, e.error) for e in case.sources] == [
+        (str(configuration), "export", None),
+        (str(configuration), "export", None),
+        (str(export / "Virtual Hard Disks/APP01.vhdx"), "disk", None),
+    ]
+    assert [vm.name for vm in case.rows("vm")] == ["APP01"]
+    assert len(case.rows("machine")) == 1
