@@ -28,7 +28,6 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.sanitise import sanitise
-from forensics.tables.source import entry_of
 
 SOON = timedelta(days=180)
 """Certificates that end within this span after the case's date are listed as the next to expire."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from forensics.disk.evidence_files import open_evidence
 from forensics.disk.ewf.files import first_segment
 
 _DESCRIPTOR = b"# Disk DescriptorFile"
@@ -39,7 +40,7 @@ def parts_of_others(kinds: Mapping[Path, str]) -> set[Path]:
 
 def _extents(path: Path) -> list[str]:
     try:
-        with path.open("rb") as file:
+        with open_evidence(path, follow_symlinks=False) as file:
             head = file.read(_MAX_DESCRIPTOR)
     except OSError:
         return []
