@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.triage import triage
+from forensics.report.undecided import lack_of_evidence
 from forensics.tables.sanitise import sanitise
 from forensics.tables.source import leaves
 
@@ -98,7 +99,9 @@ class Case(CaseTables):
         facts, sorted_keys = Facts(self), triage(self)
         names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"
         usable = len(sorted_keys.well) + len(sorted_keys.too_open)
-        counts = f"{len(sorted_keys.broken)} keys broken, {usable} usable, {len(sorted_keys.unknown)} undecided"
+        lack = lack_of_evidence(self, sorted_keys.unknown, facts)
+        counts = f"{len(sorted_keys.broken)} keys {lack.broken}, {usable} usable, "
+        counts += lack.undecided(len(sorted_keys.unknown))
         findings = "".join(
             f"<tr><td>{f.severity}</td><td>{escape(sanitise(f.title))}</td>"
             f"<td>{len(f.subjects)}</td><td><code>{escape(f.rule)}</code></td></tr>"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
-from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
 
 
 class CountingStream(io.BytesIO):
@@ -39,6 +39,7 @@ class MemoryTree:
         files: Path (``/``-separated) to content; ``None`` as content, or a path that ends in ``/``, is an empty folder.
         complete: As in Tree: a whole volume, or a collection.
         unreadable: Paths whose opening or listing raises Unreadable.
+        not_obtained: Paths whose opening or listing raises NotObtained.
         descriptors: Path to self-relative security descriptor.
         modified: Path to modification time.
         created: Path to birth time.
@@ -55,10 +56,12 @@ class MemoryTree:
         descriptors: Mapping[str, bytes] | None = None,
         modified: Mapping[str, datetime] | None = None,
         created: Mapping[str, datetime] | None = None,
+        not_obtained: Sequence[str] = (),
     ) -> None:
         self.complete = complete
         self.opened: list[tuple[str, CountingStream]] = []
         self._unreadable = {_key(path) for path in unreadable}
+        self._not_obtained = {_key(path) for path in not_obtained}
         self._descriptors = {_key(path): data for path, data in (descriptors or {}).items()}
         self._modified = {_key(path): time for path, time in (modified or {}).items()}
         self._created = {_key(path): time for path, time in (created or {}).items()}
@@ -124,6 +127,8 @@ class MemoryTree:
         entry = self.entry(item if isinstance(item, str) else item.path)
         if _key(entry.path) in self._unreadable:
             raise Unreadable(f"{entry.path} cannot be read")
+        if _key(entry.path) in self._not_obtained:
+            raise NotObtained(f"{entry.path} was not got")
         return entry
 
 

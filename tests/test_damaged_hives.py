@@ -95,6 +95,19 @@ def test_keys_that_torn_hives_call_well_are_told_with_that(tmp_path: Path) -> No
     folder = collect("healthy", tmp_path)
     for hive in ("SYSTEM", "SECURITY"):
         tear(folder / CONFIG / hive)
-    lines = str(forensics.render(forensics.examine(folder), "text")).splitlines()
+    case = forensics.examine(folder)
+    lines = str(forensics.render(case, "text")).splitlines()
     (at,) = [number for number, line in enumerate(lines) if line.startswith("WELL: ")]
     assert lines[at + 1] == "  as SYSTEM, SECURITY had it: read in part, so that later changes are not seen"
+    note = "As SYSTEM, SECURITY had it: read in part, so that later changes are not seen."
+    assert f'<p class="note">{note}</p>' in str(forensics.render(case, "html"))
+
+
+def test_keys_that_torn_hives_leave_open_are_told_beside_the_broken(tmp_path: Path) -> None:
+    folder = collect("broken-secrets", tmp_path)
+    tear(folder / CONFIG / "SECURITY")
+    lines = str(forensics.render(forensics.examine(folder), "text")).splitlines()
+    assert "proved broken" in lines[3]
+    assert "6 undecided because evidence was not read, or not whole" in lines[3]
+    torn = "it was being written when it was copied, and its logs are not here: what it says may be old"
+    assert lines[4].partition(": ")[2] == f"SECURITY: {torn}."

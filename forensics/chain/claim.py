@@ -151,4 +151,6 @@ def _born(file: KeyFileEvidence) -> float:
 
 
 def _readable(file: KeyFileEvidence) -> KeyFileFound:
+    if file.row.outcome == "not_examined":
+        return "not_examined"
     return "present" if file.row.outcome == "present" and file.parsed is not None else "unreadable"

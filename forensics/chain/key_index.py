@@ -40,7 +40,7 @@ class KeySlot:
 
 
 def slots_of(file: KeyFileEvidence) -> list[KeySlot]:
-    """Return the filled slots of a key file; none for an unreadable file or an empty container."""
+    """Return the filled slots of a key file; none for one that was not read or is unreadable, or an empty container."""
     parsed = file.parsed
     if isinstance(parsed, CapiKeyFile):
         pairs = (("exchange", parsed.exchange), ("signature", parsed.signature))
@@ -71,10 +71,14 @@ class KeyIndex:
 
     Args:
         evidence: What the collectors found on one installation.
+
+    Attributes:
+        has_unread: The content of a key file was not got, so that it may hold any key.
     """
 
     def __init__(self, evidence: Evidence) -> None:
         self._folders = evidence.key_folders
+        self.has_unread = any(file.row.outcome == "not_examined" for file in evidence.key_files)
         self._by_hash: dict[tuple[str, str], list[KeyFileEvidence]] = defaultdict(list)
         self._namesakes: Counter[tuple[str, str, str, str | None]] = Counter()
         self._by_name: dict[str, list[KeyFileEvidence]] = defaultdict(list)
@@ -141,8 +145,8 @@ class KeyIndex:
 
     @cached_property
     def all_examined(self) -> bool:
-        """Tell whether every key folder of the installation was there to examine."""
-        return all(f.outcome.is_whole for f in self._folders)
+        """Tell whether every key folder of the installation was there to examine, and every file in them."""
+        return not self.has_unread and all(f.outcome.is_whole for f in self._folders)
 
 
 def _is_dss(path: str) -> bool:

@@ -54,21 +54,30 @@ class KeyFileEvidence:
 
     Attributes:
         row: The table row.
-        parsed: None when the file is unreadable.
+        parsed: None when the file is unreadable, or was not read.
         security: Its security descriptor, None where the source holds none.
+        unread_because: Why its content was not got; None where it was.
     """
 
     row: KeyFileRow
     parsed: ParsedKey | None = None
     security: SecurityDescriptor | None = None
+    unread_because: str | None = None
 
 
 @dataclass(slots=True)
 class MasterKeyEvidence:
-    """A master key row with its parsed file, None when unreadable."""
+    """A master key row with its parsed file.
+
+    Attributes:
+        row: The table row.
+        parsed: None when the file is unreadable, or was not read.
+        unread_because: Why its content was not got; None where it was.
+    """
 
     row: MasterKeyRow
     parsed: MasterKeyFile | None = None
+    unread_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,12 +149,14 @@ def _read(
 def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> None:
     """Fill ``parsed``; a file that is named like a key but is none is unreadable and a problem."""
     row = key_file.row
-    # The folder lists it, so it is there: what cannot be opened is unreadable, never absent.
+    content = installation.read(entry, MAX_FILE_SIZE)
+    if not content.outcome.is_there:
+        # The folder lists it, so it is there: what was not got is never absent.
+        row.outcome = "unreadable" if content.outcome.state == "unreadable" else "not_examined"
+        key_file.unread_because = content.outcome.why or "it was not read"
+        return
     row.outcome = "unreadable"
     with guard(installation, entry.path):
-        content = installation.read(entry, MAX_FILE_SIZE)
-        if not content.outcome.is_there:
-            return
         if not content.data:
             raise FormatError("empty", 0, "the key file has no content")
         key_file.parsed = _PARSERS[row.kind](content.data)

@@ -148,11 +148,14 @@ def _preferred(installation: Installation, entries: Sequence[Entry]) -> Preferre
 
 def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry) -> None:
     row = evidence.row
+    content = installation.read(entry, MAX_FILE_SIZE)
+    if not content.outcome.is_there:
+        # The folder lists it, so it is there: what was not got is never absent.
+        row.outcome = "unreadable" if content.outcome.state == "unreadable" else "not_examined"
+        evidence.unread_because = content.outcome.why or "it was not read"
+        return
     row.outcome = "unreadable"
     with guard(installation, entry.path):
-        content = installation.read(entry, MAX_FILE_SIZE)
-        if not content.outcome.is_there:
-            return
         if not content.data:
             raise FormatError("empty", 0, "the master key file has no content")
         parsed = parse_master_key_file(content.data)

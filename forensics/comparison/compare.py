@@ -12,6 +12,8 @@ from forensics.comparison.differences import COMPARED, FACTS_OF_HIVES, Differenc
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.report.result import Result
 from forensics.sources.coverage import Coverage, Place
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 
@@ -175,6 +177,8 @@ def _compared(
 
 def _saw(this: Coverage, other: Coverage, row: Row) -> bool:
     """Tell whether one side saw the place whole in which the other one read a row."""
+    if isinstance(row, CertificateRow | KeyChainRow) and row.thumbprint and this.missed_certificate(row.thumbprint):
+        return False
     return this.saw(Place.at(other.relative(row.source_path))).is_whole
 
 

@@ -130,7 +130,8 @@ def headline(machine: MachineComparison) -> Iterator[str]:
         yield f"{name}: nothing that was compared has changed."
         return
     count: Counter[str] = Counter(key.fate for key in machine.keys)
-    died = f"{_counted(count['died'], 'private key')} died" if count["died"] else "no private key died"
+    none = "no private key is known to have died" if count["undecided now"] else "no private key died"
+    died = f"{_counted(count['died'], 'private key')} died" if count["died"] else none
     others = "".join(f", {count[fate]} {fate}" for fate in FATES if fate != "died" and count[fate])
     yield f"{name}: {died}{others}; {_counted(len(machine.differences), 'difference')} in all."
     lost = sum(key.fate == "died" and key.after is not None and key.after.recoverable is False for key in machine.keys)

@@ -9,7 +9,13 @@ from typing import BinaryIO, ClassVar, Protocol
 
 
 class NotFound(Exception):
-    """The path is not in the tree."""
+    """The path is not in the tree.
+
+    Attributes:
+        kind: Kind of the problem that it is where it should be there.
+    """
+
+    kind: ClassVar[str] = "not_found"
 
 
 class Unreadable(Exception):

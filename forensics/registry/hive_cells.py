@@ -101,7 +101,7 @@ class HiveCells:
                 self.spend(wanted // _PAGE)
                 data = self._data.read(cell, 4 + wanted)
         except Unreadable as error:
-            raise FormatError("unreadable", 0, str(error)) from error
+            raise FormatError(error.kind, 0, str(error)) from error
         if len(data) < 4 + wanted:
             raise FormatError("truncated", len(data), f"the cell at {cell:#x} lies beyond the end of the file")
         return data[4 : 4 + wanted]

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import BinaryIO
 
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import Entry, Tree, Unreadable
+from forensics.disk.tree import Entry, NotObtained, Tree
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 from forensics.registry.base_block import BASE_BLOCK_SIZE, CHECKED_SIZE, BaseBlock, parse_base_block
@@ -39,7 +39,7 @@ def open_hive(tree: Tree, path: str, report: Report) -> RegistryHive:
 
     Raises:
         NotFound: Nothing is at that path.
-        Unreadable: The file cannot be read.
+        Unreadable: The file cannot be read; NotObtained where its bytes could not be got.
         SourceError: ``empty``, ``truncated``, ``bad_magic`` or ``bad_root``: it is no hive that can be walked.
     """
     entry = tree.entry(path)
@@ -76,7 +76,7 @@ def _base_block(stream: BinaryIO, path: str) -> tuple[BaseBlock | None, FormatEr
     except FormatError as error:
         return None, error
     except Exception as error:  # whatever the libraries behind a tree raise
-        raise Unreadable(f"{path} cannot be read: {error}") from error
+        raise NotObtained(f"{path} cannot be read: {error}") from error
 
 
 def _in_transaction(base: BaseBlock) -> str:
@@ -118,7 +118,10 @@ class RegistryHive:
         try:
             node = cells.key_node(root_cell)
         except FormatError as error:
-            raise SourceError("bad_root", f"{source_path}: its root key cannot be read: {error}") from error
+            message = f"{source_path}: its root key cannot be read: {error}"
+            if error.kind == NotObtained.kind:
+                raise NotObtained(message) from error
+            raise SourceError("bad_root", message) from error
         self._root = RegistryKey(self, cells, root_cell, node, ())
         self.keeps_parents = _keeps_parents(cells, root_cell, node)
 

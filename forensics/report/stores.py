@@ -5,8 +5,9 @@ from __future__ import annotations
 from forensics.case_tables import CaseTables
 from forensics.sources.coverage import Place, together
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.outcome import Outcome
+from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
+_UNREAD = "not_examined"
 _HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
 _NOTHING_JUDGED = "No certificate could be judged: "
 _MAY_BE_MORE = "There may be more: "
@@ -72,4 +73,12 @@ def _because(case: CaseTables) -> str:
     states = {outcome.state for machine_id, outcome in unseen.items() if machine_id in lacking}
     if unseen and not states:
         return _ELEMENT
+    if states == {"not_examined"} and (why := _not_obtained(case)):
+        return f"{_STORES_HIVE}was not read: {why}."
     return next((because for state, because in _BECAUSE.items() if state in states), "")
+
+
+def _not_obtained(case: CaseTables) -> str | None:
+    """Return why a SOFTWARE that is there was not read."""
+    rows = (row for row in case.rows("coverage") if (row.area, row.name, row.outcome) == ("hive", "SOFTWARE", _UNREAD))
+    return next((row.detail for row in rows if row.detail and row.detail != NOT_COLLECTED.why), None)

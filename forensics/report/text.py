@@ -22,6 +22,7 @@ from forensics.report.stores import (
     unseen_stores,
 )
 from forensics.report.triage import Triage, triage, within
+from forensics.report.undecided import Lack, lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.finding import Finding, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
@@ -111,7 +112,10 @@ class _Report:
             if row.area == "proof":
                 self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")
         self.lines.append("")
-        self._add(self._summary(), hanging="")
+        lack = lack_of_evidence(self.case, self.triage.unknown, self.facts)
+        self._add(self._summary(lack), hanging="")
+        for sentence in lack.why if self.triage.keys else ():
+            self._add(sentence, hanging="")
 
     def _machine(self, machine: MachineRow) -> str:
         place = self.facts.place(machine.machine_id, with_volume=len(self.case.rows("machine")) > 1)
@@ -121,9 +125,9 @@ class _Report:
         product = machine.product_name or "Windows (product name not read)"
         return f"{self.facts.computer(machine.machine_id)}: {product}{build}{update}{domain}, in {place}"
 
-    def _summary(self) -> str:
+    def _summary(self, lack: Lack) -> str:
         t = self.triage
-        total = len(t.broken) + len(t.too_open) + len(t.well) + len(t.unknown)
+        total = t.keys
         if self.case.is_empty:
             return "Nothing could be examined."
         if not self.case.rows("machine"):
@@ -131,8 +135,9 @@ class _Report:
         if not total:
             return no_certificate(self.case)
         have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
-        parts = [f"Of {total} {have} a private key: {len(t.broken)} broken, {len(t.well) + len(t.too_open)} usable"]
-        parts.append(f", {len(t.unknown)} undecided, {len(t.expired)} expired.")
+        counts = f"{len(t.broken)} {lack.broken}, {len(t.well) + len(t.too_open)} usable"
+        parts = [f"Of {total} {have} a private key: {counts}"]
+        parts.append(f", {lack.undecided(len(t.unknown))}, {len(t.expired)} expired.")
         if t.expiring:
             parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
         if judges_nothing(self.case):
@@ -317,11 +322,14 @@ class _Report:
         if not self.triage.unknown:
             return
         self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
-        for (machine_id, reason), chains in self._groups(self.triage.unknown):
+        groups = list(self._groups(self.triage.unknown))
+        for (machine_id, reason), chains in groups[:MOST]:
             self._add(f"{self._on_machine(machine_id)}{reason}", "  ", "  ")
             self._listed(
                 (f"{label(c)}, {self._where(c)}, {self._validity(c)}, {c.thumbprint}" for c in chains), "    - "
             )
+        if more := sum(len(chains) for _, chains in groups[MOST:]):
+            self._add(f"and {more} more, each for a reason of its own: see --format json", "  ")
 
     def _orphans(self) -> None:
         unseen = unseen_stores(self.case)

@@ -148,11 +148,16 @@ class Coverage:
     def saw_certificates(self) -> Outcome:
         """Say whether every certificate in the computer's stores was seen: only then does none belong to a key."""
         unread = [
-            Outcome("unreadable", f"certificate {row.name} cannot be read")
+            Outcome(row.outcome, f"certificate {row.name} cannot be read")
             for row in self.rows
             if row.area == "certificate" and row.outcome != "present" and row.name != FURTHER_CERTIFICATES
         ]
         return together([self.saw_store(), *unread])
+
+    def missed_certificate(self, thumbprint: str) -> bool:
+        """Tell whether a store has an element of that name which was not read, or one that nobody can name."""
+        unread = (row.name for row in self.rows if row.area == "certificate" and row.outcome != "present")
+        return any(name in (thumbprint, FURTHER_CERTIFICATES) for name in unread)
 
     def relative(self, path: str) -> str:
         """Return a path in lower case, without a folder that stands for the system drive."""

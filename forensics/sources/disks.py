@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from forensics.disk.compressed import SUFFIXES
@@ -101,10 +100,13 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
         add_collected_volumes(piece, pieces.next_machine_id)
         pieces.seen.note(piece.path, *identities)
         return
-    if piece.problems:
-        reason = piece.problems[0]
-        raise SourceError(reason.kind, f"{piece.path} is truncated or damaged where a disk begins: {reason.message}")
-    raise SourceError("no_volume", f"{piece.path} {no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)}")
+    newer = [row.message for row in piece.problems if row.kind == "older_state"]
+    told = [row for row in piece.problems if row.kind != "older_state"]
+    if told:
+        kind, why = told[0].kind, f"is truncated or damaged where a disk begins: {told[0].message}"
+    else:
+        kind, why = "no_volume", no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)
+    raise SourceError(kind, "; ".join([f"{piece.path} {why}", *newer]))
 
 
 def _parts(found: Iterable[FoundDisk]) -> set[Path]:
@@ -184,20 +186,3 @@ def _is_named_after(child: FoundDisk, base: FoundDisk) -> bool:
         and child.path.parent == base.path.parent
         and re.match(pattern, child.path.name, re.IGNORECASE) is not None
     )
-
-
-def newer_beside(path: Path, most: int) -> Path | None:
-    """Return a disk beside this one that builds on it.
-
-    Args:
-        path: The disk that the user named.
-        most: Files of its folder that are asked.
-    """
-    from forensics.disk.lineage import children_of
-
-    try:
-        beside = sorted(islice(path.parent.iterdir(), most))
-        ordinary = [other for other in beside if not other.is_symlink() and other.is_file()]
-        return next(iter(children_of(path, ordinary)), None)
-    except OSError:
-        return None

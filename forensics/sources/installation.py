@@ -40,6 +40,8 @@ class FileContent:
 
 def outcome_of(error: Exception) -> Outcome:
     """Tell what was not obtained from what was got and does not parse."""
+    if isinstance(error, OSError):
+        return Outcome("not_examined", error.strerror or str(error))
     return Outcome("not_examined" if isinstance(error, NotObtained) else "unreadable", str(error))
 
 
@@ -139,7 +141,7 @@ class Installation:
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
             message = f"listing the folder failed with {type(error).__name__}"
             self.problem(path, "unexpected", message)
-            return Listing(Outcome("unreadable", message))
+            return Listing(Outcome("not_examined", message))
         if not entries and not self.tree.complete:
             return Listing(NOT_COLLECTED)
         return Listing(PRESENT, entries)
@@ -165,6 +167,14 @@ class Installation:
         except Unreadable as error:
             self.problem(path, error.kind, str(error))
             return FileContent(outcome_of(error))
+        except OSError as error:  # a file of this machine that opened and cannot be read to its end
+            outcome = outcome_of(error)
+            self.problem(path, NotObtained.kind, outcome.why or "")
+            return FileContent(outcome)
+        except Exception as error:  # whatever the libraries behind a tree raise: nothing was got
+            message = f"reading it failed with {type(error).__name__}"
+            self.problem(path, "unexpected", message)
+            return FileContent(Outcome("not_examined", message))
 
     def _missing_file(self, path: str) -> Outcome:
         folder = self.listing(path.rsplit("/", 1)[0] if "/" in path else "").outcome

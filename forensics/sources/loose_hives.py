@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from forensics.disk.tree import Entry, Tree, Unreadable
+from forensics.disk.tree import Entry, NotObtained, Tree, Unreadable
 from forensics.sources.mapping_tree import MappingTree
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
@@ -42,27 +42,43 @@ def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
     """Map the hives among the entries of one folder; an exact name comes before a decorated one."""
     folder = HiveFolder(path)
     named = {entry.name.casefold(): entry for entry in entries}
+    hidden: list[Entry] = []
     for entry in sorted(entries[:_MAX_FILES], key=lambda e: (e.name.upper() not in _MACHINE, len(e.name), e.name)):
         if entry.is_dir or entry.size < _BASE_BLOCK or entry.name.upper().endswith(_LOGS):
             continue
-        place = _place(entry, _head(tree, entry))
-        if place is None:
+        head = _head(tree, entry)
+        if head is None:
+            hidden.append(entry)
             continue
-        if place.casefold() in (known.casefold() for known in folder.files):
-            folder.left_out.append(entry)
-            continue
-        folder.files[place] = entry
-        for log in _LOGS:
-            beside = named.get((entry.name + log).casefold())
-            if beside is not None and not beside.is_dir:
-                folder.files[place + log] = beside
+        place = _place(entry, head)
+        if place is not None:
+            _put(folder, entry, place, named)
+    # Beside hives that can be read, one that bears the exact name of another is told of, with why it was not got.
+    for entry in hidden if folder.files else ():
+        if entry.name.upper() in _MACHINE:
+            _put(folder, entry, f"Windows/System32/config/{entry.name.upper()}", named)
     return folder
 
 
-def _head(tree: Tree, entry: Entry) -> bytes:
+def _put(folder: HiveFolder, entry: Entry, place: str, named: Mapping[str, Entry]) -> None:
+    """Put a hive with its logs where Windows keeps it, unless another one was."""
+    if place.casefold() in (known.casefold() for known in folder.files):
+        folder.left_out.append(entry)
+        return
+    folder.files[place] = entry
+    for log in _LOGS:
+        beside = named.get((entry.name + log).casefold())
+        if beside is not None and not beside.is_dir:
+            folder.files[place + log] = beside
+
+
+def _head(tree: Tree, entry: Entry) -> bytes | None:
+    """Return the first bytes of a file; None where they were not got."""
     try:
         with tree.open(entry) as file:
             return file.read(512)
+    except NotObtained:
+        return None
     except Unreadable:
         return b""
 
@@ -87,7 +103,7 @@ def _place(entry: Entry, head: bytes) -> str | None:
 
 def is_other_hive(tree: Tree, entry: Entry) -> bool:
     """Tell whether a hive is one of Windows' own that says nothing of keys, by its name or the one inside."""
-    return any(name.startswith(_OTHERS) for name in _names(entry, _head(tree, entry)))
+    return any(name.startswith(_OTHERS) for name in _names(entry, _head(tree, entry) or b""))
 
 
 def _names(entry: Entry, head: bytes) -> tuple[str, str]:

@@ -15,8 +15,6 @@ from forensics.sources.source import Source
 __all__ = ["Progress", "SeenEvidence", "Source", "Unlock", "open_source"]
 
 _CONFIGURATIONS = (".vmcx", ".vmrs", ".vmgs")
-_MAX_BESIDE = 2_000
-"""Work: files beside a disk that are asked whether they build on it."""
 
 
 def open_source(
@@ -92,15 +90,24 @@ def _open_file(pieces: Pieces, path: Path) -> None:
 
         add_reg_file(source, image, pieces.first)
     else:
-        from forensics.sources.disks import add_image, newer_beside
+        from forensics.sources.disks import add_image
 
+        _note_newer(source, path)
         disk = open_disk(image, source)
         add_image(source, disk, pieces, path)
-        newer = newer_beside(path, _MAX_BESIDE)
-        if newer is not None:
-            source.older_state_of = str(newer)
-            message = f"{path} is an older state: {newer} builds on it and is the present one, examine that"
-            source.problem(str(path), "older_state", message)
+
+
+def _note_newer(source: Source, path: Path) -> None:
+    """Note the disk that builds on this one, whether or not anything is found on this one."""
+    from forensics.disk.lineage import neighbours, present_state
+    from forensics.disk.snapshots import present_state_advice
+
+    newer = present_state(path, neighbours(path))
+    if newer is not None:
+        source.older_state_of = str(newer)
+        advice = present_state_advice(newer)
+        message = f"{path} is an older state: {newer} builds on it and is the present one; {advice}"
+        source.problem(str(path), "older_state", message)
 
 
 def _open_folder(pieces: Pieces, path: Path) -> None:

@@ -11,11 +11,12 @@ from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
+from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.sources.holdings import no_file_system, ntfs_holds, other_file_system
-from forensics.sources.installation import Installation
+from forensics.sources.installation import Installation, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
@@ -47,7 +48,7 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
     try:
         bare = file_system(reader)
     except Unreadable as reason:
-        source.problem(disk.path, "unreadable", str(reason))
+        source.problem(disk.path, reason.kind, str(reason))
         return False
     if bare is not None:
         source.kind = "volume"
@@ -91,9 +92,7 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         source.coverage.tell("volume", name, Outcome("not_examined", message), path)
         return
     reader = VolumeReader(disk.stream, partition.offset, partition.size)
-    if partition.offset + partition.size > disk.size:
-        missing = partition.offset + partition.size - disk.size
-        source.problem(path, "truncated", f"the image ends {missing} bytes before the end of this volume")
+    _tell_truncated(source, path, partition.offset + partition.size - disk.size)
     try:
         kind = file_system(reader)
         if kind == BITLOCKER:
@@ -108,6 +107,10 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             boot = _backup_boot_sector(reader, partition.size)
             if boot is not None:
                 source.problem(path, "bad_boot_sector", "the boot sector is damaged; its backup is used", 0)
+        if boot is not None and not partition.number:
+            # Without a partition table the volume alone knows its size, and an image may have lost its end.
+            reader = VolumeReader(reader.stream, reader.offset, max(partition.size, ntfs_size(boot)))
+            _tell_truncated(source, path, ntfs_size(boot) - partition.size)
         if boot is None:
             if kind is not None and kind.startswith("FAT") and partition.is_efi and disk.efi is not None:
                 disk.efi.append(EfiPartition(name, reader))
@@ -124,8 +127,13 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         source.problem(path, error.kind, error.message)
         source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)
     except Unreadable as reason:
-        source.problem(path, "unreadable", str(reason))
-        source.coverage.tell("volume", name, Outcome("unreadable", str(reason)), path)
+        source.problem(path, reason.kind, str(reason))
+        source.coverage.tell("volume", name, outcome_of(reason), path)
+
+
+def _tell_truncated(source: Source, path: str, missing: int) -> None:
+    if missing > 0:
+        source.problem(path, "truncated", f"the image ends {missing} bytes before the end of this volume")
 
 
 def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerRow) -> BinaryIO:

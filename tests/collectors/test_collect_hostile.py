@@ -117,7 +117,7 @@ def test_a_tree_that_throws_something_else() -> None:
     examined.tree = ThrowingTree({bad: b"x", f"{PROTECT}/{key.guid}": key.file})
     evidence = collect(examined)
     assert [m.row.outcome for m in evidence.master_keys] == ["present"]
-    assert [(f.row.path, f.row.outcome) for f in evidence.key_files] == [(bad, "unreadable")]
+    assert [(f.row.path, f.row.outcome) for f in evidence.key_files] == [(bad, "not_examined")]
     assert (bad, "unexpected") in problems(examined)
 
 
@@ -142,7 +142,7 @@ def test_folders_and_hives_whose_reader_throws_something_else() -> None:
     examined.open_hive = broken
     evidence = collect(examined)
     assert [m.row.outcome for m in evidence.master_keys] == ["present"]
-    assert {f.outcome.state for f in evidence.key_folders if f.path == MACHINE_KEYS} == {"unreadable"}
+    assert {f.outcome.state for f in evidence.key_folders if f.path == MACHINE_KEYS} == {"not_examined"}
     assert [s.outcome for s in evidence.secrets] == ["unreadable", "unreadable"]
     assert {kind for _, kind in problems(examined)} == {"unexpected"}
 
@@ -211,7 +211,7 @@ def test_bytes_of_key_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     files: dict[str, bytes | None] = {f"{MACHINE_KEYS}/{n:032x}_{MACHINE_GUID}": bytes(5_000) for n in range(5)}
     examined = installation(files)
     found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None)
-    assert [f.row.outcome for f in found] == ["unreadable"] * 2
+    assert [f.row.outcome for f in found] == ["not_examined"] * 2
     assert [kind for _, kind in problems(examined)] == ["too_many", "too_large", "too_large"]
 
 

@@ -16,7 +16,7 @@ from forensics.disk.ntfs.record import (
 )
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ROOT, NtfsIndex, NtfsVolume
-from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 
@@ -146,10 +146,10 @@ class NtfsTree:
         record = self._record(file)
         attributes, tag = _attributes(record), _reparse_tag(record)
         if tag and not (tag & 0xFFFF0FFF == _CLOUD and not attributes & _RECALL):
-            raise Unreadable(_reparse_reason(tag))
+            raise NotObtained(_reparse_reason(tag))
         stream = None if record.is_dir else self.volume.stream(record, DATA)
         if stream is None:
-            raise Unreadable("a folder" if record.is_dir else "it has no content stream")
+            raise (Unreadable("a folder") if record.is_dir else NotObtained("it has no content stream"))
         return stream
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -179,7 +179,7 @@ class NtfsTree:
     def _refuse_reparse(self, entry: Entry) -> None:
         tag = _reparse_tag(self._record(entry))
         if tag:
-            raise Unreadable(_reparse_reason(tag))
+            raise NotObtained(_reparse_reason(tag))
 
     def _folder(self, entry: Entry) -> _Folder:
         assert isinstance(entry.handle, int)

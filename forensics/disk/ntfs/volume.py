@@ -33,7 +33,7 @@ from forensics.disk.ntfs.record import (
     parse_volume_flags,
 )
 from forensics.disk.ntfs.stream import CompressedStream, RunStream, VolumeReader
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 
 MFT, VOLUME, ROOT, SECURE = 0, 3, 5, 9
@@ -52,7 +52,7 @@ _MAX_DEPTH = 64
 """Format: nodes within nodes of one index."""
 MAX_WORK = 500_000
 """Format: records and index nodes read of one volume, whose structures may be made to share each other without end;
-what is not read is unreadable.
+what is not read is not examined.
 """
 
 _RUNS_PER_UNIT, _LISTED_PER_UNIT, _ENTRIES_PER_UNIT = 64, 16, 16
@@ -65,7 +65,13 @@ def _size_code(code: int, cluster: int) -> int:
     return code * cluster if code > 0 else 1 << min(-code, 31)
 
 
-class TooMuchWork(Unreadable):
+def ntfs_size(boot: bytes) -> int:
+    """Return the bytes of the volume that a boot sector describes, without the backup of it at the end."""
+    sector, sectors = struct.unpack_from("<H", boot, 11)[0], struct.unpack_from("<Q", boot, 0x28)[0]
+    return int(sector * sectors)
+
+
+class TooMuchWork(NotObtained):
     """The volume is read no further."""
 
 
@@ -78,6 +84,7 @@ class NtfsVolume:
 
     Raises:
         Unreadable: It is not NTFS, or too damaged to start with.
+        NotObtained: The image does not give its boot sector or $MFT.
     """
 
     def __init__(self, reader: VolumeReader, boot: bytes) -> None:
@@ -144,19 +151,25 @@ class NtfsVolume:
             if len(self._ahead) >= 64:
                 self._ahead.pop(next(iter(self._ahead)))
             self._mft.seek(window * _READ_AHEAD)
-            self._ahead[window] = self._mft.read(_READ_AHEAD)
+            try:
+                self._ahead[window] = self._mft.read(_READ_AHEAD)
+            except NotObtained:
+                # A bad sector takes the records that lie on it, and no others.
+                self._mft.seek(offset)
+                return self._mft.read(self.record_size)
         at = offset - window * _READ_AHEAD
         raw = self._ahead[window][at : at + self.record_size]
         if len(raw) != self.record_size:
-            raise Unreadable(f"file record {number} lies beyond the end of $MFT")
+            raise NotObtained(f"file record {number} lies beyond the end of $MFT")
         return raw
 
     def _parse(self, number: int) -> FileRecord:
+        """Parse a record; of a damaged one nothing is got of what it stands for, which may be sound."""
         self.spend(1)
         try:
             return parse_file_record(self._raw(number))
         except FormatError as error:
-            raise Unreadable(f"file record {number} is damaged: {error}") from error
+            raise NotObtained(f"file record {number} is damaged: {error}") from error
 
     def record(self, reference: int) -> FileRecord:
         """Return a base record with the attributes of its extension records.
@@ -174,7 +187,7 @@ class NtfsVolume:
                 self._cached_bytes = size
             self._records[number] = found
         if not found.in_use or (sequence and sequence != found.sequence):
-            raise Unreadable(f"its folder names file record {number}, which holds a deleted or another file")
+            raise NotObtained(f"its folder names file record {number}, which holds a deleted or another file")
         return found
 
     def _complete(self, number: int, base: FileRecord) -> tuple[FileRecord, int]:
@@ -185,7 +198,7 @@ class NtfsVolume:
         parts = self._listed_parts(number, listed)
         others = sorted({part.record for part in parts} - {number})
         if len(others) > min(_MAX_EXTENSIONS, _MAX_EXTENDED // self.record_size):
-            raise Unreadable(f"file record {number} claims {len(others)} extension records")
+            raise NotObtained(f"file record {number} claims {len(others)} extension records")
         attributes = list(base.attributes)
         for other in others:
             extension = self._parse(other)
@@ -200,14 +213,14 @@ class NtfsVolume:
             self.spend(len(parts) // _LISTED_PER_UNIT)
             return parts
         except FormatError as error:
-            raise Unreadable(f"the attribute list of file record {number} is damaged: {error}") from error
+            raise NotObtained(f"the attribute list of file record {number} is damaged: {error}") from error
 
     def _attribute_value(self, attribute: Attribute) -> bytes:
         """Return the whole content of an attribute that lies in one record."""
         if attribute.value is not None:
             return attribute.value
         if attribute.size > 1 << 20:
-            raise Unreadable(f"an attribute list of {attribute.size} bytes")
+            raise NotObtained(f"an attribute list of {attribute.size} bytes")
         return RunStream(self.reader, attribute.runs, self.cluster, attribute.size, attribute.initialized).read()
 
     def stream(self, record: FileRecord, type_code: int = DATA, name: str = "") -> BinaryIO | None:
@@ -218,17 +231,17 @@ class NtfsVolume:
         parts.sort(key=lambda a: a.lowest_vcn)
         head = parts[0]
         if head.flags & ENCRYPTED:
-            raise Unreadable("encrypted by EFS")
+            raise NotObtained("encrypted by EFS: only who holds its key can read it")
         if head.value is not None:
             return io.BytesIO(head.value)
         runs: list[tuple[int | None, int]] = []
         clusters = 0
         for part in parts:
             if part.lowest_vcn != clusters or part.value is not None:
-                raise Unreadable(f"cluster {clusters} of the stream is described by no file record")
+                raise NotObtained(f"cluster {clusters} of the stream is described by no file record")
             runs += part.runs
             if len(runs) > _MAX_RUNS:
-                raise Unreadable(f"its content lies in more than {_MAX_RUNS} pieces")
+                raise NotObtained(f"its content lies in more than {_MAX_RUNS} pieces")
             clusters += sum(count for _, count in part.runs)
         if head.flags & COMPRESSED and head.compression_unit:
             return cast(
