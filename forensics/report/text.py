@@ -9,11 +9,18 @@ from datetime import timedelta
 from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
+from forensics.report.accounted import examined_line, reasons
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.reason import reason_of
-from forensics.report.stores import hives_in_part, no_certificate, unseen_stores
+from forensics.report.stores import (
+    further_certificates,
+    hives_in_part,
+    judges_nothing,
+    no_certificate,
+    unseen_stores,
+)
 from forensics.report.triage import Triage, triage, within
 from forensics.report.undecided import Lack, lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
@@ -96,10 +103,11 @@ class _Report:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
         for machine in self.case.rows("machine"):
             self._add(self._machine(machine))
-        for source in self.case.sources:
-            if source.error:
-                named = source.error.startswith(source.path)
-                self._add(source.error if named else f"{source.path}: {source.error}")
+        line = examined_line(self.case.sources)
+        if line:
+            self._add(line)
+        for sentence in reasons(self.case.sources):
+            self._add(sentence, "  - " if line else "")
         for row in self.case.rows("coverage"):
             if row.area == "proof":
                 self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")
@@ -132,6 +140,8 @@ class _Report:
         parts.append(f", {lack.undecided(len(t.unknown))}, {len(t.expired)} expired.")
         if t.expiring:
             parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
+        if judges_nothing(self.case):
+            parts.append(f" {further_certificates(self.case)}")
         return "".join(parts)
 
     def _findings(self) -> None:

@@ -12,9 +12,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, BinaryIO
 
+from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import NotObtained, Unreadable
+from forensics.disk.tree import Entry, NotObtained, Unreadable
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
+from forensics.sources.source import Source
 
 IN_MEMORY = 64 << 20
 MAX_MEMBER = 256 << 30
@@ -76,6 +78,19 @@ class ArchiveTree(CollectedTree):
             folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified))
         else:
             self.left_out += 1
+
+    def head(self, entry: Entry, count: int) -> bytes:
+        """Return the first bytes of a member, at most ``count``, without unpacking the rest; raises Unreadable."""
+        try:
+            with self._stream(entry.handle) as member:
+                return member.read(count)
+        # Whatever a damaged archive makes the libraries stumble over.
+        except Exception as error:
+            raise _not_got(error) from error
+
+    def _stream(self, handle: object) -> IO[bytes]:
+        """Open a member as the archive stores it; raises Unreadable, and whatever its library raises."""
+        raise NotImplementedError
 
     @staticmethod
     def _folder(parent: _Folder, name: str) -> _Folder:
@@ -150,7 +165,7 @@ class ZipTree(ArchiveTree):
         if handle.file_size > max(_COPY, handle.compress_size * MAX_RATIO):
             raise NotObtained(f"{handle.compress_size} bytes claim to unpack to {handle.file_size}")
         try:
-            with self._zip.open(handle) as member:
+            with self._stream(handle) as member:
                 return _held(member, handle.file_size)
         # Not known to zipfile, or to this Python.
         except (NotImplementedError, RuntimeError) as error:
@@ -160,6 +175,12 @@ class ZipTree(ArchiveTree):
         # Damage shows as zlib.error, BadZipFile, EOFError, ...
         except Exception as error:
             raise _not_got(error) from error
+
+    def _stream(self, handle: object) -> IO[bytes]:
+        assert isinstance(handle, zipfile.ZipInfo)
+        if handle.flag_bits & _ENCRYPTED:
+            raise NotObtained("encrypted with a password: unpack the archive and examine the folder")
+        return self._zip.open(handle)
 
 
 def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
@@ -208,13 +229,39 @@ class TarTree(ArchiveTree):
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, tarfile.TarInfo)
         try:
-            member = self._tar.extractfile(handle)
-            if member is None:
-                raise Unreadable("not a file")
-            with member:
+            with self._stream(handle) as member:
                 return _held(member, handle.size)
         except Exception as error:
             raise _not_got(error) from error
+
+    def _stream(self, handle: object) -> IO[bytes]:
+        assert isinstance(handle, tarfile.TarInfo)
+        member = self._tar.extractfile(handle)
+        if member is None:
+            raise Unreadable("not a file")
+        return member
+
+
+def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
+    """Open a zip or tar archive, and tell what of it cannot be read.
+
+    Raises:
+        SourceError: It is damaged.
+    """
+    tree: ZipTree | TarTree
+    if image.kind == "zip":
+        tree = ZipTree(image.file, image.name)
+    else:
+        tree = TarTree(image.file, image.name)
+        if tree.damage:
+            source.problem(image.name, "truncated", tree.damage)
+    if tree.left_out:
+        message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
+        source.cut("folder", "archive", image.name, message)
+    if tree.encrypted:
+        message = f"{tree.encrypted} members are encrypted with a password: unpack the archive and examine the folder"
+        source.problem(image.name, "encrypted", message)
+    return tree
 
 
 def _temporary() -> BinaryIO:

@@ -106,6 +106,11 @@ class Coverage:
             )
         )
 
+    def forget(self, path: str) -> None:
+        """Take back what was said of a path that turned out to be no evidence."""
+        self.rows = [row for row in self.rows if row.source_path != path]
+        self._told = {(row.area, row.source_path): number for number, row in enumerate(self.rows)}
+
     def cut(self, area: CoverageArea, name: str, why: str, path: str) -> None:
         """Record that a bound was reached: what was said of the place before is no longer true of all of it."""
         self.tell(area, name, Outcome("partial", why), path)

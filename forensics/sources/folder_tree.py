@@ -22,10 +22,14 @@ class FolderTree(CollectedTree):
 
     Args:
         root: The folder.
+
+    Attributes:
+        root: The same.
     """
 
     def __init__(self, root: Path) -> None:
         super().__init__(str(root))
+        self.root = root
 
     def _children(self, handle: object) -> Iterator[Node]:
         try:

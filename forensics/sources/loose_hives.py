@@ -6,16 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from forensics.disk.tree import Entry, NotFound, NotObtained, Tree, Unreadable
+from forensics.disk.tree import Entry, NotObtained, Tree, Unreadable
 from forensics.sources.mapping_tree import MappingTree
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
 _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")
+_OTHERS = ("AMCACHE", "BBI", "BCD", "DRIVERS", "ELAM", "SCHEMA", "SETTINGS", "SYSCACHE", "USERDIFF", "VSMIDK")
+"""Hives of Windows in which nothing is said of keys or certificates."""
 _LOGS = (".LOG", ".LOG1", ".LOG2")
-_MAX_DEPTH = 32
-"""Evidence: folders within folders that are searched for hives."""
-_MAX_FOLDERS = 5_000
-"""Evidence: folders of one collection that are searched for hives."""
 _MAX_FILES = 5_000
 """Evidence: files of one folder that may be hives."""
 _BASE_BLOCK = 4096
@@ -38,41 +36,6 @@ class HiveFolder:
     def tree(self, tree: Tree) -> MappingTree:
         """Return the hives as a tree laid out like a system drive."""
         return MappingTree(tree, self.files)
-
-
-@dataclass(slots=True)
-class FoundHives:
-    """What a search came to.
-
-    Attributes:
-        folders: Folders that hold hives.
-        truncated: Not all folders, or not all files of one, were looked at.
-    """
-
-    folders: list[HiveFolder] = field(default_factory=list)
-    truncated: bool = False
-
-
-def find_hives(tree: Tree) -> FoundHives:
-    """Search a collection for folders that hold hives; the backup copies in a ``RegBack`` are left alone."""
-    found = FoundHives()
-    pending, visited = [""], 0
-    while pending and visited < _MAX_FOLDERS:
-        path = pending.pop(0)
-        visited += 1
-        try:
-            entries = tree.entries(path)
-        except (NotFound, Unreadable):
-            continue
-        folder = hives_in(tree, path, entries)
-        if folder.files:
-            found.folders.append(folder)
-        below = [e.path for e in entries if e.is_dir and not (folder.files and e.name.lower() == "regback")]
-        is_deep = path.count("/") >= _MAX_DEPTH
-        pending += [] if is_deep else below
-        found.truncated |= len(entries) > _MAX_FILES or (is_deep and bool(below))
-    found.truncated |= bool(pending)
-    return found
 
 
 def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
@@ -124,9 +87,7 @@ def _place(entry: Entry, head: bytes) -> str | None:
     """Return where Windows keeps this hive; None when it is no hive or none we know."""
     if head[:4] != b"regf":
         return None
-    # A hive saved by "reg save" keeps no name inside, one copied from disk keeps the end of its path.
-    inside = head[48:112].decode("utf-16-le", "replace").split("\0", 1)[0]
-    for text in (entry.name.upper(), inside.replace("\\", "/").rpartition("/")[2].upper()):
+    for text in _names(entry, head):
         match = _NAME.search(text)
         if match is None:
             continue
@@ -138,6 +99,20 @@ def _place(entry: Entry, head: bytes) -> str | None:
             return f"Users/{user}/NTUSER.DAT"
         return f"Users/{user}/AppData/Local/Microsoft/Windows/UsrClass.dat"
     return None
+
+
+def is_other_hive(tree: Tree, entry: Entry) -> bool:
+    """Tell whether a hive is one of Windows' own that says nothing of keys, by its name or the one inside."""
+    return any(name.startswith(_OTHERS) for name in _names(entry, _head(tree, entry) or b""))
+
+
+def _names(entry: Entry, head: bytes) -> tuple[str, str]:
+    """Return what a hive is called outside and inside, in upper case.
+
+    One saved by "reg save" keeps no name inside, one copied from disk keeps the end of its path.
+    """
+    inside = head[48:112].decode("utf-16-le", "replace").split("\0", 1)[0]
+    return entry.name.upper(), inside.replace("\\", "/").rpartition("/")[2].upper()
 
 
 def _user(entry: Entry) -> str:

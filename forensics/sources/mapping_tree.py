@@ -60,11 +60,11 @@ class UnionTree:
 
     def __init__(self, tree: Tree, roots: Sequence[str]) -> None:
         self._tree = tree
-        self._roots = tuple(roots)
+        self.roots = tuple(roots)
 
     def entry(self, path: str) -> Entry:
         problem: Unreadable | None = None
-        for root in self._roots:
+        for root in self.roots:
             try:
                 return self._moved(self._tree.entry(f"{root}/{path}"), path)
             except NotFound:
@@ -78,7 +78,7 @@ class UnionTree:
         found: dict[str, Entry] = {}
         problem: Exception = NotFound(path)
         seen = False
-        for root in self._roots:
+        for root in self.roots:
             try:
                 for entry in self._tree.entries(f"{root}/{path}"):
                     shown = f"{path}/{entry.name}" if path else entry.name

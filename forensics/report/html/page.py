@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
+from forensics.report.accounted import not_examined, reasons
 from forensics.report.facts import Facts, day
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
@@ -25,6 +26,7 @@ from forensics.report.stores import hives_in_part
 from forensics.report.triage import triage
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.sanitise import sanitise
+from forensics.tables.source import leaves
 
 LONGEST = 4000
 """Characters of one value that the page shows."""
@@ -73,8 +75,17 @@ def render_html(case: CaseTables, language: str = "en") -> str:
             "other_vms": without_tpm(case),
             "in_part": _in_part(case),
             "gaps": gaps_of(case, t),
+            "examined": {"counted": _counted(case, t), "reasons": reasons(case.sources)},
         },
     )
+
+
+def _counted(case: CaseTables, t: Catalogue) -> str:
+    """Say how much of the evidence was examined; empty where there was one piece of it only."""
+    counted, left_out = leaves(case.sources), not_examined(case.sources)
+    if len(counted) < 2:
+        return ""
+    return t("Examined {number} of {total} pieces of evidence", number=len(counted) - len(left_out), total=len(counted))
 
 
 def _in_part(case: CaseTables) -> list[tuple[str, list[str]]]:
