@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.triage import triage
+from forensics.report.undecided import lack_of_evidence
 from forensics.tables.sanitise import sanitise
+from forensics.tables.source import leaves
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,15 +37,30 @@ class Case(CaseTables):
 
     @property
     def judges_nothing(self) -> bool:
-        """Not one key was judged, and the certificates that may name some were not seen either."""
+        """Not one key was judged, and the certificates that may name some were not seen either; or none of a machine of
+        today, because what was examined is an older state.
+        """
         from forensics.report.stores import judges_nothing
 
-        return judges_nothing(self)
+        present = [entry for entry in leaves(self.sources) if entry.machine_ids and not entry.older_state_of]
+        return judges_nothing(self) or (self.shows_older_state and not present)
+
+    @property
+    def not_examined(self) -> list[str]:
+        """What of the evidence that was named or found was not examined, and why, one sentence each; and how much was.
+
+        Empty where all of it was, as it is today.
+        """
+        from forensics.report.accounted import head_lines
+
+        return head_lines(self.sources)
 
     @property
     def shows_older_state(self) -> bool:
-        """A disk is among the sources on which another one builds: what was judged of it is not the present."""
-        return any(entry.older_state_of for entry in self.sources)
+        """A disk was found on which another one builds, and the present state of its machine was not examined."""
+        from forensics.report.accounted import older_states
+
+        return bool(older_states(self.sources))
 
     def explain(self, subject: str, rules: Paths = ()) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""
@@ -82,7 +99,9 @@ class Case(CaseTables):
         facts, sorted_keys = Facts(self), triage(self)
         names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"
         usable = len(sorted_keys.well) + len(sorted_keys.too_open)
-        counts = f"{len(sorted_keys.broken)} keys broken, {usable} usable, {len(sorted_keys.unknown)} undecided"
+        lack = lack_of_evidence(self, sorted_keys.unknown, facts)
+        counts = f"{len(sorted_keys.broken)} keys {lack.broken}, {usable} usable, "
+        counts += lack.undecided(len(sorted_keys.unknown))
         findings = "".join(
             f"<tr><td>{f.severity}</td><td>{escape(sanitise(f.title))}</td>"
             f"<td>{len(f.subjects)}</td><td><code>{escape(f.rule)}</code></td></tr>"

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from forensics.dpapi.user_secrets import UserSecrets
     from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
+    from forensics.sources.same_evidence import SeenEvidence
     from forensics.sources.source import Source
     from forensics.tables.finding import Finding
 
@@ -99,8 +100,8 @@ def examine(
         user_secrets = _user_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
         run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None))
         for source in sources:
-            run.source(str(source))
-            identify(run.entries[-1], hash_sources)
+            for entry in run.source(str(source)):
+                identify(entry, hash_sources)
         if strict and len(run.unopened) == len(sources):
             raise _nothing_opened(run.unopened)
         run.virtual_machines()
@@ -209,6 +210,7 @@ class _Run:
     disks: dict[int, str] = field(default_factory=dict)
     hyperv: list[HyperVEvidence] = field(default_factory=list)
     unopened: list[SourceError] = field(default_factory=list)
+    seen: SeenEvidence | None = None
 
     def tell_unknown_users(self) -> None:
         """Record each secret given for a user whom no source knows: it opened nothing, and not by being wrong."""
@@ -258,23 +260,31 @@ class _Run:
             if isinstance(row, MachineRow) and entry is not None:
                 row.source = entry.path
 
-    def source(self, path: str) -> None:
-        """Examine one source; whatever goes wrong becomes rows."""
+    def source(self, path: str) -> list[SourceEntry]:
+        """Examine one source; whatever goes wrong becomes rows. Returns its entries."""
         entry = SourceEntry(path, "unknown")
+        before = len(self.entries)
         self.entries.append(entry)
         try:
-            from forensics.sources.open import open_source
+            from forensics.sources.open import SeenEvidence, open_source
 
+            self.seen = self.seen or SeenEvidence()
             self.progress(f"opening {path}")
             first = self.machines + 1
-            with open_source(path, self.unlock, first_machine_id=first, progress=self.progress) as opened:
+            with open_source(
+                path, self.unlock, first_machine_id=first, progress=self.progress, seen=self.seen
+            ) as opened:
                 entry.kind = opened.kind
+                entry.older_state_of = opened.older_state_of
+                self.entries += opened.found
                 self._installations(opened, entry)
         except SourceError as error:
+            entry.same_as = getattr(error, "other", None)
             self._failed(entry, error.kind, error.message)
         except Exception as error:
             _log.debug("while opening %s", path, exc_info=True)
             self._failed(entry, "internal_error", _where(error))
+        return self.entries[before:]
 
     def _failed(self, entry: SourceEntry, kind: str, message: str) -> None:
         self.rows.append(ProblemRow(machine_id=0, source_path=entry.path, kind=kind, message=message))
@@ -298,7 +308,12 @@ class _Run:
             has_vms = self._hyperv(opened)
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
-        if not entry.machine_ids and not has_vms:
+        if entry.machine_ids or has_vms:
+            return
+        if any(found.error for found in opened.found):
+            reason = next(found.error for found in opened.found if found.error)
+            self._failed(entry, "nothing_opened", f"nothing in {entry.path} could be examined: {reason}")
+        else:
             from forensics.sources.holdings import nothing_found
 
             entry.error = nothing_found(opened)
@@ -310,6 +325,10 @@ class _Run:
         try:
             found = collect_hyperv(opened)
             self.hyperv += found
+            read = [vm.row.source_path for evidence in found for vm in evidence.vms if vm.row.outcome == "present"]
+            for entry in opened.found:
+                if entry.kind == "export" and not any(path.startswith(entry.path) for path in read):
+                    entry.error = "no configuration of a virtual machine could be read in it"
             return any(evidence.vms for evidence in found)
         except Exception as error:
             _log.debug("while reading virtual machines of %s", opened.path, exc_info=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import BinaryIO
 
-from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
 
 
 class CountingStream(io.BytesIO):
@@ -39,9 +39,11 @@ class MemoryTree:
         files: Path (``/``-separated) to content; ``None`` as content, or a path that ends in ``/``, is an empty folder.
         complete: As in Tree: a whole volume, or a collection.
         unreadable: Paths whose opening or listing raises Unreadable.
+        not_obtained: Paths whose opening or listing raises NotObtained.
         descriptors: Path to self-relative security descriptor.
         modified: Path to modification time.
         created: Path to birth time.
+        cut: Folders of which not all is listed, and what is said of it.
 
     Attributes:
         opened: Path and stream of each file opened, in order.
@@ -55,13 +57,17 @@ class MemoryTree:
         descriptors: Mapping[str, bytes] | None = None,
         modified: Mapping[str, datetime] | None = None,
         created: Mapping[str, datetime] | None = None,
+        not_obtained: Sequence[str] = (),
+        cut: Mapping[str, str] | None = None,
     ) -> None:
         self.complete = complete
         self.opened: list[tuple[str, CountingStream]] = []
         self._unreadable = {_key(path) for path in unreadable}
+        self._not_obtained = {_key(path) for path in not_obtained}
         self._descriptors = {_key(path): data for path, data in (descriptors or {}).items()}
         self._modified = {_key(path): time for path, time in (modified or {}).items()}
         self._created = {_key(path): time for path, time in (created or {}).items()}
+        self.cut = {_key(path): why for path, why in (cut or {}).items()}
         self._content: dict[str, bytes] = {}
         self._entries: dict[str, Entry] = {"": Entry("", "", is_dir=True)}
         self._children: dict[str, list[str]] = {"": []}
@@ -108,6 +114,9 @@ class MemoryTree:
             raise Unreadable(f"{entry.path} is not a folder")
         return [self._entries[key] for key in self._children[_key(entry.path)]]
 
+    def cut_short(self, folder: str) -> str | None:
+        return self.cut.get(_key(folder))
+
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self._resolve(file)
         if entry.is_dir:
@@ -124,6 +133,8 @@ class MemoryTree:
         entry = self.entry(item if isinstance(item, str) else item.path)
         if _key(entry.path) in self._unreadable:
             raise Unreadable(f"{entry.path} cannot be read")
+        if _key(entry.path) in self._not_obtained:
+            raise NotObtained(f"{entry.path} was not got")
         return entry
 
 

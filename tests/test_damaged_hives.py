@@ -91,10 +91,32 @@ def test_a_damaged_store_of_an_authority_is_not_empty(tmp_path: Path, store: str
     assert "ca-ek-store-empty" not in {f.rule for f in case.finding_list if f.verdict == "match"}
 
 
+def test_what_a_damaged_list_hides_was_not_removed(tmp_path: Path) -> None:
+    whole = forensics.examine(collect("healthy", tmp_path / "whole"))
+    assert whole.rows("service")
+    for damage, key in ((lose_subkeys, SERVICES), (lose_values, f"{SERVICES}\\KeyIso")):
+        case = examined("healthy", tmp_path / damage.__name__, "SYSTEM", lambda hive, d=damage, k=key: d(hive, k))  # type: ignore[misc]
+        (machine,) = forensics.compare(whole, case).machines
+        assert [d for d in machine.differences if d.table == "service"] == []
+
+
 def test_keys_that_torn_hives_call_well_are_told_with_that(tmp_path: Path) -> None:
     folder = collect("healthy", tmp_path)
     for hive in ("SYSTEM", "SECURITY"):
         tear(folder / CONFIG / hive)
-    lines = str(forensics.render(forensics.examine(folder), "text")).splitlines()
+    case = forensics.examine(folder)
+    lines = str(forensics.render(case, "text")).splitlines()
     (at,) = [number for number, line in enumerate(lines) if line.startswith("WELL: ")]
     assert lines[at + 1] == "  as SYSTEM, SECURITY had it: read in part, so that later changes are not seen"
+    note = "As SYSTEM, SECURITY had it: read in part, so that later changes are not seen."
+    assert f'<p class="note">{note}</p>' in str(forensics.render(case, "html"))
+
+
+def test_keys_that_torn_hives_leave_open_are_told_beside_the_broken(tmp_path: Path) -> None:
+    folder = collect("broken-secrets", tmp_path)
+    tear(folder / CONFIG / "SECURITY")
+    lines = str(forensics.render(forensics.examine(folder), "text")).splitlines()
+    assert "proved broken" in lines[3]
+    assert "6 undecided because evidence was not read, or not whole" in lines[3]
+    torn = "it was being written when it was copied, and its logs are not here: what it says may be old"
+    assert lines[4].partition(": ")[2] == f"SECURITY: {torn}."

@@ -40,7 +40,10 @@ def test_real_triage_zip(examined: CaseTables, triage: Path) -> None:
 
 
 def test_several_sources_are_numbered_through_and_a_lost_one_is_told(triage: Path, tmp_path: Path) -> None:
-    case = forensics.examine(triage, tmp_path / "lost.vhdx", str(triage))
+    # Another file, since what is the same is examined once.
+    other = tmp_path / "other.zip"
+    other.write_bytes(triage.read_bytes() + bytes(1))
+    case = forensics.examine(triage, tmp_path / "lost.vhdx", str(other))
     assert [s.machine_ids for s in case.sources] == [[1], [], [2]]
     assert [bool(s.error) for s in case.sources] == [False, True, False]
     assert {r.machine_id for r in case.rows("machine")} == {1, 2}

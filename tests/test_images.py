@@ -113,6 +113,11 @@ def test_machine_facts_are_as_stated(examined: tuple[str, CaseTables]) -> None:
         assert ours == {fact: facts[fact] for fact in columns if fact not in no_security}
 
 
+def test_no_structure_of_a_whole_volume_is_called_damaged(examined: tuple[str, CaseTables]) -> None:
+    told = [p for p in examined[1].rows("problem") if p.kind in ("ntfs_damaged", "unwritten", "bad_boot_sector")]
+    assert [(p.source_path, p.message) for p in told] == []
+
+
 def test_document_keeps_the_contract(examined: tuple[str, CaseTables]) -> None:
     if not SCHEMA.is_file():
         pytest.skip("needs shared/contract (the contract, beside the project)")

@@ -23,6 +23,7 @@ from forensics.attestation.trust import (
 from forensics.case_tables import CaseTables
 from forensics.collectors.tpm import ACPI_DEVICES
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.report.accounted import head_lines
 from forensics.report.result import Result, UnsuitableCaseError
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
@@ -100,6 +101,7 @@ class Attestation(Result):
         templates: Templates that ask for attestation, as the authority's disk and the devices cached them.
         devices: One answer a device.
         as_of: The moment "expired" refers to.
+        not_examined: What of the evidence was not examined, and why, one sentence each.
         read: What was read as evidence.
     """
 
@@ -111,6 +113,7 @@ class Attestation(Result):
     templates: tuple[AttestingTemplate, ...]
     devices: tuple[DeviceAnswer, ...]
     as_of: datetime
+    not_examined: tuple[str, ...] = ()
     read: EvidenceFiles = field(default_factory=EvidenceFiles, compare=False)
 
     @property
@@ -169,8 +172,9 @@ def attest(ca: CaseTables, devices: CaseTables | Iterable[CaseTables]) -> Attest
         for device in source
         if isinstance(device, MachineRow)
     )
+    told = tuple(line for case in (ca, *cases) for line in head_lines(case.sources))
     read = EvidenceFiles.together(ca.evidence, *(case.evidence for case in cases))
-    return Attestation(row, _name(machine, row.name), obstacles, templates, answers, as_of, read)
+    return Attestation(row, _name(machine, row.name), obstacles, templates, answers, as_of, told, read)
 
 
 def _rows(case: CaseTables) -> list[Row]:

@@ -41,6 +41,8 @@ class _AttestationText(FoldedText):
         answer = self.answer
         name = answer.ca.common_name or answer.ca.name
         self.add(f"Attestation of TPM keys by {name} on {answer.computer}, as of {day(answer.as_of)}")
+        for sentence in answer.not_examined:
+            self.add(sentence, "  ")
         for obstacle in answer.obstacles:
             self.add(f"It attests nothing: {obstacle}", "  ")
         for issuer in answer.ca.missing_issuers:
@@ -95,6 +97,7 @@ def attestation_document(answer: Attestation) -> dict[str, Any]:
     return {
         "format": 1,
         "as_of": format_utc(answer.as_of),
+        "not_examined": list(answer.not_examined),
         "ca": {
             "name": ca.name,
             "common_name": ca.common_name,

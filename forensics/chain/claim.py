@@ -74,15 +74,17 @@ def resolve(
         found = _resolve_file_name(link, kind, index, home, as_file_name, machine_guid, certificate.public_key)
         if found is not None:
             return found
+    examined = all(index.was_examined(k, home) for k in _SEARCHED_BY[kind])
     found = _resolve_name(link.container, kind, index, home, machine_guid, certificate.public_key)
+    if found is not None and found.key_file == "other_machine_guid" and not examined:
+        # The file with the current suffix may be among those that were not seen.
+        return Resolved("not_examined")
     if found is not None:
         return found
     if home == _SYSTEM and certificate.row.store_scope != "user":
         elsewhere = _resolve_name(link.container, kind, index, None, machine_guid, certificate.public_key)
         if elsewhere is not None and elsewhere.file is not None:
             return Resolved(elsewhere.key_file, elsewhere.file, _misplaced(elsewhere.file))
-    searched = _SEARCHED_BY[kind]
-    examined = all(index.was_examined(k, home) for k in searched)
     return Resolved("absent" if examined else "not_examined", suffix_error=_earlier_suffix(as_file_name, machine_guid))
 
 
@@ -151,4 +153,6 @@ def _born(file: KeyFileEvidence) -> float:
 
 
 def _readable(file: KeyFileEvidence) -> KeyFileFound:
+    if file.row.outcome == "not_examined":
+        return "not_examined"
     return "present" if file.row.outcome == "present" and file.parsed is not None else "unreadable"

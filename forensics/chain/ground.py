@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.providers import CAPI_PROVIDERS, CNG_PROVIDERS
 from forensics.sources.coverage import Place, together
 from forensics.sources.installation import Installation
-from forensics.tables.outcome import PRESENT, Outcome
+from forensics.tables.outcome import NOT_COLLECTED, PRESENT, Outcome
 
 _CRYPTOGRAPHY = "Microsoft\\Cryptography"
 _DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
@@ -25,6 +25,7 @@ class Ground:
         secret: Where DPAPI_SYSTEM was read.
         services: Where it stands whether CNG Key Isolation is disabled.
         providers: Where the provider would be registered.
+        no_secret: Why a hive that DPAPI_SYSTEM is opened from, and which is there, was not read; None where both were.
     """
 
     claim: Outcome = PRESENT
@@ -32,6 +33,7 @@ class Ground:
     secret: Outcome = PRESENT
     services: Outcome = PRESENT
     providers: Outcome = PRESENT
+    no_secret: str | None = None
 
 
 def ground_of(installation: Installation, key_iso_start: int | None) -> Ground:
@@ -50,7 +52,15 @@ def ground_of(installation: Installation, key_iso_start: int | None) -> Ground:
         identity=_named("SOFTWARE", saw(Place.of_key("SOFTWARE", _CRYPTOGRAPHY))),
         secret=_named("SECURITY", together(generations)),
         services=_named("SYSTEM", services),
+        no_secret=reasons(_unread_hives(installation)),
     )
+
+
+def _unread_hives(installation: Installation) -> Iterator[Outcome]:
+    for name in ("SYSTEM", "SECURITY"):
+        outcome = installation.hive_outcome(name)
+        if outcome.state in ("not_examined", "unreadable") and outcome != NOT_COLLECTED:
+            yield _named(name, outcome)
 
 
 def ground_of_certificate(ground: Ground, installation: Installation, certificate: CertificateEvidence) -> Ground:

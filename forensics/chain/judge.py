@@ -17,6 +17,7 @@ from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.witness import Witness
+from forensics.collectors.certificate_stores import PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.collectors.key_file_facts import add_pcp_blob
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
@@ -30,7 +31,6 @@ from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.windows_path import WindowsPaths
 
-PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 """Certificates of keys that never leave a TPM and are in no key file."""
 _RDP_CONTAINER = "tsseckeyset1"
@@ -227,7 +227,7 @@ class Judge:
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
         slot = self.recovery.slot_of(certificate.public_key)
         if slot is None:
-            links.key_file = "absent" if self.index.all_examined else "not_examined"
+            links.key_file = "absent" if self.index.searched_for(certificate.public_key) else "not_examined"
             return links
         links.kind, links.file = slot.file.row.kind, slot.file
         foreign = self.machine_guid is not None and slot.file.row.name_guid not in (None, self.machine_guid)

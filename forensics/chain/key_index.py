@@ -40,7 +40,7 @@ class KeySlot:
 
 
 def slots_of(file: KeyFileEvidence) -> list[KeySlot]:
-    """Return the filled slots of a key file; none for an unreadable file or an empty container."""
+    """Return the filled slots of a key file; none for one that was not read or is unreadable, or an empty container."""
     parsed = file.parsed
     if isinstance(parsed, CapiKeyFile):
         pairs = (("exchange", parsed.exchange), ("signature", parsed.signature))
@@ -71,10 +71,14 @@ class KeyIndex:
 
     Args:
         evidence: What the collectors found on one installation.
+
+    Attributes:
+        has_unread: The content of a key file was not got, so that it may hold any key.
     """
 
     def __init__(self, evidence: Evidence) -> None:
         self._folders = evidence.key_folders
+        self.has_unread = any(file.row.outcome == "not_examined" for file in evidence.key_files)
         self._by_hash: dict[tuple[str, str], list[KeyFileEvidence]] = defaultdict(list)
         self._namesakes: Counter[tuple[str, str, str, str | None]] = Counter()
         self._by_name: dict[str, list[KeyFileEvidence]] = defaultdict(list)
@@ -123,7 +127,7 @@ class KeyIndex:
         return self._without_public
 
     def was_examined(self, kind: str, home: Home) -> bool:
-        """Tell whether every folder of a home was there to examine, so that a missing file is absent."""
+        """Tell whether every name in the folders of a home was seen, so that a missing file is absent."""
         if (kind, home) not in self._examined:
             self._examined[kind, home] = self._was_examined(kind, home)
         return self._examined[kind, home]
@@ -139,9 +143,16 @@ class KeyIndex:
         ]
         return bool(folders) and all(folder.is_whole for folder in folders)
 
+    def searched_for(self, public: PublicKey | None) -> bool:
+        """Tell whether a public key that no file here has is nowhere on this installation."""
+        return self._all_names_seen and not self.left_unread(public)
+
+    def left_unread(self, public: PublicKey | None) -> bool:
+        """Tell whether files were not read that may hold a public key, or hold it once more."""
+        return self.has_unread or any(not f.contents.is_whole and public not in f.lacks for f in self._folders)
+
     @cached_property
-    def all_examined(self) -> bool:
-        """Tell whether every key folder of the installation was there to examine."""
+    def _all_names_seen(self) -> bool:
         return all(f.outcome.is_whole for f in self._folders)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -126,12 +127,31 @@ class Links:
         return self.kind == "cng" and self.ground.services.state in ("not_examined", "unreadable")
 
     @property
+    def is_unread(self) -> bool:
+        """The key file is there, and its content was not got."""
+        return self.file is not None and self.file.row.outcome == "not_examined"
+
+    @property
     def doubt(self) -> str | None:
-        """Why a chain is undecided for want of a place that was seen whole; None where nothing of that kind matters."""
+        """Why a chain is undecided for want of evidence that was seen whole; None where nothing of that kind does."""
         if self.broken:
             return None
         suspected = [outcome for link, fault in self.faults.items() for outcome in self._doubts_of(link, fault)]
-        return reasons([*suspected, *([self.ground.services] if self._service_is_unknown else [])])
+        services = [self.ground.services] if self._service_is_unknown else []
+        # Without MachineGuid it is not known which file Windows would open.
+        lost = [] if self.guid_known or self.key_file != "present" else [self.ground.identity]
+        return reasons([*self._unread(), *suspected, *services, *(o for o in lost if not o.is_whole)])
+
+    def _unread(self) -> Iterator[Outcome]:
+        """Yield what is there and was not got, with the reason."""
+        if self.file is not None and self.is_unread:
+            yield Outcome("not_examined", f"the key file could not be read: {self.file.unread_because}")
+        proof = self.proof
+        if proof.master_key_unread is not None:
+            why = f"master key {proof.master_key_guid} could not be read: {proof.master_key_unread}"
+            yield Outcome("not_examined", why)
+        if self.scope != "user" and proof.master_key == "present" and proof.unlocked_by == "not_tried":
+            yield from [Outcome("not_examined", self.ground.no_secret)] if self.ground.no_secret else []
 
     @property
     def known_by(self) -> KnownBy:

@@ -38,6 +38,7 @@ class Unlocked:
         key: The 64 bytes, when opened.
         half: Half of DPAPI_SYSTEM that opened it.
         intact: What the backup section proves.
+        unread_because: Why the content of the file was not got; None where it was, or there is no file.
     """
 
     outcome: MasterKeyFound
@@ -45,6 +46,7 @@ class Unlocked:
     key: bytes | None = field(default=None, repr=False)
     half: Half | None = None
     intact: Answer = "unknown"
+    unread_because: str | None = None
 
 
 class MasterKeyRing:
@@ -97,6 +99,9 @@ class MasterKeyRing:
             tried.append(self._open_once(item))
             if tried[-1].key is not None:
                 return tried[-1]
+        unread = next((f for f in own if f.row.outcome == "not_examined"), None)
+        if unread is not None:
+            return Unlocked("not_examined", unread_because=unread.unread_because)
         return next((one for one in tried if one.outcome == "present"), Unlocked("unreadable"))
 
     def rows(self) -> list[MasterKeyRow]:

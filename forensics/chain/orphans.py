@@ -5,7 +5,7 @@ from __future__ import annotations
 from forensics.chain.ground import Ground
 from forensics.chain.key_index import slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
-from forensics.chain.proof import Proof, Prover
+from forensics.chain.proof import Prover
 from forensics.collectors.evidence import KeyFileEvidence
 from forensics.tables.key_chain import Access
 
@@ -29,21 +29,22 @@ def orphan_links(
     links = Links(kind=row.kind, scope=row.scope, ground=ground, file=file, key_file="present", access=access)
     by_suffix = row.kind != "tpm" and row.scope != "user"
     links.guid_known = machine_guid is not None or not by_suffix
-    if row.outcome != "present" or file.parsed is None:
+    if row.outcome == "unreadable" or (file.parsed is None and not links.is_unread):
         links.key_file = "unreadable"
         links.break_at("key_file", UNREADABLE_FILE)
         return links
+    if links.is_unread:
+        links.key_file = "not_examined"
     if machine_guid is not None and row.kind != "tpm" and row.name_guid not in (None, machine_guid):
         links.key_file = "other_machine_guid"
         if by_suffix:
             links.break_at_suffix(machine_guid)
-    elif by_suffix and not _can_be_found(file):
+    elif by_suffix and not links.is_unread and not _can_be_found(file):
         links.break_at("key_file", "no container leads to this file name")
     proofs = [prover.prove(slot) for slot in slots_of(file)]
     if proofs:
         links.proof = min(proofs, key=lambda p: _WORST_FIRST.index(p.private_key))
-    else:
-        links.proof = Proof()
+    elif not links.is_unread:
         links.break_at("private_key", "the key container is empty")
     return links
 

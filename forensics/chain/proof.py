@@ -45,6 +45,7 @@ class Proof:
         public: Public half of the opened private key (of a TPM key: of its opened blob).
         recovered: The private key itself was had, even if damage keeps Windows from opening it.
         per_boot: A VBS key that lived for one boot only.
+        master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
     """
 
     private_key: PrivateKeyFound = "not_examined"
@@ -55,6 +56,7 @@ class Proof:
     public: PublicKey | None = None
     recovered: bool = False
     per_boot: bool = False
+    master_key_unread: str | None = None
 
 
 _NO_PRIVATE_HALF = Proof(private_key="damaged")
@@ -112,6 +114,7 @@ class Prover:
             master_key=unlocked.outcome,
             master_key_guid=named,
             unlocked_by=unlocked.by,
+            master_key_unread=unlocked.unread_because,
         )
         return start, unlocked
 

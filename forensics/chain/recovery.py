@@ -69,24 +69,29 @@ class Recovery:
             return True, path
         if undecided:
             return None, None
-        return self._not_found(links), None
+        return self._not_found(links, certificate.public_key), None
 
     def search(self, public: PublicKey) -> tuple[str | None, bool]:
-        """Return a file from which the key was had, and whether one that was not opened may hold it."""
+        """Return a file from which the key was had, and whether one that was not read or opened may hold it."""
         if public not in self._had:
             proofs = [(slot, self._prover.prove(slot)) for slot in self._slots(public)]
             had = (slot.file.row.path for slot, proof in proofs if proof.recovered and proof.public == public)
-            self._had[public] = next(had, None), any(_could_still_open(proof) for _, proof in proofs)
+            undecided = self._index.has_unread or any(_could_still_open(proof) for _, proof in proofs)
+            self._had[public] = next(had, None), undecided
         return self._had[public]
 
-    def _not_found(self, links: Links) -> bool | None:
+    def _not_found(self, links: Links, public: PublicKey | None) -> bool | None:
         if links.verdict == "unknown" or links.kind == "other" or links.key_file == "not_examined":
             return None
-        if links.kind == "smart_card" or links.proof.private_key in _SEALED or _is_unreadable(links):
+        if links.kind == "smart_card" or links.proof.private_key in _SEALED:
+            return False
+        if self._index.left_unread(public):
+            return None
+        if _is_unreadable(links):
             return False
         if links.file is not None and links.public_key != "mismatch" and links.proof.master_key_guid:
             return None if _could_still_open(links.proof) else False
-        return False if self._index.all_examined else None
+        return False if self._index.searched_for(public) else None
 
     @staticmethod
     def of_file(links: Links) -> Recoverable:
@@ -95,13 +100,13 @@ class Recovery:
             return None, None
         if links.proof.recovered:
             return True, None
-        if not _is_unreadable(links) and (links.verdict == "unknown" or _waits(links.proof)):
+        if not _is_unreadable(links) and (links.verdict == "unknown" or links.is_unread or _waits(links.proof)):
             return None, None
         return False, None
 
 
 def _is_unreadable(links: Links) -> bool:
-    return links.file is not None and links.file.parsed is None
+    return links.file is not None and links.file.parsed is None and not links.is_unread
 
 
 def _is_key_of(proof: Proof, certificate: CertificateEvidence, links: Links) -> bool:

@@ -50,4 +50,6 @@ def compare(
         ctx.exit(NOTHING_EXAMINED)
     comparison = forensics.compare(*cases)
     emit(comparison, form, output, overwrite=overwrite)
-    ctx.exit(0 if comparison.is_empty else FOUND)
+    if not comparison.is_empty:
+        ctx.exit(FOUND)
+    ctx.exit(NOTHING_EXAMINED if any(case.judges_nothing for case in cases) else 0)

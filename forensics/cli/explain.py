@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli.messages import FOUND, invalid_pack_told
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told
 from forensics.cli.options import SOURCE, rules_option, source_options
 from forensics.cli.output import emit
 from forensics.cli.run import examined_or_exit
@@ -42,4 +42,6 @@ def explain(ctx: click.Context, /, source: str, wanted: str, rules: tuple[Path, 
     emit(told)
     if told.candidates:
         raise click.UsageError(f"{wanted!r} is the name of several; write more of one of those above")
-    ctx.exit(FOUND if told.has_findings else 0)
+    if told.has_findings:
+        ctx.exit(FOUND)
+    ctx.exit(NOTHING_EXAMINED if case.judges_nothing else 0)

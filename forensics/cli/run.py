@@ -24,9 +24,8 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Cas
             if forensics.is_case_file(Path(source)):
                 raise click.UsageError(f"{source} is a case file, which stands alone: name either it or sources")
         case = _run(sources, options)
-    for entry in case.sources:
-        if entry.error:
-            say(entry.error if entry.error.startswith(entry.path) else f"{entry.path}: {entry.error}")
+    for sentence in case.not_examined:
+        say(sentence)
     return case
 
 

@@ -20,7 +20,7 @@ from forensics.sources.coverage import FURTHER_CERTIFICATES
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import StoreScope
 from forensics.tables.coverage_names import CoverageArea
-from forensics.tables.outcome import Outcome
+from forensics.tables.outcome import Outcome, State
 
 MAX_ELEMENTS = 10_000
 """Evidence: certificates of one installation, and of one store's root or folder."""
@@ -31,6 +31,9 @@ MAX_ELEMENT_SIZE = 1 << 20
 """Format: bytes of one stored certificate with its properties."""
 MAX_TOTAL_SIZE = 64 << 20
 """Evidence: bytes of all elements of one installation together."""
+
+PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
+"""Stores, in lower case, whose certificates should have a private key."""
 
 _MACHINE_ROOTS: tuple[tuple[StoreScope, str], ...] = (
     ("machine", "Microsoft\\SystemCertificates"),
@@ -158,7 +161,9 @@ def _cover_the_rest(installation: Installation, path: str, message: str) -> None
     installation.coverage.tell(UNREADABLE_AREA, FURTHER_CERTIFICATES, Outcome("not_examined", message), path)
 
 
-def cover_unreadable(installation: Installation, name: str, store: str, source_path: str) -> None:
+def cover_unreadable(
+    installation: Installation, name: str, store: str, source_path: str, state: State = "unreadable"
+) -> None:
     """Record that a store has an element that cannot be read: its certificate is not absent.
 
     Args:
@@ -166,9 +171,10 @@ def cover_unreadable(installation: Installation, name: str, store: str, source_p
         name: Name of the element, by which Windows finds it; nothing is recorded unless it is a thumbprint.
         store: Name of the store.
         source_path: Registry value or file.
+        state: What came of reading it.
     """
     if _SHA1_NAME.fullmatch(name):
-        installation.coverage.tell(UNREADABLE_AREA, name.upper(), Outcome("unreadable", f"store {store}"), source_path)
+        installation.coverage.tell(UNREADABLE_AREA, name.upper(), Outcome(state, f"store {store}"), source_path)
 
 
 def _blob(view: RegistryView, element: Key) -> bytes | None:
@@ -196,7 +202,7 @@ def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]
     for entry in files[:MAX_ELEMENTS]:
         content = installation.read(entry, MAX_ELEMENT_SIZE)
         if not content.outcome.is_there:
-            cover_unreadable(installation, entry.name, "My", entry.path)
+            cover_unreadable(installation, entry.name, "My", entry.path, content.outcome.state)
             continue
         yield Element(
             name=entry.name,

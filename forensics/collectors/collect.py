@@ -12,6 +12,7 @@ from forensics.collectors.folder_acls import collect_folder_acls
 from forensics.collectors.guard import guard
 from forensics.collectors.hyperv.settings import collect_hyperv_settings
 from forensics.collectors.hyperv.traces import collect_guardian_traces
+from forensics.collectors.key_content import master_keys_named
 from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
 from forensics.collectors.lsa import collect_lsa, collect_secrets
@@ -30,7 +31,7 @@ from forensics.collectors.tpm import collect_tpm
 from forensics.collectors.users import collect_users
 from forensics.collectors.uses.collect import collect_certificate_uses
 from forensics.collectors.uses.context import UseContext
-from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
+from forensics.collectors.wrong_bits import tell_wrong_bits
 from forensics.sources.installation import Installation
 
 
@@ -62,17 +63,18 @@ def collect(installation: Installation) -> Evidence:
         evidence.certificates = collect_certificates(installation, profiles)
     with guard(installation, "key folders"):
         evidence.key_folders = collect_key_folders(installation, profiles)
-        evidence.key_files = collect_key_files(
-            installation, evidence.key_folders, evidence.machine.machine_guid, _named_hashes(evidence)
+        key_files = collect_key_files(
+            installation, evidence.key_folders, evidence.machine.machine_guid, evidence.certificates
         )
+        evidence.key_files, evidence.key_folder_rows = key_files.found, key_files.rows
     with guard(installation, "master keys"):
-        master_keys = collect_master_keys(installation, profiles)
+        master_keys = collect_master_keys(installation, profiles, master_keys_named(evidence.key_files))
         evidence.master_keys, evidence.master_key_folders = master_keys.found, master_keys.folders
     with guard(installation, "LSA secrets"):
         evidence.secrets = collect_secrets(installation)
         evidence.lsa = collect_lsa(installation)
     with guard(installation, "providers"):
-        evidence.providers = collect_providers(installation)
+        evidence.providers = collect_providers(installation, _named_providers(evidence))
         evidence.provider_rows.extend(collect_provider_rows(installation))
     with guard(installation, "Remote Desktop"):
         evidence.rdp_thumbprints = collect_rdp_thumbprints(installation, evidence.certificates)
@@ -97,16 +99,12 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "Hyper-V settings"):
         evidence.policies.extend(collect_hyperv_settings(installation))
         evidence.guardian_traces.extend(collect_guardian_traces(installation, certificates))
+    with guard(installation, "wrong bits"):
+        tell_wrong_bits(evidence)
+    installation.tell_lost_places()
     return evidence
 
 
-def _named_hashes(evidence: Evidence) -> frozenset[str]:
-    """Return the file name hashes of every container that a certificate names, whichever provider it is of."""
-    found: set[str] = set()
-    for certificate in evidence.certificates:
-        if certificate.link is not None:
-            container = certificate.link.container
-            found |= {capi_name_hash(container), cng_name_hash(container), tpm_name_hash(container)}
-            as_file_name = split_key_file_name(container)
-            found |= {as_file_name[0]} if as_file_name else set()
-    return frozenset(found)
+def _named_providers(evidence: Evidence) -> dict[str, None]:
+    """Return the names of providers that certificates name, each once."""
+    return dict.fromkeys(c.link.provider for c in evidence.certificates if c.link is not None)

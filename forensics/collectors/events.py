@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from forensics.collectors.event_filters import ANY_PROVIDER, EVENT_LOGS, EventLog, watched_service
 from forensics.collectors.event_parser import ParserGaveUp, wanted_records
 from forensics.collectors.guard import guard
-from forensics.disk.tree import Entry
+from forensics.disk.tree import Entry, NotObtained
 from forensics.formats.errors import FormatError
 from forensics.formats.evtx import (
     CHUNK_SIZE,
@@ -25,7 +25,7 @@ from forensics.formats.evtx import (
 )
 from forensics.sources.installation import CUTS, Installation
 from forensics.tables.event import EventRow
-from forensics.tables.outcome import Outcome, State
+from forensics.tables.outcome import Outcome
 
 if TYPE_CHECKING:
     from forensics.formats.event_fields import EventFields
@@ -80,12 +80,13 @@ def _files_of(log: EventLog, files: dict[str, Entry]) -> list[Entry]:
 
 
 def _log_rows(installation: Installation, log: EventLog, entry: Entry, patience: _Patience) -> list[EventRow]:
-    """Read one log; its coverage says ``unreadable`` when nothing of it could be."""
+    """Read one log; its coverage tells when nothing of it, or not all, could be got or read."""
     reader = _LogReader(installation, log, entry, patience)
-    with guard(installation, entry.path), installation.tree.open(entry) as stream:
+    with guard(installation, entry.path) as guarded, installation.tree.open(entry) as stream:
         reader.read(stream)
-    state: State = "partial" if reader.is_cut else "present"
-    outcome = Outcome(state if reader.readable else "unreadable", reader.detail())
+    outcome = reader.outcome()
+    if guarded.failure is not None:
+        outcome = Outcome("partial", guarded.failure.why) if reader.readable else guarded.failure
     installation.coverage.tell("log", log.file if log.or_like is None else entry.name, outcome, entry.path)
     return reader.rows
 
@@ -127,7 +128,14 @@ class _LogReader:
         self._cut: str | None = None
         self._said: dict[str, EventFields] = {}
 
-    def detail(self) -> str | None:
+    def outcome(self) -> Outcome:
+        """Say what was read of the log."""
+        if not self.readable:
+            return Outcome("unreadable", self._detail())
+        # A bound was reached, or bytes were not got: not every record was read or kept.
+        return Outcome("present" if self._cut is None else "partial", self._detail())
+
+    def _detail(self) -> str | None:
         """Say what of the log is missing, if anything is."""
         parts = [f"damaged parts: {self._damaged}"] if self._damaged else []
         if self._unread:
@@ -135,11 +143,6 @@ class _LogReader:
         if self._dropped:
             parts.append(f"the newest {MAX_ROWS} of {MAX_ROWS + self._dropped} records")
         return "; ".join(parts) or self._cut
-
-    @property
-    def is_cut(self) -> bool:
-        """A bound was reached, so that not every record was read or kept."""
-        return self._cut is not None
 
     def read(self, stream: BinaryIO) -> None:
         """Read the whole log."""
@@ -171,7 +174,7 @@ class _LogReader:
                 return
         self.readable = True
         offset = HEADER_SIZE
-        while block := stream.read(_READ_AHEAD * CHUNK_SIZE):
+        while block := self._block(stream, offset):
             for start in range(0, len(block), CHUNK_SIZE):
                 chunk = block[start : start + CHUNK_SIZE]
                 # A live log's header counts the chunks of its last flush: what is there, is told by the chunks.
@@ -182,6 +185,15 @@ class _LogReader:
                 message = f"only the first {MAX_CHUNKS * CHUNK_SIZE >> 30} GiB of the event log were read"
                 self._problem("too_large", message, offset)
                 return
+
+    def _block(self, stream: BinaryIO, offset: int) -> bytes:
+        """Read some chunks; what cannot be got ends the log."""
+        try:
+            return stream.read(_READ_AHEAD * CHUNK_SIZE)
+        except NotObtained as error:
+            self._cut = self._cut or str(error)
+            self._problem(error.kind, f"the event log was read up to here: {error}", offset)
+            return b""
 
     def _check(self, chunk: bytes, offset: int) -> bool:
         try:

@@ -18,8 +18,9 @@ from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileKind, KeyFileRow, KeyFileScope
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import GuardianTraceRow
+from forensics.tables.key_folder import KeyFolderRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
-from forensics.tables.outcome import Outcome
+from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
 from forensics.tables.tpm import TpmRow
@@ -54,21 +55,30 @@ class KeyFileEvidence:
 
     Attributes:
         row: The table row.
-        parsed: None when the file is unreadable.
+        parsed: None when the file is unreadable, or was not read.
         security: Its security descriptor, None where the source holds none.
+        unread_because: Why its content was not got; None where it was.
     """
 
     row: KeyFileRow
     parsed: ParsedKey | None = None
     security: SecurityDescriptor | None = None
+    unread_because: str | None = None
 
 
 @dataclass(slots=True)
 class MasterKeyEvidence:
-    """A master key row with its parsed file, None when unreadable."""
+    """A master key row with its parsed file.
+
+    Attributes:
+        row: The table row.
+        parsed: None when the file is unreadable, or was not read.
+        unread_because: Why its content was not got; None where it was.
+    """
 
     row: MasterKeyRow
     parsed: MasterKeyFile | None = None
+    unread_because: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,10 @@ class KeyFolder:
         scope: Whose keys; earlier: those of an installation that an upgrade set aside.
         owner_sid: Whose keys; S-1-5-18 for machine and system.
         path: Path in the tree.
-        outcome: What can be said of the folder.
+        outcome: What can be said of its names: Windows finds a key by the name of its file, so where all were seen, one
+            that is not among them is absent.
+        contents: Whether every file in it was read.
+        lacks: Public keys that none of the files holds which were not read.
     """
 
     kind: KeyFileKind | Literal["any"]
@@ -88,6 +101,8 @@ class KeyFolder:
     owner_sid: str | None
     path: str
     outcome: Outcome
+    contents: Outcome = PRESENT
+    lacks: frozenset[PublicKey] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +137,7 @@ class Evidence:
     certificates: list[CertificateEvidence] = field(default_factory=list)
     key_files: list[KeyFileEvidence] = field(default_factory=list)
     key_folders: list[KeyFolder] = field(default_factory=list)
+    key_folder_rows: list[KeyFolderRow] = field(default_factory=list)
     master_keys: list[MasterKeyEvidence] = field(default_factory=list)
     master_key_folders: dict[tuple[str, str | None], Outcome] = field(default_factory=dict)
     secrets: list[SecretRow] = field(default_factory=list)

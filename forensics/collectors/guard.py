@@ -4,27 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import NotFound, Unreadable
+from forensics.disk.tree import NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
-from forensics.sources.installation import Installation
+from forensics.sources.installation import Installation, outcome_of
+from forensics.tables.outcome import Outcome
+
+
+@dataclass(slots=True)
+class Guarded:
+    """What became of a guarded block.
+
+    Attributes:
+        failure: What its exception says of what was being read; None where there was none.
+    """
+
+    failure: Outcome | None = None
 
 
 @contextmanager
-def guard(installation: Installation, path: str) -> Iterator[None]:
+def guard(installation: Installation, path: str) -> Iterator[Guarded]:
     """Turn an exception raised inside the block into a problem at ``path``; the block's remaining lines are skipped.
 
     Args:
         installation: Where the problem is recorded.
         path: What was being read, as provenance shows it.
+
+    Yields:
+        What tells after the block whether it failed.
     """
+    guarded = Guarded()
     try:
-        yield
+        yield guarded
     except FormatError as error:
+        guarded.failure = Outcome("unreadable", error.message)
         installation.problem(path, error.kind, error.message, error.offset)
     except (SourceError, NotFound, Unreadable) as error:
-        installation.problem(path, getattr(error, "kind", "unreadable"), str(error))
+        guarded.failure = outcome_of(error)
+        installation.problem(path, error.kind, str(error))
+    except OSError as error:
+        guarded.failure = outcome_of(error)
+        installation.problem(path, NotObtained.kind, guarded.failure.why or "")
     except Exception as error:
         # Hostile bytes can make any library throw anything. Its text is left out: it may quote what it was reading.
-        installation.problem(path, "unexpected", f"reading failed with {type(error).__name__}")
+        message = f"reading failed with {type(error).__name__}"
+        guarded.failure = Outcome("unreadable", message)
+        installation.problem(path, "unexpected", message)

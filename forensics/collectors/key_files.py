@@ -1,92 +1,223 @@
-"""Table key_file: every private-key file, readable or not."""
+"""Tables key_file and key_folder: every private-key file, readable or not, and the folders they lie in."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, MutableSequence
-from dataclasses import replace
+from collections.abc import Container, Iterator, MutableSequence, Sequence
+from dataclasses import dataclass, field, replace
 
 from forensics.collectors.acl_summary import summarize_acl
-from forensics.collectors.evidence import KeyFileEvidence, KeyFolder, ParsedKey
+from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence, KeyFolder
 from forensics.collectors.guard import guard
+from forensics.collectors.key_census import Census, look_at_sample
+from forensics.collectors.key_content import MAX_FILE_SIZE, PARSERS
 from forensics.collectors.key_file_facts import add_facts
+from forensics.collectors.key_search import KeySearch
 from forensics.disk.tree import Entry
 from forensics.formats.acl import parse_security_descriptor
-from forensics.formats.capi_key import parse_capi_key_file
-from forensics.formats.cng_key import parse_cng_key_file
 from forensics.formats.errors import FormatError
-from forensics.formats.key_file_name import split_key_file_name
-from forensics.formats.pcpkey import parse_pcpkey
+from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileRow
+from forensics.tables.key_folder import KeyFolderRow
 from forensics.tables.outcome import Outcome
 
+MAX_IN_FOLDER = 2_000
+"""Evidence: key files of one folder that are all read. A fuller one holds keys that a program makes and forgets: of it
+those that certificates lead to are read, and those that Windows itself makes. Names are all seen.
+"""
 MAX_FILES = 10_000
 """Evidence: key files of one installation: those that certificates name first."""
-MAX_FILE_SIZE = 256 << 10
-"""Format: bytes of one key file."""
 MAX_TOTAL_SIZE = 128 << 20
 """Evidence: bytes of all key files together, since their content is kept until every chain is judged."""
 
-_PARSERS: dict[str, Callable[[bytes], ParsedKey]] = {
-    "capi": parse_capi_key_file,
-    "cng": parse_cng_key_file,
-    "tpm": parse_pcpkey,
-}
+_WINDOWS_OWN = frozenset(
+    name_hash(container)
+    for name_hash in (capi_name_hash, cng_name_hash)
+    for container in (
+        "TSSecKeySet1",
+        "iisConfigurationKey",
+        "iisCngConfigurationKey",
+        "iisWasKey",
+        "iisCngWasKey",
+        "NetFrameworkConfigurationKey",
+        "Microsoft Internet Information Server",
+        "MS IIS DCOM Server",
+        "WMSvc Certificate Key Container",
+    )
+)
+"""File name hashes of containers that parts of Windows make and no certificate need name."""
 _TPM_NAME = re.compile(r"([0-9a-f]{40})\.pcpkey", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class KeyFiles:
+    """Key files that were read, and a row of table key_folder for each folder that is there."""
+
+    found: list[KeyFileEvidence] = field(default_factory=list)
+    rows: list[KeyFolderRow] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Place:
+    """A folder that is looked into: its row, the files of it that are to be read, and those that were."""
+
+    number: int
+    folder: KeyFolder
+    census: Census
+    chosen: list[Entry] = field(default_factory=list)
+    read: set[str] = field(default_factory=set)
+    is_crowded: bool = False
+    left_out: bool = False
 
 
 def collect_key_files(
     installation: Installation,
     folders: MutableSequence[KeyFolder],
     machine_guid: str | None,
-    named: Container[str] = frozenset(),
-) -> list[KeyFileEvidence]:
-    """Read every key file of the folders.
+    certificates: Sequence[CertificateEvidence] = (),
+) -> KeyFiles:
+    """Read the key files of the folders: all, or where there are too many those that certificates lead to.
 
     Args:
         installation: What is examined.
-        folders: Where keys lie; one that holds more files than are read becomes ``not_examined``.
+        folders: Where keys lie; of one whose files were not all read, ``contents`` becomes ``partial``.
         machine_guid: MachineGuid of the machine, None when it is not known.
-        named: Hashes of the containers that certificates name: their files are read first.
+        certificates: Those of the installation: files that they name, or whose public key they have, are read first.
     """
+    named = _WINDOWS_OWN | named_hashes(certificates)
     found: list[KeyFileEvidence] = []
-    for number, entry in _chosen(installation, folders, named):
-        with guard(installation, entry.path):
-            key_file = _read(installation, folders[number], entry, machine_guid)
-            if key_file is not None:
-                found.append(key_file)
-    return found
+    places = [
+        _survey(installation, number, folder, machine_guid, named)
+        for number, folder in enumerate(folders)
+        if folder.outcome.is_there and folder.kind != "any"
+    ]
+    for place, entry in _chosen(places, named):
+        _add(installation, place, entry, machine_guid, found)
+    search = KeySearch(certificates, found)
+    for place in places:
+        if place.is_crowded or place.left_out:
+            _look_further(installation, place, machine_guid, search, found)
+            _tell(installation, folders, place, search)
+    return KeyFiles(found, [place.census.row for place in places])
 
 
-def _chosen(
-    installation: Installation, folders: MutableSequence[KeyFolder], named: Container[str]
-) -> list[tuple[int, Entry]]:
-    """Return the files to read, each with the number of its folder."""
-    files = [(number, entry) for number, folder in enumerate(folders) for entry in _files(installation, folder)]
+def named_hashes(certificates: Sequence[CertificateEvidence]) -> frozenset[str]:
+    """Return the file name hashes of every container that a certificate names, whichever provider it is of."""
+    found: set[str] = set()
+    for certificate in certificates:
+        if certificate.link is not None:
+            container = certificate.link.container
+            found |= {capi_name_hash(container), cng_name_hash(container), tpm_name_hash(container)}
+            as_file_name = split_key_file_name(container)
+            found |= {as_file_name[0]} if as_file_name else set()
+    return frozenset(found)
+
+
+def _survey(
+    installation: Installation, number: int, folder: KeyFolder, machine_guid: str | None, named: Container[str]
+) -> _Place:
+    """List a folder: count its files, and choose those to read."""
+    assert folder.kind != "any"
+    assert folder.scope != "earlier"
+    row = KeyFolderRow(
+        machine_id=installation.machine_id,
+        path=folder.path,
+        kind=folder.kind,
+        scope=folder.scope,
+        owner_sid=folder.owner_sid,
+        outcome=folder.outcome.state,
+        source_path=folder.path,
+    )
+    place = _Place(number, folder, Census(row, machine_guid.lower() if machine_guid else None))
+    leading: list[Entry] = []
+    for entry in _files(installation, folder):
+        name = split_name(folder.kind, entry.name)
+        is_named = name is not None and name[0] in named
+        place.census.add(entry, name[1] if name else None, is_named)
+        if is_named:
+            leading.append(entry)
+        if row.files <= MAX_IN_FOLDER:
+            place.chosen.append(entry)
+    place.census.finish()
+    if row.files > MAX_IN_FOLDER:
+        place.is_crowded, place.chosen = True, leading
+    return place
+
+
+def _chosen(places: Sequence[_Place], named: Container[str]) -> Iterator[tuple[_Place, Entry]]:
+    """Yield the files to read, each with its folder; of too many those that certificates name first."""
+    files = [(place, entry) for place in places for entry in place.chosen]
     total = sum(min(entry.size, MAX_FILE_SIZE) for _, entry in files)
     if len(files) <= MAX_FILES and total <= MAX_TOTAL_SIZE:
-        return files
-    # A folder that software filled with a hundred thousand forgotten keys still tells what certificates need, and
-    # leaves room for the other folders.
-    places: Counter[int] = Counter()
-    ranked = []
-    for number, entry in files:
-        places[number] += 1
-        ranked.append((not _is_named(folders[number], entry, named), places[number], number, entry))
+        yield from files
+        return
+    # Each folder gets its turn, so that one which is full leaves room for the others.
+    turn: Counter[int] = Counter()
+    ranked: list[tuple[bool, int, _Place, Entry]] = []
+    for place, entry in files:
+        turn[place.number] += 1
+        ranked.append((not _is_named(place.folder, entry, named), turn[place.number], place, entry))
     ranked.sort(key=lambda file: file[:2])
-    chosen: list[tuple[int, Entry]] = []
-    left = MAX_TOTAL_SIZE
-    for _, _, number, entry in ranked:
+    count, left = 0, MAX_TOTAL_SIZE
+    for is_other, _, place, entry in ranked:
         left -= min(entry.size, MAX_FILE_SIZE)
-        if len(chosen) < MAX_FILES and left >= 0:
-            chosen.append((number, entry))
-        elif folders[number].outcome.state == "present":
-            message = f"not all of its files are read: at most {MAX_FILES} key files, or {MAX_TOTAL_SIZE} bytes of them"
-            installation.cut("folder", folders[number].path, folders[number].path, message)
-            folders[number] = replace(folders[number], outcome=Outcome("partial", message))
-    return chosen
+        if count < MAX_FILES and left >= 0:
+            count += 1
+            yield place, entry
+            continue
+        place.left_out = True
+        if not is_other:
+            # A name that leads somewhere was not followed: that no other does is not known either.
+            place.folder = replace(place.folder, outcome=Outcome("partial", _too_many_named(place)))
+
+
+def _too_many_named(place: _Place) -> str:
+    return f"{place.census.row.named} files lie where certificates have their keys, and not all are read"
+
+
+def _look_further(
+    installation: Installation,
+    place: _Place,
+    machine_guid: str | None,
+    search: KeySearch,
+    found: list[KeyFileEvidence],
+) -> None:
+    """Look in what was not read for the keys of certificates that no name leads to, and for what fills the folder."""
+    row = place.census.row
+    with guard(installation, place.folder.path):
+        if not search.is_over:
+            others = (entry for entry in _files(installation, place.folder) if entry.path not in place.read)
+            for entry in search.among(installation, row, others):
+                _add(installation, place, entry, machine_guid, found)
+        if place.is_crowded:
+            look_at_sample(installation, place.census)
+
+
+def _tell(installation: Installation, folders: MutableSequence[KeyFolder], place: _Place, search: KeySearch) -> None:
+    row = place.census.row
+    searched = f"; of {row.searched} more only the public key" if row.searched else ""
+    message = f"{row.read} of its {row.files} key files are read, those that certificates name first{searched}"
+    installation.cut("folder", row.path, row.path, message)
+    lacks = search.not_found if len(place.read) + row.searched == row.files else frozenset()
+    folders[place.number] = replace(place.folder, contents=Outcome("partial", message), lacks=lacks)
+    row.outcome = place.folder.outcome.state
+
+
+def _add(
+    installation: Installation,
+    place: _Place,
+    entry: Entry,
+    machine_guid: str | None,
+    found: list[KeyFileEvidence],
+) -> None:
+    place.read.add(entry.path)
+    with guard(installation, entry.path):
+        key_file = _read(installation, place.folder, entry, machine_guid)
+        if key_file is not None:
+            found.append(key_file)
+            place.census.row.read += 1
 
 
 def _is_named(folder: KeyFolder, entry: Entry, named: Container[str]) -> bool:
@@ -95,8 +226,6 @@ def _is_named(folder: KeyFolder, entry: Entry, named: Container[str]) -> bool:
 
 
 def _files(installation: Installation, folder: KeyFolder) -> Iterator[Entry]:
-    if not folder.outcome.is_there:
-        return
     for entry in installation.listing(folder.path).entries:
         if not entry.is_dir:
             yield entry
@@ -149,15 +278,17 @@ def _read(
 def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> None:
     """Fill ``parsed``; a file that is named like a key but is none is unreadable and a problem."""
     row = key_file.row
-    # The folder lists it, so it is there: what cannot be opened is unreadable, never absent.
+    content = installation.read(entry, MAX_FILE_SIZE)
+    if not content.outcome.is_there:
+        # The folder lists it, so it is there: what was not got is never absent.
+        row.outcome = "unreadable" if content.outcome.state == "unreadable" else "not_examined"
+        key_file.unread_because = content.outcome.why or "it was not read"
+        return
     row.outcome = "unreadable"
     with guard(installation, entry.path):
-        content = installation.read(entry, MAX_FILE_SIZE)
-        if not content.outcome.is_there:
-            return
         if not content.data:
             raise FormatError("empty", 0, "the key file has no content")
-        key_file.parsed = _PARSERS[row.kind](content.data)
+        key_file.parsed = PARSERS[row.kind](content.data)
         row.outcome = "present"
     if key_file.parsed is not None:
         with guard(installation, entry.path):
@@ -168,7 +299,7 @@ def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: 
     """Parse a file whose name says nothing: ``desktop.ini`` is no key file and no problem either."""
     content = installation.read(entry, MAX_FILE_SIZE)
     try:
-        key_file.parsed = _PARSERS[key_file.row.kind](content.data)
+        key_file.parsed = PARSERS[key_file.row.kind](content.data)
     except FormatError:
         return False
     with guard(installation, entry.path):

@@ -15,6 +15,7 @@ from forensics.collectors.profiles import (
     Profile,
     folder_exists,
     is_xp_layout,
+    may_exist,
     program_data,
     sid_folders,
 )
@@ -102,8 +103,8 @@ def _of_profiles(installation: Installation, profiles: Sequence[Profile]) -> Ite
         if profile.is_xp:
             continue
         keys = f"{crypto}/Keys"
-        if profile.scope != "system" or folder_exists(installation, keys):
+        if profile.scope != "system" or may_exist(installation, keys):
             yield _folder(installation, "cng", profile.scope, profile.sid, keys)
         tpm = f"{profile.local}/Microsoft/Crypto/PCPKSP"
-        if canonical or folder_exists(installation, tpm):
+        if canonical or may_exist(installation, tpm):
             yield _folder(installation, "tpm", profile.scope, profile.sid, tpm)

@@ -54,6 +54,8 @@ def collect_secrets(installation: Installation) -> list[SecretRow]:
     for generation, value, time in _GENERATIONS:
         path = f"{DPAPI_SYSTEM}\\{value}"
         key = security.key(path)
+        if key is not None and generation == "current":
+            security.expect(key, "")
         rows.append(
             SecretRow(
                 machine_id=installation.machine_id,

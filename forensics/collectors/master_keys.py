@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from forensics.collectors.evidence import MasterKeyEvidence
@@ -19,7 +19,7 @@ from forensics.tables.outcome import NOT_COLLECTED, Outcome
 from forensics.tables.secrets import Half, MasterKeyRow
 
 MAX_FILES = 10_000
-"""Evidence: master keys of one installation."""
+"""Evidence: master keys of one installation: those that key files name first."""
 MAX_FILE_SIZE = 64 << 10
 """Format: bytes of one master key file."""
 
@@ -45,8 +45,17 @@ class MasterKeys:
     folders: dict[tuple[str, str | None], Outcome] = field(default_factory=dict)
 
 
-def collect_master_keys(installation: Installation, profiles: Sequence[Profile]) -> MasterKeys:
-    """Read every Protect folder: SYSTEM's two, and those of every profile for whichever SID they hold."""
+def collect_master_keys(
+    installation: Installation, profiles: Sequence[Profile], named: Container[str] = frozenset()
+) -> MasterKeys:
+    """Read every Protect folder: SYSTEM's two, and those of every profile for whichever SID they hold.
+
+    Args:
+        installation: What is examined.
+        profiles: Its profiles.
+        named: GUIDs, lower case, that key files name. As long as these are read, a folder of too many files still tells
+            by names which of them are absent.
+    """
     keys = MasterKeys()
     seen: set[str] = set()
     for folder in (*_system_folders(installation), *_profile_folders(installation, profiles)):
@@ -63,7 +72,9 @@ def collect_master_keys(installation: Installation, profiles: Sequence[Profile])
             if len(listed) > left:
                 message = f"only {left} of {len(listed)} master keys were read"
                 installation.cut("folder", f"Protect\\{folder.sid}", folder.path, message)
-                keys.folders[folder.sid, folder.half] = Outcome("partial", message)
+                listed.sort(key=lambda entry: entry.name.lower() not in named)
+                if listed[left].name.lower() in named:
+                    keys.folders[folder.sid, folder.half] = Outcome("partial", message)
             keys.found.extend(_files(installation, folder, listed[:left]))
     return keys
 
@@ -149,11 +160,14 @@ def _preferred(installation: Installation, entries: Sequence[Entry]) -> Preferre
 
 def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry) -> None:
     row = evidence.row
+    content = installation.read(entry, MAX_FILE_SIZE)
+    if not content.outcome.is_there:
+        # The folder lists it, so it is there: what was not got is never absent.
+        row.outcome = "unreadable" if content.outcome.state == "unreadable" else "not_examined"
+        evidence.unread_because = content.outcome.why or "it was not read"
+        return
     row.outcome = "unreadable"
     with guard(installation, entry.path):
-        content = installation.read(entry, MAX_FILE_SIZE)
-        if not content.outcome.is_there:
-            return
         if not content.data:
             raise FormatError("empty", 0, "the master key file has no content")
         parsed = parse_master_key_file(content.data)

@@ -12,7 +12,7 @@ from typing import Literal
 from forensics.collectors.guard import guard
 from forensics.collectors.machine import CURRENT_VERSION
 from forensics.collectors.registry_view import RegistryView
-from forensics.disk.tree import Entry
+from forensics.disk.tree import Entry, NotFound
 from forensics.formats.filetime import filetime
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
@@ -76,6 +76,16 @@ def folder_exists(installation: Installation, path: str) -> bool:
     with suppress(Exception):
         return installation.tree.entry(path).is_dir
     return False
+
+
+def may_exist(installation: Installation, path: str) -> bool:
+    """Tell whether a folder is in the tree, or cannot be looked for there."""
+    try:
+        return installation.tree.entry(path).is_dir
+    except NotFound:
+        return False
+    except Exception:  # whatever the libraries behind a tree raise
+        return True
 
 
 def is_xp_layout(installation: Installation) -> bool:

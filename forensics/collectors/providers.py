@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from forensics.collectors.evidence import Providers
 from forensics.collectors.registry_view import RegistryView
@@ -20,21 +21,30 @@ CNG_PROVIDERS = "Control\\Cryptography\\Providers"
 _USER_MODE = "UM"
 
 
-def collect_providers(installation: Installation) -> Providers:
-    """Return the registered providers; None for a list that was not there to examine."""
+def collect_providers(installation: Installation, wanted: Iterable[str] = ()) -> Providers:
+    """Return the registered providers; None for a list that was not there to examine.
+
+    Args:
+        installation: Whose they are.
+        wanted: Names by which certificates name providers: one that is missed is looked for in damaged lists.
+    """
     software = RegistryView.of_machine(installation, "SOFTWARE")
     system = RegistryView.of_machine(installation, "SYSTEM")
+    asked = {name.lower(): name for name in islice(wanted, MAX_PROVIDERS)}
     return Providers(
-        capi=_names(software, CAPI_PROVIDERS),
-        cng=_names(system, f"{installation.control_set()}\\{CNG_PROVIDERS}"),
+        capi=_names(software, CAPI_PROVIDERS, asked),
+        cng=_names(system, f"{installation.control_set()}\\{CNG_PROVIDERS}", asked),
     )
 
 
-def _names(view: RegistryView, path: str) -> frozenset[str] | None:
+def _names(view: RegistryView, path: str, asked: Mapping[str, str]) -> frozenset[str] | None:
     key = view.key(path)
     if key is None:
         return frozenset() if view.saw(path).state == "absent" else None
     names = frozenset(k.name.lower() for k in view.subkeys(key))
+    for folded, name in asked.items():
+        if folded not in names and "\\" not in name:
+            view.key(f"{path}\\{name}")
     return None if view.is_cut(path) else names
 
 

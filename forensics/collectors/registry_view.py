@@ -13,6 +13,8 @@ from forensics.registry.hive import Hive, Key, Value, seen_of_key
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import PRESENT, Outcome
 
+REG_SZ, REG_EXPAND_SZ, REG_DWORD, REG_QWORD = 1, 2, 4, 11
+
 MAX_SUBKEYS = 20_000
 """Evidence: sub-keys of one registry key, where no bound of its own is set."""
 
@@ -104,15 +106,37 @@ class RegistryView:
             return key.value(name)
         return None
 
+    def expect(self, key: Key, name: str) -> None:
+        """Report that a key lacks a value which holds something in every Windows: it was lost, and is not absent."""
+        if self.hive is not None and self.data(key, name) is None:
+            self.doubt(key, name, "no_value", "every Windows has this value here, and it cannot be read")
+
     def text(self, parent: Key | str, name: str) -> str | None:
         """Return a REG_SZ or REG_EXPAND_SZ; None when missing, of another type, or empty."""
         value = self.value(parent, name)
+        if value is not None:
+            self._check_type(parent, value, (REG_SZ, REG_EXPAND_SZ))
         return (value.text or None) if value else None
 
     def number(self, parent: Key | str, name: str) -> int | None:
         """Return a REG_DWORD or REG_QWORD; None when missing or of another type."""
         value = self.value(parent, name)
-        return value.number if value else None
+        if value is None:
+            return None
+        self._check_type(parent, value, (REG_QWORD if len(value.data) == 8 else REG_DWORD,))
+        if value.type in (REG_DWORD, REG_QWORD) and value.number is None:
+            self.doubt(parent, name, "bad_length", f"a number of {len(value.data)} bytes")
+        return value.number
+
+    def _check_type(self, parent: Key | str, value: Value, wanted: tuple[int, ...]) -> None:
+        if value.type not in wanted and any((value.type ^ kind).bit_count() == 1 for kind in wanted):
+            self.doubt(parent, value.name, "bad_type", f"its type {value.type} is one bit away from what stands here")
+
+    def doubt(self, parent: Key | str, name: str, kind: str, message: str) -> None:
+        """Report that a value is damaged or lost: the key was seen in part."""
+        if self.hive is not None:
+            self.installation.problem(self.where(parent, name), kind, message)
+            self.hive.lose_value(parent if isinstance(parent, str) else parent.path)
 
     def data(self, parent: Key | str, name: str) -> bytes | None:
         """Return raw data; None when missing or empty."""

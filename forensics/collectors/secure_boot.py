@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
 from forensics.disk.efi import EfiPartition
-from forensics.disk.tree import NotFound, Unreadable
+from forensics.disk.tree import NotFound, NotObtained, Unreadable
 from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
-from forensics.sources.installation import Installation
+from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import State
 from forensics.tables.secure_boot import BootManagerCa, SecureBootRow
 
@@ -110,6 +110,7 @@ def _find(installation: Installation, paths: tuple[str, ...]) -> _BootFile:
         # Another disk of the computer may hold it.
         return _BootFile("not_examined")
     outcome: State = "absent"
+    there: _BootFile | None = None
     if len(installation.efi) > MAX_PARTITIONS:
         message = f"only the first {MAX_PARTITIONS} of {len(installation.efi)} EFI system partitions were looked into"
         installation.cut("folder", "EFI system partitions", installation.source_path, message)
@@ -117,8 +118,8 @@ def _find(installation: Installation, paths: tuple[str, ...]) -> _BootFile:
     for found in _candidates(installation, installation.efi, paths):
         if found.outcome == "present":
             return found
-        outcome = "unreadable" if found.outcome == "unreadable" else outcome
-    return _BootFile(outcome)
+        there = there or found
+    return there or _BootFile(outcome)
 
 
 def _candidates(
@@ -132,15 +133,15 @@ def _candidates(
             except NotFound:
                 continue
             except Unreadable as reason:
-                installation.problem(where, "unreadable", str(reason))
-                yield _BootFile("unreadable", where)
+                installation.problem(where, reason.kind, str(reason))
+                yield _BootFile(outcome_of(reason).state, where)
 
 
 def _read(installation: Installation, partition: EfiPartition, path: str, where: str) -> _BootFile:
     tree = partition.tree()
     entry = tree.entry(path)
     if entry.size > MAX_BOOT_FILE:
-        raise Unreadable(f"{entry.size} bytes; at most {MAX_BOOT_FILE} are expected of a boot manager")
+        raise NotObtained(f"{entry.size} bytes; at most {MAX_BOOT_FILE} are expected of a boot manager")
     with tree.open(entry) as stream:
         data = stream.read()
     sha256 = hashlib.sha256(data).hexdigest()

@@ -43,6 +43,8 @@ def collect_services(installation: Installation) -> Iterator[ServiceRow]:
         key = system.key(f"{services}\\{name}")
         if key is None:
             continue
+        if name == "KeyIso":
+            system.expect(key, "Start")
         delayed = system.number(key, "DelayedAutostart")
         yield ServiceRow(
             machine_id=installation.machine_id,

@@ -13,7 +13,7 @@ from forensics.formats.errors import FormatError
 from forensics.sources.installation import CUTS, Installation
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.event import SetupEventRow, SetupKind, SetupPhase
-from forensics.tables.outcome import PRESENT
+from forensics.tables.outcome import PRESENT, Outcome
 
 if TYPE_CHECKING:
     from forensics.collectors.setup_lines import SetupLine
@@ -58,6 +58,7 @@ def collect_setup_events(installation: Installation) -> list[SetupEventRow]:
                 rows += _log_rows(installation, entry, of_sysprep=folder.startswith(SYSPREP))
     tag = _look(installation, "file", SYSPREP, TAG)
     if tag is not None:
+        installation.coverage.tell("file", TAG, PRESENT, tag.path)
         message = "the last Sysprep run succeeded; the file's date is that of the sealing"
         rows.append(_file_row(installation, tag, "tag", "sysprep_succeeded", message))
     rows += _image_state(installation)
@@ -66,12 +67,11 @@ def collect_setup_events(installation: Installation) -> list[SetupEventRow]:
 
 
 def _look(installation: Installation, area: CoverageArea, folder: str, name: str) -> Entry | None:
-    """Find a file of the Windows folder, and tell in coverage whether it was there."""
+    """Find a file of the Windows folder; coverage is told here only that it was not there, or that this is open."""
     path = installation.in_windows(folder)
     listing = installation.listing(path)
     for entry in listing.entries:
         if entry.name.lower() == name.lower() and not entry.is_dir:
-            installation.coverage.tell(area, name, PRESENT, entry.path)
             return entry
     outcome = installation.not_found if listing.outcome.is_there else listing.outcome
     installation.coverage.tell(area, name, outcome, f"{path}/{name}")
@@ -105,7 +105,7 @@ def _log_rows(installation: Installation, entry: Entry, of_sysprep: bool) -> Ite
         else:
             installation.problem(entry.path, kind, message)
 
-    with guard(installation, entry.path), installation.tree.open(entry) as stream:
+    with guard(installation, entry.path) as guarded, installation.tree.open(entry) as stream:
         for line in _telling(_lines(stream, tell), tell):
             said = reader.read(line)
             if said is None:
@@ -113,12 +113,17 @@ def _log_rows(installation: Installation, entry: Entry, of_sysprep: bool) -> Ite
             if count == MAX_ROWS:
                 message = f"more than {MAX_ROWS} lines of this log are about Sysprep; the rest was left out"
                 tell("too_many", message)
-                return
+                break
             count += 1
             yield _line_row(installation, entry, said)
         if entry.size > MAX_LOG:
             message = f"only the first {MAX_LOG >> 20} MiB of {entry.size} bytes were read"
             tell("too_large", message)
+    outcome = guarded.failure or PRESENT
+    if guarded.failure is not None and count:
+        # Lines that were read before stand.
+        outcome = Outcome("partial", guarded.failure.why)
+    installation.coverage.tell("log", entry.name, outcome, entry.path)
 
 
 def _line_row(installation: Installation, entry: Entry, line: SetupLine) -> SetupEventRow:
@@ -185,10 +190,8 @@ def _encoding(head: bytes) -> str:
 def _content(installation: Installation, entry: Entry) -> bytes | None:
     """Read a small file; one that cannot be read is there all the same, but not seen."""
     content = installation.read(entry)
-    if content.outcome.is_there:
-        return content.data
-    installation.coverage.cut("file", entry.name, content.outcome.why or "it was not read", entry.path)
-    return None
+    installation.coverage.tell("file", entry.name, content.outcome, entry.path)
+    return content.data if content.outcome.is_there else None
 
 
 def _image_state(installation: Installation) -> Iterator[SetupEventRow]:
@@ -220,6 +223,7 @@ def _specialize(installation: Installation) -> Iterator[SetupEventRow]:
         methods = parse_action_file(data)
     except FormatError as error:
         installation.problem(entry.path, error.kind, f"the action file: {error.message}")
+        installation.coverage.cut("file", SPECIALIZE, error.message, entry.path)
         return
     present = CRYPTO_SPECIALIZE.lower() in methods
     kind: SetupKind = "crypto_specialize_present" if present else "crypto_specialize_missing"

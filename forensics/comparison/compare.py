@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from forensics.case_tables import CaseTables
 from forensics.comparison.deaths import KeyChange, key_changes
-from forensics.comparison.differences import COMPARED, FACTS_OF_HIVES, Difference, differences
+from forensics.comparison.differences import COMPARED, FACTS_OF_KEYS, Difference, differences
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.report.result import Result
 from forensics.sources.coverage import Coverage, Place
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 from forensics.tables.windows_path import WindowsPaths
@@ -167,7 +169,7 @@ def _compared(
         all_found = differences(compared, old, new, saw_before.relative, saw_after.relative, *paths)
         told = [difference for difference in all_found if is_told(difference.before, difference.after)]
         skipped += [compared.table] if len(told) < len(all_found) else []
-        found += _without_lost_facts(told, saw_before, saw_after) if compared.table == "machine" else told
+        found += _without_lost_facts(told, saw_before, saw_after)
     old_chains, new_chains = _rows(before, "key_chain", was.machine_id), _rows(after, "key_chain", now.machine_id)
     shared = {c.thumbprint for c in old_chains if c.thumbprint} & {c.thumbprint for c in new_chains}
     changes = key_changes(old_chains, new_chains, found, saw_before.relative, saw_after.relative, paths[1])
@@ -177,22 +179,33 @@ def _compared(
 
 def _saw(this: Coverage, other: Coverage, row: Row) -> bool:
     """Tell whether one side saw the place whole in which the other one read a row."""
+    if isinstance(row, CertificateRow | KeyChainRow) and row.thumbprint and this.missed_certificate(row.thumbprint):
+        return False
     return this.saw(Place.at(other.relative(row.source_path))).is_whole
 
 
 def _without_lost_facts(found: list[Difference], before: Coverage, after: Coverage) -> list[Difference]:
-    """Leave out facts of a machine that one side lacks because it lacks the hive."""
+    """Leave out what one side lacks because it did not see the whole key in which it would stand."""
     kept = []
     for difference in found:
         columns = tuple(
             (column, was, now)
             for column, was, now in difference.columns
-            if (was is not None or before.saw(Place.of_hive(FACTS_OF_HIVES[column])).state == "present")
-            and (now is not None or after.saw(Place.of_hive(FACTS_OF_HIVES[column])).state == "present")
+            if (was is not None or _saw_fact(before, column, difference.before))
+            and (now is not None or _saw_fact(after, column, difference.after))
         )
-        if columns:
+        if columns or difference.change != "changed":
             kept.append(replace(difference, columns=columns))
     return kept
+
+
+def _saw_fact(coverage: Coverage, column: str, row: Row | None) -> bool:
+    """Tell whether a column that is null says that there is no such value."""
+    if row is None:
+        return True
+    if isinstance(row, MachineRow):
+        return coverage.saw(Place.of_key(*FACTS_OF_KEYS[column])).state in ("present", "absent")
+    return coverage.saw(Place.at(row.source_path)).state != "partial"
 
 
 def _rows(case: CaseTables, table: str, machine_id: int) -> list[Any]:

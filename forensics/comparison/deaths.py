@@ -23,7 +23,8 @@ class KeyChange:
             longer there; ``new``: it was not there before.
         before: Its row before, None when new.
         after: Its row after, None when gone.
-        cause: The change that broke the first broken link, one sentence; empty when nothing changed hands.
+        cause: The change that broke the first broken link, one sentence, or why it is undecided now; empty when
+            nothing changed hands.
         also: Changes that broke later links, which would keep the key shut after the first one is mended.
         known_by: ``values`` where a compared value explains the broken link, ``inference`` otherwise.
     """
@@ -94,6 +95,8 @@ def _fate(was: KeyChainRow | None, now: KeyChainRow | None) -> Fate | None:
 def _unexplained(fate: Fate, now: KeyChainRow | None) -> str:
     if fate == "died" and now is not None:
         return f"it breaks at {now.broken_at} now; nothing that was compared explains it"
+    if fate == "undecided now" and now is not None:
+        return now.reason
     return ""
 
 

@@ -71,14 +71,15 @@ _IDENTITY = (
     "vm_name",
 )
 
-FACTS_OF_HIVES = {
-    "clone_tag": "SYSTEM",
-    "domain_name": "SYSTEM",
-    "domain_sid": "SECURITY",
-    "physical_host": "SOFTWARE",
-    "vm_name": "SOFTWARE",
+_GUEST = "Microsoft\\Virtual Machine\\Guest\\Parameters"
+FACTS_OF_KEYS = {
+    "clone_tag": ("SYSTEM", "Setup"),
+    "domain_name": ("SYSTEM", ""),
+    "domain_sid": ("SECURITY", "Policy\\PolPrDmS"),
+    "physical_host": ("SOFTWARE", _GUEST),
+    "vm_name": ("SOFTWARE", _GUEST),
 }
-"""Facts of a machine that it may well not have: null says so, where the hive was read."""
+"""Facts of a machine that it may well not have, with hive and key: null says so, where the key was seen whole."""
 
 _NOT_TOLD = ("not_tried", "not_examined")
 
@@ -88,7 +89,7 @@ COMPARED = (
         (),
         _IDENTITY,
         lambda r: r.computer_name or "(unnamed)",
-        frozenset(_IDENTITY) - FACTS_OF_HIVES.keys(),
+        frozenset(_IDENTITY) - FACTS_OF_KEYS.keys(),
     ),
     Compared(
         "secret",

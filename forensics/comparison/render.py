@@ -11,6 +11,7 @@ from forensics.case_tables import CaseTables
 from forensics.comparison.compare import Comparison, MachineComparison
 from forensics.comparison.deaths import KeyChange
 from forensics.comparison.differences import Difference
+from forensics.report.accounted import head_lines
 from forensics.report.facts import day, label
 from forensics.report.folded_lines import FoldedText
 from forensics.tables.machine import MachineRow
@@ -61,7 +62,11 @@ class _ComparisonText(FoldedText):
 
     def render(self) -> str:
         self.add(f"Before: {sources(self.comparison.before)}")
+        for sentence in head_lines(self.comparison.before.sources):
+            self.add(sentence, "  ")
         self.add(f"After:  {sources(self.comparison.after)}")
+        for sentence in head_lines(self.comparison.after.sources):
+            self.add(sentence, "  ")
         for machine in self.comparison.machines:
             self._machine(machine)
         return self.whole()
@@ -125,7 +130,8 @@ def headline(machine: MachineComparison) -> Iterator[str]:
         yield f"{name}: nothing that was compared has changed."
         return
     count: Counter[str] = Counter(key.fate for key in machine.keys)
-    died = f"{_counted(count['died'], 'private key')} died" if count["died"] else "no private key died"
+    none = "no private key is known to have died" if count["undecided now"] else "no private key died"
+    died = f"{_counted(count['died'], 'private key')} died" if count["died"] else none
     others = "".join(f", {count[fate]} {fate}" for fate in FATES if fate != "died" and count[fate])
     yield f"{name}: {died}{others}; {_counted(len(machine.differences), 'difference')} in all."
     lost = sum(key.fate == "died" and key.after is not None and key.after.recoverable is False for key in machine.keys)
@@ -204,16 +210,24 @@ def _value(value: object) -> str:
 
 
 def sources(case: CaseTables) -> str:
-    """Return the paths of what was named to be examined."""
-    return ", ".join(source.path for source in case.sources if source.found_in is None) or "(no source)"
+    """Return the paths of what was named."""
+    return ", ".join(_named(case)) or "(no source)"
+
+
+def _named(case: CaseTables) -> list[str]:
+    return [source.path for source in case.sources if source.found_in is None]
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """Return the comparison as a JSON document."""
     return {
         "format": 1,
-        "before": [source.path for source in comparison.before.sources],
-        "after": [source.path for source in comparison.after.sources],
+        "before": _named(comparison.before),
+        "after": _named(comparison.after),
+        "not_examined": {
+            "before": head_lines(comparison.before.sources),
+            "after": head_lines(comparison.after.sources),
+        },
         "machines": [_machine_document(machine) for machine in comparison.machines],
     }
 

@@ -18,6 +18,7 @@ from forensics.comparison.render import (
     told,
     unexamined,
 )
+from forensics.report.accounted import head_lines
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import fill_page
 
@@ -27,6 +28,11 @@ def render_comparison_html(comparison: Comparison) -> str:
     values = {
         "before": sources(comparison.before),
         "after": sources(comparison.after),
+        "not_examined": [
+            f"{side}: {sentence}"
+            for side, case in (("Before", comparison.before), ("After", comparison.after))
+            for sentence in head_lines(case.sources)
+        ],
         "machines": [_machine(machine, len(comparison.machines) > 1) for machine in comparison.machines],
     }
     return fill_page("comparison.html.j2", Catalogue("en"), values, with_script=False)

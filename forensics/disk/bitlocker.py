@@ -10,9 +10,10 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from forensics.disk.errors import SourceError
+from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.evidence_files import open_given
 from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.tree import NotObtained
 from forensics.disk.unlock import Unlock
 from forensics.tables.hyperv import BitLockerRow
 
@@ -88,11 +89,14 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
     Raises:
         SourceError: ``bitlocker_locked`` (no key was given), ``bitlocker_wrong_key`` or ``bitlocker_damaged``;
             the message names the volume's protectors.
+        NotObtained: The image does not give its metadata.
     """
     bde = describe_volume(volume, size, row)
     try:
         protectors = _protectors(bde)
         opened = bde.unlocked or _try_clear_key(bde)
+    except NotObtained:
+        raise
     except Exception as error:
         raise _damaged(error) from error
     tried = [] if opened else _try_keys(bde, keys)
@@ -104,6 +108,8 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
     row.unlocked = True
     try:
         return cast(BinaryIO, bde.open())
+    except NotObtained:
+        raise
     except Exception as error:
         raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}") from error
 
@@ -113,12 +119,15 @@ def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
 
     Raises:
         SourceError: ``bitlocker_damaged``.
+        NotObtained: The image does not give its metadata.
     """
     from dissect.fve.bde import BDE
 
     try:
         bde = BDE(cast(BinaryIO, _Window(volume, size)))
         _fill(row, bde)
+    except NotObtained:
+        raise
     except Exception as error:
         raise _damaged(error) from error
     return bde
@@ -189,4 +198,4 @@ def _content(path: Path) -> bytes:
         with open_given(path) as file:
             return file.read(_MAX_BEK)
     except OSError as error:
-        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
+        raise unreadable(str(path), error) from error

@@ -51,6 +51,20 @@ def compression(head: bytes) -> str | None:
     return next((name for magic, name in MAGIC.items() if head.startswith(magic)), None)
 
 
+def unpacked_head(file: BinaryIO, kind: str) -> bytes:
+    """Unpack the beginning of a file, a MiB at the most; empty where it does not unpack.
+
+    Args:
+        file: The compressed file, or its first part, at its start.
+        kind: As :func:`compression` names it.
+    """
+    try:
+        return next((chunk for chunk in _chunks(file, kind) if chunk), b"")
+    # Each decompressor has its own exceptions.
+    except Exception:
+        return b""
+
+
 def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, limit: int = MAX_UNPACKED) -> BinaryIO:
     """Unpack a file; zeros become holes.
 

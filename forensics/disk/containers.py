@@ -169,7 +169,7 @@ def _vhd(image: Image, holder: Holder) -> Disk:
     tail = tail if tail.startswith(VHD_COOKIE) else tail[1:] if tail[1:].startswith(VHD_COOKIE) else b""
     footer = tail or head
     if struct.unpack_from(">I", footer, 60)[0] == 4:
-        raise needs_parent(image.path, "differencing VHD")
+        raise needs_parent(image.path, image.file, "differencing VHD", image.unpacked)
     if not tail:
         holder.problem(image.name, "truncated", "the VHD has no footer at its end: the file is truncated")
         disk = _vhd_from_copy(image.file, footer)
@@ -196,7 +196,7 @@ def _vhd_from_copy(file: BinaryIO, footer: bytes) -> VHD:
 def _vmdk(image: Image, holder: Holder) -> Disk:
     descriptor = read_descriptor(image.file)
     if descriptor is not None and descriptor.parent_cid is not None:
-        raise needs_parent(image.path, "VMDK")
+        raise needs_parent(image.path, image.file, "VMDK", image.unpacked)
     from forensics.disk.vmdk import open_vmdk
 
     return _disk(image, open_vmdk(image.path, image.file, image.name, image.unpacked, holder))
@@ -205,7 +205,7 @@ def _vmdk(image: Image, holder: Holder) -> Disk:
 def _qcow2(image: Image, holder: Holder) -> Disk:
     image.file.seek(0)
     if read_header(image.file.read(HEADER)).has_backing:
-        raise needs_parent(image.path, "qcow2")
+        raise needs_parent(image.path, image.file, "qcow2", image.unpacked)
     return _disk(image, open_qcow2(image.file, image.name, holder))
 
 
@@ -231,7 +231,9 @@ def _vdi(image: Image, holder: Holder) -> Disk:
     try:
         stream = VdiStream(image.file)
     except SourceError as error:
-        raise needs_parent(image.path, "VDI") if error.kind == "needs_parent" else error from error
+        if error.kind != "needs_parent":
+            raise
+        raise needs_parent(image.path, image.file, "VDI", image.unpacked) from error
     return _checked(image, stream, holder)
 
 

@@ -119,9 +119,10 @@ def children_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
     return children
 
 
-def parent_name(path: Path) -> str:
-    """Return the file name of the parent that an image names; empty when it names none."""
-    names = _declared_by(path).names
+def parent_name(file: BinaryIO) -> str:
+    """Return the file name of the parent that an opened image names; empty when it names none."""
+    file.seek(0)
+    names = _read_guarded(file).names
     return names[0].replace("\\", "/").rsplit("/", 1)[-1] if names else ""
 
 
@@ -168,7 +169,14 @@ def _declared_by(path: Path) -> _Declared:
 def _remembered(path: Path, *_state: int) -> _Declared:
     try:
         with peek_at(path) as file:
-            return _read(file)
+            return _read_guarded(file)
+    except (OSError, ValueError):
+        return _Declared()
+
+
+def _read_guarded(file: BinaryIO) -> _Declared:
+    try:
+        return _read(file)
     # Headers come from strangers: whatever is wrong with one, it names no parent that could be found.
     except (OSError, FormatError, ValueError, struct.error, OverflowError, RecursionError):
         return _Declared()

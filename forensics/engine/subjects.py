@@ -14,6 +14,7 @@ _SUBJECTS = {
         "this.consumer || coalesce(' ' || this.detail, '')",
     ),
     "key_file": ("this.path", "coalesce(this.container, this.file_name)"),
+    "key_folder": ("this.path", "{id}"),
     "master_key": ("this.path", "this.guid"),
     "key_chain": (
         "coalesce(this.thumbprint, this.key_file_path)",

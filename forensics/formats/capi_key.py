@@ -90,6 +90,25 @@ def parse_capi_key_file(data: bytes) -> CapiKeyFile:
     return CapiKeyFile(name[:-1].decode("cp1252", "replace"), name[:-1], exchange, signature)
 
 
+def parse_capi_public_halves(data: bytes) -> list[PublicKey]:
+    """Parse only the public halves of a container: a fifth of the work, for a search among very many.
+
+    Raises:
+        FormatError: As :func:`parse_capi_key_file`, of the frame or of a public half.
+    """
+    cursor = Cursor(data)
+    version, _, name_size, sig_public, sig_private, exch_public, exch_private, hash_size, sig_flag, exch_flag = (
+        cursor.u32("header") for _ in range(10)
+    )
+    sections = (name_size, hash_size, sig_public, sig_private, sig_flag, exch_public, exch_private, exch_flag)
+    if version != 2 or HEADER_SIZE + sum(sections) != len(data):
+        raise FormatError("bad_length", 8, "the sections do not add up to the file")
+    signature = HEADER_SIZE + name_size + hash_size
+    exchange = signature + sig_public + sig_private + sig_flag
+    starts = ((signature, sig_public), (exchange, exch_public))
+    return [parse_capi_public(data[start : start + size]) for start, size in starts if size]
+
+
 def _slot(cursor: Cursor, public_size: int, private_size: int, flag_size: int) -> CapiSlot | None:
     public, public_error = parse_section(cursor, public_size, parse_capi_public)
     private, private_error = parse_section(cursor, private_size, parse_dpapi_blob)

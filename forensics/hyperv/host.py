@@ -112,7 +112,7 @@ def host_of(machine_id: int, name: str | None, guardians: Iterable[GuardianRow],
             reasons[row.thumbprint, (row.store or "").lower(), row.store_scope] = row.reason or ""
         elif isinstance(row, CoverageRow):
             coverage.append(row)
-            if (row.area, row.outcome) == ("certificate", "unreadable"):
+            if row.area == "certificate" and row.outcome in ("unreadable", "not_examined"):
                 unreadable.add(row.name)
     by_thumbprint: dict[str, list[GuardianRow]] = {}
     for guardian in guardians:

@@ -212,14 +212,16 @@ def _listed_only(evidence: HyperVEvidence, vm_id: str, path: str) -> VmRow:
 
     split = on_drive(path)
     on_system_drive = split is not None and f"{split[0]}:" == evidence.drive and evidence.place.tree.complete
+    hidden = evidence.hidden.get(path)
+    where = "is not on this disk" if on_system_drive else "lies where these sources do not reach"
     return VmRow(
         machine_id=evidence.machine_id,
         vm_id=guid_of(vm_id) or vm_id,
-        outcome="absent" if on_system_drive else "not_examined",
+        outcome="absent" if on_system_drive and not hidden else "not_examined",
         registered=True,
         starts_here="unknown",
         starts_because=f"the host lists it, and its configuration {path} "
-        + ("is not on this disk" if on_system_drive else "lies where these sources do not reach"),
+        + (f"could not be looked for: {hidden}" if hidden else where),
         source_path=evidence.inventory_path,
     )
 

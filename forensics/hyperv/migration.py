@@ -13,6 +13,7 @@ from forensics.disk.evidence_files import EvidenceFiles
 from forensics.hyperv.host import Host, host_of
 from forensics.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
 from forensics.hyperv.transfers import Transfer, transfers_of
+from forensics.report.accounted import head_lines
 from forensics.report.result import Result, UnsuitableCaseError
 from forensics.sources.coverage import together
 from forensics.sources.vm_files import INVENTORY
@@ -60,6 +61,7 @@ class MigrationPlan(Result):
         renew: Certificates of the target's own youngest pair that have ended.
         as_of: The moment "expired" refers to.
         listed: Whether the list of the source's virtual machines was seen whole: if not, there may be more of them.
+        not_examined: What of the evidence was not examined, and why, one sentence each.
         read: What was read as evidence.
     """
 
@@ -74,6 +76,7 @@ class MigrationPlan(Result):
     renew: tuple[GuardianRow, ...]
     as_of: datetime
     listed: Outcome
+    not_examined: tuple[str, ...] = ()
     read: EvidenceFiles = field(default_factory=EvidenceFiles, compare=False)
 
     @property
@@ -155,6 +158,9 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
         renew=tuple(r for r in own_pair(target_host) if r.not_after is not None and r.not_after < as_of),
         as_of=as_of,
         listed=_listed(source),
+        not_examined=tuple(
+            line for case in (source, target, exports) if case is not None for line in head_lines(case.sources)
+        ),
         read=EvidenceFiles.together(*(case.evidence for case in (source, target, exports) if case is not None)),
     )
 

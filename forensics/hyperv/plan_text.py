@@ -49,6 +49,8 @@ class _PlanText(FoldedText):
     def render(self) -> str:
         moved = f"from {self.source} to" if self.plan.source.machine_id else "to"
         self.add(f"Moving virtual machines {moved} {self.target}, as of {day(self.plan.as_of)}")
+        for sentence in self.plan.not_examined:
+            self.add(sentence, "  ")
         self.lines.append("")
         for sentence in self._summary():
             self.add(sentence)
@@ -174,6 +176,7 @@ def migration_document(plan: MigrationPlan) -> dict[str, Any]:
     return {
         "format": 1,
         "as_of": format_utc(plan.as_of),
+        "not_examined": list(plan.not_examined),
         "from": plan.source.name,
         "to": plan.target.name,
         "virtual_machines": [

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from forensics.formats.errors import FormatError
+from forensics.registry.names import StoredName, name_hash
 
 NO_CELL = 0xFFFFFFFF
 BIG_DATA_SEGMENT = 16344
@@ -24,6 +25,7 @@ MAX_NAME_BYTES = 0xFFFF
 _KEY_COMPRESSED_NAME = 0x20
 _VALUE_COMPRESSED_NAME = 0x01
 _INLINE = 0x80000000
+_INLINE_SIZE = 4
 _KEY_NODE = struct.Struct("<2sHQIIIIIIIIIIIIIIIHH")
 _VALUE = struct.Struct("<2sHIIIHH")
 _LIST_ENTRY_SIZES = {b"li": 4, b"ri": 4, b"lf": 8, b"lh": 8}
@@ -43,6 +45,8 @@ class KeyNode:
         value_list: Cell of the list of its values' cells.
         class_cell: Cell of its class name, ``NO_CELL`` without one.
         class_size: Size of the class name in bytes.
+        stored: The name as it is stored.
+        doubt: What no whole key has; None where nothing is wrong.
     """
 
     name: str
@@ -54,16 +58,32 @@ class KeyNode:
     value_list: int
     class_cell: int
     class_size: int
+    stored: StoredName
+    doubt: str | None
 
 
-def parse_key_node(data: bytes) -> KeyNode:
-    """Parse an ``nk`` cell; raises FormatError ``truncated`` or ``bad_magic``."""
+def parse_key_node(data: bytes, room: int | None = None) -> KeyNode:
+    """Parse an ``nk`` cell.
+
+    Args:
+        data: Its content, at least as much as the name takes.
+        room: Bytes that the cell has for content; None where that is what ``data`` holds.
+
+    Raises:
+        FormatError: ``truncated`` or ``bad_magic``.
+    """
     _require(data, b"nk", KEY_NODE_SIZE)
     fields = _KEY_NODE.unpack_from(data)
     (_, flags, last_write, _, parent, subkeys, _, subkey_list, _, values, value_list) = fields[:11]
     class_cell, name_size, class_size = fields[12], fields[18], fields[19]
-    name = _name(data, KEY_NODE_SIZE, name_size, bool(flags & _KEY_COMPRESSED_NAME))
-    return KeyNode(name, last_write, parent, subkeys, subkey_list, values, value_list, class_cell, class_size)
+    stored = StoredName(data[KEY_NODE_SIZE:], name_size, bool(flags & _KEY_COMPRESSED_NAME))
+    name = stored.text
+    doubt = stored.doubt(name, (room or len(data)) - KEY_NODE_SIZE)
+    if doubt is None and (not name or "\\" in name):
+        doubt = "the name is empty or holds a backslash"
+    return KeyNode(
+        name, last_write, parent, subkeys, subkey_list, values, value_list, class_cell, class_size, stored, doubt
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,8 @@ class KeyValue:
         size: Size of the data in bytes.
         inline: The data, where it is so short that it stands in the cell itself.
         data_cell: Else the cell that holds the data, or ``db``.
+        stored: The name as it is stored.
+        doubt: What no whole value has; None where nothing is wrong.
     """
 
     name: str
@@ -83,22 +105,38 @@ class KeyValue:
     size: int
     inline: bytes | None = field(repr=False)
     data_cell: int
+    stored: StoredName
+    doubt: str | None
 
 
-def parse_key_value(data: bytes) -> KeyValue:
-    """Parse a ``vk`` cell; raises FormatError ``truncated``, ``bad_magic`` or ``bad_length``."""
+def parse_key_value(data: bytes, room: int | None = None) -> KeyValue:
+    """Parse a ``vk`` cell.
+
+    Args:
+        data: Its content, at least as much as the name takes.
+        room: Bytes that the cell has for content; None where that is what ``data`` holds.
+
+    Raises:
+        FormatError: ``truncated``, ``bad_magic`` or ``bad_length``.
+    """
     _require(data, b"vk", VALUE_SIZE)
     _, name_size, size, location, kind, flags, _ = _VALUE.unpack_from(data)
-    name = _name(data, VALUE_SIZE, name_size, bool(flags & _VALUE_COMPRESSED_NAME))
+    stored = StoredName(data[VALUE_SIZE:], name_size, bool(flags & _VALUE_COMPRESSED_NAME))
+    name = stored.text
     inline = None
     if size & _INLINE:
         size &= ~_INLINE
-        if size > 4:
+        if size > _INLINE_SIZE:
             raise FormatError("bad_length", 4, f"{size} bytes of data cannot stand in the value cell itself")
         inline = data[8 : 8 + size]
     elif not size:
         inline = b""
-    return KeyValue(name, kind, size, inline, location)
+        if location != NO_CELL:
+            raise FormatError("bad_length", 4, "the value claims no data and names a cell of them")
+    elif size <= _INLINE_SIZE:
+        raise FormatError("bad_length", 4, f"{size} bytes of data stand in the value cell itself, or nowhere")
+    doubt = stored.doubt(name, (room or len(data)) - VALUE_SIZE)
+    return KeyValue(name, kind, size, inline, location, stored, doubt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +161,12 @@ class SubkeyList:
         form = "<I" if self.kind in ("li", "ri") else "<I4x"
         for (cell,) in struct.iter_unpack(form, self.entries):
             yield cell
+
+    def hinted(self) -> Iterator[tuple[int, bytes]]:
+        """Yield cell and hint of the entries in order; the hint is empty in lists that have none."""
+        if self.kind in ("li", "ri"):
+            return ((cell, b"") for cell in self.cells())
+        return struct.iter_unpack("<I4s", self.entries)
 
     def candidates(self, name: str) -> Iterator[int]:
         """Yield the cells of the entries that may bear ``name``, without reading them."""
@@ -171,34 +215,8 @@ def parse_big_data(data: bytes) -> tuple[int, int]:
     return count, cells
 
 
-def name_hash(name: str) -> int:
-    """Return the hash that ``lh`` lists keep of an ASCII key name."""
-    total = 0
-    for character in name.upper():
-        total = (total * 37 + ord(character)) & 0xFFFFFFFF
-    return total
-
-
 def _require(data: bytes, magic: bytes, size: int) -> None:
     if data[:2] != magic:
         raise FormatError("bad_magic", 0, f"the cell is no {magic.decode()}")
     if len(data) < size:
         raise FormatError("truncated", len(data), f"an {magic.decode()} cell needs {size} bytes")
-
-
-def _name(data: bytes, start: int, size: int, compressed: bool) -> str:
-    if start + size > len(data):
-        raise FormatError("truncated", start, f"a name of {size} bytes leaves its cell")
-    raw = data[start : start + size]
-    # Compressed names are UTF-16 without its zero high bytes. Names are not checked by Windows for lone surrogates.
-    return raw.decode("latin-1") if compressed else raw[: size & ~1].decode("utf-16-le", "replace")
-
-
-def fold_name(name: str) -> str:
-    """Return a name for comparison as Windows compares: character by character in upper case.
-
-    Python's own upper case makes two letters of some (``ß``), which Windows never does.
-    """
-    if name.isascii():
-        return name.upper()
-    return "".join(upper if len(upper := character.upper()) == 1 else character for character in name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from forensics.registry.lost_places import VALUE_LOST
 from forensics.tables.outcome import ABSENT, PRESENT, Outcome
 
 
@@ -91,7 +92,6 @@ def seen(hive: Hive) -> Outcome:
 _NO_KEY = "this copy of the hive does not hold the key"
 _SOME_KEYS = "this copy of the hive holds some of its keys only"
 _DAMAGED = "a list of sub-keys above it is damaged"
-_VALUE_LOST = "a value of it, or its list of values, cannot be read"
 
 
 def seen_of_key(hive: Hive, path: str) -> Outcome:
@@ -100,7 +100,7 @@ def seen_of_key(hive: Hive, path: str) -> Outcome:
     if hive.state == "in_transaction":
         return seen(hive) if is_there else Outcome("not_examined", seen(hive).why)
     if is_there and not hive.covers_values(path):
-        return Outcome("partial", _VALUE_LOST)
+        return Outcome("partial", VALUE_LOST)
     if hive.covers(f"{path}\\any key" if is_there else path):
         return PRESENT if is_there else ABSENT
     if hive.state == "exported":
@@ -127,3 +127,9 @@ class Hive(Protocol):
 
     def covers_values(self, path: str) -> bool:
         """Tell whether a value that was asked for and not found in the key at ``path`` is really absent."""
+
+    def lose_value(self, path: str) -> None:
+        """Remember that a value of the key at ``path`` is missing that is never missing in a whole hive."""
+
+    def lost_places(self) -> Iterator[tuple[str, str]]:
+        """Yield the paths of keys not all of which could be read, each with the reason."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import BinaryIO
 
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import NotObtained
 from forensics.registry.base_block import BASE_BLOCK_SIZE
 from forensics.registry.log_entries import SECTOR
 
@@ -33,7 +33,7 @@ class HiveBytes:
         """Return up to ``size`` bytes from ``offset`` in the bins; fewer at their end or where the file is cut.
 
         Raises:
-            Unreadable: The file cannot be read there.
+            NotObtained: The file cannot be read there.
         """
         end = min(offset + size, self.size)
         if offset < 0 or offset >= end:
@@ -50,7 +50,7 @@ class HiveBytes:
             self._stream.seek(BASE_BLOCK_SIZE + offset)
             data = self._stream.read(_BLOCK)
         except Exception as error:  # whatever the libraries behind a tree raise
-            raise Unreadable(f"hive data at byte {BASE_BLOCK_SIZE + offset} cannot be read: {error}") from error
+            raise NotObtained(f"hive data at byte {BASE_BLOCK_SIZE + offset} cannot be read: {error}") from error
         first = offset // SECTOR
         patches = [n for n in range(first, first + _BLOCK // SECTOR) if n in self._overlay] if self._overlay else []
         if not patches:

@@ -9,6 +9,7 @@ from forensics.formats.errors import FormatError
 from forensics.registry.base_block import BASE_BLOCK_SIZE
 from forensics.registry.cells import (
     BIG_DATA_SEGMENT,
+    NO_CELL,
     VALUE_SIZE,
     KeyNode,
     KeyValue,
@@ -87,13 +88,17 @@ class HiveCells:
         Raises:
             FormatError: It is no allocated cell, or leaves the hive.
         """
+        return self._content(cell, limit)[0]
+
+    def _content(self, cell: int, limit: int) -> tuple[bytes, int]:
+        """Return up to ``limit`` bytes of a cell's content, and how many it has; raises as :meth:`content`."""
         self.spend()
         if cell < _FIRST_CELL or cell % 8 or cell >= self._data.size:
             raise FormatError("bad_cell", 0, f"no cell can be at {cell:#x} in {self._data.size:#x} bytes")
         try:
             data = self._data.read(cell, 4 + min(limit, _SMALL_CELL))
             size = -int.from_bytes(data[:4], "little", signed=True)
-            if len(data) < 4 or size < 8 or cell + size > self._data.size:
+            if len(data) < 4 or size < 8 or size % 8 or cell + size > self._data.size:
                 kind = "free_cell" if size <= 0 and len(data) >= 4 else "bad_cell"
                 raise FormatError(kind, 0, f"the cell at {cell:#x} is not allocated or leaves the hive")
             wanted = min(size - 4, limit)
@@ -101,26 +106,28 @@ class HiveCells:
                 self.spend(wanted // _PAGE)
                 data = self._data.read(cell, 4 + wanted)
         except Unreadable as error:
-            raise FormatError("unreadable", 0, str(error)) from error
+            raise FormatError(error.kind, 0, str(error)) from error
         if len(data) < 4 + wanted:
             raise FormatError("truncated", len(data), f"the cell at {cell:#x} lies beyond the end of the file")
-        return data[4 : 4 + wanted]
+        return data[4 : 4 + wanted], size - 4
 
     def key_node(self, cell: int) -> KeyNode:
         """Return the key at a cell; raises FormatError."""
-        return parse_key_node(self.content(cell, _SMALL_CELL))
+        return parse_key_node(*self._content(cell, _SMALL_CELL))
 
     def key_value(self, cell: int) -> KeyValue:
         """Return the value at a cell, without data that stands elsewhere; raises FormatError."""
-        data = self.content(cell, _SMALL_CELL)
+        data, room = self._content(cell, _SMALL_CELL)
         name_size = int.from_bytes(data[2:4], "little")
         if VALUE_SIZE + name_size > _SMALL_CELL:
             data = self.content(cell, VALUE_SIZE + name_size)
-        return parse_key_value(data)
+        return parse_key_value(data, room)
 
     def class_name(self, node: KeyNode) -> str:
         """Return a key's class name; raises FormatError."""
         data = self.content(node.class_cell, node.class_size)
+        if len(data) < node.class_size:
+            raise FormatError("truncated", 74, f"a class name of {node.class_size} bytes leaves its cell")
         return data[: len(data) & ~1].decode("utf-16-le", "replace")
 
     def leaves(self, node: KeyNode, lose: Callable[[FormatError, int], None]) -> Iterator[SubkeyList]:
@@ -158,16 +165,37 @@ class HiveCells:
         self.spend(len(found) // 64)
         return found
 
-    def value_cells(self, node: KeyNode, what: str) -> tuple[int, ...]:
-        """Return the cells of a key's values; raises FormatError."""
+    def value_cells(self, node: KeyNode, lose: Callable[[FormatError], None]) -> tuple[int, ...]:
+        """Return the cells of a key's values.
+
+        Args:
+            node: The key.
+            lose: Takes why some of its values are not listed, the others being returned.
+
+        Raises:
+            FormatError: The list itself cannot be read.
+        """
         if not node.value_count:
+            if node.value_list != NO_CELL:
+                raise FormatError("bad_count", 36, "no values are claimed, and a list of them")
             return ()
         cells = parse_cell_list(self.content(node.value_list, _MAX_LIST_SIZE), node.value_count)
         if len(cells) < node.value_count:
             kind = "too_many" if len(cells) >= MAX_CHILDREN else "bad_count"
-            error = FormatError(kind, 0, f"{len(cells)} of {node.value_count} values are read")
-            self.fail(error, node.value_list, what)
+            lose(FormatError(kind, 0, f"{len(cells)} of {node.value_count} values are read"))
+        elif len(set(cells)) < len(cells):
+            lose(FormatError("duplicate_value", 0, "the same value is listed twice"))
         return cells
+
+    def further_cells(self, node: KeyNode) -> tuple[int, ...]:
+        """Return what stands behind the cells of a key's values in their list; raises FormatError.
+
+        Lists shrink in place, so that cells of values that were deleted stay there.
+        """
+        if node.value_list == NO_CELL:
+            return ()
+        data = self.content(node.value_list, _MAX_LIST_SIZE)
+        return parse_cell_list(data, len(data) // 4)[node.value_count :]
 
     def value_data(self, value: KeyValue) -> bytes:
         """Return a value's data, exactly as long as it claims; raises FormatError."""
@@ -181,6 +209,12 @@ class HiveCells:
         if len(data) < value.size:
             raise FormatError("truncated", 4, f"{value.size} bytes of data are claimed, {len(data)} are there")
         return data
+
+    def has_room(self, value: KeyValue) -> bool:
+        """Tell whether the cell of a value's data is larger than the data asks for; raises FormatError."""
+        if value.inline is not None or value.size > BIG_DATA_SEGMENT:
+            return False
+        return self._content(value.data_cell, 0)[1] - value.size >= 8
 
     def _big_data(self, data: bytes, size: int) -> bytes:
         count, list_cell = parse_big_data(data)

@@ -78,7 +78,7 @@ class _Log:
                 self.stream.seek(offset)
                 data = self.stream.read(size)
             except Exception as error:  # whatever the libraries behind a tree raise
-                raise FormatError("unreadable", offset, f"{self.name} cannot be read: {error}") from error
+                raise FormatError("not_obtained", offset, f"{self.name} cannot be read: {error}") from error
         if len(data) != size:
             raise FormatError("truncated", offset, f"{self.name} does not hold {size} bytes there")
         return data

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import BinaryIO
 
 from forensics.formats.errors import FormatError
-from forensics.registry.cells import fold_name
 from forensics.registry.hive import Value
 from forensics.registry.hive_logs import Report
+from forensics.registry.lost_places import LostPlaces
+from forensics.registry.names import fold_name
 from forensics.registry.reg_text import ExportedKey, ExportedValue, parse_reg_export
 
 MAX_KEYS = 1_000_000
@@ -103,6 +104,7 @@ class RegExportHive:
         self.source_path = source_path
         self.state = "exported"
         self.root = RegExportKey("", "")
+        self._lost = LostPlaces()
 
     def key(self, path: str) -> RegExportKey | None:
         """Return the key at a ``\\``-separated path from the root of the hive, where an export named it."""
@@ -118,7 +120,15 @@ class RegExportHive:
 
     def covers_values(self, path: str) -> bool:
         """Tell whether a missing value is really absent: an export holds all values of a key, or none."""
-        return True
+        return self._lost.covers_values(path)
+
+    def lose_value(self, path: str) -> None:
+        """Remember that a value of the key at ``path`` is missing that every whole hive has."""
+        self._lost.lose_values(path)
+
+    def lost_places(self) -> Iterator[tuple[str, str]]:
+        """Yield the keys not all of which was read, each with the reason."""
+        return iter(self._lost)
 
     def _covers(self, path: str) -> bool:
         key: RegExportKey | None = self.root

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.report.accounted import head_lines
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
@@ -56,14 +57,15 @@ def expiring(case: CaseTables, within: timedelta) -> Expiring:
 def _text(found: Expiring, width: int | None) -> str:
     """Write one line a certificate."""
     case = found.case
-    if found.judges_nothing:
-        return "\n".join(fold(no_certificate(case), width)) + "\n"
+    head = [line for text in head_lines(case.sources) for line in fold(sanitise(text), width)]
+    if found.judges_nothing and not found.chains:
+        return "\n".join([*head, *fold(no_certificate(case), width)]) + "\n"
     further = further_certificates(case)
     told = fold(further, width) if further else []
     if not found.chains:
         none = f"No certificate with a private key expires within {found.within.days} days after {day(case.as_of)}."
-        return "\n".join([none, *told]) + "\n"
-    facts, lines = Facts(case), []
+        return "\n".join([*head, none, *told]) + "\n"
+    facts, lines = Facts(case), head
     for chain in found.chains:
         assert chain.not_after is not None
         when = "expired     " if chain.not_after < case.as_of else f"in {days_left(chain, case.as_of):4} days"

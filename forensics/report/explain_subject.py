@@ -10,6 +10,7 @@ from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.engine.answers import Judged, NamedSubject, RuleAnswer, Truth, answers_about, find_subjects
 from forensics.engine.database import RuleDatabase
 from forensics.engine.rule import Packs
+from forensics.report.accounted import head_lines
 from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts
 from forensics.report.findings import FindingIndex, text_lines
@@ -109,6 +110,9 @@ def explain_subject(case: CaseTables, packs: Packs, wanted: str) -> Explanation:
 
 def _blocks(told: Explanation, width: int | None) -> Iterator[str]:
     """Yield the chains, then a block of rules for each thing they speak of."""
+    head = [line for text in head_lines(told.case.sources) for line in fold(sanitise(text), width)]
+    if head:
+        yield "\n".join(head) + "\n"
     index = FindingIndex(told.case)
     matching = {a.rule.id for answers in told.answers.values() for a in answers if a.value}
     told_below = {n for n, c in enumerate(told.chains) if any(index.covers(s, c, matching) for s in _CHAIN_SECTIONS)}

@@ -45,9 +45,9 @@ def json_schema() -> dict[str, Any]:
 
 def _source() -> dict[str, Any]:
     described = _object({"path": _TEXT, "kind": _TEXT})
-    may_be = {"type": ["string", "null"]}
     numbers = {"type": "array", "items": _TYPES["integer"]}
-    described["properties"] |= {"machine_ids": numbers, "error": may_be, "found_in": may_be, "older_state_of": may_be}
+    may_be = {name: {"type": ["string", "null"]} for name in ("error", "found_in", "older_state_of", "same_as")}
+    described["properties"] |= {"machine_ids": numbers, **may_be}
     return described
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from forensics.case_tables import CaseTables
 from forensics.sources.coverage import Place, together
-from forensics.tables.outcome import Outcome
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
+_UNREAD = "not_examined"
 _HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
 _NOTHING_JUDGED = "No certificate could be judged: "
 _MAY_BE_MORE = "There may be more: "
+_NEVER_DECIDED = ("sealed_tpm", "sealed_vbs", "needs_pin")
 _STORES_HIVE = "the SOFTWARE hive, which holds the computer's certificate stores, "
 _ELEMENT = "a certificate in the computer's stores cannot be read."
 _BECAUSE = {
@@ -42,8 +45,14 @@ def hives_in_part(case: CaseTables) -> dict[int, list[str]]:
 
 
 def judges_nothing(case: CaseTables) -> bool:
-    """Tell whether not one key was judged and the certificates that may name some were not seen either."""
-    return not case.rows("key_chain") and bool(unseen_stores(case))
+    """Tell whether not one certificate's key was judged, and the stores of certificates were not seen whole either."""
+    judged = (c for c in case.rows("key_chain") if c.thumbprint and _is_judged(c))
+    return not any(judged) and bool(unseen_stores(case))
+
+
+def _is_judged(chain: KeyChainRow) -> bool:
+    """Tell whether as much was said of a key as a disk can tell: one in a TPM stays undecided on every disk."""
+    return chain.verdict != "unknown" or chain.private_key in _NEVER_DECIDED
 
 
 def no_certificate(case: CaseTables) -> str:
@@ -64,4 +73,12 @@ def _because(case: CaseTables) -> str:
     states = {outcome.state for machine_id, outcome in unseen.items() if machine_id in lacking}
     if unseen and not states:
         return _ELEMENT
+    if states == {"not_examined"} and (why := _not_obtained(case)):
+        return f"{_STORES_HIVE}was not read: {why}."
     return next((because for state, because in _BECAUSE.items() if state in states), "")
+
+
+def _not_obtained(case: CaseTables) -> str | None:
+    """Return why a SOFTWARE that is there was not read."""
+    rows = (row for row in case.rows("coverage") if (row.area, row.name, row.outcome) == ("hive", "SOFTWARE", _UNREAD))
+    return next((row.detail for row in rows if row.detail and row.detail != NOT_COLLECTED.why), None)

@@ -9,12 +9,20 @@ from datetime import timedelta
 from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
+from forensics.report.accounted import examined_line, reasons
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.reason import reason_of
-from forensics.report.stores import hives_in_part, no_certificate, unseen_stores
+from forensics.report.stores import (
+    further_certificates,
+    hives_in_part,
+    judges_nothing,
+    no_certificate,
+    unseen_stores,
+)
 from forensics.report.triage import Triage, triage, within
+from forensics.report.undecided import Lack, lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.finding import Finding, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
@@ -95,15 +103,19 @@ class _Report:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
         for machine in self.case.rows("machine"):
             self._add(self._machine(machine))
-        for source in self.case.sources:
-            if source.error:
-                named = source.error.startswith(source.path)
-                self._add(source.error if named else f"{source.path}: {source.error}")
+        line = examined_line(self.case.sources)
+        if line:
+            self._add(line)
+        for sentence in reasons(self.case.sources):
+            self._add(sentence, "  - " if line else "")
         for row in self.case.rows("coverage"):
             if row.area == "proof":
                 self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")
         self.lines.append("")
-        self._add(self._summary(), hanging="")
+        lack = lack_of_evidence(self.case, self.triage.unknown, self.facts)
+        self._add(self._summary(lack), hanging="")
+        for sentence in lack.why if self.triage.keys else ():
+            self._add(sentence, hanging="")
 
     def _machine(self, machine: MachineRow) -> str:
         place = self.facts.place(machine.machine_id, with_volume=len(self.case.rows("machine")) > 1)
@@ -113,9 +125,9 @@ class _Report:
         product = machine.product_name or "Windows (product name not read)"
         return f"{self.facts.computer(machine.machine_id)}: {product}{build}{update}{domain}, in {place}"
 
-    def _summary(self) -> str:
+    def _summary(self, lack: Lack) -> str:
         t = self.triage
-        total = len(t.broken) + len(t.too_open) + len(t.well) + len(t.unknown)
+        total = t.keys
         if self.case.is_empty:
             return "Nothing could be examined."
         if not self.case.rows("machine"):
@@ -123,10 +135,13 @@ class _Report:
         if not total:
             return no_certificate(self.case)
         have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
-        parts = [f"Of {total} {have} a private key: {len(t.broken)} broken, {len(t.well) + len(t.too_open)} usable"]
-        parts.append(f", {len(t.unknown)} undecided, {len(t.expired)} expired.")
+        counts = f"{len(t.broken)} {lack.broken}, {len(t.well) + len(t.too_open)} usable"
+        parts = [f"Of {total} {have} a private key: {counts}"]
+        parts.append(f", {lack.undecided(len(t.unknown))}, {len(t.expired)} expired.")
         if t.expiring:
             parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
+        if judges_nothing(self.case):
+            parts.append(f" {further_certificates(self.case)}")
         return "".join(parts)
 
     def _findings(self) -> None:
@@ -307,11 +322,14 @@ class _Report:
         if not self.triage.unknown:
             return
         self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
-        for (machine_id, reason), chains in self._groups(self.triage.unknown):
+        groups = list(self._groups(self.triage.unknown))
+        for (machine_id, reason), chains in groups[:MOST]:
             self._add(f"{self._on_machine(machine_id)}{reason}", "  ", "  ")
             self._listed(
                 (f"{label(c)}, {self._where(c)}, {self._validity(c)}, {c.thumbprint}" for c in chains), "    - "
             )
+        if more := sum(len(chains) for _, chains in groups[MOST:]):
+            self._add(f"and {more} more, each for a reason of its own: see --format json", "  ")
 
     def _orphans(self) -> None:
         unseen = unseen_stores(self.case)

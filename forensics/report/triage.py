@@ -32,6 +32,11 @@ class Triage:
     orphans: list[KeyChainRow] = field(default_factory=list)
 
     @property
+    def keys(self) -> int:
+        """How many certificates have or should have a private key."""
+        return len(self.broken) + len(self.too_open) + len(self.well) + len(self.unknown)
+
+    @property
     def has_findings(self) -> bool:
         """Something is wrong: an unusable key, one that everybody may read, or an expired certificate."""
         dead_orphan = any(o.verdict == "unusable" or o.access == "too_open" for o in self.orphans)

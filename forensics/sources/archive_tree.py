@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import stat
 import tarfile
@@ -12,10 +13,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, BinaryIO
 
+from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import Entry, NotObtained, Unreadable
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
+from forensics.sources.source import Source
 
 IN_MEMORY = 64 << 20
 MAX_MEMBER = 256 << 30
@@ -27,6 +30,8 @@ MAX_MEMBERS = 250_000
 _MAX_DEPTH = 64
 """Evidence: folders within folders of one archive."""
 _COPY = 1 << 20
+_METHODS = {1: "shrink", 6: "implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+"""Names of APPNOTE.TXT 4.4.5."""
 _ENCRYPTED = 0x1
 _UNIX = 3
 _MAX_TARGET = 4096
@@ -80,6 +85,19 @@ class ArchiveTree(CollectedTree):
             folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified, link))
         else:
             self.left_out += 1
+
+    def head(self, entry: Entry, count: int) -> bytes:
+        """Return the first bytes of a member, at most ``count``, without unpacking the rest; raises Unreadable."""
+        try:
+            with self._stream(entry.handle) as member:
+                return member.read(count)
+        # Whatever a damaged archive makes the libraries stumble over.
+        except Exception as error:
+            raise _not_got(error) from error
+
+    def _stream(self, handle: object) -> IO[bytes]:
+        """Open a member as the archive stores it; raises Unreadable, and whatever its library raises."""
+        raise NotImplementedError
 
     @staticmethod
     def _folder(parent: _Folder, name: str) -> _Folder:
@@ -135,6 +153,8 @@ class ZipTree(ArchiveTree):
         try:
             self._zip = _BoundedZip(file)
             members = self._zip.infolist()
+            # Members are opened by what the tree holds of them; a second list by name takes room for nothing.
+            self._zip.NameToInfo.clear()
         except SourceError:
             raise
         # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...
@@ -159,17 +179,26 @@ class ZipTree(ArchiveTree):
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, zipfile.ZipInfo)
         if handle.flag_bits & _ENCRYPTED:
-            raise Unreadable("encrypted with a password: unpack the archive and examine the folder")
+            raise NotObtained("encrypted with a password: unpack the archive and examine the folder")
         if handle.file_size > max(_COPY, handle.compress_size * MAX_RATIO):
-            raise Unreadable(f"{handle.compress_size} bytes claim to unpack to {handle.file_size}")
+            raise NotObtained(f"{handle.compress_size} bytes claim to unpack to {handle.file_size}")
         try:
-            with self._zip.open(handle) as member:
+            with self._stream(handle) as member:
                 return _held(member, handle.file_size)
-        except Unreadable:
-            raise
-        # Damage shows as zlib.error, BadZipFile, EOFError, NotImplementedError (method), RuntimeError, ...
+        # Not known to zipfile, or to this Python.
+        except (NotImplementedError, RuntimeError) as error:
+            name = _METHODS.get(handle.compress_type, f"method {handle.compress_type}")
+            message = f"packed with {name}, which is not unpacked here: unpack the archive and examine the folder"
+            raise NotObtained(message) from error
+        # Damage shows as zlib.error, BadZipFile, EOFError, ...
         except Exception as error:
-            raise Unreadable(f"damaged in the archive: {error}") from error
+            raise _not_got(error) from error
+
+    def _stream(self, handle: object) -> IO[bytes]:
+        assert isinstance(handle, zipfile.ZipInfo)
+        if handle.flag_bits & _ENCRYPTED:
+            raise NotObtained("encrypted with a password: unpack the archive and examine the folder")
+        return self._zip.open(handle)
 
 
 def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
@@ -219,15 +248,39 @@ class TarTree(ArchiveTree):
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, tarfile.TarInfo)
         try:
-            member = self._tar.extractfile(handle)
-            if member is None:
-                raise Unreadable("not a file")
-            with member:
+            with self._stream(handle) as member:
                 return _held(member, handle.size)
-        except Unreadable:
-            raise
         except Exception as error:
-            raise Unreadable(f"damaged in the archive: {error}") from error
+            raise _not_got(error) from error
+
+    def _stream(self, handle: object) -> IO[bytes]:
+        assert isinstance(handle, tarfile.TarInfo)
+        member = self._tar.extractfile(handle)
+        if member is None:
+            raise Unreadable("not a file")
+        return member
+
+
+def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
+    """Open a zip or tar archive, and tell what of it cannot be read.
+
+    Raises:
+        SourceError: It is damaged.
+    """
+    tree: ZipTree | TarTree
+    if image.kind == "zip":
+        tree = ZipTree(image.file, image.name)
+    else:
+        tree = TarTree(image.file, image.name)
+        if tree.damage:
+            source.problem(image.name, "truncated", tree.damage)
+    if tree.left_out:
+        message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
+        source.cut("folder", "archive", image.name, message)
+    if tree.encrypted:
+        message = f"{tree.encrypted} members are encrypted with a password: unpack the archive and examine the folder"
+        source.problem(image.name, "encrypted", message)
+    return tree
 
 
 def _tar_link(member: tarfile.TarInfo) -> Link | None:
@@ -241,25 +294,47 @@ def _temporary() -> BinaryIO:
     return tempfile.TemporaryFile(prefix="keymortem-")
 
 
+def _not_got(error: Exception) -> Unreadable:
+    """Say why a member could not be got; whether it was sound on the machine, the archive does not tell."""
+    if isinstance(error, Unreadable):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = tempfile.gettempdir()
+        return NotObtained(f"no room to unpack it in {where}: make room there, or set TMPDIR to a folder that has some")
+    if isinstance(error, OSError):
+        return NotObtained(f"the archive, or the folder to unpack it in, cannot be used: {error.strerror or error}")
+    # zipfile names the member, which would make every reason another one.
+    how = "its checksum does not fit" if str(error).startswith("Bad CRC-32") else str(error)
+    return NotObtained(f"the archive is damaged there, which says nothing about the file itself: {how}")
+
+
 def _held(member: IO[bytes], size: int) -> BinaryIO:
     """Copy a member to where it can be read at random: memory, or an unnamed temporary file."""
     if size > MAX_MEMBER:
-        raise Unreadable(f"{size} bytes: too large for a file of a collection")
+        raise NotObtained(f"{size} bytes: too large for a file of a collection")
     target: BinaryIO = io.BytesIO() if size <= IN_MEMORY else _temporary()
+    try:
+        _copy(member, target, size)
+        # What a full folder has no room for may show only now.
+        target.seek(0)
+    except BaseException:
+        with suppress(OSError):
+            target.close()
+        raise
+    return target
+
+
+def _copy(member: IO[bytes], target: BinaryIO, size: int) -> None:
     left = size
     while left:
         chunk = member.read(min(_COPY, left))
         if not chunk:
-            target.close()
-            raise Unreadable(f"cut short in the archive: {left} of {size} bytes are missing")
+            raise NotObtained(f"cut short in the archive: {left} of {size} bytes are missing")
         target.write(chunk)
         left -= len(chunk)
     # The last read checks the sum over the whole member.
     if member.read(1):
-        target.close()
-        raise Unreadable("longer than the archive says")
-    target.seek(0)
-    return target
+        raise NotObtained("longer than the archive says")
 
 
 def _time(seconds: float) -> datetime | None:

@@ -12,7 +12,7 @@ from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotFollowed, NotFound, Unreadable
 
 MAX_ENTRIES = 500_000
-"""Evidence: names in one folder of a collection; a larger one is not listed, and unreadable."""
+"""Evidence: names in one folder of a collection that are listed; of a larger one the rest is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class CollectedTree:
     def __init__(self, root: object) -> None:
         self._root = Entry("", "", True, handle=root)
         self._listings: dict[str, dict[str, Entry]] = {}
+        self._cut: set[str] = set()
         self._encoded: list[str] = []
 
     def decode_below(self, path: str) -> None:
@@ -77,6 +78,11 @@ class CollectedTree:
             raise Unreadable("not a folder")
         return list(self._listed(at).values())
 
+    def cut_short(self, folder: str) -> str | None:
+        at = self.entry(folder)
+        self._listed(at)
+        return f"only {MAX_ENTRIES} of its names are listed" if at.path.casefold() in self._cut else None
+
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self.entry(file) if isinstance(file, str) else file
         if entry.is_dir:
@@ -95,11 +101,14 @@ class CollectedTree:
             found: dict[str, Entry] = {}
             for node in self._children(folder.handle):
                 if len(found) >= MAX_ENTRIES:
-                    raise Unreadable(f"more than {MAX_ENTRIES} entries")
+                    self._cut.add(key)
+                    break
                 name = _decoded(node.name) if decode else node.name
                 path = f"{folder.path}/{name}" if folder.path else name
                 entry = Entry(name, path, node.is_dir, node.size, node.created, node.modified, node.handle, node.link)
-                found.setdefault(name.casefold(), entry)
+                folded = name.casefold()
+                # Most names of very many are of one case: one text each does.
+                found.setdefault(name if folded == name else folded, entry)
             self._listings[key] = dict(sorted(found.items()))
         return self._listings[key]
 

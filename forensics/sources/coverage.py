@@ -18,6 +18,7 @@ FURTHER_CERTIFICATES = "further certificates"
 
 _HIVES = ALWAYS_THERE | {"default"}
 _STORES = "Microsoft\\SystemCertificates"
+_ELEMENT_DEPTH = _STORES.count("\\") + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,11 @@ class Coverage:
         return iter(self.rows)
 
     def tell(self, area: CoverageArea, name: str, outcome: Outcome, path: str) -> None:
-        """Record what was seen of a place; the first word about a path stands."""
+        """Record what was seen of a place; the first word about a path stands, under the name it is given first."""
         if (area, path) in self._told:
+            at = self._told[area, path]
+            if self.rows[at].name == path:
+                self.rows[at] = replace(self.rows[at], name=name)
             return
         self._told[area, path] = len(self.rows)
         self.rows.append(
@@ -101,6 +105,11 @@ class Coverage:
                 detail=outcome.why,
             )
         )
+
+    def forget(self, path: str) -> None:
+        """Take back what was said of a path that turned out to be no evidence."""
+        self.rows = [row for row in self.rows if row.source_path != path]
+        self._told = {(row.area, row.source_path): number for number, row in enumerate(self.rows)}
 
     def cut(self, area: CoverageArea, name: str, why: str, path: str) -> None:
         """Record that a bound was reached: what was said of the place before is no longer true of all of it."""
@@ -137,17 +146,25 @@ class Coverage:
             path = f"{_STORES}\\{store}\\Certificates"
             seen = named.get(path.lower()) or (root if self.look is None else self.saw(Place.of_key("SOFTWARE", path)))
             return together([seen, *further])
-        below = [outcome for name, outcome in named.items() if name.startswith(f"{_STORES}\\".lower())]
+        stores = [
+            name for name in named if name.startswith(f"{_STORES}\\".lower()) and name.count("\\") < _ELEMENT_DEPTH
+        ]
+        below = [named[name] for name in stores]
         return together([root, *below, *further])
 
     def saw_certificates(self) -> Outcome:
         """Say whether every certificate in the computer's stores was seen: only then does none belong to a key."""
         unread = [
-            Outcome("unreadable", f"certificate {row.name} cannot be read")
+            Outcome(row.outcome, f"certificate {row.name} cannot be read")
             for row in self.rows
             if row.area == "certificate" and row.outcome != "present" and row.name != FURTHER_CERTIFICATES
         ]
         return together([self.saw_store(), *unread])
+
+    def missed_certificate(self, thumbprint: str) -> bool:
+        """Tell whether a store has an element of that name which was not read, or one that nobody can name."""
+        unread = (row.name for row in self.rows if row.area == "certificate" and row.outcome != "present")
+        return any(name in (thumbprint, FURTHER_CERTIFICATES) for name in unread)
 
     def relative(self, path: str) -> str:
         """Return a path in lower case, without a folder that stands for the system drive."""

@@ -1,91 +1,188 @@
-"""Folders of disk images and Hyper-V exports: each disk that no other one builds on is examined."""
+"""The disks of a folder: which are parts, parents, copies or older states of another, and which are machines."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from forensics.disk.containers import image_kind, open_disk, open_image
-from forensics.disk.disk import Disk, Progress
+from forensics.disk.compressed import SUFFIXES
+from forensics.disk.containers import open_disk, open_image
+from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
-from forensics.disk.unlock import Unlock
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.sources.collected_volume import add_collected_volumes
+from forensics.sources.disk_parts import parts_of_others
+from forensics.sources.holdings import no_volume
+from forensics.sources.pieces import MAX_PIECES, Pieces
+from forensics.sources.same_evidence import identity_of_disk, identity_of_path
 from forensics.sources.source import Source
 from forensics.sources.volumes import add_disk
 from forensics.tables.outcome import Outcome
+from forensics.tables.source import SourceEntry
 
-_IMAGE_SUFFIXES = ".vhdx .avhdx .vhd .avhd .vmdk .vdi .qcow2 .qcow .e01 .raw .dd .img .bin .000 .001"
-_SUFFIXES = frozenset(f"{_IMAGE_SUFFIXES} .xz .gz .zst .bz2".split())
-_DISKS = ("vhdx", "vhd", "vmdk", "vdi", "qcow2", "e01", "raw")
-_PACKED_DISK = re.compile(r"\.(vhdx|avhdx|vhd|vmdk|vdi|qcow2?|e01|raw|dd|img|bin)\.(xz|gz|zst|bz2)", re.IGNORECASE)
-_EXTENT = re.compile(r".*-(flat|s\d+|f\d+|delta|ctk)\.vmdk", re.IGNORECASE)
-_MAX_FOLDERS = 20_000
-"""Evidence: folders that are searched for disk images."""
-_MAX_DISKS = 200
-"""Evidence: disk images of one folder."""
+_CHANGES = re.compile(r".*-ctk\.vmdk", re.IGNORECASE | re.DOTALL)
+_NEEDS_ANOTHER = ("missing_parent", "wrong_parent", "needs_parent", "missing_part")
 
 
-def find_disks(folder: Path, source: Source) -> list[Path]:
-    """Return the disk images below a folder, symbolic links not followed, in path order."""
-    found = sorted(_images(folder, source))
-    if len(found) > _MAX_DISKS:
-        source.cut("folder", "disk images", source.path, f"only the first {_MAX_DISKS} of {len(found)} are examined")
-    return found[:_MAX_DISKS]
+@dataclass(slots=True)
+class FoundDisk:
+    """A file that is a disk image.
+
+    Attributes:
+        path: The file.
+        shown: Its path as rows name it.
+        kind: What it is by its content.
+        size: Bytes of the file.
+        entry: Its entry.
+        piece: What it is opened into; None when that failed.
+        disk: The disk that it holds.
+        failed_as: Kind of the error with which it could not be opened.
+    """
+
+    path: Path
+    shown: str
+    kind: str
+    size: int | None = None
+    entry: SourceEntry | None = None
+    piece: Source | None = None
+    disk: Disk | None = None
+    failed_as: str = ""
+
+    @property
+    def parents(self) -> list[Path]:
+        """The files that were read as its parents, the nearest first."""
+        return [Path(name).resolve() for name in getattr(self.disk.stream, "files", [])[1:]] if self.disk else []
 
 
-def _images(folder: Path, source: Source) -> Iterator[Path]:
-    for visited, (top, folders, files) in enumerate(os.walk(folder)):
-        if visited >= _MAX_FOLDERS:
-            message = f"only {_MAX_FOLDERS} folders were searched for disk images"
-            source.cut("folder", "disk images", source.path, message)
-            return
-        folders.sort()
-        for name in files:
-            path = Path(top, name)
-            if path.suffix.lower() not in _SUFFIXES or _EXTENT.fullmatch(name) or path.is_symlink():
-                continue
-            if path.suffix == ".001" and path.with_suffix(".000").exists():
-                continue
-            kind = image_kind(path)
-            if kind in _DISKS or (kind == "compressed" and _PACKED_DISK.search(name)):
-                yield path
+def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
+    """Add the Windows installations of the disks of a folder; what becomes of each file stands in its entry."""
+    parts = _parts(found)
+    whole = [disk for disk in found if disk.path not in parts and not _CHANGES.fullmatch(disk.path.name)]
+    # What is not compressed first: of two copies that is the one to speak of, and nothing is unpacked for it.
+    whole.sort(key=lambda disk: (disk.path.suffix.lower() in SUFFIXES, disk.shown))
+    for number, disk in enumerate(whole):
+        disk.entry = pieces.entry(disk.shown)
+        disk.entry.size = disk.size
+        _open(pieces, disk, number)
+    read_as_parents = {parent: disk for disk in whole for parent in disk.parents}
+    for disk in whole:
+        assert disk.entry is not None
+        if disk.entry.same_as is not None:
+            continue
+        child = read_as_parents.get(disk.path.resolve())
+        if child is not None:
+            _is_parent(pieces, disk, child)
+        elif disk.piece is not None and (newer := _newer(disk, whole)) is not None:
+            disk.piece.close()
+            pieces.is_older_state(disk.entry, newer)
+        elif disk.piece is not None:
+            _take(pieces, disk, disk.entry, disk.piece)
 
 
-def add_disks(source: Source, paths: list[Path], keys: Unlock, first_machine_id: int, progress: Progress) -> None:
-    """Add the Windows installations of several disks; one that fails is a problem and leaves the others alone.
+def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
+    """Add the Windows installations of one disk.
+
+    Args:
+        piece: Takes them.
+        disk: The disk.
+        pieces: Those of which this is one.
+        path: The file that holds the disk.
 
     Raises:
-        SourceError: None could be opened.
+        SourceError: There is neither a partition table nor a file system on it.
+        SameEvidenceError: It is examined already.
     """
-    opened: list[tuple[Path, Disk]] = []
-    reasons: list[str] = []
-    for path in paths:
+    if add_disk(piece, disk, pieces.keys, pieces.next_machine_id):
+        identities = (identity_of_path(path), identity_of_disk(disk, piece))
+        pieces.seen.refuse(*identities)
+        add_collected_volumes(piece, pieces.next_machine_id)
+        pieces.seen.note(piece.path, *identities)
+        return
+    newer = [row.message for row in piece.problems if row.kind == "older_state"]
+    told = [row for row in piece.problems if row.kind != "older_state"]
+    if told:
+        kind, why = told[0].kind, f"is truncated or damaged where a disk begins: {told[0].message}"
+    else:
+        kind, why = "no_volume", no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)
+    raise SourceError(kind, "; ".join([f"{piece.path} {why}", *newer]))
+
+
+def _parts(found: Iterable[FoundDisk]) -> set[Path]:
+    """Return the files that are parts of one of the disks."""
+    by_folder: dict[Path, dict[Path, str]] = {}
+    for disk in found:
+        by_folder.setdefault(disk.path.parent, {})[disk.path] = disk.kind
+    return {part for kinds in by_folder.values() for part in parts_of_others(kinds)}
+
+
+def _open(pieces: Pieces, disk: FoundDisk, number: int) -> None:
+    assert disk.entry is not None
+    if number >= MAX_PIECES:
+        disk.entry.error = f"only the first {MAX_PIECES} disks of a folder are opened: name it itself"
+    else:
+        piece = Source(disk.shown)
+        if pieces.attempt(disk.entry, piece, _opener(pieces, disk)):
+            disk.piece = piece
+
+
+def _opener(pieces: Pieces, disk: FoundDisk) -> Callable[[Source], None]:
+    def opener(piece: Source) -> None:
+        pieces.seen.refuse(identity_of_path(disk.path))
         try:
-            disk = open_disk(open_image(path, str(path), source, progress), source)
-            opened.append((path, disk))
+            disk.disk = open_disk(open_image(disk.path, disk.shown, piece, pieces.progress), piece)
         except SourceError as error:
-            source.problem(str(path), error.kind, error.message)
-            source.coverage.tell("volume", path.name, Outcome("not_examined", error.message), str(path))
-            reasons.append(error.message)
-    parents = {Path(name).resolve() for _, disk in opened for name in getattr(disk.stream, "files", [])[1:]}
-    for path, disk in opened:
-        if path.resolve() in parents:
-            source.coverage.tell(
-                "volume", path.name, Outcome("present", "read as the parent of a differencing disk"), str(path)
-            )
-        elif not add_disk(source, disk, keys, first_machine_id):
-            message = "no partition table and no file system: not a disk, empty, or its start is damaged"
-            source.problem(str(path), "no_volume", message)
-            source.coverage.tell("volume", path.name, Outcome("not_examined", message), str(path))
-            reasons.append(f"{path}: {message}")
-    source.kind = "disks"
-    if len(reasons) == len(paths):
-        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-        raise SourceError("nothing_opened", f"none of the disks could be opened: {reasons[0]}{more}")
+            disk.failed_as = error.kind
+            # An unpacked member of an archive is known by its name there.
+            shown = str(Path(disk.shown).parent)
+            raise SourceError(error.kind, error.message.replace(str(disk.path.parent), shown)) from error
+
+    return opener
 
 
-def export_folder(configuration: Path) -> Path:
-    """Return the folder of a Hyper-V export that a .vmcx file of it stands for."""
-    folder = configuration.parent
-    return folder.parent if folder.name.lower() == "virtual machines" else folder
+def _is_parent(pieces: Pieces, disk: FoundDisk, child: FoundDisk) -> None:
+    assert disk.entry is not None
+    disk.entry.kind = disk.kind
+    disk.entry.error = None
+    disk.entry.older_state_of = child.shown
+    outcome = Outcome("present", "read as the parent of a differencing disk")
+    pieces.source.coverage.tell("volume", disk.path.name, outcome, disk.shown)
+    if disk.piece is not None:
+        disk.piece.close()
+
+
+def _take(pieces: Pieces, disk: FoundDisk, entry: SourceEntry, piece: Source) -> None:
+    opened = disk.disk
+    assert opened is not None
+    if pieces.attempt(entry, piece, lambda part: add_image(part, opened, pieces, disk.path)):
+        pieces.take(entry, piece)
+
+
+def _newer(disk: FoundDisk, whole: Sequence[FoundDisk]) -> SourceEntry | None:
+    """Return the entry of a disk that is a newer state of one that no other was opened upon."""
+    from forensics.disk.lineage import children_of
+
+    by_path = {other.path: other for other in whole if other is not disk}
+    child = next((by_path[path] for path in children_of(disk.path, list(by_path))), None)
+    if child is None:
+        below = {disk.path.resolve(), *disk.parents}
+        bases = [other for other in whole if other.path.resolve() in below]
+        child = next(
+            (o for o in whole if o.failed_as in _NEEDS_ANOTHER and any(_is_named_after(o, b) for b in bases)), None
+        )
+    return child.entry if child is not None else None
+
+
+def _is_named_after(child: FoundDisk, base: FoundDisk) -> bool:
+    """Tell whether a disk whose parent is missing bears the name that a snapshot of another one gets.
+
+    Hyper-V and VMware put a GUID or a number behind the name of the disk: ``WEB01_8F3C....avhdx``, ``web-000002.vmdk``.
+    """
+    stem = re.escape(base.path.name.partition(".")[0])
+    pattern = rf"{stem}[-_]([0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|\d+)\."
+    return (
+        child is not base
+        and child.path.parent == base.path.parent
+        and re.match(pattern, child.path.name, re.IGNORECASE) is not None
+    )

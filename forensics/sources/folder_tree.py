@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.links import Link
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import NotObtained
 from forensics.sources.collected_tree import CollectedTree, Node
 
 _MOUNT_POINT = 0xA0000003
@@ -25,10 +25,14 @@ class FolderTree(CollectedTree):
 
     Args:
         root: The folder.
+
+    Attributes:
+        root: The same.
     """
 
     def __init__(self, root: Path) -> None:
         super().__init__(str(root))
+        self.root = root
 
     def _children(self, handle: object) -> Iterator[Node]:
         try:
@@ -36,16 +40,21 @@ class FolderTree(CollectedTree):
                 for item in found:
                     yield _node(item)
         except OSError as error:
-            raise Unreadable(error.strerror or str(error)) from error
+            raise _not_obtained(error) from error
 
     def _open(self, handle: object) -> BinaryIO:
         path = str(handle)
         try:
             if not stat.S_ISREG(os.lstat(path).st_mode):
-                raise Unreadable("a symbolic link or special file, which is not followed")
+                raise NotObtained("a symbolic link or special file, which is not followed")
             return open_evidence(path, follow_symlinks=False)
         except OSError as error:
-            raise Unreadable(error.strerror or str(error)) from error
+            raise _not_obtained(error) from error
+
+
+def _not_obtained(error: OSError) -> NotObtained:
+    advice = ": run keymortem as a user who may read it" if isinstance(error, PermissionError) else ""
+    return NotObtained(f"{error.strerror or error}{advice}")
 
 
 def _node(item: os.DirEntry[str]) -> Node:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable, damage_of
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
 from forensics.tables.coverage_names import CoverageArea
@@ -22,7 +23,8 @@ _LINKS_OF_WINDOWS = frozenset({"all users", "default user"})
 """Links beside the profiles by which Windows leads to what it has elsewhere, for programs of Windows XP."""
 _MAX_LINKS = 20
 """Display: links of one folder that are named; the others are counted."""
-
+MAX_LOST_PLACES = 500
+"""Display: damaged keys of one hive that coverage names one by one."""
 MAX_SMALL_FILE = 1 << 20
 """Format: bytes of a small file, where no bound of its own is set."""
 
@@ -45,6 +47,8 @@ class FileContent:
 
 def outcome_of(error: Exception) -> Outcome:
     """Tell what was not obtained from what was got and does not parse."""
+    if isinstance(error, OSError):
+        return Outcome("not_examined", error.strerror or str(error))
     return Outcome("not_examined" if isinstance(error, NotObtained) else "unreadable", str(error))
 
 
@@ -136,6 +140,7 @@ class Installation:
     def _list(self, path: str) -> Listing:
         try:
             entries = self.tree.entries(path)
+            cut = self.tree.cut_short(path)
         except NotFound:
             return Listing(self.not_found)
         except Unreadable as error:
@@ -144,9 +149,15 @@ class Installation:
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
             message = f"listing the folder failed with {type(error).__name__}"
             self.problem(path, "unexpected", message)
-            return Listing(Outcome("unreadable", message))
+            return Listing(Outcome("not_examined", message))
         if not entries and not self.tree.complete:
             return Listing(NOT_COLLECTED)
+        if cut is not None:
+            self.problem(path, "too_many", cut)
+            return Listing(Outcome("partial", cut), entries)
+        if (damage := damage_of(self.tree, path)) is not None:
+            self.coverage.cut("folder", path, damage, path)
+            return Listing(Outcome("partial", damage), entries)
         return Listing(self._all_but_links(entries), entries)
 
     def _refused(self, path: str, error: Unreadable | SourceError) -> None:
@@ -183,6 +194,14 @@ class Installation:
         except Unreadable as error:
             self._refused(path, error)
             return FileContent(outcome_of(error))
+        except OSError as error:  # a file of this machine that opened and cannot be read to its end
+            outcome = outcome_of(error)
+            self.problem(path, NotObtained.kind, outcome.why or "")
+            return FileContent(outcome)
+        except Exception as error:  # whatever the libraries behind a tree raise: nothing was got
+            message = f"reading it failed with {type(error).__name__}"
+            self.problem(path, "unexpected", message)
+            return FileContent(Outcome("not_examined", message))
 
     def _missing_file(self, path: str) -> Outcome:
         folder = self.listing(path.rsplit("/", 1)[0] if "/" in path else "").outcome
@@ -227,6 +246,32 @@ class Installation:
             return None, Outcome("unreadable", message)
         return hive, seen(hive)
 
+    def doubt(self, source_path: str, kind: str, message: str) -> None:
+        """Record that what was read at a path is damaged; a registry key that held it was seen in part.
+
+        Args:
+            source_path: A file, or hive, key and value, as provenance shows it.
+            kind: Kind of the problem.
+            message: One sentence.
+        """
+        self.problem(source_path, kind, message)
+        path, _, key = source_path.partition("!")[0].partition("\\")
+        for hive in self._hives.values():
+            if hive is not None and key and hive.source_path == path:
+                hive.lose_value(key)
+
+    def tell_lost_places(self) -> None:
+        """Record in coverage each key of an open hive of which not all could be read: what is missing there is unknown.
+
+        A hive in transaction is read in part as a whole, which its own row says.
+        """
+        for hive in self._hives.values():
+            if hive is None or hive.state == "in_transaction":
+                continue
+            for path, why in islice(hive.lost_places(), MAX_LOST_PLACES):
+                where = f"{hive.source_path}\\{path}" if path else hive.source_path
+                self.coverage.cut("hive", path or hive.source_path, why, where)
+
     def key(self, hive: str, path: str) -> Key | None:
         """Return a key of one of the machine hives, or None."""
         opened = self.hive(hive)
@@ -237,4 +282,8 @@ class Installation:
         select = self.key("SYSTEM", "Select")
         current = select.value("Current") if select else None
         number = current.number if current else None
+        hive = self.hive("SYSTEM")
+        if hive is not None and select is not None and number is None and hive.covers_values("Select"):
+            self.problem(f"{hive.source_path}\\Select!Current", "no_value", "the control set in use cannot be read")
+            hive.lose_value("Select")
         return f"ControlSet{number if number and number < 1000 else 1:03d}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
@@ -20,6 +20,8 @@ _MAX_PROFILES = 500
 _DRIVE = re.compile(r"(?:[\\/]{2}[.?][\\/])?([A-Za-z])(?::|_)?[\\/]?")
 _SHADOW = re.compile(r"HarddiskVolumeShadowCopy\d+", re.IGNORECASE)
 _KAPE_SHADOW = re.compile(r"VSS\d+", re.IGNORECASE)
+OLDER_STATE = "collected from a volume shadow copy: an older state of a drive, not examined"
+"""Why a folder of a collection is not examined."""
 _ACCESSORS = ("ntfs", "lazy_ntfs", "ntfs_vss", "mft", "raw_reg", "auto", "file")
 """Velociraptor's ways to read one and the same drive, the most faithful first."""
 
@@ -49,14 +51,12 @@ class Layout:
         roots: System drives.
         shadows: Folders collected from volume shadow copies: older states of a drive, not machines of their own.
         other_drives: Drives without Windows, of a machine whose system drive is one of the roots.
-        unread: Folders that could not be listed, with the reason.
         truncated: Not all folders were looked into.
     """
 
     roots: tuple[WindowsRoot, ...]
     shadows: tuple[str, ...] = ()
     other_drives: tuple[str, ...] = ()
-    unread: tuple[tuple[str, Unreadable], ...] = ()
     truncated: bool = False
 
 
@@ -71,11 +71,12 @@ def find_layout(tree: CollectedTree) -> Layout:
     roots: list[WindowsRoot] = []
     others: list[str] = []
     for machine, letters in drives.items():
-        found = [_root(tree, _by_every_accessor(tree, machine, letter, paths)) for letter, paths in letters.items()]
-        system = [root for root in found if _holds_windows(root)]
-        roots += system or found
-        others += [root.label for root in found if system and root not in system]
-    return Layout(tuple(roots), tuple(sorted(search.shadows)), tuple(others), tuple(search.unread), search.is_cut)
+        shown = [_by_every_accessor(tree, machine, letter, paths) for letter, paths in letters.items()]
+        found = [(_root(tree, paths), paths) for paths in shown]
+        system = [root for root, _ in found if _holds_windows(root)]
+        roots += system or [root for root, _ in found]
+        others += [path for root, paths in found if system and root not in system for path in paths]
+    return Layout(tuple(roots), tuple(sorted(search.shadows)), tuple(others), search.is_cut)
 
 
 def is_shadow_copy(path: str) -> bool:
@@ -94,14 +95,12 @@ class _Search:
         tree: The collection.
         found: Folders that look like a drive.
         shadows: Those of them, and folders by their name, that show an older state.
-        unread: Folders that could not be listed, with the reason.
         is_cut: A bound was reached.
     """
 
     tree: CollectedTree
     found: list[str] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
-    unread: list[tuple[str, Unreadable]] = field(default_factory=list)
     is_cut: bool = False
 
     def run(self) -> None:
@@ -109,7 +108,7 @@ class _Search:
         while pending and visited < _MAX_FOLDERS:
             path = pending.pop(0)
             visited += 1
-            folders = [entry for entry in self._listed(path) if entry.is_dir]
+            folders = [entry for entry in _entries(self.tree, path) if entry.is_dir]
             if _SHADOW.search(unquote(path.rpartition("/")[2])):
                 self.shadows.append(path)
             elif _is_root(self.tree, folders):
@@ -119,15 +118,6 @@ class _Search:
             else:
                 self.is_cut |= bool(folders)
         self.is_cut |= bool(pending)
-
-    def _listed(self, path: str) -> Sequence[Entry]:
-        try:
-            return self.tree.entries(path)
-        except NotFound:
-            return ()
-        except Unreadable as error:
-            self.unread.append((path, error))
-            return ()
 
 
 def _entries(tree: Tree, path: str) -> Iterable[Entry]:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
-from forensics.sources.layout import is_shadow_copy
+from forensics.disk.tree import Entry, NotObtained, Tree, Unreadable
 from forensics.sources.mapping_tree import MappingTree
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
 _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|NTUSER|USRCLASS)(?![A-Z])")
+_OTHERS = ("AMCACHE", "BBI", "BCD", "DRIVERS", "ELAM", "SCHEMA", "SETTINGS", "SYSCACHE", "USERDIFF", "VSMIDK")
+"""Hives of Windows in which nothing is said of keys or certificates."""
 _LOGS = (".LOG", ".LOG1", ".LOG2")
-_SUFFIXES = ("", "DAT", "HIV", "HIVE", "SAVE", "BAK")
-"""With these, or none, a file that bears a hive's name is one: others are logs, programs, texts."""
-_MAX_DEPTH = 32
-"""Evidence: folders within folders that are searched for hives."""
-_MAX_FOLDERS = 5_000
-"""Evidence: folders of one collection that are searched for hives."""
 _MAX_FILES = 5_000
 """Evidence: files of one folder that may be hives."""
 _BASE_BLOCK = 4096
@@ -32,108 +27,72 @@ class HiveFolder:
         path: The folder in its tree.
         files: Entries by the path Windows keeps them at.
         left_out: Hives whose place another file had taken.
-        unread: Files named like a hive that could not be read, with the reason.
     """
 
     path: str
     files: dict[str, Entry] = field(default_factory=dict)
     left_out: list[Entry] = field(default_factory=list)
-    unread: list[tuple[str, Unreadable]] = field(default_factory=list)
 
     def tree(self, tree: Tree) -> MappingTree:
         """Return the hives as a tree laid out like a system drive."""
         return MappingTree(tree, self.files)
 
 
-@dataclass(slots=True)
-class FoundHives:
-    """What a search came to.
-
-    Attributes:
-        folders: Folders that hold hives.
-        shadows: Folders collected from volume shadow copies, which were not searched.
-        unread: Folders that could not be listed, and files named like a hive that could not be read, with the reason.
-        truncated: Not all folders, or not all files of one, were looked at.
-    """
-
-    folders: list[HiveFolder] = field(default_factory=list)
-    shadows: list[str] = field(default_factory=list)
-    unread: list[tuple[str, Unreadable]] = field(default_factory=list)
-    truncated: bool = False
-
-
-def find_hives(tree: Tree) -> FoundHives:
-    """Search a collection for folders that hold hives; the backup copies in a ``RegBack`` are left alone."""
-    found = FoundHives()
-    pending, visited = [""], 0
-    while pending and visited < _MAX_FOLDERS:
-        path = pending.pop(0)
-        visited += 1
-        if is_shadow_copy(path):
-            found.shadows.append(path)
-            continue
-        try:
-            entries = tree.entries(path)
-        except NotFound:
-            continue
-        except Unreadable as error:
-            found.unread.append((path, error))
-            continue
-        folder = hives_in(tree, path, entries)
-        found.unread += folder.unread
-        if folder.files:
-            found.folders.append(folder)
-        below = [e.path for e in entries if e.is_dir and not (folder.files and e.name.lower() == "regback")]
-        is_deep = path.count("/") >= _MAX_DEPTH
-        pending += [] if is_deep else below
-        found.truncated |= len(entries) > _MAX_FILES or (is_deep and bool(below))
-    found.truncated |= bool(pending)
-    return found
-
-
 def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
     """Map the hives among the entries of one folder; an exact name comes before a decorated one."""
     folder = HiveFolder(path)
     named = {entry.name.casefold(): entry for entry in entries}
+    hidden: list[Entry] = []
     for entry in sorted(entries[:_MAX_FILES], key=lambda e: (e.name.upper() not in _MACHINE, len(e.name), e.name)):
         if entry.is_dir or entry.size < _BASE_BLOCK or entry.name.upper().endswith(_LOGS):
             continue
-        try:
-            place = _place(entry, _head(tree, entry))
-        except Unreadable as error:
-            if _is_named_like_a_hive(entry.name):
-                folder.unread.append((entry.path, error))
+        head = _head(tree, entry)
+        if head is None:
+            hidden.append(entry)
             continue
-        if place is None:
-            continue
-        if place.casefold() in (known.casefold() for known in folder.files):
-            folder.left_out.append(entry)
-            continue
-        folder.files[place] = entry
-        for log in _LOGS:
-            beside = named.get((entry.name + log).casefold())
-            if beside is not None and not beside.is_dir:
-                folder.files[place + log] = beside
+        place = _place(entry, head)
+        if place is not None:
+            _put(folder, entry, place, named)
+    # Beside hives that can be read, one that bears the exact name of another is told of, with why it was not got.
+    for entry in hidden if folder.files else ():
+        if is_named_as_hive(entry):
+            _put(folder, entry, f"Windows/System32/config/{entry.name.upper()}", named)
     return folder
 
 
-def _head(tree: Tree, entry: Entry) -> bytes:
-    with tree.open(entry) as file:
-        return file.read(512)
+def is_named_as_hive(entry: Entry) -> bool:
+    """Tell whether a file bears the exact name of one of the machine's hives."""
+    return not entry.is_dir and entry.name.upper() in _MACHINE
 
 
-def _is_named_like_a_hive(name: str) -> bool:
-    stem, _, suffix = name.upper().partition(".")
-    return suffix in _SUFFIXES and _NAME.search(stem) is not None
+def _put(folder: HiveFolder, entry: Entry, place: str, named: Mapping[str, Entry]) -> None:
+    """Put a hive with its logs where Windows keeps it, unless another one was."""
+    if place.casefold() in (known.casefold() for known in folder.files):
+        folder.left_out.append(entry)
+        return
+    folder.files[place] = entry
+    for log in _LOGS:
+        beside = named.get((entry.name + log).casefold())
+        if beside is not None and not beside.is_dir:
+            folder.files[place + log] = beside
+
+
+def _head(tree: Tree, entry: Entry) -> bytes | None:
+    """Return the first bytes of a file; None where they were not got."""
+    try:
+        with tree.open(entry) as file:
+            return file.read(512)
+    except NotObtained:
+        return None
+    except Unreadable:
+        return b""
 
 
 def _place(entry: Entry, head: bytes) -> str | None:
     """Return where Windows keeps this hive; None when it is no hive or none we know."""
     if head[:4] != b"regf":
         return None
-    # A hive saved by "reg save" keeps no name inside, one copied from disk keeps the end of its path.
-    inside = head[48:112].decode("utf-16-le", "replace").split("\0", 1)[0]
-    for text in (entry.name.upper(), inside.replace("\\", "/").rpartition("/")[2].upper()):
+    for text in _names(entry, head):
         match = _NAME.search(text)
         if match is None:
             continue
@@ -145,6 +104,20 @@ def _place(entry: Entry, head: bytes) -> str | None:
             return f"Users/{user}/NTUSER.DAT"
         return f"Users/{user}/AppData/Local/Microsoft/Windows/UsrClass.dat"
     return None
+
+
+def is_other_hive(tree: Tree, entry: Entry) -> bool:
+    """Tell whether a hive is one of Windows' own that says nothing of keys, by its name or the one inside."""
+    return any(name.startswith(_OTHERS) for name in _names(entry, _head(tree, entry) or b""))
+
+
+def _names(entry: Entry, head: bytes) -> tuple[str, str]:
+    """Return what a hive is called outside and inside, in upper case.
+
+    One saved by "reg save" keeps no name inside, one copied from disk keeps the end of its path.
+    """
+    inside = head[48:112].decode("utf-16-le", "replace").split("\0", 1)[0]
+    return entry.name.upper(), inside.replace("\\", "/").rpartition("/")[2].upper()
 
 
 def _user(entry: Entry) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import BinaryIO
 
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, damage_of
 from forensics.sources.collected_tree import CollectedTree, Node
 
 
@@ -59,11 +60,11 @@ class UnionTree:
 
     def __init__(self, tree: Tree, roots: Sequence[str]) -> None:
         self._tree = tree
-        self._roots = tuple(roots)
+        self.roots = tuple(roots)
 
     def entry(self, path: str) -> Entry:
         problem: Unreadable | None = None
-        for root in self._roots:
+        for root in self.roots:
             try:
                 return self._moved(self._tree.entry(f"{root}/{path}"), path)
             except NotFound:
@@ -77,7 +78,7 @@ class UnionTree:
         found: dict[str, Entry] = {}
         problem: Exception = NotFound(path)
         seen = False
-        for root in self._roots:
+        for root in self.roots:
             try:
                 for entry in self._tree.entries(f"{root}/{path}"):
                     shown = f"{path}/{entry.name}" if path else entry.name
@@ -88,6 +89,21 @@ class UnionTree:
         if not seen:
             raise problem
         return [found[name] for name in sorted(found)]
+
+    def cut_short(self, folder: str) -> str | None:
+        for root in self.roots:
+            with suppress(NotFound, Unreadable):
+                if cut := self._tree.cut_short(f"{root}/{folder}"):
+                    return cut
+        return None
+
+    def damage(self, folder: Entry | str) -> str | None:
+        path = folder if isinstance(folder, str) else folder.path
+        for root in self.roots:
+            with suppress(NotFound, Unreadable):
+                if (damage := damage_of(self._tree, f"{root}/{path}")) is not None:
+                    return damage
+        return None
 
     def open(self, file: Entry | str) -> BinaryIO:
         entry = self.entry(file) if isinstance(file, str) else file

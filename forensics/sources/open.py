@@ -7,10 +7,12 @@ from pathlib import Path
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.unlock import Unlock
+from forensics.sources.pieces import Pieces
+from forensics.sources.same_evidence import SeenEvidence
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 
-__all__ = ["Progress", "Source", "Unlock", "open_source"]
+__all__ = ["Progress", "SeenEvidence", "Source", "Unlock", "open_source"]
 
 _CONFIGURATIONS = (".vmcx", ".vmrs", ".vmgs")
 
@@ -21,26 +23,29 @@ def open_source(
     *,
     first_machine_id: int = 1,
     progress: Progress = lambda line: None,
+    seen: SeenEvidence | None = None,
 ) -> Source:
     """Open a source read-only.
 
     Args:
-        path: Disk image, folder of them, Hyper-V export or its .vmcx, collection (folder, zip, tar), loose hives,
-            or .reg exports.
+        path: Disk image, folder or archive of anything, Hyper-V export or its .vmcx, loose hive, or .reg export.
         keys: For BitLocker volumes.
         first_machine_id: Number of the first installation.
         progress: Called with one line when something takes long.
+        seen: What was opened before, so that nothing is examined twice.
 
     Returns:
         The source; close it, or use it as a context manager. It may hold no installation (a disk without Windows,
-        a locked BitLocker volume): ``coverage`` then says what there was.
+        a locked BitLocker volume): ``coverage`` then says what there was. ``found`` lists what a folder or archive
+        holds, examined or not.
 
     Raises:
         SourceError: Nothing could be opened; the message says what to do next.
     """
     source = Source(str(path))
+    pieces = Pieces(source, keys, first_machine_id, progress, seen or SeenEvidence())
     try:
-        _open(source, Path(path), keys, first_machine_id, progress)
+        _open(pieces, Path(path))
     except SourceError:
         source.close()
         raise
@@ -53,51 +58,60 @@ def open_source(
     return source
 
 
-def _open(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
+def _open(pieces: Pieces, path: Path) -> None:
     if path.is_dir():
-        _open_folder(source, path, keys, first, progress)
+        _open_folder(pieces, path)
     elif not path.exists():
         raise SourceError("not_found", f"{path} does not exist: check its name")
     elif not path.is_file() and not path.is_block_device():
         # Opening a FIFO would wait for ever, and a character device need not end.
         raise SourceError("unsupported", f"{path} is neither a file nor a folder nor a disk: save what it gives first")
     elif path.suffix.lower() in _CONFIGURATIONS:
-        _open_configuration(source, path, keys, first, progress)
+        _open_configuration(pieces, path)
     else:
-        _open_file(source, path, keys, first, progress)
+        _open_file(pieces, path)
 
 
-def _open_file(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
+def _open_file(pieces: Pieces, path: Path) -> None:
     from forensics.disk.containers import open_disk, open_image
 
-    image = open_image(path, str(path), source, progress)
+    source = pieces.source
+    image = open_image(path, str(path), source, pieces.progress)
     if image.kind in ("zip", "tar"):
-        from forensics.sources.collection_source import add_archive
+        from forensics.sources.contents import add_archive
 
-        add_archive(source, image, first)
+        add_archive(pieces, image)
     elif image.kind == "hive":
         from forensics.sources.collection_source import add_hive_file
 
-        add_hive_file(source, image, first)
+        add_hive_file(source, image, pieces.first)
     elif image.kind == "reg":
-        from forensics.sources.reg_source import add_reg_files
+        from forensics.sources.reg_source import add_reg_file
 
-        add_reg_files(source, [path], first)
+        add_reg_file(source, image, pieces.first)
     else:
-        from forensics.disk.ntfs.stream import VolumeReader
-        from forensics.sources.holdings import no_volume
-        from forensics.sources.volumes import add_disk
+        from forensics.sources.disks import add_image
 
+        _note_newer(source, path)
         disk = open_disk(image, source)
-        if not add_disk(source, disk, keys, first):
-            if source.problems:
-                reason = source.problems[0]
-                raise SourceError(reason.kind, f"{path} is truncated or damaged where a disk begins: {reason.message}")
-            raise SourceError("no_volume", f"{path} {no_volume(VolumeReader(disk.stream, 0, disk.size), disk.size)}")
+        add_image(source, disk, pieces, path)
 
 
-def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
-    from forensics.sources.collection_source import add_collection, refuse_older_state, search_hives
+def _note_newer(source: Source, path: Path) -> None:
+    """Note the disk that builds on this one, whether or not anything is found on this one."""
+    from forensics.disk.lineage import neighbours, present_state
+    from forensics.disk.snapshots import present_state_advice
+
+    newer = present_state(path, neighbours(path))
+    if newer is not None:
+        source.older_state_of = str(newer)
+        advice = present_state_advice(newer)
+        message = f"{path} is an older state: {newer} builds on it and is the present one; {advice}"
+        source.problem(str(path), "older_state", message)
+
+
+def _open_folder(pieces: Pieces, path: Path) -> None:
+    from forensics.sources.contents import add_contents
     from forensics.sources.folder_tree import FolderTree
 
     tree = FolderTree(path)
@@ -106,24 +120,7 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
     except Exception as error:
         cause = error.__cause__
         raise unreadable(str(path), cause if isinstance(cause, OSError) else OSError(str(error))) from error
-    if add_collection(source, tree, first):
-        source.kind = "folder"
-        return
-    if search_hives(source, tree, first):
-        source.kind = "hives"
-        source.searched.append(SearchedTree(tree, source.path))
-        return
-    from forensics.sources.disks import find_disks
-    from forensics.sources.reg_source import add_reg_files, find_reg_files
-
-    exports = find_reg_files(path, source)
-    disks = find_disks(path, source)
-    if disks:
-        _add_disks_of_export(source, SearchedTree(tree, None, source.path), disks, keys, first, progress)
-    elif exports:
-        add_reg_files(source, exports, first)
-    elif not _add_export(source, SearchedTree(tree, None, source.path)):
-        refuse_older_state(source)
+    if not add_contents(pieces, tree):
         raise SourceError(
             "nothing_found",
             f"{path} holds no Windows folder, user profile, registry hive, .reg export, disk image or exported "
@@ -131,44 +128,25 @@ def _open_folder(source: Source, path: Path, keys: Unlock, first: int, progress:
         )
 
 
-def _open_configuration(source: Source, path: Path, keys: Unlock, first: int, progress: Progress) -> None:
-    from forensics.sources.disks import export_folder, find_disks
+def _open_configuration(pieces: Pieces, path: Path) -> None:
+    from forensics.sources.contents import add_disks_of
     from forensics.sources.folder_tree import FolderTree
-
-    folder = export_folder(path)
-    place = SearchedTree(FolderTree(folder), None, str(folder), wanted=path.stem.lower())
-    _add_disks_of_export(source, place, find_disks(folder, source), keys, first, progress)
-
-
-def _add_disks_of_export(
-    source: Source, place: SearchedTree, disks: list[Path], keys: Unlock, first: int, progress: Progress
-) -> None:
-    """Add a folder's disks; disks that cannot be opened do not matter where there are virtual machines to speak of."""
-    from forensics.sources.disks import add_disks
-
-    is_export = _add_export(source, place)
-    try:
-        if disks:
-            add_disks(source, disks, keys, first, progress)
-        elif not is_export:
-            raise SourceError(
-                "no_configuration",
-                f"{source.path} is no configuration of a virtual machine, and no virtual disk lies beside it: name the "
-                "folder of the export, or the disks",
-            )
-    except SourceError:
-        if not is_export:
-            raise
-    if is_export:
-        source.kind = "export"
-
-
-def _add_export(source: Source, place: SearchedTree) -> bool:
-    """Take a folder as the export of virtual machines where it holds the configuration of one."""
     from forensics.sources.vm_files import find_vm_files
 
-    if not find_vm_files(place).configurations:
-        return False
-    source.kind = "export"
-    source.searched.append(place)
-    return True
+    source = pieces.source
+    folder = path.parent.parent if path.parent.name.lower() == "virtual machines" else path.parent
+    tree = FolderTree(folder)
+    place = SearchedTree(tree, None, str(folder), wanted=path.stem.lower())
+    is_export = bool(find_vm_files(place).configurations)
+    if is_export:
+        source.searched.append(place)
+        pieces.entry(str(path)).kind = "export"
+    pieces.top = str(folder)
+    has_disks = add_disks_of(pieces, tree)
+    if not is_export and not has_disks:
+        raise SourceError(
+            "no_configuration",
+            f"{source.path} is no configuration of a virtual machine, and no virtual disk lies beside it: name the "
+            "folder of the export, or the disks",
+        )
+    source.kind = "export" if is_export else "disks"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from typing import BinaryIO
 
-from forensics.disk.containers import image_kind
+from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
-from forensics.disk.evidence_files import open_evidence
-from forensics.disk.tree import NotFound, Tree
+from forensics.disk.tree import Entry, NotFound, Tree
 from forensics.registry.hive import Hive
 from forensics.registry.reg_hive import RegExportHive, hives_from_reg
 from forensics.sources.installation import HIVE_FOLDER, HiveOpener, Installation
@@ -21,49 +19,48 @@ from forensics.tables.outcome import Outcome
 
 _MAX_FILES = 200
 """Evidence: registry exports of one folder."""
-_MAX_FOLDERS = 2_000
-"""Evidence: folders that are searched for registry exports."""
 _SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.ASCII)
 _SYSTEM_SID = "S-1-5-18"
 _OWN_HIVE = "HKEY_CURRENT_USER"
 
 
-def find_reg_files(folder: Path, source: Source) -> list[Path]:
-    """Return the .reg exports below a folder, symbolic links not followed, in path order."""
-    found = sorted(_exports(folder, source))
-    if len(found) > _MAX_FILES:
-        source.cut("folder", "exports", source.path, f"only the first {_MAX_FILES} of {len(found)} exports are read")
-    return found[:_MAX_FILES]
+def add_exports(source: Source, tree: Tree, exports: Sequence[Entry], above: str, first_machine_id: int) -> None:
+    """Add one installation that the exports of one folder together show.
 
-
-def _exports(folder: Path, source: Source) -> Iterator[Path]:
-    for visited, (top, folders, files) in enumerate(os.walk(folder)):
-        if visited >= _MAX_FOLDERS:
-            message = f"only {_MAX_FOLDERS} folders were searched for registry exports"
-            source.cut("folder", "exports", source.path, message)
-            return
-        folders.sort()
-        for name in files:
-            path = Path(top, name)
-            if path.suffix.lower() in (".reg", ".txt") and not path.is_symlink() and image_kind(path) == "reg":
-                yield path
-
-
-def add_reg_files(source: Source, paths: list[Path], first_machine_id: int) -> None:
-    """Add one installation that all the exports together show.
+    Args:
+        source: Takes the installation.
+        tree: Holds the exports.
+        exports: They.
+        above: Path of the tree's root, as rows name it.
+        first_machine_id: Number of the installation.
 
     Raises:
-        SourceError: They cannot be read, or hold no key of a hive.
+        SourceError: They hold no key of a hive.
+        Unreadable: One cannot be read.
     """
-    source.kind = "reg"
+    if len(exports) > _MAX_FILES:
+        message = f"only the first {_MAX_FILES} of {len(exports)} exports are read"
+        source.cut("folder", "exports", source.path, message)
     with ExitStack() as files:
-        try:
-            streams = [(str(path), files.enter_context(open_evidence(path))) for path in paths]
-        except OSError as error:
-            raise SourceError("unreadable", f"{error.filename} cannot be read: {error.strerror}") from error
-        hives = hives_from_reg(
-            streams, lambda kind, message, offset: source.problem(source.path, kind, message, offset)
-        )
+        streams = [
+            (f"{above}/{export.path}", files.enter_context(tree.open(export))) for export in exports[:_MAX_FILES]
+        ]
+        _add(source, streams, first_machine_id)
+
+
+def add_reg_file(source: Source, image: Image, first_machine_id: int) -> None:
+    """Add the installation that one export shows.
+
+    Raises:
+        SourceError: It holds no key of a hive.
+    """
+    image.file.seek(0)
+    _add(source, [(image.name, image.file)], first_machine_id)
+
+
+def _add(source: Source, streams: Sequence[tuple[str, BinaryIO]], first_machine_id: int) -> None:
+    source.kind = "reg"
+    hives = hives_from_reg(streams, lambda kind, message, offset: source.problem(source.path, kind, message, offset))
     if not hives:
         raise SourceError("nothing_found", f"{source.path} holds no registry key: export it again with regedit or reg")
     source.add(

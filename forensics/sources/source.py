@@ -12,7 +12,9 @@ from forensics.sources.installation import Installation
 from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.hyperv import BitLockerRow
+from forensics.tables.outcome import Outcome
 from forensics.tables.record import ProblemRow
+from forensics.tables.source import SourceEntry
 
 MAX_INSTALLATIONS = 1_000
 """Evidence: Windows installations of one source."""
@@ -24,13 +26,16 @@ class Source:
 
     Attributes:
         path: As the user named it.
-        kind: ``disk``, ``volume``, ``disks`` (a folder of them), ``export``, ``folder``, ``archive``, ``hives``,
-            ``reg``.
+        kind: ``disk``, ``volume``, ``export``, ``folder``, ``archive``, ``hives``, ``reg``.
         installations: Windows installations, numbered from 1.
         searched: Volumes and folders in which virtual machines may lie.
         bitlocker: Volumes that BitLocker encrypts.
+        found: An entry for each piece of evidence that was found in it; empty where the source itself is the piece.
         coverage: Volumes and the like: what was, and was not, there to examine.
         resources: Closed with the source.
+        holds_nothing: It was read whole, and holds no evidence at all.
+        same_as: Path of the source opened before that is the same disk or archive.
+        older_state_of: Path of the disk that builds on this one and is the present state.
     """
 
     path: str
@@ -38,8 +43,12 @@ class Source:
     installations: list[Installation] = field(default_factory=list)
     searched: list[SearchedTree] = field(default_factory=list)
     bitlocker: list[BitLockerRow] = field(default_factory=list)
+    found: list[SourceEntry] = field(default_factory=list)
     coverage: Coverage = field(default_factory=lambda: Coverage(0))
     resources: ExitStack = field(default_factory=ExitStack, repr=False)
+    holds_nothing: bool = False
+    same_as: str | None = None
+    older_state_of: str | None = None
     _problems: list[ProblemRow] = field(default_factory=list)
     _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
 
@@ -75,6 +84,29 @@ class Source:
                 f"only the first {MAX_INSTALLATIONS} Windows installations are examined: name the others one by one"
             )
             self.cut("folder", "Windows installations", self.path, message)
+
+    def take(self, piece: Source) -> list[int]:
+        """Take over what was opened as a part of this source, and close it with this one.
+
+        Returns:
+            Numbers of the piece's installations, without those beyond :data:`MAX_INSTALLATIONS`.
+        """
+        self.resources.enter_context(piece)
+        before = len(self.installations)
+        for installation in piece.installations:
+            self.add(installation)
+        self.searched += piece.searched
+        self.bitlocker += piece.bitlocker
+        for row in piece.coverage:
+            self.coverage.tell(row.area, row.name, Outcome(row.outcome, row.detail), row.source_path)
+        self._problems += piece._problems
+        self._watched += piece._watched
+        return [installation.machine_id for installation in self.installations[before:]]
+
+    def forget(self, path: str) -> None:
+        """Take back what was said of a file that turned out to be no evidence."""
+        self._problems = [problem for problem in self._problems if problem.source_path != path]
+        self.coverage.forget(path)
 
     def close(self) -> None:
         """Close files and delete what was unpacked."""

@@ -75,7 +75,7 @@ class VmFiles:
         disks: Virtual disks.
         truncated: Not all folders were looked into, or not all files of virtual machines taken.
         full: Other kinds of which not all files were taken.
-        unreadable: Folders that could not be listed, with the reason.
+        unreadable: Folders that could not be listed, with the kind of problem and the reason.
     """
 
     configurations: list[Entry] = field(default_factory=list)
@@ -86,7 +86,7 @@ class VmFiles:
     disks: list[Entry] = field(default_factory=list)
     truncated: bool = False
     full: set[str] = field(default_factory=set)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: list[tuple[str, str, str]] = field(default_factory=list)
 
     def has_room(self, entry: Entry) -> bool:
         """Tell whether a file is of one of these kinds and not beyond what is taken of it."""
@@ -189,9 +189,9 @@ def _entries(place: SearchedTree, folder: Entry | str, found: VmFiles) -> Iterab
     except Unreadable as error:
         path = folder if isinstance(folder, str) else folder.path
         if len(found.unreadable) < _MAX_UNREADABLE:
-            found.unreadable.append((path, str(error)))
+            found.unreadable.append((path, error.kind, str(error)))
         elif len(found.unreadable) == _MAX_UNREADABLE:
-            found.unreadable.append((path, f"more than {_MAX_UNREADABLE} folders could not be listed"))
+            found.unreadable.append((path, "too_many", f"more than {_MAX_UNREADABLE} folders could not be listed"))
         return ()
 
 

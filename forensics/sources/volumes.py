@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -11,11 +12,12 @@ from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
+from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.sources.holdings import no_file_system, ntfs_holds, other_file_system
-from forensics.sources.installation import Installation
+from forensics.sources.installation import Installation, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
@@ -30,6 +32,30 @@ _DIRTY = (
     "the volume is marked dirty: it was not shut down cleanly or is damaged, and the last changes to its files and "
     "folders may lie only in $LogFile, which is not replayed"
 )
+
+
+class DamageRows:
+    """Makes problems of what an NTFS volume finds broken in itself: of its Windows, once that is known.
+
+    Args:
+        source: Takes what belongs to no Windows.
+        path: How its rows name the volume.
+
+    Attributes:
+        installations: Windows on the volume.
+    """
+
+    def __init__(self, source: Source, path: str) -> None:
+        self._source = source
+        self._path = path
+        self.installations: Sequence[Installation] = ()
+
+    def __call__(self, path: str, kind: str, message: str, offset: int | None) -> None:
+        inside = [i for i in self.installations if f"{path}/".lower().startswith(f"{i.windows}/".lower())]
+        for installation in (inside or self.installations)[:1] if path else ():
+            installation.problem(path, kind, message, offset)
+            return
+        self._source.problem(f"{self._path}/{path}" if path else self._path, kind, message, offset)
 
 
 def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) -> bool:
@@ -47,7 +73,7 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
     try:
         bare = file_system(reader)
     except Unreadable as reason:
-        source.problem(disk.path, "unreadable", str(reason))
+        source.problem(disk.path, reason.kind, str(reason))
         return False
     if bare is not None:
         source.kind = "volume"
@@ -91,9 +117,7 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         source.coverage.tell("volume", name, Outcome("not_examined", message), path)
         return
     reader = VolumeReader(disk.stream, partition.offset, partition.size)
-    if partition.offset + partition.size > disk.size:
-        missing = partition.offset + partition.size - disk.size
-        source.problem(path, "truncated", f"the image ends {missing} bytes before the end of this volume")
+    _tell_truncated(source, path, partition.offset + partition.size - disk.size)
     try:
         kind = file_system(reader)
         if kind == BITLOCKER:
@@ -108,6 +132,10 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             boot = _backup_boot_sector(reader, partition.size)
             if boot is not None:
                 source.problem(path, "bad_boot_sector", "the boot sector is damaged; its backup is used", 0)
+        if boot is not None and not partition.number:
+            # Without a partition table the volume alone knows its size, and an image may have lost its end.
+            reader = VolumeReader(reader.stream, reader.offset, max(partition.size, ntfs_size(boot)))
+            _tell_truncated(source, path, ntfs_size(boot) - partition.size)
         if boot is None:
             if kind is not None and kind.startswith("FAT") and partition.is_efi and disk.efi is not None:
                 disk.efi.append(EfiPartition(name, reader))
@@ -116,16 +144,22 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             detail = other_file_system(kind) if kind else no_file_system(reader, partition.size)
             source.coverage.tell("volume", name, Outcome("not_examined", detail), path)
             return
-        tree = NtfsTree(reader, boot)
+        damage = DamageRows(source, path)
+        tree = _open_tree(reader, boot, partition.size, damage)
         if tree.is_dirty:
             source.problem(path, "ntfs_dirty", _DIRTY)
-        _add_installations(source, disk, tree, name, path, first_machine_id)
+        damage.installations = _add_installations(source, disk, tree, name, path, first_machine_id)
     except SourceError as error:
         source.problem(path, error.kind, error.message)
         source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)
     except Unreadable as reason:
-        source.problem(path, "unreadable", str(reason))
-        source.coverage.tell("volume", name, Outcome("unreadable", str(reason)), path)
+        source.problem(path, reason.kind, str(reason))
+        source.coverage.tell("volume", name, outcome_of(reason), path)
+
+
+def _tell_truncated(source: Source, path: str, missing: int) -> None:
+    if missing > 0:
+        source.problem(path, "truncated", f"the image ends {missing} bytes before the end of this volume")
 
 
 def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerRow) -> BinaryIO:
@@ -153,7 +187,22 @@ def _backup_boot_sector(reader: VolumeReader, size: int) -> bytes | None:
     return None
 
 
-def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, path: str, first_machine_id: int) -> None:
+def _open_tree(reader: VolumeReader, boot: bytes, size: int, damage: DamageRows) -> NtfsTree:
+    """Open a volume by its boot sector, or by the copy of it where that leads nowhere."""
+    try:
+        return NtfsTree(reader, boot, damage)
+    except Unreadable as reason:
+        backup = _backup_boot_sector(reader, size)
+        if backup is None or backup == boot:
+            raise
+        tree = NtfsTree(reader, backup, damage)
+        damage("", "bad_boot_sector", f"the boot sector is damaged: {reason}; its backup is used", 0)
+        return tree
+
+
+def _add_installations(
+    source: Source, disk: Disk, tree: NtfsTree, name: str, path: str, first_machine_id: int
+) -> list[Installation]:
     from forensics.registry.hives import open_hive
 
     label = f" '{tree.label}'" if tree.label else ""
@@ -162,6 +211,7 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
         message = f"only {_MAX_ON_VOLUME} of {len(found)} folders that look like Windows are examined"
         source.cut("volume", name, path, message)
         found = found[:_MAX_ON_VOLUME]
+    before = len(source.installations)
     for windows in found:
         source.add(
             Installation(
@@ -178,7 +228,10 @@ def _add_installations(source: Source, disk: Disk, tree: NtfsTree, name: str, pa
     # Paths on the volume that holds Windows are told as the other rows tell them.
     source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
     detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else ntfs_holds(tree)
-    source.coverage.tell("volume", name, Outcome("present", detail), path)
+    damage = tree.damage("")
+    outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
+    source.coverage.tell("volume", name, outcome or Outcome("present", detail), path)
+    return source.installations[before:]
 
 
 def find_windows(tree: Tree) -> list[Entry]:

@@ -43,6 +43,7 @@ _SOURCE_COLUMNS = {
     "sha256": "sha256 TEXT",
     "found_in": "found_in TEXT",
     "older_state_of": "older_state_of TEXT",
+    "same_as": "same_as TEXT",
 }
 
 

@@ -19,7 +19,7 @@ class ProblemRow(Row):
         "Every failure: damaged, truncated or unreadable evidence; one broken artefact never stops the rest"
     )
 
-    kind: str = column("Short reason, such as truncated, bad_magic, in_transaction, unreadable")
+    kind: str = column("Short reason, such as truncated, bad_magic, in_transaction, unreadable, not_obtained")
     message: str = column("One sentence")
     offset: int | None = column("Byte offset in the file or value where it was seen", None)
 

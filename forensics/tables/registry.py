@@ -14,6 +14,7 @@ from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import BitLockerRow, GuardianRow, GuardianTraceRow, VmGuardianRow, VmRow
 from forensics.tables.identity import SharedIdentityRow
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.key_folder import KeyFolderRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row, columns
@@ -26,6 +27,7 @@ _CLASSES: tuple[type[Row], ...] = (
     MachineRow,
     CertificateRow,
     KeyFileRow,
+    KeyFolderRow,
     MasterKeyRow,
     SecretRow,
     KeyChainRow,
@@ -60,6 +62,7 @@ CONTRACT_TABLES = (
     "machine",
     "certificate",
     "key_file",
+    "key_folder",
     "master_key",
     "secret",
     "key_chain",

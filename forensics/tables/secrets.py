@@ -10,7 +10,7 @@ from forensics.tables.answer import Answer
 from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
 
-MasterKeyOutcome = Literal["present", "unreadable"]
+MasterKeyOutcome = Literal["present", "unreadable", "not_examined"]
 Half = Literal["machine", "user"]
 UnlockedBy = Literal["current", "previous", "password", "domain_key", "nothing", "not_tried"]
 Generation = Literal["current", "previous"]
@@ -27,7 +27,9 @@ class MasterKeyRow(Row):
     path: str = column("Path in the source")
     owner_sid: str | None = column("SID of the Protect folder", None)
     half: Half | None = column("half of DPAPI_SYSTEM that protects it; null for user keys", None)
-    outcome: MasterKeyOutcome = column("unreadable: empty, damaged or with another GUID inside", "present")
+    outcome: MasterKeyOutcome = column(
+        "unreadable: empty, damaged or with another GUID inside; not_examined: its content was not got", "present"
+    )
     flags: int | None = column("Policy flags of the file", None)
     rounds: int | None = column("PBKDF2 rounds of the master section", None)
     hash_algorithm: str | None = column("Hash of the key derivation", None)

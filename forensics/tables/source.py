@@ -18,8 +18,12 @@ class SourceEntry:
         size: Bytes of the file; None for a folder, a device, or what is not there.
         sha256: Of that file, lower hex; None where it was not hashed.
         error: Why nothing of it could be examined, one sentence; None when something was.
-        found_in: Path of the named source in which it was found; None for what the user named.
+        found_in: Path of the source in which it was found: the one that was named, or an archive in that; None for what
+            the user named.
         older_state_of: Path of the disk that builds on this one and is the present state; None where there is none.
+            This one was then read as its parent (no error, no installation), not examined (an error), or, being named
+            itself, examined as the older state that it is.
+        same_as: Path of the entry that is the same disk or file and is examined; this one does not count.
     """
 
     path: str
@@ -30,18 +34,23 @@ class SourceEntry:
     sha256: str | None = None
     found_in: str | None = None
     older_state_of: str | None = None
+    same_as: str | None = None
 
 
 def leaves(entries: Sequence[SourceEntry]) -> list[SourceEntry]:
     """Return what counts as evidence: named sources in which nothing further was found, and what was found in others.
 
+    What is the same as another one is not among them.
+
     Args:
         entries: Of one examination, each named source before what was found in it.
     """
+    below = [*(entry.found_in for entry in entries[1:]), None]
     return [
         entry
-        for number, entry in enumerate(entries)
-        if entry.found_in is not None or number + 1 == len(entries) or entries[number + 1].found_in is None
+        for entry, found_in in zip(entries, below, strict=False)
+        # A sibling of the same path is the configuration that was named, which counts beside the disks found with it.
+        if entry.same_as is None and (found_in is None or found_in != entry.path or found_in == entry.found_in)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from testdata.builder.capi import Slot
 from testdata.builder.dpapi import make_master_key
 from testdata.builder.keys import ec_key, rsa_key
 from testdata.builder.pcpkey import make_pcpkey, pcp_blob
-from tests.chain.evidence import CAPI, CNG, MASTER_KEY, SECRET, Windows, name_hash
+from tests.chain.evidence import CAPI, CNG, MASTER_KEY, SECRET, Windows, name_hash, public
 from tests.collectors.virtual import MACHINE_GUID, OTHER_GUID, USER_SID
 
 KEY, OTHER, THIRD = rsa_key("2048-01"), rsa_key("2048-02"), rsa_key("2048-03")
@@ -410,6 +411,14 @@ class TestAcross:
         other.capi("web", OTHER)
         (row,) = judged(one, other)
         assert (row.recoverable, row.recoverable_from, row.recoverable_on) == (False, None, None)
+
+    def test_another_windows_of_whose_key_files_not_all_were_read(self) -> None:
+        one, other = two()
+        folder = other.evidence.key_folders[0]
+        other.evidence.key_folders[0] = replace(folder, contents=Outcome("partial", "2 of 3 read"))
+        assert [row.recoverable for row in judged(one, other)] == [None]
+        other.evidence.key_folders[0] = replace(other.evidence.key_folders[0], lacks=frozenset([public(KEY)]))
+        assert [row.recoverable for row in judged(one, other)] == [False]
 
     def test_a_key_in_another_windows_that_does_not_open(self) -> None:
         one, other = two()

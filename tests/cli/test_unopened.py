@@ -6,6 +6,7 @@ import lzma
 import os
 import random
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from testdata.builder.regf import HiveWriter
 from tests.disk.ntfs_fixture import PACKED
 from tests.oracles import tool
 from tests.paths import IMAGES
+from tests.sources.folder_of_everything import triage_zip
 from tests.torn_hive import tear
 
 
@@ -148,3 +150,47 @@ def test_without_whole_certificate_stores_nothing_was_judged(tmp_path: Path, col
     assert result.exit_code == 3
     expiring = CliRunner().invoke(cli, ["expiring", str(tmp_path)], prog_name="keymortem")
     assert (expiring.exit_code, expiring.stdout) == (3, f"No certificate could be judged: {judged}\n")
+
+
+def flipped_bit(folder: Path) -> Path:
+    """Flip a bit in the compressed bytes of SOFTWARE, so that its check sum does not fit."""
+    path = triage_zip(folder / "triage.zip", "healthy")
+    with zipfile.ZipFile(path) as archive:
+        member = next(m for m in archive.infolist() if m.filename.endswith("/SOFTWARE"))
+    data = bytearray(path.read_bytes())
+    data[member.header_offset + 30 + len(member.filename) + member.compress_size // 2] ^= 1
+    path.write_bytes(data)
+    return path
+
+
+def test_nothing_judged_is_exit_code_3_with_every_command_although_files_were_opened(tmp_path: Path) -> None:
+    path = str(flipped_bit(tmp_path))
+
+    def code(*arguments: str) -> int:
+        result = CliRunner().invoke(cli, list(arguments), prog_name="keymortem")
+        assert "Traceback" not in result.output
+        return result.exit_code
+
+    case = forensics.examine(path)
+    if case.has_findings:
+        pytest.skip("a rule finds something without the certificates")
+    assert case.rows("key_chain"), "the key files were there"
+    assert case.judges_nothing
+    assert "There may be more: " in forensics.render(case)
+    assert code("examine", path) == 3
+    assert code("expiring", path, "--within", "1d") == 3
+    assert code("explain", path, "WEB01") in (2, 3)
+    assert code("compare", path, path) == 3
+
+
+def test_a_folder_in_which_nothing_can_be_examined_is_exit_code_3_and_tells_each(tmp_path: Path) -> None:
+    folder = tmp_path / "case"
+    folder.mkdir()
+    (folder / "a.wim").write_bytes(b"MSWIM\0\0\0" + bytes(5000))
+    (folder / "b.vhdx").write_bytes(b"")
+    (folder / "README.txt").write_text("two files")
+    result = CliRunner().invoke(cli, ["examine", str(folder)], prog_name="keymortem")
+    assert result.exit_code == 3
+    assert "Examined 0 of 2: not a.wim, b.vhdx." in result.stderr
+    assert f"{folder}/b.vhdx is empty: nothing was copied into it" in result.stderr
+    assert "README" not in result.output

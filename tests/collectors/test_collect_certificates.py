@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import ip_address
 
@@ -346,6 +347,11 @@ def test_a_hive_that_does_not_hold_the_stores_is_not_examined_there() -> None:
 
         def covers_values(self, path: str) -> bool:
             return True
+
+        def lose_value(self, path: str) -> None: ...
+
+        def lost_places(self) -> Iterator[tuple[str, str]]:
+            return iter(())
 
     examined = installation({"Windows/x": b""}, complete=False)
     examined.open_hive = lambda tree, path, report: Partial()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO
@@ -12,6 +11,7 @@ import pytest
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.certificate_stores import collect_elements
 from forensics.collectors.collect import collect
+from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
@@ -20,8 +20,10 @@ from forensics.collectors.profiles import collect_profiles
 from forensics.disk.tree import Entry, Tree
 from forensics.formats.acl import Ace, SecurityDescriptor
 from forensics.formats.errors import FormatError
+from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.registry.hive import Hive, Key, Value
-from forensics.tables.outcome import Outcome
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.outcome import PRESENT, Outcome
 from testdata.builder.certs import make_certificate, store_element
 from testdata.builder.dpapi import make_master_key
 from testdata.builder.keys import rsa_key
@@ -82,6 +84,11 @@ class BadHive:
     def covers_values(self, path: str) -> bool:
         return True
 
+    def lose_value(self, path: str) -> None: ...
+
+    def lost_places(self) -> Iterator[tuple[str, str]]:
+        return iter(())
+
 
 def test_hives_that_never_end_and_always_throw(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.collectors.certificate_stores.MAX_ELEMENTS", 50)
@@ -93,7 +100,7 @@ def test_hives_that_never_end_and_always_throw(monkeypatch: pytest.MonkeyPatch) 
     assert [m.row.outcome for m in evidence.master_keys] == ["present"]
     assert evidence.certificates == []
     kinds = {kind for _, kind in problems(examined)}
-    assert kinds == {"unexpected", "too_many"}
+    assert kinds == {"no_value", "too_many", "unexpected"}
     assert not any("secret text" in p.message for p in examined.problems)
 
 
@@ -117,7 +124,7 @@ def test_a_tree_that_throws_something_else() -> None:
     examined.tree = ThrowingTree({bad: b"x", f"{PROTECT}/{key.guid}": key.file})
     evidence = collect(examined)
     assert [m.row.outcome for m in evidence.master_keys] == ["present"]
-    assert [(f.row.path, f.row.outcome) for f in evidence.key_files] == [(bad, "unreadable")]
+    assert [(f.row.path, f.row.outcome) for f in evidence.key_files] == [(bad, "not_examined")]
     assert (bad, "unexpected") in problems(examined)
 
 
@@ -142,7 +149,7 @@ def test_folders_and_hives_whose_reader_throws_something_else() -> None:
     examined.open_hive = broken
     evidence = collect(examined)
     assert [m.row.outcome for m in evidence.master_keys] == ["present"]
-    assert {f.outcome.state for f in evidence.key_folders if f.path == MACHINE_KEYS} == {"unreadable"}
+    assert {f.outcome.state for f in evidence.key_folders if f.path == MACHINE_KEYS} == {"not_examined"}
     assert [s.outcome for s in evidence.secrets] == ["unreadable", "unreadable"]
     assert {kind for _, kind in problems(examined)} == {"unexpected"}
 
@@ -176,12 +183,12 @@ def test_many_key_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.collectors.key_files.MAX_FILES", 3)
     files: dict[str, bytes | None] = {f"{MACHINE_KEYS}/{n:032x}_{MACHINE_GUID}": b"" for n in range(5)}
     examined = installation(files)
-    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None)
+    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None).found
     assert len(found) == 3
     assert (MACHINE_KEYS, "too_many") in problems(examined)
 
 
-def test_files_that_certificates_name_are_read_first_and_the_folder_is_no_proof_of_absence(
+def test_files_that_certificates_name_are_read_first_and_names_alone_prove_absence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("forensics.collectors.key_files.MAX_FILES", 4)
@@ -192,16 +199,18 @@ def test_files_that_certificates_name_are_read_first_and_the_folder_is_no_proof_
     files[named] = b""
     examined = installation(files)
     folders = collect_key_folders(examined, collect_profiles(examined))
-    found = [f.row.path for f in collect_key_files(examined, folders, None, {"f" * 32})]
-    assert found == [
+    link = KeyProvInfo(f"{'f' * 32}_{MACHINE_GUID}", "", 1, 0x20, 1)
+    row = CertificateRow(machine_id=1, source_path="c", thumbprint="AA", store="MY", store_scope="machine")
+    found = collect_key_files(examined, folders, None, [CertificateEvidence(row, link)]).found
+    assert [f.row.path for f in found] == [
         named,
         f"{MACHINE_KEYS}/{0:032x}_{MACHINE_GUID}",
         f"{cng}/{'c' * 32}_{MACHINE_GUID}",
         f"{MACHINE_KEYS}/{1:032x}_{MACHINE_GUID}",
     ]
-    assert {f.path: f.outcome.state for f in folders if f.path in (MACHINE_KEYS, cng)} == {
-        MACHINE_KEYS: "partial",
-        cng: "present",
+    assert {f.path: (f.outcome.state, f.contents.state) for f in folders if f.path in (MACHINE_KEYS, cng)} == {
+        MACHINE_KEYS: ("present", "partial"),
+        cng: ("present", "present"),
     }
 
 
@@ -210,19 +219,26 @@ def test_bytes_of_key_files_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("forensics.collectors.key_files.MAX_FILE_SIZE", 1_000)
     files: dict[str, bytes | None] = {f"{MACHINE_KEYS}/{n:032x}_{MACHINE_GUID}": bytes(5_000) for n in range(5)}
     examined = installation(files)
-    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None)
-    assert [f.row.outcome for f in found] == ["unreadable"] * 2
-    assert [kind for _, kind in problems(examined)] == ["too_many", "too_large", "too_large"]
+    found = collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), None).found
+    assert [f.row.outcome for f in found] == ["not_examined"] * 2
+    assert [kind for _, kind in problems(examined)] == ["too_large", "too_large", "too_many"]
 
 
 def test_many_master_keys_are_bounded_and_the_others_not_called_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.collectors.master_keys.MAX_FILES", 2)
     keys = [make_master_key(f"many{n}", "S-1-5-18", bytes(20), rounds=1) for n in range(4)]
-    examined = installation({f"{PROTECT}/{key.guid}": key.file for key in keys})
-    found = collect_master_keys(examined, collect_profiles(examined))
-    assert len(found.found) == 2
-    assert found.folders["S-1-5-18", "machine"] == Outcome("partial", "only 2 of 4 master keys were read")
+    files: dict[str, bytes | None] = {
+        f"{PROTECT}/{key.guid}": key.file for key in sorted(keys, key=lambda key: key.guid)
+    }
+    examined = installation(files)
+    guids = sorted(key.guid for key in keys)
+    found = collect_master_keys(examined, collect_profiles(examined), {guids[3], guids[1]})
+    # What key files name was read, and names tell that nothing else of it is there.
+    assert [m.row.guid for m in found.found] == [guids[1], guids[3]]
+    assert found.folders["S-1-5-18", "machine"] == PRESENT
     assert problems(examined) == [(PROTECT, "too_many")]
+    found = collect_master_keys(installation(files), collect_profiles(examined), set(guids))
+    assert found.folders["S-1-5-18", "machine"] == Outcome("partial", "only 2 of 4 master keys were read")
 
 
 def test_bytes_of_certificates_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,7 +286,7 @@ def test_guard_keeps_kind_and_offset_and_lets_interrupts_through() -> None:
     with guard(examined, "a"):
         raise FormatError("bad_magic", 7, "no")
     with guard(examined, "b"):
-        io.BytesIO().fileno()
+        int("no number")
     assert [(p.source_path, p.kind, p.offset) for p in examined.problems] == [
         ("a", "bad_magic", 7),
         ("b", "unexpected", None),

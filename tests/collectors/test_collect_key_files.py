@@ -56,7 +56,7 @@ def capi(**options: object) -> bytes:
 
 
 def collect(examined: Installation, machine_guid: str | None = MACHINE_GUID) -> list[KeyFileEvidence]:
-    return collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), machine_guid)
+    return collect_key_files(examined, collect_key_folders(examined, collect_profiles(examined)), machine_guid).found
 
 
 def test_a_capi_machine_key() -> None:
@@ -164,11 +164,14 @@ def test_unreadable_files_have_a_row_and_a_problem(data: bytes, kind: str) -> No
     assert sorted(f.row.outcome for f in rows.values()) == ["present", "unreadable"]
 
 
-def test_a_file_the_tree_cannot_open_or_that_is_too_large_is_unreadable() -> None:
+def test_a_file_that_is_too_large_or_was_not_got_is_not_examined() -> None:
     path, large = f"{MACHINE_KEYS}/{RDP_NAME}", f"{MACHINE_KEYS}/{RDP_NAME[:33]}{OTHER_GUID}"
-    examined = installation({path: capi(), large: bytes((1 << 20) + 1)}, unreadable=[path])
-    assert [f.row.outcome for f in collect(examined)] == ["unreadable", "unreadable"]
-    assert sorted(problems(examined)) == sorted([(path, "unreadable"), (large, "too_large")])
+    examined = installation({path: capi(), large: bytes((1 << 20) + 1)}, not_obtained=[path])
+    assert [(f.row.outcome, f.unread_because) for f in collect(examined)] == [
+        ("not_examined", f"{path} was not got"),
+        ("not_examined", "1048577 bytes; at most 262144 are expected here"),
+    ]
+    assert sorted(problems(examined)) == sorted([(path, "not_obtained"), (large, "too_large")])
 
 
 def test_other_files_are_skipped_unless_they_are_keys() -> None:
@@ -229,7 +232,7 @@ def test_every_folder_and_whose_it_is() -> None:
     files: dict[str, bytes | None] = {f"{p}/{names[k][0]}": names[k][1] for p, (k, _, _) in homes.items()}
     examined = installation(files, {"SOFTWARE": software})
     folders = collect_key_folders(examined, collect_profiles(examined))
-    found = collect_key_files(examined, folders, MACHINE_GUID)
+    found = collect_key_files(examined, folders, MACHINE_GUID).found
     assert {f.row.path.rpartition("/")[0]: (f.row.kind, f.row.scope, f.row.owner_sid) for f in found} == homes
     assert {f.row.outcome for f in found} == {"present"}
     outcomes = {f.path: f.outcome.state for f in folders}

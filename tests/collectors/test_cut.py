@@ -173,7 +173,7 @@ CASES: dict[str, Cut] = {
         "key_files.MAX_FILES",
         2,
         MACHINE_KEYS,
-        "not all of its files are read: at most 2 key files, or 134217728 bytes of them",
+        "2 of its 3 key files are read, those that certificates name first",
         "folder",
         "RSA/MachineKeys (capi, machine)",
     ),

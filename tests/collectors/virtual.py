@@ -26,12 +26,13 @@ def installation(
     unreadable: Sequence[str] = (),
     descriptors: Mapping[str, bytes] | None = None,
     modified: Mapping[str, datetime] | None = None,
+    not_obtained: Sequence[str] = (),
 ) -> Installation:
     """Put files and hives (by name, or by path when it has a slash) on a tree."""
     content = dict(files)
     for name, hive in (hives or {}).items():
         content[name if "/" in name else f"{CONFIG}/{name}"] = hive.build()
-    tree = MemoryTree(content, complete, unreadable, descriptors, modified)
+    tree = MemoryTree(content, complete, unreadable, descriptors, modified, not_obtained=not_obtained)
     return Installation(1, "memory", tree, "Windows", "", open_hive)
 
 

@@ -17,7 +17,7 @@ from forensics.disk.ewf.files import extension, first_segment, segment_files
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.tree import Unreadable
 from forensics.sources.source import Source
-from tests.oracles import needs_tool
+from tests.oracles import needs_tool, other_reader
 
 MIB = 1 << 20
 CHUNK = 32 << 10
@@ -94,6 +94,20 @@ def test_reads_what_libewf_wrote(tmp_path: Path, raw: bytes, form: str, method: 
             disk.stream.seek(at)
             assert disk.stream.read(count) == raw[at : at + count]
         assert source.problems == []
+
+
+def test_dissect_reads_the_same(tmp_path: Path, raw: bytes) -> None:
+    other = other_reader("dissect.evidence.ewf", "dissect.evidence")
+    path = acquire(tmp_path, raw, "-f", "encase6", "-c", "deflate:fast", "-S", str(2 * MIB))
+    theirs = other.EWF([each.open("rb") for each in segment_files(path)]).open()
+    with Source(str(path)) as source:
+        disk = opened(path, source)
+        mix = random.Random(6)
+        for _ in range(500):
+            at, count = mix.randrange(SIZE), mix.choice((1, 511, 4096, CHUNK, 90_000))
+            for stream in (theirs, disk.stream):
+                stream.seek(at)
+            assert disk.stream.read(count) == theirs.read(count)
 
 
 def test_a_damaged_compressed_chunk_is_not_obtained_and_the_rest_is_read(tmp_path: Path, raw: bytes) -> None:

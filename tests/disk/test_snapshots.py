@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import struct
 import subprocess
 import uuid
@@ -52,6 +53,19 @@ def test_a_qcow2_overlay(tmp_path: Path) -> None:
     assert_refused(child, f"{what}, which is there; {merge}")
     base.unlink()
     assert_refused(child, f"{what}, which is not there; put 'base.qcow2' beside it, then {merge}")
+
+
+def test_a_compressed_overlay_is_to_be_unpacked_first(tmp_path: Path) -> None:
+    base = qemu_create("qcow2", tmp_path / "Base.qcow2")
+    child = qemu_create("qcow2", tmp_path / "child.qcow2", "-b", "Base.qcow2", "-F", "qcow2")
+    packed = tmp_path / "child.qcow2.gz"
+    packed.write_bytes(gzip.compress(child.read_bytes()))
+    child.unlink()
+    merge = "merge them into one disk (qemu-img convert -O raw child.qcow2 merged.raw) and examine that"
+    what = "this qcow2 is a snapshot that holds only changes to 'Base.qcow2'"
+    assert_refused(packed, f"{what}, which is there; unpack it, then {merge}")
+    base.unlink()
+    assert_refused(packed, f"{what}, which is not there; unpack it, then put 'Base.qcow2' beside it, then {merge}")
 
 
 def test_the_advice_for_a_qcow2_overlay_and_a_vmdk_child_works(tmp_path: Path) -> None:

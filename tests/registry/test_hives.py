@@ -16,7 +16,8 @@ from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.registry.hive import Hive, Key
 from forensics.registry.hive_bytes import HiveBytes
-from forensics.registry.hives import RegistryHive, RegistryKey, open_hive
+from forensics.registry.hive_key import RegistryKey
+from forensics.registry.hives import RegistryHive, open_hive
 from testdata.builder.regf import REG_SZ, HiveWriter, multi_sz, sz
 from testdata.builder.regf_log import (
     dirty_pages,

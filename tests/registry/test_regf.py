@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from forensics.formats.errors import FormatError
 from forensics.registry import cells as regf_cells
+from forensics.registry import names
 from forensics.registry.base_block import parse_base_block
 
 HIVE_HEAD = (
@@ -106,5 +107,5 @@ def test_parsers_raise_only_format_errors(parse: object, magic: bytes, rest: byt
 
 
 def test_names_fold_one_letter_for_one() -> None:
-    assert regf_cells.fold_name("straße") == "STRAßE"
-    assert regf_cells.fold_name("Ünïcode-ключ") == "ÜNÏCODE-КЛЮЧ"
+    assert names.fold_name("straße") == "STRAßE"
+    assert names.fold_name("Ünïcode-ключ") == "ÜNÏCODE-КЛЮЧ"

@@ -61,6 +61,7 @@ def test_frame_of_the_document() -> None:
             "error": None,
             "found_in": None,
             "older_state_of": None,
+            "same_as": None,
         }
     ]
     assert document["findings"] == []
@@ -72,6 +73,7 @@ def test_every_table_of_the_contract_is_there_filled_or_not() -> None:
         "machine": 1,
         "certificate": 1,
         "key_file": 1,
+        "key_folder": 0,
         "master_key": 1,
         "secret": 2,
         "key_chain": 3,

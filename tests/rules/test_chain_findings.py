@@ -45,6 +45,7 @@ IDS = [
     "keyiso-disabled-keys-unusable",
     "orphan-key-file",
     "certificate-in-two-stores",
+    "key-folder-overfull",
 ]
 
 OLD_IIS = "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162"
@@ -332,7 +333,8 @@ def test_master_keys_are_named_by_what_is_wrong_with_them() -> None:
 
 
 def test_some_disk_shows_every_rule() -> None:
-    assert {rule for findings in EXPECTED.values() for _, rule, _ in findings} == set(IDS)
+    # That one takes thousands of files: tests/collectors/test_key_crowd.py makes a disk for it.
+    assert {rule for findings in EXPECTED.values() for _, rule, _ in findings} == set(IDS) - {"key-folder-overfull"}
 
 
 def test_a_provider_of_windows_is_registered_again() -> None:

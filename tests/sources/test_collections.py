@@ -18,9 +18,9 @@ from forensics.disk.tree import NotFollowed, NotFound, Unreadable
 from forensics.sources import archive_tree
 from forensics.sources.archive_tree import TarTree, ZipTree, normalised
 from forensics.sources.collected_tree import CollectedTree
+from forensics.sources.evidence_search import search
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.layout import find_layout
-from forensics.sources.loose_hives import find_hives
 from forensics.sources.open import open_source
 from testdata.builder.vhdx import write_differencing, write_dynamic
 
@@ -308,7 +308,7 @@ def test_loose_hives_are_put_back(tmp_path: Path) -> None:
     lay(tmp_path, "anna_NTUSER.DAT")
     lay(tmp_path, "hive3", content=named_hive("emRoot\\System32\\Config\\SECURITY"))
     lay(tmp_path, "notes SYSTEM.txt", content=b"no hive" * 1000)
-    (folder,) = find_hives(FolderTree(tmp_path)).folders
+    (folder,) = search(FolderTree(tmp_path)).hives
     assert {path: entry.name for path, entry in folder.files.items()} == {
         "Windows/System32/config/SYSTEM": "HOST1_SYSTEM",
         "Windows/System32/config/SAM": "sam.save",
@@ -318,7 +318,11 @@ def test_loose_hives_are_put_back(tmp_path: Path) -> None:
         "Users/anna/NTUSER.DAT": "anna_NTUSER.DAT",
     }
     with open_source(tmp_path) as source:
-        assert source.kind == "hives"
+        # Besides the hives there is one for which there was no place: each has an entry.
+        assert [(e.path, e.kind, e.machine_ids, e.error) for e in source.found] == [
+            (f"{tmp_path}/HOST1_SYSTEM", "hives", [1], None),
+            (f"{tmp_path}/software.bak", "unknown", [], "another file was taken as this hive; examine it on its own"),
+        ]
         (installation,) = source.installations
         assert installation.tree.open("windows/SYSTEM32/config/sam").read() == HIVE
         assert installation.listing(KEYS).outcome.state == "not_examined"
@@ -386,9 +390,14 @@ def test_broken_disk_in_a_folder_leaves_the_others(ntfs_image: Path, tmp_path: P
     with open_source(tmp_path) as source:
         assert len(source.installations) == 1
         assert [p.source_path for p in source.problems] == [str(tmp_path / "bad.vhdx")]
+        assert [(e.path, bool(e.error)) for e in source.found] == [
+            (str(tmp_path / "bad.vhdx"), True),
+            (str(tmp_path / "good.img"), False),
+        ]
     (tmp_path / "good.img").unlink()
-    with pytest.raises(SourceError, match="none of the disks could be opened"):
-        open_source(tmp_path)
+    with open_source(tmp_path) as source:
+        assert source.installations == []
+        assert [bool(e.error) for e in source.found] == [True]
 
 
 def test_nothing_to_examine_says_what_to_name(tmp_path: Path) -> None:

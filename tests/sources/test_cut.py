@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from forensics.registry import hive_cells, hives
+from forensics.registry import hive_cells, hive_key
 from forensics.sources import guest_disks
-from forensics.sources.disks import find_disks
 from forensics.sources.guest_disks import read_guest_disks
 from forensics.sources.open import open_source
-from forensics.sources.reg_source import find_reg_files
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from testdata.builder.regf import HiveWriter
@@ -36,71 +33,15 @@ def _hive(path: Path, writer: HiveWriter | None = None) -> None:
     path.write_bytes((writer or software_hive()).build())
 
 
-def _images(folder: Path) -> Source:
+def test_registry_exports_that_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(3):
-        (folder / f"{number}.vhdx").write_bytes(b"vhdxfile" + bytes(4096))
-    source = Source(str(folder))
-    assert len(find_disks(folder, source)) == 2
-    return source
-
-
-def _folders_of_images(folder: Path) -> Source:
-    for number in range(3):
-        (folder / f"{number}").mkdir()
-    source = Source(str(folder))
-    find_disks(folder, source)
-    return source
-
-
-def _exports(folder: Path) -> Source:
-    for number in range(3):
-        (folder / f"{number}.reg").write_text(REG)
-    source = Source(str(folder))
-    assert len(find_reg_files(folder, source)) == 2
-    return source
-
-
-def _folders_of_exports(folder: Path) -> Source:
-    for number in range(3):
-        (folder / f"{number}").mkdir()
-    source = Source(str(folder))
-    find_reg_files(folder, source)
-    return source
-
-
-CASES: dict[str, tuple[Callable[[Path], Source], str, int, str, str]] = {
-    "images": (_images, "disks._MAX_DISKS", 2, "disk images", "only the first 2 of 3 are examined"),
-    "folders of images": (
-        _folders_of_images,
-        "disks._MAX_FOLDERS",
-        2,
-        "disk images",
-        "only 2 folders were searched for disk images",
-    ),
-    "exports": (_exports, "reg_source._MAX_FILES", 2, "exports", "only the first 2 of 3 exports are read"),
-    "folders of exports": (
-        _folders_of_exports,
-        "reg_source._MAX_FOLDERS",
-        2,
-        "exports",
-        "only 2 folders were searched for registry exports",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_a_search_that_ended_early(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    search, bound, value, name, message = CASES[case]
-    monkeypatch.setattr(f"forensics.sources.{bound}", value)
-    source = search(tmp_path)
-    assert told(source) == [(str(tmp_path), "too_many", message)]
-    assert partial(source) == [("folder", name, str(tmp_path), message)]
-
-
-@pytest.mark.parametrize("search", [_folders_of_images, _folders_of_exports])
-def test_a_search_that_came_to_its_end_says_nothing(search: Callable[[Path], Source], tmp_path: Path) -> None:
-    source = search(tmp_path)
-    assert (told(source), partial(source)) == ([], [])
+        (tmp_path / f"{number}.reg").write_text(REG)
+    monkeypatch.setattr("forensics.sources.reg_source._MAX_FILES", 2)
+    message = "only the first 2 of 3 exports are read"
+    with open_source(tmp_path) as source:
+        assert len(source.installations) == 1
+        assert told(source) == [(str(tmp_path), "too_many", message)]
+        assert partial(source) == [("folder", "exports", str(tmp_path), message)]
 
 
 @pytest.mark.parametrize(("bound", "value"), [("_MAX_FOLDERS", 2), ("_MAX_DEPTH", 1)])
@@ -114,20 +55,6 @@ def test_a_search_for_windows_that_ended_early(
     with open_source(tmp_path) as source:
         assert told(source) == [(str(tmp_path), "too_large", message)]
         assert partial(source) == [("folder", "a", str(tmp_path), message)]
-
-
-@pytest.mark.parametrize(("bound", "value"), [("_MAX_FOLDERS", 2), ("_MAX_DEPTH", 1), ("_MAX_FILES", 1)])
-def test_a_search_for_hives_that_ended_early(
-    bound: str, value: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _hive(tmp_path / "a" / "SOFTWARE")
-    _hive(tmp_path / "a" / "SYSTEM", HiveWriter("SYSTEM"))
-    (tmp_path / "b" / "c" / "d").mkdir(parents=True)
-    monkeypatch.setattr(f"forensics.sources.loose_hives.{bound}", value)
-    message = "too many folders or files, or too deep: the search for hives did not look into all of them"
-    with open_source(tmp_path) as source:
-        assert told(source) == [(str(tmp_path), "too_many", message)]
-        assert [row[2:] for row in partial(source)] == [(str(tmp_path), message)]
 
 
 def test_members_of_an_archive_that_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,8 +95,8 @@ def test_virtual_disks_that_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (hive_cells, "MAX_WORK", 40, "too_much_work"),
         (hive_cells, "MAX_VALUE_SIZE", 10, "too_large"),
-        (hives, "MAX_DEPTH", 1, "too_deep"),
-        (hives, "MAX_KEY_DATA", 10, "too_large"),
+        (hive_key, "MAX_DEPTH", 1, "too_deep"),
+        (hive_key, "MAX_KEY_DATA", 10, "too_large"),
     ],
 )
 def test_a_hive_that_is_not_read_to_its_end_was_seen_in_part(

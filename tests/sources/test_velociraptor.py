@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from forensics.disk.errors import SourceError
 from forensics.sources.open import open_source
+from forensics.tables.outcome import Outcome
 
 HIVE = b"regf" + bytes(4092 + 4096)
 SYSTEM = "Windows/System32/config/SYSTEM"
@@ -91,10 +91,9 @@ def test_kape_puts_shadow_copies_beside_the_drive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("file", [f"{SHADOWS[1]}/{SYSTEM}", "VSS1/SYSTEM"])
 def test_shadow_copies_alone_are_no_machine(tmp_path: Path, file: str, packed: bool) -> None:
-    path = collected({file: HIVE}, tmp_path / "found", packed)
-    with pytest.raises(SourceError, match="only what was collected from a volume shadow copy") as caught:
-        open_source(path)
-    assert caught.value.kind == "older_state"
+    with open_source(collected({file: HIVE}, tmp_path / "found", packed)) as source:
+        assert source.installations == []
+        assert [entry.error for entry in source.found] == [OLDER]
 
 
 def test_a_shadow_copy_that_is_named_itself_is_told_to_be_old(tmp_path: Path) -> None:
@@ -136,12 +135,13 @@ def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("forensics.sources.folder_tree.os.scandir", refusing)
     with open_source(tmp_path) as source:
         assert len(source.installations) == 1
-        (problem,) = source.problems
-        assert problem.source_path == f"{tmp_path}/hidden"
-        assert "Permission denied" in problem.message
-        assert "whether evidence lies there is not known" in problem.message
-        left_out = [(c.name, c.outcome) for c in source.coverage if c.outcome != "present"]
-        assert left_out == [("hidden", "not_examined")]
+        assert [(entry.path, entry.error) for entry in source.found if entry.error] == [
+            (
+                f"{tmp_path}/hidden",
+                "the folder cannot be read: Permission denied: run keymortem as a user who may read it; whether "
+                "evidence lies there is not known",
+            )
+        ]
 
 
 def test_a_hive_that_cannot_be_read_is_told(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_hive_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         data[data.rindex(name) - 46 + 8] |= 1
     path.write_bytes(data)
     with open_source(path) as source:
-        assert len(source.installations) == 1
-        unread = [c.name for c in source.coverage if c.outcome == "not_examined"]
-        assert unread == ["SOFTWARE"]
-        assert f"{path}/SOFTWARE" in {p.source_path for p in source.problems}
+        (installation,) = source.installations
+        assert installation.hive_outcome("SOFTWARE") == Outcome(
+            "not_examined", "encrypted with a password: unpack the archive and examine the folder"
+        )

@@ -23,6 +23,7 @@ from forensics.sources.volumes import find_windows
 from testdata.builder import gpt
 from testdata.builder.disk import Volume, build_disk
 from testdata.builder.vhdx import write_dynamic
+from tests.disk.ntfs_fixture import BIG
 from tests.memory_tree import MemoryTree
 
 MIB = 1 << 20
@@ -292,6 +293,19 @@ def test_truncated_disk(ntfs_image: Path, tmp_path: Path) -> None:
         assert "before the end of this volume" in source.problems[0].message
         for installation in source.installations:
             installation.listing("ProgramData/Microsoft/Crypto/RSA/MachineKeys")
+
+
+def test_a_volume_that_lost_its_end_gives_nothing_there(ntfs_image: Path, tmp_path: Path) -> None:
+    volume = tmp_path / "volume.ntfs"
+    data = ntfs_image.read_bytes()
+    big = data.index(BIG[:4096])
+    volume.write_bytes(data[: big + 8192])
+    with open_source(volume) as source:
+        assert [p.kind for p in source.problems] == ["truncated"]
+        assert source.problems[0].message.startswith("the image ends ")
+        content = source.installations[0].read("notes/attribute list.bin")
+    assert content.outcome.state == "not_examined"
+    assert str(content.outcome.why).endswith(": it is truncated")
 
 
 def test_reader_does_not_touch_the_image(ntfs_image: Path) -> None:

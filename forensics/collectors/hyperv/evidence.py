@@ -43,6 +43,7 @@ class HyperVEvidence:
             hold the host's list.
         inventory_path: Where that list was read.
         inventory_seen: Whether the list was read whole, so that what it does not name is not registered.
+        hidden: Why a configuration that the list names could not be looked for, by its path there.
         disk_names: Lower-case names of the virtual disks there.
         guardian_files: Exported guardians, certificates and PFX files beside virtual machines.
     """
@@ -54,5 +55,6 @@ class HyperVEvidence:
     inventory: Mapping[str, str] | None = None
     inventory_path: str = ""
     inventory_seen: Outcome = NOT_COLLECTED
+    hidden: dict[str, str] = field(default_factory=dict)
     disk_names: frozenset[str] = frozenset()
     guardian_files: list[GuardianRow] = field(default_factory=list)

@@ -57,7 +57,7 @@ def _is_pfx(place: SearchedTree, entry: Entry, report: Report) -> bool:
         with place.tree.open(entry) as file:
             return is_pkcs12(file.read(HEAD_SIZE), entry.size)
     except (NotFound, Unreadable) as error:
-        report(entry.path, "unreadable", str(error))
+        report(entry.path, error.kind, str(error))
         return True
 
 
@@ -134,7 +134,7 @@ def _read(place: SearchedTree, entry: Entry, report: Report, wanted: tuple[bytes
                 return None
             return head + file.read(entry.size)
     except (NotFound, Unreadable) as error:
-        report(entry.path, "unreadable", str(error))
+        report(entry.path, error.kind, str(error))
         return None
 
 

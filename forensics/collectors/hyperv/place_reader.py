@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from forensics.collectors.guard import Guarded
 from forensics.collectors.hyperv.checkpoints import is_checkpoint, name_checkpoints
 from forensics.collectors.hyperv.configuration import read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence, VmEvidence
@@ -16,7 +17,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
 from forensics.formats.hyperv.vm_configuration import guid_of, is_torn, is_virtual_machine
 from forensics.formats.hyperv.vmgs import parse_vmgs
-from forensics.sources.installation import CUTS
+from forensics.sources.installation import CUTS, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import (
@@ -29,7 +30,7 @@ from forensics.sources.vm_files import (
     on_drive,
 )
 from forensics.tables.hyperv import VmRow
-from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome, State
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
 
 MAX_VMS = 1_000
 """Evidence: configurations of virtual machines in one place."""
@@ -70,8 +71,8 @@ class PlaceReader:
     def find(self) -> None:
         """Search the place, and read the list of a host."""
         self.files = find_vm_files(self.place)
-        for path, reason in self.files.unreadable:
-            self._problem(path, "unreadable", reason)
+        for path, kind, reason in self.files.unreadable:
+            self._problem(path, kind, reason)
         self._known = {entry.path.lower() for entry in self.files.configurations}
         if self.is_host:
             self._read_inventory()
@@ -80,8 +81,12 @@ class PlaceReader:
         """Look where the host's list says for configurations that the search did not come to."""
         for windows_path in (self.evidence.inventory or {}).values():
             for reader, path in self._candidates(windows_path, readers):
-                if path.lower() in reader._known or reader._adopt(path):
-                    break
+                try:
+                    if path.lower() in reader._known or reader._adopt(path):
+                        break
+                except Unreadable as error:
+                    reader._problem(path, error.kind, str(error))
+                    self.evidence.hidden[windows_path] = str(error)
 
     def list_disks(self) -> None:
         """Note the names of the virtual disks, once all files were found."""
@@ -133,7 +138,7 @@ class PlaceReader:
 
     def _read_inventory(self) -> None:
         path = below_drive(self.place, f"{HYPER_V_FOLDER}/{INVENTORY}")
-        with self._guard(path):
+        with self._guard(path) as guarded:
             try:
                 entry = self.place.tree.entry(path)
             except NotFound:
@@ -157,6 +162,8 @@ class PlaceReader:
                 paths[guid] = value.value
             self.evidence.inventory, self.evidence.inventory_path = paths, self.place.label(path)
             self._tell_inventory(path, seen)
+        if guarded.failure is not None:
+            self._tell_inventory(path, guarded.failure)
 
     def _tell_inventory(self, path: str, seen: Outcome) -> None:
         self.evidence.inventory_seen = seen
@@ -176,10 +183,14 @@ class PlaceReader:
                 yield reader, path
 
     def _adopt(self, path: str) -> bool:
-        """Take a configuration that stands where the search did not come to, with what lies around it."""
+        """Take a configuration that stands where the search did not come to, with what lies around it.
+
+        Raises:
+            Unreadable: It cannot be looked for.
+        """
         try:
             entry = self.place.tree.entry(path)
-        except (NotFound, Unreadable):
+        except NotFound:
             return False
         if entry.is_dir:
             return False
@@ -209,8 +220,10 @@ class PlaceReader:
             row.vm_id = named
         vm: VmEvidence | None = None
         storage: HyperVStorage | None = None
-        with self._guard(entry.path):
+        with self._guard(entry.path) as guarded:
             storage = self._storage(entry)
+        if guarded.failure is not None and guarded.failure.state == "not_examined":
+            row.starts_because = f"its configuration could not be read: {guarded.failure.why}"
         if storage is not None and not is_virtual_machine(storage) and not storage.errors:
             return
         with self._guard(entry.path):
@@ -221,7 +234,7 @@ class PlaceReader:
                 self._find_guest_state(entry, row, readers)
                 row.missing_disks = [disk for disk in row.disks if not self._has_disk(disk, readers)]
         if vm is None:
-            row.vm_id, row.outcome = row.vm_id or named, "unreadable"
+            row.vm_id, row.outcome = row.vm_id or named, "not_examined" if row.starts_because else "unreadable"
             if storage is not None and not is_virtual_machine(storage):
                 self._tell(entry.path, storage.errors)
         # What bears no GUID and cannot be read may be anything.
@@ -245,25 +258,26 @@ class PlaceReader:
                 reader._read_guest_state(state, row)
                 return
         if row.guest_state_file:
-            row.guest_state = _on_system_drive(row.guest_state_file, readers)
+            seen = _on_system_drive(row.guest_state_file, readers)
+            row.guest_state = seen.state if seen else "not_examined"
 
     def _read_guest_state(self, state: Entry, row: VmRow) -> None:
         if not state.name.lower().endswith(".vmgs"):
             return
-        row.guest_state = "unreadable"
-        with self._guard(state.path), self.place.tree.open(state) as file:
+        with self._guard(state.path) as guarded, self.place.tree.open(state) as file:
             vmgs = parse_vmgs(_read_at(file), state.size)
             self._tell(state.path, vmgs.errors)
             names = ", ".join(f"{e.name} {e.size} bytes{', encrypted' if e.encrypted else ''}" for e in vmgs.entries)
             row.guest_state_facts = f"version {vmgs.version}" + (f": {names}" if names else "")
-            row.guest_state = "present"
+        row.guest_state = guarded.failure.state if guarded.failure else "present"
 
     @staticmethod
     def _has_disk(windows_path: str, readers: Sequence[PlaceReader]) -> bool:
         name = _basename(windows_path)
         if any(name in reader.disk_names for reader in readers):
             return True
-        return _on_system_drive(windows_path, readers) in ("present", "unreadable")
+        seen = _on_system_drive(windows_path, readers)
+        return seen is not None and seen.state != "absent"
 
     # --- reading
 
@@ -288,31 +302,36 @@ class PlaceReader:
         return self.place.label(path) if path else self.place.name or self.source.path
 
     @contextmanager
-    def _guard(self, path: str) -> Iterator[None]:
+    def _guard(self, path: str) -> Iterator[Guarded]:
+        guarded = Guarded()
         try:
-            yield
+            yield guarded
         except FormatError as error:
+            guarded.failure = Outcome("unreadable", error.message)
             self._problem(path, error.kind, error.message, error.offset)
         except (NotFound, Unreadable) as error:
-            self._problem(path, "unreadable", str(error))
+            guarded.failure = outcome_of(error)
+            self._problem(path, error.kind, str(error))
         except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
-            self._problem(path, "unexpected", f"reading failed with {type(error).__name__}")
+            message = f"reading failed with {type(error).__name__}"
+            guarded.failure = Outcome("unreadable", message)
+            self._problem(path, "unexpected", message)
 
 
-def _on_system_drive(windows_path: str, readers: Sequence[PlaceReader]) -> State:
-    """Say whether a path of a host is there, where that can be told: the system drive's letter alone is known."""
+def _on_system_drive(windows_path: str, readers: Sequence[PlaceReader]) -> Outcome | None:
+    """Say whether a path of a host is there; None where that is not told: only the system drive's letter is known."""
     split = on_drive(windows_path)
     drives = [reader for reader in readers if reader.place.windows and reader.place.tree.complete]
     if split is None or len(drives) != 1 or f"{split[0]}:" != drives[0].evidence.drive:
-        return "not_examined"
+        return None
     place = drives[0].place
     try:
         place.tree.entry(below_drive(place, split[1]))
     except NotFound:
-        return "absent"
-    except Unreadable:
-        return "unreadable"
-    return "present"
+        return ABSENT
+    except Unreadable as error:
+        return outcome_of(error)
+    return PRESENT
 
 
 def _read_at(file: BinaryIO) -> ReadAt:

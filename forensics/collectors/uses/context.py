@@ -20,7 +20,7 @@ from forensics.sources.coverage import Place
 from forensics.sources.installation import MAX_SMALL_FILE, Installation
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.machine import MachineRow, UserRow
-from forensics.tables.outcome import Outcome
+from forensics.tables.outcome import PRESENT
 from forensics.tables.use import Certainty, CertificateUseRow
 
 MY = "MY"
@@ -130,9 +130,9 @@ class UseContext:
             service: Service that reads it; where that is installed and the file was not seen, coverage says that uses
                 may be missing.
         """
-        outcome = Outcome("unreadable", "reading it failed")
+        outcome = PRESENT
         found = None
-        with guard(self.installation, path):
+        with guard(self.installation, path) as guarded:
             try:
                 entry = self.installation.tree.entry(path)
             except NotFound:
@@ -142,6 +142,7 @@ class UseContext:
                 content = self.installation.read(entry, limit)
                 outcome = content.outcome
                 found = (Provenance(entry.path, entry.modified), content.data) if outcome.is_there else None
+        outcome = guarded.failure or outcome
         if name is not None:
             self.installation.coverage.tell("file", name, outcome, path)
         if service is not None and not outcome.is_whole and self._may_be_installed(service):

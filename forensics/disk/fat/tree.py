@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from forensics.disk.fat.boot import ENTRY_SIZE, FatEntry, parse_fat_boot_sector, parse_fat_folder
 from forensics.disk.ntfs.stream import VolumeReader
-from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 
 MAX_FILE = 64 << 20
@@ -55,7 +55,7 @@ class FatTree:
         parts = [part for part in path.split("/") if part]
         for depth, part in enumerate(parts):
             if depth == MAX_DEPTH:
-                raise Unreadable(f"folders more than {MAX_DEPTH} deep are not looked into")
+                raise NotObtained(f"folders more than {MAX_DEPTH} deep are not looked into")
             if not at.is_dir:
                 raise NotFound(path)
             wanted = part.casefold()
@@ -71,18 +71,21 @@ class FatTree:
             raise Unreadable("not a folder")
         return [_entry(at, found) for found in self._listed(at)]
 
+    def cut_short(self, folder: str) -> str | None:
+        return None
+
     def open(self, file: Entry | str) -> BinaryIO:
         at = self.entry(file) if isinstance(file, str) else file
         found = at.handle
         if not isinstance(found, FatEntry) or found.is_dir:
             raise Unreadable("a folder")
         if found.size > MAX_FILE:
-            raise Unreadable(f"{found.size} bytes; at most {MAX_FILE} are read of a file on a FAT volume")
+            raise NotObtained(f"{found.size} bytes; at most {MAX_FILE} are read of a file on a FAT volume")
         if found.size == 0:
             return io.BytesIO(b"")
         data = self._chain(found.cluster, -(-found.size // self._layout.cluster))
         if len(data) < found.size:
-            raise Unreadable(f"its clusters hold {len(data)} of its {found.size} bytes")
+            raise NotObtained(f"its clusters hold {len(data)} of its {found.size} bytes")
         return io.BytesIO(data[: found.size])
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -93,7 +96,7 @@ class FatTree:
         cluster = folder.handle.cluster if isinstance(folder.handle, FatEntry) else self._layout.root_cluster
         # Number 0 stands for the root folder of FAT12 and FAT16, which lies in no cluster.
         if cluster == 0 and not is_root:
-            raise Unreadable(f"the folder {folder.name} has no cluster")
+            raise NotObtained(f"the folder {folder.name} has no cluster")
         if cluster not in self._folders:
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
@@ -106,7 +109,7 @@ class FatTree:
             return self._reader.read_at(layout.root, min(layout.root_size, MAX_FOLDER))
         data = self._chain(cluster, MAX_FOLDER // layout.cluster + 1)
         if len(data) > MAX_FOLDER:
-            raise Unreadable(f"a folder of more than {MAX_FOLDER} bytes")
+            raise NotObtained(f"a folder of more than {MAX_FOLDER} bytes")
         return data
 
     def _chain(self, cluster: int, most: int) -> bytes:
@@ -116,9 +119,9 @@ class FatTree:
         seen: set[int] = set()
         while len(seen) < most:
             if not 2 <= cluster < layout.clusters + 2:
-                raise Unreadable(f"cluster {cluster} lies outside the volume")
+                raise NotObtained(f"cluster {cluster} lies outside the volume")
             if cluster in seen:
-                raise Unreadable(f"its chain of clusters returns to cluster {cluster}")
+                raise NotObtained(f"its chain of clusters returns to cluster {cluster}")
             seen.add(cluster)
             if runs and sum(runs[-1]) == cluster:
                 runs[-1][1] += 1

@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from forensics.disk.ntfs.record import apply_fixups
+from forensics.disk.ntfs.record import FILE_NAME, apply_fixups
 from forensics.formats.errors import FormatError
 
 DOS_NAME = 2
 REPARSE_FLAG = 0x400
 DIRECTORY_FLAG = 0x10000000
+
+_BY_FILE_NAME = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,17 @@ class IndexEntry:
 
 @dataclass(frozen=True, slots=True)
 class IndexRoot:
-    """The root node and the geometry of the others."""
+    """The root node and the geometry of the others.
+
+    Attributes:
+        node_size: Bytes of every other node.
+        entries: Of the root node.
+        is_of_names: Its keys are $FILE_NAME attributes, as in $I30.
+    """
 
     node_size: int
     entries: tuple[IndexEntry, ...]
+    is_of_names: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +63,50 @@ def parse_index_root(data: bytes) -> IndexRoot:
     """Parse the content of $INDEX_ROOT."""
     if len(data) < 32:
         raise FormatError("truncated", len(data), "index root is cut short")
-    node_size = struct.unpack_from("<I", data, 8)[0]
-    if not 512 <= node_size <= 1 << 20:
+    indexed, collation, node_size = struct.unpack_from("<III", data)
+    if not 512 <= node_size <= 1 << 20 or node_size & (node_size - 1):
         raise FormatError("bad_index", 8, f"index nodes of {node_size} bytes")
-    return IndexRoot(node_size, _entries(data, 16))
+    is_of_names = indexed == FILE_NAME
+    if is_of_names != (collation == _BY_FILE_NAME):
+        raise FormatError("bad_index", 0, f"attributes 0x{indexed:X} sorted by rule 0x{collation:X}")
+    return IndexRoot(node_size, _entries(data, 16, is_of_names), is_of_names)
 
 
-def parse_index_node(raw: bytes) -> tuple[IndexEntry, ...]:
-    """Parse one index buffer of $INDEX_ALLOCATION."""
-    return _entries(apply_fixups(raw, b"INDX"), 24)
+def parse_index_node(raw: bytes, number: int, is_of_names: bool) -> tuple[IndexEntry, ...]:
+    """Parse one index buffer of $INDEX_ALLOCATION, which holds its own number."""
+    data = apply_fixups(raw, b"INDX")
+    if struct.unpack_from("<Q", data, 16)[0] != number:
+        raise FormatError("bad_index", 16, "it holds the number of another node")
+    return _entries(data, 24, is_of_names)
 
 
-def _entries(data: bytes, header: int) -> tuple[IndexEntry, ...]:
-    first, used = struct.unpack_from("<II", data, header)
-    offset, end = header + first, header + used
-    if end > len(data):
+def _entries(data: bytes, header: int, is_of_names: bool) -> tuple[IndexEntry, ...]:
+    """Parse the entries of a node, all of which lead to further nodes or none.
+
+    References:
+        Linux kernel fs/ntfs3/fslog.c (check_index_header).
+    """
+    first, used, allocated, flags = struct.unpack_from("<IIIB", data, header)
+    if not 16 <= first <= used <= allocated <= len(data) - header or first % 8:
         raise FormatError("bad_index", header, "entries leave their node")
+    inner = flags & 1
+    offset, end = header + first, header + used
     entries = []
     while offset + 16 <= end:
         reference, length, key_length, flags = struct.unpack_from("<QHHH", data, offset)
-        if length < 16 or offset + length > end or 16 + key_length > length:
+        least = 16 + key_length + 8 * inner
+        if length < least or length % 8 or offset + length > end:
             raise FormatError("bad_index", offset, "entry leaves its node")
-        child = struct.unpack_from("<Q", data, offset + length - 8)[0] if flags & 1 and length >= 24 else None
+        if flags & 1 != inner:
+            raise FormatError("bad_index", offset, "entry and node disagree on whether further nodes follow")
+        child = struct.unpack_from("<Q", data, offset + length - 8)[0] if inner else None
         if flags & 2:
+            if key_length or length != least or offset + length != end:
+                raise FormatError("bad_index", offset, "its end entry does not end the node")
             entries.append(IndexEntry(0, b"", b"", child))
             return tuple(entries)
+        if is_of_names and (key_length < 66 or key_length != 66 + 2 * data[offset + 80] or length != (least + 7) & ~7):
+            raise FormatError("bad_index", offset, "entry is not as long as its name")
         data_offset, data_length = reference & 0xFFFF, reference >> 16 & 0xFFFF
         value = data[offset + data_offset : offset + min(length, data_offset + data_length)]
         entries.append(IndexEntry(reference, data[offset + 16 : offset + 16 + key_length], value, child))

@@ -16,6 +16,7 @@ VOLUME_INFORMATION = 0x70
 DATA = 0x80
 INDEX_ROOT = 0x90
 INDEX_ALLOCATION = 0xA0
+BITMAP = 0xB0
 REPARSE_POINT = 0xC0
 
 COMPRESSED = 0x0001
@@ -23,6 +24,10 @@ ENCRYPTED = 0x4000
 VOLUME_IS_DIRTY = 0x0001
 
 _STRIDE = 512
+_END = 0xFFFFFFFF
+_LAST_TYPE = 0x100
+_NUMBERED = 48
+"""Where the update sequence of NTFS 3.1 begins: before it the record holds its own number."""
 _MAX_RUNS = 1 << 20
 """Format: pieces of one attribute in one file record."""
 
@@ -65,14 +70,14 @@ class FileRecord:
         sequence: Counts the uses of this record; a reference must agree with it.
         in_use: False for a deleted file.
         is_dir: The record holds a file name index.
-        base: Number of the record this one extends, 0 for a base record.
+        base: Number of the record this one extends, None for a base record.
         attributes: In record order.
     """
 
     sequence: int
     in_use: bool
     is_dir: bool
-    base: int
+    base: int | None
     attributes: tuple[Attribute, ...]
 
     def find(self, type_code: int, name: str = "") -> Attribute | None:
@@ -108,45 +113,80 @@ def apply_fixups(data: bytes, magic: bytes) -> bytes:
     return bytes(fixed)
 
 
-def parse_file_record(raw: bytes) -> FileRecord:
-    """Parse one file record as read from $MFT.
+def parse_file_record(raw: bytes, number: int | None = None) -> FileRecord:
+    """Parse one file record as read from $MFT, and hold it to what every whole record keeps.
+
+    Args:
+        raw: Its bytes.
+        number: Which record it should be; None where that is not known.
 
     Raises:
         FormatError: The record is damaged.
+
+    References:
+        Linux kernel fs/ntfs3/record.c (mi_enum_attr) and fslog.c (check_file_record, check_attr).
     """
     data = apply_fixups(raw, b"FILE")
-    sequence, _links, first, flags, used = struct.unpack_from("<HHHHI", data, 16)
-    base = int.from_bytes(data[32:38], "little")
-    used = min(used, len(data))
-    attributes = []
-    offset = first
-    while offset + 8 <= used:
+    sequence_at, sectors, _lsn, sequence, _links, first, flags, used, allocated = struct.unpack_from(
+        "<HHQHHHHII", data, 4
+    )
+    base, base_sequence = int.from_bytes(data[32:38], "little"), int.from_bytes(data[38:40], "little")
+    if number is not None and sequence_at >= _NUMBERED and struct.unpack_from("<I", data, 44)[0] != number & _END:
+        raise FormatError("bad_record", 44, "it holds the number of another record")
+    if allocated != len(data) or used > allocated:
+        raise FormatError("bad_record", 24, f"{used} bytes used of {allocated}")
+    if first % 8 or first < sequence_at + 2 * sectors:
+        raise FormatError("bad_record", 20, f"its attributes begin at {first}")
+    attributes: list[Attribute] = []
+    offset, before = first, 0
+    while True:
+        if offset + 8 > used:
+            raise FormatError("bad_attribute", offset, "its attributes do not end")
         type_code, length = struct.unpack_from("<II", data, offset)
-        if type_code == 0xFFFFFFFF:
+        if type_code == _END:
             break
-        if length < 24 or offset + length > used:
+        if type_code % 16 or not before <= type_code <= _LAST_TYPE:
+            raise FormatError("bad_attribute", offset, f"attribute type 0x{type_code:X} after 0x{before:X}")
+        if length < 24 or length % 8 or offset + length > used:
             raise FormatError("bad_attribute", offset, "attribute leaves its record")
         attributes.append(_attribute(data[offset : offset + length], type_code, offset))
-        offset += length
-    return FileRecord(sequence, bool(flags & 1), bool(flags & 2), base, tuple(attributes))
+        offset, before = offset + length, type_code
+    if offset + 8 != used:
+        raise FormatError("bad_attribute", offset, "its attributes end before the used part does")
+    is_extension = bool(base or base_sequence)
+    if flags & 1 and not is_extension and not (attributes and _is_standard(attributes[0])):
+        raise FormatError("bad_attribute", first, "its first attribute is not $STANDARD_INFORMATION")
+    return FileRecord(sequence, bool(flags & 1), bool(flags & 2), base if is_extension else None, tuple(attributes))
+
+
+def _is_standard(attribute: Attribute) -> bool:
+    """Tell whether an attribute is the one with which every file begins."""
+    return attribute.type == STANDARD_INFORMATION and attribute.value is not None and not attribute.name
 
 
 def _attribute(data: bytes, type_code: int, at: int) -> Attribute:
     non_resident, name_length, name_offset, flags = struct.unpack_from("<BBHH", data, 8)
+    if non_resident > 1 or name_offset + 2 * name_length > len(data):
+        raise FormatError("bad_attribute", at, "name leaves its attribute")
     name = data[name_offset : name_offset + 2 * name_length].decode("utf-16-le", "replace") if name_length else ""
     if not non_resident:
         size, start = struct.unpack_from("<IH", data, 16)
-        if start + size > len(data):
-            raise FormatError("bad_attribute", at, "resident content leaves its attribute")
+        # Windows and libntfs-3g alike make an attribute as long as its content, in words of 8 bytes.
+        if start % 8 or (start + size + 7) & ~7 != len(data):
+            raise FormatError("bad_attribute", at, "resident content does not fill its attribute")
         return Attribute(type_code, name, flags, data[start : start + size], size=size, initialized=size)
     if len(data) < 64:
         raise FormatError("bad_attribute", at, "non-resident header is cut short")
     lowest, highest, start, unit = struct.unpack_from("<QQHB", data, 16)
-    size, initialized = struct.unpack_from("<QQ", data, 48)
+    allocated, size, initialized = struct.unpack_from("<QQQ", data, 40)
     runs = parse_runs(data, start, at)
     if highest + 1 - lowest != sum(count for _, count in runs) and highest != 0xFFFFFFFFFFFFFFFF:
         raise FormatError("bad_runs", at + start, "runs do not cover the clusters the attribute claims")
-    return Attribute(type_code, name, flags, None, lowest, runs, size, min(initialized, size), unit)
+    if not lowest and not initialized <= size <= allocated:
+        raise FormatError("bad_attribute", at + 40, f"{initialized} bytes written of {size}, in {allocated}")
+    if flags & COMPRESSED and not lowest and not unit:
+        raise FormatError("bad_attribute", at + 34, "compressed, in units of nothing")
+    return Attribute(type_code, name, flags, None, lowest, runs, size, initialized, unit)
 
 
 def parse_runs(data: bytes, offset: int, at: int = 0) -> tuple[Run, ...]:
@@ -181,26 +221,39 @@ def parse_runs(data: bytes, offset: int, at: int = 0) -> tuple[Run, ...]:
 
 @dataclass(frozen=True, slots=True)
 class AttributeListEntry:
-    """Where one attribute of a file with several records lies."""
+    """Where one attribute of a file with several records lies.
+
+    Attributes:
+        type: Attribute type code.
+        name: Stream or index name.
+        lowest_vcn: First cluster that the attribute describes.
+        record: Number of the record that holds it.
+        sequence: Sequence number of that record.
+    """
 
     type: int
     name: str
     lowest_vcn: int
     record: int
+    sequence: int
 
 
 def parse_attribute_list(data: bytes) -> list[AttributeListEntry]:
     """Parse the content of $ATTRIBUTE_LIST."""
-    entries = []
+    entries: list[AttributeListEntry] = []
     offset = 0
-    while offset + 26 <= len(data):
+    while offset < len(data):
+        if offset + 26 > len(data):
+            raise FormatError("bad_attribute_list", offset, "the list ends within an entry")
         type_code, length, name_length, name_offset, lowest = struct.unpack_from("<IHBBQ", data, offset)
-        if length < 26 or offset + length > len(data):
+        if length % 8 or length < 26 + 2 * name_length or offset + length > len(data):
             raise FormatError("bad_attribute_list", offset, "entry leaves the list")
+        if entries and type_code < entries[-1].type:
+            raise FormatError("bad_attribute_list", offset, "its entries are out of order")
         start = offset + name_offset
         name = data[start : start + 2 * name_length].decode("utf-16-le", "replace")
-        record = int.from_bytes(data[offset + 16 : offset + 22], "little")
-        entries.append(AttributeListEntry(type_code, name, lowest, record))
+        reference = int.from_bytes(data[offset + 16 : offset + 24], "little")
+        entries.append(AttributeListEntry(type_code, name, lowest, reference & 0xFFFFFFFFFFFF, reference >> 48))
         offset += length
     return entries
 

@@ -1,4 +1,4 @@
-"""Reparse points that are links: junctions, mounted volumes, symbolic links.
+"""Reparse points: links and where they lead, and files whose content lies elsewhere.
 
 References:
     [MS-FSCC] 2.1.2.4 Symbolic Link Reparse Data Buffer, 2.1.2.5 Mount Point Reparse Data Buffer.
@@ -9,12 +9,28 @@ from __future__ import annotations
 import struct
 
 from forensics.disk.links import Link
+from forensics.disk.ntfs.index import REPARSE_FLAG
+from forensics.disk.ntfs.record import REPARSE_POINT, STANDARD_INFORMATION, FileRecord
+from forensics.disk.tree import NotFollowed, NotObtained
 
 MOUNT_POINT = 0xA0000003
 SYMBOLIC_LINK = 0xA000000C
 
 _BEFORE_NAMES = {MOUNT_POINT: 16, SYMBOLIC_LINK: 20}
 _OBJECT_MANAGER = "\\??\\"
+NAME_SURROGATE = 0x20000000
+"""Bit of a tag: the file stands for another one."""
+_RECALL = 0x1000 | 0x40000 | 0x400000
+_CLOUD = 0x9000001A
+_TAGS = {
+    0xA000000C: "a symbolic link, which is not followed",
+    0xA0000003: "a junction or mount point, which is not followed",
+    0x80000017: "compressed by the Windows Overlay Filter (CompactOS), which is not unpacked",
+    0x80000013: "deduplicated: its content lies in the volume's chunk store, which is not read",
+    0x80000007: "a single-instance-storage link, whose content lies elsewhere",
+    0xC0000004: "moved to slower storage (HSM): its content is not on this volume",
+    0x8000001B: "an app execution alias, which has no content",
+}
 
 
 def parse_link(data: bytes) -> Link | None:
@@ -41,3 +57,47 @@ def parse_link(data: bytes) -> Link | None:
     if tag == SYMBOLIC_LINK:
         return Link("symbolic link", target)
     return Link("mounted volume" if target.lower().startswith("volume{") else "junction", target)
+
+
+def reparse_tag(record: FileRecord) -> int:
+    """Return the tag of a file's reparse point; 0 where it has none."""
+    if not _attributes(record) & REPARSE_FLAG:
+        return 0
+    point = record.find(REPARSE_POINT)
+    if point is None:
+        return 0
+    value = point.value or b""
+    # A reparse point too large for its record: its tag is not worth a read, since no such tag is followed.
+    return int(struct.unpack_from("<I", value)[0]) if len(value) >= 4 else NAME_SURROGATE
+
+
+def hides_content(record: FileRecord) -> bool:
+    """Tell whether a file's content is not in its own stream; that of a cloud file is, once it was fetched."""
+    tag = reparse_tag(record)
+    return bool(tag) and not (tag & 0xFFFF0FFF == _CLOUD and not _attributes(record) & _RECALL)
+
+
+def link_of(record: FileRecord) -> Link | None:
+    """Return where a file leads; None where it is no link."""
+    if not reparse_tag(record) & NAME_SURROGATE:
+        return None
+    point = record.find(REPARSE_POINT)
+    return parse_link(point.value or b"") if point else None
+
+
+def not_obtained(record: FileRecord, path: str) -> NotObtained:
+    """Return the error that says why a file's content was not got."""
+    link = link_of(record)
+    return NotObtained(_reason(reparse_tag(record))) if link is None else NotFollowed(path, link)
+
+
+def _reason(tag: int) -> str:
+    if tag & 0xFFFF0FFF == _CLOUD:
+        return "a cloud file whose content is not on this volume"
+    return _TAGS.get(tag, f"a reparse point of type 0x{tag:08X}, which is not followed")
+
+
+def _attributes(record: FileRecord) -> int:
+    standard = record.find(STANDARD_INFORMATION)
+    value = (standard.value or b"") if standard else b""
+    return int(struct.unpack_from("<I", value, 32)[0]) if len(value) >= 36 else 0

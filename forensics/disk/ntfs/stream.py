@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
 
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import NotObtained, Unreadable
 
 if TYPE_CHECKING:
     from forensics.disk.ntfs.record import Run
@@ -19,7 +19,7 @@ _LZNT1_CHUNK = 4096
 
 
 class VolumeReader:
-    """Reads at offsets of a volume; whatever goes wrong below is Unreadable.
+    """Reads at offsets of a volume; what it does not give is NotObtained, with the place.
 
     Args:
         stream: The disk or volume, seekable.
@@ -33,9 +33,9 @@ class VolumeReader:
         self.size = size
 
     def read_at(self, offset: int, count: int) -> bytes:
-        """Return exactly ``count`` bytes, or raise Unreadable."""
+        """Return exactly ``count`` bytes, or raise NotObtained."""
         if offset < 0 or (self.size is not None and offset + count > self.size):
-            raise Unreadable(f"bytes {offset} to {offset + count} lie outside the volume")
+            raise NotObtained(f"bytes {offset} to {offset + count} lie outside the volume")
         try:
             self.stream.seek(self.offset + offset)
             data = self.stream.read(count)
@@ -43,9 +43,9 @@ class VolumeReader:
             raise
         # Container readers of many libraries raise many things; to a caller each means the same.
         except Exception as error:
-            raise Unreadable(f"the image cannot be read at byte {self.offset + offset}: {error}") from error
+            raise NotObtained(f"the image cannot be read at byte {self.offset + offset}: {error}") from error
         if len(data) != count:
-            raise Unreadable(f"the image ends before byte {self.offset + offset + count}: it is truncated")
+            raise NotObtained(f"the image ends before byte {self.offset + offset + count}: it is truncated")
         return data
 
 
@@ -70,7 +70,7 @@ class RunStream(io.RawIOBase):
         self._starts = [0, *accumulate(count * cluster for _, count in runs)]
         self._at = 0
         if self._starts[-1] < initialized:
-            raise Unreadable("its run list is shorter than the file")
+            raise NotObtained("its run list is shorter than the file")
 
     def readable(self) -> bool:
         return True
@@ -104,6 +104,14 @@ class RunStream(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    def place(self, offset: int) -> int | None:
+        """Return where a byte of the stream lies on the volume; None where it lies in no cluster."""
+        index = bisect_right(self._starts, offset) - 1
+        if not 0 <= index < len(self._runs):
+            return None
+        lcn = self._runs[index][0]
+        return None if lcn is None else lcn * self._cluster + offset - self._starts[index]
+
     def _content(self, offset: int, count: int) -> bytes:
         parts = []
         index = bisect_right(self._starts, offset) - 1
@@ -129,7 +137,7 @@ class CompressedStream(RunStream):
         super().__init__(volume, runs, cluster, size, initialized)
         self._unit = cluster << unit
         if self._unit > _MAX_UNIT:
-            raise Unreadable(f"compression units of {self._unit} bytes are not NTFS")
+            raise NotObtained(f"compression units of {self._unit} bytes are not NTFS")
         self._cached: tuple[int, bytes] = (-1, b"")
 
     def _content(self, offset: int, count: int) -> bytes:
@@ -138,7 +146,7 @@ class CompressedStream(RunStream):
             number, within = divmod(offset, self._unit)
             data = self._decompressed(number)[within : within + count]
             if not data:
-                raise Unreadable("a compression unit is shorter than the file says")
+                raise NotObtained("a compression unit is shorter than the file says")
             parts.append(data)
             offset, count = offset + len(data), count - len(data)
         return b"".join(parts)
@@ -191,4 +199,4 @@ def _lznt1(data: bytes) -> bytes:
         # The list ends at a zero chunk header, which may have been cut with the last cluster.
         return bytes(lznt1.decompress(data + bytes(2)))
     except Exception as error:
-        raise Unreadable(f"a compressed part is damaged: {error}") from error
+        raise NotObtained(f"a compressed part is damaged: {error}") from error

@@ -4,70 +4,73 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from forensics.disk.links import Link
+from forensics.disk.ntfs.btree import Hit, NtfsIndex, is_after
+from forensics.disk.ntfs.claims import ClusterClaims
+from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMuchWork
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
+from forensics.disk.ntfs.listing import IndexEntries, Listing, entry_from_index, find_in
+from forensics.disk.ntfs.names import NUMBER, bears, fold, folded_key
 from forensics.disk.ntfs.record import (
+    COMPRESSED,
     DATA,
-    REPARSE_POINT,
     SECURITY_DESCRIPTOR,
     STANDARD_INFORMATION,
     FileRecord,
 )
-from forensics.disk.ntfs.reparse import parse_link
+from forensics.disk.ntfs.reparse import NAME_SURROGATE, hides_content, link_of, not_obtained, reparse_tag
+from forensics.disk.ntfs.secure import PATH as SECURE
+from forensics.disk.ntfs.secure import NoSuchDescriptor, SecurityDescriptors
 from forensics.disk.ntfs.stream import VolumeReader
-from forensics.disk.ntfs.volume import ROOT, NtfsIndex, NtfsVolume
-from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Unreadable
-from forensics.formats.errors import FormatError
+from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
+from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
 from forensics.formats.filetime import filetime
 
 MAX_ENTRIES = 500_000
-"""Format: names in one folder; a larger one is not listed, and unreadable."""
+"""Evidence: names in one folder that are listed, short names among them; of a larger one the rest is not seen."""
 _MOST_EXACT = 50_000
 """Work: names in one folder whose file records are read; sizes and times of a larger one are those in its index, which
-may lag behind.
+may lag behind, and a name in it is looked up in the index itself.
 """
 _ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
 """Work: folders that are kept in memory."""
 _SYSTEM_RECORDS = 24
-_NAME_SURROGATE = 0x20000000
-_RECALL = 0x1000 | 0x40000 | 0x400000
-_CLOUD = 0x9000001A
-_TAGS = {
-    0xA000000C: "a symbolic link, which is not followed",
-    0xA0000003: "a junction or mount point, which is not followed",
-    0x80000017: "compressed by the Windows Overlay Filter (CompactOS), which is not unpacked",
-    0x80000013: "deduplicated: its content lies in the volume's chunk store, which is not read",
-    0x80000007: "a single-instance-storage link, whose content lies elsewhere",
-    0xC0000004: "moved to slower storage (HSM): its content is not on this volume",
-    0x8000001B: "an app execution alias, which has no content",
-}
-
-
-def _fold(name: str) -> str:
-    """Fold case one character to one character, as NTFS does: no ß to SS, no dotless i to I."""
-    if name.isascii():
-        return name.upper()
-    return "".join(_fold_character(character) for character in name)
-
-
-def _fold_character(character: str) -> str:
-    upper = character.upper()
-    return upper if len(upper) == 1 and (character.isascii() or not upper.isascii()) else character
+# Event logs and the like are laid out before they are filled; what is smaller is written at once.
+_SMALL = 64 << 10
+_STRANGER = "file record {} does not bear the name that its folder gives it"
 
 
 class _Folder:
-    """A folder's index, and its whole listing by folded name once that was needed."""
+    """A folder's index, and its whole listing by folded name once that was needed.
 
-    __slots__ = ("complete", "index", "listing", "names")
+    Attributes:
+        names: By folded name, short names included; none of a folder with very many, whose index is asked instead.
+        own: File reference of the folder.
+        cut: It holds more than :data:`MAX_ENTRIES`.
+    """
 
-    def __init__(self, index: NtfsIndex) -> None:
+    __slots__ = ("cut", "index", "listing", "names", "own")
+
+    def __init__(self, index: NtfsIndex, own: int) -> None:
         self.index = index
+        self.own = own
         self.names: dict[str, tuple[int, FileNameKey]] | None = None
         self.listing: list[tuple[int, FileNameKey]] = []
-        self.complete = True
+        self.cut = False
+
+    def holds(self, key: bytes) -> bool:
+        """Tell whether an entry of the index names this folder as the one it lies in."""
+        return int.from_bytes(key[:8], "little") in (self.own, self.own & NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Stands for the file reference of an entry that its file record contradicts."""
+
+    reason: str
 
 
 class NtfsTree:
@@ -76,12 +79,17 @@ class NtfsTree:
     Args:
         reader: The volume.
         boot: Its boot sector.
+        report: Is told of every structure that is found to be broken.
     """
 
     complete = True
 
-    def __init__(self, reader: VolumeReader, boot: bytes) -> None:
-        self.volume = NtfsVolume(reader, boot)
+    def __init__(self, reader: VolumeReader, boot: bytes, report: Report | None = None) -> None:
+        self._log = DamageLog(report)
+        self.volume = NtfsVolume(reader, boot, self._log)
+        self._security = SecurityDescriptors(self.volume)
+        self._claims = ClusterClaims(self._log)
+        self._damaged: dict[int, str] = {}
         self._folders: dict[int, _Folder] = {}
         self._entries: dict[str, Entry] = {"": Entry("", "", True, handle=ROOT)}
 
@@ -99,7 +107,7 @@ class NtfsTree:
         parts = [part for part in path.split("/") if part]
         at = self._entries[""]
         for depth, part in enumerate(parts):
-            key = _fold("/".join(parts[: depth + 1]))
+            key = fold("/".join(parts[: depth + 1]))
             known = self._entries.get(key)
             if known is None:
                 if not at.is_dir:
@@ -115,7 +123,7 @@ class NtfsTree:
         at, listing = self._open_folder(folder)
         if len(listing) > _MOST_EXACT:
             # Reading that many file records would take a minute: what the index says of them must do.
-            return [_from_index(at, reference, key) for reference, key in listing]
+            return IndexEntries(at, listing)
         return [self._entry(at, reference, key) for reference, key in listing]
 
     def skim(self, folder: Entry | str) -> Sequence[Entry]:
@@ -125,7 +133,7 @@ class NtfsTree:
         """
         at, listing = self._open_folder(folder)
         return [
-            self._entry(at, reference, key) if key.flags & REPARSE_FLAG else _from_index(at, reference, key)
+            self._entry(at, reference, key) if key.flags & REPARSE_FLAG else entry_from_index(at, reference, key)
             for reference, key in listing
         ]
 
@@ -135,23 +143,32 @@ class NtfsTree:
             self._refuse_reparse(at)
             raise Unreadable("not a folder")
         listed = self._listed(at)
-        if not listed.complete and not listed.listing:
-            raise Unreadable("its index is damaged")
+        if not listed.listing and (damage := self.damage(at)) is not None:
+            raise BrokenStructure(damage)
         self.volume.spend(len(listed.listing) // _ENTRIES_PER_UNIT)
         return at, listed.listing
 
-    def is_partial(self, folder: str) -> bool:
-        """Tell whether damage hides a part of a folder."""
-        return not self._listed(self.entry(folder)).complete
+    def damage(self, folder: Entry | str) -> str | None:
+        """Say what was found broken in a folder so far, so that something of it may be missing; None where nothing."""
+        at = self.entry(folder) if isinstance(folder, str) else folder
+        return self._damaged.get(at.handle & NUMBER) if isinstance(at.handle, int) else None
+
+    def cut_short(self, folder: str) -> str | None:
+        return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None
 
     def open(self, file: Entry | str) -> BinaryIO:
         record = self._record(file)
-        attributes, tag = _attributes(record), _reparse_tag(record)
-        if tag and not (tag & 0xFFFF0FFF == _CLOUD and not attributes & _RECALL):
-            raise _not_obtained(record, tag, file if isinstance(file, str) else file.path)
+        path = file if isinstance(file, str) else file.path
+        if hides_content(record):
+            raise not_obtained(record, path)
+        data = record.find(DATA)
+        self._claims.check(data)
+        if data is not None and data.initialized < data.size <= _SMALL and not data.flags & COMPRESSED:
+            message = f"only {data.initialized} of its {data.size} bytes were ever written: the rest reads as zeros"
+            self._log.tell(path, message, kind="unwritten")
         stream = None if record.is_dir else self.volume.stream(record, DATA)
         if stream is None:
-            raise Unreadable("a folder" if record.is_dir else "it has no content stream")
+            raise BrokenStructure("a folder" if record.is_dir else "it has no content stream")
         return stream
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -162,145 +179,177 @@ class NtfsTree:
         standard = record.find(STANDARD_INFORMATION)
         value = (standard.value or b"") if standard else b""
         security_id = struct.unpack_from("<I", value, 52)[0] if len(value) >= 56 else 0
-        found = self.volume.descriptor(security_id) if security_id else None
-        if found is None:
-            try:
-                stream = self.volume.stream(record, SECURITY_DESCRIPTOR)
-                found = stream.read(1 << 18) if stream else None
-            except Unreadable:
-                return None
-        return found or None
+        try:
+            if security_id:
+                return self._security.find(security_id)
+            stream = self.volume.stream(record, SECURITY_DESCRIPTOR)
+            return (stream.read(1 << 18) or None) if stream else None
+        except TooMuchWork:
+            return None
+        except Unreadable as reason:
+            own = isinstance(reason, NoSuchDescriptor) or not security_id
+            path = SECURE if not own else item if isinstance(item, str) else item.path
+            self._log.tell(path, str(reason), getattr(reason, "offset", None))
+            return None
 
     def _record(self, item: Entry | str) -> FileRecord:
         entry = self.entry(item) if isinstance(item, str) else item
         handle = entry.handle
+        if isinstance(handle, _Doubt):
+            raise BrokenStructure(handle.reason)
         if not isinstance(handle, int):
             return self._record(entry.path)
-        return self.volume.record(handle)
+        record = self.volume.record(handle)
+        if entry.name and not bears(record, entry.name):
+            raise BrokenStructure(_STRANGER.format(handle & NUMBER))
+        return record
 
     def _refuse_reparse(self, entry: Entry) -> None:
         record = self._record(entry)
-        tag = _reparse_tag(record)
-        if tag:
-            raise _not_obtained(record, tag, entry.path)
+        if reparse_tag(record):
+            raise not_obtained(record, entry.path)
 
     def _folder(self, entry: Entry) -> _Folder:
+        if isinstance(entry.handle, _Doubt):
+            raise BrokenStructure(entry.handle.reason)
         assert isinstance(entry.handle, int)
-        number = entry.handle & 0xFFFFFFFFFFFF
+        number = entry.handle & NUMBER
         folder = self._folders.get(number)
         if folder is None:
             record = self.volume.record(entry.handle)
             if not record.is_dir:
-                raise Unreadable("its file record is not that of a folder")
+                raise BrokenStructure("its file record is not that of a folder")
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
-            folder = self._folders[number] = _Folder(self.volume.index(record, "$I30"))
+            index = self.volume.index(record, "$I30")
+            folder = self._folders[number] = _Folder(index, number | record.sequence << 48)
         return folder
+
+    def _broken(self, folder: Entry, message: str, offset: int | None = None) -> None:
+        """Note that something of a folder may be missing."""
+        assert isinstance(folder.handle, int)
+        self._damaged.setdefault(folder.handle & NUMBER, message)
+        self._log.tell(folder.path, message, offset)
 
     def _listed(self, entry: Entry) -> _Folder:
         folder = self._folder(entry)
         if folder.names is not None:
             return folder
         names: dict[str, tuple[int, FileNameKey]] = {}
+        short: Listing = []
+        before, is_sorted, seen = "", True, 0
         for found in folder.index.entries():
             if isinstance(found, Unreadable):
-                folder.complete = False
+                self._broken(entry, str(found), getattr(found, "offset", None))
                 continue
-            try:
-                key = parse_file_name(found.key)
-            except FormatError:
-                folder.complete = False
+            key = parse_file_name(found.key)
+            folded = fold(key.name)
+            if before > folded:
+                is_sorted = False
+                if is_after(before, folded):
+                    self._broken(entry, f"{key.name} stands out of order in its index")
+            before = folded
+            if not folder.holds(found.key):
+                self._broken(entry, f"{key.name} in its index belongs to another folder")
                 continue
-            number = found.reference & 0xFFFFFFFFFFFF
+            number = found.reference & NUMBER
             if number < _SYSTEM_RECORDS and (number == ROOT or key.name.startswith("$")):
                 continue
-            if len(names) >= MAX_ENTRIES or len(folder.listing) >= MAX_ENTRIES:
-                raise Unreadable(f"more than {MAX_ENTRIES} entries")
-            names.setdefault(_fold(key.name), (found.reference, key))
-            if key.namespace != DOS_NAME:
-                folder.listing.append((found.reference, key))
-        folder.names = names
-        folder.listing.sort(key=lambda item: _fold(item[1].name))
+            if seen >= MAX_ENTRIES:
+                folder.cut = True
+                break
+            seen += 1
+            item = (found.reference, key)
+            if seen <= _MOST_EXACT:
+                names.setdefault(folded, item)
+            (short if key.namespace == DOS_NAME else folder.listing).append(item)
+        if short:
+            # A short name stands beside the long one of the same file; one that stands alone is no short name.
+            long = {reference for reference, _ in folder.listing}
+            alone = [item for item in short if item[0] not in long]
+            folder.listing += alone
+            is_sorted &= not alone
+        folder.names = names if seen <= _MOST_EXACT else {}
+        if not is_sorted:
+            folder.listing.sort(key=lambda item: fold(item[1].name))
         return folder
 
     def _child(self, parent: Entry, name: str, path: str) -> Entry:
-        wanted = _fold(name)
+        wanted = fold(name)
         folder = self._folder(parent)
-        if folder.names is None and not folder.index.is_small and wanted.isascii():
-            try:
-                found = folder.index.search(lambda key: _order(wanted, key))
-                if found is not None:
-                    return self._entry(parent, found.reference, parse_file_name(found.key))
-            except (FormatError, Unreadable):
-                pass  # a damaged node: the listing below goes round it
-        hit = (self._listed(parent).names or {}).get(wanted)
-        if hit is not None:
-            return self._entry(parent, *hit)
-        if not folder.complete:
-            raise Unreadable("the index of its folder is damaged, so it cannot be told whether it is there")
+        if not folder.names and not folder.index.is_small and wanted.isascii():
+            hit = self._search(parent, folder, wanted)
+            if hit is not None and hit.entry is not None:
+                return self._entry(parent, hit.entry.reference, parse_file_name(hit.entry.key))
+            if hit is not None and self.damage(parent) is None:
+                raise NotFound(path)
+        listed = self._listed(parent)
+        item = listed.names.get(wanted) if listed.names else find_in(listed.listing, wanted)
+        if item is not None:
+            return self._entry(parent, *item)
+        if self.damage(parent) is None:
+            self._search(parent, folder, wanted)
+        if (damage := self.damage(parent)) is not None:
+            raise BrokenStructure(f"its folder is damaged, so it cannot be told whether it is there: {damage}")
+        if listed.cut:
+            raise NotObtained("its folder holds more names than are read, so it cannot be told whether it is there")
         raise NotFound(path)
 
+    def _search(self, parent: Entry, folder: _Folder, wanted: str) -> Hit | None:
+        """Look a name up in a folder's index; None where that is damaged on the way.
+
+        A miss lies between two neighbours: a name of one of them that is not its file's own leaves the folder damaged,
+        since the search was led by it, or the name that was looked for has become it.
+        """
+        try:
+            hit = folder.index.search(wanted, folded_key)
+        except TooMuchWork:
+            raise
+        except BrokenStructure as reason:
+            self._broken(parent, str(reason), reason.offset)
+            return None
+        except Unreadable:
+            return None
+        for found in (hit.entry, hit.before, hit.after):
+            if found is not None and not folder.holds(found.key):
+                self._broken(parent, f"{parse_file_name(found.key).name} in its index belongs to another folder")
+                return None
+        for neighbour in (hit.before, hit.after):
+            if neighbour is not None and neighbour.reference & NUMBER >= _SYSTEM_RECORDS:
+                self._entry(parent, neighbour.reference, parse_file_name(neighbour.key))
+        return hit
+
     def _entry(self, parent: Entry, reference: int, key: FileNameKey) -> Entry:
-        by_index = _from_index(parent, reference, key)
+        by_index = entry_from_index(parent, reference, key)
         created, modified, size = key.created, key.modified, key.size
         try:
             record = self.volume.record(reference)
-        except Unreadable:
+        except WrongRecord as reason:
+            return self._doubted(parent, by_index, str(reason), reason.offset)
+        except BrokenStructure as reason:
             # The name is there all the same: whoever opens it is told why it cannot be read.
+            self._log.tell(by_index.path, str(reason), reason.offset)
             return by_index
-        is_dir = record.is_dir and not _reparse_tag(record) & _NAME_SURROGATE
+        except Unreadable:
+            return by_index
+        number = reference & NUMBER
+        if not bears(record, key.name, key.namespace, self._folder(parent).own):
+            return self._doubted(parent, by_index, _STRANGER.format(number), self.volume.place_of(number))
+        if record.is_dir != bool(key.flags & DIRECTORY_FLAG):
+            message = f"file record {number} and its folder disagree on whether it is a folder"
+            return self._doubted(parent, by_index, message, self.volume.place_of(number, 22))
+        is_dir = record.is_dir and not reparse_tag(record) & NAME_SURROGATE
         standard, data = record.find(STANDARD_INFORMATION), record.find(DATA)
         if standard and len(standard.value or b"") >= 16:
             created, modified = struct.unpack_from("<QQ", standard.value or b"")
         if data is not None:
             size = min((a for a in record.attributes if a.type == DATA and not a.name), key=lambda a: a.lowest_vcn).size
+            self._claims.claim(number, by_index.path, data)
         size = 0 if is_dir else size
         times = filetime(created), filetime(modified)
-        return Entry(key.name, by_index.path, is_dir, size, *times, reference, _link(record))
+        return Entry(key.name, by_index.path, is_dir, size, *times, reference, link_of(record))
 
-
-def _from_index(parent: Entry, reference: int, key: FileNameKey) -> Entry:
-    """Return what the folder alone says of an entry; its sizes and times may lag behind."""
-    path = f"{parent.path}/{key.name}" if parent.path else key.name
-    is_dir = bool(key.flags & DIRECTORY_FLAG) and not key.flags & REPARSE_FLAG
-    return Entry(key.name, path, is_dir, key.size, filetime(key.created), filetime(key.modified), reference)
-
-
-def _order(wanted: str, key: bytes) -> int:
-    name = _fold(parse_file_name(key).name)
-    return 0 if name == wanted else -1 if wanted < name else 1
-
-
-def _attributes(record: FileRecord) -> int:
-    standard = record.find(STANDARD_INFORMATION)
-    value = (standard.value or b"") if standard else b""
-    return int(struct.unpack_from("<I", value, 32)[0]) if len(value) >= 36 else 0
-
-
-def _reparse_tag(record: FileRecord) -> int:
-    if not _attributes(record) & REPARSE_FLAG:
-        return 0
-    point = record.find(REPARSE_POINT)
-    if point is None:
-        return 0
-    value = point.value or b""
-    # A reparse point too large for its record: its tag is not worth a read, since no such tag is followed.
-    return int(struct.unpack_from("<I", value)[0]) if len(value) >= 4 else _NAME_SURROGATE
-
-
-def _link(record: FileRecord) -> Link | None:
-    if not _reparse_tag(record) & _NAME_SURROGATE:
-        return None
-    point = record.find(REPARSE_POINT)
-    return parse_link(point.value or b"") if point else None
-
-
-def _not_obtained(record: FileRecord, tag: int, path: str) -> NotObtained:
-    link = _link(record)
-    return NotObtained(_reparse_reason(tag)) if link is None else NotFollowed(path, link)
-
-
-def _reparse_reason(tag: int) -> str:
-    if tag & 0xFFFF0FFF == _CLOUD:
-        return "a cloud file whose content is not on this volume"
-    return _TAGS.get(tag, f"a reparse point of type 0x{tag:08X}, which is not followed")
+    def _doubted(self, parent: Entry, entry: Entry, message: str, offset: int | None) -> Entry:
+        """Return an entry of which nothing but the name in its folder is believed, and that in part."""
+        self._broken(parent, f"{entry.name}: {message}", offset)
+        return replace(entry, handle=_Doubt(message))

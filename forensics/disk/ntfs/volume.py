@@ -1,4 +1,4 @@
-"""An NTFS volume: boot sector, file records, streams, indexes and security descriptors.
+"""An NTFS volume: boot sector, file records and streams.
 
 Read here rather than with dissect.ntfs, because that lists freed index nodes (deleted files come back), ignores the
 initialised size of streams, and takes longer to import than all of this needs to run.
@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
-from forensics.disk.ntfs.index import IndexEntry, parse_index_node, parse_index_root
+from forensics.disk.ntfs.btree import NtfsIndex
+from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, TooMuchWork
 from forensics.disk.ntfs.record import (
     ATTRIBUTE_LIST,
     COMPRESSED,
     DATA,
     ENCRYPTED,
-    INDEX_ALLOCATION,
-    INDEX_ROOT,
     VOLUME_INFORMATION,
     VOLUME_IS_DIRTY,
     VOLUME_NAME,
@@ -33,10 +31,11 @@ from forensics.disk.ntfs.record import (
     parse_volume_flags,
 )
 from forensics.disk.ntfs.stream import CompressedStream, RunStream, VolumeReader
-from forensics.disk.tree import Unreadable
+from forensics.disk.tree import NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 
-MFT, VOLUME, ROOT, SECURE = 0, 3, 5, 9
+MFT, VOLUME, ROOT = 0, 3, 5
+_MIRRORED = 4
 _READ_AHEAD = 64 * 1024
 _MAX_CACHED = 20_000
 """Work: file records that are kept in memory."""
@@ -48,16 +47,17 @@ _MAX_EXTENDED = 16 << 20
 """Format: bytes of all further records of one file."""
 _MAX_RUNS = 1 << 20
 """Format: pieces of one file."""
-_MAX_DEPTH = 64
-"""Format: nodes within nodes of one index."""
 MAX_WORK = 500_000
 """Format: records and index nodes read of one volume, whose structures may be made to share each other without end;
-what is not read is unreadable.
+what is not read is not examined.
 """
 
-_RUNS_PER_UNIT, _LISTED_PER_UNIT, _ENTRIES_PER_UNIT = 64, 16, 16
-_MAX_DESCRIPTOR = 0x40000
-"""Format: bytes of one access list."""
+_RUNS_PER_UNIT, _LISTED_PER_UNIT = 64, 16
+
+
+def _is_power(number: int) -> bool:
+    """Tell that a number is a power of two, as every size of NTFS is."""
+    return number > 0 and not number & (number - 1)
 
 
 def _size_code(code: int, cluster: int) -> int:
@@ -65,8 +65,17 @@ def _size_code(code: int, cluster: int) -> int:
     return code * cluster if code > 0 else 1 << min(-code, 31)
 
 
-class TooMuchWork(Unreadable):
-    """The volume is read no further."""
+def ntfs_size(boot: bytes) -> int:
+    """Return the bytes of the volume that a boot sector describes, without the backup of it at the end.
+
+    0 where its sectors have a size that none have: then it is damaged, and says nothing.
+    """
+    sector, sectors = struct.unpack_from("<H", boot, 11)[0], struct.unpack_from("<Q", boot, 0x28)[0]
+    return int(sector * sectors) if _is_power(sector) else 0
+
+
+class WrongRecord(BrokenStructure):
+    """A file record holds another file than its folder says."""
 
 
 class NtfsVolume:
@@ -75,30 +84,36 @@ class NtfsVolume:
     Args:
         reader: The volume, decrypted.
         boot: Its boot sector (the backup where the first one is damaged).
+        damage: Takes what is found to be broken.
 
     Raises:
         Unreadable: It is not NTFS, or too damaged to start with.
+        NotObtained: The image does not give its boot sector or $MFT.
     """
 
-    def __init__(self, reader: VolumeReader, boot: bytes) -> None:
+    def __init__(self, reader: VolumeReader, boot: bytes, damage: DamageLog | None = None) -> None:
         self.reader = reader
+        self.damage = damage or DamageLog()
         if boot[3:11] != b"NTFS    ":
             raise Unreadable("no NTFS boot sector")
         self.sector, per_cluster = struct.unpack_from("<HB", boot, 11)
-        mft_lcn = struct.unpack_from("<Q", boot, 0x30)[0]
+        mft_lcn, mirror_lcn = struct.unpack_from("<QQ", boot, 0x30)
         record = struct.unpack_from("<b", boot, 0x40)[0]
         self.cluster = self.sector * (per_cluster if per_cluster <= 0x80 else 1 << min(256 - per_cluster, 31))
         self.record_size = _size_code(record, self.cluster)
-        if self.sector not in (256, 512, 1024, 2048, 4096) or not 512 <= self.cluster <= 1 << 21:
+        if (
+            self.sector not in (256, 512, 1024, 2048, 4096)
+            or not _is_power(self.cluster)
+            or not 512 <= self.cluster <= 1 << 21
+        ):
             raise Unreadable(f"an NTFS boot sector with clusters of {self.cluster} bytes")
-        if not 512 <= self.record_size <= 1 << 16 or self.record_size % 512:
+        if not 512 <= self.record_size <= 1 << 16 or not _is_power(self.record_size):
             raise Unreadable(f"an NTFS boot sector with file records of {self.record_size} bytes")
         self._records: dict[int, FileRecord] = {}
         self._ahead: dict[int, bytes] = {}
         self._cached_bytes = 0
         self._work = 0
-        self._descriptors: dict[int, bytes | None] = {}
-        self._secure: tuple[NtfsIndex, BinaryIO] | None = None
+        self._mirror = mirror_lcn * self.cluster
         self._mft = self._open_mft(mft_lcn * self.cluster)
 
     def spend(self, work: int) -> None:
@@ -110,12 +125,12 @@ class NtfsVolume:
     def _open_mft(self, offset: int) -> BinaryIO:
         """Open $MFT, whose own run list may continue in records that only its earlier runs reach."""
         try:
-            first = parse_file_record(self.reader.read_at(offset, self.record_size))
-        except FormatError as error:
-            raise Unreadable(f"the first record of $MFT is damaged: {error}") from error
+            first = parse_file_record(self.reader.read_at(offset, self.record_size), MFT)
+        except (FormatError, Unreadable) as error:
+            first = self._mirrored(MFT, error, offset)
         data = first.find(DATA)
         if data is None or data.value is not None or not data.runs:
-            raise Unreadable("$MFT has no content")
+            raise BrokenStructure("$MFT has no content")
         runs = list(data.runs)
         size = min(data.size, 1 << 44)
         listed = first.find(ATTRIBUTE_LIST)
@@ -144,19 +159,49 @@ class NtfsVolume:
             if len(self._ahead) >= 64:
                 self._ahead.pop(next(iter(self._ahead)))
             self._mft.seek(window * _READ_AHEAD)
-            self._ahead[window] = self._mft.read(_READ_AHEAD)
+            try:
+                self._ahead[window] = self._mft.read(_READ_AHEAD)
+            except NotObtained:
+                # A bad sector takes the records that lie on it, and no others.
+                self._mft.seek(offset)
+                return self._mft.read(self.record_size)
         at = offset - window * _READ_AHEAD
         raw = self._ahead[window][at : at + self.record_size]
         if len(raw) != self.record_size:
-            raise Unreadable(f"file record {number} lies beyond the end of $MFT")
+            raise BrokenStructure(f"file record {number} lies beyond the end of $MFT")
         return raw
 
     def _parse(self, number: int) -> FileRecord:
+        """Parse a record; of a damaged one nothing is got of what it stands for, which may be sound."""
         self.spend(1)
         try:
-            return parse_file_record(self._raw(number))
+            return parse_file_record(self._raw(number), number)
         except FormatError as error:
-            raise Unreadable(f"file record {number} is damaged: {error}") from error
+            place = self.place_of(number, error.offset)
+            if number < _MIRRORED:
+                return self._mirrored(number, error, place)
+            raise BrokenStructure(f"file record {number} is damaged: {error}", place) from error
+
+    def _mirrored(self, number: int, reason: Exception, place: int | None) -> FileRecord:
+        """Return the copy that $MFTMirr holds of one of the first records."""
+        try:
+            found = parse_file_record(
+                self.reader.read_at(self._mirror + number * self.record_size, self.record_size), number
+            )
+        except (FormatError, Unreadable):
+            raise BrokenStructure(f"file record {number} is damaged, and its copy too: {reason}", place) from reason
+        self.damage.tell("", f"file record {number} is damaged: {reason}; its copy in $MFTMirr is used", place)
+        return found
+
+    def place_of(self, number: int, within: int = 0) -> int | None:
+        """Return where a byte of a file record lies on the volume; None where that is not known."""
+        place = self.place_in(self._mft, number * self.record_size)
+        return None if place is None else place + within
+
+    @staticmethod
+    def place_in(stream: BinaryIO, offset: int) -> int | None:
+        """Return where a byte of a stream lies on the volume; None where it lies in no cluster."""
+        return stream.place(offset) if isinstance(stream, RunStream) else None
 
     def record(self, reference: int) -> FileRecord:
         """Return a base record with the attributes of its extension records.
@@ -174,7 +219,11 @@ class NtfsVolume:
                 self._cached_bytes = size
             self._records[number] = found
         if not found.in_use or (sequence and sequence != found.sequence):
-            raise Unreadable(f"its folder names file record {number}, which holds a deleted or another file")
+            message = f"its folder names file record {number}, which holds a deleted or another file"
+            raise WrongRecord(message, self.place_of(number, 16))
+        if found.base is not None:
+            message = f"its folder names file record {number}, which holds a part of another file"
+            raise WrongRecord(message, self.place_of(number, 32))
         return found
 
     def _complete(self, number: int, base: FileRecord) -> tuple[FileRecord, int]:
@@ -185,12 +234,19 @@ class NtfsVolume:
         parts = self._listed_parts(number, listed)
         others = sorted({part.record for part in parts} - {number})
         if len(others) > min(_MAX_EXTENSIONS, _MAX_EXTENDED // self.record_size):
-            raise Unreadable(f"file record {number} claims {len(others)} extension records")
+            raise BrokenStructure(f"file record {number} claims {len(others)} extension records")
         attributes = list(base.attributes)
+        sequences = {(part.record, part.sequence) for part in parts if part.record != number}
         for other in others:
             extension = self._parse(other)
-            if extension.base == number and extension.in_use:
-                attributes += extension.attributes
+            if extension.base != number or not extension.in_use or (other, extension.sequence) not in sequences:
+                message = f"a part of file record {number} is looked for in record {other}, which holds another file"
+                raise BrokenStructure(message, self.place_of(other, 32))
+            attributes += extension.attributes
+        held = {(attribute.type, attribute.name, attribute.lowest_vcn) for attribute in attributes}
+        if any((part.type, part.name, part.lowest_vcn) not in held for part in parts):
+            message = f"file record {number} lacks an attribute that its attribute list names"
+            raise BrokenStructure(message, self.place_of(number))
         complete = FileRecord(base.sequence, base.in_use, base.is_dir, base.base, tuple(attributes))
         return complete, self.record_size * (1 + len(others))
 
@@ -200,14 +256,15 @@ class NtfsVolume:
             self.spend(len(parts) // _LISTED_PER_UNIT)
             return parts
         except FormatError as error:
-            raise Unreadable(f"the attribute list of file record {number} is damaged: {error}") from error
+            message = f"the attribute list of file record {number} is damaged: {error}"
+            raise BrokenStructure(message, self.place_of(number)) from error
 
     def _attribute_value(self, attribute: Attribute) -> bytes:
         """Return the whole content of an attribute that lies in one record."""
         if attribute.value is not None:
             return attribute.value
         if attribute.size > 1 << 20:
-            raise Unreadable(f"an attribute list of {attribute.size} bytes")
+            raise BrokenStructure(f"an attribute list of {attribute.size} bytes")
         return RunStream(self.reader, attribute.runs, self.cluster, attribute.size, attribute.initialized).read()
 
     def stream(self, record: FileRecord, type_code: int = DATA, name: str = "") -> BinaryIO | None:
@@ -218,17 +275,17 @@ class NtfsVolume:
         parts.sort(key=lambda a: a.lowest_vcn)
         head = parts[0]
         if head.flags & ENCRYPTED:
-            raise Unreadable("encrypted by EFS")
+            raise NotObtained("encrypted by EFS: only who holds its key can read it")
         if head.value is not None:
             return io.BytesIO(head.value)
         runs: list[tuple[int | None, int]] = []
         clusters = 0
         for part in parts:
             if part.lowest_vcn != clusters or part.value is not None:
-                raise Unreadable(f"cluster {clusters} of the stream is described by no file record")
+                raise BrokenStructure(f"cluster {clusters} of the stream is described by no file record")
             runs += part.runs
             if len(runs) > _MAX_RUNS:
-                raise Unreadable(f"its content lies in more than {_MAX_RUNS} pieces")
+                raise BrokenStructure(f"its content lies in more than {_MAX_RUNS} pieces")
             clusters += sum(count for _, count in part.runs)
         if head.flags & COMPRESSED and head.compression_unit:
             return cast(
@@ -258,112 +315,3 @@ class NtfsVolume:
             return information is not None and bool(parse_volume_flags(information.value or b"") & VOLUME_IS_DIRTY)
         except (Unreadable, FormatError):
             return False
-
-    def descriptor(self, security_id: int) -> bytes | None:
-        """Return the self-relative security descriptor that $Secure keeps under an id; None when it keeps none."""
-        if security_id not in self._descriptors:
-            try:
-                self._descriptors[security_id] = self._find_descriptor(security_id)
-            except Unreadable:
-                self._descriptors[security_id] = None
-        return self._descriptors[security_id]
-
-    def _find_descriptor(self, security_id: int) -> bytes | None:
-        if self._secure is None:
-            record = self.record(SECURE)
-            stream = self.stream(record, DATA, "$SDS")
-            if stream is None:
-                raise Unreadable("$Secure has no $SDS")
-            self._secure = self.index(record, "$SII"), stream
-        index, stream = self._secure
-        found = index.search(lambda key: security_id - struct.unpack("<I", key)[0] if len(key) == 4 else -1)
-        if found is None or len(found.data) < 20:
-            return None
-        offset, size = struct.unpack_from("<QI", found.data, 8)
-        # Every 256 KiB of $SDS are followed by a mirror of them.
-        for start in (offset, offset + _MAX_DESCRIPTOR):
-            stream.seek(start)
-            head = stream.read(20)
-            if len(head) == 20 and struct.unpack_from("<IQI", head, 4) == (security_id, offset, size):
-                data = stream.read(size - 20) if 20 < size <= _MAX_DESCRIPTOR else b""
-                if len(data) == size - 20:
-                    return data
-        return None
-
-
-class NtfsIndex:
-    """A B-tree of a record, walked from its root so that freed nodes are never believed."""
-
-    def __init__(self, volume: NtfsVolume, record: FileRecord, name: str) -> None:
-        root = record.find(INDEX_ROOT, name)
-        if root is None or root.value is None:
-            raise Unreadable(f"file record has no index {name}")
-        try:
-            parsed = parse_index_root(root.value)
-        except (FormatError, struct.error) as error:
-            raise Unreadable(f"the root of index {name} is damaged: {error}") from error
-        self.root = parsed.entries
-        self._node_size = parsed.node_size
-        self._unit = volume.cluster if volume.cluster <= parsed.node_size else 512
-        self._stream = volume.stream(record, INDEX_ALLOCATION, name)
-        self._volume = volume
-
-    @property
-    def is_small(self) -> bool:
-        """The whole index lies in its root."""
-        return all(entry.child is None for entry in self.root)
-
-    def _node(self, number: int) -> tuple[IndexEntry, ...]:
-        if self._stream is None:
-            raise Unreadable("an index names a node but has none")
-        self._stream.seek(number * self._unit)
-        try:
-            node = parse_index_node(self._stream.read(self._node_size))
-            self._volume.spend(1 + len(node) // _ENTRIES_PER_UNIT)
-            return node
-        except (FormatError, struct.error) as error:
-            raise Unreadable(f"index node {number} is damaged: {error}") from error
-
-    def entries(self) -> Iterator[IndexEntry | Unreadable]:
-        """Yield all entries; a damaged node is yielded as its reason, and the rest goes on."""
-        pending: list[int | None] = [None]
-        seen: set[int] = set()
-        while pending:
-            number = pending.pop()
-            try:
-                node = self.root if number is None else self._node(number)
-            except TooMuchWork:
-                raise
-            except Unreadable as reason:
-                yield reason
-                continue
-            for entry in node:
-                if entry.key:
-                    yield entry
-                if entry.child is not None and entry.child not in seen:
-                    seen.add(entry.child)
-                    pending.append(entry.child)
-
-    def search(self, compare: Callable[[bytes], int]) -> IndexEntry | None:
-        """Find one entry.
-
-        Args:
-            compare: Called with a key; negative, zero or positive as the wanted one is smaller, equal or greater.
-        """
-        node = self.root
-        seen: set[int] = set()
-        while True:
-            for entry in node:
-                order = compare(entry.key) if entry.key else -1
-                if order == 0:
-                    return entry
-                if order < 0:
-                    break
-            else:
-                return None
-            if entry.child is None or entry.child in seen:
-                return None
-            seen.add(entry.child)
-            if len(seen) > _MAX_DEPTH:
-                raise Unreadable("the nodes of an index lie too deep")
-            node = self._node(entry.child)

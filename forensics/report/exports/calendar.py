@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
+from forensics.report.accounted import head_lines
 from forensics.report.facts import Facts, label
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
@@ -27,6 +28,9 @@ def render_calendar(case: CaseTables) -> str:
     calendar.add("prodid", f"-//keymortem//keymortem {__version__}//EN")
     calendar.add("version", "2.0")
     calendar.add("x-wr-calname", "Certificates that expire")
+    told = head_lines(case.sources)
+    if told:
+        calendar.add("x-wr-caldesc", sanitise("; ".join(told)))
     for chain in expiries(case):
         assert chain.not_after is not None
         ends = as_utc(chain.not_after)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 
 from forensics.case_tables import CaseTables
+from forensics.report.accounted import not_examined
 from forensics.report.exports.calendar import expiries
 from forensics.report.facts import Facts, label
 from forensics.tables.finding import SEVERITIES
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
+from forensics.tables.source import leaves
 from forensics.tables.timestamps import as_utc
 
 _LABELS = ("computer", "source", "volume", "store", "store_scope", "owner_sid", "subject", "thumbprint", "verdict")
@@ -46,6 +48,12 @@ def render_prometheus(case: CaseTables) -> str:
         for severity in SEVERITIES:
             labels = (*_machine(machine.machine_id, facts), severity)
             findings.labels(*labels).set(counted[machine.machine_id, severity])
+    evidence = Gauge(
+        "keymortem_evidence", "Pieces of evidence that were named or found.", ("state",), registry=registry
+    )
+    left_out = len(not_examined(case.sources))
+    evidence.labels("examined").set(len(leaves(case.sources)) - left_out)
+    evidence.labels("not_examined").set(left_out)
     return generate_latest(registry).decode("utf-8")
 
 

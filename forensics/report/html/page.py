@@ -13,7 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
-from forensics.report.facts import day
+from forensics.report.accounted import not_examined, reasons
+from forensics.report.facts import Facts, day
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
@@ -21,9 +22,11 @@ from forensics.report.html.gaps import gaps_of
 from forensics.report.html.tables import Tables
 from forensics.report.html.times import time_view
 from forensics.report.html.verdict import figures, sentences
+from forensics.report.stores import hives_in_part
 from forensics.report.triage import triage
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.sanitise import sanitise
+from forensics.tables.source import leaves
 
 LONGEST = 4000
 """Characters of one value that the page shows."""
@@ -70,9 +73,25 @@ def render_html(case: CaseTables, language: str = "en") -> str:
             "tables": [tables.certificates(), tables.keys(), tables.master_keys()],
             "vms": [(t.sentence(vm_head(vm)), [t.sentence(n) for n in vm_needs(vm, case)], vm) for vm in machines],
             "other_vms": without_tpm(case),
+            "in_part": _in_part(case),
             "gaps": gaps_of(case, t),
+            "examined": {"counted": _counted(case, t), "reasons": reasons(case.sources)},
         },
     )
+
+
+def _counted(case: CaseTables, t: Catalogue) -> str:
+    """Say how much of the evidence was examined; empty where there was one piece of it only."""
+    counted, left_out = leaves(case.sources), not_examined(case.sources)
+    if len(counted) < 2:
+        return ""
+    return t("Examined {number} of {total} pieces of evidence", number=len(counted) - len(left_out), total=len(counted))
+
+
+def _in_part(case: CaseTables) -> list[tuple[str, list[str]]]:
+    """Return the hives that were read in part; with the name of their machine where there are several."""
+    facts, several = Facts(case), len(case.rows("machine")) > 1
+    return [(facts.machine_name(n) if several else "", names) for n, names in hives_in_part(case).items()]
 
 
 def fill_page(template: str, t: Catalogue, values: Mapping[str, Any], with_script: bool = True) -> str:

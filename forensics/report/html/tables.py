@@ -145,8 +145,9 @@ class Tables:
 
     def _master_key(self, row: MasterKeyRow) -> Iterable[Cell]:
         state = {"current": "usable", "previous": "dead", "nothing": "dead", "not_tried": "none"}
-        word = row.unlocked_by.replace("_", " ") if row.outcome == "present" else row.outcome
-        colour = state.get(row.unlocked_by, "usable") if row.outcome == "present" else "dead"
+        word = (row.unlocked_by if row.outcome == "present" else row.outcome).replace("_", " ")
+        other = {"unreadable": "dead", "not_examined": "undecided"}
+        colour = other.get(row.outcome) or state.get(row.unlocked_by, "usable")
         yield Cell(self.t(word), f"state-{colour}")
         yield Cell(row.guid, "code")
         yield Cell(row.owner_sid or "?", "code")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from forensics.case_tables import CaseTables
-from forensics.report.facts import day, days_left, label
+from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.stores import no_certificate
 from forensics.report.text import SOON
 from forensics.report.triage import Triage, within
+from forensics.report.undecided import Lack, lack_of_evidence
 from forensics.tables.sanitise import sanitise
 
 MOST_CAUSES = 3
@@ -34,22 +35,33 @@ class Figure:
     target: str
 
 
-def sentences(case: CaseTables, found: Triage, causes: Causes, t: Catalogue) -> tuple[str, str]:
-    """Say how many keys are dead and why, and what expires next."""
-    return _keys(case, found, causes, t), _expiry(case, found, t)
+def sentences(case: CaseTables, found: Triage, causes: Causes, t: Catalogue) -> tuple[str, str, str]:
+    """Say how many keys are dead and why, what expires next, and why keys are undecided for want of evidence."""
+    lack = lack_of_evidence(case, found.unknown, Facts(case))
+    why = t.sentence(lack.further)
+    if lack.keys:
+        commonest = t("The commonest reason ({count}): {reason}", count=lack.alike, reason=t.sentence(lack.reason))
+        why = f"{commonest} {why}".rstrip()
+    return _keys(case, found, causes, lack, t), _expiry(case, found, t), why if found.keys else ""
 
 
-def _keys(case: CaseTables, found: Triage, causes: Causes, t: Catalogue) -> str:
-    total = sum(len(part) for part in (found.broken, found.too_open, found.well, found.unknown))
+def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalogue) -> str:
+    total = found.keys
     if case.is_empty:
         return t("Nothing could be examined.")
     if not case.rows("machine"):
         return t("No Windows installation here, so no key can be judged: exported virtual machines only.")
     if not total:
-        return t(no_certificate(case))
+        return t.sentence(no_certificate(case))
     names = [machine.computer_name or t("a Windows without a name") for machine in case.rows("machine")]
     where = t.join([sanitise(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
     undecided = t("; {count} undecided", count=len(found.unknown)) if found.unknown else ""
+    if lack.keys:
+        undecided = t(
+            "; {count} undecided, {lacking} of them because evidence was not read, or not whole",
+            count=len(found.unknown),
+            lacking=lack.keys,
+        )
     if not found.broken:
         return t(
             "None of {total} private keys on {where} is known to be broken{undecided}.",

@@ -95,8 +95,12 @@ DOUBTS = (
     "SECURITY: it was being written when it was copied, and its logs are not here: what it says may be old",
     "SOFTWARE: a list of sub-keys above it is damaged",
     "SOFTWARE: this copy of the hive holds some of its keys only",
+    "the key file could not be read: Permission denied: run keymortem as a user who may read it",
+    "the key file could not be read: packed with Deflate64, which is not unpacked here: unpack the archive and examine "
+    "the folder",
+    f"master key {OLD_GUID} could not be read: encrypted by EFS: only who holds its key can read it",
 )
-"""What it gives where a verdict is unknown for want of a hive."""
+"""What it gives where a verdict is unknown for want of evidence."""
 
 
 def told() -> Iterator[KeyChainRow]:

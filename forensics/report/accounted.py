@@ -1,0 +1,63 @@
+"""What of the evidence that was named or found was examined, and what was not: the words that head every output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from forensics.tables.source import SourceEntry, leaves
+
+MOST_NAMED = 5
+"""Display: pieces of evidence that the line about what was not examined names."""
+MOST_REASONS = 20
+"""Display: pieces of evidence of which a text says one by one why they were not examined."""
+
+
+def not_examined(sources: Sequence[SourceEntry]) -> list[SourceEntry]:
+    """Return the pieces of evidence of which nothing could be examined."""
+    return [entry for entry in leaves(sources) if entry.error]
+
+
+def older_states(sources: Sequence[SourceEntry]) -> list[SourceEntry]:
+    """Return the disks on which a newer state builds that was not examined in their place."""
+    return [entry for entry in sources if entry.older_state_of and (entry.error or entry.machine_ids)]
+
+
+def examined_line(sources: Sequence[SourceEntry]) -> str:
+    """Return the sentence that says how much was examined; empty where there was one piece of evidence only."""
+    all_of_it, left_out = leaves(sources), not_examined(sources)
+    if len(all_of_it) < 2:
+        return ""
+    counted = f"Examined {len(all_of_it) - len(left_out)} of {len(all_of_it)}"
+    if not left_out:
+        return f"{counted}."
+    names = ", ".join(_short(entry) for entry in left_out[:MOST_NAMED])
+    more = f" and {len(left_out) - MOST_NAMED} more" if len(left_out) > MOST_NAMED else ""
+    return f"{counted}: not {names}{more}."
+
+
+def reasons(sources: Sequence[SourceEntry], most: int = MOST_REASONS) -> list[str]:
+    """Return a sentence for each piece of evidence that was not examined, or is no machine of today, and why."""
+    counted = {id(entry) for entry in leaves(sources)}
+    told = [_with_path(e) for e in sources if e.error and (e.same_as is not None or id(e) in counted)]
+    told += [
+        f"{entry.path} is an older state of a machine: {entry.older_state_of} builds on it and is the present one"
+        for entry in older_states(sources)
+        if not entry.error
+    ]
+    return told[:most] + ([f"and {len(told) - most} more: see --format json"] if len(told) > most else [])
+
+
+def head_lines(sources: Sequence[SourceEntry]) -> list[str]:
+    """Return what an output begins with where not everything was examined as it is today; else nothing."""
+    told = reasons(sources)
+    line = examined_line(sources)
+    return [*([line] if line else []), *told] if told else []
+
+
+def _with_path(entry: SourceEntry) -> str:
+    error = entry.error or ""
+    return error if error.startswith(entry.path) else f"{entry.path}: {error}"
+
+
+def _short(entry: SourceEntry) -> str:
+    return entry.path.removeprefix(f"{entry.found_in}/") if entry.found_in else entry.path

@@ -1,0 +1,218 @@
+"""Adds everything that a folder or archive holds to its source: each piece of evidence by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from forensics.disk.containers import Image, open_image
+from forensics.disk.errors import SourceError
+from forensics.disk.tree import Entry
+from forensics.sources.archive_tree import ArchiveTree, open_archive
+from forensics.sources.collected_tree import CollectedTree
+from forensics.sources.collection_source import LEFT_OUT, add_hives, add_root, tell_search
+from forensics.sources.disks import FoundDisk, add_disks
+from forensics.sources.evidence_search import EvidenceFile, FoundEvidence, search
+from forensics.sources.file_kind import ARCHIVES, DISKS
+from forensics.sources.folder_tree import FolderTree
+from forensics.sources.layout import OLDER_STATE, WindowsRoot
+from forensics.sources.loose_hives import HiveFolder
+from forensics.sources.pieces import MAX_PIECES, Pieces
+from forensics.sources.reg_source import add_exports
+from forensics.sources.same_evidence import identity_of_file, identity_of_path
+from forensics.sources.searched_tree import SearchedTree
+from forensics.sources.source import Source
+from forensics.sources.unpacked_members import UnpackedMembers
+
+_MAX_ARCHIVES = 2
+"""Work: archives within archives that are opened."""
+_OF_AN_EXPORT = ("virtual machines", "snapshots")
+
+
+def add_contents(pieces: Pieces, tree: CollectedTree) -> bool:
+    """Add what a folder or archive holds.
+
+    Where it is one collection and nothing else, or the like, the source itself is that; else each piece of evidence
+    gets an entry of its own among those found in the source.
+
+    Returns:
+        False when it holds no evidence.
+    """
+    found = search(tree)
+    source = pieces.source
+    kind = "archive" if isinstance(tree, ArchiveTree) else "folder"
+    source.kind = kind
+    if _is_one_piece(found):
+        for root in found.layout.roots:
+            add_root(source, root, source.path, pieces.first)
+        for folder in found.hives:
+            add_hives(source, tree, folder, source.path, pieces.first)
+            source.kind = "hives" if kind == "folder" else kind
+        for exports in found.exports.values():
+            add_exports(source, tree, exports, source.path, pieces.first)
+        _add_virtual_machines(pieces, tree, found)
+        tell_search(source, found.layout)
+        return True
+    _add_collections(pieces, tree, found, kind)
+    tell_search(source, found.layout)
+    _add_virtual_machines(pieces, tree, found)
+    _add_files(pieces, tree, found.files)
+    for path, reason in found.left_out:
+        pieces.left_out(pieces.inside(path), reason)
+    for path, target in found.links:
+        _add_link(pieces, path, target)
+    pieces.finish()
+    return bool(source.found) or bool(source.installations)
+
+
+def add_disks_of(pieces: Pieces, tree: CollectedTree) -> bool:
+    """Add the disks alone that a folder holds, such as those beside the configuration of a virtual machine."""
+    _add_files(pieces, tree, [file for file in search(tree).files if file.kind.kind in DISKS])
+    pieces.finish()
+    return bool(pieces.source.found)
+
+
+def _is_one_piece(found: FoundEvidence) -> bool:
+    layout = found.layout
+    several = [*layout.roots, *found.hives, *found.exports, *found.configurations[:1]]
+    others = (layout.shadows, found.files, found.left_out, *(folder.left_out for folder in found.hives))
+    return len(several) == 1 and not any(others)
+
+
+def _add_collections(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, kind: str) -> None:
+    for root in found.layout.roots:
+        entry = pieces.entry(pieces.inside(root.label or root.windows))
+        pieces.open(entry, partial(_open_root, pieces, root, kind))
+    for shadow in found.layout.shadows:
+        pieces.entry(pieces.inside(shadow)).error = OLDER_STATE
+    for folder in found.hives:
+        entry = pieces.entry(pieces.inside(folder.path or min(e.path for e in folder.files.values())))
+        pieces.open(entry, partial(_open_hives, pieces, tree, folder))
+        for left_out in folder.left_out:
+            pieces.entry(pieces.inside(left_out.path)).error = LEFT_OUT
+    for path, exports in found.exports.items():
+        entry = pieces.entry(pieces.inside(path or exports[0].path))
+        pieces.open(entry, partial(_open_exports, pieces, tree, exports))
+
+
+def _open_root(pieces: Pieces, root: WindowsRoot, kind: str, piece: Source) -> None:
+    piece.kind = kind
+    add_root(piece, root, pieces.inside(root.label), pieces.next_machine_id)
+
+
+def _open_hives(pieces: Pieces, tree: CollectedTree, folder: HiveFolder, piece: Source) -> None:
+    piece.kind = "hives"
+    add_hives(piece, tree, folder, pieces.inside(folder.path), pieces.next_machine_id)
+
+
+def _open_exports(pieces: Pieces, tree: CollectedTree, exports: Sequence[Entry], piece: Source) -> None:
+    add_exports(piece, tree, exports, pieces.source.path, pieces.next_machine_id)
+
+
+def _add_virtual_machines(pieces: Pieces, tree: CollectedTree, found: FoundEvidence) -> None:
+    """Take the configurations of virtual machines; beside collections only the folders of the exports are searched."""
+    if not found.configurations:
+        return
+    source = pieces.source
+    folders: dict[str, str] = {}
+    for configuration in found.configurations:
+        folder, _, _ = configuration.path.rpartition("/")
+        above, _, name = folder.rpartition("/")
+        folders.setdefault(above if name.lower() in _OF_AN_EXPORT else folder, folder or configuration.path)
+    if found.layout.roots:
+        source.searched += [SearchedTree(tree, None, source.path, start=start) for start in _outermost(folders)]
+    else:
+        source.searched.append(SearchedTree(tree, None, source.path))
+    source.kind = "export"
+    if not _is_one_piece(found):
+        for shown in folders.values():
+            pieces.entry(pieces.inside(shown)).kind = "export"
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    """Return the folders without those that lie in another one of them."""
+    found: list[str] = []
+    for folder in sorted(folders):
+        if not any(folder.startswith(f"{above}/") or not above for above in found):
+            found.append(folder)
+    return found
+
+
+def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile]) -> None:
+    whole = [file for file in files if not file.kind.reason]
+    disks = [file for file in whole if file.kind.kind in DISKS]
+    archives = [file for file in whole if file.kind.kind in ARCHIVES or file.kind.kind not in DISKS]
+    for file in files:
+        if file.kind.reason:
+            pieces.left_out(pieces.inside(file.entry.path), file.kind.reason).size = file.entry.size
+    if isinstance(tree, FolderTree):
+        place = {file.entry.path: Path(str(file.entry.handle)) for file in whole}
+    else:
+        assert isinstance(tree, ArchiveTree)
+        place = UnpackedMembers(pieces, tree).unpack([file.entry for file in whole])
+    add_disks(
+        pieces,
+        [
+            FoundDisk(place[f.entry.path], pieces.inside(f.entry.path), f.kind.kind, f.entry.size)
+            for f in disks
+            if f.entry.path in place
+        ],
+    )
+    for number, file in enumerate(file for file in archives if file.entry.path in place):
+        _add_archive(pieces, place[file.entry.path], file, number)
+
+
+def _add_archive(pieces: Pieces, path: Path, file: EvidenceFile, number: int) -> None:
+    entry = pieces.entry(pieces.inside(file.entry.path))
+    entry.size = file.entry.size
+    if number >= MAX_PIECES:
+        entry.error = f"only the first {MAX_PIECES} archives of a folder are opened: name it itself"
+    elif pieces.depth >= _MAX_ARCHIVES:
+        entry.error = f"more than {_MAX_ARCHIVES} archives within archives: unpack it and examine the folder"
+    else:
+        piece = Source(entry.path)
+        if pieces.attempt(entry, piece, partial(_open_archive, pieces, path)):
+            pieces.take(entry, piece)
+        elif piece.holds_nothing:
+            # Programs, documents and updates are archives too: they are no evidence.
+            pieces.forget(entry)
+
+
+def _open_archive(pieces: Pieces, path: Path, piece: Source) -> None:
+    image = open_image(path, piece.path, piece, pieces.progress)
+    inner = Pieces(piece, pieces.keys, pieces.next_machine_id, pieces.progress, pieces.seen, pieces.depth + 1)
+    add_archive(inner, image)
+
+
+def add_archive(pieces: Pieces, image: Image) -> None:
+    """Add what a zip or tar archive holds.
+
+    Raises:
+        SourceError: It is damaged, or holds no evidence.
+        SameEvidenceError: It is examined already.
+    """
+    source = pieces.source
+    identities = (identity_of_path(image.path), identity_of_file(image.file, image.size))
+    pieces.seen.refuse(*identities)
+    tree = open_archive(source, image)
+    if add_contents(pieces, tree):
+        pieces.seen.note(source.path, *identities)
+        return
+    if tree.encrypted:
+        raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")
+    source.holds_nothing = not source.problems
+    raise SourceError(
+        "nothing_found",
+        f"{image.name} holds no Windows folder, user profile, registry hive, disk image or exported virtual machine",
+    )
+
+
+def _add_link(pieces: Pieces, path: str, target: str) -> None:
+    """Name a link to something in the same folder that is examined under its own name."""
+    source = pieces.source
+    top = os.path.realpath(pieces.top)
+    shown = pieces.inside(os.path.relpath(target, top).replace(os.sep, "/"))
+    if any(entry.path == shown for entry in source.found):
+        pieces.is_same(pieces.entry(pieces.inside(path)), shown)

@@ -1,0 +1,60 @@
+"""Tells which files of a folder are parts of a disk image that another file of it stands for.
+
+References:
+    - VMware, Virtual Disk Format 5.0 (extents named by the descriptor)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from forensics.disk.evidence_files import open_evidence
+from forensics.disk.ewf.files import first_segment
+
+_DESCRIPTOR = b"# Disk DescriptorFile"
+_MAX_DESCRIPTOR = 64 << 10
+"""Format: bytes of a VMDK descriptor that are searched for the names of its extents."""
+_EXTENT = re.compile(r'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\S+\s+"([^"]+)"', re.MULTILINE)
+_NUMBERED = re.compile(r"(.*)\.(\d{3,4})", re.DOTALL)
+
+
+def parts_of_others(kinds: Mapping[Path, str]) -> set[Path]:
+    """Return those of the images of a folder that are parts of another of them.
+
+    Args:
+        kinds: The images, and what each is by its content.
+    """
+    names = {path.name.lower(): path for path in kinds}
+    parts: set[Path] = set()
+    for path, kind in kinds.items():
+        if kind == "vmdk":
+            parts |= {names[name] for name in _extents(path) if name in names and names[name] != path}
+    for path, kind in kinds.items():
+        first = first_segment(path) if kind == "e01" else _first_number(path, names)
+        if first is not None and first != path:
+            parts.add(path)
+    return parts
+
+
+def _extents(path: Path) -> list[str]:
+    try:
+        with open_evidence(path, follow_symlinks=False) as file:
+            head = file.read(_MAX_DESCRIPTOR)
+    except OSError:
+        return []
+    if not head.startswith(_DESCRIPTOR):
+        return []
+    return [name.lower() for name in _EXTENT.findall(head.split(b"\0", 1)[0].decode("utf-8", "replace"))]
+
+
+def _first_number(path: Path, names: Mapping[str, Path]) -> Path | None:
+    match = _NUMBERED.fullmatch(path.name)
+    if match is None:
+        return None
+    width = len(match[2])
+    for first in (0, 1):
+        if int(match[2]) > first and (found := names.get(f"{match[1]}.{first:0{width}d}".lower())) is not None:
+            return found
+    return None

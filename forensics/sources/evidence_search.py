@@ -1,0 +1,219 @@
+"""Searches a folder or archive for everything in it that is evidence: collections, hives, disks, archives, exports.
+
+Each file is told by its content. What lies inside a collected system drive is that collection's content, as a file on a
+disk is the disk's, and is not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.sources.collected_tree import CollectedTree
+from forensics.sources.file_kind import FileKind
+from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, find_layout, is_shadow_copy
+from forensics.sources.loose_hives import HiveFolder, hives_in, is_named_as_hive, is_other_hive
+from forensics.sources.mapping_tree import UnionTree
+from forensics.sources.peek import Link, peek
+
+MAX_FOLDERS = 20_000
+"""Evidence: folders that are searched for evidence, those inside a collected Windows not counted."""
+MAX_FILES = 200_000
+"""Evidence: files whose content is looked at to tell whether they are evidence."""
+MAX_DEPTH = 32
+"""Evidence: folders within folders that are searched for evidence."""
+MAX_LINKS = 100
+"""Display: symbolic links that lead out of a folder and are named one by one."""
+
+_LOGS = (".LOG", ".LOG1", ".LOG2")
+_DRIVE = re.compile(r"(?:[\\/]{2}[.?][\\/])?[A-Za-z](?::|_)?[\\/]?", re.IGNORECASE)
+_ON_EVERY_VOLUME = frozenset(("$recycle.bin", "system volume information", "pagefile.sys", "hiberfil.sys", "$mft"))
+_OF_A_DRIVE = frozenset(
+    (
+        "windows",
+        "winnt",
+        "windows.old",
+        "program files",
+        "program files (x86)",
+        "programdata",
+        "users",
+        "documents and settings",
+        "perflogs",
+        "recovery",
+        "inetpub",
+        "clusterstorage",
+        "boot",
+        "efi",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFile:
+    """A file that is evidence.
+
+    Attributes:
+        entry: The file.
+        kind: What it is, and why it cannot be examined where that is known already.
+    """
+
+    entry: Entry
+    kind: FileKind
+
+
+@dataclass(slots=True)
+class FoundEvidence:
+    """What a search came to.
+
+    Attributes:
+        layout: The system drives of collections.
+        files: Disks, archives, and what is evidence but cannot be examined.
+        hives: Folders that hold loose hives.
+        exports: Registry exports by the path of their folder.
+        configurations: Of virtual machines.
+        left_out: Path of what was not searched or followed, and why.
+        links: Symbolic links to something inside: path of the link, and where it leads.
+    """
+
+    layout: Layout
+    files: list[EvidenceFile] = field(default_factory=list)
+    hives: list[HiveFolder] = field(default_factory=list)
+    exports: dict[str, list[Entry]] = field(default_factory=dict)
+    configurations: list[Entry] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+    links: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was found that is evidence, or may be."""
+        layout = self.layout
+        found = (layout.roots, layout.shadows, self.files, self.hives, self.exports, self.configurations)
+        return not any(found) and not self.left_out
+
+
+def search(tree: CollectedTree) -> FoundEvidence:
+    """Search a folder or archive; its folders are listed once, breadth first."""
+    layout = find_layout(tree)
+    walk = _Search(tree, FoundEvidence(layout))
+    walk.run()
+    return walk.found
+
+
+def paths_of(root: WindowsRoot) -> tuple[str, ...]:
+    """Return the folders of a collection that together show one system drive."""
+    return root.tree.roots if isinstance(root.tree, UnionTree) else (root.drive,)
+
+
+class _Search:
+    def __init__(self, tree: CollectedTree, found: FoundEvidence) -> None:
+        self.tree = tree
+        self.found = found
+        layout = found.layout
+        self.drives = {path for root in layout.roots for path in paths_of(root)} | set(layout.other_drives)
+        self.shadows = frozenset(layout.shadows)
+        self.files = 0
+        self.links = 0
+
+    def run(self) -> None:
+        pending = deque([("", 0)])
+        visited = 0
+        while pending:
+            path, depth = pending.popleft()
+            if visited >= MAX_FOLDERS:
+                reason = f"not searched: only the first {MAX_FOLDERS} folders were, name it itself"
+                self.found.left_out.append((path, reason))
+                more = f"not searched either: {len(pending)} folders" if pending else ""
+                self.found.left_out += [(f"{pending[0][0]} and others", more)] if more else []
+                return
+            visited += 1
+            folders = self._folder(path)
+            if depth < MAX_DEPTH:
+                pending.extend((folder, depth + 1) for folder in folders)
+            elif folders:
+                reason = f"not searched: more than {MAX_DEPTH} folders within folders, name it itself"
+                self.found.left_out += [(folder, reason) for folder in folders]
+
+    def _folder(self, path: str) -> list[str]:
+        """Look at the files of a folder, and return the folders in it that are to be searched."""
+        if path in self.shadows:
+            return []
+        try:
+            entries = self.tree.entries(path)
+        except NotFound:
+            return []
+        except Unreadable as error:
+            reason = f"the folder cannot be read: {error}; whether evidence lies there is not known"
+            self.found.left_out.append((path, reason))
+            return []
+        is_drive = path in self.drives
+        if is_drive and _is_closed(path, entries):
+            return []
+        hives = self._files(path, [entry for entry in entries if not entry.is_dir])
+        left = _OF_A_DRIVE if is_drive else frozenset(["regback"]) if hives else frozenset()
+        return [entry.path for entry in entries if entry.is_dir and entry.name.casefold() not in left]
+
+    def _files(self, path: str, entries: Sequence[Entry]) -> bool:
+        """Take what is evidence among the files of a folder; tell whether there are hives that are known."""
+        hives: list[Entry] = []
+        for entry in entries:
+            if self.files >= MAX_FILES:
+                reason = f"from here on not searched: only the first {MAX_FILES} files were, name it itself"
+                self.found.left_out.append((path, reason))
+                break
+            self.files += 1
+            self._file(path, entry, hives)
+        if not hives:
+            return False
+        taken = {entry.path for entry in hives}
+        beside = [e for e in entries if e.name.upper().endswith(_LOGS) or (is_named_as_hive(e) and e.path not in taken)]
+        folder = hives_in(self.tree, path, [*hives, *beside])
+        if folder.files and is_shadow_copy(path):
+            self.found.left_out.append((path, OLDER_STATE))
+        elif folder.files:
+            self.found.hives.append(folder)
+        self._unknown_hives(folder, hives)
+        return bool(folder.files)
+
+    def _file(self, path: str, entry: Entry, hives: list[Entry]) -> None:
+        seen = peek(self.tree, entry)
+        if isinstance(seen, Link):
+            self._link(entry, seen)
+        elif entry.name.lower().endswith(".vmcx"):
+            self.found.configurations.append(entry)
+        elif seen is None:
+            return
+        elif seen.kind == "hive":
+            hives.append(entry)
+        elif seen.kind == "reg":
+            self.found.exports.setdefault(path, []).append(entry)
+        else:
+            self.found.files.append(EvidenceFile(entry, seen))
+
+    def _link(self, entry: Entry, link: Link) -> None:
+        if link.is_inside:
+            self.found.links.append((entry.path, link.target))
+            return
+        self.links += 1
+        if self.links <= MAX_LINKS:
+            reason = f"a symbolic link to {link.target}, outside this folder: not followed, name that itself"
+            self.found.left_out.append((entry.path, reason))
+        elif self.links == MAX_LINKS + 1:
+            reason = f"a symbolic link, as are more than {MAX_LINKS} others that lead out of this folder: not followed"
+            self.found.left_out.append((entry.path, reason))
+
+    def _unknown_hives(self, folder: HiveFolder, hives: Sequence[Entry]) -> None:
+        taken = {entry.path for entry in (*folder.files.values(), *folder.left_out)}
+        for entry in hives:
+            if entry.path not in taken and not is_other_hive(self.tree, entry):
+                reason = "a registry hive, but which? Name it SYSTEM, SOFTWARE, SECURITY, SAM or NTUSER.DAT"
+                self.found.left_out.append((entry.path, reason))
+
+
+def _is_closed(path: str, entries: Sequence[Entry]) -> bool:
+    """Tell whether a folder is a drive as such, by its name or by what only a volume has: no disk lies beside it."""
+    name = unquote(path.rpartition("/")[2])
+    return bool(_DRIVE.fullmatch(name)) or any(entry.name.casefold() in _ON_EVERY_VOLUME for entry in entries)

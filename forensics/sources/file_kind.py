@@ -1,0 +1,92 @@
+"""Tells by the first bytes of a file that lies in a folder or archive whether it is evidence, and of which kind."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+from forensics.disk.compressed import compression, unpacked_head
+from forensics.disk.containers import kind_of
+from forensics.disk.errors import SourceError
+
+HEAD = 40 << 10
+"""Format: bytes of a file by which it is recognised."""
+PACKED_HEAD = 256 << 10
+"""Format: bytes of a compressed file from which the beginning of its content is unpacked."""
+_BASE_BLOCK = 4096
+_LEAST_RAW = 1 << 20
+"""Format: bytes of a file that may be a raw disk: what is smaller and has a boot sector is the copy of one."""
+_PACKED = r"(\.(xz|gz|zst|bz2))?"
+_CONTAINER_NAME = re.compile(rf".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01){_PACKED}", re.IGNORECASE | re.DOTALL)
+_RAW_NAME = re.compile(rf".*\.(raw|dd|img){_PACKED}", re.IGNORECASE | re.DOTALL)
+_NO_EVIDENCE = re.compile(
+    r".*\.(txt|md|pdf|log|csv|json|xml|html?|jpe?g|png|gif|bmp|sha256|sha1|md5|sfv|asc|sig)", re.IGNORECASE | re.DOTALL
+)
+DISKS = ("vhdx", "vhd", "vmdk", "vdi", "qcow2", "e01", "raw")
+"""Kinds that are disk images."""
+ARCHIVES = ("zip", "tar")
+"""Kinds that are archives of files."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What a file is.
+
+    Attributes:
+        kind: As :attr:`forensics.disk.containers.Image.kind`; ``unknown`` where it cannot be examined.
+        reason: Why it cannot be; empty where it can.
+    """
+
+    kind: str
+    reason: str = ""
+
+
+def looks_like_a_disk(name: str) -> bool:
+    """Tell whether a name is one that disk images have."""
+    return any(pattern.fullmatch(name) for pattern in (_CONTAINER_NAME, _RAW_NAME))
+
+
+def may_be_evidence(name: str) -> bool:
+    """Tell whether a file that cannot be opened may be evidence as far as its name goes."""
+    return _NO_EVIDENCE.fullmatch(name) is None
+
+
+def kind_of_file(name: str, file: io.BufferedIOBase | io.BytesIO, size: int) -> FileKind | None:
+    """Tell what a file is.
+
+    Args:
+        name: For messages, and for what only a name can tell: that an empty or zeroed file should be a disk.
+        file: The file, or its first bytes.
+        size: Bytes of the whole file.
+
+    Returns:
+        None for what is no evidence.
+    """
+    file.seek(0)
+    head = file.read(HEAD)
+    packed = compression(head)
+    if packed is not None:
+        file.seek(0)
+        head = unpacked_head(io.BytesIO(file.read(PACKED_HEAD)), packed)
+        if not head:
+            return FileKind("raw") if looks_like_a_disk(name) else None
+        inside = _kind(name, io.BytesIO(head), head, _LEAST_RAW)
+        if inside is not None and inside.kind in ("hive", "reg"):
+            return FileKind("unknown", f"{name} is compressed: unpack it, a hive together with its .LOG files")
+        return inside
+    return _kind(name, file, head, size)
+
+
+def _kind(name: str, file: io.BufferedIOBase | io.BytesIO, head: bytes, size: int) -> FileKind | None:
+    try:
+        kind = kind_of(name, file)  # type: ignore[arg-type]
+    except SourceError as error:
+        return FileKind("unknown", error.message)
+    if kind == "hive" and size < _BASE_BLOCK:
+        reason = f"{name} begins as a registry hive does and ends after {size} bytes: copy it again"
+        return FileKind("unknown", reason) if may_be_evidence(name) else None
+    if kind != "raw" or _CONTAINER_NAME.fullmatch(name):
+        return FileKind(kind)
+    is_disk = _RAW_NAME.fullmatch(name) or head[510:512] == b"\x55\xaa"
+    return FileKind(kind) if is_disk and size >= _LEAST_RAW else None

@@ -1,0 +1,78 @@
+"""Looks at the first bytes of files in a folder or archive; nothing but ordinary files is ever opened."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from dataclasses import dataclass
+
+from forensics.disk.errors import unreadable
+from forensics.disk.tree import Entry, Unreadable
+from forensics.sources.archive_tree import ArchiveTree
+from forensics.sources.collected_tree import CollectedTree
+from forensics.sources.file_kind import (
+    PACKED_HEAD,
+    FileKind,
+    kind_of_file,
+    looks_like_a_disk,
+    may_be_evidence,
+)
+from forensics.sources.folder_tree import FolderTree
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link.
+
+    Attributes:
+        target: Where it leads, absolute.
+        is_inside: That lies in the folder that is searched, where it is found by itself.
+    """
+
+    target: str
+    is_inside: bool
+
+
+def peek(tree: CollectedTree, entry: Entry) -> FileKind | Link | None:
+    """Tell what a file of a folder or archive is; None for what is no evidence."""
+    if isinstance(tree, FolderTree):
+        return _peek_path(tree, str(entry.handle), entry.name)
+    if isinstance(tree, ArchiveTree):
+        return _peek_member(tree, entry)
+    return None
+
+
+def _peek_path(tree: FolderTree, path: str, name: str) -> FileKind | Link | None:
+    try:
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            return _link(tree, path)
+        if stat.S_ISBLK(status.st_mode):
+            return FileKind("unknown", f"{path} is a device: name it itself to examine it")
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        if not status.st_size:
+            reason = f"{path} is empty: nothing was copied into it"
+            return FileKind("unknown", reason) if looks_like_a_disk(name) else None
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
+            return kind_of_file(path, file, status.st_size)  # type: ignore[arg-type]
+    except OSError as error:
+        return FileKind("unknown", unreadable(path, error).message) if may_be_evidence(name) else None
+
+
+def _link(tree: FolderTree, path: str) -> Link:
+    target = os.path.realpath(path)
+    top = os.path.realpath(tree.root)
+    return Link(target, target == top or target.startswith(top.rstrip(os.sep) + os.sep))
+
+
+def _peek_member(tree: ArchiveTree, entry: Entry) -> FileKind | None:
+    if not entry.size:
+        return None
+    try:
+        head = tree.head(entry, PACKED_HEAD)
+    except Unreadable as error:
+        return FileKind("unknown", str(error)) if looks_like_a_disk(entry.name) else None
+    return kind_of_file(entry.path, io.BytesIO(head), entry.size)

@@ -1,0 +1,90 @@
+"""Unpacks the disks and archives in an archive to where they can be opened: a folder of this process, soon deleted."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from forensics.disk.errors import SourceError
+from forensics.disk.tree import Entry
+from forensics.sources.archive_tree import ArchiveTree
+from forensics.sources.pieces import Pieces
+from forensics.sources.source import Source
+from forensics.tables.source import SourceEntry
+
+_RESERVE = 512 << 20
+_COPY = 1 << 20
+_LONGEST_NAME = 200
+"""Format: characters of the name under which a member is unpacked."""
+_HARMLESS = frozenset(" ._-+=()[]{},~@#")
+
+
+class UnpackedMembers:
+    """Members of an archive as files.
+
+    A disk needs its name and what lies beside it: a parent, an extent, a segment. So the members of one folder of the
+    archive come into one folder, which nobody else can read; names that a file system could take for more than a name
+    are replaced.
+
+    Args:
+        pieces: Takes what cannot be unpacked; the files are deleted when its source is closed.
+        tree: The archive.
+    """
+
+    def __init__(self, pieces: Pieces, tree: ArchiveTree) -> None:
+        self._pieces = pieces
+        self._tree = tree
+        self._top: Path | None = None
+        self._folders: dict[str, Path] = {}
+
+    def unpack(self, members: Sequence[Entry]) -> dict[str, Path]:
+        """Unpack members; return where each lies, by its path in the archive.
+
+        What is damaged, or does not fit, becomes an entry with the reason.
+        """
+        places: dict[str, Path] = {}
+        for member in members:
+            shown = f"{self._pieces.source.path}/{member.path}"
+            entry = SourceEntry(shown, "unknown", size=member.size, found_in=self._pieces.source.path)
+            target = self._place(member)
+
+            def copy(piece: Source, member: Entry = member, target: Path = target, shown: str = shown) -> None:
+                self._copy(member, target, shown)
+
+            if self._pieces.attempt(entry, Source(shown), copy):
+                places[member.path] = target
+            else:
+                self._pieces.source.found.append(entry)
+                target.unlink(missing_ok=True)
+        return places
+
+    def _copy(self, member: Entry, target: Path, shown: str) -> None:
+        room = shutil.disk_usage(target.parent).free - _RESERVE
+        if member.size > room:
+            message = f"{shown} does not fit into {tempfile.gettempdir()}: unpack the archive elsewhere (or set TMPDIR)"
+            raise SourceError("disk_full", message)
+        self._pieces.progress(f"unpacking {shown}")
+        with self._tree.open(member) as file, target.open("xb") as copied:
+            while chunk := file.read(_COPY):
+                if chunk.count(0) == len(chunk):
+                    copied.seek(len(chunk), 1)
+                else:
+                    copied.write(chunk)
+            copied.truncate(copied.tell())
+
+    def _place(self, member: Entry) -> Path:
+        folder = member.path.rpartition("/")[0]
+        if self._top is None:
+            made = tempfile.TemporaryDirectory(prefix="keymortem-", ignore_cleanup_errors=True)
+            self._top = Path(self._pieces.source.resources.enter_context(made))
+        if folder not in self._folders:
+            self._folders[folder] = self._top / str(len(self._folders))
+            self._folders[folder].mkdir()
+        return self._folders[folder] / _harmless(member.name)
+
+
+def _harmless(name: str) -> str:
+    kept = "".join(c if c.isalnum() or c in _HARMLESS else "_" for c in name[-_LONGEST_NAME:])
+    return kept if kept.strip(". ") else f"_{kept}"

@@ -1,0 +1,70 @@
+"""One damaged field of a volume never makes a key worse in silence, nor calls it lost."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import forensics
+from tests import damaged_volume as volumes
+
+EDITS = 120
+KEYS = volumes.KEYS
+
+
+@pytest.fixture(scope="module")
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with volumes.keys_stretched_once():
+        yield volumes.packed_volume("healthy", tmp_path_factory.mktemp("volume") / "healthy.ntfs")
+
+
+def test_damage_is_told(volume: Path) -> None:
+    whole = volumes.examine(volume)
+    assert {row.verdict for row in whole.chains.values()} == {"usable", "unknown"}
+    silent, harmful = [], 0
+    for edit in volumes.edits(volume, volumes.regions(volume), EDITS, seed=11):
+        worse, untold = volumes.untold(volume, whole, edit)
+        harmful += bool(worse)
+        silent += [f"{edit}: {untold[0]}"] if untold else []
+    assert silent == []
+    assert harmful > EDITS // 8, "the edits hardly touch what the keys rest on"
+
+
+@pytest.mark.parametrize("letter", [30, 40])
+def test_a_key_whose_name_was_damaged_is_not_absent(volume: Path, tmp_path: Path, letter: int) -> None:
+    """Its folder was seen in part, which the problem, the coverage and the chain all say: hash or MachineGuid alike."""
+    data = bytearray(volume.read_bytes())
+    whole = forensics.examine(volume)
+    key = next(
+        row for row in whole.rows("key_chain") if row.thumbprint and row.key_file_path and KEYS in row.key_file_path
+    )
+    name = str(key.key_file_path).rpartition("/")[2].encode("utf-16-le")
+    node = next(at for at in range(0, len(data), 4096) if data[at : at + 4] == b"INDX" and name in data[at : at + 4096])
+    data[data.index(name, node) + 2 * letter] ^= 1
+    damaged = tmp_path / "damaged.ntfs"
+    damaged.write_bytes(data)
+    case = forensics.examine(damaged)
+    (row,) = [row for row in case.rows("key_chain") if row.thumbprint == key.thumbprint]
+    assert (row.key_file, row.verdict, row.broken_at) == ("not_examined", "unknown", None)
+    folder, file = sorted({p.source_path for p in case.rows("problem") if p.kind == "ntfs_damaged"})
+    assert (folder, file.rpartition("/")[0]) == (KEYS, KEYS)
+    (seen,) = [c for c in case.rows("coverage") if c.source_path == KEYS]
+    assert (seen.outcome, seen.name) == ("partial", "RSA/MachineKeys (capi, machine)")
+
+
+@pytest.mark.parametrize(("field", "value"), [(0x0B, b"\x03"), (0x0D, b"\x18"), (0x30, b"\xff" * 8), (0x40, b"\xf7")])
+def test_a_boot_sector_that_leads_nowhere_has_a_copy(volume: Path, tmp_path: Path, field: int, value: bytes) -> None:
+    data = bytearray(volume.read_bytes())
+    data[field : field + len(value)] = value
+    # The mirror would do for a wrong place of $MFT alone.
+    struct.pack_into("<Q", data, 0x38, 1 << 40)
+    damaged = tmp_path / "damaged.ntfs"
+    damaged.write_bytes(data)
+    case = forensics.examine(damaged)
+    whole = {(row.thumbprint, row.verdict) for row in forensics.examine(volume).rows("key_chain")}
+    assert {(row.thumbprint, row.verdict) for row in case.rows("key_chain")} == whole
+    (problem,) = case.rows("problem")
+    assert (problem.kind, problem.source_path, problem.offset) == ("bad_boot_sector", str(damaged), 0)
