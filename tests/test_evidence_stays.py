@@ -261,6 +261,7 @@ ROOMS = ("disk", "sources", "registry", "collectors", "hyperv", "dpapi", "engine
 OPENERS = {
     "forensics/disk/evidence_files.py": "opens evidence for all others",
     "forensics/engine/skeleton.py": "writes new rules",
+    "forensics/sources/unpacked_members.py": "writes temporary copies",
     "forensics/collectors/lifecycle.py": "reads the program's own data",
     "forensics/collectors/event_parser.py": "pipes to a process of its own, and /proc",
 }

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 
 from forensics.disk.errors import unreadable
+from forensics.disk.evidence_files import peek_at
 from forensics.disk.tree import Entry, Unreadable
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.collected_tree import CollectedTree
@@ -55,9 +56,8 @@ def _peek_path(tree: FolderTree, path: str, name: str) -> FileKind | Link | None
         if not status.st_size:
             reason = f"{path} is empty: nothing was copied into it"
             return FileKind("unknown", reason) if looks_like_a_disk(name) else None
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(path, flags), "rb", buffering=0) as file:
-            return kind_of_file(path, file, status.st_size)  # type: ignore[arg-type]
+        with peek_at(path, buffering=0, follow_symlinks=False) as file:
+            return kind_of_file(path, file, status.st_size)
     except OSError as error:
         return FileKind("unknown", unreadable(path, error).message) if may_be_evidence(name) else None
 

@@ -21,9 +21,7 @@ NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 IDS = {path.stem for path in (built_in_packs() / "era2026").glob("*.yaml") if rule_of(path) is None}
 SHARED = "1BBAF66B6B2127F6FE7D7B50321100C85EB1D3A5"
-SHARED_FILE = (
-    "ProgramData/Microsoft/Crypto/RSA/MachineKeys/a4c3e22ebe3611e5788789c872c33e49_4733d46f-b7a1-4f73-8782-e04cee066950"
-)
+SHARED_FILE = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\a4c3e22ebe3611e5788789c872c33e49_4733d46f-b7a1-4f73-8782-e04cee066950"
 
 Stated = dict[str, tuple[str, str, set[str]]]
 """Severity, confidence and computers by rule."""
@@ -116,14 +114,26 @@ def test_the_key_that_only_one_clone_has_is_not_called_shared() -> None:
 
 
 def test_a_disk_and_its_copy_are_not_called_clones(tmp_path: Path) -> None:
-    """The same disk twice, as a disk and its checkpoint are: one name, one hardware."""
+    """Two states of one disk, as a disk and its checkpoint are: one name, one hardware."""
     copy = tmp_path / "checkpoint.vhdx"
-    copy.write_bytes(lzma.decompress((IMAGES / "clone-one.vhdx.xz").read_bytes()))
+    copy.write_bytes(_written_later(lzma.decompress((IMAGES / "clone-one.vhdx.xz").read_bytes())))
     case = forensics.examine(IMAGES / "clone-one.vhdx.xz", copy, as_of=AS_OF)
     assert _of_this_pack(case) == []
     assert [(r.relation, r.shares) for r in case.rows("shared_identity")] == [
         ("same_computer", ["machine_sid", "machine_guid", "dpapi_system"])
     ] * 2
+
+
+def _written_later(disk: bytes) -> bytes:
+    """Move the time of the last write of every hive by 100 ns, as a later state of the same disk would have it."""
+    data = bytearray(disk)
+    at = data.find(b"regf")
+    while at >= 0:
+        data[at + 12] ^= 1
+        # The checksum of the base block is the XOR of its first 127 words: this bit changes with it.
+        data[at + 508] ^= 1
+        at = data.find(b"regf", at + 4096)
+    return bytes(data)
 
 
 def test_machines_are_named_in_the_text_and_no_other() -> None:
