@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from forensics.disk.compressed import compression, unpacked_head
 from forensics.disk.containers import kind_of
@@ -52,7 +53,7 @@ def may_be_evidence(name: str) -> bool:
     return _NO_EVIDENCE.fullmatch(name) is None
 
 
-def kind_of_file(name: str, file: io.BufferedIOBase | io.BytesIO, size: int) -> FileKind | None:
+def kind_of_file(name: str, file: BinaryIO, size: int) -> FileKind | None:
     """Tell what a file is.
 
     Args:
@@ -78,7 +79,7 @@ def kind_of_file(name: str, file: io.BufferedIOBase | io.BytesIO, size: int) -> 
     return _kind(name, file, head, size)
 
 
-def _kind(name: str, file: io.BufferedIOBase | io.BytesIO, head: bytes, size: int) -> FileKind | None:
+def _kind(name: str, file: BinaryIO, head: bytes, size: int) -> FileKind | None:
     try:
         kind = kind_of(name, file)  # type: ignore[arg-type]
     except SourceError as error:

@@ -21,7 +21,10 @@ NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 IDS = {path.stem for path in (built_in_packs() / "era2026").glob("*.yaml") if rule_of(path) is None}
 SHARED = "1BBAF66B6B2127F6FE7D7B50321100C85EB1D3A5"
-SHARED_FILE = r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys\a4c3e22ebe3611e5788789c872c33e49_4733d46f-b7a1-4f73-8782-e04cee066950"
+SHARED_FILE = (
+    r"C:\ProgramData\Microsoft\Crypto\RSA\MachineKeys"
+    r"\a4c3e22ebe3611e5788789c872c33e49_4733d46f-b7a1-4f73-8782-e04cee066950"
+)
 
 Stated = dict[str, tuple[str, str, set[str]]]
 """Severity, confidence and computers by rule."""
