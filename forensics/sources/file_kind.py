@@ -81,7 +81,7 @@ def kind_of_file(name: str, file: BinaryIO, size: int) -> FileKind | None:
 
 def _kind(name: str, file: BinaryIO, head: bytes, size: int) -> FileKind | None:
     try:
-        kind = kind_of(name, file)  # type: ignore[arg-type]
+        kind = kind_of(name, file)
     except SourceError as error:
         return FileKind("unknown", error.message)
     if kind == "hive" and size < _BASE_BLOCK:
