@@ -98,7 +98,7 @@ def examine(
             bek_file=Path(bek_file) if bek_file else None,
         )
         user_secrets = _user_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
-        run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None))
+        run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None), named=len(sources))
         for source in sources:
             for entry in run.source(str(source)):
                 identify(entry, hash_sources)
@@ -210,6 +210,7 @@ class _Run:
     disks: dict[int, str] = field(default_factory=dict)
     hyperv: list[HyperVEvidence] = field(default_factory=list)
     unopened: list[SourceError] = field(default_factory=list)
+    named: int = 1
     seen: SeenEvidence | None = None
 
     def tell_unknown_users(self) -> None:
@@ -268,7 +269,7 @@ class _Run:
         try:
             from forensics.sources.open import SeenEvidence, open_source
 
-            self.seen = self.seen or SeenEvidence()
+            self.seen = self.seen or SeenEvidence(expects_more=self.named > 1)
             self.progress(f"opening {path}")
             first = self.machines + 1
             with open_source(

@@ -14,11 +14,9 @@ from forensics.disk.compressed import MAGIC_SIZE, compression, unpack
 from forensics.disk.disk import Disk, Holder, Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.evidence_files import note_evidence, open_evidence
+from forensics.disk.magic import VHD_COOKIE
 from forensics.disk.not_read import saved_by_clonezilla
-from forensics.disk.qcow2 import HEADER, open_qcow2, read_header
-from forensics.disk.recognise import VHD_COOKIE, image_kind, kind_of, recognise, refusal
-from forensics.disk.snapshots import needs_parent
-from forensics.disk.vmdk_descriptor import read_descriptor
+from forensics.disk.recognise import image_kind, kind_of, recognise, refusal
 
 if TYPE_CHECKING:
     from dissect.hypervisor.disk.vhd import VHD
@@ -169,7 +167,7 @@ def _vhd(image: Image, holder: Holder) -> Disk:
     tail = tail if tail.startswith(VHD_COOKIE) else tail[1:] if tail[1:].startswith(VHD_COOKIE) else b""
     footer = tail or head
     if struct.unpack_from(">I", footer, 60)[0] == 4:
-        raise needs_parent(image.path, image.file, "differencing VHD", image.unpacked)
+        raise _needs_parent(image, "differencing VHD")
     if not tail:
         holder.problem(image.name, "truncated", "the VHD has no footer at its end: the file is truncated")
         disk = _vhd_from_copy(image.file, footer)
@@ -194,18 +192,21 @@ def _vhd_from_copy(file: BinaryIO, footer: bytes) -> VHD:
 
 
 def _vmdk(image: Image, holder: Holder) -> Disk:
+    from forensics.disk.vmdk import open_vmdk
+    from forensics.disk.vmdk_descriptor import read_descriptor
+
     descriptor = read_descriptor(image.file)
     if descriptor is not None and descriptor.parent_cid is not None:
-        raise needs_parent(image.path, image.file, "VMDK", image.unpacked)
-    from forensics.disk.vmdk import open_vmdk
-
+        raise _needs_parent(image, "VMDK")
     return _disk(image, open_vmdk(image.path, image.file, image.name, image.unpacked, holder))
 
 
 def _qcow2(image: Image, holder: Holder) -> Disk:
+    from forensics.disk.qcow2 import HEADER, open_qcow2, read_header
+
     image.file.seek(0)
     if read_header(image.file.read(HEADER)).has_backing:
-        raise needs_parent(image.path, image.file, "qcow2", image.unpacked)
+        raise _needs_parent(image, "qcow2")
     return _disk(image, open_qcow2(image.file, image.name, holder))
 
 
@@ -233,7 +234,7 @@ def _vdi(image: Image, holder: Holder) -> Disk:
     except SourceError as error:
         if error.kind != "needs_parent":
             raise
-        raise needs_parent(image.path, image.file, "VDI", image.unpacked) from error
+        raise _needs_parent(image, "VDI") from error
     return _checked(image, stream, holder)
 
 
@@ -246,3 +247,9 @@ def _checked(image: Image, disk: AlignedStream, holder: Holder) -> Disk:
     stream = CheckedStream(cast(BinaryIO, disk), disk.size, disk.align, image.name)
     holder.watch(image.name, lambda: stream.notes.problems)
     return _disk(image, stream)
+
+
+def _needs_parent(image: Image, kind: str) -> SourceError:
+    from forensics.disk.snapshots import needs_parent
+
+    return needs_parent(image.path, image.file, kind, image.unpacked)

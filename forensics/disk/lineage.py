@@ -27,8 +27,8 @@ from uuid import UUID
 
 from forensics.disk.compressed import SUFFIXES
 from forensics.disk.evidence_files import note_evidence, peek_at
+from forensics.disk.magic import QCOW_MAGIC, VMDK_DESCRIPTOR, VMDK_SPARSE
 from forensics.disk.vhdx import structures as vhdx
-from forensics.disk.vmdk_descriptor import SPARSE_MAGIC, read_descriptor
 from forensics.formats.errors import FormatError
 
 _MAX_KEPT = 4096
@@ -186,9 +186,9 @@ def _read(file: BinaryIO) -> _Declared:
     head = file.read(512)
     if head.startswith(vhdx.SIGNATURE):
         return _vhdx(file)
-    if head.startswith((SPARSE_MAGIC, b"# Disk DescriptorFile")):
+    if head.startswith((VMDK_SPARSE, VMDK_DESCRIPTOR)):
         return _vmdk(file)
-    if head.startswith(b"QFI\xfb"):
+    if head.startswith(QCOW_MAGIC):
         return _qcow(file, head)
     if head[64:68] == b"\x7f\x10\xda\xbe":
         return _vdi(head)
@@ -238,6 +238,8 @@ def _locator(file: BinaryIO) -> vhdx.ParentLocator | None:
 
 
 def _vmdk(file: BinaryIO) -> _Declared:
+    from forensics.disk.vmdk_descriptor import read_descriptor
+
     descriptor = read_descriptor(file)
     if descriptor is None:
         return _Declared()

@@ -14,7 +14,6 @@ from forensics.disk.checked_stream import CheckedStream
 from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
 
-MAGIC = b"QFI\xfb"
 HEADER = 112
 LEAST_HEADER = 72
 """Format: bytes of the header of a qcow2."""

@@ -10,27 +10,28 @@ from typing import BinaryIO
 from forensics.disk.compressed import compression
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import peek_at
-from forensics.disk.ewf.files import first_segment
-from forensics.disk.ewf.segment import SIGNATURE as EWF_SIGNATURE
-from forensics.disk.ewf.segment import segment_number
+from forensics.disk.magic import (
+    EWF_MAGIC,
+    QCOW_MAGIC,
+    VHD_COOKIE,
+    VMDK_COWD,
+    VMDK_DESCRIPTOR,
+    VMDK_SESPARSE,
+    VMDK_SPARSE,
+)
 from forensics.disk.not_read import HEAD, NotRead, archive_of_disks, no_disk, not_read, saved_by_clonezilla
-from forensics.disk.qcow2 import LEAST_HEADER, read_header, unsupported
-from forensics.disk.qcow2 import MAGIC as QCOW_MAGIC
-from forensics.disk.vmdk import COWD_MAGIC, SESPARSE_MAGIC, descriptor_of, lone_extent
-from forensics.disk.vmdk_descriptor import SPARSE_MAGIC
 
-VHD_COOKIE = b"conectix"
 _BOOT_SIGNATURE = b"\x55\xaa"
 
 _HEADS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"vhdxfile", "vhdx"),
     (0, VHD_COOKIE, "vhd"),
-    (0, SPARSE_MAGIC, "vmdk"),
-    (0, COWD_MAGIC, "vmdk"),
-    (0, SESPARSE_MAGIC, "vmdk"),
-    (0, b"# Disk DescriptorFile", "vmdk"),
+    (0, VMDK_SPARSE, "vmdk"),
+    (0, VMDK_COWD, "vmdk"),
+    (0, VMDK_SESPARSE, "vmdk"),
+    (0, VMDK_DESCRIPTOR, "vmdk"),
     (0, QCOW_MAGIC, "qcow2"),
-    (0, EWF_SIGNATURE, "e01"),
+    (0, EWF_MAGIC, "e01"),
     (64, b"\x7f\x10\xda\xbe", "vdi"),
     (0, b"regf", "hive"),
     (0, b"PK\x03\x04", "zip"),
@@ -131,6 +132,8 @@ def _lone_part(path: Path, file: BinaryIO, kind: str) -> str | None:
     """Say that a file is but a part of a VMDK, by what lies beside it."""
     if kind not in ("vmdk", "raw"):
         return None
+    from forensics.disk.vmdk import lone_extent
+
     file.seek(0)
     return lone_extent(path, file.read(HEAD))
 
@@ -138,7 +141,12 @@ def _lone_part(path: Path, file: BinaryIO, kind: str) -> str | None:
 def _is_part(path: Path, kind: str, head: bytes) -> bool:
     """Tell whether a file is read with another one that lies beside it."""
     if kind == "e01":
+        from forensics.disk.ewf.files import first_segment
+        from forensics.disk.ewf.segment import segment_number
+
         return segment_number(head) != 1 and first_segment(path) is not None
+    from forensics.disk.vmdk import descriptor_of, lone_extent
+
     descriptor = descriptor_of(path)
     return descriptor is not None and descriptor.is_file() and lone_extent(path, head) is not None
 
@@ -156,9 +164,15 @@ def _look(name: str, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
         if head[offset : offset + len(magic)] == magic:
             if kind in ("zip", "tar"):
                 return kind, archive_of_disks(kind, head, name)
-            lacking = unsupported(read_header(head)) if kind == "qcow2" and len(head) >= LEAST_HEADER else None
-            return kind, NotRead(lacking) if lacking is not None else None
+            return kind, _unsupported_qcow2(head) if kind == "qcow2" else None
     # The footer of a fixed VHD; Virtual PC wrote it one byte short.
     if size >= 1024 and (tail.startswith(VHD_COOKIE) or tail[1:].startswith(VHD_COOKIE)):
         return "vhd", None
     return "raw", None if head[510:512] == _BOOT_SIGNATURE else no_disk(name, head)
+
+
+def _unsupported_qcow2(head: bytes) -> NotRead | None:
+    from forensics.disk.qcow2 import LEAST_HEADER, read_header, unsupported
+
+    lacking = unsupported(read_header(head)) if len(head) >= LEAST_HEADER else None
+    return NotRead(lacking) if lacking is not None else None

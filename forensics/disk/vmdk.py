@@ -16,10 +16,10 @@ from forensics.disk.checked_stream import CheckedStream
 from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import open_evidence
+from forensics.disk.magic import VMDK_COWD, VMDK_DESCRIPTOR, VMDK_SESPARSE, VMDK_SPARSE
 from forensics.disk.split_file import ConcatStream
-from forensics.disk.vmdk_descriptor import DESCRIPTOR, SPARSE_MAGIC, Extent, read_descriptor
+from forensics.disk.vmdk_descriptor import Extent, read_descriptor
 
-COWD_MAGIC, SESPARSE_MAGIC = b"COWD", b"\xbe\xba\xfe\xca\0\0\0\0"
 _EXTENT = re.compile(r"(.*?)-(?:flat|delta|sesparse|ctk|[sf]\d{3,})(\.vmdk)", re.IGNORECASE | re.DOTALL)
 _SECTOR = 512
 _SPARSE, _FLAT = ("SPARSE", "VMFSSPARSE", "SESPARSE"), ("FLAT", "VMFS")
@@ -39,8 +39,8 @@ def lone_extent(path: Path, head: bytes) -> str | None:
         head: Its beginning, some KiB.
     """
     descriptor = descriptor_of(path)
-    has_magic = head.startswith((SPARSE_MAGIC, COWD_MAGIC, SESPARSE_MAGIC))
-    if head.startswith(SPARSE_MAGIC) and DESCRIPTOR in head:
+    has_magic = head.startswith((VMDK_SPARSE, VMDK_COWD, VMDK_SESPARSE))
+    if head.startswith(VMDK_SPARSE) and VMDK_DESCRIPTOR in head:
         return None
     if descriptor is not None and descriptor.is_file():
         return f"a part of a VMDK: name its descriptor, {descriptor.name}, instead"

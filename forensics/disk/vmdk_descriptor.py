@@ -11,8 +11,8 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-SPARSE_MAGIC = b"KDMV"
-DESCRIPTOR = b"# Disk DescriptorFile"
+from forensics.disk.magic import VMDK_DESCRIPTOR, VMDK_SPARSE
+
 _SECTOR = 512
 _MAX_TEXT = 64 << 10
 """Format: bytes of a VMDK's descriptor."""
@@ -61,13 +61,13 @@ def read_descriptor(file: BinaryIO) -> VmdkDescriptor | None:
     file.seek(0)
     head = file.read(_SECTOR)
     offset = 0
-    if head.startswith(SPARSE_MAGIC) and len(head) == _SECTOR:
+    if head.startswith(VMDK_SPARSE) and len(head) == _SECTOR:
         offset = _SECTOR * struct.unpack_from("<Q", head, 28)[0]
         if not offset or offset >= 1 << 63:
             return None
     file.seek(offset)
     data = file.read(_MAX_TEXT)
-    return _parse(data, offset) if data.startswith(DESCRIPTOR) else None
+    return _parse(data, offset) if data.startswith(VMDK_DESCRIPTOR) else None
 
 
 def _parse(data: bytes, offset: int) -> VmdkDescriptor:

@@ -39,8 +39,6 @@ class VolumeTree(CollectedTree):
 
 def add_collected_volumes(source: Source, first_machine_id: int) -> None:
     """Add what was collected onto the volumes of a disk on which no Windows lives itself."""
-    if source.installations:
-        return
     for place in [place for place in source.searched if _holds_drives(place.tree)]:
         _add_volume(source, place, first_machine_id)
 

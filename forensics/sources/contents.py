@@ -55,6 +55,7 @@ def add_contents(pieces: Pieces, tree: CollectedTree) -> bool:
         _add_virtual_machines(pieces, tree, found)
         tell_search(source, found.layout)
         return True
+    pieces.seen.expects_more = True
     _add_collections(pieces, tree, found, kind)
     tell_search(source, found.layout)
     _add_virtual_machines(pieces, tree, found)
@@ -69,6 +70,7 @@ def add_contents(pieces: Pieces, tree: CollectedTree) -> bool:
 
 def add_disks_of(pieces: Pieces, tree: CollectedTree) -> bool:
     """Add the disks alone that a folder holds, such as those beside the configuration of a virtual machine."""
+    pieces.seen.expects_more = True
     _add_files(pieces, tree, [file for file in search(tree).files if file.kind.kind in DISKS])
     pieces.finish()
     return bool(pieces.source.found)
@@ -194,11 +196,12 @@ def add_archive(pieces: Pieces, image: Image) -> None:
         SameEvidenceError: It is examined already.
     """
     source = pieces.source
-    identities = (identity_of_path(image.path), identity_of_file(image.file, image.size))
-    pieces.seen.refuse(*identities)
+    seen = pieces.seen
+    identities = (identity_of_path(image.path), identity_of_file(image.file, image.size)) if seen.expects_more else ()
+    seen.refuse(*identities)
     tree = open_archive(source, image)
     if add_contents(pieces, tree):
-        pieces.seen.note(source.path, *identities)
+        seen.note(source.path, *identities)
         return
     if tree.encrypted:
         raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")

@@ -12,8 +12,6 @@ from forensics.disk.containers import open_disk, open_image
 from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
 from forensics.disk.ntfs.stream import VolumeReader
-from forensics.sources.collected_volume import add_collected_volumes
-from forensics.sources.disk_parts import parts_of_others
 from forensics.sources.holdings import no_volume
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.same_evidence import identity_of_disk, identity_of_path
@@ -95,9 +93,12 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
         SameEvidenceError: It is examined already.
     """
     if add_disk(piece, disk, pieces.keys, pieces.next_machine_id):
-        identities = (identity_of_path(path), identity_of_disk(disk, piece))
+        identities = (identity_of_path(path), identity_of_disk(disk, piece)) if pieces.seen.expects_more else ()
         pieces.seen.refuse(*identities)
-        add_collected_volumes(piece, pieces.next_machine_id)
+        if not piece.installations:
+            from forensics.sources.collected_volume import add_collected_volumes
+
+            add_collected_volumes(piece, pieces.next_machine_id)
         pieces.seen.note(piece.path, *identities)
         return
     newer = [row.message for row in piece.problems if row.kind == "older_state"]
@@ -111,6 +112,8 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
 
 def _parts(found: Iterable[FoundDisk]) -> set[Path]:
     """Return the files that are parts of one of the disks."""
+    from forensics.sources.disk_parts import parts_of_others
+
     by_folder: dict[Path, dict[Path, str]] = {}
     for disk in found:
         by_folder.setdefault(disk.path.parent, {})[disk.path] = disk.kind

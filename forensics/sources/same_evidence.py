@@ -42,8 +42,13 @@ class SameEvidenceError(SourceError):
 
 @dataclass
 class SeenEvidence:
-    """What one examination has opened so far: where it was met first, by what it is."""
+    """What one examination has opened so far: where it was met first, by what it is.
 
+    Attributes:
+        expects_more: Another piece of evidence may follow; else there is nothing to compare with.
+    """
+
+    expects_more: bool = True
     _met: dict[object, str] = field(default_factory=dict)
 
     def refuse(self, *identities: object) -> None:

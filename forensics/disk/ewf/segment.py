@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 from zlib import adler32
 
-SIGNATURE = b"EVF\x09\x0d\x0a\xff\x00"
+from forensics.disk.magic import EWF_MAGIC
+
 HEADER = 13
 _DESCRIPTOR = 76
 _MAX_SECTIONS = 1 << 17
@@ -86,7 +87,7 @@ class Segment:
 
 def segment_number(head: bytes) -> int | None:
     """Return the number in the header of a segment file, from 1; None when it is none."""
-    return int.from_bytes(head[9:11], "little") if head.startswith(SIGNATURE) and len(head) >= HEADER else None
+    return int.from_bytes(head[9:11], "little") if head.startswith(EWF_MAGIC) and len(head) >= HEADER else None
 
 
 def read_segment(file: BinaryIO) -> Segment:
