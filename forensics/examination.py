@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from forensics.case import Case
 from forensics.disk.errors import SourceError
-from forensics.disk.evidence_files import EvidenceFiles, open_given, recording
+from forensics.disk.evidence_files import EvidenceFiles, recording
+from forensics.given_secrets import given_secrets
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
+from forensics.sources.same_evidence import Copies
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
-from forensics.tables.source import SourceEntry, entry_of
+from forensics.tables.source import SourceEntry, entry_of, leaves
 from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def examine(
             password_file=Path(password_file) if password_file else None,
             bek_file=Path(bek_file) if bek_file else None,
         )
-        user_secrets = _user_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
+        user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
         run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None), named=len(sources))
         for source in sources:
             for entry in run.source(str(source)):
@@ -162,38 +164,6 @@ def ask_rules(case: CaseTables, packs: Packs) -> None:
     problems[:] = [row for row in problems if row.kind not in PROBLEM_KINDS] + result.problems
 
 
-def _user_secrets(passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pvk_files: Paths) -> UserSecrets:
-    from forensics.dpapi.user_secrets import UserSecrets
-
-    hashes: dict[str, bytes] = {}
-    for user, text in nt_hashes.items():
-        try:
-            hashes[user.lower()] = bytes.fromhex(text)
-        except ValueError:
-            hashes[user.lower()] = b""
-        if len(hashes[user.lower()]) != 16:
-            # From None: the hash itself must not travel in the exception.
-            raise ValueError(f"the NT hash of {user} is not 32 hexadecimal digits") from None
-    return UserSecrets(
-        passwords={user.lower(): password for user, password in passwords.items()},
-        nt_hashes=hashes,
-        domain_keys=tuple(_domain_key(path) for path in given_paths(pvk_files)),
-    )
-
-
-def _domain_key(path: Path) -> object:
-    from forensics.dpapi.domain_backup import load_pvk
-    from forensics.formats.errors import FormatError
-
-    try:
-        with open_given(path) as file:
-            return load_pvk(file.read())
-    except OSError as error:
-        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
-    except FormatError as error:
-        raise SourceError(error.kind, f"{path} is no domain DPAPI backup key (.pvk): {error.message}") from error
-
-
 @dataclass
 class _Run:
     """The state of one examination over all its sources."""
@@ -212,6 +182,7 @@ class _Run:
     unopened: list[SourceError] = field(default_factory=list)
     named: int = 1
     seen: SeenEvidence | None = None
+    copies: Copies = field(default_factory=Copies)
 
     def tell_unknown_users(self) -> None:
         """Record each secret given for a user whom no source knows: it opened nothing, and not by being wrong."""
@@ -269,7 +240,7 @@ class _Run:
         try:
             from forensics.sources.open import SeenEvidence, open_source
 
-            self.seen = self.seen or SeenEvidence(expects_more=self.named > 1)
+            self.seen = self.seen or SeenEvidence()
             self.progress(f"opening {path}")
             first = self.machines + 1
             with open_source(
@@ -301,6 +272,8 @@ class _Run:
                 self.machines += 1
                 entry.machine_ids.append(installation.machine_id)
                 self._installation(installation)
+            if self.named > 1 or opened.found:
+                self._count_copies_once(opened, entry)
             if len(self.judges) > 1:
                 from forensics.chain.across import found_elsewhere
 
@@ -318,6 +291,21 @@ class _Run:
             from forensics.sources.holdings import nothing_found
 
             entry.error = nothing_found(opened)
+
+    def _count_copies_once(self, opened: Source, entry: SourceEntry) -> None:
+        """Forget the machines of each piece of evidence of which all that was read is what another one gave."""
+        for piece in leaves([entry, *opened.found]):
+            rows = [row for row in self.rows if row.machine_id in piece.machine_ids]
+            other = self.copies.other(piece, rows)
+            if other is None:
+                continue
+            gone = frozenset(piece.machine_ids)
+            self.rows = [row for row in self.rows if row.machine_id not in gone]
+            self.judges = [judge for judge in self.judges if judge.evidence.machine.machine_id not in gone]
+            opened.forget_machines(gone)
+            entry.machine_ids[:] = [number for number in entry.machine_ids if number not in gone]
+            piece.machine_ids = []
+            piece.same_as, piece.error = other, f"the same as {other} in all that was read, counted once"
 
     def _hyperv(self, opened: Source) -> bool:
         """Read the virtual machines of a source, which are judged when all sources were read; tell if there are any."""

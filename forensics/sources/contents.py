@@ -21,7 +21,7 @@ from forensics.sources.layout import OLDER_STATE, WindowsRoot
 from forensics.sources.loose_hives import HiveFolder
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.reg_source import add_exports
-from forensics.sources.same_evidence import identity_of_file, identity_of_path
+from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
@@ -55,7 +55,6 @@ def add_contents(pieces: Pieces, tree: CollectedTree) -> bool:
         _add_virtual_machines(pieces, tree, found)
         tell_search(source, found.layout)
         return True
-    pieces.seen.expects_more = True
     _add_collections(pieces, tree, found, kind)
     tell_search(source, found.layout)
     _add_virtual_machines(pieces, tree, found)
@@ -70,7 +69,6 @@ def add_contents(pieces: Pieces, tree: CollectedTree) -> bool:
 
 def add_disks_of(pieces: Pieces, tree: CollectedTree) -> bool:
     """Add the disks alone that a folder holds, such as those beside the configuration of a virtual machine."""
-    pieces.seen.expects_more = True
     _add_files(pieces, tree, [file for file in search(tree).files if file.kind.kind in DISKS])
     pieces.finish()
     return bool(pieces.source.found)
@@ -196,12 +194,11 @@ def add_archive(pieces: Pieces, image: Image) -> None:
         SameEvidenceError: It is examined already.
     """
     source = pieces.source
-    seen = pieces.seen
-    identities = (identity_of_path(image.path), identity_of_file(image.file, image.size)) if seen.expects_more else ()
-    seen.refuse(*identities)
+    identity = identity_of_path(image.path)
+    pieces.seen.refuse(identity)
     tree = open_archive(source, image)
     if add_contents(pieces, tree):
-        seen.note(source.path, *identities)
+        pieces.seen.note(source.path, identity)
         return
     if tree.encrypted:
         raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")

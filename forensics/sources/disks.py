@@ -14,7 +14,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.sources.holdings import no_volume
 from forensics.sources.pieces import MAX_PIECES, Pieces
-from forensics.sources.same_evidence import identity_of_disk, identity_of_path
+from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.source import Source
 from forensics.sources.volumes import add_disk
 from forensics.tables.outcome import Outcome
@@ -93,13 +93,13 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
         SameEvidenceError: It is examined already.
     """
     if add_disk(piece, disk, pieces.keys, pieces.next_machine_id):
-        identities = (identity_of_path(path), identity_of_disk(disk, piece)) if pieces.seen.expects_more else ()
-        pieces.seen.refuse(*identities)
+        identity = identity_of_path(path)
+        pieces.seen.refuse(identity)
         if not piece.installations:
             from forensics.sources.collected_volume import add_collected_volumes
 
             add_collected_volumes(piece, pieces.next_machine_id)
-        pieces.seen.note(piece.path, *identities)
+        pieces.seen.note(piece.path, identity)
         return
     newer = [row.message for row in piece.problems if row.kind == "older_state"]
     told = [row for row in piece.problems if row.kind != "older_state"]

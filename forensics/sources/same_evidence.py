@@ -1,31 +1,22 @@
-"""Recognises a disk or an archive that was opened before under another name, in another container, or as a copy.
+"""Recognises what was examined before under another name, in another container, or as a copy.
 
-Two states of one disk differ in little: what is compared is what every use of a disk changes. Reading all of a disk
-would take hours.
+A file is the same as another one where both are one inode. Of copies only what was read and judged is compared, all of
+it: reading the whole of two disks would take hours, and two states of one disk may differ in a single file.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import BinaryIO
 
-from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
-from forensics.disk.ntfs.tree import NtfsTree
-from forensics.disk.tree import NotFound, Tree, Unreadable
-from forensics.sources.source import Source
+from forensics.tables.row import Row
+from forensics.tables.source import SourceEntry
 
-_WHOLE = 16 << 20
-_SAMPLES = 32
-_SAMPLE = 64 << 10
-_MFT = 1 << 20
-_RESTART_AREAS = 8 << 10
-_LOG_FILE = 2
-_HIVES = ("SYSTEM", "SOFTWARE", "SECURITY")
-_BASE_BLOCK = 512
+_TELLING = ("certificate", "key_file", "secret")
+"""What has none of these says too little of a machine to be called the same as another."""
 
 
 class SameEvidenceError(SourceError):
@@ -42,13 +33,8 @@ class SameEvidenceError(SourceError):
 
 @dataclass
 class SeenEvidence:
-    """What one examination has opened so far: where it was met first, by what it is.
+    """What one examination has opened so far: where it was met first, by what it is."""
 
-    Attributes:
-        expects_more: Another piece of evidence may follow; else there is nothing to compare with.
-    """
-
-    expects_more: bool = True
     _met: dict[object, str] = field(default_factory=dict)
 
     def refuse(self, *identities: object) -> None:
@@ -73,66 +59,29 @@ def identity_of_path(path: Path) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino) if status.st_ino else None
 
 
-def identity_of_disk(disk: Disk, opened: Source) -> str | None:
-    """Return what tells one state of one disk from every other; None where it cannot be read.
+class Copies:
+    """Finds what says of its machines the very same as another piece of evidence: a copy, in whatever container."""
 
-    Of each NTFS volume the first file records with the times of their files, and the restart areas of $LogFile, which
-    hold the number of its last transaction; of each Windows the base blocks of its hives, with the times and counts of
-    their last writing; and samples of the whole disk.
+    def __init__(self) -> None:
+        self._said: dict[str, str] = {}
 
-    Args:
-        disk: The disk.
-        opened: The source to which its volumes were added.
-    """
-    try:
-        digest = hashlib.sha256(f"disk {disk.size}".encode())
-        _sample(digest.update, disk.stream, disk.size)
-        for place in opened.searched:
-            if isinstance(place.tree, NtfsTree):
-                _volume(digest.update, place.tree)
-        for installation in opened.installations:
-            for hive in _HIVES:
-                digest.update(_beginning(installation.tree, installation.in_windows(f"System32/config/{hive}")))
-    except (OSError, Unreadable, EOFError):
-        return None
-    return digest.hexdigest()
+    def other(self, entry: SourceEntry, rows: Sequence[Row]) -> str | None:
+        """Return the path of what was examined before and gave the same rows; None, and note it, where nothing did.
+
+        Args:
+            entry: A piece of evidence.
+            rows: All that was read and judged of its machines.
+        """
+        if not any(row.table in _TELLING for row in rows):
+            return None
+        said = hashlib.sha256()
+        numbers = {number: f"machine {at}" for at, number in enumerate(entry.machine_ids)}
+        for line in sorted(_content(row, numbers) for row in rows):
+            said.update(line.replace(entry.path, "").encode("utf-8", "backslashreplace"))
+        other = self._said.setdefault(said.hexdigest(), entry.path)
+        return other if other != entry.path else None
 
 
-def identity_of_file(file: BinaryIO, size: int) -> str | None:
-    """Return what tells an archive from every other; its end holds the check sums of what is in it."""
-    try:
-        digest = hashlib.sha256(f"file {size}".encode())
-        _sample(digest.update, file, size)
-        file.seek(0)
-    except OSError:
-        return None
-    return digest.hexdigest()
-
-
-def _sample(take: Callable[[bytes], None], file: BinaryIO, size: int) -> None:
-    """Take a small file whole, and of a larger one its beginning, its end and places between."""
-    if size <= _WHOLE:
-        file.seek(0)
-        while chunk := file.read(_MFT):
-            take(chunk)
-        return
-    step = (size - _SAMPLE) // (_SAMPLES - 1)
-    for number in range(_SAMPLES):
-        file.seek(size - _SAMPLE if number == _SAMPLES - 1 else number * step)
-        take(file.read(_SAMPLE))
-
-
-def _volume(take: Callable[[bytes], None], tree: NtfsTree) -> None:
-    volume = tree.volume
-    for record, count in ((0, _MFT), (_LOG_FILE, _RESTART_AREAS)):
-        stream = volume.stream(volume.record(record))
-        if stream is not None:
-            take(stream.read(count))
-
-
-def _beginning(tree: Tree, path: str) -> bytes:
-    try:
-        with tree.open(path) as file:
-            return file.read(_BASE_BLOCK)
-    except (NotFound, Unreadable):
-        return b""
+def _content(row: Row, numbers: Mapping[int, str]) -> str:
+    values = [(f.name, getattr(row, f.name)) for f in fields(row) if f.name != "machine_id"]
+    return f"{row.table} {numbers.get(row.machine_id)} {values!r}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -84,6 +84,12 @@ class Source:
                 f"only the first {MAX_INSTALLATIONS} Windows installations are examined: name the others one by one"
             )
             self.cut("folder", "Windows installations", self.path, message)
+
+    def forget_machines(self, numbers: Container[int]) -> None:
+        """Take back installations, with the places in which their virtual machines would be looked for."""
+        gone = {i.source_path for i in self.installations if i.machine_id in numbers}
+        self.installations = [i for i in self.installations if i.machine_id not in numbers]
+        self.searched = [place for place in self.searched if place.disk not in gone]
 
     def take(self, piece: Source) -> list[int]:
         """Take over what was opened as a part of this source, and close it with this one.

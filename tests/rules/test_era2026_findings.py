@@ -128,15 +128,10 @@ def test_a_disk_and_its_copy_are_not_called_clones(tmp_path: Path) -> None:
 
 
 def _written_later(disk: bytes) -> bytes:
-    """Move the time of the last write of every hive by 100 ns, as a later state of the same disk would have it."""
-    data = bytearray(disk)
-    at = data.find(b"regf")
-    while at >= 0:
-        data[at + 12] ^= 1
-        # The checksum of the base block is the XOR of its first 127 words: this bit changes with it.
-        data[at + 508] ^= 1
-        at = data.find(b"regf", at + 4096)
-    return bytes(data)
+    """Rename the product in SOFTWARE: a later state of the same disk differs in something that is read."""
+    before, after = ("Standard".encode("utf-16-le"), "Standart".encode("utf-16-le"))
+    assert before in disk
+    return disk.replace(before, after)
 
 
 def test_machines_are_named_in_the_text_and_no_other() -> None:

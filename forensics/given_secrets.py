@@ -1,0 +1,57 @@
+"""The secrets that a caller gives, as the rest of the program holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import open_given
+from forensics.sources.given_paths import Paths, given_paths
+
+if TYPE_CHECKING:
+    from forensics.dpapi.user_secrets import UserSecrets
+
+
+def given_secrets(passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pvk_files: Paths) -> UserSecrets:
+    """Return the secrets of users and domains.
+
+    Args:
+        passwords: Password by user name or SID.
+        nt_hashes: NT hash, 32 hexadecimal digits, by user name or SID.
+        pvk_files: DPAPI backup private keys of domains.
+
+    Raises:
+        ValueError: An NT hash is not 32 hexadecimal digits.
+        SourceError: A domain backup key cannot be read.
+    """
+    from forensics.dpapi.user_secrets import UserSecrets
+
+    hashes: dict[str, bytes] = {}
+    for user, text in nt_hashes.items():
+        try:
+            hashes[user.lower()] = bytes.fromhex(text)
+        except ValueError:
+            hashes[user.lower()] = b""
+        if len(hashes[user.lower()]) != 16:
+            # From None: the hash itself must not travel in the exception.
+            raise ValueError(f"the NT hash of {user} is not 32 hexadecimal digits") from None
+    return UserSecrets(
+        passwords={user.lower(): password for user, password in passwords.items()},
+        nt_hashes=hashes,
+        domain_keys=tuple(_domain_key(path) for path in given_paths(pvk_files)),
+    )
+
+
+def _domain_key(path: Path) -> object:
+    from forensics.dpapi.domain_backup import load_pvk
+    from forensics.formats.errors import FormatError
+
+    try:
+        with open_given(path) as file:
+            return load_pvk(file.read())
+    except OSError as error:
+        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
+    except FormatError as error:
+        raise SourceError(error.kind, f"{path} is no domain DPAPI backup key (.pvk): {error.message}") from error
