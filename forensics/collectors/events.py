@@ -7,6 +7,7 @@ dropped by their bytes, records by their text, and only what is left is parsed.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 LOG_FOLDER = "System32/winevt/Logs"
 MAX_ROWS = 20_000
-"""Evidence: records of one event log, the newest."""
+"""Evidence: records of one event log, divided among its kinds (provider and ID), of each the newest."""
 MAX_CHUNKS = 65_536
 """Evidence: chunks of 64 KiB of one event log."""
 MAX_BROKEN = 20
@@ -47,12 +48,14 @@ _MOST_SAID = 2000
 """Work: different events of one log whose fields are kept for the next one like it."""
 _LONGEST_SAID = 1000
 """Work: characters of an event whose fields are kept for the next one like it."""
+_MOST_NAMED = 5
+"""Display: kinds of which records were left out that are named."""
 _BATCH = 64
 _READ_AHEAD = 16
 
 
 def collect_events(installation: Installation) -> list[EventRow]:
-    """Read every wanted event log; at most 20,000 rows of each, the newest.
+    """Read every wanted event log; at most 20,000 rows of each, of every provider and ID the newest.
 
     What was there is told in coverage (area ``log``, name of the file); damage becomes rows of table problem.
     """
@@ -123,6 +126,7 @@ class _LogReader:
         self._path = entry.path
         self._modified = entry.modified
         self._dropped = 0
+        self._cut_kinds: set[tuple[str, int]] = set()
         self._damaged = 0
         self._unread = False
         self._cut: str | None = None
@@ -141,7 +145,9 @@ class _LogReader:
         if self._unread:
             parts.append("not read to its end, since too many parts of this computer's event logs end their parser")
         if self._dropped:
-            parts.append(f"the newest {MAX_ROWS} of {MAX_ROWS + self._dropped} records")
+            often = ", ".join(f"{provider} {event_id}" for provider, event_id in sorted(self._cut_kinds)[:_MOST_NAMED])
+            kept = len(self.rows)
+            parts.append(f"{kept} of {kept + self._dropped} records; the oldest of these were left out: {often}")
         return "; ".join(parts) or self._cut
 
     def read(self, stream: BinaryIO) -> None:
@@ -302,10 +308,24 @@ class _LogReader:
         if len(self.rows) <= MAX_ROWS:
             return
         if not self._dropped:
-            message = f"more than {MAX_ROWS} records of this event log bear on keys; the oldest were left out"
+            message = (
+                f"more than {MAX_ROWS} records of this event log bear on keys; of the most frequent providers and IDs "
+                "the oldest were left out"
+            )
             self._problem("too_many", message, None)
-        self._dropped += len(self.rows) - MAX_ROWS
-        del self.rows[: len(self.rows) - MAX_ROWS]
+        # What is repeated all day must not push out the few records that matter.
+        share = _share(Counter(map(_kind, self.rows)), MAX_ROWS)
+        kept: list[EventRow] = []
+        seen: Counter[tuple[str, int]] = Counter()
+        for row in reversed(self.rows):
+            kind = _kind(row)
+            if seen[kind] < share and len(kept) < MAX_ROWS:
+                seen[kind] += 1
+                kept.append(row)
+            else:
+                self._cut_kinds.add(kind)
+        self._dropped += len(self.rows) - len(kept)
+        self.rows[:] = reversed(kept)
 
     def _broken(self, kind: str, message: str, offset: int | None) -> None:
         self._damaged += 1
@@ -316,3 +336,18 @@ class _LogReader:
         if kind in CUTS:
             self._cut = self._cut or message
         self._installation.problem(self._path, kind, message, offset)
+
+
+def _kind(row: EventRow) -> tuple[str, int]:
+    return row.provider, row.event_id
+
+
+def _share(counts: Counter[tuple[str, int]], most: int) -> int:
+    """Return how many rows of each kind there may be, so that all together are no more than ``most``."""
+    left = most
+    for done, count in enumerate(sorted(counts.values())):
+        share = left // (len(counts) - done)
+        if count > share:
+            return max(share, 1)
+        left -= count
+    return most

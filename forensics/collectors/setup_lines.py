@@ -100,7 +100,8 @@ class SetupLines:
         if file and file[1].lower() in PHASES and "createsession" in lower:
             self._phase = _PHASE_NAMES[file[1].lower()]
             return SetupLine(time, self._phase, "action_file_opened", message)
-        if "fcreatetagfile:" in lower:
+        # Every run looks for the tag of an earlier one, also those that fail: that there is none, writes none.
+        if "fcreatetagfile:" in lower and "does not already exist" not in lower:
             return SetupLine(time, "tag", "tag_written", message)
         if _STATE.search(message):
             return SetupLine(time, "state", "generalization_state", message)

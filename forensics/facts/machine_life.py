@@ -28,6 +28,7 @@ _REGISTRY_ROWS: tuple[type[Row], ...] = (
     SecretRow,
     TemplateRow,
 )
+_VALIDATION = re.compile(r"validat", re.IGNORECASE)
 _HIVE = re.compile(r"(?:[^\\]*/)?(?:SYSTEM|SOFTWARE|SECURITY|SAM)\\", re.IGNORECASE)
 
 
@@ -41,7 +42,7 @@ def machine_life(row: MachineRow, tables: Tables) -> MachineRow:
     seen = max(_signs_of_life(row, tables), default=None)
     keys = [key for key in tables.of(KeyFileRow, row.machine_id) if key.scope in ("machine", "system")]
     setup = tables.of(SetupEventRow, row.machine_id)
-    generalized_at = _last(setup, lambda event: event.phase == "generalize")
+    generalized_at = _generalized_at(setup)
     guid = (row.machine_guid or "").lower()
     return replace(
         row,
@@ -84,6 +85,27 @@ def _signs_of_life(row: MachineRow, tables: Tables) -> Iterator[tuple[datetime, 
 
 def _last(events: list[SetupEventRow], wanted: Callable[[SetupEventRow], bool]) -> datetime | None:
     return max((as_utc(event.time) for event in events if event.time is not None and wanted(event)), default=None)
+
+
+def _generalized_at(events: list[SetupEventRow]) -> datetime | None:
+    """Return when Sysprep last ran with /generalize; a run that failed in validation generalized nothing.
+
+    Args:
+        events: In the order of their lines.
+    """
+    times: list[datetime] = []
+    for log in {event.source_path for event in events}:
+        run: list[datetime] = []
+        for event in (e for e in events if e.source_path == log):
+            if event.kind == "sysprep_begun":
+                times += run
+                run = []
+            elif event.kind in ("error", "module_failed") and _VALIDATION.search(event.message):
+                run = []
+            elif event.phase == "generalize" and event.time is not None:
+                run.append(as_utc(event.time))
+        times += run
+    return max(times, default=None)
 
 
 def _failure(events: list[SetupEventRow], since: datetime | None) -> str | None:

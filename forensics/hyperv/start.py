@@ -57,7 +57,9 @@ def start_on(host: Host, vm: VmRow, wrappings: Sequence[VmGuardianRow]) -> Start
     if vm.configuration_doubt is not None:
         return Start("unknown", vm.configuration_doubt)
     if vm.vtpm == "absent":
-        return Start("not_applicable", "it has no virtual TPM, so it needs no guardian")
+        return Start(
+            "not_applicable", "it has no virtual TPM, or one that was never switched on, so it needs no guardian"
+        )
     if vm.vtpm == "unknown":
         return Start("unknown", "its configuration does not tell whether it has a virtual TPM")
     if not wrappings:

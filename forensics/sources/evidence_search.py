@@ -19,6 +19,7 @@ from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, find_layo
 from forensics.sources.loose_hives import HiveFolder, hives_in, is_named_as_hive, is_other_hive
 from forensics.sources.mapping_tree import UnionTree
 from forensics.sources.peek import Link, peek
+from forensics.sources.vm_files import is_configuration
 
 MAX_FOLDERS = 20_000
 """Evidence: folders that are searched for evidence, those inside a collected Windows not counted."""
@@ -182,7 +183,7 @@ class _Search:
         seen = peek(self.tree, entry)
         if isinstance(seen, Link):
             self._link(entry, seen)
-        elif entry.name.lower().endswith(".vmcx"):
+        elif is_configuration(entry.name):
             self.found.configurations.append(entry)
         elif seen is None:
             return

@@ -11,6 +11,7 @@ from forensics.sources.pieces import Pieces
 from forensics.sources.same_evidence import SeenEvidence
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
+from forensics.sources.vm_files import is_configuration
 
 __all__ = ["Progress", "SeenEvidence", "Source", "Unlock", "open_source"]
 
@@ -28,7 +29,8 @@ def open_source(
     """Open a source read-only.
 
     Args:
-        path: Disk image, folder or archive of anything, Hyper-V export or its .vmcx, loose hive, or .reg export.
+        path: Disk image, folder or archive of anything, Hyper-V export or its configuration, loose hive, or .reg
+            export.
         keys: For BitLocker volumes.
         first_machine_id: Number of the first installation.
         progress: Called with one line when something takes long.
@@ -66,7 +68,7 @@ def _open(pieces: Pieces, path: Path) -> None:
     elif not path.is_file() and not path.is_block_device():
         # Opening a FIFO would wait for ever, and a character device need not end.
         raise SourceError("unsupported", f"{path} is neither a file nor a folder nor a disk: save what it gives first")
-    elif path.suffix.lower() in _CONFIGURATIONS:
+    elif path.suffix.lower() in _CONFIGURATIONS or is_configuration(path.name):
         _open_configuration(pieces, path)
     else:
         _open_file(pieces, path)

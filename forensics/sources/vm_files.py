@@ -23,6 +23,8 @@ _NEAR = 2
 _MAX_UNREADABLE = 100
 """Display: folders that could not be listed and are told one by one."""
 _DRIVE = re.compile(r"(?:\\\\\?\\)?([A-Za-z]):\\(.*)", re.DOTALL)
+# Profiles of wireless networks are named so too, with braces.
+_GUID_XML = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.xml", re.IGNORECASE)
 _NO_VMS_IN = frozenset(
     (
         "windows",
@@ -67,7 +69,7 @@ class VmFiles:
     """What a place holds.
 
     Attributes:
-        configurations: ``.vmcx`` files.
+        configurations: ``.vmcx`` files, and ``.xml`` files that may be such of Windows Server 2012.
         states: ``.vmrs`` and ``.vmgs`` files.
         documents: ``.xml`` files.
         certificates: Certificate files.
@@ -205,6 +207,13 @@ def _exact(place: SearchedTree, entry: Entry) -> Entry:
         return entry
 
 
+def is_configuration(name: str) -> bool:
+    """Tell whether a file bears the name of a virtual machine's configuration: Windows Server 2012 wrote GUID.xml."""
+    return name.lower().endswith(".vmcx") or _GUID_XML.fullmatch(name) is not None
+
+
 def _kind(name: str) -> str | None:
+    if _GUID_XML.fullmatch(name):
+        return "configurations"
     dot = name.rfind(".")
     return _KINDS.get(name[dot:].lower()) if dot >= 0 else None

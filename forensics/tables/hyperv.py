@@ -97,7 +97,11 @@ class VmRow(Row):
     generation: int | None = column("1 or 2; null: not told", None)
     secure_boot: bool | None = column("Secure Boot is on", None)
     secure_boot_template: str | None = column("MicrosoftWindows, MicrosoftUEFICertificateAuthority, or the GUID", None)
-    vtpm: DeviceFound = column("a virtual TPM among its devices", "unknown")
+    vtpm: DeviceFound = column(
+        "a virtual TPM among its devices; absent also where it was never switched on, since every machine of "
+        "generation 2 lists the device",
+        "unknown",
+    )
     key_protector: KeyProtectorFound = column("in its configuration", "not_found")
     key_protector_at: str | None = column("Where the key protector stands in the configuration", None)
     key_protector_doubt: str | None = column(
@@ -116,7 +120,9 @@ class VmRow(Row):
     guest_state_file: str | None = column("Path of the guest state (.vmgs, or .vmrs of an older version)", None)
     guest_state: State = column("its guest state file", "not_examined")
     guest_state_time: datetime | None = column("Last change of the guest state file, UTC", None)
-    guest_state_facts: str | None = column("Version of the .vmgs and what it holds, as far as its header tells", None)
+    guest_state_facts: str | None = column(
+        "Version of the .vmgs and what it holds, as far as its header tells; or what is there instead of it", None
+    )
     configuration_time: datetime | None = column("Last change of the configuration file, UTC", None)
     isolation: str | None = column("GuestStateIsolationType where it is set, such as TrustedLaunch", None)
     disks: list[str] = column("Virtual disks it uses, as configured", factory=list)

@@ -26,7 +26,8 @@ class SecureBootRow(Row):
     enabled: bool | None = column("State\\UEFISecureBootEnabled: likely the state at the last boot", None)
     status: str | None = column("UEFICA2023Status: NotStarted, InProgress or Updated", None)
     available_updates: int | None = column(
-        "AvailableUpdates: what is to be done; 22852 (0x5944) all, 16384 (0x4000) done, 16388 (0x4004) no signed KEK",
+        "AvailableUpdates: its bits 0x1944 are work to be done; 22852 (0x5944) all of it, 16384 (0x4000) none, "
+        "16388 (0x4004) no signed KEK",
         None,
     )
     available_updates_policy: int | None = column("AvailableUpdatesPolicy: the same, as a policy orders it", None)

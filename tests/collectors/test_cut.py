@@ -200,7 +200,8 @@ CASES: dict[str, Cut] = {
         "events.MAX_ROWS",
         2,
         SYSTEM_LOG,
-        "more than 2 records of this event log bear on keys; the oldest were left out",
+        "more than 2 records of this event log bear on keys; of the most frequent providers and IDs the oldest were "
+        "left out",
         "log",
         "System.evtx",
     ),

@@ -226,7 +226,41 @@ def test_newest_rows_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row.record_id for row in rows] == list(range(111, 151))
     assert problems(examined) == [(SYSTEM, "too_many")]
     (coverage,) = [c for c in examined.coverage if c.name == "System.evtx"]
-    assert coverage.detail == "the newest 40 of 150 records"
+    assert coverage.detail is not None
+    assert coverage.detail.startswith("40 of 150 records; the oldest of these were left out: ")
+
+
+@pytest.mark.parametrize("place", ["first", "last", "between"])
+def test_what_is_repeated_pushes_out_nothing_else(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """As 20,000 Schannel records would the three 1056 that tell when the certificate of Remote Desktop was made."""
+    monkeypatch.setattr(collector, "MAX_ROWS", 40)
+    created = [rdp_certificate_created("WEB01", n.to_bytes(20, "big"), TIME) for n in range(3)]
+    often = [schannel_key_unusable("WEB01", TIME) for _ in range(150)]
+    at = {"first": 0, "last": 150, "between": 70}[place]
+    examined = installation({SYSTEM: event_log([*often[:at], *created, *often[at:]])})
+    rows = collect_events(examined)
+    assert len(rows) == 40
+    assert [row.thumbprint for row in rows if row.event_id == 1056] == [f"{n:040X}" for n in range(3)]
+    newest = [row.record_id for row in rows if row.event_id == 36870]
+    of_schannel = [n for n in range(1, 154) if not at < n <= at + 3]
+    assert newest == of_schannel[-37:]
+    (coverage,) = [c for c in examined.coverage if c.name == "System.evtx"]
+    assert (coverage.outcome, coverage.detail) == (
+        "partial",
+        "40 of 153 records; the oldest of these were left out: Schannel 36870",
+    )
+
+
+def test_many_kinds_share_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "MAX_ROWS", 20)
+    kinds = [
+        rdp_certificate_created("WEB01", bytes(20), TIME),
+        schannel_key_unusable("WEB01", TIME),
+        rdp_certificate_not_created("WEB01", TIME),
+    ]
+    rows = collect_events(installation({SYSTEM: event_log(kinds * 15 + kinds[1:2] * 30)}))
+    counts = {event_id: sum(row.event_id == event_id for row in rows) for event_id in (1056, 1057, 36870)}
+    assert counts == {1056: 6, 1057: 6, 36870: 6}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,10 @@ import pytest
 
 from forensics.collectors import setup_events as collector
 from forensics.collectors.setup_events import collect_setup_events
+from forensics.facts.machine_life import machine_life
+from forensics.facts.tables import Tables
 from forensics.tables.event import SetupEventRow
+from forensics.tables.machine import MachineRow
 from testdata.builder import setup_logs
 from tests.collectors.virtual import installation, problems
 
@@ -33,7 +36,6 @@ def test_generalize_as_sysprep_logs_it() -> None:
     assert steps(rows) == [
         ("cleanup", "sysprep_begun", None),
         ("generalize", "option_generalize", None),
-        ("tag", "tag_written", None),
         ("cleanup", "action_file_opened", None),
         ("cleanup", "phase_begun", None),
         ("cleanup", "module_run", "capisp.dll"),
@@ -46,6 +48,30 @@ def test_generalize_as_sysprep_logs_it() -> None:
     assert rows[1].message == "SYSPRP ParseCommands:Found supported command line option 'GENERALIZE'"
     assert rows[1].source_path == setup_logs.SYSPREP_LOG
     assert rows[1].log == "setupact.log"
+
+
+def test_a_run_that_failed_in_validation() -> None:
+    """As Sysprep 10 writes it where an app was installed for one user only: no tag, and nothing was generalized."""
+    lines = [
+        *setup_logs.generalize_lines(TIME)[:8],
+        "[0x0f0082] SYSPRP ActionPlatform::LaunchModule: Failure occurred while executing 'SysprepGeneralizeValidate' "
+        "from C:\\Windows\\System32\\AppxSysprep.dll; dwRet = 0x3cf2",
+        "SYSPRP SysprepSession::Validate: Error in validating actions from "
+        "C:\\Windows\\System32\\Sysprep\\ActionFiles\\Generalize.xml; dwRet = 0x3cf2",
+    ]
+    rows = rows_of(setup_logs.SYSPREP_LOG, setup_logs.log(TIME, lines))
+    assert steps(rows) == [
+        ("cleanup", "sysprep_begun", None),
+        ("generalize", "option_generalize", None),
+        ("cleanup", "module_failed", "appxsysprep.dll"),
+    ]
+    machine = MachineRow(machine_id=1, source_path="")
+    assert machine_life(machine, Tables([machine, *rows])).generalized_at is None
+
+
+def test_a_tag_that_was_written() -> None:
+    line = "SYSPRP FCreateTagFile:Successfully created tag file C:\\Windows\\System32\\Sysprep\\Sysprep_succeeded.tag"
+    assert steps(rows_of(setup_logs.SYSPREP_LOG, setup_logs.log(TIME, [line]))) == [("tag", "tag_written", None)]
 
 
 @pytest.mark.parametrize("path", [setup_logs.PANTHER_LOG, setup_logs.UNATTEND_LOG])

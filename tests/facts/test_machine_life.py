@@ -110,6 +110,31 @@ def test_sealing_and_first_boot() -> None:
     assert (row.generalized_at, row.sysprep_succeeded_at, row.machine_guid_assigned_at) == (at(2), at(3), at(4))
 
 
+VALIDATION = "SYSPRP RunPlatformActions:Failed while validating Sysprep session actions; dwRet = 0x3cf2"
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "expected"),
+    [
+        ("error", VALIDATION, None),
+        ("module_failed", "Failure occurred while executing 'SysprepGeneralizeValidate' from AppxSysprep.dll", None),
+        ("module_failed", "Failure occurred while executing 'SysprepGeneralize' from AppxSysprep.dll", 2),
+        ("error", "Failed to remove apps for the current user", 2),
+    ],
+)
+def test_a_run_that_failed_in_validation_generalized_nothing(kind: str, message: str, expected: int | None) -> None:
+    failed = [
+        setup_event("sysprep_begun", "cleanup", at(2)),
+        setup_event("option_generalize", "generalize", at(2)),
+        setup_event(kind, "cleanup", at(2), message=message),
+    ]
+    assert life(*failed).generalized_at == (at(expected) if expected else None)
+    earlier = [setup_event("option_generalize", "generalize", at(1))]
+    assert life(*earlier, *failed).generalized_at == at(expected or 1)
+    again = [setup_event("sysprep_begun", "cleanup", at(3)), setup_event("option_generalize", "generalize", at(3))]
+    assert life(*failed, *again).generalized_at == at(3)
+
+
 @pytest.mark.parametrize("tag", [None, "", "yesterday", "Fri May 99 05:48:31 2026", "2026-05-01"])
 def test_a_clone_tag_that_is_no_time_tells_no_day(tag: str | None) -> None:
     assert life(clone_tag=tag).sealed_at is None

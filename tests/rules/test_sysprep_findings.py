@@ -53,7 +53,6 @@ EXPECTED: dict[str, Stated] = {
         "golden-image-carries-keys": ("medium", "likely", _hosts("farm", "agent")),
         "golden-image-key-not-exportable": ("medium", "proved", _hosts("agent")),
     },
-    "laptop": {"generalized-image": ("info", "likely", {"LAP-31"})},
     "generalized-not-booted": {
         "generalized-image": ("info", "proved", {"GOLD"}),
         "image-not-yet-specialized": ("high", "proved", {"GOLD"}),
@@ -64,7 +63,6 @@ EXPECTED: dict[str, Stated] = {
         "specialize-skips-crypto": ("high", "likely", {"AVD-7"}),
     },
     "upgraded": {
-        "generalized-image": ("info", "likely", {"PC-21"}),
         "upgrade-is-not-sysprep": ("info", "likely", {"PC-21"}),
     },
     "sid-changed": {
@@ -258,17 +256,16 @@ def test_nothing_but_information_on_the_healthy_disk() -> None:
 def test_real_windows_81(realdata: Path) -> None:
     case = forensics.examine(realdata / "student-pc8-win81.zip", as_of=AS_OF)
     tables = {table: case.rows(table) for table in CONTRACT_TABLES}
-    found = [as_json(f) for f in run(_packs(), tables, AS_OF).findings if f.rule in _of_this_pack()]
-    assert [(f["rule"], f["severity"], f["confidence"], f["subjects"][0]["id"]) for f in found] == [
-        ("generalized-image", "info", "likely", "STUDENT-PC8")
-    ]
-    assert "CloneTag: Tue Mar 18 03:21:00 2014" in found[0]["because"]
+    # Its CloneTag, Tue Mar 18 03:21:00 2014, is that of Microsoft's medium.
+    assert [
+        f for f in run(_packs(), tables, AS_OF).findings if f.rule in _of_this_pack() and f.verdict == "match"
+    ] == []
     # The collection holds no key file and no log: what a generalize did to the keys cannot be known from it.
     (chain,) = tables["key_chain"]
     with RuleDatabase(tables, AS_OF) as database:
         told = [e for subject in ("STUDENT-PC8", chain.thumbprint) for e in answers_about(database, _packs(), subject)]
     assert {str(e.rule.id): e.value for e in told if e.rule.id in _of_this_pack()} == {
-        "generalized-image": True,
+        "generalized-image": None,
         "generalize-orphaned-keys": None,
         "machine-guid-changed-without-sysprep": None,
         "machine-sid-changed-alone": None,

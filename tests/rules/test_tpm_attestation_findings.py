@@ -57,6 +57,7 @@ EXPECTED: dict[str, list[Stated]] = {
         stated("high", "likely", "template-cannot-attest", "AttestedWrong"),
         stated("medium", "likely", "ca-eklist-entry-malformed", f"EKList/{'0' * 40}", f"EKList/{NEARLY}.txt"),
         stated("medium", "possible", "ca-eklist-entry-malformed", f"EKOpen/{SOMEBODY}"),
+        stated("low", "likely", "ca-ek-store-empty", "Contoso Issuing CA 1"),
     ],
     "attest-ca-bare": [
         stated("high", "likely", "ca-ek-store-empty", "Contoso Issuing CA 2"),

@@ -16,7 +16,11 @@ def collect_hyperv(source: Source) -> list[HyperVEvidence]:
 
     A Windows that is no Hyper-V host is not searched, nor are the other volumes of its disk.
     """
-    hosts = [place for place in source.searched if has_hyper_v(place)]
+    whole = [place for place in source.searched if place.disk is not None]
+    exports = [place for place in source.searched if place.disk is None]
+    # A folder of exports that lies in a collection of a Windows is not that host once more.
+    hosts = [*whole, *(e for e in exports if not any(e.tree is place.tree for place in whole))]
+    hosts = [place for place in hosts if has_hyper_v(place)]
     any_windows = any(place.windows and place.tree.complete for place in source.searched)
     places = [
         place
@@ -35,6 +39,8 @@ def collect_hyperv(source: Source) -> list[HyperVEvidence]:
         reader.find()
     for reader in readers:
         reader.find_listed(readers)
+    for reader in readers:
+        reader.leave_to(readers)
     for reader in readers:
         reader.list_disks()
     found = [reader.read(readers) for reader in readers]

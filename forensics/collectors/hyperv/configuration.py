@@ -22,7 +22,6 @@ from forensics.formats.hyperv.key_protector import (
 )
 from forensics.formats.hyperv.storage import HyperVStorage, StorageValue
 from forensics.formats.hyperv.vm_configuration import (
-    IDE,
     VIRTUAL_TPM,
     VmConfiguration,
     is_torn,
@@ -54,6 +53,9 @@ def read_configuration(storage: HyperVStorage, row: VmRow) -> tuple[VmEvidence, 
     _fill(row, configuration, storage)
     evidence = VmEvidence(row, global_id=configuration.global_id)
     problems = [*storage.errors, *configuration.problems, *_fill_protector(storage, evidence)]
+    has_no_protector = row.key_protector in ("not_found", "empty") and not row.earlier_key_protector
+    if row.vtpm == "present" and has_no_protector and configuration.tpm_was_on is False:
+        row.vtpm, evidence.tpm_was_off = "absent", True
     return evidence, problems
 
 
@@ -62,7 +64,7 @@ def _fill(row: VmRow, configuration: VmConfiguration, storage: HyperVStorage) ->
     row.vm_id = row.vm_id or configuration.global_id
     row.configuration_version = configuration.version
     row.uncommitted = storage.replayed
-    has_tpm, has_ide = configuration.has(VIRTUAL_TPM), configuration.has(IDE)
+    has_tpm = configuration.has(VIRTUAL_TPM)
     if storage.log_damaged:
         row.configuration_doubt = (
             "the log of its configuration could not be applied as a whole, so its virtual TPM and key protector "
@@ -70,8 +72,7 @@ def _fill(row: VmRow, configuration: VmConfiguration, storage: HyperVStorage) ->
         )
     elif has_tpm is not None:
         row.vtpm = "present" if has_tpm else "absent"
-    if has_ide is not None:
-        row.generation = 1 if has_ide else 2
+    row.generation = configuration.generation
     row.secure_boot, row.secure_boot_template = configuration.secure_boot, configuration.secure_boot_template
     row.guest_state_file = configuration.guest_state_file
     row.disks = list(configuration.disks)

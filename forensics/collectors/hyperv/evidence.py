@@ -23,11 +23,13 @@ class VmEvidence:
         row: The row.
         protectors: Its key protectors by where they stand; several where nothing tells which is the one of today.
         global_id: GUID that the configuration itself names, lower case.
+        tpm_was_off: A virtual TPM is among its devices, and nothing in the configuration says that it was ever on.
     """
 
     row: VmRow
     protectors: Mapping[str, KeyProtector] = field(default_factory=dict)
     global_id: str | None = None
+    tpm_was_off: bool = False
 
 
 @dataclass(slots=True)

@@ -15,8 +15,10 @@ from forensics.collectors.system_drive import USUAL_DRIVE, system_drive
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, ReadAt, parse_hyperv_storage
-from forensics.formats.hyperv.vm_configuration import guid_of, is_torn, is_virtual_machine
+from forensics.formats.hyperv.vm_configuration import guid_of, is_torn, is_virtual_machine, listed_guid
+from forensics.formats.hyperv.vm_xml import HEAD_SIZE, may_be_vm_xml, parse_vm_xml
 from forensics.formats.hyperv.vmgs import parse_vmgs
+from forensics.formats.xml_text import MAX_XML_SIZE
 from forensics.sources.installation import CUTS, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
@@ -38,6 +40,7 @@ MAX_LISTED = 2_000
 """Evidence: virtual machines of a host's list."""
 
 _INVENTORY_NODE = "Configurations/VirtualMachines"
+_TPM_STATE = "TPM_NVRAM"
 _MAX_ERRORS = 20
 """Display: faults of one file that are told one by one."""
 
@@ -87,6 +90,12 @@ class PlaceReader:
                 except Unreadable as error:
                     reader._problem(path, error.kind, str(error))
                     self.evidence.hidden[windows_path] = str(error)
+
+    def leave_to(self, readers: Sequence[PlaceReader]) -> None:
+        """Leave configurations of a folder of exports to the Windows to which the folder belongs too."""
+        if self.place.disk is None:
+            known = {path for r in readers if r.place.disk and r.place.tree is self.place.tree for path in r._known}
+            self.files.configurations = [e for e in self.files.configurations if e.path.lower() not in known]
 
     def list_disks(self) -> None:
         """Note the names of the virtual disks, once all files were found."""
@@ -151,7 +160,7 @@ class PlaceReader:
             paths: dict[str, str] = {}
             for name in storage.children(_INVENTORY_NODE):
                 value = storage.get(f"{_INVENTORY_NODE}/{name}")
-                guid = guid_of(name)
+                guid = listed_guid(name)
                 if guid is None or value is None or not isinstance(value.value, str):
                     continue
                 if len(paths) == MAX_LISTED:
@@ -221,6 +230,9 @@ class PlaceReader:
         vm: VmEvidence | None = None
         storage: HyperVStorage | None = None
         with self._guard(entry.path) as guarded:
+            if entry.name.lower().endswith(".xml") and not self._is_vm_xml(entry):
+                self.files.documents.append(entry)
+                return
             storage = self._storage(entry)
         if guarded.failure is not None and guarded.failure.state == "not_examined":
             row.starts_because = f"its configuration could not be read: {guarded.failure.why}"
@@ -232,6 +244,8 @@ class PlaceReader:
                 row.vm_id = row.vm_id or named
                 self._tell(entry.path, problems)
                 self._find_guest_state(entry, row, readers)
+                if vm.tpm_was_off and _TPM_STATE in (row.guest_state_facts or ""):
+                    row.vtpm = "unknown"
                 row.missing_disks = [disk for disk in row.disks if not self._has_disk(disk, readers)]
         if vm is None:
             row.vm_id, row.outcome = row.vm_id or named, "not_examined" if row.starts_because else "unreadable"
@@ -243,8 +257,9 @@ class PlaceReader:
 
     def _find_guest_state(self, entry: Entry, row: VmRow, readers: Sequence[PlaceReader]) -> None:
         """Look for the guest state beside the configuration, then where that says, then by its name."""
-        stem = entry.name[: -len(".vmcx")]
-        names = [f"{stem}.vmgs".lower(), f"{stem}.vmrs".lower()]
+        stem = _stem(entry.name)
+        needs_vmgs = (row.guest_state_file or "").lower().endswith(".vmgs")
+        names = [f"{stem}.vmgs"] if needs_vmgs else [f"{stem}.vmgs", f"{stem}.vmrs"]
         if row.guest_state_file:
             names.insert(0, _basename(row.guest_state_file))
         folder = _folder(entry.path).lower()
@@ -260,6 +275,14 @@ class PlaceReader:
         if row.guest_state_file:
             seen = _on_system_drive(row.guest_state_file, readers)
             row.guest_state = seen.state if seen else "not_examined"
+        other = next((s for s in self.files.states if s.path.lower() == f"{folder}/{stem}.vmrs".lstrip("/")), None)
+        if needs_vmgs and other is not None:
+            message = (
+                f"its configuration names the guest state {row.guest_state_file}, which is not beside it or elsewhere "
+                "in this source; the .vmrs that is there does not stand in for it (likely)"
+            )
+            row.guest_state_facts = message
+            self._problem(other.path, "missing_guest_state", message)
 
     def _read_guest_state(self, state: Entry, row: VmRow) -> None:
         if not state.name.lower().endswith(".vmgs"):
@@ -283,7 +306,13 @@ class PlaceReader:
 
     def _storage(self, entry: Entry) -> HyperVStorage:
         with self.place.tree.open(entry) as file:
+            if entry.name.lower().endswith(".xml"):
+                return parse_vm_xml(file.read(MAX_XML_SIZE + 1))
             return parse_hyperv_storage(_read_at(file), entry.size)
+
+    def _is_vm_xml(self, entry: Entry) -> bool:
+        with self.place.tree.open(entry) as file:
+            return may_be_vm_xml(file.read(HEAD_SIZE))
 
     def _tell(self, path: str, errors: Iterable[FormatError]) -> None:
         for count, error in enumerate(errors):

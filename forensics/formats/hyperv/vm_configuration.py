@@ -26,6 +26,7 @@ _TEMPLATES = {
 _ISOLATION = {0: "TrustedLaunch", 1: "VBS", 2: "SNP", 3: "TDX", 16: "OpenHCL", -1: "Disabled"}
 _PROPERTIES = "configuration/properties"
 _MANIFEST = "configuration/manifest"
+_VERSION = "VDEVVersion"
 _SECURITY_NAME = re.compile(r"tpm|shield|encrypt|protect|ksd|bind", re.IGNORECASE)
 _GUID = re.compile(r"\{?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}?", re.IGNORECASE)
 _BEHIND_HEADERS = 8192
@@ -53,6 +54,8 @@ class VmConfiguration:
         isolation: Kind of isolation of its guest state.
         security_settings: ``path = value`` of every setting whose name speaks of security.
         is_torn: Values may be lost.
+        tpm_settings: Names of what is stored for its virtual TPM besides the version of the device.
+        subtype: 0 for generation 1, 1 for generation 2.
         problems: One for each list that was cut.
     """
 
@@ -67,6 +70,8 @@ class VmConfiguration:
     isolation: str | None
     security_settings: tuple[str, ...]
     is_torn: bool
+    tpm_settings: tuple[str, ...] = ()
+    subtype: int | None = None
     problems: tuple[FormatError, ...] = ()
 
     def has(self, device: str) -> bool | None:
@@ -74,6 +79,23 @@ class VmConfiguration:
         if device in self.devices:
             return True
         return False if self.devices and not self.is_torn else None
+
+    @property
+    def generation(self) -> int | None:
+        """1 or 2: as it says, else by its controller, which the manifest of Windows Server 2012 does not list."""
+        has_ide = self.has(IDE)
+        if self.subtype in (0, 1):
+            return self.subtype + 1
+        return None if has_ide is None else 1 if has_ide else 2
+
+    @property
+    def tpm_was_on(self) -> bool | None:
+        """Whether its virtual TPM was ever switched on; every manifest of generation 2 lists the device.
+
+        None where values of the device may be lost.
+        """
+        listed = self.has(VIRTUAL_TPM)
+        return listed if not listed or self.tpm_settings else None if self.is_torn else False
 
 
 def is_virtual_machine(storage: HyperVStorage) -> bool:
@@ -90,6 +112,11 @@ def guid_of(text: str) -> str | None:
     """Return the GUID that a text is, with or without braces, in lower case."""
     match = _GUID.fullmatch(text.strip())
     return match[1].lower() if match else None
+
+
+def listed_guid(name: str) -> str | None:
+    """Return the GUID of a node's name, lower case: Hyper-V writes ``_GUID_`` in a host's list."""
+    return guid_of(name.strip("_"))
 
 
 def parse_vm_configuration(storage: HyperVStorage) -> VmConfiguration:
@@ -127,6 +154,8 @@ class _Reader:
             isolation=self._isolation(),
             security_settings=self._security_settings(),
             is_torn=is_torn(self.storage),
+            tpm_settings=self._tpm_settings(),
+            subtype=self._number(f"{_PROPERTIES}/subtype"),
             problems=tuple(self.problems),
         )
 
@@ -140,7 +169,7 @@ class _Reader:
     def _disks(self) -> Iterator[str]:
         nodes = {i.lower() for device in (IDE, SCSI) for i in (*self.devices.get(device, ()), device)}
         for name in self.storage.children("configuration"):
-            if (guid_of(name.strip("_")) or "") not in nodes:
+            if (listed_guid(name) or "") not in nodes:
                 continue
             for controller in self.storage.children(f"configuration/{name}"):
                 for drive in self.storage.children(f"configuration/{name}/{controller}"):
@@ -154,6 +183,12 @@ class _Reader:
             if path.rsplit("/", 1)[-1].lower() == "gueststateisolationtype" and isinstance(value.value, int):
                 return _ISOLATION.get(value.value, str(value.value))
         return None
+
+    def _tpm_settings(self) -> tuple[str, ...]:
+        tpm = self._node(VIRTUAL_TPM) + "/"
+        return tuple(
+            path[len(tpm) :] for path in self.storage.values if path.startswith(tpm) and path != tpm + _VERSION
+        )
 
     def _security_settings(self) -> tuple[str, ...]:
         tpm = self._node(VIRTUAL_TPM) + "/"

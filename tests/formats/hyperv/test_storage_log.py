@@ -19,7 +19,7 @@ from testdata.builder.hyperv_storage import (
     build_image,
     write_hyperv_storage,
 )
-from testdata.builder.hyperv_storage_log import LOG_HEAD
+from testdata.builder.hyperv_storage_log import LOG_HEAD, log_bytes
 from tests.formats.hyperv.storage_files import MANY, OLD, TREE, kinds, parse, plain, read, read_by_dissect
 
 
@@ -59,6 +59,43 @@ def test_a_pending_object_table_in_a_file_that_had_none() -> None:
     image.data[OBJECT_TABLE : OBJECT_TABLE + PAGE] = bytes(PAGE)
     image.put_log([(OBJECT_TABLE, table)], current=1)
     assert read(parse(image.data)) == plain(TREE)
+
+
+@pytest.mark.parametrize("reserved", [0x5000, 1 << 20, 1 << 60])
+def test_room_for_the_log_beyond_the_end_of_the_file(reserved: int) -> None:
+    """Three of seven real files end before the room that is reserved for their log does: nothing is torn."""
+    image = build_image({"name": "one"})
+    for copy in (0, 1):
+        image.data[copy * PAGE + 34 : copy * PAGE + 42] = struct.pack("<Q", reserved)
+        image.stamp_header(copy)
+    storage = parse(image.data)
+    assert (read(storage), storage.errors, storage.log_damaged) == ({"name": "one"}, (), False)
+    assert read_by_dissect(image.data) == {"name": "one"}
+
+
+def log_at_the_end(image: Image, kept: int, current: int = 1) -> bytes:
+    """Return a file whose log of one write comes last, of which ``kept`` bytes are there."""
+    at, content = image.tables[1], bytes(build_image({"name": "two"}).data)
+    log = log_bytes([(at, content[at : at + PAGE])], current, image.layout.log_size)
+    for copy in (0, 1):
+        image.data[copy * PAGE + 26 : copy * PAGE + 34] = struct.pack("<Q", len(image.data))
+        image.stamp_header(copy)
+    return bytes(image.data) + log[:kept]
+
+
+@pytest.mark.parametrize(
+    ("kept", "current", "name", "errors"),
+    [
+        (2 * PAGE, 1, "two", []),  # the write is there, the rest of the room is not
+        (2 * PAGE - 1, 1, "one", ["bad_length"]),  # the last byte of the write is not
+        (LOG_HEAD, 1, "one", ["bad_count"]),  # the entry itself is not
+        (LOG_HEAD, 0, "one", []),
+        (LOG_HEAD - 1, 0, "one", ["truncated"]),
+    ],
+)
+def test_a_log_that_ends_with_the_file(kept: int, current: int, name: str, errors: list[str]) -> None:
+    storage = parse(log_at_the_end(build_image({"name": "one"}), kept, current))
+    assert (read(storage), kinds(storage), storage.log_damaged) == ({"name": name}, errors, bool(errors))
 
 
 def test_the_log_makes_the_file_longer() -> None:
