@@ -17,7 +17,7 @@ from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.witness import Witness
-from forensics.collectors.certificate_stores import PERSONAL_STORES
+from forensics.collectors.certificate_stores import HANDED_OUT, PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.collectors.key_file_facts import add_pcp_blob
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
@@ -137,7 +137,7 @@ class Judge:
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
         """Follow one certificate to its key; None when it neither names nor should have one."""
-        if certificate.row.store.lower() in _TPM_STORES:
+        if certificate.row.store.lower() in _TPM_STORES or certificate.row.store_scope in HANDED_OUT:
             return None
         if certificate.link is None:
             return self._without_link(certificate)
