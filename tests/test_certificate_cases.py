@@ -44,3 +44,25 @@ def test_a_certificate_that_the_library_refuses_is_judged_bound_and_expires() ->
     assert certificate.used_by == ["http.sys"]
     assert ("certificate-expiring", "high") in rules_about(case, certificate.thumbprint)
     assert not case.rows("problem")
+
+
+def test_the_recovery_agent_by_policy_is_no_matter_of_the_member() -> None:
+    case = examined("efs-agent-by-policy")
+    agent = "40B117C17BAB73F7C732E065A420F19F8D0BEE70"
+    assert [row.thumbprint for row in chains(case)] == ["0FA1D0D0C93E534A8BAD0EC9954E8304ECE98403"]
+    assert rules_about(case, agent) == set()
+    assert {f.severity for f in case.finding_list} == {"info"}
+    text = forensics.render(case, "text")
+    assert "Of 1 certificate that has or should have a private key: 0 broken, 1 usable" in text
+    assert "fe87e47e" not in text
+
+
+def test_the_certificate_of_a_partner_is_not_broken() -> None:
+    case = examined("partner-certificate-in-my")
+    partner = "1F46766B1F9101A29D91AB8EBD16DAFC722FEEBB"
+    assert partner in {row.thumbprint for row in case.rows("certificate")}
+    assert partner not in {row.thumbprint for row in chains(case)}
+    assert {f.severity for f in case.finding_list} == {"info"}
+    text = forensics.render(case, "text")
+    assert "0 broken, 1 usable" in text
+    assert "-delstore" not in text

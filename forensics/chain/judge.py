@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
+from forensics.chain.expected_keys import ExpectedKeys
 from forensics.chain.ground import ground_of, ground_of_certificate
 from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
@@ -96,6 +97,7 @@ class Judge:
         self.index = KeyIndex(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover)
+        self.expected_keys = ExpectedKeys(evidence)
         self.paths = WindowsPaths([evidence.machine])
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.strip("{}").lower() if guid else None
@@ -217,15 +219,17 @@ class Judge:
         return judge_access(file.security, accounts)
 
     def _without_link(self, certificate: CertificateEvidence) -> Links | None:
-        """A certificate without usable KEY_PROV_INFO: broken at the claim if it should have a key."""
+        """A certificate without usable KEY_PROV_INFO: broken at the claim if it has or should have a key."""
         row = certificate.row
         if certificate.link_error is None and row.store.lower() not in PERSONAL_STORES:
+            return None
+        slot = self.recovery.slot_of(certificate.public_key)
+        if slot is None and not self.expected_keys.has(certificate):
             return None
         ground = ground_of_certificate(self.ground, self.evidence.installation, certificate)
         links = Links(scope="user" if row.store_scope == "user" else "machine", ground=ground)
         why = "cannot be read" if certificate.link_error else "is missing"
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
-        slot = self.recovery.slot_of(certificate.public_key)
         if slot is None:
             links.key_file = "absent" if self.index.searched_for(certificate.public_key) else "not_examined"
             return links
