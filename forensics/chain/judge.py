@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
+from forensics.chain.expected_keys import ExpectedKeys
 from forensics.chain.ground import ground_of, ground_of_certificate
 from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
@@ -17,7 +18,7 @@ from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.witness import Witness
-from forensics.collectors.certificate_stores import PERSONAL_STORES
+from forensics.collectors.certificate_stores import HANDED_OUT, PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.collectors.key_file_facts import add_pcp_blob
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
@@ -96,6 +97,7 @@ class Judge:
         self.index = KeyIndex(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover)
+        self.expected_keys = ExpectedKeys(evidence)
         self.paths = WindowsPaths([evidence.machine])
         guid = evidence.machine.machine_guid
         self.machine_guid = guid.strip("{}").lower() if guid else None
@@ -137,7 +139,7 @@ class Judge:
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
         """Follow one certificate to its key; None when it neither names nor should have one."""
-        if certificate.row.store.lower() in _TPM_STORES:
+        if certificate.row.store.lower() in _TPM_STORES or certificate.row.store_scope in HANDED_OUT:
             return None
         if certificate.link is None:
             return self._without_link(certificate)
@@ -217,15 +219,17 @@ class Judge:
         return judge_access(file.security, accounts)
 
     def _without_link(self, certificate: CertificateEvidence) -> Links | None:
-        """A certificate without usable KEY_PROV_INFO: broken at the claim if it should have a key."""
+        """A certificate without usable KEY_PROV_INFO: broken at the claim if it has or should have a key."""
         row = certificate.row
         if certificate.link_error is None and row.store.lower() not in PERSONAL_STORES:
+            return None
+        slot = self.recovery.slot_of(certificate.public_key)
+        if slot is None and not self.expected_keys.has(certificate):
             return None
         ground = ground_of_certificate(self.ground, self.evidence.installation, certificate)
         links = Links(scope="user" if row.store_scope == "user" else "machine", ground=ground)
         why = "cannot be read" if certificate.link_error else "is missing"
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
-        slot = self.recovery.slot_of(certificate.public_key)
         if slot is None:
             links.key_file = "absent" if self.index.searched_for(certificate.public_key) else "not_examined"
             return links

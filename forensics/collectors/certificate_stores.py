@@ -35,6 +35,9 @@ MAX_TOTAL_SIZE = 64 << 20
 PERSONAL_STORES = frozenset({"my", "remote desktop", "shielded vm local certificates", "webhosting"})
 """Stores, in lower case, whose certificates should have a private key."""
 
+HANDED_OUT: frozenset[StoreScope] = frozenset({"policy", "enterprise"})
+"""Scopes whose certificates a domain hands out to its members: their keys lie elsewhere by design."""
+
 _MACHINE_ROOTS: tuple[tuple[StoreScope, str], ...] = (
     ("machine", "Microsoft\\SystemCertificates"),
     ("enterprise", "Microsoft\\EnterpriseCertificates"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -24,6 +24,7 @@ from forensics.formats.certificate_der import (
     read_element,
 )
 from forensics.formats.errors import FormatError
+from forensics.formats.lenient_certificate import LenientCertificate
 from forensics.formats.oid_names import eku_name, signature_name
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey, public_key_from_certificate_key
 
@@ -100,33 +101,30 @@ class CertificateParser:
         Args:
             der: The certificate.
         """
-        # Imported here because a disk without a single certificate should not pay for it.
-        from cryptography import x509
-
         with warnings.catch_warnings():
             # Windows ships certificates that RFC 5280 forbids; that is no news for the user.
             warnings.simplefilter("ignore")
             try:
-                certificate = x509.load_der_x509_certificate(der)
                 parts = certificate_parts(der)
-            except Exception as error:
-                return Certificate(
-                    problems=(_bad(f"the X.509 parser refuses the certificate ({type(error).__name__})"),)
-                )
-            return self._read(certificate, parts)
+            except FormatError as error:
+                return Certificate(problems=(_bad(f"it is not laid out like a certificate: {error.message}"),))
+            return self._read(parts, _readers(der, parts))
 
-    def _read(self, certificate: x509.Certificate, parts: CertificateParts) -> Certificate:
-        found: Fields = {}
+    def _read(self, parts: CertificateParts, readers: Sequence[Reader]) -> Certificate:
+        # As Windows shows it: the octets, without the zero that only keeps the number positive.
+        serial = (parts.serial.lstrip(b"\0") or b"\0").hex().upper()
+        found: Fields = {"serial": serial, "self_signed": parts.subject == parts.issuer}
         problems = [
             problem
             for part, fill in (
-                ("names", lambda: self._fill_names(certificate, parts, found)),
-                ("validity", lambda: _fill_dates(certificate, found)),
-                ("signature algorithm", lambda: _fill_signature(certificate, found)),
-                ("extensions", lambda: _fill_extensions(certificate, found)),
-                ("public key", lambda: _fill_key(certificate, parts, found)),
+                ("subject", lambda read: self._fill_name("subject", parts.subject, read.subject, found)),
+                ("issuer", lambda read: self._fill_name("issuer", parts.issuer, read.issuer, found)),
+                ("validity", lambda read: _fill_dates(read, found)),
+                ("signature algorithm", lambda read: _fill_signature(read, found)),
+                ("extensions", lambda read: _fill_extensions(read, found)),
+                ("public key", lambda read: _fill_key(read, parts, found)),
             )
-            if (problem := _problem_of(part, fill)) is not None
+            if (problem := _problem_of(part, fill, readers)) is not None
         ]
         for field, most, what in (
             ("san", MAX_ALTERNATIVE_NAMES, "alternative names"),
@@ -137,49 +135,88 @@ class CertificateParser:
                 problems.append(FormatError("too_many", 0, f"only the first {most} {what} are kept"))
         return Certificate(**found, problems=tuple(problems))
 
-    def _fill_names(self, certificate: x509.Certificate, parts: CertificateParts, found: Fields) -> None:
-        # As Windows shows it: the octets, without the zero that only keeps the number positive.
-        found["serial"] = (parts.serial.lstrip(b"\0") or b"\0").hex().upper()
-        found["self_signed"] = parts.subject == parts.issuer
-        found["subject"] = self._name(parts.subject, lambda: certificate.subject)
-        found["issuer"] = self._name(parts.issuer, lambda: certificate.issuer)
-
-    def _name(self, der: bytes, decode: Callable[[], x509.Name]) -> str:
+    def _fill_name(self, field: str, der: bytes, decode: Callable[[], str], found: Fields) -> None:
         text = self._names.get(der)
         if text is None:
-            text = self._names[der] = decode().rfc4514_string()
-        return text
+            text = self._names[der] = decode()
+        found[field] = text
+
+
+class _LibraryCertificate:
+    """A certificate that the X.509 library reads; its methods are those of :class:`LenientCertificate`."""
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        self._certificate = certificate
+
+    def subject(self) -> str:
+        return self._certificate.subject.rfc4514_string()
+
+    def issuer(self) -> str:
+        return self._certificate.issuer.rfc4514_string()
+
+    def validity(self) -> tuple[datetime, datetime]:
+        return self._certificate.not_valid_before_utc, self._certificate.not_valid_after_utc
+
+    def signature_algorithm(self) -> str:
+        return self._certificate.signature_algorithm_oid.dotted_string
+
+    def key_algorithm(self) -> str:
+        return self._certificate.public_key_algorithm_oid.dotted_string
+
+    def public_key(self) -> object:
+        return self._certificate.public_key()
+
+    def extensions(self) -> Iterator[x509.Extension[x509.ExtensionType]]:
+        return iter(self._certificate.extensions)
+
+
+Reader = _LibraryCertificate | LenientCertificate
+Fill = Callable[[Reader], None]
+
+
+def _readers(der: bytes, parts: CertificateParts) -> list[Reader]:
+    """Return who can read a certificate, the best first: the library reads it whole or not at all."""
+    # Imported here because a disk without a single certificate should not pay for it.
+    from cryptography import x509
+
+    lenient = LenientCertificate(parts)
+    try:
+        return [_LibraryCertificate(x509.load_der_x509_certificate(der)), lenient]
+    except Exception:
+        return [lenient]
 
 
 def _bad(message: str) -> FormatError:
     return FormatError("bad_certificate", 0, message)
 
 
-def _problem_of(part: str, fill: Callable[[], None]) -> FormatError | None:
+def _problem_of(part: str, fill: Fill, readers: Sequence[Reader]) -> FormatError | None:
     """Read one part of a certificate; the library throws what it likes, and the other parts still count."""
-    try:
-        fill()
-    except Exception as error:
-        return _bad(f"the {part} of the certificate cannot be read ({type(error).__name__})")
-    return None
+    problem: FormatError | None = None
+    for reader in readers:
+        try:
+            fill(reader)
+        except Exception as error:
+            problem = _bad(f"the {part} of the certificate cannot be read ({type(error).__name__})")
+        else:
+            return None
+    return problem
 
 
-def _fill_dates(certificate: x509.Certificate, found: Fields) -> None:
-    found["not_before"] = certificate.not_valid_before_utc
-    found["not_after"] = certificate.not_valid_after_utc
+def _fill_dates(read: Reader, found: Fields) -> None:
+    found["not_before"], found["not_after"] = read.validity()
 
 
-def _fill_signature(certificate: x509.Certificate, found: Fields) -> None:
-    oid = certificate.signature_algorithm_oid
-    found["signature_algorithm"] = signature_name(oid.dotted_string)
+def _fill_signature(read: Reader, found: Fields) -> None:
+    found["signature_algorithm"] = signature_name(read.signature_algorithm())
 
 
-def _fill_key(certificate: x509.Certificate, parts: CertificateParts, found: Fields) -> None:
+def _fill_key(read: Reader, parts: CertificateParts, found: Fields) -> None:
     found["public_key_sha256"] = hashlib.sha256(parts.public_key_info).hexdigest()
-    oid = certificate.public_key_algorithm_oid
-    found["key_algorithm"] = _KEY_ALGORITHMS.get(oid.dotted_string, oid.dotted_string)
+    oid = read.key_algorithm()
+    found["key_algorithm"] = _KEY_ALGORITHMS.get(oid, oid)
     try:
-        key = certificate.public_key()
+        key = read.public_key()
     except Exception:
         public: PublicKey | None = lax_rsa_key(parts.public_key_info)
         if public is None:
@@ -206,13 +243,15 @@ _KEY_ALGORITHMS = {
 _FIXED_BITS = {"X25519": 256, "Ed25519": 256, "X448": 448, "Ed448": 456}
 
 
-def _fill_extensions(certificate: x509.Certificate, found: Fields) -> None:
-    extensions = certificate.extensions
-    found["is_ca"] = False
-    for extension in extensions:
+def _fill_extensions(read: Reader, found: Fields) -> None:
+    # Where one cannot be read, it may be the one that says so.
+    found["is_ca"] = None
+    for extension in read.extensions():
         fill = _EXTENSIONS.get(extension.oid.dotted_string)
         if fill is not None:
             fill(extension.value, found)
+    if found["is_ca"] is None:
+        found["is_ca"] = False
 
 
 def _fill_eku(value: x509.ExtendedKeyUsage, found: Fields) -> None:

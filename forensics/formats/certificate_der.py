@@ -16,23 +16,28 @@ from forensics.formats.errors import FormatError
 from forensics.formats.public_key import RsaPublicKey
 
 _SEQUENCE, _INTEGER, _BIT_STRING, _OID, _VERSION = 0x30, 0x02, 0x03, 0x06, 0xA0
+_EXTENSIONS = 0xA3
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 _RSA_ENCRYPTION = bytes.fromhex("2a864886f70d010101")
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateParts:
-    """Four fields of a certificate.
+    """The fields of a certificate, each as it stands.
 
     Attributes:
-        serial: Content octets of the serial number, as they stand.
-        issuer: DER with tag and length, as the next two.
+        serial: Content octets of the serial number.
+        signature: AlgorithmIdentifier, DER with tag and length, as the next four.
+        extensions: The SEQUENCE of extensions, DER; None where there are none.
     """
 
     serial: bytes
+    signature: bytes
     issuer: bytes
+    validity: bytes
     subject: bytes
     public_key_info: bytes
+    extensions: bytes | None
 
 
 def der_of(data: bytes) -> bytes:
@@ -76,24 +81,34 @@ def expect(data: bytes, offset: int, tag: int) -> tuple[int, int]:
 
 
 def certificate_parts(der: bytes) -> CertificateParts:
-    """Cut serial number, issuer, subject and SubjectPublicKeyInfo out of a certificate.
+    """Cut a certificate into its fields.
 
     Raises:
         FormatError: It is not laid out like a certificate.
     """
-    offset, _ = expect(der, expect(der, 0, _SEQUENCE)[0], _SEQUENCE)
+    offset, whole = expect(der, expect(der, 0, _SEQUENCE)[0], _SEQUENCE)
     tag, _, end = read_element(der, offset)
     if tag == _VERSION:
         offset = end
     start, end = expect(der, offset, _INTEGER)
     serial, offset = der[start:end], end
     fields = []
-    # Signature algorithm, issuer, validity, subject, public key.
     for _ in range(5):
         _, _, end = read_element(der, offset)
         fields.append(der[offset:end])
         offset = end
-    return CertificateParts(serial, issuer=fields[1], subject=fields[3], public_key_info=fields[4])
+    signature, issuer, validity, subject, public_key_info = fields
+    extensions = _extensions(der, offset, whole)
+    return CertificateParts(serial, signature, issuer, validity, subject, public_key_info, extensions)
+
+
+def _extensions(der: bytes, offset: int, end: int) -> bytes | None:
+    """Return the extensions that stand, after two unique identifiers at most, at the end of a certificate."""
+    while offset < end:
+        tag, start, offset = read_element(der, offset)
+        if tag == _EXTENSIONS:
+            return der[start:offset]
+    return None
 
 
 def lax_rsa_key(public_key_info: bytes) -> RsaPublicKey | None:

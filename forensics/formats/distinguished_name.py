@@ -15,7 +15,13 @@ MAX_NAME_SIZE = 8_192
 """Format: bytes of an X.501 name."""
 
 _SEQUENCE, _SET, _OID = 0x30, 0x31, 0x06
-_ENCODINGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
+_ENCODINGS = {
+    # NumericString, PrintableString, T61String, IA5String, VisibleString: one octet a character, as Windows takes them.
+    **dict.fromkeys((0x12, 0x13, 0x14, 0x16, 0x1A), "latin-1"),
+    0x0C: "utf-8",
+    0x1C: "utf-32-be",
+    0x1E: "utf-16-be",
+}
 
 
 def distinguished_name(der: bytes) -> str:

@@ -50,8 +50,8 @@ def expiring(case: CaseTables, within: timedelta) -> Expiring:
         case: The case; its ``as_of`` is what "expired" refers to.
         within: How far ahead of that to look.
     """
-    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after - case.as_of <= within]
-    return Expiring(case, within, tuple(sorted(chains, key=lambda c: (c.not_after, c.thumbprint))))
+    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.ends and c.ends - case.as_of <= within]
+    return Expiring(case, within, tuple(sorted(chains, key=lambda c: (c.ends, c.thumbprint))))
 
 
 def _text(found: Expiring, width: int | None) -> str:
@@ -67,10 +67,10 @@ def _text(found: Expiring, width: int | None) -> str:
         return "\n".join([*head, none, *told]) + "\n"
     facts, lines = Facts(case), head
     for chain in found.chains:
-        assert chain.not_after is not None
-        when = "expired     " if chain.not_after < case.as_of else f"in {days_left(chain, case.as_of):4} days"
+        assert chain.ends is not None
+        when = "expired     " if chain.ends < case.as_of else f"in {days_left(chain, case.as_of):4} days"
         state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")
         text = sanitise(f"{label(chain)}, store {chain.store}, on {facts.named_with_place(chain.machine_id)}, {state}")
-        indent = f"{day(chain.not_after)}  {when}  "
+        indent = f"{day(chain.ends)}  {when}  "
         lines += fold(f"{text}, {chain.thumbprint}", width, indent, " " * len(indent))
     return "\n".join([*lines, *told]) + "\n"

@@ -147,8 +147,8 @@ def day(moment: datetime | None) -> str:
 
 def days_left(chain: KeyChainRow, as_of: datetime) -> int:
     """Return the days from ``as_of`` to a certificate's last day, by the calendar (UTC)."""
-    assert chain.not_after is not None
-    return (as_utc(chain.not_after).date() - as_utc(as_of).date()).days
+    assert chain.ends is not None
+    return (as_utc(chain.ends).date() - as_utc(as_of).date()).days
 
 
 def label(chain: KeyChainRow) -> str:

@@ -237,7 +237,7 @@ class _Report:
         yield from sorted(groups.items(), key=lambda item: sum(map(self._is_expired, item[1])) - len(item[1]))
 
     def _is_expired(self, chain: KeyChainRow) -> bool:
-        return chain.not_after is not None and chain.not_after < self.case.as_of
+        return chain.ends is not None and chain.ends < self.case.as_of
 
     def _on_machine(self, machine_id: int) -> str:
         has_others = len(self.case.rows("machine")) > 1
@@ -268,6 +268,8 @@ class _Report:
         return kind + (name or chain.owner_sid or "unknown")
 
     def _validity(self, chain: KeyChainRow) -> str:
+        if chain.is_request:
+            return "a request"
         if chain.not_after is None:
             return "last day not read"
         return f"{'expired' if self._is_expired(chain) else 'valid until'} {day(chain.not_after)}"

@@ -128,7 +128,7 @@ def _certificates(case: CaseTables, facts: Facts) -> Iterator[Moment]:
         where = f"{label(chain)} in store {chain.store}"
         moments: tuple[tuple[datetime | None, Kind, str], ...] = (
             (chain.not_before, "certificate", f"{where}: valid from here"),
-            (chain.not_after, "expiry", f"{where}: ends"),
+            (chain.ends, "expiry", f"{where}: ends"),
         )
         for time, kind, text in moments:
             if time is not None:

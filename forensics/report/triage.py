@@ -52,9 +52,9 @@ def triage(case: CaseTables) -> Triage:
             result.orphans.append(chain)
             continue
         _by_verdict(result, chain).append(chain)
-        if chain.not_after is not None and chain.not_after < case.as_of:
+        if chain.ends is not None and chain.ends < case.as_of:
             result.expired.append(chain)
-        elif chain.not_after is not None and chain.verdict != "unusable":
+        elif chain.ends is not None and chain.verdict != "unusable":
             result.expiring.append(chain)
     result.expired.sort(key=_last_day, reverse=True)
     result.expiring.sort(key=_last_day)
@@ -70,10 +70,10 @@ def _by_verdict(result: Triage, chain: KeyChainRow) -> list[KeyChainRow]:
 
 
 def _last_day(chain: KeyChainRow) -> datetime:
-    assert chain.not_after is not None
-    return chain.not_after
+    assert chain.ends is not None
+    return chain.ends
 
 
 def within(chains: list[KeyChainRow], as_of: datetime, span: timedelta) -> list[KeyChainRow]:
     """Return the chains whose certificate ends within ``span`` after ``as_of``."""
-    return [c for c in chains if c.not_after is not None and c.not_after - as_of <= span]
+    return [c for c in chains if c.ends is not None and c.ends - as_of <= span]

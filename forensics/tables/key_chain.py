@@ -23,6 +23,9 @@ ChainLink = Literal[
 KeyVerdict = Literal["usable", "unusable", "unknown"]
 KnownBy = Literal["decryption", "public_key", "inference"]
 
+REQUEST = "REQUEST"
+"""Store of requests for certificates that were made here, upper case."""
+
 
 @dataclass(kw_only=True, slots=True)
 class KeyChainRow(Row):
@@ -72,3 +75,13 @@ class KeyChainRow(Row):
         "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
     )
     reason: str = column("The verdict in one sentence, with this disk's values", "")
+
+    @property
+    def is_request(self) -> bool:
+        """It is a request for a certificate, whose place a throw-away certificate holds until the answer comes."""
+        return (self.store or "").upper() == REQUEST
+
+    @property
+    def ends(self) -> datetime | None:
+        """When the certificate ends: as ``not_after``, but a request has no end that anybody waits for."""
+        return None if self.is_request else self.not_after

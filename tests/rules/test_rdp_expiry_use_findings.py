@@ -134,7 +134,6 @@ EXPECTED = {
             cng-ecdh-256 cng-ecdsa-256 cng-ecdsa-384 cng-ecdsa-521 cng-rsa-2048 cng-rsa-3072 cng-rsa-3des cng-rsa-4096
             network-service system-own
         WEB01 info certificate-expiring: alice alice_signs bob dave
-        WEB01 info certificate-expiring: EFS_recovery_agent
         WEB01 info certificate-expiring: ldaps
         WEB01 info certificate-used-by-nothing: capi-2048-3des capi-2048-aes capi-3072-aes capi-4096-aes capi-signature
             cng-ecdh-256 cng-ecdsa-256 cng-ecdsa-384 cng-ecdsa-521 cng-rsa-2048 cng-rsa-3072 cng-rsa-3des cng-rsa-4096
@@ -309,7 +308,8 @@ def test_the_healthy_disk_has_information_only() -> None:
 
 def test_some_disk_shows_every_rule() -> None:
     shown = {rule for text in EXPECTED.values() for _, _, rule, _ in _stated(text)}
-    assert shown == {rule.id for rule in PACKS.rules}
+    # tests/test_requests.py makes a folder for that one.
+    assert shown == {rule.id for rule in PACKS.rules} - {"request-without-answer"}
     assert len(shown) == 18
 
 

@@ -123,7 +123,7 @@ EFS_RECOVERY = Consumer(
     "EFS recovery agent",
     None,
     "recovery of encrypted files; after it has expired no new files can be encrypted",
-    "renew the recovery certificate in group policy, then cipher /u",
+    "renew the recovery certificate in group policy and keep the old one with its key; then cipher /u",
 )
 WLAN = Consumer(
     "WLAN", SYSTEM, "logon to this wireless network (EAP-TLS)", "enrol a client certificate over another network"

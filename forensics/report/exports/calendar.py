@@ -32,8 +32,8 @@ def render_calendar(case: CaseTables) -> str:
     if told:
         calendar.add("x-wr-caldesc", sanitise("; ".join(told)))
     for chain in expiries(case):
-        assert chain.not_after is not None
-        ends = as_utc(chain.not_after)
+        assert chain.ends is not None
+        ends = as_utc(chain.ends)
         machine = sanitise(facts.machine_name(chain.machine_id))
         event = Event()
         event.add("uid", f"{chain.thumbprint}-{_word(chain.store)}-{_word(chain.owner_sid)}-{_word(machine)}@keymortem")
@@ -55,16 +55,16 @@ def render_calendar(case: CaseTables) -> str:
 
 def expiries(case: CaseTables) -> list[KeyChainRow]:
     """Return the chains of certificates that end after the case's date, soonest first."""
-    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after >= case.as_of]
-    return sorted(chains, key=lambda c: (c.not_after, c.thumbprint, c.store or "", c.owner_sid or ""))
+    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.ends and c.ends >= case.as_of]
+    return sorted(chains, key=lambda c: (c.ends, c.thumbprint, c.store or "", c.owner_sid or ""))
 
 
 def _description(chain: KeyChainRow, machine: str) -> str:
-    assert chain.not_after is not None
+    assert chain.ends is not None
     state = f"Private key: {chain.verdict}" + (f", breaks at {chain.broken_at}" if chain.broken_at else "")
     lines = [
         f"Thumbprint {chain.thumbprint}, store {sanitise(chain.store)} on {machine}.",
-        f"Ends {as_utc(chain.not_after):%Y-%m-%d %H:%M:%S} UTC.",
+        f"Ends {as_utc(chain.ends):%Y-%m-%d %H:%M:%S} UTC.",
         f"{state}.",
     ]
     return "\n".join(lines)

@@ -40,8 +40,8 @@ def render_prometheus(case: CaseTables) -> str:
         registry=registry,
     )
     for chain in _ended(case) + expiries(case):
-        assert chain.not_after is not None
-        ends.labels(*_values(chain, facts)).set(as_utc(chain.not_after).timestamp())
+        assert chain.ends is not None
+        ends.labels(*_values(chain, facts)).set(as_utc(chain.ends).timestamp())
     findings = Gauge("keymortem_findings", "Findings of the rules.", _COUNTED, registry=registry)
     counted = Counter((f.machine_id, f.severity) for f in case.finding_list)
     for machine in case.rows("machine"):
@@ -58,7 +58,7 @@ def render_prometheus(case: CaseTables) -> str:
 
 
 def _ended(case: CaseTables) -> list[KeyChainRow]:
-    return [c for c in case.rows("key_chain") if c.thumbprint and c.not_after and c.not_after < case.as_of]
+    return [c for c in case.rows("key_chain") if c.thumbprint and c.ends and c.ends < case.as_of]
 
 
 def _values(chain: KeyChainRow, facts: Facts) -> tuple[str, ...]:

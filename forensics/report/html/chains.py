@@ -178,6 +178,8 @@ class ChainViews:
 
     def validity(self, chain: KeyChainRow) -> str:
         """Say until when a certificate is valid."""
+        if chain.is_request:
+            return ""
         if chain.not_after is None:
             return "" if chain.thumbprint is None else self.t("last day not read")
         if self.is_expired(chain):
@@ -186,7 +188,7 @@ class ChainViews:
 
     def is_expired(self, chain: KeyChainRow) -> bool:
         """Tell whether a certificate's last day is past."""
-        return chain.not_after is not None and chain.not_after < self.case.as_of
+        return chain.ends is not None and chain.ends < self.case.as_of
 
     def _view(self, chain: KeyChainRow, number: int) -> ChainView:
         t = self.t
@@ -301,9 +303,9 @@ def rank(chain: KeyChainRow, case: CaseTables) -> float:
     """Order chains of a group: dead orphans first, then valid certificates by their last day, expired ones last."""
     if chain.thumbprint is None:
         return chain.verdict == "unusable"
-    if chain.not_after is None:
+    if chain.ends is None:
         return -1e12
-    days = (chain.not_after - case.as_of).total_seconds() / 86400
+    days = (chain.ends - case.as_of).total_seconds() / 86400
     return -days if days >= 0 else -1e9 + days
 
 

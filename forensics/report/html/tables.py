@@ -12,7 +12,7 @@ from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, group_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
-from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.key_chain import REQUEST, KeyChainRow
 from forensics.tables.secrets import MasterKeyRow
 from forensics.tables.timestamps import format_utc
 
@@ -119,7 +119,7 @@ class Tables:
         yield Cell(row.subject or self.t("(no subject)"), "name")
         yield Cell(f"{row.store}, {row.store_scope}")
         yield Cell(_day(row.not_before), "date")
-        ended = row.not_after is not None and row.not_after < self.case.as_of
+        ended = row.store.upper() != REQUEST and row.not_after is not None and row.not_after < self.case.as_of
         yield Cell(_day(row.not_after), "date state-expired" if ended else "date")
         yield Cell(f"{row.key_algorithm or '?'} {row.key_bits or ''}", "short")
         yield Cell(", ".join(row.uses or ()))

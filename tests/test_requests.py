@@ -1,0 +1,84 @@
+"""Requests for certificates, examined whole: answered beside the request, given up, and long past their own dates."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import forensics
+from forensics.tables.finding import as_text
+from testdata.builder.capi import Slot
+from testdata.builder.certs import (
+    CAPI_SCHANNEL,
+    MACHINE_KEYSET,
+    Certificate,
+    key_prov_info,
+    make_certificate,
+)
+from testdata.builder.keys import rsa_key
+from testdata.builder.machine import machine
+
+AS_OF = datetime(2026, 11, 29, tzinfo=UTC)
+MADE, ENDED = datetime(2025, 1, 5, tzinfo=UTC), datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def request(name: str, key: str) -> Certificate:
+    """The throw-away certificate that stands for a request: signed by itself, and long past its end."""
+    return make_certificate(name, rsa_key(key), not_before=MADE, not_after=ENDED, self_signed=True)
+
+
+ANSWERED, GIVEN_UP = request("shop.example", "2048-03"), request("old.example", "2048-04")
+ANSWER = make_certificate("shop.example", rsa_key("2048-03"), not_after=datetime(2028, 3, 4, tzinfo=UTC))
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> forensics.Case:
+    folder = tmp_path_factory.mktemp("requests")
+    forged = machine("requests")
+    for number, (certificate, key) in enumerate(((ANSWERED, "2048-03"), (GIVEN_UP, "2048-04"))):
+        container = f"request-{number}"
+        forged.put_capi(container, exchange=Slot(rsa_key(key)))
+        link = key_prov_info(container, CAPI_SCHANNEL, type_=12, flags=MACHINE_KEYSET, key_spec=1)
+        forged.put_certificate(certificate, link=link, store="REQUEST")
+    forged.put_certificate(ANSWER)
+    for file in forged.volume():
+        if file.data is not None:
+            (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file.path).write_bytes(file.data)
+    return forensics.examine(folder, as_of=AS_OF)
+
+
+def test_a_request_has_no_end(case: forensics.Case) -> None:
+    stores = {row.thumbprint: row.store for row in case.rows("key_chain") if row.thumbprint}
+    assert stores == {ANSWERED.thumbprint: "REQUEST", GIVEN_UP.thumbprint: "REQUEST", ANSWER.thumbprint: "MY"}
+    soon = forensics.expiring(case, timedelta(days=1000))
+    assert [chain.thumbprint for chain in soon.chains] == [ANSWER.thumbprint]
+    text = forensics.render(case, "text")
+    assert (
+        "Of 3 certificates that have or should have a private key: 1 broken, 2 usable, 0 undecided, 0 expired." in text
+    )
+    assert "expired 2026-01-05" not in text
+    assert not {f.rule for f in case.finding_list if "expir" in f.rule}
+
+
+def test_an_answer_that_was_not_accepted(case: forensics.Case) -> None:
+    [finding] = [f for f in case.finding_list if f.rule == "certificate-without-key-link"]
+    assert ([s.id for s in finding.subjects], finding.severity) == ([ANSWER.thumbprint], "high")
+    assert "it was requested here, and the request waits in the store REQUEST" in as_text(finding.because)
+    assert "certreq -accept -machine FILE.cer" in as_text(finding.remedy)
+
+
+def test_a_request_that_was_given_up_is_information(case: forensics.Case) -> None:
+    [finding] = [f for f in case.finding_list if f.rule == "request-without-answer"]
+    assert ([s.id for s in finding.subjects], finding.severity) == ([GIVEN_UP.thumbprint], "info")
+
+
+@pytest.mark.parametrize("format", ["ics", "prom", "html"])
+def test_no_other_output_waits_for_the_end_of_a_request(case: forensics.Case, format: str) -> None:
+    told = forensics.render(case, format)
+    if format == "html":
+        assert "expired 2026-01-05" not in told
+    else:
+        assert GIVEN_UP.thumbprint not in told.upper()
+        assert ANSWER.thumbprint in told.upper()
