@@ -18,7 +18,7 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
-from forensics.tables.secrets import Half, MasterKeyRow, UnlockedBy
+from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
 
 SYSTEM = "S-1-5-18"
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
@@ -38,6 +38,7 @@ class Unlocked:
         key: The 64 bytes, when opened.
         half: Half of DPAPI_SYSTEM that opened it.
         intact: What the backup section proves.
+        domain_key: What the given backup keys of domains did with its domain section.
         unread_because: Why the content of the file was not got; None where it was, or there is no file.
     """
 
@@ -46,6 +47,7 @@ class Unlocked:
     key: bytes | None = field(default=None, repr=False)
     half: Half | None = None
     intact: Answer = "unknown"
+    domain_key: DomainKeyFound = "not_tried"
     unread_because: str | None = None
 
 
@@ -118,6 +120,7 @@ class MasterKeyRing:
             unlocked_by=opened.by,
             opened_with_half=opened.half,
             intact=opened.intact,
+            domain_key=opened.domain_key,
         )
 
     def _missing(self, owner_sid: str | None) -> MasterKeyFound:
@@ -145,10 +148,11 @@ class MasterKeyRing:
                 self._witness.master_key(row.path, prekey, key)
             if key is not None:
                 return Unlocked("present", by, key, half, "yes")
-        key = self._open_with_domain_key(file, row.path)
+        by_domain, key = self._open_with_domain_key(file, row.path)
         if key is not None:
-            return Unlocked("present", "domain_key", key, intact="yes")
-        return self._not_opened(item, tried or bool(file.domain and self._user_secrets.domain_keys))
+            return Unlocked("present", "domain_key", key, intact="yes", domain_key=by_domain)
+        not_opened = self._not_opened(item, tried or by_domain != "not_tried")
+        return replace(not_opened, domain_key=by_domain)
 
     def _not_opened(self, item: MasterKeyEvidence, tried: bool) -> Unlocked:
         intact = self._intact(item)
@@ -239,18 +243,24 @@ class MasterKeyRing:
                 for prekey in dpapi.service_prekeys(raw, sid) if sid in SERVICE_ACCOUNTS else [raw]:
                     yield by, name, prekey
 
-    def _open_with_domain_key(self, file: MasterKeyFile, path: str) -> bytes | None:
+    def _open_with_domain_key(self, file: MasterKeyFile, path: str) -> tuple[DomainKeyFound, bytes | None]:
         if file.domain is None or not self._user_secrets.domain_keys:
-            return None
-        from forensics.dpapi.domain_backup import open_domain_section
+            return "not_tried", None
+        from forensics.dpapi.domain_backup import can_open, open_domain_section
 
+        if not can_open(file):
+            message = f"the domain section has version {file.domain.version}; only 2 and 3 are published"
+            self.installation.problem(path, "unknown_version", message)
+            return "not_tried", None
         for domain_key in self._user_secrets.domain_keys:
             if not self.work.may(RSA_OPERATION, path):
-                return None
+                return "not_tried", None
             key = open_domain_section(file, domain_key)
+            if self._witness:
+                self._witness.domain_section(path, file, domain_key, key)
             if key is not None:
-                return key
-        return None
+                return "opens", key
+        return "does_not_open", None
 
     def _secrets(self) -> list[SystemSecret]:
         return [s for s in (self._system.current, self._system.previous) if s is not None]
