@@ -18,6 +18,7 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
+from forensics.tables.machine import UserRow
 from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
 
 SYSTEM = "S-1-5-18"
@@ -74,7 +75,7 @@ class MasterKeyRing:
         self._system = system
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
-        self._names = {u.sid: u.name.lower() for u in evidence.users if u.name}
+        self._names = {user.sid: names_of(user) for user in evidence.users}
         self._secret_is_absent = _lacks_secret(evidence)
         self._found = evidence.master_keys
         self._by_guid: dict[str, list[MasterKeyEvidence]] = defaultdict(list)
@@ -221,7 +222,7 @@ class MasterKeyRing:
                 yield "password", None, prekey
 
     def _prekeys_of_user(self, sid: str) -> Iterator[bytes]:
-        for name in (sid.lower(), self._names.get(sid, "")):
+        for name in self._names.get(sid, [sid.lower()]):
             if name in self._user_secrets.passwords:
                 yield from dpapi.user_prekeys_from_password(self._user_secrets.passwords[name], sid)
             if name in self._user_secrets.nt_hashes:
@@ -268,6 +269,13 @@ class MasterKeyRing:
     @staticmethod
     def _is_system(sid: str | None) -> bool:
         return sid == SYSTEM or sid in SERVICE_ACCOUNTS
+
+
+def names_of(user: UserRow) -> list[str]:
+    """Return what an examiner may call a user, lower case: SID, account name, and the name of each profile folder."""
+    folders = (user.profile_path, user.temporary_profile, *user.other_profiles)
+    named = (path.replace("\\", "/").rpartition("/")[2] for path in folders if path)
+    return list(dict.fromkeys(name.lower() for name in (user.sid, user.name, *named) if name))
 
 
 def _lacks_secret(evidence: Evidence) -> bool:

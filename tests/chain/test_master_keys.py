@@ -296,3 +296,30 @@ def test_no_key_is_in_a_repr() -> None:
 
 def test_passwords_are_in_no_repr() -> None:
     assert repr(UserSecrets({"a": PASSWORD}, {"b": NT_HASH}, (b"key",))) == "UserSecrets()"
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["alice", "ALICE.PC", "temp", "old alice", USER])
+    def test_a_password_is_given_by_account_folder_or_sid(self, name: str) -> None:
+        disk = Disk(secrets=UserSecrets(passwords={name.lower(): PASSWORD}))
+        disk.evidence.users.append(
+            UserRow(
+                machine_id=1,
+                source_path="x",
+                sid=USER,
+                name="Alice",
+                profile_path="C/Users/alice.PC",
+                temporary_profile="C/Users/TEMP",
+                other_profiles=["D:\\Profiles\\old alice"],
+            )
+        )
+        key = made(password_prekey(PASSWORD, USER), USER, flags=5)
+        assert disk.said(disk.put(key, USER, None), USER) == ("present", "password", key.key)
+
+    def test_another_users_password_is_not_tried(self) -> None:
+        disk = Disk(secrets=UserSecrets(passwords={"users": PASSWORD, "c": PASSWORD}))
+        disk.evidence.users.append(
+            UserRow(machine_id=1, source_path="x", sid=USER, name="alice", profile_path="C/Users/alice")
+        )
+        key = made(password_prekey(PASSWORD, USER), USER, flags=5)
+        assert disk.said(disk.put(key, USER, None), USER) == ("present", "not_tried", None)

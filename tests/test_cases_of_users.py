@@ -1,0 +1,47 @@
+"""Cases of user accounts that administrators reported: the expected values are those of the cases' descriptions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import forensics
+from forensics.case_tables import CaseTables
+from tests.paths import SHARED
+
+CASES = SHARED / "cases"
+NEEDED = pytest.mark.skipif(not CASES.is_dir(), reason="needs shared/cases (beside the project)")
+
+
+def examined(name: str, **given: Any) -> CaseTables:
+    return forensics.examine(CASES / f"{name}.zip", **given)
+
+
+def rules_of(case: Any) -> set[str]:
+    return {finding["rule"] if isinstance(finding, dict) else finding.rule for finding in case.finding_list}
+
+
+@NEEDED
+@pytest.mark.parametrize("name", ["jdoe", "TEMP", "S-1-5-21-2052111302-1275210071-1644491937-1160"])
+def test_a_user_with_a_temporary_profile_is_named_by_his_own_folder(name: str) -> None:
+    case = examined("31-temp-profile", passwords={name: "Pw-31"})
+    [user] = [row for row in case.rows("user") if row.sid.endswith("-1160")]
+    assert (user.name, user.profile_path.rpartition("/")[2]) == ("jdoe", "jdoe")
+    assert user.temporary_profile.rpartition("/")[2] == "TEMP"
+    [chain] = case.rows("key_chain")
+    assert (chain.unlocked_by, chain.private_key) == ("password", "proved")
+    assert "temporary-profile" in rules_of(case)
+    assert not [row for row in case.rows("problem") if row.kind == "unknown_user"]
+
+
+@NEEDED
+def test_a_key_that_domain_section_3_protects_is_opened_and_not_contradicted(realdata: Path) -> None:
+    """The real master key alone: the source is the user's folder below Users."""
+    case = forensics.examine(
+        realdata / "nemesis-domain" / "files",
+        domain_backup_keys=realdata / "nemesis-domain" / "7efa51b1.pvk",
+        second_opinion=True,
+    )
+    assert not [row for row in case.rows("problem") if row.kind == "second_opinion"]
