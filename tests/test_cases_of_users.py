@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import zipfile
 from typing import Any
 
 import pytest
@@ -17,6 +17,11 @@ NEEDED = pytest.mark.skipif(not CASES.is_dir(), reason="needs shared/cases (besi
 
 def examined(name: str, **given: Any) -> CaseTables:
     return forensics.examine(CASES / f"{name}.zip", **given)
+
+
+def password(case: str, name: str) -> str:
+    with zipfile.ZipFile(CASES / f"{case}.zip") as archive:
+        return archive.read(name).decode().splitlines()[0]
 
 
 def rules_of(case: Any) -> set[str]:
@@ -37,11 +42,23 @@ def test_a_user_with_a_temporary_profile_is_named_by_his_own_folder(name: str) -
 
 
 @NEEDED
-def test_a_key_that_domain_section_3_protects_is_opened_and_not_contradicted(realdata: Path) -> None:
-    """The real master key alone: the source is the user's folder below Users."""
-    case = forensics.examine(
-        realdata / "nemesis-domain" / "files",
-        domain_backup_keys=realdata / "nemesis-domain" / "7efa51b1.pvk",
-        second_opinion=True,
+def test_todays_password_is_not_that_of_a_master_key_from_before_the_reset() -> None:
+    """The SAM of this case names no accounts, so that today's password is likely only."""
+    case = examined("16-password-reset", passwords={"maria": password("16-password-reset", "new.txt")})
+    [chain] = case.rows("key_chain")
+    assert (chain.verdict, chain.unlocked_by, chain.private_key, chain.recoverable) == (
+        "unknown",
+        "nothing",
+        "locked",
+        None,
     )
-    assert not [row for row in case.rows("problem") if row.kind == "second_opinion"]
+    assert "likely it is today's password and the master key is from before it was set" in chain.reason
+    assert "older password" in chain.reason
+    assert "CREDHIST" in chain.reason
+
+
+@NEEDED
+def test_the_older_password_opens_it() -> None:
+    case = examined("16-password-reset", passwords={"maria": password("16-password-reset", "old.txt")})
+    [chain] = case.rows("key_chain")
+    assert (chain.unlocked_by, chain.private_key) == ("password", "proved")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
+from forensics.chain.passwords import GivenPassword, Passwords
 from forensics.chain.witness import Witness
 from forensics.chain.work import RSA_OPERATION, Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
@@ -40,6 +41,7 @@ class Unlocked:
         half: Half of DPAPI_SYSTEM that opened it.
         intact: What the backup section proves.
         domain_key: What the given backup keys of domains did with its domain section.
+        password: Of a user: whether a password was given for him, and is the one in SAM today.
         unread_because: Why the content of the file was not got; None where it was, or there is no file.
     """
 
@@ -49,6 +51,7 @@ class Unlocked:
     half: Half | None = None
     intact: Answer = "unknown"
     domain_key: DomainKeyFound = "not_tried"
+    password: GivenPassword = "none"
     unread_because: str | None = None
 
 
@@ -76,6 +79,7 @@ class MasterKeyRing:
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
         self._names = {user.sid: names_of(user) for user in evidence.users}
+        self._passwords = Passwords(evidence, system, user_secrets)
         self._secret_is_absent = _lacks_secret(evidence)
         self._found = evidence.master_keys
         self._by_guid: dict[str, list[MasterKeyEvidence]] = defaultdict(list)
@@ -132,8 +136,15 @@ class MasterKeyRing:
     def _open_once(self, item: MasterKeyEvidence) -> Unlocked:
         path = item.row.path
         if path not in self._opened:
-            self._opened[path] = self._open(item)
+            opened = self._open(item)
+            self._opened[path] = replace(opened, password=self._password_for(item.row.owner_sid))
         return self._opened[path]
+
+    def _password_for(self, sid: str | None) -> GivenPassword:
+        if sid is None or self._is_system(sid):
+            return "none"
+        names = self._names.get(sid, [sid.lower()])
+        return self._passwords.given_for(sid, names)
 
     def _open(self, item: MasterKeyEvidence) -> Unlocked:
         row, file = item.row, item.parsed

@@ -41,7 +41,12 @@ def second_domain_section(file: MasterKeyFile, key: object, ours: bytes | None) 
         key: What ``load_pvk`` returned.
         ours: The 64 bytes we found, None when the key opened nothing.
     """
-    if file.domain is None or file.domain.version != _IMPACKET_DOMAIN_VERSION or not isinstance(key, DomainBackupKey):
+    if (
+        file.domain is None
+        or file.domain.version != _IMPACKET_DOMAIN_VERSION
+        or not isinstance(key, DomainBackupKey)
+        or key.key.d is None
+    ):
         return "cannot_judge"
     library = _impacket()
     from Crypto.Cipher import PKCS1_v1_5
