@@ -119,7 +119,7 @@ class Links:
         if self.faults:
             return "unknown"
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
-        proved = proved and self.password_doubt is None
+        proved = proved and self.password_doubt is None and self.proof.master_key_under is None
         can_be_found = self.key_file == "present" and self.guid_known
         return "usable" if proved and can_be_found and not self._service_is_unknown else "unknown"
 
@@ -158,6 +158,12 @@ class Links:
         if self.file is not None and self.is_unread:
             yield Outcome("not_examined", f"the key file could not be read: {self.file.unread_because}")
         proof = self.proof
+        if proof.master_key_under is not None:
+            why = (
+                f"master key {proof.master_key_guid} lies in the folder of {proof.master_key_under}, likely an earlier "
+                "account of this user; whether Windows looks there is not published"
+            )
+            yield Outcome("not_examined", why)
         if self.password_doubt is not None:
             yield Outcome("not_examined", self.password_doubt)
         if proof.master_key_unread is not None:

@@ -43,6 +43,7 @@ class Unlocked:
         domain_key: What the given backup keys of domains did with its domain section.
         password: Of a user: whether a password was given for him, and is the one in SAM today.
         unread_because: Why the content of the file was not got; None where it was, or there is no file.
+        under_sid: The SID in whose folder it lies, where that is another user's than the key's.
     """
 
     outcome: MasterKeyFound
@@ -53,6 +54,7 @@ class Unlocked:
     domain_key: DomainKeyFound = "not_tried"
     password: GivenPassword = "none"
     unread_because: str | None = None
+    under_sid: str | None = None
 
 
 class MasterKeyRing:
@@ -99,7 +101,17 @@ class MasterKeyRing:
         files = self._by_guid.get(guid, [])
         own = [f for f in files if f.row.owner_sid == owner_sid]
         if not own:
-            return Unlocked(self._missing(owner_sid))
+            return self._of_earlier_account(files, owner_sid) or Unlocked(self._missing(owner_sid))
+        return self._unlock_any(own)
+
+    def _of_earlier_account(self, files: list[MasterKeyEvidence], owner_sid: str | None) -> Unlocked | None:
+        """A user who was moved to another account keeps the master keys of the SID that he had."""
+        if owner_sid is None or self._is_system(owner_sid):
+            return None
+        others = [f for f in files if f.row.owner_sid is not None and not self._is_system(f.row.owner_sid)]
+        return replace(self._unlock_any(others), under_sid=others[0].row.owner_sid) if others else None
+
+    def _unlock_any(self, own: list[MasterKeyEvidence]) -> Unlocked:
         readable = [f for f in own if f.row.outcome == "present" and f.parsed is not None]
         tried: list[Unlocked] = []
         for item in readable:

@@ -47,6 +47,7 @@ class Proof:
         recovered: The private key itself was had, even if damage keeps Windows from opening it.
         per_boot: A VBS key that lived for one boot only.
         password: Of a user's key: whether a password was given for him, and is the one in SAM today.
+        master_key_under: The SID in whose folder the master key lies, where that is another user's than the key's.
         master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
     """
 
@@ -59,6 +60,7 @@ class Proof:
     recovered: bool = False
     per_boot: bool = False
     password: GivenPassword = "none"
+    master_key_under: str | None = None
     master_key_unread: str | None = None
 
 
@@ -118,6 +120,7 @@ class Prover:
             master_key_guid=named,
             unlocked_by=unlocked.by,
             password=unlocked.password,
+            master_key_under=unlocked.under_sid,
             master_key_unread=unlocked.unread_because,
         )
         return start, unlocked

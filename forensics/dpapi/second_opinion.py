@@ -53,6 +53,7 @@ def second_domain_section(file: MasterKeyFile, key: object, ours: bytes | None) 
     from Crypto.PublicKey import RSA
 
     numbers = key.key
+    assert numbers.d is not None
     try:
         cipher = PKCS1_v1_5.new(RSA.construct((numbers.n, numbers.e, numbers.d, numbers.p, numbers.q)))
         clear = cipher.decrypt(file.domain.secret[::-1], None)
