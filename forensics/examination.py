@@ -335,6 +335,7 @@ class _Run:
 
     def _examined(self, installation: Installation) -> list[Row]:
         from forensics.chain.judge import Judge
+        from forensics.chain.master_keys import names_of
         from forensics.collectors.collect import collect
 
         self.progress(f"reading {installation.windows} of {installation.source_path}")
@@ -342,7 +343,7 @@ class _Run:
         self.progress(f"judging keys of {evidence.machine.computer_name or installation.source_path}")
         try:
             judge = Judge(evidence, self.user_secrets, self.second_opinion)
-            self.users_seen |= {name.lower() for user in evidence.users for name in (user.sid, user.name) if name}
+            self.users_seen |= {name for user in evidence.users for name in names_of(user)}
             judged = judge.judged()
             self.judges.append(judge)
         except Exception as error:

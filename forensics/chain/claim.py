@@ -32,12 +32,16 @@ class Resolved:
         file: The file judged, None when there is none.
         claim_error: Why the claim itself is broken, None when it is sound.
         suffix_error: Why it is broken if MachineGuid is what SOFTWARE says, None when it is sound.
+        moved_error: Why it is broken if the folder of the owner's own SID does not hold the key, None when it is sound.
+        own_was_seen: That folder was seen whole.
     """
 
     key_file: KeyFileFound
     file: KeyFileEvidence | None = None
     claim_error: str | None = None
     suffix_error: str | None = None
+    moved_error: str | None = None
+    own_was_seen: bool = True
 
 
 def home_of(certificate: CertificateEvidence, link: KeyProvInfo) -> Home:
@@ -85,7 +89,28 @@ def resolve(
         elsewhere = _resolve_name(link.container, kind, index, None, machine_guid, certificate.public_key)
         if elsewhere is not None and elsewhere.file is not None:
             return Resolved(elsewhere.key_file, elsewhere.file, _misplaced(elsewhere.file))
+    if home.scope == "user":
+        moved = _under_another_sid(link.container, kind, index, home, certificate.public_key)
+        if moved is not None:
+            return Resolved(_readable(moved), moved, moved_error=_moved(moved, home), own_was_seen=examined)
     return Resolved("absent" if examined else "not_examined", suffix_error=_earlier_suffix(as_file_name, machine_guid))
+
+
+def _under_another_sid(
+    container: str, kind: str, index: KeyIndex, home: Home, public: PublicKey | None
+) -> KeyFileEvidence | None:
+    """Find the key of a user who was moved to another account: the same container and public half under another SID."""
+    named = (file for k in _SEARCHED_BY[kind] for file in index.named(k, _HASHES[k](container), None))
+    return next(
+        (f for f in named if f.row.scope == "user" and f.row.owner_sid != home.owner_sid and _holds(f, public)), None
+    )
+
+
+def _moved(file: KeyFileEvidence, home: Home) -> str:
+    return (
+        f"the key lies in the folder of {file.row.owner_sid}, an earlier account of this user or another user; "
+        f"Windows looks in that of {home.owner_sid}"
+    )
 
 
 def _misplaced(file: KeyFileEvidence) -> str:

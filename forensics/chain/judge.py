@@ -28,6 +28,7 @@ from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import Access, KeyChainRow, PublicKeyFound
+from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.windows_path import WindowsPaths
@@ -163,6 +164,9 @@ class Judge:
         links.key_file, links.file = resolved.key_file, resolved.file
         if resolved.claim_error:
             links.break_at("claim", resolved.claim_error)
+        if resolved.moved_error:
+            seen = PRESENT if resolved.own_was_seen else Outcome("partial", resolved.moved_error)
+            links.break_at("claim", resolved.moved_error, seen)
         if resolved.suffix_error:
             links.break_at("claim", resolved.suffix_error, links.ground.identity)
         self._judge_file(resolved, links)

@@ -8,6 +8,7 @@ from typing import get_args
 
 from forensics.chain.access import account_name
 from forensics.chain.ground import Ground, reasons
+from forensics.chain.passwords import doubt_of, doubt_of_entra
 from forensics.chain.proof import Proof
 from forensics.collectors.evidence import KeyFileEvidence
 from forensics.tables.key_chain import (
@@ -118,6 +119,7 @@ class Links:
         if self.faults:
             return "unknown"
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
+        proved = proved and self.password_doubt is None and self.proof.master_key_under is None
         can_be_found = self.key_file == "present" and self.guid_known
         return "usable" if proved and can_be_found and not self._service_is_unknown else "unknown"
 
@@ -142,11 +144,28 @@ class Links:
         lost = [] if self.guid_known or self.key_file != "present" else [self.ground.identity]
         return reasons([*self._unread(), *suspected, *services, *(o for o in lost if not o.is_whole)])
 
+    @property
+    def password_doubt(self) -> str | None:
+        """What a given password leaves open of a user's key: today's and that of the master key may be two."""
+        proof = self.proof
+        if proof.master_key != "present":
+            return None
+        owner = self.file.row.owner_sid if self.file else None
+        return doubt_of_entra(owner, proof.unlocked_by) or doubt_of(proof.unlocked_by, proof.password)
+
     def _unread(self) -> Iterator[Outcome]:
         """Yield what is there and was not got, with the reason."""
         if self.file is not None and self.is_unread:
             yield Outcome("not_examined", f"the key file could not be read: {self.file.unread_because}")
         proof = self.proof
+        if proof.master_key_under is not None:
+            why = (
+                f"master key {proof.master_key_guid} lies in the folder of {proof.master_key_under}, likely an earlier "
+                "account of this user; whether Windows looks there is not published"
+            )
+            yield Outcome("not_examined", why)
+        if self.password_doubt is not None:
+            yield Outcome("not_examined", self.password_doubt)
         if proof.master_key_unread is not None:
             why = f"master key {proof.master_key_guid} could not be read: {proof.master_key_unread}"
             yield Outcome("not_examined", why)

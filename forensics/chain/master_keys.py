@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 
+from forensics.chain.passwords import GivenPassword, Passwords
 from forensics.chain.witness import Witness
 from forensics.chain.work import RSA_OPERATION, Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
@@ -18,7 +19,8 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
-from forensics.tables.secrets import Half, MasterKeyRow, UnlockedBy
+from forensics.tables.machine import UserRow
+from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
 
 SYSTEM = "S-1-5-18"
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
@@ -38,7 +40,10 @@ class Unlocked:
         key: The 64 bytes, when opened.
         half: Half of DPAPI_SYSTEM that opened it.
         intact: What the backup section proves.
+        domain_key: What the given backup keys of domains did with its domain section.
+        password: Of a user: whether a password was given for him, and is the one in SAM today.
         unread_because: Why the content of the file was not got; None where it was, or there is no file.
+        under_sid: The SID in whose folder it lies, where that is another user's than the key's.
     """
 
     outcome: MasterKeyFound
@@ -46,7 +51,10 @@ class Unlocked:
     key: bytes | None = field(default=None, repr=False)
     half: Half | None = None
     intact: Answer = "unknown"
+    domain_key: DomainKeyFound = "not_tried"
+    password: GivenPassword = "none"
     unread_because: str | None = None
+    under_sid: str | None = None
 
 
 class MasterKeyRing:
@@ -72,7 +80,8 @@ class MasterKeyRing:
         self._system = system
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
-        self._names = {u.sid: u.name.lower() for u in evidence.users if u.name}
+        self._names = {user.sid: names_of(user) for user in evidence.users}
+        self._passwords = Passwords(evidence, system, user_secrets)
         self._secret_is_absent = _lacks_secret(evidence)
         self._found = evidence.master_keys
         self._by_guid: dict[str, list[MasterKeyEvidence]] = defaultdict(list)
@@ -92,7 +101,17 @@ class MasterKeyRing:
         files = self._by_guid.get(guid, [])
         own = [f for f in files if f.row.owner_sid == owner_sid]
         if not own:
-            return Unlocked(self._missing(owner_sid))
+            return self._of_earlier_account(files, owner_sid) or Unlocked(self._missing(owner_sid))
+        return self._unlock_any(own)
+
+    def _of_earlier_account(self, files: list[MasterKeyEvidence], owner_sid: str | None) -> Unlocked | None:
+        """A user who was moved to another account keeps the master keys of the SID that he had."""
+        if owner_sid is None or self._is_system(owner_sid):
+            return None
+        others = [f for f in files if f.row.owner_sid is not None and not self._is_system(f.row.owner_sid)]
+        return replace(self._unlock_any(others), under_sid=others[0].row.owner_sid) if others else None
+
+    def _unlock_any(self, own: list[MasterKeyEvidence]) -> Unlocked:
         readable = [f for f in own if f.row.outcome == "present" and f.parsed is not None]
         tried: list[Unlocked] = []
         for item in readable:
@@ -118,6 +137,7 @@ class MasterKeyRing:
             unlocked_by=opened.by,
             opened_with_half=opened.half,
             intact=opened.intact,
+            domain_key=opened.domain_key,
         )
 
     def _missing(self, owner_sid: str | None) -> MasterKeyFound:
@@ -128,8 +148,15 @@ class MasterKeyRing:
     def _open_once(self, item: MasterKeyEvidence) -> Unlocked:
         path = item.row.path
         if path not in self._opened:
-            self._opened[path] = self._open(item)
+            opened = self._open(item)
+            self._opened[path] = replace(opened, password=self._password_for(item.row.owner_sid))
         return self._opened[path]
+
+    def _password_for(self, sid: str | None) -> GivenPassword:
+        if sid is None or self._is_system(sid):
+            return "none"
+        names = self._names.get(sid, [sid.lower()])
+        return self._passwords.given_for(sid, names)
 
     def _open(self, item: MasterKeyEvidence) -> Unlocked:
         row, file = item.row, item.parsed
@@ -145,10 +172,11 @@ class MasterKeyRing:
                 self._witness.master_key(row.path, prekey, key)
             if key is not None:
                 return Unlocked("present", by, key, half, "yes")
-        key = self._open_with_domain_key(file, row.path)
+        by_domain, key = self._open_with_domain_key(file, row.path)
         if key is not None:
-            return Unlocked("present", "domain_key", key, intact="yes")
-        return self._not_opened(item, tried or bool(file.domain and self._user_secrets.domain_keys))
+            return Unlocked("present", "domain_key", key, intact="yes", domain_key=by_domain)
+        not_opened = self._not_opened(item, tried or by_domain != "not_tried")
+        return replace(not_opened, domain_key=by_domain)
 
     def _not_opened(self, item: MasterKeyEvidence, tried: bool) -> Unlocked:
         intact = self._intact(item)
@@ -217,7 +245,7 @@ class MasterKeyRing:
                 yield "password", None, prekey
 
     def _prekeys_of_user(self, sid: str) -> Iterator[bytes]:
-        for name in (sid.lower(), self._names.get(sid, "")):
+        for name in self._names.get(sid, [sid.lower()]):
             if name in self._user_secrets.passwords:
                 yield from dpapi.user_prekeys_from_password(self._user_secrets.passwords[name], sid)
             if name in self._user_secrets.nt_hashes:
@@ -239,18 +267,24 @@ class MasterKeyRing:
                 for prekey in dpapi.service_prekeys(raw, sid) if sid in SERVICE_ACCOUNTS else [raw]:
                     yield by, name, prekey
 
-    def _open_with_domain_key(self, file: MasterKeyFile, path: str) -> bytes | None:
+    def _open_with_domain_key(self, file: MasterKeyFile, path: str) -> tuple[DomainKeyFound, bytes | None]:
         if file.domain is None or not self._user_secrets.domain_keys:
-            return None
-        from forensics.dpapi.domain_backup import open_domain_section
+            return "not_tried", None
+        from forensics.dpapi.domain_backup import can_open, open_domain_section
 
+        if not can_open(file):
+            message = f"the domain section has version {file.domain.version}; only 2 and 3 are published"
+            self.installation.problem(path, "unknown_version", message)
+            return "not_tried", None
         for domain_key in self._user_secrets.domain_keys:
             if not self.work.may(RSA_OPERATION, path):
-                return None
+                return "not_tried", None
             key = open_domain_section(file, domain_key)
+            if self._witness:
+                self._witness.domain_section(path, file, domain_key, key)
             if key is not None:
-                return key
-        return None
+                return "opens", key
+        return "does_not_open", None
 
     def _secrets(self) -> list[SystemSecret]:
         return [s for s in (self._system.current, self._system.previous) if s is not None]
@@ -258,6 +292,13 @@ class MasterKeyRing:
     @staticmethod
     def _is_system(sid: str | None) -> bool:
         return sid == SYSTEM or sid in SERVICE_ACCOUNTS
+
+
+def names_of(user: UserRow) -> list[str]:
+    """Return what an examiner may call a user, lower case: SID, account name, and the name of each profile folder."""
+    folders = (user.profile_path, user.temporary_profile, *user.other_profiles)
+    named = (path.replace("\\", "/").rpartition("/")[2] for path in folders if path)
+    return list(dict.fromkeys(name.lower() for name in (user.sid, user.name, *named) if name))
 
 
 def _lacks_secret(evidence: Evidence) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from forensics.chain.key_index import KeySlot
 from forensics.chain.master_keys import MasterKeyRing, Unlocked
+from forensics.chain.passwords import GivenPassword
 from forensics.chain.witness import Witness
 from forensics.dpapi import dpapi
 from forensics.dpapi.dpapi import OpenedBlob
@@ -45,6 +46,8 @@ class Proof:
         public: Public half of the opened private key (of a TPM key: of its opened blob).
         recovered: The private key itself was had, even if damage keeps Windows from opening it.
         per_boot: A VBS key that lived for one boot only.
+        password: Of a user's key: whether a password was given for him, and is the one in SAM today.
+        master_key_under: The SID in whose folder the master key lies, where that is another user's than the key's.
         master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
     """
 
@@ -56,6 +59,8 @@ class Proof:
     public: PublicKey | None = None
     recovered: bool = False
     per_boot: bool = False
+    password: GivenPassword = "none"
+    master_key_under: str | None = None
     master_key_unread: str | None = None
 
 
@@ -114,6 +119,8 @@ class Prover:
             master_key=unlocked.outcome,
             master_key_guid=named,
             unlocked_by=unlocked.by,
+            password=unlocked.password,
+            master_key_under=unlocked.under_sid,
             master_key_unread=unlocked.unread_because,
         )
         return start, unlocked

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from forensics.dpapi.dpapi import OpenedBlob
-from forensics.dpapi.second_opinion import second_blob, second_master_key
+from forensics.dpapi.second_opinion import second_blob, second_domain_section, second_master_key
 from forensics.formats.dpapi_blob import DpapiBlob
+from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import Outcome
 
@@ -25,6 +26,10 @@ class Witness:
         """Repeat the opening of a master key file with one pre-key."""
         raw = self._installation.read(path).data
         self._record(path, "master key", second_master_key(raw, prekey, key))
+
+    def domain_section(self, path: str, file: MasterKeyFile, domain_key: object, key: bytes | None) -> None:
+        """Repeat the opening of a master key file's domain section with one backup key."""
+        self._record(path, "master key", second_domain_section(file, domain_key, key))
 
     def blob(self, path: str, blob: DpapiBlob, master_key: bytes, entropy: bytes, opened: OpenedBlob) -> None:
         """Repeat the opening of a DPAPI blob."""

@@ -23,6 +23,7 @@ from forensics.collectors.policies import collect_policies
 from forensics.collectors.profiles import Profile, collect_profiles
 from forensics.collectors.providers import collect_provider_rows, collect_providers
 from forensics.collectors.rdp import collect_rdp_thumbprints
+from forensics.collectors.sam import collect_sam
 from forensics.collectors.secure_boot import collect_secure_boot
 from forensics.collectors.services import collect_services
 from forensics.collectors.setup_events import collect_setup_events
@@ -70,6 +71,8 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "master keys"):
         master_keys = collect_master_keys(installation, profiles, master_keys_named(evidence.key_files))
         evidence.master_keys, evidence.master_key_folders = master_keys.found, master_keys.folders
+    with guard(installation, "SAM"):
+        evidence.sam = collect_sam(installation)
     with guard(installation, "LSA secrets"):
         evidence.secrets = collect_secrets(installation)
         evidence.lsa = collect_lsa(installation)

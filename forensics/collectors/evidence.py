@@ -14,6 +14,7 @@ from forensics.formats.lsa import LsaMaterial
 from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
+from forensics.formats.sam import SamMaterial
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileKind, KeyFileRow, KeyFileScope
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
@@ -142,6 +143,7 @@ class Evidence:
     master_key_folders: dict[tuple[str, str | None], Outcome] = field(default_factory=dict)
     secrets: list[SecretRow] = field(default_factory=list)
     lsa: LsaMaterial | None = None
+    sam: SamMaterial | None = None
     providers: Providers = Providers()
     rdp_thumbprints: frozenset[str] = frozenset()
     certificate_uses: list[CertificateUseRow] = field(default_factory=list)

@@ -96,7 +96,9 @@ def _note_folder(keys: MasterKeys, folder: _Folder, outcome: Outcome) -> None:
     """A key that Windows' own folder does not hold may still lie in another one, which then speaks for both."""
     place = (folder.sid, folder.half)
     before = keys.folders.get(place)
-    if before is None or (before.state == "absent" and not folder.canonical):
+    # Of the several profiles that one SID may have, each is a place where Windows put its keys once.
+    less_is_seen = before is not None and before.is_whole and folder.canonical and not outcome.is_whole
+    if before is None or before.state == "absent" or less_is_seen:
         keys.folders[place] = outcome
 
 

@@ -14,6 +14,7 @@ from forensics.collectors.machine import CURRENT_VERSION
 from forensics.collectors.registry_view import RegistryView
 from forensics.disk.tree import Entry, NotFound
 from forensics.formats.filetime import filetime
+from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
@@ -26,6 +27,9 @@ MAX_PROFILES = 2_000
 
 _SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.IGNORECASE | re.ASCII)
 _DRIVE = re.compile(r"([A-Za-z]):[\\/]*(.*)", re.DOTALL)
+_SET_ASIDE = ".bak"
+_TEMPORARY_STATE = 0x800
+_TEMPORARY_FOLDER = re.compile(r"TEMP(\..*)?", re.IGNORECASE | re.DOTALL)
 _XP_USERS = "Documents and Settings"
 _NO_ACCOUNT = frozenset({"all users", "public", "default", "default user", "default.migrated"})
 
@@ -42,6 +46,8 @@ class Profile:
         roaming: Path of its roaming application data.
         local: Path of its local application data.
         listed: ProfileList names it.
+        set_aside: ProfileList names it under ``<SID>.bak``: Windows could not load it the last time.
+        temporary: Windows made it for one session, in place of the user's own.
         last_load: Last time it was loaded, UTC.
         source_path: Where it was found.
         source_time: Timestamp of its ProfileList key, UTC.
@@ -55,10 +61,17 @@ class Profile:
     roaming: str
     local: str
     listed: bool = False
+    set_aside: bool = False
+    temporary: bool = False
     last_load: datetime | None = None
     source_path: str = ""
     source_time: datetime | None = None
     elsewhere: bool = False
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return self.path.replace("\\", "/").rpartition("/")[2]
 
     @property
     def is_xp(self) -> bool:
@@ -141,23 +154,34 @@ def collect_profiles(installation: Installation) -> list[Profile]:
 def _listed(installation: Installation) -> Iterator[Profile]:
     software = RegistryView.of_machine(installation, "SOFTWARE")
     system_root = software.text(CURRENT_VERSION, "SystemRoot") or "C:\\Windows"
-    known: set[str] = set()
-    # A profile that failed to load is renamed <SID>.bak; the sound key of the same SID goes first.
-    for key in sorted(software.subkeys(PROFILE_LIST, MAX_PROFILES), key=lambda k: k.name.lower().endswith(".bak")):
-        sid = key.name.removesuffix(".bak").upper()
+    keys = list(software.subkeys(PROFILE_LIST, MAX_PROFILES))
+    names = {key.name.lower() for key in keys}
+    # A profile that failed to load is renamed <SID>.bak; the key of the same SID that Windows uses goes first.
+    for key in sorted(keys, key=lambda k: k.name.lower().endswith(_SET_ASIDE)):
+        set_aside = key.name.lower().endswith(_SET_ASIDE)
+        sid = (key.name[: -len(_SET_ASIDE)] if set_aside else key.name).upper()
         stored = software.text(key, "ProfileImagePath")
-        if not is_sid(sid) or sid in known or stored is None:
+        if not is_sid(sid) or stored is None:
             continue
-        known.add(sid)
         path = _resolve(installation, stored, system_root)
         yield replace(
             _profile(installation, sid, path) if path is not None else _profile_elsewhere(sid, stored),
             listed=True,
+            set_aside=set_aside,
+            temporary=_is_temporary(software, key, stored, f"{sid.lower()}{_SET_ASIDE}" in names and not set_aside),
             last_load=_two_words(software, key.name, "LocalProfileLoadTime")
             or _two_words(software, key.name, "ProfileLoadTime"),
             source_path=software.where(key, "ProfileImagePath"),
             source_time=key.timestamp,
         )
+
+
+def _is_temporary(software: RegistryView, key: Key, stored: str, has_own: bool) -> bool:
+    """Tell by the state that Windows notes, or by the folder where the user's own profile was set aside for it."""
+    if (software.number(key, "State") or 0) & _TEMPORARY_STATE:
+        return True
+    folder = stored.replace("/", "\\").rstrip("\\").rpartition("\\")[2]
+    return has_own and _TEMPORARY_FOLDER.fullmatch(folder) is not None
 
 
 def _two_words(software: RegistryView, key_name: str, prefix: str) -> datetime | None:

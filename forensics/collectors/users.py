@@ -24,6 +24,8 @@ ACCOUNT_NAMES = "SAM\\Domains\\Account\\Users\\Names"
 _WELL_KNOWN = {SYSTEM_SID: "SYSTEM", **SERVICE_PROFILES}
 # Service SIDs, IIS application pools, virtual machines, user mode drivers, window manager, font driver host.
 _SERVICE_PREFIXES = ("S-1-5-80-", "S-1-5-82-", "S-1-5-83-", "S-1-5-84-", "S-1-5-90-", "S-1-5-96-")
+_CLOUD_PREFIXES: dict[str, AccountKind] = {"S-1-12-1-": "entra_account", "S-1-11-96-": "microsoft_account"}
+"""Accounts that neither this machine nor a domain keeps: Entra ID, and Microsoft accounts by their own SID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ def account_kind(sid: str, machine: MachineRow) -> AccountKind:
         return "system"
     if sid in SERVICE_PROFILES or sid.startswith(_SERVICE_PREFIXES):
         return "service"
+    for start, kind in _CLOUD_PREFIXES.items():
+        if sid.startswith(start):
+            return kind
     prefix = sid.rpartition("-")[0]
     if prefix in (machine.machine_sid_sam, machine.machine_sid_policy):
         return "machine_account"
@@ -51,9 +56,12 @@ def collect_users(installation: Installation, machine: MachineRow, profiles: Seq
     """Return one row a SID, from profiles, SAM, and Protect folders that hold the keys of somebody else."""
     accounts = _local_accounts(installation, machine)
     rows: dict[str, UserRow] = {}
+    owned: dict[str, list[Profile]] = {}
     for profile in profiles:
-        if profile.sid is not None and profile.sid not in rows:
-            rows[profile.sid] = _row(installation, machine, profile.sid, profile, accounts)
+        if profile.sid is not None:
+            owned.setdefault(profile.sid, []).append(profile)
+    for sid, own in owned.items():
+        rows[sid] = _row(installation, machine, sid, own, accounts)
     for sid, path in _protect_folders(installation, profiles):
         if sid not in rows:
             account = accounts.get(sid)
@@ -80,18 +88,21 @@ def collect_users(installation: Installation, machine: MachineRow, profiles: Seq
 
 
 def _row(
-    installation: Installation, machine: MachineRow, sid: str, profile: Profile, accounts: dict[str, _Account]
+    installation: Installation, machine: MachineRow, sid: str, own: Sequence[Profile], accounts: dict[str, _Account]
 ) -> UserRow:
+    """Make the row of a SID from the profile that is the user's own: a temporary one is nobody's for long."""
     account = accounts.get(sid)
-    folder: str | None = profile.path.replace("\\", "/").rpartition("/")[2]
-    if folder == sid:
-        folder = None
+    profile = min(own, key=lambda p: (p.temporary, not p.listed, p.set_aside))
+    temporary = next((p for p in own if p.temporary and p is not profile), None)
+    folder = None if profile.folder.upper() == sid or profile.temporary else profile.folder
     return UserRow(
         machine_id=installation.machine_id,
         sid=sid,
         name=account.name if account else _WELL_KNOWN.get(sid, folder),
         profile_path=profile.path,
         profile_outcome=profile.outcome.state,
+        temporary_profile=temporary.path if temporary else None,
+        other_profiles=[p.path for p in own if p is not profile and p is not temporary],
         kind=account_kind(sid, machine),
         last_load=profile.last_load,
         source_path=profile.source_path,

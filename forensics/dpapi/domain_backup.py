@@ -1,7 +1,9 @@
 """Opens user master keys with the domain's DPAPI backup key (.pvk).
 
+The version in the section alone says how its clear text is laid out; each version of Windows since 7 may write both.
+
 References:
-    MS-BKRP 2.2.2 (client-side wrapped secrets)
+    MS-BKRP 2.2.2.1, 2.2.2.2 (client-side wrapped secrets, versions 2 and 3)
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ _PVK_HEADER = 24
 _MAX_PVK = 16384
 """Format: bytes of a domain's backup key."""
 _MIN_PKCS1_PADDING = 8
+_CLEAR_HEADER = {2: struct.Struct("<II"), 3: struct.Struct("<IIII")}
+"""What precedes the secret: two lengths; in version 3 also the ALG_IDs of the cipher and hash of the access check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,10 @@ def open_domain_section(file: MasterKeyFile, key: object) -> bytes | None:
         key: What ``load_pvk`` returned.
 
     Returns:
-        The 64-byte master key; None without domain section, or when this is not the backup key it was made for.
+        The 64-byte master key; None without domain section whose version is known, or when this is not the backup key
+        it was made for.
     """
-    if file.domain is None or not isinstance(key, DomainBackupKey) or key.key.d is None:
+    if not can_open(file) or file.domain is None or not isinstance(key, DomainBackupKey) or key.key.d is None:
         return None
     rsa = key.key
     size = (rsa.n.bit_length() + 7) // 8
@@ -80,18 +85,23 @@ def open_domain_section(file: MasterKeyFile, key: object) -> bytes | None:
     number = int.from_bytes(file.domain.secret, "little")
     if len(file.domain.secret) != size or number >= rsa.n:
         return None
-    return _master_key(pow(number, key.key.d, rsa.n).to_bytes(size, "big"))
+    return _master_key(file.domain.version, pow(number, key.key.d, rsa.n).to_bytes(size, "big"))
 
 
-def _master_key(padded: bytes) -> bytes | None:
+def can_open(file: MasterKeyFile) -> bool:
+    """Tell whether the file has a domain section of a version that is known."""
+    return file.domain is not None and file.domain.version in _CLEAR_HEADER
+
+
+def _master_key(version: int, padded: bytes) -> bytes | None:
     """Undo PKCS #1 v1.5; padding and the two lengths inside prove the key as far as the section allows."""
     end = padded.find(b"\0", 2)
     if padded[:2] != b"\0\2" or end < 2 + _MIN_PKCS1_PADDING:
         return None
-    clear = padded[end + 1 :]
-    if len(clear) < 8:
+    clear, header = padded[end + 1 :], _CLEAR_HEADER[version]
+    if len(clear) < header.size:
         return None
-    key_size, supplement = struct.unpack_from("<II", clear)
-    if key_size != MASTER_KEY_SIZE or len(clear) != 8 + key_size + supplement:
+    key_size, supplement = header.unpack_from(clear)[:2]
+    if key_size != MASTER_KEY_SIZE or len(clear) != header.size + key_size + supplement:
         return None
-    return clear[8 : 8 + key_size]
+    return clear[header.size : header.size + key_size]

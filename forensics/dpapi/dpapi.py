@@ -96,6 +96,11 @@ def user_prekeys_from_password(password: str, sid: str) -> list[bytes]:
     return [_keyed_with_sid(sha1, sid), *user_prekeys_from_nt_hash(_md4(raw), sid)]
 
 
+def nt_hash(password: str) -> bytes:
+    """Return the NT hash of a password, 16 bytes."""
+    return _md4(password.encode("utf-16-le", "surrogatepass"))
+
+
 def user_prekeys_from_nt_hash(nt_hash: bytes, sid: str) -> list[bytes]:
     """Return the pre-keys an NT hash may give: itself (domain account), and stretched as for protected users."""
     salt = sid.encode("utf-16-le")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from forensics.dpapi.domain_backup import DomainBackupKey
 from forensics.formats.alg_id import CALG_HMAC, CALG_SHA1
 from forensics.formats.dpapi_blob import DpapiBlob
+from forensics.formats.master_key import MasterKeyFile
 
 Opinion = Literal["agrees", "disagrees", "cannot_judge"]
+
+_IMPACKET_DOMAIN_VERSION = 2
 
 
 def second_master_key(raw_file: bytes, pre: bytes, ours: bytes | None) -> Opinion:
@@ -25,6 +29,42 @@ def second_master_key(raw_file: bytes, pre: bytes, ours: bytes | None) -> Opinio
         theirs = library.MasterKey(raw_file[start : start + file["MasterKeyLen"]]).decrypt(pre)
     except Exception:
         # impacket raises whatever its structures ran into: then it has no opinion.
+        return "cannot_judge"
+    return "agrees" if theirs == ours else "disagrees"
+
+
+def second_domain_section(file: MasterKeyFile, key: object, ours: bytes | None) -> Opinion:
+    """Open a domain section of version 2 once more; impacket reads version 3 as if it were 2, and gets a wrong key.
+
+    Args:
+        file: The master key file.
+        key: What ``load_pvk`` returned.
+        ours: The 64 bytes we found, None when the key opened nothing.
+    """
+    if (
+        file.domain is None
+        or file.domain.version != _IMPACKET_DOMAIN_VERSION
+        or not isinstance(key, DomainBackupKey)
+        or key.key.d is None
+    ):
+        return "cannot_judge"
+    library = _impacket()
+    from Crypto.Cipher import PKCS1_v1_5
+    from Crypto.PublicKey import RSA
+
+    numbers = key.key
+    assert numbers.d is not None
+    try:
+        cipher = PKCS1_v1_5.new(RSA.construct((numbers.n, numbers.e, numbers.d, numbers.p, numbers.q)))
+        clear = cipher.decrypt(file.domain.secret[::-1], None)
+        theirs = None
+        if clear is not None:
+            structure = library.DPAPI_DOMAIN_RSA_MASTER_KEY(clear)
+            theirs = structure["buffer"][: structure["cbMasterKey"]]
+    except ValueError:
+        # A section of another length than the key: its way to say no.
+        theirs = None
+    except Exception:
         return "cannot_judge"
     return "agrees" if theirs == ours else "disagrees"
 

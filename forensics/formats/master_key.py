@@ -42,7 +42,7 @@ class DomainSection:
     """A copy of the master key for the domain's DPAPI backup key.
 
     Attributes:
-        version: 2 (3DES and SHA-1 inside) or 3.
+        version: 2 (3DES and SHA-1 inside) or 3 (AES-256 and SHA-512); another one is laid out in ways not published.
         key_guid: Which backup key of the domain, lower case.
         secret: RSA cipher text, least significant byte first.
         access_check: Encrypted SID that the domain controller compares.

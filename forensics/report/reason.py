@@ -19,8 +19,22 @@ _UNDECIDED: tuple[tuple[Mapping[str, str], str], ...] = (
     ({"provider_kind": "other"}, "The key is kept by a provider that this tool cannot look into."),
     ({"key_file": "not_examined"}, "The key file could not be looked for or read in this source."),
     (
+        {"unlocked_by": "nothing", "scope": "user", "domain_key": "does_not_open"},
+        "The user's DPAPI master key is there, but neither a password nor the domain backup key given opens it: that "
+        "is not the key of its domain section.",
+    ),
+    (
+        {"unlocked_by": "nothing", "scope": "user", "has_domain_section": "no"},
+        "The user's DPAPI master key is there, but no password given opens it. It has no copy for a domain.",
+    ),
+    (
         {"unlocked_by": "nothing", "scope": "user"},
         "The user's DPAPI master key is there, but no password or domain backup key given opens it.",
+    ),
+    (
+        {"unlocked_by": "not_tried", "master_key": "present", "scope": "user", "has_domain_section": "no"},
+        "The key file and its DPAPI master key are there; what could open them was not given: the user's password "
+        "(--password). The master key has no copy for a domain.",
     ),
     (
         {"unlocked_by": "not_tried", "master_key": "present", "scope": "user"},
@@ -52,7 +66,8 @@ def reason_of(chain: KeyChainRow, facts: Facts) -> str:
 
 
 def _undecided(chain: KeyChainRow, facts: Facts) -> str:
-    file = facts.key_file(chain)
+    file, master_key = facts.key_file(chain), facts.master_key(chain)
+    has_domain = master_key.has_domain_backup if master_key else None
     seen = {
         "private_key": chain.private_key,
         "provider_kind": chain.provider_kind,
@@ -61,6 +76,8 @@ def _undecided(chain: KeyChainRow, facts: Facts) -> str:
         "master_key": chain.master_key,
         "names_master_key": "yes" if chain.master_key_guid else "no",
         "scope": file.scope if file is not None else None,
+        "domain_key": master_key.domain_key if master_key else None,
+        "has_domain_section": None if has_domain is None else "yes" if has_domain else "no",
     }
     fitting = (sentence for wanted, sentence in _UNDECIDED if wanted.items() <= seen.items())
     return next(fitting, "The evidence in this source does not decide it.")

@@ -9,7 +9,9 @@ from typing import ClassVar, Literal
 from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
 
-AccountKind = Literal["system", "service", "machine_account", "domain_account", "unknown"]
+AccountKind = Literal[
+    "system", "service", "machine_account", "domain_account", "entra_account", "microsoft_account", "unknown"
+]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -119,5 +121,9 @@ class UserRow(Row):
     name: str | None = column("Account name, from SAM or the profile folder", None)
     profile_path: str | None = column("Profile folder in the source", None)
     profile_outcome: State = column("what was seen of its profile folder", "not_examined")
+    temporary_profile: str | None = column(
+        "Folder of the temporary profile that Windows used the last time instead of the user's own", None
+    )
+    other_profiles: list[str] = column("Further profile folders of this SID in the source", factory=list)
     kind: AccountKind = column("what kind of account its SID says", "unknown")
     last_load: datetime | None = column("Last profile load, UTC", None)

@@ -13,6 +13,7 @@ from forensics.tables.row import Row, column
 MasterKeyOutcome = Literal["present", "unreadable", "not_examined"]
 Half = Literal["machine", "user"]
 UnlockedBy = Literal["current", "previous", "password", "domain_key", "nothing", "not_tried"]
+DomainKeyFound = Literal["opens", "does_not_open", "not_tried"]
 Generation = Literal["current", "previous"]
 
 
@@ -38,6 +39,10 @@ class MasterKeyRow(Row):
     has_credhist: bool | None = column("CREDHIST section is there", None)
     has_domain_backup: bool | None = column("Domain-backup section is there: the domain can recover it", None)
     domain_key_guid: str | None = column("Domain backup key that can open it", None)
+    domain_key: DomainKeyFound = column(
+        "what the given domain backup keys did with its domain section; not tried where something else opened it",
+        "not_tried",
+    )
     unlocked_by: UnlockedBy = column("what opened it; it is tried only when a key needs it", "not_tried")
     opened_with_half: Half | None = column("half of DPAPI_SYSTEM that opened it", None)
     intact: Answer = column("what the backup section proves", "unknown")

@@ -146,12 +146,37 @@ def _section(suite: Suite, pre: bytes, payload: bytes, rounds: int, stream: Seed
     return head + _encrypt(suite, key, iv, clear)
 
 
-def _domain_section(master_key: bytes, sid: str, stream: Seeded) -> bytes:
+def domain_section_v3(master_key: bytes, sid: str, seed: str) -> bytes:
+    """Build a domain section of version 3 (MS-BKRP 2.2.2.2): AES-256 and SHA-512 instead of 3DES and SHA-1."""
+    stream = Seeded(seed + "/domain section")
+    supp = stream.bytes(48)
+    clear = (
+        struct.pack("<IIII", len(master_key), len(supp), AES_SHA512.cipher, AES_SHA512.blob_hash) + master_key + supp
+    )
+    nonce = stream.bytes(32)
+    check = struct.pack("<II", 1, len(nonce)) + nonce + sid_bytes(sid)
+    check += hashlib.sha512(check).digest()
+    access = bytes(AES.new(supp[:32], AES.MODE_CBC, supp[32:]).encrypt(check.ljust(144, b"\0")[:144]))
+    secret = domain_secret(clear, stream)
+    return struct.pack("<III", 3, len(secret), len(access)) + uuid.UUID(DOMAIN_BACKUP_GUID).bytes_le + secret + access
+
+
+def domain_secret(clear: bytes, stream: Seeded) -> bytes:
+    """Encrypt for the domain's backup key: PKCS #1 v1.5, least significant byte first."""
     key = rsa_key("domain-backup").private_numbers().public_numbers
-    supp = stream.bytes(32)
-    clear = struct.pack("<II", len(master_key), len(supp)) + master_key + supp
     padded = b"\0\2" + stream.nonzero_bytes(256 - 3 - len(clear)) + b"\0" + clear
-    secret = pow(int.from_bytes(padded, "big"), key.e, key.n).to_bytes(256, "little")
+    return pow(int.from_bytes(padded, "big"), key.e, key.n).to_bytes(256, "little")
+
+
+def with_domain_section(file: bytes, section: bytes) -> bytes:
+    """Give a master key file another domain section."""
+    (length,) = struct.unpack_from("<Q", file, 120)
+    return file[:120] + struct.pack("<Q", len(section)) + file[128 : len(file) - length] + section
+
+
+def _domain_section(master_key: bytes, sid: str, stream: Seeded) -> bytes:
+    supp = stream.bytes(32)
+    secret = domain_secret(struct.pack("<II", len(master_key), len(supp)) + master_key + supp, stream)
     nonce = stream.bytes(32)
     check = struct.pack("<II", 1, len(nonce)) + nonce + sid_bytes(sid)
     check += hashlib.sha1(check).digest()

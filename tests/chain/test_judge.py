@@ -19,10 +19,10 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.outcome import NOT_COLLECTED, PRESENT, Outcome
 from testdata.builder import acl
 from testdata.builder.capi import Slot
-from testdata.builder.dpapi import make_master_key
+from testdata.builder.dpapi import make_master_key, password_prekey
 from testdata.builder.keys import ec_key, rsa_key
 from testdata.builder.pcpkey import make_pcpkey, pcp_blob
-from tests.chain.evidence import CAPI, CNG, MASTER_KEY, SECRET, Windows, name_hash, public
+from tests.chain.evidence import CAPI, CNG, MASTER_KEY, SECRET, Key, Windows, name_hash, public
 from tests.collectors.virtual import MACHINE_GUID, OTHER_GUID, USER_SID
 
 KEY, OTHER, THIRD = rsa_key("2048-01"), rsa_key("2048-02"), rsa_key("2048-03")
@@ -535,3 +535,43 @@ class TestRemoteDesktop:
         assert only(windows).access == "denied"
         windows.evidence.rdp_thumbprints = frozenset({"BB"})
         assert only(windows).access == "ok"
+
+
+class TestMovedUsers:
+    """A user who was moved to another account: keys and master keys under the SID that he had."""
+
+    OLD = "S-1-5-21-9-9-9-1001"
+
+    def moved(self, outcome: Outcome = PRESENT, master_keys_of: str = "S-1-5-21-9-9-9-1001", key: Key = KEY) -> Windows:
+        windows = Windows(outcome=outcome)
+        made = make_master_key("moved", self.OLD, password_prekey("Sommer", self.OLD), rounds=1, flags=5)
+        windows.master_key(made, master_keys_of)
+        windows.capi("mail", key, scope="user", owner=self.OLD, master_key=made)
+        windows.certificate("AA", KEY, "mail", flags=0, scope="user", owner=USER_SID)
+        return windows
+
+    def told(self, windows: Windows) -> tuple[object, ...]:
+        given = UserSecrets(passwords={self.OLD.lower(): "Sommer"})
+        row = judge(windows.evidence, given).key_chains[0]
+        return row.verdict, row.broken_at, row.key_file, row.public_key, row.private_key, row.recoverable
+
+    def test_the_key_is_found_by_container_and_public_half(self) -> None:
+        assert self.told(self.moved()) == ("unusable", "claim", "present", "match", "proved", True)
+
+    def test_where_the_own_folder_was_not_seen_it_may_lie_there_too(self) -> None:
+        said = ("unknown", None, "present", "match", "proved", True)
+        assert self.told(self.moved(NOT_COLLECTED)) == said
+
+    def test_another_key_of_that_name_is_not_it(self) -> None:
+        assert self.told(self.moved(key=OTHER))[:3] == ("unusable", "key_file", "absent")
+
+    def test_a_master_key_under_another_sid_is_tried_and_its_place_told(self) -> None:
+        windows = Windows()
+        made = make_master_key("moved", self.OLD, password_prekey("Sommer", self.OLD), rounds=1, flags=5)
+        windows.master_key(made, self.OLD)
+        windows.capi("mail", KEY, scope="user", owner=USER_SID, master_key=made)
+        windows.certificate("AA", KEY, "mail", flags=0, scope="user", owner=USER_SID)
+        assert self.told(windows) == ("unknown", None, "present", "match", "proved", True)
+        row = judge(windows.evidence, UserSecrets()).key_chains[0]
+        assert (row.verdict, row.master_key, row.recoverable) == ("unknown", "present", None)
+        assert f"lies in the folder of {self.OLD}, likely an earlier account of this user" in row.reason

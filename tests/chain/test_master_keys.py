@@ -212,6 +212,43 @@ MASTER, BACKUP = 128 + 100, 128 + 176 + 100
 class TestDamage:
     """Format notes, 4.4: the backup section tells a damaged file from a wrong secret."""
 
+    @pytest.mark.parametrize(
+        ("version", "given", "said"),
+        [
+            (2, ["domain-backup"], ("domain_key", "opens")),
+            (3, ["domain-backup"], ("domain_key", "opens")),
+            (3, ["2048-01", "domain-backup"], ("domain_key", "opens")),
+            (3, ["2048-01"], ("nothing", "does_not_open")),
+            (3, [], ("not_tried", "not_tried")),
+            # A layout that nobody published says nothing about the key.
+            (4, ["domain-backup"], ("not_tried", "not_tried")),
+        ],
+    )
+    def test_the_row_says_what_the_given_domain_keys_did(
+        self, version: int, given: list[str], said: tuple[str, str]
+    ) -> None:
+        disk = Disk(secrets=UserSecrets(domain_keys=tuple(load_pvk(pvk(rsa_key(name))) for name in given)))
+        two = made(FOREIGN, USER, flags=0, domain=True)
+        section = dpapi.domain_section_v3(two.key, USER, "ring")
+        file = two.file if version == 2 else dpapi.with_domain_section(two.file, bytes([version]) + section[1:])
+        guid = disk.put(MasterKey(two.guid, two.key, file), USER, None)
+        ring = MasterKeyRing(disk.evidence, disk.system, disk.secrets)
+        ring.unlock(guid, USER)
+        [row] = ring.rows()
+        assert (row.unlocked_by, row.domain_key) == said
+        problems = [problem.kind for problem in disk.evidence.installation.problems]
+        assert problems == (["unknown_version"] if version == 4 else [])
+
+    def test_a_domain_key_is_not_tried_where_the_password_opens(self) -> None:
+        key = made(password_prekey(PASSWORD, USER), USER, domain=True)
+        wrong = load_pvk(pvk(rsa_key("2048-01")))
+        disk = Disk(secrets=UserSecrets(passwords={USER.lower(): PASSWORD}, domain_keys=(wrong,)))
+        guid = disk.put(key, USER, None)
+        ring = MasterKeyRing(disk.evidence, disk.system, disk.secrets)
+        ring.unlock(guid, USER)
+        [row] = ring.rows()
+        assert (row.unlocked_by, row.domain_key) == ("password", "not_tried")
+
     def test_where_the_backup_opens_the_file_is_whole(self) -> None:
         disk = Disk()
         assert disk.said(disk.put(made(CURRENT.machine), damage=MASTER))[0] == "present"
@@ -259,3 +296,30 @@ def test_no_key_is_in_a_repr() -> None:
 
 def test_passwords_are_in_no_repr() -> None:
     assert repr(UserSecrets({"a": PASSWORD}, {"b": NT_HASH}, (b"key",))) == "UserSecrets()"
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["alice", "ALICE.PC", "temp", "old alice", USER])
+    def test_a_password_is_given_by_account_folder_or_sid(self, name: str) -> None:
+        disk = Disk(secrets=UserSecrets(passwords={name.lower(): PASSWORD}))
+        disk.evidence.users.append(
+            UserRow(
+                machine_id=1,
+                source_path="x",
+                sid=USER,
+                name="Alice",
+                profile_path="C/Users/alice.PC",
+                temporary_profile="C/Users/TEMP",
+                other_profiles=["D:\\Profiles\\old alice"],
+            )
+        )
+        key = made(password_prekey(PASSWORD, USER), USER, flags=5)
+        assert disk.said(disk.put(key, USER, None), USER) == ("present", "password", key.key)
+
+    def test_another_users_password_is_not_tried(self) -> None:
+        disk = Disk(secrets=UserSecrets(passwords={"users": PASSWORD, "c": PASSWORD}))
+        disk.evidence.users.append(
+            UserRow(machine_id=1, source_path="x", sid=USER, name="alice", profile_path="C/Users/alice")
+        )
+        key = made(password_prekey(PASSWORD, USER), USER, flags=5)
+        assert disk.said(disk.put(key, USER, None), USER) == ("present", "not_tried", None)

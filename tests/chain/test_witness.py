@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from forensics.chain.witness import Witness
+from forensics.dpapi.domain_backup import load_pvk
 from forensics.dpapi.dpapi import OpenedBlob
 from forensics.formats.dpapi_blob import parse_dpapi_blob
-from testdata.builder.dpapi import TDES_SHA1, make_blob, make_master_key
+from forensics.formats.master_key import parse_master_key_file
+from testdata.builder.dpapi import TDES_SHA1, domain_section_v3, make_blob, make_master_key, with_domain_section
+from testdata.builder.keys import pvk, rsa_key
 from tests.collectors.virtual import installation, problems
 
 PREKEY = b"p" * 20
@@ -62,3 +65,17 @@ def test_the_report_counts() -> None:
     [row] = [row for row in asked._installation.coverage if row.area == "proof"]
     assert (row.name, row.outcome, row.source_path) == ("second opinion", "present", "impacket")
     assert row.detail == "impacket agrees with 1 of 2 openings; what it cannot judge counts as neither"
+
+
+def test_a_domain_section_is_asked_of_impacket_where_it_can_read_it() -> None:
+    user = "S-1-5-21-1-2-3-1104"
+    made = make_master_key("witness", user, PREKEY, rounds=1, flags=0, domain=True)
+    key = load_pvk(pvk(rsa_key("domain-backup")))
+    second = parse_master_key_file(made.file)
+    third = parse_master_key_file(with_domain_section(made.file, domain_section_v3(made.key, user, "witness")))
+    asked = witness()
+    asked.domain_section(PATH, second, key, made.key)
+    asked.domain_section(PATH, third, key, made.key)
+    assert counts(asked) == (2, 1, [])
+    asked.domain_section(PATH, second, key, bytes(64))
+    assert counts(asked) == (3, 1, [(PATH, "second_opinion")])

@@ -156,7 +156,10 @@ def test_secret_outcomes(
         ("S-1-5-21-1-2-3-500", "machine_account"),
         ("S-1-5-21-7-8-9-1104", "domain_account"),
         ("S-1-5-21-1-2-33-500", "unknown"),
-        ("S-1-12-1-5-6-7-8", "unknown"),
+        ("S-1-12-1-5-6-7-8", "entra_account"),
+        ("S-1-11-96-3623454863-58364-18864-2661722203-1597581903-1", "microsoft_account"),
+        ("S-1-12-2-5-6-7-8", "unknown"),
+        ("S-1-11-9", "unknown"),
     ],
 )
 def test_account_kind(sid: str, kind: str) -> None:
@@ -201,12 +204,38 @@ def test_users_from_profiles_sam_and_protect_folders() -> None:
     assert len(rows) == 8
 
 
-def test_a_profile_listed_twice_as_backup_counts_once() -> None:
+TEMPORARY, SET_ASIDE = 0x800, 0x8000
+
+
+@pytest.mark.parametrize(
+    ("listed", "said"),
+    [
+        # What ProfileList says, by key: folder and State; then name, own profile, temporary one, others of the SID.
+        (
+            {"": ("TEMP", TEMPORARY), ".bak": ("alice", SET_ASIDE)},
+            ("alice", "Users/alice", "Users/TEMP", []),
+        ),
+        ({"": ("TEMP.PC.000", None), ".bak": ("alice", None)}, ("alice", "Users/alice", "Users/TEMP.PC.000", [])),
+        # Signed out of the temporary profile: only the key that was set aside is left.
+        ({".bak": ("alice", SET_ASIDE)}, ("alice", "Users/alice", None, [])),
+        ({"": ("alice.PC", 0), ".BAK": ("alice", SET_ASIDE)}, ("alice.PC", "Users/alice.PC", None, ["Users/alice"])),
+        # A user who is called that.
+        ({"": ("Temp", 0)}, ("Temp", "Users/Temp", None, [])),
+        # The folder that was the user's own is not known.
+        ({"": ("TEMP", TEMPORARY)}, (None, "Users/TEMP", None, [])),
+    ],
+    ids=["state", "folder", "signed out", "new profile", "a name", "guest"],
+)
+def test_a_temporary_profile_is_not_the_users_own(
+    listed: dict[str, tuple[str, int | None]], said: tuple[str | None, str, str | None, list[str]]
+) -> None:
     software = software_hive()
-    add_profile(software, f"{USER_SID}.bak", "C:\\Users\\old")
-    add_profile(software, USER_SID, "C:\\Users\\TEMP")
+    for suffix, (folder, state) in listed.items():
+        add_profile(software, f"{USER_SID}{suffix}", f"C:\\Users\\{folder}")
+        if state is not None:
+            software.key(f"{PROFILE_LIST}\\{USER_SID}{suffix}").dword("State", state)
     rows = [r for r in users_of({"SOFTWARE": software}, {"Windows/x": b""}) if r.sid == USER_SID]
-    assert [r.profile_path for r in rows] == ["Users/TEMP"]
+    assert [(r.name, r.profile_path, r.temporary_profile, r.other_profiles) for r in rows] == [said]
 
 
 def test_collect_survives_an_installation_without_anything() -> None:

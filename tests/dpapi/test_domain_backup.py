@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from dataclasses import replace
@@ -11,6 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from forensics.dpapi.domain_backup import load_pvk, open_domain_section
+from forensics.dpapi.dpapi import open_blob
+from forensics.formats.dpapi_blob import parse_dpapi_blob
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import parse_master_key_file
 from forensics.formats.private_key import RsaPrivateKey
@@ -156,3 +159,107 @@ def test_a_section_of_another_size_than_the_key_is_not_tried() -> None:
 
 def test_no_number_is_in_a_repr() -> None:
     assert repr(load_pvk(BACKUP_KEY)) == "DomainBackupKey()"
+
+
+V3 = parse_master_key_file(dpapi.with_domain_section(MADE.file, dpapi.domain_section_v3(MADE.key, USER, "domain")))
+
+
+class TestVersion3:
+    """MS-BKRP 2.2.2.2: four numbers, secret, 48 bytes of key and IV for the access check."""
+
+    HEADER = struct.pack("<IIII", 64, 48, 0x6610, 0x800E)
+
+    def opened(self, clear: bytes, version: int = 3) -> bytes | None:
+        padded = b"\0\2" + b"\1" * (253 - len(clear)) + b"\0" + clear
+        assert V3.domain is not None
+        domain = replace(V3.domain, version=version, secret=sealed(padded))
+        return open_domain_section(replace(V3, domain=domain), load_pvk(BACKUP_KEY))
+
+    def test_the_domain_key_opens_it_and_another_does_not(self) -> None:
+        assert V3.domain is not None
+        assert (V3.domain.version, len(V3.domain.secret), len(V3.domain.access_check)) == (3, 256, 144)
+        assert open_domain_section(V3, load_pvk(BACKUP_KEY)) == MADE.key
+        assert open_domain_section(V3, load_pvk(pvk(rsa_key("2048-01")))) is None
+
+    def test_the_version_says_which_layout_it_is_and_nothing_else(self) -> None:
+        whole = self.HEADER + MADE.key + bytes(48)
+        assert self.opened(whole) == MADE.key
+        assert self.opened(whole, version=2) is None
+        assert self.opened(CLEAR) is None
+        assert self.opened(CLEAR, version=2) == MADE.key
+
+    @pytest.mark.parametrize("version", [0, 1, 4, 0xFFFFFFFF])
+    def test_what_is_not_published_is_not_tried(self, version: int) -> None:
+        assert self.opened(self.HEADER + MADE.key + bytes(48), version) is None
+        assert self.opened(CLEAR, version) is None
+
+    @pytest.mark.parametrize(
+        "clear",
+        [
+            HEADER + MADE.key + bytes(47),
+            HEADER + MADE.key + bytes(49),
+            struct.pack("<IIII", 48, 64, 0x6610, 0x800E) + MADE.key + bytes(48),
+            struct.pack("<IIII", 0xFFFFFFFF, 113, 0x6610, 0x800E) + MADE.key + bytes(48),
+            HEADER[:15],
+            b"",
+        ],
+        ids=["cut", "longer", "size 48", "size of 4 GiB", "15 bytes", "nothing"],
+    )
+    def test_lengths_that_do_not_add_up(self, clear: bytes) -> None:
+        assert self.opened(clear) is None
+
+
+REAL = [
+    # folder, file, backup key, SHA-1 of the master key: truth.json of each set.
+    (
+        "nemesis-domain",
+        "files/Users/itadmin/AppData/Roaming/Microsoft/Protect/S-1-5-21-3821320868-1508310791-3575676346-1103/"
+        "ed93694f-5a6d-46e2-b821-219f2c0ecd4d",
+        "7efa51b1.pvk",
+        "17fd87f91d25a18abd9bcd66b6d9f3c6bfc16778",
+        3,
+    ),
+    (
+        "nemesis-domain",
+        "old/ab998260-e99d-4871-8f4b-d922b2848ce6",
+        "old/45cbf2fb.pvk",
+        "d72cdafcae1fd11293488841cfd2fb062e9e4331",
+        2,
+    ),
+    (
+        "dpapitk",
+        "6e909e35-840b-421a-8460-b6ca7f106e58",
+        "domain0.pvk",
+        "924c5a3a122889ff17f6178d4ac346eca976b4b3",
+        2,
+    ),
+]
+
+
+@pytest.mark.parametrize(("folder", "name", "key", "sha1", "version"), REAL, ids=["3", "2 of 2020", "2 of dpapitk"])
+def test_real_sections_of_both_versions(
+    realdata: Path, folder: str, name: str, key: str, sha1: str, version: int
+) -> None:
+    file = parse_master_key_file((realdata / folder / name).read_bytes())
+    assert file.domain is not None
+    assert file.domain.version == version
+    opened = open_domain_section(file, load_pvk((realdata / folder / key).read_bytes()))
+    assert opened is not None
+    assert hashlib.sha1(opened).hexdigest() == sha1
+    for _, _, other, _, _ in REAL:
+        stranger = load_pvk(
+            (realdata / ("dpapitk" if other == "domain0.pvk" else "nemesis-domain") / other).read_bytes()
+        )
+        assert (open_domain_section(file, stranger) == opened) == (other == key)
+
+
+@pytest.mark.parametrize(
+    ("blob", "entropy"), [("blob_without_entropy.bin", ""), ("blob_with_entropy.bin", "0102030405")]
+)
+def test_the_real_key_opens_what_it_protects(realdata: Path, blob: str, entropy: str) -> None:
+    folder, name, key, _, _ = REAL[0]
+    file = parse_master_key_file((realdata / folder / name).read_bytes())
+    opened = open_domain_section(file, load_pvk((realdata / folder / key).read_bytes()))
+    assert opened is not None
+    clear = open_blob(parse_dpapi_blob((realdata / folder / blob).read_bytes()), opened, bytes.fromhex(entropy))
+    assert (clear.mac_ok, clear.clear) == (True, b"test")

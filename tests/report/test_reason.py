@@ -11,6 +11,7 @@ from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
 from forensics.tables.certificate import KeyFileRow, KeyFileScope
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.secrets import DomainKeyFound, MasterKeyRow, UnlockedBy
 from tests.hand_made import AS_OF, NOW_FILE, chain, dead_chain, rows
 
 
@@ -96,3 +97,31 @@ def test_usable_chains_have_nothing_to_say() -> None:
 )
 def test_undecided_chains_without_a_reason(values: dict[str, Any], scope: KeyFileScope, sentence: str) -> None:
     assert say(chain(verdict="unknown", known_by="inference", **values), scope) == sentence
+
+
+@pytest.mark.parametrize(
+    ("unlocked_by", "has_domain", "domain_key", "sentence"),
+    [
+        ("nothing", True, "does_not_open", "neither a password nor the domain backup key given opens it"),
+        ("nothing", True, "not_tried", "no password or domain backup key given opens it"),
+        ("nothing", False, "not_tried", "no password given opens it. It has no copy for a domain."),
+        ("not_tried", False, "not_tried", "(--password). The master key has no copy for a domain."),
+        ("not_tried", True, "not_tried", "or the domain's backup key (--domain-backup-key)."),
+    ],
+)
+def test_only_what_can_open_a_master_key_is_asked_for(
+    unlocked_by: UnlockedBy, has_domain: bool, domain_key: DomainKeyFound, sentence: str
+) -> None:
+    locked = chain(verdict="unknown", known_by="inference", private_key="locked", unlocked_by=unlocked_by)
+    file = KeyFileRow(machine_id=1, source_path=NOW_FILE, path=NOW_FILE, file_name="f", kind="capi", scope="user")
+    assert locked.master_key_guid is not None
+    master_key = MasterKeyRow(
+        machine_id=1,
+        source_path="m",
+        path="m",
+        guid=locked.master_key_guid,
+        has_domain_backup=has_domain,
+        domain_key=domain_key,
+    )
+    others = [row for row in rows() if row.table != "master_key"]
+    assert sentence in reason_of(locked, Facts(CaseTables([*others, file, master_key], as_of=AS_OF)))
