@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.ground import ground_of, ground_of_certificate
+from forensics.chain.key_copies import KeyCopies
 from forensics.chain.key_index import KeyIndex, KeySlot, is_empty_container, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.master_keys import MasterKeyRing
@@ -95,7 +96,7 @@ class Judge:
         self._secrets = evidence.secrets if evidence.lsa is None else secret_rows(evidence, self.system)
         self.index = KeyIndex(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
-        self.recovery = Recovery(self.index, self.prover)
+        self.recovery = Recovery(self.index, self.prover, KeyCopies(evidence, self.prover))
         self.paths = WindowsPaths([evidence.machine])
         self.machine_guid = evidence.machine.key_suffix
         key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
@@ -131,7 +132,7 @@ class Judge:
                 links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
                 links.shut_out = shut_out
                 links.judge_steps(self.key_iso_disabled)
-                rows.append(orphan_row(file, links, self.recovery.of_file(links), self.paths))
+                rows.append(orphan_row(file, links, self.recovery.of_file(file, links), self.paths))
         return rows
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
