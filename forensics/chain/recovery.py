@@ -97,7 +97,8 @@ class Recovery:
     def _searched(self, slots: Iterable[KeySlot], publics: Collection[PublicKey]) -> tuple[str | None, bool]:
         """Look for one of some public keys among slots, for any where none is known."""
         proofs = [(slot, self._prover.prove(slot)) for slot in slots]
-        had = (slot.file.row.path for slot, proof in proofs if proof.recovered and (proof.public in publics or not publics))
+        recovered = [(slot, proof) for slot, proof in proofs if proof.recovered]
+        had = (slot.file.row.path for slot, proof in recovered if not publics or proof.public in publics)
         return next(had, None), any(_could_still_open(proof) for _, proof in proofs)
 
     def _not_found(self, links: Links, public: PublicKey | None) -> bool | None:

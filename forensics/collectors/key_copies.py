@@ -1,6 +1,6 @@
 """Copies of key files where Windows does not look: in a backup made by hand, an earlier Windows, a profile moved away.
 
-They are looked for only when a key is broken, and by the form of their names: the hash of a container and a MachineGuid.
+They are looked for only when a key is broken, by the form of their names: the hash of a container and a MachineGuid.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def paths_named(
     Args:
         volume: The volume.
         name: The whole name.
-        in_utf16: The same in the bytes of $MFT. Such a name must be short enough to lie in the first sector of a record.
+        in_utf16: The same in the bytes of $MFT: short enough to lie in the first sector of a file record.
         skip: Numbers of the folders whose files are not wanted.
 
     Yields:

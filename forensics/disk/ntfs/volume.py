@@ -178,7 +178,7 @@ class NtfsVolume:
         for at in range(0, min(end, most), size):
             self._mft.seek(at)
             try:
-                yield at, self._mft.read(size)
+                yield at, self._mft.read(min(size, most - at))
             except Unreadable:
                 yield at, None
         if end > most:
