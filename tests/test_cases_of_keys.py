@@ -18,8 +18,12 @@ def examined(name: str) -> forensics.Case:
     return forensics.examine(CASES / f"{name}.zip")
 
 
+def table(name: str, of: str) -> list[Any]:
+    return list(examined(name).tables[of])
+
+
 def chain_of(name: str) -> list[Any]:
-    return [row for row in examined(name).tables["key_chain"] if row.thumbprint]
+    return [row for row in table(name, "key_chain") if row.thumbprint]
 
 
 def rules_of(name: str) -> set[str]:
@@ -30,8 +34,8 @@ def test_a_container_with_a_japanese_name() -> None:
     (row,) = chain_of("W1-code-page-932")
     assert (row.container, row.verdict, row.key_file, row.public_key) == ("証明書キー", "usable", "present", "match")
     assert "key-file-missing" not in rules_of("W1-code-page-932")
-    (machine,) = examined("W1-code-page-932").tables["machine"]
-    (file,) = examined("W1-code-page-932").tables["key_file"]
+    (machine,) = table("W1-code-page-932", "machine")
+    (file,) = table("W1-code-page-932", "key_file")
     assert (machine.ansi_code_page, file.container, file.name_matches) == (932, "証明書キー", True)
 
 

@@ -127,12 +127,11 @@ class KeyIndex:
 
     def of_container(self, kind: str, container: str, home: Home | None = None) -> list[KeyFileEvidence]:
         """Return files of a kind that the name of a container leads to, in one home or anywhere."""
-        hashes = {
-            "capi": lambda: capi_name_hashes(container, self._code_page),
-            "cng": lambda: {cng_name_hash(container)},
-            "tpm": lambda: {tpm_name_hash(container)},
-        }
-        return [file for name_hash in sorted(hashes[kind]()) for file in self.named(kind, name_hash, home)]
+        if kind == "capi":
+            hashes = capi_name_hashes(container, self._code_page)
+        else:
+            hashes = frozenset([cng_name_hash(container) if kind == "cng" else tpm_name_hash(container)])
+        return [file for name_hash in sorted(hashes) for file in self.named(kind, name_hash, home)]
 
     def stored_as(self, container: str, home: Home, public: PublicKey | None) -> list[KeyFileEvidence]:
         """Return CAPI files of a home that hold a name beyond ASCII, or its public key, under a hash not foreseen."""

@@ -130,7 +130,8 @@ class Recovery:
             return True, path
         if undecided:
             return None, None
-        return False if all(map(self.searched_everywhere, publics or [None])) else None, None
+        everywhere = all(self.searched_everywhere(p) for p in publics) if publics else self.searched_everywhere(None)
+        return False if everywhere else None, None
 
 
 def _is_key_of(proof: Proof, certificate: CertificateEvidence, links: Links) -> bool:

@@ -12,7 +12,7 @@ from forensics.tables.key_chain import KeyChainRow
 from testdata.builder.capi import Slot
 from testdata.builder.keys import ec_key, rsa_key
 from tests.chain.evidence import CAPI, CNG, SECRET, Windows
-from tests.collectors.virtual import OTHER_GUID
+from tests.collectors.virtual import MACHINE_GUID, OTHER_GUID
 
 KEY, OTHER = rsa_key("2048-01"), rsa_key("2048-02")
 EC = ec_key("P-256", "claims")
@@ -94,10 +94,10 @@ class TestType:
 class TestEmptyContainers:
     """Programs make a container and put no key in it: six of six on a real XP."""
 
-    @pytest.mark.parametrize("guid", [None, OTHER_GUID])
-    def test_without_certificate_there_is_nothing_to_judge(self, guid: str | None) -> None:
+    @pytest.mark.parametrize("guid", [MACHINE_GUID, OTHER_GUID])
+    def test_without_certificate_there_is_nothing_to_judge(self, guid: str) -> None:
         windows = Windows()
-        windows.capi("web", None, **({"guid": guid} if guid else {}))
+        windows.capi("web", None, guid=guid)
         judged = judge(windows.evidence)
         assert judged.key_chains == []
         assert [row.container for row in judged.key_files] == ["web"]
