@@ -31,6 +31,8 @@ _NAME = re.compile(r"[0-9a-f]{32}_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", 
 _IN_UTF16 = re.compile(
     rb"(?:[0-9a-f]\0){32}_\0(?:[0-9a-f]\0){8}(?:-\0(?:[0-9a-f]\0){4}){3}-\0(?:[0-9a-f]\0){12}", re.IGNORECASE
 )
+_DRIVE = re.compile(r"[a-z](?::|%3A|_)?", re.IGNORECASE | re.ASCII)
+"""A folder that stands for a drive, as collectors name it."""
 _KINDS: tuple[KeyFileKind, ...] = ("capi", "cng")
 
 
@@ -87,8 +89,8 @@ def _paths(installation: Installation, known: set[str], found: FoundCopies) -> I
 
 
 def _walk(installation: Installation) -> Iterator[str | None]:
-    """Go from folder to folder, the nearest first."""
-    waiting: deque[tuple[str, int]] = deque([("", 0)])
+    """Go from folder to folder of the machine's drives, the nearest first."""
+    waiting = deque((drive, 0) for drive in _drives(installation))
     for _ in range(_MAX_FOLDERS):
         if not waiting:
             return
@@ -102,6 +104,16 @@ def _walk(installation: Installation) -> Iterator[str | None]:
             elif not entry.is_dir and _NAME.fullmatch(entry.name):
                 yield entry.path
     yield None
+
+
+def _drives(installation: Installation) -> list[str]:
+    """Return the system drive and the drives beside it: a collection may hold those of several machines."""
+    own = installation.drive
+    above, _, name = own.rpartition("/")
+    if not _DRIVE.fullmatch(name):
+        return [own]
+    others = (entry for entry in installation.listing(above).entries if entry.is_dir and _DRIVE.fullmatch(entry.name))
+    return [own, *(entry.path for entry in others if entry.path.lower() != own.lower())]
 
 
 def _read(installation: Installation, entry: Entry, code_page: int | None) -> KeyFileEvidence | None:

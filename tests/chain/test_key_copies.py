@@ -142,6 +142,17 @@ def test_folders_of_keys_are_not_read_again() -> None:
     assert of_certificate(made).recoverable is False
 
 
+@pytest.mark.parametrize(
+    ("path", "is_found"),
+    [("host1/C/Backup", True), ("host1/D/Keys", True), ("host2/C/Backup", False), ("host1/Crypto/Backup", False)],
+)
+def test_only_the_drives_of_the_machine_are_searched(path: str, *, is_found: bool) -> None:
+    """Another machine of the same collection is asked for its keys as such, and named so."""
+    made = windows({f"{path}/{NAME}": copy()}, complete=False)
+    made.evidence.installation.drive = "host1/C"
+    assert (of_certificate(made).recoverable_from is not None) is is_found
+
+
 def test_a_sound_machine_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     def searched(*_: object) -> None:
         raise AssertionError
