@@ -70,8 +70,8 @@ def _assert_as_on_disk(case: CaseTables, name: str) -> None:
     for truth in _truth(name):
         row = chains[truth["thumbprint"]]
         assert row.access == "not_examined" or truth["key_file"] in ("absent", "not_applicable")
-        # A key that is gone could lie in a folder that nobody collected.
-        open_columns = {*truth.get("unsettled", ()), *(["recoverable"] if truth["key_file"] == "absent" else [])}
+        # A key that cannot be had here could lie once more in a folder that nobody collected.
+        open_columns = {*truth.get("unsettled", ()), *(["recoverable"] if truth["recoverable"] is False else [])}
         same = [c for c in SAME_AS_ON_DISK if c not in open_columns]
         assert {c: getattr(row, c) for c in same} == {c: truth[c] for c in same}, truth["why"]
         assert row.verdict == truth["verdict"], truth["why"]

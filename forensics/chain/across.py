@@ -33,5 +33,5 @@ def _asked(row: KeyChainRow, public: PublicKey, others: Sequence[Judge]) -> KeyC
         if path is not None:
             machine_id = other.evidence.machine.machine_id
             return replace(row, recoverable=True, recoverable_from=path, recoverable_on=machine_id)
-    undecided = any(waits or not other.index.searched_for(public) for other, _, waits in found)
+    undecided = any(waits or not other.recovery.searched_everywhere(public) for other, _, waits in found)
     return replace(row, recoverable=None) if undecided and row.recoverable is not None else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forensics.chain.key_index import Home, KeyIndex, slots_of
 from forensics.chain.providers import provider_kind
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
-from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
+from forensics.formats.key_file_name import split_key_file_name
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.tables.key_chain import KeyFileFound
@@ -17,10 +17,10 @@ _SYSTEM = Home("system", "S-1-5-18")
 _MACHINE = Home("machine", "S-1-5-18")
 _SERVICE_SIDS = ("S-1-5-19", "S-1-5-20")
 
-_HASHES: dict[str, Callable[[str], str]] = {"capi": capi_name_hash, "cng": cng_name_hash, "tpm": tpm_name_hash}
-
 # CNG opens its own file first and falls back to a legacy CryptoAPI container (Microsoft, Key Storage and Retrieval).
 _SEARCHED_BY = {"capi": ("capi",), "cng": ("cng", "capi"), "tpm": ("tpm",)}
+
+_SPELLING = "how CryptoAPI spells {!r} in the name of a key file could not be shown: the name is not ASCII"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Resolved:
         suffix_error: Why it is broken if MachineGuid is what SOFTWARE says, None when it is sound.
         moved_error: Why it is broken if the folder of the owner's own SID does not hold the key, None when it is sound.
         own_was_seen: That folder was seen whole.
+        unproved: Why it is not certain that Windows would open the file.
     """
 
     key_file: KeyFileFound
@@ -42,6 +43,7 @@ class Resolved:
     suffix_error: str | None = None
     moved_error: str | None = None
     own_was_seen: bool = True
+    unproved: str | None = None
 
 
 def home_of(certificate: CertificateEvidence, link: KeyProvInfo) -> Home:
@@ -78,29 +80,32 @@ def resolve(
         found = _resolve_file_name(link, kind, index, home, as_file_name, machine_guid, certificate.public_key)
         if found is not None:
             return found
-    examined = all(index.was_examined(k, home) for k in _SEARCHED_BY[kind])
-    found = _resolve_name(link.container, kind, index, home, machine_guid, certificate.public_key)
+    searched = _searched_by(link, kind)
+    examined = all(index.was_examined(k, home) for k in searched)
+    found = _resolve_name(link.container, searched, index, home, machine_guid, certificate.public_key)
+    if found is None and not link.container.isascii() and "capi" in searched:
+        found = _resolve_spelling(link.container, kind, index, home, machine_guid, certificate.public_key)
     if found is not None and found.key_file == "other_machine_guid" and not examined:
         # The file with the current suffix may be among those that were not seen.
         return Resolved("not_examined")
     if found is not None:
         return found
     if home == _SYSTEM and certificate.row.store_scope != "user":
-        elsewhere = _resolve_name(link.container, kind, index, None, machine_guid, certificate.public_key)
+        elsewhere = _resolve_name(link.container, searched, index, None, machine_guid, certificate.public_key)
         if elsewhere is not None and elsewhere.file is not None:
             return Resolved(elsewhere.key_file, elsewhere.file, _misplaced(elsewhere.file))
     if home.scope == "user":
-        moved = _under_another_sid(link.container, kind, index, home, certificate.public_key)
+        moved = _under_another_sid(link.container, searched, index, home, certificate.public_key)
         if moved is not None:
             return Resolved(_readable(moved), moved, moved_error=_moved(moved, home), own_was_seen=examined)
     return Resolved("absent" if examined else "not_examined", suffix_error=_earlier_suffix(as_file_name, machine_guid))
 
 
 def _under_another_sid(
-    container: str, kind: str, index: KeyIndex, home: Home, public: PublicKey | None
+    container: str, searched: Sequence[str], index: KeyIndex, home: Home, public: PublicKey | None
 ) -> KeyFileEvidence | None:
     """Find the key of a user who was moved to another account: the same container and public half under another SID."""
-    named = (file for k in _SEARCHED_BY[kind] for file in index.named(k, _HASHES[k](container), None))
+    named = (file for k in searched for file in index.of_container(k, container, None))
     return next(
         (f for f in named if f.row.scope == "user" and f.row.owner_sid != home.owner_sid and _holds(f, public)), None
     )
@@ -136,7 +141,7 @@ def _resolve_file_name(
 ) -> Resolved | None:
     """The container is already a unique file name: of this machine, or of one it was before."""
     error = _earlier_suffix(as_file_name, machine_guid)
-    for k in _SEARCHED_BY[kind]:
+    for k in _searched_by(link, kind):
         if error is None:
             exact = index.with_file_name(k, link.container, home)
             if exact:
@@ -148,16 +153,40 @@ def _resolve_file_name(
 
 
 def _resolve_name(
-    container: str, kind: str, index: KeyIndex, home: Home | None, machine_guid: str | None, public: PublicKey | None
+    container: str,
+    searched: Sequence[str],
+    index: KeyIndex,
+    home: Home | None,
+    machine_guid: str | None,
+    public: PublicKey | None,
 ) -> Resolved | None:
     fallbacks: list[Resolved] = []
-    for k in _SEARCHED_BY[kind]:
-        chosen = _choose(index.named(k, _HASHES[k](container), home), None if k == "tpm" else machine_guid, public)
+    for k in searched:
+        chosen = _choose(index.of_container(k, container, home), None if k == "tpm" else machine_guid, public)
         if chosen is not None and chosen.key_file != "other_machine_guid":
             return chosen
         if chosen is not None:
             fallbacks.append(chosen)
     return fallbacks[0] if fallbacks else None
+
+
+def _resolve_spelling(
+    container: str, kind: str, index: KeyIndex, home: Home, machine_guid: str | None, public: PublicKey | None
+) -> Resolved | None:
+    """A name beyond ASCII to whose hash no file answers: the file is known by the name in it, or by its public half."""
+    unproved = _SPELLING.format(container)
+    stored = index.stored_as(container, home, public)
+    chosen = _choose([f for f in stored if public is None or _holds(f, public)], machine_guid, public)
+    if chosen is not None and chosen.key_file != "other_machine_guid":
+        return Resolved(chosen.key_file, chosen.file, unproved=unproved)
+    if kind == "capi" or index.may_hold(container, home):
+        return Resolved("not_examined", unproved=unproved)
+    return None
+
+
+def _searched_by(link: KeyProvInfo, kind: str) -> tuple[str, ...]:
+    """Return the kinds of key file that are looked for, in this order; type 0 always goes by way of CNG."""
+    return _SEARCHED_BY["cng" if kind == "capi" and link.provider_type == 0 and link.provider.strip() else kind]
 
 
 def _choose(files: list[KeyFileEvidence], machine_guid: str | None, public: PublicKey | None) -> Resolved | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from forensics.chain.providers import provider_kind
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.providers import CAPI_PROVIDERS, CNG_PROVIDERS
 from forensics.sources.coverage import Place, together
@@ -70,7 +71,7 @@ def ground_of_certificate(ground: Ground, installation: Installation, certificat
     saw = installation.coverage.saw
     link = certificate.link
     control = f"{installation.control_set()}\\{CNG_PROVIDERS}"
-    is_cng = link is not None and link.provider_type == 0
+    is_cng = link is not None and link.provider_type == 0 and provider_kind(link) != "capi"
     listed_in, providers = ("SYSTEM", control) if is_cng else ("SOFTWARE", CAPI_PROVIDERS)
     return replace(
         ground,

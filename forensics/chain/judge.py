@@ -8,12 +8,13 @@ from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.expected_keys import ExpectedKeys
 from forensics.chain.ground import ground_of, ground_of_certificate
-from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
+from forensics.chain.key_copies import KeyCopies
+from forensics.chain.key_index import KeyIndex, KeySlot, is_empty_container, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.master_keys import MasterKeyRing
 from forensics.chain.orphans import orphan_links
 from forensics.chain.proof import Proof, Prover
-from forensics.chain.providers import is_registered, provider_kind
+from forensics.chain.providers import is_registered, provider_kind, wrong_type
 from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
@@ -97,11 +98,10 @@ class Judge:
         self._secrets = evidence.secrets if evidence.lsa is None else secret_rows(evidence, self.system)
         self.index = KeyIndex(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
-        self.recovery = Recovery(self.index, self.prover)
+        self.recovery = Recovery(self.index, self.prover, KeyCopies(evidence, self.prover))
         self.expected_keys = ExpectedKeys(evidence)
         self.paths = WindowsPaths([evidence.machine])
-        guid = evidence.machine.machine_guid
-        self.machine_guid = guid.strip("{}").lower() if guid else None
+        self.machine_guid = evidence.machine.key_suffix
         key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
         self.ground = ground_of(evidence.installation, key_iso)
         self.key_iso_disabled = key_iso == _DISABLED
@@ -130,12 +130,12 @@ class Judge:
             if row.verdict == "unusable" and not row.recoverable and certificate.public_key is not None:
                 self.missed.append((row, certificate.public_key))
         for file in self.evidence.key_files:
-            if file.row.path not in judged:
+            if file.row.path not in judged and not is_empty_container(file):
                 access, shut_out = self._access(file, None)
                 links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
                 links.shut_out = shut_out
                 links.judge_steps(self.key_iso_disabled)
-                rows.append(orphan_row(file, links, self.recovery.of_file(links), self.paths))
+                rows.append(orphan_row(file, links, self.recovery.of_file(file, links), self.paths))
         return rows
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
@@ -151,6 +151,9 @@ class Judge:
         if is_registered(link, self.evidence.providers) is False:
             reason = f"the provider {link.provider!r} is not registered on this disk"
             links.break_at("provider", reason, ground.providers)
+        mismatch = wrong_type(link, self.evidence.providers)
+        if mismatch is not None:
+            links.break_at("provider", mismatch, ground.providers)
         if links.kind == "smart_card":
             links.key_file, links.proof = "not_applicable", Proof(private_key="needs_pin")
         elif links.kind in ("capi", "cng", "tpm"):
@@ -169,11 +172,15 @@ class Judge:
             links.break_at("claim", resolved.moved_error, seen)
         if resolved.suffix_error:
             links.break_at("claim", resolved.suffix_error, links.ground.identity)
+        if resolved.unproved:
+            links.leave_open("key_file", resolved.unproved)
         self._judge_file(resolved, links)
         if links.kind == "tpm":
             links.guid_known = True
         if links.file is None:
             return
+        if links.kind == "capi" and links.file.row.kind == "cng":
+            links.kind = "cng"
         links.access, links.shut_out = self._access(links.file, certificate)
         if links.file.parsed is None:
             return
@@ -196,7 +203,7 @@ class Judge:
         slots = slots_of(file)
         wanted = _SLOT_OF_SPEC.get(link.key_spec) if links.kind == "capi" and file.row.kind == "capi" else None
         named = [s for s in slots if wanted is None or s.name == wanted]
-        if not named:
+        if not named and (not slots or link.provider_type != 0):
             links.break_at(
                 "claim",
                 f"KEY_PROV_INFO names the {wanted} slot, which is empty" if slots else "the key container is empty",

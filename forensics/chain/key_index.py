@@ -10,6 +10,8 @@ from functools import cached_property
 from forensics.collectors.evidence import Evidence, KeyFileEvidence
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile
+from forensics.formats.code_page import spellings
+from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, tpm_name_hash
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.sources.installation import Installation
@@ -52,6 +54,12 @@ def slots_of(file: KeyFileEvidence) -> list[KeySlot]:
     return []
 
 
+def is_empty_container(file: KeyFileEvidence) -> bool:
+    """Tell whether a CAPI container holds no key: a program made it, and has not made a key in it, which is common."""
+    parsed = file.parsed
+    return isinstance(parsed, CapiKeyFile) and parsed.exchange is None and parsed.signature is None
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where a provider looks for a key: the scope, and whose."""
@@ -78,16 +86,20 @@ class KeyIndex:
 
     def __init__(self, evidence: Evidence) -> None:
         self._folders = evidence.key_folders
+        self._code_page = evidence.machine.ansi_code_page
         self.has_unread = any(file.row.outcome == "not_examined" for file in evidence.key_files)
         self._by_hash: dict[tuple[str, str], list[KeyFileEvidence]] = defaultdict(list)
         self._namesakes: Counter[tuple[str, str, str, str | None]] = Counter()
         self._by_name: dict[str, list[KeyFileEvidence]] = defaultdict(list)
+        self._oddly_named: list[KeyFileEvidence] = []
         self._by_public: dict[PublicKey, list[KeySlot]] = defaultdict(list)
         self._without_public: list[KeySlot] = []
         self._examined: dict[tuple[str, Home], bool] = {}
         for file in sorted(evidence.key_files, key=lambda f: f.row.guid_is_current is not True):
             self._add_namesake(evidence.installation, file)
             self._by_name[file.row.file_name.lower()].append(file)
+            if file.row.kind == "capi" and not _is_plainly_named(file):
+                self._oddly_named.append(file)
             for slot in slots_of(file):
                 if slot.public is not None:
                     self._by_public[slot.public].append(slot)
@@ -112,6 +124,32 @@ class KeyIndex:
         """Return files of a kind whose name starts with a container's hash, in one home or anywhere."""
         files = self._by_hash.get((kind, name_hash), [])
         return [f for f in files if home is None or home.holds(f)]
+
+    def of_container(self, kind: str, container: str, home: Home | None = None) -> list[KeyFileEvidence]:
+        """Return files of a kind that the name of a container leads to, in one home or anywhere."""
+        if kind == "capi":
+            hashes = capi_name_hashes(container, self._code_page)
+        else:
+            hashes = frozenset([cng_name_hash(container) if kind == "cng" else tpm_name_hash(container)])
+        return [file for name_hash in sorted(hashes) for file in self.named(kind, name_hash, home)]
+
+    def stored_as(self, container: str, home: Home, public: PublicKey | None) -> list[KeyFileEvidence]:
+        """Return CAPI files of a home that hold a name beyond ASCII, or its public key, under a hash not foreseen."""
+        raw = frozenset(name.lower() for name in spellings(container, None))
+        files = (file for file in self._oddly_named if home.holds(file))
+        return [
+            file
+            for file in files
+            if (isinstance(file.parsed, CapiKeyFile) and file.parsed.container_bytes.lower() in raw)
+            or (public is not None and any(slot.public == public for slot in slots_of(file)))
+        ]
+
+    def may_hold(self, container: str, home: Home) -> bool:
+        """Tell whether a CAPI container may lie in a home though no file has the hash of its name.
+
+        Beyond ASCII the hash is not known for certain; a file there that holds a plain name is another container's.
+        """
+        return not container.isascii() and any(home.holds(file) for file in self._oddly_named)
 
     def with_file_name(self, kind: str, file_name: str, home: Home | None = None) -> list[KeyFileEvidence]:
         """Return files of a kind with exactly this name."""
@@ -154,6 +192,12 @@ class KeyIndex:
     @cached_property
     def _all_names_seen(self) -> bool:
         return all(f.outcome.is_whole for f in self._folders)
+
+
+def _is_plainly_named(file: KeyFileEvidence) -> bool:
+    """Tell whether a CAPI file holds a name of ASCII, without the mark that stands for what a code page lacks."""
+    name = file.parsed.container_bytes if isinstance(file.parsed, CapiKeyFile) else b"?"
+    return name.isascii() and b"?" not in name
 
 
 def _is_dss(path: str) -> bool:

@@ -27,6 +27,10 @@ _FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
 
 UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
 
+_NOT_MODELLED = (
+    "the key's DPAPI blob opens and is whole; its kind ({}) is not modelled, so the key in it is not checked"
+)
+
 
 def foreign_suffix(suffix: str | None, machine_guid: str | None) -> str:
     """Say that a key file carries another machine's GUID in its name."""
@@ -84,6 +88,10 @@ class Links:
             rests_on: What was seen of the place that says so; what stands in a place seen in part decides nothing.
         """
         self.faults.setdefault(link, Fault(reason, rests_on))
+
+    def leave_open(self, link: ChainLink, why: str) -> None:
+        """Mark a link of which nobody can say whether it is broken: the verdict is unknown, for this reason."""
+        self.break_at(link, why, Outcome("partial", why))
 
     def break_at_suffix(self, machine_guid: str | None) -> None:
         """Mark the file's name as another machine's."""
@@ -212,6 +220,8 @@ class Links:
             self.break_at("private_key", "the private key's DPAPI blob is damaged")
         elif proof.private_key == "sealed_vbs" and proof.per_boot:
             self.break_at("private_key", "the key lived for one boot only (VBS per-boot key)")
+        if proof.not_modelled:
+            self.leave_open("private_key", _NOT_MODELLED.format(proof.not_modelled))
         if self.kind == "cng" and key_iso_disabled:
             self.break_at("service", "the service CNG Key Isolation (KeyIso) is disabled", self.ground.services)
 

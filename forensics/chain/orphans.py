@@ -44,15 +44,13 @@ def orphan_links(
     proofs = [prover.prove(slot) for slot in slots_of(file)]
     if proofs:
         links.proof = min(proofs, key=lambda p: _WORST_FIRST.index(p.private_key))
-    elif not links.is_unread:
-        links.break_at("private_key", "the key container is empty")
     return links
 
 
 def _can_be_found(file: KeyFileEvidence) -> bool:
     """Windows finds a key file by its container's hash and its own MachineGuid, and by nothing else.
 
-    How CAPI hashes a name beyond ASCII is not known, so such a name proves nothing.
+    How CAPI hashes a name beyond ASCII is not known for certain, so that such a name does not fit proves nothing.
     """
     row = file.row
     if row.name_guid is None:

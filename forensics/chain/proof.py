@@ -21,6 +21,7 @@ from forensics.formats.private_key import (
     EcPrivateKey,
     PrivateKey,
     RsaPrivateKey,
+    UnmodelledKey,
     is_vbs_blob,
     parse_capi_private,
     parse_cng_private,
@@ -49,6 +50,7 @@ class Proof:
         password: Of a user's key: whether a password was given for him, and is the one in SAM today.
         master_key_under: The SID in whose folder the master key lies, where that is another user's than the key's.
         master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
+        not_modelled: What kind of key it is, where the blob is sound and holds one whose arithmetic is not known here.
     """
 
     private_key: PrivateKeyFound = "not_examined"
@@ -62,6 +64,7 @@ class Proof:
     password: GivenPassword = "none"
     master_key_under: str | None = None
     master_key_unread: str | None = None
+    not_modelled: str | None = None
 
 
 _NO_PRIVATE_HALF = Proof(private_key="damaged")
@@ -158,14 +161,21 @@ class Prover:
     def _judge_key(
         self, slot: KeySlot, start: Proof, opened: OpenedBlob, parse: Callable[[bytes], PrivateKey]
     ) -> Proof:
-        """Judge an opened blob: its MAC, then the key's arithmetic, which can hold although the MAC does not."""
+        """Judge an opened blob: its MAC, then the key's arithmetic, which can hold although the MAC does not.
+
+        What the MAC covers is what Windows wrote: a key of a kind that is not modelled here is not damaged.
+        """
         for raw in (opened.clear, opened.raw):
             if raw is None:
                 continue
             try:
                 key = parse(raw)
-            except FormatError:
+            except FormatError as error:
+                if opened.mac_ok and error.kind == "not_a_key_blob":
+                    return replace(start, private_key="not_examined", not_modelled=slot.file.row.algorithm or "?")
                 continue
+            if opened.mac_ok and isinstance(key, UnmodelledKey):
+                return replace(start, private_key="not_examined", not_modelled=key.kind)
             if not self.ring.work.may_check(key, slot.file.row.path):
                 return replace(start, private_key="not_examined")
             if opened.mac_ok and key.is_consistent():
@@ -244,7 +254,7 @@ def _is_vbs(clear: bytes, policy: CngPolicy | None, algorithm: str) -> bool:
     try:
         parse_cng_private(clear, algorithm)
     except FormatError:
-        return is_vbs_blob(clear) or policy is None or policy.is_vbs
+        return is_vbs_blob(clear) or (policy is not None and policy.is_vbs)
     return False
 
 

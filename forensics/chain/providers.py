@@ -28,22 +28,46 @@ _CAPI_SOFTWARE = frozenset(
     }
 )
 
-_BUILT_IN = _CAPI_SOFTWARE | frozenset(_CNG_KINDS) | {"microsoft base smart card crypto provider"}
+_SMART_CARD = "microsoft base smart card crypto provider"
+_BUILT_IN = _CAPI_SOFTWARE | frozenset(_CNG_KINDS) | {_SMART_CARD}
 
 
 def provider_kind(link: KeyProvInfo) -> ProviderKind:
-    """Return what kind of provider a certificate names.
+    """Return what kind of provider a certificate names: its name tells, whatever type stands beside it.
+
+    References:
+        https://learn.microsoft.com/windows/win32/seccng/key-storage-and-retrieval
+        https://github.com/dotnet/runtime (CopyWithPrivateKey writes the name of a legacy provider with type 0)
 
     No name stands for the default provider of the type, which is Microsoft's software provider.
     """
     name = link.provider.strip().lower()
     if not name:
         return "capi" if link.provider_type else "cng"
-    if link.provider_type == 0:
-        return _CNG_KINDS.get(name, "other")
+    if name in _CNG_KINDS:
+        return _CNG_KINDS[name]
     if name in _CAPI_SOFTWARE:
         return "capi"
-    return "smart_card" if name == "microsoft base smart card crypto provider" else "other"
+    return "smart_card" if name == _SMART_CARD else "other"
+
+
+def wrong_type(link: KeyProvInfo, providers: Providers) -> str | None:
+    """Say why the provider and its type do not belong together; None where they do, or the disk does not say.
+
+    Type 0 goes by way of CNG, which answers to the names of CryptoAPI's providers too.
+
+    References:
+        https://learn.microsoft.com/windows/win32/api/wincrypt/nf-wincrypt-cryptacquirecontextw (NTE_PROV_TYPE_NO_MATCH)
+    """
+    name = link.provider.strip().lower()
+    if not name or link.provider_type == 0:
+        return None
+    if name in _CNG_KINDS and name not in (providers.capi or ()):
+        return f"{link.provider!r} is a key storage provider, and its type is 0; the link says {link.provider_type}"
+    registered = providers.capi_types.get(name)
+    if registered is None or registered == link.provider_type:
+        return None
+    return f"the provider {link.provider!r} is of type {registered}, and the link names it with {link.provider_type}"
 
 
 def is_registered(link: KeyProvInfo, providers: Providers) -> bool | None:
@@ -54,10 +78,12 @@ def is_registered(link: KeyProvInfo, providers: Providers) -> bool | None:
     name = link.provider.strip().lower()
     if not name:
         return None
-    listed = providers.cng if link.provider_type == 0 else providers.capi
     either = (providers.cng or frozenset()) | (providers.capi or frozenset())
     if name in either:
         return True
     if name in _BUILT_IN:
+        listed = providers.cng if name in _CNG_KINDS else providers.capi
         return False if listed and listed & _BUILT_IN else None
-    return None if listed is None else False
+    if link.provider_type == 0:
+        return None if providers.cng is None or providers.capi is None else False
+    return None if providers.capi is None else False

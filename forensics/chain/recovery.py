@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 
-from forensics.chain.key_index import KeyIndex, KeySlot
+from forensics.chain.key_copies import KeyCopies
+from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
 from forensics.chain.links import Links
 from forensics.chain.proof import Proof, Prover
-from forensics.collectors.evidence import CertificateEvidence
+from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.public_key import PublicKey
 
 Recoverable = tuple[bool | None, str | None]
@@ -24,13 +25,16 @@ class Recovery:
     Args:
         index: The key files of the installation.
         prover: Proves what is found.
+        copies: Key files outside the folders of keys.
     """
 
-    def __init__(self, index: KeyIndex, prover: Prover) -> None:
+    def __init__(self, index: KeyIndex, prover: Prover, copies: KeyCopies) -> None:
         self._index = index
         self._prover = prover
         self._best: dict[PublicKey, KeySlot | None] = {}
+        self._copies = copies
         self._had: dict[PublicKey, tuple[str | None, bool]] = {}
+        self._had_of_copies: dict[PublicKey, tuple[str | None, bool]] = {}
 
     def slot_of(self, public: PublicKey | None) -> KeySlot | None:
         """Return the best slot with this public half: one whose key is proved, else any."""
@@ -64,49 +68,70 @@ class Recovery:
             return None, None
         if links.proof.recovered and _is_key_of(links.proof, certificate, links):
             return True, None
-        path, undecided = self.search(certificate.public_key) if certificate.public_key else (None, False)
+        public = certificate.public_key
+        broken = links.verdict == "unusable"
+        path, undecided = self.search(public, beyond=broken) if public else (None, False)
         if path is not None:
             return True, path
         if undecided:
             return None, None
-        return self._not_found(links, certificate.public_key), None
+        return self._not_found(links, public), None
 
-    def search(self, public: PublicKey) -> tuple[str | None, bool]:
-        """Return a file from which the key was had, and whether one that was not read or opened may hold it."""
+    def search(self, public: PublicKey, *, beyond: bool = True) -> tuple[str | None, bool]:
+        """Return a file from which the key was had, and whether one that was not read or opened may hold it.
+
+        Args:
+            public: The public half.
+            beyond: Look for copies outside the folders of keys too, where none of those has it.
+        """
         if public not in self._had:
-            proofs = [(slot, self._prover.prove(slot)) for slot in self._slots(public)]
-            had = (slot.file.row.path for slot, proof in proofs if proof.recovered and proof.public == public)
-            undecided = self._index.has_unread or any(_could_still_open(proof) for _, proof in proofs)
-            self._had[public] = next(had, None), undecided
-        return self._had[public]
+            self._had[public] = self._searched(self._slots(public), [public])
+        path, undecided = self._had[public]
+        if path is None and beyond:
+            if public not in self._had_of_copies:
+                self._had_of_copies[public] = self._searched(self._copies.with_public(public), [public])
+            path, waits = self._had_of_copies[public]
+            undecided |= waits
+        return path, undecided or (path is None and self._index.has_unread)
+
+    def _searched(self, slots: Iterable[KeySlot], publics: Collection[PublicKey]) -> tuple[str | None, bool]:
+        """Look for one of some public keys among slots, for any where none is known."""
+        proofs = [(slot, self._prover.prove(slot)) for slot in slots]
+        recovered = [(slot, proof) for slot, proof in proofs if proof.recovered]
+        had = (slot.file.row.path for slot, proof in recovered if not publics or proof.public in publics)
+        return next(had, None), any(_could_still_open(proof) for _, proof in proofs)
 
     def _not_found(self, links: Links, public: PublicKey | None) -> bool | None:
         if links.verdict == "unknown" or links.kind == "other" or links.key_file == "not_examined":
             return None
         if links.kind == "smart_card" or links.proof.private_key in _SEALED:
             return False
-        if self._index.left_unread(public):
-            return None
-        if _is_unreadable(links):
-            return False
-        if links.file is not None and links.public_key != "mismatch" and links.proof.master_key_guid:
-            return None if _could_still_open(links.proof) else False
-        return False if self._index.searched_for(public) else None
+        waits = links.file is not None and links.public_key != "mismatch" and _waits(links.proof)
+        return None if waits or not self.searched_everywhere(public) else False
 
-    @staticmethod
-    def of_file(links: Links) -> Recoverable:
+    def searched_everywhere(self, public: PublicKey | None) -> bool:
+        """Tell whether a public key that was not found is in no key file that this installation's disk holds."""
+        return self._index.searched_for(public) and self._copies.is_whole
+
+    def of_file(self, file: KeyFileEvidence, links: Links) -> Recoverable:
         """Judge ``recoverable`` of a key file without certificate."""
         if links.verdict == "usable":
             return None, None
         if links.proof.recovered:
             return True, None
-        if not _is_unreadable(links) and (links.verdict == "unknown" or links.is_unread or _waits(links.proof)):
+        if links.verdict == "unknown" or links.is_unread or _waits(links.proof):
             return None, None
-        return False, None
-
-
-def _is_unreadable(links: Links) -> bool:
-    return links.file is not None and links.file.parsed is None and not links.is_unread
+        if links.kind == "tpm":
+            return False, None
+        publics = [slot.public for slot in slots_of(file) if slot.public is not None]
+        copies = {id(s): s for public in publics for s in (*self._slots(public), *self._copies.with_public(public))}
+        path, undecided = self._searched([*copies.values(), *self._copies.of_name(file)], publics)
+        if path is not None:
+            return True, path
+        if undecided:
+            return None, None
+        everywhere = all(self.searched_everywhere(p) for p in publics) if publics else self.searched_everywhere(None)
+        return False if everywhere else None, None
 
 
 def _is_key_of(proof: Proof, certificate: CertificateEvidence, links: Links) -> bool:

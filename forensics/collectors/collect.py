@@ -65,7 +65,11 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "key folders"):
         evidence.key_folders = collect_key_folders(installation, profiles)
         key_files = collect_key_files(
-            installation, evidence.key_folders, evidence.machine.machine_guid, evidence.certificates
+            installation,
+            evidence.key_folders,
+            evidence.machine.key_suffix,
+            evidence.certificates,
+            evidence.machine.ansi_code_page,
         )
         evidence.key_files, evidence.key_folder_rows = key_files.found, key_files.rows
     with guard(installation, "master keys"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -113,10 +114,12 @@ class Providers:
     Attributes:
         capi: Lower-case names under Cryptography\\Defaults\\Provider; None when not examined.
         cng: Lower-case names under Control\\Cryptography\\Providers; None when not examined.
+        capi_types: Provider types of those of CAPI, by lower-case name; one that could not be read is not there.
     """
 
     capi: frozenset[str] | None = None
     cng: frozenset[str] | None = None
+    capi_types: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

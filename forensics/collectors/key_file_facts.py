@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from forensics.collectors.evidence import ParsedKey
 from forensics.collectors.guard import guard
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile
+from forensics.formats.code_page import decode_ansi
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
-from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, tpm_name_hash
+from forensics.formats.key_file_name import cng_name_hash, stored_name_hashes, tpm_name_hash
 from forensics.formats.pcpkey import PcpBlob, PcpKeyFile
 from forensics.formats.public_key import DsaPublicKey, PublicKey
 from forensics.sources.installation import Installation
@@ -19,22 +22,30 @@ _MAX_BINDING = 64
 """Display: bytes of a TPM key's binding to measurements."""
 
 
-def add_facts(installation: Installation, row: KeyFileRow, parsed: ParsedKey) -> None:
-    """Fill a row from its parsed file; a part of the file that is broken is a problem, the rest still counts."""
+def add_facts(installation: Installation, row: KeyFileRow, parsed: ParsedKey, code_page: int | None = None) -> None:
+    """Fill a row from its parsed file; a part of the file that is broken is a problem, the rest still counts.
+
+    Args:
+        installation: Where problems are recorded.
+        row: The row.
+        parsed: What the file holds.
+        code_page: ANSI code page of the machine, None when it is not known.
+    """
     row.container = parsed.container
     if isinstance(parsed, CapiKeyFile):
-        _add_capi(installation, row, parsed)
+        _add_capi(installation, row, parsed, code_page)
     elif isinstance(parsed, CngKeyFile):
         _add_cng(installation, row, parsed)
     else:
         _add_tpm(installation, row, parsed)
 
 
-def _add_capi(installation: Installation, row: KeyFileRow, parsed: CapiKeyFile) -> None:
-    _compare_name(row, capi_name_hash(parsed.container_bytes))
+def _add_capi(installation: Installation, row: KeyFileRow, parsed: CapiKeyFile, code_page: int | None) -> None:
+    row.container = decode_ansi(parsed.container_bytes, code_page)
+    _compare_name(row, stored_name_hashes(parsed.container_bytes, code_page))
     both: tuple[tuple[KeySlot, CapiSlot | None], ...] = (("exchange", parsed.exchange), ("signature", parsed.signature))
     slots = [(name, slot) for name, slot in both if slot]
-    row.slot = "both" if len(slots) == 2 else slots[0][0] if slots else None
+    row.slot = "both" if len(slots) == 2 else slots[0][0] if slots else "none"
     for name, slot in slots:
         _report_slot(installation, row.path, name, slot)
     hashes = []
@@ -56,7 +67,7 @@ def _report_slot(installation: Installation, path: str, name: str, slot: CapiSlo
 
 
 def _add_cng(installation: Installation, row: KeyFileRow, parsed: CngKeyFile) -> None:
-    _compare_name(row, cng_name_hash(parsed.container))
+    _compare_name(row, {cng_name_hash(parsed.container)})
     row.algorithm = parsed.algorithm
     row.creator_process = parsed.creator_process
     if parsed.public_key is not None:
@@ -71,7 +82,7 @@ def _add_cng(installation: Installation, row: KeyFileRow, parsed: CngKeyFile) ->
 
 def _add_tpm(installation: Installation, row: KeyFileRow, parsed: PcpKeyFile) -> None:
     if parsed.container is not None:
-        _compare_name(row, tpm_name_hash(parsed.container))
+        _compare_name(row, {tpm_name_hash(parsed.container)})
     row.algorithm = parsed.key_type or None
     if parsed.trailing:
         message = f"{parsed.trailing} bytes follow the mark that ends a key file"
@@ -102,8 +113,8 @@ def add_pcp_blob(installation: Installation, row: KeyFileRow, blob: PcpBlob) -> 
         row.public_key_sha256 = _spki(installation, row.path, blob.public)
 
 
-def _compare_name(row: KeyFileRow, name_hash: str) -> None:
-    row.name_matches = None if row.name_hash is None else row.name_hash == name_hash
+def _compare_name(row: KeyFileRow, name_hashes: Container[str]) -> None:
+    row.name_matches = None if row.name_hash is None else row.name_hash in name_hashes
 
 
 def _add_blob(row: KeyFileRow, blob: DpapiBlob | None) -> None:

@@ -17,7 +17,7 @@ from forensics.collectors.key_search import KeySearch
 from forensics.disk.tree import Entry
 from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.errors import FormatError
-from forensics.formats.key_file_name import capi_name_hash, cng_name_hash, split_key_file_name, tpm_name_hash
+from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_folder import KeyFolderRow
@@ -33,8 +33,7 @@ MAX_TOTAL_SIZE = 128 << 20
 """Evidence: bytes of all key files together, since their content is kept until every chain is judged."""
 
 _WINDOWS_OWN = frozenset(
-    name_hash(container)
-    for name_hash in (capi_name_hash, cng_name_hash)
+    name_hash
     for container in (
         "TSSecKeySet1",
         "iisConfigurationKey",
@@ -46,6 +45,7 @@ _WINDOWS_OWN = frozenset(
         "MS IIS DCOM Server",
         "WMSvc Certificate Key Container",
     )
+    for name_hash in (*capi_name_hashes(container), cng_name_hash(container))
 )
 """File name hashes of containers that parts of Windows make and no certificate need name."""
 _TPM_NAME = re.compile(r"([0-9a-f]{40})\.pcpkey", re.IGNORECASE)
@@ -59,12 +59,26 @@ class KeyFiles:
     rows: list[KeyFolderRow] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What names of key files are made with on one machine; None where it is not known.
+
+    Attributes:
+        machine_guid: The suffix.
+        code_page: That of containers' names.
+    """
+
+    machine_guid: str | None
+    code_page: int | None
+
+
 @dataclass(slots=True)
 class _Place:
     """A folder that is looked into: its row, the files of it that are to be read, and those that were."""
 
     number: int
     folder: KeyFolder
+    names: _Names
     census: Census
     chosen: list[Entry] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
@@ -77,47 +91,48 @@ def collect_key_files(
     folders: MutableSequence[KeyFolder],
     machine_guid: str | None,
     certificates: Sequence[CertificateEvidence] = (),
+    code_page: int | None = None,
 ) -> KeyFiles:
     """Read the key files of the folders: all, or where there are too many those that certificates lead to.
 
     Args:
         installation: What is examined.
         folders: Where keys lie; of one whose files were not all read, ``contents`` becomes ``partial``.
-        machine_guid: MachineGuid of the machine, None when it is not known.
+        machine_guid: MachineGuid of the machine, as file names end in it; None when it is not known.
         certificates: Those of the installation: files that they name, or whose public key they have, are read first.
+        code_page: ANSI code page of the machine, None when it is not known.
     """
-    named = _WINDOWS_OWN | named_hashes(certificates)
+    names = _Names(machine_guid, code_page)
+    named = _WINDOWS_OWN | named_hashes(certificates, code_page)
     found: list[KeyFileEvidence] = []
     places = [
-        _survey(installation, number, folder, machine_guid, named)
+        _survey(installation, number, folder, names, named)
         for number, folder in enumerate(folders)
         if folder.outcome.is_there and folder.kind != "any"
     ]
     for place, entry in _chosen(places, named):
-        _add(installation, place, entry, machine_guid, found)
+        _add(installation, place, entry, found)
     search = KeySearch(certificates, found)
     for place in places:
         if place.is_crowded or place.left_out:
-            _look_further(installation, place, machine_guid, search, found)
+            _look_further(installation, place, search, found)
             _tell(installation, folders, place, search)
     return KeyFiles(found, [place.census.row for place in places])
 
 
-def named_hashes(certificates: Sequence[CertificateEvidence]) -> frozenset[str]:
+def named_hashes(certificates: Sequence[CertificateEvidence], code_page: int | None) -> frozenset[str]:
     """Return the file name hashes of every container that a certificate names, whichever provider it is of."""
     found: set[str] = set()
     for certificate in certificates:
         if certificate.link is not None:
             container = certificate.link.container
-            found |= {capi_name_hash(container), cng_name_hash(container), tpm_name_hash(container)}
+            found |= {*capi_name_hashes(container, code_page), cng_name_hash(container), tpm_name_hash(container)}
             as_file_name = split_key_file_name(container)
             found |= {as_file_name[0]} if as_file_name else set()
     return frozenset(found)
 
 
-def _survey(
-    installation: Installation, number: int, folder: KeyFolder, machine_guid: str | None, named: Container[str]
-) -> _Place:
+def _survey(installation: Installation, number: int, folder: KeyFolder, names: _Names, named: Container[str]) -> _Place:
     """List a folder: count its files, and choose those to read."""
     assert folder.kind != "any"
     assert folder.scope != "earlier"
@@ -130,7 +145,7 @@ def _survey(
         outcome=folder.outcome.state,
         source_path=folder.path,
     )
-    place = _Place(number, folder, Census(row, machine_guid.lower() if machine_guid else None))
+    place = _Place(number, folder, names, Census(row, names.machine_guid))
     leading: list[Entry] = []
     for entry in _files(installation, folder):
         name = split_name(folder.kind, entry.name)
@@ -177,20 +192,14 @@ def _too_many_named(place: _Place) -> str:
     return f"{place.census.row.named} files lie where certificates have their keys, and not all are read"
 
 
-def _look_further(
-    installation: Installation,
-    place: _Place,
-    machine_guid: str | None,
-    search: KeySearch,
-    found: list[KeyFileEvidence],
-) -> None:
+def _look_further(installation: Installation, place: _Place, search: KeySearch, found: list[KeyFileEvidence]) -> None:
     """Look in what was not read for the keys of certificates that no name leads to, and for what fills the folder."""
     row = place.census.row
     with guard(installation, place.folder.path):
         if not search.is_over:
             others = (entry for entry in _files(installation, place.folder) if entry.path not in place.read)
             for entry in search.among(installation, row, others):
-                _add(installation, place, entry, machine_guid, found)
+                _add(installation, place, entry, found)
         if place.is_crowded:
             look_at_sample(installation, place.census)
 
@@ -205,16 +214,10 @@ def _tell(installation: Installation, folders: MutableSequence[KeyFolder], place
     row.outcome = place.folder.outcome.state
 
 
-def _add(
-    installation: Installation,
-    place: _Place,
-    entry: Entry,
-    machine_guid: str | None,
-    found: list[KeyFileEvidence],
-) -> None:
+def _add(installation: Installation, place: _Place, entry: Entry, found: list[KeyFileEvidence]) -> None:
     place.read.add(entry.path)
     with guard(installation, entry.path):
-        key_file = _read(installation, place.folder, entry, machine_guid)
+        key_file = _read(installation, place.folder, entry, place.names)
         if key_file is not None:
             found.append(key_file)
             place.census.row.read += 1
@@ -241,9 +244,7 @@ def split_name(kind: str, name: str) -> tuple[str, str | None] | None:
     return split_key_file_name(name)
 
 
-def _read(
-    installation: Installation, folder: KeyFolder, entry: Entry, machine_guid: str | None
-) -> KeyFileEvidence | None:
+def _read(installation: Installation, folder: KeyFolder, entry: Entry, names: _Names) -> KeyFileEvidence | None:
     assert folder.kind != "any"
     assert folder.scope != "earlier"
     name = split_name(folder.kind, entry.name)
@@ -262,20 +263,20 @@ def _read(
     )
     if name is not None:
         row.name_hash, row.name_guid = name
-        if machine_guid and row.name_guid:
-            row.guid_is_current = row.name_guid == machine_guid.lower()
+        if names.machine_guid and row.name_guid:
+            row.guid_is_current = row.name_guid == names.machine_guid
     key_file = KeyFileEvidence(row)
     if name is None:
-        if not _parse_if_key(installation, key_file, entry):
+        if not _parse_if_key(installation, key_file, entry, names.code_page):
             return None
     else:
-        _parse(installation, key_file, entry)
+        _parse(installation, key_file, entry, names.code_page)
     with guard(installation, entry.path):
         _add_security(installation, key_file, entry)
     return key_file
 
 
-def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> None:
+def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry, code_page: int | None) -> None:
     """Fill ``parsed``; a file that is named like a key but is none is unreadable and a problem."""
     row = key_file.row
     content = installation.read(entry, MAX_FILE_SIZE)
@@ -292,10 +293,10 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry) 
         row.outcome = "present"
     if key_file.parsed is not None:
         with guard(installation, entry.path):
-            add_facts(installation, row, key_file.parsed)
+            add_facts(installation, row, key_file.parsed, code_page)
 
 
-def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> bool:
+def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: Entry, code_page: int | None) -> bool:
     """Parse a file whose name says nothing: ``desktop.ini`` is no key file and no problem either."""
     content = installation.read(entry, MAX_FILE_SIZE)
     try:
@@ -303,7 +304,7 @@ def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: 
     except FormatError:
         return False
     with guard(installation, entry.path):
-        add_facts(installation, key_file.row, key_file.parsed)
+        add_facts(installation, key_file.row, key_file.parsed, code_page)
     return True
 
 

@@ -7,6 +7,7 @@ References:
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from forensics.collectors.guard import guard
@@ -25,6 +26,7 @@ SETUP_STATE = "Microsoft\\Windows\\CurrentVersion\\Setup\\State"
 GUEST_PARAMETERS = "Microsoft\\Virtual Machine\\Guest\\Parameters"
 SAM_ACCOUNT = "SAM\\Domains\\Account"
 
+_CODE_PAGE = re.compile("[0-9]{1,5}", re.ASCII)
 _STATE_INI = "Setup/State/State.ini"
 _UPGRADE = "source os (updated on "
 
@@ -56,6 +58,8 @@ def _fill_from_system(installation: Installation, row: MachineRow) -> None:
     row.host_name = system.text(tcpip, "Hostname") or system.text(tcpip, "NV Hostname")
     row.domain_name = system.text(tcpip, "Domain") or system.text(tcpip, "NV Domain")
     row.time_zone = system.text(f"{control}\\TimeZoneInformation", "TimeZoneKeyName")
+    code_page = system.text(f"{control}\\Nls\\CodePage", "ACP") or ""
+    row.ansi_code_page = int(code_page) if _CODE_PAGE.fullmatch(code_page) else None
     row.hardware_id = system.text("HardwareConfig", "LastConfig")
     row.last_shutdown = system.time(f"{control}\\Windows", "ShutdownTime")
 

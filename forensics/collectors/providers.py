@@ -31,8 +31,11 @@ def collect_providers(installation: Installation, wanted: Iterable[str] = ()) ->
     software = RegistryView.of_machine(installation, "SOFTWARE")
     system = RegistryView.of_machine(installation, "SYSTEM")
     asked = {name.lower(): name for name in islice(wanted, MAX_PROVIDERS)}
+    capi = _names(software, CAPI_PROVIDERS, asked)
+    types = {name: software.number(f"{CAPI_PROVIDERS}\\{name}", "Type") for name in asked if name in (capi or ())}
     return Providers(
-        capi=_names(software, CAPI_PROVIDERS, asked),
+        capi=capi,
+        capi_types={name: number for name, number in types.items() if number is not None},
         cng=_names(system, f"{installation.control_set()}\\{CNG_PROVIDERS}", asked),
     )
 

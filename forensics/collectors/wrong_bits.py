@@ -28,6 +28,12 @@ def tell_wrong_bits(evidence: Evidence) -> None:
         if link is None:
             continue
         _tell(evidence, certificate, "provider", link.provider.lower(), providers)
+        registered = evidence.providers.capi_types.get(link.provider.lower())
+        if registered is not None and (registered ^ link.provider_type).bit_count() == 1:
+            message = (
+                f"the type {link.provider_type} that the link names is one bit away from the provider's, {registered}"
+            )
+            evidence.installation.doubt(certificate.row.source_path, _KIND, message)
         own = containers.get(certificate.row.public_key_sha256 or "", ())
         _tell(evidence, certificate, "container", link.container, own)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
@@ -105,6 +106,22 @@ class Tree(Protocol):
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
         """Return the self-relative NT security descriptor; None where the tree holds none."""
+
+
+@runtime_checkable
+class FindsNames(Protocol):
+    """A tree that knows the names of all its files without going from folder to folder."""
+
+    def paths_named(
+        self, name: re.Pattern[str], in_utf16: re.Pattern[bytes], skip: Iterable[str]
+    ) -> Iterator[str | None]:
+        """Yield the paths of files whose name matches; None for each part of them that could not be searched.
+
+        Args:
+            name: The whole name.
+            in_utf16: The same as bytes of UTF-16LE.
+            skip: Paths of folders whose own files are not wanted.
+        """
 
 
 @runtime_checkable

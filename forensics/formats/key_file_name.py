@@ -10,21 +10,50 @@ import hashlib
 import re
 import struct
 
+from forensics.formats.code_page import ANSI_CODE_PAGES, decode_ansi, spellings
+
 _NAME = re.compile(r"([0-9a-f]{32})_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", re.ASCII)
 
 
-def capi_name_hash(container: str | bytes) -> str:
-    """Return the first part of a CAPI key file's name.
+def capi_name_hashes(container: str, code_page: int | None = None) -> frozenset[str]:
+    """Return what the first part of a CAPI key file's name can be: one hash for a name of ASCII.
+
+    Beyond ASCII it is over the name in the ANSI code page of the machine, and how that is made lower-case is not
+    published: each way gives a hash of its own, of which at most one is the name of a file.
 
     Args:
-        container: Container name; the 8-bit form is exact, text outside ASCII is taken as code page 1252 although
-            Microsoft only says "ANSI".
+        container: Container name.
+        code_page: ANSI code page of the machine; None where it is not known.
 
     Returns:
-        MD5 of the lower-case 8-bit name and a NUL, printed as four little-endian words, 32 lower hex digits.
+        MD5 of the lower-case 8-bit name and a NUL, printed as four little-endian words, 32 lower hex digits; none where
+        the name cannot be written in the code page.
     """
-    raw = container if isinstance(container, bytes) else _lower(container).encode("cp1252", "replace")
-    return _words(hashlib.md5(raw.lower() + b"\0", usedforsecurity=False).digest())
+    if container.isascii():
+        return frozenset([_capi_hash(container.lower().encode("ascii"))])
+    lower_ascii = "".join(c.lower() if c.isascii() else c for c in container)
+    hashed: set[bytes] = set()
+    for text in (_lower(container), lower_ascii):
+        for raw in spellings(text, code_page):
+            # bytes.lower() changes the second bytes of double-byte characters too.
+            hashed |= {raw, raw.lower()}
+    return frozenset(map(_capi_hash, hashed))
+
+
+def stored_name_hashes(name: bytes, code_page: int | None = None) -> frozenset[str]:
+    """Return the same for a name as a CAPI key file stores it.
+
+    Args:
+        name: The 8-bit name without its NUL.
+        code_page: ANSI code page of the machine; None where it is not known.
+    """
+    found = {_capi_hash(name.lower())}
+    if not name.isascii():
+        found.add(_capi_hash(name))
+        pages = ANSI_CODE_PAGES if code_page is None else (code_page,)
+        for text in {decode_ansi(name, page) for page in pages}:
+            found |= capi_name_hashes(text, code_page)
+    return frozenset(found)
 
 
 def cng_name_hash(container: str) -> str:
@@ -42,6 +71,10 @@ def split_key_file_name(name: str) -> tuple[str, str] | None:
     """Return (hash, MachineGuid) of a CAPI or CNG key file name, lower case; None when it is not such a name."""
     found = _NAME.fullmatch(name.lower())
     return (found[1], found[2]) if found else None
+
+
+def _capi_hash(raw: bytes) -> str:
+    return _words(hashlib.md5(raw + b"\0", usedforsecurity=False).digest())
 
 
 def _words(digest: bytes) -> str:

@@ -3,6 +3,7 @@
 References:
     https://learn.microsoft.com/windows/win32/api/bcrypt/ns-bcrypt-bcrypt_rsakey_blob
     https://learn.microsoft.com/windows/win32/api/bcrypt/ns-bcrypt-bcrypt_key_data_blob_header
+    https://learn.microsoft.com/windows/win32/api/bcrypt/ns-bcrypt-bcrypt_pqdsa_key_blob
 """
 
 from __future__ import annotations
@@ -24,9 +25,15 @@ _EC_PRIVATE = {
     b"ECK6": "P-521",
 }
 _GENERIC_EC = (b"ECDV", b"ECKV")
-_UNMODELLED = (b"DSPV", b"DHPV", *_GENERIC_EC)
+_UNMODELLED = {
+    b"DSPV": "DSA",
+    b"DHPV": "DH",
+    b"ECDV": "another curve",
+    b"ECKV": "another curve",
+    b"DSSK": "ML-DSA",
+    b"DSSS": "ML-DSA",
+}
 _ALGORITHM_CURVES = {"P256": "P-256", "P384": "P-384", "P521": "P-521"}
-_KNOWN_MAGICS = (b"RSA2", b"RSA3", b"KDBM", *_UNMODELLED, *_EC_PRIVATE)
 _MAX_SYMMETRIC_BYTES = 4096
 """Format: bytes of a symmetric key."""
 # Size word, 32-byte KDF context and 16-byte tag are in every LSAISO blob.
@@ -137,13 +144,18 @@ class SymmetricKey:
 
 @dataclass(frozen=True, slots=True)
 class UnmodelledKey:
-    """A key whose blob names itself (DSA, DH, another curve) but whose numbers are not looked at.
+    """A key whose blob names itself (DSA, DH, another curve, ML-DSA) but whose numbers are not looked at.
 
     Attributes:
         magic: The BCRYPT magic, such as ``DHPV``.
     """
 
     magic: str
+
+    @property
+    def kind(self) -> str:
+        """What kind of key it is, in words."""
+        return _UNMODELLED.get(self.magic.encode("ascii"), self.magic)
 
     @property
     def public(self) -> PublicKey | None:
@@ -167,8 +179,9 @@ def parse_capi_rsa_private(data: bytes) -> RsaPrivateKey:
         FormatError: ``not_a_key_blob`` without the ``RSA2`` magic, ``truncated`` or ``bad_length`` otherwise.
     """
     cursor = Cursor(data)
-    if cursor.take(4, "magic") != b"RSA2":
+    if data[:4] != b"RSA2":
         raise FormatError("not_a_key_blob", 0, "no RSA2 magic")
+    cursor.take(4, "magic")
     slot, bits, last, e = cursor.u32("slot"), cursor.u32("bits"), cursor.u32("last byte"), cursor.u32("exponent")
     size = bits // 8
     if bits % 16 or not 0 < size <= MAX_RSA_BYTES or last != size - 1 or not size <= slot <= size + 64 or slot % 2:
@@ -214,7 +227,8 @@ def parse_cng_private(
             ``truncated`` or ``bad_length`` for damaged ones.
     """
     cursor = Cursor(data)
-    magic = cursor.take(4, "magic")
+    magic = data[:4]
+    cursor.take(len(magic), "magic")
     if magic in (b"RSA2", b"RSA3"):
         return _cng_rsa(cursor, full=magic == b"RSA3")
     if magic == b"KDBM":
@@ -255,12 +269,13 @@ def is_vbs_blob(data: bytes) -> bool:
     """Tell whether a clear CNG private key has the shape of a key sealed to the secure kernel (VBS).
 
     The shape is a u32, then an LSAISO blob whose first u32 is its own size. It is known from mimikatz only, so this
-    supports the property ``Virtual Iso`` and does not replace it.
+    supports the property ``Virtual Iso`` and does not replace it. The magic of a key that BCRYPT may know one day is
+    four letters.
 
     References:
         https://github.com/gentilkiwi/mimikatz (kull_m_key.h, LSAISO_DATA_BLOB)
     """
-    if len(data) < 4 + _LSAISO_LEAST or data[:4] in _KNOWN_MAGICS:
+    if len(data) < 4 + _LSAISO_LEAST or data[:4].isalnum():
         return False
     (size,) = struct.unpack_from("<I", data, 4)
     return bool(_LSAISO_LEAST <= size <= len(data) - 4)

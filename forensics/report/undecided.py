@@ -67,6 +67,9 @@ def lack_of_evidence(case: CaseTables, undecided: Iterable[KeyChainRow], facts: 
 
 
 def _lacks_evidence(chain: KeyChainRow, facts: Facts) -> bool:
+    if chain.private_key == "not_examined" and chain.unlocked_by not in ("nothing", "not_tried"):
+        # It was opened, and is of a kind whose arithmetic is not known.
+        return not chain.reason
     if chain.reason:
         return True
     if chain.private_key in _ELSEWHERE or chain.provider_kind in ("other", "smart_card"):

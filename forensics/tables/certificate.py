@@ -13,7 +13,7 @@ StoreScope = Literal["machine", "service", "user", "enterprise", "policy"]
 KeyFileKind = Literal["capi", "cng", "tpm"]
 KeyFileScope = Literal["machine", "system", "service", "user"]
 FileOutcome = Literal["present", "unreadable", "not_examined"]
-KeySlot = Literal["exchange", "signature", "both"]
+KeySlot = Literal["exchange", "signature", "both", "none"]
 TpmVersion = Literal["1.2", "2.0"]
 Purpose = Literal[
     "vtpm",
@@ -125,7 +125,9 @@ class KeyFileRow(Row):
     guid_is_current: bool | None = column("That GUID is this machine's MachineGuid", None)
     container: str | None = column("Container name inside the file", None)
     name_matches: bool | None = column("The hash of the container gives the file name", None)
-    slot: KeySlot | None = column("which of the two keys of a CAPI container it holds; CNG: null", None)
+    slot: KeySlot | None = column(
+        "which of the two keys of a CAPI container it holds; none: it is empty, and nothing is broken; CNG: null", None
+    )
     algorithm: str | None = column("RSA, ECDSA_P256, ECDH_P256, AES, DSA ...", None)
     bits: int | None = column("Key length in bits", None)
     public_key_sha256: str | None = column(

@@ -32,6 +32,9 @@ class MachineRow(Row):
     ubr: int | None = column("Update build revision", None)
     install_date: datetime | None = column("InstallDate, UTC; feature updates rewrite it", None)
     machine_guid: str | None = column("MachineGuid, the suffix of key file names", None)
+    ansi_code_page: int | None = column(
+        "ANSI code page (Control\\Nls\\CodePage, ACP): names of CryptoAPI containers are stored and hashed in it", None
+    )
     machine_guid_time: datetime | None = column("Last write of the key that holds MachineGuid, UTC", None)
     machine_sid: str | None = column("Machine SID from SAM, else from PolAcDmS", None)
     machine_sid_sam: str | None = column("Machine SID from SAM\\Domains\\Account V", None)
@@ -94,6 +97,12 @@ class MachineRow(Row):
     drive: str | None = column("Drive of Windows by its own letter (SystemRoot), such as C:; null: not known", None)
     support_ends: datetime | None = column("Last day of Microsoft's support, from a dated list; null: not listed", None)
     support_as_of: str | None = column("Day on which that list was made, such as 2026-11-21", None)
+
+    @property
+    def key_suffix(self) -> str | None:
+        """MachineGuid as the names of key files end in it; None where it is not known."""
+        guid = (self.machine_guid or "").strip().strip("{}").lower()
+        return guid or None
 
 
 @dataclass(kw_only=True, slots=True)

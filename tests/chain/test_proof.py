@@ -176,10 +176,18 @@ class TestCapi:
         private[-1] ^= 1  # the MAC ends a blob
         assert prover().prove(capi(private=bytes(private))) == replace(SOUND, private_key="damaged")
 
-    def test_bytes_under_a_right_mac_that_hold_no_key_are_damaged(self) -> None:
-        nothing = make_blob("private", OURS, b"no key")
-        expected = replace(SOUND, private_key="damaged", public=None, recovered=False)
+    @pytest.mark.parametrize("clear", [b"no key", b"DHK2" + bytes(200), b"?"])
+    def test_what_a_right_mac_covers_is_of_a_kind_not_modelled(self, clear: bytes) -> None:
+        """Only a wrong MAC or broken arithmetic of a known kind is damage."""
+        nothing = make_blob("private", OURS, clear)
+        expected = replace(SOUND, private_key="not_examined", public=None, recovered=False, not_modelled="?")
         assert prover().prove(capi(private=nothing)) == expected
+
+    def test_a_known_kind_whose_lengths_are_wrong_is_damaged(self) -> None:
+        """The MAC is right, and the numbers are those of no RSA key."""
+        torn = make_blob("private", OURS, b"RSA2" + bytes(200))
+        expected = replace(SOUND, private_key="damaged", public=None, recovered=False)
+        assert prover().prove(capi(private=torn)) == expected
 
     def test_strong_protection_waits_for_its_password(self) -> None:
         """A blob without a filled strong field (format notes, 4.1) that does not open is damaged."""
@@ -277,9 +285,30 @@ class TestCng:
         assert prover().prove(cng(private_clear=clear)) == sealed
         assert prover().prove(cng(private_clear=clear, properties=[iso])) == sealed
         assert prover().prove(cng(private_clear=clear, properties=[iso, boot])) == replace(sealed, per_boot=True)
-        # The property alone says so too; without either, bytes that are no key are damage.
+        # The property alone says so too; without either, they are a key of a kind that is not modelled.
         assert prover().prove(cng(private_clear=b"no key", properties=[iso])) == sealed
-        assert prover().prove(cng(private_clear=b"no key")) == replace(sealed, private_key="damaged")
+        unknown = replace(sealed, private_key="not_examined", not_modelled="?")
+        assert prover().prove(cng(private_clear=b"no key")) == unknown
+
+    @pytest.mark.parametrize(
+        ("clear", "kind"),
+        [
+            # Magic, bytes of the parameter set's name, bytes of the key, the name, the key (BCRYPT_PQDSA_KEY_BLOB).
+            (b"DSSS" + struct.pack("<II", 6, 32) + "44\0".encode("utf-16-le") + bytes(32), "ML-DSA"),
+            (b"DSSK" + struct.pack("<II", 6, 2560) + "87\0".encode("utf-16-le") + bytes(2560), "ML-DSA"),
+            # The next one, whose header could pass for the sizes of a key sealed to the secure kernel.
+            (b"SLHS" + struct.pack("<II", 60, 64) + bytes(128), "?"),
+            (b"DHPV" + bytes(100), "DH"),
+        ],
+    )
+    def test_kinds_of_key_that_are_not_modelled(self, clear: bytes, kind: str) -> None:
+        expected = Proof("not_examined", "present", OURS.guid, "current", "no", not_modelled=kind)
+        assert prover().prove(cng(private_clear=clear)) == expected
+
+    @pytest.mark.parametrize("magic", [b"DSSS", b"SLHS"])
+    def test_a_wrong_mac_is_damage_whatever_the_kind(self, magic: bytes) -> None:
+        expected = Proof("damaged", "present", OURS.guid, "current", "no")
+        assert prover().prove(cng(private_clear=magic + bytes(60), password=b"never typed")) == expected
 
 
 class TestTpm:

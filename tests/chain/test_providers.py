@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forensics.chain.providers import is_registered, provider_kind
+from forensics.chain.providers import is_registered, provider_kind, wrong_type
 from forensics.collectors.evidence import Providers
 from forensics.formats.key_prov_info import KeyProvInfo
 
@@ -30,8 +30,11 @@ def link(provider: str, provider_type: int) -> KeyProvInfo:
         (HSM, 1, "other"),
         ("", 0, "cng"),
         ("", 24, "capi"),
-        # A key storage provider's name with a CAPI type is no provider that Windows has.
-        (SOFTWARE, 1, "other"),
+        # The name tells, whatever type stands beside it: CNG answers to the names of CryptoAPI's providers.
+        (SOFTWARE, 1, "cng"),
+        ("Microsoft Platform Crypto Provider", 1, "tpm"),
+        (STRONG, 0, "capi"),
+        ("Microsoft Base Smart Card Crypto Provider", 0, "smart_card"),
     ],
 )
 def test_kind_of_a_provider(provider: str, provider_type: int, kind: str) -> None:
@@ -46,6 +49,10 @@ def test_kind_of_a_provider(provider: str, provider_type: int, kind: str) -> Non
         (HSM, 1, None, None, None),
         (HSM, 0, {"acme hsm provider"}, set(), True),
         (HSM, 0, {STRONG.lower()}, None, None),
+        (HSM, 0, None, {SOFTWARE.lower()}, None),
+        (HSM, 0, {STRONG.lower()}, {SOFTWARE.lower()}, False),
+        (STRONG, 0, None, {SOFTWARE.lower()}, None),
+        (STRONG, 0, {STRONG.lower()}, {SOFTWARE.lower()}, True),
         (STRONG, 1, {STRONG.lower()}, None, True),
         (STRONG, 1, {"acme hsm provider"}, None, None),
         (STRONG, 1, {"microsoft base cryptographic provider v1.0"}, None, False),
@@ -59,3 +66,26 @@ def test_registration_is_denied_only_by_a_list_that_can_know(
 ) -> None:
     providers = Providers(capi=None if capi is None else frozenset(capi), cng=None if cng is None else frozenset(cng))
     assert is_registered(link(provider, provider_type), providers) is expected
+
+
+@pytest.mark.parametrize(
+    ("provider", "provider_type", "expected"),
+    [
+        (STRONG, 1, None),
+        (STRONG, 24, f"the provider {STRONG!r} is of type 1, and the link names it with 24"),
+        (STRONG.upper(), 12, f"the provider {STRONG.upper()!r} is of type 1, and the link names it with 12"),
+        # By way of CNG, and the default provider of a type.
+        (STRONG, 0, None),
+        ("", 12, None),
+        (SOFTWARE, 0, None),
+        (SOFTWARE, 12, f"{SOFTWARE!r} is a key storage provider, and its type is 0; the link says 12"),
+        (HSM, 1, None),
+    ],
+)
+def test_a_provider_and_its_type(provider: str, provider_type: int, expected: str | None) -> None:
+    providers = Providers(frozenset({STRONG.lower()}), frozenset(), {STRONG.lower(): 1})
+    assert wrong_type(link(provider, provider_type), providers) == expected
+
+
+def test_a_type_that_was_not_read_proves_nothing() -> None:
+    assert wrong_type(link(STRONG, 12), Providers(frozenset({STRONG.lower()}))) is None

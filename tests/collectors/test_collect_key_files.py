@@ -87,7 +87,7 @@ def test_both_slots_and_none() -> None:
         f"{MACHINE_KEYS}/{RDP_NAME[:33]}{OTHER_GUID}": none,
     }
     rows = {f.row.guid_is_current: f.row for f in collect(installation(files))}
-    assert (rows[True].slot, rows[False].slot) == ("both", None)
+    assert (rows[True].slot, rows[False].slot) == ("both", "none")
     assert rows[True].public_key_sha256 == spki_sha256(KEY)
     assert rows[True].second_public_key_sha256 == spki_sha256(OTHER_KEY)
     assert (rows[False].algorithm, rows[False].public_key_sha256) == (None, None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -12,6 +14,7 @@ from forensics.disk.ntfs.claims import ClusterClaims
 from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMuchWork
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
 from forensics.disk.ntfs.listing import IndexEntries, Listing, entry_from_index, find_in
+from forensics.disk.ntfs.mft_search import paths_named
 from forensics.disk.ntfs.names import NUMBER, bears, fold, folded_key
 from forensics.disk.ntfs.record import (
     COMPRESSED,
@@ -152,6 +155,17 @@ class NtfsTree:
         """Say what was found broken in a folder so far, so that something of it may be missing; None where nothing."""
         at = self.entry(folder) if isinstance(folder, str) else folder
         return self._damaged.get(at.handle & NUMBER) if isinstance(at.handle, int) else None
+
+    def paths_named(
+        self, name: re.Pattern[str], in_utf16: re.Pattern[bytes], skip: Iterable[str]
+    ) -> Iterator[str | None]:
+        """Yield the paths of files whose name matches, found in $MFT; None for each part that was not searched."""
+        known: set[int] = set()
+        for path in skip:
+            with suppress(NotFound, Unreadable):
+                handle = self.entry(path).handle
+                known |= {handle & NUMBER} if isinstance(handle, int) else set()
+        return paths_named(self.volume, name, in_utf16, known)
 
     def cut_short(self, folder: str) -> str | None:
         return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None

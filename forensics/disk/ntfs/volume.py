@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 from forensics.disk.ntfs.btree import NtfsIndex
@@ -170,6 +171,18 @@ class NtfsVolume:
         if len(raw) != self.record_size:
             raise BrokenStructure(f"file record {number} lies beyond the end of $MFT")
         return raw
+
+    def mft_blocks(self, size: int, most: int) -> Iterator[tuple[int, bytes | None]]:
+        """Yield $MFT in blocks with their offsets; None for one that was not got, and for what lies beyond ``most``."""
+        end = self._mft.seek(0, io.SEEK_END)
+        for at in range(0, min(end, most), size):
+            self._mft.seek(at)
+            try:
+                yield at, self._mft.read(min(size, most - at))
+            except Unreadable:
+                yield at, None
+        if end > most:
+            yield most, None
 
     def _parse(self, number: int) -> FileRecord:
         """Parse a record; of a damaged one nothing is got of what it stands for, which may be sound."""

@@ -66,6 +66,8 @@ def test_sentences_of_hostile_names_do_not_take_long() -> None:
 
 REASONS = (
     "the provider 'Acme KSP' is not registered on this disk",
+    "the provider 'Microsoft Strong Cryptographic Provider' is of type 1, and the link names it with 12",
+    "'Microsoft Software Key Storage Provider' is a key storage provider, and its type is 0; the link says 12",
     "the certificate's link to its key (KEY_PROV_INFO) is missing",
     "the certificate's link to its key (KEY_PROV_INFO) cannot be read",
     "the certificate is the computer's, the key lies in the profile of S-1-5-20",
@@ -91,6 +93,8 @@ REASONS = (
 """What the chain gives for reasons."""
 
 DOUBTS = (
+    "how CryptoAPI spells '証明書' in the name of a key file could not be shown: the name is not ASCII",
+    "the key's DPAPI blob opens and is whole; its kind (ML-DSA) is not modelled, so the key in it is not checked",
     "SYSTEM: not in this source",
     "SECURITY: it was being written when it was copied, and its logs are not here: what it says may be old",
     "SOFTWARE: a list of sub-keys above it is damaged",

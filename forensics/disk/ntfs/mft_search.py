@@ -1,0 +1,115 @@
+"""Finds files by name in $MFT, which lists all of a volume: a search from folder to folder takes minutes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from forensics.disk.ntfs.index import DOS_NAME, parse_file_name
+from forensics.disk.ntfs.record import FILE_NAME
+from forensics.disk.ntfs.volume import ROOT, NtfsVolume
+from forensics.disk.tree import Unreadable
+from forensics.formats.errors import FormatError
+
+MAX_SEARCHED = 2 << 30
+"""Work: bytes of $MFT that are searched, two million files: some ten seconds."""
+_MAX_DEPTH = 64
+"""Evidence: folders within folders above a file that is found by its name."""
+_AT_ONCE = 4 << 20
+_NAME_AT = 66
+"""Where the name stands in a $FILE_NAME attribute; the reference of the folder stands at its start."""
+
+
+def paths_named(
+    volume: NtfsVolume, name: re.Pattern[str], in_utf16: re.Pattern[bytes], skip: Collection[int]
+) -> Iterator[str | None]:
+    """Yield the paths of files whose name matches.
+
+    Args:
+        volume: The volume.
+        name: The whole name.
+        in_utf16: The same in the bytes of $MFT: short enough to lie in the first sector of a file record.
+        skip: Numbers of the folders whose files are not wanted.
+
+    Yields:
+        A path; or None for a file that cannot be followed up to the root, and for a part that was not searched.
+    """
+    folders: dict[int, str | None] = {ROOT: ""}
+    before = -1
+    for at, block in volume.mft_blocks(_AT_ONCE, MAX_SEARCHED):
+        if block is None:
+            yield None
+            continue
+        for match in in_utf16.finditer(block):
+            number = (at + match.start()) // volume.record_size
+            start = match.start() - _NAME_AT
+            # A folder of very many key files is skipped without a look at their records.
+            if number != before and not (start >= 0 and _folder_in(block[start:]) in skip):
+                before = number
+                yield from _paths_of(volume, number, name, skip, folders)
+
+
+def _folder_in(file_name: bytes) -> int:
+    return int.from_bytes(file_name[:6], "little")
+
+
+def _paths_of(
+    volume: NtfsVolume,
+    number: int,
+    name: re.Pattern[str],
+    skip: Collection[int],
+    folders: dict[int, str | None],
+) -> Iterator[str | None]:
+    """Yield the paths of one file: a name in a folder's own record is no file's."""
+    try:
+        record = volume.record(number)
+    except Unreadable:
+        # A deleted file; or a damaged record, which its folder tells.
+        return
+    if record.is_dir:
+        return
+    for attribute in record.attributes:
+        if attribute.type != FILE_NAME:
+            continue
+        try:
+            key = parse_file_name(attribute.value or b"")
+        except FormatError:
+            continue
+        parent = _folder_in(attribute.value or b"")
+        if key.namespace == DOS_NAME or parent in skip or not name.fullmatch(key.name):
+            continue
+        folder = _folder_path(volume, parent, folders)
+        yield None if folder is None else f"{folder}/{key.name}" if folder else key.name
+
+
+def _folder_path(volume: NtfsVolume, number: int, folders: dict[int, str | None]) -> str | None:
+    names: list[tuple[int, str]] = []
+    at = number
+    while at not in folders:
+        if len(names) == _MAX_DEPTH:
+            return None
+        found = _name_of(volume, at)
+        if found is None:
+            folders[at] = None
+            break
+        names.append((at, found[0]))
+        at = found[1]
+    path = folders[at]
+    for folder, name in reversed(names):
+        path = None if path is None else f"{path}/{name}" if path else name
+        folders[folder] = path
+    return path
+
+
+def _name_of(volume: NtfsVolume, number: int) -> tuple[str, int] | None:
+    """Return the long name of a folder and the number of the one it lies in."""
+    try:
+        record = volume.record(number)
+        for attribute in record.attributes:
+            if attribute.type == FILE_NAME and record.is_dir:
+                key = parse_file_name(attribute.value or b"")
+                if key.namespace != DOS_NAME:
+                    return key.name, _folder_in(attribute.value or b"")
+    except (Unreadable, FormatError):
+        return None
+    return None
