@@ -101,7 +101,16 @@ class Judge:
         self.machine_guid = guid.strip("{}").lower() if guid else None
         key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
         self.ground = ground_of(evidence.installation, key_iso)
-        self.key_iso_disabled = key_iso == _DISABLED
+        self.key_iso_fault = self._key_iso_fault(key_iso)
+
+    def _key_iso_fault(self, start: int | None) -> str | None:
+        """Say why CNG Key Isolation does not start: a service without its key is none that could."""
+        if start == _DISABLED:
+            return "the service CNG Key Isolation (KeyIso) is disabled"
+        # A hive that knows no service at all is a partial copy.
+        if start is None and self.evidence.services and self.ground.services.state == "absent":
+            return "the service CNG Key Isolation (KeyIso) is not registered: its key is gone, which likely disables it"
+        return None
 
     def judged(self) -> Judged:
         """Return all rows that judging the installation makes."""
@@ -131,7 +140,7 @@ class Judge:
                 access, shut_out = self._access(file, None)
                 links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
                 links.shut_out = shut_out
-                links.judge_steps(self.key_iso_disabled)
+                links.judge_steps(self.key_iso_fault)
                 rows.append(orphan_row(file, links, self.recovery.of_file(links), self.paths))
         return rows
 
@@ -152,7 +161,7 @@ class Judge:
             links.key_file, links.proof = "not_applicable", Proof(private_key="needs_pin")
         elif links.kind in ("capi", "cng", "tpm"):
             self._follow(certificate, link, links)
-        links.judge_steps(self.key_iso_disabled)
+        links.judge_steps(self.key_iso_fault)
         return links
 
     def _follow(self, certificate: CertificateEvidence, link: KeyProvInfo, links: Links) -> None:
@@ -234,7 +243,7 @@ class Judge:
         links.key_file = "other_machine_guid" if foreign else "present"
         links.access, links.shut_out = self._access(slot.file, certificate)
         self._judge_slot(slot, certificate, links)
-        links.judge_steps(self.key_iso_disabled)
+        links.judge_steps(self.key_iso_fault)
         return links
 
     def _key_file(self, file: KeyFileEvidence) -> KeyFileRow:

@@ -115,7 +115,7 @@ class Links:
         """Would Windows on this disk open this key now: usable, unusable or unknown."""
         if self.broken:
             return "unusable"
-        if self.faults:
+        if self.faults or self.proof.master_key_doubt:
             return "unknown"
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
         can_be_found = self.key_file == "present" and self.guid_known
@@ -150,6 +150,8 @@ class Links:
         if proof.master_key_unread is not None:
             why = f"master key {proof.master_key_guid} could not be read: {proof.master_key_unread}"
             yield Outcome("not_examined", why)
+        if proof.master_key_doubt is not None:
+            yield Outcome("not_examined", proof.master_key_doubt)
         if self.scope != "user" and proof.master_key == "present" and proof.unlocked_by == "not_tried":
             yield from [Outcome("not_examined", self.ground.no_secret)] if self.ground.no_secret else []
 
@@ -175,11 +177,11 @@ class Links:
             return "decryption"
         return "public_key" if self.public_key in ("match", "mismatch") else "inference"
 
-    def judge_steps(self, key_iso_disabled: bool) -> None:
+    def judge_steps(self, key_iso_fault: str | None) -> None:
         """Break the links that access, secrets, arithmetic and services break.
 
         Args:
-            key_iso_disabled: The service CNG Key Isolation has start type 4.
+            key_iso_fault: Why the service CNG Key Isolation does not start; None where it does.
         """
         proof = self.proof
         if self.access == "denied":
@@ -193,8 +195,8 @@ class Links:
             self.break_at("private_key", "the private key's DPAPI blob is damaged")
         elif proof.private_key == "sealed_vbs" and proof.per_boot:
             self.break_at("private_key", "the key lived for one boot only (VBS per-boot key)")
-        if self.kind == "cng" and key_iso_disabled:
-            self.break_at("service", "the service CNG Key Isolation (KeyIso) is disabled", self.ground.services)
+        if self.kind == "cng" and key_iso_fault is not None:
+            self.break_at("service", key_iso_fault, self.ground.services)
 
     def _judge_secret(self) -> None:
         """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""

@@ -39,6 +39,7 @@ class Unlocked:
         half: Half of DPAPI_SYSTEM that opened it.
         intact: What the backup section proves.
         unread_because: Why the content of the file was not got; None where it was, or there is no file.
+        doubt: Why it is not published whether Windows itself would find or read the file; None where nothing is odd.
     """
 
     outcome: MasterKeyFound
@@ -47,6 +48,7 @@ class Unlocked:
     half: Half | None = None
     intact: Answer = "unknown"
     unread_because: str | None = None
+    doubt: str | None = None
 
 
 class MasterKeyRing:
@@ -97,8 +99,11 @@ class MasterKeyRing:
         tried: list[Unlocked] = []
         for item in readable:
             tried.append(self._open_once(item))
-            if tried[-1].key is not None:
+            if tried[-1].key is not None and tried[-1].doubt is None:
                 return tried[-1]
+        opened = next((one for one in tried if one.key is not None), None)
+        if opened is not None:
+            return opened
         unread = next((f for f in own if f.row.outcome == "not_examined"), None)
         if unread is not None:
             return Unlocked("not_examined", unread_because=unread.unread_because)
@@ -128,7 +133,8 @@ class MasterKeyRing:
     def _open_once(self, item: MasterKeyEvidence) -> Unlocked:
         path = item.row.path
         if path not in self._opened:
-            self._opened[path] = self._open(item)
+            opened = self._open(item)
+            self._opened[path] = replace(opened, doubt=_misplaced(item.row, opened.half))
         return self._opened[path]
 
     def _open(self, item: MasterKeyEvidence) -> Unlocked:
@@ -258,6 +264,17 @@ class MasterKeyRing:
     @staticmethod
     def _is_system(sid: str | None) -> bool:
         return sid == SYSTEM or sid in SERVICE_ACCOUNTS
+
+
+def _misplaced(row: MasterKeyRow, opened_with: Half | None) -> str | None:
+    """Say that SYSTEM's master key lies where Windows keeps those of the other half, or none of SYSTEM's at all."""
+    if row.owner_sid != SYSTEM or opened_with is None or opened_with == row.half:
+        return None
+    folder = SYSTEM if opened_with == "machine" else f"{SYSTEM}\\User"
+    return (
+        f"master key {row.guid} opens with the {opened_with} half of DPAPI_SYSTEM, whose folder is {folder}, "
+        f"but lies in {row.path}; whether Windows looks there is not published"
+    )
 
 
 def _lacks_secret(evidence: Evidence) -> bool:

@@ -46,6 +46,7 @@ class Proof:
         recovered: The private key itself was had, even if damage keeps Windows from opening it.
         per_boot: A VBS key that lived for one boot only.
         master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
+        master_key_doubt: Why it is not published whether Windows itself would find or read that file; else None.
     """
 
     private_key: PrivateKeyFound = "not_examined"
@@ -57,6 +58,7 @@ class Proof:
     recovered: bool = False
     per_boot: bool = False
     master_key_unread: str | None = None
+    master_key_doubt: str | None = None
 
 
 _NO_PRIVATE_HALF = Proof(private_key="damaged")
@@ -115,6 +117,7 @@ class Prover:
             master_key_guid=named,
             unlocked_by=unlocked.by,
             master_key_unread=unlocked.unread_because,
+            master_key_doubt=unlocked.doubt,
         )
         return start, unlocked
 

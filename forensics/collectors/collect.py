@@ -24,6 +24,7 @@ from forensics.collectors.profiles import Profile, collect_profiles
 from forensics.collectors.providers import collect_provider_rows, collect_providers
 from forensics.collectors.rdp import collect_rdp_thumbprints
 from forensics.collectors.secure_boot import collect_secure_boot
+from forensics.collectors.service_identities import collect_service_identities
 from forensics.collectors.services import collect_services
 from forensics.collectors.setup_events import collect_setup_events
 from forensics.collectors.templates import collect_templates
@@ -61,6 +62,12 @@ def collect(installation: Installation) -> Evidence:
         evidence.users = collect_users(installation, evidence.machine, profiles)
     with guard(installation, "certificates"):
         evidence.certificates = collect_certificates(installation, profiles)
+    with guard(installation, "service accounts"):
+        name = evidence.machine.computer_name
+        evidence.service_identities = collect_service_identities(installation, name, evidence.users)
+        for certificate in evidence.certificates:
+            if evidence.service_identities and certificate.row.service:
+                certificate.service = evidence.service_identities.get(certificate.row.service.lower())
     with guard(installation, "key folders"):
         evidence.key_folders = collect_key_folders(installation, profiles)
         key_files = collect_key_files(

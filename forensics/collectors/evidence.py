@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from forensics.collectors.service_identities import ServiceIdentity
 from forensics.formats.acl import SecurityDescriptor
 from forensics.formats.capi_key import CapiKeyFile
 from forensics.formats.cng_key import CngKeyFile
@@ -41,12 +42,14 @@ class CertificateEvidence:
         link: KEY_PROV_INFO, None when there is none or it is broken.
         link_error: Why KEY_PROV_INFO could not be read.
         public_key: The certificate's own public key, None for algorithms we do not model.
+        service: Service whose store it is in; None of other stores, and where the service is not registered.
     """
 
     row: CertificateRow
     link: KeyProvInfo | None = None
     link_error: FormatError | None = None
     public_key: PublicKey | None = None
+    service: ServiceIdentity | None = None
 
 
 @dataclass(slots=True)
@@ -124,6 +127,7 @@ class Evidence:
 
     Attributes:
         master_key_folders: Outcome of each Protect folder, keyed by (SID, ``machine``/``user`` half or None).
+        service_identities: Services by lower-case name; None where their list was not there to read.
         rdp_thumbprints: Certificates the RDP listener uses: bound by hash, or in the Remote Desktop store; upper hex.
     """
 
@@ -143,6 +147,7 @@ class Evidence:
     secrets: list[SecretRow] = field(default_factory=list)
     lsa: LsaMaterial | None = None
     providers: Providers = Providers()
+    service_identities: dict[str, ServiceIdentity] | None = None
     rdp_thumbprints: frozenset[str] = frozenset()
     certificate_uses: list[CertificateUseRow] = field(default_factory=list)
     templates: list[TemplateRow] = field(default_factory=list)

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from forensics.chain.across import found_elsewhere
 from forensics.chain.judge import Judge, judge
 from forensics.collectors.evidence import KeyFolder
+from forensics.collectors.service_identities import ServiceIdentity
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.pcpkey import parse_pcpkey
@@ -308,6 +309,53 @@ class TestSecretsAndServices:
         cng, capi = chains(windows)
         assert (cng.broken_at, cng.recoverable) == (broken, True if broken else None)
         assert (capi.verdict, capi.broken_at) == ("usable", None)
+
+    @pytest.mark.parametrize(
+        ("services", "verdict", "broken"),
+        [
+            ({"CryptSvc": 2}, "unusable", "service"),
+            ({}, "usable", None),
+            ({"KeyIso": 3, "CryptSvc": 2}, "usable", None),
+        ],
+        ids=["gone", "no service known", "there"],
+    )
+    def test_a_key_isolation_that_is_gone(self, services: dict[str, int], verdict: str, broken: str | None) -> None:
+        windows = Windows()
+        for name, start in services.items():
+            windows.service(name, start)
+        windows.cng("web", EC)
+        windows.capi("old", KEY)
+        windows.certificate("AA", EC, "web", provider=CNG, key_spec=0)
+        windows.certificate("BB", KEY, "old")
+        cng, capi = chains(windows)
+        assert (cng.verdict, cng.broken_at) == (verdict, broken)
+        assert "likely" in cng.reason if broken else cng.reason == ""
+        assert (capi.verdict, capi.broken_at) == ("usable", None)
+
+    @pytest.mark.parametrize(
+        ("sid", "scope", "verdict", "broken", "found"),
+        [
+            ("S-1-5-20", "service", "usable", None, "present"),
+            ("S-1-5-18", "system", "usable", None, "present"),
+            ("S-1-5-20", "machine", "unusable", "claim", "present"),
+            ("S-1-5-18", "service", "unusable", "claim", "present"),
+            ("S-1-5-19", "service", "unusable", "claim", "present"),
+            (None, "service", "unknown", None, "not_examined"),
+        ],
+    )
+    def test_the_store_of_a_service_is_read_as_its_account(
+        self, sid: str | None, scope: KeyFileScope, verdict: str, broken: str | None, found: str
+    ) -> None:
+        """The key lies among those of NETWORK SERVICE, where the scope is service; the service runs as ``sid``."""
+        windows = Windows()
+        owner = "S-1-5-20" if scope == "service" else "S-1-5-18"
+        windows.master_key(MASTER_KEY, owner)
+        windows.capi("adam", KEY, scope=scope, owner=owner)
+        windows.certificate("AA", KEY, "adam", flags=0, scope="service")
+        certificate = windows.evidence.certificates[0]
+        certificate.service = ServiceIdentity("ADAM", "account", sid, None, None)
+        row = next(row for row in chains(windows) if row.thumbprint == "AA")
+        assert (row.verdict, row.broken_at, row.key_file) == (verdict, broken, found)
 
     @pytest.mark.parametrize(
         ("capi", "cng", "broken"),
