@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from forensics.chain.access import judge_access
+from forensics.chain.access import Reader, judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.ground import ground_of, ground_of_certificate
 from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
@@ -16,6 +16,7 @@ from forensics.chain.providers import is_registered, provider_kind
 from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
+from forensics.chain.tokens import Tokens
 from forensics.chain.witness import Witness
 from forensics.collectors.certificate_stores import PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
@@ -33,6 +34,7 @@ from forensics.tables.windows_path import WindowsPaths
 
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 """Certificates of keys that never leave a TPM and are in no key file."""
+_RDP_SERVICE = "TermService"
 _RDP_CONTAINER = "tsseckeyset1"
 _DISABLED = 4
 _AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
@@ -94,6 +96,7 @@ class Judge:
         self.system = DpapiSystem() if evidence.lsa is None else unlock_dpapi_system(evidence.lsa)
         self._secrets = evidence.secrets if evidence.lsa is None else secret_rows(evidence, self.system)
         self.index = KeyIndex(evidence)
+        self.tokens = Tokens(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover)
         self.paths = WindowsPaths([evidence.machine])
@@ -218,12 +221,14 @@ class Judge:
 
     def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> tuple[Access, str | None]:
         row = file.row
-        accounts = [SYSTEM] if row.scope in ("machine", "system") else [row.owner_sid] if row.owner_sid else []
+        reader = SYSTEM if row.scope in ("machine", "system") else row.owner_sid
+        service = certificate.service.name if certificate is not None and certificate.service is not None else None
+        readers: list[Reader] = [(reader, self.tokens.of(reader, service))] if reader else []
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
         named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
         if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
-            accounts.append(NETWORK_SERVICE)
-        return judge_access(file.security, accounts)
+            readers.append((NETWORK_SERVICE, self.tokens.of(NETWORK_SERVICE, _RDP_SERVICE)))
+        return judge_access(file.security, readers)
 
     def _without_link(self, certificate: CertificateEvidence) -> Links | None:
         """A certificate without usable KEY_PROV_INFO: broken at the claim if it should have a key."""

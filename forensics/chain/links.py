@@ -52,7 +52,7 @@ class Links:
         file: The key file judged.
         public_key: Value of the column.
         access: Value of the column.
-        shut_out: SID that the access list shuts out, if it does.
+        shut_out: SID that the access list shuts out, or of which the disk does not tell whether it does.
         proof: What the file's blobs proved.
         faults: What is broken, by link, if its ground holds.
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
@@ -115,7 +115,7 @@ class Links:
         """Would Windows on this disk open this key now: usable, unusable or unknown."""
         if self.broken:
             return "unusable"
-        if self.faults or self.proof.master_key_doubt:
+        if self.faults or self.proof.master_key_doubt or self._access_is_open:
             return "unknown"
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
         can_be_found = self.key_file == "present" and self.guid_known
@@ -125,6 +125,11 @@ class Links:
     def _service_is_unknown(self) -> bool:
         """CNG opens keys by a service, and whether that is disabled was not there to read."""
         return self.kind == "cng" and self.ground.services.state in ("not_examined", "unreadable")
+
+    @property
+    def _access_is_open(self) -> bool:
+        """The access list was read, and rests on memberships that are not on this disk."""
+        return self.access == "not_examined" and self.shut_out is not None
 
     @property
     def is_unread(self) -> bool:
@@ -146,6 +151,10 @@ class Links:
         """Yield what is there and was not got, with the reason."""
         if self.file is not None and self.is_unread:
             yield Outcome("not_examined", f"the key file could not be read: {self.file.unread_because}")
+        if self._access_is_open and self.shut_out is not None:
+            who = account_name(self.shut_out)
+            why = f"whether the access list of the key file lets in {who} rests on what is not known of its groups"
+            yield Outcome("not_examined", why)
         proof = self.proof
         if proof.master_key_unread is not None:
             why = f"master key {proof.master_key_guid} could not be read: {proof.master_key_unread}"

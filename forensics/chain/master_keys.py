@@ -134,7 +134,7 @@ class MasterKeyRing:
         path = item.row.path
         if path not in self._opened:
             opened = self._open(item)
-            self._opened[path] = replace(opened, doubt=_misplaced(item.row, opened.half))
+            self._opened[path] = replace(opened, doubt=_shut_out(item.row) or _misplaced(item.row, opened.half))
         return self._opened[path]
 
     def _open(self, item: MasterKeyEvidence) -> Unlocked:
@@ -264,6 +264,16 @@ class MasterKeyRing:
     @staticmethod
     def _is_system(sid: str | None) -> bool:
         return sid == SYSTEM or sid in SERVICE_ACCOUNTS
+
+
+def _shut_out(row: MasterKeyRow) -> str | None:
+    """Say that SYSTEM, as which Windows opens master keys, may not read the file."""
+    if row.system_can_read is not False:
+        return None
+    return (
+        f"the access list of the file of master key {row.guid}, {row.path}, shuts out SYSTEM; "
+        "whether Windows opens it all the same is not published"
+    )
 
 
 def _misplaced(row: MasterKeyRow, opened_with: Half | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from forensics.collectors.local_groups import LocalGroups
 from forensics.collectors.service_identities import ServiceIdentity
 from forensics.formats.acl import SecurityDescriptor
 from forensics.formats.capi_key import CapiKeyFile
@@ -76,11 +77,13 @@ class MasterKeyEvidence:
     Attributes:
         row: The table row.
         parsed: None when the file is unreadable, or was not read.
+        security: Its security descriptor, None where the source holds none.
         unread_because: Why its content was not got; None where it was.
     """
 
     row: MasterKeyRow
     parsed: MasterKeyFile | None = None
+    security: SecurityDescriptor | None = None
     unread_because: str | None = None
 
 
@@ -128,6 +131,7 @@ class Evidence:
     Attributes:
         master_key_folders: Outcome of each Protect folder, keyed by (SID, ``machine``/``user`` half or None).
         service_identities: Services by lower-case name; None where their list was not there to read.
+        local_groups: Who is a member of which local group.
         rdp_thumbprints: Certificates the RDP listener uses: bound by hash, or in the Remote Desktop store; upper hex.
     """
 
@@ -148,6 +152,7 @@ class Evidence:
     lsa: LsaMaterial | None = None
     providers: Providers = Providers()
     service_identities: dict[str, ServiceIdentity] | None = None
+    local_groups: LocalGroups = field(default_factory=LocalGroups)
     rdp_thumbprints: frozenset[str] = frozenset()
     certificate_uses: list[CertificateUseRow] = field(default_factory=list)
     templates: list[TemplateRow] = field(default_factory=list)
