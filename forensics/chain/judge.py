@@ -17,6 +17,7 @@ from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.tokens import Tokens
+from forensics.chain.use_access import with_key_access
 from forensics.chain.witness import Witness
 from forensics.collectors.certificate_stores import PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
@@ -30,6 +31,7 @@ from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import Access, KeyChainRow, PublicKeyFound
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.use import CertificateUseRow
 from forensics.tables.windows_path import WindowsPaths
 
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
@@ -50,17 +52,19 @@ class Judged:
         key_files: Those of the evidence, with ``exportable`` and what opening a TPM key showed.
         master_keys: Those of the evidence, with what came of opening each that a key needed.
         secrets: Those of the evidence, with fingerprints.
+        certificate_uses: Those of the evidence, with what the access list of the key permits their account.
     """
 
     key_chains: list[KeyChainRow]
     key_files: list[KeyFileRow]
     master_keys: list[MasterKeyRow]
     secrets: list[SecretRow]
+    certificate_uses: list[CertificateUseRow]
 
     @property
     def rows(self) -> list[Row]:
         """All of them."""
-        return [*self.key_chains, *self.key_files, *self.master_keys, *self.secrets]
+        return [*self.key_chains, *self.key_files, *self.master_keys, *self.secrets, *self.certificate_uses]
 
 
 def judge(evidence: Evidence, user_secrets: UserSecrets | None = None, second_opinion: bool = False) -> Judged:
@@ -118,15 +122,20 @@ class Judge:
     def judged(self) -> Judged:
         """Return all rows that judging the installation makes."""
         chains = self._chains()
+        uses = with_key_access(self.evidence.certificate_uses, chains, self.tokens)
         judged = Judged(
-            chains, [self._key_file(f) for f in self.evidence.key_files], self.prover.ring.rows(), self._secrets
+            [row for row, _ in chains],
+            [self._key_file(f) for f in self.evidence.key_files],
+            self.prover.ring.rows(),
+            self._secrets,
+            list(uses),
         )
         if self._witness:
             self._witness.report()
         return judged
 
-    def _chains(self) -> list[KeyChainRow]:
-        rows = []
+    def _chains(self) -> list[tuple[KeyChainRow, KeyFileEvidence | None]]:
+        rows: list[tuple[KeyChainRow, KeyFileEvidence | None]] = []
         judged: set[str] = set()
         for certificate in self.evidence.certificates:
             links = self._certificate_links(certificate)
@@ -135,7 +144,7 @@ class Judge:
             if links.file is not None:
                 judged.add(links.file.row.path)
             row = certificate_row(certificate, links, self.recovery.of_certificate(certificate, links), self.paths)
-            rows.append(row)
+            rows.append((row, links.file))
             if row.verdict == "unusable" and not row.recoverable and certificate.public_key is not None:
                 self.missed.append((row, certificate.public_key))
         for file in self.evidence.key_files:
@@ -144,7 +153,7 @@ class Judge:
                 links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
                 links.shut_out = shut_out
                 links.judge_steps(self.key_iso_fault)
-                rows.append(orphan_row(file, links, self.recovery.of_file(links), self.paths))
+                rows.append((orphan_row(file, links, self.recovery.of_file(links), self.paths), file))
         return rows
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
