@@ -24,6 +24,8 @@ def test_a_master_key_in_the_folder_of_the_other_half() -> None:
     path = "Windows/System32/Microsoft/Protect/S-1-5-18/User/ee9be2fd-d177-4b06-9fb9-4116c069b7f5"
     assert path in row.reason
     assert "is not published" in row.reason
+    rules = {f.rule: f for f in case("W6-misplaced-master-key").finding_list}
+    assert rules["master-key-in-the-other-folder"].confidence == "possible"
 
 
 def test_a_key_isolation_service_that_is_gone() -> None:

@@ -28,6 +28,8 @@ from tests.collectors.virtual import MACHINE_GUID, OTHER_GUID, USER_SID
 
 KEY, OTHER, THIRD = rsa_key("2048-01"), rsa_key("2048-02"), rsa_key("2048-03")
 EC = ec_key("P-256", "judge")
+# As sc.exe showsid TermService prints it.
+TERM_SERVICE = "S-1-5-80-446051430-1559341753-4161941529-1950928533-810483104"
 FOREIGN = make_master_key("foreign", "S-1-5-18", b"z" * 20, rounds=1)
 
 
@@ -309,6 +311,47 @@ class TestSecretsAndServices:
         cng, capi = chains(windows)
         assert (cng.broken_at, cng.recoverable) == (broken, True if broken else None)
         assert (capi.verdict, capi.broken_at) == ("usable", None)
+
+    @pytest.mark.parametrize(("readable", "verdict"), [(False, "unknown"), (True, "usable"), (None, "usable")])
+    def test_a_master_key_file_that_shuts_out_system(self, readable: bool | None, verdict: str) -> None:
+        """settled.md: whether LSASS can read it all the same is not published."""
+        windows = Windows()
+        own = make_master_key("own", "S-1-5-18", b"m" * 20, rounds=1)
+        windows.master_key(own, system_can_read=readable)
+        windows.capi("web", KEY, master_key=own)
+        windows.certificate("AA", KEY, "web")
+        row = only(windows)
+        assert (row.verdict, row.broken_at, row.private_key) == (verdict, None, "proved")
+        assert (f"Protect/{own.guid}, shuts out SYSTEM" in row.reason) == (readable is False)
+
+    @pytest.mark.parametrize(
+        ("reader", "access", "verdict"),
+        [
+            ("S-1-5-20", "ok", "usable"),
+            (TERM_SERVICE, "ok", "usable"),
+            ("S-1-5-21-7-8-9-2200", "denied", "unusable"),
+            ("S-1-5-80-1-2-3-4-5", "denied", "unusable"),
+        ],
+    )
+    def test_the_listeners_key_may_be_given_to_the_service_alone(self, reader: str, access: str, verdict: str) -> None:
+        windows = Windows()
+        windows.evidence.service_identities = {
+            "termservice": ServiceIdentity("TermService", "NT AUTHORITY\\NetworkService", "S-1-5-20", 1, "termsvcs")
+        }
+        windows.capi("rdp", KEY, security=parse_security_descriptor(_allows("S-1-5-18", reader)))
+        windows.certificate("AA", KEY, "rdp")
+        windows.evidence.rdp_thumbprints = frozenset({"AA"})
+        row = only(windows)
+        assert (row.access, row.verdict) == (access, verdict)
+
+    def test_a_users_key_for_a_group_of_the_domain_is_left_open(self) -> None:
+        windows = Windows()
+        windows.evidence.machine.machine_sid = "S-1-5-21-1-2-3"
+        security = parse_security_descriptor(_allows("S-1-5-21-7-8-9-2200"))
+        windows.capi("own", KEY, scope="user", owner=USER_SID, security=security)
+        row = only(windows)
+        assert (row.access, row.verdict, row.broken_at) == ("not_examined", "unknown", None)
+        assert f"lets in {USER_SID} rests on what is not known of its groups" in row.reason
 
     @pytest.mark.parametrize(
         ("services", "verdict", "broken"),

@@ -44,12 +44,19 @@ IDS = [
     "provider-not-registered",
     "keyiso-disabled-keys-unusable",
     "keyiso-not-registered",
+    "master-key-in-the-other-folder",
+    "master-key-shuts-out-system",
     "orphan-key-file",
     "certificate-in-two-stores",
     "key-folder-overfull",
 ]
 
-SHOWN_ELSEWHERE = {"key-folder-overfull", "keyiso-not-registered"}
+SHOWN_ELSEWHERE = {
+    "key-folder-overfull",
+    "keyiso-not-registered",
+    "master-key-in-the-other-folder",
+    "master-key-shuts-out-system",
+}
 
 OLD_IIS = "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162"
 NEW_IIS = "44d42aa2-dee4-4023-bea5-d2f166bbb42c"
