@@ -1,6 +1,8 @@
-"""Who may read a key file."""
+"""Who may read a key file: one walk of its access list for everything that asks."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from forensics.formats.access_check import (
     AUTHENTICATED_USERS,
@@ -9,35 +11,53 @@ from forensics.formats.access_check import (
     SYSTEM,
     USERS,
     Right,
+    Token,
     is_granted,
-    token_of,
 )
 from forensics.formats.acl import SecurityDescriptor
 from forensics.tables.key_chain import Access
+
+Reader = tuple[str, Sequence[Token]]
+"""SID of an account that must be able to read, and the tokens with which it may come."""
 
 _CROWDS = ({EVERYONE}, {AUTHENTICATED_USERS, EVERYONE}, {USERS, AUTHENTICATED_USERS, EVERYONE})
 _NAMES = {SYSTEM: "SYSTEM", NETWORK_SERVICE: "NETWORK SERVICE"}
 
 
-def judge_access(security: SecurityDescriptor | None, accounts: list[str]) -> tuple[Access, str | None]:
+def may_read(security: SecurityDescriptor, tokens: Iterable[Token]) -> bool | None:
+    """Tell whether an account may read a file; None where that rests on memberships that are not on the disk.
+
+    Args:
+        security: The file's descriptor.
+        tokens: The tokens with which the account may come: where they are not treated alike, that is open as well.
+    """
+    if security.dacl is None:
+        # A descriptor without a DACL, and one whose DACL is NULL, allow full access to everyone.
+        return True
+    answers = {is_granted(security.dacl, token, Right.READ_DATA, security.owner) for token in tokens}
+    return answers.pop() if len(answers) == 1 else None
+
+
+def judge_access(security: SecurityDescriptor | None, readers: Sequence[Reader]) -> tuple[Access, str | None]:
     """Judge the ``access`` column.
 
     Args:
         security: The file's descriptor; None when the source holds none.
-        accounts: SIDs that must be able to read.
+        readers: Who must be able to read.
 
     Returns:
-        Value of the column, and the SID that is shut out, if one is.
+        Value of the column, and the SID that it speaks of: that is shut out, or of which it is not known.
     """
     if security is None:
         return "not_examined", None
-    if security.dacl is None:
-        # A descriptor without a DACL, and one whose DACL is NULL, allow full access to everyone.
-        return "too_open", None
-    for account in accounts:
-        if not is_granted(security.dacl, token_of(account), Right.READ_DATA):
-            return "denied", account
-    if any(is_granted(security.dacl, crowd, Right.READ_DATA) for crowd in _CROWDS):
+    answers = [(may_read(security, tokens), sid) for sid, tokens in readers]
+    for answer, sid in answers:
+        if answer is False:
+            return "denied", sid
+    for answer, sid in answers:
+        if answer is None:
+            return "not_examined", sid
+    if security.dacl is None or any(is_granted(security.dacl, crowd, Right.READ_DATA) for crowd in _CROWDS):
         return "too_open", None
     return "ok", None
 

@@ -15,6 +15,8 @@ from forensics.tables.key_chain import KeyFileFound
 
 _SYSTEM = Home("system", "S-1-5-18")
 _MACHINE = Home("machine", "S-1-5-18")
+_UNKNOWN_ACCOUNT = ""
+"""Stands for the SID of a domain's account that only a domain controller could tell: no folder is known to be its."""
 _SERVICE_SIDS = ("S-1-5-19", "S-1-5-20")
 
 # CNG opens its own file first and falls back to a legacy CryptoAPI container (Microsoft, Key Storage and Retrieval).
@@ -49,17 +51,20 @@ class Resolved:
 def home_of(certificate: CertificateEvidence, link: KeyProvInfo) -> Home:
     """Return where Windows looks for the key of a certificate, given the machine-keyset flag and the store.
 
+    A key without the flag lies in the keyset of whoever opens it: of a service store, the account its service runs as.
     Where the TPM provider keeps SYSTEM's own keys is not known apart from the machine's, so it has one home for both.
     """
-    row = certificate.row
-    is_system = row.owner_sid == "S-1-5-18" or (row.owner_sid is None and row.store_scope != "user")
+    row, owner = certificate.row, certificate.row.owner_sid
+    if certificate.service is not None and row.store_scope == "service":
+        owner = certificate.service.account_sid or _UNKNOWN_ACCOUNT
+    is_system = owner == "S-1-5-18" or (owner is None and row.store_scope != "user")
     if link.machine_keyset or (is_system and provider_kind(link) == "tpm"):
         return _MACHINE
     if is_system:
         return _SYSTEM
-    if row.owner_sid in _SERVICE_SIDS:
-        return Home("service", row.owner_sid)
-    return Home("user", row.owner_sid)
+    if owner in _SERVICE_SIDS:
+        return Home("service", owner)
+    return Home("user", owner)
 
 
 def resolve(
@@ -90,10 +95,10 @@ def resolve(
         return Resolved("not_examined")
     if found is not None:
         return found
-    if home == _SYSTEM and certificate.row.store_scope != "user":
+    if home != _MACHINE and home.owner_sid != _UNKNOWN_ACCOUNT and certificate.row.store_scope != "user":
         elsewhere = _resolve_name(link.container, searched, index, None, machine_guid, certificate.public_key)
         if elsewhere is not None and elsewhere.file is not None:
-            return Resolved(elsewhere.key_file, elsewhere.file, _misplaced(elsewhere.file))
+            return Resolved(elsewhere.key_file, elsewhere.file, _misplaced(elsewhere.file, home))
     if home.scope == "user":
         moved = _under_another_sid(link.container, searched, index, home, certificate.public_key)
         if moved is not None:
@@ -118,9 +123,11 @@ def _moved(file: KeyFileEvidence, home: Home) -> str:
     )
 
 
-def _misplaced(file: KeyFileEvidence) -> str:
+def _misplaced(file: KeyFileEvidence, home: Home) -> str:
     if file.row.scope == "machine":
         return "KEY_PROV_INFO lacks the machine-keyset flag, so Windows does not look among the machine keys"
+    if home != _SYSTEM:
+        return f"the service runs as {home.owner_sid}, the key lies among those of {file.row.owner_sid}"
     return f"the certificate is the computer's, the key lies in the profile of {file.row.owner_sid}"
 
 

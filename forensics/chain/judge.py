@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from forensics.chain.access import judge_access
+from forensics.chain.access import Reader, judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.expected_keys import ExpectedKeys
 from forensics.chain.ground import ground_of, ground_of_certificate
@@ -18,6 +18,8 @@ from forensics.chain.providers import is_registered, provider_kind, wrong_type
 from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
+from forensics.chain.tokens import Tokens
+from forensics.chain.use_access import with_key_access
 from forensics.chain.witness import Witness
 from forensics.collectors.certificate_stores import HANDED_OUT, PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
@@ -32,10 +34,12 @@ from forensics.tables.key_chain import Access, KeyChainRow, PublicKeyFound
 from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
+from forensics.tables.use import CertificateUseRow
 from forensics.tables.windows_path import WindowsPaths
 
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 """Certificates of keys that never leave a TPM and are in no key file."""
+_RDP_SERVICE = "TermService"
 _RDP_CONTAINER = "tsseckeyset1"
 _DISABLED = 4
 _AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
@@ -51,17 +55,19 @@ class Judged:
         key_files: Those of the evidence, with ``exportable`` and what opening a TPM key showed.
         master_keys: Those of the evidence, with what came of opening each that a key needed.
         secrets: Those of the evidence, with fingerprints.
+        certificate_uses: Those of the evidence, with what the access list of the key permits their account.
     """
 
     key_chains: list[KeyChainRow]
     key_files: list[KeyFileRow]
     master_keys: list[MasterKeyRow]
     secrets: list[SecretRow]
+    certificate_uses: list[CertificateUseRow]
 
     @property
     def rows(self) -> list[Row]:
         """All of them."""
-        return [*self.key_chains, *self.key_files, *self.master_keys, *self.secrets]
+        return [*self.key_chains, *self.key_files, *self.master_keys, *self.secrets, *self.certificate_uses]
 
 
 def judge(evidence: Evidence, user_secrets: UserSecrets | None = None, second_opinion: bool = False) -> Judged:
@@ -97,6 +103,7 @@ class Judge:
         self.system = DpapiSystem() if evidence.lsa is None else unlock_dpapi_system(evidence.lsa)
         self._secrets = evidence.secrets if evidence.lsa is None else secret_rows(evidence, self.system)
         self.index = KeyIndex(evidence)
+        self.tokens = Tokens(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         self.recovery = Recovery(self.index, self.prover, KeyCopies(evidence, self.prover))
         self.expected_keys = ExpectedKeys(evidence)
@@ -104,20 +111,34 @@ class Judge:
         self.machine_guid = evidence.machine.key_suffix
         key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
         self.ground = ground_of(evidence.installation, key_iso)
-        self.key_iso_disabled = key_iso == _DISABLED
+        self.key_iso_fault = self._key_iso_fault(key_iso)
+
+    def _key_iso_fault(self, start: int | None) -> str | None:
+        """Say why CNG Key Isolation does not start: a service without its key is none that could."""
+        if start == _DISABLED:
+            return "the service CNG Key Isolation (KeyIso) is disabled"
+        # A hive that knows no service at all is a partial copy.
+        if start is None and self.evidence.services and self.ground.services.state == "absent":
+            return "the service CNG Key Isolation (KeyIso) is not registered: its key is gone, which likely disables it"
+        return None
 
     def judged(self) -> Judged:
         """Return all rows that judging the installation makes."""
         chains = self._chains()
+        uses = with_key_access(self.evidence.certificate_uses, chains, self.tokens)
         judged = Judged(
-            chains, [self._key_file(f) for f in self.evidence.key_files], self.prover.ring.rows(), self._secrets
+            [row for row, _ in chains],
+            [self._key_file(f) for f in self.evidence.key_files],
+            self.prover.ring.rows(),
+            self._secrets,
+            list(uses),
         )
         if self._witness:
             self._witness.report()
         return judged
 
-    def _chains(self) -> list[KeyChainRow]:
-        rows = []
+    def _chains(self) -> list[tuple[KeyChainRow, KeyFileEvidence | None]]:
+        rows: list[tuple[KeyChainRow, KeyFileEvidence | None]] = []
         judged: set[str] = set()
         for certificate in self.evidence.certificates:
             links = self._certificate_links(certificate)
@@ -126,7 +147,7 @@ class Judge:
             if links.file is not None:
                 judged.add(links.file.row.path)
             row = certificate_row(certificate, links, self.recovery.of_certificate(certificate, links), self.paths)
-            rows.append(row)
+            rows.append((row, links.file))
             if row.verdict == "unusable" and not row.recoverable and certificate.public_key is not None:
                 self.missed.append((row, certificate.public_key))
         for file in self.evidence.key_files:
@@ -134,8 +155,8 @@ class Judge:
                 access, shut_out = self._access(file, None)
                 links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
                 links.shut_out = shut_out
-                links.judge_steps(self.key_iso_disabled)
-                rows.append(orphan_row(file, links, self.recovery.of_file(file, links), self.paths))
+                links.judge_steps(self.key_iso_fault)
+                rows.append((orphan_row(file, links, self.recovery.of_file(file, links), self.paths), file))
         return rows
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
@@ -158,7 +179,7 @@ class Judge:
             links.key_file, links.proof = "not_applicable", Proof(private_key="needs_pin")
         elif links.kind in ("capi", "cng", "tpm"):
             self._follow(certificate, link, links)
-        links.judge_steps(self.key_iso_disabled)
+        links.judge_steps(self.key_iso_fault)
         return links
 
     def _follow(self, certificate: CertificateEvidence, link: KeyProvInfo, links: Links) -> None:
@@ -222,12 +243,14 @@ class Judge:
 
     def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> tuple[Access, str | None]:
         row = file.row
-        accounts = [SYSTEM] if row.scope in ("machine", "system") else [row.owner_sid] if row.owner_sid else []
+        reader = SYSTEM if row.scope in ("machine", "system") else row.owner_sid
+        service = certificate.service.name if certificate is not None and certificate.service is not None else None
+        readers: list[Reader] = [(reader, self.tokens.of(reader, service))] if reader else []
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
         named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
         if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
-            accounts.append(NETWORK_SERVICE)
-        return judge_access(file.security, accounts)
+            readers.append((NETWORK_SERVICE, self.tokens.of(NETWORK_SERVICE, _RDP_SERVICE)))
+        return judge_access(file.security, readers)
 
     def _without_link(self, certificate: CertificateEvidence) -> Links | None:
         """A certificate without usable KEY_PROV_INFO: broken at the claim if it has or should have a key."""
@@ -249,7 +272,7 @@ class Judge:
         links.key_file = "other_machine_guid" if foreign else "present"
         links.access, links.shut_out = self._access(slot.file, certificate)
         self._judge_slot(slot, certificate, links)
-        links.judge_steps(self.key_iso_disabled)
+        links.judge_steps(self.key_iso_fault)
         return links
 
     def _key_file(self, file: KeyFileEvidence) -> KeyFileRow:

@@ -57,7 +57,7 @@ class Links:
         file: The key file judged.
         public_key: Value of the column.
         access: Value of the column.
-        shut_out: SID that the access list shuts out, if it does.
+        shut_out: SID that the access list shuts out, or of which the disk does not tell whether it does.
         proof: What the file's blobs proved.
         faults: What is broken, by link, if its ground holds.
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
@@ -124,7 +124,7 @@ class Links:
         """Would Windows on this disk open this key now: usable, unusable or unknown."""
         if self.broken:
             return "unusable"
-        if self.faults:
+        if self.faults or self.proof.master_key_doubt or self._access_is_open:
             return "unknown"
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
         proved = proved and self.password_doubt is None and self.proof.master_key_under is None
@@ -135,6 +135,11 @@ class Links:
     def _service_is_unknown(self) -> bool:
         """CNG opens keys by a service, and whether that is disabled was not there to read."""
         return self.kind == "cng" and self.ground.services.state in ("not_examined", "unreadable")
+
+    @property
+    def _access_is_open(self) -> bool:
+        """The access list was read, and rests on memberships that are not on this disk."""
+        return self.access == "not_examined" and self.shut_out is not None
 
     @property
     def is_unread(self) -> bool:
@@ -165,6 +170,10 @@ class Links:
         """Yield what is there and was not got, with the reason."""
         if self.file is not None and self.is_unread:
             yield Outcome("not_examined", f"the key file could not be read: {self.file.unread_because}")
+        if self._access_is_open and self.shut_out is not None:
+            who = account_name(self.shut_out)
+            why = f"whether the access list of the key file lets in {who} rests on what is not known of its groups"
+            yield Outcome("not_examined", why)
         proof = self.proof
         if proof.master_key_under is not None:
             why = (
@@ -177,6 +186,8 @@ class Links:
         if proof.master_key_unread is not None:
             why = f"master key {proof.master_key_guid} could not be read: {proof.master_key_unread}"
             yield Outcome("not_examined", why)
+        if proof.master_key_doubt is not None:
+            yield Outcome("not_examined", proof.master_key_doubt)
         if self.scope != "user" and proof.master_key == "present" and proof.unlocked_by == "not_tried":
             yield from [Outcome("not_examined", self.ground.no_secret)] if self.ground.no_secret else []
 
@@ -202,11 +213,11 @@ class Links:
             return "decryption"
         return "public_key" if self.public_key in ("match", "mismatch") else "inference"
 
-    def judge_steps(self, key_iso_disabled: bool) -> None:
+    def judge_steps(self, key_iso_fault: str | None) -> None:
         """Break the links that access, secrets, arithmetic and services break.
 
         Args:
-            key_iso_disabled: The service CNG Key Isolation has start type 4.
+            key_iso_fault: Why the service CNG Key Isolation does not start; None where it does.
         """
         proof = self.proof
         if self.access == "denied":
@@ -222,8 +233,8 @@ class Links:
             self.break_at("private_key", "the key lived for one boot only (VBS per-boot key)")
         if proof.not_modelled:
             self.leave_open("private_key", _NOT_MODELLED.format(proof.not_modelled))
-        if self.kind == "cng" and key_iso_disabled:
-            self.break_at("service", "the service CNG Key Isolation (KeyIso) is disabled", self.ground.services)
+        if self.kind == "cng" and key_iso_fault is not None:
+            self.break_at("service", key_iso_fault, self.ground.services)
 
     def _judge_secret(self) -> None:
         """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""

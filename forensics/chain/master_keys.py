@@ -44,6 +44,7 @@ class Unlocked:
         password: Of a user: whether a password was given for him, and is the one in SAM today.
         unread_because: Why the content of the file was not got; None where it was, or there is no file.
         under_sid: The SID in whose folder it lies, where that is another user's than the key's.
+        doubt: Why it is not published whether Windows itself would find or read the file; None where nothing is odd.
     """
 
     outcome: MasterKeyFound
@@ -55,6 +56,7 @@ class Unlocked:
     password: GivenPassword = "none"
     unread_because: str | None = None
     under_sid: str | None = None
+    doubt: str | None = None
 
 
 class MasterKeyRing:
@@ -116,8 +118,11 @@ class MasterKeyRing:
         tried: list[Unlocked] = []
         for item in readable:
             tried.append(self._open_once(item))
-            if tried[-1].key is not None:
+            if tried[-1].key is not None and tried[-1].doubt is None:
                 return tried[-1]
+        opened = next((one for one in tried if one.key is not None), None)
+        if opened is not None:
+            return opened
         unread = next((f for f in own if f.row.outcome == "not_examined"), None)
         if unread is not None:
             return Unlocked("not_examined", unread_because=unread.unread_because)
@@ -149,7 +154,8 @@ class MasterKeyRing:
         path = item.row.path
         if path not in self._opened:
             opened = self._open(item)
-            self._opened[path] = replace(opened, password=self._password_for(item.row.owner_sid))
+            doubt = _shut_out(item.row) or _misplaced(item.row, opened.half)
+            self._opened[path] = replace(opened, password=self._password_for(item.row.owner_sid), doubt=doubt)
         return self._opened[path]
 
     def _password_for(self, sid: str | None) -> GivenPassword:
@@ -299,6 +305,27 @@ def names_of(user: UserRow) -> list[str]:
     folders = (user.profile_path, user.temporary_profile, *user.other_profiles)
     named = (path.replace("\\", "/").rpartition("/")[2] for path in folders if path)
     return list(dict.fromkeys(name.lower() for name in (user.sid, user.name, *named) if name))
+
+
+def _shut_out(row: MasterKeyRow) -> str | None:
+    """Say that SYSTEM, as which Windows opens master keys, may not read the file."""
+    if row.system_can_read is not False:
+        return None
+    return (
+        f"the access list of the file of master key {row.guid}, {row.path}, shuts out SYSTEM; "
+        "whether Windows opens it all the same is not published"
+    )
+
+
+def _misplaced(row: MasterKeyRow, opened_with: Half | None) -> str | None:
+    """Say that SYSTEM's master key lies where Windows keeps those of the other half, or none of SYSTEM's at all."""
+    if row.owner_sid != SYSTEM or opened_with is None or opened_with == row.half:
+        return None
+    folder = SYSTEM if opened_with == "machine" else f"{SYSTEM}\\User"
+    return (
+        f"master key {row.guid} opens with the {opened_with} half of DPAPI_SYSTEM, whose folder is {folder}, "
+        f"but lies in {row.path}; whether Windows looks there is not published"
+    )
 
 
 def _lacks_secret(evidence: Evidence) -> bool:

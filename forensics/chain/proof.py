@@ -51,6 +51,7 @@ class Proof:
         master_key_under: The SID in whose folder the master key lies, where that is another user's than the key's.
         master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
         not_modelled: What kind of key it is, where the blob is sound and holds one whose arithmetic is not known here.
+        master_key_doubt: Why it is not published whether Windows itself would find or read that file; else None.
     """
 
     private_key: PrivateKeyFound = "not_examined"
@@ -65,6 +66,7 @@ class Proof:
     master_key_under: str | None = None
     master_key_unread: str | None = None
     not_modelled: str | None = None
+    master_key_doubt: str | None = None
 
 
 _NO_PRIVATE_HALF = Proof(private_key="damaged")
@@ -125,6 +127,7 @@ class Prover:
             password=unlocked.password,
             master_key_under=unlocked.under_sid,
             master_key_unread=unlocked.unread_because,
+            master_key_doubt=unlocked.doubt,
         )
         return start, unlocked
 

@@ -15,6 +15,7 @@ from forensics.collectors.hyperv.traces import collect_guardian_traces
 from forensics.collectors.key_content import master_keys_named
 from forensics.collectors.key_files import collect_key_files
 from forensics.collectors.key_folders import collect_key_folders
+from forensics.collectors.local_groups import collect_local_groups
 from forensics.collectors.lsa import collect_lsa, collect_secrets
 from forensics.collectors.machine import collect_machine
 from forensics.collectors.master_keys import collect_master_keys
@@ -25,6 +26,7 @@ from forensics.collectors.providers import collect_provider_rows, collect_provid
 from forensics.collectors.rdp import collect_rdp_thumbprints
 from forensics.collectors.sam import collect_sam
 from forensics.collectors.secure_boot import collect_secure_boot
+from forensics.collectors.service_identities import collect_service_identities
 from forensics.collectors.services import collect_services
 from forensics.collectors.setup_events import collect_setup_events
 from forensics.collectors.templates import collect_templates
@@ -62,6 +64,14 @@ def collect(installation: Installation) -> Evidence:
         evidence.users = collect_users(installation, evidence.machine, profiles)
     with guard(installation, "certificates"):
         evidence.certificates = collect_certificates(installation, profiles)
+    with guard(installation, "local groups"):
+        evidence.local_groups = collect_local_groups(installation, evidence.machine.machine_sid)
+    with guard(installation, "service accounts"):
+        name = evidence.machine.computer_name
+        evidence.service_identities = collect_service_identities(installation, name, evidence.users)
+        for certificate in evidence.certificates:
+            if evidence.service_identities and certificate.row.service:
+                certificate.service = evidence.service_identities.get(certificate.row.service.lower())
     with guard(installation, "key folders"):
         evidence.key_folders = collect_key_folders(installation, profiles)
         key_files = collect_key_files(

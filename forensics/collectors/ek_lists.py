@@ -15,7 +15,7 @@ from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.guard import guard
 from forensics.collectors.system_drive import USUAL_DRIVE, system_drive
 from forensics.disk.tree import Entry
-from forensics.formats.access_check import ADMINISTRATORS, SYSTEM, Right, is_granted, token_of
+from forensics.formats.access_check import ADMINISTRATORS, SYSTEM, Right, is_granted, system_sids
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, SecurityDescriptor
 from forensics.formats.acl import parse_security_descriptor as parse_descriptor
 from forensics.sources.installation import Installation
@@ -166,7 +166,7 @@ def _add_access(row: CaEkListRow, security: SecurityDescriptor, account: str | N
         return
     row.writers = _writers(security)
     if (account or "").lower() in _LOCAL_SYSTEM:
-        row.ca_can_read = is_granted(security.dacl, token_of(SYSTEM), Right.READ_DATA)
+        row.ca_can_read = is_granted(security.dacl, system_sids(), Right.READ_DATA)
 
 
 def _writers(security: SecurityDescriptor) -> list[str]:

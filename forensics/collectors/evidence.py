@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from forensics.collectors.local_groups import LocalGroups
+from forensics.collectors.service_identities import ServiceIdentity
 from forensics.formats.acl import SecurityDescriptor
 from forensics.formats.capi_key import CapiKeyFile
 from forensics.formats.cng_key import CngKeyFile
@@ -43,12 +45,14 @@ class CertificateEvidence:
         link: KEY_PROV_INFO, None when there is none or it is broken.
         link_error: Why KEY_PROV_INFO could not be read.
         public_key: The certificate's own public key, None for algorithms we do not model.
+        service: Service whose store it is in; None of other stores, and where the service is not registered.
     """
 
     row: CertificateRow
     link: KeyProvInfo | None = None
     link_error: FormatError | None = None
     public_key: PublicKey | None = None
+    service: ServiceIdentity | None = None
 
 
 @dataclass(slots=True)
@@ -75,11 +79,13 @@ class MasterKeyEvidence:
     Attributes:
         row: The table row.
         parsed: None when the file is unreadable, or was not read.
+        security: Its security descriptor, None where the source holds none.
         unread_because: Why its content was not got; None where it was.
     """
 
     row: MasterKeyRow
     parsed: MasterKeyFile | None = None
+    security: SecurityDescriptor | None = None
     unread_because: str | None = None
 
 
@@ -128,6 +134,8 @@ class Evidence:
 
     Attributes:
         master_key_folders: Outcome of each Protect folder, keyed by (SID, ``machine``/``user`` half or None).
+        service_identities: Services by lower-case name; None where their list was not there to read.
+        local_groups: Who is a member of which local group.
         rdp_thumbprints: Certificates the RDP listener uses: bound by hash, or in the Remote Desktop store; upper hex.
     """
 
@@ -148,6 +156,8 @@ class Evidence:
     lsa: LsaMaterial | None = None
     sam: SamMaterial | None = None
     providers: Providers = Providers()
+    service_identities: dict[str, ServiceIdentity] | None = None
+    local_groups: LocalGroups = field(default_factory=LocalGroups)
     rdp_thumbprints: frozenset[str] = frozenset()
     certificate_uses: list[CertificateUseRow] = field(default_factory=list)
     templates: list[TemplateRow] = field(default_factory=list)

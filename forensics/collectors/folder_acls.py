@@ -15,11 +15,10 @@ from forensics.collectors.profiles import SYSTEM_SID, folder_exists
 from forensics.formats.access_check import (
     AUTHENTICATED_USERS,
     EVERYONE,
-    SYSTEM,
     USERS,
     Right,
     is_granted,
-    token_of,
+    system_sids,
 )
 from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
 from forensics.sources.installation import Installation
@@ -63,8 +62,8 @@ def _fill(row: FolderAclRow, security: SecurityDescriptor) -> None:
     row.owner = security.owner
     row.acl = summarize_acl(security)
     row.everyone_can_create = _granted(security, _ANY_ACCOUNT, Right.ADD_FILE)
-    row.system_can_read = _granted(security, token_of(SYSTEM), Right.READ_DATA)
-    row.system_can_create = _granted(security, token_of(SYSTEM), Right.ADD_FILE)
+    row.system_can_read = _granted(security, system_sids(), Right.READ_DATA)
+    row.system_can_create = _granted(security, system_sids(), Right.ADD_FILE)
 
 
 def _granted(security: SecurityDescriptor, token: frozenset[str], right: Right) -> bool | None:

@@ -53,6 +53,7 @@ def collect_services(installation: Installation) -> Iterator[ServiceRow]:
             delayed=None if delayed is None else bool(delayed),
             account=system.text(key, "ObjectName"),
             image_path=system.text(key, "ImagePath"),
+            sid_type=system.number(key, "ServiceSidType"),
             source_path=system.where(key, "Start"),
             source_time=key.timestamp,
         )

@@ -2,12 +2,14 @@
 
 References:
     https://learn.microsoft.com/windows/win32/secauthz/how-dacls-control-access-to-an-object
-    https://learn.microsoft.com/openspecs/windows_protocols/ms-dtyp/ (2.4.3 ACCESS_MASK, 2.5.3 access check)
+    https://learn.microsoft.com/openspecs/windows_protocols/ms-dtyp/ (2.4.2.4 well-known SIDs, 2.4.3 ACCESS_MASK, 2.5.3
+    access check)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
+from dataclasses import dataclass
 from enum import IntEnum
 
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, Ace
@@ -20,8 +22,13 @@ USERS = "S-1-5-32-545"
 EVERYONE = "S-1-1-0"
 AUTHENTICATED_USERS = "S-1-5-11"
 SERVICE = "S-1-5-6"
+OWNER_RIGHTS = "S-1-3-4"
 
 _GENERIC_READ, _GENERIC_WRITE, _GENERIC_ALL = 0x80000000, 0x40000000, 0x10000000
+
+# Object and callback forms carry a condition or an object type that is not evaluated here: they may count or not.
+_CONDITIONAL_ALLOWED = frozenset({0x05, 0x09, 0x0B})
+_CONDITIONAL_DENIED = frozenset({0x06, 0x0A, 0x0C})
 
 
 class Right(IntEnum):
@@ -36,26 +43,79 @@ class Right(IntEnum):
 _GENERIC = {Right.READ_DATA: _GENERIC_READ | _GENERIC_ALL, Right.ADD_FILE: _GENERIC_WRITE | _GENERIC_ALL}
 
 
-def token_of(sid: str) -> frozenset[str]:
-    """Return ``sid`` with the groups it is in on every Windows; its other groups no file tells."""
-    if sid == SYSTEM:
-        return frozenset({SYSTEM, ADMINISTRATORS, EVERYONE, AUTHENTICATED_USERS})
-    groups = {sid, EVERYONE, AUTHENTICATED_USERS, USERS}
-    return frozenset(groups | {SERVICE} if sid in (LOCAL_SERVICE, NETWORK_SERVICE) else groups)
+def _nothing_else(_sid: str) -> bool:
+    return False
 
 
-def is_granted(dacl: Iterable[Ace], token: Set[str], right: Right) -> bool:
+@dataclass(frozen=True, slots=True)
+class Token:
+    """As whom a file is opened.
+
+    Attributes:
+        holds: SIDs of the account and of its groups.
+        deny_only: SIDs of groups that count where an entry denies, and not where one allows.
+        may_hold: Tells of a SID in neither whether the token may hold it for all that is known.
+    """
+
+    holds: frozenset[str]
+    deny_only: frozenset[str] = frozenset()
+    may_hold: Callable[[str], bool] = _nothing_else
+
+    @classmethod
+    def of(cls, sids: Iterable[str]) -> Token:
+        """Return a token that holds these SIDs and surely no other."""
+        return cls(frozenset(sids))
+
+    def is_in(self, sid: str, entry_allows: bool) -> bool | None:
+        """Tell whether an entry for a SID is about this token; None when that is not known."""
+        if sid in self.holds:
+            return True
+        if sid in self.deny_only:
+            return not entry_allows
+        return None if self.may_hold(sid) else False
+
+
+def system_sids() -> frozenset[str]:
+    """Return the SIDs in SYSTEM's token on every Windows."""
+    return frozenset({SYSTEM, ADMINISTRATORS, EVERYONE, AUTHENTICATED_USERS})
+
+
+def is_granted(dacl: Iterable[Ace], token: Token | Set[str], right: Right, owner: str | None = None) -> bool | None:
     """Tell whether a token has a right: the first entry about both decides, inherit-only ones do not count.
 
     Args:
         dacl: The entries in their order.
-        token: SIDs of an account and its groups.
+        token: As whom the file is opened, or the SIDs of which nothing else is to be thought of.
         right: The right asked for.
+        owner: Owner of the file, for entries about OWNER RIGHTS: owning it gives no right to its data by itself.
+
+    Returns:
+        None where entries decide for groups of which it is not known whether the account is a member.
     """
+    as_token = token if isinstance(token, Token) else Token.of(token)
     wanted = right | _GENERIC[right]
+    possible: set[bool] = set()
     for ace in dacl:
-        if ace.flags & INHERIT_ONLY or not ace.mask & wanted or ace.sid not in token:
+        if ace.flags & INHERIT_ONLY or not ace.mask & wanted:
             continue
-        if ace.type in (ACCESS_ALLOWED, ACCESS_DENIED):
-            return ace.type == ACCESS_ALLOWED
-    return False
+        effect = _effect(ace)
+        if effect is None:
+            continue
+        allows, is_certain = effect
+        sid = owner if ace.sid == OWNER_RIGHTS and owner else ace.sid
+        applies = as_token.is_in(sid, allows)
+        if applies is False:
+            continue
+        possible.add(allows)
+        if applies and is_certain:
+            return allows if possible == {allows} else None
+    return False if possible <= {False} else None
+
+
+def _effect(ace: Ace) -> tuple[bool, bool] | None:
+    """Return whether an entry allows, and whether it surely does what it says; None for one about nothing of that."""
+    if ace.type in (ACCESS_ALLOWED, ACCESS_DENIED):
+        return ace.type == ACCESS_ALLOWED, True
+    if ace.type in _CONDITIONAL_ALLOWED or ace.type in _CONDITIONAL_DENIED:
+        return ace.type in _CONDITIONAL_ALLOWED, False
+    return None

@@ -117,6 +117,9 @@ class ServiceRow(Row):
     delayed: bool | None = column("DelayedAutostart", None)
     account: str | None = column("ObjectName: the account it runs as", None)
     image_path: str | None = column("ImagePath", None)
+    sid_type: int | None = column(
+        "ServiceSidType: 1 or 3, the service's own SID (NT SERVICE\\name) is in its token; null and 0: it is not", None
+    )
 
 
 @dataclass(kw_only=True, slots=True)

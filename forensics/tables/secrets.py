@@ -48,6 +48,9 @@ class MasterKeyRow(Row):
     intact: Answer = column("what the backup section proves", "unknown")
     preferred: bool | None = column("Named by the Preferred file of its folder", None)
     preferred_until: datetime | None = column("Renewal date in the Preferred file, UTC", None)
+    file_owner: str | None = column("Owner SID of the file; null: not in the source", None)
+    acl: str | None = column("ACL summary: SID:rights, comma separated; null: not in the source", None)
+    system_can_read: bool | None = column("The access list lets SYSTEM read the file; null: not in the source", None)
     created: datetime | None = column("File creation, UTC", None)
     modified: datetime | None = column("File modification, UTC", None)
 

@@ -37,6 +37,7 @@ ConsumerName = Literal[
     "other",
 ]
 Certainty = Literal["proved", "likely", "candidate"]
+KeyAccess = Literal["ok", "denied", "not_examined"]
 PlaceSeen = Literal["present", "partial"]
 PolicyArea = Literal["autoenrollment", "rdp_policy", "rdp", "rdp_listener", "hgs_client", "device_guard", "smart_card"]
 FolderKind = Literal["capi", "cng", "tpm", "dpapi"]
@@ -61,6 +62,12 @@ class CertificateUseRow(Row):
     owner_sid: str | None = column("SID whose store that is; S-1-5-18 for the computer's, null: some user's", None)
     account: str | None = column("SID of the account that reads the private key; null: not known", None)
     account_name: str | None = column("That account as its service names it (ObjectName)", None)
+    service: str | None = column("Service that reads the private key, where that is known", None)
+    key_access: KeyAccess | None = column(
+        "what the key file's access list permits account, with every membership that this disk proves; "
+        "not_examined: the list is not in the source, or rests on other memberships; null: no key file or no account",
+        None,
+    )
     certainty: Certainty = column("documented place, undocumented one, or the consumer chooses when it starts")
     present: bool | None = column(
         "That certificate is in that store on this disk; false with a null thumbprint: none there would do; "

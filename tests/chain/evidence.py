@@ -78,7 +78,7 @@ class Windows:
         self.evidence.master_key_folders["S-1-5-18", "machine"] = PRESENT
         self.master_key(MASTER_KEY)
 
-    def master_key(self, made: MasterKey, owner: str = "S-1-5-18") -> None:
+    def master_key(self, made: MasterKey, owner: str = "S-1-5-18", system_can_read: bool | None = None) -> None:
         row = MasterKeyRow(
             machine_id=1,
             guid=made.guid,
@@ -86,6 +86,7 @@ class Windows:
             owner_sid=owner,
             half="machine",
             outcome="present",
+            system_can_read=system_can_read,
             source_path="x",
         )
         self.evidence.master_keys.append(MasterKeyEvidence(row, parse_master_key_file(made.file)))

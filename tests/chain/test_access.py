@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from forensics.chain.access import judge_access
+from forensics.chain.tokens import Tokens
 from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
 from forensics.formats.acl import Ace, SecurityDescriptor
+from tests.chain.evidence import Windows
 
 READ, WRITE, FULL = 0x00120089, 0x00120116, 0x001F01FF
 GENERIC_READ, GENERIC_ALL = 0x80000000, 0x10000000
@@ -51,13 +53,17 @@ def deny(sid: str, mask: int = FULL, flags: int = 0) -> Ace:
     ],
 )
 def test_entries_are_walked_in_order(dacl: list[Ace], accounts: list[str], expected: tuple[str, str | None]) -> None:
-    assert judge_access(SecurityDescriptor(SYSTEM, tuple(dacl), False), accounts) == expected
+    tokens = Tokens(Windows().evidence)
+    readers = [(sid, tokens.of(sid)) for sid in accounts]
+    assert judge_access(SecurityDescriptor(SYSTEM, tuple(dacl), False), readers) == expected
 
 
 @pytest.mark.parametrize("null_dacl", [True, False])
 def test_a_null_dacl_and_no_dacl_let_everyone_read(null_dacl: bool) -> None:
-    assert judge_access(SecurityDescriptor(SYSTEM, None, null_dacl), [SYSTEM]) == ("too_open", None)
+    assert judge_access(
+        SecurityDescriptor(SYSTEM, None, null_dacl), [(SYSTEM, Tokens(Windows().evidence).of(SYSTEM))]
+    ) == ("too_open", None)
 
 
 def test_no_descriptor_says_nothing() -> None:
-    assert judge_access(None, [SYSTEM]) == ("not_examined", None)
+    assert judge_access(None, [(SYSTEM, ())]) == ("not_examined", None)

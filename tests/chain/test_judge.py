@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from forensics.chain.across import found_elsewhere
 from forensics.chain.judge import Judge, judge
 from forensics.collectors.evidence import KeyFolder
+from forensics.collectors.service_identities import ServiceIdentity
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.pcpkey import parse_pcpkey
@@ -27,6 +28,8 @@ from tests.collectors.virtual import MACHINE_GUID, OTHER_GUID, USER_SID
 
 KEY, OTHER, THIRD = rsa_key("2048-01"), rsa_key("2048-02"), rsa_key("2048-03")
 EC = ec_key("P-256", "judge")
+# As sc.exe showsid TermService prints it.
+TERM_SERVICE = "S-1-5-80-446051430-1559341753-4161941529-1950928533-810483104"
 FOREIGN = make_master_key("foreign", "S-1-5-18", b"z" * 20, rounds=1)
 
 
@@ -308,6 +311,94 @@ class TestSecretsAndServices:
         cng, capi = chains(windows)
         assert (cng.broken_at, cng.recoverable) == (broken, True if broken else None)
         assert (capi.verdict, capi.broken_at) == ("usable", None)
+
+    @pytest.mark.parametrize(("readable", "verdict"), [(False, "unknown"), (True, "usable"), (None, "usable")])
+    def test_a_master_key_file_that_shuts_out_system(self, readable: bool | None, verdict: str) -> None:
+        """settled.md: whether LSASS can read it all the same is not published."""
+        windows = Windows()
+        own = make_master_key("own", "S-1-5-18", b"m" * 20, rounds=1)
+        windows.master_key(own, system_can_read=readable)
+        windows.capi("web", KEY, master_key=own)
+        windows.certificate("AA", KEY, "web")
+        row = only(windows)
+        assert (row.verdict, row.broken_at, row.private_key) == (verdict, None, "proved")
+        assert (f"Protect/{own.guid}, shuts out SYSTEM" in row.reason) == (readable is False)
+
+    @pytest.mark.parametrize(
+        ("reader", "access", "verdict"),
+        [
+            ("S-1-5-20", "ok", "usable"),
+            (TERM_SERVICE, "ok", "usable"),
+            ("S-1-5-21-7-8-9-2200", "denied", "unusable"),
+            ("S-1-5-80-1-2-3-4-5", "denied", "unusable"),
+        ],
+    )
+    def test_the_listeners_key_may_be_given_to_the_service_alone(self, reader: str, access: str, verdict: str) -> None:
+        windows = Windows()
+        windows.evidence.service_identities = {
+            "termservice": ServiceIdentity("TermService", "NT AUTHORITY\\NetworkService", "S-1-5-20", 1, "termsvcs")
+        }
+        windows.capi("rdp", KEY, security=parse_security_descriptor(_allows("S-1-5-18", reader)))
+        windows.certificate("AA", KEY, "rdp")
+        windows.evidence.rdp_thumbprints = frozenset({"AA"})
+        row = only(windows)
+        assert (row.access, row.verdict) == (access, verdict)
+
+    def test_a_users_key_for_a_group_of_the_domain_is_left_open(self) -> None:
+        windows = Windows()
+        windows.evidence.machine.machine_sid = "S-1-5-21-1-2-3"
+        security = parse_security_descriptor(_allows("S-1-5-21-7-8-9-2200"))
+        windows.capi("own", KEY, scope="user", owner=USER_SID, security=security)
+        row = only(windows)
+        assert (row.access, row.verdict, row.broken_at) == ("not_examined", "unknown", None)
+        assert f"lets in {USER_SID} rests on what is not known of its groups" in row.reason
+
+    @pytest.mark.parametrize(
+        ("services", "verdict", "broken"),
+        [
+            ({"CryptSvc": 2}, "unusable", "service"),
+            ({}, "usable", None),
+            ({"KeyIso": 3, "CryptSvc": 2}, "usable", None),
+        ],
+        ids=["gone", "no service known", "there"],
+    )
+    def test_a_key_isolation_that_is_gone(self, services: dict[str, int], verdict: str, broken: str | None) -> None:
+        windows = Windows()
+        for name, start in services.items():
+            windows.service(name, start)
+        windows.cng("web", EC)
+        windows.capi("old", KEY)
+        windows.certificate("AA", EC, "web", provider=CNG, key_spec=0)
+        windows.certificate("BB", KEY, "old")
+        cng, capi = chains(windows)
+        assert (cng.verdict, cng.broken_at) == (verdict, broken)
+        assert "likely" in cng.reason if broken else cng.reason == ""
+        assert (capi.verdict, capi.broken_at) == ("usable", None)
+
+    @pytest.mark.parametrize(
+        ("sid", "scope", "verdict", "broken", "found"),
+        [
+            ("S-1-5-20", "service", "usable", None, "present"),
+            ("S-1-5-18", "system", "usable", None, "present"),
+            ("S-1-5-20", "machine", "unusable", "claim", "present"),
+            ("S-1-5-18", "service", "unusable", "claim", "present"),
+            ("S-1-5-19", "service", "unusable", "claim", "present"),
+            (None, "service", "unknown", None, "not_examined"),
+        ],
+    )
+    def test_the_store_of_a_service_is_read_as_its_account(
+        self, sid: str | None, scope: KeyFileScope, verdict: str, broken: str | None, found: str
+    ) -> None:
+        """The key lies among those of NETWORK SERVICE, where the scope is service; the service runs as ``sid``."""
+        windows = Windows()
+        owner = "S-1-5-20" if scope == "service" else "S-1-5-18"
+        windows.master_key(MASTER_KEY, owner)
+        windows.capi("adam", KEY, scope=scope, owner=owner)
+        windows.certificate("AA", KEY, "adam", flags=0, scope="service")
+        certificate = windows.evidence.certificates[0]
+        certificate.service = ServiceIdentity("ADAM", "account", sid, None, None)
+        row = next(row for row in chains(windows) if row.thumbprint == "AA")
+        assert (row.verdict, row.broken_at, row.key_file) == (verdict, broken, found)
 
     @pytest.mark.parametrize(
         ("capi", "cng", "broken"),

@@ -28,8 +28,8 @@ def links(proof: Proof = PROVED, **given: Any) -> Links:
     return Links(**{"kind": "cng", "key_file": "present", "public_key": "match", "proof": proof, **given})
 
 
-def judged(chain: Links, key_iso_disabled: bool = False) -> tuple[str, str | None, str]:
-    chain.judge_steps(key_iso_disabled)
+def judged(chain: Links, key_iso_fault: str | None = None) -> tuple[str, str | None, str]:
+    chain.judge_steps(key_iso_fault)
     return chain.verdict, chain.broken_at, chain.known_by
 
 
@@ -87,14 +87,14 @@ def test_each_state_of_the_proof(proof: Proof, scope: str, expected: tuple[str, 
 def test_the_first_broken_link_is_named() -> None:
     chain = links(replace(PROVED, unlocked_by="previous"), access="denied")
     chain.break_at("key_file", "other suffix")
-    assert judged(chain, key_iso_disabled=True) == ("unusable", "key_file", "inference")
+    assert judged(chain, key_iso_fault="it is disabled") == ("unusable", "key_file", "inference")
     assert list(chain.broken) == ["key_file", "access", "secret", "service"]
 
 
 def test_key_isolation_stops_cng_keys_only() -> None:
-    assert judged(links(), key_iso_disabled=True) == ("unusable", "service", "inference")
-    assert judged(links(kind="capi"), key_iso_disabled=True) == ("usable", None, "decryption")
-    assert judged(links(kind="tpm"), key_iso_disabled=True) == ("usable", None, "decryption")
+    assert judged(links(), key_iso_fault="it is disabled") == ("unusable", "service", "inference")
+    assert judged(links(kind="capi"), key_iso_fault="it is disabled") == ("usable", None, "decryption")
+    assert judged(links(kind="tpm"), key_iso_fault="it is disabled") == ("usable", None, "decryption")
 
 
 def test_a_mismatch_that_only_the_opened_key_shows_is_known_by_decryption() -> None:
@@ -105,7 +105,7 @@ def test_a_mismatch_that_only_the_opened_key_shows_is_known_by_decryption() -> N
 
 def test_the_reason_names_the_account_that_is_shut_out() -> None:
     chain = links(access="denied", shut_out="S-1-5-20")
-    chain.judge_steps(False)
+    chain.judge_steps(None)
     assert chain.broken["access"] == (
         "the access list of the key file shuts out NETWORK SERVICE (S-1-5-20), which must read it"
     )

@@ -93,6 +93,38 @@ class TestSystem:
         key = made(pre)
         assert disk.said(disk.put(key, half=half)) == ("present", by, key.key)
 
+    @pytest.mark.parametrize(
+        ("pre", "half", "odd"),
+        [
+            (CURRENT.machine, "machine", False),
+            (CURRENT.user, "user", False),
+            (CURRENT.machine, "user", True),
+            (CURRENT.user, "machine", True),
+            (CURRENT.machine, None, True),
+            (PREVIOUS.user, "machine", True),
+        ],
+    )
+    def test_one_in_the_folder_of_the_other_half_is_doubted(self, pre: bytes, half: Half | None, odd: bool) -> None:
+        """settled.md: whether DPAPI looks in one of the two folders only is not published; the place is named."""
+        disk = Disk()
+        guid = disk.put(made(pre), half=half)
+        doubt = disk.unlock(guid).doubt
+        assert (doubt is not None) == odd
+        if doubt is not None:
+            assert f"lies in Protect/{SYSTEM}/{half}/{guid}" in doubt
+            assert doubt.endswith("whether Windows looks there is not published")
+
+    def test_a_copy_in_the_right_folder_is_the_one_that_counts(self) -> None:
+        disk = Disk()
+        key = made(CURRENT.machine)
+        disk.put(key, half="user")
+        assert disk.unlock(disk.put(key, half="machine")).doubt is None
+
+    def test_a_service_account_has_one_folder(self) -> None:
+        disk = Disk()
+        guid = disk.put(made(service_prekey(CURRENT.user, SERVICE), SERVICE), owner=SERVICE, half=None)
+        assert (disk.unlock(guid, SERVICE).by, disk.unlock(guid, SERVICE).doubt) == ("current", None)
+
     def test_nothing_opens_it(self) -> None:
         disk = Disk()
         assert disk.said(disk.put(made(FOREIGN))) == ("present", "nothing", None)

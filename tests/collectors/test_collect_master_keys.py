@@ -9,6 +9,7 @@ import pytest
 from forensics.collectors.master_keys import MasterKeys, collect_master_keys
 from forensics.collectors.profiles import collect_profiles
 from forensics.sources.installation import Installation
+from testdata.builder import acl
 from testdata.builder.dpapi import TDES_SHA1, make_master_key, preferred
 from tests.collectors.virtual import PROTECT, USER_SID, add_profile, installation, problems, software_hive
 
@@ -44,6 +45,41 @@ def test_system_keys_have_the_half_of_their_folder() -> None:
     assert keys.folders["S-1-5-18", "machine"].state == keys.folders["S-1-5-18", "user"].state == "present"
     assert keys.folders["S-1-5-19", None].state == "absent"
     assert problems(examined) == []
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "text", "readable"),
+    [
+        (
+            acl.security_descriptor([acl.Ace(acl.SYSTEM), acl.Ace(acl.ADMINISTRATORS)]),
+            "S-1-5-18:F,S-1-5-32-544:F",
+            True,
+        ),
+        (acl.security_descriptor([acl.Ace(acl.ADMINISTRATORS)]), "S-1-5-32-544:F", True),
+        (
+            acl.security_descriptor([acl.Ace(acl.SYSTEM, type=acl.DENY), acl.Ace(acl.SYSTEM)]),
+            "-S-1-5-18:F,S-1-5-18:F",
+            False,
+        ),
+        (acl.security_descriptor([acl.Ace(acl.USERS)]), "S-1-5-32-545:F", False),
+        (acl.security_descriptor([]), "EMPTY", False),
+        (acl.security_descriptor(None, null_dacl=True), "NULL", True),
+        (None, None, None),
+    ],
+)
+def test_whether_system_may_read_the_file(descriptor: bytes | None, text: str | None, readable: bool | None) -> None:
+    path = f"{PROTECT}/{SYSTEM_KEY.guid}"
+    examined = installation({path: SYSTEM_KEY.file}, descriptors={path: descriptor} if descriptor else {})
+    (found,) = collect(examined).found
+    assert (found.row.acl, found.row.system_can_read) == (text, readable)
+
+
+def test_a_broken_access_list_is_a_problem_and_the_key_is_read() -> None:
+    path = f"{PROTECT}/{SYSTEM_KEY.guid}"
+    examined = installation({path: SYSTEM_KEY.file}, descriptors={path: b"\x01\0\x04\x80" + b"\xff" * 16})
+    (found,) = collect(examined).found
+    assert (found.row.outcome, found.row.system_can_read) == ("present", None)
+    assert [place for place, _ in problems(examined)] == [path]
 
 
 def test_user_keys_of_a_domain() -> None:

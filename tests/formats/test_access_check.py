@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM, Right, is_granted, token_of
+from forensics.formats.access_check import SYSTEM, Right, Token, is_granted, system_sids
 from forensics.formats.acl import Ace
 
-USERS, ADMINISTRATORS, SERVICE = "S-1-5-32-545", "S-1-5-32-544", "S-1-5-6"
+USERS, ADMINISTRATORS = "S-1-5-32-545", "S-1-5-32-544"
 READ, WRITE, FULL = 0x00120089, 0x00120116, 0x001F01FF
 GENERIC_READ, GENERIC_WRITE, GENERIC_ALL = 0x80000000, 0x40000000, 0x10000000
 INHERIT_ONLY = 0x08
@@ -49,7 +49,36 @@ def test_entries_are_walked_in_their_order(dacl: list[Ace], granted: bool) -> No
     assert is_granted(dacl, {SYSTEM, USERS}, Right.READ_DATA) is granted
 
 
-def test_tokens_hold_what_every_windows_gives_an_account() -> None:
-    assert token_of(SYSTEM) == {SYSTEM, ADMINISTRATORS, "S-1-1-0", "S-1-5-11"}
-    assert token_of(NETWORK_SERVICE) == {NETWORK_SERVICE, SERVICE, USERS, "S-1-1-0", "S-1-5-11"}
-    assert token_of("S-1-5-21-1-2-3-1001") == {"S-1-5-21-1-2-3-1001", USERS, "S-1-1-0", "S-1-5-11"}
+OWNER, GROUP, DOMAIN_GROUP = "S-1-5-21-1-2-3-1001", "S-1-5-32-551", "S-1-5-21-9-9-9-1105"
+
+
+@pytest.mark.parametrize(
+    ("dacl", "granted"),
+    [
+        ([Ace(1, 0, READ, GROUP), Ace(0, 0, FULL, OWNER)], False),
+        ([Ace(0, 0, FULL, GROUP)], False),
+        ([Ace(0, 0, FULL, GROUP), Ace(0, 0, READ, OWNER)], True),
+        ([Ace(0, 0, READ, DOMAIN_GROUP)], None),
+        ([Ace(0, 0, READ, DOMAIN_GROUP), Ace(0, 0, READ, OWNER)], True),
+        ([Ace(1, 0, READ, DOMAIN_GROUP), Ace(0, 0, READ, OWNER)], None),
+        ([Ace(1, 0, READ, DOMAIN_GROUP)], False),
+        ([Ace(0, 0, WRITE, DOMAIN_GROUP)], False),
+        ([Ace(9, 0, READ, OWNER)], None),
+        ([Ace(10, 0, READ, OWNER), Ace(0, 0, READ, OWNER)], None),
+        ([Ace(0, 0, READ, "S-1-3-4")], True),
+        ([Ace(1, 0, READ, "S-1-3-4"), Ace(0, 0, READ, OWNER)], False),
+        ([Ace(0, 0, READ, "S-1-5-5-0-12345")], False),
+    ],
+)
+def test_groups_that_deny_only_and_groups_of_a_domain(dacl: list[Ace], granted: bool | None) -> None:
+    token = Token(frozenset({OWNER}), frozenset({GROUP}), lambda sid: sid == DOMAIN_GROUP)
+    assert is_granted(dacl, token, Right.READ_DATA, OWNER) is granted
+
+
+def test_owning_a_file_gives_no_right_to_its_data() -> None:
+    assert is_granted([Ace(0, 0, READ, SYSTEM)], Token.of([OWNER]), Right.READ_DATA, OWNER) is False
+    assert is_granted([Ace(0, 0, READ, "S-1-3-4")], Token.of([OWNER]), Right.READ_DATA, SYSTEM) is False
+
+
+def test_the_token_of_system() -> None:
+    assert system_sids() == {SYSTEM, ADMINISTRATORS, "S-1-1-0", "S-1-5-11"}

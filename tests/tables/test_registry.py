@@ -97,7 +97,17 @@ def test_the_meaning_names_the_words() -> None:
 
 def test_provenance_stands_around_the_tables_own_columns() -> None:
     names = [s.name for s in column_specs("service")]
-    assert names == ["machine_id", "name", "start", "delayed", "account", "image_path", "source_path", "source_time"]
+    assert names == [
+        "machine_id",
+        "name",
+        "start",
+        "delayed",
+        "account",
+        "image_path",
+        "sid_type",
+        "source_path",
+        "source_time",
+    ]
 
 
 def test_table_without_row_class_has_no_columns() -> None:

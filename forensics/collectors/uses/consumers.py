@@ -24,12 +24,14 @@ class Consumer:
         account: SID that reads the private key; None where it depends on the machine, or no private key is read.
         breaks: What stops working.
         repair: How another certificate is set.
+        service: Service that reads the private key; None where it is another one on each machine, or LSASS.
     """
 
     name: ConsumerName
     account: str | None
     breaks: str
     repair: str
+    service: str | None = None
 
 
 HTTP_SYS = Consumer(
@@ -56,6 +58,7 @@ RDP = Consumer(
     NETWORK_SERVICE,
     "Remote Desktop connections to this machine (1055, Schannel 36870)",
     "grant NETWORK SERVICE read on the key, or delete SSLCertificateSHA1Hash and restart TermService",
+    "TermService",
 )
 WINRM = Consumer(
     "WinRM",

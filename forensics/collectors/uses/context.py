@@ -103,6 +103,7 @@ class UseContext:
             store=clip(store),
             owner_sid=owner_sid,
             account=account or consumer.account,
+            service=consumer.service,
             certainty=certainty,
             present=self.present(thumbprint, store, owner_sid),
             fault=clip(fault),
@@ -114,6 +115,7 @@ class UseContext:
 
     def service_account(self, row: CertificateUseRow, service: str) -> CertificateUseRow:
         """Fill in the account that a service runs as."""
+        row.service = clip(service)
         row.account_name = clip(self.system.text(f"{self.services}\\{service}", "ObjectName"))
         row.account = account_sid(row.account_name, self.machine.computer_name, self.users)
         return row

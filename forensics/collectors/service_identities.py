@@ -1,0 +1,64 @@
+"""Which account each service runs as, and whether the service's own SID is in its token.
+
+References:
+    https://learn.microsoft.com/windows/win32/api/winsvc/ns-winsvc-service_sid_info (ServiceSidType: 0, 1, 3)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from forensics.collectors.registry_view import RegistryView
+from forensics.collectors.uses.accounts import account_sid
+from forensics.sources.installation import Installation
+from forensics.tables.machine import UserRow
+
+_HOST_GROUP = re.compile(r"svchost(?:\.exe)?\"?\s.*-k\s+(\S+)", re.IGNORECASE)
+_LONGEST = 1_000
+"""Display: characters of an ImagePath that are looked at for the group of a service host."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceIdentity:
+    """As whom one service runs.
+
+    Attributes:
+        name: Its key's name.
+        account: ObjectName; None where none is set, which is so of drivers.
+        account_sid: SID of that account; None where only a domain controller could tell.
+        sid_type: ServiceSidType; None where none is set, which counts as 0.
+        host_group: Group of the service host (``svchost -k``) in which it runs, lower case.
+    """
+
+    name: str
+    account: str | None
+    account_sid: str | None
+    sid_type: int | None
+    host_group: str | None
+
+
+def collect_service_identities(
+    installation: Installation, computer_name: str | None, users: Sequence[UserRow]
+) -> dict[str, ServiceIdentity] | None:
+    """Return the services by lower-case name; None where the list of services was not there to read."""
+    system = RegistryView.of_machine(installation, "SYSTEM")
+    services = system.key(f"{installation.control_set()}\\Services")
+    if services is None:
+        return None
+    found: dict[str, ServiceIdentity] = {}
+    for key in system.subkeys(services):
+        # Drivers have no account; reading two values of each service is all that this costs.
+        account = system.text(key, "ObjectName")
+        if account is None:
+            continue
+        host = _HOST_GROUP.search((system.text(key, "ImagePath") or "")[:_LONGEST])
+        found[key.name.lower()] = ServiceIdentity(
+            name=key.name,
+            account=account,
+            account_sid=account_sid(account, computer_name, users),
+            sid_type=system.number(key, "ServiceSidType"),
+            host_group=host[1].lower() if host else None,
+        )
+    return found
