@@ -120,3 +120,23 @@ def test_keys_that_torn_hives_leave_open_are_told_beside_the_broken(tmp_path: Pa
     assert "6 undecided because evidence was not read, or not whole" in lines[3]
     torn = "it was being written when it was copied, and its logs are not here: what it says may be old"
     assert lines[4].partition(": ")[2] == f"SECURITY: {torn}."
+
+
+def test_a_wrong_bit_in_a_certificate_blames_no_key(tmp_path: Path) -> None:
+    """Its public half is no longer that of its key: a damaged copy of a certificate says nothing of the key."""
+    collect("healthy", tmp_path)
+    (whole,) = [r for r in forensics.examine(tmp_path).rows("certificate") if r.subject.startswith("CN=capi-2048-aes")]
+    software = tmp_path / CONFIG / "SOFTWARE"
+    data = bytearray(software.read_bytes())
+    at = data.index(b"capi-2048-aes.contoso.test")
+    modulus = data.index(bytes.fromhex("0282010100"), at) + 40
+    data[modulus] ^= 1
+    software.write_bytes(data)
+    case = forensics.examine(tmp_path)
+    (damaged,) = [r for r in case.rows("certificate") if r.subject == whole.subject]
+    assert damaged.thumbprint != whole.thumbprint
+    (chain,) = [r for r in case.rows("key_chain") if r.thumbprint == damaged.thumbprint]
+    assert (chain.verdict, chain.broken_at) == ("unknown", None)
+    (problem,) = [p for p in case.rows("problem") if p.kind == "other_thumbprint"]
+    assert problem.message == f"named {whole.thumbprint}, but the certificate inside has the SHA-1 {damaged.thumbprint}"
+    assert f'certutil -delstore "MY" {damaged.thumbprint}' not in str(forensics.render(case, "text"))

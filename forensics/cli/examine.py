@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, say
 from forensics.cli.options import SOURCE, overwrite_option, rules_option, source_options
 from forensics.cli.output import check_targets, emit, save_case
 from forensics.cli.run import examined
@@ -64,6 +64,10 @@ def examine(
     if lang != "en" and form != "html":
         raise click.UsageError(f"--lang {lang} is for --format html; the other formats are in English")
     case = examined(sources, options)
+    if case.is_empty and (kept := [path for path in (output, case_file) if path is not None and path.exists()]):
+        # A name mistyped must not cost the last good result.
+        say(f"nothing was examined, and nothing replaced: {', '.join(str(path) for path in kept)}")
+        ctx.exit(NOTHING_EXAMINED)
     if case_file is not None:
         save_case(case, case_file, overwrite)
     if form != "text" or output is not None or not case.is_empty:

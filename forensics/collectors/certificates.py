@@ -65,7 +65,7 @@ def _read(installation: Installation, parser: CertificateParser, element: Elemen
     )
     if _SHA1_NAME.fullmatch(element.name) and element.name.upper() != row.thumbprint:
         message = f"named {element.name.upper()}, but the certificate inside has the SHA-1 {row.thumbprint}"
-        installation.problem(element.source_path, "other_thumbprint", message)
+        installation.doubt(element.source_path, "other_thumbprint", message)
     if element.store.lower() in _EK_STORES:
         row.der = base64.b64encode(der).decode("ascii")
     evidence = CertificateEvidence(row)

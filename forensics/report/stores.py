@@ -45,9 +45,9 @@ def hives_in_part(case: CaseTables) -> dict[int, list[str]]:
 
 
 def judges_nothing(case: CaseTables) -> bool:
-    """Tell whether not one certificate's key was judged, and the stores of certificates were not seen whole either."""
-    judged = (c for c in case.rows("key_chain") if c.thumbprint and _is_judged(c))
-    return not any(judged) and bool(unseen_stores(case))
+    """Tell whether not one certificate's key was judged, though there are such keys, or may be in stores not seen."""
+    chains = [_is_judged(chain) for chain in case.rows("key_chain") if chain.thumbprint]
+    return not any(chains) and (bool(chains) or bool(unseen_stores(case)))
 
 
 def _is_judged(chain: KeyChainRow) -> bool:

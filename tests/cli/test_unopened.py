@@ -194,3 +194,17 @@ def test_a_folder_in_which_nothing_can_be_examined_is_exit_code_3_and_tells_each
     assert "Examined 0 of 2: not a.wim, b.vhdx." in result.stderr
     assert f"{folder}/b.vhdx is empty: nothing was copied into it" in result.stderr
     assert "README" not in result.output
+
+
+def test_where_nothing_was_examined_no_earlier_result_is_replaced(tmp_path: Path) -> None:
+    """A mistyped name must not cost the last good result, nor a failed run the file it was about."""
+    kept = tmp_path / "kept.json"
+    kept.write_text("the last good result")
+    case = tmp_path / "kept.sqlite"
+    assert CliRunner().invoke(cli, ["examine", str(IMAGES / "sample.vhdx.xz"), "--case", str(case)]).exit_code == 1
+    before = case.read_bytes()
+    arguments = ["examine", str(tmp_path / "nosuch.vhdx"), "--overwrite", "--case", str(case)]
+    result = CliRunner().invoke(cli, [*arguments, "--format", "json", "-o", str(kept)])
+    assert result.exit_code == 3
+    assert result.stderr.endswith(f"keymortem: nothing was examined, and nothing replaced: {kept}, {case}\n")
+    assert (kept.read_text(), case.read_bytes()) == ("the last good result", before)
