@@ -17,6 +17,7 @@ from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotObtained, Unreadable
+from forensics.sources.archive_damage import ArchiveDamage, damage_of_tar
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
 from forensics.sources.source import Source
 
@@ -52,12 +53,16 @@ class ArchiveTree(CollectedTree):
 
     Attributes:
         left_out: Members that were not taken: too deep, or too many in one folder.
+        encrypted: Members that need a password.
+        broken: What of the archive itself is damaged.
     """
 
     def __init__(self) -> None:
         self._top = _Folder()
         self._members = 0
         self.left_out = 0
+        self.encrypted = 0
+        self.broken: ArchiveDamage | None = None
         super().__init__(self._top)
 
     def _children(self, handle: object) -> Iterable[Node]:
@@ -85,6 +90,10 @@ class ArchiveTree(CollectedTree):
             folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified, link))
         else:
             self.left_out += 1
+
+    def damage(self, folder: Entry | str) -> str | None:
+        """Say why any folder may have held more: a damaged archive does not tell what it lost."""
+        return self.broken.message if self.broken else None
 
     def head(self, entry: Entry, count: int) -> bytes:
         """Return the first bytes of a member, at most ``count``, without unpacking the rest; raises Unreadable."""
@@ -226,14 +235,13 @@ class TarTree(ArchiveTree):
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         super().__init__()
-        self.encrypted = 0
-        self.damage: str | None = None
         file.seek(0)
         try:
             self._tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
         except Exception as error:
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}") from error
         try:
+            # It returns None at the end, and as silently at a damaged header, or where the archive is cut.
             while (member := self._tar.next()) is not None:
                 if member.isdir() or member.isreg() or member.islnk() or member.issym():
                     link = _tar_link(member)
@@ -242,8 +250,11 @@ class TarTree(ArchiveTree):
                 self._tar.members = []  # type: ignore[attr-defined]
         except SourceError:
             raise
+        # Damage shows as ReadError, HeaderError, ValueError, ...; where it is, is looked at next.
         except Exception as error:
-            self.damage = f"the archive is damaged or cut short: {error}; what stands before that is examined"
+            message = f"the archive is damaged or cut short: {error}; what stands before that is examined"
+            self.broken = ArchiveDamage("truncated", message, self._tar.offset)
+        self.broken = damage_of_tar(file, self._tar.offset) or self.broken
 
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, tarfile.TarInfo)
@@ -267,13 +278,10 @@ def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
     Raises:
         SourceError: It is damaged.
     """
-    tree: ZipTree | TarTree
-    if image.kind == "zip":
-        tree = ZipTree(image.file, image.name)
-    else:
-        tree = TarTree(image.file, image.name)
-        if tree.damage:
-            source.problem(image.name, "truncated", tree.damage)
+    tree = ZipTree(image.file, image.name) if image.kind == "zip" else TarTree(image.file, image.name)
+    if tree.broken:
+        source.problem(image.name, tree.broken.kind, tree.broken.message, tree.broken.offset)
+        source.coverage.cut("folder", "archive", tree.broken.message, image.name)
     if tree.left_out:
         message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
         source.cut("folder", "archive", image.name, message)
