@@ -17,7 +17,7 @@ from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotObtained, Unreadable
-from forensics.sources.archive_damage import ArchiveDamage, damage_of_tar
+from forensics.sources.archive_damage import ArchiveDamage, damage_of_tar, damage_of_zip
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
 from forensics.sources.source import Source
 
@@ -168,7 +168,9 @@ class ZipTree(ArchiveTree):
             raise
         # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...
         except Exception as error:
-            raise SourceError("damaged", f"{name} is no readable zip archive: {error}") from error
+            message = f"{name} is no readable zip archive ({error}): its directory stands at its end, so copy it again"
+            raise SourceError("damaged", message) from error
+        self.broken = damage_of_zip(file, members)
         self.encrypted = sum(1 for member in members if member.flag_bits & _ENCRYPTED)
         for member in members:
             # ZipInfo.is_dir fails on an empty name.
@@ -280,7 +282,8 @@ def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
     """
     tree = ZipTree(image.file, image.name) if image.kind == "zip" else TarTree(image.file, image.name)
     if tree.broken:
-        source.problem(image.name, tree.broken.kind, tree.broken.message, tree.broken.offset)
+        members = f": {tree.broken.members}" if tree.broken.members else ""
+        source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
         source.coverage.cut("folder", "archive", tree.broken.message, image.name)
     if tree.left_out:
         message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from forensics.disk.errors import SourceError
+from forensics.sources import archive_damage
 from forensics.sources.open import open_source
 from forensics.tables.outcome import Outcome
 from forensics.tables.record import ProblemRow
@@ -85,3 +89,119 @@ def test_a_member_that_is_cut_is_not_obtained(tmp_path: Path) -> None:
         outcome = source.installations[0].read(f"{KEYS}/two").outcome
         assert outcome.state == "not_examined"
         assert (outcome.why or "").startswith("the archive is damaged there, which says nothing about the file itself")
+
+
+def zipped(*names: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in names:
+            archive.writestr(name, HIVE if name == SYSTEM else name)
+    return packed.getvalue()
+
+
+ZIP = zipped(SYSTEM, f"{KEYS}/one", f"{KEYS}/two")
+ONE = ZIP.index(f"{KEYS}/one".encode()) - 30
+NO_FIT = f"the directory of the archive does not fit its members; {UNSEEN}"
+KEYS_FLIPPED = "ProgramData/Microsoft/Crypto/RSA/LachineKeys"
+
+
+def in_directory(name: str) -> int:
+    return ZIP.rindex(name.encode())
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "offset", "members", "seen"),
+    [
+        (
+            flipped(ZIP, in_directory(f"{KEYS}/one") + len(KEYS) + 1),
+            NO_FIT,
+            ONE,
+            f": '{KEYS}/nne' calls itself '{KEYS}/one'",
+            ["nne", "two"],
+        ),
+        (
+            flipped(ZIP, in_directory(f"{KEYS}/one") + KEYS.index("MachineKeys")),
+            NO_FIT,
+            ONE,
+            f": '{KEYS_FLIPPED}/one' calls itself '{KEYS}/one'",
+            ["two"],
+        ),
+        (flipped(ZIP, ONE), NO_FIT, ONE, f": '{KEYS}/one' is not where it should be", ["one", "two"]),
+        (
+            ZIP[:-6] + struct.pack("<I", in_directory(SYSTEM) + 100) + ZIP[-2:],
+            NO_FIT,
+            None,
+            f": '{SYSTEM}' lies outside the archive; '{KEYS}/one' is not where it should be; "
+            f"'{KEYS}/two' is not where it should be",
+            ["one", "two"],
+        ),
+        (
+            flipped(ZIP, len(ZIP) - 12),
+            f"the directory of the archive has 3 members, its end says 2; {UNSEEN}",
+            len(ZIP) - 22,
+            "",
+            ["one", "two"],
+        ),
+    ],
+)
+def test_a_damaged_zip_calls_nothing_absent(
+    tmp_path: Path, data: bytes, message: str, offset: int | None, members: str, seen: list[str]
+) -> None:
+    path = tmp_path / "triage.zip"
+    path.write_bytes(data)
+    with open_source(path) as source:
+        row = ProblemRow(machine_id=0, source_path=str(path), kind="damaged", message=message + members, offset=offset)
+        assert source.problems == [row]
+        (machine,) = source.installations
+        listing = machine.listing(KEYS)
+        assert ([entry.name for entry in listing.entries], listing.outcome) == (seen, Outcome("partial", message))
+        assert machine.read(f"{KEYS}/three").outcome == Outcome("not_examined", message)
+
+
+def test_a_zip_whose_directory_lost_an_entry(tmp_path: Path) -> None:
+    """Its size says less than there was: the library reads as far as that."""
+    start = ZIP.index(b"PK\x01\x02")
+    first = ZIP.index(b"PK\x01\x02", start + 1)
+    directory = ZIP[start:first]
+    path = tmp_path / "triage.zip"
+    path.write_bytes(ZIP[:first] + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 3, 3, len(directory), start, 0))
+    with open_source(path) as source:
+        message = f"the directory of the archive has 1 members, its end says 3; {UNSEEN}"
+        assert [problem.message for problem in source.problems] == [message]
+
+
+@pytest.mark.parametrize("behind", [b"", b"a comment with PK"])
+@pytest.mark.parametrize("before", [b"", b"MZ a program that unpacks it"])
+def test_a_sound_zip_is_quiet(tmp_path: Path, before: bytes, behind: bytes) -> None:
+    path = tmp_path / "triage.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.comment = behind
+        for name in (SYSTEM, f"{KEYS}/schlüssel", f"{KEYS}/one"):
+            archive.writestr(name, HIVE)
+    packed = path.read_bytes()
+    with_stub = io.BytesIO(before + packed)
+    members = zipfile.ZipFile(with_stub).infolist()
+    assert archive_damage.damage_of_zip(with_stub, members) is None
+    with open_source(path) as source:
+        assert source.problems == []
+        assert source.installations[0].read(f"{KEYS}/three").outcome == Outcome("absent")
+
+
+def test_a_zip_of_more_members_than_its_end_can_count(tmp_path: Path) -> None:
+    path = tmp_path / "many.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(65_600):
+            archive.writestr(zipfile.ZipInfo(str(number)), b"")
+    with path.open("rb") as file:
+        members = zipfile.ZipFile(file).infolist()
+        assert archive_damage.damage_of_zip(file, members) is None
+        lost = archive_damage.damage_of_zip(file, members[1:])
+    assert lost is not None
+    assert lost.message == f"the directory of the archive has 65599 members, its end says 65600; {UNSEEN}"
+
+
+def test_a_zip_that_is_cut_says_to_copy_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "triage.zip"
+    path.write_bytes(ZIP[: len(ZIP) // 2])
+    with pytest.raises(SourceError, match="its directory stands at its end, so copy it again"):
+        open_source(path)
