@@ -54,6 +54,7 @@ class ArchiveTree(CollectedTree):
     Attributes:
         left_out: Members that were not taken: too deep, or too many in one folder.
         encrypted: Members that need a password.
+        repeated: Members of which a later one of the same name is taken, as unpacking would leave it.
         broken: What of the archive itself is damaged.
     """
 
@@ -62,6 +63,7 @@ class ArchiveTree(CollectedTree):
         self._members = 0
         self.left_out = 0
         self.encrypted = 0
+        self.repeated = 0
         self.broken: ArchiveDamage | None = None
         super().__init__(self._top)
 
@@ -86,8 +88,13 @@ class ArchiveTree(CollectedTree):
             folder = self._folder(folder, part)
         if is_dir:
             self._folder(folder, parts[-1])
-        elif len(folder.children) < MAX_ENTRIES:
-            folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified, link))
+            return
+        known = folder.children.get(parts[-1])
+        if known is not None and known.is_dir:
+            return
+        self.repeated += known is not None
+        if known is not None or len(folder.children) < MAX_ENTRIES:
+            folder.children[parts[-1]] = Node(parts[-1], False, handle, size, None, modified, link)
         else:
             self.left_out += 1
 
@@ -285,6 +292,9 @@ def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
         members = f": {tree.broken.members}" if tree.broken.members else ""
         source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
         source.coverage.cut("folder", "archive", tree.broken.message, image.name)
+    if tree.repeated:
+        message = f"{tree.repeated} members are there again under the same name: the last is taken, as in unpacking"
+        source.problem(image.name, "duplicate", message)
     if tree.left_out:
         message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
         source.cut("folder", "archive", image.name, message)

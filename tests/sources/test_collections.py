@@ -457,3 +457,24 @@ def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
     path.write_bytes(data)
     with open_source(path) as source:
         assert len(source.installations) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_of_a_member_that_is_stored_twice_the_last_is_taken(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"triage.{kind}"
+    stored = ((SYSTEM, HIVE), (f"{KEYS}/one", b"old"), (f"{KEYS}/two", b"2"), (f"{KEYS}/one", b"new"), (KEYS, b"file"))
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            for name, content in stored:
+                packed.writestr(name, content)
+    else:
+        with tarfile.open(path, "w") as archive:
+            for name, content in stored:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    with open_source(path) as source:
+        assert source.installations[0].read(f"{KEYS}/one").data == b"new"
+        message = "1 members are there again under the same name: the last is taken, as in unpacking"
+        assert [(p.kind, p.message, p.offset) for p in source.problems] == [("duplicate", message, None)]
