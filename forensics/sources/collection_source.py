@@ -8,7 +8,7 @@ from forensics.disk.evidence_files import note_evidence
 from forensics.disk.tree import Tree
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.installation import HiveOpener, Installation
-from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, is_shadow_copy
+from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, is_named_shadow_copy
 from forensics.sources.loose_hives import HiveFolder, hives_in
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
@@ -44,7 +44,7 @@ def tell_search(source: Source, layout: Layout) -> None:
     for folders, why in ((layout.shadows, OLDER_STATE), (layout.other_drives, _OTHER_DRIVE)):
         for folder in folders:
             source.coverage.tell("folder", folder, Outcome("not_examined", why), f"{source.path}/{folder}")
-    if layout.roots and is_shadow_copy(source.path):
+    if layout.roots and is_named_shadow_copy(source.path):
         source.older_state_of = "the volume that this is a shadow copy of"
         message = "it was collected from a volume shadow copy: all that follows is an older state of the machine"
         source.problem(source.path, "older_state", message)
