@@ -25,6 +25,7 @@ from forensics.sources.open import open_source
 from testdata.builder.vhdx import write_differencing, write_dynamic
 
 HIVE = b"regf" + bytes(4092 + 4096)
+BACKUP = "backup copies that Windows keeps of its hives (RegBack): an older state of a machine, not examined"
 SYSTEM = "Windows/System32/config/SYSTEM"
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
 
@@ -322,12 +323,13 @@ def test_loose_hives_are_put_back(tmp_path: Path) -> None:
         assert [(e.path, e.kind, e.machine_ids, e.error) for e in source.found] == [
             (f"{tmp_path}/HOST1_SYSTEM", "hives", [1], None),
             (f"{tmp_path}/software.bak", "unknown", [], "another file was taken as this hive; examine it on its own"),
+            (f"{tmp_path}/RegBack", "unknown", [], BACKUP),
         ]
         (installation,) = source.installations
         assert installation.tree.open("windows/SYSTEM32/config/sam").read() == HIVE
         assert installation.listing(KEYS).outcome.state == "not_examined"
         left_out = [c for c in source.coverage if c.outcome == "not_examined"]
-        assert [(c.area, c.name) for c in left_out] == [("hive", "software.bak")]
+        assert [(c.area, c.name) for c in left_out] == [("hive", "software.bak"), ("file", "RegBack")]
 
 
 def test_single_hive_brings_its_logs(tmp_path: Path) -> None:
