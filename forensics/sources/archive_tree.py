@@ -40,7 +40,7 @@ _MAX_TARGET = 4096
 
 
 class _Folder:
-    """A folder of the archive: its children by name as stored."""
+    """A folder of the archive: its children by their name without case, in which Windows would put them together."""
 
     __slots__ = ("children",)
 
@@ -89,12 +89,13 @@ class ArchiveTree(CollectedTree):
         if is_dir:
             self._folder(folder, parts[-1])
             return
-        known = folder.children.get(parts[-1])
+        key = _key(parts[-1])
+        known = folder.children.get(key)
         if known is not None and known.is_dir:
             return
         self.repeated += known is not None
         if known is not None or len(folder.children) < MAX_ENTRIES:
-            folder.children[parts[-1]] = Node(parts[-1], False, handle, size, None, modified, link)
+            folder.children[key] = Node(parts[-1], False, handle, size, None, modified, link)
         else:
             self.left_out += 1
 
@@ -117,11 +118,18 @@ class ArchiveTree(CollectedTree):
 
     @staticmethod
     def _folder(parent: _Folder, name: str) -> _Folder:
-        node = parent.children.get(name)
+        key = _key(name)
+        node = parent.children.get(key)
         if node is None or not node.is_dir:
-            node = parent.children[name] = Node(name, True, _Folder())
+            node = parent.children[key] = Node(name, True, _Folder())
         assert isinstance(node.handle, _Folder)
         return node.handle
+
+
+def _key(name: str) -> str:
+    folded = name.casefold()
+    # Most names of very many are of one case: one text each does.
+    return name if folded == name else folded
 
 
 def normalised(name: str) -> list[str]:

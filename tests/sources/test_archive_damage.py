@@ -205,3 +205,13 @@ def test_a_zip_that_is_cut_says_to_copy_it_again(tmp_path: Path) -> None:
     path.write_bytes(ZIP[: len(ZIP) // 2])
     with pytest.raises(SourceError, match="its directory stands at its end, so copy it again"):
         open_source(path)
+
+
+def test_folders_that_differ_in_case_are_one(tmp_path: Path) -> None:
+    """Collectors write paths as their rules spell them; unpacked on Windows they come together."""
+    path = tmp_path / "triage.zip"
+    path.write_bytes(zipped(SYSTEM, f"{KEYS}/one", f"{KEYS.upper()}/two", f"{KEYS.lower()}/three"))
+    with open_source(path) as source:
+        assert source.problems == []
+        (machine,) = source.installations
+        assert [entry.name for entry in machine.listing(KEYS).entries] == ["one", "three", "two"]
