@@ -26,6 +26,7 @@ _LOCAL = struct.Struct("<4s22xHH")
 _END = struct.Struct("<4s4xHHII")
 _END_SIZE = 22
 _LONGEST_COMMENT = 0xFFFF
+"""Format: bytes of the comment behind the end of a zip archive, of which the length has 16 bits."""
 _END_64 = struct.Struct("<4s28xQ")
 _END_64_SIZE = 56
 _LOCATOR_SIZE = 20
