@@ -40,7 +40,7 @@ def reasons(sources: Sequence[SourceEntry], most: int = MOST_REASONS) -> list[st
     counted = {id(entry) for entry in leaves(sources)}
     told = [_with_path(e) for e in sources if e.error and (e.same_as is not None or id(e) in counted)]
     told += [
-        f"{entry.path} is an older state of a machine: {entry.older_state_of} builds on it and is the present one"
+        f"{entry.path} is an older state of a machine: the present one is {entry.older_state_of}"
         for entry in older_states(sources)
         if not entry.error
     ]

@@ -17,6 +17,7 @@ from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotObtained, Unreadable
+from forensics.sources.archive_damage import ArchiveDamage, damage_of_tar, damage_of_zip
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
 from forensics.sources.source import Source
 
@@ -39,7 +40,7 @@ _MAX_TARGET = 4096
 
 
 class _Folder:
-    """A folder of the archive: its children by name as stored."""
+    """A folder of the archive: its children by their name without case, in which Windows would put them together."""
 
     __slots__ = ("children",)
 
@@ -52,12 +53,18 @@ class ArchiveTree(CollectedTree):
 
     Attributes:
         left_out: Members that were not taken: too deep, or too many in one folder.
+        encrypted: Members that need a password.
+        repeated: Members of which a later one of the same name is taken, as unpacking would leave it.
+        broken: What of the archive itself is damaged.
     """
 
     def __init__(self) -> None:
         self._top = _Folder()
         self._members = 0
         self.left_out = 0
+        self.encrypted = 0
+        self.repeated = 0
+        self.broken: ArchiveDamage | None = None
         super().__init__(self._top)
 
     def _children(self, handle: object) -> Iterable[Node]:
@@ -81,10 +88,20 @@ class ArchiveTree(CollectedTree):
             folder = self._folder(folder, part)
         if is_dir:
             self._folder(folder, parts[-1])
-        elif len(folder.children) < MAX_ENTRIES:
-            folder.children.setdefault(parts[-1], Node(parts[-1], False, handle, size, None, modified, link))
+            return
+        key = _key(parts[-1])
+        known = folder.children.get(key)
+        if known is not None and known.is_dir:
+            return
+        self.repeated += known is not None
+        if known is not None or len(folder.children) < MAX_ENTRIES:
+            folder.children[key] = Node(parts[-1], False, handle, size, None, modified, link)
         else:
             self.left_out += 1
+
+    def damage(self, folder: Entry | str) -> str | None:
+        """Say why any folder may have held more: a damaged archive does not tell what it lost."""
+        return self.broken.message if self.broken else None
 
     def head(self, entry: Entry, count: int) -> bytes:
         """Return the first bytes of a member, at most ``count``, without unpacking the rest; raises Unreadable."""
@@ -101,11 +118,18 @@ class ArchiveTree(CollectedTree):
 
     @staticmethod
     def _folder(parent: _Folder, name: str) -> _Folder:
-        node = parent.children.get(name)
+        key = _key(name)
+        node = parent.children.get(key)
         if node is None or not node.is_dir:
-            node = parent.children[name] = Node(name, True, _Folder())
+            node = parent.children[key] = Node(name, True, _Folder())
         assert isinstance(node.handle, _Folder)
         return node.handle
+
+
+def _key(name: str) -> str:
+    folded = name.casefold()
+    # Most names of very many are of one case: one text each does.
+    return name if folded == name else folded
 
 
 def normalised(name: str) -> list[str]:
@@ -159,7 +183,9 @@ class ZipTree(ArchiveTree):
             raise
         # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...
         except Exception as error:
-            raise SourceError("damaged", f"{name} is no readable zip archive: {error}") from error
+            message = f"{name} is no readable zip archive ({error}): its directory stands at its end, so copy it again"
+            raise SourceError("damaged", message) from error
+        self.broken = damage_of_zip(file, members)
         self.encrypted = sum(1 for member in members if member.flag_bits & _ENCRYPTED)
         for member in members:
             # ZipInfo.is_dir fails on an empty name.
@@ -226,14 +252,13 @@ class TarTree(ArchiveTree):
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         super().__init__()
-        self.encrypted = 0
-        self.damage: str | None = None
         file.seek(0)
         try:
             self._tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
         except Exception as error:
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}") from error
         try:
+            # It returns None at the end, and as silently at a damaged header, or where the archive is cut.
             while (member := self._tar.next()) is not None:
                 if member.isdir() or member.isreg() or member.islnk() or member.issym():
                     link = _tar_link(member)
@@ -242,8 +267,11 @@ class TarTree(ArchiveTree):
                 self._tar.members = []  # type: ignore[attr-defined]
         except SourceError:
             raise
+        # Damage shows as ReadError, HeaderError, ValueError, ...; where it is, is looked at next.
         except Exception as error:
-            self.damage = f"the archive is damaged or cut short: {error}; what stands before that is examined"
+            message = f"the archive is damaged or cut short: {error}; what stands before that is examined"
+            self.broken = ArchiveDamage("truncated", message, self._tar.offset)
+        self.broken = damage_of_tar(file, self._tar.offset) or self.broken
 
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, tarfile.TarInfo)
@@ -267,13 +295,14 @@ def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
     Raises:
         SourceError: It is damaged.
     """
-    tree: ZipTree | TarTree
-    if image.kind == "zip":
-        tree = ZipTree(image.file, image.name)
-    else:
-        tree = TarTree(image.file, image.name)
-        if tree.damage:
-            source.problem(image.name, "truncated", tree.damage)
+    tree = ZipTree(image.file, image.name) if image.kind == "zip" else TarTree(image.file, image.name)
+    if tree.broken:
+        members = f": {tree.broken.members}" if tree.broken.members else ""
+        source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
+        source.coverage.cut("folder", "archive", tree.broken.message, image.name)
+    if tree.repeated:
+        message = f"{tree.repeated} members are there again under the same name: the last is taken, as in unpacking"
+        source.problem(image.name, "duplicate", message)
     if tree.left_out:
         message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
         source.cut("folder", "archive", image.name, message)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, damage_of
 from forensics.sources.collected_tree import CollectedTree, Node
 from forensics.sources.collection_source import add_root, tell_search
 from forensics.sources.layout import find_layout
@@ -26,6 +26,12 @@ class VolumeTree(CollectedTree):
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         super().__init__(Entry("", "", True))
+
+    def damage(self, folder: Entry | str) -> str | None:
+        """Say what of the folder the volume has damaged."""
+        handle = (self.entry(folder) if isinstance(folder, str) else folder).handle
+        assert isinstance(handle, Entry)
+        return damage_of(self._tree, handle if handle.path else "")
 
     def _children(self, handle: object) -> Iterable[Node]:
         assert isinstance(handle, Entry)

@@ -8,8 +8,8 @@ from forensics.disk.evidence_files import note_evidence
 from forensics.disk.tree import Tree
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.installation import HiveOpener, Installation
-from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, is_shadow_copy
-from forensics.sources.loose_hives import HiveFolder, hives_in
+from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, is_named_shadow_copy
+from forensics.sources.loose_hives import HiveFolder, hives_in, is_backup
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.outcome import Outcome
@@ -44,7 +44,7 @@ def tell_search(source: Source, layout: Layout) -> None:
     for folders, why in ((layout.shadows, OLDER_STATE), (layout.other_drives, _OTHER_DRIVE)):
         for folder in folders:
             source.coverage.tell("folder", folder, Outcome("not_examined", why), f"{source.path}/{folder}")
-    if layout.roots and is_shadow_copy(source.path):
+    if layout.roots and is_named_shadow_copy(source.path):
         source.older_state_of = "the volume that this is a shadow copy of"
         message = "it was collected from a volume shadow copy: all that follows is an older state of the machine"
         source.problem(source.path, "older_state", message)
@@ -68,6 +68,10 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
     _add(source, path, folder.tree(tree), "Windows", "", open_hive, machine_id)
     names = ", ".join(sorted(e.name for p, e in folder.files.items() if not p.upper().endswith(_LOGS)))
     source.coverage.tell("folder", folder.path or "hives", Outcome("present", f"loose hives: {names}"), path)
+    if is_backup("/".join(path.replace("\\", "/").split("/")[-2:])):
+        source.older_state_of = "the hives that these are backup copies of"
+        message = "these are backup copies that Windows keeps of its hives (RegBack): an older state of the machine"
+        source.problem(path, "older_state", message)
     above = path.removesuffix(f"/{folder.path}") if folder.path else path
     for entry in folder.left_out:
         source.coverage.tell("hive", entry.name, Outcome("not_examined", LEFT_OUT), f"{above}/{entry.path}")

@@ -6,6 +6,7 @@ disk is the disk's, and is not looked at.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from collections.abc import Sequence
@@ -14,10 +15,11 @@ from urllib.parse import unquote
 
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.sources.collected_tree import CollectedTree
-from forensics.sources.file_kind import FileKind
+from forensics.sources.file_kind import FileKind, looks_like_a_disk
 from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, find_layout, is_shadow_copy
-from forensics.sources.loose_hives import HiveFolder, hives_in, is_named_as_hive, is_other_hive
+from forensics.sources.loose_hives import BACKUP, HiveFolder, hives_in, is_backup, is_named_as_hive, is_other_hive
 from forensics.sources.mapping_tree import UnionTree
+from forensics.sources.parts_left import parts_without_the_first
 from forensics.sources.peek import Link, peek
 from forensics.sources.vm_files import is_configuration
 
@@ -153,13 +155,14 @@ class _Search:
         is_drive = path in self.drives
         if is_drive and _is_closed(path, entries):
             return []
-        hives = self._files(path, [entry for entry in entries if not entry.is_dir])
-        left = _OF_A_DRIVE if is_drive else frozenset(["regback"]) if hives else frozenset()
+        self._files(path, [entry for entry in entries if not entry.is_dir])
+        left = _OF_A_DRIVE if is_drive else frozenset()
         return [entry.path for entry in entries if entry.is_dir and entry.name.casefold() not in left]
 
-    def _files(self, path: str, entries: Sequence[Entry]) -> bool:
-        """Take what is evidence among the files of a folder; tell whether there are hives that are known."""
+    def _files(self, path: str, entries: Sequence[Entry]) -> None:
+        """Take what is evidence among the files of a folder."""
         hives: list[Entry] = []
+        before = len(self.found.files)
         for entry in entries:
             if self.files >= MAX_FILES:
                 reason = f"from here on not searched: only the first {MAX_FILES} files were, name it itself"
@@ -167,17 +170,23 @@ class _Search:
                 break
             self.files += 1
             self._file(path, entry, hives)
-        if not hives:
-            return False
+        if hives:
+            self._hives(path, hives, entries)
+        known = {file.entry.path for file in self.found.files[before:]} | {entry.path for entry in hives}
+        self.found.left_out += parts_without_the_first(entries, known)
+
+    def _hives(self, path: str, hives: Sequence[Entry], entries: Sequence[Entry]) -> None:
+        """Take the hives of a folder, with the logs beside them, unless they show an older state."""
         taken = {entry.path for entry in hives}
         beside = [e for e in entries if e.name.upper().endswith(_LOGS) or (is_named_as_hive(e) and e.path not in taken)]
         folder = hives_in(self.tree, path, [*hives, *beside])
         if folder.files and is_shadow_copy(path):
             self.found.left_out.append((path, OLDER_STATE))
+        elif folder.files and is_backup(path):
+            self.found.left_out.append((path, BACKUP))
         elif folder.files:
             self.found.hives.append(folder)
         self._unknown_hives(folder, hives)
-        return bool(folder.files)
 
     def _file(self, path: str, entry: Entry, hives: list[Entry]) -> None:
         seen = peek(self.tree, entry)
@@ -195,6 +204,11 @@ class _Search:
             self.found.files.append(EvidenceFile(entry, seen))
 
     def _link(self, entry: Entry, link: Link) -> None:
+        # What is left of a link that leads in a circle is a link.
+        if looks_like_a_disk(entry.name) and (not os.path.lexists(link.target) or os.path.islink(link.target)):
+            reason = f"a symbolic link to {link.target}, which is not there or cannot be reached: copy that here"
+            self.found.left_out.append((entry.path, reason))
+            return
         if link.is_inside:
             self.found.links.append((entry.path, link.target))
             return

@@ -22,8 +22,8 @@ _SHADOW = re.compile(r"HarddiskVolumeShadowCopy\d+", re.IGNORECASE)
 _KAPE_SHADOW = re.compile(r"VSS\d+", re.IGNORECASE)
 OLDER_STATE = "collected from a volume shadow copy: an older state of a drive, not examined"
 """Why a folder of a collection is not examined."""
-_ACCESSORS = ("ntfs", "lazy_ntfs", "ntfs_vss", "mft", "raw_reg", "auto", "file")
-"""Velociraptor's ways to read one and the same drive, the most faithful first."""
+_ACCESSORS = ("ntfs", "lazy_ntfs", "mft", "raw_reg", "auto", "file", "ntfs_vss")
+"""Velociraptor's ways to read one and the same drive, the most faithful first; the last also reads older states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,18 @@ def find_layout(tree: CollectedTree) -> Layout:
 def is_shadow_copy(path: str) -> bool:
     """Tell whether a folder of a collection holds what was collected from a volume shadow copy.
 
-    Velociraptor names it after the copy's device, percent-encoded or not; KAPE puts ``VSS1`` beside the drive's letter.
+    Velociraptor names it after the copy's device, percent-encoded or not; KAPE puts ``VSS1`` beside the drive's letter,
+    or the letter in it.
     """
-    return _SHADOW.search(unquote(path)) is not None or _KAPE_SHADOW.fullmatch(path.rpartition("/")[2]) is not None
+    folders = path.split("/")
+    return _SHADOW.search(unquote(path)) is not None or any(_KAPE_SHADOW.fullmatch(folder) for folder in folders)
+
+
+def is_named_shadow_copy(path: str) -> bool:
+    """Tell whether a source that the user named is a shadow copy; folders further above have the user's own names."""
+    *_, above, name = ["", *path.replace("\\", "/").rstrip("/").split("/")]
+    kape = (above, name) if _DRIVE.fullmatch(unquote(name)) else (name,)
+    return _SHADOW.search(unquote(path)) is not None or any(_KAPE_SHADOW.fullmatch(folder) for folder in kape)
 
 
 @dataclass

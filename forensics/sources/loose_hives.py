@@ -14,6 +14,8 @@ _NAME = re.compile(r"(?<![A-Z])(SYSTEM|SOFTWARE|SECURITY|SAM|DEFAULT|COMPONENTS|
 _OTHERS = ("AMCACHE", "BBI", "BCD", "DRIVERS", "ELAM", "SCHEMA", "SETTINGS", "SYSCACHE", "USERDIFF", "VSMIDK")
 """Hives of Windows in which nothing is said of keys or certificates."""
 _LOGS = (".LOG", ".LOG1", ".LOG2")
+BACKUP = "backup copies that Windows keeps of its hives (RegBack): an older state of a machine, not examined"
+"""Why the hives of a folder are not examined."""
 _MAX_FILES = 5_000
 """Evidence: files of one folder that may be hives."""
 _BASE_BLOCK = 4096
@@ -58,6 +60,11 @@ def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:
         if is_named_as_hive(entry):
             _put(folder, entry, f"Windows/System32/config/{entry.name.upper()}", named)
     return folder
+
+
+def is_backup(path: str) -> bool:
+    """Tell whether a folder is the one in which Windows keeps backup copies of its hives, or lies in it."""
+    return "regback" in path.casefold().split("/")
 
 
 def is_named_as_hive(entry: Entry) -> bool:

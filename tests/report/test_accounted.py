@@ -68,7 +68,7 @@ def test_more_reasons_than_anybody_reads() -> None:
 
 def test_an_older_state_that_was_named_is_told_and_is_no_machine_of_today() -> None:
     case = Case([], [NAMED_OLD], AS_OF)
-    sentence = "db.vmdk is an older state of a machine: db-1.vmdk builds on it and is the present one"
+    sentence = "db.vmdk is an older state of a machine: the present one is db-1.vmdk"
     assert case.not_examined == [sentence]
     assert (case.shows_older_state, case.judges_nothing) == (True, True)
     beside = Case([], [WEB, OLD], AS_OF)

@@ -25,6 +25,7 @@ from forensics.sources.open import open_source
 from testdata.builder.vhdx import write_differencing, write_dynamic
 
 HIVE = b"regf" + bytes(4092 + 4096)
+BACKUP = "backup copies that Windows keeps of its hives (RegBack): an older state of a machine, not examined"
 SYSTEM = "Windows/System32/config/SYSTEM"
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
 
@@ -322,12 +323,13 @@ def test_loose_hives_are_put_back(tmp_path: Path) -> None:
         assert [(e.path, e.kind, e.machine_ids, e.error) for e in source.found] == [
             (f"{tmp_path}/HOST1_SYSTEM", "hives", [1], None),
             (f"{tmp_path}/software.bak", "unknown", [], "another file was taken as this hive; examine it on its own"),
+            (f"{tmp_path}/RegBack", "unknown", [], BACKUP),
         ]
         (installation,) = source.installations
         assert installation.tree.open("windows/SYSTEM32/config/sam").read() == HIVE
         assert installation.listing(KEYS).outcome.state == "not_examined"
         left_out = [c for c in source.coverage if c.outcome == "not_examined"]
-        assert [(c.area, c.name) for c in left_out] == [("hive", "software.bak")]
+        assert [(c.area, c.name) for c in left_out] == [("hive", "software.bak"), ("file", "RegBack")]
 
 
 def test_single_hive_brings_its_logs(tmp_path: Path) -> None:
@@ -457,3 +459,24 @@ def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
     path.write_bytes(data)
     with open_source(path) as source:
         assert len(source.installations) == 1
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_of_a_member_that_is_stored_twice_the_last_is_taken(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"triage.{kind}"
+    stored = ((SYSTEM, HIVE), (f"{KEYS}/one", b"old"), (f"{KEYS}/two", b"2"), (f"{KEYS}/one", b"new"), (KEYS, b"file"))
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as packed:
+            for name, content in stored:
+                packed.writestr(name, content)
+    else:
+        with tarfile.open(path, "w") as archive:
+            for name, content in stored:
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    with open_source(path) as source:
+        assert source.installations[0].read(f"{KEYS}/one").data == b"new"
+        message = "1 members are there again under the same name: the last is taken, as in unpacking"
+        assert [(p.kind, p.message, p.offset) for p in source.problems] == [("duplicate", message, None)]

@@ -361,9 +361,7 @@ def test_a_base_whose_overlay_cannot_be_opened_is_no_machine(tmp_path: Path, ntf
     case = forensics.examine(folder / "base.qcow2")
     assert len(case.rows("machine")) == 1
     assert case.judges_nothing
-    told_of_it = (
-        f"{folder}/base.qcow2 is an older state of a machine: {folder}/overlay builds on it and is the present one"
-    )
+    told_of_it = f"{folder}/base.qcow2 is an older state of a machine: the present one is {folder}/overlay"
     assert case.not_examined == [told_of_it]
     assert told_of_it in forensics.render(case)
 

@@ -80,6 +80,16 @@ def test_what_ntfs_vss_read_of_the_drive_itself_is_the_present(tmp_path: Path) -
         assert [c.name for c in source.coverage if c.detail == OLDER] == [older]
 
 
+@pytest.mark.parametrize("live", ["ntfs", "lazy_ntfs", "mft", "raw_reg", "auto", "file"])
+def test_what_another_accessor_read_comes_before_ntfs_vss(tmp_path: Path, live: str) -> None:
+    files = {f"uploads/ntfs_vss/{RAW_C}/{SYSTEM}": b"old", f"uploads/ntfs_vss/{RAW_C}/{KEYS}/only": b"key"}
+    files |= {f"uploads/{live}/C%3A/{SYSTEM}": HIVE}
+    with open_source(collected(files, tmp_path, packed=False)) as source:
+        (installation,) = source.installations
+        assert installation.read(SYSTEM).data == HIVE
+        assert installation.read(f"{KEYS}/only").data == b"key"
+
+
 def test_kape_puts_shadow_copies_beside_the_drive(tmp_path: Path) -> None:
     files = {f"C/{SYSTEM}": HIVE, f"VSS1/{SYSTEM}": b"old", f"VSS12/{KEYS}/k": b"old"}
     with open_source(collected(files, tmp_path, packed=False)) as source:
@@ -88,17 +98,34 @@ def test_kape_puts_shadow_copies_beside_the_drive(tmp_path: Path) -> None:
         assert [c.name for c in source.coverage if c.detail == OLDER] == ["VSS1", "VSS12"]
 
 
+def test_the_drive_may_lie_in_the_folder_of_a_shadow_copy(tmp_path: Path) -> None:
+    files = {f"C/{SYSTEM}": HIVE, f"VSS1/C/{SYSTEM}": b"old", f"Copies/vss12/C/{KEYS}/k": b"old"}
+    with open_source(collected(files, tmp_path, packed=False)) as source:
+        (installation,) = source.installations
+        assert installation.drive == "C"
+        assert [c.name for c in source.coverage if c.detail == OLDER] == ["Copies/vss12/C", "VSS1/C"]
+
+
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("file", [f"{SHADOWS[1]}/{SYSTEM}", "VSS1/SYSTEM"])
+@pytest.mark.parametrize("file", [f"{SHADOWS[1]}/{SYSTEM}", "VSS1/SYSTEM", f"VSS1/C/{SYSTEM}"])
 def test_shadow_copies_alone_are_no_machine(tmp_path: Path, file: str, packed: bool) -> None:
     with open_source(collected({file: HIVE}, tmp_path / "found", packed)) as source:
         assert source.installations == []
         assert [entry.error for entry in source.found] == [OLDER]
 
 
-def test_a_shadow_copy_that_is_named_itself_is_told_to_be_old(tmp_path: Path) -> None:
-    with open_source(collected({SYSTEM: HIVE}, tmp_path / "HarddiskVolumeShadowCopy1", packed=False)) as source:
-        assert [p.kind for p in source.problems] == ["older_state"]
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("HarddiskVolumeShadowCopy1", ["older_state"]),
+        ("VSS1", ["older_state"]),
+        ("VSS1/C", ["older_state"]),
+        ("VSS1/host", []),
+    ],
+)
+def test_a_shadow_copy_that_is_named_itself_is_told_to_be_old(tmp_path: Path, name: str, told: list[str]) -> None:
+    with open_source(collected({SYSTEM: HIVE}, tmp_path / name, packed=False)) as source:
+        assert [p.kind for p in source.problems] == told
 
 
 @pytest.mark.parametrize(

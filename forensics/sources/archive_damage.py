@@ -1,0 +1,135 @@
+"""Damage of an archive that its library passes over: it then holds less, or other names, and says nothing.
+
+References:
+    - POSIX.1-2017, pax, ustar Interchange Format (the end of an archive is two blocks of zeros)
+    - APPNOTE.TXT 4.3.7 (local file header), 4.3.14 to 4.3.16 (end of central directory)
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+MAX_BEHIND_TAR = 64 << 20
+"""Work: bytes behind the end of a tar archive that are looked at: where it is padded they are zeros."""
+MAX_LOCAL_HEADERS = 50_000
+"""Work: members of a zip archive, in the order in which they are stored, whose two names are compared."""
+MAX_NAMED = 3
+"""Display: members of a damaged zip archive that are named; the others are counted."""
+_BLOCK = 512
+_CHUNK = 1 << 20
+_UNSEEN = "members may be missing, so nothing that is not in it is absent"
+_LOCAL = struct.Struct("<4s22xHH")
+_END = struct.Struct("<4s4xHHII")
+_END_SIZE = 22
+_LONGEST_COMMENT = 0xFFFF
+"""Format: bytes of the comment behind the end of a zip archive, of which the length has 16 bits."""
+_END_64 = struct.Struct("<4s28xQ")
+_END_64_SIZE = 56
+_LOCATOR_SIZE = 20
+_UTF_8 = 0x800
+_MASKED = 0x2000
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveDamage:
+    """What is broken in an archive.
+
+    Attributes:
+        kind: Kind of the problem.
+        message: One sentence.
+        offset: Byte of the unpacked archive where it is; None where it is at no place in it.
+        members: Which members show it, where any do.
+    """
+
+    kind: str
+    message: str
+    offset: int | None
+    members: str = ""
+
+
+def damage_of_tar(file: BinaryIO, end: int) -> ArchiveDamage | None:
+    """Tell whether a tar archive ends where its members do; one block of zeros and any padding with zeros will do.
+
+    Args:
+        file: The archive, uncompressed.
+        end: Byte where no further member was found.
+    """
+    file.seek(end)
+    block = file.read(_BLOCK)
+    if len(block) < _BLOCK:
+        message = f"the archive is cut short: it stops without the blocks of zeros that end one; {_UNSEEN}"
+        return ArchiveDamage("truncated", message, end)
+    if any(block):
+        message = f"the archive is damaged or cut short at the header of a member: the rest is not read; {_UNSEEN}"
+        return ArchiveDamage("damaged", message, end)
+    at = end + _BLOCK
+    while at < end + MAX_BEHIND_TAR and (chunk := file.read(_CHUNK)):
+        if any(chunk):
+            at += len(chunk) - len(chunk.lstrip(b"\0"))
+            message = f"the archive goes on behind what looks like its end: the rest is not read; {_UNSEEN}"
+            return ArchiveDamage("damaged", message, at)
+        at += len(chunk)
+    return None
+
+
+def damage_of_zip(file: BinaryIO, members: Sequence[zipfile.ZipInfo]) -> ArchiveDamage | None:
+    """Tell whether the directory of a zip archive is whole, and has the names that the members bear themselves.
+
+    Args:
+        file: The archive.
+        members: As read from its directory.
+    """
+    counted = _count_in_end(file)
+    if counted is not None and counted[0] not in (len(members), len(members) & 0xFFFF):
+        count, at = counted
+        message = f"the directory of the archive has {len(members)} members, its end says {count}; {_UNSEEN}"
+        return ArchiveDamage("damaged", message, at)
+    size = file.seek(0, 2)
+    ordered = sorted(members, key=lambda member: member.header_offset)[:MAX_LOCAL_HEADERS]
+    wrong = [(member, named) for member in ordered if (named := _named_otherwise(file, size, member)) is not None]
+    if not wrong:
+        return None
+    told = "; ".join(f"{member.orig_filename!r} {named}" for member, named in wrong[:MAX_NAMED])
+    more = f"; and {len(wrong) - MAX_NAMED} more" if len(wrong) > MAX_NAMED else ""
+    message = f"the directory of the archive does not fit its members; {_UNSEEN}"
+    at = wrong[0][0].header_offset
+    return ArchiveDamage("damaged", message, at if 0 <= at < size else None, told + more)
+
+
+def _named_otherwise(file: BinaryIO, size: int, member: zipfile.ZipInfo) -> str | None:
+    """Say how the name in front of a member differs from that in the directory; None where it does not."""
+    if member.flag_bits & _MASKED:
+        return None
+    if not 0 <= member.header_offset < size:
+        return "lies outside the archive"
+    file.seek(member.header_offset)
+    head = file.read(_LOCAL.size)
+    if len(head) < _LOCAL.size or head[:4] != b"PK\x03\x04":
+        return "is not where it should be"
+    encoding = "utf-8" if member.flag_bits & _UTF_8 else "cp437"
+    name = file.read(_LOCAL.unpack(head)[1])
+    if name == member.orig_filename.encode(encoding, "surrogateescape"):
+        return None
+    return f"calls itself {name.decode(encoding, 'backslashreplace')!r}"
+
+
+def _count_in_end(file: BinaryIO) -> tuple[int, int] | None:
+    """Return how many members the end of a zip archive tells of, and where; None where it leaves that open."""
+    size = file.seek(0, 2)
+    start = max(0, size - _END_SIZE - _LONGEST_COMMENT)
+    file.seek(start)
+    tail = file.read()
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) - at < _END.size:
+        return None
+    count = int(_END.unpack_from(tail, at)[2])
+    if count != 0xFFFF:
+        return count, start + at
+    at -= _LOCATOR_SIZE + _END_64_SIZE
+    if at < 0 or tail[at : at + 4] != b"PK\x06\x06":
+        return None
+    return int(_END_64.unpack_from(tail, at)[1]), start + at
