@@ -13,6 +13,7 @@ from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.sources.holdings import no_volume
+from forensics.sources.older_states import NEEDS_ANOTHER
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.source import Source
@@ -21,7 +22,7 @@ from forensics.tables.outcome import Outcome
 from forensics.tables.source import SourceEntry
 
 _CHANGES = re.compile(r".*-ctk\.vmdk", re.IGNORECASE | re.DOTALL)
-_NEEDS_ANOTHER = ("missing_parent", "wrong_parent", "needs_parent", "missing_part")
+_NEEDS_ANOTHER = (*NEEDS_ANOTHER, "missing_part")
 
 
 @dataclass(slots=True)
@@ -164,10 +165,11 @@ def _take(pieces: Pieces, disk: FoundDisk, entry: SourceEntry, piece: Source) ->
 
 def _newer(disk: FoundDisk, whole: Sequence[FoundDisk]) -> SourceEntry | None:
     """Return the entry of a disk that is a newer state of one that no other was opened upon."""
-    from forensics.disk.lineage import children_of
+    from forensics.disk.lineage import MAX_NEIGHBOURS, children_of
 
-    by_path = {other.path: other for other in whole if other is not disk}
+    by_path = {other.path: other for other in whole[:MAX_NEIGHBOURS] if other is not disk}
     child = next((by_path[path] for path in children_of(disk.path, list(by_path))), None)
+    child = child or _names_it(disk, whole)
     if child is None:
         below = {disk.path.resolve(), *disk.parents}
         bases = [other for other in whole if other.path.resolve() in below]
@@ -175,6 +177,17 @@ def _newer(disk: FoundDisk, whole: Sequence[FoundDisk]) -> SourceEntry | None:
             (o for o in whole if o.failed_as in _NEEDS_ANOTHER and any(_is_named_after(o, b) for b in bases)), None
         )
     return child.entry if child is not None else None
+
+
+def _names_it(disk: FoundDisk, whole: Sequence[FoundDisk]) -> FoundDisk | None:
+    """Return a disk whose parent is missing and that knows it by its name alone, which this one only bears."""
+    from forensics.disk.lineage import only_name_of_parent
+
+    name = disk.path.name.casefold()
+    if sum(other.path.name.casefold() == name for other in whole) > 1:
+        return None
+    needy = [other for other in whole if other is not disk and other.failed_as in NEEDS_ANOTHER]
+    return next((other for other in needy if only_name_of_parent(other.path).casefold() == name), None)
 
 
 def _is_named_after(child: FoundDisk, base: FoundDisk) -> bool:
