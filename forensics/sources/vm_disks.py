@@ -28,7 +28,7 @@ from forensics.tables.source import SourceEntry
 _MAX_CONFIGURATION = 1 << 20
 """Format: bytes of a .vmx, .vmsd or .vbox that is read."""
 _MAX_CONFIGURATIONS = 200
-"""Evidence: configurations of VMware and VirtualBox machines of one folder or archive that are asked for their disks."""
+"""Evidence: configurations of VMware and VirtualBox of one folder or archive that are asked for their disks."""
 _SNAPSHOTS = "Snapshots"
 _SETTING = re.compile(r'^\s*([\w.:]+)\s*=\s*"([^"\n]*)"', re.MULTILINE)
 _CONTROLLED = re.compile(r"((?:scsi|sata|ide|nvme)\d+:\d+)\.filename", re.IGNORECASE)
