@@ -42,6 +42,7 @@ class Image:
         size: Bytes of ``file``.
         kind: ``raw`` when nothing else fits.
         unpacked: ``file`` is temporary, so that nothing lies beside it.
+        others: Files found with it, elsewhere than beside it, among which its parent may be.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Image:
     size: int
     kind: str
     unpacked: bool = False
+    others: tuple[Path, ...] = ()
 
 
 def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Image:
@@ -150,12 +152,15 @@ def _raw(image: Image, holder: Holder) -> Disk:
 
 
 def _vhdx(image: Image, holder: Holder) -> Disk:
-    from forensics.disk.vhdx.parent import find_beside
+    from forensics.disk.vhdx.parent import find_among
     from forensics.disk.vhdx.reader import open_vhdx
 
-    # A parent is looked for beside its child.
+    # A parent is looked for beside its child, then among what was found with it.
+    find = find_among(image.others)
     stream = (
-        open_vhdx(image.file, name=image.name, resolve_parent=find_beside) if image.unpacked else open_vhdx(image.path)
+        open_vhdx(image.file, name=image.name, resolve_parent=find)
+        if image.unpacked
+        else open_vhdx(image.path, resolve_parent=find)
     )
     holder.resources.callback(stream.close)
     holder.watch(image.name, lambda: stream.problems)

@@ -126,6 +126,12 @@ def parent_name(file: BinaryIO) -> str:
     return _file_name(names[0]) if names else ""
 
 
+def with_identity(candidates: Iterable[Path], guids: Iterable[UUID | None]) -> list[Path]:
+    """Return the VHDX files among the candidates whose DataWriteGuid is one of these."""
+    wanted = {f"vhdx {guid}" for guid in guids if guid}
+    return [path for path in candidates if _declared_by(path).own in wanted]
+
+
 def only_name_of_parent(path: Path) -> str:
     """Return the file name of the parent of a disk that knows it by nothing else; empty for every other disk."""
     said = _declared_by(path)

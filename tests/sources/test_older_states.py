@@ -142,3 +142,30 @@ def test_an_overlay_that_names_a_base_in_another_folder(tmp_path: Path) -> None:
     case = forensics.examine(tmp_path, strict=False)
     assert not case.is_empty
     assert [entry(case, path).older_state_of for path in (base, twin)] == [str(overlay)] * 2
+
+
+def test_a_parent_in_another_folder_of_what_was_named_is_found(tmp_path: Path) -> None:
+    base = lay(tmp_path / "Virtual Hard Disks" / "chain.vhdx", content("chain.vhdx"))
+    first = lay(tmp_path / "AVHD" / "chain-1.avhdx", content("chain-1.avhdx"))
+    last = lay(tmp_path / "more" / "chain-2.avhdx", content("chain-2.avhdx"))
+    case = forensics.examine(tmp_path)
+    assert case.not_examined == []
+    assert entry(case, last).machine_ids == [1]
+    assert [(entry(case, each).error, entry(case, each).older_state_of) for each in (base, first)] == [
+        (None, str(last))
+    ] * 2
+
+
+def test_a_parent_of_a_child_that_failed_is_not_examined(tmp_path: Path) -> None:
+    """The child is cut behind its BAT: it opens, and its first blocks cannot be read."""
+    base = lay(tmp_path / "chain.vhdx", content("chain.vhdx"))
+    child = lay(tmp_path / "chain-1.avhdx", content("chain-1.avhdx"))
+    with child.open("r+b") as file:
+        for block in range(64):
+            file.seek((3 << 20) + 8 * block)
+            file.write((1 << 40 | 6).to_bytes(8, "little"))
+    case = forensics.examine(tmp_path, strict=False)
+    assert case.is_empty
+    assert case.not_examined[0] == "Examined 0 of 2: not chain-1.avhdx, chain.vhdx."
+    assert entry(case, base).older_state_of == str(child)
+    assert str(entry(case, base).error).startswith(f"older state of {child}, which could not be opened because ")
