@@ -215,6 +215,26 @@ def test_no_command_writes_over_a_part_of_its_source(
         assert files_of(tmp_path) == before
 
 
+def test_what_may_belong_to_a_disk_that_cannot_be_opened_is_no_place_to_write_to(tmp_path: Path) -> None:
+    """Known by their names: a split image that lacks a part, and a child whose region tables are damaged."""
+    for folder in ("split", "chain"):
+        (tmp_path / folder).mkdir()
+    split = split_raw(tmp_path / "split")
+    split.with_name("disk.009").write_bytes(b"the last part of many")
+    child = disk_with_parents(tmp_path / "chain").with_name("chain-1.avhdx")
+    with child.open("r+b") as file:
+        for table in (192 << 10, 256 << 10):
+            file.seek(table)
+            file.write(bytes(64 << 10))
+    for source, part in ((split, "disk.002"), (split, "disk.009"), (child, "chain.vhdx")):
+        target = source.with_name(part)
+        before = target.read_bytes()
+        command = ["examine", str(source), "--format", "json", "--overwrite", "-o", str(target)]
+        result = CliRunner().invoke(cli, command, prog_name="keymortem")
+        assert (result.exit_code, REFUSAL in result.stderr) == (2, True), result.output
+        assert target.read_bytes() == before
+
+
 def test_keys_and_rules_that_were_given_are_no_place_to_write_to(tmp_path: Path) -> None:
     (tmp_path / "locked.raw").write_bytes(encrypt(lzma.decompress(PACKED.read_bytes())))
     (tmp_path / "volume.bek").write_bytes(b"no key")

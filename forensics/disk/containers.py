@@ -17,6 +17,7 @@ from forensics.disk.evidence_files import note_evidence, open_evidence
 from forensics.disk.magic import VHD_COOKIE
 from forensics.disk.not_read import saved_by_clonezilla
 from forensics.disk.recognise import image_kind, kind_of, recognise, refusal
+from forensics.disk.relatives import note_relatives
 
 if TYPE_CHECKING:
     from dissect.hypervisor.disk.vhd import VHD
@@ -41,6 +42,7 @@ class Image:
         size: Bytes of ``file``.
         kind: ``raw`` when nothing else fits.
         unpacked: ``file`` is temporary, so that nothing lies beside it.
+        others: Files found with it, elsewhere than beside it, among which its parent may be.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Image:
     size: int
     kind: str
     unpacked: bool = False
+    others: tuple[Path, ...] = ()
 
 
 def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Image:
@@ -95,6 +98,7 @@ def open_disk(image: Image, holder: Holder) -> Disk:
     Raises:
         SourceError: The container is damaged, truncated, or needs a file that is not there.
     """
+    note_relatives(image.path)
     openers: dict[str, Callable[[Image, Holder], Disk]] = {
         "vhdx": _vhdx,
         "vhd": _vhd,
@@ -134,7 +138,7 @@ def _disk(image: Image, stream: object, sector_size: int | None = None) -> Disk:
 
 
 def _raw(image: Image, holder: Holder) -> Disk:
-    from forensics.disk.split_file import ConcatStream, split_parts
+    from forensics.disk.split_file import ConcatStream, refuse_short_part, split_parts
 
     parts = [image.path] if image.unpacked else split_parts(image.path)
     if len(parts) == 1:
@@ -143,16 +147,20 @@ def _raw(image: Image, holder: Holder) -> Disk:
     for part in parts:
         file = holder.resources.enter_context(open_evidence(part))
         files.append((file, file.seek(0, io.SEEK_END)))
+    refuse_short_part([(part, size) for part, (_, size) in zip(parts, files, strict=True)])
     return _disk(image, ConcatStream(files))
 
 
 def _vhdx(image: Image, holder: Holder) -> Disk:
-    from forensics.disk.vhdx.parent import find_beside
+    from forensics.disk.vhdx.parent import find_among
     from forensics.disk.vhdx.reader import open_vhdx
 
-    # A parent is looked for beside its child.
+    # A parent is looked for beside its child, then among what was found with it.
+    find = find_among(image.others)
     stream = (
-        open_vhdx(image.file, name=image.name, resolve_parent=find_beside) if image.unpacked else open_vhdx(image.path)
+        open_vhdx(image.file, name=image.name, resolve_parent=find)
+        if image.unpacked
+        else open_vhdx(image.path, resolve_parent=find)
     )
     holder.resources.callback(stream.close)
     holder.watch(image.name, lambda: stream.problems)

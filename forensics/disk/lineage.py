@@ -123,7 +123,23 @@ def parent_name(file: BinaryIO) -> str:
     """Return the file name of the parent that an opened image names; empty when it names none."""
     file.seek(0)
     names = _read_guarded(file).names
-    return names[0].replace("\\", "/").rsplit("/", 1)[-1] if names else ""
+    return _file_name(names[0]) if names else ""
+
+
+def with_identity(candidates: Iterable[Path], guids: Iterable[UUID | None]) -> list[Path]:
+    """Return the VHDX files among the candidates whose DataWriteGuid is one of these."""
+    wanted = {f"vhdx {guid}" for guid in guids if guid}
+    return [path for path in candidates if _declared_by(path).own in wanted]
+
+
+def only_name_of_parent(path: Path) -> str:
+    """Return the file name of the parent of a disk that knows it by nothing else; empty for every other disk."""
+    said = _declared_by(path)
+    return "" if said.parents or not said.names else _file_name(said.names[0])
+
+
+def _file_name(written: str) -> str:
+    return written.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _builds_on(child: Path, said: _Declared, parent: Path, identity: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
@@ -59,3 +60,24 @@ def split_parts(path: Path) -> list[Path]:
     if missing < max(numbers):
         raise SourceError("missing_part", f"{stem}{missing:0{width}d} is missing: a split image needs all its parts")
     return [numbers[number] for number in range(first, missing)]
+
+
+def refuse_short_part(parts: Sequence[tuple[Path, int]]) -> None:
+    """Refuse a split image of which a part was cut: all parts but the last have one size, and the last no larger one.
+
+    Joined, everything behind the cut would lie at a wrong place of the disk.
+
+    Args:
+        parts: All parts in order, and the bytes of each.
+
+    Raises:
+        SourceError: ``truncated``; the message names the part and the bytes that it lacks.
+    """
+    whole = max(size for _, size in parts)
+    for path, size in parts[:-1]:
+        if size < whole:
+            raise SourceError(
+                "truncated",
+                f"{path.name}, a part of the split image, has {size} bytes and should have {whole}: {whole - size} "
+                "bytes of it are missing; copy it again",
+            )

@@ -18,7 +18,7 @@ def not_examined(sources: Sequence[SourceEntry]) -> list[SourceEntry]:
 
 
 def older_states(sources: Sequence[SourceEntry]) -> list[SourceEntry]:
-    """Return the disks on which a newer state builds that was not examined in their place."""
+    """Return the disks on which a newer state builds, or may, that was not examined in their place."""
     return [entry for entry in sources if entry.older_state_of and (entry.error or entry.machine_ids)]
 
 
@@ -39,11 +39,8 @@ def reasons(sources: Sequence[SourceEntry], most: int = MOST_REASONS) -> list[st
     """Return a sentence for each piece of evidence that was not examined, or is no machine of today, and why."""
     counted = {id(entry) for entry in leaves(sources)}
     told = [_with_path(e) for e in sources if e.error and (e.same_as is not None or id(e) in counted)]
-    told += [
-        f"{entry.path} is an older state of a machine: the present one is {entry.older_state_of}"
-        for entry in older_states(sources)
-        if not entry.error
-    ]
+    unread = {entry.path for entry in sources if entry.error}
+    told += [_older_state(entry, unread) for entry in older_states(sources) if not entry.error]
     return told[:most] + ([f"and {len(told) - most} more: see --format json"] if len(told) > most else [])
 
 
@@ -52,6 +49,13 @@ def head_lines(sources: Sequence[SourceEntry]) -> list[str]:
     told = reasons(sources)
     line = examined_line(sources)
     return [*([line] if line else []), *told] if told else []
+
+
+def _older_state(entry: SourceEntry, unread: set[str]) -> str:
+    newer = entry.older_state_of
+    if newer in unread:
+        return f"{entry.path} may be an older state: {newer}, which could not be read, may build on it"
+    return f"{entry.path} is an older state of a machine: the present one is {newer}"
 
 
 def _with_path(entry: SourceEntry) -> str:

@@ -25,6 +25,7 @@ from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
+from forensics.sources.vm_disks import tell_current_disks
 
 _MAX_ARCHIVES = 2
 """Work: archives within archives that are opened."""
@@ -160,6 +161,7 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
             if f.entry.path in place
         ],
     )
+    tell_current_disks(pieces, tree, [f.entry for f in files if f.kind.kind not in ARCHIVES])
     for number, file in enumerate(file for file in archives if file.entry.path in place):
         _add_archive(pieces, place[file.entry.path], file, number)
 

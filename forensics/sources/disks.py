@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forensics.disk.compressed import SUFFIXES
 from forensics.disk.containers import open_disk, open_image
 from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
+from forensics.disk.lineage import MAX_NEIGHBOURS
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.sources.holdings import no_volume
+from forensics.sources.older_states import NEEDS_ANOTHER
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.source import Source
@@ -21,7 +23,7 @@ from forensics.tables.outcome import Outcome
 from forensics.tables.source import SourceEntry
 
 _CHANGES = re.compile(r".*-ctk\.vmdk", re.IGNORECASE | re.DOTALL)
-_NEEDS_ANOTHER = ("missing_parent", "wrong_parent", "needs_parent", "missing_part")
+_NEEDS_ANOTHER = (*NEEDS_ANOTHER, "missing_part")
 
 
 @dataclass(slots=True)
@@ -60,23 +62,28 @@ def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
     whole = [disk for disk in found if disk.path not in parts and not _CHANGES.fullmatch(disk.path.name)]
     # What is not compressed first: of two copies that is the one to speak of, and nothing is unpacked for it.
     whole.sort(key=lambda disk: (disk.path.suffix.lower() in SUFFIXES, disk.shown))
+    others = tuple(disk.path for disk in whole[:MAX_NEIGHBOURS])
     for number, disk in enumerate(whole):
         disk.entry = pieces.entry(disk.shown)
         disk.entry.size = disk.size
-        _open(pieces, disk, number)
+        _open(pieces, disk, number, others)
     read_as_parents = {parent: disk for disk in whole for parent in disk.parents}
+    parents: list[tuple[FoundDisk, FoundDisk]] = []
     for disk in whole:
         assert disk.entry is not None
         if disk.entry.same_as is not None:
             continue
         child = read_as_parents.get(disk.path.resolve())
         if child is not None:
-            _is_parent(pieces, disk, child)
+            parents.append((disk, child))
         elif disk.piece is not None and (newer := _newer(disk, whole)) is not None:
             disk.piece.close()
             pieces.is_older_state(disk.entry, newer)
         elif disk.piece is not None:
             _take(pieces, disk, disk.entry, disk.piece)
+    for disk, child in parents:
+        tops = [o for o in whole if disk.path.resolve() in o.parents and o.path.resolve() not in read_as_parents]
+        _is_parent(pieces, disk, child, tops)
 
 
 def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
@@ -120,21 +127,22 @@ def _parts(found: Iterable[FoundDisk]) -> set[Path]:
     return {part for kinds in by_folder.values() for part in parts_of_others(kinds)}
 
 
-def _open(pieces: Pieces, disk: FoundDisk, number: int) -> None:
+def _open(pieces: Pieces, disk: FoundDisk, number: int, others: tuple[Path, ...]) -> None:
     assert disk.entry is not None
     if number >= MAX_PIECES:
         disk.entry.error = f"only the first {MAX_PIECES} disks of a folder are opened: name it itself"
     else:
         piece = Source(disk.shown)
-        if pieces.attempt(disk.entry, piece, _opener(pieces, disk)):
+        if pieces.attempt(disk.entry, piece, _opener(pieces, disk, others)):
             disk.piece = piece
 
 
-def _opener(pieces: Pieces, disk: FoundDisk) -> Callable[[Source], None]:
+def _opener(pieces: Pieces, disk: FoundDisk, others: tuple[Path, ...]) -> Callable[[Source], None]:
     def opener(piece: Source) -> None:
         pieces.seen.refuse(identity_of_path(disk.path))
         try:
-            disk.disk = open_disk(open_image(disk.path, disk.shown, piece, pieces.progress), piece)
+            image = open_image(disk.path, disk.shown, piece, pieces.progress)
+            disk.disk = open_disk(replace(image, others=others), piece)
         except SourceError as error:
             disk.failed_as = error.kind
             # An unpacked member of an archive is known by its name there.
@@ -144,8 +152,15 @@ def _opener(pieces: Pieces, disk: FoundDisk) -> Callable[[Source], None]:
     return opener
 
 
-def _is_parent(pieces: Pieces, disk: FoundDisk, child: FoundDisk) -> None:
+def _is_parent(pieces: Pieces, disk: FoundDisk, child: FoundDisk, tops: Sequence[FoundDisk]) -> None:
+    """Count a parent as examined with the child whose chain it belongs to, or as not examined as that was not."""
     assert disk.entry is not None
+    newest = [top.entry for top in tops if top.entry is not None]
+    if newest and all(entry.error and not entry.same_as for entry in newest):
+        if disk.piece is not None:
+            disk.piece.close()
+        pieces.is_older_state(disk.entry, newest[0])
+        return
     disk.entry.kind = disk.kind
     disk.entry.error = None
     disk.entry.older_state_of = child.shown
@@ -166,8 +181,9 @@ def _newer(disk: FoundDisk, whole: Sequence[FoundDisk]) -> SourceEntry | None:
     """Return the entry of a disk that is a newer state of one that no other was opened upon."""
     from forensics.disk.lineage import children_of
 
-    by_path = {other.path: other for other in whole if other is not disk}
+    by_path = {other.path: other for other in whole[:MAX_NEIGHBOURS] if other is not disk}
     child = next((by_path[path] for path in children_of(disk.path, list(by_path))), None)
+    child = child or _names_it(disk, whole)
     if child is None:
         below = {disk.path.resolve(), *disk.parents}
         bases = [other for other in whole if other.path.resolve() in below]
@@ -175,6 +191,17 @@ def _newer(disk: FoundDisk, whole: Sequence[FoundDisk]) -> SourceEntry | None:
             (o for o in whole if o.failed_as in _NEEDS_ANOTHER and any(_is_named_after(o, b) for b in bases)), None
         )
     return child.entry if child is not None else None
+
+
+def _names_it(disk: FoundDisk, whole: Sequence[FoundDisk]) -> FoundDisk | None:
+    """Return a disk whose parent is missing and that knows it by its name alone, which this one only bears."""
+    from forensics.disk.lineage import only_name_of_parent
+
+    name = disk.path.name.casefold()
+    if sum(other.path.name.casefold() == name for other in whole) > 1:
+        return None
+    needy = [other for other in whole if other is not disk and other.failed_as in NEEDS_ANOTHER]
+    return next((other for other in needy if only_name_of_parent(other.path).casefold() == name), None)
 
 
 def _is_named_after(child: FoundDisk, base: FoundDisk) -> bool:

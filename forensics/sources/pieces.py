@@ -11,6 +11,7 @@ from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.tree import Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.sources.holdings import nothing_found
+from forensics.sources.older_states import mark_older_states
 from forensics.sources.same_evidence import SameEvidenceError, SeenEvidence
 from forensics.sources.source import Source
 from forensics.tables.outcome import Outcome
@@ -133,10 +134,11 @@ class Pieces:
         self.source.forget(entry.path)
 
     def finish(self) -> None:
-        """Where there is nothing but data disks, say of each that it holds no Windows."""
+        """Where there is nothing but data disks, say of each that it holds no Windows; mark what may be older."""
         if not self.source.installations:
             for entry, reason in self._without_windows:
                 entry.error = reason
+        mark_older_states(self.source)
 
     def _failed(self, entry: SourceEntry, piece: Source, error: SourceError) -> None:
         entry.error = error.message

@@ -22,7 +22,8 @@ class SourceEntry:
             the user named.
         older_state_of: Path of the disk that builds on this one and is the present state; None where there is none.
             This one was then read as its parent (no error, no installation), not examined (an error), or, being named
-            itself, examined as the older state that it is.
+            itself, examined as the older state that it is. Where the entry of the other one has an error, this one is
+            examined and only may be an older state: whether that one builds on it could not be read.
         same_as: Path of the entry that is the same disk or file and is examined; this one does not count.
     """
 

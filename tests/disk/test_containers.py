@@ -221,7 +221,8 @@ def test_split_e01(raw_disk: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", [0, 1])
 def test_split_raw(raw_disk: Path, tmp_path: Path, first: int) -> None:
     expected = raw_disk.read_bytes()
-    cuts = [0, 7 * MIB + 512, 7 * MIB + 1024, 30 * MIB, SIZE]
+    part_size = 11 * MIB + 512
+    cuts = [0, part_size, 2 * part_size, 3 * part_size, SIZE]
     for number in range(4):
         part = tmp_path / f"disk.raw.{number + first:03d}"
         part.write_bytes(expected[cuts[number] : cuts[number + 1]])
@@ -230,7 +231,16 @@ def test_split_raw(raw_disk: Path, tmp_path: Path, first: int) -> None:
             disk = opened(tmp_path / named, source)
             assert disk.size == SIZE
             assert_reads_like(disk, expected, 300)
-    (tmp_path / "disk.raw.002").unlink()
+    cut = tmp_path / "disk.raw.002"
+    cut.write_bytes(cut.read_bytes()[: 5 * MIB])
+    with Source("x") as source, pytest.raises(SourceError) as caught:
+        opened(tmp_path / f"disk.raw.{first:03d}", source)
+    assert caught.value.kind == "truncated"
+    assert (
+        f"disk.raw.002, a part of the split image, has {5 * MIB} bytes and should have {part_size}: "
+        f"{6 * MIB + 512} bytes of it are missing"
+    ) in caught.value.message
+    cut.unlink()
     with Source("x") as source, pytest.raises(SourceError, match=r"disk\.raw\.002 is missing"):
         opened(tmp_path / f"disk.raw.{first:03d}", source)
 

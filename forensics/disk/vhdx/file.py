@@ -1,6 +1,7 @@
 """One VHDX file: picks the header, replays the log, finds the regions, and reads blocks of this file alone.
 
-The BAT is read page by page when a block is asked for, so that opening a large disk costs no more than a small one.
+The BAT is read page by page when a block is asked for. When the file is opened it is read once, to learn which entries
+contradict one another.
 
 References:
     - [MS-VHDX] v8, sections 2.2 to 2.6
@@ -16,6 +17,7 @@ from uuid import UUID
 
 from forensics.disk.errors import SourceError
 from forensics.disk.vhdx import structures as fmt
+from forensics.disk.vhdx.bat_check import MAX_CHECKED, block_of, conflicts
 from forensics.disk.vhdx.log_entry import LOG_SECTOR
 from forensics.disk.vhdx.log_replay import MAX_LOG, Overlay, replay_log
 from forensics.formats.errors import FormatError
@@ -67,6 +69,7 @@ class VhdxFile:
             regions = self._first_good(fmt.REGION_TABLE_OFFSETS, fmt.REGION_TABLE_SIZE, fmt.parse_region_table)
             self._bat = regions.bat
             self._parse_metadata(regions.metadata)
+            self._conflicts = self._check_bat(regions)
         except FormatError as error:
             raise SourceError(f"vhdx_{error.kind}", f"{name} cannot be opened as VHDX: {error}") from error
 
@@ -108,6 +111,7 @@ class VhdxFile:
 
     def read_block(self, block: int, entry: fmt.BatEntry, start: int, length: int) -> bytes:
         """Return ``length`` bytes from byte ``start`` of a block that has data; raises VhdxReadError."""
+        self._refuse_conflict(self.geometry.payload_index(block), block)
         data = self.read_at(entry.offset + start, length)
         if len(data) != length or entry.offset < fmt.MIB:
             raise self._unreadable(
@@ -120,7 +124,9 @@ class VhdxFile:
 
     def sector_bitmap(self, block: int, first: int, count: int) -> str:
         """Return one character a sector from sector ``first`` of the block: ``1`` here, ``0`` in the parent."""
-        entry = self._bat_entry(self.geometry.bitmap_index(block), block)
+        index = self.geometry.bitmap_index(block)
+        self._refuse_conflict(index, block)
+        entry = self._bat_entry(index, block)
         sectors_per_block = self.geometry.block_size // self.geometry.sector_size
         bit = block % self.geometry.chunk_ratio * sectors_per_block + first
         start, end = bit // 8, -(-(bit + count) // 8)
@@ -135,6 +141,32 @@ class VhdxFile:
     def unknown_state(self, block: int, state: int) -> VhdxReadError:
         """Return the error for a block state that is not defined for this kind of disk."""
         return self._unreadable("bad_block_state", block, f"block {block} of the virtual disk has state {state}")
+
+    def _check_bat(self, regions: fmt.RegionTable) -> dict[int, str]:
+        """Return what else lies where a BAT entry leads, by its index; each is a problem."""
+        entries = self.geometry.bat_entries(self.parameters.has_parent)
+        bat = self.read_at(self._bat.offset, min(entries, MAX_CHECKED) * 8)
+        structures = {"the BAT": regions.bat, "the metadata": regions.metadata}
+        if 0 < self.header.log_length <= MAX_LOG and self.header.log_offset >= fmt.MIB:
+            structures["the log"] = fmt.Region(self.header.log_offset, self.header.log_length)
+        found = conflicts(bat, self.geometry, structures, self.parameters.has_parent)
+        for index in sorted(found):
+            block = block_of(index, self.geometry)
+            self.note("shared_block", block * self.geometry.block_size, self._conflict(block, found[index]))
+        if entries > MAX_CHECKED:
+            message = f"only the first {MAX_CHECKED} of its {entries} BAT entries were compared with one another"
+            self.note("too_many", self._bat.offset, message)
+        return found
+
+    def _conflict(self, block: int, other: str) -> str:
+        return (
+            f"the BAT lets block {block} of the virtual disk (its byte {block * self.geometry.block_size}) lie where "
+            f"there is also {other}: one of them is damaged, and which cannot be told; copy it again"
+        )
+
+    def _refuse_conflict(self, index: int, block: int) -> None:
+        if index in self._conflicts:
+            raise self._unreadable("shared_block", block, self._conflict(block, self._conflicts[index]))
 
     def _bat_entry(self, index: int, block: int) -> fmt.BatEntry:
         page, within = divmod(index * 8, _BAT_PAGE)

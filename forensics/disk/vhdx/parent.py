@@ -13,6 +13,7 @@ from typing import BinaryIO
 from forensics.disk.compressed import MAGIC_SIZE, SUFFIXES, compression, unpack
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import open_evidence
+from forensics.disk.lineage import with_identity
 from forensics.disk.vhdx.file import VhdxFile
 from forensics.disk.vhdx.structures import ParentLocator
 
@@ -39,6 +40,21 @@ def find_beside(child: str, locator: ParentLocator) -> Iterator[ParentCandidate]
         if candidate not in seen and candidate.is_file():
             seen.add(candidate)
             yield str(candidate), _opener(candidate)
+
+
+def find_among(others: Iterable[Path]) -> ParentResolver:
+    """Return what looks for a parent beside its child, then among other files by what the headers say."""
+
+    def resolver(child: str, locator: ParentLocator) -> Iterator[ParentCandidate]:
+        beside = set()
+        for name, opener in find_beside(child, locator):
+            beside.add(name)
+            yield name, opener
+        for path in with_identity(others, (locator.linkage, locator.linkage2)):
+            if str(path.absolute()) not in beside:
+                yield str(path), _opener(path)
+
+    return resolver
 
 
 def _opener(path: Path) -> Callable[[], BinaryIO]:

@@ -1,0 +1,95 @@
+"""Finds the BAT entries of a VHDX that lead to one place of the file, or into its own structures: one of them is wrong.
+
+Each block lies in a place of its own. Where two entries lead to one place, nothing tells whose content lies there.
+
+References:
+    - [MS-VHDX] v8, sections 2.1 (layout: nothing overlaps) and 2.5 (BAT)
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+
+from forensics.disk.vhdx import structures as fmt
+
+MAX_CHECKED = 1 << 21
+"""Evidence: entries of a VHDX's BAT that are compared with one another when it is opened."""
+_INDEX_BITS = 32
+_PAGE = 4096
+
+
+def conflicts(
+    bat: bytes, geometry: fmt.Geometry, regions: Mapping[str, fmt.Region], has_parent: bool
+) -> dict[int, str]:
+    """Return the entries that cannot be believed.
+
+    Args:
+        bat: The BAT, from its first entry.
+        geometry: Sizes of disk, block and sector.
+        regions: The structures of the file by what they are called.
+        has_parent: The disk is differencing: a block may lie in the file in part.
+
+    Returns:
+        BAT index -> what lies in the same place, and where that is.
+    """
+    # One number for each block, place first: two million tuples would take long and much memory.
+    places = sorted((value >> 20) << _INDEX_BITS | index for index, value in _with_data(bat, has_parent))
+    found: dict[int, str] = {}
+    # Blocks below 1 MiB are refused where they are read.
+    for what, region in regions.items():
+        first = bisect_left(places, max(0, region.offset - geometry.block_size) // fmt.MIB << _INDEX_BITS)
+        for place in places[first:]:
+            start, index = _split(place)
+            if start >= region.offset + region.length:
+                break
+            if start + _size(index, geometry) > region.offset:
+                found[index] = f"{what}, at byte {region.offset} of the file"
+    furthest, before = 0, -1
+    for place in places:
+        start, index = _split(place)
+        if start < furthest:
+            found.setdefault(index, f"{_name(before, geometry)}, at byte {start} of the file")
+            found.setdefault(before, f"{_name(index, geometry)}, at byte {start} of the file")
+        if start + _size(index, geometry) > furthest:
+            furthest, before = start + _size(index, geometry), index
+    return found
+
+
+def block_of(index: int, geometry: fmt.Geometry) -> int:
+    """Return the payload block of a BAT index; of a sector bitmap the first that it covers."""
+    chunk, within = divmod(index, geometry.chunk_ratio + 1)
+    return chunk * geometry.chunk_ratio + (within if within < geometry.chunk_ratio else 0)
+
+
+def _with_data(bat: bytes, has_parent: bool) -> Iterator[tuple[int, int]]:
+    states = (fmt.FULLY_PRESENT, fmt.PARTIALLY_PRESENT) if has_parent else (fmt.FULLY_PRESENT,)
+    for start in range(0, len(bat) // 8 * 8, _PAGE):
+        page = bat[start : start + _PAGE]
+        # Most of the BAT of a large disk is zero.
+        if page.count(0) == len(page):
+            continue
+        for within, (value,) in enumerate(struct.iter_unpack("<Q", page[: len(page) // 8 * 8])):
+            if value & 7 in states:
+                yield start // 8 + within, value
+
+
+def _split(place: int) -> tuple[int, int]:
+    return (place >> _INDEX_BITS) * fmt.MIB, place & ((1 << _INDEX_BITS) - 1)
+
+
+def _is_bitmap(index: int, geometry: fmt.Geometry) -> bool:
+    return index % (geometry.chunk_ratio + 1) == geometry.chunk_ratio
+
+
+def _size(index: int, geometry: fmt.Geometry) -> int:
+    if _is_bitmap(index, geometry):
+        return fmt.MIB
+    # Of the last block only what belongs to the disk need be in the file.
+    return max(0, min(geometry.block_size, geometry.disk_size - block_of(index, geometry) * geometry.block_size))
+
+
+def _name(index: int, geometry: fmt.Geometry) -> str:
+    block = block_of(index, geometry)
+    return f"the sector bitmap of block {block}" if _is_bitmap(index, geometry) else f"block {block}"

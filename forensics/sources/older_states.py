@@ -1,0 +1,79 @@
+"""Tells which examined disks may be an older state, because what may build on them could not be read.
+
+A snapshot, checkpoint or overlay that cannot be opened may not say on which disk it builds. Each disk of its format
+that was found with it may then be the one, and its machine that of an earlier day.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+from forensics.disk.compressed import SUFFIXES
+from forensics.sources.source import Source
+from forensics.tables.source import SourceEntry
+
+NEEDS_ANOTHER = ("missing_parent", "wrong_parent", "needs_parent")
+"""Kinds of the errors with which a disk that holds only changes is refused."""
+_HOLDS_CHANGES = re.compile(r".*(\.avhdx?|-\d{6}(-delta|-sesparse)?\.vmdk)", re.IGNORECASE | re.DOTALL)
+_FORMS = {
+    ".vhdx": "vhdx",
+    ".avhdx": "vhdx",
+    ".vhd": "vhd",
+    ".avhd": "vhd",
+    ".vmdk": "vmdk",
+    ".vdi": "vdi",
+    ".qcow2": "qcow2",
+    ".qcow": "qcow2",
+    ".raw": "raw",
+    ".img": "raw",
+    ".dd": "raw",
+    ".e01": "e01",
+}
+# QEMU alone lays an overlay upon a disk of another form.
+_BASES = {"qcow2": ("qcow2", "raw"), "vhdx": ("vhdx",), "vhd": ("vhd",), "vmdk": ("vmdk",), "vdi": ("vdi",)}
+_OF_DISKS = ("disk", "volume")
+
+
+def mark_older_states(source: Source) -> None:
+    """Mark the disks of a folder or archive on which a disk may build that could not be read."""
+    told = {entry.older_state_of for entry in source.found}
+    needy = {row.source_path for row in source.problems if row.kind in NEEDS_ANOTHER}
+    for child in source.found:
+        # What was opened has a kind, even where a locked volume is all that it holds.
+        is_unread = child.error is not None and child.kind == "unknown" and child.same_as is None
+        is_top = child.older_state_of is None and child.path not in told
+        if is_unread and is_top and (child.path in needy or _HOLDS_CHANGES.fullmatch(_plain(child.path))):
+            mark(source, child, source.found)
+
+
+def mark(source: Source, child: SourceEntry, disks: Sequence[SourceEntry]) -> None:
+    """Mark those of the disks that are examined as a machine and on which one that could not be read may build."""
+    for entry in examined_bases(child.path, disks):
+        entry.older_state_of = child.path
+        message = f"{entry.path} may be an older state: {child.path}, which could not be read, may build on it"
+        source.problem(entry.path, "older_state", message)
+
+
+def examined_bases(child: str, disks: Iterable[SourceEntry]) -> list[SourceEntry]:
+    """Return the disks that are examined as a machine of today and on which a disk of the child's format may build."""
+    form = _form(child)
+    bases = _BASES.get(form or "")
+    return [
+        entry
+        for entry in disks
+        if entry.kind in _OF_DISKS
+        and entry.machine_ids
+        and entry.older_state_of is None
+        and (bases is None or (_form(entry.path) or bases[0]) in bases)
+    ]
+
+
+def _plain(path: str) -> str:
+    """Return a path without the suffix of a compressed file."""
+    return path.rpartition(".")[0] if path.lower().endswith(SUFFIXES) else path
+
+
+def _form(path: str) -> str | None:
+    return _FORMS.get(PurePosixPath(_plain(path)).suffix.lower())
