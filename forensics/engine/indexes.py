@@ -23,7 +23,9 @@ _LOOKED_UP = {
         "thumbprint, source_path",
         # "Is there a newer one of this subject" is one step in it.
         "subject, store, not_after",
-        *("container", "public_key_sha256", "renewal_of"),
+        # "Was it requested here" is one step in it.
+        "public_key_sha256, store",
+        *("container", "renewal_of"),
     ),
     "certificate_use": ("thumbprint", "sha256", "consumer"),
     "ca_eklist_entry": ("ek_hash",),

@@ -35,6 +35,7 @@ IDS = [
     "master-key-damaged",
     "key-blob-damaged",
     "key-recoverable",
+    "provider-of-another-type",
     "key-in-tpm",
     "key-on-smart-card",
     "key-in-third-party-provider",
@@ -52,6 +53,7 @@ IDS = [
 ]
 
 SHOWN_ELSEWHERE = {
+    "provider-of-another-type",
     "key-folder-overfull",
     "keyiso-not-registered",
     "master-key-in-the-other-folder",

@@ -131,6 +131,7 @@ def _one(findings: list[FindingJson], rule: str) -> FindingJson:
 
 def test_the_pack_has_its_rules() -> None:
     assert _of_this_pack() == {
+        "temporary-profile",
         "generalize-orphaned-keys",
         "generalized-image",
         "golden-image-carries-keys",
