@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 import tracemalloc
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from forensics.collectors import setup_events as collector
 from forensics.collectors.setup_events import collect_setup_events
 from forensics.sources.installation import Installation
 from tests.collectors.virtual import installation, problems
+from tests.time_bound import within
 
 LOG = "Windows/System32/Sysprep/Panther/setupact.log"
 ACTIONS = "Windows/System32/Sysprep/ActionFiles/Specialize.xml"
@@ -24,9 +24,8 @@ MIB = 1 << 20
 
 @pytest.fixture(autouse=True)
 def in_time() -> Iterator[None]:
-    start = time.process_time()
-    yield
-    assert time.process_time() - start < 40
+    with within(2):
+        yield
 
 
 def read(path: str, content: bytes) -> tuple[Installation, list[str]]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from forensics.engine.impossible_values import impossible_values
+from tests.time_bound import within
 
 ACCESS = ("ok", "denied", "too_open", "not_examined")
 
@@ -71,6 +70,5 @@ def test_lists_and_numbers_have_no_words_to_compare_with() -> None:
 
 @pytest.mark.parametrize("sql", ["this.access " * 20_000, "this.access = 'x' OR " * 10_000, "CASE this.access " * 900])
 def test_long_sql_takes_no_longer_than_it_is_long(sql: str) -> None:
-    started = time.perf_counter()
-    list(impossible_values(sql, "key_chain"))
-    assert time.perf_counter() - started < 5
+    with within(0.5):
+        list(impossible_values(sql, "key_chain"))

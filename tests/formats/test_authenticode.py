@@ -6,7 +6,6 @@ import random
 import re
 import struct
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
 from testdata.builder.pe import CHECKSUM_AT, PCA_2011, SECURITY_AT, UEFI_CA_2023, make_pe, sign_pe, signed_pe, signer
 from tests.oracles import other_reader, tool
+from tests.time_bound import within
 
 CODE = b"boot manager" * 200
 
@@ -185,10 +185,8 @@ def test_deep_nesting_is_refused() -> None:
     table = struct.pack("<IHH", 8 + len(deep), 0x0200, 2) + deep
     data = bytearray(body + table)
     struct.pack_into("<II", data, SECURITY_AT, len(body), len(table))
-    begun = time.process_time()
-    with pytest.raises(FormatError):
+    with within(0.5), pytest.raises(FormatError):
         parse_authenticode(bytes(data))
-    assert time.process_time() - begun < 10
 
 
 def test_any_damage_is_answered_and_soon() -> None:
@@ -196,21 +194,20 @@ def test_any_damage_is_answered_and_soon() -> None:
     start, size = table_of(sound)
     chance = random.Random(19102026)
     answers: dict[str, int] = {}
-    begun = time.process_time()
-    for _ in range(400):
-        data = bytearray(sound)
-        for _ in range(chance.randrange(1, 6)):
-            at = chance.choice([chance.randrange(512), start + chance.randrange(size)])
-            data[at] = chance.randrange(256)
-        try:
-            found = parse_authenticode(bytes(data))
-            answer: str = found[0].check if found else "unsigned"
-        except FormatError as error:
-            answer = error.kind
-        answers[answer] = answers.get(answer, 0) + 1
+    with within(3):
+        for _ in range(400):
+            data = bytearray(sound)
+            for _ in range(chance.randrange(1, 6)):
+                at = chance.choice([chance.randrange(512), start + chance.randrange(size)])
+                data[at] = chance.randrange(256)
+            try:
+                found = parse_authenticode(bytes(data))
+                answer: str = found[0].check if found else "unsigned"
+            except FormatError as error:
+                answer = error.kind
+            answers[answer] = answers.get(answer, 0) + 1
     assert answers["mismatch"] > 50
     assert answers["bad_signature"] > 50
-    assert time.process_time() - begun < 60
 
 
 def test_a_file_signed_nine_times_is_refused() -> None:

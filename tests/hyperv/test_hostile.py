@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,9 +25,7 @@ from testdata.builder.scenarios.hyperv_host import FIRST, GUEST_STATE, SECOND
 from testdata.builder.virtual_machine import INVENTORY, VirtualMachine, inventory
 from tests.exports import APP, add_useless_backup, machine, write_export
 from tests.memory_tree import MemoryTree
-
-SECONDS = 20
-"""A wide margin: each takes less than three on a slow machine."""
+from tests.time_bound import within
 
 OTHER = "eeeeeeee-1111-4222-8333-444444444444"
 OTHER_VM = machine(SECOND, OTHER, "SOUND01")
@@ -36,9 +33,8 @@ OTHER_VM = machine(SECOND, OTHER, "SOUND01")
 
 @contextmanager
 def _in_time() -> Iterator[None]:
-    start = time.process_time()
-    yield
-    assert time.process_time() - start < SECONDS
+    with within(1):
+        yield
 
 
 def _collected(

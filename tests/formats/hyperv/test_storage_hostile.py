@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import struct
-import time
 import tracemalloc
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +24,7 @@ from testdata.builder.hyperv_storage import (
     write_hyperv_storage,
 )
 from tests.formats.hyperv.storage_files import REST, key, key_table, kinds, object_entry, one_table, storage_file
+from tests.time_bound import within
 
 MIB = 1 << 20
 TREE: dict[str, Value] = {
@@ -44,16 +42,8 @@ FILES = [
 ]
 
 
-@contextmanager
-def within(seconds: float = 1.0) -> Iterator[None]:
-    """Fail when the processor worked longer; what other programs do on the machine does not count."""
-    start = time.process_time()
-    yield
-    assert time.process_time() - start < seconds
-
-
 def parse(data: bytes | bytearray) -> HyperVStorage:
-    with within():
+    with within(0.1):
         return parse_hyperv_storage(lambda offset, length: bytes(data[offset : offset + length]), len(data))
 
 
@@ -157,7 +147,7 @@ def test_a_huge_count_of_objects() -> None:
 def test_more_keys_than_are_read() -> None:
     keys = b"".join(key(8, (0, 0), b"%x" % n, b"\1\0\0\0") for n in range(70_000))
     data = one_table(keys)
-    with within(2):
+    with within(1):
         storage = parse_hyperv_storage(lambda offset, length: bytes(data[offset : offset + length]), len(data))
     assert len(storage.values) == 1 << 16
     assert kinds_of(storage) == {"too_many"}
@@ -284,7 +274,7 @@ def test_a_history_of_many_large_key_tables() -> None:
     patch = key(8, (0, 0), b"0", b"\0\0\0\0")
     image.data[at + MIB : at + MIB + len(patch)] = patch
     entries = [(start + 10, len(patch), MIB, zlib.crc32(patch))] * 4000
-    with within(2):
+    with within(1):
         data = with_log(image, entries, 0, 4000)
         storage = parse_hyperv_storage(lambda offset, length: bytes(data[offset : offset + length]), len(data))
     assert len(storage.values) == 20_000
@@ -312,7 +302,7 @@ def test_a_file_shorter_than_is_said() -> None:
         def read(offset: int, length: int, cut: bytes = cut) -> bytes:
             return cut[offset : offset + length]
 
-        with within():
+        with within(0.1):
             storage = parse_hyperv_storage(read, len(data))
         assert storage.errors or {path: value.value for path, value in storage.values.items()} == TREE
         values = {path: value.value for path, value in storage.values.items() if not path.startswith("?")}
