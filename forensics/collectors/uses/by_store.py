@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from forensics.collectors.uses.consumers import (
@@ -17,6 +18,8 @@ from forensics.collectors.uses.consumers import (
     Consumer,
 )
 from forensics.collectors.uses.context import Provenance, UseContext, may_authenticate
+from forensics.collectors.uses.generations import newest
+from forensics.collectors.uses.roles import earlier
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import Certainty, CertificateUseRow
 
@@ -30,12 +33,21 @@ _DOMAIN_CONTROLLER = "LanmanNT"
 
 
 def store_uses(context: UseContext) -> Iterator[CertificateUseRow]:
-    """Yield a row for each certificate in a store that serves one purpose only."""
+    """Yield a row for each certificate in a store that serves one purpose only: the newest of each subject serves it."""
+    found: dict[tuple[str, str], list[CertificateRow]] = defaultdict(list)
     for row in context.certificates:
-        known = _STORES.get((row.store_scope, row.store.lower()))
-        if known is not None:
-            consumer, certainty = known
-            yield _use(context, consumer, row, certainty=certainty)
+        place = (row.store_scope, row.store.lower())
+        if place in _STORES:
+            found[place].append(row)
+    for place, rows in found.items():
+        consumer, certainty = _STORES[place]
+        # Every agent of EFS is one to which new files are encrypted.
+        serving = set(map(id, rows if consumer is EFS_RECOVERY else newest(rows)))
+        for row in rows:
+            if id(row) in serving:
+                yield _use(context, consumer, row, certainty=certainty)
+            else:
+                yield _use(context, earlier(consumer), row, consumer.name, certainty)
 
 
 def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from forensics.collectors.guard import guard
 from forensics.collectors.uses.by_store import ldaps_uses, store_uses
+from forensics.collectors.uses.certificate_authority import certificate_authority_uses
 from forensics.collectors.uses.context import UseContext
 from forensics.collectors.uses.efs import efs_uses
 from forensics.collectors.uses.enrollment import entra_uses, mdm_uses
@@ -30,6 +31,7 @@ from forensics.tables.use import CertificateUseRow
 Reader = Callable[[UseContext], Iterator[CertificateUseRow]]
 
 _READERS: tuple[tuple[str, Reader], ...] = (
+    ("certification authority", certificate_authority_uses),
     ("Remote Desktop", remote_desktop_uses),
     ("SQL Server", sql_server_uses),
     ("IKEv2", ikev2_uses),
