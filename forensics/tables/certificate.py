@@ -93,7 +93,7 @@ class CertificateRow(Row):
         "nothing uses it, and it is archived; Remote Desktop has another; the role that it had has a newer one", "no"
     )
     kept: bool = column(
-        "A role has it, now or earlier, that replaces its certificates by a procedure of its own and needs those it has: "
+        "A role has it that replaces its certificates in its own way, and needs those that it has: "
         "AD CS (every generation), Exchange Auth, NDES; it is never deleted",
         False,
     )

@@ -20,6 +20,7 @@ from forensics.collectors.uses.iis import iis_uses
 from forensics.collectors.uses.management import config_mgr_uses, dsc_uses, scom_uses, web_management_uses
 from forensics.collectors.uses.network_profiles import network_uses
 from forensics.collectors.uses.nps import nps_uses
+from forensics.collectors.uses.recognised import recognised_uses
 from forensics.collectors.uses.references import other_references
 from forensics.collectors.uses.remote_access import ikev2_uses, sstp_uses
 from forensics.collectors.uses.remote_desktop import remote_desktop_uses
@@ -63,6 +64,8 @@ def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
     for name, read in _READERS:
         with _reading(context, name):
             rows.extend(read(context))
+    with _reading(context, "certificates that tell their role"):
+        rows.extend(recognised_uses(context, tuple(rows)))
     with _reading(context, "other references"):
         rows.extend(other_references(context, tuple(rows)))
     return rows

@@ -1,0 +1,157 @@
+"""Certificates that name the role they were made for: by subject, issuer, template, friendly name or store.
+
+Which of them its role uses stands in a directory or database that is not on this disk, so it is inferred: the one that
+a setting names, else the one that was issued last. The others are earlier ones.
+
+References:
+    Microsoft Learn: Maintain the Exchange Server OAuth certificate; Network Device Enrollment Service; dsregcmd;
+    Web Management Service; Azure Automation State Configuration. Others are known from machines only.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+
+from forensics.collectors.profiles import SYSTEM_SID
+from forensics.collectors.uses.consumers import CONFIG_MGR, DSC, ENTRA_JOIN, MDM, WEB_MANAGEMENT, Consumer
+from forensics.collectors.uses.context import MY, Provenance, UseContext
+from forensics.collectors.uses.generations import newest
+from forensics.collectors.uses.roles import (
+    AD_FS,
+    AZURE_GUEST_AGENT,
+    EXCHANGE,
+    EXCHANGE_AUTH,
+    NDES,
+    WEB_APPLICATION_PROXY,
+    earlier,
+)
+from forensics.tables.certificate import CertificateRow
+from forensics.tables.use import CertificateUseRow
+
+Test = Callable[[CertificateRow], bool]
+
+_SCEP_TEMPLATES = frozenset({"CEPEncryption", "EnrollmentAgentOffline"})
+_REQUEST_AGENT = "msEnrollmentAgent"
+_SCEP = "Microsoft\\Cryptography\\MSCEP"
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """How a role's certificates are known.
+
+    Attributes:
+        consumer: The role.
+        fits: Tells its certificates.
+        services: One of them is registered where the role is installed; empty: the certificate alone tells it.
+        key: Key of SOFTWARE that is there where the role is installed.
+        kind: What certificates of the role that follow one another share.
+        store: Where they lie.
+    """
+
+    consumer: Consumer
+    fits: Test
+    services: tuple[str, ...] = ()
+    key: str | None = None
+    kind: Callable[[CertificateRow], Hashable] = lambda row: None
+    store: str = MY
+
+
+def _names(row: CertificateRow, start: str, whole: bool = False, of_issuer: bool = False) -> bool:
+    """Tell whether the common name of subject or issuer is, or begins with, a text."""
+    name = (row.issuer if of_issuer else row.subject) or ""
+    return any(
+        part.strip() == f"CN={start}" if whole else part.strip().startswith(f"CN={start}") for part in name.split(",")
+    )
+
+
+_ROLES = (
+    _Role(EXCHANGE_AUTH, lambda row: _names(row, "Microsoft Exchange Server Auth Certificate", whole=True)),
+    _Role(
+        EXCHANGE, lambda row: row.friendly_name == "Microsoft Exchange", services=("MSExchangeTransport", "MSExchangeIS")
+    ),
+    _Role(
+        NDES,
+        lambda row: row.template in _SCEP_TEMPLATES or _REQUEST_AGENT in row.eku,
+        key=_SCEP,
+        kind=lambda row: row.template,
+    ),
+    _Role(
+        AD_FS,
+        lambda row: _names(row, "ADFS Signing - ") or _names(row, "ADFS Encryption - "),
+        services=("adfssrv",),
+        kind=lambda row: row.subject,
+    ),
+    _Role(WEB_APPLICATION_PROXY, lambda row: _names(row, "ADFS ProxyTrust - "), services=("appproxysvc",)),
+    _Role(WEB_MANAGEMENT, lambda row: _names(row, "WMSvc-"), services=("WMSVC",)),
+    _Role(
+        AZURE_GUEST_AGENT,
+        lambda row: _names(row, "Windows Azure CRP Certificate Generator", of_issuer=True),
+        services=("WindowsAzureGuestAgent", "RdAgent"),
+        kind=lambda row: row.subject,
+    ),
+    _Role(DSC, lambda row: _names(row, "DSC-OaaS")),
+    _Role(ENTRA_JOIN, lambda row: _names(row, "MS-Organization-Access", of_issuer=True)),
+    _Role(
+        MDM,
+        lambda row: (
+            _names(row, "Microsoft Intune MDM Device CA", of_issuer=True) or _names(row, "SC_Online_Issuing", of_issuer=True)
+        ),
+    ),
+    _Role(CONFIG_MGR, lambda row: True, services=("CcmExec",), kind=lambda row: row.friendly_name, store="SMS"),
+)
+
+
+def recognised_uses(context: UseContext, known: Iterable[CertificateUseRow]) -> Iterator[CertificateUseRow]:
+    """Yield a row for each certificate of the computer that tells the role it was made for.
+
+    Args:
+        context: What is examined.
+        known: The uses that settings tell of; these certificates are not yielded again.
+    """
+    named: dict[str, set[str | None]] = defaultdict(set)
+    for use in known:
+        named[use.consumer].add(use.thumbprint)
+    rows = [
+        row
+        for row in context.certificates
+        if row.store_scope == "machine" and row.owner_sid == SYSTEM_SID and row.has_key_link and not row.archived
+    ]
+    for role in _ROLES:
+        found = [row for row in rows if row.store.upper() == role.store and role.fits(row)]
+        if found and _is_installed(context, role):
+            yield from _of_role(context, role, found, named[role.consumer.name])
+
+
+def _is_installed(context: UseContext, role: _Role) -> bool:
+    if role.key is not None:
+        return context.software.key(role.key) is not None
+    return not role.services or any(
+        context.system.key(f"{context.services}\\{name}") is not None for name in role.services
+    )
+
+
+def _of_role(
+    context: UseContext, role: _Role, found: Iterable[CertificateRow], named: set[str | None]
+) -> Iterator[CertificateUseRow]:
+    kinds: dict[Hashable, list[CertificateRow]] = defaultdict(list)
+    for row in found:
+        kinds[role.kind(row)].append(row)
+    for rows in kinds.values():
+        is_named = any(row.thumbprint in named for row in rows)
+        serving = [] if is_named else newest(rows, role.kind)
+        for row in rows:
+            if row.thumbprint in named:
+                continue
+            consumer = role.consumer if row in serving else earlier(role.consumer)
+            use = context.use(
+                consumer,
+                Provenance(row.source_path, row.source_time),
+                row.thumbprint,
+                detail=role.consumer.name if consumer is not role.consumer else None,
+                store=row.store,
+                certainty="likely",
+            )
+            use.present = True
+            yield context.service_account(use, consumer.service) if consumer.service and not use.account else use
