@@ -85,6 +85,9 @@ class CertificateUseRow(Row):
         "not_examined: the list is not in the source, or rests on other memberships; null: no key file or no account",
         None,
     )
+    container: str | None = column(
+        "Key container that the consumer names, where it names a key and no certificate", None
+    )
     certainty: Certainty = column("documented place, undocumented one, or the consumer chooses when it starts")
     present: bool | None = column(
         "That certificate is in that store on this disk; false with a null thumbprint: none there would do; "

@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from forensics.collectors.guard import guard
+from forensics.collectors.uses.applications import application_uses
+from forensics.collectors.uses.bound_roles import federation_uses, gateway_uses, wsus_uses
 from forensics.collectors.uses.by_store import ldaps_uses, store_uses
 from forensics.collectors.uses.certificate_authority import certificate_authority_uses
 from forensics.collectors.uses.context import UseContext
+from forensics.collectors.uses.directory_services import directory_service_uses
 from forensics.collectors.uses.efs import efs_uses
 from forensics.collectors.uses.enrollment import entra_uses, mdm_uses
 from forensics.collectors.uses.http_sys import HttpBinding, http_sys_uses, read_bindings
@@ -38,6 +41,7 @@ _READERS: tuple[tuple[str, Reader], ...] = (
     ("IKEv2", ikev2_uses),
     ("NPS", nps_uses),
     ("LDAPS", ldaps_uses),
+    ("AD LDS", directory_service_uses),
     ("Entra join", entra_uses),
     ("MDM", mdm_uses),
     ("EFS", efs_uses),
@@ -47,8 +51,17 @@ _READERS: tuple[tuple[str, Reader], ...] = (
     ("Web Management Service", web_management_uses),
     ("DSC", dsc_uses),
     ("stores", store_uses),
+    ("applications", application_uses),
 )
-_BINDING_READERS = (("http.sys", http_sys_uses), ("IIS", iis_uses), ("WinRM", winrm_uses), ("SSTP", sstp_uses))
+_BINDING_READERS = (
+    ("http.sys", http_sys_uses),
+    ("IIS", iis_uses),
+    ("WinRM", winrm_uses),
+    ("SSTP", sstp_uses),
+    ("AD FS", federation_uses),
+    ("WSUS", wsus_uses),
+    ("Windows Admin Center", gateway_uses),
+)
 
 
 def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:

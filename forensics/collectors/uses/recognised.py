@@ -20,6 +20,7 @@ from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.collectors.uses.generations import newest
 from forensics.collectors.uses.roles import (
     AD_FS,
+    ADMIN_CENTER,
     AZURE_GUEST_AGENT,
     EXCHANGE,
     EXCHANGE_AUTH,
@@ -69,7 +70,9 @@ def _names(row: CertificateRow, start: str, whole: bool = False, of_issuer: bool
 _ROLES = (
     _Role(EXCHANGE_AUTH, lambda row: _names(row, "Microsoft Exchange Server Auth Certificate", whole=True)),
     _Role(
-        EXCHANGE, lambda row: row.friendly_name == "Microsoft Exchange", services=("MSExchangeTransport", "MSExchangeIS")
+        EXCHANGE,
+        lambda row: row.friendly_name == "Microsoft Exchange",
+        services=("MSExchangeTransport", "MSExchangeIS"),
     ),
     _Role(
         NDES,
@@ -84,6 +87,13 @@ _ROLES = (
         kind=lambda row: row.subject,
     ),
     _Role(WEB_APPLICATION_PROXY, lambda row: _names(row, "ADFS ProxyTrust - "), services=("appproxysvc",)),
+    _Role(
+        ADMIN_CENTER,
+        lambda row: (
+            _names(row, "WindowsAdminCenterSelfSigned", whole=True) or _names(row, "Windows Admin Center", whole=True)
+        ),
+        services=("WindowsAdminCenter", "ServerManagementGateway"),
+    ),
     _Role(WEB_MANAGEMENT, lambda row: _names(row, "WMSvc-"), services=("WMSVC",)),
     _Role(
         AZURE_GUEST_AGENT,
@@ -96,7 +106,8 @@ _ROLES = (
     _Role(
         MDM,
         lambda row: (
-            _names(row, "Microsoft Intune MDM Device CA", of_issuer=True) or _names(row, "SC_Online_Issuing", of_issuer=True)
+            _names(row, "Microsoft Intune MDM Device CA", of_issuer=True)
+            or _names(row, "SC_Online_Issuing", of_issuer=True)
         ),
     ),
     _Role(CONFIG_MGR, lambda row: True, services=("CcmExec",), kind=lambda row: row.friendly_name, store="SMS"),
