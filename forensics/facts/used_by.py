@@ -34,7 +34,7 @@ class Used:
     end_stops: list[str] | None
     may_be_used_by: list[str] | None
     superseded: Superseded
-    kept: bool
+    kept: bool = False
 
 
 class Users:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.collectors.uses.context import Provenance, UseContext
+from forensics.collectors.uses.generations import newest
 from forensics.collectors.uses.roles import AD_CS, AD_CS_EARLIER
 from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.registry.hive import Key
@@ -41,15 +42,16 @@ def certificate_authority_uses(context: UseContext) -> Iterator[CertificateUseRo
 
 def _generations(context: UseContext, authority: Key, certainty: Certainty) -> Iterator[CertificateUseRow]:
     system = context.system
+    name = system.text(authority, "CommonName") or authority.name
     value = system.value(authority, _HASHES)
     if value is None:
+        yield from _by_name(context, authority, name, certainty)
         return
     found = value.texts or ([value.text] if value.text else [])
     if len(found) > MAX_GENERATIONS:
         system.cut(authority, f"only the first {MAX_GENERATIONS} certificates were read", value=_HASHES)
     listed = [(n, text) for n, text in enumerate(found[:MAX_GENERATIONS]) if text.strip() != _NONE]
     place = Provenance(system.where(authority, _HASHES), authority.timestamp)
-    name = system.text(authority, "CommonName") or authority.name
     for number, text in listed:
         thumbprint, fault = thumbprint_of_text(text)
         yield context.use(
@@ -59,4 +61,24 @@ def _generations(context: UseContext, authority: Key, certainty: Certainty) -> I
             detail=f"{name}, {_HASHES} {number}",
             certainty=certainty,
             fault=fault,
+        )
+
+
+def _by_name(context: UseContext, authority: Key, name: str, certainty: Certainty) -> Iterator[CertificateUseRow]:
+    """Yield what is likely the authority's where its configuration lists nothing: authorities of its name in My."""
+    common_name = f"CN={name}".lower()
+    found = [
+        row
+        for row in context.my_certificates()
+        if row.is_ca and any(part.strip().lower() == common_name for part in (row.subject or "").split(","))
+    ]
+    place = Provenance(context.system.where(authority), authority.timestamp)
+    present = newest(found, lambda row: None)
+    for row in found:
+        yield context.use(
+            AD_CS if row in present else AD_CS_EARLIER,
+            place,
+            row.thumbprint,
+            detail=name,
+            certainty="likely" if certainty == "proved" else certainty,
         )
