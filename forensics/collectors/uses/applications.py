@@ -9,7 +9,7 @@ from itertools import islice
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.uses.configuration_files import ADMIN_CENTER as ADMIN_CENTER_FOLDER
-from forensics.collectors.uses.configuration_files import ConfigurationFile, configuration_files
+from forensics.collectors.uses.configuration_files import COVERED, ConfigurationFile, configuration_files
 from forensics.collectors.uses.configuration_keys import configuration_key_uses
 from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.collectors.uses.roles import ADMIN_CENTER, APPLICATION
@@ -49,7 +49,7 @@ def _named_in(
             yield from _by_subject(context, file, mention)
     if len(found) > MAX_MENTIONS:
         message = f"only the first {MAX_MENTIONS} certificates that this file names are told"
-        context.installation.problem(file.place.path, "too_many", message)
+        context.installation.cut("uses", COVERED, file.place.path, message)
 
 
 def _by_thumbprint(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from forensics.collectors.uses.consumers import Consumer
+from forensics.collectors.uses.consumers import SYSTEM, Consumer
 from forensics.collectors.uses.context import UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.collectors.uses.roles import AD_FS, ADMIN_CENTER, WSUS
@@ -48,8 +48,9 @@ def wsus_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[
 def gateway_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[CertificateUseRow]:
     """Yield the certificate of the port of a Windows Admin Center that stands behind http.sys."""
     if _is_installed(context, _GATEWAY_SERVICE):
-        port = str(context.software.number(_GATEWAY, "SmePort") or _HTTPS)
-        yield from _of_bindings(context, ADMIN_CENTER, [binding for binding in bindings if binding.port == port])
+        port = context.software.value(_GATEWAY, "SmePort")
+        wanted = str(port.number or port.text or _HTTPS) if port is not None else str(_HTTPS)
+        yield from _of_bindings(context, ADMIN_CENTER, [b for b in bindings if b.port == wanted], SYSTEM)
 
 
 def _is_installed(context: UseContext, service: str) -> bool:
@@ -57,7 +58,7 @@ def _is_installed(context: UseContext, service: str) -> bool:
 
 
 def _of_bindings(
-    context: UseContext, consumer: Consumer, bindings: Sequence[HttpBinding]
+    context: UseContext, consumer: Consumer, bindings: Sequence[HttpBinding], account: str | None = None
 ) -> Iterator[CertificateUseRow]:
     """Yield a row for each certificate, with the first of its bindings."""
     first: dict[str, HttpBinding] = {}
@@ -66,4 +67,6 @@ def _of_bindings(
             first.setdefault(binding.thumbprint, binding)
     for thumbprint, binding in first.items():
         detail = f"binding {binding.name}"
-        yield context.use(consumer, binding.place, thumbprint, detail=detail, store=binding.store, certainty="likely")
+        yield context.use(
+            consumer, binding.place, thumbprint, detail=detail, store=binding.store, certainty="likely", account=account
+        )

@@ -21,7 +21,7 @@ MAX_FOLDERS = 6_000
 MAX_FILES = 4_000
 """Evidence: configuration files of applications that are read."""
 MAX_FILE = 1 << 20
-"""Evidence: bytes of one configuration file of an application; larger ones are data, and are counted."""
+"""Format: bytes of one configuration file of an application; larger ones hold data, and are counted."""
 MAX_READ = 64 << 20
 """Evidence: bytes of all configuration files of applications."""
 MAX_DEPTH = 16
@@ -63,6 +63,7 @@ class _Search:
     files: int = 0
     read: int = 0
     large: int = 0
+    too_deep: str | None = None
     seen: set[str] = field(default_factory=set)
 
     def reached(self) -> str | None:
@@ -85,6 +86,9 @@ def configuration_files(context: UseContext) -> Iterator[ConfigurationFile]:
         if (message := search.reached()) is not None:
             installation.cut("uses", COVERED, path, message)
             break
+    if search.too_deep is not None:
+        message = f"folders more than {MAX_DEPTH} below a site or program were not searched for configuration files"
+        installation.cut("uses", COVERED, search.too_deep, message)
     if search.large:
         message = f"{search.large} configuration files of applications are larger than {MAX_FILE} bytes: not read"
         installation.problem(installation.on_drive(""), "too_large", message)
@@ -123,8 +127,12 @@ def _below(context: UseContext, root: str, site: SiteFolder | None, search: _Sea
         entries = context.installation.listing(path).entries
         for entry in entries:
             if entry.is_dir and entry.link is None:
-                if depth < MAX_DEPTH and entry.name.lower() not in _NOT_SEARCHED:
+                if entry.name.lower() in _NOT_SEARCHED:
+                    continue
+                if depth < MAX_DEPTH:
                     waiting.append((entry.path, depth + 1))
+                else:
+                    search.too_deep = entry.path
             elif _is_settings(entry) and search.reached() is None:
                 yield from _read(context, entry, site, search)
 

@@ -131,38 +131,40 @@ def recognised_uses(context: UseContext, known: Iterable[CertificateUseRow]) -> 
     ]
     for role in _ROLES:
         found = [row for row in rows if row.store.upper() == role.store and role.fits(row)]
-        if found and _is_installed(context, role):
-            yield from _of_role(context, role, found, named[role.consumer.name])
+        service = _installed_service(context, role)
+        if found and (service or _needs_no_proof(context, role)):
+            yield from _of_role(context, role, found, named[role.consumer.name], role.consumer.service or service)
 
 
-def _is_installed(context: UseContext, role: _Role) -> bool:
-    if role.key is not None:
-        return context.software.key(role.key) is not None
-    return not role.services or any(
-        context.system.key(f"{context.services}\\{name}") is not None for name in role.services
-    )
+def _installed_service(context: UseContext, role: _Role) -> str | None:
+    registered = (name for name in role.services if context.system.key(f"{context.services}\\{name}") is not None)
+    return next(registered, None)
+
+
+def _needs_no_proof(context: UseContext, role: _Role) -> bool:
+    """Tell whether the certificate alone tells the role, or the key of its settings is there."""
+    return not role.services and (role.key is None or context.software.key(role.key) is not None)
 
 
 def _of_role(
-    context: UseContext, role: _Role, found: Iterable[CertificateRow], named: set[str | None]
+    context: UseContext, role: _Role, found: Iterable[CertificateRow], named: set[str | None], service: str | None
 ) -> Iterator[CertificateUseRow]:
     kinds: dict[Hashable, list[CertificateRow]] = defaultdict(list)
     for row in found:
         kinds[role.kind(row)].append(row)
     for rows in kinds.values():
-        is_named = any(row.thumbprint in named for row in rows)
-        serving = [] if is_named else newest(rows, role.kind)
+        serving = [] if any(row.thumbprint in named for row in rows) else newest(rows, role.kind)
         for row in rows:
-            if row.thumbprint in named:
-                continue
-            consumer = role.consumer if row in serving else earlier(role.consumer)
-            use = context.use(
-                consumer,
-                Provenance(row.source_path, row.source_time),
-                row.thumbprint,
-                detail=role.consumer.name if consumer is not role.consumer else None,
-                store=row.store,
-                certainty="likely",
-            )
-            use.present = True
-            yield context.service_account(use, consumer.service) if consumer.service and not use.account else use
+            if row in serving:
+                use = _use(context, role.consumer, row)
+                yield context.service_account(use, service) if service and not use.account else use
+            elif row.thumbprint not in named:
+                yield _use(context, earlier(role.consumer), row, role.consumer.name)
+
+
+def _use(context: UseContext, consumer: Consumer, row: CertificateRow, detail: str | None = None) -> CertificateUseRow:
+    place = Provenance(row.source_path, row.source_time)
+    use = context.use(consumer, place, row.thumbprint, detail=detail, store=row.store, certainty="likely")
+    # It was read from that very store.
+    use.present = True
+    return use
