@@ -18,7 +18,7 @@ MAX_MENTIONS = 200
 
 # Blanks, colons and the invisible marks that the certificate dialog pastes along may stand between the bytes.
 _BETWEEN = "[ :\\-\u00a0\u200b\u200e\u200f\u202a\u202c]"
-_HASH = re.compile(f"(?<![0-9A-Za-z+/=_.-])(?:[0-9A-Fa-f]{{2}}{_BETWEEN}?){{19}}[0-9A-Fa-f]{{2}}(?![0-9A-Za-z+/=_.-])")
+_HASH = re.compile(f"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{{2}}{_BETWEEN}?){{19}}[0-9A-Fa-f]{{2}}(?![0-9A-Za-z])")
 _SUBJECT = re.compile(r'"Subject"\s*:\s*"([^"\r\n]{1,300})"', re.IGNORECASE)
 _OWN = re.compile(r"thumb-?print|cert(ificate)?[-_]?hash|findvalue", re.IGNORECASE)
 # A certificate of somebody else is named to be trusted, and need not be in a store.
@@ -65,7 +65,10 @@ def mentions(text: str) -> Iterator[Mention]:
         yield _mention(thumbprint, None, around, "trusts" if trusts else "uses" if _OWN.search(around) else "names")
         if len(seen) > MAX_MENTIONS:
             return
+    lower = text.lower()
     for found in _SUBJECT.finditer(text):
+        if "store" not in lower[max(0, found.start() - _NEAR) : found.end() + _NEAR]:
+            continue
         around = _around(text, found.start(), found.end())
         if (None, found[1]) in seen or _STORE.search(around) is None:
             continue

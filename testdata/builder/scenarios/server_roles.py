@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from testdata.builder.certs import CODE_SIGNING, ObjectIdentifier
+from cryptography.x509.oid import ObjectIdentifier
+
+from testdata.builder.certs import CODE_SIGNING, make_certificate
+from testdata.builder.keys import ec_key
 from testdata.builder.machine import machine
 from testdata.builder.machine_hives import CONTROL_SET
-from testdata.builder.scenario import Scenario, Script, plain
+from testdata.builder.scenario import SOUND, Scenario, Script, plain
 from testdata.builder.scenarios.broken_files import ABSENT
+from testdata.builder.scenarios.common import cng_certificate
 from testdata.builder.scenarios.dated import issued, put
 
 AUTHORITY = "Contoso Issuing CA 9"
@@ -48,6 +52,7 @@ def server_roles() -> Scenario:
     ):
         signer = issued("WSUS Publishers Self-signed", key, until, since, self_signed=True, eku=(CODE_SIGNING,))
         put(script, signer, why, store="WSUS", container=f"WSUS-{since[:4]}")
+    _operations_manager(script)
     script.machine.write("Windows/System32/inetsrv/config/applicationHost.config", _POOLS)
     return plain(
         "server-roles", "An authority, Exchange, NDES, WSUS and IIS with good and dead keys of their own", script
@@ -76,8 +81,15 @@ def _authority(script: Script) -> None:
 
 def _enrolment(script: Script) -> None:
     script.machine.hives.software.key("Microsoft\\Cryptography\\MSCEP").sz("EncryptionTemplate", "CEPEncryption")
-    options = {"eku": (REQUEST_AGENT,)}
-    encryption = issued("ROLES1-MSCEP-RA", "2048-04", "2028-03-01", template="CEPEncryption", **options)
+    encryption = issued("ROLES1-MSCEP-RA", "2048-04", "2028-03-01", template="CEPEncryption", eku=(REQUEST_AGENT,))
     put(script, encryption, "NDES decrypts with it, key file gone", ABSENT, written=False, container="ra-encryption")
-    agent = issued("ROLES1-MSCEP-RA", "2048-05", "2028-03-01", template="EnrollmentAgentOffline", **options)
+    agent = issued("ROLES1-MSCEP-RA", "2048-05", "2028-03-01", template="EnrollmentAgentOffline", eku=(REQUEST_AGENT,))
     put(script, agent, "NDES signs with it", container="ra-agent")
+
+
+def _operations_manager(script: Script) -> None:
+    cng_certificate(script, "scom.contoso.test", "scom", SOUND, "of Operations Manager, in a key storage provider")
+    hives = script.machine.hives
+    hives.system.key(f"{CONTROL_SET}\\Services\\HealthService").dword("Start", 2).sz("ObjectName", "LocalSystem")
+    settings = hives.software.key("Microsoft\\Microsoft Operations Manager\\3.0\\Machine Settings")
+    settings.sz("ChannelCertificateHash", make_certificate("scom.contoso.test", ec_key("P-256", "scom")).thumbprint)
