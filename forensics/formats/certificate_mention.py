@@ -18,7 +18,11 @@ MAX_MENTIONS = 200
 
 # Blanks, colons and the invisible marks that the certificate dialog pastes along may stand between the bytes.
 _BETWEEN = "[ :\\-\u00a0\u200b\u200e\u200f\u202a\u202c]"
-_HASH = re.compile(f"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{{2}}{_BETWEEN}?){{19}}[0-9A-Fa-f]{{2}}(?![0-9A-Za-z])")
+_BYTE = "[0-9A-Fa-f]{2}"
+# It begins with a set of characters, which the search is fast for; what may not stand before them is asked after.
+_HASH = re.compile(
+    f"[0-9A-Fa-f](?<![0-9A-Za-z].)[0-9A-Fa-f]{_BETWEEN}?(?:{_BYTE}{_BETWEEN}?){{18}}{_BYTE}(?![0-9A-Za-z])", re.DOTALL
+)
 _SUBJECT = re.compile(r'"Subject"\s*:\s*"([^"\r\n]{1,300})"', re.IGNORECASE)
 _OWN = re.compile(r"thumb-?print|cert(ificate)?[-_]?hash|findvalue", re.IGNORECASE)
 # A certificate of somebody else is named to be trusted, and need not be in a store.

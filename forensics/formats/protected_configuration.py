@@ -17,6 +17,7 @@ from forensics.formats.xml_text import at_path, named
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_MARKS = ("[enc:", "configProtectionProvider")
 # Of IIS a value, of ASP.NET a whole section.
 _NAMED = re.compile(r"\[enc:([^:\]\r\n]{1,200}):|\bconfigProtectionProvider\s*=\s*[\"']([^\"'\r\n]{1,200})[\"']")
 
@@ -54,6 +55,8 @@ KNOWN = {
 
 def providers_named(text: str) -> set[str]:
     """Return the names of the providers that encrypted something in a configuration file."""
+    if not any(mark in text for mark in _MARKS):
+        return set()
     return {found[1] or found[2] for found in _NAMED.finditer(text)}
 
 

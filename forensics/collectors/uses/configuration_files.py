@@ -16,13 +16,13 @@ from forensics.disk.tree import Entry
 from forensics.formats.iis_applications import SiteFolder
 from forensics.formats.ini_text import decode_text
 
-MAX_FOLDERS = 6_000
+MAX_FOLDERS = 4_000
 """Evidence: folders in which configuration files are looked for."""
-MAX_FILES = 4_000
+MAX_FILES = 3_000
 """Evidence: configuration files of applications that are read."""
 MAX_FILE = 1 << 20
 """Format: bytes of one configuration file of an application; larger ones hold data, and are counted."""
-MAX_READ = 64 << 20
+MAX_READ = 32 << 20
 """Evidence: bytes of all configuration files of applications."""
 MAX_DEPTH = 16
 """Evidence: folders within folders."""

@@ -29,7 +29,7 @@ from forensics.collectors.uses.roles import (
     earlier,
 )
 from forensics.tables.certificate import CertificateRow
-from forensics.tables.use import CertificateUseRow
+from forensics.tables.use import Certainty, CertificateUseRow
 
 Test = Callable[[CertificateRow], bool]
 
@@ -49,6 +49,7 @@ class _Role:
         key: Key of SOFTWARE that is there where the role is installed.
         kind: What certificates of the role that follow one another share.
         store: Where they lie.
+        is_set: The setting that names the one that is used is known: what it does not name may be left over.
     """
 
     consumer: Consumer
@@ -57,6 +58,7 @@ class _Role:
     key: str | None = None
     kind: Callable[[CertificateRow], Hashable] = lambda row: None
     store: str = MY
+    is_set: bool = False
 
 
 def _names(row: CertificateRow, start: str, whole: bool = False, of_issuer: bool = False) -> bool:
@@ -94,7 +96,7 @@ _ROLES = (
         ),
         services=("WindowsAdminCenter", "ServerManagementGateway"),
     ),
-    _Role(WEB_MANAGEMENT, lambda row: _names(row, "WMSvc-"), services=("WMSVC",)),
+    _Role(WEB_MANAGEMENT, lambda row: _names(row, "WMSvc-"), services=("WMSVC",), is_set=True),
     _Role(
         AZURE_GUEST_AGENT,
         lambda row: _names(row, "Windows Azure CRP Certificate Generator", of_issuer=True),
@@ -102,13 +104,14 @@ _ROLES = (
         kind=lambda row: row.subject,
     ),
     _Role(DSC, lambda row: _names(row, "DSC-OaaS")),
-    _Role(ENTRA_JOIN, lambda row: _names(row, "MS-Organization-Access", of_issuer=True)),
+    _Role(ENTRA_JOIN, lambda row: _names(row, "MS-Organization-Access", of_issuer=True), is_set=True),
     _Role(
         MDM,
         lambda row: (
             _names(row, "Microsoft Intune MDM Device CA", of_issuer=True)
             or _names(row, "SC_Online_Issuing", of_issuer=True)
         ),
+        is_set=True,
     ),
     _Role(CONFIG_MGR, lambda row: True, services=("CcmExec",), kind=lambda row: row.friendly_name, store="SMS"),
 )
@@ -153,18 +156,26 @@ def _of_role(
     for row in found:
         kinds[role.kind(row)].append(row)
     for rows in kinds.values():
-        serving = [] if any(row.thumbprint in named for row in rows) else newest(rows, role.kind)
+        is_named = (role.is_set and named) or any(row.thumbprint in named for row in rows)
+        serving = [] if is_named else newest(rows, role.kind)
         for row in rows:
             if row in serving:
-                use = _use(context, role.consumer, row)
+                use = _use(context, role.consumer, row, certainty="candidate" if role.is_set else "likely")
                 yield context.service_account(use, service) if service and not use.account else use
             elif row.thumbprint not in named:
-                yield _use(context, earlier(role.consumer), row, role.consumer.name)
+                yield _use(context, earlier(role.consumer), row, detail=role.consumer.name)
 
 
-def _use(context: UseContext, consumer: Consumer, row: CertificateRow, detail: str | None = None) -> CertificateUseRow:
+def _use(
+    context: UseContext,
+    consumer: Consumer,
+    row: CertificateRow,
+    *,
+    detail: str | None = None,
+    certainty: Certainty = "likely",
+) -> CertificateUseRow:
     place = Provenance(row.source_path, row.source_time)
-    use = context.use(consumer, place, row.thumbprint, detail=detail, store=row.store, certainty="likely")
+    use = context.use(consumer, place, row.thumbprint, detail=detail, store=row.store, certainty=certainty)
     # It was read from that very store.
     use.present = True
     return use
