@@ -108,6 +108,6 @@ def earlier(consumer: Consumer) -> Consumer:
     return Consumer(
         "earlier certificate",
         None,
-        f"nothing: {consumer.name} has a newer one",
+        f"nothing: {consumer.name} has another one",
         "nothing to do; keep it with its key while data that it encrypted, or signatures that it made, are wanted",
     )
