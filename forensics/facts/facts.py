@@ -65,6 +65,7 @@ class _Facts:
             end_stops=used.end_stops,
             may_be_used_by=used.may_be_used_by,
             superseded=used.superseded,
+            kept=used.kept,
             purpose=purpose(row, self.users.consumers(row)),
             renewed_by=successor.thumbprint if successor else None,
             renewed_until=successor.not_after if successor else None,

@@ -29,7 +29,7 @@ Purpose = Literal[
     "other",
 ]
 """What a certificate is for, by its store, its uses and its extended key usages; the first that fits."""
-Superseded = Literal["no", "archived", "remote_desktop"]
+Superseded = Literal["no", "archived", "remote_desktop", "replaced"]
 """Why a certificate that nothing uses is missed by nobody."""
 
 
@@ -90,7 +90,12 @@ class CertificateRow(Row):
         None,
     )
     superseded: Superseded = column(
-        "nothing uses it, and it is archived; nothing does, and Remote Desktop has another", "no"
+        "nothing uses it, and it is archived; Remote Desktop has another; the role that it had has a newer one", "no"
+    )
+    kept: bool = column(
+        "A role has it that replaces its certificates in its own way, and needs those that it has: "
+        "AD CS (every generation), Exchange Auth, NDES; it is never deleted",
+        False,
     )
     purpose: Purpose | None = column("the first that its store, its uses or its extended key usages say", None)
     renewed_by: str | None = column(
