@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
@@ -108,18 +108,38 @@ class Tree(Protocol):
         """Return the self-relative NT security descriptor; None where the tree holds none."""
 
 
+@dataclass(frozen=True, slots=True)
+class WantedNames:
+    """Names of files that are looked for on a whole volume.
+
+    Attributes:
+        text: What such a name holds; before and after it may stand what somebody added: ``copy of``, ``.bak``.
+        in_utf16: The same, or a part of it, as bytes of UTF-16LE.
+        among: Lower case: of what ``text`` finds only these are wanted; None: all.
+    """
+
+    text: re.Pattern[str]
+    in_utf16: re.Pattern[bytes]
+    among: Container[str] | None = None
+
+    def fit(self, name: str) -> bool:
+        """Tell whether a name is wanted."""
+        return any(self.among is None or found[0].lower() in self.among for found in self.text.finditer(name))
+
+    def may_fit(self, found: bytes) -> bool:
+        """Tell whether what ``in_utf16`` found can be a part of a wanted name."""
+        return self.among is None or found.decode("utf-16-le", "replace").lower() in self.among
+
+
 @runtime_checkable
 class FindsNames(Protocol):
     """A tree that knows the names of all its files without going from folder to folder."""
 
-    def paths_named(
-        self, name: re.Pattern[str], in_utf16: re.Pattern[bytes], skip: Iterable[str]
-    ) -> Iterator[str | None]:
-        """Yield the paths of files whose name matches; None for each part of them that could not be searched.
+    def paths_named(self, wanted: WantedNames, skip: Iterable[str]) -> Iterator[str | None]:
+        """Yield the paths of files with a wanted name; None for each part of them that could not be searched.
 
         Args:
-            name: The whole name.
-            in_utf16: The same as bytes of UTF-16LE.
+            wanted: The names.
             skip: Paths of folders whose own files are not wanted.
         """
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable, damage_of
@@ -71,6 +72,7 @@ class Installation:
             a user of whom only the hive is known.
         efi: EFI system partitions of the same disk; None where the source is no whole disk.
         volume: Volume of the disk that holds it, such as ``partition 3``; None where there is none to name.
+        disk_volumes: All volumes of the same disk, its own among them; empty where the source is no disk of several.
     """
 
     machine_id: int
@@ -82,6 +84,7 @@ class Installation:
     user_hives: Mapping[str, str] = field(default_factory=dict)
     efi: Sequence[EfiPartition] | None = None
     volume: str | None = None
+    disk_volumes: Sequence[DiskVolume] = ()
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: Coverage = field(init=False)
     _hives: dict[str, Hive | None] = field(default_factory=dict)
