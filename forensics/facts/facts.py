@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from forensics.facts.machine_life import machine_life
 from forensics.facts.purpose import purpose
+from forensics.facts.recoverable_place import recoverable_place
 from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.renewed_by import Successors
 from forensics.facts.tables import Tables
@@ -15,6 +16,7 @@ from forensics.facts.used_by import Users
 from forensics.facts.virtual_machines import VirtualMachines
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow, VmRow
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 from forensics.tables.use import CertificateUseRow
@@ -51,6 +53,8 @@ class _Facts:
             return remote_desktop(machine_life(row, self.tables), self.tables)
         if isinstance(row, GuardianRow):
             return self.virtual_machines.guardian(row)
+        if isinstance(row, KeyChainRow) and row.recoverable_from is not None:
+            return replace(row, recoverable_place=recoverable_place(row, self.tables))
         if isinstance(row, VmRow):
             return replace(row, label=self.virtual_machines.label(row))
         return row
