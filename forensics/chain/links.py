@@ -247,7 +247,7 @@ class Links:
 
 
 def _fate_of_master_key(proof: Proof) -> str:
-    """Say what became of a master key that is not at home, or is of no use there; the whole disk was searched for it."""
+    """Say what became of a master key that is not at home, or is of no use there."""
     if proof.master_key_elsewhere is not None:
         state = "is not where Windows looks for it" if proof.master_key == "absent" else "cannot be read"
         return f"{state}; a file of it lies in {proof.master_key_elsewhere}"

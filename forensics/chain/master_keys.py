@@ -98,7 +98,9 @@ class MasterKeyRing:
                 return had_elsewhere(home, item, opened, owner_sid)
             if opened.outcome == "present":
                 sound = sound or item.row.path
-        waits = f"a file of master key {guid} lies in {sound}, and nothing known here opens it" if sound else not_searched
+        if sound is None:
+            return replace(home, waits=not_searched)
+        waits = f"a file of master key {guid} lies in {sound}, and nothing known here opens it"
         return replace(home, elsewhere=sound, waits=waits)
 
     def _of_earlier_account(self, files: list[MasterKeyEvidence], owner_sid: str | None) -> Unlocked | None:
@@ -113,7 +115,7 @@ class MasterKeyRing:
         tried: list[Unlocked] = []
         for item in readable:
             tried.append(self._open_once(item))
-            # One of two files of SYSTEM lies in the folder of the half that opens it; of a user's nothing tells which is read.
+            # Of two of SYSTEM's one lies in the folder of its half; of two of a user's nothing tells which is read.
             is_read = item.row.half is not None or all(f.row.outcome != "unreadable" for f in own)
             if tried[-1].key is not None and tried[-1].doubt is None and is_read:
                 return tried[-1]

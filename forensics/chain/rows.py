@@ -64,9 +64,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         known_by=links.known_by,
         reason=links.broken.get(broken_at, "") if broken_at else links.doubt or "",
     )
-    return with_recovery(
-        row, paths.of(machine_id, row.recoverable_from), paths.of(machine_id, row.key_copy)
-    )
+    return with_recovery(row, paths.of(machine_id, row.recoverable_from), paths.of(machine_id, row.key_copy))
 
 
 def with_recovery(row: KeyChainRow, found: str | None, copy: str | None) -> KeyChainRow:

@@ -81,7 +81,7 @@ class MasterKeyEvidence:
         parsed: None when the file is unreadable, or was not read.
         security: Its security descriptor, None where the source holds none.
         unread_because: Why its content was not got; None where it was.
-        in_profile_of: SID of another account in whose profile its folder lies, where its own account has one; else None.
+        in_profile_of: SID of another account in whose profile it lies, where its own account has one; else None.
         raw: Its bytes, where it was found outside of the folders of master keys; else None.
     """
 

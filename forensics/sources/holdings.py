@@ -60,7 +60,7 @@ def no_file_system(reader: VolumeReader, size: int) -> str:
 
 
 def may_hold_files(kind: str | None, reader: VolumeReader, size: int) -> bool:
-    """Tell whether a volume whose file system is not read may hold files, as one that is empty or for swapping does not.
+    """Tell whether a volume whose file system is not read may hold files: one that is empty or for swapping does not.
 
     Args:
         kind: Its file system; None where it is not known.

@@ -333,7 +333,8 @@ class TestTpm:
                     USERS.guid,
                     master_key_elsewhere=f"Protect/{USERS.guid}",
                     master_key_waits=(
-                        f"a file of master key {USERS.guid} lies in Protect/{USERS.guid}, and nothing known here opens it"
+                        f"a file of master key {USERS.guid} lies in Protect/{USERS.guid}, "
+                        "and nothing known here opens it"
                     ),
                 ),
             ),
