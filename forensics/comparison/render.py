@@ -133,7 +133,10 @@ def headline(machine: MachineComparison) -> Iterator[str]:
     none = "no private key is known to have died" if count["undecided now"] else "no private key died"
     died = f"{_counted(count['died'], 'private key')} died" if count["died"] else none
     others = "".join(f", {count[fate]} {fate}" for fate in FATES if fate != "died" and count[fate])
-    yield f"{name}: {died}{others}; {_counted(len(machine.differences), 'difference')} in all."
+    found = f"{_counted(len(machine.differences), 'difference')} in all"
+    if count["died"] and not machine.differences:
+        found = "nothing else that was compared differs"
+    yield f"{name}: {died}{others}; {found}."
     lost = sum(key.fate == "died" and key.after is not None and key.after.recoverable is False for key in machine.keys)
     if lost:
         yield f"{lost} of them cannot be had from the later disk any more: keep the earlier one."

@@ -120,6 +120,7 @@ class KeyFileRow(Row):
     owner_sid: str | None = column("SID whose key it is; S-1-5-18 for machine and system keys", None)
     outcome: FileOutcome = column("whether it could be read", "present")
     size: int = column("Bytes", 0)
+    sha256: str | None = column("SHA-256 of the file, lower hex; null: it was not read", None)
     name_hash: str | None = column("Container hash in the file name", None)
     name_guid: str | None = column("MachineGuid in the file name", None)
     guid_is_current: bool | None = column("That GUID is this machine's MachineGuid", None)
