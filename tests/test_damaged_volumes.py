@@ -68,3 +68,30 @@ def test_a_boot_sector_that_leads_nowhere_has_a_copy(volume: Path, tmp_path: Pat
     assert {(row.thumbprint, row.verdict) for row in case.rows("key_chain")} == whole
     (problem,) = case.rows("problem")
     assert (problem.kind, problem.source_path, problem.offset) == ("bad_boot_sector", str(damaged), 0)
+
+
+@pytest.mark.parametrize(("letter", "bit"), [(0, 1), (31, 1), (35, 2), (60, 4), (3, 0x20)])
+@pytest.mark.parametrize("what", ["node of $I30", "record"])
+def test_a_wrong_bit_in_a_name_makes_no_key_file_of_another_name(
+    volume: Path, what: str, letter: int, bit: int
+) -> None:
+    """The key of a certificate is not absent then, and no key file without certificate lies beside it."""
+    whole = volumes.examine(volume)
+    # The certificate that has its key alone in the container named here.
+    [key] = [row.key_file_path for row in whole.chains.values() if row.container == "capi-2048-aes"]
+    assert key is not None
+    raw, name = volume.read_bytes(), key.rpartition("/")[2].encode("utf-16-le")
+    [(region, at)] = [
+        (region, at)
+        for region in volumes.regions(volume)
+        if region.what.startswith(what) and (at := raw.find(name, region.start, region.start + region.size)) >= 0
+    ]
+    at += 2 * letter
+    with volumes.applied(volume, volumes.Edit(at, raw[at : at + 1], bytes([raw[at] ^ bit]), region)):
+        damaged = volumes.examine(volume)
+    assert [k for k in damaged.chains if k[0] is None and k not in whole.chains] == []
+    assert damaged.key_files < whole.key_files
+    [row] = [row for row in damaged.chains.values() if row.subject == "CN=capi-2048-aes.contoso.test"]
+    assert (row.key_file, row.verdict, row.recoverable) == ("not_examined", "unknown", None)
+    told = [row for row in volumes.new_problems(whole, damaged) if row.kind == "ntfs_damaged"]
+    assert any("does not bear the name that its folder gives it" in row.message for row in told)

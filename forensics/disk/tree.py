@@ -70,6 +70,7 @@ class Entry:
         modified: Modification time, UTC, where the tree knows one.
         handle: What the tree itself needs to open it again without another look-up.
         link: Where it leads, if it is a link: that is not followed.
+        misnamed: Why its name is not believed: its folder gives it one that it does not bear itself; else None.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Entry:
     modified: datetime | None = None
     handle: object = None
     link: Link | None = None
+    misnamed: str | None = None
 
 
 class Tree(Protocol):
