@@ -10,6 +10,9 @@ import pytest
 
 from forensics import examine, render
 from forensics.case import Case
+from forensics.collectors.key_copies import KEY_NAMES
+from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.ntfs.tree import NtfsTree
 from forensics.tables.finding import as_text
 from forensics.tables.key_chain import KeyChainRow
 from testdata.builder import acl, gpt
@@ -23,7 +26,7 @@ from testdata.builder.folders import LOCAL_SYSTEM, MACHINE, Owner, user
 from testdata.builder.keys import rsa_key
 from testdata.builder.machine import ForgedMachine, capi_link, machine
 from testdata.builder.names import capi_file_name
-from testdata.builder.ntfs import build_ntfs, unavailable
+from testdata.builder.ntfs import NtfsExtras, build_ntfs, unavailable
 
 pytestmark = pytest.mark.skipif(unavailable() is not None, reason="needs mkntfs (Debian package ntfs-3g)")
 
@@ -169,6 +172,18 @@ def test_copies_whose_names_have_something_added(tmp_path: Path, form: str) -> N
     made.write(path, key_file(made))
     row = of_web(examine(disk(tmp_path, made), as_of=AS_OF))
     assert (row.recoverable, row.recoverable_from) == (True, path)
+
+
+@pytest.mark.parametrize("short", [False, True], ids=["names alone", "with short names"])
+def test_names_that_lie_across_two_sectors_of_the_mft(tmp_path: Path, *, short: bool) -> None:
+    """What was added before the name moves it, letter by letter, over the two bytes that end each sector."""
+    names = [f"{'x' * added}{'a' * 32}_{machine('x').suffix}" for added in range(100)]
+    files = [FileSpec(f"Backup/{number:03}/{name}", b"x") for number, name in enumerate(names)]
+    build_ntfs(files, out := tmp_path / "x.ntfs", 32 << 20, extras=NtfsExtras(short_names=short))
+    with out.open("rb") as file:
+        reader = VolumeReader(file, 0, 32 << 20)
+        found = list(NtfsTree(reader, reader.read_at(0, 512)).paths_named(KEY_NAMES, ()))
+    assert sorted(map(str, found)) == [file.path for file in files]
 
 
 class TestLockedCopies:

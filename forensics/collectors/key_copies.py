@@ -15,7 +15,7 @@ from forensics.collectors.guard import guard
 from forensics.collectors.key_content import PARSERS, content_of
 from forensics.collectors.key_file_facts import add_facts
 from forensics.collectors.name_search import FoundFile, Unsearched, on_other_volumes, on_own_volume
-from forensics.disk.tree import WantedNames
+from forensics.disk.tree import NameMark, WantedNames
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import find_key_file_name
 from forensics.sources.installation import Installation
@@ -28,12 +28,18 @@ on the others.
 
 _HEX = r"[0-9a-f]"
 _NAME = re.compile(rf"{_HEX}{{32}}_{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}", re.IGNORECASE | re.ASCII)
-_HEX2 = rb"(?:[0-9a-f]\0)"
-# Of a long name two bytes may be lost where it lies across sectors: in the hash, between it and the GUID, or in that.
-_IN_UTF16 = re.compile(
-    rb"%b{32}(?:_\0|[\s\S]{2}%b{8}-\0)|_\0%b{8}(?:-\0%b{4}){3}-\0%b{12}" % ((_HEX2,) * 5), re.IGNORECASE
+_IN_UTF16 = rb"(?:[0-9a-fA-F]\0)"
+_HASH, _LENGTH = 64, 138
+"""Format: bytes of UTF-16 of the hash, and of the name."""
+# Of a name across two sectors two bytes are lost: of the hash, of the GUID, or what stands between them.
+_MARKS = (
+    NameMark(
+        re.compile(rb"_\0(?:(?<=%b{32}_\0)|(?=%b{8}(?:-\0%b{4}){3}-\0%b{12}))" % ((_IN_UTF16,) * 4)), _HASH, _LENGTH
+    ),
+    NameMark(re.compile(rb"-\0(?<=%b{32}[^_][\s\S]%b{8}-\0)" % ((_IN_UTF16,) * 2)), _HASH + 18, _LENGTH),
 )
-_NAMES = WantedNames(_NAME, _IN_UTF16)
+KEY_NAMES = WantedNames(_NAME, _MARKS)
+"""Names that hold that of a key file."""
 _KINDS: tuple[KeyFileKind, ...] = ("capi", "cng")
 
 
@@ -61,7 +67,7 @@ def find_key_copies(
         code_page: ANSI code page of the machine, None when it is not known.
     """
     known = {folder.path.lower() for folder in folders if folder.kind != "any"}
-    return _read_all(installation, on_own_volume(installation, _NAMES, known), code_page)
+    return _read_all(installation, on_own_volume(installation, KEY_NAMES, known), code_page)
 
 
 def find_key_copies_beside(installation: Installation, code_page: int | None = None) -> FoundCopies:
@@ -71,7 +77,7 @@ def find_key_copies_beside(installation: Installation, code_page: int | None = N
         installation: Whose keys are broken.
         code_page: ANSI code page of the machine, None when it is not known.
     """
-    return _read_all(installation, on_other_volumes(installation, _NAMES), code_page)
+    return _read_all(installation, on_other_volumes(installation, KEY_NAMES), code_page)
 
 
 def _read_all(

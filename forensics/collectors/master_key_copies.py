@@ -15,7 +15,7 @@ from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.master_keys import MAX_FILE_SIZE, add_master_key_facts
 from forensics.collectors.name_search import FoundFile, Unsearched, on_other_volumes, on_own_volume
-from forensics.disk.tree import WantedNames
+from forensics.disk.tree import NameMark, WantedNames
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import parse_master_key_file
 from forensics.sources.installation import Installation
@@ -25,8 +25,8 @@ MAX_COPIES = 1_000
 """Evidence: files named for master keys outside of their folders that are looked at in one search."""
 
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-_HEX = rb"(?:[0-9a-f]\0)"
-_IN_UTF16 = re.compile(rb"%b{8}-\0(?:%b{4}-\0){3}%b{12}" % ((_HEX,) * 3), re.IGNORECASE)
+_HEX = rb"(?:[0-9a-fA-F]\0)"
+_MARK = NameMark(re.compile(rb"-\0(?<=%b{8}-\0)(?=(?:%b{4}-\0){3}%b{12})" % ((_HEX,) * 3)), before=16, length=72)
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ def find_master_key_copies(
         is_known: Tells of a path, lower case, whether the file was read already.
     """
     found = FoundMasterKeys()
-    wanted = WantedNames(_GUID, _IN_UTF16, frozenset(guids))
+    wanted = WantedNames(_GUID, (_MARK,), frozenset(guids))
     seen = 0
     with guard(installation, installation.source_path) as guarded:
         for item in chain(on_own_volume(installation, wanted), on_other_volumes(installation, wanted)):

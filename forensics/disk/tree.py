@@ -111,17 +111,32 @@ class Tree(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NameMark:
+    """How a name is recognised in bytes of UTF-16LE.
+
+    Attributes:
+        pattern: A part of it; quick where it begins with a letter and looks about from there.
+        before: Bytes of what is looked for that stand before that part.
+        length: Bytes of what is looked for.
+    """
+
+    pattern: re.Pattern[bytes]
+    before: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class WantedNames:
     """Names of files that are looked for on a whole volume.
 
     Attributes:
         text: What such a name holds; before and after it may stand what somebody added: ``copy of``, ``.bak``.
-        in_utf16: The same, or a part of it, as bytes of UTF-16LE.
+        marks: How the same is recognised in bytes, each name by one of them.
         among: Lower case: of what ``text`` finds only these are wanted; None: all.
     """
 
     text: re.Pattern[str]
-    in_utf16: re.Pattern[bytes]
+    marks: tuple[NameMark, ...]
     among: Container[str] | None = None
 
     def fit(self, name: str) -> bool:
@@ -129,7 +144,7 @@ class WantedNames:
         return any(self.among is None or found[0].lower() in self.among for found in self.text.finditer(name))
 
     def may_fit(self, found: bytes) -> bool:
-        """Tell whether what ``in_utf16`` found can be a part of a wanted name."""
+        """Tell whether what a mark found, in bytes, is a wanted name or may be one."""
         return self.among is None or found.decode("utf-16-le", "replace").lower() in self.among
 
 

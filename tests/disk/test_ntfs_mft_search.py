@@ -8,12 +8,12 @@ import pytest
 
 from forensics.disk.ntfs import mft_search
 from forensics.disk.ntfs.tree import NtfsTree
-from forensics.disk.tree import FindsNames, WantedNames
+from forensics.disk.tree import FindsNames, NameMark, WantedNames
 from tests.disk import ntfs_fixture as fixture
 
 NAMES = WantedNames(
     re.compile(r"[0-9a-f]{32}_[-0-9a-f]{36}"),
-    re.compile(rb"(?:[0-9a-f]\0){32}_\0(?:[-0-9a-f]\0){36}", re.IGNORECASE),
+    (NameMark(re.compile(rb"_\0(?<=(?:[0-9a-f]\0){32}_\0)(?=(?:[-0-9a-f]\0){36})", re.IGNORECASE), 64, 138),),
 )
 
 
@@ -29,8 +29,8 @@ def test_a_folder_whose_files_are_not_wanted(ntfs_tree: NtfsTree) -> None:
 
 def test_long_names_beside_short_ones(ntfs_tree: NtfsTree) -> None:
     name = "Component-{:05d}-with-a-rather-long-name.manifest"
-    utf16 = re.compile("-with-a-rather-long-name".encode("utf-16-le"))
-    found = list(ntfs_tree.paths_named(WantedNames(re.compile(name.format(7)), utf16), []))
+    utf16 = NameMark(re.compile("-with-a-rather-long-name".encode("utf-16-le")), 0, 0)
+    found = list(ntfs_tree.paths_named(WantedNames(re.compile(name.format(7)), (utf16,)), []))
     assert found == [f"many/{name.format(7)}"]
 
 

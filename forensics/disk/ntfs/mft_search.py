@@ -24,7 +24,7 @@ def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) 
 
     Args:
         volume: The volume.
-        wanted: The names; the last two bytes of each sector of $MFT are not those of a name that lies across it.
+        wanted: The names; of one that lies across two sectors of $MFT two bytes are others there.
         skip: Numbers of the folders whose files are not wanted.
 
     Yields:
@@ -36,15 +36,21 @@ def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) 
         if block is None:
             yield None
             continue
-        for match in wanted.in_utf16.finditer(block):
-            if not wanted.may_fit(match[0]):
-                continue
-            number = (at + match.start()) // volume.record_size
-            start = match.start() - _NAME_AT
+        for name in _names_in(block, wanted):
+            number, start = (at + name) // volume.record_size, name - _NAME_AT
             # A folder of very many key files is skipped without a look at their records.
-            if number != before and not (start >= 0 and _folder_in(block[start:]) in skip):
+            if number != before and not (start >= 0 and _folder_in(block[start : start + 6]) in skip):
                 before = number
                 yield from _paths_of(volume, number, wanted, skip, folders)
+
+
+def _names_in(block: bytes, wanted: WantedNames) -> Iterator[int]:
+    """Yield where in a block of $MFT a wanted name stands, or what was added to one."""
+    for mark in wanted.marks:
+        for match in mark.pattern.finditer(block):
+            start = match.start() - mark.before
+            if start >= 0 and wanted.may_fit(block[start : start + mark.length]):
+                yield start
 
 
 def _folder_in(file_name: bytes) -> int:

@@ -345,9 +345,9 @@ class NtfsTree:
             return by_index
         number = reference & NUMBER
         if not bears(record, key.name, key.namespace, self._folder(parent).own):
-            reason = _STRANGER.format(number)
-            strange = by_index if bears(record, key.name) else replace(by_index, misnamed=reason)
-            return self._doubted(parent, strange, reason, self.volume.place_of(number))
+            why = _STRANGER.format(number)
+            strange = by_index if bears(record, key.name) else replace(by_index, misnamed=why)
+            return self._doubted(parent, strange, why, self.volume.place_of(number))
         if record.is_dir != bool(key.flags & DIRECTORY_FLAG):
             message = f"file record {number} and its folder disagree on whether it is a folder"
             return self._doubted(parent, by_index, message, self.volume.place_of(number, 22))
