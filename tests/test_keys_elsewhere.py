@@ -94,7 +94,7 @@ class TestOtherVolumes:
         assert (row.verdict, row.key_file, row.broken_at) == ("unusable", "absent", "key_file")
         assert (row.recoverable, row.recoverable_from) == (True, f"partition 2/{path}")
         place = f"partition 2:\\Backup\\MachineKeys\\{key_name(made)}"
-        assert row.recoverable_place == place
+        assert row.recovery_place == place
         assert row.reason == f"there is no key file where the certificate's link leads; the key lies in {place}"
         text = text_of(case)
         assert "nowhere on this disk" not in text
@@ -114,7 +114,7 @@ class TestOtherVolumes:
     def test_a_key_is_lost_where_all_volumes_were_searched(self, tmp_path: Path, files: Files) -> None:
         case = examine(disk(tmp_path, server(), files), as_of=AS_OF)
         row = of_web(case)
-        assert (row.recoverable, row.recoverable_doubt, row.reason) == (False, None, "the key file is not on this disk")
+        assert (row.recoverable, row.recovery_doubt, row.reason) == (False, None, "the key file is not on this disk")
         assert "its private key is nowhere on this disk" in findings(case)["key-file-missing"]
 
     @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ class TestOtherVolumes:
         case = examine(disk(tmp_path, server(), Volume(data)), as_of=AS_OF)
         row = of_web(case)
         assert (row.verdict, row.key_file, row.recoverable) == ("unusable", "absent", None)
-        assert (row.recoverable_doubt or "").startswith(why)
+        assert (row.recovery_doubt or "").startswith(why)
         missing = findings(case)["key-file-missing"]
         assert why in missing
         assert "nowhere on this disk" not in missing
@@ -142,7 +142,7 @@ class TestOtherVolumes:
         """A Microsoft reserved partition, which most disks have, and one that was never written."""
         reserved = Volume(None, gpt.MICROSOFT_RESERVED, size=16 << 20)
         row = of_web(examine(disk(tmp_path, server(), reserved, Volume(None, size=4 << 20)), as_of=AS_OF))
-        assert (row.recoverable, row.recoverable_doubt) == (False, None)
+        assert (row.recoverable, row.recovery_doubt) == (False, None)
 
     def test_a_key_file_without_certificate_and_its_copy(self, tmp_path: Path) -> None:
         made = machine("elsewhere/orphan")
@@ -199,7 +199,7 @@ class TestLockedCopies:
         row = of_web(case)
         # Its master key is nowhere on the disk: from this disk the key cannot be had.
         assert (row.recoverable, row.key_copy, row.key_copy_on) == (False, f"{on}/{key_name(made)}", None)
-        assert row.key_copy_master_key_guid == FOREIGN.guid
+        assert row.key_copy_needs == FOREIGN.guid
         told = findings(case)
         assert FOREIGN.guid in told["key-copy-locked"]
         assert key_name(made) in told["key-copy-locked"]
@@ -248,7 +248,7 @@ class TestMasterKeys:
         row = of_web(case)
         assert (row.verdict, row.broken_at, row.master_key) == ("unusable", "master_key", "absent")
         assert (row.private_key, row.recoverable) == ("proved", True)
-        assert (row.master_key_copy, row.master_key_copy_opens) == (path, True)
+        assert (row.master_key_copy, row.copy_opens) == (path, True)
         assert row.reason == f"master key {guid} is not where Windows looks for it; a file of it lies in {path}"
         told = findings(case)
         assert guid in told["master-key-elsewhere"]
@@ -262,8 +262,8 @@ class TestMasterKeys:
         case = examine(disk(tmp_path, made), as_of=AS_OF)
         row = of_web(case)
         assert (row.verdict, row.master_key, row.recoverable) == ("unusable", "absent", None)
-        assert (row.master_key_copy, row.master_key_copy_opens) == (f"Backup/{FOREIGN.guid}", False)
-        assert row.recoverable_doubt == (
+        assert (row.master_key_copy, row.copy_opens) == (f"Backup/{FOREIGN.guid}", False)
+        assert row.recovery_doubt == (
             f"a file of master key {FOREIGN.guid} lies in Backup/{FOREIGN.guid}, and nothing known here opens it"
         )
         assert "master-key-elsewhere" in findings(case)
@@ -296,7 +296,7 @@ class TestMasterKeys:
         case = examine(disk(tmp_path, made), as_of=AS_OF)
         row = of_web(case)
         assert (row.verdict, row.master_key, row.private_key, row.recoverable) == ("unknown", "present", "proved", True)
-        assert (row.master_key_copy, row.master_key_copy_opens) == (path, True)
+        assert (row.master_key_copy, row.copy_opens) == (path, True)
         assert path in row.reason
         assert "master-key-elsewhere" in findings(case)
 
@@ -328,7 +328,7 @@ class TestMasterKeys:
         case = examine(disk(tmp_path, made, *others), as_of=AS_OF)
         row = of_web(case)
         assert (row.private_key, row.recoverable) == ("proved", True)
-        assert (row.master_key_copy, row.master_key_copy_opens) == (path, True)
+        assert (row.master_key_copy, row.copy_opens) == (path, True)
         assert row.verdict == ("unknown" if folder == LOCAL_SYSTEM.protect_folder else "unusable")
         told = findings(case)["master-key-elsewhere"]
         assert guid in told
@@ -397,8 +397,8 @@ class TestAnotherWindows:
     def test_its_name_stands_wherever_the_key_is_said_to_be_had(self, case: Case) -> None:
         row = of_web(case)
         assert (row.recoverable, row.recoverable_on) == (True, 2)
-        assert row.recoverable_place is not None
-        assert row.recoverable_place.startswith("WEB02 (installation 2, partition 2, Windows): C:\\ProgramData\\")
+        assert row.recovery_place is not None
+        assert row.recovery_place.startswith("WEB02 (installation 2, partition 2, Windows): C:\\ProgramData\\")
         assert "of WEB02" in row.reason
         for rule, text in findings(case).items():
             for claim in ("was found all the same", "can be recovered from", "can be had all the same"):
@@ -412,5 +412,5 @@ class TestAnotherWindows:
         other = machine("elsewhere/WEB03", computer_name="WEB03")
         other.write(f"{MACHINE.capi_folder}/{capi_file_name('web', other.suffix)}", key_file(other, master_key=FOREIGN))
         row = of_web(examine(disk(tmp_path, server("WEB01"), other), as_of=AS_OF))
-        assert (row.recoverable, row.key_copy_master_key_guid) == (False, FOREIGN.guid)
+        assert (row.recoverable, row.key_copy_needs) == (False, FOREIGN.guid)
         assert (row.key_copy or "").endswith(capi_file_name("web", other.suffix))

@@ -51,7 +51,7 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
     doubts = (beside.undecided, *(found.undecided for _, found in asked))
     doubt = next((why for why in doubts if why is not None), None)
     if doubt is not None and row.recoverable is not None:
-        better = with_recovery(replace(better, recoverable=None, recoverable_doubt=doubt), None, None)
+        better = with_recovery(replace(better, recoverable=None, recovery_doubt=doubt), None, None)
     return better if better is not row else None
 
 
@@ -69,5 +69,5 @@ def _with_copy(
     row: KeyChainRow, on: int | None, copy: LockedCopy, judge: Judge, others: Sequence[Judge]
 ) -> KeyChainRow:
     paths = next((other.paths for other in others if other.evidence.machine.machine_id == on), judge.paths)
-    named = replace(row, key_copy=copy.path, key_copy_on=on, key_copy_master_key_guid=copy.master_key_guid)
+    named = replace(row, key_copy=copy.path, key_copy_on=on, key_copy_needs=copy.master_key_guid)
     return with_recovery(named, None, paths.of(on or row.machine_id, copy.path))

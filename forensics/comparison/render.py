@@ -182,7 +182,7 @@ def key_notes(change: KeyChange) -> Iterator[str]:
         return
     yield from (f"besides: {cause}" for cause in change.also)
     if change.after.recoverable:
-        place = f", in {change.after.recoverable_place}" if change.after.recoverable_place else ""
+        place = f", in {change.after.recovery_place}" if change.after.recovery_place else ""
         yield f"the private key can still be had from the later disk{place}"
     elif change.after.recoverable is False:
         yield "the private key is lost on the later disk: take it from the earlier one"

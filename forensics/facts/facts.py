@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from forensics.facts.machine_life import machine_life
 from forensics.facts.purpose import purpose
-from forensics.facts.recoverable_place import recoverable_place
+from forensics.facts.recovery_place import recovery_place
 from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.renewed_by import Successors
 from forensics.facts.tables import Tables
@@ -54,7 +54,7 @@ class _Facts:
         if isinstance(row, GuardianRow):
             return self.virtual_machines.guardian(row)
         if isinstance(row, KeyChainRow) and row.recoverable_from is not None:
-            return replace(row, recoverable_place=recoverable_place(row, self.tables))
+            return replace(row, recovery_place=recovery_place(row, self.tables))
         if isinstance(row, VmRow):
             return replace(row, label=self.virtual_machines.label(row))
         return row

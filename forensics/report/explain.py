@@ -126,8 +126,8 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
         yield from fold(sanitise(f"key found in {facts.found_in(chain)}"), width, "  ", "  ")
     if copy := facts.copy_of(chain):
         yield from fold(sanitise(f"a file with its public key, which did not open: {copy}"), width, "  ", "  ")
-    if chain.recoverable is None and chain.recoverable_doubt:
-        told = f"whether the key can be had is not known: {chain.recoverable_doubt}"
+    if chain.recoverable is None and chain.recovery_doubt:
+        told = f"whether the key can be had is not known: {chain.recovery_doubt}"
         yield from fold(sanitise(told), width, "  ", "  ")
     yield ""
     for link in links_of(chain, facts):

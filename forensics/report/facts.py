@@ -104,7 +104,7 @@ class Facts:
 
     def found_in(self, chain: KeyChainRow) -> str:
         """Write where the key of a chain was found, which may be in another installation; empty where it was not."""
-        return chain.recoverable_place or self.path(chain.recoverable_on or chain.machine_id, chain.recoverable_from)
+        return chain.recovery_place or self.path(chain.recoverable_on or chain.machine_id, chain.recoverable_from)
 
     def copy_of(self, chain: KeyChainRow) -> str:
         """Write where a key file lies that has the public key of a chain and did not open; empty where none does."""

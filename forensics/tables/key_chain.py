@@ -74,10 +74,10 @@ class KeyChainRow(Row):
     recoverable_on: int | None = column(
         "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
     )
-    recoverable_doubt: str | None = column(
+    recovery_doubt: str | None = column(
         "Why recoverable is not known: what of the disk was not searched, or which secret is not at hand", None
     )
-    recoverable_place: str | None = column(
+    recovery_place: str | None = column(
         "recoverable_from as Windows writes it; of another installation with its computer, volume and folder", None
     )
     key_copy: str | None = column(
@@ -88,13 +88,13 @@ class KeyChainRow(Row):
     key_copy_on: int | None = column(
         "Installation (`machine.machine_id`) of key_copy, when it is another one of the same source", None
     )
-    key_copy_master_key_guid: str | None = column("Master key that key_copy needs", None)
+    key_copy_needs: str | None = column("Master key that key_copy needs", None)
     master_key_copy: str | None = column(
         "File of master_key_guid outside of where Windows looks for it, or beside a damaged one: the one that opens, "
         "else any that is whole",
         None,
     )
-    master_key_copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
+    copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
     reason: str = column("The verdict in one sentence, with this disk's values", "")
 
     @property

@@ -8,7 +8,7 @@ from forensics.tables.machine import MachineRow
 from forensics.tables.windows_path import WindowsPaths
 
 
-def recoverable_place(row: KeyChainRow, tables: Tables) -> str | None:
+def recovery_place(row: KeyChainRow, tables: Tables) -> str | None:
     """Write ``recoverable_from`` as its Windows does, behind the name of that Windows where it is another one.
 
     Args:
