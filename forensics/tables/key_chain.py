@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from forensics.tables.answer import Answer
-from forensics.tables.certificate import StoreScope
+from forensics.tables.certificate import Standing, StoreScope
 from forensics.tables.row import Row, column
 from forensics.tables.secrets import UnlockedBy
 
@@ -75,6 +75,7 @@ class KeyChainRow(Row):
         "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
     )
     reason: str = column("The verdict in one sentence, with this disk's values", "")
+    standing: Standing = column("as in certificate; a key file without certificate: unused", "unused")
 
     @property
     def is_request(self) -> bool:

@@ -30,11 +30,15 @@ _DOMAIN_CONTROLLER = "LanmanNT"
 
 
 def store_uses(context: UseContext) -> Iterator[CertificateUseRow]:
-    """Yield a row for each certificate in a store that serves one purpose only."""
+    """Yield the newest certificate of each store that serves one purpose only; of recovery agents all count."""
+    found: dict[Consumer, list[CertificateRow]] = {}
     for row in context.certificates:
         known = _STORES.get((row.store_scope, row.store.lower()))
-        if known is not None:
-            consumer, certainty = known
+        if known is not None and not row.archived:
+            found.setdefault(known[0], []).append(row)
+    for consumer, certainty in _STORES.values():
+        rows = found.get(consumer, [])
+        for row in rows if consumer is EFS_RECOVERY else _newest(rows):
             yield _use(context, consumer, row, certainty=certainty)
 
 
@@ -45,7 +49,7 @@ def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         for c in context.certificates
         if c.store_scope == "service" and (c.service or "").lower() == "ntds" and c.store.upper() == "MY"
     ]
-    for row in ntds:
+    for row in _newest(ntds):
         yield _use(context, LDAPS, row, detail="store MY of service NTDS")
     options = f"{context.control}\\ProductOptions"
     if ntds or (context.system.text(options, "ProductType") or "").lower() != _DOMAIN_CONTROLLER.lower():
@@ -56,6 +60,11 @@ def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     able = [c for c in context.my_certificates() if may_authenticate(c, "serverAuth") and _is_for(c, name)]
     place = Provenance(context.system.where(options, "ProductType"), key.timestamp if key else None)
     yield from context.candidates(LDAPS, place, able, f"domain controller {name}")
+
+
+def _newest(rows: list[CertificateRow]) -> list[CertificateRow]:
+    """Return the certificate that ends last; what it replaced is left behind in the store."""
+    return sorted(rows, key=lambda c: (c.not_after.timestamp() if c.not_after else 0.0, c.thumbprint))[-1:]
 
 
 def _is_for(row: CertificateRow, host: str) -> bool:
