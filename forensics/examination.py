@@ -109,6 +109,7 @@ def examine(
             raise _nothing_opened(run.unopened)
         run.virtual_machines()
         run.shared_identities()
+        run.efs_agents()
         run.tell_unknown_users()
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         run.facts(moment)
@@ -221,6 +222,17 @@ class _Run:
             self.rows += shared_identities(self.rows, self.disks)
         except Exception as error:
             _log.debug("while comparing identities", exc_info=True)
+            message = _where(error)
+            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
+
+    def efs_agents(self) -> None:
+        """Tell which recovery agents of EFS each domain hands out."""
+        from forensics.facts.efs_agents import efs_agents
+
+        try:
+            self.rows += efs_agents(self.rows)
+        except Exception as error:
+            _log.debug("while looking for recovery agents", exc_info=True)
             message = _where(error)
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 
