@@ -73,8 +73,8 @@ class _Facts:
     def _with_facts(self, row: CertificateRow) -> CertificateRow:
         used = self.users.of(row)
         successor = self.successors.of(row)
-        # What is still named by a service goes on hanging on it, whatever lies beside it.
-        renewed_by = None if used.used_by else successor
+        # A service that names this one stops when it ends, whatever lies beside it.
+        renewed_by = None if used.end_stops else successor
         renewal = self.renewals.of(row, self._last_seen_alive(row.machine_id))
         return replace(
             row,
@@ -115,4 +115,4 @@ def _standing(used: Used, is_renewed: bool, is_daily: bool) -> Standing:
         return "in_use"
     if is_daily:
         return "daily"
-    return "superseded" if is_renewed or used.superseded != "no" else "unused"
+    return "superseded" if is_renewed else "unused"

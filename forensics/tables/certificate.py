@@ -116,12 +116,12 @@ class CertificateRow(Row):
         None,
     )
     renewed_by: str | None = column(
-        "That successor, where nothing uses this certificate any more; null where a service still names this one", None
+        "That successor; null where something names this certificate that stops when it has ended", None
     )
     renewed_until: datetime | None = column("End of the certificate in renewed_by, UTC", None)
     standing: Standing = column(
-        "something uses it; nothing is known to; renewed_by, or whatever superseded says, has taken over from it; "
-        "it was made for a day or so, like many before it, and another one follows",
+        "something uses it; nothing is known to; nothing is, and renewed_by has taken over from it; it was made for a "
+        "day or so, like many before it, and another one follows",
         "unused",
     )
     renewer: Renewer | None = column("what renews it by itself, by its template, issuer, store or names", None)

@@ -68,7 +68,14 @@ def _rows(number: int, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         "not_after": str((AS_OF + timedelta(days=20, seconds=0 if alike else number)).date()),
         "container": "c",
     }
-    certificate = {"has_key_link": True, "public_key_sha256": "p", "key_algorithm": "RSA", "key_bits": 1024}
+    certificate = {
+        "warn_from": "2026-09-01",
+        "alarm_from": "2026-10-01",
+        "has_key_link": True,
+        "public_key_sha256": "p",
+        "key_algorithm": "RSA",
+        "key_bits": 1024,
+    }
     broken: dict[str, Any] = {
         "key_file": "present",
         "public_key": "mismatch",
