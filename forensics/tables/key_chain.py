@@ -83,6 +83,21 @@ class KeyChainRow(Row):
         return (self.store or "").upper() == REQUEST
 
     @property
+    def is_missed(self) -> bool:
+        """Somebody may miss it: nothing has taken over from it, and it was not made for a day only."""
+        return self.standing in ("in_use", "unused")
+
+    def is_in_force(self, as_of: datetime) -> bool:
+        """Tell whether it has not ended at a time; what has no end has not."""
+        return self.ends is None or self.ends >= as_of
+
+    def rank(self, as_of: datetime) -> int:
+        """Return how much it matters, 0 the most: what is in use before what is not, what is in force before the rest."""
+        if not self.is_missed:
+            return 4 if self.standing == "superseded" else 5
+        return (0 if self.standing == "in_use" else 2) + (not self.is_in_force(as_of))
+
+    @property
     def ends(self) -> datetime | None:
         """When the certificate ends: as ``not_after``, but a request has no end that anybody waits for."""
         return None if self.is_request else self.not_after
