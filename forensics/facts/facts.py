@@ -46,7 +46,7 @@ class _Facts:
         self.virtual_machines = VirtualMachines(tables)
         self._certificates: dict[int, CertificateRow] = {}
         self._standings: dict[int, dict[tuple[str, str], Standing]] = {}
-        self._last_seen: dict[int, datetime | None] = {}
+        self._lives: dict[int, MachineRow] = {}
 
     def of(self, row: Row) -> Row:
         """Return a row with its facts; one that has none is returned as it is."""
@@ -58,7 +58,7 @@ class _Facts:
             renewed_by, place = self.renewed_from.of(row), self.places.of(row)
             return replace(row, label=label(row), needs_valid=needs_valid(row), renewed_by=renewed_by, place=place)
         if isinstance(row, MachineRow):
-            return remote_desktop(machine_life(row, self.tables), self.tables)
+            return remote_desktop(self._life(row), self.tables)
         if isinstance(row, GuardianRow):
             return self.virtual_machines.guardian(row)
         if isinstance(row, VmRow):
@@ -95,11 +95,13 @@ class _Facts:
         )
 
     def _last_seen_alive(self, machine_id: int) -> datetime | None:
-        if machine_id not in self._last_seen:
-            machines = self.tables.of(MachineRow, machine_id)
-            seen = (machine_life(machine, self.tables).last_seen_alive for machine in machines)
-            self._last_seen[machine_id] = max(filter(None, seen), default=None)
-        return self._last_seen[machine_id]
+        machines = self.tables.of(MachineRow, machine_id)
+        return self._life(machines[0]).last_seen_alive if machines else None
+
+    def _life(self, row: MachineRow) -> MachineRow:
+        if id(row) not in self._lives:
+            self._lives[id(row)] = machine_life(row, self.tables)
+        return self._lives[id(row)]
 
     def _standing(self, row: KeyChainRow) -> Standing:
         if row.thumbprint is None:
