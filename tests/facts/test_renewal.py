@@ -28,7 +28,7 @@ def renewal(row: CertificateRow, *rows: Any, seen: datetime | None = None) -> Re
 
 
 def days_before(moment: datetime | None) -> float | None:
-    return moment and (ENDS - moment).total_seconds() / DAY
+    return (ENDS - moment).total_seconds() / DAY if moment else None
 
 
 @pytest.mark.parametrize(
