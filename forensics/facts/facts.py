@@ -113,8 +113,9 @@ class _Facts:
 
 
 def _standing(used: Used, is_renewed: bool, is_daily: bool) -> Standing:
+    # What makes them may well count as their user.
+    if is_daily and not used.end_stops:
+        return "daily"
     if used.used_by:
         return "in_use"
-    if is_daily:
-        return "daily"
     return "superseded" if is_renewed else "unused"

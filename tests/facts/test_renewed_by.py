@@ -196,6 +196,15 @@ def test_what_a_service_still_names_is_not_renewed_by_what_lies_beside_it() -> N
     assert found.standing == "superseded"
 
 
+def test_one_of_each_day_is_so_unless_something_stops_with_it() -> None:
+    peer = certificate("AA", "2025-10-02", "2025-10-01", issuer="CN=MS-Organization-P2P-Access [2025]")
+    assert [facts(peer, *uses)["AA"].standing for uses in ((), (used(peer, "EFS"),), (used(peer, "RDP"),))] == [
+        "daily",
+        "daily",
+        "in_use",
+    ]
+
+
 def test_a_store_into_which_a_service_looks_will_do() -> None:
     hosted = certificate("BB", "2028-01-01", store="WebHosting")
     assert facts(OLD, hosted, chain(hosted))["AA"].renewed_by is None
