@@ -27,11 +27,13 @@ class Names:
         named: Its alternative names as ``type:value``, lower case; without any, the host that its subject names.
         subject: Its subject as ``subject:...``; None without one.
         only_subject: There are no alternative names, so that the same subject is enough.
+        spoken: The names of ``named``, to look one up.
     """
 
     named: tuple[str, ...]
     subject: str | None
     only_subject: bool
+    spoken: frozenset[str]
 
     @property
     def all(self) -> Iterator[str]:
@@ -51,8 +53,7 @@ class Names:
         """Tell whether whoever asks for the others is served by these."""
         if others.only_subject and others.subject is not None and others.subject == self.subject:
             return True
-        mine = set(self.named)
-        return bool(others.named) and all(any(n in mine for n in _answers_to(name)) for name in others.named)
+        return bool(others.named) and all(any(n in self.spoken for n in _answers_to(name)) for name in others.named)
 
 
 def names_of(row: CertificateRow) -> Names:
@@ -60,10 +61,11 @@ def names_of(row: CertificateRow) -> Names:
     named = tuple(name for name in map(str.lower, row.san) if name.startswith(_SPOKEN_FOR))
     subject = f"{_SUBJECT}{row.subject}" if row.subject else None
     if named:
-        return Names(named, subject, only_subject=False)
+        return Names(named, subject, False, frozenset(named))
     common = _COMMON_NAME.search(row.subject or "")
     host = common[1].strip().lower() if common and _HOST.fullmatch(common[1].strip()) else None
-    return Names((f"dns:{host}",) if host else (), subject, only_subject=True)
+    named = (f"dns:{host}",) if host else ()
+    return Names(named, subject, True, frozenset(named))
 
 
 def _answers_to(name: str) -> Iterator[str]:

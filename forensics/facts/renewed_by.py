@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from heapq import merge
 
 from forensics.facts.names import Names, names_of
 from forensics.facts.tables import Tables
@@ -22,6 +24,18 @@ _ELSEWHERE = frozenset({"sealed_tpm", "sealed_vbs", "needs_pin"})
 _COMPUTER = frozenset({"machine", "service"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Working:
+    """A certificate whose key opens, with what is asked of it again and again."""
+
+    row: CertificateRow
+    end: float
+    begins: float
+    place: Hashable
+    usages: frozenset[str] | None
+    names: Names
+
+
 class Successors:
     """The certificates of an examination that work, by their names.
 
@@ -34,62 +48,52 @@ class Successors:
     def __init__(self, tables: Tables, users: Users, as_of: datetime) -> None:
         self._tables = tables
         self._users = users
-        self._as_of = as_utc(as_of)
-        self._machines: dict[int, dict[str, list[CertificateRow]]] = {}
-        self._names: dict[int, Names] = {}
+        self._now = _seconds(as_of)
+        self._machines: dict[int, dict[str, list[_Working]]] = {}
 
     def of(self, row: CertificateRow) -> CertificateRow | None:
         """Return the certificate that lasts longest of those that can stand in for one; None: there is none."""
         if row.not_after is None:
             return None
-        names = self._names_of(row)
-        return next((other for other in self._named(row.machine_id, names) if self._stands_in(other, row, names)), None)
+        end, names, usages = _seconds(row.not_after), names_of(row), _usages(row)
+        for other in self._named(row.machine_id, names):
+            if other.end <= end or other.end < self._now:
+                return None
+            leaves_no_gap = other.begins <= max(self._now, end)
+            # No usage at all permits every usage.
+            has_purposes = other.usages is None or (usages is not None and usages <= other.usages)
+            if leaves_no_gap and has_purposes and other.names.cover(names) and self._is_looked_for(other, row):
+                return other.row
+        return None
 
-    def _stands_in(self, other: CertificateRow, row: CertificateRow, names: Names) -> bool:
-        return (
-            _end(other)[0] > _end(row)[0]
-            and _end(other)[0] >= self._as_of.timestamp()
-            and self._leaves_no_gap(other, row)
-            and _has_purposes(other, row)
-            and self._names_of(other).cover(names)
-            and (_place(other) == _place(row) or self._is_used_elsewhere(other, row))
-        )
+    def _is_looked_for(self, other: _Working, row: CertificateRow) -> bool:
+        """Tell whether who looks for one finds the other: in the same store, or where one has been found already."""
+        if other.place == _place(row):
+            return True
+        same_owner = {row.store_scope, other.row.store_scope} <= _COMPUTER or _owner(row) == _owner(other.row)
+        return same_owner and bool(self._users.of(other.row).used_by)
 
-    def _leaves_no_gap(self, other: CertificateRow, row: CertificateRow) -> bool:
-        begins = as_utc(other.not_before) if other.not_before else None
-        return (
-            begins is None or begins <= self._as_of or (row.not_after is not None and begins <= as_utc(row.not_after))
-        )
-
-    def _is_used_elsewhere(self, other: CertificateRow, row: CertificateRow) -> bool:
-        """Tell whether a consumer of the same owner looks into the other store: there it has found its certificate."""
-        same_owner = {row.store_scope, other.store_scope} <= _COMPUTER or _owner(row) == _owner(other)
-        return same_owner and bool(self._users.of(other).used_by)
-
-    def _named(self, machine_id: int, names: Names) -> Iterator[CertificateRow]:
-        """Yield the working certificates that have the first of some names, the longest-lived first."""
+    def _named(self, machine_id: int, names: Names) -> Iterable[_Working]:
+        """Return the working certificates that have the first of some names, the longest-lived first."""
         if machine_id not in self._machines:
             self._machines[machine_id] = self._by_name(machine_id)
         by_name = self._machines[machine_id]
-        found = {id(row): row for name in names.places() for row in by_name.get(name, ())[:MAX_CANDIDATES]}
-        yield from sorted(found.values(), key=_end, reverse=True)[:MAX_CANDIDATES]
+        found = [by_name[name] for name in names.places() if name in by_name]
+        return found[0] if len(found) == 1 else merge(*found, key=_longest_first)
 
-    def _by_name(self, machine_id: int) -> dict[str, list[CertificateRow]]:
+    def _by_name(self, machine_id: int) -> dict[str, list[_Working]]:
         chains = {(chain.thumbprint, chain.source_path): chain for chain in self._tables.of(KeyChainRow, machine_id)}
-        found: dict[str, list[CertificateRow]] = defaultdict(list)
+        found: dict[str, list[_Working]] = defaultdict(list)
         for row in self._tables.of(CertificateRow, machine_id):
             chain = chains.get((row.thumbprint, row.source_path))
-            if chain is not None and not row.archived and row.store.upper() != REQUEST and works(chain):
-                for name in self._names_of(row).all:
-                    found[name].append(row)
-        for rows in found.values():
-            rows.sort(key=_end, reverse=True)
-        return found
-
-    def _names_of(self, row: CertificateRow) -> Names:
-        if id(row) not in self._names:
-            self._names[id(row)] = names_of(row)
-        return self._names[id(row)]
+            if chain is None or row.not_after is None or row.archived or row.store.upper() == REQUEST:
+                continue
+            if works(chain):
+                begins = _seconds(row.not_before) if row.not_before else float("-inf")
+                other = _Working(row, _seconds(row.not_after), begins, _place(row), _usages(row), names_of(row))
+                for name in other.names.all:
+                    found[name].append(other)
+        return {name: sorted(others, key=_longest_first)[:MAX_CANDIDATES] for name, others in found.items()}
 
 
 def works(chain: KeyChainRow) -> bool:
@@ -108,8 +112,17 @@ def works(chain: KeyChainRow) -> bool:
     )
 
 
-def _end(row: CertificateRow) -> tuple[float, str]:
-    return (as_utc(row.not_after).timestamp() if row.not_after else 0.0, row.thumbprint)
+def _longest_first(other: _Working) -> tuple[float, str]:
+    return -other.end, other.row.thumbprint
+
+
+def _seconds(moment: datetime) -> float:
+    return as_utc(moment).timestamp()
+
+
+def _usages(row: CertificateRow) -> frozenset[str] | None:
+    """Return the extended key usages of a certificate; None: all of them."""
+    return None if not row.eku or _ANY in row.eku else frozenset(row.eku)
 
 
 def _owner(row: CertificateRow) -> Hashable:
@@ -118,8 +131,3 @@ def _owner(row: CertificateRow) -> Hashable:
 
 def _place(row: CertificateRow) -> Hashable:
     return row.store.lower(), _owner(row)
-
-
-def _has_purposes(other: CertificateRow, row: CertificateRow) -> bool:
-    # No usage at all permits every usage.
-    return not other.eku or _ANY in other.eku or (bool(row.eku) and set(row.eku) <= set(other.eku))
