@@ -13,6 +13,7 @@ from forensics.tables.certificate import CertificateRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
 from forensics.tables.use import CertificateUseRow
+from tests.time_bound import within
 
 AS_OF = datetime(2025, 11, 1, tzinfo=UTC)
 OPENS: dict[str, Any] = {"verdict": "usable", "key_file": "present", "public_key": "match", "private_key": "proved"}
@@ -224,3 +225,14 @@ def test_of_very_many_of_one_name_the_longest_lived_are_looked_at(monkeypatch: p
     others = [certificate(f"B{n}", f"{2030 + n}-01-01", eku=[f"1.2.3.{n}"]) for n in range(2)]
     assert successor(OLD, *others, certificate("CC", "2028-01-01")) is None
     assert successor(OLD, others[0], certificate("CC", "2028-01-01")) == "CC"
+
+
+def test_thousands_of_one_name_are_looked_through_in_time() -> None:
+    rows: list[Row] = []
+    for number in range(3000):
+        until = "2028-01-01" if number % 2 else "2026-01-01"
+        row = certificate(f"{number:040X}", until, "2024-01-01", san=["DNS:a.test"], eku=[f"1.2.{number}"])
+        rows += [row, chain(row)]
+    with within(2):
+        found = with_facts(rows, AS_OF)
+    assert [row.successor for row in found if isinstance(row, CertificateRow) and row.successor] == []
