@@ -98,10 +98,11 @@ class Case(CaseTables):
 
         facts, sorted_keys = Facts(self), triage(self)
         names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"
-        usable = len(sorted_keys.well) + len(sorted_keys.too_open)
-        lack = lack_of_evidence(self, sorted_keys.unknown, facts)
-        counts = f"{len(sorted_keys.broken)} keys {lack.broken}, {usable} usable, "
-        counts += lack.undecided(len(sorted_keys.unknown))
+        in_force = sorted_keys.in_force
+        usable, undecided = in_force((*sorted_keys.well, *sorted_keys.too_open)), in_force(sorted_keys.unknown)
+        lack = lack_of_evidence(self, undecided, facts)
+        counts = f"{len(in_force(sorted_keys.broken))} keys {lack.broken}, {len(usable)} usable, "
+        counts += lack.undecided(len(undecided))
         findings = "".join(
             f"<tr><td>{f.severity}</td><td>{escape(sanitise(f.title))}</td>"
             f"<td>{len(f.subjects)}</td><td><code>{escape(f.rule)}</code></td></tr>"

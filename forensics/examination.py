@@ -19,6 +19,7 @@ from forensics.sources.identify import identify
 from forensics.sources.same_evidence import Copies
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
+from forensics.tables.registry import by_table
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry, entry_of, leaves
 from forensics.tables.timestamps import as_utc
@@ -108,10 +109,11 @@ def examine(
             raise _nothing_opened(run.unopened)
         run.virtual_machines()
         run.shared_identities()
+        run.efs_agents()
         run.tell_unknown_users()
-        run.facts()
+        moment = as_utc(as_of) if as_of else datetime.now(UTC)
+        run.facts(moment)
         run.name_sources()
-    moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment, evidence=evidence)
     run.progress("asking the rules")
     ask_rules(case, packs or load_packs(tables={name for name, rows in case.tables.items() if rows}))
@@ -147,6 +149,15 @@ def _told_as(other: Finding, finding: Finding) -> Finding:
 
 def _subject_of(finding: Finding) -> tuple[str, int, str, tuple[str, ...]]:
     return (finding.rule, finding.machine_id, finding.verdict, tuple(sorted(s.id for s in finding.subjects)))
+
+
+def refer_to(case: CaseTables) -> None:
+    """Compute anew what hangs on the date of a case, after that was changed."""
+    from forensics.facts.facts import with_facts
+
+    fresh = by_table(with_facts([row for rows in case.tables.values() for row in rows], case.as_of))
+    for table, rows in case.tables.items():
+        rows[:] = fresh[table]
 
 
 def ask_rules(case: CaseTables, packs: Packs) -> None:
@@ -214,12 +225,23 @@ class _Run:
             message = _where(error)
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 
-    def facts(self) -> None:
+    def efs_agents(self) -> None:
+        """Tell which recovery agents of EFS each domain hands out."""
+        from forensics.facts.efs_agents import efs_agents
+
+        try:
+            self.rows += efs_agents(self.rows)
+        except Exception as error:
+            _log.debug("while looking for recovery agents", exc_info=True)
+            message = _where(error)
+            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
+
+    def facts(self, as_of: datetime) -> None:
         """Add to the rows what follows from all of them."""
         from forensics.facts.facts import with_facts
 
         try:
-            self.rows = with_facts(self.rows)
+            self.rows = with_facts(self.rows, as_of)
         except Exception as error:
             _log.debug("while computing facts", exc_info=True)
             message = _where(error)

@@ -229,10 +229,11 @@ def apply_rules(case: Case, rules: Paths = ()) -> None:
     Raises:
         RulePackError: A rule pack is invalid; the findings stay.
     """
-    from forensics.examination import ask_rules
+    from forensics.examination import ask_rules, refer_to
 
     with recording(case.evidence):
         packs = load_packs(given_paths(rules))
+    refer_to(case)
     ask_rules(case, packs)
     case.forget_frames()
 

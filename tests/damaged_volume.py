@@ -17,6 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -184,7 +185,7 @@ def examine(volume: Path) -> Seen:
     """Examine a volume as ``forensics.examine`` does, without asking the rules."""
     run = _Run(Unlock(), UserSecrets(), False, lambda line: None)
     run.source(str(volume))
-    run.facts()
+    run.facts(datetime(2026, 11, 22, tzinfo=UTC))
     seen = Seen()
     for row in run.rows:
         if isinstance(row, KeyChainRow):

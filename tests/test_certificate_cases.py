@@ -66,3 +66,64 @@ def test_the_certificate_of_a_partner_is_not_broken() -> None:
     text = forensics.render(case, "text")
     assert "0 broken, 1 usable" in text
     assert "-delstore" not in text
+
+
+def test_a_successor_that_is_not_known_to_work_silences_nothing() -> None:
+    case = examined("R1-successor-is-dead")
+    old, new = sorted(case.rows("certificate"), key=lambda row: row.not_after)
+    assert (old.thumbprint[:8], new.thumbprint[:8]) == ("181214C5", "F6FAE27E")
+    assert (old.subject, new.subject) == ("CN=api.contoso.com", "CN=api.contoso.com")
+    verdicts = {row.thumbprint: (row.verdict, row.key_file) for row in chains(case)}
+    assert verdicts[new.thumbprint] == ("unknown", "not_examined")
+    assert (old.successor, old.renewed_by, old.standing) == (None, None, "unused")
+    # 357 days of life: the last eighth begins 44 days and 15 hours before the end, 2026-12-12.
+    assert (str(old.warn_from), str(old.alarm_from)) == ("2026-09-13 18:00:00+00:00", "2026-10-28 09:00:00+00:00")
+    assert ("certificate-expiring", "medium") in rules_about(case, old.thumbprint)
+
+
+def test_a_certificate_for_clients_does_not_renew_a_server_of_the_same_name() -> None:
+    case = examined("same-subject-other-purpose")
+    server, client = "31BACBD5B6A8885B1E034D428A1A4541ED129707", "FA312CBB00F052B7EBD07BCEB1EDE6F465B1D7E6"
+    usages = {row.thumbprint: row.eku for row in case.rows("certificate")}
+    assert (usages[server], usages[client]) == (["serverAuth"], ["clientAuth"])
+    assert rules_about(case, server) == {("certificate-expiring", "medium"), ("certificate-used-by-nothing", "info")}
+    assert rules_about(case, client) == {("certificate-used-by-nothing", "info")}
+
+
+def test_the_ended_signer_of_wsus_is_silent_beside_its_successor() -> None:
+    case = examined("wsus-predecessor")
+    old, new = "D9969D08DCA5F3347C8528FCA0DD4AD293158A2D", "AA152B8B4E6DD5AE4E370BB26278A6E1D46F6D98"
+    standings = {row.thumbprint: (row.standing, row.renewed_by, row.used_by) for row in case.rows("certificate")}
+    assert standings == {old: ("superseded", new, []), new: ("in_use", None, ["WSUS signing"])}
+    assert rules_about(case, old) == {("certificate-expired", "info")}
+    assert rules_about(case, new) == set()
+    assert not case.has_findings
+
+
+def test_a_certificate_of_90_days_that_is_young_is_silent() -> None:
+    case = examined("acme-three-days-old")
+    [chain] = chains(case)
+    assert (chain.subject, chain.standing) == ("CN=www.contoso.com", "in_use")
+    assert {f.severity for f in case.finding_list} == {"info"}
+    assert not case.has_findings
+    text = forensics.render(case, "text")
+    assert (
+        "EXPIRES NEXT: every certificate with a private key that ends within 180 days\n  - 2027-02-16, in 79 days"
+        in text
+    )
+
+
+def test_one_dead_key_is_found_among_the_left_overs_of_each_day() -> None:
+    case = examined("needle-among-p2p")
+    needle = "A9C9D00A1BC1C9AAA9FC2CE6ABA5E31976D55C8F"
+    daily = [row for row in case.rows("certificate") if row.renewer == "Entra ID"]
+    assert (len(daily), {row.standing for row in daily}) == (40, {"daily"})
+    first, *others = case.finding_list
+    assert (first.rule, first.severity, [s.id for s in first.subjects]) == ("key-file-missing", "high", [needle])
+    assert {f.severity for f in others} == {"info"}
+    [told] = [f for f in others if f.rule == "daily-certificates"]
+    assert {s.id for s in told.subjects} == {row.thumbprint for row in daily}
+    text = forensics.render(case, "text")
+    assert "Of 1 certificate that has or should have a private key: 1 broken, 0 usable, 0 undecided, 0 expired." in text
+    assert sum("5f0e7a31-6c2b-4d9e-8a17-2b3c4d5e6f71" in line for line in text.splitlines()) == 1
+    assert "CN=5f0e7a31" not in forensics.render(case, "ics")

@@ -9,6 +9,7 @@ from forensics.engine.conditions import named_sql, tree_sql, truth
 from forensics.engine.database import RuleDatabase, RuleSqlError
 from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
+from forensics.engine.subjects import rank
 from forensics.engine.templates import BUILT_IN, columns_in, path_column
 
 
@@ -29,7 +30,8 @@ class Query:
         SqlTextError: A piece names a value that is not there.
     """
 
-    first_condition = 8  # behind rowid, tree, subject id and label, severity, confidence, machine_id, source_path
+    # Behind rowid, tree, subject id and label, severity, confidence, machine_id, source_path and rank.
+    first_condition = 9
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -145,12 +147,13 @@ class Query:
             self._level(rule.confidence),
             "this.machine_id",
             "this.source_path",
+            rank(rule.table),
             *(truth(named_sql(condition, self.sql)) for condition in self._named),
             *(column for table in rule.joins for column in (f"{table}.rowid", f"{table}.source_path")),
             *(f"({self.values.get(key.text) or self.sql(key.text)})" for key in rule.group),
             *(f"({self._name(name)})" for name in self.names),
         ]
-        return f"SELECT {', '.join(columns)} FROM {self._source} WHERE {where} ORDER BY this.rowid"
+        return f"SELECT {', '.join(columns)} FROM {self._source} WHERE {where} ORDER BY 9, this.rowid"
 
     def _name(self, column: str) -> str:
         name = column.partition("|")[0]

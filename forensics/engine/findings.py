@@ -53,7 +53,7 @@ def make_findings(
         if seen.get(row[0], 2) in (row[1], 1):
             continue
         seen[row[0]] = row[1]
-        groups.setdefault((row[6], row[1], *row[first_key:last_key]), []).append(row)
+        groups.setdefault((row[6], row[1], _apart(row), *row[first_key:last_key]), []).append(row)
     found_rows: Sequence[Sequence[EvidenceRow]] = [()] * len(groups)
     if found is not None and groups:
         found_rows = found.of([[row[0] for row in group] for group in groups.values()])
@@ -61,6 +61,11 @@ def make_findings(
         _finding(query, group, more, as_of, number)
         for number, (group, more) in enumerate(zip(groups.values(), found_rows, strict=True), 1)
     ]
+
+
+def _apart(row: tuple[Any, ...]) -> object:
+    """Return what tells rows apart that one finding never mixes: in use or not, live or ended; but not information."""
+    return "info" if row[8] is not None and row[4] == "info" else row[8]
 
 
 def _finding(

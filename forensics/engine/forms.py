@@ -30,7 +30,7 @@ class Wording(NamedTuple):
         comma: Between values.
         last: Before the last value.
         more: After the first of many.
-        and_so_on: After the first of many lines.
+        and_so_on: After the first of many lines, with how many are left out.
         local: After a time by the clock of the machine.
         none: For an empty list.
         nothing: For an empty list of what was looked for.
@@ -55,7 +55,7 @@ ENGLISH = Wording(
     ", ",
     " and ",
     " and {count} more",
-    "(and so on for the others)",
+    "(and {count} more)",
     " by the clock of the machine",
     "none",
     "nothing that was found",
@@ -92,7 +92,7 @@ WORDINGS = {
         "、",
         "、",
         " ほか {count} 件",
-        "(残りも同様)",
+        "(ほか {count} 件)",
         " (コンピューターの時計)",
         "なし",
         "見つかったものなし",

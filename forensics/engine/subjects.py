@@ -31,6 +31,7 @@ _SUBJECTS = {
         "coalesce(this.computer_name, 'installation ' || this.member) || ' on ' || this.disk",
         "{id}",
     ),
+    "efs_agent": ("this.thumbprint", "coalesce(this.subject, this.thumbprint)"),
     "secure_boot": (
         "coalesce((SELECT machine.computer_name FROM machine WHERE machine.machine_id = this.machine_id),"
         " 'machine ' || this.machine_id)",
@@ -52,8 +53,25 @@ _SUBJECTS = {
     "guardian": ("coalesce(this.thumbprint, this.source_path)", "coalesce(this.subject, this.thumbprint)"),
     "bitlocker": ("this.disk || ', ' || this.volume", "{id}"),
 }
-KEY_TABLES = frozenset({"key_chain", "certificate", "certificate_use", "key_file", "guardian", "shared_identity"})
+KEY_TABLES = frozenset(
+    {"key_chain", "certificate", "certificate_use", "key_file", "guardian", "shared_identity", "efs_agent"}
+)
 """Tables whose findings explain each other only where they share a subject: keys, certificates, clones."""
+
+_RANKED = frozenset({"certificate", "key_chain"})
+"""Tables whose rows have an end and a standing."""
+_ENDED = "CASE WHEN this.not_after < (SELECT as_of FROM examination) THEN 1 ELSE 0 END"
+_RANK = (
+    f"CASE this.standing WHEN 'in_use' THEN {_ENDED} WHEN 'superseded' THEN 4 WHEN 'daily' THEN 5 ELSE 2 + {_ENDED} END"
+)
+
+
+def rank(table: str) -> str:
+    """Return SQL for how much a row matters, 0 the most: what is in use before what is not, live before ended.
+
+    NULL for tables without such rows.
+    """
+    return _RANK if table in _RANKED else "NULL"
 
 
 def default_subject(table: str) -> tuple[str, str]:

@@ -183,16 +183,19 @@ def _repeated(
     names = [field.column for field in line.fields if field.column not in common]
     seen: set[tuple[Any, ...]] = set()
     filled: dict[str, None] = {}
+    left_out = 0
     for row in rows:
         values = tuple(row[name] for name in names)
         if values not in seen:
             seen.add(values)
-            filled[_filled(line, [row], common, wording)] = None
-            if len(filled) > MOST_LINES:
-                break
+            if len(filled) < MOST_LINES:
+                filled[_filled(line, [row], common, wording)] = None
+            else:
+                left_out += 1
     blocks = [Block(line.kind, text, line.is_apart and not n) for n, text in enumerate(filled)]
-    if len(blocks) > MOST_LINES:
-        blocks[MOST_LINES:] = [Block("command" if line.kind == "command" else "paragraph", wording.and_so_on)]
+    if left_out:
+        more = wording.and_so_on.format(count=left_out)
+        blocks.append(Block("command" if line.kind == "command" else "paragraph", more))
     return blocks
 
 

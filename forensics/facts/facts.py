@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from forensics.facts.machine_life import machine_life
 from forensics.facts.purpose import purpose
 from forensics.facts.recovery_place import recovery_place
 from forensics.facts.remote_desktop import remote_desktop
+from forensics.facts.renewal import Renewals
 from forensics.facts.renewed_by import Successors
 from forensics.facts.tables import Tables
-from forensics.facts.use import Places, Renewals, label, needs_valid
-from forensics.facts.used_by import Users
+from forensics.facts.use import Places, RenewedFrom, label, needs_valid
+from forensics.facts.used_by import Used, Users
 from forensics.facts.virtual_machines import VirtualMachines
-from forensics.tables.certificate import CertificateRow
+from forensics.tables.certificate import CertificateRow, Standing
 from forensics.tables.hyperv import GuardianRow, VmRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
@@ -22,35 +24,42 @@ from forensics.tables.row import Row
 from forensics.tables.use import CertificateUseRow
 
 
-def with_facts(rows: Iterable[Row]) -> list[Row]:
+def with_facts(rows: Iterable[Row], as_of: datetime) -> list[Row]:
     """Return the rows with their facts, in the same order.
 
     Args:
         rows: All rows of the examination, the judged ones among them.
+        as_of: What "now" is: whether a successor is valid yet, and still.
     """
     given = list(rows)
-    facts = _Facts(Tables(given))
+    facts = _Facts(Tables(given), as_of)
     return [facts.of(row) for row in given]
 
 
 class _Facts:
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, as_of: datetime) -> None:
         self.tables = tables
         self.users = Users(tables)
-        self.successors = Successors(tables)
+        self.successors = Successors(tables, self.users, as_of)
         self.renewals = Renewals(tables)
+        self.renewed_from = RenewedFrom(tables)
         self.places = Places(tables)
         self.virtual_machines = VirtualMachines(tables)
+        self._certificates: dict[int, CertificateRow] = {}
+        self._standings: dict[int, dict[tuple[str, str], Standing]] = {}
+        self._lives: dict[int, MachineRow] = {}
 
     def of(self, row: Row) -> Row:
         """Return a row with its facts; one that has none is returned as it is."""
         if isinstance(row, CertificateRow):
             return self._certificate(row)
+        if isinstance(row, KeyChainRow):
+            return replace(row, standing=self._standing(row))
         if isinstance(row, CertificateUseRow):
-            renewed_by, place = self.renewals.of(row), self.places.of(row)
+            renewed_by, place = self.renewed_from.of(row), self.places.of(row)
             return replace(row, label=label(row), needs_valid=needs_valid(row), renewed_by=renewed_by, place=place)
         if isinstance(row, MachineRow):
-            return remote_desktop(machine_life(row, self.tables), self.tables)
+            return remote_desktop(self._life(row), self.tables)
         if isinstance(row, GuardianRow):
             return self.virtual_machines.guardian(row)
         if isinstance(row, KeyChainRow) and row.recoverable_from is not None:
@@ -60,8 +69,16 @@ class _Facts:
         return row
 
     def _certificate(self, row: CertificateRow) -> CertificateRow:
+        if id(row) not in self._certificates:
+            self._certificates[id(row)] = self._with_facts(row)
+        return self._certificates[id(row)]
+
+    def _with_facts(self, row: CertificateRow) -> CertificateRow:
         used = self.users.of(row)
         successor = self.successors.of(row)
+        # A service that names this one stops when it ends, whatever lies beside it.
+        renewed_by = None if used.end_stops else successor
+        renewal = self.renewals.of(row, self._last_seen_alive(row.machine_id))
         return replace(
             row,
             used_by=used.used_by,
@@ -71,6 +88,38 @@ class _Facts:
             superseded=used.superseded,
             kept=used.kept,
             purpose=purpose(row, self.users.consumers(row)),
-            renewed_by=successor.thumbprint if successor else None,
-            renewed_until=successor.not_after if successor else None,
+            successor=successor.thumbprint if successor else None,
+            renewed_by=renewed_by.thumbprint if renewed_by else None,
+            renewed_until=renewed_by.not_after if renewed_by else None,
+            standing=_standing(used, renewed_by is not None, renewal.is_daily),
+            renewer=renewal.renewer,
+            renewal_due=renewal.renewal_due,
+            warn_from=renewal.warn_from,
+            alarm_from=renewal.alarm_from,
         )
+
+    def _last_seen_alive(self, machine_id: int) -> datetime | None:
+        machines = self.tables.of(MachineRow, machine_id)
+        return self._life(machines[0]).last_seen_alive if machines else None
+
+    def _life(self, row: MachineRow) -> MachineRow:
+        if id(row) not in self._lives:
+            self._lives[id(row)] = machine_life(row, self.tables)
+        return self._lives[id(row)]
+
+    def _standing(self, row: KeyChainRow) -> Standing:
+        if row.thumbprint is None:
+            return "unused"
+        if row.machine_id not in self._standings:
+            rows = map(self._certificate, self.tables.of(CertificateRow, row.machine_id))
+            self._standings[row.machine_id] = {(c.thumbprint, c.source_path): c.standing for c in rows}
+        return self._standings[row.machine_id].get((row.thumbprint, row.source_path), "unused")
+
+
+def _standing(used: Used, is_renewed: bool, is_daily: bool) -> Standing:
+    # What makes them may well count as their user.
+    if is_daily and not used.end_stops:
+        return "daily"
+    if used.used_by:
+        return "in_use"
+    return "superseded" if is_renewed else "unused"

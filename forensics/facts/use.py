@@ -55,7 +55,7 @@ class Places:
         return "partial" if use.source_path.startswith(self._partial[use.machine_id]) else "present"
 
 
-class Renewals:
+class RenewedFrom:
     """Which certificate says that it was renewed from which.
 
     Args:

@@ -8,10 +8,12 @@ from datetime import timedelta
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.report.accounted import head_lines
+from forensics.report.ending import ending
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
 from forensics.report.stores import further_certificates, judges_nothing, no_certificate
+from forensics.report.triage import triage
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 
@@ -44,14 +46,13 @@ class Expiring(Result):
 
 
 def expiring(case: CaseTables, within: timedelta) -> Expiring:
-    """List certificates with a private key that have expired or soon will.
+    """List certificates with a private key that have expired or soon will, without those that are made anew each day.
 
     Args:
         case: The case; its ``as_of`` is what "expired" refers to.
         within: How far ahead of that to look.
     """
-    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.ends and c.ends - case.as_of <= within]
-    return Expiring(case, within, tuple(sorted(chains, key=lambda c: (c.ends, c.thumbprint))))
+    return Expiring(case, within, (*reversed(triage(case).expired), *ending(case, within)))
 
 
 def _text(found: Expiring, width: int | None) -> str:
@@ -70,6 +71,7 @@ def _text(found: Expiring, width: int | None) -> str:
         assert chain.ends is not None
         when = "expired     " if chain.ends < case.as_of else f"in {days_left(chain, case.as_of):4} days"
         state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")
+        state += ", replaced already" if chain.standing == "superseded" else ""
         text = sanitise(f"{label(chain)}, store {chain.store}, on {facts.named_with_place(chain.machine_id)}, {state}")
         indent = f"{day(chain.ends)}  {when}  "
         lines += fold(f"{text}, {chain.thumbprint}", width, indent, " " * len(indent))

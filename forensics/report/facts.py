@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -122,6 +123,15 @@ class Facts:
         rows: list[CertificateRow] = self._of(chain, "certificate", "thumbprint", chain.thumbprint)
         rows.sort(key=lambda r: r.store == chain.store and r.owner_sid == chain.owner_sid, reverse=True)
         return rows[0] if rows else None
+
+    def uses(self, chains: Iterable[KeyChainRow]) -> list[str]:
+        """Return the services and settings that name the certificates of some chains, each once."""
+        named: dict[tuple[int, str], None] = {}
+        for chain in chains:
+            certificate = self.certificate(chain)
+            for use in (certificate.uses if certificate else None) or ():
+                named[chain.machine_id, use] = None
+        return [use for _, use in named]
 
     def master_key(self, chain: KeyChainRow) -> MasterKeyRow | None:
         """Return the master key file that the chain's blob names."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
 from forensics.report.accounted import examined_line, reasons
-from forensics.report.facts import Facts, day, days_left, label
+from forensics.report.ending import SOON, condition, ending, when
+from forensics.report.facts import Facts, day, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.reason import reason_of
@@ -21,7 +21,7 @@ from forensics.report.stores import (
     no_certificate,
     unseen_stores,
 )
-from forensics.report.triage import Triage, triage, within
+from forensics.report.triage import Triage, triage
 from forensics.report.undecided import Lack, lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.finding import Finding, as_text, first_part
@@ -30,10 +30,10 @@ from forensics.tables.machine import MachineRow
 from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.sanitise import sanitise
 
-SOON = timedelta(days=180)
-"""Certificates that end within this span after the case's date are listed as the next to expire."""
 MOST = 20
 """Lines of a list that is not about something broken."""
+MOST_ENDING = 1_000
+"""Certificates that are listed as the next to expire; a disk made to swamp the reader has ten thousand."""
 MOST_SUBJECTS = 100
 """Subjects listed under one finding."""
 MOST_FINDINGS = 100
@@ -92,12 +92,12 @@ class _Report:
         self.lines.append("")
         self.lines += [f"\x1b[1m{line}\x1b[0m" if self.bold else line for line in fold(sanitise(text), self.width)]
 
-    def _listed(self, items: Iterable[str], indent: str = "  - ") -> None:
+    def _listed(self, items: Iterable[str], indent: str = "  - ", most: int = MOST) -> None:
         texts = list(items)
-        for text in texts[:MOST]:
+        for text in texts[:most]:
             self._add(text, indent, " " * len(indent))
-        if len(texts) > MOST:
-            self._add(f"and {len(texts) - MOST} more: see --format json", indent)
+        if len(texts) > most:
+            self._add(f"and {len(texts) - most} more: see --format json", indent)
 
     def _head(self) -> None:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
@@ -112,7 +112,7 @@ class _Report:
             if row.area == "proof":
                 self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")
         self.lines.append("")
-        lack = lack_of_evidence(self.case, self.triage.unknown, self.facts)
+        lack = lack_of_evidence(self.case, self.triage.in_force(self.triage.unknown), self.facts)
         self._add(self._summary(lack), hanging="")
         for sentence in lack.why if self.triage.keys else ():
             self._add(sentence, hanging="")
@@ -132,12 +132,15 @@ class _Report:
             return "Nothing could be examined."
         if not self.case.rows("machine"):
             return "No Windows installation here, so no key can be judged: exported virtual machines only."
-        if not total:
+        if not t.judged:
             return no_certificate(self.case)
         have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
-        counts = f"{len(t.broken)} {lack.broken}, {len(t.well) + len(t.too_open)} usable"
+        counts = f"{len(t.in_force(t.broken))} {lack.broken}, {len(t.in_force((*t.well, *t.too_open)))} usable"
         parts = [f"Of {total} {have} a private key: {counts}"]
-        parts.append(f", {lack.undecided(len(t.unknown))}, {len(t.expired)} expired.")
+        expired = f"; {len(t.expired)} more expired." if t.expired else ", 0 expired."
+        parts.append(f", {lack.undecided(len(t.in_force(t.unknown)))}{expired}")
+        if hit := self.facts.uses(t.in_force(t.broken)):
+            parts.append(f" {len(hit)} service{'' if len(hit) == 1 else 's'} use a broken one: {listed(hit)}.")
         if t.expiring:
             parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
         if judges_nothing(self.case):
@@ -204,7 +207,6 @@ class _Report:
         t.broken = [c for c in t.broken if not covers("broken", c)]
         t.too_open = [c for c in t.too_open if not covers("too_open", c)]
         t.expired = [c for c in t.expired if not covers("expired", c)]
-        t.expiring = [c for c in t.expiring if not covers("expiring", c)]
         t.unknown = [c for c in t.unknown if not covers("undecided", c)]
         t.orphans = [c for c in t.orphans if not covers("orphan", c)]
 
@@ -233,7 +235,7 @@ class _Report:
         for chain in chains:
             groups.setdefault((chain.machine_id, reason_of(chain, self.facts)), []).append(chain)
         for chains_of_one in groups.values():
-            chains_of_one.sort(key=self._is_expired)
+            chains_of_one.sort(key=lambda chain: chain.rank(self.case.as_of))
         yield from sorted(groups.items(), key=lambda item: sum(map(self._is_expired, item[1])) - len(item[1]))
 
     def _is_expired(self, chain: KeyChainRow) -> bool:
@@ -283,13 +285,13 @@ class _Report:
             self._subject(chain, "  ")
 
     def _expiry(self) -> None:
-        soon = within(self.triage.expiring, self.case.as_of, SOON)
+        soon = ending(self.case, SOON)
         if self.triage.expired:
             self._heading("EXPIRED: certificates with a private key whose last day is past")
             self._listed(f"{day(c.not_after)}: {self._short(c)}" for c in self.triage.expired)
         if soon:
-            self._heading(f"EXPIRES NEXT: within {SOON.days} days, keys not known to be broken")
-            self._listed(f"{day(c.not_after)}, {self._days(c)}: {self._short(c)}" for c in soon)
+            self._heading(f"EXPIRES NEXT: every certificate with a private key that ends within {SOON.days} days")
+            self._listed(map(self._ending, soon), most=MOST_ENDING)
 
     def _virtual_machines(self) -> None:
         rows = virtual_machines(self.case)
@@ -304,9 +306,9 @@ class _Report:
         if rows and (others := without_tpm(self.case)):
             self._add(f"{others} without a virtual TPM need no guardian.", "  ")
 
-    def _days(self, chain: KeyChainRow) -> str:
-        days = days_left(chain, self.case.as_of)
-        return "today" if days == 0 else "in 1 day" if days == 1 else f"in {days} days"
+    def _ending(self, chain: KeyChainRow) -> str:
+        more = condition(chain)
+        return f"{when(chain, self.case.as_of)}: {self._short(chain)}" + (f"; {more}" if more else "")
 
     def _short(self, chain: KeyChainRow) -> str:
         return f"{self._on_machine(chain.machine_id)}{label(chain)}, {self._where(chain)}, {chain.thumbprint}"

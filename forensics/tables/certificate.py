@@ -31,6 +31,22 @@ Purpose = Literal[
 """What a certificate is for, by its store, its uses and its extended key usages; the first that fits."""
 Superseded = Literal["no", "archived", "remote_desktop", "replaced"]
 """Why a certificate that nothing uses is missed by nobody."""
+Standing = Literal["in_use", "unused", "superseded", "daily"]
+Renewer = Literal[
+    "auto-enrolment",
+    "ACME client",
+    "Intune",
+    "ConfigMgr",
+    "Operations Manager",
+    "OCSP responder",
+    "Web Application Proxy",
+    "Remote Desktop",
+    "Entra ID",
+    "Azure guest agent",
+    "Hyper-V",
+    "development tools",
+]
+"""What renews a certificate by itself, or makes another one in its place."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -98,12 +114,31 @@ class CertificateRow(Row):
         False,
     )
     purpose: Purpose | None = column("the first that its store, its uses or its extended key usages say", None)
-    renewed_by: str | None = column(
-        "Thumbprint of its successor: the one that lasts longest of those in the same store with a key, the same "
-        "subject, at least its extended key usages and a later end",
+    successor: str | None = column(
+        "Thumbprint of the certificate that can stand in for it: the one that lasts longest of those that Windows can "
+        "open, with its names and at least its extended key usages, valid before it ends or now, in the same store or "
+        "in use from another one of the same owner",
         None,
     )
-    renewed_until: datetime | None = column("End of that successor, UTC", None)
+    renewed_by: str | None = column(
+        "That successor; null where something names this certificate that stops when it has ended", None
+    )
+    renewed_until: datetime | None = column("End of the certificate in renewed_by, UTC", None)
+    standing: Standing = column(
+        "something uses it; nothing is known to; nothing is, and renewed_by has taken over from it; it was made for a "
+        "day or so, like many before it, another one follows, and nothing stops with it",
+        "unused",
+    )
+    renewer: Renewer | None = column("what renews it by itself, by its template, issuer, store or names", None)
+    renewal_due: datetime | None = column(
+        "When that should have renewed it at the latest, UTC; its end, where no other time is published", None
+    )
+    warn_from: datetime | None = column(
+        "From when on its end is worth a warning, UTC: its renewal is overdue; where nothing renews it by itself, in "
+        "the last quarter of its life and not before its last 90 days (of an authority, its last year)",
+        None,
+    )
+    alarm_from: datetime | None = column("From when on that is urgent, UTC: likewise, in the last eighth", None)
     der: str | None = column(
         "The certificate itself, DER as base64; only of EKROOT, EKCA and the stores of endorsement keys, whose "
         "signatures are checked from one disk to another",

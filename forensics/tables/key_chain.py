@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 from forensics.tables.answer import Answer
-from forensics.tables.certificate import StoreScope
+from forensics.tables.certificate import Standing, StoreScope
 from forensics.tables.row import Row, column
 from forensics.tables.secrets import UnlockedBy
 
@@ -96,11 +96,27 @@ class KeyChainRow(Row):
     )
     copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
     reason: str = column("The verdict in one sentence, with this disk's values", "")
+    standing: Standing = column("as in certificate; a key file without certificate: unused", "unused")
 
     @property
     def is_request(self) -> bool:
         """It is a request for a certificate, whose place a throw-away certificate holds until the answer comes."""
         return (self.store or "").upper() == REQUEST
+
+    @property
+    def is_missed(self) -> bool:
+        """Somebody may miss it: nothing has taken over from it, and it was not made for a day only."""
+        return self.standing in ("in_use", "unused")
+
+    def is_in_force(self, as_of: datetime) -> bool:
+        """Tell whether it has not ended at a time; what has no end has not."""
+        return self.ends is None or self.ends >= as_of
+
+    def rank(self, as_of: datetime) -> int:
+        """Return how much it matters, 0 the most: what is in use before what is not, what is in force before the rest."""
+        if not self.is_missed:
+            return 4 if self.standing == "superseded" else 5
+        return (0 if self.standing == "in_use" else 2) + (not self.is_in_force(as_of))
 
     @property
     def ends(self) -> datetime | None:

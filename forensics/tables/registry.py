@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.efs_agent import EfsAgentRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
 from forensics.tables.hyperv import BitLockerRow, GuardianRow, GuardianTraceRow, VmGuardianRow, VmRow
 from forensics.tables.identity import SharedIdentityRow
@@ -43,6 +44,7 @@ _CLASSES: tuple[type[Row], ...] = (
     ProviderRow,
     SecureBootRow,
     SharedIdentityRow,
+    EfsAgentRow,
     TpmRow,
     CaRow,
     CaEkListRow,
@@ -77,6 +79,7 @@ CONTRACT_TABLES = (
     "provider",
     "secure_boot",
     "shared_identity",
+    "efs_agent",
     "user",
     "tpm",
     "ca",

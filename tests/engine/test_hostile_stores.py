@@ -68,7 +68,14 @@ def _rows(number: int, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         "not_after": str((AS_OF + timedelta(days=20, seconds=0 if alike else number)).date()),
         "container": "c",
     }
-    certificate = {"has_key_link": True, "public_key_sha256": "p", "key_algorithm": "RSA", "key_bits": 1024}
+    certificate = {
+        "warn_from": "2026-09-01",
+        "alarm_from": "2026-10-01",
+        "has_key_link": True,
+        "public_key_sha256": "p",
+        "key_algorithm": "RSA",
+        "key_bits": 1024,
+    }
     broken: dict[str, Any] = {
         "key_file": "present",
         "public_key": "mismatch",
@@ -190,7 +197,7 @@ def test_texts_of_ten_thousand_rows_stay_short() -> None:
         "n0, n1, n2, n3, n4 and 9995 more: 2026-01-01, 2026-01-02, 2026-01-03, 2026-01-04, 2026-01-05 and 23 more "
         "(not known)"
     )
-    assert lines[1:] == [*(f"- n{n}" for n in range(MOST_LINES)), "(and so on for the others)", "- (not known)"]
+    assert lines[1:] == [*(f"- n{n}" for n in range(MOST_LINES)), "(and 9980 more)", "- (not known)"]
 
 
 def test_ten_thousand_findings_are_hung_and_told_in_bounds(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from forensics.facts.facts import with_facts
@@ -32,6 +33,7 @@ def use(consumer: Any, thumbprint: str | None, detail: str | None = None) -> Cer
     return replace(place, thumbprint=thumbprint, detail=detail)
 
 
+AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 ROWS: list[Row] = [
     MachineRow(machine_id=1, source_path="disk", clone_tag="Fri May 01 05:48:31 2026"),
     certificate("AA"),
@@ -46,13 +48,13 @@ ROWS: list[Row] = [
 
 def test_each_row_is_in_its_place_and_the_old_ones_are_as_they_were() -> None:
     before = [repr(row) for row in ROWS]
-    found = with_facts(ROWS)
+    found = with_facts(ROWS, AS_OF)
     assert [(type(row), row.source_path) for row in found] == [(type(row), row.source_path) for row in ROWS]
     assert [repr(row) for row in ROWS] == before
 
 
 def test_facts_of_each_table() -> None:
-    machine, row, used, guardian, vm, *_ = with_facts(ROWS)
+    machine, row, used, guardian, vm, *_ = with_facts(ROWS, AS_OF)
     assert isinstance(machine, MachineRow)
     assert (str(machine.sealed_at), machine.rdp_on) == ("2026-05-01 05:48:31+00:00", False)
     assert isinstance(row, CertificateRow)
@@ -67,7 +69,7 @@ def test_facts_of_each_table() -> None:
 
 def test_a_use_of_a_missing_certificate_tells_what_was_renewed_from_it() -> None:
     rows: list[Row] = [use("IIS", "AA"), use("IIS", None), certificate("BB", "AA"), certificate("CC", "AA")]
-    found = [row.renewed_by for row in with_facts(rows) if isinstance(row, CertificateUseRow)]
+    found = [row.renewed_by for row in with_facts(rows, AS_OF) if isinstance(row, CertificateUseRow)]
     assert found == ["CC", None]
 
 

@@ -19,7 +19,7 @@ EXPECTED = f"""\
 keymortem 9.9, as of 2026-11-22
 WEB01: Windows Server 2019 Standard build 17763.5, domain contoso.test, in disk.vhdx
 
-Of 3 certificates that have or should have a private key: 1 broken, 2 usable, 0 undecided, 1 expired. \
+Of 2 certificates that have or should have a private key: 1 broken, 1 usable, 0 undecided; 1 more expired. \
 The next to expire is CN=alive.contoso.test, on 2026-12-02.
 
 BROKEN: Windows on this disk cannot open these private keys
@@ -32,8 +32,9 @@ this machine's is 44d42aa2-dee4-4023-bea5-d2f166bbb42c.
 EXPIRED: certificates with a private key whose last day is past
   - 2026-11-21: CN=past.contoso.test, store MY of the computer, {PAST}
 
-EXPIRES NEXT: within 180 days, keys not known to be broken
+EXPIRES NEXT: every certificate with a private key that ends within 180 days
   - 2026-12-02, in 10 days: CN=alive.contoso.test, store MY of the computer, {ALIVE}
+  - 2027-05-06, in 165 days: CN=dead.contoso.test, store MY of the computer, {DEAD}; key dead, breaks at key_file
 
 WELL: opened and proved, Windows on this disk would open these keys
   - CN=alive.contoso.test, store MY of the computer, {ALIVE}, valid until 2026-12-02
@@ -58,7 +59,7 @@ def test_report_for_a_pipe() -> None:
 def test_folded_report_says_the_same_words_within_the_width() -> None:
     folded = render_text(case(), width=72)
     assert folded.split() == EXPECTED.split()
-    assert max(len(line) for line in folded.splitlines() if OLD_PATH not in line) == 71
+    assert max(len(line) for line in folded.splitlines() if OLD_PATH not in line) == 72
 
 
 def test_bold_marks_headings_only() -> None:

@@ -148,7 +148,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
     "laptop": [
         ("high", "key-file-missing", "E3F6"),
         ("low", "certificate-without-key-link", "71D7"),  # a copy in the user's store; the computer's has its link
-        ("low", "key-recreated", "C0AE"),  # the listener's certificate of before
+        ("info", "key-recreated", "C0AE"),  # the listener's certificate of before
         ("info", "certificate-in-two-stores", "71D7"),
         ("info", "key-in-third-party-provider", "F4D5"),  # Windows Hello
         ("info", "key-in-tpm", "5EEE"),
@@ -181,7 +181,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "machinekeys-folder-acl", "ProgramData/Microsoft/Crypto/Keys"),  # SYSTEM may not create
         ("medium", "machinekeys-folder-acl", MACHINE_KEYS),  # Everyone may not create
         ("high", "provider-not-registered", "D4DD"),
-        ("low", "key-recreated", "41F7"),  # the listener's certificate of before
+        ("info", "key-recreated", "41F7"),  # the listener's certificate of before
         ("info", "key-recoverable", "29DB"),  # rights
         ("info", "key-recoverable", "D4DD"),  # provider
     ],

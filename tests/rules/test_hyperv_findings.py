@@ -121,7 +121,7 @@ def _vm(
 
 def _findings(*rows: Row) -> list[FindingJson]:
     tables: dict[str, list[Row]] = {}
-    for row in with_facts(rows):
+    for row in with_facts(rows, AS_OF):
         tables.setdefault(row.table, []).append(row)
     result = run(_packs(), tables, AS_OF)
     assert result.problems == []

@@ -37,7 +37,7 @@ def store_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     found: dict[tuple[StoreScope, str], list[CertificateRow]] = defaultdict(list)
     for row in context.certificates:
         place = (row.store_scope, row.store.lower())
-        if place in _STORES:
+        if place in _STORES and not row.archived:
             found[place].append(row)
     for place, rows in found.items():
         consumer, certainty = _STORES[place]
@@ -57,7 +57,7 @@ def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         for c in context.certificates
         if c.store_scope == "service" and (c.service or "").lower() == "ntds" and c.store.upper() == "MY"
     ]
-    for row in ntds:
+    for row in newest(ntds):
         yield _use(context, LDAPS, row, detail="store MY of service NTDS")
     options = f"{context.control}\\ProductOptions"
     if ntds or (context.system.text(options, "ProductType") or "").lower() != _DOMAIN_CONTROLLER.lower():

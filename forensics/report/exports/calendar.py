@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.report.accounted import head_lines
+from forensics.report.ending import ending
 from forensics.report.facts import Facts, label
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
@@ -31,7 +32,7 @@ def render_calendar(case: CaseTables) -> str:
     told = head_lines(case.sources)
     if told:
         calendar.add("x-wr-caldesc", sanitise("; ".join(told)))
-    for chain in expiries(case):
+    for chain in ending(case):
         assert chain.ends is not None
         ends = as_utc(chain.ends)
         machine = sanitise(facts.machine_name(chain.machine_id))
@@ -53,19 +54,14 @@ def render_calendar(case: CaseTables) -> str:
     return text.decode("utf-8")
 
 
-def expiries(case: CaseTables) -> list[KeyChainRow]:
-    """Return the chains of certificates that end after the case's date, soonest first."""
-    chains = [c for c in case.rows("key_chain") if c.thumbprint and c.ends and c.ends >= case.as_of]
-    return sorted(chains, key=lambda c: (c.ends, c.thumbprint, c.store or "", c.owner_sid or ""))
-
-
 def _description(chain: KeyChainRow, machine: str) -> str:
     assert chain.ends is not None
     state = f"Private key: {chain.verdict}" + (f", breaks at {chain.broken_at}" if chain.broken_at else "")
+    replaced = " Another certificate has replaced it." if chain.standing == "superseded" else ""
     lines = [
         f"Thumbprint {chain.thumbprint}, store {sanitise(chain.store)} on {machine}.",
         f"Ends {as_utc(chain.ends):%Y-%m-%d %H:%M:%S} UTC.",
-        f"{state}.",
+        f"{state}.{replaced}",
     ]
     return "\n".join(lines)
 

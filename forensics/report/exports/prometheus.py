@@ -10,7 +10,7 @@ from collections import Counter
 
 from forensics.case_tables import CaseTables
 from forensics.report.accounted import not_examined
-from forensics.report.exports.calendar import expiries
+from forensics.report.ending import ending
 from forensics.report.facts import Facts, label
 from forensics.tables.finding import SEVERITIES
 from forensics.tables.key_chain import KeyChainRow
@@ -39,7 +39,7 @@ def render_prometheus(case: CaseTables) -> str:
         _LABELS,
         registry=registry,
     )
-    for chain in _ended(case) + expiries(case):
+    for chain in _ended(case) + ending(case):
         assert chain.ends is not None
         ends.labels(*_values(chain, facts)).set(as_utc(chain.ends).timestamp())
     findings = Gauge("keymortem_findings", "Findings of the rules.", _COUNTED, registry=registry)
@@ -58,7 +58,9 @@ def render_prometheus(case: CaseTables) -> str:
 
 
 def _ended(case: CaseTables) -> list[KeyChainRow]:
-    return [c for c in case.rows("key_chain") if c.thumbprint and c.ends and c.ends < case.as_of]
+    return [
+        c for c in case.rows("key_chain") if c.thumbprint and c.standing != "daily" and not c.is_in_force(case.as_of)
+    ]
 
 
 def _values(chain: KeyChainRow, facts: Facts) -> tuple[str, ...]:

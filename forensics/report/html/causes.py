@@ -101,10 +101,14 @@ class Causes:
 
     def deadly(self) -> list[str]:
         """Return the titles of what killed keys: causes that speak of a key that is broken, the worst first."""
-        broken = {(chain.machine_id, chain.thumbprint) for chain in self.triage.broken}
+        broken = {(chain.machine_id, chain.thumbprint) for chain in self.triage.in_force(self.triage.broken)}
         findings = (f for f in self.index.causes() if f.verdict == "match" and "broken" in f.covers)
         titles = [f.title for f in findings if any((f.machine_id, s.id) in broken for s in f.subjects)]
-        return list(dict.fromkeys([*titles, *(cause.title for cause in self.root if not cause.rule)]))
+        return list(
+            dict.fromkeys(
+                [*titles, *(cause.title for cause in self.root if not cause.rule and cause.severity == "high")]
+            )
+        )
 
     def _by_section(self) -> dict[tuple[str, int, str | None], list[KeyChainRow]]:
         """Return the chains that are not well, by the section of a report that a finding may stand for."""
@@ -149,9 +153,13 @@ class Causes:
     def _subject(self, machine_id: int, name: str, identity: str) -> SubjectView:
         return SubjectView(name, "" if name == identity else identity, self.chains.anchor_of(machine_id, identity))
 
+    def _weight(self, chain: KeyChainRow) -> str:
+        """Return how bad it is that a key is dead: nobody misses that of what was replaced or has ended."""
+        return "high" if chain.is_missed and chain.is_in_force(self.case.as_of) else "low"
+
     def _untold(self) -> Iterable[Cause]:
         """Yield what is wrong with keys that no finding speaks of, those of one cause together."""
-        untold = [("high", c) for c in self.triage.broken if not self.index.covers("broken", c)]
+        untold = [(self._weight(c), c) for c in self.triage.broken if not self.index.covers("broken", c)]
         untold += [("medium", c) for c in self.triage.too_open if not self.index.covers("too_open", c)]
         groups: dict[tuple[str, int, str], list[KeyChainRow]] = {}
         for severity, chain in untold:

@@ -62,7 +62,7 @@ _BAD = frozenset(
     {"other_machine_guid", "absent", "unreadable", "mismatch", "denied", "previous", "nothing", "damaged", "locked"}
     | {"names no key"}
 )
-GROUPS = ("dead", "undecided", "open", "usable", "orphan")
+GROUPS = ("dead", "undecided", "open", "usable", "daily", "orphan")
 """Groups of chains, in the order they are drawn."""
 
 
@@ -134,7 +134,7 @@ class ChainViews:
         self._names = {(u.machine_id, u.sid): u.name for u in case.rows("user") if u.name}
         self._several = len(case.rows("machine")) > 1
         chains: list[KeyChainRow] = case.rows("key_chain")
-        ordered = sorted(chains, key=lambda c: (GROUPS.index(group_of(c)), -rank(c, case)))
+        ordered = sorted(chains, key=lambda c: (GROUPS.index(group_of(c)), c.rank(case.as_of), -rank(c, case)))
         self.left_out = max(0, len(ordered) - MOST)
         self.all = [self._view(chain, number) for number, chain in enumerate(ordered[:MOST], 1)]
         drawn = zip(ordered, self.all, strict=False)
@@ -291,6 +291,8 @@ def group_of(chain: KeyChainRow) -> str:
     """Return the group a chain is drawn in."""
     if chain.thumbprint is None:
         return "orphan"
+    if chain.standing == "daily":
+        return "daily"
     if chain.verdict == "unusable":
         return "dead"
     if chain.verdict == "unknown":

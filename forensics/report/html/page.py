@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
 from forensics.report.accounted import not_examined, reasons
+from forensics.report.ending import SOON
 from forensics.report.facts import Facts, day
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
@@ -21,7 +22,7 @@ from forensics.report.html.chains import ChainViews
 from forensics.report.html.gaps import gaps_of
 from forensics.report.html.tables import Tables
 from forensics.report.html.times import time_view
-from forensics.report.html.verdict import figures, sentences
+from forensics.report.html.verdict import figures, next_to_end, sentences
 from forensics.report.stores import hives_in_part
 from forensics.report.triage import triage
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
@@ -37,6 +38,7 @@ GROUP_TITLES = {
     "undecided": "Undecided: the evidence does not tell",
     "open": "Usable, but every user may read the key file",
     "usable": "Usable: opened and proved",
+    "daily": "Made anew each day: nobody misses their keys",
     "orphan": "Key files that no certificate names",
 }
 
@@ -65,6 +67,8 @@ def render_html(case: CaseTables, language: str = "en") -> str:
             "as_of": day(case.as_of),
             "verdict": sentences(case, found, causes, t),
             "figures": figures(case, found, t),
+            "next": next_to_end(case, chains, t),
+            "ahead": SOON.days,
             "causes": causes.root,
             "information": causes.information,
             "chains": chains,

@@ -19,7 +19,14 @@ from forensics.tables.timestamps import format_utc
 MOST = 3000
 """Rows of one table."""
 
-VERDICTS = {"dead": "dead", "undecided": "undecided", "open": "open to everybody", "usable": "usable", "": "–"}
+VERDICTS = {
+    "dead": "dead",
+    "undecided": "undecided",
+    "open": "open to everybody",
+    "usable": "usable",
+    "daily": "made anew each day",
+    "": "–",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from forensics.case_tables import CaseTables
+from forensics.report.ending import SOON, ending
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
+from forensics.report.html.chains import ChainViews
 from forensics.report.stores import no_certificate
-from forensics.report.text import SOON
-from forensics.report.triage import Triage, within
+from forensics.report.triage import Triage
 from forensics.report.undecided import Lack, lack_of_evidence
 from forensics.tables.sanitise import sanitise
 
 MOST_CAUSES = 3
-"""Display: causes that the head of the page names."""
+"""Display: causes, machines and services that the head of the page names."""
+MOST_ENDING = 1_000
+"""Display: certificates that the list of the next to end holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,12 @@ class Figure:
 
 def sentences(case: CaseTables, found: Triage, causes: Causes, t: Catalogue) -> tuple[str, str, str]:
     """Say how many keys are dead and why, what expires next, and why keys are undecided for want of evidence."""
-    lack = lack_of_evidence(case, found.unknown, Facts(case))
+    lack = lack_of_evidence(case, found.in_force(found.unknown), Facts(case))
     why = t.sentence(lack.further)
     if lack.keys:
         commonest = t("The commonest reason ({count}): {reason}", count=lack.alike, reason=t.sentence(lack.reason))
         why = f"{commonest} {why}".rstrip()
-    return _keys(case, found, causes, lack, t), _expiry(case, found, t), why if found.keys else ""
+    return _keys(case, found, causes, lack, t), _expiry(case, found, t), why if found.judged else ""
 
 
 def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalogue) -> str:
@@ -51,18 +54,19 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
         return t("Nothing could be examined.")
     if not case.rows("machine"):
         return t("No Windows installation here, so no key can be judged: exported virtual machines only.")
-    if not total:
+    if not found.judged:
         return t.sentence(no_certificate(case))
     names = [machine.computer_name or t("a Windows without a name") for machine in case.rows("machine")]
     where = t.join([sanitise(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
-    undecided = t("; {count} undecided", count=len(found.unknown)) if found.unknown else ""
+    broken, unknown = found.in_force(found.broken), found.in_force(found.unknown)
+    undecided = t("; {count} undecided", count=len(unknown)) if unknown else ""
     if lack.keys:
         undecided = t(
             "; {count} undecided, {lacking} of them because evidence was not read, or not whole",
-            count=len(found.unknown),
+            count=len(unknown),
             lacking=lack.keys,
         )
-    if not found.broken:
+    if not broken:
         return t(
             "None of {total} private keys on {where} is known to be broken{undecided}.",
             total=total,
@@ -75,14 +79,62 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
     cause = t("cause: {causes}", causes=quoted + more)
     if len(titles) > 1:
         cause = t("causes: {causes}", causes=quoted + more)
-    return t(
+    hit = Facts(case).uses(broken)
+    named = t.join([sanitise(use) for use in hit[:MOST_CAUSES]])
+    named += t(" and {count} more", count=len(hit) - MOST_CAUSES) if len(hit) > MOST_CAUSES else ""
+    services = t(" It hits {count} uses: {names}.", count=len(hit), names=named) if hit else ""
+    said = t(
         "{broken} of {total} private keys on {where} cannot be opened by Windows{undecided}; {cause}.",
-        broken=len(found.broken),
+        broken=len(broken),
         total=total,
         where=where,
         undecided=undecided,
         cause=cause,
     )
+    return said + services
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A certificate that ends soon.
+
+    Attributes:
+        day: Its last day.
+        days: How many days are left.
+        label: What to call it.
+        where: Its store.
+        thumbprint: Upper hex.
+        condition: What else is to know of it; empty where its key works.
+        anchor: Where its chain is drawn.
+    """
+
+    day: str
+    days: int
+    label: str
+    where: str
+    thumbprint: str
+    condition: str
+    anchor: str | None
+
+
+def next_to_end(case: CaseTables, chains: ChainViews, t: Catalogue) -> list[Ending]:
+    """Return every certificate with a private key that ends within the time that a report looks ahead."""
+    found = []
+    for chain in ending(case, SOON)[:MOST_ENDING]:
+        said = {"unusable": t("dead"), "unknown": t("undecided")}.get(chain.verdict, "")
+        replaced = t("replaced already") if chain.standing == "superseded" else ""
+        found.append(
+            Ending(
+                day(chain.ends),
+                days_left(chain, case.as_of),
+                label(chain),
+                chains.store(chain),
+                chain.thumbprint or "",
+                t.join([word for word in (said, replaced) if word]),
+                chains.anchor(chain),
+            )
+        )
+    return found
 
 
 def _expiry(case: CaseTables, found: Triage, t: Catalogue) -> str:
@@ -101,13 +153,14 @@ def _expiry(case: CaseTables, found: Triage, t: Catalogue) -> str:
 
 def figures(case: CaseTables, found: Triage, t: Catalogue) -> list[Figure]:
     """Return the numbers under the sentences."""
-    soon = len(within(found.expiring, case.as_of, SOON))
+    soon = len(ending(case, SOON))
+    broken, recoverable = found.in_force(found.broken), t("of them recoverable from this disk")
     return [
-        Figure(len(found.broken), t("dead"), "bad", "#dead"),
-        Figure(sum(1 for c in found.broken if c.recoverable), t("of them recoverable from this disk"), "good", "#dead"),
-        Figure(len(found.unknown), t("undecided"), "warn", "#undecided"),
-        Figure(len(found.too_open), t("usable, but open to everybody"), "warn", "#open"),
-        Figure(len(found.well), t("usable, proved"), "good", "#usable"),
-        Figure(soon, t("expire within {days} days", days=SOON.days), "warn", "#timeline"),
+        Figure(len(broken), t("dead"), "bad", "#dead"),
+        Figure(sum(1 for c in broken if c.recoverable), recoverable, "good", "#dead"),
+        Figure(len(found.in_force(found.unknown)), t("undecided"), "warn", "#undecided"),
+        Figure(len(found.in_force(found.too_open)), t("usable, but open to everybody"), "warn", "#open"),
+        Figure(len(found.in_force(found.well)), t("usable, proved"), "good", "#usable"),
+        Figure(soon, t("expire within {days} days", days=SOON.days), "warn", "#next"),
         Figure(len(found.expired), t("expired"), "none", "#certificates"),
     ]

@@ -21,10 +21,10 @@ IIS = UUID("4dc3e181-e14b-4a21-b022-59fc669b0914")
 SEALED = datetime(2026, 10, 30, 16, 58, 3, tzinfo=UTC)
 
 
-def bind_http_sys(forged: ForgedMachine, address: str, thumbprint: str) -> None:
-    """Bind a certificate of the computer's personal store to an address, as IIS does."""
+def bind_http_sys(forged: ForgedMachine, address: str, thumbprint: str, store: str = "MY") -> None:
+    """Bind a certificate of a store of the computer to an address, as IIS does."""
     key = forged.hives.system.key(f"{CONTROL_SET}\\Services\\HTTP\\Parameters\\SslBindingInfo\\{address}")
-    key.binary("SslCertHash", bytes.fromhex(thumbprint)).binary("AppId", IIS.bytes_le).sz("SslCertStoreName", "MY")
+    key.binary("SslCertHash", bytes.fromhex(thumbprint)).binary("AppId", IIS.bytes_le).sz("SslCertStoreName", store)
 
 
 def golden_image() -> Scenario:

@@ -301,3 +301,24 @@ def test_stores_that_stand_for_one_purpose() -> None:
         ("EFS recovery agent", TWO, "S-1-5-21-1-2-3-1001", "proved", True),
         ("WSUS signing", THREE, "S-1-5-18", "likely", True),
     ]
+
+
+def test_a_store_stands_for_a_use_with_its_newest_certificate_and_all_recovery_agents() -> None:
+    newer = {"not_after": datetime(2032, 1, 1, tzinfo=UTC)}
+    for store, scope in (("WSUS", "machine"), ("FVE", "policy"), ("FVE_NKP", "policy")):
+        stored = [
+            certificate(ONE, store=store, store_scope=scope, **newer),
+            certificate(TWO, store=store, store_scope=scope),
+        ]
+        uses = {r.thumbprint: r.consumer for r in store_uses(context({}, {}, stored))}
+        assert [t for t, consumer in uses.items() if consumer != "earlier certificate"] == [ONE]
+    agents = [
+        certificate(ONE, store="EFS", store_scope="policy", **newer),
+        certificate(TWO, store="EFS", store_scope="policy"),
+    ]
+    assert [r.thumbprint for r in store_uses(context({}, {}, agents))] == [ONE, TWO]
+    ntds = [
+        certificate(ONE, store_scope="service", service="NTDS"),
+        certificate(TWO, store_scope="service", service="NTDS", **newer),
+    ]
+    assert [r.thumbprint for r in ldaps("LanmanNT", ntds)] == [TWO]

@@ -1,0 +1,47 @@
+"""What ends next: one list for the text, the page, the calendar, the metrics and the command ``expiring``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from forensics.case_tables import CaseTables
+from forensics.report.facts import day, days_left
+from forensics.tables.key_chain import KeyChainRow
+
+SOON = timedelta(days=180)
+"""How far ahead a report looks that was not told."""
+
+
+def ending(case: CaseTables, within: timedelta | None = None) -> list[KeyChainRow]:
+    """Return the chains of every certificate that ends at or after the date of a case, the soonest to end first.
+
+    Whatever else is said of them: those with a dead key and those that were replaced are among them, and only those
+    that are made anew each day are not.
+
+    Args:
+        case: The case.
+        within: How far ahead to look; None for all of them.
+    """
+    return sorted(_ahead(case, within), key=lambda c: (c.ends, c.thumbprint, c.store or "", c.owner_sid or ""))
+
+
+def _ahead(case: CaseTables, within: timedelta | None) -> Iterator[KeyChainRow]:
+    for chain in case.rows("key_chain"):
+        if not chain.thumbprint or not chain.ends or chain.standing == "daily" or chain.ends < case.as_of:
+            continue
+        if within is None or chain.ends - case.as_of <= within:
+            yield chain
+
+
+def when(chain: KeyChainRow, as_of: datetime) -> str:
+    """Return the last day of a certificate, and in how many days that is."""
+    days = days_left(chain, as_of)
+    return f"{day(chain.ends)}, {'today' if days == 0 else 'in 1 day' if days == 1 else f'in {days} days'}"
+
+
+def condition(chain: KeyChainRow) -> str:
+    """Return what else is to know of a certificate that ends; empty where its key works and nothing replaced it."""
+    said = {"unusable": f"key dead, breaks at {chain.broken_at}", "unknown": "key undecided"}.get(chain.verdict, "")
+    replaced = "replaced already" if chain.standing == "superseded" else ""
+    return ", ".join(filter(None, (said, replaced)))
