@@ -110,6 +110,7 @@ def examine(
         run.shared_identities()
         run.tell_unknown_users()
         run.facts()
+        run.count_data_disks()
         run.name_sources()
     moment = as_utc(as_of) if as_of else datetime.now(UTC)
     case = Case(run.rows, run.entries, moment, evidence=evidence)
@@ -180,6 +181,7 @@ class _Run:
     disks: dict[int, str] = field(default_factory=dict)
     hyperv: list[HyperVEvidence] = field(default_factory=list)
     unopened: list[SourceError] = field(default_factory=list)
+    data_disks: list[SourceEntry] = field(default_factory=list)
     named: int = 1
     seen: SeenEvidence | None = None
     copies: Copies = field(default_factory=Copies)
@@ -224,6 +226,12 @@ class _Run:
             _log.debug("while computing facts", exc_info=True)
             message = _where(error)
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
+
+    def count_data_disks(self) -> None:
+        """Count the disks that were read whole and hold no Windows as examined, unless there is nothing else."""
+        if self.machines:
+            for entry in self.data_disks:
+                entry.error = None
 
     def name_sources(self) -> None:
         """Put into the row of each machine the path of the entry in which it was found."""
@@ -288,9 +296,11 @@ class _Run:
             reason = next(found.error for found in opened.found if found.error)
             self._failed(entry, "nothing_opened", f"nothing in {entry.path} could be examined: {reason}")
         else:
-            from forensics.sources.holdings import nothing_found
+            from forensics.sources.holdings import nothing_found, was_seen_whole
 
             entry.error = nothing_found(opened)
+            if was_seen_whole(opened):
+                self.data_disks.append(entry)
 
     def _count_copies_once(self, opened: Source, entry: SourceEntry) -> None:
         """Forget the machines of each piece of evidence of which all that was read is what another one gave."""

@@ -16,9 +16,9 @@ SUFFIXES = (".gpg", ".pgp", ".asc", ".age", ".aes", ".enc")
 
 _DECRYPT = "not examined: decrypt it{how} and examine the result"
 _MARKS = (
-    (b"-----BEGIN PGP MESSAGE-----", "OpenPGP", " (gpg --decrypt)"),
-    (b"age-encryption.org/v1\n", "age", " (age --decrypt)"),
-    (b"-----BEGIN AGE ENCRYPTED FILE-----", "age", " (age --decrypt)"),
+    (b"-----BEGIN PGP MESSAGE-----", "OpenPGP", " (gpg -d)"),
+    (b"age-encryption.org/v1\n", "age", " (age -d)"),
+    (b"-----BEGIN AGE ENCRYPTED FILE-----", "age", " (age -d)"),
     (b"AES\2\0", "AES Crypt", " (aescrypt -d)"),
     (b"AES\1\0", "AES Crypt", " (aescrypt -d)"),
     (b"AES\3\0", "AES Crypt", " (aescrypt -d)"),
@@ -41,7 +41,7 @@ def encrypted_with(head: bytes) -> str | None:
     for mark, program, how in _MARKS:
         if head.startswith(mark):
             return f"encrypted with {program}, {_DECRYPT.format(how=how)}"
-    return f"encrypted with OpenPGP, {_DECRYPT.format(how=' (gpg --decrypt)')}" if _is_openpgp(head) else None
+    return f"encrypted with OpenPGP, {_DECRYPT.format(how=' (gpg -d)')}" if _is_openpgp(head) else None
 
 
 def may_be_veracrypt(name: str) -> str | None:

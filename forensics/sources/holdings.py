@@ -37,11 +37,12 @@ _NEXT = {
     "VMFS": "copy the folder of the machine out of it and examine that",
     "LUKS": "open it with cryptsetup and examine what that gives",
     "LVM": "activate it with vgchange -ay and examine its logical volumes",
-    "Linux RAID": "assemble it with mdadm --readonly and examine that",
+    "Linux RAID": "assemble it with mdadm -o and examine that",
     "Storage Spaces": "attach the whole pool, and image its virtual disk",
     "Linux swap": "it holds no files",
 }
 _MOUNT = "mount it read-only and examine the folder"
+_RESERVED = "Microsoft reserved partition"
 _WHOLE = 8 << 20
 _SAMPLES, _SAMPLE = 64, 16 << 10
 # Problems that tell nothing of why no Windows was found.
@@ -134,6 +135,12 @@ def nothing_found(source: Source) -> str:
     of_disk = (row.message for row in source.problems if row.source_path.startswith(source.path))
     lost = next((each for each in of_disk if each in problems and not any(each in text for text in told)), None)
     return f"{said}: {'; '.join(told)}{more}" + (f"; {lost}" if lost else "")
+
+
+def was_seen_whole(source: Source) -> bool:
+    """Tell whether a disk without Windows hides none: every volume of it that can hold files was read."""
+    volumes = [row for row in source.coverage if row.area == "volume" and row.detail != _RESERVED]
+    return bool(source.searched) and all(row.outcome in ("present", "absent") for row in volumes)
 
 
 def _label(tree: NtfsTree) -> str:

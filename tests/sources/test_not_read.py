@@ -62,7 +62,7 @@ VOLUMES = {
     "raid": (
         volume((4096, b"\xfc\x4e\x2b\xa9\1\0\0\0")),
         "a member of a Linux RAID, of a Linux machine",
-        "assemble it with mdadm --readonly and examine that",
+        "assemble it with mdadm -o and examine that",
     ),
     "vmfs": (
         volume((MIB, b"\x0d\xd0\x01\xc0")),
@@ -150,8 +150,8 @@ def seipd(tag: bytes = b"\xd2") -> bytes:
 
 PUBLIC_KEY = b"\x85\x01\x0c\x03" + b"\x11" * 8 + b"\x01\x08\x00" + b"\x77" * 256
 PASSWORD = b"\x8c\x0d\x04\x09\x03\x08" + b"\x22" * 8 + b"\xff"
-GPG = "encrypted with OpenPGP, not examined: decrypt it (gpg --decrypt) and examine the result"
-AGE = "encrypted with age, not examined: decrypt it (age --decrypt) and examine the result"
+GPG = "encrypted with OpenPGP, not examined: decrypt it (gpg -d) and examine the result"
+AGE = "encrypted with age, not examined: decrypt it (age -d) and examine the result"
 ENCRYPTED = {
     "disk.vhdx.gpg": (PUBLIC_KEY + seipd(), GPG),
     "two-people.pgp": (PUBLIC_KEY + b"\xc1\xc0\x4c\x03" + b"\x11" * 267 + seipd(), GPG),
