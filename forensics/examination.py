@@ -16,7 +16,8 @@ from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import given_secrets
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
-from forensics.sources.same_evidence import Copies
+from forensics.sources.named_disks import disks_named, newest_first
+from forensics.sources.same_evidence import Copies, SeenEvidence
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from forensics.dpapi.user_secrets import UserSecrets
     from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
-    from forensics.sources.same_evidence import SeenEvidence
     from forensics.sources.source import Source
     from forensics.tables.finding import Finding
 
@@ -100,10 +100,13 @@ def examine(
             bek_file=Path(bek_file) if bek_file else None,
         )
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
-        run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None), named=len(sources))
-        for source in sources:
-            for entry in run.source(str(source)):
-                identify(entry, hash_sources)
+        disks = disks_named([Path(source) for source in sources])
+        seen = SeenEvidence(tuple(path for files in disks for path in files))
+        run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None), seen, named=len(sources))
+        opened = {number: run.source(str(sources[number])) for number in newest_first(disks)}
+        run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
+        for entry in run.entries:
+            identify(entry, hash_sources)
         if strict and len(run.unopened) == len(sources):
             raise _nothing_opened(run.unopened)
         run.virtual_machines()
@@ -173,6 +176,7 @@ class _Run:
     user_secrets: UserSecrets
     second_opinion: bool
     progress: Progress
+    seen: SeenEvidence
     rows: list[Row] = field(default_factory=list)
     entries: list[SourceEntry] = field(default_factory=list)
     machines: int = 0
@@ -183,7 +187,6 @@ class _Run:
     unopened: list[SourceError] = field(default_factory=list)
     data_disks: list[SourceEntry] = field(default_factory=list)
     named: int = 1
-    seen: SeenEvidence | None = None
     copies: Copies = field(default_factory=Copies)
 
     def tell_unknown_users(self) -> None:
@@ -246,9 +249,8 @@ class _Run:
         before = len(self.entries)
         self.entries.append(entry)
         try:
-            from forensics.sources.open import SeenEvidence, open_source
+            from forensics.sources.open import open_source
 
-            self.seen = self.seen or SeenEvidence()
             self.progress(f"opening {path}")
             first = self.machines + 1
             with open_source(
@@ -290,7 +292,7 @@ class _Run:
             has_vms = self._hyperv(opened)
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
-        if entry.machine_ids or has_vms:
+        if entry.machine_ids or has_vms or opened.is_parent:
             return
         if any(found.error for found in opened.found):
             reason = next(found.error for found in opened.found if found.error)
