@@ -185,6 +185,7 @@ class _Run:
     disks: dict[int, str] = field(default_factory=dict)
     hyperv: list[HyperVEvidence] = field(default_factory=list)
     unopened: list[SourceError] = field(default_factory=list)
+    mixed: dict[int, str] = field(default_factory=dict)
     data_disks: list[SourceEntry] = field(default_factory=list)
     named: int = 1
     copies: Copies = field(default_factory=Copies)
@@ -237,11 +238,12 @@ class _Run:
                 entry.error = None
 
     def name_sources(self) -> None:
-        """Put into the row of each machine the path of the entry in which it was found."""
+        """Put into the row of each machine the path of the entry in which it was found, and into that what is mixed."""
         for row in self.rows:
             entry = entry_of(self.entries, row.machine_id) if isinstance(row, MachineRow) else None
             if isinstance(row, MachineRow) and entry is not None:
                 row.source = entry.path
+                entry.mixed = self.mixed.get(row.machine_id)
 
     def source(self, path: str) -> list[SourceEntry]:
         """Examine one source; whatever goes wrong becomes rows. Returns its entries."""
@@ -343,6 +345,8 @@ class _Run:
         except Exception as error:
             _log.debug("while examining %s", installation.source_path, exc_info=True)
             installation.problem(installation.windows, "internal_error", _where(error))
+        if installation.mixed:
+            self.mixed[installation.machine_id] = installation.mixed
         self.rows += [*installation.problems, *installation.coverage]
 
     def _examined(self, installation: Installation) -> list[Row]:

@@ -32,7 +32,7 @@ def add_root(source: Source, root: WindowsRoot, path: str, machine_id: int) -> N
     """
     from forensics.registry.hives import open_hive
 
-    _add(source, path, root.tree, root.windows, root.drive, open_hive, machine_id)
+    _add(source, path, root.tree, root.windows, root.drive, open_hive, machine_id, root.is_loose)
     start = root.drive if root.label and path.endswith(f"/{root.label}") else ""
     source.searched.append(SearchedTree(root.tree, path, "", (root.windows,), root.drive, start))
     source.coverage.tell("folder", root.label or "collection", Outcome("present", f"Windows in {root.windows}"), path)
@@ -64,7 +64,7 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
     """
     from forensics.registry.hives import open_hive
 
-    _add(source, path, folder.tree(tree), "Windows", "", open_hive, machine_id)
+    _add(source, path, folder.tree(tree), "Windows", "", open_hive, machine_id, is_loose=True)
     names = ", ".join(sorted(e.name for p, e in folder.files.items() if not p.upper().endswith(_LOGS)))
     keys = "".join(f"; keys beside them: {', '.join(sorted(e.path for e in folder.keys.values()))}" * bool(folder.keys))
     source.coverage.tell("folder", folder.path or "hives", Outcome("present", f"loose hives: {names}{keys}"), path)
@@ -78,7 +78,14 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
 
 
 def _add(
-    source: Source, path: str, tree: Tree, windows: str, drive: str, open_hive: HiveOpener, machine_id: int
+    source: Source,
+    path: str,
+    tree: Tree,
+    windows: str,
+    drive: str,
+    open_hive: HiveOpener,
+    machine_id: int,
+    is_loose: bool,
 ) -> None:
     source.add(
         Installation(
@@ -88,6 +95,7 @@ def _add(
             windows=windows,
             drive=drive,
             open_hive=open_hive,
+            is_loose=is_loose,
         )
     )
 

@@ -58,7 +58,7 @@ def _joined(root: WindowsRoot, folder: HiveFolder, tree: Tree) -> WindowsRoot:
         f"{windows}/{path.removeprefix('Windows/')}" if path.startswith("Windows/") else path: entry
         for path, entry in (folder.files | folder.keys).items()
     }
-    return WindowsRoot(UnionTree(root.tree, (root.drive,), MappingTree(tree, moved)), "", windows, root.label)
+    return WindowsRoot(UnionTree(root.tree, (root.drive,), MappingTree(tree, moved)), "", windows, root.label, True)
 
 
 def _holds_hives(root: WindowsRoot) -> bool:

@@ -61,6 +61,7 @@ def test_frame_of_the_document() -> None:
             "found_in": None,
             "older_state_of": None,
             "same_as": None,
+            "mixed": None,
         }
     ]
     assert document["findings"] == []
