@@ -10,7 +10,8 @@ from pathlib import Path
 from forensics.disk.containers import Image, open_image
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry
-from forensics.sources.archive_tree import ArchiveTree, open_archive
+from forensics.sources.archive_tree import ArchiveTree
+from forensics.sources.archives import open_archive
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.collection_source import add_hives, add_root, tell_search
 from forensics.sources.disks import FoundDisk, add_disks
