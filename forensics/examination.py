@@ -176,7 +176,7 @@ class _Run:
     user_secrets: UserSecrets
     second_opinion: bool
     progress: Progress
-    seen: SeenEvidence
+    seen: SeenEvidence = field(default_factory=SeenEvidence)
     rows: list[Row] = field(default_factory=list)
     entries: list[SourceEntry] = field(default_factory=list)
     machines: int = 0
