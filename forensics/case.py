@@ -62,6 +62,11 @@ class Case(CaseTables):
 
         return bool(older_states(self.sources))
 
+    @property
+    def is_incomplete(self) -> bool:
+        """Something that was named or found was not examined, or is no machine of today: "all is well" is not known."""
+        return bool(self.not_examined)
+
     def explain(self, subject: str, rules: Paths = ()) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""
         from forensics.report.explain_subject import explain

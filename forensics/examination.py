@@ -16,7 +16,8 @@ from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import given_secrets
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
-from forensics.sources.same_evidence import Copies
+from forensics.sources.named_disks import disks_named, newest_first
+from forensics.sources.same_evidence import Copies, SeenEvidence
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
 from forensics.tables.registry import by_table
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from forensics.dpapi.user_secrets import UserSecrets
     from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
-    from forensics.sources.same_evidence import SeenEvidence
     from forensics.sources.source import Source
     from forensics.tables.finding import Finding
 
@@ -101,10 +101,13 @@ def examine(
             bek_file=Path(bek_file) if bek_file else None,
         )
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
-        run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None), named=len(sources))
-        for source in sources:
-            for entry in run.source(str(source)):
-                identify(entry, hash_sources)
+        disks = disks_named([Path(source) for source in sources])
+        seen = SeenEvidence(tuple(path for files in disks for path in files))
+        run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None), seen, named=len(sources))
+        opened = {number: run.source(str(sources[number])) for number in newest_first(disks)}
+        run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
+        for entry in run.entries:
+            identify(entry, hash_sources)
         if strict and len(run.unopened) == len(sources):
             raise _nothing_opened(run.unopened)
         run.virtual_machines()
@@ -113,6 +116,7 @@ def examine(
         run.tell_unknown_users()
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         run.facts(moment)
+        run.count_data_disks()
         run.name_sources()
     case = Case(run.rows, run.entries, moment, evidence=evidence)
     run.progress("asking the rules")
@@ -183,6 +187,7 @@ class _Run:
     user_secrets: UserSecrets
     second_opinion: bool
     progress: Progress
+    seen: SeenEvidence = field(default_factory=SeenEvidence)
     rows: list[Row] = field(default_factory=list)
     entries: list[SourceEntry] = field(default_factory=list)
     machines: int = 0
@@ -191,8 +196,9 @@ class _Run:
     disks: dict[int, str] = field(default_factory=dict)
     hyperv: list[HyperVEvidence] = field(default_factory=list)
     unopened: list[SourceError] = field(default_factory=list)
+    mixed: dict[int, str] = field(default_factory=dict)
+    data_disks: list[SourceEntry] = field(default_factory=list)
     named: int = 1
-    seen: SeenEvidence | None = None
     copies: Copies = field(default_factory=Copies)
 
     def tell_unknown_users(self) -> None:
@@ -247,12 +253,19 @@ class _Run:
             message = _where(error)
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 
+    def count_data_disks(self) -> None:
+        """Count the disks that were read whole and hold no Windows as examined, unless there is nothing else."""
+        if self.machines:
+            for entry in self.data_disks:
+                entry.error = None
+
     def name_sources(self) -> None:
-        """Put into the row of each machine the path of the entry in which it was found."""
+        """Put into the row of each machine the path of the entry in which it was found, and into that what is mixed."""
         for row in self.rows:
             entry = entry_of(self.entries, row.machine_id) if isinstance(row, MachineRow) else None
             if isinstance(row, MachineRow) and entry is not None:
                 row.source = entry.path
+                entry.mixed = self.mixed.get(row.machine_id)
 
     def source(self, path: str) -> list[SourceEntry]:
         """Examine one source; whatever goes wrong becomes rows. Returns its entries."""
@@ -260,9 +273,8 @@ class _Run:
         before = len(self.entries)
         self.entries.append(entry)
         try:
-            from forensics.sources.open import SeenEvidence, open_source
+            from forensics.sources.open import open_source
 
-            self.seen = self.seen or SeenEvidence()
             self.progress(f"opening {path}")
             first = self.machines + 1
             with open_source(
@@ -304,15 +316,17 @@ class _Run:
             has_vms = self._hyperv(opened)
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
-        if entry.machine_ids or has_vms:
+        if entry.machine_ids or has_vms or opened.is_parent:
             return
         if any(found.error for found in opened.found):
             reason = next(found.error for found in opened.found if found.error)
             self._failed(entry, "nothing_opened", f"nothing in {entry.path} could be examined: {reason}")
         else:
-            from forensics.sources.holdings import nothing_found
+            from forensics.sources.holdings import nothing_found, was_seen_whole
 
             entry.error = nothing_found(opened)
+            if was_seen_whole(opened):
+                self.data_disks.append(entry)
 
     def _count_copies_once(self, opened: Source, entry: SourceEntry) -> None:
         """Forget the machines of each piece of evidence of which all that was read is what another one gave."""
@@ -353,6 +367,8 @@ class _Run:
         except Exception as error:
             _log.debug("while examining %s", installation.source_path, exc_info=True)
             installation.problem(installation.windows, "internal_error", _where(error))
+        if installation.mixed:
+            self.mixed[installation.machine_id] = installation.mixed
         self.rows += [*installation.problems, *installation.coverage]
 
     def _examined(self, installation: Installation) -> list[Row]:

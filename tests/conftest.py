@@ -11,7 +11,7 @@ import pytest
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from tests.disk.ntfs_fixture import PACKED, SIZE
-from tests.oracles import not_checked
+from tests.oracles import not_checked, shared
 from tests.paths import REALDATA
 
 
@@ -31,9 +31,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def realdata() -> Path:
     """Real Windows artefacts, which live beside the project and are never copied into it."""
-    if not REALDATA.is_dir():
-        pytest.skip("needs shared/realdata (the real Windows artefacts, beside the project)")
-    return REALDATA
+    return shared(REALDATA)
 
 
 @pytest.fixture(scope="session")

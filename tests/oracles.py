@@ -9,9 +9,12 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.paths import SHARED
 
 _PLACES_OF_ROOT = "/usr/sbin", "/sbin"
 _WANT = re.compile(r"^(?:Skipped: )?needs (\S+)")
@@ -38,6 +41,22 @@ def needs_tool(name: str, package: str) -> pytest.MarkDecorator:
 def other_reader(module: str, distribution: str) -> Any:
     """Return an independent reader, or skip the test and name the distribution that brings it."""
     return pytest.importorskip(module, reason=f"needs {module} (pip: {distribution})")
+
+
+def shared(place: Path) -> Path:
+    """Return a file or folder of what lies beside the project, or skip the test."""
+    if not place.exists():
+        pytest.skip(_not_beside(place))
+    return place
+
+
+def needs_shared(place: Path) -> pytest.MarkDecorator:
+    """Mark tests that only run where a file or folder lies beside the project."""
+    return pytest.mark.skipif(not place.exists(), reason=_not_beside(place))
+
+
+def _not_beside(place: Path) -> str:
+    return f"needs {SHARED.name}/{place.relative_to(SHARED).parts[0]} (beside the project)"
 
 
 def not_checked(reports: Iterable[pytest.TestReport | pytest.CollectReport]) -> str | None:

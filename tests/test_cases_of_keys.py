@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import pytest
-
 import forensics
+from tests.oracles import needs_shared
 from tests.paths import CASES
 
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the cases beside the project are not here")
+pytestmark = needs_shared(CASES)
 
 
 @cache

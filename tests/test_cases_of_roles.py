@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 
-import pytest
-
 import forensics
 from forensics.tables.finding import Finding
 from forensics.tables.use import CertificateUseRow
+from tests.oracles import shared
 from tests.paths import CASES
 
 AS_OF = datetime(2026, 11, 29, tzinfo=UTC)
@@ -19,9 +18,7 @@ HARMFUL = ("-delstore", "-pulse")
 @cache
 def examined(name: str) -> forensics.Case:
     """Return the case of one zip; no test may change it."""
-    path = CASES / f"{name}.zip"
-    if not path.is_file():
-        pytest.skip("needs shared/cases (inputs after reported cases, beside the project)")
+    path = shared(CASES / f"{name}.zip")
     return forensics.examine(path, as_of=AS_OF)
 
 

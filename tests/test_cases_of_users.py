@@ -9,10 +9,10 @@ import pytest
 
 import forensics
 from forensics.case_tables import CaseTables
-from tests.paths import SHARED
+from tests.oracles import needs_shared
+from tests.paths import CASES
 
-CASES = SHARED / "cases"
-NEEDED = pytest.mark.skipif(not CASES.is_dir(), reason="needs shared/cases (beside the project)")
+NEEDED = needs_shared(CASES)
 
 
 def examined(name: str, **given: Any) -> CaseTables:

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 import forensics
 from forensics.case_tables import CaseTables
 from forensics.report.json import document
-from tests.paths import CONTRACT as SCHEMA
-from tests.paths import IMAGES, PROJECT
+from tests.oracles import shared
+from tests.paths import CONTRACT, IMAGES, PROJECT
 
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 
@@ -119,9 +119,7 @@ def test_no_structure_of_a_whole_volume_is_called_damaged(examined: tuple[str, C
 
 
 def test_document_keeps_the_contract(examined: tuple[str, CaseTables]) -> None:
-    if not SCHEMA.is_file():
-        pytest.skip("needs shared/contract (the contract, beside the project)")
-    schema = json.loads(SCHEMA.read_text())
+    schema = json.loads(shared(CONTRACT).read_text())
     jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(document(examined[1]))))
 
 

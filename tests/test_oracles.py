@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from tests.oracles import needs_tool, not_checked, tool
+from tests.oracles import needs_shared, needs_tool, not_checked, shared, tool
+from tests.paths import PROJECT, SHARED
 
 
 def skipped(nodeid: str, reason: str) -> pytest.TestReport:
@@ -33,3 +37,19 @@ def test_a_missing_tool_skips_with_its_name() -> None:
         tool("no-such-tool", "nothing")
     mark = needs_tool("no-such-tool", "nothing").mark
     assert (mark.args, mark.kwargs) == ((True,), {"reason": "needs no-such-tool (Debian package nothing)"})
+
+
+def test_what_lies_beside_the_project_is_named_in_one_wording() -> None:
+    reason = "needs shared/nothing (beside the project)"
+    with pytest.raises(pytest.skip.Exception, match=rf"^{re.escape(reason)}$"):
+        shared(SHARED / "nothing" / "a.zip")
+    mark = needs_shared(SHARED / "nothing").mark
+    assert (mark.args, mark.kwargs) == ((True,), {"reason": reason})
+    assert not_checked([skipped("a", reason)]) == "not checked for want of: shared/nothing (1 test)"
+
+
+def test_no_other_test_words_such_a_skip_itself() -> None:
+    own = re.compile(r"skip(if)?\([^\n]*(shared|beside|SHARED|CASES|REALDATA|CONTRACT)")
+    tests = [path for path in (PROJECT / "tests").rglob("*.py") if path != Path(__file__)]
+    said = [path for path in tests if own.search(path.read_text("utf-8"))]
+    assert [str(path.relative_to(PROJECT)) for path in said] == ["tests/oracles.py"]

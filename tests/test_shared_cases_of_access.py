@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-import pytest
-
 import forensics
-from tests.paths import SHARED
+from tests.oracles import needs_shared
+from tests.paths import CASES
 
-CASES = SHARED / "cases"
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not beside this checkout")
+pytestmark = needs_shared(CASES)
 
 
 @cache

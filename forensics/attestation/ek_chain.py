@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import base64
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from forensics.formats.certificate_signature import is_signed_by
 from forensics.tables.certificate import CertificateRow
-
-if TYPE_CHECKING:
-    from cryptography import x509
 
 Signatures = Literal["valid", "invalid", "not_checked"]
 
@@ -104,29 +101,12 @@ class ChainSearch:
 
 def signature_of(certificate: CertificateRow, issuer: CertificateRow) -> Signatures:
     """Check the signature of a certificate with the key of another; ``not_checked`` where a DER is not at hand."""
-    from cryptography.exceptions import InvalidSignature
-
-    lower, upper = _loaded(certificate), _loaded(issuer)
-    if lower is None or upper is None:
-        return "not_checked"
     try:
-        lower.verify_directly_issued_by(upper)
-    except InvalidSignature:
-        return "invalid"
-    except Exception:  # names that differ in their encoding, keys and hashes that the library does not know
-        return "not_checked"
-    return "valid"
-
-
-def _loaded(row: CertificateRow) -> x509.Certificate | None:
-    from cryptography import x509
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return x509.load_der_x509_certificate(base64.b64decode(row.der or "", validate=True))
+        lower, upper = (base64.b64decode(row.der or "", validate=True) for row in (certificate, issuer))
     except ValueError:
-        return None
+        return "not_checked"
+    signed = is_signed_by(lower, upper)
+    return "not_checked" if signed is None else "valid" if signed else "invalid"
 
 
 def is_valid(row: CertificateRow, as_of: datetime) -> bool:

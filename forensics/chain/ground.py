@@ -27,6 +27,7 @@ class Ground:
         services: Where it stands whether CNG Key Isolation is disabled.
         providers: Where the provider would be registered.
         no_secret: Why a hive that DPAPI_SYSTEM is opened from, and which is there, was not read; None where both were.
+        mixed: That the hives are of two machines, where that is known: no fault is then known to be one.
     """
 
     claim: Outcome = PRESENT
@@ -35,6 +36,7 @@ class Ground:
     services: Outcome = PRESENT
     providers: Outcome = PRESENT
     no_secret: str | None = None
+    mixed: Outcome | None = None
 
 
 def ground_of(installation: Installation, key_iso_start: int | None) -> Ground:
@@ -54,6 +56,7 @@ def ground_of(installation: Installation, key_iso_start: int | None) -> Ground:
         secret=_named("SECURITY", together(generations)),
         services=_named("SYSTEM", services),
         no_secret=reasons(_unread_hives(installation)),
+        mixed=Outcome("partial", installation.mixed) if installation.mixed else None,
     )
 
 

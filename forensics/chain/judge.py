@@ -12,6 +12,7 @@ from forensics.chain.key_copies import copies_on_other_volumes, copies_on_own_vo
 from forensics.chain.key_index import KeyIndex, KeySlot, is_empty_container, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.master_keys import MasterKeyRing
+from forensics.chain.mixed_hives import mixed_hives
 from forensics.chain.orphans import orphan_links
 from forensics.chain.proof import Proof, Prover
 from forensics.chain.providers import is_registered, provider_kind, wrong_type
@@ -116,6 +117,7 @@ class Judge:
         self.missed: list[Missed] = []
         self._witness = witness = Witness(evidence.installation) if second_opinion else None
         self.system = DpapiSystem() if evidence.lsa is None else unlock_dpapi_system(evidence.lsa)
+        evidence.installation.mixed = mixed_hives(evidence, self.system)
         self._secrets = evidence.secrets if evidence.lsa is None else secret_rows(evidence, self.system)
         self.index = KeyIndex(evidence)
         self.tokens = Tokens(evidence)

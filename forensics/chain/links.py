@@ -110,7 +110,8 @@ class Links:
         is wrong with that file, its access list, its master key and its blob stands.
         """
         follows = link in _FOLLOW_THE_CLAIM or self.public_key != "match"
-        grounds = [fault.rests_on, *([self.ground.claim] if follows else [])]
+        mixed = [self.ground.mixed] if self.ground.mixed else []
+        grounds = [*mixed, fault.rests_on, *([self.ground.claim] if follows else [])]
         return [outcome for outcome in grounds if outcome.state == "partial"]
 
     @property
@@ -153,6 +154,7 @@ class Links:
             return None
         suspected = [outcome for link, fault in self.faults.items() for outcome in self._doubts_of(link, fault)]
         services = [self.ground.services] if self._service_is_unknown else []
+        services += [self.ground.mixed] if self.ground.mixed else []
         # Without MachineGuid it is not known which file Windows would open.
         lost = [] if self.guid_known or self.key_file != "present" else [self.ground.identity]
         return reasons([*self._unread(), *suspected, *services, *(o for o in lost if not o.is_whole)])

@@ -37,7 +37,8 @@ def compare(
     """Tell what changed between two examinations of a machine, and which keys died of it.
 
     BEFORE and AFTER are sources or case files: an image before sysprep and after, a machine and its migrated copy, a
-    snapshot and now. Exit codes: 0 nothing changed, 1 something did, 2 wrong usage, 3 nothing could be examined.
+    snapshot and now. Exit codes: 0 nothing changed, 1 something did, or not all could be examined, 2 wrong usage, 3
+    nothing could be examined.
 
     \b
     Example:
@@ -52,4 +53,6 @@ def compare(
     emit(comparison, form, output, overwrite=overwrite)
     if not comparison.is_empty:
         ctx.exit(FOUND)
-    ctx.exit(NOTHING_EXAMINED if any(case.judges_nothing for case in cases) else 0)
+    if any(case.judges_nothing for case in cases):
+        ctx.exit(NOTHING_EXAMINED)
+    ctx.exit(FOUND if any(case.is_incomplete for case in cases) else 0)

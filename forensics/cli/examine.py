@@ -50,8 +50,8 @@ def examine(
     A file that exists is replaced with --overwrite only. Evidence is never written: no source, nothing inside a source
     folder, and no other file that is read for it, such as a parent disk, the next part of a split image or a log.
 
-    Exit codes: 0 nothing found, 1 findings, 2 wrong usage, 3 nothing (or only an older state) could be examined, 4
-    rule pack invalid.
+    Exit codes: 0 all examined and nothing found, 1 findings, or not all could be examined, 2 wrong usage, 3 nothing (or
+    only an older state) could be examined, 4 rule pack invalid.
 
     \b
     Example:
@@ -82,5 +82,5 @@ def examine(
     # "Nothing is broken" would be said of a state that is gone.
     if case.judges_nothing:
         ctx.exit(NOTHING_EXAMINED)
-    # An unopened snapshot among machines of today: exit code 0 would say that all is well.
-    ctx.exit(FOUND if case.shows_older_state else 0)
+    # An unopened disk, or snapshot, among machines of today: exit code 0 would say that all is well.
+    ctx.exit(FOUND if case.is_incomplete else 0)

@@ -28,8 +28,11 @@ def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: A
     Example:
       keymortem expiring disk.vhdx --within 180d
     """
-    found = forensics.expiring(examined_or_exit((source,), options), within)
+    case = examined_or_exit((source,), options)
+    found = forensics.expiring(case, within)
     emit(found)
     if found.chains:
         ctx.exit(FOUND)
-    ctx.exit(NOTHING_EXAMINED if found.judges_nothing else 0)
+    if found.judges_nothing:
+        ctx.exit(NOTHING_EXAMINED)
+    ctx.exit(FOUND if case.is_incomplete else 0)

@@ -132,6 +132,12 @@ def with_identity(candidates: Iterable[Path], guids: Iterable[UUID | None]) -> l
     return [path for path in candidates if _declared_by(path).own in wanted]
 
 
+def holds_changes(path: Path) -> bool:
+    """Tell whether an image says in its header that it builds on another one."""
+    said = _declared_by(path)
+    return bool(said.parents or said.names)
+
+
 def only_name_of_parent(path: Path) -> str:
     """Return the file name of the parent of a disk that knows it by nothing else; empty for every other disk."""
     said = _declared_by(path)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from forensics.disk.encrypted_file import encrypted_with, may_be_veracrypt
+
 HEAD = 40 << 10
 """Bytes at the start of a file that tell what it is."""
 _TEXT = 4096
@@ -101,6 +103,9 @@ def not_read(head: bytes, tail: bytes) -> NotRead | None:
             return NotRead(reason)
     if head[:2] == b"\xfe\xef" and head[2:4] and head[2] & 0xF7 == 1 and head[3] & 0xF0 == 0:
         return NotRead("a Norton Ghost image: restore it to a disk, or convert it to raw, and examine that")
+    encrypted = encrypted_with(head)
+    if encrypted is not None:
+        return NotRead(encrypted)
     if tail.startswith(b"koly"):
         return NotRead("an Apple disk image (DMG): convert it to raw (qemu-img convert -f dmg -O raw) and examine that")
     return None
@@ -127,7 +132,8 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
         return NotRead(_BY_SUFFIX[suffix])
     if suffix == ".mdf":
         return NotRead(_MDF, is_evidence=False)
-    return None
+    hidden = may_be_veracrypt(name)
+    return NotRead(hidden) if hidden is not None else None
 
 
 def archive_of_disks(kind: str, head: bytes, name: str) -> NotRead | None:

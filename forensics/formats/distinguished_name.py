@@ -7,9 +7,13 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from forensics.formats.certificate_der import expect, object_identifier, read_element
 from forensics.formats.errors import FormatError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 MAX_NAME_SIZE = 8_192
 """Format: bytes of an X.501 name."""
@@ -30,6 +34,18 @@ def distinguished_name(der: bytes) -> str:
     Raises:
         FormatError: It is no Name, or has values of a type that is no text.
     """
+    return _name(der).rfc4514_string()
+
+
+def common_name(der: bytes) -> str | None:
+    """Return the first common name of a DER-encoded Name; raises as :func:`distinguished_name`."""
+    from cryptography.x509.oid import NameOID
+
+    names = _name(der).get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(names[0].value) if names else None
+
+
+def _name(der: bytes) -> x509.Name:
     from cryptography import x509
 
     if len(der) > MAX_NAME_SIZE:
@@ -44,7 +60,7 @@ def distinguished_name(der: bytes) -> str:
             relative.append(x509.RelativeDistinguishedName(parts))
         except (ValueError, TypeError):
             raise FormatError("bad_name", inner, "an attribute of the name is not what X.501 allows") from None
-    return x509.Name(relative).rfc4514_string()
+    return x509.Name(relative)
 
 
 def _attributes(der: bytes, offset: int, end: int) -> Iterator[tuple[str, str]]:

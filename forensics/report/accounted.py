@@ -36,10 +36,11 @@ def examined_line(sources: Sequence[SourceEntry]) -> str:
 
 
 def reasons(sources: Sequence[SourceEntry], most: int = MOST_REASONS) -> list[str]:
-    """Return a sentence for each piece of evidence that was not examined, or is no machine of today, and why."""
+    """Return a sentence for each piece of evidence that was not examined, or is not one machine of today, and why."""
     counted = {id(entry) for entry in leaves(sources)}
     told = [_with_path(e) for e in sources if e.error and (e.same_as is not None or id(e) in counted)]
     unread = {entry.path for entry in sources if entry.error}
+    told += [f"{entry.path}: {entry.mixed}" for entry in sources if entry.mixed]
     told += [_older_state(entry, unread) for entry in older_states(sources) if not entry.error]
     return told[:most] + ([f"and {len(told) - most} more: see --format json"] if len(told) > most else [])
 

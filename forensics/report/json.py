@@ -58,6 +58,7 @@ def _source(entry: SourceEntry) -> dict[str, Any]:
         "found_in": entry.found_in,
         "older_state_of": entry.older_state_of,
         "same_as": entry.same_as,
+        "mixed": entry.mixed,
     }
 
 

@@ -46,8 +46,8 @@ def json_schema() -> dict[str, Any]:
 def _source() -> dict[str, Any]:
     described = _object({"path": _TEXT, "kind": _TEXT})
     numbers = {"type": "array", "items": _TYPES["integer"]}
-    may_be = {name: {"type": ["string", "null"]} for name in ("error", "found_in", "older_state_of", "same_as")}
-    described["properties"] |= {"machine_ids": numbers, **may_be}
+    may_be = ("error", "found_in", "older_state_of", "same_as", "mixed")
+    described["properties"] |= {"machine_ids": numbers, **{name: {"type": ["string", "null"]} for name in may_be}}
     return described
 
 

@@ -11,7 +11,7 @@ import struct
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 MAX_BEHIND_TAR = 64 << 20
 """Work: bytes behind the end of a tar archive that are looked at: where it is padded they are zeros."""
@@ -76,17 +76,35 @@ def damage_of_tar(file: BinaryIO, end: int) -> ArchiveDamage | None:
     return None
 
 
-def damage_of_zip(file: BinaryIO, members: Sequence[zipfile.ZipInfo]) -> ArchiveDamage | None:
+class MemberName(NamedTuple):
+    """What a zip directory says of the name of a member.
+
+    Attributes:
+        header_offset: Byte of the archive where the member begins.
+        flag_bits: Its general purpose flags.
+        orig_filename: Its name as the directory spells it.
+    """
+
+    header_offset: int
+    flag_bits: int
+    orig_filename: str
+
+
+def damage_of_zip(
+    file: BinaryIO, members: Sequence[MemberName | zipfile.ZipInfo], count_read: int | None = None
+) -> ArchiveDamage | None:
     """Tell whether the directory of a zip archive is whole, and has the names that the members bear themselves.
 
     Args:
         file: The archive.
-        members: As read from its directory.
+        members: As read from its directory; of very many those that are stored first.
+        count_read: How many there are, where that is more.
     """
+    known = len(members) if count_read is None else count_read
     counted = _count_in_end(file)
-    if counted is not None and counted[0] not in (len(members), len(members) & 0xFFFF):
+    if counted is not None and counted[0] not in (known, known & 0xFFFF):
         count, at = counted
-        message = f"the directory of the archive has {len(members)} members, its end says {count}; {_UNSEEN}"
+        message = f"the directory of the archive has {known} members, its end says {count}; {_UNSEEN}"
         return ArchiveDamage("damaged", message, at)
     size = file.seek(0, 2)
     ordered = sorted(members, key=lambda member: member.header_offset)[:MAX_LOCAL_HEADERS]
@@ -100,7 +118,7 @@ def damage_of_zip(file: BinaryIO, members: Sequence[zipfile.ZipInfo]) -> Archive
     return ArchiveDamage("damaged", message, at if 0 <= at < size else None, told + more)
 
 
-def _named_otherwise(file: BinaryIO, size: int, member: zipfile.ZipInfo) -> str | None:
+def _named_otherwise(file: BinaryIO, size: int, member: MemberName | zipfile.ZipInfo) -> str | None:
     """Say how the name in front of a member differs from that in the directory; None where it does not."""
     if member.flag_bits & _MASKED:
         return None

@@ -8,6 +8,7 @@ from forensics.disk.evidence_files import note_evidence
 from forensics.disk.tree import Tree
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.installation import HiveOpener, Installation
+from forensics.sources.joined_evidence import LEFT_OUT
 from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, is_named_shadow_copy
 from forensics.sources.loose_hives import HiveFolder, hives_in, is_backup
 from forensics.sources.searched_tree import SearchedTree
@@ -17,8 +18,6 @@ from forensics.tables.outcome import Outcome
 _LOGS = (".LOG", ".LOG1", ".LOG2")
 
 
-LEFT_OUT = "another file was taken as this hive; examine it on its own"
-"""Why a hive is not examined."""
 _OTHER_DRIVE = "another drive of the machine, which holds no Windows: keys and profiles on it are not examined"
 
 
@@ -33,7 +32,7 @@ def add_root(source: Source, root: WindowsRoot, path: str, machine_id: int) -> N
     """
     from forensics.registry.hives import open_hive
 
-    _add(source, path, root.tree, root.windows, root.drive, open_hive, machine_id)
+    _add(source, path, root.tree, root.windows, root.drive, open_hive, machine_id, root.is_loose)
     start = root.drive if root.label and path.endswith(f"/{root.label}") else ""
     source.searched.append(SearchedTree(root.tree, path, "", (root.windows,), root.drive, start))
     source.coverage.tell("folder", root.label or "collection", Outcome("present", f"Windows in {root.windows}"), path)
@@ -65,9 +64,10 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
     """
     from forensics.registry.hives import open_hive
 
-    _add(source, path, folder.tree(tree), "Windows", "", open_hive, machine_id)
+    _add(source, path, folder.tree(tree), "Windows", "", open_hive, machine_id, is_loose=True)
     names = ", ".join(sorted(e.name for p, e in folder.files.items() if not p.upper().endswith(_LOGS)))
-    source.coverage.tell("folder", folder.path or "hives", Outcome("present", f"loose hives: {names}"), path)
+    keys = "".join(f"; keys beside them: {', '.join(sorted(e.path for e in folder.keys.values()))}" * bool(folder.keys))
+    source.coverage.tell("folder", folder.path or "hives", Outcome("present", f"loose hives: {names}{keys}"), path)
     if is_backup("/".join(path.replace("\\", "/").split("/")[-2:])):
         source.older_state_of = "the hives that these are backup copies of"
         message = "these are backup copies that Windows keeps of its hives (RegBack): an older state of the machine"
@@ -78,7 +78,14 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
 
 
 def _add(
-    source: Source, path: str, tree: Tree, windows: str, drive: str, open_hive: HiveOpener, machine_id: int
+    source: Source,
+    path: str,
+    tree: Tree,
+    windows: str,
+    drive: str,
+    open_hive: HiveOpener,
+    machine_id: int,
+    is_loose: bool,
 ) -> None:
     source.add(
         Installation(
@@ -88,6 +95,7 @@ def _add(
             windows=windows,
             drive=drive,
             open_hive=open_hive,
+            is_loose=is_loose,
         )
     )
 

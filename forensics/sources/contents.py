@@ -10,13 +10,15 @@ from pathlib import Path
 from forensics.disk.containers import Image, open_image
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry
-from forensics.sources.archive_tree import ArchiveTree, open_archive
+from forensics.sources.archive_tree import ArchiveTree
+from forensics.sources.archives import open_archive
 from forensics.sources.collected_tree import CollectedTree
-from forensics.sources.collection_source import LEFT_OUT, add_hives, add_root, tell_search
+from forensics.sources.collection_source import add_hives, add_root, tell_search
 from forensics.sources.disks import FoundDisk, add_disks
 from forensics.sources.evidence_search import EvidenceFile, FoundEvidence, search
 from forensics.sources.file_kind import ARCHIVES, DISKS
 from forensics.sources.folder_tree import FolderTree
+from forensics.sources.joined_evidence import LEFT_OUT
 from forensics.sources.layout import OLDER_STATE, WindowsRoot
 from forensics.sources.loose_hives import HiveFolder
 from forensics.sources.pieces import MAX_PIECES, Pieces
@@ -89,12 +91,12 @@ def _add_collections(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, 
     for shadow in found.layout.shadows:
         pieces.entry(pieces.inside(shadow)).error = OLDER_STATE
     for folder in found.hives:
-        entry = pieces.entry(pieces.inside(folder.path or min(e.path for e in folder.files.values())))
+        entry = pieces.entry(pieces.inside(folder.path))
         pieces.open(entry, partial(_open_hives, pieces, tree, folder))
         for left_out in folder.left_out:
             pieces.entry(pieces.inside(left_out.path)).error = LEFT_OUT
     for path, exports in found.exports.items():
-        entry = pieces.entry(pieces.inside(path or exports[0].path))
+        entry = pieces.entry(pieces.inside(path or (exports[0].path if len(exports) == 1 else "")))
         pieces.open(entry, partial(_open_exports, pieces, tree, exports))
 
 

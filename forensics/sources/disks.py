@@ -53,7 +53,18 @@ class FoundDisk:
     @property
     def parents(self) -> list[Path]:
         """The files that were read as its parents, the nearest first."""
-        return [Path(name).resolve() for name in getattr(self.disk.stream, "files", [])[1:]] if self.disk else []
+        return parents_read(self.disk) if self.disk else []
+
+
+def parents_read(disk: Disk) -> list[Path]:
+    """Return the files that were read as the parents of a disk, the nearest first."""
+    return [Path(name).resolve() for name in getattr(disk.stream, "files", [])[1:]]
+
+
+def tell_parent(source: Source, path: Path, shown: str) -> None:
+    """Tell that a disk was examined as the parent of another one."""
+    outcome = Outcome("present", "read as the parent of a differencing disk")
+    source.coverage.tell("volume", path.name, outcome, shown)
 
 
 def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
@@ -62,7 +73,7 @@ def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
     whole = [disk for disk in found if disk.path not in parts and not _CHANGES.fullmatch(disk.path.name)]
     # What is not compressed first: of two copies that is the one to speak of, and nothing is unpacked for it.
     whole.sort(key=lambda disk: (disk.path.suffix.lower() in SUFFIXES, disk.shown))
-    others = tuple(disk.path for disk in whole[:MAX_NEIGHBOURS])
+    others = (*(disk.path for disk in whole[:MAX_NEIGHBOURS]), *pieces.seen.named)
     for number, disk in enumerate(whole):
         disk.entry = pieces.entry(disk.shown)
         disk.entry.size = disk.size
@@ -76,6 +87,8 @@ def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
         child = read_as_parents.get(disk.path.resolve())
         if child is not None:
             parents.append((disk, child))
+        elif (shown := pieces.seen.child_of(disk.path)) is not None:
+            _counts_with(pieces, disk, disk.entry, shown)
         elif disk.piece is not None and (newer := _newer(disk, whole)) is not None:
             disk.piece.close()
             pieces.is_older_state(disk.entry, newer)
@@ -107,6 +120,7 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
 
             add_collected_volumes(piece, pieces.next_machine_id)
         pieces.seen.note(piece.path, identity)
+        pieces.seen.note_parents(piece.path, parents_read(disk))
         return
     newer = [row.message for row in piece.problems if row.kind == "older_state"]
     told = [row for row in piece.problems if row.kind != "older_state"]
@@ -161,11 +175,14 @@ def _is_parent(pieces: Pieces, disk: FoundDisk, child: FoundDisk, tops: Sequence
             disk.piece.close()
         pieces.is_older_state(disk.entry, newest[0])
         return
-    disk.entry.kind = disk.kind
-    disk.entry.error = None
-    disk.entry.older_state_of = child.shown
-    outcome = Outcome("present", "read as the parent of a differencing disk")
-    pieces.source.coverage.tell("volume", disk.path.name, outcome, disk.shown)
+    _counts_with(pieces, disk, disk.entry, child.shown)
+
+
+def _counts_with(pieces: Pieces, disk: FoundDisk, entry: SourceEntry, child: str) -> None:
+    entry.kind = disk.kind
+    entry.error = None
+    entry.older_state_of = child
+    tell_parent(pieces.source, disk.path, disk.shown)
     if disk.piece is not None:
         disk.piece.close()
 

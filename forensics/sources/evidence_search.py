@@ -16,8 +16,10 @@ from urllib.parse import unquote
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.file_kind import FileKind, looks_like_a_disk
+from forensics.sources.joined_evidence import join
 from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, find_layout, is_shadow_copy
 from forensics.sources.loose_hives import BACKUP, HiveFolder, hives_in, is_backup, is_named_as_hive, is_other_hive
+from forensics.sources.loose_keys import KeyFolder, key_folders
 from forensics.sources.mapping_tree import UnionTree
 from forensics.sources.parts_left import parts_without_the_first
 from forensics.sources.peek import Link, peek
@@ -77,6 +79,7 @@ class FoundEvidence:
         files: Disks, archives, and what is evidence but cannot be examined.
         hives: Folders that hold loose hives.
         exports: Registry exports by the path of their folder.
+        keys: Folders of keys that lie in no collected Windows.
         configurations: Of virtual machines.
         left_out: Path of what was not searched or followed, and why.
         links: Symbolic links to something inside: path of the link, and where it leads.
@@ -86,6 +89,7 @@ class FoundEvidence:
     files: list[EvidenceFile] = field(default_factory=list)
     hives: list[HiveFolder] = field(default_factory=list)
     exports: dict[str, list[Entry]] = field(default_factory=dict)
+    keys: list[KeyFolder] = field(default_factory=list)
     configurations: list[Entry] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
@@ -103,6 +107,7 @@ def search(tree: CollectedTree) -> FoundEvidence:
     layout = find_layout(tree)
     walk = _Search(tree, FoundEvidence(layout))
     walk.run()
+    join(walk.found, tree)
     return walk.found
 
 
@@ -157,7 +162,16 @@ class _Search:
             return []
         self._files(path, [entry for entry in entries if not entry.is_dir])
         left = _OF_A_DRIVE if is_drive else frozenset()
-        return [entry.path for entry in entries if entry.is_dir and entry.name.casefold() not in left]
+        folders = [entry for entry in entries if entry.is_dir and entry.name.casefold() not in left]
+        return [folder.path for folder in folders if not self._keys(folder)]
+
+    def _keys(self, folder: Entry) -> bool:
+        """Take a folder of keys; what lies on a collected drive, or is older, is not loose."""
+        if is_shadow_copy(folder.path) or any(_lies_on(folder.path, drive) for drive in self.drives):
+            return False
+        keys = key_folders(self.tree, folder)
+        self.found.keys += keys
+        return bool(keys)
 
     def _files(self, path: str, entries: Sequence[Entry]) -> None:
         """Take what is evidence among the files of a folder."""
@@ -226,6 +240,10 @@ class _Search:
             if entry.path not in taken and not is_other_hive(self.tree, entry):
                 reason = "a registry hive, but which? Name it SYSTEM, SOFTWARE, SECURITY, SAM or NTUSER.DAT"
                 self.found.left_out.append((entry.path, reason))
+
+
+def _lies_on(path: str, drive: str) -> bool:
+    return not drive or path.startswith(f"{drive}/")
 
 
 def _is_closed(path: str, entries: Sequence[Entry]) -> bool:

@@ -9,7 +9,10 @@ from typing import BinaryIO
 
 from forensics.disk.compressed import compression, unpacked_head
 from forensics.disk.containers import kind_of
+from forensics.disk.encrypted_file import encrypted_with, plain_name
 from forensics.disk.errors import SourceError
+from forensics.disk.file_systems import BITLOCKER, NTFS, file_system_of
+from forensics.sources.holdings import other_file_system
 
 HEAD = 40 << 10
 """Format: bytes of a file by which it is recognised."""
@@ -83,11 +86,15 @@ def _kind(name: str, file: BinaryIO, head: bytes, size: int) -> FileKind | None:
     try:
         kind = kind_of(name, file)
     except SourceError as error:
-        return FileKind("unknown", error.message)
+        is_of_interest = encrypted_with(head) is None or may_be_evidence(plain_name(name))
+        return FileKind("unknown", error.message) if is_of_interest else None
     if kind == "hive" and size < _BASE_BLOCK:
         reason = f"{name} begins as a registry hive does and ends after {size} bytes: copy it again"
         return FileKind("unknown", reason) if may_be_evidence(name) else None
     if kind != "raw" or _CONTAINER_NAME.fullmatch(name):
         return FileKind(kind)
+    holds = file_system_of(file, size) if size >= _LEAST_RAW else None
+    if holds not in (None, NTFS, BITLOCKER):
+        return FileKind("unknown", f"{name} holds one volume: {other_file_system(holds)}")
     is_disk = _RAW_NAME.fullmatch(name) or head[510:512] == b"\x55\xaa"
     return FileKind(kind) if is_disk and size >= _LEAST_RAW else None

@@ -18,9 +18,31 @@ _MOST_VOLUMES = 8
 _DISKS = (".vhdx", ".avhdx", ".vhd", ".avhd", ".vmdk", ".vdi", ".qcow2")
 _HOUSEKEEPING = ("system volume information", "recovery", "boot", "efi")
 _RECOVERY = "Recovery/WindowsRE/Winre.wim"
-_LINUX = ("ext", "XFS", "Btrfs", "LVM", "Linux swap", "Linux RAID", "LUKS (encrypted)")
+_LINUX = ("ext", "XFS", "Btrfs", "F2FS", "LVM", "Linux swap", "Linux RAID", "LUKS")
 _SWAP = ("Linux swap",)
 _MAC = ("HFS+", "HFSX", "APFS")
+_NO_FILE_SYSTEM = {
+    "LUKS": "a LUKS-encrypted volume",
+    "LVM": "an LVM physical volume",
+    "Linux RAID": "a member of a Linux RAID",
+    "Linux swap": "a Linux swap area",
+    "Storage Spaces": "a member of a Storage Spaces pool",
+}
+_COPY = "copy what it holds into a folder and examine that"
+_NEXT = {
+    "ReFS": f"on a Windows that mounts it, {_COPY}",
+    "exFAT": _COPY,
+    "FAT": _COPY,
+    "FAT32": _COPY,
+    "VMFS": "copy the folder of the machine out of it and examine that",
+    "LUKS": "open it with cryptsetup and examine what that gives",
+    "LVM": "activate it with vgchange -ay and examine its logical volumes",
+    "Linux RAID": "assemble it with mdadm -o and examine that",
+    "Storage Spaces": "attach the whole pool, and image its virtual disk",
+    "Linux swap": "it holds no files",
+}
+_MOUNT = "mount it read-only and examine the folder"
+_RESERVED = "Microsoft reserved partition"
 _WHOLE = 8 << 20
 _SAMPLES, _SAMPLE = 64, 16 << 10
 # Problems that tell nothing of why no Windows was found.
@@ -48,9 +70,10 @@ def ntfs_holds(tree: NtfsTree) -> str:
 
 
 def other_file_system(kind: str) -> str:
-    """Say what a volume with a file system other than NTFS is."""
+    """Say what a volume with a file system other than NTFS is, and what to do with it."""
     owner = "of a Linux machine, " if kind in _LINUX else "of a Mac, " if kind in _MAC else ""
-    return f"{kind} file system, {owner}which is not read" if owner else f"{kind} file system, which is not read"
+    what = _NO_FILE_SYSTEM.get(kind, f"{kind} file system")
+    return f"{what}, {owner}which is not read ({_NEXT.get(kind, _MOUNT)})"
 
 
 def no_file_system(reader: VolumeReader, size: int) -> str:
@@ -112,6 +135,12 @@ def nothing_found(source: Source) -> str:
     of_disk = (row.message for row in source.problems if row.source_path.startswith(source.path))
     lost = next((each for each in of_disk if each in problems and not any(each in text for text in told)), None)
     return f"{said}: {'; '.join(told)}{more}" + (f"; {lost}" if lost else "")
+
+
+def was_seen_whole(source: Source) -> bool:
+    """Tell whether a disk without Windows hides none: every volume of it that can hold files was read."""
+    volumes = [row for row in source.coverage if row.area == "volume" and row.detail != _RESERVED]
+    return bool(source.searched) and all(row.outcome in ("present", "absent") for row in volumes)
 
 
 def _label(tree: NtfsTree) -> str:

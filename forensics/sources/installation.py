@@ -74,6 +74,8 @@ class Installation:
         efi: EFI system partitions of the same disk; None where the source is no whole disk.
         volume: Volume of the disk that holds it, such as ``partition 3``; None where there is none to name.
         disk_volumes: All volumes of the same disk, its own among them; empty where the source is no disk of several.
+        is_loose: Somebody put its hives together: nothing but what they say tells that they are of one machine.
+        mixed: What tells that they are not; None where nothing does.
     """
 
     machine_id: int
@@ -86,6 +88,8 @@ class Installation:
     efi: Sequence[EfiPartition] | None = None
     volume: str | None = None
     disk_volumes: Sequence[DiskVolume] = ()
+    is_loose: bool = False
+    mixed: str | None = None
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: Coverage = field(init=False)
     _hives: dict[str, Hive | None] = field(default_factory=dict)

@@ -35,12 +35,14 @@ class WindowsRoot:
         drive: Path of the drive in it; empty for the tree's root.
         windows: Path of the Windows folder in it, whether collected or not.
         label: Where it lies in the collection, for messages; empty at the top.
+        is_loose: Its hives did not lie in it, but beside it.
     """
 
     tree: Tree
     drive: str
     windows: str
     label: str
+    is_loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,17 @@ class HiveFolder:
         path: The folder in its tree.
         files: Entries by the path Windows keeps them at.
         left_out: Hives whose place another file had taken.
+        keys: Folders of keys beside the hives, by the path Windows keeps them at.
     """
 
     path: str
     files: dict[str, Entry] = field(default_factory=dict)
     left_out: list[Entry] = field(default_factory=list)
+    keys: dict[str, Entry] = field(default_factory=dict)
 
     def tree(self, tree: Tree) -> MappingTree:
-        """Return the hives as a tree laid out like a system drive."""
-        return MappingTree(tree, self.files)
+        """Return the hives, and the keys beside them, as a tree laid out like a system drive."""
+        return MappingTree(tree, self.files | self.keys)
 
 
 def hives_in(tree: Tree, path: str, entries: Sequence[Entry]) -> HiveFolder:

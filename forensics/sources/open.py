@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from forensics.disk.disk import Progress
@@ -92,19 +93,24 @@ def _open_file(pieces: Pieces, path: Path) -> None:
 
         add_reg_file(source, image, pieces.first)
     else:
-        from forensics.sources.disks import add_image
+        from forensics.sources.disks import add_image, tell_parent
 
-        _note_newer(source, path)
-        disk = open_disk(image, source)
+        child = pieces.seen.child_of(path)
+        if child is not None:
+            source.kind, source.older_state_of, source.is_parent = image.kind, child, True
+            tell_parent(source, path, source.path)
+            return
+        _note_newer(source, path, pieces.seen.named)
+        disk = open_disk(replace(image, others=pieces.seen.named), source)
         add_image(source, disk, pieces, path)
 
 
-def _note_newer(source: Source, path: Path) -> None:
+def _note_newer(source: Source, path: Path, named: tuple[Path, ...]) -> None:
     """Note the disk that builds on this one, whether or not anything is found on this one."""
     from forensics.disk.lineage import neighbours, present_state
     from forensics.disk.snapshots import present_state_advice
 
-    newer = present_state(path, neighbours(path))
+    newer = present_state(path, dict.fromkeys([*neighbours(path), *named]))
     if newer is not None:
         source.older_state_of = str(newer)
         advice = present_state_advice(newer)

@@ -10,7 +10,7 @@ from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.tree import Unreadable
 from forensics.disk.unlock import Unlock
-from forensics.sources.holdings import nothing_found
+from forensics.sources.holdings import nothing_found, was_seen_whole
 from forensics.sources.older_states import mark_older_states
 from forensics.sources.same_evidence import SameEvidenceError, SeenEvidence
 from forensics.sources.source import Source
@@ -19,7 +19,6 @@ from forensics.tables.source import SourceEntry
 
 MAX_PIECES = 200
 """Evidence: disks and archives of one folder or archive that are opened; the others are named."""
-_RESERVED = "Microsoft reserved partition"
 
 
 @dataclass
@@ -124,7 +123,7 @@ class Pieces:
             entry.error = "more Windows installations than are examined of one source: name it itself"
         elif not piece.installations and not piece.found:
             self._without_windows.append((entry, reason))
-            entry.error = None if _was_seen_whole(piece) else reason
+            entry.error = None if was_seen_whole(piece) else reason
         at = self.source.found.index(entry) + 1
         self.source.found[at:at] = piece.found
 
@@ -158,9 +157,3 @@ def _reason(entry: SourceEntry) -> str:
     if error.startswith(f"{entry.path}: "):
         return error.removeprefix(f"{entry.path}: ")
     return f"it {error.removeprefix(entry.path).lstrip()}" if error.startswith(entry.path) else error
-
-
-def _was_seen_whole(piece: Source) -> bool:
-    """Tell whether a disk without Windows hides none: every volume of it that can hold files was read."""
-    volumes = [row for row in piece.coverage if row.area == "volume" and row.detail != _RESERVED]
-    return bool(piece.searched) and all(row.outcome in ("present", "absent") for row in volumes)

@@ -7,7 +7,7 @@ it: reading the whole of two disks would take hours, and two states of one disk 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -33,9 +33,15 @@ class SameEvidenceError(SourceError):
 
 @dataclass
 class SeenEvidence:
-    """What one examination has opened so far: where it was met first, by what it is."""
+    """What one examination has opened so far: where it was met first, by what it is.
 
+    Attributes:
+        named: Files of all sources that were named together, in which a disk may find its parent or its child.
+    """
+
+    named: tuple[Path, ...] = ()
     _met: dict[object, str] = field(default_factory=dict)
+    _children: dict[object, str] = field(default_factory=dict)
 
     def refuse(self, *identities: object) -> None:
         """Raise SameEvidenceError where something with one of these identities was opened before."""
@@ -48,6 +54,16 @@ class SeenEvidence:
         for identity in identities:
             if identity is not None:
                 self._met.setdefault(identity, shown)
+
+    def note_parents(self, child: str, parents: Iterable[Path]) -> None:
+        """Take down which files were read as the parents of a disk that was examined."""
+        for parent in parents:
+            if (identity := identity_of_path(parent)) is not None:
+                self._children.setdefault(identity, child)
+
+    def child_of(self, path: Path) -> str | None:
+        """Return the disk with which a file was read as its parent, the newest that builds on it."""
+        return self._children.get(identity_of_path(path))
 
 
 def identity_of_path(path: Path) -> tuple[int, int] | None:

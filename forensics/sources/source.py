@@ -36,6 +36,7 @@ class Source:
         holds_nothing: It was read whole, and holds no evidence at all.
         same_as: Path of the source opened before that is the same disk or archive.
         older_state_of: Path of the disk that builds on this one and is the present state.
+        is_parent: It was read with that disk, and holds no machine besides.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Source:
     holds_nothing: bool = False
     same_as: str | None = None
     older_state_of: str | None = None
+    is_parent: bool = False
     _problems: list[ProblemRow] = field(default_factory=list)
     _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
 

@@ -44,6 +44,7 @@ _SOURCE_COLUMNS = {
     "found_in": "found_in TEXT",
     "older_state_of": "older_state_of TEXT",
     "same_as": "same_as TEXT",
+    "mixed": "mixed TEXT",
 }
 
 

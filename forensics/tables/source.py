@@ -25,6 +25,7 @@ class SourceEntry:
             itself, examined as the older state that it is. Where the entry of the other one has an error, this one is
             examined and only may be an older state: whether that one builds on it could not be read.
         same_as: Path of the entry that is the same disk or file and is examined; this one does not count.
+        mixed: That what was examined as one machine is of two, and what tells it, one sentence; None where nothing does.
     """
 
     path: str
@@ -36,6 +37,7 @@ class SourceEntry:
     found_in: str | None = None
     older_state_of: str | None = None
     same_as: str | None = None
+    mixed: str | None = None
 
 
 def leaves(entries: Sequence[SourceEntry]) -> list[SourceEntry]:

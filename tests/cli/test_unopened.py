@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import os
 import random
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import forensics
 from forensics.cli.main import cli
+from testdata.builder import ntfs
 from testdata.builder.bitlocker import encrypt
+from testdata.builder.disk import build_disk
+from testdata.builder.files import FileSpec
 from testdata.builder.regf import HiveWriter
 from tests.disk.ntfs_fixture import PACKED
 from tests.oracles import tool
@@ -207,3 +211,51 @@ def test_where_nothing_was_examined_no_earlier_result_is_replaced(tmp_path: Path
     assert result.exit_code == 3
     assert result.stderr.endswith(f"keymortem: nothing was examined, and nothing replaced: {kept}, {case}\n")
     assert (kept.read_text(), case.read_bytes()) == ("the last good result", before)
+
+
+def data_disk(folder: Path) -> Path:
+    """A disk with a volume that holds no Windows."""
+    if ntfs.unavailable():
+        pytest.skip(f"needs mkntfs: {ntfs.unavailable()}")
+    ntfs.build_ntfs([FileSpec("Shares/a.txt", b"x")], folder / "data.ntfs", size=8 << 20)
+    build_disk([folder / "data.ntfs"], folder / "data.raw")
+    return folder / "data.raw"
+
+
+def test_an_unread_disk_beside_a_sound_one_is_never_exit_code_0(tmp_path: Path) -> None:
+    """Exit code 0 would say that all is well, of both."""
+    folder = tmp_path / "disks"
+    folder.mkdir()
+    sound = folder / "sound.vhdx.xz"
+    shutil.copy(IMAGES / "healthy.vhdx.xz", sound)
+    lost = tmp_path / "lost.vhdx"
+    given = ["--as-of", "2026-11-22"]
+
+    def run(command: str, *sources: Path) -> Result:
+        return CliRunner().invoke(cli, [command, *map(str, sources), *given], prog_name="keymortem")
+
+    assert run("examine", sound).exit_code == run("compare", sound, sound).exit_code == 0
+    assert CliRunner().invoke(cli, ["expiring", str(sound), "--within", "1d", *given]).exit_code == 0
+    both = run("examine", sound, lost)
+    assert both.exit_code == 1
+    assert both.stderr.splitlines()[0] == f"keymortem: Examined 1 of 2: not {lost}."
+    assert f"Examined 1 of 2: not {lost}." in both.stdout.splitlines()[:3]
+    shutil.copy(truncated_vhdx(tmp_path), folder / "other.vhdx")
+    beside = run("examine", folder)
+    assert beside.exit_code == 1
+    assert beside.stderr.startswith("keymortem: Examined 1 of 2: not other.vhdx.\n")
+    assert "Examined 1 of 2: not other.vhdx." in beside.stdout.splitlines()[:3]
+    assert run("compare", sound, folder).exit_code == 1
+    assert CliRunner().invoke(cli, ["expiring", str(folder), "--within", "1d", *given]).exit_code == 1
+    assert forensics.examine(folder).is_incomplete
+
+
+def test_a_data_disk_that_was_read_whole_leaves_nothing_open(tmp_path: Path) -> None:
+    data = data_disk(tmp_path)
+    sound = IMAGES / "healthy.vhdx.xz"
+    given = ["--as-of", "2026-11-22"]
+    result = CliRunner().invoke(cli, ["examine", str(sound), str(data), *given], prog_name="keymortem")
+    assert (result.exit_code, result.stderr) == (0, "")
+    alone = CliRunner().invoke(cli, ["examine", str(data), *given], prog_name="keymortem")
+    assert alone.exit_code == 3
+    assert "NTFS without Windows: folder Shares" in alone.stderr

@@ -46,4 +46,4 @@ def test_fat_volume_of_another_kind_is_not_taken_for_it(ntfs_image: Path, tmp_pa
         row = collect_secure_boot(source.installations[0])
         details = [c.detail for c in source.coverage]
     assert row.boot_manager == "not_examined"
-    assert "FAT32 file system, which is not read" in details
+    assert "FAT32 file system, which is not read (copy what it holds into a folder and examine that)" in details

@@ -10,6 +10,7 @@ import pytest
 from forensics.formats.errors import FormatError
 from forensics.formats.sam_alias import parse_alias_members
 from tests import student_pc8
+from tests.oracles import needs_shared
 from tests.paths import REALDATA
 
 USERS = ["S-1-5-4", "S-1-5-11"]
@@ -46,7 +47,7 @@ def test_what_is_wrong(data: bytes, kind: str) -> None:
     assert raised.value.kind == kind
 
 
-@pytest.mark.skipif(not REALDATA.is_dir(), reason="../shared/realdata is not beside this checkout")
+@needs_shared(REALDATA)
 def test_the_groups_of_a_real_windows() -> None:
     """Read with dissect.regf: these hold what Windows and a join to a domain put there."""
     hive = student_pc8.hive(Path(REALDATA), "SAM")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import tarfile
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +16,14 @@ import pytest
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFollowed, NotFound, Unreadable
 from forensics.sources import archive_tree
-from forensics.sources.archive_tree import TarTree, ZipTree, normalised
+from forensics.sources.archive_tree import normalised
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.evidence_search import search
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.layout import find_layout
 from forensics.sources.open import open_source
+from forensics.sources.tar_tree import TarTree
+from forensics.sources.zip_tree import ZipTree
 from testdata.builder.vhdx import write_differencing, write_dynamic
 from tests.time_bound import within
 
@@ -318,7 +321,7 @@ def test_loose_hives_are_put_back(tmp_path: Path) -> None:
     with open_source(tmp_path) as source:
         # Besides the hives there is one for which there was no place: each has an entry.
         assert [(e.path, e.kind, e.machine_ids, e.error) for e in source.found] == [
-            (f"{tmp_path}/HOST1_SYSTEM", "hives", [1], None),
+            (str(tmp_path), "hives", [1], None),
             (f"{tmp_path}/software.bak", "unknown", [], "another file was taken as this hive; examine it on its own"),
             (f"{tmp_path}/RegBack", "unknown", [], BACKUP),
         ]
@@ -477,3 +480,21 @@ def test_of_a_member_that_is_stored_twice_the_last_is_taken(tmp_path: Path, kind
         assert source.installations[0].read(f"{KEYS}/one").data == b"new"
         message = "1 members are there again under the same name: the last is taken, as in unpacking"
         assert [(p.kind, p.message, p.offset) for p in source.problems] == [("duplicate", message, None)]
+
+
+def test_a_zip_of_very_many_members_takes_a_few_hundred_bytes_for_each(tmp_path: Path) -> None:
+    """A MachineKeys folder of 200,000 files has to fit beside everything else."""
+    many = 20_000
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        for number in range(many):
+            archive.writestr(zipfile.ZipInfo(f"C/{number:032x}_9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162"), b"x")
+    with (tmp_path / "many.zip").open("rb") as file:
+        tracemalloc.start()
+        try:
+            tree = ZipTree(file, "many.zip")
+            held, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert held < 450 * many
+        assert len(tree.entries("C")) == many
+        assert tree.open(tree.entries("C")[-1]).read() == b"x"

@@ -88,18 +88,27 @@ def test_a_disk_says_what_each_volume_holds(tmp_path: Path) -> None:
     disk = tmp_path / "disk.raw"
     build_disk([Volume(ext4, LINUX), Volume(None, LINUX, "swap", 2 * MIB), data], disk)
     assert error_of(disk) == (
-        "no Windows installation was found in it: partition 1: ext file system, of a Linux machine, which is not read; "
-        "partition 2: no known file system: only zeros; partition 3: NTFS 'Data' without Windows: folder Shares"
+        "no Windows installation was found in it: partition 1: ext file system, of a Linux machine, which is not read "
+        "(mount it read-only and examine the folder); partition 2: no known file system: only zeros; "
+        "partition 3: NTFS 'Data' without Windows: folder Shares"
     )
 
 
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("ext", "ext file system, of a Linux machine, which is not read"),
-        ("LUKS (encrypted)", "LUKS (encrypted) file system, of a Linux machine, which is not read"),
-        ("APFS", "APFS file system, of a Mac, which is not read"),
-        ("ReFS", "ReFS file system, which is not read"),
+        ("ext", "ext file system, of a Linux machine, which is not read (mount it read-only and examine the folder)"),
+        (
+            "LUKS",
+            "a LUKS-encrypted volume, of a Linux machine, which is not read "
+            "(open it with cryptsetup and examine what that gives)",
+        ),
+        ("APFS", "APFS file system, of a Mac, which is not read (mount it read-only and examine the folder)"),
+        (
+            "ReFS",
+            "ReFS file system, which is not read "
+            "(on a Windows that mounts it, copy what it holds into a folder and examine that)",
+        ),
     ],
 )
 def test_other_file_systems(kind: str, words: str) -> None:

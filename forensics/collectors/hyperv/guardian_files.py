@@ -85,12 +85,22 @@ def _certificates(place: SearchedTree, files: VmFiles, report: Report) -> Iterat
         data = _read(place, entry, report)
         if data is None:
             continue
+        # A volume of a disk holds many certificates that have nothing to do with guardians.
+        may_be_one = place.disk is None or _GUARDIAN_WORDS.search(entry.path) is not None
         try:
             certificate = parse_guardian_certificate(der_of(data))
-        except FormatError:
+        except FormatError as error:
+            if may_be_one:
+                report(entry.path, error.kind, error.message)
             continue
         if parse_guardian_name(certificate.common_name or "") is not None:
             yield _row(place, entry, certificate, "certificate_file", None)
+        elif may_be_one:
+            subject = certificate.subject or "no subject that can be read"
+            message = (
+                f"a certificate ({subject}, {certificate.thumbprint}) without the name of a guardian's: not examined"
+            )
+            report(entry.path, "not_a_guardian", message)
 
 
 def _row(

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from forensics.formats.certificate import CertificateParser
+from forensics.formats.certificate_der import certificate_parts, read_element
+from forensics.formats.distinguished_name import common_name
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_name import GuardianName, parse_guardian_name
 from forensics.formats.hyperv.guardian_xml import base64_content
-from forensics.formats.public_key import PublicKey, public_key_from_certificate_key
+from forensics.formats.public_key import PublicKey
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
-
-    from cryptography import x509
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +56,24 @@ def parse_guardian_certificate(der: bytes) -> GuardianCertificate:
     References:
         RFC 5280.
     """
-    from cryptography import x509
-
-    with warnings.catch_warnings():
-        # Certificates that bend RFC 5280 are no news for the user.
-        warnings.simplefilter("ignore")
-        certificate = _attempt(lambda: x509.load_der_x509_certificate(der))
-        if certificate is None:
-            raise FormatError("bad_certificate", 0, f"{len(der)} bytes that are no X.509 certificate")
-        return GuardianCertificate(
-            der=der,
-            thumbprint=hashlib.sha1(der).hexdigest().upper(),
-            subject=_attempt(lambda: certificate.subject.rfc4514_string()),
-            common_name=_attempt(lambda: _common_name(certificate)),
-            not_before=_attempt(lambda: certificate.not_valid_before_utc),
-            not_after=_attempt(lambda: certificate.not_valid_after_utc),
-            public_key=_attempt(lambda: public_key_from_certificate_key(certificate.public_key())),
-        )
+    no_certificate = FormatError("bad_certificate", 0, f"{len(der)} bytes that are no X.509 certificate")
+    try:
+        parts = certificate_parts(der)
+        is_whole = read_element(der, 0)[2] == len(der)
+    except FormatError as error:
+        raise no_certificate from error
+    parsed = CertificateParser().parse(der)
+    if not is_whole or (parsed.subject is None and parsed.public_key_sha256 is None):
+        raise no_certificate
+    return GuardianCertificate(
+        der=der,
+        thumbprint=hashlib.sha1(der).hexdigest().upper(),
+        subject=parsed.subject,
+        common_name=_common_name(parts.subject),
+        not_before=parsed.not_before,
+        not_after=parsed.not_after,
+        public_key=parsed.public_key,
+    )
 
 
 def read_certificate(element: Element | None, what: str, errors: list[FormatError]) -> GuardianCertificate | None:
@@ -91,15 +90,11 @@ def read_certificate(element: Element | None, what: str, errors: list[FormatErro
         return None
 
 
-def _common_name(certificate: x509.Certificate) -> str | None:
-    from cryptography.x509.oid import NameOID
-
-    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(names[0].value) if names else None
-
-
-def _attempt(read: Callable[[], T]) -> T | None:
-    try:
-        return read()
-    except Exception:  # The library throws what it likes, and the other parts still count.
-        return None
+def _common_name(subject: bytes) -> str | None:
+    with warnings.catch_warnings():
+        # Names that bend RFC 5280 are no news for the user.
+        warnings.simplefilter("ignore")
+        try:
+            return common_name(subject)
+        except FormatError:
+            return None

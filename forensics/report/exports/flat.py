@@ -38,6 +38,7 @@ SOURCE = (
     ColumnSpec("found_in", "text", True, "The named source in which it was found"),
     ColumnSpec("older_state_of", "text", True, "The disk that builds on it and is the present state"),
     ColumnSpec("same_as", "text", True, "What is the same disk or archive and is examined; this one does not count"),
+    ColumnSpec("mixed", "text", True, "That what was examined as one machine is of two, and what tells it"),
 )
 TABLES = (*(name for name in CONTRACT_TABLES if column_specs(name)), "source", "finding", "finding_subject")
 """Names of all tables."""

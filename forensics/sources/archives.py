@@ -1,0 +1,36 @@
+"""Opens zip and tar archives, and tells what of them cannot be read."""
+
+from __future__ import annotations
+
+from forensics.disk.containers import Image
+from forensics.sources.archive_code_page import encoding_of_names
+from forensics.sources.source import Source
+from forensics.sources.tar_tree import TarTree
+from forensics.sources.zip_tree import ZipTree
+
+
+def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
+    """Open a zip or tar archive, and tell what of it cannot be read.
+
+    Raises:
+        SourceError: It is damaged.
+    """
+    kind = ZipTree if image.kind == "zip" else TarTree
+    tree: ZipTree | TarTree = kind(image.file, image.name)
+    if tree.legacy_names and (encoding := encoding_of_names(tree)) is not None:
+        del tree  # of very many members two would take twice the memory
+        tree = kind(image.file, image.name, encoding)
+    if tree.broken:
+        members = f": {tree.broken.members}" if tree.broken.members else ""
+        source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
+        source.coverage.cut("folder", "archive", tree.broken.message, image.name)
+    if tree.repeated:
+        message = f"{tree.repeated} members are there again under the same name: the last is taken, as in unpacking"
+        source.problem(image.name, "duplicate", message)
+    if tree.left_out:
+        message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
+        source.cut("folder", "archive", image.name, message)
+    if tree.encrypted:
+        message = f"{tree.encrypted} members are encrypted with a password: unpack the archive and examine the folder"
+        source.problem(image.name, "encrypted", message)
+    return tree

@@ -1,0 +1,197 @@
+"""A zip archive as a Tree, with a few bytes of memory for each member."""
+
+from __future__ import annotations
+
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from typing import IO, BinaryIO
+
+from forensics.disk.errors import SourceError
+from forensics.disk.links import Link
+from forensics.disk.tree import NotObtained
+from forensics.sources.archive_damage import MAX_LOCAL_HEADERS, MemberName, damage_of_zip
+from forensics.sources.archive_tree import MAX_RATIO, ArchiveTree, held, not_got, time_of
+
+_COPY = 1 << 20
+_METHODS = {1: "shrink", 6: "implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
+"""Names of APPNOTE.TXT 4.4.5."""
+_ENCRYPTED, _UTF_8 = 0x1, 0x800
+_UNIX = 3
+_MAX_TARGET = 4096
+"""Format: bytes of the target of a symbolic link (PATH_MAX of Linux)."""
+_UNICODE_PATH = 0x7075
+# What opening a member takes: flags, method, CRC-32, sizes, place, and the sum of its name as stored.
+_MEMBER = struct.Struct("<HHIQQQI")
+_LOCAL = struct.Struct("<4s22xHH")
+
+
+class _Sink(list[zipfile.ZipInfo]):
+    """Passes on each member that zipfile reads of the directory, and keeps none."""
+
+    def __init__(self, take: Callable[[zipfile.ZipInfo], None]) -> None:
+        super().__init__()
+        self._take = take
+
+    def append(self, member: zipfile.ZipInfo) -> None:
+        self._take(member)
+
+
+class _Forgetful(dict[str, zipfile.ZipInfo]):
+    def __setitem__(self, name: str, member: zipfile.ZipInfo) -> None:
+        return
+
+
+class _SlimZip(zipfile.ZipFile):
+    """zipfile reads the whole directory at once, into a list and a dictionary, which are none here."""
+
+    def __init__(self, file: BinaryIO, take: Callable[[zipfile.ZipInfo], None]) -> None:
+        self._sink = _Sink(take)
+        self._by_name = _Forgetful()
+        super().__init__(file)
+
+    @property
+    def filelist(self) -> list[zipfile.ZipInfo]:
+        return self._sink
+
+    @filelist.setter
+    def filelist(self, members: list[zipfile.ZipInfo]) -> None:
+        return
+
+    @property
+    def NameToInfo(self) -> dict[str, zipfile.ZipInfo]:
+        return self._by_name
+
+    @NameToInfo.setter
+    def NameToInfo(self, members: dict[str, zipfile.ZipInfo]) -> None:
+        return
+
+
+class ZipTree(ArchiveTree):
+    """Tree over a zip archive.
+
+    Args:
+        file: The archive, seekable; stays open as long as the tree is used.
+        name: For messages.
+        encoding: Of the names that are not said to be UTF-8, where it is known; else as the format has it (437).
+    """
+
+    def __init__(self, file: BinaryIO, name: str, encoding: str | None = None) -> None:
+        super().__init__()
+        self._file = file
+        self._encoding = encoding
+        self._count = 0
+        self._first: list[MemberName] = []
+        self._links: list[tuple[str, bytes]] = []
+        try:
+            self._zip = _SlimZip(file, self._take)
+        except SourceError:
+            raise
+        # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...
+        except Exception as error:
+            message = f"{name} is no readable zip archive ({error}): its directory stands at its end, so copy it again"
+            raise SourceError("damaged", message) from error
+        self.broken = damage_of_zip(file, self._first, self._count)
+        self._first = []
+        for path, member in self._links:
+            self._add(path, False, member, _MEMBER.unpack(member)[4], None, Link("symbolic link", self._target(member)))
+        self._links = []
+
+    def _take(self, member: zipfile.ZipInfo) -> None:
+        self._count += 1
+        self.encrypted += member.flag_bits & _ENCRYPTED
+        self._first.append(MemberName(member.header_offset, member.flag_bits, member.orig_filename))
+        if len(self._first) > 2 * MAX_LOCAL_HEADERS:
+            self._first = sorted(self._first)[:MAX_LOCAL_HEADERS]
+        raw = member.orig_filename.encode("utf-8" if member.flag_bits & _UTF_8 else "cp437", "surrogateescape")
+        packed = _MEMBER.pack(
+            member.flag_bits,
+            member.compress_type,
+            member.CRC,
+            member.compress_size,
+            member.file_size,
+            max(0, member.header_offset),
+            zlib.crc32(raw),
+        )
+        path = self._name(member, raw)
+        # A link is read once the directory was.
+        if stat.S_ISLNK(member.external_attr >> 16) and member.create_system == _UNIX:
+            self._links.append((path, packed))
+        else:
+            self._add(path, path.endswith("/"), packed, member.file_size, _zip_time(member))
+
+    def _name(self, member: zipfile.ZipInfo, raw: bytes) -> str:
+        if member.flag_bits & _UTF_8 or raw.isascii():
+            return member.filename
+        for kind, body in _extra(member.extra):
+            if kind == _UNICODE_PATH and body[:1] == b"\1" and body[1:5] == zlib.crc32(raw).to_bytes(4, "little"):
+                return body[5:].decode("utf-8", "replace")
+        return self._legacy(raw, self._encoding, member.filename)
+
+    def _target(self, member: bytes) -> str:
+        """Return where a symbolic link leads, which Info-ZIP stores as the content of a member with that Unix mode."""
+        flags, _, _, _, size, _, _ = _MEMBER.unpack(member)
+        target = b""
+        if size <= _MAX_TARGET and not flags & _ENCRYPTED:
+            with suppress(Exception), self._stream(member) as content:
+                target = content.read(_MAX_TARGET)
+        return target.decode("utf-8", "backslashreplace") or "a place that cannot be read"
+
+    def _open(self, handle: object) -> BinaryIO:
+        assert isinstance(handle, bytes)
+        _, method, _, packed, size, _, _ = _MEMBER.unpack(handle)
+        try:
+            if size > max(_COPY, packed * MAX_RATIO):
+                raise NotObtained(f"{packed} bytes claim to unpack to {size}")
+            with self._stream(handle) as member:
+                return held(member, size)
+        # Not known to zipfile, or to this Python.
+        except (NotImplementedError, RuntimeError) as error:
+            name = _METHODS.get(method, f"method {method}")
+            message = f"packed with {name}, which is not unpacked here: unpack the archive and examine the folder"
+            raise NotObtained(message) from error
+        # Damage shows as zlib.error, BadZipFile, EOFError, ...
+        except Exception as error:
+            raise not_got(error) from error
+
+    def _stream(self, handle: object) -> IO[bytes]:
+        assert isinstance(handle, bytes)
+        flags, method, crc, packed, size, offset, name_sum = _MEMBER.unpack(handle)
+        if flags & _ENCRYPTED:
+            raise NotObtained("encrypted with a password: unpack the archive and examine the folder")
+        member = zipfile.ZipInfo(self._stored_name(offset, flags, name_sum))
+        member.flag_bits, member.compress_type, member.CRC = flags, method, crc
+        member.compress_size, member.file_size, member.header_offset = packed, size, offset
+        return self._zip.open(member)
+
+    def _stored_name(self, offset: int, flags: int, name_sum: int) -> str:
+        """Return the name in front of a member, which is the one that the directory has; raises BadZipFile."""
+        self._file.seek(offset)
+        head = self._file.read(_LOCAL.size)
+        raw = self._file.read(_LOCAL.unpack(head)[1]) if len(head) == _LOCAL.size else b""
+        if head[:4] != b"PK\3\4" or zlib.crc32(raw) != name_sum:
+            raise zipfile.BadZipFile("its name is not that of the directory")
+        return raw.decode("utf-8" if flags & _UTF_8 else "cp437", "surrogateescape")
+
+
+def _extra(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    while len(extra) >= 4:
+        kind, size = int.from_bytes(extra[:2], "little"), int.from_bytes(extra[2:4], "little")
+        body, extra = extra[4 : 4 + size], extra[4 + size :]
+        yield kind, body
+
+
+def _zip_time(member: zipfile.ZipInfo) -> datetime | None:
+    """Return the Info-ZIP UTC time; the plain DOS time has no zone and is not passed off as UTC."""
+    for kind, body in _extra(member.extra):
+        if kind == 0x5455 and len(body) >= 5 and body[0] & 1:
+            return time_of(int.from_bytes(body[1:5], "little", signed=True))
+        if kind == 0x000A and len(body) >= 16:
+            from forensics.formats.filetime import filetime
+
+            return filetime(int.from_bytes(body[8:16], "little"))
+    return None
