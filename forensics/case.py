@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.triage import triage
-from forensics.report.undecided import lack_of_evidence
 from forensics.tables.sanitise import sanitise
 from forensics.tables.source import leaves
 
@@ -100,6 +99,8 @@ class Case(CaseTables):
 
     def _repr_html_(self) -> str:
         from html import escape
+
+        from forensics.report.undecided import lack_of_evidence
 
         facts, sorted_keys = Facts(self), triage(self)
         names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"

@@ -13,6 +13,7 @@ from forensics.disk.ntfs.tree import NtfsTree
 from tests.disk.ntfs_fixture import PACKED, SIZE
 from tests.oracles import not_checked, shared
 from tests.paths import REALDATA
+from tests.stretched_once import keys_stretched_once
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,6 +27,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line what no other reader confirmed, since nobody looks for it among the skips."""
     if said := not_checked(terminalreporter.stats.get("skipped", [])):
         terminalreporter.write_line(said)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stretched_once() -> Iterator[None]:
+    """Stretch each secret once a process; tests of the stretching itself call it where this does not reach."""
+    with keys_stretched_once():
+        yield
 
 
 @pytest.fixture(scope="session")

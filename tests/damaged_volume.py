@@ -18,15 +18,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from unittest import mock
 
 from forensics.disk.ntfs.record import DATA, FILE_NAME, FileRecord, parse_file_record
 from forensics.disk.ntfs.stream import RunStream
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.unlock import Unlock
-from forensics.dpapi.pbkdf2 import dpapi_pbkdf2
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.examination import _Run
 from forensics.sources.open import open_source
@@ -37,6 +34,7 @@ from testdata.builder.acl import DEFAULT_SD
 from testdata.builder.files import FileSpec
 from testdata.builder.scenarios import SCENARIOS
 from tests.paths import IMAGES
+from tests.stretched_once import keys_stretched_once
 
 ROOT, SECURE = 5, 9
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
@@ -195,13 +193,6 @@ def examine(volume: Path) -> Seen:
         elif isinstance(row, ProblemRow):
             seen.problems.append(row)
     return seen
-
-
-@contextmanager
-def keys_stretched_once() -> Iterator[None]:
-    """Remember what takes most of an examination, and is the same in all of them."""
-    with mock.patch("forensics.dpapi.dpapi.dpapi_pbkdf2", cache(dpapi_pbkdf2)):
-        yield
 
 
 def edits(volume: Path, where: list[Region], count: int, seed: int) -> Iterator[Edit]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,8 @@ KEYS = volumes.KEYS
 
 
 @pytest.fixture(scope="module")
-def volume(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with volumes.keys_stretched_once():
-        yield volumes.packed_volume("healthy", tmp_path_factory.mktemp("volume") / "healthy.ntfs")
+def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return volumes.packed_volume("healthy", tmp_path_factory.mktemp("volume") / "healthy.ntfs")
 
 
 def test_damage_is_told(volume: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -42,10 +43,18 @@ def collect(name: str, folder: Path, keep: Keep = lambda path: True) -> Path:
     return folder
 
 
-def _torn(name: str, hive: str, folder: Path) -> forensics.Case:
-    source = collect(name, folder / f"torn {hive}")
-    tear(source / CONFIG / hive)
-    return forensics.examine(source)
+@cache
+def _whole(name: str) -> forensics.Case:
+    with tempfile.TemporaryDirectory() as folder:
+        return forensics.examine(collect(name, Path(folder)))
+
+
+@cache
+def _torn(name: str, hive: str) -> forensics.Case:
+    with tempfile.TemporaryDirectory() as folder:
+        source = collect(name, Path(folder))
+        tear(source / CONFIG / hive)
+        return forensics.examine(source)
 
 
 def _chains(case: forensics.Case) -> dict[tuple[str | None, ...], KeyChainRow]:
@@ -79,10 +88,14 @@ def _matches(case: forensics.Case) -> set[tuple[str, str]]:
     return {(f.rule, s.id) for f in told for s in f.subjects}
 
 
+@cache
+def _rules_about_keys() -> set[str]:
+    return {rule.id for rule in forensics.list_rules().rules if rule.table == "key_chain"}
+
+
 def _blamed(case: forensics.Case) -> set[str]:
     """Name the keys that a rule about keys calls broken, or about to be."""
-    about_keys = {rule.id for rule in forensics.list_rules().rules if rule.table == "key_chain"}
-    told = [f for f in case.finding_list if f.rule in about_keys and f.verdict == "match"]
+    told = [f for f in case.finding_list if f.rule in _rules_about_keys() and f.verdict == "match"]
     return {s.id for f in told if f.severity in ("critical", "high") for s in f.subjects}
 
 
@@ -94,28 +107,28 @@ def _undecided(case: forensics.Case) -> set[str]:
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_less_evidence_never_says_more(name: str, tmp_path: Path) -> None:
-    whole = forensics.examine(collect(name, tmp_path / "whole"))
+    whole = _whole(name)
     assert {c.verdict for c in _chains(whole).values()} - {"unknown"}
     for what, keep in LEFT_OUT.items():
         less = forensics.examine(collect(name, tmp_path / f"without {what}", keep))
         assert (what, _says_more(less, whole)) == (what, [])
     for hive in HIVES:
-        assert (hive, _says_more(_torn(name, hive, tmp_path), whole)) == (hive, [])
+        assert (hive, _says_more(_torn(name, hive), whole)) == (hive, [])
 
 
 @pytest.mark.parametrize("name", [*IMAGES, "web-server", "tpm-replaced", "expiring"])
-def test_no_rule_blames_what_only_a_torn_hive_says(name: str, tmp_path: Path) -> None:
-    whole = forensics.examine(collect(name, tmp_path / "whole"))
+def test_no_rule_blames_what_only_a_torn_hive_says(name: str) -> None:
+    whole = _whole(name)
     for hive in HIVES:
-        torn = _torn(name, hive, tmp_path)
+        torn = _torn(name, hive)
         assert (hive, _matches(torn) - _matches(whole)) == (hive, set())
         assert (hive, _blamed(torn) & (_undecided(torn) - _undecided(whole))) == (hive, set())
 
 
-def test_what_was_read_of_a_key_file_itself_is_told_all_the_same(tmp_path: Path) -> None:
-    whole = forensics.examine(collect("broken-files", tmp_path / "whole"))
+def test_what_was_read_of_a_key_file_itself_is_told_all_the_same() -> None:
+    whole = _whole("broken-files")
     assert len(_blamed(whole)) == 19
-    torn = _torn("broken-files", "SOFTWARE", tmp_path)
+    torn = _torn("broken-files", "SOFTWARE")
     names = {c.subject for c in _chains(torn).values() if c.thumbprint in _blamed(torn)}
     damaged = {
         f"CN=bad-{part}.contoso.test" for part in ("sign-capi", "sign-cng", "middle-capi", "middle-cng", "tail-capi")

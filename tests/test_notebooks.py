@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 from tests.paths import PROJECT
@@ -32,6 +33,15 @@ CHARTS = {
 }
 
 
+# Nothing of the notebook before is left: neither names nor settings.
+FRESH = """
+import altair, pandas
+altair.renderers.enable("default")
+pandas.reset_option("display.max_colwidth")
+%reset -f
+"""
+
+
 def _read(name: str) -> Any:
     return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
 
@@ -53,13 +63,25 @@ def test_it_is_kept_without_outputs_and_without_places_of_a_machine(name: str) -
     assert set(book.metadata) == {"kernelspec", "language_info"}
 
 
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelManager]:
+    """One kernel for all notebooks: most of what each takes is to start one and to load libraries."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    manager = KernelManager(kernel_name="python3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(PROJECT))
+        patch.setenv("JUPYTER_RUNTIME_DIR", str(folder))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        manager.start_kernel(cwd=str(FOLDER))
+        yield manager
+        manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_to_its_end(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
-    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+def test_it_runs_to_its_end(name: str, kernel: KernelManager) -> None:
     book = _read(name)
-    NotebookClient(book, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    book.cells.insert(0, nbformat.v4.new_code_cell(FRESH))
+    NotebookClient(book, km=kernel, timeout=60, resources={"metadata": {"path": str(FOLDER)}}).execute()
     outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
     assert [o for o in outputs if o.output_type == "stream" and o.name == "stderr"] == []
     data = [output.get("data", {}) for output in outputs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from forensics.engine.beside import PARTS, rule_of
@@ -17,6 +18,8 @@ from forensics.engine.yaml_source import RuleYamlError, read_text, read_yaml
 
 MOST_FILES = 2000 * (1 + len(PARTS))
 """Format: files of one rule pack."""
+_MOST_KEPT = 500
+"""Memory: built-in rules that are read once in a process, as long as their files stay the same."""
 _TABLE = re.compile(r"^for: *([a-z_]+) *(?:#.*)?$", re.MULTILINE)
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
@@ -133,14 +136,21 @@ def _read(
         about = _TABLE.search(text) if tables is not None else None
         if tables is not None and about and about[1] not in tables:
             return None
-        root = read_yaml(text)
+        rule, told = (_built_in_rule if built_in else _rule)(path, text, built_in, trusted)
     except RuleYamlError as error:
         problems.append(Problem(path, error.line, error.message))
         return None
-    reader = RuleReader(path, root, built_in, trusted)
-    rule = reader.rule()
-    problems += reader.problems
+    problems += told
     return rule
+
+
+def _rule(path: Path, text: str, built_in: bool, trusted: bool) -> tuple[Rule | None, list[Problem]]:
+    reader = RuleReader(path, read_yaml(text), built_in, trusted)
+    return reader.rule(), reader.problems
+
+
+# Who examines one disk after the other asks the same rules of each.
+_built_in_rule = lru_cache(_MOST_KEPT)(_rule)
 
 
 def _twice(rules: Sequence[Rule]) -> list[Problem]:

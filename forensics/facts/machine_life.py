@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from forensics.facts.tables import Tables
 from forensics.tables.certificate import CertificateRow, KeyFileRow
@@ -16,7 +16,7 @@ from forensics.tables.secrets import SecretRow
 from forensics.tables.timestamps import as_utc
 from forensics.tables.use import CertificateUseRow, PolicyRow, ProviderRow, TemplateRow
 
-_CLONE_TAG = "%a %b %d %H:%M:%S %Y"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Rows read from keys of the machine's own hives, which only this Windows writes; profiles roam.
 _REGISTRY_ROWS: tuple[type[Row], ...] = (
     CertificateRow,
@@ -121,7 +121,9 @@ def _skips_crypto(events: list[SetupEventRow]) -> bool | None:
 
 
 def _clone_time(tag: str | None) -> datetime | None:
+    # Not by strptime, which reads names of months in this machine's language.
     try:
-        return datetime.strptime(tag or "", _CLONE_TAG).replace(tzinfo=UTC)
+        _, month, day, time, year = (tag or "").split()
+        return datetime.fromisoformat(f"{year}-{_MONTHS.index(month) + 1:02}-{day:0>2}T{time}+00:00")
     except ValueError:
         return None

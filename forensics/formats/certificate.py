@@ -24,12 +24,13 @@ from forensics.formats.certificate_der import (
     read_element,
 )
 from forensics.formats.errors import FormatError
-from forensics.formats.lenient_certificate import LenientCertificate
 from forensics.formats.oid_names import eku_name, signature_name
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey, public_key_from_certificate_key
 
 if TYPE_CHECKING:
     from cryptography import x509
+
+    from forensics.formats.lenient_certificate import LenientCertificate
 
 MAX_ALTERNATIVE_NAMES = 2_000
 """Evidence: alternative names of one certificate."""
@@ -110,7 +111,7 @@ class CertificateParser:
                 return Certificate(problems=(_bad(f"it is not laid out like a certificate: {error.message}"),))
             return self._read(parts, _readers(der, parts))
 
-    def _read(self, parts: CertificateParts, readers: Sequence[Reader]) -> Certificate:
+    def _read(self, parts: CertificateParts, readers: Readers) -> Certificate:
         # As Windows shows it: the octets, without the zero that only keeps the number positive.
         serial = (parts.serial.lstrip(b"\0") or b"\0").hex().upper()
         found: Fields = {"serial": serial, "self_signed": parts.subject == parts.issuer}
@@ -170,32 +171,40 @@ class _LibraryCertificate:
         return iter(self._certificate.extensions)
 
 
-Reader = _LibraryCertificate | LenientCertificate
-Fill = Callable[[Reader], None]
+if TYPE_CHECKING:
+    Reader = _LibraryCertificate | LenientCertificate
+    Fill = Callable[[Reader], None]
+    Readers = Sequence[Callable[[], Reader]]
 
 
-def _readers(der: bytes, parts: CertificateParts) -> list[Reader]:
+def _readers(der: bytes, parts: CertificateParts) -> Readers:
     """Return who can read a certificate, the best first: the library reads it whole or not at all."""
     # Imported here because a disk without a single certificate should not pay for it.
     from cryptography import x509
 
-    lenient = LenientCertificate(parts)
+    def lenient() -> Reader:
+        # Imported here because most certificates do not need it.
+        from forensics.formats.lenient_certificate import LenientCertificate
+
+        return LenientCertificate(parts)
+
     try:
-        return [_LibraryCertificate(x509.load_der_x509_certificate(der)), lenient]
+        library = _LibraryCertificate(x509.load_der_x509_certificate(der))
     except Exception:
         return [lenient]
+    return [lambda: library, lenient]
 
 
 def _bad(message: str) -> FormatError:
     return FormatError("bad_certificate", 0, message)
 
 
-def _problem_of(part: str, fill: Fill, readers: Sequence[Reader]) -> FormatError | None:
+def _problem_of(part: str, fill: Fill, readers: Readers) -> FormatError | None:
     """Read one part of a certificate; the library throws what it likes, and the other parts still count."""
     problem: FormatError | None = None
     for reader in readers:
         try:
-            fill(reader)
+            fill(reader())
         except Exception as error:
             problem = _bad(f"the {part} of the certificate cannot be read ({type(error).__name__})")
         else:

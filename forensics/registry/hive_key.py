@@ -27,6 +27,8 @@ MAX_KEY_DATA = 64 << 20
 
 MAX_OWNED_VALUES = 200_000
 """Work: values of one hive whose keys are remembered, so that one which two keys list is told."""
+MAX_FOUND_KEYS = 10_000
+"""Memory: keys of one hive that are kept once they were looked up: most paths asked for begin alike."""
 
 _TEXTS = (1, 2)
 Owner = tuple[int, tuple[str, ...]]
@@ -42,6 +44,7 @@ class KeySource:
         keeps_parents: The parent fields of its keys are filled in, so that a wrong one tells a stale list.
         sound: Cells of keys whose lists of sub-keys were walked and kept every rule.
         owners: Cell and path of the key in whose list each value was met first.
+        found: Keys that were looked up, by the cells from the root to their parent and their folded name.
     """
 
     cells: HiveCells
@@ -49,6 +52,7 @@ class KeySource:
     keeps_parents: bool
     sound: set[int] = field(default_factory=set)
     owners: dict[int, Owner] = field(default_factory=dict, repr=False)
+    found: dict[tuple[tuple[int, ...], str], RegistryKey] = field(default_factory=dict, repr=False)
 
     def owner_of(self, value: int, owner: Owner) -> Owner:
         """Return the key that a value was met in first, which is the one given where it is new."""
@@ -201,19 +205,20 @@ class RegistryKey:
     def value(self, name: str) -> Value | None:
         """Return a value; the empty name is the default value."""
         wanted = fold_name(name)
+        close = []
         for cell, value in self._values():
             if fold_name(value.name) == wanted:
                 return self._value(cell, value)
-        self._look_for_damaged(name)
+            if is_one_bit_off(value.stored, name):
+                close.append((cell, value.name))
+        self._report_damaged(name, wanted, close)
         return None
 
-    def _look_for_damaged(self, name: str) -> None:
+    def _report_damaged(self, name: str, wanted: str, close: list[tuple[int, str]]) -> None:
         """Report a value that may be the one that was missed: one bit of its name is wrong, or of the count of them."""
-        for cell, value in self._values():
-            if is_one_bit_off(value.stored, name):
-                message = f"{_short(value.name)!r} is one bit away from {name!r}, which is not there"
-                self._lose_value(FormatError("bad_name", 20, message), cell, "value")
-        wanted = fold_name(name)
+        for cell, other in close:
+            message = f"{_short(other)!r} is one bit away from {name!r}, which is not there"
+            self._lose_value(FormatError("bad_name", 20, message), cell, "value")
         try:
             for cell in self._cells.further_cells(self._node):
                 if self._is_value(cell, wanted):
@@ -243,6 +248,15 @@ class RegistryKey:
 
     def _find(self, name: str) -> RegistryKey | None:
         wanted = fold_name(name)
+        place = (self._ancestors, wanted)
+        found = self._source.found.get(place)
+        if found is None:
+            found = self._look_up(name, wanted)
+            if found is not None and len(self._source.found) < MAX_FOUND_KEYS:
+                self._source.found[place] = found
+        return found
+
+    def _look_up(self, name: str, wanted: str) -> RegistryKey | None:
         kinds = set()
         for leaf in self._leaves():
             kinds.add(leaf.kind)

@@ -82,15 +82,15 @@ def is_one_bit_off(stored: StoredName, wanted: str) -> bool:
 
     Names that count, and the shortest, are one bit away from each other where nothing is wrong.
     """
-    if len(wanted) < _SHORTEST or not wanted.isascii():
+    size = len(wanted)
+    # What follows a name that was made longer is told by what no name holds; a name that is longer may be another.
+    if size < _SHORTEST or stored.size > size or (stored.size ^ size).bit_count() > 1 or not wanted.isascii():
         return False
     name = wanted.upper().encode("ascii")
     if not stored.is_compressed:
-        return stored.size == len(name) and stored.raw.upper() == name
-    if stored.size != len(name):
-        # What follows a name that was made longer is told by what no name holds; a name that is longer may be another.
-        one_bit = stored.size < len(name) and (stored.size ^ len(name)).bit_count() == 1
-        return one_bit and stored.area[: len(name)].upper() == name
+        return stored.size == size and stored.raw.upper() == name
+    if stored.size != size:
+        return stored.area[:size].upper() == name
     wrong = [(ours, theirs) for ours, theirs in zip(stored.raw, name, strict=True) if ours != theirs]
     wrong = [(ours, theirs) for ours, theirs in wrong if fold_name(chr(ours)) != chr(theirs)]
     if len(wrong) != 1:

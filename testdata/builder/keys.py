@@ -31,10 +31,16 @@ def _pem_blocks() -> dict[str, bytes]:
     return blocks
 
 
+def rsa_key_names() -> list[str]:
+    """Return the names of all RSA test keys."""
+    return sorted(_pem_blocks())
+
+
 @cache
 def rsa_key(name: str) -> rsa.RSAPrivateKey:
     """Return the RSA test key ``name``, such as ``2048-01``, ``ca`` or ``domain-backup``."""
-    key = serialization.load_pem_private_key(_pem_blocks()[name], None)
+    # To check its numbers each time takes longer than most tests; tests/testdata/test_keys.py does it.
+    key = serialization.load_pem_private_key(_pem_blocks()[name], None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(key, rsa.RSAPrivateKey)
     return key
 

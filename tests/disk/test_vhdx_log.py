@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forensics.disk.vhdx.log_entry import LogEntryHeader, LogWrite, parse_log_entry
-from forensics.disk.vhdx.log_replay import MAX_LOG, Overlay, replay_log
+from forensics.disk.vhdx.log_replay import Overlay, replay_log
+from forensics.disk.vhdx.structures import MAX_LOG
 from forensics.formats.errors import FormatError
 from testdata.builder.vhdx_log import LogShape, build_log
 from tests.time_bound import within

@@ -135,9 +135,15 @@ def test_a_run_that_failed_in_validation_generalized_nothing(kind: str, message:
     assert life(*failed, *again).generalized_at == at(3)
 
 
-@pytest.mark.parametrize("tag", [None, "", "yesterday", "Fri May 99 05:48:31 2026", "2026-05-01"])
+@pytest.mark.parametrize(
+    "tag", [None, "", "yesterday", "Fri May 99 05:48:31 2026", "Fri Mai 01 05:48:31 2026", "2026-05-01"]
+)
 def test_a_clone_tag_that_is_no_time_tells_no_day(tag: str | None) -> None:
     assert life(clone_tag=tag).sealed_at is None
+
+
+def test_a_clone_tag_may_have_a_blank_before_the_day() -> None:
+    assert life(clone_tag="Fri May  1 05:48:31 2026").sealed_at == datetime(2026, 5, 1, 5, 48, 31, tzinfo=UTC)
 
 
 def test_only_a_failure_of_the_last_generalize_is_told() -> None:

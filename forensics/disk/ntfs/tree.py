@@ -13,7 +13,6 @@ from forensics.disk.ntfs.claims import ClusterClaims
 from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMuchWork
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
 from forensics.disk.ntfs.listing import IndexEntries, Listing, entry_from_index, find_in
-from forensics.disk.ntfs.mft_search import paths_named
 from forensics.disk.ntfs.names import NUMBER, bears, fold, folded_key
 from forensics.disk.ntfs.record import (
     COMPRESSED,
@@ -157,6 +156,9 @@ class NtfsTree:
 
     def paths_named(self, wanted: WantedNames, skip: Iterable[str]) -> Iterator[str | None]:
         """Yield the paths of files with a wanted name, found in $MFT; None for each part that was not searched."""
+        # Imported here because only a disk with a broken key is searched.
+        from forensics.disk.ntfs.mft_search import paths_named
+
         known: set[int] = set()
         for path in skip:
             with suppress(NotFound, Unreadable):

@@ -36,6 +36,7 @@ def conflicts(
     """
     # One number for each block, place first: two million tuples would take long and much memory.
     places = sorted((value >> 20) << _INDEX_BITS | index for index, value in _with_data(bat, has_parent))
+    sizes = _Sizes(geometry)
     found: dict[int, str] = {}
     # Blocks below 1 MiB are refused where they are read.
     for what, region in regions.items():
@@ -44,7 +45,7 @@ def conflicts(
             start, index = _split(place)
             if start >= region.offset + region.length:
                 break
-            if start + _size(index, geometry) > region.offset:
+            if start + sizes.of(index) > region.offset:
                 found[index] = f"{what}, at byte {region.offset} of the file"
     furthest, before = 0, -1
     for place in places:
@@ -52,8 +53,9 @@ def conflicts(
         if start < furthest:
             found.setdefault(index, f"{_name(before, geometry)}, at byte {start} of the file")
             found.setdefault(before, f"{_name(index, geometry)}, at byte {start} of the file")
-        if start + _size(index, geometry) > furthest:
-            furthest, before = start + _size(index, geometry), index
+        end = start + sizes.of(index)
+        if end > furthest:
+            furthest, before = end, index
     return found
 
 
@@ -83,11 +85,24 @@ def _is_bitmap(index: int, geometry: fmt.Geometry) -> bool:
     return index % (geometry.chunk_ratio + 1) == geometry.chunk_ratio
 
 
-def _size(index: int, geometry: fmt.Geometry) -> int:
-    if _is_bitmap(index, geometry):
-        return fmt.MIB
-    # Of the last block only what belongs to the disk need be in the file.
-    return max(0, min(geometry.block_size, geometry.disk_size - block_of(index, geometry) * geometry.block_size))
+class _Sizes:
+    """How many bytes of the file each entry's content takes, of millions of entries."""
+
+    def __init__(self, geometry: fmt.Geometry) -> None:
+        self._in_chunk = geometry.chunk_ratio + 1
+        self._block_size = geometry.block_size
+        # Of the last block only what belongs to the disk need be in the file.
+        last = geometry.blocks - 1
+        self._last = geometry.payload_index(last)
+        self._last_size = geometry.disk_size - last * geometry.block_size
+
+    def of(self, index: int) -> int:
+        """Return the size of a BAT index's content, which no entry behind the last block has."""
+        if index % self._in_chunk == self._in_chunk - 1:
+            return fmt.MIB
+        if index < self._last:
+            return self._block_size
+        return self._last_size if index == self._last else 0
 
 
 def _name(index: int, geometry: fmt.Geometry) -> str:

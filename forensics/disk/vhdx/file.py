@@ -12,15 +12,16 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
-from typing import BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from uuid import UUID
 
 from forensics.disk.errors import SourceError
 from forensics.disk.vhdx import structures as fmt
 from forensics.disk.vhdx.bat_check import MAX_CHECKED, block_of, conflicts
-from forensics.disk.vhdx.log_entry import LOG_SECTOR
-from forensics.disk.vhdx.log_replay import MAX_LOG, Overlay, replay_log
 from forensics.formats.errors import FormatError
+
+if TYPE_CHECKING:
+    from forensics.disk.vhdx.log_replay import Overlay
 
 _BAT_PAGE = 4 << 10
 _BAT_PAGES_KEPT = 1024
@@ -58,7 +59,7 @@ class VhdxFile:
         self.name = name
         self.problems: list[FormatError] = []
         self._told: set[tuple[str, int]] = set()
-        self._overlay = Overlay()
+        self._overlay: Overlay | None = None
         self._bat_pages: dict[int, bytes] = {}
         self._file_size = self._size = fh.seek(0, io.SEEK_END)
         try:
@@ -103,7 +104,7 @@ class VhdxFile:
         if got < length:
             parts.append(bytes(length - got))
         data = parts[0] if len(parts) == 1 else b"".join(parts)
-        return self._overlay.paint(offset, data) if len(self._overlay) else data
+        return self._overlay.paint(offset, data) if self._overlay else data
 
     def bat_entry(self, block: int) -> fmt.BatEntry:
         """Return the BAT entry of a payload block; raises VhdxReadError."""
@@ -147,7 +148,7 @@ class VhdxFile:
         entries = self.geometry.bat_entries(self.parameters.has_parent)
         bat = self.read_at(self._bat.offset, min(entries, MAX_CHECKED) * 8)
         structures = {"the BAT": regions.bat, "the metadata": regions.metadata}
-        if 0 < self.header.log_length <= MAX_LOG and self.header.log_offset >= fmt.MIB:
+        if 0 < self.header.log_length <= fmt.MAX_LOG and self.header.log_offset >= fmt.MIB:
             structures["the log"] = fmt.Region(self.header.log_offset, self.header.log_length)
         found = conflicts(bat, self.geometry, structures, self.parameters.has_parent)
         for index in sorted(found):
@@ -200,9 +201,12 @@ class VhdxFile:
         return max(headers, key=lambda header: header.sequence)
 
     def _replay(self) -> None:
+        # Imported here because a disk that was shut down has nothing to replay.
+        from forensics.disk.vhdx.log_replay import replay_log
+
         header = self.header
         try:
-            if header.log_length > MAX_LOG or header.log_length % LOG_SECTOR or header.log_offset < fmt.MIB:
+            if header.log_length > fmt.MAX_LOG or header.log_length % fmt.LOG_SECTOR or header.log_offset < fmt.MIB:
                 raise FormatError("bad_log", header.log_offset, f"a log of {header.log_length} bytes is not replayed")
             ring = self.read_at(header.log_offset, header.log_length)
             if len(ring) != header.log_length:

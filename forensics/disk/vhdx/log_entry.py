@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from forensics.disk.vhdx.crc32c import checksum_holds
+from forensics.disk.vhdx.structures import LOG_SECTOR
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 
-LOG_SECTOR = 4 << 10
 _HEADER = 64
 _DESCRIPTOR = 32
 _DATA = struct.Struct("<4sI4084sI")

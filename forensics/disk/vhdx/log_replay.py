@@ -10,18 +10,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from uuid import UUID
 
-from forensics.disk.vhdx.log_entry import (
-    LOG_SECTOR,
-    LogEntry,
-    LogEntryHeader,
-    LogWrite,
-    parse_log_entry,
-    parse_log_entry_header,
-)
+from forensics.disk.vhdx.log_entry import LogEntry, LogEntryHeader, LogWrite, parse_log_entry, parse_log_entry_header
+from forensics.disk.vhdx.structures import LOG_SECTOR
 from forensics.formats.errors import FormatError
-
-MAX_LOG = 16 << 20
-"""Format: bytes of the ring that is searched; Windows makes it 1 MiB."""
 
 _MAX_WRITES = 1 << 16
 """Format: writes that a log replays."""

@@ -50,6 +50,9 @@ _KNOWN_ITEMS = {
 
 VHDX_PARENT_LOCATOR_TYPE = UUID("b04aefb7-d19e-4a81-b789-25b8e9445913")
 
+LOG_SECTOR = 4 << 10
+MAX_LOG = 16 << 20
+"""Format: bytes of the ring that is searched; Windows makes it 1 MiB."""
 _MAX_ENTRIES = 2047
 """Format: entries of a region or metadata table."""
 _MAX_ITEM = MIB
