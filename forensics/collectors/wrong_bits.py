@@ -14,7 +14,7 @@ from forensics.collectors.evidence import CertificateEvidence, Evidence
 from forensics.collectors.machine import CRYPTOGRAPHY, CRYPTOGRAPHY_32
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, tpm_name_hash
-from forensics.formats.key_prov_info import PROVIDER_TYPES
+from forensics.formats.provider_names import BUILT_IN, PROVIDER_TYPES
 from forensics.registry.one_bit import is_likely_damage, one_bit_apart
 
 _KIND = "wrong_bit"
@@ -95,10 +95,10 @@ def _tell_name(
 
 
 def _neighbours(text: str, known: Iterable[str]) -> Iterator[str]:
-    """Yield the known names that a text likely is, but for one bit."""
+    """Yield the known names that a text likely is, but for one bit; none of Microsoft's is near another of them."""
     for name in sorted(known):
         at = one_bit_apart(text, name)
-        if at is not None and is_likely_damage(text, name, at):
+        if at is not None and (name in BUILT_IN or is_likely_damage(text, name, at)):
             yield name
 
 

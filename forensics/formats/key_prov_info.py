@@ -2,7 +2,6 @@
 
 References:
     https://learn.microsoft.com/openspecs/windows_protocols/ms-gpef/ (2.2.1.1.1.1.1)
-    https://learn.microsoft.com/windows/win32/seccrypto/cryptographic-provider-types
 """
 
 from __future__ import annotations
@@ -13,9 +12,6 @@ from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 
 CRYPT_MACHINE_KEYSET = 0x20
-
-PROVIDER_TYPES = frozenset({0, *range(1, 7), *range(12, 19), *range(20, 25)})
-"""0 for a key storage provider, and those that wincrypt.h names (PROV_RSA_FULL 1 to PROV_RSA_AES 24)."""
 
 _HEADER_SIZE = 28
 

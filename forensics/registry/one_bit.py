@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+_MICROSOFT = "microsoft "
 _WORD = re.compile("[A-Za-z]{4,}")
 _RANDOM = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32,}", re.IGNORECASE)
 
@@ -33,7 +34,8 @@ def is_likely_damage(read: str, other: str, at: int) -> bool:
         at: Where they differ.
 
     Returns:
-        True where the character read is none that names hold, or stands inside a word or in what was made at random.
+        True where the character read is none that names hold, or stands inside a word, in what was made at random, or
+        in a name of Microsoft's, of which none is near another but by its number.
     """
     ours, theirs = read[at], other[at]
     if not theirs.isascii():
@@ -42,6 +44,8 @@ def is_likely_damage(read: str, other: str, at: int) -> bool:
         return True
     if _around(_RANDOM, other, at) is not None:
         return True
+    if other.lower().startswith(_MICROSOFT):
+        return not (ours.isdigit() and theirs.isdigit())
     # Another letter makes it no word; a number or mark before or after a word may be meant.
     word = _around(_WORD, other, at)
     return word is not None and (ours.isalpha() or word.start() < at < word.end() - 1)
