@@ -138,8 +138,12 @@ class Links:
 
     @property
     def _access_is_open(self) -> bool:
-        """The access list was read, and rests on memberships that are not on this disk."""
-        return self.access == "not_examined" and self.shut_out is not None
+        """The disk holds an access list, and it was not got, or rests on memberships that are not on this disk."""
+        return self.access == "not_examined" and (self.shut_out is not None or self._access_unread is not None)
+
+    @property
+    def _access_unread(self) -> str | None:
+        return self.file.access_unread if self.file is not None else None
 
     @property
     def is_unread(self) -> bool:
@@ -170,6 +174,8 @@ class Links:
         """Yield what is there and was not got, with the reason."""
         if self.file is not None and self.is_unread:
             yield Outcome("not_examined", f"the key file could not be read: {self.file.unread_because}")
+        if self._access_unread is not None and not self.is_unread:
+            yield Outcome("not_examined", f"the access list of the key file could not be read: {self._access_unread}")
         if self._access_is_open and self.shut_out is not None:
             who = account_name(self.shut_out)
             why = f"whether the access list of the key file lets in {who} rests on what is not known of its groups"

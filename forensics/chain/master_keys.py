@@ -154,7 +154,7 @@ class MasterKeyRing:
         path = item.row.path
         if path not in self._opened:
             opened = self._open(item)
-            doubt = _shut_out(item.row) or _misplaced(item.row, opened.half)
+            doubt = _shut_out(item) or _misplaced(item.row, opened.half)
             self._opened[path] = replace(opened, password=self._password_for(item.row.owner_sid), doubt=doubt)
         return self._opened[path]
 
@@ -307,8 +307,11 @@ def names_of(user: UserRow) -> list[str]:
     return list(dict.fromkeys(name.lower() for name in (user.sid, user.name, *named) if name))
 
 
-def _shut_out(row: MasterKeyRow) -> str | None:
-    """Say that SYSTEM, as which Windows opens master keys, may not read the file."""
+def _shut_out(item: MasterKeyEvidence) -> str | None:
+    """Say that SYSTEM, as which Windows opens master keys, may not read the file, or that this could not be told."""
+    row = item.row
+    if item.access_unread is not None:
+        return f"the access list of the file of master key {row.guid} could not be read: {item.access_unread}"
     if row.system_can_read is not False:
         return None
     return (

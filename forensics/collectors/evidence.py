@@ -62,14 +62,16 @@ class KeyFileEvidence:
     Attributes:
         row: The table row.
         parsed: None when the file is unreadable, or was not read.
-        security: Its security descriptor, None where the source holds none.
+        security: Its security descriptor, None where the source holds none, or it was not got.
         unread_because: Why its content was not got; None where it was.
+        access_unread: Why its security descriptor was not got, or does not parse; None where the source holds none.
     """
 
     row: KeyFileRow
     parsed: ParsedKey | None = None
     security: SecurityDescriptor | None = None
     unread_because: str | None = None
+    access_unread: str | None = None
 
 
 @dataclass(slots=True)
@@ -79,14 +81,16 @@ class MasterKeyEvidence:
     Attributes:
         row: The table row.
         parsed: None when the file is unreadable, or was not read.
-        security: Its security descriptor, None where the source holds none.
+        security: Its security descriptor, None where the source holds none, or it was not got.
         unread_because: Why its content was not got; None where it was.
+        access_unread: Why its security descriptor was not got, or does not parse; None where the source holds none.
     """
 
     row: MasterKeyRow
     parsed: MasterKeyFile | None = None
     security: SecurityDescriptor | None = None
     unread_because: str | None = None
+    access_unread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
 
+from forensics.collectors.access_lists import read_access_list
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence, KeyFolder
 from forensics.collectors.guard import guard
@@ -15,7 +16,6 @@ from forensics.collectors.key_content import MAX_FILE_SIZE, PARSERS
 from forensics.collectors.key_file_facts import add_facts
 from forensics.collectors.key_search import KeySearch
 from forensics.disk.tree import Entry
-from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.sources.installation import Installation
@@ -271,8 +271,7 @@ def _read(installation: Installation, folder: KeyFolder, entry: Entry, names: _N
             return None
     else:
         _parse(installation, key_file, entry, names.code_page)
-    with guard(installation, entry.path):
-        _add_security(installation, key_file, entry)
+    _add_security(installation, key_file, entry)
     return key_file
 
 
@@ -309,9 +308,7 @@ def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: 
 
 
 def _add_security(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> None:
-    descriptor = installation.tree.security_descriptor(entry)
-    if descriptor is None:
-        return
-    key_file.security = parse_security_descriptor(descriptor)
-    key_file.row.file_owner = key_file.security.owner
-    key_file.row.acl = summarize_acl(key_file.security)
+    key_file.security, key_file.access_unread = read_access_list(installation, entry)
+    if key_file.security is not None:
+        key_file.row.file_owner = key_file.security.owner
+        key_file.row.acl = summarize_acl(key_file.security)
