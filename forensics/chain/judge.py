@@ -202,6 +202,7 @@ class Judge:
             return
         if links.kind == "capi" and links.file.row.kind == "cng":
             links.kind = "cng"
+        links.by_way_of_cng = links.kind == "capi" and link.provider_type == 0
         links.access, links.shut_out = self._access(links.file, certificate)
         if links.file.parsed is None:
             return

@@ -30,6 +30,10 @@ UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
 _NOT_MODELLED = (
     "the key's DPAPI blob opens and is whole; its kind ({}) is not modelled, so the key in it is not checked"
 )
+_BY_WAY_OF_CNG = (
+    "{}, and the certificate leads to its CryptoAPI container by way of CNG (provider type 0): likely Windows does not "
+    "open it; that is published of keys of CNG only"
+)
 
 
 def foreign_suffix(suffix: str | None, machine_guid: str | None) -> str:
@@ -63,6 +67,7 @@ class Links:
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
+        by_way_of_cng: The certificate leads to a key of CryptoAPI with provider type 0, which CNG answers.
     """
 
     kind: ProviderKind | None = None
@@ -78,6 +83,7 @@ class Links:
     is_the_right_key: bool = True
     only_opening_showed: bool = False
     guid_known: bool = True
+    by_way_of_cng: bool = False
 
     def break_at(self, link: ChainLink, reason: str, rests_on: Outcome = PRESENT) -> None:
         """Mark a link as broken; the first reason for it stands.
@@ -134,7 +140,10 @@ class Links:
     @property
     def _service_is_unknown(self) -> bool:
         """CNG opens keys by a service, and whether that is disabled was not there to read."""
-        return self.kind == "cng" and self.ground.services.state in ("not_examined", "unreadable")
+        return (self.kind == "cng" or self.by_way_of_cng) and self.ground.services.state in (
+            "not_examined",
+            "unreadable",
+        )
 
     @property
     def _access_is_open(self) -> bool:
@@ -239,8 +248,10 @@ class Links:
             self.break_at("private_key", "the key lived for one boot only (VBS per-boot key)")
         if proof.not_modelled:
             self.leave_open("private_key", _NOT_MODELLED.format(proof.not_modelled))
-        if self.kind == "cng" and key_iso_fault is not None:
+        if key_iso_fault is not None and self.kind == "cng":
             self.break_at("service", key_iso_fault, self.ground.services)
+        elif key_iso_fault is not None and self.by_way_of_cng:
+            self.leave_open("service", _BY_WAY_OF_CNG.format(key_iso_fault))
 
     def _judge_secret(self) -> None:
         """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""
