@@ -217,6 +217,9 @@ class Judge:
             links.break_at("key_file", UNREADABLE_FILE)
         elif resolved.key_file == "other_machine_guid" and links.scope != "user" and resolved.file is not None:
             links.break_at_suffix(self.machine_guid)
+        elif resolved.file is not None and resolved.file.misplaced is not None:
+            why = f"under the name of the container lies a file of another kind: {resolved.file.misplaced}"
+            links.leave_open("key_file", f"{why}; whether Windows opens it all the same is not published")
 
     def _named_slot(
         self, file: KeyFileEvidence, link: KeyProvInfo, public: PublicKey | None, links: Links
@@ -265,7 +268,7 @@ class Judge:
         links = Links(scope="user" if row.store_scope == "user" else "machine", ground=ground)
         why = "cannot be read" if certificate.link_error else "is missing"
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
-        if slot is None:
+        if slot is None or slot.file.misplaced is not None:
             links.key_file = "absent" if self.index.searched_for(certificate.public_key) else "not_examined"
             return links
         links.kind, links.file = slot.file.row.kind, slot.file

@@ -73,6 +73,22 @@ class KeyFileEvidence:
     unread_because: str | None = None
     access_unread: str | None = None
 
+    @property
+    def looked_for_as(self) -> KeyFileKind:
+        """Whose keys are looked for in its folder: by name, whatever a file holds."""
+        return self.row.folder_kind or self.row.kind
+
+    @property
+    def misplaced(self) -> str | None:
+        """Say that it lies among the keys of another provider than made it; None where it does not."""
+        made_by, looks = _PROVIDERS[self.row.kind], _PROVIDERS[self.looked_for_as]
+        if made_by == looks:
+            return None
+        return f"it is a key file of {made_by} in a folder of {looks}, where {made_by} does not look"
+
+
+_PROVIDERS: dict[KeyFileKind, str] = {"capi": "CryptoAPI (CAPI)", "cng": "CNG", "tpm": "TPM keys"}
+
 
 @dataclass(slots=True)
 class MasterKeyEvidence:

@@ -12,7 +12,7 @@ from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence, KeyFolder
 from forensics.collectors.guard import guard
 from forensics.collectors.key_census import Census, look_at_sample
-from forensics.collectors.key_content import MAX_FILE_SIZE, PARSERS
+from forensics.collectors.key_content import MAX_FILE_SIZE, parse_key_file
 from forensics.collectors.key_file_facts import add_facts
 from forensics.collectors.key_search import KeySearch
 from forensics.disk.tree import Entry
@@ -253,6 +253,7 @@ def _read(installation: Installation, folder: KeyFolder, entry: Entry, names: _N
         path=entry.path,
         file_name=entry.name,
         kind=folder.kind,
+        folder_kind=folder.kind,
         scope=folder.scope,
         owner_sid=folder.owner_sid,
         size=entry.size,
@@ -288,7 +289,7 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry, 
     with guard(installation, entry.path):
         if not content.data:
             raise FormatError("empty", 0, "the key file has no content")
-        key_file.parsed = PARSERS[row.kind](content.data)
+        row.kind, key_file.parsed = parse_key_file(row.kind, content.data)
         row.outcome = "present"
     if key_file.parsed is not None:
         with guard(installation, entry.path):
@@ -298,12 +299,13 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry, 
 def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: Entry, code_page: int | None) -> bool:
     """Parse a file whose name says nothing: ``desktop.ini`` is no key file and no problem either."""
     content = installation.read(entry, MAX_FILE_SIZE)
+    row = key_file.row
     try:
-        key_file.parsed = PARSERS[key_file.row.kind](content.data)
+        row.kind, key_file.parsed = parse_key_file(row.kind, content.data)
     except FormatError:
         return False
     with guard(installation, entry.path):
-        add_facts(installation, key_file.row, key_file.parsed, code_page)
+        add_facts(installation, row, key_file.parsed, code_page)
     return True
 
 

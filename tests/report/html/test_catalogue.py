@@ -88,6 +88,7 @@ REASONS = (
     "the private key's DPAPI blob is damaged",
     "the key lived for one boot only (VBS per-boot key)",
     "the service CNG Key Isolation (KeyIso) is disabled",
+    "it is a key file of CryptoAPI (CAPI) in a folder of CNG, where CryptoAPI (CAPI) does not look",
 )
 """What the chain gives for reasons."""
 
@@ -102,6 +103,16 @@ DOUBTS = (
     "the key file could not be read: packed with Deflate64, which is not unpacked here: unpack the archive and examine "
     "the folder",
     f"master key {OLD_GUID} could not be read: encrypted by EFS: only who holds its key can read it",
+    "under the name of the container lies a file of another kind: it is a key file of CryptoAPI (CAPI) in a folder of "
+    "CNG, where CryptoAPI (CAPI) does not look; whether Windows opens it all the same is not "
+    "published",
+    "the access list of the key file could not be read: not in this source",
+    f"the access list of the file of master key {OLD_GUID} could not be read: not in this source",
+    "the service CNG Key Isolation (KeyIso) is disabled, and the certificate leads to its CryptoAPI container by way "
+    "of CNG (provider type 0): likely Windows does not open it; that is published of keys of CNG only",
+    "the service CNG Key Isolation (KeyIso) is not registered: its key is gone, which likely disables it, and the "
+    "certificate leads to its CryptoAPI container by way of CNG (provider type 0): likely Windows does not open it; "
+    "that is published of keys of CNG only",
 )
 """What it gives where a verdict is unknown for want of evidence."""
 
