@@ -27,9 +27,7 @@ _FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
 
 UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
 
-_NOT_MODELLED = (
-    "the key's DPAPI blob opens and is whole; its kind ({}) is not modelled, so the key in it is not checked"
-)
+_NOT_MODELLED = "the key's DPAPI blob opens and is whole; its {} is not modelled, so the key in it is not checked"
 _BY_WAY_OF_CNG = (
     "{}, and the certificate leads to its CryptoAPI container by way of CNG (provider type 0): likely Windows does not "
     "open it; that is published of keys of CNG only"

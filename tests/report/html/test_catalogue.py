@@ -95,6 +95,8 @@ REASONS = (
 DOUBTS = (
     "how CryptoAPI spells '証明書' in the name of a key file could not be shown: the name is not ASCII",
     "the key's DPAPI blob opens and is whole; its kind (ML-DSA) is not modelled, so the key in it is not checked",
+    "the key's DPAPI blob opens and is whole; its form (RSA1) is not modelled, so the key in it is not checked",
+    "the key's DPAPI blob opens and is whole; its form is not modelled, so the key in it is not checked",
     "SYSTEM: not in this source",
     "SECURITY: it was being written when it was copied, and its logs are not here: what it says may be old",
     "SOFTWARE: a list of sub-keys above it is damaged",
