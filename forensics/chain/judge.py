@@ -19,6 +19,7 @@ from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.tokens import Tokens
+from forensics.chain.undecided import give_reasons
 from forensics.chain.use_access import with_key_access
 from forensics.chain.witness import Witness
 from forensics.collectors.certificate_stores import HANDED_OUT, PERSONAL_STORES
@@ -110,7 +111,7 @@ class Judge:
         self.paths = WindowsPaths([evidence.machine])
         self.machine_guid = evidence.machine.key_suffix
         key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
-        self.ground = ground_of(evidence.installation, key_iso)
+        self.ground = ground_of(evidence.installation, key_iso, self.machine_guid)
         self.key_iso_fault = self._key_iso_fault(key_iso)
 
     def _key_iso_fault(self, start: int | None) -> str | None:
@@ -126,10 +127,12 @@ class Judge:
         """Return all rows that judging the installation makes."""
         chains = self._chains()
         uses = with_key_access(self.evidence.certificate_uses, chains, self.tokens)
+        master_keys = self.prover.ring.rows()
+        give_reasons(((row, file.row if file else None) for row, file in chains), master_keys)
         judged = Judged(
             [row for row, _ in chains],
             [self._key_file(f) for f in self.evidence.key_files],
-            self.prover.ring.rows(),
+            master_keys,
             self._secrets,
             list(uses),
         )

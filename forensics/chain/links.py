@@ -32,6 +32,10 @@ _BY_WAY_OF_CNG = (
     "{}, and the certificate leads to its CryptoAPI container by way of CNG (provider type 0): likely Windows does not "
     "open it; that is published of keys of CNG only"
 )
+_BY_DOMAIN_ONLY = (
+    "master key {} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows opens it, does so "
+    "too was not shown"
+)
 
 
 def foreign_suffix(suffix: str | None, machine_guid: str | None) -> str:
@@ -165,8 +169,14 @@ class Links:
         suspected = [outcome for link, fault in self.faults.items() for outcome in self._doubts_of(link, fault)]
         services = [self.ground.services] if self._service_is_unknown else []
         # Without MachineGuid it is not known which file Windows would open.
-        lost = [] if self.guid_known or self.key_file != "present" else [self.ground.identity]
-        return reasons([*self._unread(), *suspected, *services, *(o for o in lost if not o.is_whole)])
+        lost = [] if self.guid_known or self.key_file != "present" else list(self._lost_identity())
+        return reasons([*self._unread(), *suspected, *services, *lost])
+
+    def _lost_identity(self) -> Iterator[Outcome]:
+        if not self.ground.identity.is_whole:
+            yield self.ground.identity
+        if self.ground.no_guid is not None:
+            yield Outcome("not_examined", self.ground.no_guid)
 
     @property
     def password_doubt(self) -> str | None:
@@ -260,3 +270,5 @@ class Links:
         elif proof.unlocked_by == "nothing" and self.scope != "user":
             unopened = f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}"
             self.break_at("secret", unopened, self.ground.secret)
+        elif proof.unlocked_by == "domain_key" and self.scope != "user":
+            self.leave_open("secret", _BY_DOMAIN_ONLY.format(proof.master_key_guid))

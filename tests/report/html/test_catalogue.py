@@ -15,6 +15,7 @@ import forensics.report.html.chains as chains
 import forensics.report.html.page as page
 import forensics.report.html.tables as tables
 import forensics.report.html.times as times
+from forensics.chain.undecided import REASONS as OPEN
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import render_html
@@ -109,6 +110,14 @@ DOUBTS = (
     "CNG, where CryptoAPI (CAPI) does not look; whether Windows opens it all the same is not "
     "published",
     "the access list of the key file could not be read: not in this source",
+    "SOFTWARE has no MachineGuid: for which machine key files must be named is not known",
+    "SOFTWARE has MachineGuid in its 32-bit view (WOW6432Node) only: for which machine key files must be named is not "
+    "known",
+    "MachineGuid in SOFTWARE is empty: for which machine key files must be named is not known",
+    "MachineGuid in SOFTWARE is no text (its type is 4): for which machine key files must be named is not known",
+    f"master key {OLD_GUID} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows opens it, "
+    "does so too was not shown",
+    *sorted(OPEN),
     f"the access list of the file of master key {OLD_GUID} could not be read: not in this source",
     "the service CNG Key Isolation (KeyIso) is disabled, and the certificate leads to its CryptoAPI container by way "
     "of CNG (provider type 0): likely Windows does not open it; that is published of keys of CNG only",
