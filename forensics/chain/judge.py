@@ -15,6 +15,7 @@ from forensics.chain.master_keys import MasterKeyRing
 from forensics.chain.orphans import orphan_links
 from forensics.chain.proof import Proof, Prover
 from forensics.chain.providers import is_registered, provider_kind, wrong_type
+from forensics.chain.put_back import place_of
 from forensics.chain.recovery import Recovery
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
@@ -150,6 +151,7 @@ class Judge:
             if links.file is not None:
                 judged.add(links.file.row.path)
             row = certificate_row(certificate, links, self.recovery.of_certificate(certificate, links), self.paths)
+            row.restore_to = self._restore_to(certificate, row)
             rows.append((row, links.file))
             if row.verdict == "unusable" and not row.recoverable and certificate.public_key is not None:
                 self.missed.append((row, certificate.public_key))
@@ -161,6 +163,13 @@ class Judge:
                 links.judge_steps(self.key_iso_fault)
                 rows.append((orphan_row(file, links, self.recovery.of_file(file, links), self.paths), file))
         return rows
+
+    def _restore_to(self, certificate: CertificateEvidence, row: KeyChainRow) -> str | None:
+        """Return where the file belongs in which the missing key of a certificate was found."""
+        slot = self.recovery.found_in(row.recoverable_from) if row.recoverable_from else None
+        if slot is None or certificate.link is None or (row.broken_at, row.key_file) != ("key_file", "absent"):
+            return None
+        return place_of(certificate, certificate.link, slot, self.prover.prove(slot), self.evidence)
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
         """Follow one certificate to its key; None when it neither names nor should have one."""

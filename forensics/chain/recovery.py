@@ -35,6 +35,7 @@ class Recovery:
         self._copies = copies
         self._had: dict[PublicKey, tuple[str | None, bool]] = {}
         self._had_of_copies: dict[PublicKey, tuple[str | None, bool]] = {}
+        self._recovered: dict[str, KeySlot] = {}
 
     def slot_of(self, public: PublicKey | None) -> KeySlot | None:
         """Return the best slot with this public half: one whose key is proved, else any."""
@@ -98,8 +99,15 @@ class Recovery:
         """Look for one of some public keys among slots, for any where none is known."""
         proofs = [(slot, self._prover.prove(slot)) for slot in slots]
         recovered = [(slot, proof) for slot, proof in proofs if proof.recovered]
+        self._recovered |= {slot.file.row.path: slot for slot, _ in recovered}
+        # One that is named for this machine may only have to be put back.
+        recovered.sort(key=lambda found: found[0].file.row.guid_is_current is not True)
         had = (slot.file.row.path for slot, proof in recovered if not publics or proof.public in publics)
         return next(had, None), any(_could_still_open(proof) for _, proof in proofs)
+
+    def found_in(self, path: str) -> KeySlot | None:
+        """Return the slot that held the key in a file from which one was had; None for other files."""
+        return self._recovered.get(path)
 
     def _not_found(self, links: Links, public: PublicKey | None) -> bool | None:
         if links.verdict == "unknown" or links.kind == "other" or links.key_file == "not_examined":

@@ -59,6 +59,7 @@ def test_the_certificate_whose_key_it_is() -> None:
     (row,) = [row for row in judge(evidence_of(forged)).key_chains if row.thumbprint]
     assert (row.verdict, row.broken_at, row.key_file) == ("unusable", "key_file", "absent")
     assert (row.recoverable, row.recoverable_from) == (True, path)
+    assert row.restore_to == f"{MACHINE.capi_folder}/{path.rpartition('/')[2]}"
 
 
 def test_a_certificate_without_link() -> None:
