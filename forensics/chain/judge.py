@@ -266,7 +266,7 @@ class Judge:
         named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
         if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
             readers.append((NETWORK_SERVICE, self.tokens.of(NETWORK_SERVICE, _RDP_SERVICE)))
-        return judge_access(file.security, readers)
+        return judge_access(file.security, readers, self.tokens.is_group_elsewhere)
 
     def _without_link(self, certificate: CertificateEvidence) -> Links | None:
         """A certificate without usable KEY_PROV_INFO: broken at the claim if it has or should have a key."""

@@ -12,7 +12,6 @@ from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile, folder_exists, sid_folders
 from forensics.disk.tree import Entry
-from forensics.formats.access_check import Right, Token, is_granted, system_sids
 from forensics.formats.alg_id import algorithm_name
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_master_key_file
@@ -192,9 +191,6 @@ def _add_security(installation: Installation, evidence: MasterKeyEvidence, entry
     if security is None:
         return
     evidence.row.file_owner, evidence.row.acl = security.owner, summarize_acl(security)
-    evidence.row.system_can_read = security.dacl is None or is_granted(
-        security.dacl, Token.of(system_sids()), Right.READ_DATA, security.owner
-    )
 
 
 def _add_facts(row: MasterKeyRow, parsed: MasterKeyFile) -> None:
