@@ -26,9 +26,11 @@ from forensics.chain.witness import Witness
 from forensics.collectors.certificate_stores import HANDED_OUT, PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.collectors.key_file_facts import add_pcp_blob
+from forensics.collectors.rdp import SERVICE as RDP_SERVICE
+from forensics.collectors.rdp import account_of_listener
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.dpapi.user_secrets import UserSecrets
-from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
+from forensics.formats.access_check import SYSTEM
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.tables.certificate import KeyFileRow
@@ -41,7 +43,6 @@ from forensics.tables.windows_path import WindowsPaths
 
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 """Certificates of keys that never leave a TPM and are in no key file."""
-_RDP_SERVICE = "TermService"
 _RDP_CONTAINER = "tsseckeyset1"
 _DISABLED = 4
 _AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
@@ -265,8 +266,13 @@ class Judge:
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
         named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
         if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
-            readers.append((NETWORK_SERVICE, self.tokens.of(NETWORK_SERVICE, _RDP_SERVICE)))
+            account = account_of_listener(self._runs_as(RDP_SERVICE), self.evidence.machine.build)
+            readers.append((account, self.tokens.of(account, RDP_SERVICE)))
         return judge_access(file.security, readers, self.tokens.is_group_elsewhere)
+
+    def _runs_as(self, service: str) -> str | None:
+        identity = (self.evidence.service_identities or {}).get(service.lower())
+        return identity.account_sid if identity is not None else None
 
     def _without_link(self, certificate: CertificateEvidence) -> Links | None:
         """A certificate without usable KEY_PROV_INFO: broken at the claim if it has or should have a key."""

@@ -344,6 +344,33 @@ class TestSecretsAndServices:
         row = only(windows)
         assert (row.access, row.verdict) == (access, verdict)
 
+    @pytest.mark.parametrize(
+        ("runs_as", "build", "access", "verdict"),
+        [
+            ("S-1-5-18", "2600", "ok", "usable"),
+            ("S-1-5-18", "3790", "ok", "usable"),
+            (None, "2600", "ok", "usable"),
+            (None, "3790", "ok", "usable"),
+            ("S-1-5-20", "6001", "denied", "unusable"),
+            ("S-1-5-20", "17763", "denied", "unusable"),
+            (None, "6000", "denied", "unusable"),
+            (None, None, "denied", "unusable"),
+        ],
+    )
+    def test_the_listener_runs_as_system_before_vista(
+        self, runs_as: str | None, build: str | None, access: str, verdict: str
+    ) -> None:
+        windows = Windows()
+        windows.evidence.machine.build = build
+        if runs_as is not None:
+            identity = ServiceIdentity("TermService", "x", runs_as, None, "dcomlaunch")
+            windows.evidence.service_identities = {"termservice": identity}
+        windows.capi("rdp", KEY, security=parse_security_descriptor(_allows("S-1-5-18", "S-1-5-32-544")))
+        windows.certificate("AA", KEY, "rdp")
+        windows.evidence.rdp_thumbprints = frozenset({"AA"})
+        row = only(windows)
+        assert (row.access, row.verdict) == (access, verdict)
+
     def test_a_users_key_for_a_group_of_the_domain_is_left_open(self) -> None:
         windows = Windows()
         windows.evidence.machine.machine_sid = "S-1-5-21-1-2-3"
