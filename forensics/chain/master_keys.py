@@ -11,6 +11,7 @@ from itertools import islice
 from forensics.chain.access import may_read
 from forensics.chain.passwords import GivenPassword, Passwords
 from forensics.chain.tokens import Tokens
+from forensics.chain.user_names import names_by_owner
 from forensics.chain.witness import Witness
 from forensics.chain.work import RSA_OPERATION, Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
@@ -21,7 +22,6 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
-from forensics.tables.machine import UserRow
 from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
 
 SYSTEM = "S-1-5-18"
@@ -84,7 +84,7 @@ class MasterKeyRing:
         self._system = system
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
-        self._names = {user.sid: names_of(user) for user in evidence.users}
+        self._names = names_by_owner(evidence.users, evidence.master_keys)
         self._passwords = Passwords(evidence, system, user_secrets)
         self._tokens = Tokens(evidence)
         self._secret_is_absent = _lacks_secret(evidence)
@@ -327,13 +327,6 @@ class MasterKeyRing:
     @staticmethod
     def _is_system(sid: str | None) -> bool:
         return sid == SYSTEM or sid in SERVICE_ACCOUNTS
-
-
-def names_of(user: UserRow) -> list[str]:
-    """Return what an examiner may call a user, lower case: SID, account name, and the name of each profile folder."""
-    folders = (user.profile_path, user.temporary_profile, *user.other_profiles)
-    named = (path.replace("\\", "/").rpartition("/")[2] for path in folders if path)
-    return list(dict.fromkeys(name.lower() for name in (user.sid, user.name, *named) if name))
 
 
 def _misplaced(row: MasterKeyRow, opened_with: Half | None) -> str | None:
