@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -92,16 +93,31 @@ def test_what_is_cut_off_is_damaged_all_the_same(size: int) -> None:
     assert (row.key_file, row.provider_kind, row.broken_at) == ("unreadable", "cng", "key_file")
 
 
-def test_the_report_says_what_it_is(tmp_path_factory: pytest.TempPathFactory) -> None:
-    forged = machine("misplaced")
-    moved_capi(forged)
-    folder = tmp_path_factory.mktemp("misplaced")
+def examined(forged: ForgedMachine, folder: Path) -> forensics.Case:
     for file in forged.volume():
         if file.data is not None:
             target = folder / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(file.data)
-    case = forensics.examine(folder, as_of=datetime(2026, 11, 22, tzinfo=UTC))
+    return forensics.examine(folder, as_of=datetime(2026, 11, 22, tzinfo=UTC))
+
+
+def test_the_report_says_where_the_key_of_a_certificate_belongs(tmp_path: Path) -> None:
+    forged = machine("misplaced")
+    path = moved_capi(forged)
+    # A collection shows that a folder was collected by what is in it.
+    forged.put_capi("other", exchange=Slot(rsa_key("2048-02")))
+    forged.put_certificate(make_certificate("web.contoso.test", KEY), link=capi_link("web", certs.CAPI_ENHANCED))
+    found = {f.rule: f for f in examined(forged, tmp_path).finding_list}
+    target = f"{MACHINE.capi_folder}/{path.rpartition('/')[2]}".replace("/", "\\")
+    assert any(f"it belongs at C:\\{target}" in block.text for block in found["key-file-to-put-back"].because)
+    assert "key-recoverable" not in found
+
+
+def test_the_report_says_what_it_is(tmp_path: Path) -> None:
+    forged = machine("misplaced")
+    moved_capi(forged)
+    case = examined(forged, tmp_path)
     (finding,) = [f for f in case.finding_list if f.rule == "orphan-key-file"]
     assert "a key file of CryptoAPI in a folder of CNG, where CryptoAPI does not look" in str(finding.because)
     assert "damaged" not in str(finding.because)

@@ -137,7 +137,7 @@ KEY = rsa_key("2048-01")
 
 def linked(link: bytes, container: str | None = "web", **facts: object) -> Evidence:
     """Collect a machine with one certificate and, where a container is named, its key."""
-    forged = machine("wrong bits", **facts)
+    forged = machine("wrong bits", **facts)  # type: ignore[arg-type]
     if container is not None:
         forged.put_capi(container, exchange=Slot(KEY))
     forged.put_certificate(make_certificate("web.contoso.test", KEY), link=link)

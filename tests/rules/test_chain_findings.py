@@ -35,6 +35,7 @@ IDS = [
     "master-key-damaged",
     "key-blob-damaged",
     "key-recoverable",
+    "key-file-to-put-back",
     "provider-of-another-type",
     "key-in-tpm",
     "key-on-smart-card",
@@ -53,6 +54,7 @@ IDS = [
 ]
 
 SHOWN_ELSEWHERE = {
+    "key-file-to-put-back",
     "provider-of-another-type",
     "key-folder-overfull",
     "keyiso-not-registered",
