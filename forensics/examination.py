@@ -274,7 +274,7 @@ class _Run:
                 self._installation(installation)
             if self.named > 1 or opened.found:
                 self._count_copies_once(opened, entry)
-            if len(self.judges) > 1:
+            if any(judge.missed for judge in self.judges):
                 from forensics.chain.across import found_elsewhere
 
                 better = {id(row): other for row, other in found_elsewhere(self.judges)}

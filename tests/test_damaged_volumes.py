@@ -141,3 +141,30 @@ def test_a_file_that_has_no_access_list_is_as_it_was(volume: Path, tmp_path: Pat
     changed.write_bytes(data)
     row = {row.key_file_path: row for row in forensics.examine(changed).rows("key_chain")}[key.key_file_path]
     assert (row.access, row.verdict, row.reason) == ("not_examined", "usable", "")
+
+
+@pytest.mark.parametrize(("letter", "bit"), [(0, 1), (31, 1), (35, 2), (60, 4), (3, 0x20)])
+@pytest.mark.parametrize("what", ["node of $I30", "record"])
+def test_a_wrong_bit_in_a_name_makes_no_key_file_of_another_name(
+    volume: Path, what: str, letter: int, bit: int
+) -> None:
+    """The key of a certificate is not absent then, and no key file without certificate lies beside it."""
+    whole = volumes.examine(volume)
+    # The certificate that has its key alone in the container named here.
+    [key] = [row.key_file_path for row in whole.chains.values() if row.container == "capi-2048-aes"]
+    assert key is not None
+    raw, name = volume.read_bytes(), key.rpartition("/")[2].encode("utf-16-le")
+    [(region, at)] = [
+        (region, at)
+        for region in volumes.regions(volume)
+        if region.what.startswith(what) and (at := raw.find(name, region.start, region.start + region.size)) >= 0
+    ]
+    at += 2 * letter
+    with volumes.applied(volume, volumes.Edit(at, raw[at : at + 1], bytes([raw[at] ^ bit]), region)):
+        damaged = volumes.examine(volume)
+    assert [k for k in damaged.chains if k[0] is None and k not in whole.chains] == []
+    assert damaged.key_files < whole.key_files
+    [row] = [row for row in damaged.chains.values() if row.subject == "CN=capi-2048-aes.contoso.test"]
+    assert (row.key_file, row.verdict, row.recoverable) == ("not_examined", "unknown", None)
+    told = [row for row in volumes.new_problems(whole, damaged) if row.kind == "ntfs_damaged"]
+    assert any("does not bear the name that its folder gives it" in row.message for row in told)

@@ -1,37 +1,73 @@
-"""Keys that lie in another Windows of the same disk."""
+"""Keys that lie in another Windows of the same disk, or on another volume of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from forensics.chain.judge import Judge
+from forensics.chain.judge import Judge, Missed
+from forensics.chain.recovery import Found, LockedCopy
+from forensics.chain.rows import with_recovery
 from forensics.formats.public_key import PublicKey
 from forensics.tables.key_chain import KeyChainRow
 
 
 def found_elsewhere(judges: Sequence[Judge]) -> Iterator[tuple[KeyChainRow, KeyChainRow]]:
-    """Look for the keys that one installation misses in the others of the same source.
+    """Look for the keys that one installation misses in the others of the same source, then on other volumes.
 
     Args:
         judges: Every installation of one source, judged.
 
     Yields:
-        A row, and the one that takes its place now that the others were asked.
+        A row, and the one that takes its place now that all of the disk was asked.
     """
     for judge in judges:
         others = [other for other in judges if other is not judge]
-        for row, public in judge.missed:
-            better = _asked(row, public, others)
+        for missed in judge.missed:
+            better = _asked(judge, missed, others)
             if better is not None:
-                yield row, better
+                yield missed.row, better
 
 
-def _asked(row: KeyChainRow, public: PublicKey, others: Sequence[Judge]) -> KeyChainRow | None:
-    found = [(other, *other.recovery.search(public)) for other in others]
-    for other, path, _ in found:
-        if path is not None:
-            machine_id = other.evidence.machine.machine_id
-            return replace(row, recoverable=True, recoverable_from=path, recoverable_on=machine_id)
-    undecided = any(waits or not other.recovery.searched_everywhere(public) for other, _, waits in found)
-    return replace(row, recoverable=None) if undecided and row.recoverable is not None else None
+def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow | None:
+    row = missed.row
+    asked = [(other, _asked_of(other, missed.publics)) for other in others]
+    for other, found in asked:
+        if found.path is not None:
+            machine = other.evidence.machine
+            place = f"{other.paths.of(machine.machine_id, found.path)} of {machine.computer_name or 'another Windows'}"
+            had = replace(row, recoverable=True, recoverable_from=found.path, recoverable_on=machine.machine_id)
+            return with_recovery(had, place, None)
+    beside = judge.recovery.beside(missed.publics, missed.file)
+    own = judge.paths
+    if beside.path is not None:
+        had = replace(row, recoverable=True, recoverable_from=beside.path)
+        return with_recovery(had, own.of(row.machine_id, beside.path), None)
+    better = row
+    copies: list[tuple[int | None, LockedCopy]] = [(None, copy) for copy in beside.locked]
+    copies += [(other.evidence.machine.machine_id, copy) for other, found in asked for copy in found.locked]
+    if row.key_copy is None and copies:
+        better = _with_copy(row, *copies[0], judge, others)
+    doubts = (beside.undecided, *(found.undecided for _, found in asked))
+    doubt = next((why for why in doubts if why is not None), None)
+    if doubt is not None and row.recoverable is not None:
+        better = with_recovery(replace(better, recoverable=None, recovery_doubt=doubt), None, None)
+    return better if better is not row else None
+
+
+def _asked_of(other: Judge, publics: Sequence[PublicKey]) -> Found:
+    """Ask another installation for one of some public halves; what it did not search leaves the answer open."""
+    found = Found()
+    for public in publics:
+        found = found.and_then(other.recovery.search(public))
+    unsearched = (other.recovery.not_searched(public) for public in (publics or (None,)))
+    why = next((why for why in unsearched if why is not None), None)
+    return found.and_then(Found(undecided=why))
+
+
+def _with_copy(
+    row: KeyChainRow, on: int | None, copy: LockedCopy, judge: Judge, others: Sequence[Judge]
+) -> KeyChainRow:
+    paths = next((other.paths for other in others if other.evidence.machine.machine_id == on), judge.paths)
+    named = replace(row, key_copy=copy.path, key_copy_on=on, key_copy_needs=copy.master_key_guid)
+    return with_recovery(named, None, paths.of(on or row.machine_id, copy.path))

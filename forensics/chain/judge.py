@@ -8,7 +8,7 @@ from forensics.chain.access import Reader, judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.expected_keys import ExpectedKeys
 from forensics.chain.ground import ground_of, ground_of_certificate
-from forensics.chain.key_copies import KeyCopies
+from forensics.chain.key_copies import copies_on_other_volumes, copies_on_own_volume
 from forensics.chain.key_index import KeyIndex, KeySlot, is_empty_container, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.master_keys import MasterKeyRing
@@ -16,7 +16,7 @@ from forensics.chain.orphans import orphan_links
 from forensics.chain.proof import Proof, Prover
 from forensics.chain.providers import is_registered, provider_kind, wrong_type
 from forensics.chain.put_back import place_of
-from forensics.chain.recovery import Recovery
+from forensics.chain.recovery import Recovery, is_sealed, publics_of
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.tokens import Tokens
@@ -73,6 +73,21 @@ class Judged:
         return [*self.key_chains, *self.key_files, *self.master_keys, *self.secrets, *self.certificate_uses]
 
 
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A private key that cannot be had from the volume of its installation.
+
+    Attributes:
+        row: Its row.
+        publics: The public halves by which it is known.
+        file: The key file that was judged, where no certificate names it.
+    """
+
+    row: KeyChainRow
+    publics: tuple[PublicKey, ...]
+    file: KeyFileEvidence | None = None
+
+
 def judge(evidence: Evidence, user_secrets: UserSecrets | None = None, second_opinion: bool = False) -> Judged:
     """Judge one installation.
 
@@ -96,19 +111,20 @@ class Judge:
         second_opinion: Repeat every proof with impacket; disagreement becomes a problem.
 
     Attributes:
-        missed: Rows of certificates whose key is not on this installation, with the public half to look for elsewhere.
+        missed: What is not on this installation and is looked for elsewhere on the disk.
     """
 
     def __init__(self, evidence: Evidence, user_secrets: UserSecrets, second_opinion: bool = False) -> None:
         self.evidence = evidence
-        self.missed: list[tuple[KeyChainRow, PublicKey]] = []
+        self.missed: list[Missed] = []
         self._witness = witness = Witness(evidence.installation) if second_opinion else None
         self.system = DpapiSystem() if evidence.lsa is None else unlock_dpapi_system(evidence.lsa)
         self._secrets = evidence.secrets if evidence.lsa is None else secret_rows(evidence, self.system)
         self.index = KeyIndex(evidence)
         self.tokens = Tokens(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
-        self.recovery = Recovery(self.index, self.prover, KeyCopies(evidence, self.prover))
+        copies = copies_on_own_volume(evidence, self.prover), copies_on_other_volumes(evidence, self.prover)
+        self.recovery = Recovery(self.index, self.prover, *copies)
         self.expected_keys = ExpectedKeys(evidence)
         self.paths = WindowsPaths([evidence.machine])
         self.machine_guid = evidence.machine.key_suffix
@@ -154,15 +170,17 @@ class Judge:
             row = certificate_row(certificate, links, self.recovery.of_certificate(certificate, links), self.paths)
             row.restore_to = self._restore_to(certificate, row)
             rows.append((row, links.file))
-            if row.verdict == "unusable" and not row.recoverable and certificate.public_key is not None:
-                self.missed.append((row, certificate.public_key))
+            self._note_missed(row, links, [certificate.public_key] if certificate.public_key else [])
         for file in self.evidence.key_files:
             if file.row.path not in judged and not is_empty_container(file):
                 access, shut_out = self._access(file, None)
                 links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
                 links.shut_out = shut_out
                 links.judge_steps(self.key_iso_fault)
-                rows.append((orphan_row(file, links, self.recovery.of_file(file, links), self.paths), file))
+                row = orphan_row(file, links, self.recovery.of_file(file, links), self.paths)
+                rows.append((row, file))
+                if links.kind != "tpm":
+                    self._note_missed(row, links, publics_of(file), file)
         return rows
 
     def _restore_to(self, certificate: CertificateEvidence, row: KeyChainRow) -> str | None:
@@ -171,6 +189,12 @@ class Judge:
         if slot is None or certificate.link is None or (row.broken_at, row.key_file) != ("key_file", "absent"):
             return None
         return place_of(certificate, certificate.link, slot, self.prover.prove(slot), self.evidence)
+
+    def _note_missed(
+        self, row: KeyChainRow, links: Links, publics: list[PublicKey], file: KeyFileEvidence | None = None
+    ) -> None:
+        if row.verdict == "unusable" and not row.recoverable and not is_sealed(links):
+            self.missed.append(Missed(row, tuple(publics), file))
 
     def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
         """Follow one certificate to its key; None when it neither names nor should have one."""

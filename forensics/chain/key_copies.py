@@ -2,59 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from forensics.chain.key_index import KeySlot, slots_of
 from forensics.chain.proof import Prover
 from forensics.collectors.evidence import Evidence, KeyFileEvidence
 from forensics.collectors.key_content import master_keys_named
-from forensics.collectors.key_copies import FoundCopies, find_key_copies
 from forensics.formats.public_key import PublicKey
+
+if TYPE_CHECKING:
+    from forensics.collectors.key_copies import FoundCopies
 
 
 class KeyCopies:
-    """The copies on the volume or in the collection of one installation.
+    """The copies that one search finds.
 
     Args:
-        evidence: What the collectors found on it.
+        evidence: What the collectors found on the installation that misses keys.
         prover: Opens the copies.
+        search: Finds them.
     """
 
-    def __init__(self, evidence: Evidence, prover: Prover) -> None:
+    def __init__(self, evidence: Evidence, prover: Prover, search: Callable[[], FoundCopies]) -> None:
         self._evidence = evidence
         self._prover = prover
+        self._search = search
 
     @cached_property
     def _found(self) -> FoundCopies:
-        evidence = self._evidence
-        found = find_key_copies(evidence.installation, evidence.key_folders, evidence.machine.ansi_code_page)
-        owners = {item.row.guid: item.row.owner_sid for item in evidence.master_keys}
+        found = self._search()
+        owners = {item.row.guid: item.row.owner_sid for item in self._evidence.master_keys}
         for file in found.files:
             # Whose key it is, the master key tells that its blob names.
-            file.row.guid_is_current = file.row.name_guid == evidence.machine.key_suffix
+            file.row.guid_is_current = file.row.name_guid == self._evidence.machine.key_suffix
             owner = next((owners[guid] for guid in sorted(master_keys_named([file])) if guid in owners), None)
             if owner not in (None, "S-1-5-18"):
                 file.row = replace(file.row, scope="user", owner_sid=owner)
         return found
 
     @property
-    def is_whole(self) -> bool:
-        """All names of the tree were searched."""
-        return self._found.is_whole
+    def not_searched(self) -> str | None:
+        """Why there may be more; None where all names were searched."""
+        return self._found.not_searched
 
     def with_public(self, public: PublicKey) -> Iterator[KeySlot]:
         """Yield the slots of copies that hold a public half, in clear or once opened."""
-        for slot in self._slots:
-            if slot.public == public or (slot.public is None and self._prover.prove(slot).public == public):
-                yield slot
+        yield from self._by_public.get(public, ())
+        yield from (slot for slot in self._by_public.get(None, ()) if self._prover.prove(slot).public == public)
 
     def of_name(self, file: KeyFileEvidence) -> Iterator[KeySlot]:
-        """Yield the slots of copies that have the same name as a key file."""
-        name = file.row.file_name.lower()
-        yield from (slot for slot in self._slots if slot.file.row.file_name.lower() == name)
+        """Yield the slots of copies that have the same name as a key file, whatever somebody added to it."""
+        name = (file.row.name_hash, file.row.name_guid)
+        if all(name):
+            yield from (slot for slot in self._slots if (slot.file.row.name_hash, slot.file.row.name_guid) == name)
 
     @cached_property
     def _slots(self) -> list[KeySlot]:
         return [slot for file in self._found.files for slot in slots_of(file)]
+
+    @cached_property
+    def _by_public(self) -> dict[PublicKey | None, list[KeySlot]]:
+        found: dict[PublicKey | None, list[KeySlot]] = defaultdict(list)
+        for slot in self._slots:
+            found[slot.public].append(slot)
+        return found
+
+
+def copies_on_own_volume(evidence: Evidence, prover: Prover) -> KeyCopies:
+    """Return the copies on the volume or in the collection of an installation."""
+
+    def search() -> FoundCopies:
+        from forensics.collectors.key_copies import find_key_copies
+
+        return find_key_copies(evidence.installation, evidence.key_folders, evidence.machine.ansi_code_page)
+
+    return KeyCopies(evidence, prover, search)
+
+
+def copies_on_other_volumes(evidence: Evidence, prover: Prover) -> KeyCopies:
+    """Return the copies on the other volumes of the disk of an installation."""
+
+    def search() -> FoundCopies:
+        from forensics.collectors.key_copies import find_key_copies_beside
+
+        return find_key_copies_beside(evidence.installation, evidence.machine.ansi_code_page)
+
+    return KeyCopies(evidence, prover, search)

@@ -247,8 +247,7 @@ class Links:
             who = account_name(self.shut_out) if self.shut_out else "an account"
             self.break_at("access", f"the access list of the key file shuts out {who}, which must read it")
         if proof.master_key in ("absent", "unreadable"):
-            state = "is not on this disk" if proof.master_key == "absent" else "cannot be read"
-            self.break_at("master_key", f"master key {proof.master_key_guid} {state}")
+            self.break_at("master_key", f"master key {proof.master_key_guid} {_fate_of_master_key(proof)}")
         self._judge_secret()
         if proof.private_key == "damaged":
             self.break_at("private_key", "the private key's DPAPI blob is damaged")
@@ -272,3 +271,13 @@ class Links:
             self.break_at("secret", unopened, self.ground.secret)
         elif proof.unlocked_by == "domain_key" and self.scope != "user":
             self.leave_open("secret", _BY_DOMAIN_ONLY.format(proof.master_key_guid))
+
+
+def _fate_of_master_key(proof: Proof) -> str:
+    """Say what became of a master key that is not at home, or is of no use there."""
+    if proof.master_key_elsewhere is not None:
+        state = "is not where Windows looks for it" if proof.master_key == "absent" else "cannot be read"
+        return f"{state}; a file of it lies in {proof.master_key_elsewhere}"
+    if proof.master_key == "unreadable":
+        return "cannot be read"
+    return "is not on this disk" if proof.master_key_waits is None else "is not where Windows looks for it"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
 from forensics.chain.access import may_read
+from forensics.chain.master_key_copies import MasterKeyCopies
+from forensics.chain.master_key_found import SYSTEM, Unlocked, beside_damaged, doubt_of_place, had_elsewhere
 from forensics.chain.passwords import GivenPassword, Passwords
 from forensics.chain.tokens import Tokens
 from forensics.chain.user_names import names_by_owner
@@ -24,41 +26,11 @@ from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
 from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
 
-SYSTEM = "S-1-5-18"
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
 
 _BACKUP_NEEDS_SECRET = 1
 _SIBLINGS_ASKED = 3
 """Work: other master keys that are asked whether backup sections open at all here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unlocked:
-    """What could be done with the master key that a blob names.
-
-    Attributes:
-        outcome: The master key file.
-        by: Which secret opened it.
-        key: The 64 bytes, when opened.
-        half: Half of DPAPI_SYSTEM that opened it.
-        intact: What the backup section proves.
-        domain_key: What the given backup keys of domains did with its domain section.
-        password: Of a user: whether a password was given for him, and is the one in SAM today.
-        unread_because: Why the content of the file was not got; None where it was, or there is no file.
-        under_sid: The SID in whose folder it lies, where that is another user's than the key's.
-        doubt: Why it is not published whether Windows itself would find or read the file; None where nothing is odd.
-    """
-
-    outcome: MasterKeyFound
-    by: UnlockedBy = "not_tried"
-    key: bytes | None = field(default=None, repr=False)
-    half: Half | None = None
-    intact: Answer = "unknown"
-    domain_key: DomainKeyFound = "not_tried"
-    password: GivenPassword = "none"
-    unread_because: str | None = None
-    under_sid: str | None = None
-    doubt: str | None = None
 
 
 class MasterKeyRing:
@@ -93,6 +65,8 @@ class MasterKeyRing:
         for item in self._found:
             self._by_guid[item.row.guid].append(item)
         self._opened: dict[str, Unlocked] = {}
+        self._unlocked: dict[tuple[str, str | None], Unlocked] = {}
+        self._copies = MasterKeyCopies(evidence)
         self._user_prekeys: dict[str, list[bytes]] = {}
         self._backups: dict[str, bool] = {}
 
@@ -103,11 +77,34 @@ class MasterKeyRing:
             guid: Lower-case GUID that the DPAPI blob names.
             owner_sid: Whose blob it is; S-1-5-18 for machine and SYSTEM keys.
         """
+        place = (guid, owner_sid)
+        if place not in self._unlocked:
+            home = self._at_home(guid, owner_sid)
+            self._unlocked[place] = self._elsewhere(guid, owner_sid, home) if home.is_of_no_use else home
+        return self._unlocked[place]
+
+    def _at_home(self, guid: str, owner_sid: str | None) -> Unlocked:
         files = self._by_guid.get(guid, [])
         own = [f for f in files if f.row.owner_sid == owner_sid]
         if not own:
             return self._of_earlier_account(files, owner_sid) or Unlocked(self._missing(owner_sid))
         return self._unlock_any(own)
+
+    def _elsewhere(self, guid: str, owner_sid: str | None, home: Unlocked) -> Unlocked:
+        """Try the files of a master key that lie where Windows does not look for it, with its owner's secrets."""
+        others = [f for f in self._by_guid.get(guid, []) if f.row.owner_sid != owner_sid and f.parsed is not None]
+        copies, not_searched = self._copies.of(guid)
+        sound: str | None = None
+        for item in (*others, *copies):
+            opened = self._open(replace(item, row=replace(item.row, owner_sid=owner_sid, half=None)))
+            if opened.key is not None:
+                return had_elsewhere(home, item, opened, owner_sid)
+            if opened.outcome == "present":
+                sound = sound or item.row.path
+        if sound is None:
+            return replace(home, waits=not_searched)
+        waits = f"a file of master key {guid} lies in {sound}, and nothing known here opens it"
+        return replace(home, elsewhere=sound, waits=waits)
 
     def _of_earlier_account(self, files: list[MasterKeyEvidence], owner_sid: str | None) -> Unlocked | None:
         """A user who was moved to another account keeps the master keys of the SID that he had."""
@@ -121,11 +118,15 @@ class MasterKeyRing:
         tried: list[Unlocked] = []
         for item in readable:
             tried.append(self._open_once(item))
-            if tried[-1].key is not None and tried[-1].doubt is None:
+            # Of two of SYSTEM's one lies in the folder of its half; of two of a user's nothing tells which is read.
+            is_read = item.row.half is not None or all(f.row.outcome != "unreadable" for f in own)
+            if tried[-1].key is not None and tried[-1].doubt is None and is_read:
                 return tried[-1]
-        opened = next((one for one in tried if one.key is not None), None)
-        if opened is not None:
-            return opened
+        damaged = [f.row.path for f in own if f.row.outcome == "unreadable"]
+        damaged += [f.row.path for f, one in zip(readable, tried, strict=True) if one.outcome == "unreadable"]
+        for item, opened in zip(readable, tried, strict=True):
+            if opened.key is not None:
+                return beside_damaged(item, opened, damaged)
         unread = next((f for f in own if f.row.outcome == "not_examined"), None)
         if unread is not None:
             return Unlocked("not_examined", unread_because=unread.unread_because)
@@ -158,7 +159,7 @@ class MasterKeyRing:
         path = item.row.path
         if path not in self._opened:
             opened = self._open(item)
-            doubt = self._shut_out(item) or _misplaced(item.row, opened.half)
+            doubt = self._shut_out(item) or doubt_of_place(item, opened.half)
             self._opened[path] = replace(opened, password=self._password_for(item.row.owner_sid), doubt=doubt)
         return self._opened[path]
 
@@ -204,7 +205,7 @@ class MasterKeyRing:
             tried = True
             key = dpapi.open_master_section(file.master, prekey)
             if self._witness:
-                self._witness.master_key(row.path, prekey, key)
+                self._witness.master_key(row.path, prekey, key, item.raw)
             if key is not None:
                 return Unlocked("present", by, key, half, "yes")
         by_domain, key = self._open_with_domain_key(file, row.path)
@@ -327,17 +328,6 @@ class MasterKeyRing:
     @staticmethod
     def _is_system(sid: str | None) -> bool:
         return sid == SYSTEM or sid in SERVICE_ACCOUNTS
-
-
-def _misplaced(row: MasterKeyRow, opened_with: Half | None) -> str | None:
-    """Say that SYSTEM's master key lies where Windows keeps those of the other half, or none of SYSTEM's at all."""
-    if row.owner_sid != SYSTEM or opened_with is None or opened_with == row.half:
-        return None
-    folder = SYSTEM if opened_with == "machine" else f"{SYSTEM}\\User"
-    return (
-        f"master key {row.guid} opens with the {opened_with} half of DPAPI_SYSTEM, whose folder is {folder}, "
-        f"but lies in {row.path}; whether Windows looks there is not published"
-    )
 
 
 def _lacks_secret(evidence: Evidence) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from forensics.chain.key_index import KeySlot
-from forensics.chain.master_keys import MasterKeyRing, Unlocked
+from forensics.chain.master_key_found import Unlocked
+from forensics.chain.master_keys import MasterKeyRing
 from forensics.chain.passwords import GivenPassword
 from forensics.chain.witness import Witness
 from forensics.dpapi import dpapi
@@ -54,6 +55,10 @@ class Proof:
         master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
         not_modelled: The kind or form of the key, in words, where the blob is sound and that is not known here.
         master_key_doubt: Why it is not published whether Windows itself would find or read that file; else None.
+        master_key_elsewhere: File of the master key outside of where Windows looks for it; None where none was found.
+        opened_elsewhere: That file is the one that opened it.
+        master_key_waits: Why a file elsewhere may still open it; None where none may.
+        is_users: It is a user's key, which hangs on a secret that no disk holds: what was given may be the wrong one.
     """
 
     private_key: PrivateKeyFound = "not_examined"
@@ -69,6 +74,10 @@ class Proof:
     master_key_unread: str | None = None
     not_modelled: str | None = None
     master_key_doubt: str | None = None
+    master_key_elsewhere: str | None = None
+    opened_elsewhere: bool = False
+    master_key_waits: str | None = None
+    is_users: bool = False
 
 
 _NO_PRIVATE_HALF = Proof(private_key="damaged")
@@ -119,7 +128,8 @@ class Prover:
         unlocked = self.ring.unlock(named, slot.file.row.owner_sid)
         # A password is never on a disk, so a user's key without one is locked; DPAPI_SYSTEM is, so without it the step
         # was not examined.
-        waits_for_password = unlocked.outcome == "present" and unlocked.key is None and slot.file.row.scope == "user"
+        is_users = slot.file.row.scope == "user"
+        waits_for_password = unlocked.outcome == "present" and unlocked.key is None and is_users
         cannot_open = unlocked.outcome in ("absent", "unreadable") or unlocked.by == "nothing" or waits_for_password
         start = Proof(
             private_key="locked" if cannot_open else "not_examined",
@@ -130,6 +140,10 @@ class Prover:
             master_key_under=unlocked.under_sid,
             master_key_unread=unlocked.unread_because,
             master_key_doubt=unlocked.doubt,
+            master_key_elsewhere=unlocked.elsewhere,
+            opened_elsewhere=unlocked.opens_elsewhere,
+            master_key_waits=unlocked.waits,
+            is_users=is_users,
         )
         return start, unlocked
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 
 from forensics.chain.key_copies import KeyCopies
@@ -13,10 +14,56 @@ from forensics.chain.proof import Proof, Prover
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.public_key import PublicKey
 
-Recoverable = tuple[bool | None, str | None]
-"""The ``recoverable`` column, and the file that holds the key when it is another than the one judged."""
-
 _SEALED = ("sealed_tpm", "sealed_vbs")
+
+
+@dataclass(frozen=True, slots=True)
+class LockedCopy:
+    """A key file with the right public half that nothing on this disk opens.
+
+    Attributes:
+        path: Its path.
+        master_key_guid: The master key that its blob names.
+    """
+
+    path: str
+    master_key_guid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search for one public half came to.
+
+    Attributes:
+        path: File from which the key was had; None where it was had from none.
+        locked: Files with the public half that did not open.
+        undecided: Why one that was found, and not read or not opened, may hold it; None where none may.
+    """
+
+    path: str | None = None
+    locked: tuple[LockedCopy, ...] = ()
+    undecided: str | None = None
+
+    def and_then(self, other: Found) -> Found:
+        """Return this joined with what a search elsewhere found."""
+        return Found(self.path or other.path, self.locked + other.locked, self.undecided or other.undecided)
+
+
+@dataclass(frozen=True, slots=True)
+class Recoverable:
+    """What is to be said of having a key from this disk.
+
+    Attributes:
+        answer: The ``recoverable`` column.
+        path: File that holds the key when it is another than the one judged.
+        locked: Another file with its public half, which did not open.
+        doubt: Why the answer is not known, where that is for want of a place that was searched, or of a secret.
+    """
+
+    answer: bool | None
+    path: str | None = None
+    locked: LockedCopy | None = None
+    doubt: str | None = None
 
 
 class Recovery:
@@ -25,16 +72,18 @@ class Recovery:
     Args:
         index: The key files of the installation.
         prover: Proves what is found.
-        copies: Key files outside the folders of keys.
+        copies: Key files outside the folders of keys, on the same volume.
+        beside: Key files on the other volumes of the disk.
     """
 
-    def __init__(self, index: KeyIndex, prover: Prover, copies: KeyCopies) -> None:
+    def __init__(self, index: KeyIndex, prover: Prover, copies: KeyCopies, beside: KeyCopies) -> None:
         self._index = index
         self._prover = prover
         self._best: dict[PublicKey, KeySlot | None] = {}
         self._copies = copies
-        self._had: dict[PublicKey, tuple[str | None, bool]] = {}
-        self._had_of_copies: dict[PublicKey, tuple[str | None, bool]] = {}
+        self._beside = beside
+        self._had: dict[PublicKey, Found] = {}
+        self._had_of_copies: dict[PublicKey, Found] = {}
         self._recovered: dict[str, KeySlot] = {}
 
     def slot_of(self, public: PublicKey | None) -> KeySlot | None:
@@ -66,20 +115,17 @@ class Recovery:
     def of_certificate(self, certificate: CertificateEvidence, links: Links) -> Recoverable:
         """Judge ``recoverable`` of a certificate's row."""
         if links.verdict == "usable":
-            return None, None
+            return Recoverable(None)
         if links.proof.recovered and _is_key_of(links.proof, certificate, links):
-            return True, None
+            return Recoverable(True)
         public = certificate.public_key
-        broken = links.verdict == "unusable"
-        path, undecided = self.search(public, beyond=broken) if public else (None, False)
-        if path is not None:
-            return True, path
-        if undecided:
-            return None, None
-        return self._not_found(links, public), None
+        found = self.search(public, beyond=links.verdict == "unusable") if public else Found()
+        if found.path is not None:
+            return Recoverable(True, found.path)
+        return self._not_found(links, public, found)
 
-    def search(self, public: PublicKey, *, beyond: bool = True) -> tuple[str | None, bool]:
-        """Return a file from which the key was had, and whether one that was not read or opened may hold it.
+    def search(self, public: PublicKey, *, beyond: bool = True) -> Found:
+        """Look for a public half.
 
         Args:
             public: The public half.
@@ -87,15 +133,16 @@ class Recovery:
         """
         if public not in self._had:
             self._had[public] = self._searched(self._slots(public), [public])
-        path, undecided = self._had[public]
-        if path is None and beyond:
+        found = self._had[public]
+        if found.path is None and beyond:
             if public not in self._had_of_copies:
                 self._had_of_copies[public] = self._searched(self._copies.with_public(public), [public])
-            path, waits = self._had_of_copies[public]
-            undecided |= waits
-        return path, undecided or (path is None and self._index.has_unread)
+            found = found.and_then(self._had_of_copies[public])
+        if found.path is None and self._index.has_unread:
+            return found.and_then(Found(undecided="not every key file could be read"))
+        return found
 
-    def _searched(self, slots: Iterable[KeySlot], publics: Collection[PublicKey]) -> tuple[str | None, bool]:
+    def _searched(self, slots: Iterable[KeySlot], publics: Collection[PublicKey]) -> Found:
         """Look for one of some public keys among slots, for any where none is known."""
         proofs = [(slot, self._prover.prove(slot)) for slot in slots]
         recovered = [(slot, proof) for slot, proof in proofs if proof.recovered]
@@ -103,43 +150,81 @@ class Recovery:
         # One that is named for this machine may only have to be put back.
         recovered.sort(key=lambda found: found[0].file.row.guid_is_current is not True)
         had = (slot.file.row.path for slot, proof in recovered if not publics or proof.public in publics)
-        return next(had, None), any(_could_still_open(proof) for _, proof in proofs)
+        locked = (
+            LockedCopy(slot.file.row.path, proof.master_key_guid)
+            for slot, proof in proofs
+            if slot.public in publics and proof.private_key in ("locked", "needs_pin", "not_examined")
+        )
+        open_ = (_why_open(slot.file.row.path, proof) for slot, proof in proofs if _could_still_open(proof))
+        return Found(next(had, None), tuple(locked), next(open_, None))
 
     def found_in(self, path: str) -> KeySlot | None:
         """Return the slot that held the key in a file from which one was had; None for other files."""
         return self._recovered.get(path)
 
-    def _not_found(self, links: Links, public: PublicKey | None) -> bool | None:
+    def _not_found(self, links: Links, public: PublicKey | None, found: Found) -> Recoverable:
+        judged = links.file.row.path if links.file is not None else None
+        locked = next((copy for copy in found.locked if copy.path != judged), None)
+        if found.undecided is not None:
+            return Recoverable(None, locked=locked, doubt=found.undecided)
         if links.verdict == "unknown" or links.kind == "other" or links.key_file == "not_examined":
-            return None
-        if links.kind == "smart_card" or links.proof.private_key in _SEALED:
-            return False
-        waits = links.file is not None and links.public_key != "mismatch" and _waits(links.proof)
-        return None if waits or not self.searched_everywhere(public) else False
+            return Recoverable(None, locked=locked)
+        if is_sealed(links):
+            return Recoverable(False)
+        if links.file is not None and links.public_key != "mismatch" and _waits(links.proof):
+            return Recoverable(None, locked=locked, doubt=_why_open(links.file.row.path, links.proof))
+        doubt = self.not_searched(public)
+        return Recoverable(None if doubt else False, locked=locked, doubt=doubt)
 
-    def searched_everywhere(self, public: PublicKey | None) -> bool:
-        """Tell whether a public key that was not found is in no key file that this installation's disk holds."""
-        return self._index.searched_for(public) and self._copies.is_whole
+    def not_searched(self, public: PublicKey | None) -> str | None:
+        """Say why a public key that was not found may still lie on this volume; None where it does not."""
+        if not self._index.searched_for(public):
+            return "not every folder of key files was seen whole"
+        return self._copies.not_searched
 
     def of_file(self, file: KeyFileEvidence, links: Links) -> Recoverable:
         """Judge ``recoverable`` of a key file without certificate."""
         if links.verdict == "usable":
-            return None, None
+            return Recoverable(None)
         if links.proof.recovered:
-            return True, None
-        if links.verdict == "unknown" or links.is_unread or _waits(links.proof):
-            return None, None
+            return Recoverable(True)
+        if links.verdict == "unknown" or links.is_unread:
+            return Recoverable(None)
+        if _waits(links.proof):
+            return Recoverable(None, doubt=_why_open(file.row.path, links.proof))
         if links.kind == "tpm":
-            return False, None
-        publics = [slot.public for slot in slots_of(file) if slot.public is not None]
-        copies = {id(s): s for public in publics for s in (*self._slots(public), *self._copies.with_public(public))}
-        path, undecided = self._searched([*copies.values(), *self._copies.of_name(file)], publics)
-        if path is not None:
-            return True, path
-        if undecided:
-            return None, None
-        everywhere = all(self.searched_everywhere(p) for p in publics) if publics else self.searched_everywhere(None)
-        return False if everywhere else None, None
+            return Recoverable(False)
+        publics = publics_of(file)
+        slots = {id(s): s for public in publics for s in (*self._slots(public), *self._copies.with_public(public))}
+        found = self._searched([*slots.values(), *self._copies.of_name(file)], publics)
+        if found.path is not None:
+            return Recoverable(True, found.path)
+        locked = next((copy for copy in found.locked if copy.path != file.row.path), None)
+        unsearched = (self.not_searched(public) for public in (publics or (None,)))
+        doubt = found.undecided or next((why for why in unsearched if why is not None), None)
+        return Recoverable(None if doubt else False, locked=locked, doubt=doubt)
+
+    def beside(self, publics: Collection[PublicKey], file: KeyFileEvidence | None) -> Found:
+        """Look on the other volumes of the disk for one of some public halves, or a copy of a file that has none.
+
+        Args:
+            publics: The public halves.
+            file: The key file, where that is what was judged.
+        """
+        named = self._beside.of_name(file) if file is not None else ()
+        slots = {id(s): s for s in (*(s for p in publics for s in self._beside.with_public(p)), *named)}
+        found = self._searched(slots.values(), publics)
+        return found.and_then(Found(undecided=self._beside.not_searched))
+
+
+def publics_of(file: KeyFileEvidence) -> list[PublicKey]:
+    """Return the public halves that lie in clear in a key file."""
+    return [slot.public for slot in slots_of(file) if slot.public is not None]
+
+
+def is_sealed(links: Links) -> bool:
+    """Tell whether a key lies in a TPM, in VBS or on a smart card, so that no file holds it."""
+    return links.kind == "smart_card" or links.proof.private_key in _SEALED
 
 
 def _is_key_of(proof: Proof, certificate: CertificateEvidence, links: Links) -> bool:
@@ -155,5 +240,20 @@ def _waits(proof: Proof) -> bool:
 
 
 def _could_still_open(proof: Proof) -> bool:
-    waits = proof.private_key == "locked" and proof.master_key == "present" and proof.unlocked_by == "not_tried"
-    return waits or proof.private_key in ("not_examined", "needs_pin")
+    """A secret that was given and does not fit proves nothing: a user may have had others."""
+    if proof.private_key in ("not_examined", "needs_pin"):
+        return True
+    if proof.private_key != "locked":
+        return False
+    hangs_on_user = proof.master_key == "present" and (proof.unlocked_by == "not_tried" or proof.is_users)
+    return hangs_on_user or proof.master_key_waits is not None
+
+
+def _why_open(path: str, proof: Proof) -> str:
+    if proof.master_key_waits is not None:
+        return proof.master_key_waits
+    if proof.private_key == "needs_pin":
+        return f"{path} wants a PIN or password of its own"
+    if proof.is_users and proof.master_key == "present":
+        return f"{path} hangs on a secret of its owner, which no disk holds"
+    return f"{path} was not opened: what opens it was not read"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from forensics.chain.links import Links
 from forensics.chain.recovery import Recoverable
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
-from forensics.tables.key_chain import ChainLink, KeyChainRow
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.windows_path import WindowsPaths
 
 
@@ -36,7 +38,7 @@ def orphan_row(file: KeyFileEvidence, links: Links, recoverable: Recoverable, pa
 def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: str, paths: WindowsPaths) -> KeyChainRow:
     proof = links.proof
     broken_at = links.broken_at
-    return KeyChainRow(
+    row = KeyChainRow(
         machine_id=machine_id,
         source_path=source_path,
         container=links.file.row.container if links.file else None,
@@ -52,15 +54,34 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         exportable=proof.exportable,
         verdict=links.verdict,
         broken_at=broken_at,
-        recoverable=recoverable[0],
-        recoverable_from=recoverable[1],
+        recoverable=recoverable.answer,
+        recoverable_from=recoverable.path,
+        recovery_doubt=recoverable.doubt,
+        key_copy=recoverable.locked.path if recoverable.locked else None,
+        key_copy_needs=recoverable.locked.master_key_guid if recoverable.locked else None,
+        master_key_copy=proof.master_key_elsewhere,
+        copy_opens=proof.opened_elsewhere if proof.master_key_elsewhere else None,
         known_by=links.known_by,
-        reason=_reason(links, broken_at, (recoverable[0], paths.of(machine_id, recoverable[1]))),
+        reason=links.broken.get(broken_at, "") if broken_at else links.doubt or "",
     )
+    return with_recovery(row, paths.of(machine_id, row.recoverable_from), paths.of(machine_id, row.key_copy))
 
 
-def _reason(links: Links, broken_at: ChainLink | None, recoverable: Recoverable) -> str:
-    found, path = recoverable
-    if broken_at == "key_file" and links.key_file == "absent" and found and path:
-        return f"there is no key file where the certificate's link leads; the key lies in {path}"
-    return links.broken.get(broken_at, "") if broken_at else links.doubt or ""
+def with_recovery(row: KeyChainRow, found: str | None, copy: str | None) -> KeyChainRow:
+    """Return a row whose reason says what became of a key file that is not where the link leads.
+
+    Args:
+        row: The row.
+        found: Where the key was found, as it is told; None where it was not.
+        copy: Where a file with its public half lies that does not open; None where there is none, or it was told.
+    """
+    if row.broken_at != "key_file" or row.key_file != "absent":
+        return row
+    gone = "there is no key file where the certificate's link leads"
+    if found is not None:
+        return replace(row, reason=f"{gone}; the key lies in {found}")
+    if copy is not None:
+        return replace(row, reason=f"{gone}; {copy} has its public key, and does not open with what this disk holds")
+    if row.recoverable is None and row.key_copy is None:
+        return replace(row, reason=gone)
+    return row

@@ -22,9 +22,9 @@ class Witness:
         self.asked = 0
         self.agreed = 0
 
-    def master_key(self, path: str, prekey: bytes, key: bytes | None) -> None:
-        """Repeat the opening of a master key file with one pre-key."""
-        raw = self._installation.read(path).data
+    def master_key(self, path: str, prekey: bytes, key: bytes | None, raw: bytes | None = None) -> None:
+        """Repeat the opening of a master key file with one pre-key; its bytes, if not given, are read again."""
+        raw = self._installation.read(path).data if raw is None else raw
         self._record(path, "master key", second_master_key(raw, prekey, key))
 
     def domain_section(self, path: str, file: MasterKeyFile, domain_key: object, key: bytes | None) -> None:

@@ -105,7 +105,10 @@ def collect(installation: Installation) -> Evidence:
         evidence.secure_boot.append(collect_secure_boot(installation))
     with guard(installation, "uses of certificates"):
         certificates = [c.row for c in evidence.certificates]
-        context = UseContext(installation, evidence.machine, certificates, profiles, evidence.users)
+        key_rows = [file.row for file in evidence.key_files]
+        context = UseContext(
+            installation, evidence.machine, certificates, profiles, evidence.users, key_rows, evidence.key_folders
+        )
         evidence.certificate_uses = collect_certificate_uses(context)
     with guard(installation, "TPM"):
         evidence.tpm.extend(collect_tpm(installation, evidence.machine, evidence.certificates, evidence.key_files))

@@ -100,6 +100,8 @@ class MasterKeyEvidence:
         security: Its security descriptor, None where the source holds none, or it was not got.
         unread_because: Why its content was not got; None where it was.
         access_unread: Why its security descriptor was not got, or does not parse; None where the source holds none.
+        in_profile_of: SID of another account in whose profile it lies, where its own account has one; else None.
+        raw: Its bytes, where it was found outside of the folders of master keys; else None.
     """
 
     row: MasterKeyRow
@@ -107,6 +109,8 @@ class MasterKeyEvidence:
     security: SecurityDescriptor | None = None
     unread_because: str | None = None
     access_unread: str | None = None
+    in_profile_of: str | None = None
+    raw: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from forensics.collectors.evidence import KeyFileEvidence, ParsedKey
-from forensics.disk.tree import Entry
+from forensics.disk.tree import Entry, Tree
 from forensics.formats.capi_key import CapiKeyFile, parse_capi_key_file, parse_capi_public_halves
 from forensics.formats.cng_key import CngKeyFile, parse_cng_key_file
 from forensics.formats.dpapi_blob import DpapiBlob
@@ -52,14 +52,14 @@ def parse_key_file(kind: str, data: bytes) -> tuple[KeyFileKind, ParsedKey]:
 def peek(installation: Installation, kind: str, entry: Entry) -> ParsedKey | None:
     """Parse a key file that gets no row: one that cannot be read is None, and no problem of its own."""
     with suppress(Exception):  # a tree or a parser may raise anything on hostile bytes
-        return PARSERS[kind](_content(installation, entry))
+        return PARSERS[kind](content_of(installation.tree, entry))
     return None
 
 
 def peek_public(installation: Installation, kind: str, entry: Entry) -> list[PublicKey] | None:
     """Return the public halves that lie in clear in a key file, as :func:`peek` does but with less work."""
     with suppress(Exception):  # as above
-        data = _content(installation, entry)
+        data = content_of(installation.tree, entry)
         return parse_capi_public_halves(data) if kind == "capi" else list(public_halves(PARSERS[kind](data)))
     return None
 
@@ -79,8 +79,9 @@ def master_keys_named(key_files: Iterable[KeyFileEvidence]) -> frozenset[str]:
     return frozenset(blob.master_key_guid for blob in blobs if blob is not None)
 
 
-def _content(installation: Installation, entry: Entry) -> bytes:
-    with installation.tree.open(entry) as stream:
+def content_of(tree: Tree, entry: Entry) -> bytes:
+    """Read a key file that gets no row; raises what the tree does, and FormatError for one that is too large."""
+    with tree.open(entry) as stream:
         data = stream.read(_MOST_LOOKED_AT + 1)
     if len(data) > _MOST_LOOKED_AT:
         raise FormatError("too_large", _MOST_LOOKED_AT, "no key file is that large")

@@ -1,38 +1,45 @@
-"""Copies of key files where Windows does not look: in a backup made by hand, an earlier Windows, a profile moved away.
+"""Copies of key files where Windows does not look: in a backup made by hand, an earlier Windows, on another volume.
 
-They are looked for only when a key is broken, by the form of their names: the hash of a container and a MachineGuid.
+They are looked for only when a key is broken, by what their names hold: the hash of a container and a MachineGuid.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 
-from forensics.collectors.evidence import KeyFileEvidence, KeyFolder
+from forensics.collectors.evidence import KeyFileEvidence, KeyFolder, ParsedKey
 from forensics.collectors.guard import guard
-from forensics.collectors.key_content import peek
+from forensics.collectors.key_content import PARSERS, content_of
 from forensics.collectors.key_file_facts import add_facts
-from forensics.disk.tree import Entry, FindsNames
-from forensics.formats.key_file_name import split_key_file_name
+from forensics.collectors.name_search import FoundFile, Unsearched, on_other_volumes, on_own_volume
+from forensics.disk.tree import NameMark, WantedNames
+from forensics.formats.errors import FormatError
+from forensics.formats.key_file_name import find_key_file_name
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind, KeyFileRow
 
 MAX_COPIES = 1_000
-"""Evidence: copies of key files outside the folders of keys that are looked at."""
-_MAX_FOLDERS = 20_000
-"""Work: folders of a collection that are searched for copies of key files."""
-_MAX_DEPTH = 64
-"""Work: folders within folders that are searched for copies of key files."""
+"""Evidence: copies of key files outside the folders of keys that are looked at, on the volume of Windows, and as many
+on the others.
+"""
 
-_NAME = re.compile(r"[0-9a-f]{32}_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-_IN_UTF16 = re.compile(
-    rb"(?:[0-9a-f]\0){32}_\0(?:[0-9a-f]\0){8}(?:-\0(?:[0-9a-f]\0){4}){3}-\0(?:[0-9a-f]\0){12}", re.IGNORECASE
+_HEX = r"[0-9a-f]"
+_NAME = re.compile(rf"{_HEX}{{32}}_{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}", re.IGNORECASE | re.ASCII)
+_IN_UTF16 = rb"(?:[0-9a-fA-F]\0)"
+_HASH, _LENGTH = 64, 138
+"""Format: bytes of UTF-16 of the hash, and of the name."""
+# Of a name across two sectors two bytes are lost: of the hash, of the GUID, or what stands between them.
+_MARKS = (
+    NameMark(
+        re.compile(rb"_\0(?:(?<=%b{32}_\0)|(?=%b{8}(?:-\0%b{4}){3}-\0%b{12}))" % ((_IN_UTF16,) * 4)), _HASH, _LENGTH
+    ),
+    NameMark(re.compile(rb"-\0(?<=%b{32}[^_][\s\S]%b{8}-\0)" % ((_IN_UTF16,) * 2)), _HASH + 18, _LENGTH),
 )
-_DRIVE = re.compile(r"[a-z](?::|%3A|_)?", re.IGNORECASE | re.ASCII)
-"""A folder that stands for a drive, as collectors name it."""
+KEY_NAMES = WantedNames(_NAME, _MARKS)
+"""Names that hold that of a key file."""
 _KINDS: tuple[KeyFileKind, ...] = ("capi", "cng")
 
 
@@ -42,11 +49,11 @@ class FoundCopies:
 
     Attributes:
         files: Key files outside the folders of keys; whose they are is not known, so they count as SYSTEM's.
-        is_whole: All names of the tree were searched.
+        not_searched: Why there may be more; None where all names were searched.
     """
 
     files: list[KeyFileEvidence] = field(default_factory=list)
-    is_whole: bool = True
+    not_searched: str | None = None
 
 
 def find_key_copies(
@@ -59,73 +66,64 @@ def find_key_copies(
         folders: The folders of keys, which were read already.
         code_page: ANSI code page of the machine, None when it is not known.
     """
-    found = FoundCopies()
     known = {folder.path.lower() for folder in folders if folder.kind != "any"}
+    return _read_all(installation, on_own_volume(installation, KEY_NAMES, known), code_page)
+
+
+def find_key_copies_beside(installation: Installation, code_page: int | None = None) -> FoundCopies:
+    """Search the other volumes of an installation's disk for key files.
+
+    Args:
+        installation: Whose keys are broken.
+        code_page: ANSI code page of the machine, None when it is not known.
+    """
+    return _read_all(installation, on_other_volumes(installation, KEY_NAMES), code_page)
+
+
+def _read_all(
+    installation: Installation, named: Iterable[FoundFile | Unsearched], code_page: int | None
+) -> FoundCopies:
+    found = FoundCopies()
+    seen = 0
     with guard(installation, installation.source_path) as guarded:
-        copies = _paths(installation, known, found)
-        for path in islice(copies, MAX_COPIES):
-            with guard(installation, path):
-                file = _read(installation, installation.tree.entry(path), code_page)
-                if file is not None:
-                    found.files.append(file)
-        if next(copies, None) is not None:
-            found.is_whole = False
-            message = f"only {MAX_COPIES} copies of key files are looked at"
-            installation.problem(installation.source_path, "too_many", message)
+        for item in named:
+            if isinstance(item, Unsearched):
+                found.not_searched = found.not_searched or item.why
+                continue
+            seen += 1
+            if seen > MAX_COPIES:
+                found.not_searched = f"only {MAX_COPIES} copies of key files are looked at"
+                installation.problem(installation.source_path, "too_many", found.not_searched)
+                break
+            file = None
+            with guard(installation, item.label) as read:
+                file = _read(installation, item, code_page)
+            if file is not None:
+                found.files.append(file)
+            elif read.failure is not None:
+                found.not_searched = found.not_searched or f"{item.label} could not be read: {read.failure.why}"
     if guarded.failure is not None:
-        found.is_whole = False
+        found.not_searched = found.not_searched or "the search for copies of key files failed"
     return found
 
 
-def _paths(installation: Installation, known: set[str], found: FoundCopies) -> Iterator[str]:
-    """Yield the paths of files that are named as key files are, and lie in no known folder."""
-    tree = installation.tree
-    named = tree.paths_named(_NAME, _IN_UTF16, known) if isinstance(tree, FindsNames) else _walk(installation)
-    for path in named:
-        if path is None:
-            found.is_whole = False
-        elif path.rpartition("/")[0].lower() not in known:
-            yield path
-
-
-def _walk(installation: Installation) -> Iterator[str | None]:
-    """Go from folder to folder of the machine's drives, the nearest first."""
-    waiting = deque((drive, 0) for drive in _drives(installation))
-    for _ in range(_MAX_FOLDERS):
-        if not waiting:
-            return
-        folder, depth = waiting.popleft()
-        listing = installation.listing(folder)
-        if not listing.outcome.is_whole and listing.entries == ():
-            yield None
-        for entry in listing.entries:
-            if entry.is_dir and depth < _MAX_DEPTH:
-                waiting.append((entry.path, depth + 1))
-            elif not entry.is_dir and _NAME.fullmatch(entry.name):
-                yield entry.path
-    yield None
-
-
-def _drives(installation: Installation) -> list[str]:
-    """Return the system drive and the drives beside it: a collection may hold those of several machines."""
-    own = installation.drive
-    above, _, name = own.rpartition("/")
-    if not _DRIVE.fullmatch(name):
-        return [own]
-    others = (entry for entry in installation.listing(above).entries if entry.is_dir and _DRIVE.fullmatch(entry.name))
-    return [own, *(entry.path for entry in others if entry.path.lower() != own.lower())]
-
-
-def _read(installation: Installation, entry: Entry, code_page: int | None) -> KeyFileEvidence | None:
+def _read(installation: Installation, item: FoundFile, code_page: int | None) -> KeyFileEvidence | None:
     """Parse a copy; one that is no key file, or a torn one, is passed over in silence."""
-    name = split_key_file_name(entry.name)
+    entry = item.tree.entry(item.path)
+    name = find_key_file_name(entry.name)
+    try:
+        data = content_of(item.tree, entry)
+    except FormatError:
+        return None
     for kind in _KINDS:
-        parsed = peek(installation, kind, entry)
+        parsed: ParsedKey | None = None
+        with suppress(Exception):  # a parser may raise anything on hostile bytes
+            parsed = PARSERS[kind](data)
         if parsed is None or name is None:
             continue
         row = KeyFileRow(
             machine_id=installation.machine_id,
-            path=entry.path,
+            path=item.label,
             file_name=entry.name,
             kind=kind,
             scope="machine",
@@ -135,7 +133,7 @@ def _read(installation: Installation, entry: Entry, code_page: int | None) -> Ke
             modified=entry.modified,
             name_hash=name[0],
             name_guid=name[1],
-            source_path=entry.path,
+            source_path=item.label,
             source_time=entry.modified,
         )
         add_facts(installation, row, parsed, code_page)

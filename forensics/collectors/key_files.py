@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from forensics.collectors.access_lists import read_access_list
 from forensics.collectors.acl_summary import summarize_acl
@@ -285,7 +286,7 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry, 
         row.outcome = "unreadable" if content.outcome.state == "unreadable" else "not_examined"
         key_file.unread_because = content.outcome.why or "it was not read"
         return
-    row.outcome = "unreadable"
+    row.outcome, row.sha256 = "unreadable", sha256(content.data).hexdigest()
     with guard(installation, entry.path):
         if not content.data:
             raise FormatError("empty", 0, "the key file has no content")
@@ -304,6 +305,7 @@ def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: 
         row.kind, key_file.parsed = parse_key_file(row.kind, content.data)
     except FormatError:
         return False
+    key_file.row.sha256 = sha256(content.data).hexdigest()
     with guard(installation, entry.path):
         add_facts(installation, row, key_file.parsed, code_page)
     return True

@@ -30,13 +30,20 @@ _GUID_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder of master keys; ``canonical`` when Windows itself looks there, ``elsewhere`` on another drive."""
+    """A folder of master keys.
+
+    Attributes:
+        canonical: Windows itself looks there.
+        elsewhere: It lies on another drive.
+        in_profile_of: SID of another account in whose profile it lies, where its own account has one; else None.
+    """
 
     sid: str
     half: Half | None
     path: str
     canonical: bool
     elsewhere: bool = False
+    in_profile_of: str | None = None
 
 
 @dataclass(slots=True)
@@ -113,16 +120,20 @@ def _system_folders(installation: Installation) -> Iterator[_Folder]:
 
 def _profile_folders(installation: Installation, profiles: Sequence[Profile]) -> Iterator[_Folder]:
     others: list[_Folder] = []
-    bases = [installation.in_windows("System32/Microsoft/Protect")]
+    bases: list[tuple[str, str | None]] = [(installation.in_windows("System32/Microsoft/Protect"), None)]
+    homes = {profile.sid for profile in profiles if profile.scope != "system"}
     for profile in profiles:
         base = f"{profile.roaming}/Microsoft/Protect"
         if profile.sid is not None and profile.scope != "system":
             yield _Folder(profile.sid, None, f"{base}/{profile.sid}", True, profile.elsewhere)
         if not profile.elsewhere:
-            bases.append(base)
-    for base in bases:
+            bases.append((base, profile.sid))
+    for base, whose in bases:
         if folder_exists(installation, base):
-            others.extend(_Folder(e.name.upper(), None, e.path, False) for e in sid_folders(installation, base))
+            for entry in sid_folders(installation, base):
+                sid = entry.name.upper()
+                astray = whose if whose is not None and sid != whose and sid in homes else None
+                others.append(_Folder(sid, None, entry.path, False, in_profile_of=astray))
     yield from others
 
 
@@ -148,7 +159,7 @@ def _files(installation: Installation, folder: _Folder, named: Sequence[Entry]) 
         if preferred is not None:
             row.preferred = preferred.guid == row.guid
             row.preferred_until = preferred.renew_after if row.preferred else None
-        evidence = MasterKeyEvidence(row)
+        evidence = MasterKeyEvidence(row, in_profile_of=folder.in_profile_of)
         _parse(installation, evidence, entry)
         _add_security(installation, evidence, entry)
         yield evidence
@@ -176,7 +187,7 @@ def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry
         if not content.data:
             raise FormatError("empty", 0, "the master key file has no content")
         parsed = parse_master_key_file(content.data)
-        _add_facts(row, parsed)
+        add_master_key_facts(row, parsed)
         for error in parsed.problems:
             installation.problem(entry.path, error.kind, error.message, error.offset)
         if parsed.guid != row.guid:
@@ -193,7 +204,8 @@ def _add_security(installation: Installation, evidence: MasterKeyEvidence, entry
     evidence.row.file_owner, evidence.row.acl = security.owner, summarize_acl(security)
 
 
-def _add_facts(row: MasterKeyRow, parsed: MasterKeyFile) -> None:
+def add_master_key_facts(row: MasterKeyRow, parsed: MasterKeyFile) -> None:
+    """Fill a row from its parsed file."""
     row.flags = parsed.flags
     row.has_backup = parsed.backup is not None
     row.has_credhist = parsed.has_credhist

@@ -163,7 +163,7 @@ def _listed(installation: Installation) -> Iterator[Profile]:
         stored = software.text(key, "ProfileImagePath")
         if not is_sid(sid) or stored is None:
             continue
-        path = _resolve(installation, stored, system_root)
+        path = tree_path(installation, stored, system_root)
         yield replace(
             _profile(installation, sid, path) if path is not None else _profile_elsewhere(sid, stored),
             listed=True,
@@ -190,8 +190,14 @@ def _two_words(software: RegistryView, key_name: str, prefix: str) -> datetime |
     return filetime(high << 32 | low) if high is not None and low is not None else None
 
 
-def _resolve(installation: Installation, stored: str, system_root: str) -> str | None:
-    """Turn a path as Windows spells it into a path of the tree; None for one on another drive, or a share."""
+def tree_path(installation: Installation, stored: str, system_root: str) -> str | None:
+    """Turn a path as Windows spells it into a path of the tree; None for one on another drive, or a share.
+
+    Args:
+        installation: Whose tree.
+        stored: The path, with ``%SystemRoot%`` or ``%SystemDrive%`` or neither.
+        system_root: Windows' folder as Windows names it.
+    """
     path = stored.replace("/", "\\").rstrip("\\")
     lower = path.lower()
     if lower.startswith("%systemroot%\\"):

@@ -114,6 +114,10 @@ def _causes(was: KeyChainRow, now: KeyChainRow, found: Sequence[Difference], pat
         yield from _machine_guid(found)
 
 
+_SAY_NO_DAMAGE = ("acl", "guid_is_current", "sha256")
+"""Columns of a key file that differ although it may be sound; that its content differs, other columns say better."""
+
+
 def _nothing(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     yield from ()
 
@@ -147,7 +151,7 @@ def _public_key(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
 
 def _damaged_file(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     for difference, row in _key_files(found):
-        columns = ", ".join(column for column, _, _ in difference.columns if column not in ("acl", "guid_is_current"))
+        columns = ", ".join(column for column, _, _ in difference.columns if column not in _SAY_NO_DAMAGE)
         if difference.change == "changed" and row.path == now.key_file_path and columns:
             yield f"the key file {difference.path} was changed ({columns})"
 

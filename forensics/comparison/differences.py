@@ -108,9 +108,9 @@ COMPARED = (
     Compared(
         "key_file",
         ("kind", "scope", "owner_sid", "file_name"),
-        ("outcome", "size", "public_key_sha256", "master_key_guid", "acl", "guid_is_current"),
+        ("outcome", "size", "sha256", "public_key_sha256", "master_key_guid", "acl", "guid_is_current"),
         lambda r: f"{r.path} (container {r.container or '?'})",
-        frozenset(("public_key_sha256", "master_key_guid", "acl", "guid_is_current")),
+        frozenset(("sha256", "public_key_sha256", "master_key_guid", "acl", "guid_is_current")),
     ),
     Compared(
         "certificate",

@@ -133,7 +133,10 @@ def headline(machine: MachineComparison) -> Iterator[str]:
     none = "no private key is known to have died" if count["undecided now"] else "no private key died"
     died = f"{_counted(count['died'], 'private key')} died" if count["died"] else none
     others = "".join(f", {count[fate]} {fate}" for fate in FATES if fate != "died" and count[fate])
-    yield f"{name}: {died}{others}; {_counted(len(machine.differences), 'difference')} in all."
+    found = f"{_counted(len(machine.differences), 'difference')} in all"
+    if count["died"] and not machine.differences:
+        found = "nothing else that was compared differs"
+    yield f"{name}: {died}{others}; {found}."
     lost = sum(key.fate == "died" and key.after is not None and key.after.recoverable is False for key in machine.keys)
     if lost:
         yield f"{lost} of them cannot be had from the later disk any more: keep the earlier one."
@@ -179,7 +182,8 @@ def key_notes(change: KeyChange) -> Iterator[str]:
         return
     yield from (f"besides: {cause}" for cause in change.also)
     if change.after.recoverable:
-        yield "the private key can still be had from the later disk"
+        place = f", in {change.after.recovery_place}" if change.after.recovery_place else ""
+        yield f"the private key can still be had from the later disk{place}"
     elif change.after.recoverable is False:
         yield "the private key is lost on the later disk: take it from the earlier one"
 

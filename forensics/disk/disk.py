@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
+from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.efi import EfiPartition
 from forensics.formats.errors import FormatError
 
@@ -24,6 +25,7 @@ class Disk:
         path: How its volumes are named in rows.
         sector_size: Logical sector size where the container knows it.
         efi: EFI system partitions found on it; None while it is not known to be a whole disk.
+        volumes: Its volumes that may hold files, as they are found; None likewise.
     """
 
     stream: BinaryIO
@@ -31,6 +33,7 @@ class Disk:
     path: str
     sector_size: int | None = None
     efi: list[EfiPartition] | None = None
+    volumes: list[DiskVolume] | None = None
 
 
 class Holder(Protocol):

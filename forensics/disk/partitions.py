@@ -24,6 +24,7 @@ _UNREADABLE_TYPES = {
     UUID("af9b60a0-1431-4f62-bc68-3311714a69ad"): "dynamic disk (LDM): convert it to a basic disk, or image the volume",
     UUID("e75caf8f-f680-4cee-afa3-b001e56efc2d"): "Storage Spaces: image the virtual disk, not its member",
 }
+_WITHOUT_FILES = ("Microsoft reserved partition", "dynamic disk metadata (LDM)")
 _LDM_MBR = 0x42
 _EFI_SYSTEM = UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 _EFI_SYSTEM_MBR = 0xEF
@@ -48,6 +49,11 @@ class Partition:
     name: str = ""
     note: str | None = None
     is_efi: bool = False
+
+    @property
+    def is_without_files(self) -> bool:
+        """Its type says that it never holds files."""
+        return self.note in _WITHOUT_FILES
 
 
 @dataclass(frozen=True, slots=True)

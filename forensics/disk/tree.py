@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
@@ -70,6 +70,7 @@ class Entry:
         modified: Modification time, UTC, where the tree knows one.
         handle: What the tree itself needs to open it again without another look-up.
         link: Where it leads, if it is a link: that is not followed.
+        misnamed: Why its name is not believed: its folder gives it one that it does not bear itself; else None.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Entry:
     modified: datetime | None = None
     handle: object = None
     link: Link | None = None
+    misnamed: str | None = None
 
 
 class Tree(Protocol):
@@ -111,18 +113,53 @@ class Tree(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class NameMark:
+    """How a name is recognised in bytes of UTF-16LE.
+
+    Attributes:
+        pattern: A part of it; quick where it begins with a letter and looks about from there.
+        before: Bytes of what is looked for that stand before that part.
+        length: Bytes of what is looked for.
+    """
+
+    pattern: re.Pattern[bytes]
+    before: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class WantedNames:
+    """Names of files that are looked for on a whole volume.
+
+    Attributes:
+        text: What such a name holds; before and after it may stand what somebody added: ``copy of``, ``.bak``.
+        marks: How the same is recognised in bytes, each name by one of them.
+        among: Lower case: of what ``text`` finds only these are wanted; None: all.
+    """
+
+    text: re.Pattern[str]
+    marks: tuple[NameMark, ...]
+    among: Container[str] | None = None
+
+    def fit(self, name: str) -> bool:
+        """Tell whether a name is wanted."""
+        return any(self.among is None or found[0].lower() in self.among for found in self.text.finditer(name))
+
+    def may_fit(self, found: bytes) -> bool:
+        """Tell whether what a mark found, in bytes, is a wanted name or may be one."""
+        return self.among is None or found.decode("utf-16-le", "replace").lower() in self.among
+
+
 @runtime_checkable
 class FindsNames(Protocol):
     """A tree that knows the names of all its files without going from folder to folder."""
 
-    def paths_named(
-        self, name: re.Pattern[str], in_utf16: re.Pattern[bytes], skip: Iterable[str]
-    ) -> Iterator[str | None]:
-        """Yield the paths of files whose name matches; None for each part of them that could not be searched.
+    def paths_named(self, wanted: WantedNames, skip: Iterable[str]) -> Iterator[str | None]:
+        """Yield the paths of files with a wanted name; None for each part of them that could not be searched.
 
         Args:
-            name: The whole name.
-            in_utf16: The same as bytes of UTF-16LE.
+            wanted: The names.
             skip: Paths of folders whose own files are not wanted.
         """
 

@@ -39,6 +39,8 @@ JULIANDAY = (
 # As forensics.tables.windows_path writes it, from the table of machines.
 WINDOWS_PATH = r"""
 CREATE OR REPLACE MACRO windows_path(of_machine, in_source) AS coalesce(
+  CASE WHEN regexp_matches(in_source, '^partition [0-9]+/')
+  THEN replace(regexp_replace(in_source, '^(partition [0-9]+)/', '\1:/'), '/', '\') END,
   (SELECT coalesce(m.drive, '%SystemDrive%') || '\' || replace(ltrim(
      CASE WHEN m.root <> '' AND starts_with(lower(in_source), lower(m.root) || '/')
      THEN substr(in_source, length(m.root) + 2) ELSE in_source END, '/'), '/', '\')

@@ -67,6 +67,7 @@ ENGLISH = Wording(
             "no": "",
             "archived": ", and archived",
             "remote_desktop": ", since Remote Desktop has another one",
+            "replaced": ", since its role has a newer one",
         },
         "purpose": {
             "vtpm": "virtual TPMs of this host (its local guardian)",
@@ -103,6 +104,7 @@ WORDINGS = {
                 "no": "",
                 "archived": "(アーカイブ済み)",
                 "remote_desktop": "(リモート デスクトップは別の証明書を使用)",
+                "replaced": "(その役割には新しい証明書がある)",
             },
             "purpose": {
                 "vtpm": "このホストの仮想 TPM (ローカル ガーディアン)",

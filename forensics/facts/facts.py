@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from forensics.facts.machine_life import machine_life
 from forensics.facts.purpose import purpose
+from forensics.facts.recovery_place import recovery_place
 from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.renewed_by import Successors
 from forensics.facts.tables import Tables
@@ -15,6 +16,7 @@ from forensics.facts.used_by import Users
 from forensics.facts.virtual_machines import VirtualMachines
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianRow, VmRow
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 from forensics.tables.use import CertificateUseRow
@@ -51,6 +53,8 @@ class _Facts:
             return remote_desktop(machine_life(row, self.tables), self.tables)
         if isinstance(row, GuardianRow):
             return self.virtual_machines.guardian(row)
+        if isinstance(row, KeyChainRow) and row.recoverable_from is not None:
+            return replace(row, recovery_place=recovery_place(row, self.tables))
         if isinstance(row, VmRow):
             return replace(row, label=self.virtual_machines.label(row))
         return row
@@ -65,6 +69,7 @@ class _Facts:
             end_stops=used.end_stops,
             may_be_used_by=used.may_be_used_by,
             superseded=used.superseded,
+            kept=used.kept,
             purpose=purpose(row, self.users.consumers(row)),
             renewed_by=successor.thumbprint if successor else None,
             renewed_until=successor.not_after if successor else None,

@@ -9,8 +9,15 @@ from forensics.tables.use import CertificateUseRow, PlaceSeen
 
 METABASE = "IIS metabase"
 """Old hashes of IIS: not in use, but it may write them back into a binding."""
-# Files encrypted by EFS are opened, and virtual machines started, by ended certificates too.
-_UNDATED = frozenset({"EFS", "Hyper-V", METABASE})
+EARLIER = "earlier certificate"
+"""Certificates of a role that has a newer one: nothing uses them, and nobody misses them."""
+# Files encrypted by EFS are opened, virtual machines started, and an authority's ended generations wanted all the same;
+# Azure gives its agent another one whenever it asks.
+_UNDATED = frozenset(
+    {"EFS", "Hyper-V", METABASE, EARLIER, "AD CS (earlier generation)", "Azure guest agent", "IIS configuration key"}
+)
+# Only its own procedure replaces such a certificate, and deleting one ends what the others of its kind still do.
+_KEPT = frozenset({"AD CS", "AD CS (earlier generation)", "Exchange Auth", "NDES"})
 
 
 def label(use: CertificateUseRow) -> str:
@@ -21,6 +28,11 @@ def label(use: CertificateUseRow) -> str:
 def needs_valid(use: CertificateUseRow) -> bool:
     """Tell whether a use stops when its certificate has ended."""
     return use.consumer not in _UNDATED
+
+
+def keeps(use: CertificateUseRow) -> bool:
+    """Tell whether a use is one for which a certificate is replaced by the role's own procedure, and never deleted."""
+    return use.consumer in _KEPT
 
 
 class Places:

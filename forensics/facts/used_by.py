@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from forensics.facts.tables import Tables
-from forensics.facts.use import METABASE, label, needs_valid
+from forensics.facts.use import EARLIER, METABASE, keeps, label, needs_valid
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.certificate import CertificateRow, Superseded
 from forensics.tables.outcome import Outcome
@@ -34,6 +34,7 @@ class Used:
     end_stops: list[str] | None
     may_be_used_by: list[str] | None
     superseded: Superseded
+    kept: bool = False
 
 
 class Users:
@@ -57,7 +58,8 @@ class Users:
             uses=_told(found.uses, whole),
             end_stops=_told(found.end_stops, whole),
             may_be_used_by=_told(found.may_be_used_by, whole),
-            superseded="no" if found.used_by else machine.superseded(row),
+            superseded="no" if found.used_by else "replaced" if found.is_earlier else machine.superseded(row),
+            kept=found.kept,
         )
 
     def consumers(self, row: CertificateRow) -> set[str]:
@@ -84,9 +86,15 @@ class _Uses:
     uses: _Numbered = field(default_factory=dict)
     end_stops: _Numbered = field(default_factory=dict)
     may_be_used_by: _Numbered = field(default_factory=dict)
+    is_earlier: bool = False
+    kept: bool = False
 
     def add(self, number: int, use: CertificateUseRow) -> None:
         """Count one more use in."""
+        self.kept = self.kept or keeps(use)
+        if use.consumer == EARLIER:
+            self.is_earlier = True
+            return
         if use.certainty == "candidate" or use.consumer == METABASE:
             self.may_be_used_by.setdefault(use.consumer, number)
             return
@@ -161,6 +169,8 @@ def _together(parts: Iterable[_Uses]) -> _Uses:
             told: _Numbered = getattr(whole, name)
             for text, number in getattr(part, name).items():
                 told[text] = min(number, told.get(text, number))
+        whole.is_earlier = whole.is_earlier or part.is_earlier
+        whole.kept = whole.kept or part.kept
     return whole
 
 

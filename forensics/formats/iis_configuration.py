@@ -1,4 +1,4 @@
-"""applicationHost.config of IIS: the https bindings of its sites, and old certificate hashes.
+"""applicationHost.config of IIS: the https bindings and folders of its sites, old certificate hashes, encryption.
 
 References:
     Microsoft Learn, IIS <binding> (sslFlags); IIS Support Blog, "SSL binding lost" (customMetadata, property 5506).
@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forensics.formats.errors import FormatError
+from forensics.formats.iis_applications import SiteFolder, site_folders
+from forensics.formats.protected_configuration import ProtectedProvider, protected_providers
 from forensics.formats.thumbprint import SHA1_SIZE
 from forensics.formats.xml_text import at_path, named, parse_xml
 
@@ -93,10 +95,14 @@ class IisConfiguration:
     Attributes:
         bindings: The https bindings, site by site.
         old_hashes: Hashes that can undo them.
+        folders: The folders of the sites' applications.
+        providers: What encrypts values of configurations, with its key containers.
     """
 
     bindings: tuple[HttpsBinding, ...]
     old_hashes: tuple[OldHash, ...]
+    folders: tuple[SiteFolder, ...] = ()
+    providers: tuple[ProtectedProvider, ...] = ()
 
 
 def parse_iis_configuration(data: bytes) -> IisConfiguration:
@@ -106,7 +112,9 @@ def parse_iis_configuration(data: bytes) -> IisConfiguration:
         FormatError: It is no XML, or one that only an attack would contain.
     """
     root = parse_xml(data)
-    return IisConfiguration(tuple(_bindings(root)), tuple(_old_hashes(root)))
+    return IisConfiguration(
+        tuple(_bindings(root)), tuple(_old_hashes(root)), tuple(site_folders(root)), tuple(protected_providers(root))
+    )
 
 
 def _bindings(root: Element) -> Iterator[HttpsBinding]:

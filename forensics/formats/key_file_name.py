@@ -73,6 +73,12 @@ def split_key_file_name(name: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
+def find_key_file_name(name: str) -> tuple[str, str] | None:
+    """Return the same of a name that holds such a name: a copy with ``.bak`` behind it, or ``copy of`` before."""
+    found = _NAME.search(name.lower())
+    return (found[1], found[2]) if found else None
+
+
 def _capi_hash(raw: bytes) -> str:
     return _words(hashlib.md5(raw + b"\0", usedforsecurity=False).digest())
 

@@ -50,8 +50,9 @@ def find_chains(case: CaseTables, wanted: str) -> list[KeyChainRow]:
 
 def _has_file(chain: KeyChainRow, file: str, facts: Facts) -> bool:
     """Tell whether a chain is about a file: by its name, its path in the source, or as Windows writes it."""
-    on_windows = (facts.path(chain.machine_id, chain.key_file_path), facts.found_in(chain))
-    in_source = (chain.key_file_path, chain.recoverable_from)
+    found_on = chain.recoverable_on or chain.machine_id
+    on_windows = (facts.path(chain.machine_id, chain.key_file_path), facts.path(found_on, chain.recoverable_from))
+    in_source = (chain.key_file_path, chain.recoverable_from, chain.key_copy)
     paths = ((path or "").replace("\\", "/").lower() for path in (*in_source, *on_windows))
     return bool(file) and any(path == file or path.endswith(f"/{file}") for path in paths)
 
@@ -122,8 +123,12 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
     if reason:
         yield from fold(sanitise(reason), width, "  ", "  ")
     if chain.recoverable_from:
-        where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""
-        yield from fold(sanitise(f"key found in {facts.found_in(chain)}{where}"), width, "  ", "  ")
+        yield from fold(sanitise(f"key found in {facts.found_in(chain)}"), width, "  ", "  ")
+    if copy := facts.copy_of(chain):
+        yield from fold(sanitise(f"a file with its public key, which did not open: {copy}"), width, "  ", "  ")
+    if chain.recoverable is None and chain.recovery_doubt:
+        told = f"whether the key can be had is not known: {chain.recovery_doubt}"
+        yield from fold(sanitise(told), width, "  ", "  ")
     yield ""
     for link in links_of(chain, facts):
         yield from _link_lines(link, chain, width)

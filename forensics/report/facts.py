@@ -104,7 +104,14 @@ class Facts:
 
     def found_in(self, chain: KeyChainRow) -> str:
         """Write where the key of a chain was found, which may be in another installation; empty where it was not."""
-        return self.path(chain.recoverable_on or chain.machine_id, chain.recoverable_from)
+        return chain.recovery_place or self.path(chain.recoverable_on or chain.machine_id, chain.recoverable_from)
+
+    def copy_of(self, chain: KeyChainRow) -> str:
+        """Write where a key file lies that has the public key of a chain and did not open; empty where none does."""
+        if chain.key_copy is None:
+            return ""
+        of = f" of {self.machine_name(chain.key_copy_on)}" if chain.key_copy_on else ""
+        return self.path(chain.key_copy_on or chain.machine_id, chain.key_copy) + of
 
     def key_file(self, chain: KeyChainRow) -> KeyFileRow | None:
         """Return the key file that was judged."""

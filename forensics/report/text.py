@@ -253,8 +253,9 @@ class _Report:
         if chain.broken_at in ("master_key", "secret"):
             self._add(f"master key {chain.master_key_guid}", f"{indent}  ")
         if chain.recoverable_from and chain.recoverable_from != chain.key_file_path:
-            where = f" of installation {chain.recoverable_on}" if chain.recoverable_on else ""
-            self._add(f"key found in {self.facts.found_in(chain)}{where}", f"{indent}  ")
+            self._add(f"key found in {self.facts.found_in(chain)}", f"{indent}  ")
+        if copy := self.facts.copy_of(chain):
+            self._add(f"a file with its public key, which did not open: {copy}", f"{indent}  ")
 
     def _where(self, chain: KeyChainRow) -> str:
         owners = {"machine": "of the computer", "enterprise": "of the enterprise", "policy": "set by policy"}

@@ -19,6 +19,7 @@ _DISKS = (".vhdx", ".avhdx", ".vhd", ".avhd", ".vmdk", ".vdi", ".qcow2")
 _HOUSEKEEPING = ("system volume information", "recovery", "boot", "efi")
 _RECOVERY = "Recovery/WindowsRE/Winre.wim"
 _LINUX = ("ext", "XFS", "Btrfs", "LVM", "Linux swap", "Linux RAID", "LUKS (encrypted)")
+_SWAP = ("Linux swap",)
 _MAC = ("HFS+", "HFSX", "APFS")
 _WHOLE = 8 << 20
 _SAMPLES, _SAMPLE = 64, 16 << 10
@@ -56,6 +57,17 @@ def no_file_system(reader: VolumeReader, size: int) -> str:
     """Say what a volume without a file system that is known holds."""
     zeros = only_zeros(reader, size)
     return f"no known file system: {zeros}" if zeros else "no known file system"
+
+
+def may_hold_files(kind: str | None, reader: VolumeReader, size: int) -> bool:
+    """Tell whether a volume whose file system is not read may hold files: one that is empty or for swapping does not.
+
+    Args:
+        kind: Its file system; None where it is not known.
+        reader: The volume.
+        size: Its bytes.
+    """
+    return kind not in _SWAP if kind else only_zeros(reader, size) is None
 
 
 def no_volume(reader: VolumeReader, size: int) -> str:

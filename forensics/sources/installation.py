@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
+from forensics.disk.ntfs.damage import BrokenStructure
 from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable, damage_of
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
@@ -71,6 +73,7 @@ class Installation:
             a user of whom only the hive is known.
         efi: EFI system partitions of the same disk; None where the source is no whole disk.
         volume: Volume of the disk that holds it, such as ``partition 3``; None where there is none to name.
+        disk_volumes: All volumes of the same disk, its own among them; empty where the source is no disk of several.
     """
 
     machine_id: int
@@ -82,6 +85,7 @@ class Installation:
     user_hives: Mapping[str, str] = field(default_factory=dict)
     efi: Sequence[EfiPartition] | None = None
     volume: str | None = None
+    disk_volumes: Sequence[DiskVolume] = ()
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: Coverage = field(init=False)
     _hives: dict[str, Hive | None] = field(default_factory=dict)
@@ -157,8 +161,16 @@ class Installation:
             return Listing(Outcome("partial", cut), entries)
         if (damage := damage_of(self.tree, path)) is not None:
             self.coverage.cut("folder", path, damage, path)
-            return Listing(Outcome("partial", damage), entries)
+            return Listing(Outcome("partial", damage), list(self._without_misnamed(entries)))
         return Listing(self._all_but_links(entries), entries)
+
+    def _without_misnamed(self, entries: Sequence[Entry]) -> Iterator[Entry]:
+        """Leave out what is none of the files that its name would lead to, and tell of it."""
+        for entry in entries:
+            if entry.misnamed is None:
+                yield entry
+            else:
+                self.problem(entry.path, BrokenStructure.kind, entry.misnamed)
 
     def _refused(self, path: str, error: Unreadable | SourceError) -> None:
         """Record what could not be read; a link once, however much would lie behind it."""

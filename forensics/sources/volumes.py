@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import BinaryIO
 
 from forensics.disk.disk import Disk
+from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system
@@ -16,7 +18,7 @@ from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
-from forensics.sources.holdings import no_file_system, ntfs_holds, other_file_system
+from forensics.sources.holdings import may_hold_files, no_file_system, ntfs_holds, other_file_system
 from forensics.sources.installation import Installation, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
@@ -92,7 +94,7 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
             "volume", "disk", Outcome("absent", f"a {table.scheme.upper()} disk without partitions"), disk.path
         )
     seen: dict[int, Partition] = {}
-    disk = replace(disk, efi=[])
+    disk = replace(disk, efi=[], volumes=[])
     for partition in table.partitions:
         before = seen.setdefault(partition.offset, partition)
         if before is not partition:
@@ -110,11 +112,14 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
     path = f"{disk.path}#{name}" if partition.number else disk.path
     if partition.note is not None:
         source.coverage.tell("volume", name, Outcome("not_examined", partition.note), path)
+        if not partition.is_without_files:
+            _take(disk, DiskVolume(name, not_read=partition.note))
         return
     if partition.offset >= disk.size:
         message = f"lies beyond the end of the disk, which has {disk.size} bytes: the image is truncated"
         source.problem(path, "truncated", f"{name} {message}")
         source.coverage.tell("volume", name, Outcome("not_examined", message), path)
+        _take(disk, DiskVolume(name, not_read=message))
         return
     reader = VolumeReader(disk.stream, partition.offset, partition.size)
     _tell_truncated(source, path, partition.offset + partition.size - disk.size)
@@ -140,21 +145,42 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             if kind is not None and kind.startswith("FAT") and partition.is_efi and disk.efi is not None:
                 disk.efi.append(EfiPartition(name, reader))
                 source.coverage.tell("volume", name, Outcome("present", f"{kind}, the EFI system partition"), path)
+                _take(disk, DiskVolume(name, partial(_open_fat, reader)))
                 return
             detail = other_file_system(kind) if kind else no_file_system(reader, partition.size)
             source.coverage.tell("volume", name, Outcome("not_examined", detail), path)
+            if kind is not None and kind.startswith("FAT"):
+                _take(disk, DiskVolume(name, partial(_open_fat, reader)))
+            elif may_hold_files(kind, reader, partition.size):
+                _take(disk, DiskVolume(name, not_read=detail))
             return
         damage = DamageRows(source, path)
         tree = _open_tree(reader, boot, partition.size, damage)
         if tree.is_dirty:
             source.problem(path, "ntfs_dirty", _DIRTY)
+        _take(disk, DiskVolume(name, lambda: tree))
         damage.installations = _add_installations(source, disk, tree, name, path, first_machine_id)
     except SourceError as error:
         source.problem(path, error.kind, error.message)
         source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)
+        _take(disk, DiskVolume(name, not_read=error.message))
     except Unreadable as reason:
         source.problem(path, reason.kind, str(reason))
         source.coverage.tell("volume", name, outcome_of(reason), path)
+        _take(disk, DiskVolume(name, not_read=str(reason)))
+
+
+def _take(disk: Disk, volume: DiskVolume) -> None:
+    """Note a volume of a disk of several, once."""
+    if disk.volumes is not None and all(known.name != volume.name for known in disk.volumes):
+        disk.volumes.append(volume)
+
+
+def _open_fat(reader: VolumeReader) -> Tree:
+    """Open a FAT volume, which is read only when something is looked for on all volumes of its disk."""
+    from forensics.disk.fat.tree import FatTree
+
+    return FatTree(reader)
 
 
 def _tell_truncated(source: Source, path: str, missing: int) -> None:
@@ -222,6 +248,7 @@ def _add_installations(
                 drive="",
                 open_hive=open_hive,
                 efi=disk.efi,
+                disk_volumes=() if disk.volumes is None else disk.volumes,
                 volume=None if path == disk.path else name,
             )
         )

@@ -29,7 +29,7 @@ Purpose = Literal[
     "other",
 ]
 """What a certificate is for, by its store, its uses and its extended key usages; the first that fits."""
-Superseded = Literal["no", "archived", "remote_desktop"]
+Superseded = Literal["no", "archived", "remote_desktop", "replaced"]
 """Why a certificate that nothing uses is missed by nobody."""
 
 
@@ -90,7 +90,12 @@ class CertificateRow(Row):
         None,
     )
     superseded: Superseded = column(
-        "nothing uses it, and it is archived; nothing does, and Remote Desktop has another", "no"
+        "nothing uses it, and it is archived; Remote Desktop has another; the role that it had has a newer one", "no"
+    )
+    kept: bool = column(
+        "A role has it that replaces its certificates in its own way, and needs those that it has: "
+        "AD CS (every generation), Exchange Auth, NDES; it is never deleted",
+        False,
     )
     purpose: Purpose | None = column("the first that its store, its uses or its extended key usages say", None)
     renewed_by: str | None = column(
@@ -123,6 +128,7 @@ class KeyFileRow(Row):
     owner_sid: str | None = column("SID whose key it is; S-1-5-18 for machine and system keys", None)
     outcome: FileOutcome = column("whether it could be read", "present")
     size: int = column("Bytes", 0)
+    sha256: str | None = column("SHA-256 of the file, lower hex; null: it was not read", None)
     name_hash: str | None = column("Container hash in the file name", None)
     name_guid: str | None = column("MachineGuid in the file name", None)
     guid_is_current: bool | None = column("That GUID is this machine's MachineGuid", None)

@@ -79,6 +79,27 @@ class KeyChainRow(Row):
         "the secrets of today; null: it is not looked for under that name, or not known",
         None,
     )
+    recovery_doubt: str | None = column(
+        "Why recoverable is not known: what of the disk was not searched, or which secret is not at hand", None
+    )
+    recovery_place: str | None = column(
+        "recoverable_from as Windows writes it; of another installation with its computer, volume and folder", None
+    )
+    key_copy: str | None = column(
+        "Another key file with the certificate's public key, which does not open with what is on this disk; "
+        "told where the key was not had",
+        None,
+    )
+    key_copy_on: int | None = column(
+        "Installation (`machine.machine_id`) of key_copy, when it is another one of the same source", None
+    )
+    key_copy_needs: str | None = column("Master key that key_copy needs", None)
+    master_key_copy: str | None = column(
+        "File of master_key_guid outside of where Windows looks for it, or beside a damaged one: the one that opens, "
+        "else any that is whole",
+        None,
+    )
+    copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
     reason: str = column("The verdict in one sentence, with this disk's values", "")
 
     @property

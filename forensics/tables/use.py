@@ -34,6 +34,20 @@ ConsumerName = Literal[
     "WSUS signing",
     "DSC",
     "Hyper-V",
+    "AD CS",
+    "AD CS (earlier generation)",
+    "Exchange",
+    "Exchange Auth",
+    "NDES",
+    "AD FS",
+    "Web Application Proxy",
+    "AD LDS",
+    "WSUS",
+    "Windows Admin Center",
+    "Azure guest agent",
+    "IIS configuration key",
+    "application",
+    "earlier certificate",
     "other",
 ]
 Certainty = Literal["proved", "likely", "candidate"]
@@ -56,7 +70,10 @@ class CertificateUseRow(Row):
         "SHA-1 of the certificate, 40 upper-case hex digits; null: the consumer names it otherwise or not at all", None
     )
     sha256: str | None = column("SHA-256 of the certificate, lower hex, where the consumer names it so", None)
-    consumer: ConsumerName = column("what uses it; other: what reads the registry value in detail")
+    consumer: ConsumerName = column(
+        "what uses it; earlier certificate: the role in detail has a newer one; application: what reads the file in "
+        "detail; other: what reads the registry value in detail"
+    )
     detail: str | None = column("Binding, instance, site, profile, tenant or user it is for", None)
     store: str | None = column("Store in which the consumer looks for it, such as MY", None)
     owner_sid: str | None = column("SID whose store that is; S-1-5-18 for the computer's, null: some user's", None)
@@ -67,6 +84,9 @@ class CertificateUseRow(Row):
         "what the key file's access list permits account, with every membership that this disk proves; "
         "not_examined: the list is not in the source, or rests on other memberships; null: no key file or no account",
         None,
+    )
+    container: str | None = column(
+        "Key container that the consumer names, where it names a key and no certificate", None
     )
     certainty: Certainty = column("documented place, undocumented one, or the consumer chooses when it starts")
     present: bool | None = column(

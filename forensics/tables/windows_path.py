@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from forensics.tables.machine import MachineRow
@@ -10,16 +11,21 @@ UNKNOWN_DRIVE = "%SystemDrive%"
 """What stands for the letter where the source does not tell it: Windows puts it in by itself."""
 _USUAL_DRIVE = "C:"
 _MOVED_ASIDE = "windows.old"
+_OTHER_VOLUME = re.compile(r"partition [0-9]+(?=/)")
+"""What a path begins with that lies on another volume of the disk, whose letter is not known."""
 
 
 def windows_path(path: str, root: str = "", drive: str | None = None) -> str:
-    """Write a path of the source as its Windows does.
+    """Write a path of the source as its Windows does; on another volume the volume's name stands for the letter.
 
     Args:
         path: Path in the source, below the system drive.
         root: Path of the system drive in the source, such as ``uploads/auto/C%3A``; empty where it is the whole source.
         drive: Its letter, such as ``C:``; None where that is not known.
     """
+    other = _OTHER_VOLUME.match(path)
+    if other is not None:
+        return f"{other[0]}:" + path[other.end() :].replace("/", "\\")
     if root and path.lower().startswith(f"{root.lower()}/"):
         path = path[len(root) + 1 :]
     return f"{drive or UNKNOWN_DRIVE}\\" + path.lstrip("/").replace("/", "\\")

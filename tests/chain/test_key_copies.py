@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from forensics.chain.judge import judge
-from forensics.collectors import key_copies
+from forensics.collectors import key_copies, name_search
 from forensics.collectors.evidence import KeyFolder
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.sources.installation import Installation
@@ -122,7 +122,7 @@ def test_a_folder_that_could_not_be_listed_may_hold_one() -> None:
 
 
 def test_more_folders_than_are_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(key_copies, "_MAX_FOLDERS", 3)
+    monkeypatch.setattr(name_search, "_MAX_FOLDERS", 3)
     row = of_certificate(windows({f"{n}/{n}/{n}": b"" for n in range(9)}))
     assert row.recoverable is None
 
@@ -158,7 +158,7 @@ def test_a_sound_machine_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> Non
     def searched(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("forensics.chain.key_copies.find_key_copies", searched)
+    monkeypatch.setattr("forensics.collectors.key_copies.find_key_copies", searched)
     made = Windows()
     made.capi("web", KEY)
     assert of_certificate(made).verdict == "usable"

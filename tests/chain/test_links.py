@@ -9,6 +9,7 @@ import pytest
 
 from forensics.chain.links import Links
 from forensics.chain.proof import Proof
+from forensics.chain.recovery import LockedCopy, Recoverable
 from forensics.chain.rows import certificate_row
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.tables.certificate import CertificateRow
@@ -115,9 +116,17 @@ def test_a_key_that_lies_elsewhere_on_the_disk_is_not_said_to_be_missing() -> No
     row = CertificateRow(machine_id=1, source_path="x", thumbprint="AA", store="MY", store_scope="machine")
     chain = Links(kind="cng", key_file="absent")
     chain.break_at("key_file", "the key file is not on this disk")
-    elsewhere = certificate_row(CertificateEvidence(row), chain, (True, "Crypto/Keys/f"), WindowsPaths())
+    elsewhere = certificate_row(CertificateEvidence(row), chain, Recoverable(True, "Crypto/Keys/f"), WindowsPaths())
     assert elsewhere.reason == (
         "there is no key file where the certificate's link leads; the key lies in C:\\Crypto\\Keys\\f"
     )
-    gone = certificate_row(CertificateEvidence(row), chain, (False, None), WindowsPaths())
+    gone = certificate_row(CertificateEvidence(row), chain, Recoverable(False), WindowsPaths())
     assert gone.reason == "the key file is not on this disk"
+    unsearched = certificate_row(CertificateEvidence(row), chain, Recoverable(None, doubt="x"), WindowsPaths())
+    assert unsearched.reason == "there is no key file where the certificate's link leads"
+    locked = Recoverable(False, locked=LockedCopy("Backup/f", "g"))
+    copy = certificate_row(CertificateEvidence(row), chain, locked, WindowsPaths())
+    assert copy.reason == (
+        "there is no key file where the certificate's link leads; C:\\Backup\\f has its public key, and does not open "
+        "with what this disk holds"
+    )

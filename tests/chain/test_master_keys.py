@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 from Crypto.Hash import MD4
 
-from forensics.chain.master_keys import MasterKeyRing, Unlocked
+from forensics.chain.master_key_found import Unlocked
+from forensics.chain.master_keys import MasterKeyRing
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.dpapi.domain_backup import load_pvk
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret

@@ -147,7 +147,7 @@ class TestCapi:
 
     def test_a_users_key_without_password_is_locked_by_nothing_that_was_tried(self) -> None:
         users = slot(capi(master_key=USERS).file.parsed or pytest.fail("not parsed"), "user", USER)
-        assert prover().prove(users) == Proof("locked", "present", USERS.guid, "not_tried")
+        assert prover().prove(users) == Proof("locked", "present", USERS.guid, "not_tried", is_users=True)
         # A key of the machine would not wait for a password: then nothing is said about it.
         machines = slot(users.file.parsed or pytest.fail("not parsed"), "machine", USER)
         assert prover().prove(machines) == Proof("not_examined", "present", USERS.guid, "not_tried")
@@ -339,7 +339,19 @@ class TestTpm:
             (OURS, Proof("sealed_tpm", "present", OURS.guid, "current", public=public(EC))),
             (LOST, Proof("locked", "absent", LOST.guid)),
             (FOREIGN, Proof("locked", "present", FOREIGN.guid, "nothing")),
-            (USERS, Proof("locked", "absent", USERS.guid)),
+            (
+                USERS,
+                Proof(
+                    "locked",
+                    "absent",
+                    USERS.guid,
+                    master_key_elsewhere=f"Protect/{USERS.guid}",
+                    master_key_waits=(
+                        f"a file of master key {USERS.guid} lies in Protect/{USERS.guid}, "
+                        "and nothing known here opens it"
+                    ),
+                ),
+            ),
         ],
         ids=["ours", "lost", "foreign", "of another owner"],
     )

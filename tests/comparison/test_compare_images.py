@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +17,7 @@ from forensics.cli.main import cli
 from forensics.comparison.compare import Comparison
 from forensics.comparison.render import render_comparison
 from forensics.comparison.render_html import render_comparison_html
+from forensics.tables.certificate import KeyFileRow
 from testdata.builder.scenarios import SCENARIOS
 from tests.paths import IMAGES
 
@@ -184,3 +187,30 @@ def test_the_command_writes_text_json_and_html(tmp_path: Path) -> None:
     )
     same = CliRunner().invoke(cli, ["compare", sources[0], sources[0]])
     assert same.exit_code == 0
+
+
+@pytest.mark.parametrize("damage", [1, 0x80, 0xFF])
+def test_damage_inside_key_files_of_a_collection_is_a_difference_for_each_dead_key(damage: int, tmp_path: Path) -> None:
+    """What is damaged is the private half alone: nothing but the content of the file tells."""
+    killed = 0
+    for name in ("before", "after"):
+        with tarfile.open(tmp_path / f"{name}.tar", "w") as tar:
+            for file in SCENARIOS["healthy"]().stages[-1].volumes[0]:
+                data = bytearray(file.data or b"")
+                if name == "after" and "/Crypto/Keys/" in file.path and file.path.startswith("ProgramData") and data:
+                    data[-40] ^= damage
+                    killed += 1
+                member = tarfile.TarInfo(f"C/{file.path}")
+                member.size, member.type = len(data), tarfile.DIRTYPE if file.data is None else tarfile.REGTYPE
+                tar.addfile(member, io.BytesIO(data))
+    cases = [forensics.examine(tmp_path / f"{name}.tar", as_of=AS_OF) for name in ("before", "after")]
+    [machine] = forensics.compare(*cases).machines
+    dead = [key for key in machine.keys if key.fate == "died"]
+    # Not all of them have a certificate, or a private half at that place.
+    assert 0 < len(dead) <= killed
+    changed = {d.after.path for d in machine.differences if isinstance(d.after, KeyFileRow)}
+    assert {key.after.key_file_path for key in dead if key.after} <= changed
+    assert len(changed) == len(machine.differences) == killed
+    said = f"WEB01: {len(dead)} private keys died; {killed} differences in all.\n"
+    assert said in render_comparison(forensics.compare(*cases))
+    assert {key.cause.endswith("was damaged: it was sound before") for key in dead} == {True}

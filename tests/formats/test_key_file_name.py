@@ -47,6 +47,14 @@ def test_cng_names_seen_on_real_disks(container: str, expected: str) -> None:
     assert cng_name_hash(container.upper()) == expected
 
 
+def test_pairs_seen_in_public(realdata: Path) -> None:
+    rows = [line.split("\t") for line in (realdata / "name-hash-truth.tsv").read_text("utf-8").splitlines()]
+    assert len(rows) == 16
+    for provider, container, expected in rows:
+        found = capi_name_hashes(container) if provider == "capi" else {cng_name_hash(container)}
+        assert found == {expected}, container
+
+
 def test_the_efs_container_of_the_real_hive(realdata: Path) -> None:
     (expected,) = json.loads((realdata / "student-pc8-win81.truth.json").read_text())["key_file_expectations"]
     name = f"{min(capi_name_hashes(expected['container']))}_57af23bf-2427-4be7-8f68-9bc5abbf945a"

@@ -23,12 +23,14 @@ AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 MACHINE_KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
 
 IDS = [
+    "key-copy-locked",
     "key-file-missing",
     "key-file-of-another-machine-guid",
     "key-recreated",
     "key-access-denied",
     "key-readable-by-everyone",
     "machinekeys-folder-acl",
+    "master-key-elsewhere",
     "master-key-missing",
     "master-key-opens-only-with-previous-secret",
     "master-key-does-not-open",
@@ -55,6 +57,8 @@ IDS = [
 
 SHOWN_ELSEWHERE = {
     "key-file-to-put-back",
+    "key-copy-locked",
+    "master-key-elsewhere",
     "provider-of-another-type",
     "key-folder-overfull",
     "keyiso-not-registered",

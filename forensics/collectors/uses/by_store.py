@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from forensics.collectors.uses.consumers import (
@@ -16,11 +17,13 @@ from forensics.collectors.uses.consumers import (
     WSUS_SIGNING,
     Consumer,
 )
-from forensics.collectors.uses.context import Provenance, UseContext, may_authenticate
-from forensics.tables.certificate import CertificateRow
+from forensics.collectors.uses.context import Provenance, UseContext, is_for, may_authenticate
+from forensics.collectors.uses.generations import newest
+from forensics.collectors.uses.roles import earlier
+from forensics.tables.certificate import CertificateRow, StoreScope
 from forensics.tables.use import Certainty, CertificateUseRow
 
-_STORES: dict[tuple[str, str], tuple[Consumer, Certainty]] = {
+_STORES: dict[tuple[StoreScope, str], tuple[Consumer, Certainty]] = {
     ("policy", "fve_nkp"): (NETWORK_UNLOCK, "proved"),
     ("policy", "fve"): (BITLOCKER_AGENT, "proved"),
     ("policy", "efs"): (EFS_RECOVERY, "proved"),
@@ -30,12 +33,21 @@ _DOMAIN_CONTROLLER = "LanmanNT"
 
 
 def store_uses(context: UseContext) -> Iterator[CertificateUseRow]:
-    """Yield a row for each certificate in a store that serves one purpose only."""
+    """Yield a row for each certificate in a store that serves one purpose only: the newest of each subject."""
+    found: dict[tuple[StoreScope, str], list[CertificateRow]] = defaultdict(list)
     for row in context.certificates:
-        known = _STORES.get((row.store_scope, row.store.lower()))
-        if known is not None:
-            consumer, certainty = known
-            yield _use(context, consumer, row, certainty=certainty)
+        place = (row.store_scope, row.store.lower())
+        if place in _STORES:
+            found[place].append(row)
+    for place, rows in found.items():
+        consumer, certainty = _STORES[place]
+        # Every agent of EFS is one to which new files are encrypted.
+        serving = set(map(id, rows if consumer is EFS_RECOVERY else newest(rows)))
+        for row in rows:
+            if id(row) in serving:
+                yield _use(context, consumer, row, certainty=certainty)
+            else:
+                yield _use(context, earlier(consumer), row, consumer.name, certainty)
 
 
 def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
@@ -51,16 +63,9 @@ def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     if ntds or (context.system.text(options, "ProductType") or "").lower() != _DOMAIN_CONTROLLER.lower():
         return
     key = context.system.key(options)
-    machine = context.machine
-    name = ".".join(part for part in (machine.host_name or machine.computer_name, machine.domain_name) if part).lower()
-    able = [c for c in context.my_certificates() if may_authenticate(c, "serverAuth") and _is_for(c, name)]
+    able = [c for c in context.my_certificates() if may_authenticate(c, "serverAuth") and is_for(c, context.host)]
     place = Provenance(context.system.where(options, "ProductType"), key.timestamp if key else None)
-    yield from context.candidates(LDAPS, place, able, f"domain controller {name}")
-
-
-def _is_for(row: CertificateRow, host: str) -> bool:
-    names = {n.lower() for n in row.san}
-    return f"dns:{host}" in names or any(p.lower() == f"cn={host}" for p in (row.subject or "").split(","))
+    yield from context.candidates(LDAPS, place, able, f"domain controller {context.host}")
 
 
 def _use(

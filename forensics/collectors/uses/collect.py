@@ -10,8 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from forensics.collectors.guard import guard
+from forensics.collectors.uses.applications import application_uses
+from forensics.collectors.uses.bound_roles import federation_uses, gateway_uses, wsus_uses
 from forensics.collectors.uses.by_store import ldaps_uses, store_uses
+from forensics.collectors.uses.certificate_authority import certificate_authority_uses
 from forensics.collectors.uses.context import UseContext
+from forensics.collectors.uses.directory_services import directory_service_uses
 from forensics.collectors.uses.efs import efs_uses
 from forensics.collectors.uses.enrollment import entra_uses, mdm_uses
 from forensics.collectors.uses.http_sys import HttpBinding, http_sys_uses, read_bindings
@@ -19,6 +23,7 @@ from forensics.collectors.uses.iis import iis_uses
 from forensics.collectors.uses.management import config_mgr_uses, dsc_uses, scom_uses, web_management_uses
 from forensics.collectors.uses.network_profiles import network_uses
 from forensics.collectors.uses.nps import nps_uses
+from forensics.collectors.uses.recognised import recognised_uses
 from forensics.collectors.uses.references import other_references
 from forensics.collectors.uses.remote_access import ikev2_uses, sstp_uses
 from forensics.collectors.uses.remote_desktop import remote_desktop_uses
@@ -30,11 +35,13 @@ from forensics.tables.use import CertificateUseRow
 Reader = Callable[[UseContext], Iterator[CertificateUseRow]]
 
 _READERS: tuple[tuple[str, Reader], ...] = (
+    ("certification authority", certificate_authority_uses),
     ("Remote Desktop", remote_desktop_uses),
     ("SQL Server", sql_server_uses),
     ("IKEv2", ikev2_uses),
     ("NPS", nps_uses),
     ("LDAPS", ldaps_uses),
+    ("AD LDS", directory_service_uses),
     ("Entra join", entra_uses),
     ("MDM", mdm_uses),
     ("EFS", efs_uses),
@@ -44,8 +51,17 @@ _READERS: tuple[tuple[str, Reader], ...] = (
     ("Web Management Service", web_management_uses),
     ("DSC", dsc_uses),
     ("stores", store_uses),
+    ("applications", application_uses),
 )
-_BINDING_READERS = (("http.sys", http_sys_uses), ("IIS", iis_uses), ("WinRM", winrm_uses), ("SSTP", sstp_uses))
+_BINDING_READERS = (
+    ("http.sys", http_sys_uses),
+    ("IIS", iis_uses),
+    ("WinRM", winrm_uses),
+    ("SSTP", sstp_uses),
+    ("AD FS", federation_uses),
+    ("WSUS", wsus_uses),
+    ("Windows Admin Center", gateway_uses),
+)
 
 
 def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
@@ -61,6 +77,8 @@ def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
     for name, read in _READERS:
         with _reading(context, name):
             rows.extend(read(context))
+    with _reading(context, "certificates that tell their role"):
+        rows.extend(recognised_uses(context, tuple(rows)))
     with _reading(context, "other references"):
         rows.extend(other_references(context, tuple(rows)))
     return rows

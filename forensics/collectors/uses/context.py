@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from forensics.collectors.evidence import KeyFolder
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
@@ -14,11 +15,15 @@ from forensics.collectors.user_hives import user_hives
 from forensics.collectors.uses.accounts import account_sid
 from forensics.collectors.uses.consumers import Consumer
 from forensics.disk.tree import NotFound
+from forensics.formats.iis_configuration import IisConfiguration, parse_iis_configuration
+from forensics.formats.ini_text import decode_text
+from forensics.formats.protected_configuration import providers_named
 from forensics.formats.thumbprint import SHA1_SIZE
+from forensics.formats.xml_text import MAX_XML_SIZE
 from forensics.registry.hive import Key
 from forensics.sources.coverage import Place
 from forensics.sources.installation import MAX_SMALL_FILE, Installation
-from forensics.tables.certificate import CertificateRow
+from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.machine import MachineRow, UserRow
 from forensics.tables.outcome import PRESENT
 from forensics.tables.use import Certainty, CertificateUseRow
@@ -26,6 +31,8 @@ from forensics.tables.use import Certainty, CertificateUseRow
 MY = "MY"
 MAX_CANDIDATES = 50
 """Evidence: certificates that one service may choose from, the longest-lived."""
+IIS_CONFIG_NAME = "applicationHost.config"
+IIS_CONFIG = f"System32/inetsrv/config/{IIS_CONFIG_NAME}"
 MAX_TEXT = 400
 """Display: characters of a name or path."""
 
@@ -46,6 +53,21 @@ class Provenance:
     time: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IisFile:
+    """applicationHost.config and where it was read.
+
+    Attributes:
+        place: The file.
+        configuration: What it says.
+        encrypted_by: Names of the providers that encrypted values in it.
+    """
+
+    place: Provenance
+    configuration: IisConfiguration
+    encrypted_by: frozenset[str]
+
+
 class UseContext:
     """One installation with what was already collected of it.
 
@@ -55,6 +77,8 @@ class UseContext:
         certificates: Every certificate of every store.
         profiles: Every profile.
         users: Every account.
+        key_files: Every key file.
+        key_folders: The folders in which key files were looked for.
     """
 
     def __init__(
@@ -64,12 +88,16 @@ class UseContext:
         certificates: Sequence[CertificateRow],
         profiles: Sequence[Profile],
         users: Sequence[UserRow],
+        key_files: Sequence[KeyFileRow] = (),
+        key_folders: Sequence[KeyFolder] = (),
     ) -> None:
         self.installation = installation
         self.machine = machine
         self.certificates = certificates
         self.profiles = profiles
         self.users = users
+        self.key_files = key_files
+        self.key_folders = key_folders
         self.software = RegistryView.of_machine(installation, "SOFTWARE")
         self.system = RegistryView.of_machine(installation, "SYSTEM")
         self.control = f"{installation.control_set()}\\Control"
@@ -113,11 +141,15 @@ class UseContext:
             source_time=place.time,
         )
 
+    def account_sid(self, name: str | None) -> str | None:
+        """Return the SID of an account by the name that a service or an application pool gives it."""
+        return account_sid(name, self.machine.computer_name, self.users)
+
     def service_account(self, row: CertificateUseRow, service: str) -> CertificateUseRow:
         """Fill in the account that a service runs as."""
         row.service = clip(service)
         row.account_name = clip(self.system.text(f"{self.services}\\{service}", "ObjectName"))
-        row.account = account_sid(row.account_name, self.machine.computer_name, self.users)
+        row.account = self.account_sid(row.account_name)
         return row
 
     def file(
@@ -150,6 +182,18 @@ class UseContext:
         if service is not None and not outcome.is_whole and self._may_be_installed(service):
             self.installation.coverage.tell("uses", service, outcome, path)
         return found
+
+    @cached_property
+    def iis(self) -> IisFile | None:
+        """The configuration of IIS; None where there is none, or none that can be read."""
+        path = self.installation.in_windows(IIS_CONFIG)
+        found = self.file(path, MAX_XML_SIZE, IIS_CONFIG_NAME, "W3SVC")
+        if found is None:
+            return None
+        place, data = found
+        with guard(self.installation, path):
+            return IisFile(place, parse_iis_configuration(data), frozenset(providers_named(decode_text(data))))
+        return None
 
     def _may_be_installed(self, service: str) -> bool:
         return self.system.saw(f"{self.services}\\{service}").state != "absent"
@@ -201,6 +245,13 @@ class UseContext:
             found.setdefault(row.thumbprint, []).append(row)
         return found
 
+    @property
+    def host(self) -> str:
+        """DNS name of the machine in lower case, as far as it is known."""
+        machine = self.machine
+        parts = (machine.host_name or machine.computer_name, machine.domain_name)
+        return ".".join(part for part in parts if part).lower()
+
     def my_certificates(self, owner_sid: str | None = SYSTEM_SID) -> Iterator[CertificateRow]:
         """Yield the certificates of a personal store that claim a private key; None: of every user."""
         for row in self.certificates:
@@ -241,6 +292,12 @@ def _belongs(row: CertificateRow, owner_sid: str | None) -> bool:
     if owner_sid == SYSTEM_SID:
         return row.store_scope in _COMPUTER_SCOPES and row.owner_sid == SYSTEM_SID
     return row.store_scope == "user" and row.owner_sid not in (None, SYSTEM_SID) and owner_sid in (None, row.owner_sid)
+
+
+def is_for(row: CertificateRow, host: str) -> bool:
+    """Tell whether a certificate names a host, given in lower case."""
+    names = {name.lower() for name in row.san}
+    return f"dns:{host}" in names or any(part.lower() == f"cn={host}" for part in (row.subject or "").split(","))
 
 
 def may_authenticate(row: CertificateRow, usage: str) -> bool:

@@ -7,17 +7,13 @@ from dataclasses import dataclass
 
 from forensics.collectors.guard import guard
 from forensics.collectors.uses.consumers import IIS, IIS_METABASE
-from forensics.collectors.uses.context import Provenance, UseContext
+from forensics.collectors.uses.context import IIS_CONFIG_NAME, Provenance, UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
-from forensics.formats.iis_configuration import HASH_PROPERTY, HttpsBinding, OldHash, parse_iis_configuration
-from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.formats.iis_configuration import HASH_PROPERTY, HttpsBinding, OldHash
 from forensics.tables.use import CertificateUseRow
 
 MAX_SITES = 5_000
 """Evidence: bindings for https of all sites of IIS, and old hashes of its metabase."""
-
-_NAME = "applicationHost.config"
-_CONFIG = f"System32/inetsrv/config/{_NAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +26,13 @@ class _Site:
 
 def iis_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[CertificateUseRow]:
     """Yield a row for each https binding of each site and the certificate http.sys has for it."""
-    installation = context.installation
-    path = installation.in_windows(_CONFIG)
-    found = context.file(path, MAX_XML_SIZE, _NAME, "W3SVC")
-    if found is None:
+    if context.iis is None:
         return
-    with guard(installation, path):
-        place, data = found
-        configuration = parse_iis_configuration(data)
-        sites = list(_sites(context, configuration.bindings, bindings, place))
-        for site in sites:
-            yield from _site_uses(context, site, place)
-        yield from _metabase_uses(context, configuration.old_hashes, sites, place)
+    configuration, place = context.iis.configuration, context.iis.place
+    sites = list(_sites(context, configuration.bindings, bindings, place))
+    for site in sites:
+        yield from _site_uses(context, site, place)
+    yield from _metabase_uses(context, configuration.old_hashes, sites, place)
 
 
 def _sites(
@@ -53,7 +44,9 @@ def _sites(
     for https in found[:MAX_SITES]:
         yield _Site(https, tuple(b for key in https.http_sys_names() for b in by_name.get(key, ())))
     if len(found) > MAX_SITES:
-        context.installation.cut("file", _NAME, place.path, f"only the first {MAX_SITES} https bindings were read")
+        context.installation.cut(
+            "file", IIS_CONFIG_NAME, place.path, f"only the first {MAX_SITES} https bindings were read"
+        )
 
 
 def _site_uses(context: UseContext, site: _Site, place: Provenance) -> Iterator[CertificateUseRow]:
@@ -85,7 +78,9 @@ def _metabase_uses(
         with guard(context.installation, place.path):
             yield _metabase_use(context, old, by_number.get(old.site, ()), place)
     if len(found) > MAX_SITES:
-        context.installation.cut("file", _NAME, place.path, f"only the first {MAX_SITES} old hashes were read")
+        context.installation.cut(
+            "file", IIS_CONFIG_NAME, place.path, f"only the first {MAX_SITES} old hashes were read"
+        )
 
 
 def _metabase_use(context: UseContext, old: OldHash, sites: Sequence[_Site], place: Provenance) -> CertificateUseRow:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 
 from forensics.disk.ntfs.index import DOS_NAME, parse_file_name
 from forensics.disk.ntfs.record import FILE_NAME
-from forensics.disk.ntfs.volume import ROOT, NtfsVolume
-from forensics.disk.tree import Unreadable
+from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
+from forensics.disk.tree import Unreadable, WantedNames
 from forensics.formats.errors import FormatError
 
 MAX_SEARCHED = 2 << 30
@@ -20,15 +19,12 @@ _NAME_AT = 66
 """Where the name stands in a $FILE_NAME attribute; the reference of the folder stands at its start."""
 
 
-def paths_named(
-    volume: NtfsVolume, name: re.Pattern[str], in_utf16: re.Pattern[bytes], skip: Collection[int]
-) -> Iterator[str | None]:
-    """Yield the paths of files whose name matches.
+def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) -> Iterator[str | None]:
+    """Yield the paths of files with a wanted name.
 
     Args:
         volume: The volume.
-        name: The whole name.
-        in_utf16: The same in the bytes of $MFT: short enough to lie in the first sector of a file record.
+        wanted: The names; of one that lies across two sectors of $MFT two bytes are others there.
         skip: Numbers of the folders whose files are not wanted.
 
     Yields:
@@ -40,13 +36,21 @@ def paths_named(
         if block is None:
             yield None
             continue
-        for match in in_utf16.finditer(block):
-            number = (at + match.start()) // volume.record_size
-            start = match.start() - _NAME_AT
+        for name in _names_in(block, wanted):
+            number, start = (at + name) // volume.record_size, name - _NAME_AT
             # A folder of very many key files is skipped without a look at their records.
-            if number != before and not (start >= 0 and _folder_in(block[start:]) in skip):
+            if number != before and not (start >= 0 and _folder_in(block[start : start + 6]) in skip):
                 before = number
-                yield from _paths_of(volume, number, name, skip, folders)
+                yield from _paths_of(volume, number, wanted, skip, folders)
+
+
+def _names_in(block: bytes, wanted: WantedNames) -> Iterator[int]:
+    """Yield where in a block of $MFT a wanted name stands, or what was added to one."""
+    for mark in wanted.marks:
+        for match in mark.pattern.finditer(block):
+            start = match.start() - mark.before
+            if start >= 0 and wanted.may_fit(block[start : start + mark.length]):
+                yield start
 
 
 def _folder_in(file_name: bytes) -> int:
@@ -56,15 +60,17 @@ def _folder_in(file_name: bytes) -> int:
 def _paths_of(
     volume: NtfsVolume,
     number: int,
-    name: re.Pattern[str],
+    wanted: WantedNames,
     skip: Collection[int],
     folders: dict[int, str | None],
 ) -> Iterator[str | None]:
     """Yield the paths of one file: a name in a folder's own record is no file's."""
     try:
         record = volume.record(number)
+    except WrongRecord:  # a deleted file
+        return
     except Unreadable:
-        # A deleted file; or a damaged record, which its folder tells.
+        yield None
         return
     if record.is_dir:
         return
@@ -76,7 +82,7 @@ def _paths_of(
         except FormatError:
             continue
         parent = _folder_in(attribute.value or b"")
-        if key.namespace == DOS_NAME or parent in skip or not name.fullmatch(key.name):
+        if key.namespace == DOS_NAME or parent in skip or not wanted.fit(key.name):
             continue
         folder = _folder_path(volume, parent, folders)
         yield None if folder is None else f"{folder}/{key.name}" if folder else key.name

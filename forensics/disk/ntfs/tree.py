@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -28,7 +27,7 @@ from forensics.disk.ntfs.secure import PATH as SECURE
 from forensics.disk.ntfs.secure import NoSuchDescriptor, SecurityDescriptors
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
-from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable
+from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable, WantedNames
 from forensics.formats.filetime import filetime
 
 MAX_ENTRIES = 500_000
@@ -156,16 +155,14 @@ class NtfsTree:
         at = self.entry(folder) if isinstance(folder, str) else folder
         return self._damaged.get(at.handle & NUMBER) if isinstance(at.handle, int) else None
 
-    def paths_named(
-        self, name: re.Pattern[str], in_utf16: re.Pattern[bytes], skip: Iterable[str]
-    ) -> Iterator[str | None]:
-        """Yield the paths of files whose name matches, found in $MFT; None for each part that was not searched."""
+    def paths_named(self, wanted: WantedNames, skip: Iterable[str]) -> Iterator[str | None]:
+        """Yield the paths of files with a wanted name, found in $MFT; None for each part that was not searched."""
         known: set[int] = set()
         for path in skip:
             with suppress(NotFound, Unreadable):
                 handle = self.entry(path).handle
                 known |= {handle & NUMBER} if isinstance(handle, int) else set()
-        return paths_named(self.volume, name, in_utf16, known)
+        return paths_named(self.volume, wanted, known)
 
     def cut_short(self, folder: str) -> str | None:
         return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None
@@ -345,7 +342,9 @@ class NtfsTree:
             return by_index
         number = reference & NUMBER
         if not bears(record, key.name, key.namespace, self._folder(parent).own):
-            return self._doubted(parent, by_index, _STRANGER.format(number), self.volume.place_of(number))
+            why = _STRANGER.format(number)
+            strange = by_index if bears(record, key.name) else replace(by_index, misnamed=why)
+            return self._doubted(parent, strange, why, self.volume.place_of(number))
         if record.is_dir != bool(key.flags & DIRECTORY_FLAG):
             message = f"file record {number} and its folder disagree on whether it is a folder"
             return self._doubted(parent, by_index, message, self.volume.place_of(number, 22))

@@ -194,7 +194,6 @@ class ChainViews:
         t = self.t
         recoverable = {True: t("yes"), False: t("no"), None: ""}[chain.recoverable]
         found = self.facts.found_in(chain) if chain.recoverable_from != chain.key_file_path else None
-        where = t(" (installation {number})", number=chain.recoverable_on) if chain.recoverable_on else ""
         return ChainView(
             anchor=f"c{number}",
             group=group_of(chain),
@@ -206,7 +205,7 @@ class ChainViews:
             machine=self.facts.machine_name(chain.machine_id) if self._several else "",
             why=t.sentence(reason_of(chain, self.facts)),
             recoverable=recoverable,
-            found_in=f"{found}{where}" if found else "",
+            found_in=found or "",
             known_by=t(f"by {chain.known_by}".replace("_", " ")),
             links=_without_repetition(self._links(chain)),
         )

@@ -24,6 +24,7 @@ from testdata.builder.scenarios.mixed import mixed
 from testdata.builder.scenarios.odd_server import odd_server
 from testdata.builder.scenarios.remote_desktop import rdp_2012_r2, rdp_2019
 from testdata.builder.scenarios.server_2003 import server_2003
+from testdata.builder.scenarios.server_roles import server_roles
 from testdata.builder.scenarios.services import keyiso_disabled, no_security
 from testdata.builder.scenarios.sysprepped import sample, sysprepped
 from testdata.builder.scenarios.web_server import web_server
@@ -63,6 +64,7 @@ SCENARIOS: dict[str, Builder] = {
     "sectors-4096": sectors_4096,
     "secure-boot": secure_boot,
     "server-2003": server_2003,
+    "server-roles": server_roles,
     "sid-changed": sid_changed,
     "specialize-skips-crypto": specialize_skips_crypto,
     "sysprepped": sysprepped,

@@ -79,11 +79,18 @@ REASONS = (
     "the key file is empty, truncated or lies about its lengths",
     OLD_NAME,
     f"there is no key file where the certificate's link leads; the key lies in {OLD_FILE}",
+    "there is no key file where the certificate's link leads",
+    f"there is no key file where the certificate's link leads; {OLD_FILE} has its public key, and does not open with "
+    "what this disk holds",
+    f"there is no key file where the certificate's link leads; the key lies in {OLD_FILE} of WEB02",
     "no container leads to this file name",
     "the key file holds another key than the certificate's",
     "the access list of the key file shuts out SYSTEM (S-1-5-18), which must read it",
     f"master key {OLD_GUID} is not on this disk",
+    f"master key {OLD_GUID} is not where Windows looks for it",
+    f"master key {OLD_GUID} is not where Windows looks for it; a file of it lies in 1/{OLD_GUID}",
     f"master key {OLD_GUID} cannot be read",
+    f"master key {OLD_GUID} cannot be read; a file of it lies in 1/{OLD_GUID}",
     f"master key {OLD_GUID} opens only with the previous DPAPI_SYSTEM (OldVal), which Windows no longer uses",
     f"no DPAPI_SYSTEM secret on this disk opens master key {OLD_GUID}",
     "the private key's DPAPI blob is damaged",
@@ -105,6 +112,13 @@ DOUBTS = (
     "the key file could not be read: Permission denied: run keymortem as a user who may read it",
     "the key file could not be read: packed with Deflate64, which is not unpacked here: unpack the archive and examine "
     "the folder",
+    f"master key {OLD_GUID} of S-1-5-18 lies in 1/{OLD_GUID}, in the folder of S-1-5-20; whether Windows looks there "
+    "is not published",
+    f"master key {OLD_GUID} of S-1-5-19 lies in 1/{OLD_GUID}, in the profile of S-1-5-20; whether Windows looks "
+    "there is not published",
+    f"the file of master key {OLD_GUID}, 1/{OLD_GUID}, is damaged, and 2/{OLD_GUID} opens; whether Windows reads that "
+    "is not published",
+    f"the file of master key {OLD_GUID} does not open, and its copy 1/{OLD_GUID} does",
     f"master key {OLD_GUID} could not be read: encrypted by EFS: only who holds its key can read it",
     "under the name of the container lies a file of another kind: it is a key file of CryptoAPI (CAPI) in a folder of "
     "CNG, where CryptoAPI (CAPI) does not look; whether Windows opens it all the same is not "

@@ -1,0 +1,44 @@
+"""Master keys outside of their folders, searched for once for all that are missed, and only when a key needs one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from forensics.collectors.evidence import Evidence, MasterKeyEvidence
+from forensics.collectors.key_content import master_keys_named
+
+_MOST_SEARCHES = 4
+"""Work: searches of all names of one disk for master keys; copies of key files may name some that no key file did."""
+
+
+class MasterKeyCopies:
+    """The master keys that key files of one installation need and that lie where Windows does not look.
+
+    Args:
+        evidence: What the collectors found on it.
+    """
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._searched: set[str] = set()
+        self._searches = 0
+        self._files: dict[str, list[MasterKeyEvidence]] = {}
+        self._not_searched: str | None = None
+
+    def of(self, guid: str) -> tuple[Sequence[MasterKeyEvidence], str | None]:
+        """Return the sound files of a master key, and why there may be more; None where there are none."""
+        if guid not in self._searched and self._searches == _MOST_SEARCHES:
+            return (), "the disk is not searched for master keys again and again"
+        if guid not in self._searched:
+            self._search({guid, *master_keys_named(self._evidence.key_files)} - self._searched)
+        return self._files.get(guid, ()), self._not_searched
+
+    def _search(self, guids: set[str]) -> None:
+        from forensics.collectors.master_key_copies import find_master_key_copies
+
+        known = {item.row.path.lower() for item in self._evidence.master_keys}
+        found = find_master_key_copies(self._evidence.installation, guids, known.__contains__)
+        self._files |= found.files
+        self._not_searched = self._not_searched or found.not_searched
+        self._searched |= guids
+        self._searches += 1

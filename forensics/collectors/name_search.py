@@ -1,0 +1,139 @@
+"""Files by the form of their names, wherever on a disk they lie: a search that only a broken key is worth."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from forensics.disk.disk_volume import DiskVolume
+from forensics.disk.tree import Entry, FindsNames, NotFound, Tree, Unreadable, WantedNames, damage_of
+from forensics.sources.installation import Installation
+
+_MAX_FOLDERS = 20_000
+"""Work: folders of a collection, or of a volume without a list of all names, that are searched."""
+_MAX_DEPTH = 64
+"""Work: folders within folders that are searched."""
+
+_DRIVE = re.compile(r"[a-z](?::|%3A|_)?", re.IGNORECASE | re.ASCII)
+"""A folder that stands for a drive, as collectors name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file that was found by its name.
+
+    Attributes:
+        tree: Where it lies.
+        path: Its path there.
+        label: Its path as the rows of the installation name it: one on another volume begins with the volume's name.
+    """
+
+    tree: Tree
+    path: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsearched:
+    """A part of the disk that was not searched, and why."""
+
+    why: str
+
+
+def on_own_volume(
+    installation: Installation, wanted: WantedNames, skip: Collection[str] = ()
+) -> Iterator[FoundFile | Unsearched]:
+    """Search the volume or collection of an installation.
+
+    Args:
+        installation: Whose it is.
+        wanted: The names.
+        skip: Paths, lower case, of folders whose own files are not wanted.
+    """
+    tree = installation.tree
+    named = tree.paths_named(wanted, skip) if isinstance(tree, FindsNames) else _walked(installation, wanted)
+    for path in named:
+        if path is None:
+            yield Unsearched(_in_part(installation.volume))
+        elif path.rpartition("/")[0].lower() not in skip:
+            yield FoundFile(tree, path, path)
+
+
+def on_other_volumes(installation: Installation, wanted: WantedNames) -> Iterator[FoundFile | Unsearched]:
+    """Search the other volumes of the disk of an installation."""
+    for volume in installation.disk_volumes:
+        if volume.name == installation.volume:
+            continue
+        if volume.open is None:
+            yield Unsearched(f"{volume.name} was not searched: {volume.not_read}")
+            continue
+        try:
+            yield from _on_volume(volume, volume.open(), wanted)
+        except (NotFound, Unreadable) as reason:
+            yield Unsearched(f"{volume.name} was not searched: {reason}")
+        except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
+            yield Unsearched(f"{volume.name} was not searched: {type(error).__name__}")
+
+
+def _on_volume(volume: DiskVolume, tree: Tree, wanted: WantedNames) -> Iterator[FoundFile | Unsearched]:
+    named = tree.paths_named(wanted, ()) if isinstance(tree, FindsNames) else _walked_from_root(tree, wanted)
+    for path in named:
+        yield Unsearched(_in_part(volume.name)) if path is None else FoundFile(tree, path, volume.label(path))
+
+
+def _in_part(volume: str | None) -> str:
+    return f"the names of files were not all searched{f' on {volume}' if volume else ''}"
+
+
+def _walked_from_root(tree: Tree, wanted: WantedNames) -> Iterator[str | None]:
+    """Go from folder to folder of a volume, the nearest first."""
+    waiting: deque[tuple[Entry | str, int]] = deque([("", 0)])
+    for _ in range(_MAX_FOLDERS):
+        if not waiting:
+            return
+        folder, depth = waiting.popleft()
+        try:
+            entries = tree.entries(folder)
+        except (NotFound, Unreadable):
+            yield None
+            continue
+        if damage_of(tree, folder) is not None:
+            yield None
+        for entry in entries:
+            if entry.is_dir and depth < _MAX_DEPTH:
+                waiting.append((entry, depth + 1))
+            elif entry.is_dir:
+                yield None
+            elif wanted.fit(entry.name):
+                yield entry.path
+    yield None
+
+
+def _walked(installation: Installation, wanted: WantedNames) -> Iterator[str | None]:
+    """Go from folder to folder of the machine's drives, the nearest first."""
+    waiting = deque((drive, 0) for drive in _drives(installation))
+    for _ in range(_MAX_FOLDERS):
+        if not waiting:
+            return
+        folder, depth = waiting.popleft()
+        listing = installation.listing(folder)
+        if not listing.outcome.is_whole and listing.entries == ():
+            yield None
+        for entry in listing.entries:
+            if entry.is_dir and depth < _MAX_DEPTH:
+                waiting.append((entry.path, depth + 1))
+            elif not entry.is_dir and wanted.fit(entry.name):
+                yield entry.path
+    yield None
+
+
+def _drives(installation: Installation) -> list[str]:
+    """Return the system drive and the drives beside it: a collection may hold those of several machines."""
+    own = installation.drive
+    above, _, name = own.rpartition("/")
+    if not _DRIVE.fullmatch(name):
+        return [own]
+    others = (entry for entry in installation.listing(above).entries if entry.is_dir and _DRIVE.fullmatch(entry.name))
+    return [own, *(entry.path for entry in others if entry.path.lower() != own.lower())]

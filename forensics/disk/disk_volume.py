@@ -1,0 +1,27 @@
+"""The volumes of a disk, so that what is missing on one can be looked for on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from forensics.disk.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class DiskVolume:
+    """One volume of a disk that may hold files.
+
+    Attributes:
+        name: What it is called, such as ``partition 3``.
+        open: Opens its files; raises NotFound or Unreadable.
+        not_read: Why its files are not read; None where they are.
+    """
+
+    name: str
+    open: Callable[[], Tree] | None = None
+    not_read: str | None = None
+
+    def label(self, path: str) -> str:
+        """Return a path on it as the rows of a Windows on another volume name it."""
+        return f"{self.name}/{path}"

@@ -1,0 +1,33 @@
+"""Where a private key lies that Windows does not find: the path, and of which Windows it is."""
+
+from __future__ import annotations
+
+from forensics.facts.tables import Tables
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow
+from forensics.tables.windows_path import WindowsPaths
+
+
+def recovery_place(row: KeyChainRow, tables: Tables) -> str | None:
+    """Write ``recoverable_from`` as its Windows does, behind the name of that Windows where it is another one.
+
+    Args:
+        row: The chain.
+        tables: All rows.
+    """
+    if row.recoverable_from is None:
+        return None
+    machine_id = row.recoverable_on or row.machine_id
+    machines = tables.of(MachineRow, machine_id)
+    path = WindowsPaths(machines).of(machine_id, row.recoverable_from)
+    if row.recoverable_on is None:
+        return path
+    return f"{installation_name(machine_id, machines)}: {path}"
+
+
+def installation_name(machine_id: int, machines: list[MachineRow]) -> str:
+    """Name a Windows so that it is told from the others of its disk: computer, number, volume and folder."""
+    row = machines[0] if machines else None
+    known = (row.volume, row.system_root) if row is not None else ()
+    apart = ", ".join([f"installation {machine_id}", *(part for part in known if part)])
+    return f"{row.computer_name} ({apart})" if row is not None and row.computer_name else apart
