@@ -373,7 +373,7 @@ class _Run:
 
     def _examined(self, installation: Installation) -> list[Row]:
         from forensics.chain.judge import Judge
-        from forensics.chain.master_keys import names_of
+        from forensics.chain.user_names import names_of
         from forensics.collectors.collect import collect
 
         self.progress(f"reading {installation.windows} of {installation.source_path}")

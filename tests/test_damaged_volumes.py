@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 import forensics
+from testdata.builder import acl
 from tests import damaged_volume as volumes
+from tests.ntfs_surgery import record_of
 
 EDITS = 120
 KEYS = volumes.KEYS
@@ -66,6 +68,77 @@ def test_a_boot_sector_that_leads_nowhere_has_a_copy(volume: Path, tmp_path: Pat
     assert {(row.thumbprint, row.verdict) for row in case.rows("key_chain")} == whole
     (problem,) = case.rows("problem")
     assert (problem.kind, problem.source_path, problem.offset) == ("bad_boot_sector", str(damaged), 0)
+
+
+def without_access_lists(volume: Path, out: Path, descriptor: bytes) -> forensics.Case:
+    """Examine a volume of which both copies of an access list are damaged."""
+    data = bytearray(volume.read_bytes())
+    for at in (data.index(descriptor), data.rindex(descriptor)):
+        data[at + 30] ^= 1
+    out.write_bytes(data)
+    return forensics.examine(out)
+
+
+def test_an_access_list_that_was_not_got_leaves_the_key_open(volume: Path, tmp_path: Path) -> None:
+    whole = {row.key_file_path: row for row in forensics.examine(volume).rows("key_chain")}
+    case = without_access_lists(volume, tmp_path / "damaged.ntfs", acl.KEY_FILE_SD)
+    rows = [row for row in case.rows("key_chain") if row.key_file_path and row.store_scope == "machine"]
+    assert {whole[row.key_file_path].verdict for row in rows} == {"usable"}
+    assert {(row.access, row.verdict, row.private_key) for row in rows} == {
+        ("not_examined", "unknown", "proved"),
+        # The list of the listener's key is another; that of its master key's file is the damaged one.
+        ("ok", "unknown", "proved"),
+    }
+    number = next(p.message.split()[2] for p in case.rows("problem") if p.kind == "ntfs_damaged")
+    why = f"could not be read: access list {number} in $Secure is damaged, and its copy too"
+    assert {why in row.reason for row in rows} == {True}
+    assert {f"the access list of the key file {why}" in row.reason for row in rows if row.access != "ok"} == {True}
+    assert {row.master_key_guid in row.reason for row in rows} == {True}
+    text = str(forensics.render(case, "text"))
+    # NETWORK SERVICE's own files have another list.
+    assert text.partition("WELL:")[2].partition("\n\n")[0].count("  - CN=") == 1
+    assert why in text
+
+
+def test_the_access_list_of_one_key_file_says_nothing_of_the_others(volume: Path, tmp_path: Path) -> None:
+    whole = {row.key_file_path: row for row in forensics.examine(volume).rows("key_chain")}
+    case = without_access_lists(volume, tmp_path / "damaged.ntfs", acl.RDP_KEY_SD)
+    changed = [row for row in case.rows("key_chain") if row.verdict != whole[row.key_file_path].verdict]
+    assert [(row.subject, row.access, row.verdict) for row in changed] == [
+        ("CN=WEB01.contoso.test", "not_examined", "unknown")
+    ]
+    assert "the access list of the key file could not be read" in changed[0].reason
+
+
+def test_a_number_that_leads_to_no_access_list(volume: Path, tmp_path: Path) -> None:
+    """One wrong bit in the record of a key file: its content opens all the same."""
+    whole = forensics.examine(volume)
+    key = next(row for row in whole.rows("key_chain") if row.verdict == "usable" and KEYS in row.key_file_path)
+    data = bytearray(volume.read_bytes())
+    record = record_of(data, str(key.key_file_path).rpartition("/")[2])
+    standard = record + struct.unpack_from("<H", data, record + 20)[0] + 24
+    data[standard + 54] ^= 0x40
+    damaged = tmp_path / "damaged.ntfs"
+    damaged.write_bytes(data)
+    rows = {row.key_file_path: row for row in forensics.examine(damaged).rows("key_chain")}
+    row = rows.pop(key.key_file_path)
+    assert (row.access, row.verdict, row.private_key) == ("not_examined", "unknown", "proved")
+    assert row.reason.endswith("which $Secure does not hold")
+    assert {r.verdict for r in rows.values() if r.store_scope == "machine"} == {"usable"}
+
+
+def test_a_file_that_has_no_access_list_is_as_it_was(volume: Path, tmp_path: Path) -> None:
+    """Number 0, as other systems write files: that the volume holds none is no damage."""
+    whole = forensics.examine(volume)
+    key = next(row for row in whole.rows("key_chain") if row.verdict == "usable" and KEYS in row.key_file_path)
+    data = bytearray(volume.read_bytes())
+    record = record_of(data, str(key.key_file_path).rpartition("/")[2])
+    standard = record + struct.unpack_from("<H", data, record + 20)[0] + 24
+    data[standard + 52 : standard + 56] = bytes(4)
+    changed = tmp_path / "changed.ntfs"
+    changed.write_bytes(data)
+    row = {row.key_file_path: row for row in forensics.examine(changed).rows("key_chain")}[key.key_file_path]
+    assert (row.access, row.verdict, row.reason) == ("not_examined", "usable", "")
 
 
 @pytest.mark.parametrize(("letter", "bit"), [(0, 1), (31, 1), (35, 2), (60, 4), (3, 0x20)])

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 import forensics
 from forensics.case_tables import CaseTables
+from forensics.chain.undecided import ANY_OTHER
 from forensics.dpapi.second_opinion import second_master_key
 from forensics.report.json import document
 from tests.oracles import shared
@@ -84,6 +85,12 @@ def _compare(case: CaseTables, truth: dict[str, Any], given: str = "") -> None:
 def test_every_chain_is_judged_as_stated(examined: tuple[str, CaseTables]) -> None:
     name, case = examined
     _compare(case, _truth(name))
+
+
+def test_every_unknown_verdict_has_its_reason(examined: tuple[str, CaseTables]) -> None:
+    _, case = examined
+    unknown = [row for row in case.rows("key_chain") if row.verdict == "unknown"]
+    assert [row for row in unknown if not row.reason or row.reason == ANY_OTHER] == []
 
 
 def test_machine_facts_are_as_stated(examined: tuple[str, CaseTables]) -> None:

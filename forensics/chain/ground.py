@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from forensics.chain.providers import provider_kind
 from forensics.collectors.evidence import CertificateEvidence
+from forensics.collectors.machine import CRYPTOGRAPHY, CRYPTOGRAPHY_32
 from forensics.collectors.providers import CAPI_PROVIDERS, CNG_PROVIDERS
+from forensics.collectors.registry_view import REG_EXPAND_SZ, REG_SZ, RegistryView
 from forensics.sources.coverage import Place, together
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, PRESENT, Outcome
 
-_CRYPTOGRAPHY = "Microsoft\\Cryptography"
 _DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
 
 
@@ -28,6 +29,7 @@ class Ground:
         providers: Where the provider would be registered.
         no_secret: Why a hive that DPAPI_SYSTEM is opened from, and which is there, was not read; None where both were.
         mixed: That the hives are of two machines, where that is known: no fault is then known to be one.
+        no_guid: Why MachineGuid is not known although its place was seen whole; None where it is, or was not.
     """
 
     claim: Outcome = PRESENT
@@ -37,27 +39,46 @@ class Ground:
     providers: Outcome = PRESENT
     no_secret: str | None = None
     mixed: Outcome | None = None
+    no_guid: str | None = None
 
 
-def ground_of(installation: Installation, key_iso_start: int | None) -> Ground:
+def ground_of(installation: Installation, key_iso_start: int | None, machine_guid: str | None = None) -> Ground:
     """Return what every chain of an installation rests on.
 
     Args:
         installation: Whose chains they are.
         key_iso_start: Start value of CNG Key Isolation, None where none was read.
+        machine_guid: MachineGuid as names of key files end in it, None where it is not known.
     """
     saw = installation.coverage.saw
     services = saw(Place.of_key("SYSTEM", f"{installation.control_set()}\\Services\\KeyIso"))
     if services.state == "partial" and key_iso_start is None:
         services = Outcome("unreadable", services.why)
     generations = [saw(Place.of_key("SECURITY", f"{_DPAPI_SYSTEM}\\{name}")) for name in ("CurrVal", "OldVal")]
+    identity = _named("SOFTWARE", saw(Place.of_key("SOFTWARE", CRYPTOGRAPHY)))
     return Ground(
-        identity=_named("SOFTWARE", saw(Place.of_key("SOFTWARE", _CRYPTOGRAPHY))),
+        identity=identity,
         secret=_named("SECURITY", together(generations)),
         services=_named("SYSTEM", services),
         no_secret=reasons(_unread_hives(installation)),
         mixed=Outcome("partial", installation.mixed) if installation.mixed else None,
+        no_guid=_no_guid(installation) if machine_guid is None and identity.is_whole else None,
     )
+
+
+def _no_guid(installation: Installation) -> str:
+    """Say what stands where MachineGuid should, and is none."""
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    value = software.value(CRYPTOGRAPHY, "MachineGuid")
+    if value is not None and value.type not in (REG_SZ, REG_EXPAND_SZ):
+        found = f"MachineGuid in SOFTWARE is no text (its type is {value.type})"
+    elif value is not None:
+        found = "MachineGuid in SOFTWARE is empty"
+    elif software.value(CRYPTOGRAPHY_32, "MachineGuid") is not None:
+        found = "SOFTWARE has MachineGuid in its 32-bit view (WOW6432Node) only"
+    else:
+        found = "SOFTWARE has no MachineGuid"
+    return f"{found}: for which machine key files must be named is not known"
 
 
 def _unread_hives(installation: Installation) -> Iterator[Outcome]:

@@ -16,18 +16,22 @@ from forensics.chain.mixed_hives import mixed_hives
 from forensics.chain.orphans import orphan_links
 from forensics.chain.proof import Proof, Prover
 from forensics.chain.providers import is_registered, provider_kind, wrong_type
+from forensics.chain.put_back import place_of
 from forensics.chain.recovery import Recovery, is_sealed, publics_of
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.tokens import Tokens
+from forensics.chain.undecided import give_reasons
 from forensics.chain.use_access import with_key_access
 from forensics.chain.witness import Witness
 from forensics.collectors.certificate_stores import HANDED_OUT, PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.collectors.key_file_facts import add_pcp_blob
+from forensics.collectors.rdp import SERVICE as RDP_SERVICE
+from forensics.collectors.rdp import account_of_listener
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.dpapi.user_secrets import UserSecrets
-from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
+from forensics.formats.access_check import SYSTEM
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.tables.certificate import KeyFileRow
@@ -40,7 +44,6 @@ from forensics.tables.windows_path import WindowsPaths
 
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 """Certificates of keys that never leave a TPM and are in no key file."""
-_RDP_SERVICE = "TermService"
 _RDP_CONTAINER = "tsseckeyset1"
 _DISABLED = 4
 _AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
@@ -128,7 +131,7 @@ class Judge:
         self.paths = WindowsPaths([evidence.machine])
         self.machine_guid = evidence.machine.key_suffix
         key_iso = next((s.start for s in evidence.services if s.name.lower() == "keyiso"), None)
-        self.ground = ground_of(evidence.installation, key_iso)
+        self.ground = ground_of(evidence.installation, key_iso, self.machine_guid)
         self.key_iso_fault = self._key_iso_fault(key_iso)
 
     def _key_iso_fault(self, start: int | None) -> str | None:
@@ -144,10 +147,12 @@ class Judge:
         """Return all rows that judging the installation makes."""
         chains = self._chains()
         uses = with_key_access(self.evidence.certificate_uses, chains, self.tokens)
+        master_keys = self.prover.ring.rows()
+        give_reasons(((row, file.row if file else None) for row, file in chains), master_keys)
         judged = Judged(
             [row for row, _ in chains],
             [self._key_file(f) for f in self.evidence.key_files],
-            self.prover.ring.rows(),
+            master_keys,
             self._secrets,
             list(uses),
         )
@@ -165,6 +170,7 @@ class Judge:
             if links.file is not None:
                 judged.add(links.file.row.path)
             row = certificate_row(certificate, links, self.recovery.of_certificate(certificate, links), self.paths)
+            row.restore_to = self._restore_to(certificate, row)
             rows.append((row, links.file))
             self._note_missed(row, links, [certificate.public_key] if certificate.public_key else [])
         for file in self.evidence.key_files:
@@ -178,6 +184,13 @@ class Judge:
                 if links.kind != "tpm":
                     self._note_missed(row, links, publics_of(file), file)
         return rows
+
+    def _restore_to(self, certificate: CertificateEvidence, row: KeyChainRow) -> str | None:
+        """Return where the file belongs in which the missing key of a certificate was found."""
+        slot = self.recovery.found_in(row.recoverable_from) if row.recoverable_from else None
+        if slot is None or certificate.link is None or (row.broken_at, row.key_file) != ("key_file", "absent"):
+            return None
+        return place_of(certificate, certificate.link, slot, self.prover.prove(slot), self.evidence)
 
     def _note_missed(
         self, row: KeyChainRow, links: Links, publics: list[PublicKey], file: KeyFileEvidence | None = None
@@ -228,6 +241,7 @@ class Judge:
             return
         if links.kind == "capi" and links.file.row.kind == "cng":
             links.kind = "cng"
+        links.by_way_of_cng = links.kind == "capi" and link.provider_type == 0
         links.access, links.shut_out = self._access(links.file, certificate)
         if links.file.parsed is None:
             return
@@ -242,6 +256,9 @@ class Judge:
             links.break_at("key_file", UNREADABLE_FILE)
         elif resolved.key_file == "other_machine_guid" and links.scope != "user" and resolved.file is not None:
             links.break_at_suffix(self.machine_guid)
+        elif resolved.file is not None and resolved.file.misplaced is not None:
+            why = f"under the name of the container lies a file of another kind: {resolved.file.misplaced}"
+            links.leave_open("key_file", f"{why}; whether Windows opens it all the same is not published")
 
     def _named_slot(
         self, file: KeyFileEvidence, link: KeyProvInfo, public: PublicKey | None, links: Links
@@ -275,8 +292,13 @@ class Judge:
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
         named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
         if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
-            readers.append((NETWORK_SERVICE, self.tokens.of(NETWORK_SERVICE, _RDP_SERVICE)))
-        return judge_access(file.security, readers)
+            account = account_of_listener(self._runs_as(RDP_SERVICE), self.evidence.machine.build)
+            readers.append((account, self.tokens.of(account, RDP_SERVICE)))
+        return judge_access(file.security, readers, self.tokens.is_group_elsewhere)
+
+    def _runs_as(self, service: str) -> str | None:
+        identity = (self.evidence.service_identities or {}).get(service.lower())
+        return identity.account_sid if identity is not None else None
 
     def _without_link(self, certificate: CertificateEvidence) -> Links | None:
         """A certificate without usable KEY_PROV_INFO: broken at the claim if it has or should have a key."""
@@ -290,7 +312,7 @@ class Judge:
         links = Links(scope="user" if row.store_scope == "user" else "machine", ground=ground)
         why = "cannot be read" if certificate.link_error else "is missing"
         links.break_at("claim", f"the certificate's link to its key (KEY_PROV_INFO) {why}")
-        if slot is None:
+        if slot is None or slot.file.misplaced is not None:
             links.key_file = "absent" if self.index.searched_for(certificate.public_key) else "not_examined"
             return links
         links.kind, links.file = slot.file.row.kind, slot.file

@@ -38,6 +38,7 @@ class KeyCopies:
         owners = {item.row.guid: item.row.owner_sid for item in self._evidence.master_keys}
         for file in found.files:
             # Whose key it is, the master key tells that its blob names.
+            file.row.guid_is_current = file.row.name_guid == self._evidence.machine.key_suffix
             owner = next((owners[guid] for guid in sorted(master_keys_named([file])) if guid in owners), None)
             if owner not in (None, "S-1-5-18"):
                 file.row = replace(file.row, scope="user", owner_sid=owner)

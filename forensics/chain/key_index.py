@@ -98,7 +98,7 @@ class KeyIndex:
         for file in sorted(evidence.key_files, key=lambda f: f.row.guid_is_current is not True):
             self._add_namesake(evidence.installation, file)
             self._by_name[file.row.file_name.lower()].append(file)
-            if file.row.kind == "capi" and not _is_plainly_named(file):
+            if file.row.kind == file.looked_for_as == "capi" and not _is_plainly_named(file):
                 self._oddly_named.append(file)
             for slot in slots_of(file):
                 if slot.public is not None:
@@ -111,10 +111,11 @@ class KeyIndex:
         row = file.row
         if not row.name_hash:
             return
-        home = (row.kind, row.name_hash, row.scope, row.owner_sid)
+        kind = file.looked_for_as
+        home = (kind, row.name_hash, row.scope, row.owner_sid)
         self._namesakes[home] += 1
         if self._namesakes[home] <= MAX_NAMESAKES:
-            self._by_hash[row.kind, row.name_hash].append(file)
+            self._by_hash[kind, row.name_hash].append(file)
         elif self._namesakes[home] == MAX_NAMESAKES + 1:
             folder = row.path.rpartition("/")[0]
             message = f"only {MAX_NAMESAKES} files of the container with hash {row.name_hash} are looked at"
@@ -153,7 +154,7 @@ class KeyIndex:
 
     def with_file_name(self, kind: str, file_name: str, home: Home | None = None) -> list[KeyFileEvidence]:
         """Return files of a kind with exactly this name."""
-        files = [f for f in self._by_name.get(file_name.lower(), []) if f.row.kind == kind]
+        files = [f for f in self._by_name.get(file_name.lower(), []) if f.looked_for_as == kind]
         return [f for f in files if home is None or home.holds(f)]
 
     def with_public(self, public: PublicKey) -> Iterator[KeySlot]:

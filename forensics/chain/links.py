@@ -27,8 +27,14 @@ _FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
 
 UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
 
-_NOT_MODELLED = (
-    "the key's DPAPI blob opens and is whole; its kind ({}) is not modelled, so the key in it is not checked"
+_NOT_MODELLED = "the key's DPAPI blob opens and is whole; its {} is not modelled, so the key in it is not checked"
+_BY_WAY_OF_CNG = (
+    "{}, and the certificate leads to its CryptoAPI container by way of CNG (provider type 0): likely Windows does not "
+    "open it; that is published of keys of CNG only"
+)
+_BY_DOMAIN_ONLY = (
+    "master key {} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows opens it, does so "
+    "too was not shown"
 )
 
 
@@ -63,6 +69,7 @@ class Links:
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
+        by_way_of_cng: The certificate leads to a key of CryptoAPI with provider type 0, which CNG answers.
     """
 
     kind: ProviderKind | None = None
@@ -78,6 +85,7 @@ class Links:
     is_the_right_key: bool = True
     only_opening_showed: bool = False
     guid_known: bool = True
+    by_way_of_cng: bool = False
 
     def break_at(self, link: ChainLink, reason: str, rests_on: Outcome = PRESENT) -> None:
         """Mark a link as broken; the first reason for it stands.
@@ -135,12 +143,19 @@ class Links:
     @property
     def _service_is_unknown(self) -> bool:
         """CNG opens keys by a service, and whether that is disabled was not there to read."""
-        return self.kind == "cng" and self.ground.services.state in ("not_examined", "unreadable")
+        return (self.kind == "cng" or self.by_way_of_cng) and self.ground.services.state in (
+            "not_examined",
+            "unreadable",
+        )
 
     @property
     def _access_is_open(self) -> bool:
-        """The access list was read, and rests on memberships that are not on this disk."""
-        return self.access == "not_examined" and self.shut_out is not None
+        """The disk holds an access list, and it was not got, or rests on memberships that are not on this disk."""
+        return self.access == "not_examined" and (self.shut_out is not None or self._access_unread is not None)
+
+    @property
+    def _access_unread(self) -> str | None:
+        return self.file.access_unread if self.file is not None else None
 
     @property
     def is_unread(self) -> bool:
@@ -156,8 +171,14 @@ class Links:
         services = [self.ground.services] if self._service_is_unknown else []
         services += [self.ground.mixed] if self.ground.mixed else []
         # Without MachineGuid it is not known which file Windows would open.
-        lost = [] if self.guid_known or self.key_file != "present" else [self.ground.identity]
-        return reasons([*self._unread(), *suspected, *services, *(o for o in lost if not o.is_whole)])
+        lost = [] if self.guid_known or self.key_file != "present" else list(self._lost_identity())
+        return reasons([*self._unread(), *suspected, *services, *lost])
+
+    def _lost_identity(self) -> Iterator[Outcome]:
+        if not self.ground.identity.is_whole:
+            yield self.ground.identity
+        if self.ground.no_guid is not None:
+            yield Outcome("not_examined", self.ground.no_guid)
 
     @property
     def password_doubt(self) -> str | None:
@@ -172,6 +193,8 @@ class Links:
         """Yield what is there and was not got, with the reason."""
         if self.file is not None and self.is_unread:
             yield Outcome("not_examined", f"the key file could not be read: {self.file.unread_because}")
+        if self._access_unread is not None and not self.is_unread:
+            yield Outcome("not_examined", f"the access list of the key file could not be read: {self._access_unread}")
         if self._access_is_open and self.shut_out is not None:
             who = account_name(self.shut_out)
             why = f"whether the access list of the key file lets in {who} rests on what is not known of its groups"
@@ -234,8 +257,10 @@ class Links:
             self.break_at("private_key", "the key lived for one boot only (VBS per-boot key)")
         if proof.not_modelled:
             self.leave_open("private_key", _NOT_MODELLED.format(proof.not_modelled))
-        if self.kind == "cng" and key_iso_fault is not None:
+        if key_iso_fault is not None and self.kind == "cng":
             self.break_at("service", key_iso_fault, self.ground.services)
+        elif key_iso_fault is not None and self.by_way_of_cng:
+            self.leave_open("service", _BY_WAY_OF_CNG.format(key_iso_fault))
 
     def _judge_secret(self) -> None:
         """A user's password may merely be unknown, so only DPAPI_SYSTEM can break here."""
@@ -246,6 +271,8 @@ class Links:
         elif proof.unlocked_by == "nothing" and self.scope != "user":
             unopened = f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}"
             self.break_at("secret", unopened, self.ground.secret)
+        elif proof.unlocked_by == "domain_key" and self.scope != "user":
+            self.leave_open("secret", _BY_DOMAIN_ONLY.format(proof.master_key_guid))
 
 
 def _fate_of_master_key(proof: Proof) -> str:

@@ -95,18 +95,8 @@ def beside_damaged(item: MasterKeyEvidence, opened: Unlocked, damaged: Sequence[
 
 
 def doubt_of_place(item: MasterKeyEvidence, opened_with: Half | None) -> str | None:
-    """Say why it is not published whether Windows finds and reads a master key file; None where nothing is odd."""
-    return _shut_out(item.row) or _misplaced(item.row, opened_with) or _in_strange_profile(item)
-
-
-def _shut_out(row: MasterKeyRow) -> str | None:
-    """Say that SYSTEM, as which Windows opens master keys, may not read the file."""
-    if row.system_can_read is not False:
-        return None
-    return (
-        f"the access list of the file of master key {row.guid}, {row.path}, shuts out SYSTEM; "
-        "whether Windows opens it all the same is not published"
-    )
+    """Say why it is not published whether Windows finds a master key file; None where nothing is odd."""
+    return _misplaced(item.row, opened_with) or _in_strange_profile(item)
 
 
 def _misplaced(row: MasterKeyRow, opened_with: Half | None) -> str | None:

@@ -8,9 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
+from forensics.chain.access import may_read
 from forensics.chain.master_key_copies import MasterKeyCopies
 from forensics.chain.master_key_found import SYSTEM, Unlocked, beside_damaged, doubt_of_place, had_elsewhere
 from forensics.chain.passwords import GivenPassword, Passwords
+from forensics.chain.tokens import Tokens
+from forensics.chain.user_names import names_by_owner
 from forensics.chain.witness import Witness
 from forensics.chain.work import RSA_OPERATION, Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
@@ -21,7 +24,6 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
-from forensics.tables.machine import UserRow
 from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
 
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
@@ -54,8 +56,9 @@ class MasterKeyRing:
         self._system = system
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
-        self._names = {user.sid: names_of(user) for user in evidence.users}
+        self._names = names_by_owner(evidence.users, evidence.master_keys)
         self._passwords = Passwords(evidence, system, user_secrets)
+        self._tokens = Tokens(evidence)
         self._secret_is_absent = _lacks_secret(evidence)
         self._found = evidence.master_keys
         self._by_guid: dict[str, list[MasterKeyEvidence]] = defaultdict(list)
@@ -131,9 +134,10 @@ class MasterKeyRing:
 
     def rows(self) -> list[MasterKeyRow]:
         """Return table master_key: each file as it was found, with what came of opening it where that was needed."""
-        return [self._row(item.row) for item in self._found]
+        return [self._row(item) for item in self._found]
 
-    def _row(self, row: MasterKeyRow) -> MasterKeyRow:
+    def _row(self, item: MasterKeyEvidence) -> MasterKeyRow:
+        row = replace(item.row, system_can_read=self._system_can_read(item))
         opened = self._opened.get(row.path)
         if opened is None:
             return row
@@ -155,10 +159,34 @@ class MasterKeyRing:
         path = item.row.path
         if path not in self._opened:
             opened = self._open(item)
-            self._opened[path] = replace(
-                opened, password=self._password_for(item.row.owner_sid), doubt=doubt_of_place(item, opened.half)
-            )
+            doubt = self._shut_out(item) or doubt_of_place(item, opened.half)
+            self._opened[path] = replace(opened, password=self._password_for(item.row.owner_sid), doubt=doubt)
         return self._opened[path]
+
+    def _shut_out(self, item: MasterKeyEvidence) -> str | None:
+        """Say that SYSTEM, as which Windows opens master keys, may not read the file, or that this is not known."""
+        row = item.row
+        if item.access_unread is not None:
+            return f"the access list of the file of master key {row.guid} could not be read: {item.access_unread}"
+        reads = self._system_can_read(item)
+        if item.security is not None and reads is None:
+            why = "lets in SYSTEM rests on what is not known of its groups"
+            return f"whether the access list of the file of master key {row.guid}, {row.path}, {why}"
+        if reads is not False:
+            return None
+        return (
+            f"the access list of the file of master key {row.guid}, {row.path}, shuts out SYSTEM; "
+            "whether Windows opens it all the same is not published"
+        )
+
+    def _system_can_read(self, item: MasterKeyEvidence) -> bool | None:
+        if item.security is None:
+            return item.row.system_can_read
+
+        def is_group(sid: str) -> bool:
+            return sid != item.row.owner_sid and self._tokens.is_group_elsewhere(sid)
+
+        return may_read(item.security, self._tokens.of(SYSTEM), is_group)
 
     def _password_for(self, sid: str | None) -> GivenPassword:
         if sid is None or self._is_system(sid):
@@ -300,13 +328,6 @@ class MasterKeyRing:
     @staticmethod
     def _is_system(sid: str | None) -> bool:
         return sid == SYSTEM or sid in SERVICE_ACCOUNTS
-
-
-def names_of(user: UserRow) -> list[str]:
-    """Return what an examiner may call a user, lower case: SID, account name, and the name of each profile folder."""
-    folders = (user.profile_path, user.temporary_profile, *user.other_profiles)
-    named = (path.replace("\\", "/").rpartition("/")[2] for path in folders if path)
-    return list(dict.fromkeys(name.lower() for name in (user.sid, user.name, *named) if name))
 
 
 def _lacks_secret(evidence: Evidence) -> bool:

@@ -39,6 +39,8 @@ def orphan_links(
         links.key_file = "other_machine_guid"
         if by_suffix:
             links.break_at_suffix(machine_guid)
+    elif file.misplaced is not None:
+        links.break_at("key_file", file.misplaced)
     elif by_suffix and not links.is_unread and not _can_be_found(file):
         links.break_at("key_file", "no container leads to this file name")
     proofs = [prover.prove(slot) for slot in slots_of(file)]

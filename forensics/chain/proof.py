@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +33,7 @@ from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound, PrivateKeyFound
 from forensics.tables.secrets import UnlockedBy
 
+_MAGIC = re.compile(b"[A-Z]{3}[A-Z0-9]")
 _NCRYPT_ALLOW_EXPORT, _NCRYPT_ALLOW_PLAINTEXT_EXPORT = 1, 2
 
 
@@ -51,7 +53,7 @@ class Proof:
         password: Of a user's key: whether a password was given for him, and is the one in SAM today.
         master_key_under: The SID in whose folder the master key lies, where that is another user's than the key's.
         master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
-        not_modelled: What kind of key it is, where the blob is sound and holds one whose arithmetic is not known here.
+        not_modelled: The kind or form of the key, in words, where the blob is sound and that is not known here.
         master_key_doubt: Why it is not published whether Windows itself would find or read that file; else None.
         master_key_elsewhere: File of the master key outside of where Windows looks for it; None where none was found.
         opened_elsewhere: That file is the one that opened it.
@@ -189,10 +191,10 @@ class Prover:
                 key = parse(raw)
             except FormatError as error:
                 if opened.mac_ok and error.kind == "not_a_key_blob":
-                    return replace(start, private_key="not_examined", not_modelled=slot.file.row.algorithm or "?")
+                    return replace(start, private_key="not_examined", not_modelled=_form_of(raw))
                 continue
             if opened.mac_ok and isinstance(key, UnmodelledKey):
-                return replace(start, private_key="not_examined", not_modelled=key.kind)
+                return replace(start, private_key="not_examined", not_modelled=f"kind ({key.kind})")
             if not self.ring.work.may_check(key, slot.file.row.path):
                 return replace(start, private_key="not_examined")
             if opened.mac_ok and key.is_consistent():
@@ -258,6 +260,12 @@ def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:
 def _damaged_before_opening(start: Proof, error: FormatError | None) -> Proof:
     """A blob that cannot even be parsed is damaged, unless its master key is what is missing."""
     return start if error is None or start.private_key == "locked" else replace(start, private_key="damaged")
+
+
+def _form_of(clear: bytes) -> str:
+    """Name the form of a private key by its magic; what is none may be the key itself, and is not shown."""
+    magic = clear[:4]
+    return f"form ({magic.decode('ascii')})" if _MAGIC.fullmatch(magic) else "form"
 
 
 def _is_had_by_arithmetic(key: PrivateKey) -> bool:

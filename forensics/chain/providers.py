@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from forensics.collectors.evidence import Providers
 from forensics.formats.key_prov_info import KeyProvInfo
+from forensics.formats.provider_names import (
+    BUILT_IN,
+    CAPI_SMART_CARD,
+    CAPI_SOFTWARE,
+    CNG_SMART_CARD,
+    CNG_SOFTWARE,
+    CNG_TPM,
+)
 from forensics.tables.key_chain import ProviderKind
 
-_CNG_KINDS: dict[str, ProviderKind] = {
-    "microsoft software key storage provider": "cng",
-    "microsoft platform crypto provider": "tpm",
-    "microsoft smart card key storage provider": "smart_card",
-}
-
-_CAPI_SOFTWARE = frozenset(
-    {
-        "microsoft base cryptographic provider v1.0",
-        "microsoft enhanced cryptographic provider v1.0",
-        "microsoft strong cryptographic provider",
-        "microsoft rsa schannel cryptographic provider",
-        "microsoft rsa signature cryptographic provider",
-        "microsoft enhanced rsa and aes cryptographic provider",
-        "microsoft enhanced rsa and aes cryptographic provider (prototype)",
-        "microsoft base dss cryptographic provider",
-        "microsoft base dss and diffie-hellman cryptographic provider",
-        "microsoft enhanced dss and diffie-hellman cryptographic provider",
-        "microsoft dh schannel cryptographic provider",
-    }
-)
-
-_SMART_CARD = "microsoft base smart card crypto provider"
-_BUILT_IN = _CAPI_SOFTWARE | frozenset(_CNG_KINDS) | {_SMART_CARD}
+_CNG_KINDS: dict[str, ProviderKind] = {CNG_SOFTWARE: "cng", CNG_TPM: "tpm", CNG_SMART_CARD: "smart_card"}
 
 
 def provider_kind(link: KeyProvInfo) -> ProviderKind:
@@ -46,9 +31,9 @@ def provider_kind(link: KeyProvInfo) -> ProviderKind:
         return "capi" if link.provider_type else "cng"
     if name in _CNG_KINDS:
         return _CNG_KINDS[name]
-    if name in _CAPI_SOFTWARE:
+    if name in CAPI_SOFTWARE:
         return "capi"
-    return "smart_card" if name == _SMART_CARD else "other"
+    return "smart_card" if name == CAPI_SMART_CARD else "other"
 
 
 def wrong_type(link: KeyProvInfo, providers: Providers) -> str | None:
@@ -81,9 +66,9 @@ def is_registered(link: KeyProvInfo, providers: Providers) -> bool | None:
     either = (providers.cng or frozenset()) | (providers.capi or frozenset())
     if name in either:
         return True
-    if name in _BUILT_IN:
+    if name in BUILT_IN:
         listed = providers.cng if name in _CNG_KINDS else providers.capi
-        return False if listed and listed & _BUILT_IN else None
+        return False if listed and listed & BUILT_IN else None
     if link.provider_type == 0:
         return None if providers.cng is None or providers.capi is None else False
     return None if providers.capi is None else False

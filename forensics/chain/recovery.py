@@ -84,6 +84,7 @@ class Recovery:
         self._beside = beside
         self._had: dict[PublicKey, Found] = {}
         self._had_of_copies: dict[PublicKey, Found] = {}
+        self._recovered: dict[str, KeySlot] = {}
 
     def slot_of(self, public: PublicKey | None) -> KeySlot | None:
         """Return the best slot with this public half: one whose key is proved, else any."""
@@ -145,6 +146,9 @@ class Recovery:
         """Look for one of some public keys among slots, for any where none is known."""
         proofs = [(slot, self._prover.prove(slot)) for slot in slots]
         recovered = [(slot, proof) for slot, proof in proofs if proof.recovered]
+        self._recovered |= {slot.file.row.path: slot for slot, _ in recovered}
+        # One that is named for this machine may only have to be put back.
+        recovered.sort(key=lambda found: found[0].file.row.guid_is_current is not True)
         had = (slot.file.row.path for slot, proof in recovered if not publics or proof.public in publics)
         locked = (
             LockedCopy(slot.file.row.path, proof.master_key_guid)
@@ -153,6 +157,10 @@ class Recovery:
         )
         open_ = (_why_open(slot.file.row.path, proof) for slot, proof in proofs if _could_still_open(proof))
         return Found(next(had, None), tuple(locked), next(open_, None))
+
+    def found_in(self, path: str) -> KeySlot | None:
+        """Return the slot that held the key in a file from which one was had; None for other files."""
+        return self._recovered.get(path)
 
     def _not_found(self, links: Links, public: PublicKey | None, found: Found) -> Recoverable:
         judged = links.file.row.path if links.file is not None else None

@@ -36,6 +36,8 @@ _ACCOUNTS = (_SERVICE, _POOL, "S-1-5-83-", "S-1-5-84-", "S-1-5-90-", "S-1-5-96-"
 _BUILT_IN_GROUP = "S-1-5-32-"
 _DOMAIN, _ENTRA = "S-1-5-21-", "S-1-12-1-"
 _BUILT_IN_ADMINISTRATOR = "500"
+# Administrator, Guest, krbtgt, DefaultAccount.
+_DOMAIN_ACCOUNTS = frozenset({"500", "501", "502", "503"})
 _HAS_SID = (1, 3)
 
 
@@ -136,6 +138,12 @@ class Tokens:
         if sid.startswith((_DOMAIN, _ENTRA)):
             return self._may_be_in_a_domain(account.sid)
         return True
+
+    def is_group_elsewhere(self, sid: str) -> bool:
+        """Tell whether a SID may be a group of a domain, whose members only its controllers know."""
+        if not sid.startswith((_DOMAIN, _ENTRA)) or self._is_local(sid) or sid in self._users:
+            return False
+        return sid.rpartition("-")[2] not in _DOMAIN_ACCOUNTS
 
     def _is_local(self, sid: str) -> bool:
         return self._machine_sid is not None and sid.rpartition("-")[0] == self._machine_sid

@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from forensics.collectors.access_lists import read_access_list
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.guard import guard
 from forensics.collectors.system_drive import USUAL_DRIVE, system_drive
 from forensics.disk.tree import Entry
 from forensics.formats.access_check import ADMINISTRATORS, SYSTEM, Right, is_granted, system_sids
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, SecurityDescriptor
-from forensics.formats.acl import parse_security_descriptor as parse_descriptor
 from forensics.sources.installation import Installation
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow, EntryFault
 from forensics.tables.outcome import Outcome
@@ -84,9 +84,9 @@ def _folder(installation: Installation, authority: CaRow, configured: str) -> Ca
     with guard(installation, row.path):
         entry = installation.tree.entry(row.path)
         row.path, row.source_path, row.source_time = entry.path, entry.path, entry.modified
-        data = installation.tree.security_descriptor(entry)
-        if data is not None:
-            _add_access(row, parse_descriptor(data), authority.account)
+        security, _ = read_access_list(installation, entry)
+        if security is not None:
+            _add_access(row, security, authority.account)
     return row
 
 

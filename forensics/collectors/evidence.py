@@ -62,14 +62,32 @@ class KeyFileEvidence:
     Attributes:
         row: The table row.
         parsed: None when the file is unreadable, or was not read.
-        security: Its security descriptor, None where the source holds none.
+        security: Its security descriptor, None where the source holds none, or it was not got.
         unread_because: Why its content was not got; None where it was.
+        access_unread: Why its security descriptor was not got, or does not parse; None where the source holds none.
     """
 
     row: KeyFileRow
     parsed: ParsedKey | None = None
     security: SecurityDescriptor | None = None
     unread_because: str | None = None
+    access_unread: str | None = None
+
+    @property
+    def looked_for_as(self) -> KeyFileKind:
+        """Whose keys are looked for in its folder: by name, whatever a file holds."""
+        return self.row.folder_kind or self.row.kind
+
+    @property
+    def misplaced(self) -> str | None:
+        """Say that it lies among the keys of another provider than made it; None where it does not."""
+        made_by, looks = _PROVIDERS[self.row.kind], _PROVIDERS[self.looked_for_as]
+        if made_by == looks:
+            return None
+        return f"it is a key file of {made_by} in a folder of {looks}, where {made_by} does not look"
+
+
+_PROVIDERS: dict[KeyFileKind, str] = {"capi": "CryptoAPI (CAPI)", "cng": "CNG", "tpm": "TPM keys"}
 
 
 @dataclass(slots=True)
@@ -79,8 +97,9 @@ class MasterKeyEvidence:
     Attributes:
         row: The table row.
         parsed: None when the file is unreadable, or was not read.
-        security: Its security descriptor, None where the source holds none.
+        security: Its security descriptor, None where the source holds none, or it was not got.
         unread_because: Why its content was not got; None where it was.
+        access_unread: Why its security descriptor was not got, or does not parse; None where the source holds none.
         in_profile_of: SID of another account in whose profile it lies, where its own account has one; else None.
         raw: Its bytes, where it was found outside of the folders of master keys; else None.
     """
@@ -89,6 +108,7 @@ class MasterKeyEvidence:
     parsed: MasterKeyFile | None = None
     security: SecurityDescriptor | None = None
     unread_because: str | None = None
+    access_unread: str | None = None
     in_profile_of: str | None = None
     raw: bytes | None = field(default=None, repr=False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from forensics.collectors.access_lists import read_access_list
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.evidence import KeyFolder
 from forensics.collectors.guard import guard
@@ -20,7 +21,7 @@ from forensics.formats.access_check import (
     is_granted,
     system_sids,
 )
-from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
+from forensics.formats.acl import SecurityDescriptor
 from forensics.sources.installation import Installation
 from forensics.tables.use import FolderAclRow, FolderKind, FolderScope
 
@@ -52,9 +53,9 @@ def _row(
         entry = installation.tree.entry(path)
         row.path = row.source_path = entry.path
         row.source_time = entry.modified
-        data = installation.tree.security_descriptor(entry)
-        if data is not None:
-            _fill(row, parse_security_descriptor(data))
+        security, _ = read_access_list(installation, entry)
+        if security is not None:
+            _fill(row, security)
     return row
 
 

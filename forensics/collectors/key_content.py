@@ -14,6 +14,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.pcpkey import parse_pcpkey
 from forensics.formats.public_key import PublicKey
 from forensics.sources.installation import Installation
+from forensics.tables.certificate import KeyFileKind
 
 MAX_FILE_SIZE = 256 << 10
 """Format: bytes of one key file."""
@@ -26,6 +27,26 @@ PARSERS: dict[str, Callable[[bytes], ParsedKey]] = {
     "cng": parse_cng_key_file,
     "tpm": parse_pcpkey,
 }
+_KINDS: dict[str, KeyFileKind] = {"capi": "capi", "cng": "cng", "tpm": "tpm"}
+
+
+def parse_key_file(kind: str, data: bytes) -> tuple[KeyFileKind, ParsedKey]:
+    """Parse a key file that lies among those of a kind, where somebody may have put one of another kind.
+
+    Returns:
+        What made it, and what it holds.
+
+    Raises:
+        FormatError: As the parser of that kind, where it is none of any.
+    """
+    try:
+        return _KINDS[kind], PARSERS[kind](data)
+    except FormatError:
+        for other, made_by in _KINDS.items():
+            if other != kind:
+                with suppress(FormatError):
+                    return made_by, PARSERS[other](data)
+        raise
 
 
 def peek(installation: Installation, kind: str, entry: Entry) -> ParsedKey | None:

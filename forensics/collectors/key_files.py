@@ -8,15 +8,15 @@ from collections.abc import Container, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from forensics.collectors.access_lists import read_access_list
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence, KeyFolder
 from forensics.collectors.guard import guard
 from forensics.collectors.key_census import Census, look_at_sample
-from forensics.collectors.key_content import MAX_FILE_SIZE, PARSERS
+from forensics.collectors.key_content import MAX_FILE_SIZE, parse_key_file
 from forensics.collectors.key_file_facts import add_facts
 from forensics.collectors.key_search import KeySearch
 from forensics.disk.tree import Entry
-from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name, tpm_name_hash
 from forensics.sources.installation import Installation
@@ -254,6 +254,7 @@ def _read(installation: Installation, folder: KeyFolder, entry: Entry, names: _N
         path=entry.path,
         file_name=entry.name,
         kind=folder.kind,
+        folder_kind=folder.kind,
         scope=folder.scope,
         owner_sid=folder.owner_sid,
         size=entry.size,
@@ -272,8 +273,7 @@ def _read(installation: Installation, folder: KeyFolder, entry: Entry, names: _N
             return None
     else:
         _parse(installation, key_file, entry, names.code_page)
-    with guard(installation, entry.path):
-        _add_security(installation, key_file, entry)
+    _add_security(installation, key_file, entry)
     return key_file
 
 
@@ -290,7 +290,7 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry, 
     with guard(installation, entry.path):
         if not content.data:
             raise FormatError("empty", 0, "the key file has no content")
-        key_file.parsed = PARSERS[row.kind](content.data)
+        row.kind, key_file.parsed = parse_key_file(row.kind, content.data)
         row.outcome = "present"
     if key_file.parsed is not None:
         with guard(installation, entry.path):
@@ -300,20 +300,19 @@ def _parse(installation: Installation, key_file: KeyFileEvidence, entry: Entry, 
 def _parse_if_key(installation: Installation, key_file: KeyFileEvidence, entry: Entry, code_page: int | None) -> bool:
     """Parse a file whose name says nothing: ``desktop.ini`` is no key file and no problem either."""
     content = installation.read(entry, MAX_FILE_SIZE)
+    row = key_file.row
     try:
-        key_file.parsed = PARSERS[key_file.row.kind](content.data)
+        row.kind, key_file.parsed = parse_key_file(row.kind, content.data)
     except FormatError:
         return False
     key_file.row.sha256 = sha256(content.data).hexdigest()
     with guard(installation, entry.path):
-        add_facts(installation, key_file.row, key_file.parsed, code_page)
+        add_facts(installation, row, key_file.parsed, code_page)
     return True
 
 
 def _add_security(installation: Installation, key_file: KeyFileEvidence, entry: Entry) -> None:
-    descriptor = installation.tree.security_descriptor(entry)
-    if descriptor is None:
-        return
-    key_file.security = parse_security_descriptor(descriptor)
-    key_file.row.file_owner = key_file.security.owner
-    key_file.row.acl = summarize_acl(key_file.security)
+    key_file.security, key_file.access_unread = read_access_list(installation, entry)
+    if key_file.security is not None:
+        key_file.row.file_owner = key_file.security.owner
+        key_file.row.acl = summarize_acl(key_file.security)

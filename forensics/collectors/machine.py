@@ -21,6 +21,7 @@ from forensics.sources.installation import Installation
 from forensics.tables.machine import MachineRow
 
 CRYPTOGRAPHY = "Microsoft\\Cryptography"
+CRYPTOGRAPHY_32 = "WOW6432Node\\Microsoft\\Cryptography"
 CURRENT_VERSION = "Microsoft\\Windows NT\\CurrentVersion"
 SETUP_STATE = "Microsoft\\Windows\\CurrentVersion\\Setup\\State"
 GUEST_PARAMETERS = "Microsoft\\Virtual Machine\\Guest\\Parameters"

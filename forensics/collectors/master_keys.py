@@ -6,13 +6,12 @@ import re
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from forensics.collectors.access_lists import read_access_list
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile, folder_exists, sid_folders
 from forensics.disk.tree import Entry
-from forensics.formats.access_check import Right, Token, is_granted, system_sids
-from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.alg_id import algorithm_name
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_master_key_file
@@ -162,8 +161,7 @@ def _files(installation: Installation, folder: _Folder, named: Sequence[Entry]) 
             row.preferred_until = preferred.renew_after if row.preferred else None
         evidence = MasterKeyEvidence(row, in_profile_of=folder.in_profile_of)
         _parse(installation, evidence, entry)
-        with guard(installation, entry.path):
-            _add_security(installation, evidence, entry)
+        _add_security(installation, evidence, entry)
         yield evidence
 
 
@@ -199,14 +197,11 @@ def _parse(installation: Installation, evidence: MasterKeyEvidence, entry: Entry
 
 
 def _add_security(installation: Installation, evidence: MasterKeyEvidence, entry: Entry) -> None:
-    descriptor = installation.tree.security_descriptor(entry)
-    if descriptor is None:
+    evidence.security, evidence.access_unread = read_access_list(installation, entry)
+    security = evidence.security
+    if security is None:
         return
-    evidence.security = security = parse_security_descriptor(descriptor)
     evidence.row.file_owner, evidence.row.acl = security.owner, summarize_acl(security)
-    evidence.row.system_can_read = security.dacl is None or is_granted(
-        security.dacl, Token.of(system_sids()), Right.READ_DATA, security.owner
-    )
 
 
 def add_master_key_facts(row: MasterKeyRow, parsed: MasterKeyFile) -> None:

@@ -12,18 +12,21 @@ from datetime import datetime
 
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
+from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import CertificateRow
 
 REMOTE_DESKTOP = "Remote Desktop"
 DEFAULT_LISTENER = "RDP-Tcp"
+SERVICE = "TermService"
 MAX_LISTENERS = 200
 """Evidence: Remote Desktop listeners whose certificates are read."""
 
 _BOUND = "SSLCertificateSHA1Hash"
 _SELF_SIGNED, _SELF_SIGNED_STORE = "SelfSignedCertificate", "SelfSignedCertStore"
 _SHA1_BYTES = 20
+_VISTA, _LONGEST_BUILD = 6000, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,19 @@ class ListenerCertificate:
     on_record: bool
     source_path: str
     source_time: datetime | None
+
+
+def account_of_listener(runs_as: str | None, build: str | None) -> str:
+    """Return the SID of the account that opens the keys of listeners: SYSTEM in Windows XP and Server 2003.
+
+    Args:
+        runs_as: SID of the account of TermService, None where its key was not there to read.
+        build: Build of Windows, None where it is not known.
+    """
+    if runs_as is not None:
+        return runs_as
+    before_vista = build is not None and build.isdecimal() and len(build) <= _LONGEST_BUILD and int(build) < _VISTA
+    return SYSTEM if before_vista else NETWORK_SERVICE
 
 
 def listener_certificates(

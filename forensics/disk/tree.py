@@ -107,7 +107,10 @@ class Tree(Protocol):
         """Open a file's main stream, seekable; raises NotFound or Unreadable."""
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
-        """Return the self-relative NT security descriptor; None where the tree holds none."""
+        """Return the self-relative NT security descriptor; None where the tree holds none.
+
+        Raises NotFound, and Unreadable where it holds one that could not be got.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,13 @@ def is_granted(dacl: Iterable[Ace], token: Token | Set[str], right: Right, owner
     return False if possible <= {False} else None
 
 
+def allowed_sids(dacl: Iterable[Ace], right: Right) -> frozenset[str]:
+    """Return whom the entries of a list allow a right, whatever others deny; inherit-only ones do not count."""
+    wanted = right | _GENERIC[right]
+    entries = (ace for ace in dacl if ace.mask & wanted and not ace.flags & INHERIT_ONLY)
+    return frozenset(ace.sid for ace in entries if (_effect(ace) or (False, False))[0])
+
+
 def _effect(ace: Ace) -> tuple[bool, bool] | None:
     """Return whether an entry allows, and whether it surely does what it says; None for one about nothing of that."""
     if ace.type in (ACCESS_ALLOWED, ACCESS_DENIED):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from operator import mul
 
 from forensics.formats.errors import FormatError
+from forensics.registry.one_bit import is_likely_damage
 
 _CELL_UNIT = 8
 _SHORTEST = 4
@@ -80,7 +81,7 @@ class StoredName:
 def is_one_bit_off(stored: StoredName, wanted: str) -> bool:
     """Tell whether one wrong bit in a stored name, in its length or its flag, keeps it from being the one wanted.
 
-    Names that count, and the shortest, are one bit away from each other where nothing is wrong.
+    Names that count, short words and the shortest names are one bit away from each other where nothing is wrong.
     """
     size = len(wanted)
     # What follows a name that was made longer is told by what no name holds; a name that is longer may be another.
@@ -91,15 +92,14 @@ def is_one_bit_off(stored: StoredName, wanted: str) -> bool:
         return stored.size == size and stored.raw.upper() == name
     if stored.size != size:
         return stored.area[:size].upper() == name
-    wrong = [(ours, theirs) for ours, theirs in zip(stored.raw, name, strict=True) if ours != theirs]
-    wrong = [(ours, theirs) for ours, theirs in wrong if fold_name(chr(ours)) != chr(theirs)]
+    wrong = [at for at, (ours, theirs) in enumerate(zip(stored.raw, name, strict=True)) if ours != theirs]
+    wrong = [at for at in wrong if fold_name(chr(stored.raw[at])) != chr(name[at])]
     if len(wrong) != 1:
         return False
-    ((ours, theirs),) = wrong
-    if chr(ours).isdigit() and chr(theirs).isdigit():
-        return False
-    lower = chr(theirs).lower()
-    return any((ours ^ ord(letter)).bit_count() == 1 for letter in (chr(theirs), lower))
+    (at,) = wrong
+    read = stored.raw.decode("latin-1")
+    one_bit = any((ord(read[at]) ^ ord(letter)).bit_count() == 1 for letter in (wanted[at].upper(), wanted[at].lower()))
+    return one_bit and is_likely_damage(read, wanted, at)
 
 
 def fold_name(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from forensics.case_tables import CaseTables
+from forensics.chain.undecided import REASONS
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
 from forensics.report.stores import further_certificates
@@ -69,8 +70,8 @@ def lack_of_evidence(case: CaseTables, undecided: Iterable[KeyChainRow], facts: 
 def _lacks_evidence(chain: KeyChainRow, facts: Facts) -> bool:
     if chain.private_key == "not_examined" and chain.unlocked_by not in ("nothing", "not_tried"):
         # It was opened, and is of a kind whose arithmetic is not known.
-        return not chain.reason
-    if chain.reason:
+        return not chain.reason or chain.reason in REASONS
+    if chain.reason and chain.reason not in REASONS:
         return True
     if chain.private_key in _ELSEWHERE or chain.provider_kind in ("other", "smart_card"):
         return False

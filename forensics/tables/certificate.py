@@ -155,7 +155,10 @@ class KeyFileRow(Row):
 
     path: str = column("Path in the source")
     file_name: str = column("File name")
-    kind: KeyFileKind = column("what made it")
+    kind: KeyFileKind = column("what made it, by its content")
+    folder_kind: KeyFileKind | None = column(
+        "whose keys its folder is for: what made the file looks for it in no other; null: it is a copy elsewhere", None
+    )
     scope: KeyFileScope = column("whose key it is, by its folder")
     owner_sid: str | None = column("SID whose key it is; S-1-5-18 for machine and system keys", None)
     outcome: FileOutcome = column("whether it could be read", "present")

@@ -74,6 +74,11 @@ class KeyChainRow(Row):
     recoverable_on: int | None = column(
         "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
     )
+    restore_to: str | None = column(
+        "Path at which Windows looks for recoverable_from, a copy that has the very name it looks for and opens with "
+        "the secrets of today; null: it is not looked for under that name, or not known",
+        None,
+    )
     recovery_doubt: str | None = column(
         "Why recoverable is not known: what of the disk was not searched, or which secret is not at hand", None
     )

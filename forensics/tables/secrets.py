@@ -50,7 +50,11 @@ class MasterKeyRow(Row):
     preferred_until: datetime | None = column("Renewal date in the Preferred file, UTC", None)
     file_owner: str | None = column("Owner SID of the file; null: not in the source", None)
     acl: str | None = column("ACL summary: SID:rights, comma separated; null: not in the source", None)
-    system_can_read: bool | None = column("The access list lets SYSTEM read the file; null: not in the source", None)
+    system_can_read: bool | None = column(
+        "The access list lets SYSTEM read the file; null: not in the source, or it rests on groups whose members are not "
+        "on the disk",
+        None,
+    )
     created: datetime | None = column("File creation, UTC", None)
     modified: datetime | None = column("File modification, UTC", None)
 

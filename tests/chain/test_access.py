@@ -8,6 +8,7 @@ from forensics.chain.access import judge_access
 from forensics.chain.tokens import Tokens
 from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
 from forensics.formats.acl import Ace, SecurityDescriptor
+from forensics.tables.machine import UserRow
 from tests.chain.evidence import Windows
 
 READ, WRITE, FULL = 0x00120089, 0x00120116, 0x001F01FF
@@ -67,3 +68,42 @@ def test_a_null_dacl_and_no_dacl_let_everyone_read(null_dacl: bool) -> None:
 
 def test_no_descriptor_says_nothing() -> None:
     assert judge_access(None, [(SYSTEM, ())]) == ("not_examined", None)
+
+
+DOMAIN = "S-1-5-21-7-8-9"
+GROUP, PROFILE, ENTRA = f"{DOMAIN}-2200", f"{DOMAIN}-1105", "S-1-12-1-1-2-3-4"
+OPEN, SHUT = ("not_examined", SYSTEM), ("denied", SYSTEM)
+
+
+@pytest.mark.parametrize(
+    ("dacl", "expected"),
+    [
+        ([allow(GROUP)], OPEN),
+        ([allow(ENTRA)], OPEN),
+        ([allow(f"{DOMAIN}-512"), allow(GROUP)], OPEN),
+        ([allow(GROUP, READ), allow(ADMINISTRATORS, WRITE)], OPEN),
+        ([allow(GROUP), allow(SYSTEM, FULL, 0x08)], OPEN),
+        # Somebody else is admitted, or SYSTEM is surely not.
+        ([allow(GROUP), allow(SYSTEM)], ("ok", None)),
+        ([allow(GROUP), allow(ALICE)], SHUT),
+        ([deny(SYSTEM), allow(GROUP)], SHUT),
+        ([deny(EVERYONE), allow(GROUP)], SHUT),
+        ([allow(GROUP, WRITE)], SHUT),
+        ([allow(GROUP, FULL, 0x08)], SHUT),
+        # An account is no group: of this machine, with a profile here, by its number.
+        ([allow(ALICE)], SHUT),
+        ([allow(PROFILE)], SHUT),
+        ([allow(f"{DOMAIN}-500")], SHUT),
+    ],
+)
+@pytest.mark.parametrize("others", [[], [NETWORK_SERVICE]])
+def test_a_list_that_admits_only_groups_of_a_domain(
+    dacl: list[Ace], expected: tuple[str, str | None], others: list[str]
+) -> None:
+    evidence = Windows().evidence
+    evidence.machine.machine_sid = ALICE.rpartition("-")[0]
+    evidence.users.append(UserRow(machine_id=1, source_path="x", sid=PROFILE))
+    tokens = Tokens(evidence)
+    readers = [(sid, tokens.of(sid)) for sid in (SYSTEM, *others)]
+    found = judge_access(SecurityDescriptor(SYSTEM, tuple(dacl), False), readers, tokens.is_group_elsewhere)
+    assert found == (("denied", NETWORK_SERVICE) if expected == ("ok", None) and others else expected)

@@ -66,6 +66,41 @@ class TestTypeZero:
         row = named(windows, AES, 0, 0)
         assert (row.verdict, row.broken_at, row.key_file) == ("unusable", "key_file", "absent")
 
+    @pytest.mark.parametrize("provider", [CAPI, STRONG, AES])
+    @pytest.mark.parametrize("services", [{"KeyIso": 4}, {"CryptSvc": 2}])
+    def test_without_key_isolation_it_is_open_whether_cng_opens_it(
+        self, provider: str, services: dict[str, int]
+    ) -> None:
+        windows = Windows()
+        windows.capi("web", KEY)
+        for name, start in services.items():
+            windows.service(name, start)
+        row = named(windows, provider, 0)
+        assert (row.verdict, row.broken_at, row.private_key, row.recoverable) == ("unknown", None, "proved", True)
+        assert "by way of CNG (provider type 0): likely Windows does not open it" in row.reason
+        assert row.reason.startswith("the service CNG Key Isolation (KeyIso) is ")
+
+    def test_without_key_isolation_what_is_dead_is_dead(self) -> None:
+        windows = Windows()
+        windows.capi("web", OTHER)
+        windows.service("KeyIso", 4)
+        row = named(windows, AES, 0)
+        assert (row.verdict, row.broken_at) == ("unusable", "public_key")
+
+    @pytest.mark.parametrize(("provider", "provider_type"), [(CAPI, 12), (STRONG, 1), (AES, 24)])
+    def test_key_isolation_is_nothing_to_cryptoapi(self, provider: str, provider_type: int) -> None:
+        windows = Windows()
+        windows.capi("web", KEY)
+        windows.service("KeyIso", 4)
+        assert named(windows, provider, provider_type).verdict == "usable"
+
+    def test_its_own_file_of_cng_does_not_open_without_key_isolation(self) -> None:
+        windows = Windows()
+        windows.cng("web", KEY)
+        windows.service("KeyIso", 4)
+        row = named(windows, AES, 0, 0)
+        assert (row.verdict, row.broken_at) == ("unusable", "service")
+
 
 class TestType:
     @pytest.mark.parametrize(("provider", "provider_type"), [(STRONG, 12), (STRONG, 24), (CAPI, 1), (AES, 12)])

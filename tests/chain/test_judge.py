@@ -344,6 +344,33 @@ class TestSecretsAndServices:
         row = only(windows)
         assert (row.access, row.verdict) == (access, verdict)
 
+    @pytest.mark.parametrize(
+        ("runs_as", "build", "access", "verdict"),
+        [
+            ("S-1-5-18", "2600", "ok", "usable"),
+            ("S-1-5-18", "3790", "ok", "usable"),
+            (None, "2600", "ok", "usable"),
+            (None, "3790", "ok", "usable"),
+            ("S-1-5-20", "6001", "denied", "unusable"),
+            ("S-1-5-20", "17763", "denied", "unusable"),
+            (None, "6000", "denied", "unusable"),
+            (None, None, "denied", "unusable"),
+        ],
+    )
+    def test_the_listener_runs_as_system_before_vista(
+        self, runs_as: str | None, build: str | None, access: str, verdict: str
+    ) -> None:
+        windows = Windows()
+        windows.evidence.machine.build = build
+        if runs_as is not None:
+            identity = ServiceIdentity("TermService", "x", runs_as, None, "dcomlaunch")
+            windows.evidence.service_identities = {"termservice": identity}
+        windows.capi("rdp", KEY, security=parse_security_descriptor(_allows("S-1-5-18", "S-1-5-32-544")))
+        windows.certificate("AA", KEY, "rdp")
+        windows.evidence.rdp_thumbprints = frozenset({"AA"})
+        row = only(windows)
+        assert (row.access, row.verdict) == (access, verdict)
+
     def test_a_users_key_for_a_group_of_the_domain_is_left_open(self) -> None:
         windows = Windows()
         windows.evidence.machine.machine_sid = "S-1-5-21-1-2-3"
@@ -352,6 +379,40 @@ class TestSecretsAndServices:
         row = only(windows)
         assert (row.access, row.verdict, row.broken_at) == ("not_examined", "unknown", None)
         assert f"lets in {USER_SID} rests on what is not known of its groups" in row.reason
+
+    def test_a_machines_key_for_a_group_of_the_domain_alone_is_left_open(self) -> None:
+        windows = Windows()
+        windows.evidence.machine.machine_sid = "S-1-5-21-1-2-3"
+        windows.capi("web", KEY, security=parse_security_descriptor(_allows("S-1-5-21-7-8-9-2200")))
+        row = only(windows)
+        assert (row.access, row.verdict, row.broken_at) == ("not_examined", "unknown", None)
+        assert "lets in SYSTEM (S-1-5-18) rests on what is not known of its groups" in row.reason
+
+    @pytest.mark.parametrize(
+        ("readers", "reads", "said"),
+        [
+            (("S-1-5-18",), True, None),
+            (("S-1-5-32-544",), True, None),
+            (("S-1-5-32-545",), False, "shuts out SYSTEM"),
+            (("S-1-5-21-1-2-3-1001",), False, "shuts out SYSTEM"),
+            ((), False, "shuts out SYSTEM"),
+            (("S-1-5-21-7-8-9-2200",), None, "lets in SYSTEM rests on what is not known of its groups"),
+        ],
+    )
+    def test_who_may_read_the_file_of_a_master_key(
+        self, readers: tuple[str, ...], reads: bool | None, said: str | None
+    ) -> None:
+        windows = Windows()
+        windows.evidence.machine.machine_sid = "S-1-5-21-1-2-3"
+        own = make_master_key("own", "S-1-5-18", b"m" * 20, rounds=1)
+        windows.master_key(own)
+        windows.evidence.master_keys[-1].security = parse_security_descriptor(_allows(*readers))
+        windows.capi("web", KEY, master_key=own)
+        judged = judge(windows.evidence)
+        (row,) = judged.key_chains
+        assert [r.system_can_read for r in judged.master_keys if r.guid == own.guid] == [reads]
+        assert row.verdict == ("unknown" if said else "usable")
+        assert (said or "") in row.reason
 
     @pytest.mark.parametrize(
         ("services", "verdict", "broken"),

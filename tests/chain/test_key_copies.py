@@ -9,13 +9,14 @@ import pytest
 from forensics.chain.judge import judge
 from forensics.collectors import key_copies, name_search
 from forensics.collectors.evidence import KeyFolder
+from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.sources.installation import Installation
 from forensics.tables.key_chain import KeyChainRow
 from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.cng import CngKey, make_cng_key
 from testdata.builder.dpapi import MasterKey, make_master_key
 from testdata.builder.keys import rsa_key
-from tests.chain.evidence import MASTER_KEY, SECRET, Windows, name_hash
+from tests.chain.evidence import CNG, MASTER_KEY, SECRET, Windows, name_hash
 from tests.collectors.virtual import MACHINE_GUID, OTHER_GUID, installation, software_hive, system_hive
 
 KEY, OTHER = rsa_key("2048-01"), rsa_key("2048-02")
@@ -161,3 +162,56 @@ def test_a_sound_machine_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> Non
     made = Windows()
     made.capi("web", KEY)
     assert of_certificate(made).verdict == "usable"
+
+
+class TestPutBack:
+    """A copy that has the very name that Windows looks for needs no import."""
+
+    def test_a_copy_with_the_name_of_today(self) -> None:
+        row = of_certificate(windows({f"Backup/MachineKeys/{NAME}": copy()}))
+        assert (row.recoverable_from, row.restore_to) == (f"Backup/MachineKeys/{NAME}", f"capi/machine/{NAME}")
+
+    def test_of_several_it_is_named(self) -> None:
+        old = f"A/{name_hash('capi', 'web')}_{OTHER_GUID}"
+        row = of_certificate(windows({old: copy(), f"B/{NAME}": copy()}))
+        assert (row.recoverable_from, row.restore_to) == (f"B/{NAME}", f"capi/machine/{NAME}")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            f"{name_hash('capi', 'web')}_{OTHER_GUID}",
+            f"{name_hash('capi', 'other')}_{MACHINE_GUID}",
+            f"{name_hash('cng', 'other')}_{MACHINE_GUID}",
+        ],
+    )
+    def test_under_another_name_windows_does_not_look_for_it(self, name: str) -> None:
+        row = of_certificate(windows({f"Backup/{name}": copy()}))
+        assert (row.recoverable, row.restore_to) == (True, None)
+
+    def test_a_copy_of_a_cng_key(self) -> None:
+        name = f"{name_hash('cng', 'web')}_{MACHINE_GUID}"
+        made = windows({f"Backup/{name}": make_cng_key("copy", "web", MASTER_KEY, CngKey.rsa(KEY))})
+        made.certificate("AA", KEY, "web", provider=CNG, key_spec=0)
+        assert of_certificate(made).restore_to == f"cng/machine/{name}"
+
+    def test_system_keeps_its_own_in_a_folder_of_its_own(self) -> None:
+        made = windows({f"Backup/{NAME}": copy()})
+        made.certificate("AA", KEY, "web", flags=0)
+        assert of_certificate(made).restore_to == f"capi/system/{NAME}"
+
+    def test_one_that_only_the_previous_secret_opens_is_not_as_it_was(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        secret = DpapiSystem(SystemSecret(b"n" * 20, b"n" * 20), SECRET.current)
+        monkeypatch.setattr("forensics.chain.judge.unlock_dpapi_system", lambda _: secret)
+        row = of_certificate(windows({f"Backup/{NAME}": copy()}))
+        assert (row.recoverable, row.recoverable_from, row.restore_to) == (True, f"Backup/{NAME}", None)
+
+    def test_a_key_that_is_there_and_is_another_is_not_replaced(self) -> None:
+        made = windows({f"Backup/{NAME}": copy()})
+        made.capi("web", OTHER)
+        row = of_certificate(made)
+        assert (row.broken_at, row.recoverable_from, row.restore_to) == ("public_key", f"Backup/{NAME}", None)
+
+    def test_without_machine_guid_nobody_knows_the_name(self) -> None:
+        made = windows({f"Backup/{NAME}": copy()})
+        made.evidence.machine.machine_guid = None
+        assert of_certificate(made).restore_to is None

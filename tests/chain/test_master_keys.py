@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from Crypto.Hash import MD4
@@ -356,3 +356,39 @@ class TestNames:
         )
         key = made(password_prekey(PASSWORD, USER), USER, flags=5)
         assert disk.said(disk.put(key, USER, None), USER) == ("present", "not_tried", None)
+
+    @pytest.mark.parametrize(
+        ("owner", "folder", "opens"),
+        [
+            ("S-1-5-21-7-8-9-1105", "C/Users/alice", True),
+            ("S-1-12-1-1-2-3-4", "C/Users/Alice", True),
+            ("S-1-5-21-1-2-3-1001", "D/Old/alice", True),
+            # Of another user, whose folder begins alike, and of nobody's profile.
+            ("S-1-5-21-7-8-9-1105", "C/Users/alice.old", False),
+            ("S-1-5-21-7-8-9-1105", "C/Backup", False),
+        ],
+    )
+    def test_the_password_of_a_user_who_was_moved_is_tried_on_the_keys_of_his_earlier_sid(
+        self, owner: str, folder: str, opens: bool
+    ) -> None:
+        now = "S-1-5-21-4-5-6-1001"
+        disk = Disk(secrets=UserSecrets(passwords={"alice": PASSWORD}))
+        disk.evidence.users += [
+            UserRow(
+                machine_id=1,
+                source_path="x",
+                sid=now,
+                name="alice",
+                profile_path="C/Users/alice",
+                other_profiles=["D/Old/alice"],
+            ),
+            UserRow(machine_id=1, source_path="x", sid=owner),
+        ]
+        guid = disk.put(made(password_prekey(PASSWORD, owner), owner, flags=5), owner, None)
+        item = disk.evidence.master_keys[-1]
+        path = f"{folder}/AppData/Roaming/Microsoft/Protect/{owner}/{guid}"
+        item.row = replace(item.row, path=path)
+        assert disk.unlock(guid, owner).by == ("password" if opens else "not_tried")
+        # A key of today that names the master key of the SID before.
+        moved = disk.unlock(guid, now)
+        assert (moved.by, moved.under_sid) == ("password" if opens else "not_tried", owner)

@@ -176,11 +176,24 @@ class TestCapi:
         private[-1] ^= 1  # the MAC ends a blob
         assert prover().prove(capi(private=bytes(private))) == replace(SOUND, private_key="damaged")
 
-    @pytest.mark.parametrize("clear", [b"no key", b"DHK2" + bytes(200), b"?"])
-    def test_what_a_right_mac_covers_is_of_a_kind_not_modelled(self, clear: bytes) -> None:
+    @pytest.mark.parametrize(
+        ("clear", "form"),
+        [
+            (b"no key", "form"),
+            (b"DHK2" + bytes(200), "form (DHK2)"),
+            (b"?", "form"),
+            # The file says RSA, and that is modelled: it is the form that is not.
+            (b"RSA1" + bytes(200), "form (RSA1)"),
+            (b"RSA4" + bytes(200), "form (RSA4)"),
+            # What is no magic may be the key itself, which is nowhere shown.
+            (b"a1B2" + bytes(200), "form"),
+            (b"\x07\2\0\0" + bytes(200), "form"),
+        ],
+    )
+    def test_what_a_right_mac_covers_is_of_a_form_not_modelled(self, clear: bytes, form: str) -> None:
         """Only a wrong MAC or broken arithmetic of a known kind is damage."""
         nothing = make_blob("private", OURS, clear)
-        expected = replace(SOUND, private_key="not_examined", public=None, recovered=False, not_modelled="?")
+        expected = replace(SOUND, private_key="not_examined", public=None, recovered=False, not_modelled=form)
         assert prover().prove(capi(private=nothing)) == expected
 
     def test_a_known_kind_whose_lengths_are_wrong_is_damaged(self) -> None:
@@ -287,18 +300,19 @@ class TestCng:
         assert prover().prove(cng(private_clear=clear, properties=[iso, boot])) == replace(sealed, per_boot=True)
         # The property alone says so too; without either, they are a key of a kind that is not modelled.
         assert prover().prove(cng(private_clear=b"no key", properties=[iso])) == sealed
-        unknown = replace(sealed, private_key="not_examined", not_modelled="?")
+        unknown = replace(sealed, private_key="not_examined", not_modelled="form")
         assert prover().prove(cng(private_clear=b"no key")) == unknown
 
     @pytest.mark.parametrize(
         ("clear", "kind"),
         [
             # Magic, bytes of the parameter set's name, bytes of the key, the name, the key (BCRYPT_PQDSA_KEY_BLOB).
-            (b"DSSS" + struct.pack("<II", 6, 32) + "44\0".encode("utf-16-le") + bytes(32), "ML-DSA"),
-            (b"DSSK" + struct.pack("<II", 6, 2560) + "87\0".encode("utf-16-le") + bytes(2560), "ML-DSA"),
+            (b"DSSS" + struct.pack("<II", 6, 32) + "44\0".encode("utf-16-le") + bytes(32), "kind (ML-DSA)"),
+            (b"DSSK" + struct.pack("<II", 6, 2560) + "87\0".encode("utf-16-le") + bytes(2560), "kind (ML-DSA)"),
             # The next one, whose header could pass for the sizes of a key sealed to the secure kernel.
-            (b"SLHS" + struct.pack("<II", 60, 64) + bytes(128), "?"),
-            (b"DHPV" + bytes(100), "DH"),
+            (b"SLHS" + struct.pack("<II", 60, 64) + bytes(128), "form (SLHS)"),
+            (b"DHPV" + bytes(100), "kind (DH)"),
+            (b"RSA1" + bytes(100), "form (RSA1)"),
         ],
     )
     def test_kinds_of_key_that_are_not_modelled(self, clear: bytes, kind: str) -> None:

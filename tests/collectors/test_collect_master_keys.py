@@ -48,37 +48,31 @@ def test_system_keys_have_the_half_of_their_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("descriptor", "text", "readable"),
+    ("descriptor", "text"),
     [
-        (
-            acl.security_descriptor([acl.Ace(acl.SYSTEM), acl.Ace(acl.ADMINISTRATORS)]),
-            "S-1-5-18:F,S-1-5-32-544:F",
-            True,
-        ),
-        (acl.security_descriptor([acl.Ace(acl.ADMINISTRATORS)]), "S-1-5-32-544:F", True),
+        (acl.security_descriptor([acl.Ace(acl.SYSTEM), acl.Ace(acl.ADMINISTRATORS)]), "S-1-5-18:F,S-1-5-32-544:F"),
         (
             acl.security_descriptor([acl.Ace(acl.SYSTEM, type=acl.DENY), acl.Ace(acl.SYSTEM)]),
             "-S-1-5-18:F,S-1-5-18:F",
-            False,
         ),
-        (acl.security_descriptor([acl.Ace(acl.USERS)]), "S-1-5-32-545:F", False),
-        (acl.security_descriptor([]), "EMPTY", False),
-        (acl.security_descriptor(None, null_dacl=True), "NULL", True),
-        (None, None, None),
+        (acl.security_descriptor([]), "EMPTY"),
+        (acl.security_descriptor(None, null_dacl=True), "NULL"),
+        (None, None),
     ],
 )
-def test_whether_system_may_read_the_file(descriptor: bytes | None, text: str | None, readable: bool | None) -> None:
+def test_the_access_list_of_the_file(descriptor: bytes | None, text: str | None) -> None:
     path = f"{PROTECT}/{SYSTEM_KEY.guid}"
     examined = installation({path: SYSTEM_KEY.file}, descriptors={path: descriptor} if descriptor else {})
     (found,) = collect(examined).found
-    assert (found.row.acl, found.row.system_can_read) == (text, readable)
+    assert (found.row.acl, found.access_unread) == (text, None)
 
 
 def test_a_broken_access_list_is_a_problem_and_the_key_is_read() -> None:
     path = f"{PROTECT}/{SYSTEM_KEY.guid}"
     examined = installation({path: SYSTEM_KEY.file}, descriptors={path: b"\x01\0\x04\x80" + b"\xff" * 16})
     (found,) = collect(examined).found
-    assert (found.row.outcome, found.row.system_can_read) == ("present", None)
+    assert (found.row.outcome, found.security) == ("present", None)
+    assert found.access_unread is not None
     assert [place for place, _ in problems(examined)] == [path]
 
 

@@ -250,11 +250,35 @@ def test_an_access_list_is_read_from_its_copy_or_not_at_all(whole: bytes) -> Non
     assert opened(once, told).security_descriptor(path) == fixture.KEY_SD
     assert told == []
     once[second + 30] ^= 1
-    assert opened(once, told).security_descriptor(path) is None
+    with pytest.raises(NotObtained, match="in \\$Secure is damaged, and its copy too"):
+        opened(once, told).security_descriptor(path)
     (row,) = told
     assert row[:2] == ("$Secure", "ntfs_damaged")
     assert row[2].endswith("in $Secure is damaged, and its copy too")
     assert row[3] == first - 20
+
+
+@pytest.mark.parametrize(("copies", "is_read"), [(1, True), (2, False)])
+def test_an_access_list_in_a_part_of_the_image_that_cannot_be_read(whole: bytes, copies: int, is_read: bool) -> None:
+    """Such as a chunk of an E01 with a wrong checksum: the copy lies in another chunk."""
+    chunk = 0x8000
+    lost = [place // chunk for place in (whole.index(fixture.KEY_SD), whole.rindex(fixture.KEY_SD))][:copies]
+
+    class Chunks(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            start = self.tell()
+            stop = start + (size or 0)
+            if any(start < (number + 1) * chunk and number * chunk < stop for number in lost):
+                raise OSError("its checksum is wrong")
+            return super().read(size)
+
+    tree = NtfsTree(VolumeReader(Chunks(whole), 0, len(whole)), whole[:512])
+    path = f"{fixture.KEYS}/{fixture.key_name(3)}"
+    if is_read:
+        assert tree.security_descriptor(path) == fixture.KEY_SD
+    else:
+        with pytest.raises(NotObtained, match="its checksum is wrong"):
+            tree.security_descriptor(path)
 
 
 def test_an_access_list_that_does_not_exist_is_told_of_its_file(whole: bytes) -> None:
@@ -262,7 +286,8 @@ def test_an_access_list_that_does_not_exist_is_told_of_its_file(whole: bytes) ->
     standard = record + struct.unpack_from("<H", whole, record + 20)[0] + 24
     told: Told = []
     path = f"{fixture.KEYS}/{fixture.key_name(3)}"
-    assert opened(flipped(whole, standard + 54), told).security_descriptor(path) is None
+    with pytest.raises(NotObtained, match="which \\$Secure does not hold"):
+        opened(flipped(whole, standard + 54), told).security_descriptor(path)
     ((at, kind, message, _),) = told
     assert (at, kind) == (path, "ntfs_damaged")
     assert message.endswith("which $Secure does not hold")

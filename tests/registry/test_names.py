@@ -96,3 +96,10 @@ def test_a_name_read_as_utf_16_for_one_bit_does_not_fit_its_hint(kind: str) -> N
     hint = struct.pack("<I", lh_hash("KeyIso")) if kind == "lh" else b"KeyI"
     assert not hint_fits(kind, hint, parse_key_node(node(b"KeyIso", is_compressed=False)))
     assert hint_fits(kind, bytes(4), parse_key_node(node("Ключ".encode("utf-16-le"), is_compressed=False)))
+
+
+def test_short_words_are_near_each_other_and_long_ones_are_not() -> None:
+    assert not is_one_bit_off(stored(b"Acme CSP"), "Acme KSP")
+    assert not is_one_bit_off(stored(b"node3"), "nodes")
+    assert is_one_bit_off(stored(b"Acme Prowider"), "Acme Provider")
+    assert is_one_bit_off(stored(b"3f2504e0-4f89-41d3-9a0c-0305e82c3303"), "3f2504e0-4f89-41d3-9a0c-0305e82c3301")

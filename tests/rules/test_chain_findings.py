@@ -37,6 +37,7 @@ IDS = [
     "master-key-damaged",
     "key-blob-damaged",
     "key-recoverable",
+    "key-file-to-put-back",
     "provider-of-another-type",
     "key-in-tpm",
     "key-on-smart-card",
@@ -55,6 +56,7 @@ IDS = [
 ]
 
 SHOWN_ELSEWHERE = {
+    "key-file-to-put-back",
     "key-copy-locked",
     "master-key-elsewhere",
     "provider-of-another-type",

@@ -57,7 +57,7 @@ RDP = Consumer(
     "RDP",
     NETWORK_SERVICE,
     "Remote Desktop connections to this machine (1055, Schannel 36870)",
-    "grant NETWORK SERVICE read on the key, or delete SSLCertificateSHA1Hash and restart TermService",
+    "grant the account of TermService read on the key, or delete SSLCertificateSHA1Hash and restart TermService",
     "TermService",
 )
 WINRM = Consumer(

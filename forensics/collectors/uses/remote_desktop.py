@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forensics.collectors.rdp import listener_certificates
+from forensics.collectors.rdp import SERVICE, account_of_listener, listener_certificates
+from forensics.collectors.uses.accounts import account_sid
 from forensics.collectors.uses.consumers import RDP
 from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.tables.use import CertificateUseRow
@@ -14,6 +15,9 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     """Yield a row for each listener with a certificate."""
     if context.system.key(f"{context.control}\\Terminal Server\\WinStations") is None:
         return
+    name = context.system.text(f"{context.services}\\{SERVICE}", "ObjectName")
+    runs_as = account_sid(name, context.machine.computer_name, context.users)
+    account = account_of_listener(runs_as, context.machine.build)
     for found in listener_certificates(context.installation, context.certificates):
         yield context.use(
             RDP,
@@ -22,4 +26,5 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
             detail=f"{found.listener} (self-signed)" if found.self_signed else found.listener,
             store=found.store or MY,
             certainty="proved" if found.on_record else "likely",
+            account=account,
         )

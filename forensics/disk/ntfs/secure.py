@@ -60,14 +60,20 @@ class SecurityDescriptors:
         if found is None or len(found.data) != _HEADER.size:
             raise NoSuchDescriptor(f"its access list has number {security_id}, which $Secure does not hold")
         hashed, _, offset, size = _HEADER.unpack(found.data)
+        lost: Unreadable | None = None
         # Every 256 KiB of $SDS are followed by a copy of them.
         for start in (offset, offset + _MIRROR):
-            stream.seek(start)
-            head = stream.read(_HEADER.size)
-            if head == found.data and _HEADER.size < size <= _MAX_DESCRIPTOR:
-                data = stream.read(size - _HEADER.size)
-                if len(data) == size - _HEADER.size and hash_of(data) == hashed:
-                    return data
+            try:
+                stream.seek(start)
+                head = stream.read(_HEADER.size)
+                if head == found.data and _HEADER.size < size <= _MAX_DESCRIPTOR:
+                    data = stream.read(size - _HEADER.size)
+                    if len(data) == size - _HEADER.size and hash_of(data) == hashed:
+                        return data
+            except Unreadable as error:
+                lost = error
+        if lost is not None:
+            raise lost
         place = self._volume.place_in(stream, offset)
         raise BrokenStructure(f"access list {security_id} in $Secure is damaged, and its copy too", place)
 

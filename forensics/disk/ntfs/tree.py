@@ -185,10 +185,7 @@ class NtfsTree:
         return stream
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
-        try:
-            record = self._record(item)
-        except Unreadable:
-            return None
+        record = self._record(item)
         standard = record.find(STANDARD_INFORMATION)
         value = (standard.value or b"") if standard else b""
         security_id = struct.unpack_from("<I", value, 52)[0] if len(value) >= 56 else 0
@@ -198,12 +195,12 @@ class NtfsTree:
             stream = self.volume.stream(record, SECURITY_DESCRIPTOR)
             return (stream.read(1 << 18) or None) if stream else None
         except TooMuchWork:
-            return None
+            raise
         except Unreadable as reason:
             own = isinstance(reason, NoSuchDescriptor) or not security_id
             path = SECURE if not own else item if isinstance(item, str) else item.path
             self._log.tell(path, str(reason), getattr(reason, "offset", None))
-            return None
+            raise
 
     def _record(self, item: Entry | str) -> FileRecord:
         entry = self.entry(item) if isinstance(item, str) else item

@@ -32,6 +32,27 @@ def test_a_bound_listener_does_not_use_the_self_signed_certificate() -> None:
     assert row.source_path == f"{CONFIG}/SYSTEM\\{WIN_STATIONS}\\RDP-Tcp!SSLCertificateSHA1Hash"
 
 
+@pytest.mark.parametrize(
+    ("name", "build", "account"),
+    [
+        ("LocalSystem", "3790", "S-1-5-18"),
+        ("NT AUTHORITY\\NetworkService", "17763", "S-1-5-20"),
+        (None, "2600", "S-1-5-18"),
+        (None, "9600", "S-1-5-20"),
+        (None, None, "S-1-5-20"),
+    ],
+)
+def test_the_listener_opens_keys_as_its_service_runs(name: str | None, build: str | None, account: str) -> None:
+    system = system_hive()
+    system.key(f"{WIN_STATIONS}\\RDP-Tcp").binary("SSLCertificateSHA1Hash", bytes.fromhex(ONE))
+    if name is not None:
+        system.key(f"{SERVICES}\\TermService").sz("ObjectName", name)
+    given = context({"SYSTEM": system, "SOFTWARE": software_hive()})
+    given.machine.build = build
+    (row,) = remote_desktop_uses(given)
+    assert row.account == account
+
+
 def test_an_unbound_listener_uses_the_self_signed_certificate_on_record() -> None:
     system = system_hive()
     system.key(f"{WIN_STATIONS}\\RDP-Tcp").dword("PortNumber", 3389)

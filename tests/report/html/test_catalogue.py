@@ -15,6 +15,7 @@ import forensics.report.html.chains as chains
 import forensics.report.html.page as page
 import forensics.report.html.tables as tables
 import forensics.report.html.times as times
+from forensics.chain.undecided import REASONS as OPEN
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import render_html
@@ -95,12 +96,15 @@ REASONS = (
     "the private key's DPAPI blob is damaged",
     "the key lived for one boot only (VBS per-boot key)",
     "the service CNG Key Isolation (KeyIso) is disabled",
+    "it is a key file of CryptoAPI (CAPI) in a folder of CNG, where CryptoAPI (CAPI) does not look",
 )
 """What the chain gives for reasons."""
 
 DOUBTS = (
     "how CryptoAPI spells '証明書' in the name of a key file could not be shown: the name is not ASCII",
     "the key's DPAPI blob opens and is whole; its kind (ML-DSA) is not modelled, so the key in it is not checked",
+    "the key's DPAPI blob opens and is whole; its form (RSA1) is not modelled, so the key in it is not checked",
+    "the key's DPAPI blob opens and is whole; its form is not modelled, so the key in it is not checked",
     "SYSTEM: not in this source",
     "SECURITY: it was being written when it was copied, and its logs are not here: what it says may be old",
     "SOFTWARE: a list of sub-keys above it is damaged",
@@ -116,6 +120,24 @@ DOUBTS = (
     "is not published",
     f"the file of master key {OLD_GUID} does not open, and its copy 1/{OLD_GUID} does",
     f"master key {OLD_GUID} could not be read: encrypted by EFS: only who holds its key can read it",
+    "under the name of the container lies a file of another kind: it is a key file of CryptoAPI (CAPI) in a folder of "
+    "CNG, where CryptoAPI (CAPI) does not look; whether Windows opens it all the same is not "
+    "published",
+    "the access list of the key file could not be read: not in this source",
+    "SOFTWARE has no MachineGuid: for which machine key files must be named is not known",
+    "SOFTWARE has MachineGuid in its 32-bit view (WOW6432Node) only: for which machine key files must be named is not "
+    "known",
+    "MachineGuid in SOFTWARE is empty: for which machine key files must be named is not known",
+    "MachineGuid in SOFTWARE is no text (its type is 4): for which machine key files must be named is not known",
+    f"master key {OLD_GUID} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows opens it, "
+    "does so too was not shown",
+    *sorted(OPEN),
+    f"the access list of the file of master key {OLD_GUID} could not be read: not in this source",
+    "the service CNG Key Isolation (KeyIso) is disabled, and the certificate leads to its CryptoAPI container by way "
+    "of CNG (provider type 0): likely Windows does not open it; that is published of keys of CNG only",
+    "the service CNG Key Isolation (KeyIso) is not registered: its key is gone, which likely disables it, and the "
+    "certificate leads to its CryptoAPI container by way of CNG (provider type 0): likely Windows does not open it; "
+    "that is published of keys of CNG only",
 )
 """What it gives where a verdict is unknown for want of evidence."""
 

@@ -1,0 +1,30 @@
+"""Access lists as the source holds them, and why one that it holds was not got."""
+
+from __future__ import annotations
+
+from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.formats.acl import SecurityDescriptor, parse_security_descriptor
+from forensics.formats.errors import FormatError
+from forensics.sources.installation import Installation, outcome_of
+
+
+def read_access_list(installation: Installation, item: Entry | str) -> tuple[SecurityDescriptor | None, str | None]:
+    """Read the security descriptor of a file or folder.
+
+    Returns:
+        The descriptor; None where the source holds none, as collections do, or where it was not got. Then why not: it
+        is on the disk and cannot be read, or does not parse. The tree itself reports its damage.
+    """
+    path = item if isinstance(item, str) else item.path
+    try:
+        data = installation.tree.security_descriptor(item)
+        return (None if data is None else parse_security_descriptor(data)), None
+    except FormatError as error:
+        installation.problem(path, error.kind, error.message, error.offset)
+        return None, error.message
+    except (NotFound, Unreadable, OSError) as error:
+        return None, outcome_of(error).why
+    except Exception as error:  # whatever the libraries behind a tree raise: nothing was got
+        message = f"reading its access list failed with {type(error).__name__}"
+        installation.problem(path, "unexpected", message)
+        return None, message
