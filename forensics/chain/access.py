@@ -15,10 +15,8 @@ from forensics.formats.access_check import (
     is_granted,
 )
 from forensics.formats.acl import SecurityDescriptor
+from forensics.formats.shut_out import Reader
 from forensics.tables.key_chain import Access
-
-Reader = tuple[str, Sequence[Token]]
-"""SID of an account that must be able to read, and the tokens with which it may come."""
 
 _CROWDS = ({EVERYONE}, {AUTHENTICATED_USERS, EVERYONE}, {USERS, AUTHENTICATED_USERS, EVERYONE})
 _NAMES = {SYSTEM: "SYSTEM", NETWORK_SERVICE: "NETWORK SERVICE"}

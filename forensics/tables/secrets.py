@@ -51,6 +51,8 @@ class MasterKeyRow(Row):
     file_owner: str | None = column("Owner SID of the file; null: not in the source", None)
     acl: str | None = column("ACL summary: SID:rights, comma separated; null: not in the source", None)
     system_can_read: bool | None = column("The access list lets SYSTEM read the file; null: not in the source", None)
+    denied_by: list[str] = column("SIDs of the entries of the access list that deny SYSTEM reading", factory=list)
+    denial_inherited: bool = column("One of these entries comes from the folder above", False)
     created: datetime | None = column("File creation, UTC", None)
     modified: datetime | None = column("File modification, UTC", None)
 

@@ -36,7 +36,9 @@ SOURCE = (
     ColumnSpec("machine_ids", "list", False, "The Windows installations found in it"),
     ColumnSpec("error", "text", True, "Why nothing of it could be examined"),
     ColumnSpec("found_in", "text", True, "The named source in which it was found"),
-    ColumnSpec("older_state_of", "text", True, "The disk that builds on it and is the present state"),
+    ColumnSpec(
+        "older_state_of", "text", True, "What it is an older state of: the disk that builds on it, likely of today"
+    ),
     ColumnSpec("same_as", "text", True, "What is the same disk or archive and is examined; this one does not count"),
 )
 TABLES = (*(name for name in CONTRACT_TABLES if column_specs(name)), "source", "finding", "finding_subject")
