@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -32,21 +33,55 @@ ANSWERED, GIVEN_UP = request("shop.example", "2048-03"), request("old.example", 
 ANSWER = make_certificate("shop.example", rsa_key("2048-03"), not_after=datetime(2028, 3, 4, tzinfo=UTC))
 
 
-@pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> forensics.Case:
-    folder = tmp_path_factory.mktemp("requests")
+def _examined(folder: Path, store: str, *, keys: bool) -> forensics.Case:
+    """Examine a machine with an answered request and one that was given up.
+
+    Args:
+        folder: Where to write it.
+        store: How the store of requests is spelt.
+        keys: The keys of the requests are there.
+    """
     forged = machine("requests")
+    forged.put_capi("of no certificate", exchange=Slot(rsa_key("2048-05")))
     for number, (certificate, key) in enumerate(((ANSWERED, "2048-03"), (GIVEN_UP, "2048-04"))):
         container = f"request-{number}"
-        forged.put_capi(container, exchange=Slot(rsa_key(key)))
+        if keys:
+            forged.put_capi(container, exchange=Slot(rsa_key(key)))
         link = key_prov_info(container, CAPI_SCHANNEL, type_=12, flags=MACHINE_KEYSET, key_spec=1)
-        forged.put_certificate(certificate, link=link, store="REQUEST")
+        forged.put_certificate(certificate, link=link, store=store)
     forged.put_certificate(ANSWER)
     for file in forged.volume():
         if file.data is not None:
             (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
             (folder / file.path).write_bytes(file.data)
     return forensics.examine(folder, as_of=AS_OF)
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> forensics.Case:
+    return _examined(tmp_path_factory.mktemp("requests"), "REQUEST", keys=True)
+
+
+def test_however_the_store_is_spelt(tmp_path: Path) -> None:
+    found = {f.rule: [s.id for s in f.subjects] for f in _examined(tmp_path, "Request", keys=True).finding_list}
+    assert found["request-not-accepted"] == [ANSWER.thumbprint]
+    assert found["request-without-answer"] == [GIVEN_UP.thumbprint]
+
+
+def test_a_request_whose_key_is_gone_takes_no_answer(tmp_path: Path) -> None:
+    case = _examined(tmp_path, "REQUEST", keys=False)
+    about = {
+        certificate.thumbprint: [f for f in case.finding_list if certificate.thumbprint in {s.id for s in f.subjects}]
+        for certificate in (ANSWER, ANSWERED, GIVEN_UP)
+    }
+    [answer] = about[ANSWER.thumbprint]
+    assert (answer.rule, answer.severity) == ("certificate-without-key", "medium")
+    assert about[ANSWERED.thumbprint] == []
+    [given_up] = about[GIVEN_UP.thumbprint]
+    assert given_up.rule == "request-without-answer"
+    assert "Windows does not open its key, there is no key file" in as_text(given_up.because)
+    assert "make a new request" in as_text(given_up.remedy)
+    assert "certreq -accept" not in as_text(given_up.remedy)
 
 
 def test_a_request_has_no_end(case: forensics.Case) -> None:
@@ -63,10 +98,10 @@ def test_a_request_has_no_end(case: forensics.Case) -> None:
 
 
 def test_an_answer_that_was_not_accepted(case: forensics.Case) -> None:
-    [finding] = [f for f in case.finding_list if f.rule == "certificate-without-key-link"]
-    assert ([s.id for s in finding.subjects], finding.severity) == ([ANSWER.thumbprint], "high")
-    assert "it was requested here, and the request waits in the store REQUEST" in as_text(finding.because)
-    assert "certreq -accept -machine FILE.cer" in as_text(finding.remedy)
+    [finding] = [f for f in case.finding_list if ANSWER.thumbprint in {s.id for s in f.subjects}]
+    assert (finding.rule, finding.severity) == ("request-not-accepted", "high")
+    assert "waits in the store REQUEST of the computer" in as_text(finding.because)
+    assert f"certreq -accept -machine {ANSWER.thumbprint}.cer" in as_text(finding.remedy)
 
 
 def test_a_request_that_was_given_up_is_information(case: forensics.Case) -> None:

@@ -17,10 +17,8 @@ from forensics.formats.access_check import (
     is_granted,
 )
 from forensics.formats.acl import SecurityDescriptor
+from forensics.formats.shut_out import Reader
 from forensics.tables.key_chain import Access
-
-Reader = tuple[str, Sequence[Token]]
-"""SID of an account that must be able to read, and the tokens with which it may come."""
 
 
 def _is_none(_sid: str) -> bool:

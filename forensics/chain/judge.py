@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from forensics.chain.access import Reader, judge_access
+from forensics.chain.access import judge_access
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.expected_keys import ExpectedKeys
 from forensics.chain.ground import ground_of, ground_of_certificate
@@ -34,8 +34,9 @@ from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.access_check import SYSTEM
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
+from forensics.formats.shut_out import Reader, what_shuts_out
 from forensics.tables.certificate import KeyFileRow
-from forensics.tables.key_chain import Access, KeyChainRow, PublicKeyFound
+from forensics.tables.key_chain import KeyChainRow, PublicKeyFound
 from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
@@ -175,9 +176,8 @@ class Judge:
             self._note_missed(row, links, [certificate.public_key] if certificate.public_key else [])
         for file in self.evidence.key_files:
             if file.row.path not in judged and not is_empty_container(file):
-                access, shut_out = self._access(file, None)
-                links = orphan_links(file, self.prover, self.machine_guid, access, self.ground)
-                links.shut_out = shut_out
+                links = orphan_links(file, self.prover, self.machine_guid, self.ground)
+                self._judge_access(links, file, None)
                 links.judge_steps(self.key_iso_fault)
                 row = orphan_row(file, links, self.recovery.of_file(file, links), self.paths)
                 rows.append((row, file))
@@ -242,7 +242,7 @@ class Judge:
         if links.kind == "capi" and links.file.row.kind == "cng":
             links.kind = "cng"
         links.by_way_of_cng = links.kind == "capi" and link.provider_type == 0
-        links.access, links.shut_out = self._access(links.file, certificate)
+        self._judge_access(links, links.file, certificate)
         if links.file.parsed is None:
             return
         slot = self._named_slot(links.file, link, certificate.public_key, links)
@@ -284,7 +284,13 @@ class Judge:
             links.only_opening_showed = stored is None or stored == certificate.public_key
             links.break_at("public_key", "the key file holds another key than the certificate's")
 
-    def _access(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> tuple[Access, str | None]:
+    def _judge_access(self, links: Links, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> None:
+        readers = self._readers(file, certificate)
+        links.access, links.shut_out = judge_access(file.security, readers, self.tokens.is_group_elsewhere)
+        if links.access == "denied":
+            links.denials = what_shuts_out(file.security, readers)
+
+    def _readers(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> list[Reader]:
         row = file.row
         reader = SYSTEM if row.scope in ("machine", "system") else row.owner_sid
         service = certificate.service.name if certificate is not None and certificate.service is not None else None
@@ -294,7 +300,7 @@ class Judge:
         if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
             account = account_of_listener(self._runs_as(RDP_SERVICE), self.evidence.machine.build)
             readers.append((account, self.tokens.of(account, RDP_SERVICE)))
-        return judge_access(file.security, readers, self.tokens.is_group_elsewhere)
+        return readers
 
     def _runs_as(self, service: str) -> str | None:
         identity = (self.evidence.service_identities or {}).get(service.lower())
@@ -318,7 +324,7 @@ class Judge:
         links.kind, links.file = slot.file.row.kind, slot.file
         foreign = self.machine_guid is not None and slot.file.row.name_guid not in (None, self.machine_guid)
         links.key_file = "other_machine_guid" if foreign else "present"
-        links.access, links.shut_out = self._access(slot.file, certificate)
+        self._judge_access(links, slot.file, certificate)
         self._judge_slot(slot, certificate, links)
         links.judge_steps(self.key_iso_fault)
         return links

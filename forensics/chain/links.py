@@ -11,6 +11,7 @@ from forensics.chain.ground import Ground, reasons
 from forensics.chain.passwords import doubt_of, doubt_of_entra
 from forensics.chain.proof import Proof
 from forensics.collectors.evidence import KeyFileEvidence
+from forensics.formats.shut_out import ShutOut
 from forensics.tables.key_chain import (
     Access,
     ChainLink,
@@ -64,6 +65,7 @@ class Links:
         public_key: Value of the column.
         access: Value of the column.
         shut_out: SID that the access list shuts out, or of which the disk does not tell whether it does.
+        denials: What shuts those out who use the key.
         proof: What the file's blobs proved.
         faults: What is broken, by link, if its ground holds.
         is_the_right_key: The private key is known to be the certificate's; a file without certificate has no other.
@@ -80,6 +82,7 @@ class Links:
     public_key: PublicKeyFound = "not_examined"
     access: Access = "not_examined"
     shut_out: str | None = None
+    denials: ShutOut = field(default_factory=ShutOut)
     proof: Proof = field(default_factory=Proof)
     faults: dict[ChainLink, Fault] = field(default_factory=dict)
     is_the_right_key: bool = True

@@ -7,26 +7,22 @@ from forensics.chain.key_index import slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.proof import Prover
 from forensics.collectors.evidence import KeyFileEvidence
-from forensics.tables.key_chain import Access
 
 # Of two slots in one container, the row speaks of the one in the worse state.
 _WORST_FIRST = ("damaged", "locked", "not_examined", "needs_pin", "sealed_vbs", "sealed_tpm", "proved")
 
 
-def orphan_links(
-    file: KeyFileEvidence, prover: Prover, machine_guid: str | None, access: Access, ground: Ground
-) -> Links:
+def orphan_links(file: KeyFileEvidence, prover: Prover, machine_guid: str | None, ground: Ground) -> Links:
     """Judge a key file on its own.
 
     Args:
         file: The key file.
         prover: Proves its slots.
         machine_guid: MachineGuid, lower case; None when it is not known.
-        access: The ``access`` column of the file.
         ground: What its chain rests on.
     """
     row = file.row
-    links = Links(kind=row.kind, scope=row.scope, ground=ground, file=file, key_file="present", access=access)
+    links = Links(kind=row.kind, scope=row.scope, ground=ground, file=file, key_file="present")
     by_suffix = row.kind != "tpm" and row.scope != "user"
     links.guid_known = machine_guid is not None or not by_suffix
     if row.outcome == "unreadable" or (file.parsed is None and not links.is_unread):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from forensics.chain.access import may_read
 from forensics.chain.tokens import Tokens
 from forensics.collectors.evidence import KeyFileEvidence
+from forensics.formats.shut_out import what_shuts_out
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow, KeyAccess
 
@@ -39,8 +40,19 @@ def with_key_access(
         elif file.security is None:
             yield replace(use, key_access="not_examined")
         else:
-            answer = may_read(file.security, tokens.of(use.account, use.service))
-            yield replace(use, key_access=_ANSWERS[answer])
+            its_tokens = tokens.of(use.account, use.service)
+            answer = may_read(file.security, its_tokens)
+            if answer is not False:
+                yield replace(use, key_access=_ANSWERS[answer])
+                continue
+            shut_out = what_shuts_out(file.security, [(use.account, its_tokens)])
+            yield replace(
+                use,
+                key_access="denied",
+                denied_by=shut_out.denied_by,
+                denial_inherited=shut_out.denial_inherited,
+                not_granted=bool(shut_out.not_granted),
+            )
 
 
 def _is_of(use: CertificateUseRow, chain: KeyChainRow) -> bool:

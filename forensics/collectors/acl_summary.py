@@ -14,15 +14,16 @@ _GENERIC = ((0x10000000, 0x1F01FF), (0x80000000, 0x120089), (0x40000000, 0x12011
 _NAMED = {0x1F01FF: "F", 0x1301BF: "M", 0x1200A9: "RX", 0x120089: "R", 0x120116: "W", 0x12019F: "RW"}
 
 
-def summarize_acl(security: SecurityDescriptor) -> str | None:
+def summarize_acl(security: SecurityDescriptor) -> str:
     """Return ``SID:rights`` entries in their order, comma separated.
 
     Rights are icacls' letters F, M, RX, R, W, RW, else the mask in hex. A denying entry starts with ``-``; one that
-    only children inherit ends with ``(IO)``; an entry of another type is named by its number. A NULL DACL, which
-    shuts nobody out, is ``NULL``; an empty one, which shuts everybody out, ``EMPTY``. None: no DACL information.
+    only children inherit ends with ``(IO)``; an entry of another type is named by its number. A DACL that is NULL or
+    not there permits everything to everyone: ``NULL``. One that is there without an entry lets nobody at the content,
+    and leaves its owner the right to read and change the list: ``EMPTY``.
     """
     if security.dacl is None:
-        return NULL_DACL if security.null_dacl else None
+        return NULL_DACL
     return ",".join(_entry(ace) for ace in security.dacl) or EMPTY_DACL
 
 

@@ -18,10 +18,12 @@ from forensics.formats.access_check import (
     EVERYONE,
     USERS,
     Right,
+    Token,
     is_granted,
     system_sids,
 )
 from forensics.formats.acl import SecurityDescriptor
+from forensics.formats.shut_out import what_shuts_out
 from forensics.sources.installation import Installation
 from forensics.tables.use import FolderAclRow, FolderKind, FolderScope
 
@@ -65,6 +67,13 @@ def _fill(row: FolderAclRow, security: SecurityDescriptor) -> None:
     row.everyone_can_create = _granted(security, _ANY_ACCOUNT, Right.ADD_FILE)
     row.system_can_read = _granted(security, system_sids(), Right.READ_DATA)
     row.system_can_create = _granted(security, system_sids(), Right.ADD_FILE)
+    system, everyone = [(SYSTEM_SID, [Token.of(system_sids())])], [(EVERYONE, [Token.of(_ANY_ACCOUNT)])]
+    asked = [(system, Right.READ_DATA), (system, Right.ADD_FILE)]
+    if row.kind == "capi" and row.scope == "machine":
+        asked.append((everyone, Right.ADD_FILE))
+    found = [what_shuts_out(security, readers, right) for readers, right in asked]
+    row.denied_by = list(dict.fromkeys(sid for shut_out in found for sid in shut_out.denied_by))
+    row.denial_inherited = any(shut_out.denial_inherited for shut_out in found)
 
 
 def _granted(security: SecurityDescriptor, token: frozenset[str], right: Right) -> bool | None:

@@ -12,10 +12,12 @@ from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile, folder_exists, sid_folders
 from forensics.disk.tree import Entry
+from forensics.formats.access_check import SYSTEM, Token, system_sids
 from forensics.formats.alg_id import algorithm_name
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_master_key_file
 from forensics.formats.preferred import Preferred, parse_preferred
+from forensics.formats.shut_out import what_shuts_out
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 from forensics.tables.secrets import Half, MasterKeyRow
@@ -202,6 +204,8 @@ def _add_security(installation: Installation, evidence: MasterKeyEvidence, entry
     if security is None:
         return
     evidence.row.file_owner, evidence.row.acl = security.owner, summarize_acl(security)
+    shut_out = what_shuts_out(security, [(SYSTEM, [Token.of(system_sids())])])
+    evidence.row.denied_by, evidence.row.denial_inherited = shut_out.denied_by, shut_out.denial_inherited
 
 
 def add_master_key_facts(row: MasterKeyRow, parsed: MasterKeyFile) -> None:

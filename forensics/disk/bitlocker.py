@@ -47,6 +47,10 @@ _MAX_PROTECTORS = 100
 _NAMED = 20
 """Display: key protectors that one sentence names."""
 _GIVE = "examine it again with --recovery-key, --password-file or --bek"
+_SAVE = (
+    "make the image again, from the disk itself; where that is so too, repair-bde of Windows may save what is on a "
+    "copy of it, with the recovery key"
+)
 
 
 class _Window(io.RawIOBase):
@@ -101,7 +105,11 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         raise _damaged(error) from error
     tried = [] if opened else _try_keys(bde, keys)
     if not bde.unlocked:
-        known = f"it opens with: {protectors}" if protectors else "it names no protector"
+        known = (
+            f"it opens with: {protectors}"
+            if protectors
+            else f"it names no protector, so nothing that could be given opens it; {_SAVE}"
+        )
         if not tried:
             raise SourceError("bitlocker_locked", f"encrypted by BitLocker: {_GIVE}; {known}")
         raise SourceError("bitlocker_wrong_key", f"encrypted by BitLocker, not opened by {' or '.join(tried)}; {known}")
@@ -111,7 +119,7 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
     except NotObtained:
         raise
     except Exception as error:
-        raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}") from error
+        raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}; {_SAVE}") from error
 
 
 def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
@@ -134,7 +142,7 @@ def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
 
 
 def _damaged(error: Exception) -> SourceError:
-    return SourceError("bitlocker_damaged", f"its BitLocker metadata cannot be read: {error}")
+    return SourceError("bitlocker_damaged", f"its BitLocker metadata cannot be read: {error}; {_SAVE}")
 
 
 def _protectors(bde: BDE) -> str:

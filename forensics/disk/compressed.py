@@ -97,7 +97,9 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
     # Each decompressor has its own exceptions, and all of them mean that the data is not what it should be.
     except Exception as error:
         target.close()
-        raise SourceError("damaged", f"{name} cannot be unpacked, its {kind} data is damaged: {error}") from error
+        raise SourceError(
+            "damaged", f"{name} cannot be unpacked, its {kind} data is damaged: {error}; copy it again"
+        ) from error
     target.seek(0)
     return target
 

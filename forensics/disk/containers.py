@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from forensics.disk.compressed import MAGIC_SIZE, compression, unpack
 from forensics.disk.disk import Disk, Holder, Progress
-from forensics.disk.errors import SourceError, unreadable
+from forensics.disk.errors import SourceError, unreadable, with_next_step
 from forensics.disk.evidence_files import note_evidence, open_evidence
 from forensics.disk.magic import VHD_COOKIE
 from forensics.disk.not_read import saved_by_clonezilla
@@ -82,13 +82,17 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Ima
         head, unpacked = file.read(MAGIC_SIZE), True
         if compression(head) and size > max(_BOMB_LEAST, stored * _BOMB_RATIO):
             raise SourceError(
-                "too_large", f"{name} is a compressed file that unpacks to another one of {size} bytes: not unpacked"
+                "too_large",
+                f"{name} is a compressed file that unpacks to another one of {size} bytes: not unpacked; if it is no "
+                "trap, unpack it yourself and examine that",
             )
     if not size:
-        raise SourceError("empty", f"{name} is empty: nothing was copied into it")
+        raise SourceError("empty", f"{name} is empty: nothing was copied into it; copy it again")
     kind = recognise(path, name, file, size)
     if kind == "raw" and size < LEAST_DISK:
-        raise SourceError("too_small", f"{name} has {size} bytes, less than a sector: it is no disk image")
+        raise SourceError(
+            "too_small", f"{name} has {size} bytes, less than a sector: it is no disk image, name that itself"
+        )
     return Image(path, name, file, size, kind, unpacked)
 
 
@@ -111,13 +115,14 @@ def open_disk(image: Image, holder: Holder) -> Disk:
     try:
         return openers[image.kind](image, holder)
     except SourceError as error:
-        message = error.message if image.name in error.message else f"{image.name}: {error.message}"
-        raise SourceError(error.kind, message) from error
+        raise with_next_step(error, image.name) from error
     except FileNotFoundError as error:
-        raise SourceError("missing_part", f"{image.name} needs {error.filename}, which is not beside it") from error
+        raise SourceError(
+            "missing_part", f"{image.name} needs {error.filename}, which is not beside it: put it there"
+        ) from error
     except EOFError as error:
         raise SourceError(
-            "truncated", f"{image.name} ends too early: the file, or a part of it, is truncated"
+            "truncated", f"{image.name} ends too early: the file, or a part of it, is truncated; copy it again"
         ) from error
     except OSError as error:
         raise unreadable(image.name, error) from error

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+_COPY = "copy it again, and compare its size and hash with the original's"
+_NEXT = {
+    "truncated": _COPY,
+    "damaged": f"{_COPY}; of an original that is so itself take an older copy, or a backup",
+    "bad_header": f"{_COPY}; or let the program that made it convert it to raw",
+    "too_small": "name the image itself",
+}
+_SAID = ("again", "put ", "convert ")
+"""Words of which one stands in every message that says what to do with a damaged file."""
+
 
 class SourceError(Exception):
     """The source cannot be opened; the message is for the user and says what to do next."""
@@ -10,6 +20,21 @@ class SourceError(Exception):
         super().__init__(message)
         self.kind = kind
         self.message = message
+
+
+def with_next_step(error: SourceError, name: str) -> SourceError:
+    """Return the error for a disk image, with its name, and with what can be done where it does not say.
+
+    Args:
+        error: What is wrong with it.
+        name: The image.
+    """
+    message = error.message if name in error.message else f"{name}: {error.message}"
+    kind = error.kind.removeprefix("vhdx_")
+    is_damage = error.kind != kind or kind in _NEXT
+    if is_damage and not any(word in message for word in _SAID):
+        message = f"{message}; {_NEXT.get(kind, _NEXT['damaged'])}"
+    return SourceError(error.kind, message)
 
 
 def unreadable(name: str, error: OSError) -> SourceError:

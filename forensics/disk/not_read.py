@@ -79,6 +79,12 @@ _BY_SUFFIX = {
     **dict.fromkeys((".spf", ".spi"), f"a ShadowProtect backup: {_RESTORE}"),
 }
 _MDF = "an optical disc image (MDF) or a database of SQL Server: neither is the disk of a machine"
+LEAST_VHDX = 3 << 20
+"""Format: bytes that the headers and tables of every VHDX take."""
+VHD_SET = NotRead(
+    "a VHD Set: it holds no data, and names the disk that does, an .avhdx file beside it; name that, and where there "
+    "are several, the newest"
+)
 _CLONEZILLA = re.compile(r"-ptcl-img\.", re.IGNORECASE)
 _CD_MARKS = (32769, 37649, 37657, 37385)
 _CD_KINDS = (b"CD001", b"BEA01")

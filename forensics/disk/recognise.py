@@ -19,7 +19,16 @@ from forensics.disk.magic import (
     VMDK_SESPARSE,
     VMDK_SPARSE,
 )
-from forensics.disk.not_read import HEAD, NotRead, archive_of_disks, no_disk, not_read, saved_by_clonezilla
+from forensics.disk.not_read import (
+    HEAD,
+    LEAST_VHDX,
+    VHD_SET,
+    NotRead,
+    archive_of_disks,
+    no_disk,
+    not_read,
+    saved_by_clonezilla,
+)
 
 _BOOT_SIGNATURE = b"\x55\xaa"
 
@@ -153,6 +162,8 @@ def _is_part(path: Path, kind: str, head: bytes) -> bool:
 
 def _look(name: str, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
     """Return what a file is by its content, and why it is not read where it is not."""
+    if name.lower().endswith(".vhds") and size < LEAST_VHDX:
+        return "raw", VHD_SET
     file.seek(0)
     head = file.read(HEAD)
     file.seek(max(0, size - 512))

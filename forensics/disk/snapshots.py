@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forensics.disk.errors import SourceError
+from forensics.disk.evidence_files import peek_at
 from forensics.disk.lineage import neighbours, parent_name, parents_of
 from forensics.disk.recognise import image_kind
+from forensics.disk.vmdk_descriptor import read_descriptor
 
 # Each makes a new disk and changes neither file.
 _MERGE = {
@@ -33,12 +35,13 @@ def needs_parent(path: Path, file: BinaryIO, form: str, unpacked: bool) -> Sourc
     named = parent_name(file)
     there = parents_of(path, beside) or [each for each in beside if named and each.name.casefold() == named.casefold()]
     if there:
-        parent, first = f"'{there[0].name}', which is there", ""
+        parent, first = f"'{there[0].name}', which is there", _extents_first(there[0])
     elif named:
         parent, first = f"'{named}', which is not there", f"put '{named}' beside it, then "
     else:
         parent, first = "another disk, which it does not name and which is not there", "put that disk beside it, then "
     unpack = "unpack it, then " if unpacked else ""
+    first = _extents_first(path) + first
     merge = _merge(path.with_suffix("") if unpacked else path, form)
     return SourceError(
         "needs_parent",
@@ -53,7 +56,22 @@ def present_state_advice(newest: Path) -> str:
         newest: The last disk of the chain.
     """
     form = _FORMS.get(image_kind(newest) or "")
-    return f"examine {newest}" if form is None else f"{_merge(newest, form)} and examine that"
+    return f"examine {newest}" if form is None else f"{_extents_first(newest)}{_merge(newest, form)} and examine that"
+
+
+def _extents_first(path: Path) -> str:
+    """Say which files must lie beside a VMDK before anything can be merged with it; nothing where all do."""
+    from forensics.disk.vmdk import absent_extents
+
+    try:
+        with peek_at(path) as file:
+            descriptor = read_descriptor(file)
+    except OSError:
+        return ""
+    absent = absent_extents(path, descriptor) if descriptor is not None else []
+    if not absent:
+        return ""
+    return f"put {' and '.join(repr(name) for name in absent[:5])}, where its data is, beside {path.name}, then "
 
 
 def _merge(path: Path, form: str) -> str:

@@ -18,7 +18,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.magic import VMDK_COWD, VMDK_DESCRIPTOR, VMDK_SESPARSE, VMDK_SPARSE
 from forensics.disk.split_file import ConcatStream
-from forensics.disk.vmdk_descriptor import Extent, read_descriptor
+from forensics.disk.vmdk_descriptor import Extent, VmdkDescriptor, read_descriptor
 
 _EXTENT = re.compile(r"(.*?)-(?:flat|delta|sesparse|ctk|[sf]\d{3,})(\.vmdk)", re.IGNORECASE | re.DOTALL)
 _SECTOR = 512
@@ -78,6 +78,12 @@ def open_vmdk(path: Path, file: BinaryIO, name: str, unpacked: bool, holder: Hol
     stream = CheckedStream(cast(BinaryIO, disk), disk.size or 0, _SECTOR, name)
     holder.watch(name, lambda: stream.notes.problems)
     return stream
+
+
+def absent_extents(path: Path, descriptor: VmdkDescriptor) -> list[str]:
+    """Return the names of the extents that a descriptor file names and that do not lie beside it."""
+    named = [extent.name for extent in descriptor.extents if extent.name] if descriptor.offset == 0 else []
+    return [name for name in named if "/" in name or "\\" in name or not (path.parent / name).is_file()]
 
 
 def _extent(path: Path, extent: Extent, unpacked: bool, holder: Holder) -> BinaryIO:

@@ -7,10 +7,11 @@ References:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from forensics.engine.absent_tools import about_absent_tools
 from forensics.engine.compiler import Query
 from forensics.engine.evidence import FoundRows
 from forensics.engine.forms import WORDINGS
@@ -31,7 +32,11 @@ _WORDS: dict[int | None, ConditionWord] = {1: "yes", 0: "no", None: "unknown"}
 
 
 def make_findings(
-    query: Query, rows: Iterable[tuple[Any, ...]], as_of: str, found: FoundRows | None = None
+    query: Query,
+    rows: Iterable[tuple[Any, ...]],
+    as_of: str,
+    found: FoundRows | None = None,
+    builds: Mapping[int, int] | None = None,
 ) -> list[Finding]:
     """Make the findings of one rule.
 
@@ -40,6 +45,7 @@ def make_findings(
         rows: What it gave.
         as_of: For the texts.
         found: Tells what the conditions found; without it the evidence is the rows themselves and those joined to them.
+        builds: Build of Windows by machine, for what the texts say of its tools.
 
     Raises:
         RuleStoppedError: Asking what the conditions found took too long.
@@ -58,7 +64,7 @@ def make_findings(
     if found is not None and groups:
         found_rows = found.of([[row[0] for row in group] for group in groups.values()])
     return [
-        _finding(query, group, more, as_of, number)
+        _finding(query, group, more, as_of, number, (builds or {}).get(group[0][6]))
         for number, (group, more) in enumerate(zip(groups.values(), found_rows, strict=True), 1)
     ]
 
@@ -69,15 +75,22 @@ def _apart(row: tuple[Any, ...]) -> object:
 
 
 def _finding(
-    query: Query, rows: Sequence[tuple[Any, ...]], found: Sequence[EvidenceRow], as_of: str, number: int
+    query: Query,
+    rows: Sequence[tuple[Any, ...]],
+    found: Sequence[EvidenceRow],
+    as_of: str,
+    number: int,
+    build: int | None,
 ) -> Finding:
     rule = query.rule
     subjects = _subjects(rows)
     first_name = len(rows[0]) - len(query.names)
     values = [dict(zip(query.names, row[first_name:], strict=True)) for row in rows]
     texts = rule.spoken or rule
-    wording = WORDINGS[rule.language if rule.spoken else "en"]
+    language = rule.language if rule.spoken else "en"
+    wording = WORDINGS[language]
     common = {"count": len(subjects), "subjects": [s.label for s in subjects], "as_of": as_of}
+    remedy = fill(texts.remedy, values, common, wording)
     return Finding(
         id=f"{rule.id}:{number}",
         rule=str(rule.id),
@@ -88,7 +101,7 @@ def _finding(
         subject_table=str(rule.table),
         subjects=subjects,
         because=fill(texts.because, values, common, wording),
-        remedy=fill(texts.remedy, values, common, wording),
+        remedy=(*remedy, *about_absent_tools(remedy, build, language)),
         confidence=max((row[5] for row in rows), key=CONFIDENCES.index),
         evidence=tuple(dict.fromkeys((*_evidence(query, rows), *found))),
         conditions=tuple(_conditions(query, rows)),

@@ -23,9 +23,7 @@ _LOOKED_UP = {
         "thumbprint, source_path",
         # "Is there a newer one of this subject" is one step in it.
         "subject, store, not_after",
-        # "Was it requested here" is one step in it.
-        "public_key_sha256, store",
-        *("container", "renewal_of"),
+        *("public_key_sha256", "container", "renewal_of"),
     ),
     "certificate_use": ("thumbprint", "sha256", "consumer"),
     "ca_eklist_entry": ("ek_hash",),

@@ -95,6 +95,11 @@ class _Turns:
         self.as_of = format_utc(as_of)
         self.seconds = seconds
         self.end = now() + seconds
+        self.builds = {
+            machine_id: int(build)
+            for machine_id, build in database.query("SELECT machine_id, build FROM machine")
+            if build is not None and build.isdecimal()
+        }
         self.findings: dict[str, list[Finding]] = {}
         self.problems: list[ProblemRow] = []
 
@@ -134,7 +139,7 @@ class _Turns:
         if few and not any(self.database.query(query.any_match(), seconds=seconds)):
             return []
         rows = self.database.query(query.matches(), seconds=seconds)
-        return make_findings(query, rows, self.as_of, FoundRows(query, self.database, seconds))
+        return make_findings(query, rows, self.as_of, FoundRows(query, self.database, seconds), self.builds)
 
     def _tell(self, rule: Rule, kind: str, why: str) -> None:
         message = f"the rule {rule.id} could not be asked: {why}"

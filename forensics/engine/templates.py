@@ -2,7 +2,8 @@
 
 Lines that belong together are one paragraph, as in Markdown; an empty line ends it. A line that is indented is a
 command, one that begins with ``- `` an item. A line that names ``{{ each.NAME }}`` is repeated for every row of a
-finding.
+finding. A command is left out for rows in which one of its values is the empty text: there is nothing to do then.
+Where that leaves none of the commands that follow a line, the line goes too.
 
     {{ name }}          a column of the row, ``table.column`` of a joined table, or a value of the rule
     {{ name | form }}   the value in a form of :mod:`forensics.engine.forms`
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -104,12 +106,32 @@ def fill(
         wording: The words between and instead of values.
     """
     blocks: list[Block] = []
+    # Whether the last line that is no command leads to some, whether they follow, and whether one of them was written.
+    leads = follow = written = False
     for line in _lines(template):
-        if line.each:
-            blocks += _repeated(line, rows, common, wording)
-        else:
-            blocks.append(Block(line.kind, _filled(line, rows, common, wording), line.is_apart))
+        if line.kind != "command":
+            if follow and not written:
+                blocks.pop()
+            leads, follow, written = not line.each, False, False
+        filled = _written(line, rows, common, wording)
+        if line.kind == "command" and leads:
+            follow, written = True, written or bool(filled)
+        blocks += filled
+    if follow and not written:
+        blocks.pop()
+    if blocks and blocks[0].is_apart:
+        blocks[0] = replace(blocks[0], is_apart=False)
     return tuple(blocks)
+
+
+def _written(
+    line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording
+) -> list[Block]:
+    if line.each:
+        return _repeated(line, rows, common, wording)
+    if _is_left_out(line, rows[0]):
+        return []
+    return [Block(line.kind, _filled(line, rows, common, wording), line.is_apart)]
 
 
 class _Field(NamedTuple):
@@ -188,6 +210,8 @@ def _repeated(
         values = tuple(row[name] for name in names)
         if values not in seen:
             seen.add(values)
+            if _is_left_out(line, row):
+                continue
             if len(filled) < MOST_LINES:
                 filled[_filled(line, [row], common, wording)] = None
             else:
@@ -197,6 +221,10 @@ def _repeated(
         more = wording.and_so_on.format(count=left_out)
         blocks.append(Block("command" if line.kind == "command" else "paragraph", more))
     return blocks
+
+
+def _is_left_out(line: _Line, row: Mapping[str, Any]) -> bool:
+    return line.kind == "command" and any(row.get(field.column) == "" for field in line.fields)
 
 
 def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> str:

@@ -119,6 +119,26 @@ def allowed_sids(dacl: Iterable[Ace], right: Right) -> frozenset[str]:
     return frozenset(ace.sid for ace in entries if (_effect(ace) or (False, False))[0])
 
 
+def denials(dacl: Iterable[Ace], token: Token, right: Right, owner: str | None = None) -> list[Ace]:
+    """Return the entries that surely deny a token a right, in their order, wherever they stand.
+
+    Args:
+        dacl: The entries in their order.
+        token: As whom the file is opened.
+        right: The right asked for.
+        owner: Owner of the file, for entries about OWNER RIGHTS.
+    """
+    wanted = right | _GENERIC[right]
+    return [
+        ace
+        for ace in dacl
+        if not ace.flags & INHERIT_ONLY
+        and ace.mask & wanted
+        and _effect(ace) == (False, True)
+        and token.is_in(owner if ace.sid == OWNER_RIGHTS and owner else ace.sid, False)
+    ]
+
+
 def _effect(ace: Ace) -> tuple[bool, bool] | None:
     """Return whether an entry allows, and whether it surely does what it says; None for one about nothing of that."""
     if ace.type in (ACCESS_ALLOWED, ACCESS_DENIED):

@@ -15,6 +15,7 @@ from forensics.formats.sid import parse_sid
 ACCESS_ALLOWED = 0
 ACCESS_DENIED = 1
 INHERIT_ONLY = 0x08
+INHERITED = 0x10
 
 _DACL_PRESENT = 0x0004
 _SELF_RELATIVE = 0x8000
@@ -29,7 +30,7 @@ class Ace:
 
     Attributes:
         type: 0 allows, 1 denies; 5 and up are object and callback forms.
-        flags: 0x08 is inherit-only: such an entry says nothing about the object itself.
+        flags: 0x08 is inherit-only: such an entry says nothing about the object itself. 0x10: it came from the folder.
         mask: Access mask.
         sid: Whom it speaks of; empty for types that are laid out otherwise.
     """

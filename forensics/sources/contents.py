@@ -209,7 +209,8 @@ def add_archive(pieces: Pieces, image: Image) -> None:
     source.holds_nothing = not source.problems
     raise SourceError(
         "nothing_found",
-        f"{image.name} holds no Windows folder, user profile, registry hive, disk image or exported virtual machine",
+        f"{image.name} holds no Windows folder, user profile, registry hive, disk image or exported virtual machine; "
+        "unpack it and name what in it holds Windows, Users or ProgramData, or collect again",
     )
 
 

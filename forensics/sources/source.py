@@ -35,7 +35,8 @@ class Source:
         resources: Closed with the source.
         holds_nothing: It was read whole, and holds no evidence at all.
         same_as: Path of the source opened before that is the same disk or archive.
-        older_state_of: Path of the disk that builds on this one and is the present state.
+        older_state_of: What this is an older state of, such as the path of the disk that builds on it and is likely the
+            present state.
         is_parent: It was read with that disk, and holds no machine besides.
     """
 

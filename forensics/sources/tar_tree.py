@@ -27,7 +27,7 @@ class TarTree(ArchiveTree):
         try:
             self._tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
         except Exception as error:
-            raise SourceError("damaged", f"{name} is no readable tar archive: {error}") from error
+            raise SourceError("damaged", f"{name} is no readable tar archive: {error}; copy it again") from error
         try:
             # It returns None at the end, and as silently at a damaged header, or where the archive is cut.
             while (member := self._tar.next()) is not None:

@@ -131,7 +131,10 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             reader = VolumeReader(unlock_lazily(reader, partition.size, keys, row), 0, partition.size)
             kind = file_system(reader)
             if kind != NTFS:
-                raise SourceError("bitlocker_damaged", "what BitLocker decrypts here is not NTFS")
+                raise SourceError(
+                    "bitlocker_damaged",
+                    "what BitLocker decrypts here is not NTFS; make the image again, from the disk itself",
+                )
         boot = reader.read_at(0, 512) if kind == NTFS else None
         if kind is None:
             boot = _backup_boot_sector(reader, partition.size)

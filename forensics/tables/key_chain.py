@@ -52,6 +52,14 @@ class KeyChainRow(Row):
     key_file_path: str | None = column("The key file that was judged", None)
     public_key: PublicKeyFound = column("that of the key file against the certificate's", "not_examined")
     access: Access = column("what the file's access list permits those who use the key, and others", "not_examined")
+    denied_by: list[str] = column(
+        "SIDs of the entries of the access list that deny reading to those who use the key and are shut out",
+        factory=list,
+    )
+    denial_inherited: bool = column("One of these entries comes from the folder above", False)
+    not_granted: list[str] = column(
+        "SIDs of those who use the key and whom no entry lets read the file, were the denials gone", factory=list
+    )
     master_key: MasterKeyFound = column("the file of master_key_guid", "not_examined")
     master_key_guid: str | None = column("Master key that the file's DPAPI blob names", None)
     unlocked_by: UnlockedBy = column(

@@ -55,6 +55,8 @@ class MasterKeyRow(Row):
         "on the disk",
         None,
     )
+    denied_by: list[str] = column("SIDs of the entries of the access list that deny SYSTEM reading", factory=list)
+    denial_inherited: bool = column("One of these entries comes from the folder above", False)
     created: datetime | None = column("File creation, UTC", None)
     modified: datetime | None = column("File modification, UTC", None)
 

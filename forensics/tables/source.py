@@ -20,7 +20,8 @@ class SourceEntry:
         error: Why nothing of it could be examined, one sentence; None when something was.
         found_in: Path of the source in which it was found: the one that was named, or an archive in that; None for what
             the user named.
-        older_state_of: Path of the disk that builds on this one and is the present state; None where there is none.
+        older_state_of: What this is an older state of, such as the path of the disk that builds on it and is likely the
+            present state; None where nothing says so.
             This one was then read as its parent (no error, no installation), not examined (an error), or, being named
             itself, examined as the older state that it is. Where the entry of the other one has an error, this one is
             examined and only may be an older state: whether that one builds on it could not be read.

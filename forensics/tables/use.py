@@ -88,6 +88,13 @@ class CertificateUseRow(Row):
     container: str | None = column(
         "Key container that the consumer names, where it names a key and no certificate", None
     )
+    denied_by: list[str] = column(
+        "SIDs of the entries of the access list that deny account reading the key file", factory=list
+    )
+    denial_inherited: bool = column("One of these entries comes from the folder above", False)
+    not_granted: bool | None = column(
+        "No entry lets account read the key file, were the denials gone; null: it is not shut out", None
+    )
     certainty: Certainty = column("documented place, undocumented one, or the consumer chooses when it starts")
     present: bool | None = column(
         "That certificate is in that store on this disk; false with a null thumbprint: none there would do; "
@@ -174,6 +181,10 @@ class FolderAclRow(Row):
     )
     system_can_read: bool | None = column("SYSTEM may list the folder; null: as above", None)
     system_can_create: bool | None = column("SYSTEM may create files there; null: as above", None)
+    denied_by: list[str] = column(
+        "SIDs of the entries of the access list that deny SYSTEM to list or create, or Everyone to create", factory=list
+    )
+    denial_inherited: bool = column("One of these entries comes from the folder above", False)
 
 
 @dataclass(kw_only=True, slots=True)

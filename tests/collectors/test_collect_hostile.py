@@ -299,7 +299,7 @@ def test_guard_keeps_kind_and_offset_and_lets_interrupts_through() -> None:
     ("security", "summary"),
     [
         (SecurityDescriptor("S-1-5-18", None, null_dacl=True), "NULL"),
-        (SecurityDescriptor("S-1-5-18", None, null_dacl=False), None),
+        (SecurityDescriptor("S-1-5-18", None, null_dacl=False), "NULL"),
         (SecurityDescriptor("S-1-5-18", (), null_dacl=False), "EMPTY"),
         (
             SecurityDescriptor(
@@ -318,7 +318,7 @@ def test_guard_keeps_kind_and_offset_and_lets_interrupts_through() -> None:
             "-S-1-5-7:F,S-1-5-18:F,S-1-3-0:F(IO),S-1-1-0:R,S-1-5-32-545:RX,S-1-5-20:0x100080,type17=S-1-16-12288:0x1",
         ),
     ],
-    ids=["NULL", "nothing said", "empty", "entries in order"],
+    ids=["NULL", "no DACL", "empty", "entries in order"],
 )
-def test_acl_summary(security: SecurityDescriptor, summary: str | None) -> None:
+def test_acl_summary(security: SecurityDescriptor, summary: str) -> None:
     assert summarize_acl(security) == summary

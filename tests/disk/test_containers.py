@@ -344,3 +344,24 @@ def test_a_bomb_in_a_bomb_is_not_lit(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(inner, 1))
     with pytest.raises(SourceError, match="a compressed file that unpacks to another one"):
         open_source(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "step"),
+    [
+        pytest.param("set.vhds", bytes(260 << 10), "name that, and where there are several, the newest", id="VHD Set"),
+        pytest.param("cut.vhdx", b"vhdxfile" + bytes(1000), "copy it again, and compare its size and hash", id="VHDX"),
+        pytest.param("cut.qcow2", b"QFI\xfb\0\0\0\3", "copy it again, and compare its size and hash", id="qcow2"),
+        pytest.param("cut.vdi", bytes(64) + b"\x7f\x10\xda\xbe" + bytes(64), "copy it again, and compare", id="VDI"),
+        pytest.param("cut.vmdk", b"KDMV" + bytes(600), "name the descriptor", id="VMDK"),
+        pytest.param("cut.vhd", b"conectix" + bytes(504) + b"x" * 600, "copy it again", id="VHD"),
+        pytest.param("empty.vhdx", b"", "copy it again", id="empty"),
+    ],
+)
+def test_what_cannot_be_read_says_what_to_do(tmp_path: Path, name: str, content: bytes, step: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        open_source(path)
+    assert step in caught.value.message
+    assert caught.value.message.startswith(str(path))

@@ -243,6 +243,36 @@ def test_missing_segments_are_named(tmp_path: Path, raw: bytes) -> None:
     assert first_segment(segments[1]) is None
 
 
+def test_a_segment_of_another_image_is_told(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "other").mkdir()
+    path = acquire(tmp_path, raw, "-f", "encase5", "-c", "deflate:none", "-S", str(2 * MIB))
+    less = raw[: 5 * MIB - MIB // 2]
+    other = acquire(tmp_path / "other", less, "-f", "encase5", "-c", "deflate:none", "-S", str(2 * MIB))
+    second = segment_files(path)[1]
+    second.write_bytes(segment_files(other)[1].read_bytes())
+    with Source(str(path)) as source, pytest.raises(SourceError) as caught:
+        opened(path, source)
+    assert caught.value.kind == "missing_part"
+    assert caught.value.message == (
+        f"{second} is a segment of another image than {path}: they differ in what they say of the disk's size; put the "
+        "segments of one image into a folder of their own, and examine that"
+    )
+
+
+def test_a_last_segment_that_does_not_fit_is_not_called_missing(tmp_path: Path, raw: bytes) -> None:
+    path = acquire(tmp_path, raw, "-f", "encase5", "-c", "deflate:none", "-S", str(2 * MIB))
+    segments = segment_files(path)
+    # The last one, with its "done", in the place of the one before it.
+    segments[1].write_bytes(bytearray(segments[2].read_bytes()[:9]) + b"\2\0" + segments[2].read_bytes()[11:])
+    segments[2].unlink()
+    with Source(str(path)) as source, pytest.raises(SourceError) as caught:
+        opened(path, source)
+    assert (
+        "chunks are there although the last segment is: one of 2 segments was exchanged or cut" in caught.value.message
+    )
+    assert "copy all of them again from one image" in caught.value.message
+
+
 def test_segments_of_two_images_of_one_name_are_kept_apart(tmp_path: Path, raw: bytes) -> None:
     acquire(tmp_path, raw, "-f", "encase5", "-c", "deflate:none", "-S", str(2 * MIB))
     acquire(tmp_path, raw[:MIB], "-f", "smart", "-c", "deflate:none")

@@ -17,6 +17,9 @@ from forensics.sources.open import open_source
 from tests.disk.test_lineage import VMWARE, vhd
 from tests.oracles import tool
 
+EXTENT = "x-000001-delta.vmdk"
+"""File in which VMWARE says that the data is."""
+
 
 def qemu_create(kind: str, path: Path, *options: str) -> Path:
     size = [] if "-b" in options else ["8M"]
@@ -40,6 +43,9 @@ def test_a_vmware_snapshot(tmp_path: Path) -> None:
         "x-000001.vmdk merged.raw) and examine that"
     )
     what = "this VMDK is a snapshot that holds only changes to 'x.vmdk'"
+    data = f"'{EXTENT}', where its data is, beside"
+    assert_refused(child, f"{what}, which is there; put {data} x-000001.vmdk, then put {data} x.vmdk, then {merge}")
+    (tmp_path / EXTENT).write_bytes(b"")
     assert_refused(child, f"{what}, which is there; {merge}")
     base.unlink()
     assert_refused(child, f"{what}, which is not there; put 'x.vmdk' beside it, then {merge}")
@@ -129,6 +135,7 @@ def test_the_present_state_is_the_last_disk_of_a_chain(tmp_path: Path) -> None:
 def test_commands_take_any_file_name(tmp_path: Path, name: str, argument: str) -> None:
     path = tmp_path / name
     path.write_text(VMWARE.format(cid="5e1f0a77", parent="fffffffe", hint="x.vmdk"))
+    (tmp_path / EXTENT).write_bytes(b"")
     assert present_state_advice(path) == (
         f"merge them into one disk (vmware-vdiskmanager -r {argument} -t 0 merged.vmdk, or qemu-img convert -O raw "
         f"{argument} merged.raw) and examine that"

@@ -89,3 +89,23 @@ def test_what_a_list_from_the_disk_holds_is_safe_to_show_and_kept_out_of_command
 def test_a_form_that_does_not_exist_is_refused() -> None:
     (problem,) = check_template("{{ x | upper }}", ["x"])
     assert problem.message.startswith("braces hold a name")
+
+
+def test_a_command_for_which_there_is_nothing_to_do_is_left_out() -> None:
+    rows: list[dict[str, object]] = [{"file": "a", "denials": ""}, {"file": "b", "denials": "*S-1-1-0"}]
+    template = """Do:
+    icacls {{ each.file }} /remove:d {{ each.denials }}
+    dir {{ each.file }}
+- {{ each.file }}: {{ each.denials }}"""
+    assert as_text(fill(template, rows, {})).split("\n") == [
+        "Do:",
+        "    icacls b /remove:d *S-1-1-0",
+        "    dir a",
+        "    dir b",
+        "- a: (not known)",
+        "- b: *S-1-1-0",
+    ]
+    # What leads to commands of which none is left goes too.
+    assert as_text(fill("Look.\n\nDo:\n    icacls {{ denials }}", rows[:1], {})) == "Look."
+    assert as_text(fill("- Do:\n    icacls {{ each.denials }}\n\nLook.", rows[:1], {})) == "Look."
+    assert as_text(fill("Do:\n    icacls {{ denials }}", [{"denials": None}], {})) == "Do:\n    icacls (not known)"

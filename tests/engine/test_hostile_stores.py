@@ -25,7 +25,14 @@ from tests.engine.rule_files import tables, write_rules
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 KEY = "ProgramData/Microsoft/Crypto/RSA/MachineKeys/k"
-CASES = ("identical", "identical without key link", "of one subject", "in three stores", "without certificate")
+CASES = (
+    "identical",
+    "identical without key link",
+    "identical beside requests",
+    "of one subject",
+    "in three stores",
+    "without certificate",
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +90,10 @@ def _rows(number: int, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         "verdict": "unusable",
     }
     broken |= {"provider": "P", "provider_kind": "capi", "key_file_path": KEY, "broken_at": "public_key"}
-    if kind == "identical without key link":
+    if kind == "identical beside requests" and number % 2:
+        identity["store"] = "Request"
+        broken |= {"key_file": "absent", "broken_at": "key_file"}
+    elif kind in ("identical without key link", "identical beside requests"):
         certificate["has_key_link"] = False
         broken |= {"provider": None, "provider_kind": None, "broken_at": "claim", "public_key": "match"}
     if kind == "without certificate":
@@ -93,7 +103,13 @@ def _rows(number: int, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield "certificate", {**identity, **certificate, "template": "T", "issuer": "CN=ca"}
         yield (
             "key_chain",
-            {**identity, **broken, "recoverable": True, "unlocked_by": "current", "known_by": "public_key"},
+            {
+                **identity,
+                **broken,
+                "recoverable": True,
+                "recoverable_from": f"{KEY} of before",
+                "unlocked_by": "current",
+            },
         )
     yield "event", {"event_id": 5061, "key_name": f"c{number}", "error_code": "0x0", "level": 4, "channel": "Security"}
     yield "problem", {"kind": "truncated", "message": "cut off"}

@@ -267,9 +267,9 @@ ZEROS = (
 @pytest.mark.parametrize(
     ("content", "kind", "words"),
     [
-        (b"", "empty", "is empty: nothing was copied into it"),
-        (b"\0", "too_small", "has 1 bytes, less than a sector: it is no disk image"),
-        (bytes(511), "too_small", "has 511 bytes, less than a sector: it is no disk image"),
+        (b"", "empty", "is empty: nothing was copied into it; copy it again"),
+        (b"\0", "too_small", "has 1 bytes, less than a sector: it is no disk image, name that itself"),
+        (bytes(511), "too_small", "has 511 bytes, less than a sector: it is no disk image, name that itself"),
         (bytes(512), "no_volume", ZEROS.format("")),
         (bytes(5 * MIB), "no_volume", ZEROS.format("")),
         (bytes(9 * MIB), "no_volume", ZEROS.format(" in its first 8 MiB and in 64 samples")),

@@ -93,12 +93,29 @@ class EwfStream(AlignedStream):
         said = [segment.media for segment in segments] + [segment.claimed for segment in segments]
         media = next((each for each in said if each is not None), None)
         if media is None:
-            raise SourceError("damaged", "no volume section that can be right says how large the disk is")
+            raise SourceError(
+                "damaged",
+                f"no volume section that can be right says how large the disk is; copy {self._names[0]} again, or "
+                "export the image anew",
+            )
+        for name, segment in zip(self._names, segments, strict=True):
+            if segment.media not in (None, media):
+                raise SourceError(
+                    "missing_part",
+                    f"{name} is a segment of another image than {self._names[0]}: they differ in what they say of the "
+                    "disk's size; put the segments of one image into a folder of their own, and examine that",
+                )
         there = sum(table.count for segment in segments for table in segment.tables)
         if there < media.chunks:
             last = Path(self._names[-1])
             missing = last.with_suffix(f".{extension(last, len(segments) + 1)}").name
-            what = "" if segments[-1].is_last or len(last.suffix) != 4 else f": {missing} is missing"
+            if segments[-1].is_last:
+                raise SourceError(
+                    "missing_part",
+                    f"{there} of {media.chunks} chunks are there although the last segment is: one of {len(segments)} "
+                    "segments was exchanged or cut; copy all of them again from one image, or export the image anew",
+                )
+            what = "" if len(last.suffix) != 4 else f": {missing} is missing"
             raise SourceError(
                 "missing_part",
                 f"{there} of {media.chunks} chunks are there{what}; put all segments beside the first and examine that",

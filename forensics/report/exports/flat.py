@@ -36,7 +36,9 @@ SOURCE = (
     ColumnSpec("machine_ids", "list", False, "The Windows installations found in it"),
     ColumnSpec("error", "text", True, "Why nothing of it could be examined"),
     ColumnSpec("found_in", "text", True, "The named source in which it was found"),
-    ColumnSpec("older_state_of", "text", True, "The disk that builds on it and is the present state"),
+    ColumnSpec(
+        "older_state_of", "text", True, "What it is an older state of: the disk that builds on it, likely of today"
+    ),
     ColumnSpec("same_as", "text", True, "What is the same disk or archive and is examined; this one does not count"),
     ColumnSpec("mixed", "text", True, "That what was examined as one machine is of two, and what tells it"),
 )

@@ -106,7 +106,7 @@ def test_findings_of_a_real_disk_with_proof_subjects_and_commands() -> None:
         assert "Sysprep gave this Windows a new identity" in text(drawn)
     commands = [pre.text_content() for pre in first.xpath(".//pre")]
     assert commands[1] == "certutil -pulse"
-    assert commands[2].split("\n")[0] == "certutil -delstore MY 5128463CB51FB4BFB5489BA043D6FCE174F6CA79"
+    assert "-delstore" not in "".join(commands)
     assert first.xpath(".//ul[@class='conditions']/li")
     evidence = text(page.xpath("//section[@id='evidence']")[0])
     digest = hashlib.sha256((PROJECT / "testdata/images/sample.vhdx.xz").read_bytes()).hexdigest()
