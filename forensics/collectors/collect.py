@@ -67,8 +67,7 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "local groups"):
         evidence.local_groups = collect_local_groups(installation, evidence.machine.machine_sid)
     with guard(installation, "service accounts"):
-        name = evidence.machine.computer_name
-        evidence.service_identities = collect_service_identities(installation, name, evidence.users)
+        evidence.service_identities = collect_service_identities(installation, evidence.machine, evidence.users)
         for certificate in evidence.certificates:
             if evidence.service_identities and certificate.row.service:
                 certificate.service = evidence.service_identities.get(certificate.row.service.lower())

@@ -12,7 +12,7 @@ from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.user_hives import user_hives
-from forensics.collectors.uses.accounts import account_sid
+from forensics.collectors.uses.accounts import account_sid, joined_domain
 from forensics.collectors.uses.consumers import Consumer
 from forensics.disk.tree import NotFound
 from forensics.formats.iis_configuration import IisConfiguration, parse_iis_configuration
@@ -141,16 +141,16 @@ class UseContext:
             source_time=place.time,
         )
 
-    def account_sid(self, name: str | None) -> str | None:
-        """Return the SID of an account by the name that a service or an application pool gives it."""
-        return account_sid(name, self.machine.computer_name, self.users)
-
     def service_account(self, row: CertificateUseRow, service: str) -> CertificateUseRow:
         """Fill in the account that a service runs as."""
         row.service = clip(service)
         row.account_name = clip(self.system.text(f"{self.services}\\{service}", "ObjectName"))
         row.account = self.account_sid(row.account_name)
         return row
+
+    def account_sid(self, name: str | None) -> str | None:
+        """Return the SID of an account by the name that a service or an application pool gives it."""
+        return account_sid(name, self.machine.computer_name, self.users, joined_domain(self.machine))
 
     def file(
         self, path: str, limit: int = MAX_SMALL_FILE, name: str | None = None, service: str | None = None

@@ -1,0 +1,40 @@
+"""Why a chain that no link breaks is undecided, where that is in the nature of the key or what opens it was not had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from forensics.chain.links import Links
+
+_REASONS: tuple[tuple[Mapping[str, str], str], ...] = (
+    ({"kind": "smart_card"}, "the key is on a smart card, which no disk shows"),
+    ({"private_key": "needs_pin"}, "the key asks for a PIN or password of its own, which is not on the disk"),
+    ({"private_key": "sealed_tpm"}, "the key is wrapped by a TPM: it opens on the machine of that TPM only"),
+    ({"private_key": "sealed_vbs"}, "the key is sealed by VBS to its machine: it opens there only"),
+    ({"kind": "other"}, "the key is kept by a provider that this tool cannot look into"),
+    ({"key_file": "not_examined"}, "where the key file would lie was not seen whole, or it could not be read"),
+    (
+        {"scope": "user", "master_key": "present"},
+        "neither a password nor a domain's backup key that opens the account's master key was given",
+    ),
+    ({"master_key": "present"}, "DPAPI_SYSTEM, which opens the master key, could not be had from this source"),
+    ({"master_key": "not_examined"}, "the master key that encrypts the key was not found or read in this source"),
+)
+"""What a chain was found to be, and what that leaves open; the first that fits counts."""
+
+
+def why_undecided(links: Links) -> str:
+    """Return why the verdict is unknown, one sentence without its full stop.
+
+    Args:
+        links: An undecided chain without a doubt of its own.
+    """
+    seen = {
+        "kind": links.kind,
+        "key_file": links.key_file,
+        "private_key": links.proof.private_key,
+        "scope": links.scope,
+        "master_key": links.proof.master_key,
+    }
+    fitting = (reason for wanted, reason in _REASONS if wanted.items() <= seen.items())
+    return next(fitting, "the evidence in this source does not decide it")
