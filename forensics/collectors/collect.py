@@ -6,6 +6,7 @@ from forensics.collectors.authority import collect_authorities
 from forensics.collectors.certificates import collect_certificates
 from forensics.collectors.ek_lists import collect_ek_lists
 from forensics.collectors.event_identity import fill_identity
+from forensics.collectors.event_processes import fill_processes
 from forensics.collectors.events import collect_events
 from forensics.collectors.evidence import Evidence
 from forensics.collectors.folder_acls import collect_folder_acls
@@ -68,6 +69,7 @@ def collect(installation: Installation) -> Evidence:
         evidence.local_groups = collect_local_groups(installation, evidence.machine.machine_sid)
     with guard(installation, "service accounts"):
         evidence.service_identities = collect_service_identities(installation, evidence.machine, evidence.users)
+        fill_processes(evidence.events, evidence.service_identities)
         for certificate in evidence.certificates:
             if evidence.service_identities and certificate.row.service:
                 certificate.service = evidence.service_identities.get(certificate.row.service.lower())
@@ -106,7 +108,14 @@ def collect(installation: Installation) -> Evidence:
         certificates = [c.row for c in evidence.certificates]
         key_rows = [file.row for file in evidence.key_files]
         context = UseContext(
-            installation, evidence.machine, certificates, profiles, evidence.users, key_rows, evidence.key_folders
+            installation,
+            evidence.machine,
+            certificates,
+            profiles,
+            evidence.users,
+            key_rows,
+            evidence.key_folders,
+            evidence.events,
         )
         evidence.certificate_uses = collect_certificate_uses(context)
     with guard(installation, "TPM"):

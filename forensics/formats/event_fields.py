@@ -57,6 +57,7 @@ class EventFields:
     key_name: str | None = None
     key_file_name: str | None = None
     machine_guid: str | None = None
+    process: str | None = None
     error_code: str | None = None
     is_cut: bool = False
 
@@ -120,6 +121,7 @@ def event_fields(event: Mapping[str, Any]) -> EventFields:
         key_name=_first(names, ("keyname", "containername", "keycontainer", "keycontainername")),
         key_file_name=file_name or None,
         machine_guid=split[1] if split else None,
+        process=names.get("callerprocessimagename") or None,
         error_code=_error_code(names),
         is_cut=is_cut,
     )

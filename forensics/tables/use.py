@@ -49,6 +49,7 @@ ConsumerName = Literal[
     "IIS configuration key",
     "application",
     "earlier certificate",
+    "service",
     "other",
 ]
 Certainty = Literal["proved", "likely", "candidate"]
@@ -73,8 +74,9 @@ class CertificateUseRow(Row):
     )
     sha256: str | None = column("SHA-256 of the certificate, lower hex, where the consumer names it so", None)
     consumer: ConsumerName = column(
-        "what uses it; earlier certificate: the role in detail has a newer one; application: what reads the file in "
-        "detail; other: what reads the registry value in detail"
+        "what uses it; earlier certificate: the role in detail has a newer one; service: the one in detail, of which no "
+        "setting names the certificate; application: what reads the file in detail; other: what reads the registry value "
+        "in detail"
     )
     detail: str | None = column("Binding, instance, site, profile, tenant or user it is for", None)
     store: str | None = column("Store in which the consumer looks for it, such as MY", None)
