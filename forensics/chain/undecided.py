@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from forensics.chain.links import Links
-
 _REASONS: tuple[tuple[Mapping[str, str], str], ...] = (
     ({"kind": "smart_card"}, "the key is on a smart card, which no disk shows"),
     ({"private_key": "needs_pin"}, "the key asks for a PIN or password of its own, which is not on the disk"),
@@ -23,18 +21,12 @@ _REASONS: tuple[tuple[Mapping[str, str], str], ...] = (
 """What a chain was found to be, and what that leaves open; the first that fits counts."""
 
 
-def why_undecided(links: Links) -> str:
-    """Return why the verdict is unknown, one sentence without its full stop.
+def why_undecided(**seen: str | None) -> str:
+    """Return why the verdict on a chain without a doubt of its own is unknown, one sentence without its full stop.
 
     Args:
-        links: An undecided chain without a doubt of its own.
+        seen: ``kind`` (of provider), ``key_file``, ``private_key`` and ``master_key`` as in table key_chain, and the
+            ``scope`` of the key.
     """
-    seen = {
-        "kind": links.kind,
-        "key_file": links.key_file,
-        "private_key": links.proof.private_key,
-        "scope": links.scope,
-        "master_key": links.proof.master_key,
-    }
     fitting = (reason for wanted, reason in _REASONS if wanted.items() <= seen.items())
     return next(fitting, "the evidence in this source does not decide it")

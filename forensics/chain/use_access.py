@@ -165,7 +165,7 @@ class UseAccess:
         broken_at = links.broken_at
         if broken_at is not None:
             return _Answer(links, links.broken[broken_at], broken_at, file)
-        reason = "" if links.verdict == "usable" else links.doubt or why_undecided(links)
+        reason = "" if links.verdict == "usable" else links.doubt or _why_undecided(links)
         return _Answer(links, reason, None, file)
 
     def _other_key_set(self, file: KeyFileEvidence | None, caller: Caller) -> str:
@@ -190,6 +190,17 @@ def _is_of(use: CertificateUseRow, certificate: CertificateEvidence) -> bool:
     row = certificate.row
     same_store = use.store is None or row.store.lower() == use.store.lower()
     return same_store and (use.owner_sid is None or row.owner_sid in (None, use.owner_sid))
+
+
+def _why_undecided(links: Links) -> str:
+    proof = links.proof
+    return why_undecided(
+        kind=links.kind,
+        key_file=links.key_file,
+        private_key=proof.private_key,
+        scope=links.scope,
+        master_key=proof.master_key,
+    )
 
 
 def _depends_on_caller(certificate: CertificateEvidence) -> Collection[ChainLink]:

@@ -14,7 +14,9 @@ from forensics.collectors.uses.context import Provenance, UseContext, may_authen
 from forensics.tables.event import EventRow
 from forensics.tables.use import CertificateUseRow
 
-_NO_CREDENTIAL = frozenset({36869, 36870, 36871})
+_NO_CREDENTIAL_AT_ALL = 36871
+"""Logged where versions of TLS do not fit, too."""
+_NO_CREDENTIAL = frozenset({36869, 36870, _NO_CREDENTIAL_AT_ALL})
 
 
 def schannel_uses(context: UseContext, known: Iterable[CertificateUseRow]) -> Iterator[CertificateUseRow]:
@@ -38,7 +40,7 @@ def schannel_uses(context: UseContext, known: Iterable[CertificateUseRow]) -> It
         detail = f"{service} (Schannel {event.event_id} names its process)"
         place = Provenance(event.source_path, event.time)
         for row in context.candidates(SERVICE, place, able, detail) if able else ():
-            if len(able) == 1 and row.thumbprint not in used:
+            if len(able) == 1 and row.thumbprint not in used and event.event_id != _NO_CREDENTIAL_AT_ALL:
                 row.certainty = "likely"
             yield context.service_account(row, service)
 
@@ -49,5 +51,4 @@ def is_server_failure(event: EventRow) -> bool:
         return False
     data = json.loads(event.data)
     kind = str(data.get("Type", "")).lower()
-    # 36871 is of versions of TLS too, and of clients mostly: it counts where it says that it is of a server.
-    return kind == "server" if event.event_id == 36871 else kind != "client"
+    return kind == "server" if event.event_id == _NO_CREDENTIAL_AT_ALL else kind != "client"
