@@ -38,9 +38,14 @@ class AccountNames:
         authority = self._authority(user)
         return f"{authority}\\{user.name}" if authority else user.name
 
-    def with_sid(self, sid: str) -> str:
-        """Return an account by name and SID."""
-        name = self.of(sid)
+    def with_sid(self, sid: str, given: str | None = None) -> str:
+        """Return an account by name and SID.
+
+        Args:
+            sid: The account.
+            given: What its service calls it, which is better than the name of a profile's folder.
+        """
+        name = _WELL_KNOWN.get(sid) or given or self.of(sid)
         return f"{name} ({sid})" if name else sid
 
     def _authority(self, user: UserRow) -> str | None:

@@ -12,7 +12,9 @@ class Caller:
     Attributes:
         sid: The account.
         service: The service that does it, where that is known.
+        name: What that calls the account.
     """
 
     sid: str
     service: str | None = None
+    name: str | None = None

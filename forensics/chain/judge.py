@@ -222,7 +222,7 @@ class Judge:
 
     def _judge_steps(self, links: Links, caller: Caller | None) -> None:
         if caller is not None:
-            links.name_of = self.names.with_sid
+            links.name_of = lambda sid: self.names.with_sid(sid, caller.name)
             if links.file is not None and not self._is_at_home(links.file, caller):
                 who = links.name_of(caller.sid)
                 links.leave_open("access", f"the access list of the key file, which {who} must read, was not read")

@@ -68,7 +68,7 @@ class UseAccess:
 
     def _of(self, use: CertificateUseRow) -> CertificateUseRow:
         names = self._judge.names
-        caller = Caller(use.account, use.service) if use.account else None
+        caller = Caller(use.account, use.service, use.account_name) if use.account else None
         answer = self._answer(use, caller)
         file = answer.file or (answer.links.file if answer.links else None)
         verdict = "unusable" if answer.broken_at else answer.links.verdict if answer.links and caller else "unknown"
@@ -169,7 +169,7 @@ class UseAccess:
         return _Answer(links, reason, None, file)
 
     def _other_key_set(self, file: KeyFileEvidence | None, caller: Caller) -> str:
-        who = self._judge.names.with_sid(caller.sid)
+        who = self._judge.names.with_sid(caller.sid, caller.name)
         reason = f"KEY_PROV_INFO lacks the machine-keyset flag, so {who} looks among its own keys"
         if file is None:
             return f"{reason}, and the key is not there"
