@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from forensics.collectors.evidence import Evidence, KeyFileEvidence
-from forensics.collectors.profiles import PROFILE_LIST
 from forensics.formats.capi_key import CapiKeyFile, CapiSlot
 from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.code_page import spellings
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, tpm_name_hash
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
-from forensics.sources.coverage import Place
 from forensics.sources.installation import Installation
 
 MAX_NAMESAKES = 20
@@ -90,8 +88,7 @@ class KeyIndex:
         self._folders = evidence.key_folders
         self._code_page = evidence.machine.ansi_code_page
         self._with_folders = frozenset(folder.owner_sid for folder in self._folders)
-        profiles = evidence.installation.coverage.saw(Place.of_key("SOFTWARE", PROFILE_LIST))
-        self._profiles_named = profiles.state == "present"
+        self._knows_all_profiles = evidence.knows_all_profiles
         self.has_unread = any(file.row.outcome == "not_examined" for file in evidence.key_files)
         self._by_hash: dict[tuple[str, str], list[KeyFileEvidence]] = defaultdict(list)
         self._namesakes: Counter[tuple[str, str, str, str | None]] = Counter()
@@ -177,8 +174,7 @@ class KeyIndex:
 
     def _was_examined(self, kind: str, home: Home) -> bool:
         if home.scope == "user" and home.owner_sid and home.owner_sid not in self._with_folders:
-            # An account without a profile has no keys of its own: where all profiles are named, that is certain.
-            return self._profiles_named
+            return self._knows_all_profiles
         folders = [
             f.outcome
             for f in self._folders

@@ -22,7 +22,7 @@ from forensics.collectors.machine import collect_machine
 from forensics.collectors.master_keys import collect_master_keys
 from forensics.collectors.packages import collect_packages
 from forensics.collectors.policies import collect_policies
-from forensics.collectors.profiles import Profile, collect_profiles
+from forensics.collectors.profiles import Profile, collect_profiles, knows_all_profiles
 from forensics.collectors.providers import collect_provider_rows, collect_providers
 from forensics.collectors.rdp import collect_rdp_thumbprints
 from forensics.collectors.sam import collect_sam
@@ -61,6 +61,7 @@ def collect(installation: Installation) -> Evidence:
         evidence.packages.extend(collect_packages(installation))
     with guard(installation, "profiles"):
         profiles = collect_profiles(installation)
+        evidence.knows_all_profiles = knows_all_profiles(installation)
     with guard(installation, "users"):
         evidence.users = collect_users(installation, evidence.machine, profiles)
     with guard(installation, "certificates"):
