@@ -7,16 +7,19 @@ from collections.abc import Mapping
 _REASONS: tuple[tuple[Mapping[str, str], str], ...] = (
     ({"kind": "smart_card"}, "the key is on a smart card, which no disk shows"),
     ({"private_key": "needs_pin"}, "the key asks for a PIN or password of its own, which is not on the disk"),
-    ({"private_key": "sealed_tpm"}, "the key is wrapped by a TPM: it opens on the machine of that TPM only"),
-    ({"private_key": "sealed_vbs"}, "the key is sealed by VBS to its machine: it opens there only"),
+    ({"private_key": "sealed_tpm"}, "the key is sealed by the TPM of its machine: it opens there and nowhere else"),
+    ({"private_key": "sealed_vbs"}, "the key is sealed by VBS to its machine: it opens there and nowhere else"),
     ({"kind": "other"}, "the key is kept by a provider that this tool cannot look into"),
-    ({"key_file": "not_examined"}, "where the key file would lie was not seen whole, or it could not be read"),
+    ({"key_file": "not_examined"}, "the key file could not be looked for or read in this source"),
     (
         {"scope": "user", "master_key": "present"},
         "neither a password nor a domain's backup key that opens the account's master key was given",
     ),
     ({"master_key": "present"}, "DPAPI_SYSTEM, which opens the master key, could not be had from this source"),
-    ({"master_key": "not_examined"}, "the master key that encrypts the key was not found or read in this source"),
+    (
+        {"master_key": "not_examined"},
+        "the master key that encrypts the key could not be looked for or read in this source",
+    ),
 )
 """What a chain was found to be, and what that leaves open; the first that fits counts."""
 

@@ -73,5 +73,5 @@ def test_windows_opens_the_key_for_hyperv_as_its_chain_says() -> None:
     found = guardian_uses([wrapping("VM1", "E", "S")], {1: held}, {1: [broken, elsewhere, sealed]})
     assert [(u.opens, u.opens_broken_at, u.opens_reason, u.key_file_path) for u in found] == [
         ("unusable", "key_file", "the key file is not on this disk", None),
-        ("unknown", None, "the key is wrapped by a TPM: it opens on the machine of that TPM only", "k"),
+        ("unknown", None, "the key is sealed by the TPM of its machine: it opens there and nowhere else", "k"),
     ]
