@@ -5,6 +5,8 @@ token holds.
 
 References:
     https://learn.microsoft.com/windows/win32/seccrypto/key-storage (machine and user key sets)
+    https://learn.microsoft.com/windows/win32/secauthn/getting-schannel-certificates (AT_KEYEXCHANGE)
+    https://learn.microsoft.com/system-center/scom/obtain-certificate-windows-server-and-operations-manager
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from forensics.collectors.certificate_stores import HANDED_OUT
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.access_check import SYSTEM
 from forensics.tables.key_chain import ChainLink
-from forensics.tables.use import CertificateUseRow, KeyAccess, OpensBrokenAt
+from forensics.tables.use import CertificateUseRow, ConsumerName, KeyAccess, OpensBrokenAt
 
 if TYPE_CHECKING:
     from forensics.chain.judge import Judge
@@ -32,6 +34,12 @@ if TYPE_CHECKING:
 _ANSWERS: dict[bool | None, KeyAccess] = {True: "ok", False: "denied", None: "not_examined"}
 _MACHINE_KEYS = Home("machine", SYSTEM)
 _LEADS_TO_FILE: tuple[OpensBrokenAt | None, ...] = ("claim", "key_file")
+_AT_SIGNATURE = 2
+_TLS_SERVERS: frozenset[ConsumerName] = frozenset(
+    {"http.sys", "IIS", "IIS Web Management Service", "RDP", "WinRM", "SQL Server", "SSTP", "LDAPS"}
+)
+"""Consumers that have Schannel serve TLS: where a provider of CryptoAPI is named, that takes AT_KEYEXCHANGE only."""
+_CRYPTOAPI_ONLY: frozenset[ConsumerName] = frozenset({"SCOM agent"})
 _KINDS = ("cng", "capi")
 _ACCESS: frozenset[ChainLink] = frozenset({"access"})
 _ALL_BUT_PROVIDER: frozenset[ChainLink] = frozenset(get_args(ChainLink)) - {"provider"}
@@ -57,9 +65,12 @@ class UseAccess:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._by_digest: dict[str, list[CertificateEvidence]] = defaultdict(list)
+        self._by_place: dict[tuple[str, str], CertificateEvidence] = {}
         for certificate in judge.evidence.certificates:
             for digest in filter(None, (certificate.row.thumbprint, certificate.row.sha256)):
                 self._by_digest[digest].append(certificate)
+                self._by_place.setdefault((digest, certificate.row.source_path), certificate)
+        self._found: dict[tuple[str, str | None, str | None], CertificateEvidence | None] = {}
         self._judged: dict[tuple[int, Caller | None], Links | None] = {}
 
     def of_all(self, uses: Iterable[CertificateUseRow]) -> list[CertificateUseRow]:
@@ -102,16 +113,17 @@ class UseAccess:
 
     def _certificate(self, use: CertificateUseRow) -> CertificateEvidence | None:
         """Return the certificate that a use is of: where one lies in several stores, the one it was read from."""
-        named = self._by_digest.get(use.thumbprint or use.sha256 or "", ())
-        return max(
-            (certificate for certificate in named if _is_of(use, certificate)),
-            key=lambda c: (
-                c.row.source_path == use.source_path,
-                c.row.store_scope == "machine",
-                c.link is not None,
-            ),
-            default=None,
-        )
+        digest = use.thumbprint or use.sha256 or ""
+        read_from = self._by_place.get((digest, use.source_path))
+        if read_from is not None and _is_of(use, read_from):
+            return read_from
+        wanted = (digest, use.store and use.store.lower(), use.owner_sid)
+        if wanted not in self._found:
+            named = (c for c in self._by_digest.get(digest, ()) if _is_of(use, c))
+            self._found[wanted] = max(
+                named, key=lambda c: (c.row.store_scope == "machine", c.link is not None), default=None
+            )
+        return self._found[wanted]
 
     def _of_certificate(
         self, use: CertificateUseRow, certificate: CertificateEvidence, caller: Caller | None
@@ -130,6 +142,9 @@ class UseAccess:
         broken_at: OpensBrokenAt | None = links.broken_at
         if broken_at in _LEADS_TO_FILE and own.broken_at not in _LEADS_TO_FILE:
             return _Answer(links, self._other_key_set(links.file or own.file, caller), "keyset", links.file or own.file)
+        refused = _refused(use, certificate, links)
+        if broken_at is None and refused is not None:
+            return _Answer(links, refused, "kind", links.file or own.file)
         return self._told(links, links.file or own.file)
 
     def _of_unknown(self, use: CertificateUseRow, own: Links, depends: Collection[ChainLink]) -> _Answer:
@@ -190,6 +205,18 @@ def _is_of(use: CertificateUseRow, certificate: CertificateEvidence) -> bool:
     row = certificate.row
     same_store = use.store is None or row.store.lower() == use.store.lower()
     return same_store and (use.owner_sid is None or row.owner_sid in (None, use.owner_sid))
+
+
+def _refused(use: CertificateUseRow, certificate: CertificateEvidence, links: Links) -> str | None:
+    """Say why a consumer does not take a key that its account may open; None where it does."""
+    link = certificate.link
+    if link is None:
+        return None
+    if use.consumer in _CRYPTOAPI_ONLY and link.provider_type == 0:
+        return f"{use.consumer} takes keys of CryptoAPI only, and {link.provider!r} is reached through CNG"
+    if use.consumer in _TLS_SERVERS and links.kind == "capi" and link.provider_type and link.key_spec == _AT_SIGNATURE:
+        return "KEY_PROV_INFO names a key for signatures (AT_SIGNATURE); Schannel serves with keys for exchange only"
+    return None
 
 
 def _why_undecided(links: Links) -> str:

@@ -54,7 +54,7 @@ ConsumerName = Literal[
 ]
 Certainty = Literal["proved", "likely", "candidate"]
 KeyAccess = Literal["ok", "denied", "not_examined"]
-OpensBrokenAt = Literal[ChainLink, "keyset"]
+OpensBrokenAt = Literal[ChainLink, "keyset", "kind"]
 PlaceSeen = Literal["present", "partial"]
 PolicyArea = Literal["autoenrollment", "rdp_policy", "rdp", "rdp_listener", "hgs_client", "device_guard", "smart_card"]
 FolderKind = Literal["capi", "cng", "tpm", "dpapi"]
@@ -104,7 +104,7 @@ class CertificateUseRow(Row):
     )
     opens_broken_at: OpensBrokenAt | None = column(
         "the first link that is broken for this account; keyset: the key lies in the key set of another account, where "
-        "this one does not look; null: none is, or it is not known",
+        "this one does not look; kind: the consumer does not take keys of this kind; null: none is, or it is not known",
         None,
     )
     opens_reason: str = column("Why it would not open it, or why that is not known, in one sentence", "")

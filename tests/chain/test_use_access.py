@@ -12,9 +12,10 @@ from forensics.formats.acl import Ace, SecurityDescriptor
 from forensics.tables.key_chain import KeyVerdict
 from forensics.tables.machine import UserRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
-from forensics.tables.use import CertificateUseRow
+from forensics.tables.use import CertificateUseRow, ConsumerName
+from testdata.builder.capi import Slot
 from testdata.builder.keys import rsa_key
-from tests.chain.evidence import CNG, MASTER_KEY, SECRET, Windows
+from tests.chain.evidence import CAPI, CNG, MASTER_KEY, SECRET, Windows
 from tests.collectors.virtual import OTHER_GUID, USER_SID
 
 KEY = rsa_key("2048-01")
@@ -332,3 +333,40 @@ def test_accounts_get_the_names_that_this_disk_has_for_them() -> None:
     assert list(names.values()) == ["SYSTEM", "LOCAL SERVICE", "NETWORK SERVICE", "DB01\\sql", None]
     windows.evidence.certificate_uses.clear()
     assert judged(windows, account=SYSTEM, account_name="LocalSystem").account_name == "LocalSystem"
+
+
+class TestKindsOfKeys:
+    """A key that its account may open, and that the consumer does not take."""
+
+    @pytest.mark.parametrize(
+        ("consumer", "provider", "key_spec", "expected"),
+        [
+            ("SQL Server", CAPI, 2, ("unusable", "kind")),
+            ("SQL Server", CAPI, 1, ("usable", None)),
+            ("SQL Server", CNG, 0, ("usable", None)),
+            ("EFS", CAPI, 2, ("usable", None)),
+            ("SCOM agent", CNG, 0, ("unusable", "kind")),
+            ("SCOM agent", CAPI, 1, ("usable", None)),
+        ],
+        ids=["for signatures", "for exchange", "of CNG", "no server", "CryptoAPI only", "of CryptoAPI"],
+    )
+    def test_one(self, consumer: ConsumerName, provider: str, key_spec: int, expected: tuple[str, str | None]) -> None:
+        windows = Windows()
+        if provider == CNG:
+            windows.cng("web", KEY, security=admits())
+        else:
+            windows.capi("web", KEY if key_spec == 1 else None, Slot(KEY) if key_spec == 2 else None, security=admits())
+        windows.certificate("AA", KEY, "web", provider=provider, key_spec=key_spec)
+        row = CertificateUseRow(machine_id=1, source_path="x", consumer=consumer, certainty="proved", thumbprint="AA")
+        windows.evidence.certificate_uses.append(replace(row, account=SYSTEM))
+        (found,) = judge(windows.evidence).certificate_uses
+        assert (found.opens, found.opens_broken_at) == expected
+
+    def test_what_is_broken_before_is_told_first(self) -> None:
+        windows = Windows()
+        windows.capi("web", None, Slot(KEY), security=admits(), guid=OTHER_GUID)
+        windows.certificate("AA", KEY, "web", key_spec=2)
+        row = CertificateUseRow(machine_id=1, source_path="x", consumer="RDP", certainty="proved", thumbprint="AA")
+        windows.evidence.certificate_uses.append(replace(row, account=SYSTEM))
+        (found,) = judge(windows.evidence).certificate_uses
+        assert found.opens_broken_at == "key_file"

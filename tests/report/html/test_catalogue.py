@@ -183,6 +183,8 @@ OF_USES = (
     "nothing says that its key should be on this machine",
     "there is no key container iisWasKey on this disk",
     "where the key container iisWasKey would lie was not seen whole",
+    "SCOM agent takes keys of CryptoAPI only, and 'A KSP' is reached through CNG",
+    "KEY_PROV_INFO names a key for signatures (AT_SIGNATURE); Schannel serves with keys for exchange only",
     *(reason for _, reason in _REASONS),
 )
 """What judging a use gives for reasons, beside those of the chain."""
