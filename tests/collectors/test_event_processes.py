@@ -84,6 +84,8 @@ def test_the_process_is_a_field_of_newer_records() -> None:
     data = {"Type": "server", "ErrorCode": "0x8009030d", "CallerProcessId": 4, "CallerProcessImageName": "System"}
     assert event_fields({"EventData": data}).process == "System"
     assert event_fields({"EventData": {"Type": "server", "CallerProcessImageName": ""}}).process is None
+    assert event_fields({"EventData": {"Type": "server", "CallerProcessId": "4"}}).process == "System"
+    assert event_fields({"EventData": {"Type": "server", "CallerProcessId": "44"}}).process is None
 
 
 @pytest.mark.parametrize(
