@@ -36,7 +36,10 @@ _MACHINE_KEYS = Home("machine", SYSTEM)
 _LEADS_TO_FILE: tuple[OpensBrokenAt | None, ...] = ("claim", "key_file")
 _AT_SIGNATURE = 2
 _TLS_SERVERS: frozenset[ConsumerName] = frozenset(
-    {"http.sys", "IIS", "IIS Web Management Service", "RDP", "WinRM", "SQL Server", "SSTP", "LDAPS"}
+    (
+        *("http.sys", "IIS", "IIS Web Management Service", "RDP", "WinRM", "SQL Server", "SSTP", "LDAPS", "AD LDS"),
+        *("AD FS", "Exchange", "WSUS", "Windows Admin Center"),
+    )
 )
 """Consumers that have Schannel serve TLS: where a provider of CryptoAPI is named, that takes AT_KEYEXCHANGE only."""
 _CRYPTOAPI_ONLY: frozenset[ConsumerName] = frozenset({"SCOM agent"})
