@@ -62,7 +62,8 @@ def told(security: SecurityDescriptor | None, **use: object) -> str | None:
         ([allow(ADMINISTRATORS)], SQL, "ok"),
         ([allow(ADMINISTRATORS)], DOMAIN_SQL, "denied"),
         ([allow(DOMAIN_GROUP)], DOMAIN_SQL, "not_examined"),
-        ([allow(DOMAIN_GROUP)], SQL, "denied"),
+        ([allow(DOMAIN_GROUP)], SQL, "not_examined"),
+        ([allow(SYSTEM), allow(DOMAIN_GROUP)], SQL, "denied"),
     ],
     ids=[
         "SYSTEM",
@@ -74,6 +75,7 @@ def told(security: SecurityDescriptor | None, **use: object) -> str | None:
         "SAM lists it in Administrators",
         "SAM does not",
         "a group of the domain",
+        "which alone leaves open whom it lets in",
         "which no local account is in",
     ],
 )
