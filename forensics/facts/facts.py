@@ -53,17 +53,16 @@ class _Facts:
         """Return a row with its facts; one that has none is returned as it is."""
         if isinstance(row, CertificateRow):
             return self._certificate(row)
-        if isinstance(row, KeyChainRow):
-            return replace(row, standing=self._standing(row))
         if isinstance(row, CertificateUseRow):
-            renewed_by, place = self.renewed_from.of(row), self.places.of(row)
-            return replace(row, label=label(row), needs_valid=needs_valid(row), renewed_by=renewed_by, place=place)
+            renewed_by, seen = self.renewed_from.of(row), self.places.of(row)
+            return replace(row, label=label(row), needs_valid=needs_valid(row), renewed_by=renewed_by, place=seen)
         if isinstance(row, MachineRow):
             return remote_desktop(self._life(row), self.tables)
         if isinstance(row, GuardianRow):
             return self.virtual_machines.guardian(row)
-        if isinstance(row, KeyChainRow) and row.recoverable_from is not None:
-            return replace(row, recovery_place=recovery_place(row, self.tables))
+        if isinstance(row, KeyChainRow):
+            place = recovery_place(row, self.tables) if row.recoverable_from is not None else None
+            return replace(row, standing=self._standing(row), recovery_place=place)
         if isinstance(row, VmRow):
             return replace(row, label=self.virtual_machines.label(row))
         return row
