@@ -26,6 +26,7 @@ from forensics.tables.outcome import PRESENT, Outcome
 _ORDER: tuple[ChainLink, ...] = get_args(ChainLink)
 _FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
 
+NO_FILE_THERE = "there is no key file where the certificate's link leads"
 UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
 
 _NOT_MODELLED = "the key's DPAPI blob opens and is whole; its {} is not modelled, so the key in it is not checked"

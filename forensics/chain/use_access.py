@@ -20,7 +20,7 @@ from forensics.chain.access import may_read
 from forensics.chain.caller import Caller
 from forensics.chain.claim import home_of
 from forensics.chain.key_index import Home
-from forensics.chain.links import Links
+from forensics.chain.links import NO_FILE_THERE, Links
 from forensics.chain.undecided import why_undecided
 from forensics.collectors.certificate_stores import HANDED_OUT
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
@@ -172,7 +172,7 @@ class UseAccess:
         """
         broken_at = own.first_broken(depends)
         if broken_at is not None:
-            return _Answer(own, own.broken[broken_at], broken_at)
+            return _Answer(own, _why_broken(own, broken_at), broken_at)
         if use.account_name:
             who = f"{use.account_name} is no account that this disk knows by its SID"
         else:
@@ -194,7 +194,7 @@ class UseAccess:
     def _told(self, use: CertificateUseRow, links: Links, file: KeyFileEvidence | None) -> _Answer:
         broken_at = links.broken_at
         if broken_at is not None:
-            return _Answer(links, links.broken[broken_at], broken_at, file)
+            return _Answer(links, _why_broken(links, broken_at), broken_at, file)
         reason = "" if links.verdict == "usable" else links.doubt or self._why_undecided(use, links)
         return _Answer(links, reason, None, file)
 
@@ -249,6 +249,13 @@ def _refused(use: CertificateUseRow, certificate: CertificateEvidence, links: Li
     if use.consumer in _TLS_SERVERS and links.kind == "capi" and link.provider_type and link.key_spec == _AT_SIGNATURE:
         return "KEY_PROV_INFO names a key for signatures (AT_SIGNATURE); Schannel serves with keys for exchange only"
     return None
+
+
+def _why_broken(links: Links, broken_at: ChainLink) -> str:
+    """Say why a link is broken; whether a file that is not there lies elsewhere is told of the chain."""
+    if broken_at == "key_file" and links.key_file == "absent":
+        return NO_FILE_THERE
+    return links.broken[broken_at]
 
 
 def _depends_on_caller(certificate: CertificateEvidence) -> Collection[ChainLink]:

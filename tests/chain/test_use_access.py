@@ -8,7 +8,7 @@ import pytest
 
 from forensics.chain.judge import judge
 from forensics.collectors.local_groups import LocalGroups
-from forensics.formats.acl import Ace, SecurityDescriptor
+from forensics.formats.acl import INHERITED, Ace, SecurityDescriptor
 from forensics.tables.key_chain import KeyVerdict
 from forensics.tables.machine import UserRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
@@ -205,7 +205,43 @@ class TestTheAccessList:
         assert opens(windows, account=SYSTEM) == ("unusable", "access")
 
 
+class TestWhatShutsOut:
+    """What a remedy must take out of the list, and whether it must add to it, for the account of the use alone."""
+
+    @pytest.mark.parametrize(
+        ("entries", "denied_by", "inherited", "not_granted"),
+        [
+            ([], [], False, True),
+            ([Ace(1, 0, READ, NETWORK_SERVICE)], [NETWORK_SERVICE], False, True),
+            ([Ace(1, INHERITED, READ, "S-1-1-0"), allow(NETWORK_SERVICE)], ["S-1-1-0"], True, False),
+        ],
+        ids=["not named", "denied", "denied by way of the folder, and granted"],
+    )
+    def test_it(self, entries: list[Ace], denied_by: list[str], inherited: bool, not_granted: bool) -> None:
+        windows = Windows()
+        windows.capi("web", KEY, security=SecurityDescriptor(SYSTEM, (allow(SYSTEM), *entries), False))
+        windows.certificate("AA", KEY, "web")
+        found = judged(windows, account=NETWORK_SERVICE)
+        assert found.opens_broken_at == "access"
+        assert (found.denied_by, found.denial_inherited, found.not_granted) == (denied_by, inherited, not_granted)
+
+    def test_one_that_may_read_is_not_shut_out(self) -> None:
+        windows = Windows()
+        windows.capi("web", KEY, security=admits(NETWORK_SERVICE))
+        windows.certificate("AA", KEY, "web")
+        found = judged(windows, account=NETWORK_SERVICE)
+        assert (found.key_access, found.denied_by, found.not_granted) == ("ok", [], None)
+
+
 class TestWhatIsBrokenForEverybody:
+    def test_no_use_says_that_a_key_lies_nowhere_on_the_disk(self) -> None:
+        windows = Windows()
+        windows.capi("elsewhere", KEY)
+        windows.certificate("AA", KEY, "web")
+        found = judged(windows)
+        assert (found.opens, found.opens_broken_at) == ("unusable", "key_file")
+        assert found.opens_reason == "there is no key file where the certificate's link leads"
+
     @pytest.mark.parametrize("account", [SYSTEM, NETWORK_SERVICE, None])
     def test_a_key_file_of_another_identity(self, account: str | None) -> None:
         windows = Windows()
