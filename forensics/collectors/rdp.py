@@ -26,7 +26,9 @@ MAX_LISTENERS = 200
 _BOUND = "SSLCertificateSHA1Hash"
 _SELF_SIGNED, _SELF_SIGNED_STORE = "SelfSignedCertificate", "SelfSignedCertStore"
 _SHA1_BYTES = 20
-_VISTA, _LONGEST_BUILD = 6000, 9
+_VISTA = 6000
+_LONGEST_BUILD = 9
+"""Format: digits of a build number; what is longer is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from forensics.engine.yaml_source import RuleYamlError, read_text, read_yaml
 MOST_FILES = 2000 * (1 + len(PARTS))
 """Format: files of one rule pack."""
 _MOST_KEPT = 500
-"""Memory: built-in rules that are read once in a process, as long as their files stay the same."""
+"""Work: built-in rules that are read once in a process, as long as their files stay the same."""
 _TABLE = re.compile(r"^for: *([a-z_]+) *(?:#.*)?$", re.MULTILINE)
 _SUFFIXES = frozenset({".yaml", ".yml"})
 

@@ -28,7 +28,7 @@ MAX_KEY_DATA = 64 << 20
 MAX_OWNED_VALUES = 200_000
 """Work: values of one hive whose keys are remembered, so that one which two keys list is told."""
 MAX_FOUND_KEYS = 10_000
-"""Memory: keys of one hive that are kept once they were looked up: most paths asked for begin alike."""
+"""Work: keys of one hive that are kept once they were looked up: most paths asked for begin alike."""
 
 _TEXTS = (1, 2)
 Owner = tuple[int, tuple[str, ...]]

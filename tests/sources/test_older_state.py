@@ -89,6 +89,7 @@ def test_an_empty_base_says_where_the_machine_is(tmp_path: Path) -> None:
     merge = "vmware-vdiskmanager -r x-000001.vmdk -t 0 merged.vmdk, or qemu-img convert -O raw x-000001.vmdk merged.raw"
     assert caught.value.message == (
         f"{base} has no partitions: it holds only zeros, {zeros}; {base} is an older state: {child} builds on it and "
-        f"is the present one; merge them into one disk ({merge}) and examine that"
+        "is the present one; put 'x-000001-delta.vmdk', where its data is, beside x-000001.vmdk, then merge them "
+        f"into one disk ({merge}) and examine that"
     )
     assert examine(base).exit_code == 3
