@@ -35,7 +35,7 @@ class Resolved:
         claim_error: Why the claim itself is broken, None when it is sound.
         suffix_error: Why it is broken if MachineGuid is what SOFTWARE says, None when it is sound.
         moved_error: Why it is broken if the folder of the owner's own SID does not hold the key, None when it is sound.
-        own_was_seen: That folder was seen whole.
+        own_was_seen: The folders in which Windows looks were seen whole.
         unproved: Why it is not certain that Windows would open the file.
     """
 
@@ -48,17 +48,25 @@ class Resolved:
     unproved: str | None = None
 
 
-def home_of(certificate: CertificateEvidence, link: KeyProvInfo) -> Home:
+def home_of(certificate: CertificateEvidence, link: KeyProvInfo, caller: str | None = None) -> Home:
     """Return where Windows looks for the key of a certificate, given the machine-keyset flag and the store.
 
     A key without the flag lies in the keyset of whoever opens it: of a service store, the account its service runs as.
-    Where the TPM provider keeps SYSTEM's own keys is not known apart from the machine's, so it has one home for both.
+    Where the TPM provider keeps SYSTEM's own keys is not known apart from the machine's, so it has one home for both;
+    and the flag says nothing of its keys (.NET leaves it out), so whoever opens a certificate of the computer's finds
+    them there.
+
+    Args:
+        certificate: The certificate.
+        link: Its KEY_PROV_INFO.
+        caller: SID of the account that opens the key; None: that of the computer, its service or its user.
     """
-    row, owner = certificate.row, certificate.row.owner_sid
-    if certificate.service is not None and row.store_scope == "service":
+    row, owner = certificate.row, caller or certificate.row.owner_sid
+    if caller is None and certificate.service is not None and row.store_scope == "service":
         owner = certificate.service.account_sid or _UNKNOWN_ACCOUNT
     is_system = owner == "S-1-5-18" or (owner is None and row.store_scope != "user")
-    if link.machine_keyset or (is_system and provider_kind(link) == "tpm"):
+    is_the_computers = is_system or row.store_scope not in ("user", "service")
+    if link.machine_keyset or (is_the_computers and provider_kind(link) == "tpm"):
         return _MACHINE
     if is_system:
         return _SYSTEM
@@ -68,7 +76,12 @@ def home_of(certificate: CertificateEvidence, link: KeyProvInfo) -> Home:
 
 
 def resolve(
-    certificate: CertificateEvidence, link: KeyProvInfo, kind: str, index: KeyIndex, machine_guid: str | None
+    certificate: CertificateEvidence,
+    link: KeyProvInfo,
+    kind: str,
+    index: KeyIndex,
+    machine_guid: str | None,
+    caller: str | None = None,
 ) -> Resolved:
     """Follow KEY_PROV_INFO to a key file.
 
@@ -78,8 +91,9 @@ def resolve(
         kind: ``capi``, ``cng`` or ``tpm``.
         index: The key files of the installation.
         machine_guid: MachineGuid, lower case; None when it is not known.
+        caller: SID of the account that opens the key; None: that of the computer, its service or its user.
     """
-    home = home_of(certificate, link)
+    home = home_of(certificate, link, caller)
     as_file_name = split_key_file_name(link.container) if kind != "tpm" else None
     if as_file_name is not None:
         found = _resolve_file_name(link, kind, index, home, as_file_name, machine_guid, certificate.public_key)
@@ -98,7 +112,8 @@ def resolve(
     if home != _MACHINE and home.owner_sid != _UNKNOWN_ACCOUNT and certificate.row.store_scope != "user":
         elsewhere = _resolve_name(link.container, searched, index, None, machine_guid, certificate.public_key)
         if elsewhere is not None and elsewhere.file is not None:
-            return Resolved(elsewhere.key_file, elsewhere.file, _misplaced(elsewhere.file, home))
+            misplaced = _misplaced(elsewhere.file, home)
+            return Resolved(elsewhere.key_file, elsewhere.file, misplaced, own_was_seen=examined)
     if home.scope == "user":
         moved = _under_another_sid(link.container, searched, index, home, certificate.public_key)
         if moved is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from forensics.chain.access import judge_access
+from forensics.chain.account_names import AccountNames
+from forensics.chain.caller import Caller
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.expected_keys import ExpectedKeys
 from forensics.chain.ground import ground_of, ground_of_certificate
@@ -17,24 +19,22 @@ from forensics.chain.orphans import orphan_links
 from forensics.chain.proof import Proof, Prover
 from forensics.chain.providers import is_registered, provider_kind, wrong_type
 from forensics.chain.put_back import place_of
+from forensics.chain.readers import Readers
 from forensics.chain.recovery import Recovery, is_sealed, publics_of
 from forensics.chain.rows import certificate_row, orphan_row
 from forensics.chain.secret_rows import secret_rows
 from forensics.chain.tokens import Tokens
 from forensics.chain.undecided import give_reasons
-from forensics.chain.use_access import with_key_access
+from forensics.chain.use_access import UseAccess
 from forensics.chain.witness import Witness
 from forensics.collectors.certificate_stores import HANDED_OUT, PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.collectors.key_file_facts import add_pcp_blob
-from forensics.collectors.rdp import SERVICE as RDP_SERVICE
-from forensics.collectors.rdp import account_of_listener
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.dpapi.user_secrets import UserSecrets
-from forensics.formats.access_check import SYSTEM
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
-from forensics.formats.shut_out import Reader, what_shuts_out
+from forensics.formats.shut_out import what_shuts_out
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow, PublicKeyFound
 from forensics.tables.outcome import PRESENT, Outcome
@@ -45,7 +45,6 @@ from forensics.tables.windows_path import WindowsPaths
 
 _TPM_STORES = frozenset({"ekcertstore", "ekcertstoreecc"})
 """Certificates of keys that never leave a TPM and are in no key file."""
-_RDP_CONTAINER = "tsseckeyset1"
 _DISABLED = 4
 _AT_KEYEXCHANGE, _AT_SIGNATURE = 1, 2
 _SLOT_OF_SPEC = {_AT_KEYEXCHANGE: "exchange", _AT_SIGNATURE: "signature"}
@@ -60,7 +59,7 @@ class Judged:
         key_files: Those of the evidence, with ``exportable`` and what opening a TPM key showed.
         master_keys: Those of the evidence, with what came of opening each that a key needed.
         secrets: Those of the evidence, with fingerprints.
-        certificate_uses: Those of the evidence, with what the access list of the key permits their account.
+        certificate_uses: Those of the evidence, with whether their account would open the key.
     """
 
     key_chains: list[KeyChainRow]
@@ -125,6 +124,8 @@ class Judge:
         self._secrets = evidence.secrets if evidence.lsa is None else secret_rows(evidence, self.system)
         self.index = KeyIndex(evidence)
         self.tokens = Tokens(evidence)
+        self._readers = Readers(evidence, self.tokens)
+        self.names = AccountNames(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         copies = copies_on_own_volume(evidence, self.prover), copies_on_other_volumes(evidence, self.prover)
         self.recovery = Recovery(self.index, self.prover, *copies)
@@ -147,15 +148,14 @@ class Judge:
     def judged(self) -> Judged:
         """Return all rows that judging the installation makes."""
         chains = self._chains()
-        uses = with_key_access(self.evidence.certificate_uses, chains, self.tokens)
-        master_keys = self.prover.ring.rows()
-        give_reasons(((row, file.row if file else None) for row, file in chains), master_keys)
+        give_reasons(((row, file.row if file else None) for row, file in chains), self.prover.ring.row_of)
+        uses = UseAccess(self).of_all(self.evidence.certificate_uses)
         judged = Judged(
             [row for row, _ in chains],
             [self._key_file(f) for f in self.evidence.key_files],
-            master_keys,
+            self.prover.ring.rows(),
             self._secrets,
-            list(uses),
+            uses,
         )
         if self._witness:
             self._witness.report()
@@ -165,7 +165,7 @@ class Judge:
         rows: list[tuple[KeyChainRow, KeyFileEvidence | None]] = []
         judged: set[str] = set()
         for certificate in self.evidence.certificates:
-            links = self._certificate_links(certificate)
+            links = self.certificate_links(certificate)
             if links is None:
                 continue
             if links.file is not None:
@@ -176,9 +176,7 @@ class Judge:
             self._note_missed(row, links, [certificate.public_key] if certificate.public_key else [])
         for file in self.evidence.key_files:
             if file.row.path not in judged and not is_empty_container(file):
-                links = orphan_links(file, self.prover, self.machine_guid, self.ground)
-                self._judge_access(links, file, None)
-                links.judge_steps(self.key_iso_fault)
+                links = self.file_links(file)
                 row = orphan_row(file, links, self.recovery.of_file(file, links), self.paths)
                 rows.append((row, file))
                 if links.kind != "tpm":
@@ -198,15 +196,28 @@ class Judge:
         if row.verdict == "unusable" and not row.recoverable and not is_sealed(links):
             self.missed.append(Missed(row, tuple(publics), file))
 
-    def _certificate_links(self, certificate: CertificateEvidence) -> Links | None:
-        """Follow one certificate to its key; None when it neither names nor should have one."""
+    def file_links(self, file: KeyFileEvidence, caller: Caller | None = None) -> Links:
+        """Judge a key file by itself, as the computer or its user opens it, or as a caller does."""
+        links = orphan_links(file, self.prover, self.machine_guid, self.ground)
+        self._judge_access(links, file, None, caller)
+        self._judge_steps(links, caller)
+        return links
+
+    def certificate_links(self, certificate: CertificateEvidence, caller: Caller | None = None) -> Links | None:
+        """Follow one certificate to its key; None when it neither names nor should have one.
+
+        Args:
+            certificate: The certificate.
+            caller: Who opens the key; None: the computer, its service or its user.
+        """
         if certificate.row.store.lower() in _TPM_STORES or certificate.row.store_scope in HANDED_OUT:
             return None
         if certificate.link is None:
-            return self._without_link(certificate)
+            return self._without_link(certificate, caller)
         link = certificate.link
         ground = ground_of_certificate(self.ground, self.evidence.installation, certificate)
-        links = Links(kind=provider_kind(link), scope=home_of(certificate, link).scope, ground=ground)
+        home = home_of(certificate, link, caller.sid if caller else None)
+        links = Links(kind=provider_kind(link), scope=home.scope, ground=ground)
         links.guid_known = self.machine_guid is not None or links.scope == "user"
         if is_registered(link, self.evidence.providers) is False:
             reason = f"the provider {link.provider!r} is not registered on this disk"
@@ -217,19 +228,28 @@ class Judge:
         if links.kind == "smart_card":
             links.key_file, links.proof = "not_applicable", Proof(private_key="needs_pin")
         elif links.kind in ("capi", "cng", "tpm"):
-            self._follow(certificate, link, links)
-        links.judge_steps(self.key_iso_fault)
+            self._follow(certificate, link, links, caller)
+        self._judge_steps(links, caller)
         return links
 
-    def _follow(self, certificate: CertificateEvidence, link: KeyProvInfo, links: Links) -> None:
+    def _judge_steps(self, links: Links, caller: Caller | None) -> None:
+        if caller is not None:
+            links.name_of = lambda sid: self.names.with_sid(sid, caller.name)
+            if links.file is not None and not self._is_at_home(links.file, caller) and not links.file.access_unread:
+                who = links.name_of(caller.sid)
+                links.leave_open("access", f"the access list of the key file, which {who} must read, was not read")
+        links.judge_steps(self.key_iso_fault)
+
+    def _is_at_home(self, file: KeyFileEvidence, caller: Caller) -> bool:
+        """Tell whether a file's access list was read, or its key is one that its owner made for itself."""
+        return file.security is not None or file.row.owner_sid == caller.sid
+
+    def _follow(self, certificate: CertificateEvidence, link: KeyProvInfo, links: Links, caller: Caller | None) -> None:
         assert links.kind is not None
-        resolved = resolve(certificate, link, links.kind, self.index, self.machine_guid)
+        resolved = resolve(certificate, link, links.kind, self.index, self.machine_guid, caller.sid if caller else None)
         links.key_file, links.file = resolved.key_file, resolved.file
-        if resolved.claim_error:
-            links.break_at("claim", resolved.claim_error)
-        if resolved.moved_error:
-            seen = PRESENT if resolved.own_was_seen else Outcome("partial", resolved.moved_error)
-            links.break_at("claim", resolved.moved_error, seen)
+        for error in filter(None, (resolved.claim_error, resolved.moved_error)):
+            links.break_at("claim", error, PRESENT if resolved.own_was_seen else Outcome("partial", error))
         if resolved.suffix_error:
             links.break_at("claim", resolved.suffix_error, links.ground.identity)
         if resolved.unproved:
@@ -242,7 +262,7 @@ class Judge:
         if links.kind == "capi" and links.file.row.kind == "cng":
             links.kind = "cng"
         links.by_way_of_cng = links.kind == "capi" and link.provider_type == 0
-        self._judge_access(links, links.file, certificate)
+        self._judge_access(links, links.file, certificate, caller)
         if links.file.parsed is None:
             return
         slot = self._named_slot(links.file, link, certificate.public_key, links)
@@ -284,29 +304,15 @@ class Judge:
             links.only_opening_showed = stored is None or stored == certificate.public_key
             links.break_at("public_key", "the key file holds another key than the certificate's")
 
-    def _judge_access(self, links: Links, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> None:
-        readers = self._readers(file, certificate)
+    def _judge_access(
+        self, links: Links, file: KeyFileEvidence, certificate: CertificateEvidence | None, caller: Caller | None
+    ) -> None:
+        readers = self._readers.of(file, certificate, caller)
         links.access, links.shut_out = judge_access(file.security, readers, self.tokens.is_group_elsewhere)
         if links.access == "denied":
             links.denials = what_shuts_out(file.security, readers)
 
-    def _readers(self, file: KeyFileEvidence, certificate: CertificateEvidence | None) -> list[Reader]:
-        row = file.row
-        reader = SYSTEM if row.scope in ("machine", "system") else row.owner_sid
-        service = certificate.service.name if certificate is not None and certificate.service is not None else None
-        readers: list[Reader] = [(reader, self.tokens.of(reader, service))] if reader else []
-        rdp_certificate = certificate is not None and certificate.row.thumbprint in self.evidence.rdp_thumbprints
-        named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
-        if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self.evidence.rdp_thumbprints)):
-            account = account_of_listener(self._runs_as(RDP_SERVICE), self.evidence.machine.build)
-            readers.append((account, self.tokens.of(account, RDP_SERVICE)))
-        return readers
-
-    def _runs_as(self, service: str) -> str | None:
-        identity = (self.evidence.service_identities or {}).get(service.lower())
-        return identity.account_sid if identity is not None else None
-
-    def _without_link(self, certificate: CertificateEvidence) -> Links | None:
+    def _without_link(self, certificate: CertificateEvidence, caller: Caller | None) -> Links | None:
         """A certificate without usable KEY_PROV_INFO: broken at the claim if it has or should have a key."""
         row = certificate.row
         if certificate.link_error is None and row.store.lower() not in PERSONAL_STORES:
@@ -324,9 +330,9 @@ class Judge:
         links.kind, links.file = slot.file.row.kind, slot.file
         foreign = self.machine_guid is not None and slot.file.row.name_guid not in (None, self.machine_guid)
         links.key_file = "other_machine_guid" if foreign else "present"
-        self._judge_access(links, slot.file, certificate)
+        self._judge_access(links, slot.file, certificate, caller)
         self._judge_slot(slot, certificate, links)
-        links.judge_steps(self.key_iso_fault)
+        self._judge_steps(links, caller)
         return links
 
     def _key_file(self, file: KeyFileEvidence) -> KeyFileRow:

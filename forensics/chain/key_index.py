@@ -87,6 +87,8 @@ class KeyIndex:
     def __init__(self, evidence: Evidence) -> None:
         self._folders = evidence.key_folders
         self._code_page = evidence.machine.ansi_code_page
+        self._with_folders = frozenset(folder.owner_sid for folder in self._folders)
+        self._knows_all_profiles = evidence.knows_all_profiles
         self.has_unread = any(file.row.outcome == "not_examined" for file in evidence.key_files)
         self._by_hash: dict[tuple[str, str], list[KeyFileEvidence]] = defaultdict(list)
         self._namesakes: Counter[tuple[str, str, str, str | None]] = Counter()
@@ -172,6 +174,8 @@ class KeyIndex:
         return self._examined[kind, home]
 
     def _was_examined(self, kind: str, home: Home) -> bool:
+        if home.scope == "user" and home.owner_sid and home.owner_sid not in self._with_folders:
+            return self._knows_all_profiles
         folders = [
             f.outcome
             for f in self._folders

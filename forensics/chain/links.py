@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -26,6 +26,7 @@ from forensics.tables.outcome import PRESENT, Outcome
 _ORDER: tuple[ChainLink, ...] = get_args(ChainLink)
 _FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
 
+NO_FILE_THERE = "there is no key file where the certificate's link leads"
 UNREADABLE_FILE = "the key file is empty, truncated or lies about its lengths"
 
 _NOT_MODELLED = "the key's DPAPI blob opens and is whole; its {} is not modelled, so the key in it is not checked"
@@ -72,6 +73,7 @@ class Links:
         only_opening_showed: The public half in clear says nothing of the mismatch; the opened key does.
         guid_known: MachineGuid is known, so that a file's suffix could be judged.
         by_way_of_cng: The certificate leads to a key of CryptoAPI with provider type 0, which CNG answers.
+        name_of: Returns what reasons call the account of a SID.
     """
 
     kind: ProviderKind | None = None
@@ -89,6 +91,7 @@ class Links:
     only_opening_showed: bool = False
     guid_known: bool = True
     by_way_of_cng: bool = False
+    name_of: Callable[[str], str] = account_name
 
     def break_at(self, link: ChainLink, reason: str, rests_on: Outcome = PRESENT) -> None:
         """Mark a link as broken; the first reason for it stands.
@@ -128,8 +131,12 @@ class Links:
     @property
     def broken_at(self) -> ChainLink | None:
         """The first broken link."""
+        return self.first_broken()
+
+    def first_broken(self, apart_from: Collection[ChainLink] = ()) -> ChainLink | None:
+        """Return the first broken link of those that count."""
         broken = self.broken
-        return next((link for link in _ORDER if link in broken), None)
+        return next((link for link in _ORDER if link in broken and link not in apart_from), None)
 
     @property
     def verdict(self) -> KeyVerdict:
@@ -199,7 +206,7 @@ class Links:
         if self._access_unread is not None and not self.is_unread:
             yield Outcome("not_examined", f"the access list of the key file could not be read: {self._access_unread}")
         if self._access_is_open and self.shut_out is not None:
-            who = account_name(self.shut_out)
+            who = self.name_of(self.shut_out)
             why = f"whether the access list of the key file lets in {who} rests on what is not known of its groups"
             yield Outcome("not_examined", why)
         proof = self.proof
@@ -249,7 +256,7 @@ class Links:
         """
         proof = self.proof
         if self.access == "denied":
-            who = account_name(self.shut_out) if self.shut_out else "an account"
+            who = self.name_of(self.shut_out) if self.shut_out else "an account"
             self.break_at("access", f"the access list of the key file shuts out {who}, which must read it")
         if proof.master_key in ("absent", "unreadable"):
             self.break_at("master_key", f"master key {proof.master_key_guid} {_fate_of_master_key(proof)}")

@@ -136,6 +136,12 @@ class MasterKeyRing:
         """Return table master_key: each file as it was found, with what came of opening it where that was needed."""
         return [self._row(item) for item in self._found]
 
+    def row_of(self, guid: str | None, owner_sid: str | None) -> MasterKeyRow | None:
+        """Return the row of a master key, as opening it left it: of several files of that GUID the owner's first."""
+        found = self._by_guid.get(guid, []) if guid is not None else []
+        item = next((f for f in found if f.row.owner_sid == owner_sid), found[0] if found else None)
+        return self._row(item) if item is not None else None
+
     def _row(self, item: MasterKeyEvidence) -> MasterKeyRow:
         row = replace(item.row, system_can_read=self._system_can_read(item))
         opened = self._opened.get(row.path)

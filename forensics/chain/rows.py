@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from forensics.chain.links import Links
+from forensics.chain.links import NO_FILE_THERE, Links
 from forensics.chain.recovery import Recoverable
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.tables.key_chain import KeyChainRow
@@ -80,11 +80,12 @@ def with_recovery(row: KeyChainRow, found: str | None, copy: str | None) -> KeyC
     """
     if row.broken_at != "key_file" or row.key_file != "absent":
         return row
-    gone = "there is no key file where the certificate's link leads"
     if found is not None:
-        return replace(row, reason=f"{gone}; the key lies in {found}")
+        return replace(row, reason=f"{NO_FILE_THERE}; the key lies in {found}")
     if copy is not None:
-        return replace(row, reason=f"{gone}; {copy} has its public key, and does not open with what this disk holds")
+        return replace(
+            row, reason=f"{NO_FILE_THERE}; {copy} has its public key, and does not open with what this disk holds"
+        )
     if row.recoverable is None and row.key_copy is None:
-        return replace(row, reason=gone)
+        return replace(row, reason=NO_FILE_THERE)
     return row

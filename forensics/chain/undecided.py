@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
@@ -72,21 +71,20 @@ REASONS = frozenset({ANY_OTHER, *(reason for _, reason in _REASONS)})
 """Everything that :func:`why_undecided` says."""
 
 
-def give_reasons(chains: Iterable[tuple[KeyChainRow, KeyFileRow | None]], master_keys: Iterable[MasterKeyRow]) -> None:
+def give_reasons(
+    chains: Iterable[tuple[KeyChainRow, KeyFileRow | None]],
+    master_key_of: Callable[[str | None, str | None], MasterKeyRow | None],
+) -> None:
     """Write into the rows with an unknown verdict and no reason yet what keeps them open.
 
     Args:
         chains: Chains of one installation, each with the key file that was judged.
-        master_keys: Its master keys, as opening them left them.
+        master_key_of: Returns the master key of a GUID and an owner, as opening it left it.
     """
-    by_guid: dict[str | None, list[MasterKeyRow]] = defaultdict(list)
-    for row in master_keys:
-        by_guid[row.guid].append(row)
     for chain, file in chains:
         if chain.verdict == "unknown" and not chain.reason:
-            found = by_guid[chain.master_key_guid]
-            own = (row for row in found if file is not None and row.owner_sid == file.owner_sid)
-            chain.reason = why_undecided(chain, file, next(own, found[0] if found else None))
+            owner = file.owner_sid if file is not None else None
+            chain.reason = why_undecided(chain, file, master_key_of(chain.master_key_guid, owner))
 
 
 def why_undecided(chain: KeyChainRow, file: KeyFileRow | None, master_key: MasterKeyRow | None) -> str:

@@ -1,61 +1,266 @@
-"""Whether each user of a certificate may read its key file, as the account that it runs as."""
+"""Would each user of a key open it, as the account that it runs as: the columns ``opens`` of table certificate_use.
+
+The same links are judged as for the computer itself, with the key set in which this account looks and with what its
+token holds.
+
+References:
+    https://learn.microsoft.com/windows/win32/seccrypto/key-storage (machine and user key sets)
+    https://learn.microsoft.com/windows/win32/secauthn/getting-schannel-certificates (AT_KEYEXCHANGE)
+    https://learn.microsoft.com/system-center/scom/obtain-certificate-windows-server-and-operations-manager
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, get_args
 
 from forensics.chain.access import may_read
-from forensics.chain.tokens import Tokens
-from forensics.collectors.evidence import KeyFileEvidence
-from forensics.formats.shut_out import what_shuts_out
-from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.use import CertificateUseRow, KeyAccess
+from forensics.chain.caller import Caller
+from forensics.chain.claim import home_of
+from forensics.chain.key_index import Home
+from forensics.chain.links import NO_FILE_THERE, Links
+from forensics.chain.undecided import why_undecided
+from forensics.collectors.certificate_stores import HANDED_OUT
+from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
+from forensics.formats.access_check import SYSTEM
+from forensics.formats.shut_out import ShutOut, what_shuts_out
+from forensics.tables.key_chain import ChainLink, KeyChainRow
+from forensics.tables.use import CertificateUseRow, ConsumerName, KeyAccess, OpensBrokenAt
 
-Judged = tuple[KeyChainRow, KeyFileEvidence | None]
-"""A chain, and the key file that was judged for it."""
+if TYPE_CHECKING:
+    from forensics.chain.judge import Judge
 
 _ANSWERS: dict[bool | None, KeyAccess] = {True: "ok", False: "denied", None: "not_examined"}
+_MACHINE_KEYS = Home("machine", SYSTEM)
+_LEADS_TO_FILE: tuple[OpensBrokenAt | None, ...] = ("claim", "key_file")
+_AT_SIGNATURE = 2
+_TLS_SERVERS: frozenset[ConsumerName] = frozenset(
+    (
+        *("http.sys", "IIS", "IIS Web Management Service", "RDP", "WinRM", "SQL Server", "SSTP", "LDAPS", "AD LDS"),
+        *("AD FS", "Exchange", "WSUS", "Windows Admin Center"),
+    )
+)
+"""Consumers that have Schannel serve TLS: where a provider of CryptoAPI is named, that takes AT_KEYEXCHANGE only."""
+_CRYPTOAPI_ONLY: frozenset[ConsumerName] = frozenset({"SCOM agent"})
+_KINDS = ("cng", "capi")
+_ACCESS: frozenset[ChainLink] = frozenset({"access"})
+_ALL_BUT_PROVIDER: frozenset[ChainLink] = frozenset(get_args(ChainLink)) - {"provider"}
 
 
-def with_key_access(
-    uses: Iterable[CertificateUseRow], chains: Iterable[Judged], tokens: Tokens
-) -> Iterator[CertificateUseRow]:
-    """Yield the uses with column ``key_access``; null where the account is not known, or no key file was found.
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the judged columns say; see table certificate_use."""
+
+    links: Links | None
+    reason: str
+    broken_at: OpensBrokenAt | None = None
+    file: KeyFileEvidence | None = None
+
+
+class UseAccess:
+    """Judges the uses of one installation.
 
     Args:
-        uses: Rows of table certificate_use.
-        chains: Chains of the same installation.
-        tokens: Makes the tokens of its accounts.
+        judge: Judges its certificates and key files, for any caller.
     """
-    by_thumbprint: dict[str, list[Judged]] = defaultdict(list)
-    for chain, file in chains:
-        if chain.thumbprint is not None and file is not None:
-            by_thumbprint[chain.thumbprint].append((chain, file))
-    for use in uses:
-        file = next((f for chain, f in by_thumbprint.get(use.thumbprint or "", ()) if _is_of(use, chain)), None)
-        if file is None or use.account is None:
-            yield use
-        elif file.security is None:
-            yield replace(use, key_access="not_examined")
-        else:
-            its_tokens = tokens.of(use.account, use.service)
-            answer = may_read(file.security, its_tokens)
-            if answer is not False:
-                yield replace(use, key_access=_ANSWERS[answer])
-                continue
-            shut_out = what_shuts_out(file.security, [(use.account, its_tokens)])
-            yield replace(
-                use,
-                key_access="denied",
-                denied_by=shut_out.denied_by,
-                denial_inherited=shut_out.denial_inherited,
-                not_granted=bool(shut_out.not_granted),
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._by_digest: dict[str, list[CertificateEvidence]] = defaultdict(list)
+        self._by_place: dict[tuple[str, str], CertificateEvidence] = {}
+        for certificate in judge.evidence.certificates:
+            for digest in filter(None, (certificate.row.thumbprint, certificate.row.sha256)):
+                self._by_digest[digest].append(certificate)
+                self._by_place.setdefault((digest, certificate.row.source_path), certificate)
+        self._found: dict[tuple[str, str | None, str | None], CertificateEvidence | None] = {}
+        self._judged: dict[tuple[int, Caller | None], Links | None] = {}
+
+    def of_all(self, uses: Iterable[CertificateUseRow]) -> list[CertificateUseRow]:
+        """Return the uses with their judged columns and the names of their accounts."""
+        return [self._of(use) for use in uses]
+
+    def _of(self, use: CertificateUseRow) -> CertificateUseRow:
+        names = self._judge.names
+        caller = Caller(use.account, use.service, use.account_name) if use.account else None
+        answer = self._answer(use, caller)
+        file = answer.file or (answer.links.file if answer.links else None)
+        verdict = "unusable" if answer.broken_at else answer.links.verdict if answer.links and caller else "unknown"
+        access = self._key_access(file, caller)
+        shut_out = self._what_shuts_out(file, caller) if access == "denied" else ShutOut()
+        return replace(
+            use,
+            account_name=use.account_name or (names.of(use.account) if use.account else None),
+            key_access=access,
+            denied_by=shut_out.denied_by,
+            denial_inherited=shut_out.denial_inherited,
+            not_granted=bool(shut_out.not_granted) if access == "denied" else None,
+            key_file_path=file.row.path if file else None,
+            opens=verdict,
+            opens_broken_at=answer.broken_at,
+            opens_reason=answer.reason,
+        )
+
+    def _key_access(self, file: KeyFileEvidence | None, caller: Caller | None) -> KeyAccess | None:
+        if file is None or caller is None:
+            return None
+        if file.security is None:
+            return "not_examined"
+        tokens = self._judge.tokens
+        return _ANSWERS[may_read(file.security, tokens.of(caller.sid, caller.service), tokens.is_group_elsewhere)]
+
+    def _what_shuts_out(self, file: KeyFileEvidence | None, caller: Caller | None) -> ShutOut:
+        if file is None or caller is None:
+            return ShutOut()
+        return what_shuts_out(file.security, [(caller.sid, self._judge.tokens.of(caller.sid, caller.service))])
+
+    def _answer(self, use: CertificateUseRow, caller: Caller | None) -> _Answer:
+        certificate = self._certificate(use)
+        if certificate is not None:
+            return self._of_certificate(use, certificate, caller)
+        if use.container:
+            return self._of_container(use, use.container, caller)
+        if use.thumbprint is None and use.sha256 is None:
+            return _Answer(None, "this disk does not tell which certificate it uses")
+        store = f"in store {use.store}" if use.store else "in any store"
+        return _Answer(None, f"the certificate is not {store} on this disk, so nothing leads to its key")
+
+    def _certificate(self, use: CertificateUseRow) -> CertificateEvidence | None:
+        """Return the certificate that a use is of: where one lies in several stores, the one it was read from."""
+        digest = use.thumbprint or use.sha256 or ""
+        read_from = self._by_place.get((digest, use.source_path))
+        if read_from is not None and _is_of(use, read_from):
+            return read_from
+        wanted = (digest, use.store and use.store.lower(), use.owner_sid)
+        if wanted not in self._found:
+            named = (c for c in self._by_digest.get(digest, ()) if _is_of(use, c))
+            self._found[wanted] = max(
+                named, key=lambda c: (c.row.store_scope == "machine", c.link is not None), default=None
             )
+        return self._found[wanted]
+
+    def _of_certificate(
+        self, use: CertificateUseRow, certificate: CertificateEvidence, caller: Caller | None
+    ) -> _Answer:
+        own = self._links(certificate, None)
+        if own is None:
+            elsewhere = certificate.row.store_scope in HANDED_OUT
+            where = (
+                "its key lies where the policy was made" if elsewhere else "nothing says that its key should be here"
+            )
+            return _Answer(None, where)
+        if caller is None:
+            return self._of_unknown(use, own, _depends_on_caller(certificate))
+        links = self._links(certificate, caller)
+        assert links is not None
+        broken_at: OpensBrokenAt | None = links.broken_at
+        if broken_at in _LEADS_TO_FILE and own.broken_at not in _LEADS_TO_FILE:
+            return _Answer(links, self._other_key_set(links.file or own.file, caller), "keyset", links.file or own.file)
+        refused = _refused(use, certificate, links)
+        if broken_at is None and refused is not None:
+            return _Answer(links, refused, "kind", links.file or own.file)
+        return self._told(use, links, links.file or own.file)
+
+    def _of_unknown(self, use: CertificateUseRow, own: Links, depends: Collection[ChainLink]) -> _Answer:
+        """Answer for an account that is not known: what is broken for everybody is broken for it.
+
+        Args:
+            use: The use.
+            own: The chain as the computer, its service or its user opens it.
+            depends: Links that depend on which account opens the key.
+        """
+        broken_at = own.first_broken(depends)
+        if broken_at is not None:
+            return _Answer(own, _why_broken(own, broken_at), broken_at)
+        if use.account_name:
+            who = f"{use.account_name} is no account that this disk knows by its SID"
+        else:
+            who = "this disk does not tell which account opens the key"
+        return _Answer(own, f"{who}, so whether that may is not known")
+
+    def _of_container(self, use: CertificateUseRow, container: str, caller: Caller | None) -> _Answer:
+        """A key of the computer's that a consumer names without a certificate; CNG looks among its own first."""
+        index, suffix = self._judge.index, self._judge.machine_guid
+        found = [file for kind in _KINDS for file in index.of_container(kind, container, _MACHINE_KEYS)]
+        file = next((f for f in found if suffix is None or f.row.name_guid == suffix), found[0] if found else None)
+        if file is not None:
+            links = self._judge.file_links(file, caller)
+            return self._of_unknown(use, links, _ACCESS) if caller is None else self._told(use, links, file)
+        if all(index.was_examined(kind, _MACHINE_KEYS) for kind in _KINDS):
+            return _Answer(None, f"there is no key container {container} on this disk", "key_file")
+        return _Answer(None, f"where the key container {container} would lie was not seen whole")
+
+    def _told(self, use: CertificateUseRow, links: Links, file: KeyFileEvidence | None) -> _Answer:
+        broken_at = links.broken_at
+        if broken_at is not None:
+            return _Answer(links, _why_broken(links, broken_at), broken_at, file)
+        reason = "" if links.verdict == "usable" else links.doubt or self._why_undecided(use, links)
+        return _Answer(links, reason, None, file)
+
+    def _why_undecided(self, use: CertificateUseRow, links: Links) -> str:
+        proof, file = links.proof, links.file.row if links.file else None
+        chain = KeyChainRow(
+            machine_id=use.machine_id,
+            source_path=use.source_path,
+            thumbprint=use.thumbprint or use.sha256,
+            provider_kind=links.kind,
+            key_file=links.key_file,
+            public_key=links.public_key,
+            master_key=proof.master_key,
+            master_key_guid=proof.master_key_guid,
+            unlocked_by=proof.unlocked_by,
+            private_key=proof.private_key,
+        )
+        master_key = self._judge.prover.ring.row_of(proof.master_key_guid, file.owner_sid if file else None)
+        return why_undecided(chain, file, master_key)
+
+    def _other_key_set(self, file: KeyFileEvidence | None, caller: Caller) -> str:
+        who = self._judge.names.with_sid(caller.sid, caller.name)
+        reason = f"KEY_PROV_INFO lacks the machine-keyset flag, so {who} looks among its own keys"
+        if file is None:
+            return f"{reason}, and the key is not there"
+        if file.row.scope == "machine":
+            return f"{reason}; the key lies among the machine's"
+        owner = self._judge.names.of(file.row.owner_sid) if file.row.owner_sid else None
+        return f"{reason}; the key lies among those of {owner or file.row.owner_sid}"
+
+    def _links(self, certificate: CertificateEvidence, caller: Caller | None) -> Links | None:
+        key = (id(certificate), caller)
+        if key not in self._judged:
+            self._judged[key] = self._judge.certificate_links(certificate, caller)
+        return self._judged[key]
 
 
-def _is_of(use: CertificateUseRow, chain: KeyChainRow) -> bool:
-    """Tell whether a use is of the certificate in the store that a chain is of."""
-    same_store = use.store is None or (chain.store or "").lower() == use.store.lower()
-    return same_store and (use.owner_sid is None or chain.owner_sid in (None, use.owner_sid))
+def _is_of(use: CertificateUseRow, certificate: CertificateEvidence) -> bool:
+    """Tell whether a use is of a certificate in the store in which it lies."""
+    row = certificate.row
+    same_store = use.store is None or row.store.lower() == use.store.lower()
+    return same_store and (use.owner_sid is None or row.owner_sid in (None, use.owner_sid))
+
+
+def _refused(use: CertificateUseRow, certificate: CertificateEvidence, links: Links) -> str | None:
+    """Say why a consumer does not take a key that its account may open; None where it does."""
+    link = certificate.link
+    if link is None:
+        return None
+    if use.consumer in _CRYPTOAPI_ONLY and link.provider_type == 0:
+        return f"{use.consumer} takes keys of CryptoAPI only, and {link.provider!r} is reached through CNG"
+    if use.consumer in _TLS_SERVERS and links.kind == "capi" and link.provider_type and link.key_spec == _AT_SIGNATURE:
+        return "KEY_PROV_INFO names a key for signatures (AT_SIGNATURE); Schannel serves with keys for exchange only"
+    return None
+
+
+def _why_broken(links: Links, broken_at: ChainLink) -> str:
+    """Say why a link is broken; whether a file that is not there lies elsewhere is told of the chain."""
+    if broken_at == "key_file" and links.key_file == "absent":
+        return NO_FILE_THERE
+    return links.broken[broken_at]
+
+
+def _depends_on_caller(certificate: CertificateEvidence) -> Collection[ChainLink]:
+    """Return the links that are not the same whoever opens the key: in which key set it is looked for, and access."""
+    link, row = certificate.link, certificate.row
+    if link is None or row.store_scope == "user" or home_of(certificate, link) == _MACHINE_KEYS:
+        return _ACCESS
+    return _ALL_BUT_PROVIDER

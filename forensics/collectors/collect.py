@@ -6,6 +6,7 @@ from forensics.collectors.authority import collect_authorities
 from forensics.collectors.certificates import collect_certificates
 from forensics.collectors.ek_lists import collect_ek_lists
 from forensics.collectors.event_identity import fill_identity
+from forensics.collectors.event_processes import fill_processes
 from forensics.collectors.events import collect_events
 from forensics.collectors.evidence import Evidence
 from forensics.collectors.folder_acls import collect_folder_acls
@@ -21,7 +22,7 @@ from forensics.collectors.machine import collect_machine
 from forensics.collectors.master_keys import collect_master_keys
 from forensics.collectors.packages import collect_packages
 from forensics.collectors.policies import collect_policies
-from forensics.collectors.profiles import Profile, collect_profiles
+from forensics.collectors.profiles import Profile, collect_profiles, knows_all_profiles
 from forensics.collectors.providers import collect_provider_rows, collect_providers
 from forensics.collectors.rdp import collect_rdp_thumbprints
 from forensics.collectors.sam import collect_sam
@@ -60,6 +61,7 @@ def collect(installation: Installation) -> Evidence:
         evidence.packages.extend(collect_packages(installation))
     with guard(installation, "profiles"):
         profiles = collect_profiles(installation)
+        evidence.knows_all_profiles = knows_all_profiles(installation)
     with guard(installation, "users"):
         evidence.users = collect_users(installation, evidence.machine, profiles)
     with guard(installation, "certificates"):
@@ -67,8 +69,8 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "local groups"):
         evidence.local_groups = collect_local_groups(installation, evidence.machine.machine_sid)
     with guard(installation, "service accounts"):
-        name = evidence.machine.computer_name
-        evidence.service_identities = collect_service_identities(installation, name, evidence.users)
+        evidence.service_identities = collect_service_identities(installation, evidence.machine, evidence.users)
+        fill_processes(evidence.events, evidence.service_identities)
         for certificate in evidence.certificates:
             if evidence.service_identities and certificate.row.service:
                 certificate.service = evidence.service_identities.get(certificate.row.service.lower())
@@ -107,7 +109,14 @@ def collect(installation: Installation) -> Evidence:
         certificates = [c.row for c in evidence.certificates]
         key_rows = [file.row for file in evidence.key_files]
         context = UseContext(
-            installation, evidence.machine, certificates, profiles, evidence.users, key_rows, evidence.key_folders
+            installation,
+            evidence.machine,
+            certificates,
+            profiles,
+            evidence.users,
+            key_rows,
+            evidence.key_folders,
+            evidence.events,
         )
         evidence.certificate_uses = collect_certificate_uses(context)
     with guard(installation, "TPM"):

@@ -281,6 +281,7 @@ class _LogReader:
                 key_name=fields.key_name,
                 key_file_name=fields.key_file_name,
                 machine_guid=fields.machine_guid,
+                process=fields.process,
                 error_code=fields.error_code,
                 service=watched_service(record) if wanted.services else None,
                 message=fields.message,

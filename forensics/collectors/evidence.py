@@ -158,6 +158,7 @@ class Evidence:
 
     Attributes:
         master_key_folders: Outcome of each Protect folder, keyed by (SID, ``machine``/``user`` half or None).
+        knows_all_profiles: An account without a folder here has no profile, and so no keys of its own.
         service_identities: Services by lower-case name; None where their list was not there to read.
         local_groups: Who is a member of which local group.
         rdp_thumbprints: Certificates the RDP listener uses: bound by hash, or in the Remote Desktop store; upper hex.
@@ -180,6 +181,7 @@ class Evidence:
     lsa: LsaMaterial | None = None
     sam: SamMaterial | None = None
     providers: Providers = Providers()
+    knows_all_profiles: bool = False
     service_identities: dict[str, ServiceIdentity] | None = None
     local_groups: LocalGroups = field(default_factory=LocalGroups)
     rdp_thumbprints: frozenset[str] = frozenset()

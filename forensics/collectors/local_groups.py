@@ -75,7 +75,8 @@ def collect_local_groups(installation: Installation, machine_sid: str | None) ->
                 members[sid] = frozenset(parse_alias_members(data))
                 unread.discard(sid)
     whole = sam.saw(_BUILTIN).is_whole and sam.saw(_ACCOUNT).is_whole and machine_sid is not None
-    return LocalGroups(members, frozenset(unread), whole and bool(members), filters, built_in)
+    are_all = whole and sam.key(_BUILTIN) is not None
+    return LocalGroups(members, frozenset(unread), are_all, filters, built_in)
 
 
 def _is_domain_controller(installation: Installation) -> bool:

@@ -130,6 +130,12 @@ def hive_path(installation: Installation, profile: Profile) -> str | None:
     return alone or (None if profile.elsewhere or nobody else f"{profile.path}/NTUSER.DAT")
 
 
+def knows_all_profiles(installation: Installation) -> bool:
+    """Tell whether ProfileList was read whole: an account that it does not name has no profile here."""
+    software = RegistryView.of_machine(installation, "SOFTWARE")
+    return software.key(PROFILE_LIST) is not None and software.saw(PROFILE_LIST).is_whole
+
+
 def collect_profiles(installation: Installation) -> list[Profile]:
     """Return every profile once: SYSTEM, the service accounts, ProfileList, then folders that nobody lists."""
     found: dict[str, Profile] = {}

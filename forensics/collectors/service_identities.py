@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forensics.collectors.registry_view import RegistryView
-from forensics.collectors.uses.accounts import account_sid
+from forensics.collectors.uses.accounts import account_sid, joined_domain
 from forensics.sources.installation import Installation
-from forensics.tables.machine import UserRow
+from forensics.tables.machine import MachineRow, UserRow
 
 _HOST_GROUP = re.compile(r"svchost(?:\.exe)?\"?\s.*-k\s+(\S+)", re.IGNORECASE)
+# In quotes; else up to .exe, since folders have blanks in their names; else a name without extension.
+_PROGRAM = re.compile(r'"([^"]+)"|(.+?\.exe)(?=\s|$)|(\S+)', re.IGNORECASE)
 _LONGEST = 1_000
 """Display: characters of an ImagePath that are looked at for the group of a service host."""
 
@@ -30,6 +32,7 @@ class ServiceIdentity:
         account_sid: SID of that account; None where only a domain controller could tell.
         sid_type: ServiceSidType; None where none is set, which counts as 0.
         host_group: Group of the service host (``svchost -k``) in which it runs, lower case.
+        image: Name of its program without folder and ``.exe``, lower case; None where none is set.
     """
 
     name: str
@@ -37,10 +40,11 @@ class ServiceIdentity:
     account_sid: str | None
     sid_type: int | None
     host_group: str | None
+    image: str | None = None
 
 
 def collect_service_identities(
-    installation: Installation, computer_name: str | None, users: Sequence[UserRow]
+    installation: Installation, machine: MachineRow, users: Sequence[UserRow]
 ) -> dict[str, ServiceIdentity] | None:
     """Return the services by lower-case name; None where the list of services was not there to read."""
     system = RegistryView.of_machine(installation, "SYSTEM")
@@ -48,17 +52,31 @@ def collect_service_identities(
     if services is None:
         return None
     found: dict[str, ServiceIdentity] = {}
+    domain = joined_domain(machine)
     for key in system.subkeys(services):
         # Drivers have no account; reading two values of each service is all that this costs.
         account = system.text(key, "ObjectName")
         if account is None:
             continue
-        host = _HOST_GROUP.search((system.text(key, "ImagePath") or "")[:_LONGEST])
+        path = (system.text(key, "ImagePath") or "")[:_LONGEST]
+        host = _HOST_GROUP.search(path)
         found[key.name.lower()] = ServiceIdentity(
             name=key.name,
             account=account,
-            account_sid=account_sid(account, computer_name, users),
+            account_sid=account_sid(account, machine.computer_name, users, domain),
             sid_type=system.number(key, "ServiceSidType"),
             host_group=host[1].lower() if host else None,
+            image=program_name(path),
         )
     return found
+
+
+def program_name(path: str) -> str | None:
+    """Return the name of a program without folder, arguments and ``.exe``, lower case; None where there is none.
+
+    Args:
+        path: An ImagePath, or the name of a process as an event gives it.
+    """
+    found = _PROGRAM.match(path.strip())
+    name = (found[1] or found[2] or found[3]).replace("/", "\\").rpartition("\\")[2].strip().lower() if found else ""
+    return name.removesuffix(".exe") or None

@@ -34,6 +34,7 @@ _THUMBPRINT_FIELDS = (
     "fileref",
     "sha1hash",
 )
+_KERNEL = {"4": "System"}
 _BESIDE_THE_POINT = ("Subject", "Client", "ProcessId", "ProcessID", "ThreadId")  # in the data, not in the one line
 # The record holds only the text of these codes, in the language of that Windows; the others have to stay unknown.
 _CODE_OF_TEXT = {
@@ -57,6 +58,7 @@ class EventFields:
     key_name: str | None = None
     key_file_name: str | None = None
     machine_guid: str | None = None
+    process: str | None = None
     error_code: str | None = None
     is_cut: bool = False
 
@@ -120,6 +122,7 @@ def event_fields(event: Mapping[str, Any]) -> EventFields:
         key_name=_first(names, ("keyname", "containername", "keycontainer", "keycontainername")),
         key_file_name=file_name or None,
         machine_guid=split[1] if split else None,
+        process=names.get("callerprocessimagename") or _KERNEL.get(names.get("callerprocessid", "")),
         error_code=_error_code(names),
         is_cut=is_cut,
     )

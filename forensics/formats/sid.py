@@ -1,7 +1,9 @@
 """Security identifiers.
 
 References:
-    MS-DTYP 2.4.2; a service's own SID is S-1-5-80 and the SHA-1 of its upper-case name (sc showsid).
+    MS-DTYP 2.4.2; a service's own SID is S-1-5-80 and the SHA-1 of its upper-case name (sc showsid), that of an
+    application pool of IIS S-1-5-82 and the SHA-1 of its lower-case name (DefaultAppPool on every IIS:
+    S-1-5-82-3006700770-424185619-1745488364-794895919-4004696415).
 """
 
 from __future__ import annotations
@@ -46,5 +48,14 @@ def sid_of_account_domain(data: bytes) -> str:
 
 def service_sid(service: str) -> str:
     """Return the SID of ``NT SERVICE\\<service>``."""
-    digest = hashlib.sha1(service.upper().encode("utf-16-le", "surrogatepass"), usedforsecurity=False).digest()
-    return "-".join(["S-1-5-80", *map(str, struct.unpack("<5I", digest))])
+    return _sid_of_name("S-1-5-80", service.upper())
+
+
+def pool_sid(pool: str) -> str:
+    """Return the SID of ``IIS APPPOOL\\<pool>``."""
+    return _sid_of_name("S-1-5-82", pool.lower())
+
+
+def _sid_of_name(prefix: str, name: str) -> str:
+    digest = hashlib.sha1(name.encode("utf-16-le", "surrogatepass"), usedforsecurity=False).digest()
+    return "-".join([prefix, *map(str, struct.unpack("<5I", digest))])

@@ -67,7 +67,8 @@ class _Judgement:
         for machine_id in {row.machine_id for row in guardians}:
             needs = ((_told(vm.row), vm.row.needs) for vm in vms if vm.row.machine_id == machine_id)
             needed_by((g for g in guardians if g.machine_id == machine_id), needs)
-        return [*guardians, *(vm.row for vm in vms), *wrappings, *guardian_uses(wrappings, self.certificates)]
+        uses = guardian_uses(wrappings, self.certificates, self.chains)
+        return [*guardians, *(vm.row for vm in vms), *wrappings, *uses]
 
     def _vms(self) -> list[VmEvidence]:
         """Return every configuration with its host, and those that a host lists but the sources do not hold."""

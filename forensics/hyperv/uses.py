@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmGuardianRow
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow, ConsumerName
 
 CONSUMER: ConsumerName = "Hyper-V"
@@ -18,7 +20,9 @@ _REPAIR = "another guardian is added with the owner's key, as the findings about
 
 
 def guardian_uses(
-    wrappings: Iterable[VmGuardianRow], certificates: Mapping[int, Sequence[CertificateRow]]
+    wrappings: Iterable[VmGuardianRow],
+    certificates: Mapping[int, Sequence[CertificateRow]],
+    chains: Mapping[int, Sequence[KeyChainRow]],
 ) -> Iterator[CertificateUseRow]:
     """Yield one use for each certificate of a machine that a virtual machine's key protector names.
 
@@ -29,7 +33,9 @@ def guardian_uses(
     Args:
         wrappings: Rows of all machines.
         certificates: Rows by machine.
+        chains: Rows by machine: Windows itself opens the keys of guardians.
     """
+    opened = {machine_id: _by_thumbprint(rows) for machine_id, rows in chains.items()}
     stores = {machine_id: _stores(rows) for machine_id, rows in certificates.items()}
     rows = list(wrappings)
     ways = Counter((row.machine_id, row.configuration) for row in rows)
@@ -45,7 +51,9 @@ def guardian_uses(
                 detail = _name(row)
                 if thumbprint in stores.get(machine_id, {}) and (machine_id, thumbprint, detail) not in told:
                     told.add((machine_id, thumbprint, detail))
-                    yield _use(row, machine_id, thumbprint, stores[machine_id][thumbprint], breaks, is_only)
+                    in_store = stores[machine_id][thumbprint]
+                    use = _use(row, machine_id, thumbprint, in_store, breaks, is_only)
+                    yield _judged(use, opened.get(machine_id, {}).get(thumbprint))
 
 
 def _stores(rows: Iterable[CertificateRow]) -> dict[str, bool]:
@@ -55,6 +63,24 @@ def _stores(rows: Iterable[CertificateRow]) -> dict[str, bool]:
         in_store = row.store.lower() == GUARDIAN_STORE and row.store_scope == "machine"
         found[row.thumbprint] = found.get(row.thumbprint, False) or in_store
     return found
+
+
+def _by_thumbprint(chains: Iterable[KeyChainRow]) -> dict[str, KeyChainRow]:
+    """Return the chain of each certificate; of several the one in the guardians' store."""
+    in_store_last = sorted(chains, key=lambda row: (row.store or "").lower() == GUARDIAN_STORE)
+    return {row.thumbprint: row for row in in_store_last if row.thumbprint is not None}
+
+
+def _judged(use: CertificateUseRow, chain: KeyChainRow | None) -> CertificateUseRow:
+    if chain is None:
+        return replace(use, opens_reason="nothing says that its key should be on this machine")
+    return replace(
+        use,
+        key_file_path=chain.key_file_path,
+        opens=chain.verdict,
+        opens_broken_at=chain.broken_at,
+        opens_reason=chain.reason,
+    )
 
 
 def _use(

@@ -9,6 +9,7 @@ from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, label
 from forensics.report.folded_lines import fold
 from forensics.report.reason import reason_of
+from forensics.report.uses import told_use, uses_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
@@ -16,6 +17,8 @@ from forensics.tables.sanitise import sanitise
 from forensics.tables.secrets import MasterKeyRow
 from forensics.tables.timestamps import format_utc
 
+MAX_USES = 50
+"""Display: uses of one key that are told one by one."""
 SHORTEST_PREFIX = 6
 """Hex digits of a thumbprint that are enough to name a certificate."""
 
@@ -142,6 +145,14 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
     yield ""
     for link in links_of(chain, facts):
         yield from _link_lines(link, chain, width)
+    uses = list(uses_of(facts.case, chain))
+    if uses:
+        yield ""
+        yield "  used by"
+    for use in uses[:MAX_USES]:
+        yield from fold(sanitise(told_use(use)), width, "  - ", "    ")
+    if len(uses) > MAX_USES:
+        yield f"  - and {len(uses) - MAX_USES} more: see --format json"
 
 
 def _link_lines(link: Link, chain: KeyChainRow, width: int | None) -> Iterator[str]:

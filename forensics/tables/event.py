@@ -51,6 +51,8 @@ class EventRow(Row):
     machine_guid: str | None = column("MachineGuid in that key file name, lower case", None)
     error_code: str | None = column("Error or return code, such as 0x80090016; 0x0 is success", None)
     service: str | None = column("Service it speaks of: its name where known, else its display name", None)
+    process: str | None = column("Process that it names as the one that failed, such as sqlservr.exe", None)
+    account: str | None = column("SID of the account as which the service of that process runs, where known", None)
     message: str | None = column("One line: what happened, in the words of the record", None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from forensics.tables.key_chain import ChainLink, KeyVerdict
 from forensics.tables.row import Row, column
 
 ConsumerName = Literal[
@@ -48,10 +49,12 @@ ConsumerName = Literal[
     "IIS configuration key",
     "application",
     "earlier certificate",
+    "service",
     "other",
 ]
 Certainty = Literal["proved", "likely", "candidate"]
 KeyAccess = Literal["ok", "denied", "not_examined"]
+OpensBrokenAt = Literal[ChainLink, "keyset", "kind"]
 PlaceSeen = Literal["present", "partial"]
 PolicyArea = Literal["autoenrollment", "rdp_policy", "rdp", "rdp_listener", "hgs_client", "device_guard", "smart_card"]
 FolderKind = Literal["capi", "cng", "tpm", "dpapi"]
@@ -71,14 +74,17 @@ class CertificateUseRow(Row):
     )
     sha256: str | None = column("SHA-256 of the certificate, lower hex, where the consumer names it so", None)
     consumer: ConsumerName = column(
-        "what uses it; earlier certificate: the role in detail has a newer one; application: what reads the file in "
-        "detail; other: what reads the registry value in detail"
+        "what uses it; earlier certificate: the role in detail has a newer one; service: the one in detail, of which no "
+        "setting names the certificate; application: what reads the file in detail; other: what reads the registry value "
+        "in detail"
     )
     detail: str | None = column("Binding, instance, site, profile, tenant or user it is for", None)
     store: str | None = column("Store in which the consumer looks for it, such as MY", None)
     owner_sid: str | None = column("SID whose store that is; S-1-5-18 for the computer's, null: some user's", None)
     account: str | None = column("SID of the account that reads the private key; null: not known", None)
-    account_name: str | None = column("That account as its service names it (ObjectName)", None)
+    account_name: str | None = column(
+        "That account by name: as its service names it (ObjectName), else as SAM, its profile or Windows does", None
+    )
     service: str | None = column("Service that reads the private key, where that is known", None)
     key_access: KeyAccess | None = column(
         "what the key file's access list permits account, with every membership that this disk proves; "
@@ -95,6 +101,20 @@ class CertificateUseRow(Row):
     not_granted: bool | None = column(
         "No entry lets account read the key file, were the denials gone; null: it is not shut out", None
     )
+    key_file_path: str | None = column(
+        "Key file that was judged: the one that account would open, else the key's", None
+    )
+    opens: KeyVerdict = column(
+        "would this account open this key: its key set, the access list of the file, the provider, CNG Key Isolation; "
+        "unknown: opens_reason says what is not on this disk",
+        "unknown",
+    )
+    opens_broken_at: OpensBrokenAt | None = column(
+        "the first link that is broken for this account; keyset: the key lies in the key set of another account, where "
+        "this one does not look; kind: the consumer does not take keys of this kind; null: none is, or it is not known",
+        None,
+    )
+    opens_reason: str = column("Why it would not open it, or why that is not known, in one sentence", "")
     certainty: Certainty = column("documented place, undocumented one, or the consumer chooses when it starts")
     present: bool | None = column(
         "That certificate is in that store on this disk; false with a null thumbprint: none there would do; "
@@ -111,6 +131,7 @@ class CertificateUseRow(Row):
     renewed_by: str | None = column(
         "Certificate on this disk that says (renewal property) that it was renewed from this one", None
     )
+    also_set_at: list[str] = column("Further places that name the same certificate for the same use", factory=list)
     place: PlaceSeen = column(
         "the hive or file in which the use is set was read whole; partial: a torn hive, where it may be of yesterday",
         "present",

@@ -71,9 +71,10 @@ class Windows:
         )
         self.evidence.lsa = LsaMaterial()
         kinds: tuple[KeyFileKind, ...] = ("capi", "cng")
-        owners: dict[KeyFileScope, str] = {"machine": "S-1-5-18", "system": "S-1-5-18", "user": USER_SID}
+        owners: list[tuple[KeyFileScope, str]] = [("machine", "S-1-5-18"), ("system", "S-1-5-18"), ("user", USER_SID)]
+        owners += [("service", "S-1-5-19"), ("service", "S-1-5-20")]
         for kind in kinds:
-            for scope, owner in owners.items():
+            for scope, owner in owners:
                 self.evidence.key_folders.append(KeyFolder(kind, scope, owner, f"{kind}/{scope}", outcome))
         self.evidence.master_key_folders["S-1-5-18", "machine"] = PRESENT
         self.master_key(MASTER_KEY)

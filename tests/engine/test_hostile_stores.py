@@ -50,6 +50,7 @@ def store(count: int, kind: str) -> dict[str, list[Row]]:
         ],
         "certificate_use": [
             {"consumer": "IIS", "certainty": "proved", "thumbprint": "A", "store": "MY", "account": "S-1-5-20"}
+            | {"key_file_path": KEY, "opens": "unusable", "opens_broken_at": "public_key"}
         ],
         "key_file": [{"path": KEY, "file_name": "k", "kind": "capi", "scope": "machine", "public_key_sha256": "q"}],
     }

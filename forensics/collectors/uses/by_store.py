@@ -7,13 +7,14 @@ References:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from forensics.collectors.uses.consumers import (
     BITLOCKER_AGENT,
     EFS_RECOVERY,
     LDAPS,
     NETWORK_UNLOCK,
+    SERVICE,
     WSUS_SIGNING,
     Consumer,
 )
@@ -66,6 +67,15 @@ def ldaps_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     able = [c for c in context.my_certificates() if may_authenticate(c, "serverAuth") and is_for(c, context.host)]
     place = Provenance(context.system.where(options, "ProductType"), key.timestamp if key else None)
     yield from context.candidates(LDAPS, place, able, f"domain controller {context.host}")
+
+
+def service_store_uses(context: UseContext, known: Iterable[CertificateUseRow]) -> Iterator[CertificateUseRow]:
+    """Yield each certificate in a service's own store; those that ``known`` tells of are not yielded again."""
+    told = {(use.source_path, use.thumbprint) for use in known}
+    for row in context.certificates:
+        if row.store_scope == "service" and row.service and (row.source_path, row.thumbprint) not in told:
+            use = _use(context, SERVICE, row, detail=f"{row.service} (its own store {row.store})", certainty="likely")
+            yield context.service_account(use, row.service)
 
 
 def _use(

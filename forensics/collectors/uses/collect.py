@@ -6,13 +6,13 @@ keep their settings, not everywhere, since that would mean reading the whole of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from forensics.collectors.guard import guard
 from forensics.collectors.uses.applications import application_uses
 from forensics.collectors.uses.bound_roles import federation_uses, gateway_uses, wsus_uses
-from forensics.collectors.uses.by_store import ldaps_uses, store_uses
+from forensics.collectors.uses.by_store import ldaps_uses, service_store_uses, store_uses
 from forensics.collectors.uses.certificate_authority import certificate_authority_uses
 from forensics.collectors.uses.context import UseContext
 from forensics.collectors.uses.directory_services import directory_service_uses
@@ -27,6 +27,7 @@ from forensics.collectors.uses.recognised import recognised_uses
 from forensics.collectors.uses.references import other_references
 from forensics.collectors.uses.remote_access import ikev2_uses, sstp_uses
 from forensics.collectors.uses.remote_desktop import remote_desktop_uses
+from forensics.collectors.uses.schannel import schannel_uses
 from forensics.collectors.uses.sql_server import sql_server_uses
 from forensics.collectors.uses.winrm import winrm_uses
 from forensics.tables.outcome import Outcome
@@ -62,6 +63,13 @@ _BINDING_READERS = (
     ("WSUS", wsus_uses),
     ("Windows Admin Center", gateway_uses),
 )
+_READERS_OF_THE_REST = (
+    ("certificates that tell their role", recognised_uses),
+    ("stores of services", service_store_uses),
+    ("Schannel", schannel_uses),
+    ("other references", other_references),
+)
+"""They are told the uses that the others found."""
 
 
 def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
@@ -77,11 +85,22 @@ def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
     for name, read in _READERS:
         with _reading(context, name):
             rows.extend(read(context))
-    with _reading(context, "certificates that tell their role"):
-        rows.extend(recognised_uses(context, tuple(rows)))
-    with _reading(context, "other references"):
-        rows.extend(other_references(context, tuple(rows)))
-    return rows
+    for name, read_rest in _READERS_OF_THE_REST:
+        with _reading(context, name):
+            rows.extend(read_rest(context, tuple(rows)))
+    return together(rows)
+
+
+def together(rows: Iterable[CertificateUseRow]) -> list[CertificateUseRow]:
+    """Make one use of those that differ by the place alone that names the certificate."""
+    found: dict[tuple[str | None, ...], CertificateUseRow] = {}
+    for row in rows:
+        names = (row.consumer, row.thumbprint, row.sha256, row.container, row.detail, row.store, row.owner_sid)
+        first = found.setdefault((*names, row.account, row.account_name, row.service, row.fault), row)
+        places = {first.source_path, *first.also_set_at}
+        if first is not row:
+            first.also_set_at += [path for path in (row.source_path, *row.also_set_at) if path not in places]
+    return list(found.values())
 
 
 @contextmanager

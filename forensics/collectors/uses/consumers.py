@@ -171,6 +171,12 @@ WSUS_SIGNING = Consumer(
     "signing of locally published updates",
     "create or import a signing certificate in the WSUS publishing tool and deploy it to the clients",
 )
+SERVICE = Consumer(
+    "service",
+    None,
+    "what this service does with a certificate and its key",
+    "in the service's own settings; a service's own store by MMC > Certificates > Service account",
+)
 DSC = Consumer(
     "DSC",
     SYSTEM,

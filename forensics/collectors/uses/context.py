@@ -12,7 +12,7 @@ from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.user_hives import user_hives
-from forensics.collectors.uses.accounts import account_sid
+from forensics.collectors.uses.accounts import account_sid, joined_domain
 from forensics.collectors.uses.consumers import Consumer
 from forensics.disk.tree import NotFound
 from forensics.formats.iis_configuration import IisConfiguration, parse_iis_configuration
@@ -24,6 +24,7 @@ from forensics.registry.hive import Key
 from forensics.sources.coverage import Place
 from forensics.sources.installation import MAX_SMALL_FILE, Installation
 from forensics.tables.certificate import CertificateRow, KeyFileRow
+from forensics.tables.event import EventRow
 from forensics.tables.machine import MachineRow, UserRow
 from forensics.tables.outcome import PRESENT
 from forensics.tables.use import Certainty, CertificateUseRow
@@ -79,6 +80,7 @@ class UseContext:
         users: Every account.
         key_files: Every key file.
         key_folders: The folders in which key files were looked for.
+        events: Every record of the event logs.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class UseContext:
         users: Sequence[UserRow],
         key_files: Sequence[KeyFileRow] = (),
         key_folders: Sequence[KeyFolder] = (),
+        events: Sequence[EventRow] = (),
     ) -> None:
         self.installation = installation
         self.machine = machine
@@ -98,6 +101,7 @@ class UseContext:
         self.users = users
         self.key_files = key_files
         self.key_folders = key_folders
+        self.events = events
         self.software = RegistryView.of_machine(installation, "SOFTWARE")
         self.system = RegistryView.of_machine(installation, "SYSTEM")
         self.control = f"{installation.control_set()}\\Control"
@@ -120,8 +124,13 @@ class UseContext:
         fault: str | None = None,
         sha256: str | None = None,
         account: str | None = None,
+        container: str | None = None,
     ) -> CertificateUseRow:
-        """Return a row; ``present`` is looked up, ``account`` is the consumer's unless given."""
+        """Return a row; ``present`` is looked up, ``account`` is the consumer's unless given.
+
+        Whether the account would open the key is judged later, of all uses in one place. Where a consumer names a key
+        of the computer's and no certificate, ``container`` is its name.
+        """
         return CertificateUseRow(
             machine_id=self.installation.machine_id,
             thumbprint=thumbprint,
@@ -132,6 +141,7 @@ class UseContext:
             owner_sid=owner_sid,
             account=account or consumer.account,
             service=consumer.service,
+            container=clip(container),
             certainty=certainty,
             present=self.present(thumbprint, store, owner_sid),
             fault=clip(fault),
@@ -141,16 +151,16 @@ class UseContext:
             source_time=place.time,
         )
 
-    def account_sid(self, name: str | None) -> str | None:
-        """Return the SID of an account by the name that a service or an application pool gives it."""
-        return account_sid(name, self.machine.computer_name, self.users)
-
     def service_account(self, row: CertificateUseRow, service: str) -> CertificateUseRow:
         """Fill in the account that a service runs as."""
         row.service = clip(service)
         row.account_name = clip(self.system.text(f"{self.services}\\{service}", "ObjectName"))
         row.account = self.account_sid(row.account_name)
         return row
+
+    def account_sid(self, name: str | None) -> str | None:
+        """Return the SID of an account by the name that a service or an application pool gives it."""
+        return account_sid(name, self.machine.computer_name, self.users, joined_domain(self.machine))
 
     def file(
         self, path: str, limit: int = MAX_SMALL_FILE, name: str | None = None, service: str | None = None

@@ -59,6 +59,7 @@ class _Reference:
     fault: str | None
     place: Provenance
     of_user: bool = False
+    also: str | None = None
 
 
 def mdm_uses(context: UseContext) -> Iterator[CertificateUseRow]:
@@ -70,6 +71,7 @@ def mdm_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         details = _details(context, key)
         if enrolled and account and enrolled.thumbprint == account.thumbprint:
             account.fault = account.fault or enrolled.fault
+            account.also = enrolled.place.path
             yield _mdm_use(context, account, details)
             continue
         for reference, other in ((enrolled, account), (account, enrolled)):
@@ -113,6 +115,7 @@ def _account_references(context: UseContext) -> Iterator[tuple[str, _Reference]]
 def _mdm_use(context: UseContext, reference: _Reference, detail: str) -> CertificateUseRow:
     owner = None if reference.of_user else SYSTEM_SID
     row = context.use(MDM, reference.place, reference.thumbprint, detail=detail, owner_sid=owner, fault=reference.fault)
+    row.also_set_at = [reference.also] if reference.also else []
     if reference.of_user:
         row.account = None
     return row

@@ -64,6 +64,8 @@ def scom_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     place = Provenance(software.where(key, _HASH if text else _SERIAL), key.timestamp)
     detail = f"serial number {number}" if number else None
     row = context.use(SCOM, place, thumbprint, detail=detail, fault=fault)
+    if text and thumbprint in same_serial:
+        row.also_set_at = [software.where(key, _SERIAL)]
     yield context.service_account(row, _HEALTH_SERVICE)
 
 

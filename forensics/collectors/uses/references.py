@@ -51,7 +51,7 @@ def other_references(context: UseContext, known: Iterable[CertificateUseRow]) ->
     # Bytes with which none of the hashes begins are passed over fast; one expression of all hashes would try each of
     # them at each byte.
     beginnings = re.compile(b"[" + b"".join(re.escape(digest[:1]) for digest in {d[:1] for d in hashes}) + b"]")
-    told = {row.source_path.rpartition("!")[0] for row in known}
+    told = {path.rpartition("!")[0] for row in known for path in (row.source_path, *row.also_set_at)}
     for view, key, value in _values(context, told):
         digests = _digests(value, beginnings)
         for row in {id(hashes[d]): hashes[d] for d in digests if d in hashes}.values():

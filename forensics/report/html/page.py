@@ -74,7 +74,7 @@ def render_html(case: CaseTables, language: str = "en") -> str:
             "chains": chains,
             "group_titles": GROUP_TITLES,
             "time": time_view(case, chains, t),
-            "tables": [tables.certificates(), tables.keys(), tables.master_keys()],
+            "tables": [tables.certificates(), tables.uses(), tables.keys(), tables.master_keys()],
             "vms": [(t.sentence(vm_head(vm)), [t.sentence(n) for n in vm_needs(vm, case)], vm) for vm in machines],
             "other_vms": without_tpm(case),
             "in_part": _in_part(case),

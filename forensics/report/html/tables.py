@@ -11,10 +11,12 @@ from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews, group_of
+from forensics.report.uses import account_of, sentence_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import REQUEST, KeyChainRow
 from forensics.tables.secrets import MasterKeyRow
 from forensics.tables.timestamps import format_utc
+from forensics.tables.use import CertificateUseRow
 
 MOST = 3000
 """Rows of one table."""
@@ -27,6 +29,8 @@ VERDICTS = {
     "daily": "made anew each day",
     "": "–",
 }
+OPENS = {"usable": "opens", "unusable": "does not open", "unknown": "unknown"}
+_OPENS_STATES = {"usable": "usable", "unusable": "dead", "unknown": "undecided"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,13 @@ class Tables:
         columns = ["Opened by", "GUID", "Owner", "Half", "Preferred", "Backup", "Made", "Algorithms", "File"]
         return self._table("masterkeys", "Master keys", columns, self.case.rows("master_key"), self._master_key)
 
+    def uses(self) -> TableView:
+        """Return who uses which key, as which account; those that it would not open first."""
+        columns = ["Opens", "Used by", "Account", "Certainty", "Reason", "Thumbprint"]
+        first = ("unusable", "unknown", "usable")
+        rows = sorted(self.case.rows("certificate_use"), key=lambda row: first.index(row.opens))
+        return self._table("uses", "Who uses which key", [*columns, "File"], rows, self._use)
+
     def _table(
         self, name: str, title: str, columns: list[str], rows: list[Any], cells: Callable[[Any], Iterable[Cell]]
     ) -> TableView:
@@ -132,6 +143,16 @@ class Tables:
         yield Cell(", ".join(row.uses or ()))
         yield Cell(self.t("itself") if row.self_signed else row.issuer or "", "issuer")
         yield Cell(row.thumbprint, "code")
+
+    def _use(self, row: CertificateUseRow) -> Iterable[Cell]:
+        anchor = self.chains.anchor_of(row.machine_id, row.thumbprint)
+        yield Cell(self.t(OPENS[row.opens]), f"state-{_OPENS_STATES[row.opens]}", anchor)
+        yield Cell(row.label or row.consumer, "name")
+        yield Cell(account_of(row) or self.t("unknown"))
+        yield Cell(self.t(row.certainty), "short")
+        yield Cell(self.t.sentence(sentence_of(row.opens_reason)))
+        yield Cell(row.thumbprint or "", "code")
+        yield Cell(self.facts.path(row.machine_id, row.key_file_path), "code")
 
     def _key(self, row: KeyFileRow) -> Iterable[Cell]:
         chain = self._opens.get((row.machine_id, row.path.lower()))

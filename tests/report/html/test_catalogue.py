@@ -20,6 +20,7 @@ from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import render_html
 from forensics.report.reason import reason_of
+from forensics.report.uses import sentence_of
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from tests.hand_made import OLD_FILE, OLD_GUID, OLD_NAME, case, chain, dead_chain
@@ -41,9 +42,22 @@ def own_words() -> Iterator[str]:
                 called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 if called == "t":
                     yield str(node.args[0].value)
-    for words in (chains._TITLES, chains._WORDS, tables.VERDICTS, times.LANES, page.GROUP_TITLES):
+    for words in (chains._TITLES, chains._WORDS, tables.VERDICTS, tables.OPENS, times.LANES, page.GROUP_TITLES):
         yield from words.values()
-    yield from ("critical", "high", "medium", "low", "info", "proved", "likely", "possible", "yes", "no", "unknown")
+    yield from (
+        "critical",
+        "high",
+        "medium",
+        "low",
+        "info",
+        "proved",
+        "likely",
+        "possible",
+        "candidate",
+        "yes",
+        "no",
+        "unknown",
+    )
 
 
 def test_every_word_of_the_report_is_translated() -> None:
@@ -169,6 +183,37 @@ def test_what_is_said_of_a_chain_is_translated(row: KeyChainRow) -> None:
     said = Catalogue("ja").sentence(reason_of(row, Facts(case(user))))
     # Names stay as they are.
     assert not ENGLISH.search(said.replace("CNG Key Isolation", "")), said
+    assert said.endswith("。")
+
+
+OF_USES = (
+    "KEY_PROV_INFO lacks the machine-keyset flag, so NT Service\\SQL (S-1-5-80-1) looks among its own keys; the key "
+    "lies among those of SYSTEM",
+    "KEY_PROV_INFO lacks the machine-keyset flag, so SYSTEM (S-1-5-18) looks among its own keys; the key lies "
+    "among the machine's",
+    "KEY_PROV_INFO lacks the machine-keyset flag, so A (S-1-5-18) looks among its own keys, and the key is not there",
+    "the access list of the key file shuts out CONTOSO\\sql (S-1-5-19), which must read it",
+    "the access list of the key file, which CONTOSO\\sql (S-1-5-19) must read, was not read",
+    "whether the access list of the key file lets in CONTOSO\\sql (S-1-5-19) rests on what is not known of its groups",
+    "CONTOSO\\gone is no account that this disk knows by its SID, so whether that may is not known",
+    "this disk does not tell which account opens the key, so whether that may is not known",
+    "this disk does not tell which certificate it uses",
+    "the certificate is not in store MY on this disk, so nothing leads to its key",
+    "the certificate is not in any store on this disk, so nothing leads to its key",
+    "its key lies where the policy was made",
+    "nothing says that its key should be on this machine",
+    "there is no key container iisWasKey on this disk",
+    "where the key container iisWasKey would lie was not seen whole",
+    "SCOM agent takes keys of CryptoAPI only, and 'A KSP' is reached through CNG",
+    "KEY_PROV_INFO names a key for signatures (AT_SIGNATURE); Schannel serves with keys for exchange only",
+)
+"""What judging a use gives for reasons, beside those of the chain."""
+
+
+@pytest.mark.parametrize("reason", OF_USES)
+def test_what_is_said_of_a_use_is_translated(reason: str) -> None:
+    said = Catalogue("ja").sentence(sentence_of(reason))
+    assert not ENGLISH.search(said.replace("NT Service", "")), said
     assert said.endswith("。")
 
 

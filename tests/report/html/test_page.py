@@ -39,6 +39,7 @@ def test_parts_stand_in_the_order_in_which_they_are_read() -> None:
         "chains",
         "timeline",
         "certificates",
+        "uses",
         "keys",
         "masterkeys",
         "gaps",

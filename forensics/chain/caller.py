@@ -1,0 +1,20 @@
+"""Who opens a key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An account that opens a key.
+
+    Attributes:
+        sid: The account.
+        service: The service that does it, where that is known.
+        name: What that calls the account.
+    """
+
+    sid: str
+    service: str | None = None
+    name: str | None = None
