@@ -18,7 +18,7 @@ _ELSEWHERE = frozenset({"needs_pin", "sealed_tpm", "sealed_vbs"})
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What evidence leaves open that was not read, is not whole or does not tell: a wrong password, what is not published.
+    """What evidence leaves open that was not read, is not whole, or does not tell (as with a wrong password).
 
     Attributes:
         keys: How many keys it leaves undecided.
