@@ -7,8 +7,10 @@ import csv
 import json
 import lzma
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -17,7 +19,7 @@ import forensics
 from forensics.cli.main import cli
 from tests.disk.ntfs_fixture import PACKED
 from tests.engine.rule_files import EXAMPLES, write_rule, write_rules
-from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case
+from tests.hand_made import ALIVE, AS_OF, DEAD, PAST, case, dead_chain
 from tests.paths import IMAGES, PROJECT
 
 COMMANDS = {
@@ -283,6 +285,20 @@ def test_other_results_are_rendered_and_written_in_their_formats(tmp_path: Path)
 def test_has_findings_is_what_the_exit_code_says() -> None:
     assert case().has_findings is True
     assert forensics.Case(case().rows("machine"), as_of=AS_OF).has_findings is False
+
+
+@pytest.mark.parametrize(
+    ("key_file", "access", "told"),
+    [
+        ("other_machine_guid", "ok", False),
+        ("other_machine_guid", "too_open", True),
+        ("unreadable", "ok", True),
+    ],
+)
+def test_a_key_file_left_over_from_a_template_is_no_finding(key_file: Any, access: Any, told: bool) -> None:
+    orphan = dead_chain(thumbprint=None, subject=None, store=None, store_scope=None, not_after=None)
+    rows = [*case().rows("machine"), replace(orphan, key_file=key_file, access=access)]
+    assert forensics.Case(rows, as_of=AS_OF).has_findings is told
 
 
 def test_attest() -> None:

@@ -117,7 +117,7 @@ def test_keys_that_torn_hives_leave_open_are_told_beside_the_broken(tmp_path: Pa
     tear(folder / CONFIG / "SECURITY")
     lines = str(forensics.render(forensics.examine(folder), "text")).splitlines()
     assert "proved broken" in lines[3]
-    assert "6 undecided because evidence was not read, or not whole" in lines[3]
+    assert "6 undecided because evidence was not read, is not whole or does not tell" in lines[3]
     torn = "it was being written when it was copied, and its logs are not here: what it says may be old"
     assert lines[4].partition(": ")[2] == f"SECURITY: {torn}."
 

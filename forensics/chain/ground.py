@@ -72,6 +72,8 @@ def _no_guid(installation: Installation) -> str:
     value = software.value(CRYPTOGRAPHY, "MachineGuid")
     if value is not None and value.type not in (REG_SZ, REG_EXPAND_SZ):
         found = f"MachineGuid in SOFTWARE is no text (its type is {value.type})"
+    elif software.text(CRYPTOGRAPHY, "MachineGuid"):
+        found = "MachineGuid in SOFTWARE is no GUID"
     elif value is not None:
         found = "MachineGuid in SOFTWARE is empty"
     elif software.value(CRYPTOGRAPHY_32, "MachineGuid") is not None:

@@ -6,6 +6,7 @@ cannot be compared says nothing: then nobody is accused.
 References:
     - [MS-LSAD] 3.1.1.1 (the account domain: of a computer itself, and of a domain on its controllers)
     - Microsoft Learn, ProductType and InstallationType
+    - Microsoft Learn, dcdiag on a new domain (rIDAllocationPool is 1100 to 1599)
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ _ACCOUNT = re.compile(r"(S-1-5-21(?:-\d+){3})-(\d{1,10})", re.IGNORECASE | re.AS
 _SAM_USERS = f"{SAM_ACCOUNT}\\Users"
 _SAM_USER = re.compile("[0-9A-F]{8}", re.IGNORECASE)
 _FIRST_OF_USERS = 1000
+_FIRST_OF_DOMAIN = 1100
+"""Number from which a domain gives numbers to new accounts; a computer gives its own from 1000 on, one by one."""
+
 _NETBIOS_LENGTH = 15
 _MAX_PROFILES = 200
 """Work: profiles whose SIDs are compared with the machine's."""
@@ -79,6 +83,7 @@ class _Hives:
             self.machine.machine_sid_sam,
         )
         self.is_controller = self.product == "lanmannt" or account_is_domain
+        self.is_in_no_domain = self.security.hive is not None and self.machine.domain_sid is None
 
     def contradictions(self) -> Iterator[tuple[HiveName, HiveName, str]]:
         """Yield two hives and how they contradict each other."""
@@ -105,7 +110,8 @@ class _Hives:
         if account and _netbios(account) not in own:
             yield "SYSTEM", "SECURITY", f"the computer is called {shown} in SYSTEM and {account} in SECURITY"
         joined = _COMMON_NAME.match(self.software.text(_POLICY_STATE, "Distinguished-Name") or "")
-        if joined and _netbios(joined[1]) not in own:
+        # A computer that left its domain likely keeps the name that it had there.
+        if joined and not self.is_in_no_domain and _netbios(joined[1]) not in own:
             yield "SYSTEM", "SOFTWARE", f"the computer is called {shown} in SYSTEM and {joined[1]} in SOFTWARE"
 
     def _account_domain(self) -> str | None:
@@ -125,9 +131,9 @@ class _Hives:
             yield "SYSTEM", "SOFTWARE", f"SYSTEM is a server's, SOFTWARE is of {named or 'a client'}"
 
     def _profiles(self) -> Iterator[tuple[HiveName, HiveName, str]]:
-        """Of a machine without domain every account is its own, or of the cloud; but its SID may have been changed."""
+        """Of a machine without domain every account is its own, of the cloud, or of a domain that it left."""
         own = {sid for sid in (self.machine.machine_sid_sam, self.machine.machine_sid_policy) if sid}
-        if not own or self.machine.domain_sid is not None or self.security.hive is None:
+        if not own or not self.is_in_no_domain:
             return
         matches = (_ACCOUNT.match(key.name) for key in self.software.subkeys(PROFILE_LIST, _MAX_PROFILES))
         found = {(match[1].upper(), int(match[2])) for match in matches if match}
@@ -135,7 +141,10 @@ class _Hives:
         # The built-in accounts have the same numbers everywhere.
         users = {number for _, number in found if number >= _FIRST_OF_USERS}
         known = self._numbers_in_sam()
+        # The same number in both: the SID of the machine may have been changed.
         if len(foreign) != len({sid for sid, _ in found}) or not users or not known or users & known:
+            return
+        if max(users) >= _FIRST_OF_DOMAIN:
             return
         text = f"the accounts in SOFTWARE are of {', '.join(sorted(foreign)[:3])} and not in SAM, the machine SID is "
         yield "SOFTWARE", "SAM", text + " or ".join(sorted(own))

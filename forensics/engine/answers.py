@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -15,6 +16,8 @@ Truth = bool | None
 
 MOST_ROWS = 10
 """Display: rows of one subject that are explained for each rule."""
+
+_COMMON_NAME = re.compile(r"CN=([^,+]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,9 @@ def _combined(children: Sequence[Judged], every: bool) -> Truth:
 
 
 def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[NamedSubject]:
-    """Return the subjects whose identity or name is, or else holds, what is wanted; case does not matter.
+    """Return the subjects whose identity, name or common name is, or whose names else hold, what is wanted.
+
+    Case does not matter.
 
     Args:
         database: The evidence.
@@ -148,8 +153,16 @@ def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[Nam
     for subject in _all_subjects(database, packs):
         if text in subject.id.casefold() or text in subject.label.casefold():
             found.setdefault((subject.id, subject.machine_id), subject)
-    exact = [s for s in found.values() if text in (s.id.casefold(), s.label.casefold())]
+    exact = [s for s in found.values() if text in _whole_names(s)]
     return exact or list(found.values())
+
+
+def _whole_names(subject: NamedSubject) -> Iterator[str]:
+    """Yield what a subject may be called, the common name of a certificate's subject among it, in one case."""
+    yield subject.id.casefold()
+    yield subject.label.casefold()
+    if common := _COMMON_NAME.match(subject.label):
+        yield common[1].casefold()
 
 
 def _all_subjects(database: RuleDatabase, packs: Packs) -> Iterator[NamedSubject]:

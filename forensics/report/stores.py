@@ -45,14 +45,24 @@ def hives_in_part(case: CaseTables) -> dict[int, list[str]]:
 
 
 def judges_nothing(case: CaseTables) -> bool:
-    """Tell whether not one certificate's key was judged, though there are such keys, or may be in stores not seen."""
-    chains = [_is_judged(chain) for chain in case.rows("key_chain") if chain.thumbprint]
-    return not any(chains) and (bool(chains) or bool(unseen_stores(case)))
+    """Tell whether not one certificate's key was judged, though there are such keys, or may be in stores not seen.
+
+    Of a computer that was read whole and has keys of users only, all was said that can be said without a password.
+    """
+    chains = [chain for chain in case.rows("key_chain") if chain.thumbprint]
+    if any(_is_judged(chain) for chain in chains):
+        return False
+    return not all(_waits_for_password(chain) for chain in chains) or bool(unseen_stores(case))
 
 
 def _is_judged(chain: KeyChainRow) -> bool:
     """Tell whether as much was said of a key as a disk can tell: one in a TPM stays undecided on every disk."""
     return chain.verdict != "unknown" or chain.private_key in _NEVER_DECIDED
+
+
+def _waits_for_password(chain: KeyChainRow) -> bool:
+    """Tell whether all is there but the password of the key's user, which is on no disk."""
+    return (chain.private_key, chain.unlocked_by) == ("locked", "not_tried")
 
 
 def no_certificate(case: CaseTables) -> str:

@@ -247,9 +247,11 @@ class _Report:
         return f"On {self.facts.machine_name(machine_id)}: " if machine_id and has_others else ""
 
     def _subject(self, chain: KeyChainRow, indent: str) -> None:
-        self._add(f"{label(chain)}, {self._where(chain)}, {self._validity(chain)}", f"{indent}- ", f"{indent}  ")
         if chain.thumbprint:
+            self._add(f"{label(chain)}, {self._where(chain)}, {self._validity(chain)}", f"{indent}- ", f"{indent}  ")
             self._add(f"thumbprint {chain.thumbprint}", f"{indent}  ")
+        else:
+            self._add(f"{label(chain)}, which no certificate names", f"{indent}- ", f"{indent}  ")
         if chain.key_file_path:
             self._add(f"key file {self.facts.path(chain.machine_id, chain.key_file_path)}", f"{indent}  ")
         if chain.broken_at in ("master_key", "secret"):
@@ -390,4 +392,4 @@ class _Report:
         self._heading(f"PROBLEMS: {len(rows)} while reading ({kinds}); the rest was examined all the same")
         # First what the rules could not say: in a long list it would look as if they had found nothing.
         rows = sorted(rows, key=lambda row: row.kind not in PROBLEM_KINDS)
-        self._listed(f"{r.source_path}: {r.message}" for r in rows)
+        self._listed(f"{r.source_path}: {r.message}" if r.source_path else r.message for r in rows)

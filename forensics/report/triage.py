@@ -55,8 +55,14 @@ class Triage:
 
     @property
     def has_findings(self) -> bool:
-        """Something is wrong: an unusable key, one that everybody may read, or an expired certificate."""
-        dead_orphan = any(o.verdict == "unusable" or o.access == "too_open" for o in self.orphans)
+        """Something is wrong: an unusable key, one that everybody may read, or an expired certificate.
+
+        Key files of an earlier MachineGuid that no certificate names lie on every computer made from a template.
+        """
+        dead_orphan = any(
+            o.access == "too_open" or (o.verdict == "unusable" and o.key_file != "other_machine_guid")
+            for o in self.orphans
+        )
         open_anyway = any(row.access == "too_open" for row in (*self.too_open, *self.unknown))
         return any(c.is_missed for c in (*self.broken, *self.expired)) or dead_orphan or open_anyway
 

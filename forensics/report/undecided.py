@@ -1,4 +1,4 @@
-"""Keys that are undecided because evidence was not read, or not whole: no count of broken keys speaks for them."""
+"""Keys that are undecided because evidence was not read, is not whole or does not tell: no count speaks for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ELSEWHERE = frozenset({"needs_pin", "sealed_tpm", "sealed_vbs"})
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """What evidence that was not read, or not whole, leaves open.
+    """What evidence leaves open that was not read, is not whole, or does not tell (as with a wrong password).
 
     Attributes:
         keys: How many keys it leaves undecided.
@@ -42,7 +42,7 @@ class Lack:
         if not self.keys:
             return f"{count} undecided"
         some = "" if self.keys == count else f", {self.keys} of them"
-        return f"{count} undecided{some} because evidence was not read, or not whole"
+        return f"{count} undecided{some} because evidence was not read, is not whole or does not tell"
 
     @property
     def why(self) -> list[str]:
@@ -52,7 +52,7 @@ class Lack:
 
 
 def lack_of_evidence(case: CaseTables, undecided: Iterable[KeyChainRow], facts: Facts) -> Lack:
-    """Say how many undecided keys would be judged if all evidence were there and whole.
+    """Say how many undecided keys more or other evidence would judge.
 
     Args:
         case: The case.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -12,6 +13,7 @@ from forensics.tables.row import Row, column
 AccountKind = Literal[
     "system", "service", "machine_account", "domain_account", "entra_account", "microsoft_account", "unknown"
 ]
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -100,9 +102,9 @@ class MachineRow(Row):
 
     @property
     def key_suffix(self) -> str | None:
-        """MachineGuid as the names of key files end in it; None where it is not known."""
+        """MachineGuid as the names of key files end in it; None where it is not known, or is no GUID."""
         guid = (self.machine_guid or "").strip().strip("{}").lower()
-        return guid or None
+        return guid if _GUID.fullmatch(guid) else None
 
 
 @dataclass(kw_only=True, slots=True)

@@ -71,12 +71,18 @@ def product(hives: dict[str, HiveWriter], kind: str) -> None:
 
 
 def test_software_of_a_computer_of_another_name(tmp_path: Path) -> None:
-    hives = swapped(ONE, OTHER)
+    hives = MachineHives(replace(ONE, domain_sid="S-1-5-21-4-4-4")).all()
     joined(hives, "WEB01")
     assert mixed(written(tmp_path / "one", hives)) is None
     joined(hives, "APP02")
     told = "the computer is called WEB01 in SYSTEM and APP02 in SOFTWARE"
     assert mixed(written(tmp_path / "two", hives)) == MIXED + told
+
+
+def test_a_computer_that_left_its_domain_and_was_renamed(tmp_path: Path) -> None:
+    hives = swapped(ONE, OTHER)
+    joined(hives, "LAPTOP-OF-DAVE")
+    assert mixed(written(tmp_path, hives)) is None
 
 
 @pytest.mark.parametrize(
@@ -112,6 +118,9 @@ def test_software_of_a_client_beside_a_server(tmp_path: Path) -> None:
         (("S-1-5-21-7-8-9-1001",), (), None, False),
         # The same number in both: the SID of the machine may have been changed.
         (("S-1-5-21-7-8-9-1001",), (500, 1001), None, False),
+        # Numbers as a domain gives them: the machine was its member, and is now in none or in the cloud.
+        (("S-1-5-21-7-8-9-1120",), (500, 1001), None, False),
+        (("S-1-5-21-7-8-9-1120", "S-1-12-1-5-6-7-8"), (500, 1001), None, False),
         # Of a member of a domain they may be of any domain that it trusts.
         (("S-1-5-21-7-8-9-1001",), (500,), "S-1-5-21-4-4-4", False),
     ],

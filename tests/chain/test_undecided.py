@@ -19,6 +19,7 @@ from tests.paths import CASES
 
 KEY = rsa_key("2048-01")
 CRYPTOGRAPHY, IN_32 = "Microsoft\\Cryptography", "WOW6432Node\\Microsoft\\Cryptography"
+NO_GUIDS = {"empty": "", "braces": "{}", "text": 'x" & calc & "', "short": "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f40516"}
 NOT_KNOWN = ": for which machine key files must be named is not known"
 
 
@@ -34,7 +35,9 @@ def web(forged: ForgedMachine) -> ForgedMachine:
     [
         ("missing", "SOFTWARE has no MachineGuid"),
         ("empty", "MachineGuid in SOFTWARE is empty"),
-        ("braces", "MachineGuid in SOFTWARE is empty"),
+        ("braces", "MachineGuid in SOFTWARE is no GUID"),
+        ("text", "MachineGuid in SOFTWARE is no GUID"),
+        ("short", "MachineGuid in SOFTWARE is no GUID"),
         ("number", "MachineGuid in SOFTWARE is no text (its type is 4)"),
         ("32-bit", "SOFTWARE has MachineGuid in its 32-bit view (WOW6432Node) only"),
     ],
@@ -48,7 +51,7 @@ def test_a_machine_guid_that_is_none(how: str, reason: str) -> None:
     elif how == "number":
         key.dword("MachineGuid", 7)
     elif how != "missing":
-        key.sz("MachineGuid", {"empty": "", "braces": "{}"}[how])
+        key.sz("MachineGuid", NO_GUIDS[how])
     rows = chains(forged)
     assert {name: (row.verdict, row.private_key) for name, row in rows.items()} == {
         "web.contoso.test": ("unknown", "proved"),

@@ -17,10 +17,13 @@ from click.testing import CliRunner, Result
 
 import forensics
 from forensics.cli.main import cli
-from testdata.builder import ntfs
+from testdata.builder import certs, ntfs
 from testdata.builder.bitlocker import encrypt
+from testdata.builder.capi import Slot
 from testdata.builder.disk import build_disk
 from testdata.builder.files import FileSpec
+from testdata.builder.keys import rsa_key
+from testdata.builder.machine import capi_link, machine
 from testdata.builder.regf import HiveWriter
 from tests.disk.ntfs_fixture import PACKED
 from tests.oracles import tool
@@ -184,6 +187,24 @@ def test_nothing_judged_is_exit_code_3_with_every_command_although_files_were_op
     assert code("expiring", path, "--within", "1d") == 3
     assert code("explain", path, "WEB01") == 3
     assert code("compare", path, path) == 3
+
+
+def test_keys_that_wait_for_the_password_of_their_user_are_no_exit_code_3(tmp_path: Path) -> None:
+    forged = machine("users-only", machine_sid="S-1-5-21-1-2-3")
+    alice = forged.add_user("S-1-5-21-1-2-3-1001", "alice", "Right-1")
+    forged.put_capi("mail", exchange=Slot(rsa_key("2048-01")), owner=alice)
+    link = capi_link("mail", certs.CAPI_ENHANCED, machine_keyset=False)
+    forged.put_certificate(certs.make_certificate("alice", rsa_key("2048-01")), link=link, owner=alice)
+    for file in forged.volume():
+        if file.data is not None:
+            (tmp_path / "C" / file.path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "C" / file.path).write_bytes(file.data)
+    arguments = ["examine", str(tmp_path), "--as-of", "2026-01-01"]
+    result = CliRunner().invoke(cli, arguments, prog_name="keymortem")
+    assert "0 broken, 0 usable, 1 undecided" in result.stdout
+    assert result.exit_code == 0
+    (tmp_path / "C/Windows/System32/config/SOFTWARE").unlink()
+    assert CliRunner().invoke(cli, arguments, prog_name="keymortem").exit_code == 3
 
 
 def test_a_folder_in_which_nothing_can_be_examined_is_exit_code_3_and_tells_each(tmp_path: Path) -> None:

@@ -97,3 +97,12 @@ def test_subjects_by_a_part_of_their_name(wanted: str, found: list[str], tmp_pat
     packs = load_packs([rules], built_in=False)
     with RuleDatabase(tables(ROWS), AS_OF) as database:
         assert [s.id for s in find_subjects(database, packs, wanted)] == found
+
+
+def test_a_user_and_his_certificate_have_one_name(tmp_path: Path) -> None:
+    rules = write_rules(tmp_path, {}, {"id": "user", "for": "user", "when": {"a": "1"}, "because": "x"})
+    packs = load_packs([rules], built_in=False)
+    sid = "S-1-5-21-1-2-3-1001"
+    certificates = [{"thumbprint": "AA", "subject": "CN=Alice"}, {"thumbprint": "BB", "subject": "CN=alice-old"}]
+    with RuleDatabase(tables({"key_chain": certificates, "user": [{"sid": sid, "name": "alice"}]}), AS_OF) as database:
+        assert {s.id for s in find_subjects(database, packs, "alice")} == {"AA", sid}

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from forensics.case_tables import CaseTables
+from forensics.report.facts import label
 from forensics.report.text import render_text
+from forensics.tables.finding import Block, EvidenceRow, Finding, Subject
 from forensics.tables.outcome import State
-from forensics.tables.record import CoverageRow
+from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 from tests.hand_made import ALIVE, AS_OF, DEAD, MASTER, NOW_PATH, OLD_PATH, PAST, case, chain, dead_chain, machine, utc
@@ -116,6 +118,34 @@ def test_too_open_key_is_a_warning() -> None:
         f"    thumbprint {ALIVE}",
         f"    key file {NOW_PATH}",
     ]
+
+
+def test_a_key_file_that_no_certificate_names_has_no_store_and_no_last_day() -> None:
+    orphan = dead_chain(thumbprint=None, subject=None, store=None, store_scope=None, not_after=None)
+    subject = Subject(orphan.key_file_path or "", "TSSecKeySet1")
+    told = Finding(
+        id="f1",
+        rule="key-readable-by-everyone",
+        severity="low",
+        title="Every account may read it",
+        verdict="match",
+        subject_table="key_chain",
+        subjects=(subject,),
+        because=(Block("paragraph", "Everyone reads it."),),
+        remedy=(),
+        confidence="proved",
+        machine_id=1,
+        evidence=(EvidenceRow("key_chain", 0, ""),),
+    )
+    text = render_text(CaseTables([machine(), orphan], [SourceEntry("disk.vhdx", "disk", [1])], AS_OF, [told]))
+    assert f"- {label(orphan)}, which no certificate names" in [line.strip() for line in text.splitlines()]
+    assert "store ?" not in text
+    assert "last day not read" not in text
+
+
+def test_a_problem_without_a_place_is_told_by_itself() -> None:
+    problem = ProblemRow(machine_id=0, source_path="", kind="unknown_user", message="a password was given for nobody")
+    assert "  - a password was given for nobody" in only(chain(), problem).splitlines()
 
 
 def test_orphan_key_files_are_told_apart_from_certificates() -> None:

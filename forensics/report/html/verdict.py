@@ -62,7 +62,7 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
     undecided = t("; {count} undecided", count=len(unknown)) if unknown else ""
     if lack.keys:
         undecided = t(
-            "; {count} undecided, {lacking} of them because evidence was not read, or not whole",
+            "; {count} undecided, {lacking} of them because evidence was not read, is not whole or does not tell",
             count=len(unknown),
             lacking=lack.keys,
         )

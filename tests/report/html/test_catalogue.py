@@ -141,6 +141,7 @@ DOUBTS = (
     "SOFTWARE has no MachineGuid: for which machine key files must be named is not known",
     "SOFTWARE has MachineGuid in its 32-bit view (WOW6432Node) only: for which machine key files must be named is not "
     "known",
+    "MachineGuid in SOFTWARE is no GUID: for which machine key files must be named is not known",
     "MachineGuid in SOFTWARE is empty: for which machine key files must be named is not known",
     "MachineGuid in SOFTWARE is no text (its type is 4): for which machine key files must be named is not known",
     f"master key {OLD_GUID} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows opens it, "
