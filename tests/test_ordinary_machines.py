@@ -22,8 +22,8 @@ from tests.forged_machine import tree_of
 
 Role = Callable[[bool], Ordinary]
 QUIET = frozenset({"low", "info"})
-FIRST_SCREEN = 25
-"""Lines of a terminal."""
+COLUMNS, FIRST_SCREEN = 80, 25
+"""Of a terminal."""
 
 ROLES: tuple[Role, ...] = (
     directory.file_server,
@@ -69,7 +69,37 @@ def role(request: pytest.FixtureRequest) -> Role:
     return found
 
 
+def explained_by(found: Finding, case: forensics.Case) -> set[str]:
+    """Return the ids of what hangs under a finding, directly or through others."""
+    by_id = {finding.id: finding for finding in case.finding_list}
+    waiting, hanging = [found.id], set[str]()
+    while waiting:
+        more = set(by_id[waiting.pop()].consequences) - hanging
+        hanging |= more
+        waiting += more
+    return hanging
+
+
 def test_a_healthy_one_is_quiet(role: Role) -> None:
-    case = examined(role(False).machine)
+    healthy = role(False)
+    assert healthy.planted is None
+    case = examined(healthy.machine)
     assert [(f.rule, f.severity, f.subjects) for f in loud(case)] == []
     assert [problem.message for problem in case.rows("problem")] == []
+
+
+def test_the_planted_fault_is_told_and_nothing_else(role: Role) -> None:
+    faulty = role(True)
+    planted = faulty.planted
+    assert planted is not None
+    case = examined(faulty.machine)
+    told = loud(case)
+    (found,) = [finding for finding in told if finding.rule == planted.rule]
+    assert found.severity == planted.severity
+    assert [subject.id for subject in found.subjects] == [planted.subject]
+    beside = [finding for finding in told if finding is not found]
+    assert {finding.rule for finding in beside} == planted.follows
+    assert {finding.id for finding in beside} <= explained_by(found, case)
+    assert [problem.message for problem in case.rows("problem")] == []
+    screen = forensics.render(case, "text", width=COLUMNS).splitlines()[:FIRST_SCREEN]
+    assert f"[{planted.rule}]" in "\n".join(screen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from testdata.builder import acl
 from testdata.builder.certs import CLIENT_AUTH, REMOTE_DESKTOP, ObjectIdentifier
+from testdata.builder.hyperv_storage import Value
 from testdata.builder.key_protector import guardian_pair, write_key_protector
 from testdata.builder.machine_hives import CONTROL_SET
 from testdata.builder.ordinary.windows import (
@@ -21,9 +22,19 @@ from testdata.builder.ordinary.windows import (
     Windows,
     day,
 )
-from testdata.builder.virtual_machine import HYPER_V, INVENTORY, VirtualMachine, inventory
+from testdata.builder.virtual_machine import HYPER_V, INVENTORY, VIRTUAL_TPM, VirtualMachine, inventory
 
 SHIELDED = "Shielded VM Local Certificates"
+UNUSED_TPM: dict[str, Value] = {
+    f"configuration/manifest/vdev003/{name}": value
+    for name, value in (
+        ("device", VIRTUAL_TPM),
+        ("instance", VIRTUAL_TPM),
+        ("name", "Microsoft Virtual TPM Device"),
+        ("flags", 1),
+    )
+}
+"""Every machine of generation 2 lists the device, also if it was never on."""
 SMS_SIGNING = ObjectIdentifier("1.3.6.1.4.1.311.101")
 
 
@@ -54,7 +65,7 @@ def session_host(faulty: bool) -> Ordinary:
 
 
 def hyperv_host(faulty: bool) -> Ordinary:
-    """A host with its guardian and the certificates of its own service; the fault: a key of the guardian is gone."""
+    """A host with its guardian and the certificates of its own service; the fault: one machine came from a host whose guardian did not."""
     windows = Windows("HV01", SERVER_2025)
     windows.service("vmms")
     for since, until in (("2024-03-04", "2034-03-02"), ("2025-01-14", "2035-01-12")):
@@ -62,16 +73,21 @@ def hyperv_host(faulty: bool) -> Ordinary:
         windows.put(own, cng=True, service="vmms")
     pair = guardian_pair("UntrustedGuardian", "HV01", day("2024-03-05"), day("2034-03-05"))
     for certificate in (pair.signing, pair.encryption):
-        gone = faulty and certificate is pair.encryption
-        windows.put(certificate, cng=True, store=SHIELDED, written=not gone)
+        windows.put(certificate, cng=True, store=SHIELDED)
+    machines = [("APP01", write_key_protector(pair)), ("APP02", None)]
+    if faulty:
+        old_host = guardian_pair("UntrustedGuardian", "HV00", day("2019-02-11"), day("2029-02-11"), number=4)
+        machines.append(("OLD01", write_key_protector(old_host)))
     listed = {}
-    for number, protector in ((1, write_key_protector(pair)), (2, None)):
-        vm = VirtualMachine(f"APP{number:02}", f"{number:08x}-0a01-4b02-8c03-000000000001", protector=protector)
+    for number, (name, protector) in enumerate(machines, 1):
+        guid = f"{number:08x}-0a01-4b02-8c03-000000000001"
+        further = {} if protector else UNUSED_TPM
+        vm = VirtualMachine(name, guid, vtpm=protector is not None, protector=protector, further=further)
         path = f"{HYPER_V}/Virtual Machines/{vm.vm_id.upper()}.vmcx"
         windows.machine.write(path, vm.vmcx(), created=day("2026-11-20"))
         listed[vm.vm_id] = "C:\\" + path.replace("/", "\\")
     windows.machine.write(INVENTORY, inventory(listed), created=day("2026-11-20"))
-    planted = Planted("vm-needs-missing-guardian", "critical", "APP01", frozenset({"key-file-missing"}))
+    planted = Planted("vm-needs-missing-guardian", "critical", "OLD01")
     return Ordinary("Hyper-V host", windows.machine, planted if faulty else None)
 
 

@@ -88,7 +88,9 @@ def update_server(faulty: bool) -> Ordinary:
     served = windows.put(windows.issue(windows.host, since, until, template="WebServer"))
     windows.sites(("WSUS Administration", "*:8531:"))
     windows.bind("0.0.0.0:8531", served.thumbprint)
-    planted = Planted("certificate-expired", "critical", served.thumbprint)
+    planted = Planted(
+        "certificate-expired", "high", served.thumbprint, frozenset({"service-uses-expiring-certificate"})
+    )
     return Ordinary("WSUS", windows.machine, planted if faulty else None)
 
 
