@@ -15,7 +15,7 @@ from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.finding import Finding
 from testdata.builder.machine import ForgedMachine
-from testdata.builder.ordinary import clients, directory, hosts, web
+from testdata.builder.ordinary import clients, directory, gateways, hosts, web
 from testdata.builder.ordinary.windows import Ordinary
 from tests.examined import AS_OF
 from tests.forged_machine import tree_of
@@ -41,6 +41,11 @@ ROLES: tuple[Role, ...] = (
     clients.entra_laptop,
     clients.hybrid_laptop,
     clients.home_laptop,
+    gateways.federation_server,
+    gateways.policy_server,
+    gateways.vpn_server,
+    gateways.cloud_server,
+    gateways.management_server,
 )
 
 
