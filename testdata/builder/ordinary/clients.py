@@ -8,9 +8,10 @@ References:
 from __future__ import annotations
 
 from testdata.builder import acl
-from testdata.builder.certs import CLIENT_AUTH, CODE_SIGNING, EFS, SERVER_AUTH, Certificate
+from testdata.builder.certs import CLIENT_AUTH, CNG_SMART_CARD, CODE_SIGNING, EFS, SERVER_AUTH, Certificate, store_element
 from testdata.builder.folders import Owner
 from testdata.builder.machine_hives import CONTROL_SET
+from testdata.builder.ordinary.directory import SMART_CARD_LOGON
 from testdata.builder.ordinary.windows import WINDOWS_11, Ordinary, Planted, Windows, day
 from testdata.builder.regf import HiveWriter
 
@@ -18,6 +19,7 @@ DEVICE = "3f0c7c1e-51a4-4f0e-9a53-0d6a5d1a7e11"
 ENTRA_USER = "S-1-12-1-2164260864-1207959552-2550136832-3405691582"
 DOMAIN_USER = "S-1-5-21-2052111302-1275210071-1644491937-1118"
 ENROLMENT = "{0A1B2C3D-4E5F-4071-8293-A4B5C6D7E8F9}"
+HELLO = "Microsoft Passport Key Storage Provider"
 INTUNE = "Microsoft Intune MDM Device CA"
 _WLAN = """<?xml version="1.0"?>
 <WLANProfile xmlns="http://www.microsoft.com/networking/WLAN/profile/v1"><name>Office</name><MSM><security>
@@ -34,6 +36,9 @@ def developer(faulty: bool) -> Ordinary:
     user = windows.machine.add_user(DOMAIN_USER, "dana", None, nt_hash=bytes(range(16)))
     http = {"self_signed": True, "eku": [SERVER_AUTH]}
     express = windows.put(windows.issue("localhost", "2025-03-04", "2030-03-04", **http), friendly_name="IIS Express Development Certificate")
+    windows.service("vmms")
+    own = windows.issue(windows.host, "2024-03-04", "2034-03-02", self_signed=True)
+    windows.put(own, cng=True, service="vmms")
     for port in range(44300, 44304):
         windows.bind(f"0.0.0.0:{port}", express.thumbprint)
     for since, until in (("2025-04-01", "2026-04-01"), ("2026-03-20", "2027-03-20")):
@@ -69,13 +74,15 @@ def _enrolment(windows: Windows, certificate: Certificate, reference: str) -> No
 
 def entra_laptop(faulty: bool) -> Ordinary:
     """Joined to Entra ID and managed by Intune; the fault: Intune should have renewed its certificate weeks ago."""
-    windows = Windows("LAP-31", WINDOWS_11, in_domain=False, takes_connections=False, clone_tag="Thu Sep 05 05:48:31 2024")
+    windows = Windows("LAP-31", WINDOWS_11, in_domain=False, takes_connections=False, clone_tag="Thu Feb 01 05:48:31 2024", third_party_cng=(HELLO,))
     _device(windows, "2024-03-04")
     since, until = ("2025-12-08", "2026-12-08") if faulty else ("2026-06-08", "2027-06-08")
     managed = windows.issue("7f1f7c1e-0000-4f0e-9a53-0d6a5d1a7e12", since, until, eku=[CLIENT_AUTH], issuer=INTUNE)
     windows.put(managed, cng=True)
     _enrolment(windows, managed, managed.thumbprint)
-    windows.machine.add_user(ENTRA_USER, "frank", "unlocked-by-Hello-7")
+    frank = windows.machine.add_user(ENTRA_USER, "frank", "unlocked-by-Hello-7")
+    hello = windows.issue("S-1-12-1/login.windows.net/frank", "2024-03-04", "2054-03-04", self_signed=True)
+    windows.put_elsewhere(hello, HELLO, "login.windows.net/frank", frank)
     planted = Planted("certificate-expiring", "high", managed.thumbprint, frozenset({"service-uses-expiring-certificate"}))
     return Ordinary("laptop, Entra joined", windows.machine, planted if faulty else None)
 
@@ -93,7 +100,13 @@ def hybrid_laptop(faulty: bool) -> Ordinary:
     managed = windows.issue(names[0], "2026-05-01", "2027-05-01", eku=names[1], issuer=INTUNE)
     windows.put(managed, cng=True)
     _enrolment(windows, managed, (deleted if faulty else managed).thumbprint)
-    windows.machine.add_user(DOMAIN_USER, "frank.CONTOSO", None, nt_hash=bytes(range(16)))
+    frank = windows.machine.add_user(DOMAIN_USER, "frank.CONTOSO", None, nt_hash=bytes(range(16)))
+    for since, until in (("2023-06-20", "2025-06-20"), ("2025-06-01", "2027-06-01")):
+        card = windows.issue("Frank", since, until, eku=[CLIENT_AUTH, SMART_CARD_LOGON])
+        windows.put_elsewhere(card, CNG_SMART_CARD, f"card {since}", frank)
+    network = windows.issue("Contoso recovery", "2024-01-01", "2034-01-01", key="ca", self_signed=True)
+    for store in ("FVE", "FVE_NKP"):
+        windows.machine.hives.add_policy_certificate(store, network.thumbprint, store_element(network))
     planted = Planted("binding-names-missing-certificate", "critical", deleted.thumbprint)
     return Ordinary("laptop, hybrid joined", windows.machine, planted if faulty else None)
 

@@ -25,6 +25,7 @@ def file_server(faulty: bool) -> Ordinary:
     windows.enrolled("Machine", "2025-09-20", "2026-09-20", archived=True, renewal_of=old.thumbprint)
     windows.enrolled("Machine", "2026-08-09", "2027-08-09")
     windows.service("LanmanServer")
+    windows.config_mgr_client()
     planted = Planted("efs-recovery-agent-ended", "medium", windows.agent.thumbprint)
     return Ordinary("file server", windows.machine, planted if faulty else None)
 

@@ -8,7 +8,7 @@ References:
 from __future__ import annotations
 
 from testdata.builder import acl
-from testdata.builder.certs import CLIENT_AUTH, REMOTE_DESKTOP, ObjectIdentifier
+from testdata.builder.certs import CLIENT_AUTH, REMOTE_DESKTOP
 from testdata.builder.hyperv_storage import Value
 from testdata.builder.key_protector import guardian_pair, write_key_protector
 from testdata.builder.machine_hives import CONTROL_SET
@@ -35,7 +35,6 @@ UNUSED_TPM: dict[str, Value] = {
     )
 }
 """Every machine of generation 2 lists the device, also if it was never on."""
-SMS_SIGNING = ObjectIdentifier("1.3.6.1.4.1.311.101")
 
 
 def session_host(faulty: bool) -> Ordinary:
@@ -94,20 +93,11 @@ def hyperv_host(faulty: bool) -> Ordinary:
 def site_server(faulty: bool) -> Ordinary:
     """A site server that is a client too; the fault: the key file of its client's signing certificate is damaged."""
     windows = Windows("CM01", SERVER_2019)
-    windows.service("CcmExec")
     windows.service("SMS_EXECUTIVE")
-    client = windows.issue("SMS", "2024-03-05", "2124-02-10", self_signed=True, eku=[SMS_SIGNING], dns=[windows.host])
-    windows.put(client, store="SMS", friendly_name="SMS Signing Certificate", container="SMS signing")
-    encryption = windows.issue("SMS", "2024-03-05", "2124-02-11", self_signed=True, eku=[SMS_SIGNING])
-    windows.put(encryption, store="SMS", friendly_name="SMS Encryption Certificate", container="SMS encryption")
+    client = windows.config_mgr_client()
     for name in ("Site System Identification Certificate", "Site Server Signing Certificate"):
         system = windows.issue("CM01.contoso.test", "2024-03-05", f"2124-02-{12 + len(name) % 2}", self_signed=True)
         windows.put(system, store="SMS", friendly_name=name)
-    windows.machine.write(
-        "Windows/SMSCFG.INI",
-        f"[Configuration - Client Properties]\r\nSMS Unique Identifier=GUID:6A1C\r\n"
-        f"SMS Certificate Identifier=SMS;{client.thumbprint}\r\n".encode(),
-    )
     windows.sites(("Default Web Site", "*:443:"))
     served = windows.issue(windows.host, "2026-02-01", "2028-02-01", template="ContosoWebServer")
     windows.put(served)
@@ -125,6 +115,7 @@ def pool_desktop(faulty: bool) -> Ordinary:
     )
     windows.auto_enrolment("Machine")
     windows.enrolled("Machine", "2026-09-08", "2027-09-08", cng=True)
+    windows.config_mgr_client()
     image = "9b2f0c51-7d3e-4f60-a1b2-c3d4e5f60718"
     windows.machine.put_capi("TSSecKeySet1", exchange=windows.slot(), suffix=image, created=day("2026-09-01"))
     signer = windows.issue("agent.contoso.test", "2026-01-10", "2028-01-10", eku=[CLIENT_AUTH])

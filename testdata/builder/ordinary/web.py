@@ -47,6 +47,8 @@ def web_server(faulty: bool) -> Ordinary:
         bound = gone if faulty and host.startswith("blog") else made
         windows.bind(f"{host}:443", bound.thumbprint, store="WebHosting", by_name=True)
     windows.bind("0.0.0.0:443", present["shop.contoso.test"].thumbprint, store="WebHosting")
+    pending = windows.issue("intranet.contoso.test", "2026-11-18", "2027-11-18", self_signed=True)
+    windows.put(pending, store="REQUEST")
     planted = Planted("binding-names-missing-certificate", "critical", gone.thumbprint)
     return Ordinary("IIS with ACME", windows.machine, planted if faulty else None)
 
@@ -64,6 +66,8 @@ def exchange(faulty: bool) -> Ordinary:
     for since, ends in (("2025-08-01", "2026-08-16"), ("2026-08-01", "2027-02-15")):
         public = windows.issue("mail.contoso.test", since, ends, dns=names, issuer="DigiCert TLS RSA SHA256 2020 CA1")
         windows.put(public, friendly_name=f"mail {since[:4]}", sd=acl.RDP_KEY_SD)
+    delegation = windows.issue("Federation", "2024-03-20", "2029-03-20", self_signed=True, dns=["Federation"])
+    windows.put(delegation, friendly_name="Exchange Delegation Federation", sd=acl.RDP_KEY_SD)
     windows.sites(("Default Web Site", "*:443:"), ("Exchange Back End", "*:444:"))
     windows.bind("0.0.0.0:443", public.thumbprint)
     windows.bind("127.0.0.1:443", public.thumbprint)

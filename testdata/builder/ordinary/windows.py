@@ -19,7 +19,8 @@ from testdata.builder import acl, certs, evtx
 from testdata.builder.capi import Slot
 from testdata.builder.certs import CAPI_ENHANCED, CNG_SOFTWARE, Certificate, make_certificate
 from testdata.builder.cng import CngKey
-from testdata.builder.folders import MACHINE, Owner
+from testdata.builder.dpapi import DpapiSystem
+from testdata.builder.folders import LOCAL_SERVICE, LOCAL_SYSTEM, MACHINE, NETWORK_SERVICE, Owner, service
 from testdata.builder.keys import rsa_key
 from testdata.builder.machine import ForgedMachine, capi_link, cng_link, machine
 from testdata.builder.machine_hives import CONTROL_SET
@@ -35,9 +36,12 @@ WINDOWS_11 = ("Windows 10 Pro", "Professional", "26100", 2314)
 
 INSTALLED = datetime(2024, 3, 4, 8, 0, tzinfo=UTC)
 LAST_SHUTDOWN = datetime(2026, 11, 20, 17, 4, 12, tzinfo=UTC)
+HALF_A_YEAR = timedelta(days=183)
 IIS = UUID("4dc3e181-e14b-4a21-b022-59fc669b0914")
 WEB_MANAGEMENT = UUID("d7d72267-fcf9-4424-9eec-7e1d8dcec9a9")
 EFS_RECOVERY = certs.ObjectIdentifier("1.3.6.1.4.1.311.10.3.4.1")
+
+SMS = certs.ObjectIdentifier("1.3.6.1.4.1.311.101")
 
 SERVICES = f"{CONTROL_SET}\\Services"
 TICKS_PER_DAY = 864_000_000_000
@@ -102,7 +106,8 @@ class Windows:
         self.name = name
         self.host = f"{name.lower()}.contoso.test" if in_domain else name.lower()
         self._keys: Iterator[str] = (f"2048-{number:02}" for number in range(1, 31))
-        listener = self.issue(name if not in_domain else self.host, "2026-08-20", "2027-02-19", self_signed=True)
+        since = max(day("2026-08-20"), facts.get("installed", INSTALLED))
+        listener = self._self_signed(since)
         given: dict[str, Any] = dict(zip(("product_name", "edition", "build", "ubr"), product, strict=True))
         given |= {"installed": INSTALLED, "last_shutdown": LAST_SHUTDOWN, "rdp_self_signed": listener.thumbprint}
         if not in_domain:
@@ -110,12 +115,14 @@ class Windows:
         self.machine = machine(f"ordinary {name}", computer_name=name, **(given | facts))
         self.system, self.software = self.machine.hives.system, self.machine.hives.software
         self._accounts()
+        self._master_keys()
         self._listener(listener, takes_connections)
         self._authorities()
         for service in _HAVE_SERVICE_SID:
             self.system.key(f"{SERVICES}\\{service}").dword("ServiceSidType", 1)
         self.container_of_windows("NetFrameworkConfigurationKey")
         if in_domain:
+            self._directory()
             self.agent = self._recovery_agent(agent_until)
 
     # --- what all have
@@ -125,13 +132,42 @@ class Windows:
         for name, rid in (("Administrator", 500), ("Guest", 501), ("DefaultAccount", 503)):
             sam.key(f"SAM\\Domains\\Account\\Users\\Names\\{name}").set("", rid, b"")
 
+    def _master_keys(self) -> None:
+        """Another master key each quarter, those before it stay; services have their own, and the secret was set anew."""
+        forged = self.machine
+        forged.previous = DpapiSystem.seeded(f"{self.name} in the setup")
+        for owner in (MACHINE, LOCAL_SYSTEM):
+            for quarter in ("2025-06-02", "2026-08-31"):
+                forged.add_master_key(owner, quarter, created=max(day(quarter), self.machine.facts.installed))
+        for sid in (LOCAL_SERVICE, NETWORK_SERVICE):
+            forged.add_master_key(service(sid))
+
+    def _directory(self) -> None:
+        """What Active Directory hands out: authorities for logon and for chains, those that ended too."""
+        hives = self.machine.hives
+        for since, until in (("2012-06-01", "2022-06-01"), ("2020-01-01", "2040-01-01")):
+            issuing = self.authority("Contoso Issuing CA", since, until)
+            for store in ("NTAuth", "CA"):
+                hives.add_enterprise_certificate(store, issuing.thumbprint, certs.store_element(issuing))
+        publisher = self.authority("Contoso code", "2023-01-01", "2026-01-01")
+        hives.add_policy_certificate("TrustedPublisher", publisher.thumbprint, certs.store_element(publisher))
+
     def _listener(self, certificate: Certificate, takes_connections: bool) -> None:
         """The listener's own certificate, of half a year, made anew by SessionEnv in time."""
         terminal = self.system.key(f"{CONTROL_SET}\\Control\\Terminal Server")
         terminal.dword("fDenyTSConnections", int(not takes_connections))
         self.put(certificate, container="TSSecKeySet1", store="Remote Desktop", sd=acl.RDP_KEY_SD)
-        made = evtx.rdp_certificate_created(self.host, bytes.fromhex(certificate.thumbprint), day("2026-08-20"))
-        self.machine.write("Windows/System32/winevt/Logs/System.evtx", evtx.event_log([made]))
+        made = certificate.x509.not_valid_before_utc
+        if self.machine.facts.installed < made - HALF_A_YEAR:
+            before = self._self_signed(made - HALF_A_YEAR)
+            self.put(before, container="TSSecKeySet1", store="Remote Desktop", written=False)
+        event = evtx.rdp_certificate_created(self.host, bytes.fromhex(certificate.thumbprint), made)
+        self.machine.write("Windows/System32/winevt/Logs/System.evtx", evtx.event_log([event]))
+
+    def _self_signed(self, since: datetime) -> Certificate:
+        return make_certificate(
+            self.host, rsa_key(next(self._keys)), not_before=since, not_after=since + HALF_A_YEAR, self_signed=True
+        )
 
     def _authorities(self) -> None:
         """Roots that Windows brings along and needs although they ended, and one that nobody trusts."""
@@ -262,6 +298,21 @@ class Windows:
         """Say that there is a TPM, the one that its keys were made with."""
         key = spki(rsa_key("3072-01"))
         add_tpm(self.machine, ek_pub=key, last_ek_pub=key, provisioned=INSTALLED, maker=maker, model=model)
+
+    def config_mgr_client(self) -> Certificate:
+        """Install a client of Configuration Manager; returns the certificate that it signs with."""
+        self.service("CcmExec")
+        made = []
+        for purpose, days in (("Signing", 10), ("Encryption", 11)):
+            until = f"2124-02-{days}"
+            certificate = self.issue("SMS", "2024-03-05", until, self_signed=True, eku=[SMS], dns=[self.host])
+            self.put(
+                certificate, store="SMS", friendly_name=f"SMS {purpose} Certificate", container=f"SMS {purpose.lower()}"
+            )
+            made.append(certificate)
+        text = f"SMS Unique Identifier=GUID:6A1C\r\nSMS Certificate Identifier=SMS;{made[0].thumbprint}\r\n"
+        self.machine.write("Windows/SMSCFG.INI", f"[Configuration - Client Properties]\r\n{text}".encode())
+        return made[0]
 
     def service(self, name: str, account: str = "LocalSystem", sid_type: int = 1, start: int = 2) -> None:
         """Register a service."""
