@@ -74,6 +74,10 @@ def test_the_longest_lived_of_several_is_the_successor() -> None:
     assert successor(OLD, *new) == "CC"
 
 
+def test_subjects_are_compared_without_regard_to_case() -> None:
+    assert successor(OLD, certificate("BB", "2028-01-01", "2025-10-01", subject="CN=WEB")) == "BB"
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -26,6 +26,7 @@ from testdata.builder.machine import ForgedMachine, capi_link, cng_link, machine
 from testdata.builder.machine_hives import CONTROL_SET
 from testdata.builder.names import capi_file_name
 from testdata.builder.pcpkey import pcp_blob
+from testdata.builder.seeded import Seeded
 from testdata.builder.tpm import TEMPLATES, add_tpm, spki
 
 SERVER_2019 = ("Windows Server 2019 Standard", "ServerStandard", "17763", 6414)
@@ -112,7 +113,9 @@ class Windows:
         given |= {"installed": INSTALLED, "last_shutdown": LAST_SHUTDOWN, "rdp_self_signed": listener.thumbprint}
         if not in_domain:
             given |= {"dns_domain": "", "netbios_domain": "WORKGROUP", "domain_sid": None}
-        self.machine = machine(f"ordinary {name}", computer_name=name, **(given | facts))
+        given |= {"computer_name": name, "machine_guid": Seeded(name).guid()}
+        # One secret for all: what is stretched from it takes longer than all the rest.
+        self.machine = machine("ordinary", **(given | facts))
         self.system, self.software = self.machine.hives.system, self.machine.hives.software
         self._accounts()
         self._master_keys()
@@ -135,7 +138,7 @@ class Windows:
     def _master_keys(self) -> None:
         """Another master key each quarter, those before it stay; services have their own, and the secret was set anew."""
         forged = self.machine
-        forged.previous = DpapiSystem.seeded(f"{self.name} in the setup")
+        forged.previous = DpapiSystem.seeded("ordinary, in the setup")
         for owner in (MACHINE, LOCAL_SYSTEM):
             for quarter in ("2025-06-02", "2026-08-31"):
                 forged.add_master_key(owner, quarter, created=max(day(quarter), self.machine.facts.installed))
