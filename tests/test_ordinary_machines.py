@@ -49,7 +49,6 @@ ROLES: tuple[Role, ...] = (
 )
 
 
-
 def examined(forged: ForgedMachine) -> forensics.Case:
     """Examine a machine with the access lists of its files, as from a volume."""
 

@@ -1,8 +1,8 @@
 """For which names a certificate speaks: its subject alternative names, else its subject.
 
 References:
-    RFC 5280 7.1 (subjects are compared without regard to case); RFC 6125 6.4 (a wildcard stands for one label; the common
-    name counts where there is no alternative name).
+    RFC 5280 7.1 (subjects are compared without regard to case); RFC 6125 6.4 (a wildcard stands for one label; the
+    common name counts where there is no alternative name).
 """
 
 from __future__ import annotations

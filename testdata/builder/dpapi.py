@@ -10,8 +10,8 @@ import hmac
 import struct
 import uuid
 from dataclasses import dataclass, field
-from functools import cache
 from datetime import datetime
+from functools import cache
 
 from Crypto.Cipher import AES, DES3
 

@@ -8,7 +8,16 @@ References:
 from __future__ import annotations
 
 from testdata.builder import acl
-from testdata.builder.certs import CLIENT_AUTH, CNG_SMART_CARD, CODE_SIGNING, EFS, SERVER_AUTH, Certificate, store_element
+from testdata.builder.certs import (
+    CLIENT_AUTH,
+    CNG_SMART_CARD,
+    CODE_SIGNING,
+    EFS,
+    EMAIL,
+    SERVER_AUTH,
+    Certificate,
+    store_element,
+)
 from testdata.builder.folders import Owner
 from testdata.builder.machine_hives import CONTROL_SET
 from testdata.builder.ordinary.directory import SMART_CARD_LOGON
@@ -35,7 +44,10 @@ def developer(faulty: bool) -> Ordinary:
     windows = Windows("DEV01", WINDOWS_11, third_party_cng=() if faulty else ("eToken Key Storage Provider",))
     user = windows.machine.add_user(DOMAIN_USER, "dana", None, nt_hash=bytes(range(16)))
     http = {"self_signed": True, "eku": [SERVER_AUTH]}
-    express = windows.put(windows.issue("localhost", "2025-03-04", "2030-03-04", **http), friendly_name="IIS Express Development Certificate")
+    express = windows.put(
+        windows.issue("localhost", "2025-03-04", "2030-03-04", **http),
+        friendly_name="IIS Express Development Certificate",
+    )
     windows.service("vmms")
     own = windows.issue(windows.host, "2024-03-04", "2034-03-02", self_signed=True)
     windows.put(own, cng=True, service="vmms")
@@ -55,7 +67,9 @@ def developer(faulty: bool) -> Ordinary:
 def _device(windows: Windows, issued: str) -> Certificate:
     """The identity of a device that joined Entra ID, in its TPM, and what it gets each day."""
     windows.tpm()
-    joined = windows.issue(DEVICE, issued, f"{int(issued[:4]) + 10}{issued[4:]}", eku=[CLIENT_AUTH], issuer="MS-Organization-Access")
+    joined = windows.issue(
+        DEVICE, issued, f"{int(issued[:4]) + 10}{issued[4:]}", eku=[CLIENT_AUTH], issuer="MS-Organization-Access"
+    )
     windows.put_in_tpm(joined, "device-identity")
     join = windows.system.key(f"{CONTROL_SET}\\Control\\CloudDomainJoin\\JoinInfo\\{joined.thumbprint}")
     join.sz("TenantId", "72f988bf-86f1-41af-91ab-2d7cd011db47").sz("UserEmail", "frank@contoso.test")
@@ -74,7 +88,14 @@ def _enrolment(windows: Windows, certificate: Certificate, reference: str) -> No
 
 def entra_laptop(faulty: bool) -> Ordinary:
     """Joined to Entra ID and managed by Intune; the fault: Intune should have renewed its certificate weeks ago."""
-    windows = Windows("LAP-31", WINDOWS_11, in_domain=False, takes_connections=False, clone_tag="Thu Feb 01 05:48:31 2024", third_party_cng=(HELLO,))
+    windows = Windows(
+        "LAP-31",
+        WINDOWS_11,
+        in_domain=False,
+        takes_connections=False,
+        clone_tag="Thu Feb 01 05:48:31 2024",
+        third_party_cng=(HELLO,),
+    )
     _device(windows, "2024-03-04")
     since, until = ("2025-12-08", "2026-12-08") if faulty else ("2026-06-08", "2027-06-08")
     managed = windows.issue("7f1f7c1e-0000-4f0e-9a53-0d6a5d1a7e12", since, until, eku=[CLIENT_AUTH], issuer=INTUNE)
@@ -83,7 +104,9 @@ def entra_laptop(faulty: bool) -> Ordinary:
     frank = windows.machine.add_user(ENTRA_USER, "frank", "unlocked-by-Hello-7")
     hello = windows.issue("S-1-12-1/login.windows.net/frank", "2024-03-04", "2054-03-04", self_signed=True)
     windows.put_elsewhere(hello, HELLO, "login.windows.net/frank", frank)
-    planted = Planted("certificate-expiring", "high", managed.thumbprint, frozenset({"service-uses-expiring-certificate"}))
+    planted = Planted(
+        "certificate-expiring", "high", managed.thumbprint, frozenset({"service-uses-expiring-certificate"})
+    )
     return Ordinary("laptop, Entra joined", windows.machine, planted if faulty else None)
 
 
@@ -92,7 +115,9 @@ def hybrid_laptop(faulty: bool) -> Ordinary:
     windows = Windows("LAP-44", WINDOWS_11, takes_connections=False)
     _device(windows, "2024-05-02")
     windows.auto_enrolment("ContosoWorkstation")
-    windows.enrolled("ContosoWorkstation", "2026-05-02", "2027-05-02", eku=[CLIENT_AUTH], cng=True)
+    for since, until in (("2025-12-06", "2026-12-06"), ("2026-10-25", "2027-10-25")):
+        client = windows.issue(windows.host, since, until, template="ContosoWorkstation", eku=[CLIENT_AUTH])
+        windows.put_in_tpm(client, f"te-Workstation-{since}")
     wlan = "ProgramData/Microsoft/wlansvc/Profiles/Interfaces/{0a1b2c3d-0000-4000-8000-00000000abcd}"
     windows.machine.write(f"{wlan}/{{5e6f7081-0000-4000-8000-00000000dcba}}.xml", _WLAN.encode())
     names = "9c1f7c1e-0000-4f0e-9a53-0d6a5d1a7e13", [CLIENT_AUTH]
@@ -104,6 +129,9 @@ def hybrid_laptop(faulty: bool) -> Ordinary:
     for since, until in (("2023-06-20", "2025-06-20"), ("2025-06-01", "2027-06-01")):
         card = windows.issue("Frank", since, until, eku=[CLIENT_AUTH, SMART_CARD_LOGON])
         windows.put_elsewhere(card, CNG_SMART_CARD, f"card {since}", frank)
+    for since, until in (("2024-11-30", "2026-11-28"), ("2026-10-20", "2028-10-20")):
+        mail = windows.issue("frank@contoso.test", since, until, template="User", eku=[CLIENT_AUTH, EMAIL])
+        windows.put(mail, owner=frank, cng=True)
     network = windows.issue("Contoso recovery", "2024-01-01", "2034-01-01", key="ca", self_signed=True)
     for store in ("FVE", "FVE_NKP"):
         windows.machine.hives.add_policy_certificate(store, network.thumbprint, store_element(network))

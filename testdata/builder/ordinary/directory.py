@@ -1,19 +1,22 @@
-"""Servers of a domain: a file server, a domain controller, an enterprise issuing authority, a policy server of RADIUS.
+"""Servers of a domain: a file server, a domain controller, an enterprise issuing authority.
 
 References:
-    Microsoft Learn: Configure server certificate auto-enrolment; LDAP over SSL certificates; Online Responder; KB842210.
+    Microsoft Learn: Configure server certificate auto-enrolment; LDAP over SSL certificates; Online Responder;
+    KB842210.
 """
 
 from __future__ import annotations
+
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from testdata.builder import certs
 from testdata.builder.certs import CLIENT_AUTH, SERVER_AUTH
 from testdata.builder.machine_hives import CONTROL_SET
 from testdata.builder.ordinary.windows import SERVER_2019, SERVER_2022, SERVICES, Ordinary, Planted, Windows
 
-KDC = certs.ObjectIdentifier("1.3.6.1.5.2.3.5")
-SMART_CARD_LOGON = certs.ObjectIdentifier("1.3.6.1.4.1.311.20.2.2")
-OCSP_SIGNING = certs.ExtendedKeyUsageOID.OCSP_SIGNING
+KDC = ObjectIdentifier("1.3.6.1.5.2.3.5")
+SMART_CARD_LOGON = ObjectIdentifier("1.3.6.1.4.1.311.20.2.2")
+OCSP_SIGNING = ExtendedKeyUsageOID.OCSP_SIGNING
 AUTHORITY = "Contoso Issuing CA"
 
 
@@ -43,7 +46,7 @@ def domain_controller(faulty: bool) -> Ordinary:
     today = windows.enrolled(
         "KerberosAuthentication", "2026-02-01", "2027-02-01", eku=usages, cng=True, written=not faulty
     )
-    mail = certs.ObjectIdentifier("1.3.6.1.4.1.311.21.19")
+    mail = ObjectIdentifier("1.3.6.1.4.1.311.21.19")
     windows.enrolled("DirectoryEmailReplication", "2026-02-01", "2027-02-01", eku=[mail], cng=True)
     planted = Planted("key-file-missing", "high", today.thumbprint, frozenset({"service-uses-dead-key"}))
     return Ordinary("domain controller", windows.machine, planted if faulty else None)
@@ -68,7 +71,7 @@ def issuing_authority(faulty: bool) -> Ordinary:
     authority.sz("CommonName", AUTHORITY).dword("CAType", 1).multi_sz("CACertHash", listed)
     windows.auto_enrolment("Machine")
     windows.enrolled("Machine", "2026-08-09", "2027-08-09")
-    exchange = certs.ObjectIdentifier("1.3.6.1.4.1.311.21.5")
+    exchange = ObjectIdentifier("1.3.6.1.4.1.311.21.5")
     for since, until in (("2026-10-02", "2026-10-09"), ("2026-11-16", "2026-11-23")):
         made = windows.issue(f"{AUTHORITY}-Xchg", since, until, eku=[exchange], template="CAExchange")
         windows.put(made, cng=True)

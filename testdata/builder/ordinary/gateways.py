@@ -1,8 +1,8 @@
-"""Servers at the edge and above others: AD FS, RADIUS, a VPN server, a virtual machine in Azure, a host of administrators.
+"""Servers at the edge and above others: AD FS, RADIUS, a VPN server, one in Azure, one of administrators.
 
 References:
-    Microsoft Learn: Managing TLS certificates in AD FS and WAP; Network Policy Server, certificate requirements for PEAP;
-    Always On VPN; Azure virtual machine agent; Windows Admin Center; Configure WinRM over HTTPS; MOMCertImport.
+    Microsoft Learn: Managing TLS certificates in AD FS and WAP; Network Policy Server, certificate requirements for
+    PEAP; Always On VPN; Azure virtual machine agent; Windows Admin Center; Configure WinRM over HTTPS; MOMCertImport.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import hashlib
 from datetime import timedelta
 from uuid import UUID
 
+from cryptography.x509 import ObjectIdentifier
+
 from testdata.builder import acl
-from testdata.builder.certs import CLIENT_AUTH, SERVER_AUTH, ObjectIdentifier, make_certificate
+from testdata.builder.certs import CLIENT_AUTH, SERVER_AUTH, make_certificate
 from testdata.builder.keys import rsa_key
 from testdata.builder.ordinary.windows import SERVER_2019, SERVER_2022, SERVICES, Ordinary, Planted, Windows, day
 
@@ -31,7 +33,11 @@ def federation_server(faulty: bool) -> Ordinary:
     windows.enrolled("Machine", "2026-08-09", "2027-08-09")
     names = ["sts.contoso.test", "certauth.sts.contoso.test"]
     sd = acl.security_descriptor(
-        [acl.Ace(acl.SYSTEM), acl.Ace(acl.ADMINISTRATORS), acl.Ace("S-1-5-21-2052111302-1275210071-1644491937-1500", acl.READ)]
+        [
+            acl.Ace(acl.SYSTEM),
+            acl.Ace(acl.ADMINISTRATORS),
+            acl.Ace("S-1-5-21-2052111302-1275210071-1644491937-1500", acl.READ),
+        ]
     )
     old = windows.put(windows.issue(names[0], "2025-11-20", "2026-12-02", dns=names), sd=sd)
     new = windows.put(windows.issue(names[0], "2026-11-02", "2027-05-20", dns=names), sd=sd)

@@ -1,4 +1,4 @@
-"""Servers on which others work: a session host, a Hyper-V host, a site server of Configuration Manager, a desktop of a pool.
+"""What others work on: a session host, a Hyper-V host, a site server of Configuration Manager, a pooled desktop.
 
 References:
     Microsoft Learn: Remote Desktop listener certificate configurations; New-HgsGuardian; Certificates in Configuration
@@ -12,6 +12,7 @@ from testdata.builder.certs import CLIENT_AUTH, REMOTE_DESKTOP
 from testdata.builder.hyperv_storage import Value
 from testdata.builder.key_protector import guardian_pair, write_key_protector
 from testdata.builder.machine_hives import CONTROL_SET
+from testdata.builder.ordinary.iis import install_iis
 from testdata.builder.ordinary.windows import (
     SERVER_2019,
     SERVER_2022,
@@ -64,7 +65,7 @@ def session_host(faulty: bool) -> Ordinary:
 
 
 def hyperv_host(faulty: bool) -> Ordinary:
-    """A host with its guardian and the certificates of its own service; the fault: one machine came from a host whose guardian did not."""
+    """A host with a guardian and its own certificates; the fault: the guardian of a machine stayed on another host."""
     windows = Windows("HV01", SERVER_2025)
     windows.service("vmms")
     for since, until in (("2024-03-04", "2034-03-02"), ("2025-01-14", "2035-01-12")):
@@ -98,7 +99,7 @@ def site_server(faulty: bool) -> Ordinary:
     for name in ("Site System Identification Certificate", "Site Server Signing Certificate"):
         system = windows.issue("CM01.contoso.test", "2024-03-05", f"2124-02-{12 + len(name) % 2}", self_signed=True)
         windows.put(system, store="SMS", friendly_name=name)
-    windows.sites(("Default Web Site", "*:443:"))
+    install_iis(windows, ("Default Web Site", "*:443:"))
     served = windows.issue(windows.host, "2026-02-01", "2028-02-01", template="ContosoWebServer")
     windows.put(served)
     windows.bind("0.0.0.0:443", served.thumbprint)
@@ -111,7 +112,11 @@ def site_server(faulty: bool) -> Ordinary:
 def pool_desktop(faulty: bool) -> Ordinary:
     """A desktop cloned from a generalized image; the fault: a certificate of the image came without its key."""
     windows = Windows(
-        "VDI-017", WINDOWS_10_LTSC, clone_tag="Mon Sep 07 05:48:31 2026", installed=day("2026-09-08"), secret_set=day("2026-09-08")
+        "VDI-017",
+        WINDOWS_10_LTSC,
+        clone_tag="Mon Sep 07 05:48:31 2026",
+        installed=day("2026-09-08"),
+        secret_set=day("2026-09-08"),
     )
     windows.auto_enrolment("Machine")
     windows.enrolled("Machine", "2026-09-08", "2027-09-08", cng=True)
@@ -122,5 +127,7 @@ def pool_desktop(faulty: bool) -> Ordinary:
     if faulty:
         windows.put(signer, container="imported", written=False, created=day("2026-09-01"))
         windows.machine.put_capi("imported", exchange=windows.slot(signer), suffix=image, created=day("2026-09-01"))
-    planted = Planted("generalize-orphaned-keys", "critical", signer.thumbprint, frozenset({"key-file-of-another-machine-guid"}))
+    planted = Planted(
+        "generalize-orphaned-keys", "critical", signer.thumbprint, frozenset({"key-file-of-another-machine-guid"})
+    )
     return Ordinary("VDI clone", windows.machine, planted if faulty else None)

@@ -1,38 +1,30 @@
 """Servers that others reach over TLS: IIS with an ACME client, Exchange, WSUS, SQL Server.
 
 References:
-    Microsoft Learn: Digital certificates and encryption in Exchange Server; Maintain the Exchange Server OAuth certificate;
-    Configure WSUS to use TLS; Configure SQL Server Database Engine for encrypting connections; Configure the Web Management
-    Service. letsencrypt.org, Integration Guide.
+    Microsoft Learn: Digital certificates and encryption in Exchange Server; Maintain the Exchange Server OAuth
+    certificate; Configure WSUS to use TLS; Configure SQL Server Database Engine for encrypting connections.
+    letsencrypt.org, Integration Guide.
 """
 
 from __future__ import annotations
 
 from testdata.builder import acl
-from testdata.builder.certs import CAPI_SCHANNEL, CODE_SIGNING, SERVER_AUTH, Certificate
-from testdata.builder.ordinary.windows import SERVER_2019, SERVER_2022, WEB_MANAGEMENT, Ordinary, Planted, Windows
+from testdata.builder.certs import CAPI_SCHANNEL, CODE_SIGNING, SERVER_AUTH
+from testdata.builder.ordinary.iis import administer_remotely, install_iis
+from testdata.builder.ordinary.windows import SERVER_2019, SERVER_2022, Ordinary, Planted, Windows
 
 SQL_ACCOUNT = "S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003"
 """NT SERVICE\\MSSQLSERVER."""
 _LETS_ENCRYPT = "R11"
 
 
-def _web_management(windows: Windows, since: str, until: str) -> Certificate:
-    """The certificate that the setup of IIS makes for remote administration."""
-    made = windows.issue(f"WMSvc-SHA2-{windows.name}", since, until, self_signed=True)
-    windows.put(made, friendly_name="WMSVC-SHA2")
-    windows.bind("0.0.0.0:8172", made.thumbprint, application=WEB_MANAGEMENT)
-    server = windows.software.key("Microsoft\\WebManagement\\Server")
-    server.binary("SslCertificateHash", bytes.fromhex(made.thumbprint)).dword("Port", 8172)
-    windows.service("WMSVC", "NT AUTHORITY\\LocalService")
-    return made
-
-
 def web_server(faulty: bool) -> Ordinary:
     """Sites whose certificates an ACME client renews; the fault: one site is bound to what the client cleaned away."""
     windows = Windows("WEB01", SERVER_2022)
-    _web_management(windows, "2024-03-04", "2034-03-02")
-    windows.sites(("Shop", "*:443:shop.contoso.test"), ("Blog", "*:443:blog.contoso.test"), ("Default", "*:443:"))
+    administer_remotely(windows, "2024-03-04", "2034-03-02")
+    install_iis(
+        windows, ("Shop", "*:443:shop.contoso.test"), ("Blog", "*:443:blog.contoso.test"), ("Default", "*:443:")
+    )
     present = {}
     for host, since, until in (
         ("shop.contoso.test", "2026-09-10", "2026-12-09"),
@@ -56,7 +48,7 @@ def web_server(faulty: bool) -> Ordinary:
 def exchange(faulty: bool) -> Ordinary:
     """A mailbox server with its own certificates and a public one; the fault: the OAuth certificate has ended."""
     windows = Windows("EX01", SERVER_2019)
-    _web_management(windows, "2024-03-04", "2034-03-02")
+    administer_remotely(windows, "2024-03-04", "2034-03-02")
     own = windows.issue("EX01", "2024-03-05", "2029-03-05", self_signed=True, dns=["EX01", windows.host])
     windows.put(own, friendly_name="Microsoft Exchange", sd=acl.RDP_KEY_SD)
     until = "2026-10-25" if faulty else "2029-02-06"
@@ -68,7 +60,7 @@ def exchange(faulty: bool) -> Ordinary:
         windows.put(public, friendly_name=f"mail {since[:4]}", sd=acl.RDP_KEY_SD)
     delegation = windows.issue("Federation", "2024-03-20", "2029-03-20", self_signed=True, dns=["Federation"])
     windows.put(delegation, friendly_name="Exchange Delegation Federation", sd=acl.RDP_KEY_SD)
-    windows.sites(("Default Web Site", "*:443:"), ("Exchange Back End", "*:444:"))
+    install_iis(windows, ("Default Web Site", "*:443:"), ("Exchange Back End", "*:444:"))
     windows.bind("0.0.0.0:443", public.thumbprint)
     windows.bind("127.0.0.1:443", public.thumbprint)
     windows.bind("0.0.0.0:444", own.thumbprint)
@@ -90,7 +82,7 @@ def update_server(faulty: bool) -> Ordinary:
         windows.put(signer, store="WSUS")
     since, until = ("2024-11-19", "2026-11-19") if faulty else ("2026-02-01", "2028-02-01")
     served = windows.put(windows.issue(windows.host, since, until, template="WebServer"))
-    windows.sites(("WSUS Administration", "*:8531:"))
+    install_iis(windows, ("WSUS Administration", "*:8531:"))
     windows.bind("0.0.0.0:8531", served.thumbprint)
     planted = Planted(
         "certificate-expired", "high", served.thumbprint, frozenset({"service-uses-expiring-certificate"})

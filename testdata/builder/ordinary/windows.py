@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from cryptography.x509 import ObjectIdentifier
+
 from testdata.builder import acl, certs, evtx
 from testdata.builder.capi import Slot
 from testdata.builder.certs import CAPI_ENHANCED, CNG_SOFTWARE, Certificate, make_certificate
@@ -39,10 +41,9 @@ INSTALLED = datetime(2024, 3, 4, 8, 0, tzinfo=UTC)
 LAST_SHUTDOWN = datetime(2026, 11, 20, 17, 4, 12, tzinfo=UTC)
 HALF_A_YEAR = timedelta(days=183)
 IIS = UUID("4dc3e181-e14b-4a21-b022-59fc669b0914")
-WEB_MANAGEMENT = UUID("d7d72267-fcf9-4424-9eec-7e1d8dcec9a9")
-EFS_RECOVERY = certs.ObjectIdentifier("1.3.6.1.4.1.311.10.3.4.1")
+EFS_RECOVERY = ObjectIdentifier("1.3.6.1.4.1.311.10.3.4.1")
 
-SMS = certs.ObjectIdentifier("1.3.6.1.4.1.311.101")
+SMS = ObjectIdentifier("1.3.6.1.4.1.311.101")
 
 SERVICES = f"{CONTROL_SET}\\Services"
 TICKS_PER_DAY = 864_000_000_000
@@ -121,8 +122,8 @@ class Windows:
         self._master_keys()
         self._listener(listener, takes_connections)
         self._authorities()
-        for service in _HAVE_SERVICE_SID:
-            self.system.key(f"{SERVICES}\\{service}").dword("ServiceSidType", 1)
+        for name in _HAVE_SERVICE_SID:
+            self.system.key(f"{SERVICES}\\{name}").dword("ServiceSidType", 1)
         self.container_of_windows("NetFrameworkConfigurationKey")
         if in_domain:
             self._directory()
@@ -136,7 +137,7 @@ class Windows:
             sam.key(f"SAM\\Domains\\Account\\Users\\Names\\{name}").set("", rid, b"")
 
     def _master_keys(self) -> None:
-        """Another master key each quarter, those before it stay; services have their own, and the secret was set anew."""
+        """Master keys of other quarters beside the first, those of services, and a secret that was set anew."""
         forged = self.machine
         forged.previous = DpapiSystem.seeded("ordinary, in the setup")
         for owner in (MACHINE, LOCAL_SYSTEM):
@@ -183,7 +184,9 @@ class Windows:
             self.machine.hives.add_certificate("ROOT", root.thumbprint, certs.store_element(root))
         agency = certs.signed_with_sha1(self.authority("Root Agency", "1996-05-28", "2039-12-31", key="1024-01"))
         self.machine.hives.add_certificate("CA", agency.thumbprint, certs.store_element(agency))
-        stolen = make_certificate("login.live.com", rsa_key("ca"), not_before=day("2011-03-15"), not_after=day("2014-03-14"))
+        stolen = make_certificate(
+            "login.live.com", rsa_key("ca"), not_before=day("2011-03-15"), not_after=day("2014-03-14")
+        )
         self.machine.hives.add_certificate("Disallowed", stolen.thumbprint, certs.store_element(stolen))
 
     def authority(self, name: str, since: str, until: str, key: str = "ca") -> Certificate:
@@ -260,7 +263,9 @@ class Windows:
             if written:
                 slot = Slot(certificate.key)  # type: ignore[arg-type]
                 forged.put_capi(name, exchange=slot, owner=owner, sd=sd, created=made)
-        forged.put_certificate(certificate, link=link, store=store, owner=owner, service=service, when=made, **properties)
+        forged.put_certificate(
+            certificate, link=link, store=store, owner=owner, service=service, when=made, **properties
+        )
         return certificate
 
     def slot(self, certificate: Certificate | None = None) -> Slot:
@@ -338,25 +343,6 @@ class Windows:
         key.binary("SslCertHash", bytes.fromhex(thumbprint)).binary("AppId", application.bytes_le)
         key.sz("SslCertStoreName", store).dword("DefaultFlags", 0)
 
-    def sites(self, *bindings: tuple[str, str]) -> None:
-        """Install IIS with its keys and a site for each name and binding ``IP:port:host``."""
-        text = "".join(
-            f'<site name="{name}" id="{number}" serverAutoStart="true"><application path="/" '
-            f'applicationPool="DefaultAppPool"><virtualDirectory path="/" physicalPath="%SystemDrive%\\inetpub\\{number}" />'
-            f'</application><bindings><binding protocol="https" bindingInformation="{information}" '
-            f'sslFlags="{int(not information.endswith(":"))}" /></bindings></site>'
-            for number, (name, information) in enumerate(bindings, 1)
-        )
-        configuration = f"<configuration>{_PROVIDERS}<system.applicationHost><sites>{text}</sites>{_POOLS}"
-        self.machine.write(
-            "Windows/System32/inetsrv/config/applicationHost.config",
-            f'<?xml version="1.0" encoding="UTF-8"?>\n{configuration}</system.applicationHost></configuration>'.encode(),
-        )
-        for name in ("iisConfigurationKey", "iisWasKey", "Microsoft Internet Information Server", "MS IIS DCOM Server"):
-            self.container_of_windows(name)
-        self.service("W3SVC")
-        self.service("WAS")
-
     def daily(self, name: str, until: datetime, count: int) -> None:
         """Put the certificates that Entra ID gave for a day each; of the older ones the keys are gone."""
         for number in range(count):
@@ -369,16 +355,3 @@ class Windows:
                 issuer=f"MS-Organization-P2P-Access [{ends.year}]",
             )
             self.put(certificate, cng=True, written=number == 0)
-
-
-_PROVIDERS = (
-    "<configProtectedData><providers>"
-    '<add name="AesProvider" type="Microsoft.ApplicationHost.AesProtectedConfigurationProvider" '
-    'keyContainerName="iisConfigurationKey" useMachineContainer="true" />'
-    '<add name="IISWASOnlyAesProvider" type="Microsoft.ApplicationHost.AesProtectedConfigurationProvider" '
-    'keyContainerName="iisWasKey" useMachineContainer="true" /></providers></configProtectedData>'
-)
-_POOLS = (
-    '<applicationPools><add name="DefaultAppPool" /><add name="Shop"><processModel identityType="SpecificUser" '
-    'userName="CONTOSO\\svc-shop" password="[enc:IISWASOnlyAesProvider:AAECAwQFBgcICQ==:enc]" /></add></applicationPools>'
-)
