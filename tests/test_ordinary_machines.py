@@ -1,4 +1,4 @@
-"""Ordinary machines by role are quiet as they should be, and with one fault tell that one."""
+"""Ordinary machines by role are quiet while healthy; with one fault they tell that one and nothing besides."""
 
 from __future__ import annotations
 
