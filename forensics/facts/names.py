@@ -1,7 +1,8 @@
 """For which names a certificate speaks: its subject alternative names, else its subject.
 
 References:
-    RFC 6125 6.4 (a wildcard stands for one label; the common name counts where there is no alternative name).
+    RFC 5280 7.1 (subjects are compared without regard to case); RFC 6125 6.4 (a wildcard stands for one label; the
+    common name counts where there is no alternative name).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Names:
 
     Attributes:
         named: Its alternative names as ``type:value``, lower case; without any, the host that its subject names.
-        subject: Its subject as ``subject:...``; None without one.
+        subject: Its subject as ``subject:...``, lower case; None without one.
         only_subject: There are no alternative names, so that the same subject is enough.
         spoken: The names of ``named``, to look one up.
     """
@@ -59,7 +60,7 @@ class Names:
 def names_of(row: CertificateRow) -> Names:
     """Return the names of a certificate."""
     named = tuple(name for name in map(str.lower, row.san) if name.startswith(_SPOKEN_FOR))
-    subject = f"{_SUBJECT}{row.subject}" if row.subject else None
+    subject = f"{_SUBJECT}{row.subject.lower()}" if row.subject else None
     if named:
         return Names(named, subject, False, frozenset(named))
     common = _COMMON_NAME.search(row.subject or "")

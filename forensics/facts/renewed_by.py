@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 
+from forensics.chain.undecided import REASONS
 from forensics.facts.names import Names, names_of
 from forensics.facts.tables import Tables
 from forensics.facts.used_by import Users
@@ -100,7 +101,8 @@ def works(chain: KeyChainRow) -> bool:
     """Tell whether a key opens; where no disk tells (in a TPM, of a user), whether nothing is wrong with it."""
     if chain.verdict != "unknown":
         return chain.verdict == "usable"
-    if chain.broken_at is not None or chain.reason or chain.access == "denied":
+    is_suspected = chain.reason and chain.reason not in REASONS
+    if chain.broken_at is not None or is_suspected or chain.access == "denied":
         return False
     if chain.private_key in _ELSEWHERE:
         return chain.key_file in ("present", "not_applicable") and chain.public_key != "mismatch"

@@ -11,6 +11,7 @@ import struct
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from Crypto.Cipher import AES, DES3
 
@@ -111,6 +112,7 @@ def service_prekey(half: bytes, sid: str) -> bytes:
     return hmac.new(half, sid_text_bytes(sid), "sha1").digest()
 
 
+@cache
 def _stretch(suite: Suite, pre: bytes, salt: bytes, rounds: int) -> tuple[bytes, bytes]:
     """Microsoft's PBKDF2: each round feeds the XOR so far, not the last output."""
     inner = hashlib.new(suite.hash_name)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from forensics.chain.undecided import REASONS
 from forensics.facts import renewed_by
 from forensics.facts.facts import with_facts
 from forensics.tables.certificate import CertificateRow
@@ -72,6 +73,18 @@ NEW = certificate("BB", "2028-01-01", "2025-10-01")
 def test_the_longest_lived_of_several_is_the_successor() -> None:
     new = [certificate(name, f"{year}-01-01") for name, year in (("BB", 2027), ("CC", 2029), ("DD", 2028))]
     assert successor(OLD, *new) == "CC"
+
+
+@pytest.mark.parametrize("judged", [IN_TPM, OF_USER], ids=["in a TPM", "of a user"])
+@pytest.mark.parametrize("reason", sorted(REASONS))
+def test_that_no_disk_tells_more_of_a_key_is_no_doubt_in_it(judged: dict[str, Any], reason: str) -> None:
+    old = certificate("AA", "2026-01-01", "2024-01-01", store_scope=judged.get("store_scope", "machine"))
+    new = certificate("BB", "2028-01-01", "2025-10-01", store_scope=old.store_scope)
+    assert successor(old, new, **judged, reason=reason) == "BB"
+
+
+def test_subjects_are_compared_without_regard_to_case() -> None:
+    assert successor(OLD, certificate("BB", "2028-01-01", "2025-10-01", subject="CN=WEB")) == "BB"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.hyperv import CertificateHere, GuardianRow, StartsHere, VmGuardianRow, VmRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
+from tests.examined import examined
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 OLD, NEW = ("E1" * 20, "51" * 20), ("E2" * 20, "52" * 20)
@@ -203,3 +204,11 @@ def test_two_machines_of_one_name_are_told_apart() -> None:
     assert "- WEB (mail-id at mail.vmcx) (" in finding["because"]
     assert "Disable-VMTPM -VM (Get-VM -Id web-id)  # web" in finding["remedy"]
     assert "Disable-VMTPM -VM (Get-VM -Id mail-id)  # WEB" in finding["remedy"]
+
+
+def test_that_a_guardians_key_file_is_gone_is_told_under_the_guardian() -> None:
+    found = examined("hyperv-target").finding_list
+    (gone,) = [f for f in found if f.rule == "key-file-missing"]
+    (guardian,) = [f for f in found if gone.id in f.consequences]
+    assert guardian.rule == "guardian-without-private-key"
+    assert [s.id for s in guardian.subjects] == [s.id for s in gone.subjects]

@@ -1,0 +1,109 @@
+"""Ordinary machines by role are quiet while healthy; with one fault they tell that one and nothing besides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import forensics
+from forensics.registry.hives import open_hive
+from forensics.sources.installation import Installation
+from forensics.sources.searched_tree import SearchedTree
+from forensics.sources.source import Source
+from forensics.tables.finding import Finding
+from testdata.builder.machine import ForgedMachine
+from testdata.builder.ordinary import clients, directory, gateways, hosts, web
+from testdata.builder.ordinary.windows import Ordinary
+from tests.examined import AS_OF
+from tests.forged_machine import tree_of
+
+Role = Callable[[bool], Ordinary]
+QUIET = frozenset({"low", "info"})
+COLUMNS, FIRST_SCREEN = 80, 25
+"""Of a terminal."""
+
+ROLES: tuple[Role, ...] = (
+    directory.file_server,
+    directory.domain_controller,
+    directory.issuing_authority,
+    web.exchange,
+    web.database_server,
+    web.web_server,
+    web.update_server,
+    hosts.session_host,
+    hosts.hyperv_host,
+    hosts.site_server,
+    hosts.pool_desktop,
+    clients.developer,
+    clients.entra_laptop,
+    clients.hybrid_laptop,
+    clients.home_laptop,
+    gateways.federation_server,
+    gateways.policy_server,
+    gateways.vpn_server,
+    gateways.cloud_server,
+    gateways.management_server,
+)
+
+
+def examined(forged: ForgedMachine) -> forensics.Case:
+    """Examine a machine with the access lists of its files, as from a volume."""
+
+    @contextmanager
+    def opened(path: str, *_: object, first_machine_id: int, **__: Any) -> Iterator[Source]:
+        tree = tree_of(forged)
+        windows = Installation(first_machine_id, path, tree, "Windows", "", open_hive)
+        yield Source(path, "volume", [windows], [SearchedTree(tree, path, windows=("Windows",))])
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("forensics.sources.open.open_source", opened)
+        return forensics.examine("volume", as_of=AS_OF)
+
+
+def loud(case: forensics.Case) -> list[Finding]:
+    return [finding for finding in case.finding_list if finding.severity not in QUIET]
+
+
+@pytest.fixture(params=ROLES, ids=lambda role: role.__name__)
+def role(request: pytest.FixtureRequest) -> Role:
+    found: Role = request.param
+    return found
+
+
+def explained_by(found: Finding, case: forensics.Case) -> set[str]:
+    """Return the ids of what hangs under a finding, directly or through others."""
+    by_id = {finding.id: finding for finding in case.finding_list}
+    waiting, hanging = [found.id], set[str]()
+    while waiting:
+        more = set(by_id[waiting.pop()].consequences) - hanging
+        hanging |= more
+        waiting += more
+    return hanging
+
+
+def test_a_healthy_one_is_quiet(role: Role) -> None:
+    healthy = role(False)
+    assert healthy.planted is None
+    case = examined(healthy.machine)
+    assert [(f.rule, f.severity, f.subjects) for f in loud(case)] == []
+    assert [problem.message for problem in case.rows("problem")] == []
+
+
+def test_the_planted_fault_is_told_and_nothing_else(role: Role) -> None:
+    faulty = role(True)
+    planted = faulty.planted
+    assert planted is not None
+    case = examined(faulty.machine)
+    told = loud(case)
+    (found,) = [finding for finding in told if finding.rule == planted.rule]
+    assert found.severity == planted.severity
+    assert [subject.id for subject in found.subjects] == [planted.subject]
+    beside = [finding for finding in told if finding is not found]
+    assert {finding.rule for finding in beside} == planted.follows
+    assert {finding.id for finding in beside} <= explained_by(found, case)
+    assert [problem.message for problem in case.rows("problem")] == []
+    screen = forensics.render(case, "text", width=COLUMNS).splitlines()[:FIRST_SCREEN]
+    assert f"[{planted.rule}]" in "\n".join(screen)
