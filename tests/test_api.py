@@ -291,11 +291,12 @@ def test_has_findings_is_what_the_exit_code_says() -> None:
     ("key_file", "access", "told"),
     [
         ("other_machine_guid", "ok", False),
+        ("present", "ok", False),
         ("other_machine_guid", "too_open", True),
         ("unreadable", "ok", True),
     ],
 )
-def test_a_key_file_left_over_from_a_template_is_no_finding(key_file: Any, access: Any, told: bool) -> None:
+def test_a_key_file_that_windows_does_not_look_for_is_no_finding(key_file: Any, access: Any, told: bool) -> None:
     orphan = dead_chain(thumbprint=None, subject=None, store=None, store_scope=None, not_after=None)
     rows = [*case().rows("machine"), replace(orphan, key_file=key_file, access=access)]
     assert forensics.Case(rows, as_of=AS_OF).has_findings is told

@@ -57,10 +57,12 @@ class Triage:
     def has_findings(self) -> bool:
         """Something is wrong: an unusable key, one that everybody may read, or an expired certificate.
 
-        Key files of an earlier MachineGuid that no certificate names lie on every computer made from a template.
+        Key files that no certificate names and whose names Windows does not look for are no fault: those of an earlier
+        MachineGuid lie on every computer made from a template, and somebody keeps a copy with ``.bak`` behind its name.
         """
         dead_orphan = any(
-            o.access == "too_open" or (o.verdict == "unusable" and o.key_file != "other_machine_guid")
+            o.access == "too_open"
+            or (o.verdict == "unusable" and (o.broken_at != "key_file" or o.key_file == "unreadable"))
             for o in self.orphans
         )
         open_anyway = any(row.access == "too_open" for row in (*self.too_open, *self.unknown))
