@@ -22,6 +22,14 @@ from tests.forged_machine import tree_of
 
 Role = Callable[[bool], Ordinary]
 QUIET = frozenset({"low", "info"})
+TOLD_LOW = {
+    # What somebody made for a test, or for mail, and let end.
+    "developer": {"certificate-expired"},
+    "home_laptop": {"certificate-expired"},
+    # A bought certificate in the last quarter of its life.
+    "vpn_server": {"certificate-expiring", "service-uses-expiring-certificate"},
+}
+"""What deserves a line on a healthy machine; the exit code is that of findings."""
 COLUMNS, FIRST_SCREEN = 80, 25
 """Of a terminal."""
 
@@ -90,6 +98,9 @@ def test_a_healthy_one_is_quiet(role: Role) -> None:
     case = examined(healthy.machine)
     assert [(f.rule, f.severity, f.subjects) for f in loud(case)] == []
     assert [problem.message for problem in case.rows("problem")] == []
+    told_low = {finding.rule for finding in case.finding_list if finding.severity == "low"}
+    assert told_low == TOLD_LOW.get(role.__name__, set())
+    assert case.has_findings == bool(told_low)
 
 
 def test_the_planted_fault_is_told_and_nothing_else(role: Role) -> None:
@@ -106,4 +117,5 @@ def test_the_planted_fault_is_told_and_nothing_else(role: Role) -> None:
     assert {finding.id for finding in beside} <= explained_by(found, case)
     assert [problem.message for problem in case.rows("problem")] == []
     screen = forensics.render(case, "text", width=COLUMNS).splitlines()[:FIRST_SCREEN]
+    assert case.has_findings
     assert f"[{planted.rule}]" in "\n".join(screen)

@@ -27,6 +27,8 @@ class Triage:
         unknown: Not decided by the evidence.
         daily: Certificates that are made anew each day: they are counted nowhere else.
         orphans: Key files that no certificate names.
+        kept: Certificates, by machine and thumbprint, that a role needs though they have ended, or renews in its own
+            way: rules of their own speak of those.
     """
 
     as_of: datetime
@@ -38,6 +40,7 @@ class Triage:
     unknown: list[KeyChainRow] = field(default_factory=list)
     daily: list[KeyChainRow] = field(default_factory=list)
     orphans: list[KeyChainRow] = field(default_factory=list)
+    kept: set[tuple[int, str | None]] = field(default_factory=set)
 
     @property
     def judged(self) -> list[KeyChainRow]:
@@ -55,7 +58,7 @@ class Triage:
 
     @property
     def has_findings(self) -> bool:
-        """Something is wrong: an unusable key, one that everybody may read, or an expired certificate.
+        """Something is wrong: an unusable key, one that everybody may read, an expired certificate that no role keeps.
 
         Key files that no certificate names and whose names Windows does not look for are no fault: those of an earlier
         MachineGuid lie on every computer made from a template, and somebody keeps a copy with ``.bak`` behind its name.
@@ -66,12 +69,14 @@ class Triage:
             for o in self.orphans
         )
         open_anyway = any(row.access == "too_open" for row in (*self.too_open, *self.unknown))
-        return any(c.is_missed for c in (*self.broken, *self.expired)) or dead_orphan or open_anyway
+        ended = (chain for chain in self.expired if (chain.machine_id, chain.thumbprint) not in self.kept)
+        return any(c.is_missed for c in (*self.broken, *ended)) or dead_orphan or open_anyway
 
 
 def triage(case: CaseTables) -> Triage:
     """Sort the chains of a case."""
     result = Triage(case.as_of)
+    result.kept = {(row.machine_id, row.thumbprint) for row in case.rows("certificate") if row.kept}
     for chain in sorted(case.rows("key_chain"), key=lambda c: c.rank(case.as_of)):
         if chain.thumbprint is None:
             result.orphans.append(chain)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import lxml.html
@@ -123,6 +124,13 @@ def test_what_was_replaced_or_is_made_daily_is_no_finding() -> None:
     ]
     assert not Case(quiet, [], AS_OF).has_findings
     assert Case([*quiet, named("past", -5)], [], AS_OF).has_findings
+
+
+def test_an_ended_certificate_that_its_role_keeps_is_no_finding() -> None:
+    generation = named("first generation", -5, standing="in_use")
+    stored = row("first generation")
+    assert Case([machine(), generation, stored], [], AS_OF).has_findings
+    assert not Case([machine(), generation, replace(stored, kept=True)], [], AS_OF).has_findings
 
 
 def test_in_each_list_what_is_in_use_and_in_force_comes_first() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
-from testdata.builder import certs
+from testdata.builder import acl, certs
 from testdata.builder.certs import CLIENT_AUTH, SERVER_AUTH
 from testdata.builder.machine_hives import CONTROL_SET
 from testdata.builder.ordinary.windows import SERVER_2019, SERVER_2022, SERVICES, Ordinary, Planted, Windows
@@ -79,6 +79,7 @@ def issuing_authority(faulty: bool) -> Ordinary:
     responder = windows.issue(
         windows.host, "2026-11-15", "2026-11-29", eku=[OCSP_SIGNING], template="OCSPResponseSigning"
     )
-    windows.put(responder, cng=True, service="OCSPSvc")
+    # The template adds read for NETWORK SERVICE, as which the responder runs.
+    windows.put(responder, cng=True, service="OCSPSvc", sd=acl.RDP_KEY_SD)
     planted = Planted("ca-certificate-missing", "critical", generations[0].thumbprint)
     return Ordinary("enterprise issuing CA", windows.machine, planted if faulty else None)
