@@ -7,14 +7,13 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
-
 import forensics
 from forensics.tables.finding import Finding, as_text
 from forensics.tables.use import CertificateUseRow
+from tests.oracles import needs_shared
 from tests.paths import CASES
 
-pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="../shared/cases is not beside this checkout")
+pytestmark = needs_shared(CASES)
 
 
 @cache

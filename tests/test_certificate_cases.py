@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 
-import pytest
-
 import forensics
 from forensics.tables.key_chain import KeyChainRow
+from tests.oracles import shared
 from tests.paths import CASES
 
 AS_OF = datetime(2026, 11, 29, tzinfo=UTC)
@@ -17,10 +16,7 @@ AS_OF = datetime(2026, 11, 29, tzinfo=UTC)
 @cache
 def examined(name: str) -> forensics.Case:
     """Return the case of one zip; no test may change it."""
-    path = CASES / f"{name}.zip"
-    if not path.is_file():
-        pytest.skip("needs shared/cases (inputs after reported cases, beside the project)")
-    return forensics.examine(path, as_of=AS_OF)
+    return forensics.examine(shared(CASES / f"{name}.zip"), as_of=AS_OF)
 
 
 def chains(case: forensics.Case) -> list[KeyChainRow]:
