@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from forensics.asked_rules import ask_rules
 from forensics.case import Case
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
@@ -20,22 +22,18 @@ from forensics.sources.named_disks import disks_named, newest_first
 from forensics.sources.same_evidence import Copies, SeenEvidence
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
-from forensics.tables.registry import by_table
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry, entry_of, leaves
 from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
-    from forensics.case_tables import CaseTables
     from forensics.chain.judge import Judge
     from forensics.collectors.hyperv.evidence import HyperVEvidence
     from forensics.disk.disk import Progress
     from forensics.disk.unlock import Unlock
     from forensics.dpapi.user_secrets import UserSecrets
-    from forensics.engine.rule import Packs
     from forensics.sources.installation import Installation
     from forensics.sources.source import Source
-    from forensics.tables.finding import Finding
 
 _log = logging.getLogger(__name__)
 _NAMED = 10
@@ -133,52 +131,6 @@ def _nothing_opened(errors: Sequence[SourceError]) -> SourceError:
     return SourceError("nothing_opened", f"none of the {len(errors)} sources can be opened: {told}{more}")
 
 
-def speak(case: CaseTables, packs: Packs, language: str) -> None:
-    """Put the texts of a case's findings into another language, where their rules have it.
-
-    Args:
-        case: Its findings stay the same but for ``title``, ``because`` and ``remedy``.
-        packs: The rules, read with that language.
-        language: One of :data:`forensics.engine.rule.LANGUAGES`.
-    """
-    from forensics.engine.run import run
-
-    told = {_subject_of(f): f for f in run(packs.spoken(language), case.tables, case.as_of).findings}
-    case.finding_list = [_told_as(told.get(_subject_of(finding), finding), finding) for finding in case.finding_list]
-
-
-def _told_as(other: Finding, finding: Finding) -> Finding:
-    return replace(finding, title=other.title, because=other.because, remedy=other.remedy)
-
-
-def _subject_of(finding: Finding) -> tuple[str, int, str, tuple[str, ...]]:
-    return (finding.rule, finding.machine_id, finding.verdict, tuple(sorted(s.id for s in finding.subjects)))
-
-
-def refer_to(case: CaseTables) -> None:
-    """Compute anew what hangs on the date of a case, after that was changed."""
-    from forensics.facts.facts import with_facts
-
-    fresh = by_table(with_facts([row for rows in case.tables.values() for row in rows], case.as_of))
-    for table, rows in case.tables.items():
-        rows[:] = fresh[table]
-
-
-def ask_rules(case: CaseTables, packs: Packs) -> None:
-    """Ask the rules of a case, in place of what its findings were: after another date, or for other packs.
-
-    Args:
-        case: Its findings are replaced; a rule that cannot be asked becomes a row of table ``problem``.
-        packs: The rules.
-    """
-    from forensics.engine.run import PROBLEM_KINDS, run
-
-    result = run(packs, case.tables, case.as_of)
-    case.finding_list = result.findings
-    problems = case.rows("problem")
-    problems[:] = [row for row in problems if row.kind not in PROBLEM_KINDS] + result.problems
-
-
 @dataclass
 class _Run:
     """The state of one examination over all its sources."""
@@ -213,45 +165,38 @@ class _Run:
         """Judge the virtual machines of all sources, or tell that this failed."""
         from forensics.hyperv.judge import judge_hyperv
 
-        try:
+        with self._told("judging virtual machines"):
             self.rows += judge_hyperv(self.hyperv, self.rows)
-        except Exception as error:
-            _log.debug("while judging virtual machines", exc_info=True)
-            message = _where(error)
-            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 
     def shared_identities(self) -> None:
         """Tell which installations of all sources are clones of each other."""
         from forensics.chain.identities import shared_identities
 
-        try:
+        with self._told("comparing identities"):
             self.rows += shared_identities(self.rows, self.disks)
-        except Exception as error:
-            _log.debug("while comparing identities", exc_info=True)
-            message = _where(error)
-            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 
     def efs_agents(self) -> None:
         """Tell which recovery agents of EFS each domain hands out."""
         from forensics.facts.efs_agents import efs_agents
 
-        try:
+        with self._told("looking for recovery agents"):
             self.rows += efs_agents(self.rows)
-        except Exception as error:
-            _log.debug("while looking for recovery agents", exc_info=True)
-            message = _where(error)
-            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
 
     def facts(self, as_of: datetime) -> None:
         """Add to the rows what follows from all of them."""
         from forensics.facts.facts import with_facts
 
-        try:
+        with self._told("computing facts"):
             self.rows = with_facts(self.rows, as_of)
+
+    @contextmanager
+    def _told(self, step: str) -> Iterator[None]:
+        """Make a row of whatever fails in a step over all sources; what was found before stands."""
+        try:
+            yield
         except Exception as error:
-            _log.debug("while computing facts", exc_info=True)
-            message = _where(error)
-            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=message))
+            _log.debug("while %s", step, exc_info=True)
+            self.rows.append(ProblemRow(machine_id=0, source_path="", kind="internal_error", message=_where(error)))
 
     def count_data_disks(self) -> None:
         """Count the disks that were read whole and hold no Windows as examined, unless there is nothing else."""

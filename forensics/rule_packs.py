@@ -229,7 +229,7 @@ def apply_rules(case: Case, rules: Paths = ()) -> None:
     Raises:
         RulePackError: A rule pack is invalid; the findings stay.
     """
-    from forensics.examination import ask_rules, refer_to
+    from forensics.asked_rules import ask_rules, refer_to
 
     with recording(case.evidence):
         packs = load_packs(given_paths(rules))
@@ -250,7 +250,7 @@ def translate_findings(case: Case, language: str, rules: Paths = ()) -> None:
         ValueError: There is no such language.
         RulePackError: A rule pack is invalid.
     """
-    from forensics.examination import speak
+    from forensics.asked_rules import speak
     from forensics.rendering import LANGUAGES
 
     if language not in LANGUAGES:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from forensics.asked_rules import speak
 from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import RulePackError
 from forensics.engine.run import run
-from forensics.examination import speak
 from forensics.tables.finding import as_text
 from tests.engine.rule_files import tables, write_rules
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from forensics.asked_rules import ask_rules
 from forensics.case_tables import CaseTables
 from forensics.engine.loader import load_packs
-from forensics.examination import ask_rules
 from forensics.report.findings import FindingIndex
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow

@@ -47,7 +47,7 @@ def render_html(case: CaseTables, language: str = "en") -> str:
     """Write the report as one HTML file.
 
     Args:
-        case: The case; its findings should be in the same language, see ``forensics.examination.speak``.
+        case: The case; its findings should be in the same language, see ``forensics.asked_rules.speak``.
         language: ``en`` or ``ja``.
 
     Returns:

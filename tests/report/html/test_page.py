@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 import forensics
+from forensics.asked_rules import ask_rules
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from forensics.engine.loader import load_packs
-from forensics.examination import ask_rules
 from forensics.report.html.page import render_html
 from tests.engine.rule_files import write_rules
 from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain, dead_chain, machine
