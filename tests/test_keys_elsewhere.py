@@ -100,6 +100,9 @@ class TestOtherVolumes:
         assert "nowhere on this disk" not in text
         assert place in text
         assert "-delstore" not in text or "# the key may still be had" in text
+        # "partition 2:" is no path on the machine, and its letter is not on this disk.
+        told = findings(case)["key-recoverable"]
+        assert f'\n    # with the letter that its volume has today, copy /b "{place}" FOLDER\n' in told
 
     @pytest.mark.parametrize("bits", [16, 32])
     def test_a_copy_on_a_fat_volume(self, tmp_path: Path, bits: int) -> None:
