@@ -25,6 +25,7 @@ class Wording(NamedTuple):
     """The words that filling puts in by itself.
 
     Attributes:
+        language: Whose words they are.
         unknown: For an empty value.
         withheld: For a value that is not put into a command.
         comma: Between values.
@@ -37,6 +38,7 @@ class Wording(NamedTuple):
         facts: Words for the values of a column; those of no value under the empty name, of others under :data:`ANY`.
     """
 
+    language: str
     unknown: str
     withheld: str
     comma: str
@@ -50,6 +52,7 @@ class Wording(NamedTuple):
 
 
 ENGLISH = Wording(
+    "en",
     "(not known)",
     "(not shown: a shell would act on it)",
     ", ",
@@ -87,6 +90,7 @@ ENGLISH = Wording(
 WORDINGS = {
     "en": ENGLISH,
     "ja": Wording(
+        "ja",
         "(不明)",
         "(シェルが解釈する文字を含むため表示しません)",
         "、",

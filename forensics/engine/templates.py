@@ -1,9 +1,12 @@
 """Fills the texts of rules: names from an allow-list, nothing evaluated, values from the disk stay text.
 
 Lines that belong together are one paragraph, as in Markdown; an empty line ends it. A line that is indented is a
-command, one that begins with ``- `` an item. A line that names ``{{ each.NAME }}`` is repeated for every row of a
+command: the name of one in :mod:`forensics.commands` after ``@``, and values for it. A line that begins with ``- `` is
+an item. A line that names ``{{ each.NAME }}`` is repeated for every row of a
 finding. A command is left out for rows in which one of its values is the empty text: there is nothing to do then.
 Where that leaves none of the commands that follow a line, the line goes too.
+
+    @verify-certificate scope={{ each.store_scope }} store={{ each.store }} thumbprint={{ each.thumbprint }}
 
     {{ name }}          a column of the row, ``table.column`` of a joined table, or a value of the rule
     {{ name | form }}   the value in a form of :mod:`forensics.engine.forms`
@@ -17,11 +20,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from forensics.engine.calls import MARK, Call, labelled, parse_call, problem_of, written
 from forensics.engine.forms import ENGLISH, Wording, formed, missing
-from forensics.tables.finding import Block, BlockKind
+from forensics.tables.finding import Block, BlockKind, Shell
 from forensics.tables.sanitise import sanitise
 from forensics.tables.windows_path import UNKNOWN_DRIVE
 
@@ -78,6 +82,10 @@ def check_template(template: str, allowed: Iterable[str]) -> list[TemplateProble
     known = set(allowed) | BUILT_IN
     problems = []
     for number, line in enumerate(template.split("\n")):
+        if line[:1].isspace() and line.strip().startswith(MARK):
+            problem = problem_of(line.strip())
+            if problem:
+                problems.append(TemplateProblem(number, problem))
         rest = _FIELD.sub("", line)
         if "{{" in rest or "}}" in rest:
             problems.append(
@@ -121,17 +129,34 @@ def fill(
         blocks.pop()
     if blocks and blocks[0].is_apart:
         blocks[0] = replace(blocks[0], is_apart=False)
-    return tuple(blocks)
+    return tuple(labelled(blocks, wording.language))
 
 
 def _written(
     line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording
 ) -> list[Block]:
+    if line.calls:
+        values = [partial(_value, row) for row in (rows if line.each else rows[:1])]
+        blocks = written(line.calls, values, wording.language, wording.and_so_on)
+        return [replace(block, is_apart=line.is_apart and not n) for n, block in enumerate(blocks)]
     if line.each:
         return _repeated(line, rows, common, wording)
     if _is_left_out(line, rows[0]):
         return []
-    return [Block(line.kind, _filled(line, rows, common, wording), line.is_apart)]
+    return [Block(line.kind, _filled(line, rows, common, wording), line.is_apart, _shell(line))]
+
+
+def _value(row: Mapping[str, Any], text: str) -> str | None:
+    """Return what a value of a call is in a row."""
+    field = _FIELD.fullmatch(text)
+    if field is None:
+        return text
+    value = row[_column(field["name"], field["form"])]
+    return None if value is None else str(value)
+
+
+def _shell(line: _Line) -> Shell | None:
+    return "unchecked" if line.kind == "command" else None
 
 
 class _Field(NamedTuple):
@@ -151,12 +176,19 @@ class _Line(NamedTuple):
     literals: tuple[str, ...]
     fields: tuple[_Field, ...]
     each: bool
+    calls: tuple[Call, ...]
 
 
 @lru_cache(maxsize=1024)
 def _lines(template: str) -> tuple[_Line, ...]:
     joined = _joined(template.strip("\n"))
-    return tuple(_line(text, bool(n) and not joined[n - 1]) for n, text in enumerate(joined) if text)
+    lines: list[_Line] = []
+    for line in (_line(text, bool(n) and not joined[n - 1]) for n, text in enumerate(joined) if text):
+        if line.calls and line.each and lines and lines[-1].calls and lines[-1].each and not line.is_apart:
+            before = lines.pop()
+            line = before._replace(calls=before.calls + line.calls, fields=before.fields + line.fields)
+        lines.append(line)
+    return tuple(lines)
 
 
 def _line(text: str, is_apart: bool) -> _Line:
@@ -173,6 +205,7 @@ def _line(text: str, is_apart: bool) -> _Line:
         literals=tuple(text[begin:end] for begin, end in zip(begins, ends, strict=True)),
         fields=tuple(_Field(f["name"], f["form"]) for f in found),
         each=any(f["each"] for f in found),
+        calls=(call,) if kind == "command" and (call := parse_call(text)) else (),
     )
 
 
@@ -216,10 +249,10 @@ def _repeated(
                 filled[_filled(line, [row], common, wording)] = None
             else:
                 left_out += 1
-    blocks = [Block(line.kind, text, line.is_apart and not n) for n, text in enumerate(filled)]
+    shell = _shell(line)
+    blocks = [Block(line.kind, text, line.is_apart and not n, shell) for n, text in enumerate(filled)]
     if left_out:
-        more = wording.and_so_on.format(count=left_out)
-        blocks.append(Block("command" if line.kind == "command" else "paragraph", more))
+        blocks.append(Block("paragraph", wording.and_so_on.format(count=left_out)))
     return blocks
 
 

@@ -12,11 +12,15 @@ Confidence = Literal["proved", "likely", "possible"]
 Verdict = Literal["match", "unknown"]
 ConditionWord = Literal["yes", "no", "unknown"]
 BlockKind = Literal["paragraph", "item", "command"]
+Shell = Literal["administrator", "user", "analyst", "unchecked"]
+"""PowerShell as administrator; PowerShell as the user whose store it is, not elevated; the computer on which keymortem
+runs; a line of a rule pack that names no command of keymortem."""
 
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """Worst first."""
 CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
 """Strongest first."""
+SHELLS: tuple[Shell, ...] = get_args(Shell)
 CONDITION_WORDS: tuple[ConditionWord, ...] = get_args(ConditionWord)
 _MARKS: dict[BlockKind, str] = {"paragraph": "", "item": "- ", "command": "    "}
 
@@ -29,11 +33,13 @@ class Block:
         kind: An item belongs to the list that the blocks around it make; a command is a line to type, or a remark on one.
         text: Without the mark of its kind.
         is_apart: An empty line stands before it.
+        shell: Where a command is typed.
     """
 
     kind: BlockKind
     text: str
     is_apart: bool = False
+    shell: Shell | None = None
 
 
 def as_text(blocks: Iterable[Block]) -> str:

@@ -13,6 +13,7 @@ from forensics.tables.finding import (
     CONDITION_WORDS,
     CONFIDENCES,
     SEVERITIES,
+    SHELLS,
     Block,
     BlockKind,
     ConditionValue,
@@ -21,6 +22,7 @@ from forensics.tables.finding import (
     EvidenceRow,
     Finding,
     Severity,
+    Shell,
     Subject,
     Verdict,
     as_text,
@@ -62,6 +64,7 @@ class BlockJson(TypedDict):
     kind: BlockKind
     text: str
     apart: NotRequired[bool]
+    shell: NotRequired[Shell]
 
 
 class FindingJson(TypedDict):
@@ -124,6 +127,8 @@ def _block_json(block: Block) -> BlockJson:
     record: BlockJson = {"kind": block.kind, "text": block.text}
     if block.is_apart:
         record["apart"] = True
+    if block.shell is not None:
+        record["shell"] = block.shell
     return record
 
 
@@ -157,7 +162,8 @@ def from_json(value: object) -> Finding:
 
 
 def _block(record: _Record) -> Block:
-    return Block(record.word("kind", _BLOCK_KINDS), record.text("text"), record.flag("apart", False))
+    shell = None if record.get("shell") is None else record.word("shell", SHELLS)
+    return Block(record.word("kind", _BLOCK_KINDS), record.text("text"), record.flag("apart", False), shell)
 
 
 def _condition(record: _Record) -> ConditionValue:

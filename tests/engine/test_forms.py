@@ -12,6 +12,9 @@ from forensics.tables.certificate import Purpose, Superseded
 from forensics.tables.finding import as_text
 
 
+UNCHECKED = "    # as the rule pack has it, not checked\n"
+
+
 def written(form: str, value: object, name: str = "x", language: str = "en") -> str:
     return as_text(
         fill(f"[{{{{ {name} | {form} }}}}]", [{name: value, path_column(name): value}], {}, WORDINGS[language])
@@ -83,7 +86,10 @@ def test_a_long_list_is_counted() -> None:
 def test_what_a_list_from_the_disk_holds_is_safe_to_show_and_kept_out_of_commands() -> None:
     hostile = {"x": '["a\\u001b[2Jb\\u202e", "c & d"]'}
     assert as_text(fill("{{ x | list }}", [hostile], {})) == "a[2Jb, c & d"
-    assert as_text(fill("    cmd {{ x | list }}", [hostile], {})) == "    cmd (not shown: a shell would act on it)"
+    assert (
+        as_text(fill("    cmd {{ x | list }}", [hostile], {}))
+        == f"{UNCHECKED}    cmd (not shown: a shell would act on it)"
+    )
 
 
 def test_a_form_that_does_not_exist_is_refused() -> None:
@@ -99,6 +105,7 @@ def test_a_command_for_which_there_is_nothing_to_do_is_left_out() -> None:
 - {{ each.file }}: {{ each.denials }}"""
     assert as_text(fill(template, rows, {})).split("\n") == [
         "Do:",
+        UNCHECKED.rstrip(),
         "    icacls b /remove:d *S-1-1-0",
         "    dir a",
         "    dir b",
@@ -108,4 +115,7 @@ def test_a_command_for_which_there_is_nothing_to_do_is_left_out() -> None:
     # What leads to commands of which none is left goes too.
     assert as_text(fill("Look.\n\nDo:\n    icacls {{ denials }}", rows[:1], {})) == "Look."
     assert as_text(fill("- Do:\n    icacls {{ each.denials }}\n\nLook.", rows[:1], {})) == "Look."
-    assert as_text(fill("Do:\n    icacls {{ denials }}", [{"denials": None}], {})) == "Do:\n    icacls (not known)"
+    assert (
+        as_text(fill("Do:\n    icacls {{ denials }}", [{"denials": None}], {}))
+        == f"Do:\n{UNCHECKED}    icacls (not known)"
+    )

@@ -49,7 +49,7 @@ def test_filled_in_japanese(tmp_path: Path) -> None:
     assert texts(tmp_path, "ja", "ja") == [
         "キー ファイルを読み取れません",
         'キー 2 件:\n- CN=gone: 残存: gone\n- CN=b: なし\n\n拇印はA1、A2。x"&',
-        "実行:\n    certutil (シェルが解釈する文字を含むため表示しません)",
+        "実行:\n    # ルール パックに書かれたままのもの (未確認)\n    certutil (シェルが解釈する文字を含むため表示しません)",
     ]
 
 
@@ -57,7 +57,7 @@ def test_english_where_no_other_language_was_read(tmp_path: Path) -> None:
     english = [
         "The key file shuts out who must read it",
         '2 key(s):\n- CN=gone: still on gone\n- CN=b: gone\n\nOf A1 and A2; x"&',
-        "Run:\n    certutil (not shown: a shell would act on it)",
+        "Run:\n    # as the rule pack has it, not checked\n    certutil (not shown: a shell would act on it)",
     ]
     assert texts(tmp_path, None, "en") == english
     assert texts(tmp_path, None, "ja") == english

@@ -1,0 +1,148 @@
+"""Kinds of values in commands: each checks what the disk holds and writes it so that PowerShell takes it as one word.
+
+References:
+    Microsoft Learn, about_Quoting_Rules; about_Parsing; certutil (options -user, -enterprise, -GroupPolicy, -service).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from forensics.commands.refusal import Refused
+from forensics.tables.sanitise import sanitise
+from forensics.tables.windows_path import UNKNOWN_DRIVE
+
+Kind = Callable[[str], str]
+"""Writes a value for a command, or raises :class:`Refused`."""
+
+_THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_SID = re.compile(r"S-1(?:-[0-9]+){1,16}")
+_GRANT = re.compile(r"\*?(S-1(?:-[0-9]+){1,16}):((?:\([A-Z]+\))*\(?[A-Z]+(?:,[A-Z]+)*\)?)")
+_BINDING = re.compile(
+    r"(?:ipport=(?:[0-9.]+|\[[0-9A-Fa-f:.%]+\])|hostnameport=[A-Za-z0-9.*_-]+|ccs=[0-9]+)(?::[0-9]{1,5})?"
+)
+_LISTENER = re.compile(r"Address=[A-Za-z0-9.:*-]+\+Transport=HTTPS")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NUMBER = re.compile(r"[0-9]{1,10}")
+# PowerShell takes typographic quotes for quotes.
+_SINGLE_QUOTES = re.compile("(['\u2018-\u201b])")
+_DOUBLE_QUOTES = re.compile('["\u201c-\u201e]')
+_ACTIVE = re.compile("[$`%^&|<>;'\u2018-\u201e\"]")
+FOLDER = re.compile(r"[A-Z]:\\[A-Za-z0-9-]+")
+"""A folder that a block makes for itself."""
+AUTHORITY_STORE = re.compile(r"Root|CA|EKROOT|EKCA")
+"""Stores of authorities' certificates."""
+_STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]*")
+_LETTER = re.compile(r"[A-Za-z]:\\")
+
+
+def matching(pattern: re.Pattern[str], form: str = "{}") -> Kind:
+    """Return a kind of which every value fits a pattern that holds nothing a shell would act on."""
+
+    def write(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise Refused("unsafe")
+        return form.format(value)
+
+    return write
+
+
+def quoted(value: str) -> str:
+    """Write a text as one word that a program gets as it is; in double quotes where those do, as cmd takes them too."""
+    text = sanitise(value)
+    if text != value or _DOUBLE_QUOTES.search(text):
+        raise Refused("unsafe")
+    if _ACTIVE.search(text):
+        return "'" + _SINGLE_QUOTES.sub(r"\1\1", text) + "'"
+    return f'"{text}"'
+
+
+def literal(value: str) -> str:
+    """Write a text as a single-quoted string that a cmdlet gets as it is."""
+    text = sanitise(value)
+    if text != value:
+        raise Refused("unsafe")
+    return "'" + _SINGLE_QUOTES.sub(r"\1\1", text) + "'"
+
+
+def inside_quotes(value: str) -> str:
+    """Write a part of a word that stands in double quotes."""
+    if sanitise(value) != value or _ACTIVE.search(value) or _DOUBLE_QUOTES.search(value):
+        raise Refused("unsafe")
+    return value
+
+
+def path(value: str) -> str:
+    """Write a path as its Windows has it; on a drive of unknown letter only where that is the system drive."""
+    if value.startswith(UNKNOWN_DRIVE):
+        rest = value.removeprefix(UNKNOWN_DRIVE)
+        if sanitise(rest) != rest or _ACTIVE.search(rest):
+            raise Refused("unsafe")
+        return f'"$env:SystemDrive{rest}"'
+    if not _LETTER.match(value):
+        raise Refused("other_volume")
+    return quoted(value)
+
+
+def context(scope: str) -> str:
+    """Write the option with which certutil reaches a store of a scope."""
+    if scope == "service":
+        raise Refused("service_store")
+    if scope == "policy":
+        raise Refused("policy_store")
+    options = {"machine": "", "user": " -user", "enterprise": " -enterprise"}
+    if scope not in options:
+        raise Refused("unknown")
+    return options[scope]
+
+
+def drive(scope: str) -> str:
+    """Write where PowerShell's drive of certificates has the stores of a scope."""
+    context(scope)
+    if scope == "enterprise":
+        raise Refused("unknown")
+    return "CurrentUser" if scope == "user" else "LocalMachine"
+
+
+def enrolment(scope: str) -> str:
+    """Write the option that tells certreq for whom it enrols."""
+    context(scope)
+    return "-user" if scope == "user" else "-machine"
+
+
+def listener_selectors(value: str) -> str:
+    """Write by what PowerShell finds a listener that winrm names ``Address=*+Transport=HTTPS``."""
+    if not _LISTENER.fullmatch(value):
+        raise Refused("unsafe")
+    address = value.partition("+")[0].removeprefix("Address=")
+    return f"@{{Address='{address}'; Transport='HTTPS'}}"
+
+
+def grants(value: str) -> str:
+    """Write rights for icacls, such as ``*S-1-5-20:(R)``, each as one word."""
+    found = [_GRANT.fullmatch(item) for item in value.split()]
+    if not found or None in found:
+        raise Refused("unsafe")
+    return " ".join(f'"*{item[1]}:{item[2]}"' for item in found if item)
+
+
+def sids(value: str) -> str:
+    """Write accounts for icacls, each by its SID; a list column has them as JSON."""
+    items = [item.removeprefix("*") for item in re.sub(r'[\[\]",]', " ", value).split()]
+    if not items or not all(map(_SID.fullmatch, items)):
+        raise Refused("unsafe")
+    return " ".join(f"*{item}" for item in items)
+
+
+thumbprint = matching(_THUMBPRINT)
+hexadecimal = matching(_HEX)
+guid = matching(_GUID)
+app_id = matching(re.compile(r"\{" + _GUID.pattern + r"\}"), '"{}"')
+sid = matching(_SID)
+store_of_computer = matching(_STORE_NAME, '"{}"')
+binding = matching(_BINDING)
+word = matching(_WORD)
+number = matching(_NUMBER)

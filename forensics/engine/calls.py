@@ -1,0 +1,107 @@
+"""Commands in the texts of rules: ``@NAME parameter=value``, where a value is a word or one ``{{ name }}``.
+
+What is typed is written by :mod:`forensics.commands`, which also says why it is not written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from forensics.commands.catalogue import CATALOGUE
+from forensics.commands.refusal import Refused, refusal
+from forensics.commands.shell import shell_label
+from forensics.tables.finding import Block
+
+MARK = "@"
+MOST_COMMANDS = 100
+"""Display: commands that follow each other; a finding about ten thousand certificates does not print a script."""
+
+_EMPTY: frozenset[str | None] = frozenset({"", "[]"})
+_WORDS = re.compile(r'\s+([a-z_]+)=(\{\{[^}]*\}\}|"[^"]*"|[^\s"]+)')
+_NAME = re.compile(r"@([a-z0-9-]+)")
+
+
+class Call(NamedTuple):
+    """A command that a text asks for.
+
+    Attributes:
+        name: Its entry in the catalogue.
+        values: By parameter, as the text has them.
+    """
+
+    name: str
+    values: tuple[tuple[str, str], ...]
+
+
+def parse_call(text: str) -> Call | None:
+    """Take apart a line that begins with ``@``; None where it is none."""
+    name = _NAME.match(text)
+    if name is None:
+        return None
+    values: list[tuple[str, str]] = []
+    end = name.end()
+    while end < len(text):
+        found = _WORDS.match(text, end)
+        if found is None:
+            return None
+        values.append((found[1], found[2].strip('"')))
+        end = found.end()
+    return Call(name[1], tuple(values))
+
+
+def problem_of(text: str) -> str | None:
+    """Say what is wrong with a line that begins with ``@``, if anything is."""
+    call = parse_call(text)
+    if call is None:
+        return "a command is '@NAME parameter=value ...'; a value with blanks stands in double quotes"
+    if call.name not in CATALOGUE:
+        return f"there is no command '{call.name}'; 'keymortem rules commands' lists them"
+    return CATALOGUE[call.name].problem([name for name, _ in call.values])
+
+
+def written(
+    calls: Sequence[Call], rows: Sequence[Callable[[str], str | None]], language: str, and_so_on: str
+) -> list[Block]:
+    """Write commands that follow each other: all of them for one row, then all of them for the next.
+
+    Args:
+        calls: The commands.
+        rows: For each row what a value of the text is there; a command is left out where one is empty.
+        language: Of what is said where a command is not printed.
+        and_so_on: Says how many rows are left out.
+    """
+    blocks: dict[Block, None] = {}
+    for number, value_of in enumerate(rows):
+        if len(blocks) >= MOST_COMMANDS:
+            return [*blocks, Block("paragraph", and_so_on.format(count=len(rows) - number))]
+        for call in calls:
+            values = {name: value_of(text) for name, text in call.values}
+            if not _EMPTY & set(values.values()):
+                blocks.update(dict.fromkeys(_blocks(call.name, values, language)))
+    return list(blocks)
+
+
+def _blocks(name: str, values: dict[str, str | None], language: str) -> Iterator[Block]:
+    try:
+        command = CATALOGUE[name].write(values)
+    except Refused as refused:
+        yield Block("paragraph", refusal(refused, language))
+        return
+    for line in command.lines:
+        yield Block("command", line, shell=command.shell)
+
+
+def labelled(blocks: Sequence[Block], language: str) -> Iterator[Block]:
+    """Yield blocks with a line above each run of commands that says for which shell they are."""
+    before = None
+    for block in blocks:
+        shell = block.shell if block.kind == "command" else None
+        if shell is not None and shell != before:
+            yield Block("command", shell_label(shell, language), block.is_apart, shell)
+            yield replace(block, is_apart=False)
+        else:
+            yield block
+        before = shell

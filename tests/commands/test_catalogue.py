@@ -1,0 +1,143 @@
+"""Every command is PowerShell as another parser reads it, and refuses what would make another command of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from forensics.commands.catalogue import CATALOGUE
+from forensics.commands.command import Command
+from forensics.commands.refusal import Refused, refusal
+from tests.commands.powershell import is_powershell
+
+TP = "A1B2C3D4E5F60718293A4B5C6D7E8F9001122334"
+GOOD = {
+    "scope": "machine",
+    "store": "Remote Desktop",
+    "thumbprint": TP,
+    "file": "FILE.pfx",
+    "dead": "1",
+    "superseded": "1",
+    "valid": "1",
+    "enabled": "1",
+    "template": "Web Server 2",
+    "serial": "1F00A2",
+    "endpoint": "hostnameport=shop.contoso.test:443",
+    "app_id": "{4dc3e181-e14b-4a21-b022-59fc669b0914}",
+    "listener": "RDP-Tcp",
+    "path": "C:\\ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys\\abc_def",
+    "target": "C:\\ProgramData\\x y",
+    "sid": "S-1-5-20",
+    "sids": "*S-1-1-0 *S-1-5-11",
+    "grants": "*S-1-5-18:F *S-1-5-20:(OI)(CI)(R)",
+    "name": "abc_def.old",
+    "service": "KeyIso",
+}
+SPECIAL = {
+    "set-winrm-listener": {"listener": "Address=*+Transport=HTTPS"},
+    "delete-certificate": {"store": "MY"},
+    "trust-certificate": {"store": "Root", "file": "FILE.cer"},
+}
+
+
+def values_for(command: Command) -> dict[str, str | None]:
+    values = {name: GOOD[name] for name, p in command.parameters.items() if p.default is None or name in GOOD}
+    return {**values, **SPECIAL.get(command.name, {})}
+
+
+@pytest.mark.parametrize("command", CATALOGUE.values(), ids=lambda c: c.name)
+def test_is_powershell_as_another_parser_reads_it(command: Command) -> None:
+    written = command.write(values_for(command))
+    assert written.shell == command.shell
+    assert [line for line in written.lines if not is_powershell(line)] == []
+    assert not any("<" in line for line in written.lines)
+
+
+def test_the_parser_sees_what_is_broken() -> None:
+    assert not is_powershell("icacls x /grant *S-1-5-18:(OI)(CI)F")
+    assert not is_powershell('certutil -store "MY')
+    assert is_powershell('netsh http x appid="{4dc3e181-e14b-4a21-b022-59fc669b0914}"')
+
+
+@pytest.mark.parametrize("command", CATALOGUE.values(), ids=lambda c: c.name)
+def test_refuses_a_value_that_is_not_known(command: Command) -> None:
+    values = values_for(command)
+    for name, parameter in command.parameters.items():
+        if parameter.default is None:
+            with pytest.raises(Refused) as refused:
+                command.write({**values, name: None})
+            assert (refused.value.reason, refused.value.parameter) == ("unknown", name)
+
+
+@pytest.mark.parametrize("command", CATALOGUE.values(), ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "hostile",
+    ['x" ; Remove-Item C:\\ -Recurse #', "x' ; calc '", "x`n", "$(calc)", "x\ncalc", "%PATH%", "x\u201d;calc"],
+)
+def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
+    values = values_for(command)
+    for name in command.parameters:
+        try:
+            lines = command.write({**values, name: hostile}).lines
+        except Refused:
+            continue
+        assert all(is_powershell(line) for line in lines)
+        for line in lines:
+            # Whatever is taken stands in single quotes, in which nothing is acted on, or holds nothing that would be.
+            assert hostile.replace("'", "''") in line
+            assert f"'{hostile.replace(chr(39), chr(39) * 2)}'" in line or not set(hostile) & set("$`\"'%\u201d\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "lines"),
+    [
+        ("import-pfx", {"store": "WebHosting"}, ('certutil -f -importPFX "WebHosting" "FILE.pfx"',)),
+        ("import-pfx", {"scope": "user", "store": "My"}, ('certutil -user -f -importPFX "My" "FILE.pfx"',)),
+        ("show-certificate", {"store": "a$b", "thumbprint": TP}, (f"certutil -store 'a$b' {TP}",)),
+        ("take-ownership", {"path": "%SystemDrive%\\a b"}, ('takeown /f "$env:SystemDrive\\a b" /a',)),
+        (
+            "grant",
+            {"path": "D:\\k", "grants": "*S-1-5-20:(R) S-1-5-18:F"},
+            ('icacls "D:\\k" /grant "*S-1-5-20:(R)" "*S-1-5-18:F"',),
+        ),
+        (
+            "set-binding",
+            {"endpoint": "ipport=[::]:443", "store": "MY", "app_id": "{4dc3e181-e14b-4a21-b022-59fc669b0914}"},
+            (
+                "netsh http update sslcert ipport=[::]:443 certhash=NEW-THUMBPRINT "
+                'certstorename="MY" appid="{4dc3e181-e14b-4a21-b022-59fc669b0914}"',
+            ),
+        ),
+    ],
+)
+def test_lines(name: str, values: dict[str, str], lines: tuple[str, ...]) -> None:
+    assert CATALOGUE[name].write({"scope": "machine", **values}).lines == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        ("import-pfx", {"scope": "service", "store": "NTDS\\MY"}, "service_store"),
+        ("relink-key", {"scope": "policy", "store": "MY", "thumbprint": TP}, "policy_store"),
+        ("grant", {"path": "partition 3:\\k", "grants": "*S-1-5-18:F"}, "other_volume"),
+        ("renew-certificate", {"serial": "01", "valid": "0"}, "not_shown"),
+        ("enrol-now", {"enabled": "0"}, "not_shown"),
+        *(
+            ("delete-certificate", {"store": s, "thumbprint": TP, "dead": "1", "superseded": "1"}, "kept")
+            for s in ("Shielded VM Local Certificates", "REMOTE DESKTOP", "SMS", "FVE_NKP")
+        ),
+        ("delete-certificate", {"store": "MY", "thumbprint": TP, "dead": "0", "superseded": "1"}, "not_shown"),
+        ("delete-certificate", {"store": "MY", "thumbprint": TP, "dead": "1", "superseded": "0"}, "not_shown"),
+    ],
+)
+def test_refusals(name: str, values: dict[str, str], reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        CATALOGUE[name].write({"scope": "machine", **values})
+    assert refused.value.reason == reason
+    assert refusal(refused.value, "en")
+    assert refusal(refused.value, "ja")
+
+
+def test_a_users_store_is_that_users_shell() -> None:
+    command = CATALOGUE["verify-certificate"]
+    assert command.write({"scope": "user", "store": "My", "thumbprint": TP}).shell == "user"
+    assert command.write({"scope": "machine", "store": "My", "thumbprint": TP}).shell == "administrator"
