@@ -11,7 +11,6 @@ from forensics.engine.templates import check_template, fill, path_column
 from forensics.tables.certificate import Purpose, Superseded
 from forensics.tables.finding import as_text
 
-
 UNCHECKED = "    # as the rule pack has it, not checked\n"
 
 

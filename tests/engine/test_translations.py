@@ -49,7 +49,8 @@ def test_filled_in_japanese(tmp_path: Path) -> None:
     assert texts(tmp_path, "ja", "ja") == [
         "キー ファイルを読み取れません",
         'キー 2 件:\n- CN=gone: 残存: gone\n- CN=b: なし\n\n拇印はA1、A2。x"&',
-        "実行:\n    # ルール パックに書かれたままのもの (未確認)\n    certutil (シェルが解釈する文字を含むため表示しません)",
+        "実行:\n    # ルール パックに書かれたままのもの (未確認)\n"
+        "    certutil (シェルが解釈する文字を含むため表示しません)",
     ]
 
 
