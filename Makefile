@@ -63,6 +63,7 @@ mutants: $(VENV)/installed
 docs: $(VENV)/installed
 	$(BIN)/keymortem tables --markdown > docs/tables.md
 	$(BIN)/keymortem rules list --markdown > docs/rules.md
+	$(BIN)/keymortem rules commands --markdown > docs/commands.md
 	$(BIN)/python -m tests.bounds
 
 # A new rule to fill in: make new-rule ID=chain/my-rule

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from forensics.report.result import UnsuitableCaseError as UnsuitableCaseError
     from forensics.report.table_docs import TableReference as TableReference
     from forensics.report.table_docs import describe_tables as describe_tables
+    from forensics.rule_packs import CommandList as CommandList
     from forensics.rule_packs import ExamplesResult as ExamplesResult
     from forensics.rule_packs import LintResult as LintResult
     from forensics.rule_packs import RuleDescription as RuleDescription
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from forensics.rule_packs import UnknownRuleError as UnknownRuleError
     from forensics.rule_packs import apply_rules as apply_rules
     from forensics.rule_packs import lint_rules as lint_rules
+    from forensics.rule_packs import list_commands as list_commands
     from forensics.rule_packs import list_rules as list_rules
     from forensics.rule_packs import new_rule as new_rule
     from forensics.rule_packs import show_rule as show_rule
@@ -97,6 +99,7 @@ _HOMES = {
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
     "forensics.report.table_docs": ("TableReference", "describe_tables"),
     "forensics.rule_packs": (
+        "CommandList",
         "ExamplesResult",
         "LintResult",
         "RuleDescription",
@@ -105,6 +108,7 @@ _HOMES = {
         "UnknownRuleError",
         "apply_rules",
         "lint_rules",
+        "list_commands",
         "list_rules",
         "new_rule",
         "show_rule",
@@ -125,6 +129,7 @@ __all__ = [
     "Attestation",
     "Case",
     "CaseFileError",
+    "CommandList",
     "Comparison",
     "EvidenceTargetError",
     "ExamplesResult",
@@ -153,6 +158,7 @@ __all__ = [
     "explain",
     "is_case_file",
     "lint_rules",
+    "list_commands",
     "list_rules",
     "new_rule",
     "open_case",

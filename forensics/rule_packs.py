@@ -15,6 +15,7 @@ from forensics.sources.given_paths import Paths, given_paths
 
 if TYPE_CHECKING:
     from forensics.case import Case
+    from forensics.commands.command import Command
 
 
 class UnknownRuleError(KeyError):
@@ -66,6 +67,24 @@ class RuleDescription(Result):
         from forensics.report.rules import render_rule
 
         return render_rule(self.rule)
+
+
+@dataclass(frozen=True, repr=False)
+class CommandList(Result):
+    """What :func:`list_commands` returns; ``markdown`` is a reference.
+
+    Attributes:
+        commands: What the texts of rules can ask to be typed, by subject.
+    """
+
+    formats = ("text", "markdown")
+
+    commands: tuple[Command, ...]
+
+    def _render(self, format: str, width: int | None) -> str:
+        from forensics.report.commands import render_commands, render_commands_markdown
+
+        return render_commands_markdown(self.commands) if format == "markdown" else render_commands(self.commands)
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,6 +181,13 @@ def show_rule(rule_id: str, rules: Paths = ()) -> RuleDescription:
     if rule is None:
         raise UnknownRuleError(f"there is no rule {rule_id!r}")
     return RuleDescription(rule, read)
+
+
+def list_commands() -> CommandList:
+    """List the commands that the texts of rules can ask to be typed, with what each needs to know."""
+    from forensics.commands.catalogue import CATALOGUE
+
+    return CommandList(tuple(CATALOGUE.values()))
 
 
 def lint_rules(folders: Paths = ()) -> LintResult:

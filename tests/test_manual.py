@@ -125,6 +125,7 @@ def test_every_command_and_each_exit_code_is_in_the_readme() -> None:
 
 def test_generated_pages_are_current() -> None:
     assert _text("docs/tables.md") == forensics.describe_tables().render("markdown"), "run: make docs"
+    assert _text("docs/commands.md") == forensics.list_commands().render("markdown"), "run: make docs"
     assert _text("docs/rules.md") == forensics.list_rules().render("markdown"), "run: make docs"
 
 

@@ -65,6 +65,19 @@ def show(rule_id: str, rules: tuple[Path, ...]) -> None:
     click.echo(forensics.render(rule), nl=False)
 
 
+@rules_group.command("commands", short_help="What the texts of rules can ask to be typed.")
+@click.option("--markdown", is_flag=True, help="Print a reference in Markdown.")
+@debug_option
+def list_commands(markdown: bool) -> None:
+    """List the commands that the texts of rules can name, what each does, and what it needs to know.
+
+    \b
+    Example:
+      keymortem rules commands
+    """
+    click.echo(forensics.render(forensics.list_commands(), "markdown" if markdown else "text"), nl=False)
+
+
 @rules_group.command("lint", short_help="Are the rules valid, and could they mislead?")
 @_FOLDERS
 @debug_option

@@ -29,7 +29,7 @@ because: |
   - {{ each.subject }}
 remedy: |
   FILL IN what repairs it, and what does not:
-    certutil -store {{ each.store }} {{ each.thumbprint }}
+    @show-certificate scope={{ each.store_scope }} store={{ each.store }} thumbprint={{ each.thumbprint }}
 references:
   - https://FILL IN where these facts can be read
 """
@@ -52,7 +52,7 @@ because: |
   - {{ each.subject }}
 remedy: |
   FILL IN the same, with the same commands:
-    certutil -store {{ each.store }} {{ each.thumbprint }}
+    @show-certificate scope={{ each.store_scope }} store={{ each.store }} thumbprint={{ each.thumbprint }}
 """
 
 
