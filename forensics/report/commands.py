@@ -24,9 +24,9 @@ def render_commands_markdown(commands: Iterable[Command]) -> str:
         "# Commands",
         "",
         "Every command that keymortem prints, listed by `keymortem rules commands --markdown`. The remedy of a rule",
-        "names one in a line of its own: `@verify-certificate scope={{ each.store_scope }} store={{ each.store }}`",
-        "and so on. A value that is not known, or that a shell would act on, is not put into a command: a sentence then says why",
-        "nothing is printed. Where a value is the empty text, there is nothing to do for that row.",
+        "names one in a line of its own: `@verify-certificate scope={{ each.store_scope }} store={{ each.store }}` and",
+        "so on. A value that is not known, or that a shell would act on, is not put into a command: a sentence then",
+        "says why nothing is printed. Where a value is the empty text, there is nothing to do for that row.",
     ]
     for command in commands:
         lines += ["", f"### {command.name}", "", f"{_sentence(command.does)} In {_SHELLS[command.shell]}.", ""]
