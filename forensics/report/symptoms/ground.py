@@ -1,0 +1,142 @@
+"""What one machine's rows say when a cause is examined, and whether the places were seen that could say more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from forensics.case_tables import CaseTables
+from forensics.engine.subjects import KEY_TABLES
+from forensics.report.facts import Facts, label
+from forensics.report.reason import reason_of
+from forensics.sources.coverage import Place, together
+from forensics.tables.finding import Finding
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.machine import MachineRow, ServiceRow
+from forensics.tables.outcome import Outcome
+from forensics.tables.record import CoverageRow
+from forensics.tables.use import CertificateUseRow
+
+State = Literal["found", "ruled_out", "open"]
+"""``open``: neither found nor ruled out, because something was not seen or no disk tells it."""
+
+MOST_NAMED = 3
+"""Display: keys or places that a sentence names one by one."""
+_USE_FILES = ("applicationHost.config", "ias.xml", "rasphone.pbk")
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """Something that a cause keeps from working.
+
+    Attributes:
+        id: As the subject of a finding: thumbprint, path, folder, name.
+        label: What it is called.
+        behind: The link at which its chain breaks first, where the cause is another.
+    """
+
+    id: str
+    label: str
+    behind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of examining one cause.
+
+    Attributes:
+        state: The answer.
+        because: Of a cause that is ruled out, by what; of one that is open, what was not seen or is on no disk;
+            of one that was found, for what it is open beside that.
+        affected: What it was found for.
+    """
+
+    state: State
+    because: str = ""
+    affected: tuple[Affected, ...] = ()
+
+
+class Ground:
+    """The rows of one machine.
+
+    Args:
+        case: The case.
+        machine: The machine.
+    """
+
+    def __init__(self, case: CaseTables, machine: MachineRow) -> None:
+        self.case = case
+        self.machine = machine
+        self.facts = Facts(case)
+        self.coverage = case.coverage_of(machine)
+        self.chains: list[KeyChainRow] = [c for c in self.rows("key_chain") if c.thumbprint is not None]
+        self.uses: list[CertificateUseRow] = self.rows("certificate_use")
+
+    def rows(self, table: str) -> list[Any]:
+        """Return the machine's rows of a table."""
+        return [row for row in self.case.rows(table) if row.machine_id == self.machine.machine_id]
+
+    def findings(self, rules: Iterable[str]) -> list[Finding]:
+        """Return what rules found on the machine, undecided findings not among them."""
+        wanted = frozenset(rules)
+        return [
+            finding
+            for finding in self.case.finding_list
+            if finding.rule in wanted and finding.verdict == "match" and finding.machine_id == self.machine.machine_id
+        ]
+
+    def subjects(self, rules: Iterable[str]) -> frozenset[str]:
+        """Return the subjects of what rules found."""
+        return frozenset(subject.id for finding in self.findings(rules) for subject in finding.subjects)
+
+    def service(self, name: str) -> ServiceRow | None:
+        """Return a service that is registered, by name without case."""
+        rows: list[ServiceRow] = self.rows("service")
+        return next((row for row in rows if row.name.lower() == name.lower()), None)
+
+    @cached_property
+    def system(self) -> Outcome:
+        """Whether the hive SYSTEM was seen whole."""
+        return self.coverage.saw(Place.of_hive("SYSTEM"))
+
+    @cached_property
+    def unseen_certificates(self) -> str:
+        """Why there may be certificates, and keys, that no row speaks of; empty where every place was seen whole."""
+        users = [row for row in self.coverage if row.name.startswith(("NTUSER.DAT of ", "My certificates of "))]
+        return _unseen("not every certificate store was seen", together([self.coverage.saw_certificates()]), users)
+
+    @cached_property
+    def unseen_uses(self) -> str:
+        """Why a service may use a key that no row tells of; empty where every place was seen whole."""
+        files = [row for row in self.coverage if row.area == "uses" or row.name in _USE_FILES]
+        whole = together([self.system, self.coverage.saw(Place.of_hive("SOFTWARE"))])
+        return _unseen("not every setting that names a key was seen", whole, files)
+
+    def affected(self, chain: KeyChainRow, link: str) -> Affected:
+        """Return a key as what a cause at a link keeps from working."""
+        behind = chain.broken_at if chain.broken_at != link else None
+        return Affected(chain.thumbprint or chain.key_file_path or "", label(chain), behind)
+
+    def undecided(self, chains: Sequence[KeyChainRow]) -> str:
+        """Say of which keys it is not known, and why of the first ones."""
+        told = [f"{label(chain)}: {reason_of(chain, self.facts).rstrip('.')}" for chain in chains[:MOST_NAMED]]
+        more = f"; and {len(chains) - MOST_NAMED} more keys" if len(chains) > MOST_NAMED else ""
+        return "; ".join(told) + more
+
+
+def _unseen(what: str, place: Outcome, rows: Iterable[CoverageRow]) -> str:
+    reasons = [] if place.is_whole else [place.why or place.state]
+    reasons += [f"{row.name}: {row.detail or row.outcome}" for row in rows if row.outcome not in ("present", "absent")]
+    if not reasons:
+        return ""
+    more = f"; and {len(reasons) - MOST_NAMED} more places" if len(reasons) > MOST_NAMED else ""
+    return f"{what} ({'; '.join(reasons[:MOST_NAMED])}{more})"
+
+
+def speaks_of(finding: Finding, affected: Iterable[Affected]) -> bool:
+    """Tell whether a finding is about what a cause was found for; one about no key in particular always is."""
+    return finding.subject_table not in KEY_TABLES or bool(
+        {subject.id for subject in finding.subjects} & {one.id for one in affected}
+    )

@@ -1,0 +1,228 @@
+"""Causes that lie at one link of a key's chain: found, ruled out for every key, or open for some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from forensics.report.symptoms.causes import CAUSES, CauseName
+from forensics.report.symptoms.ground import MOST_NAMED, Affected, Examined, Ground
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.use import CertificateUseRow
+
+Truth = bool | None
+"""Yes, no, or None for not known."""
+
+_USERS = ("S-1-5-21-", "S-1-12-1-")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCheck:
+    """How a cause is examined key by key.
+
+    Attributes:
+        link: The link of the chain at which it lies.
+        of_key: Whether a chain has it.
+        sound: What was seen where no key has it; ``{keys}`` stands for how many keys were examined.
+        of_use: Whether a use of a key has it, for causes that depend on who asks.
+    """
+
+    link: str
+    of_key: Callable[[Ground, KeyChainRow], Truth]
+    sound: str
+    of_use: Callable[[CertificateUseRow], Truth] | None = None
+
+
+def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
+    """Examine every key that a certificate names, and every use that a check asks for."""
+    answers = [(chain, check.of_key(ground, chain)) for chain in ground.chains]
+    affected = [ground.affected(chain, check.link) for chain, answer in answers if answer]
+    undecided = [chain for chain, answer in answers if answer is None]
+    doubts = [ground.undecided(undecided)] if undecided else []
+    doubts += [ground.unseen_certificates] if ground.unseen_certificates else []
+    if check.of_use is not None:
+        uses = [(use, check.of_use(use)) for use in ground.uses]
+        named = {one.id for one in affected}
+        affected += [_used(use) for use, answer in uses if answer and _used(use).id not in named]
+        open_uses = list(dict.fromkeys(_told(use) for use, answer in uses if answer is None))
+        doubts += [_some(open_uses)] if open_uses else []
+        doubts += [ground.unseen_uses] if ground.unseen_uses else []
+    because = "; ".join(doubts)
+    if affected:
+        return Examined("found", because, tuple(dict.fromkeys(affected)))
+    if because:
+        return Examined("open", because)
+    count = len(ground.chains)
+    keys = "the one key" if count == 1 else f"the {count} keys"
+    none = "no certificate on this disk names a key"
+    return Examined("ruled_out", check.sound.format(keys=f"{keys} that certificates name") if count else none)
+
+
+def _used(use: CertificateUseRow) -> Affected:
+    return Affected(use.thumbprint or use.source_path, use.label)
+
+
+def _told(use: CertificateUseRow) -> str:
+    return f"{use.label}: {use.opens_reason}" if use.opens_reason else f"{use.label}: not examined"
+
+
+def _some(sentences: list[str]) -> str:
+    more = f"; and {len(sentences) - MOST_NAMED} more uses" if len(sentences) > MOST_NAMED else ""
+    return "; ".join(sentences[:MOST_NAMED]) + more
+
+
+def _broken(chain: KeyChainRow) -> Truth:
+    """What breaks a chain that Windows would not open; of a chain that is not decided it is not known."""
+    return True if chain.verdict == "unusable" else None
+
+
+def _looks_for_a_file(chain: KeyChainRow) -> bool:
+    return chain.key_file != "not_applicable" and chain.broken_at not in ("claim", "provider")
+
+
+def _has_file(chain: KeyChainRow) -> bool:
+    """A file is there, or may be, whose list, content and lock matter; one under an earlier name when put back."""
+    return _looks_for_a_file(chain) and chain.key_file in ("present", "other_machine_guid", "not_examined")
+
+
+def _no_link(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.broken_at == "claim":
+        elsewhere = ground.subjects(CAUSES["another-key-set"].rules)
+        return None if chain.verdict != "unusable" else chain.thumbprint not in elsewhere
+    if chain.broken_at is not None or chain.verdict == "usable" or chain.key_file != "not_examined":
+        return False
+    certificate = ground.facts.certificate(chain)
+    return False if certificate is not None and certificate.has_key_link else None
+
+
+def _another_key_set(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.thumbprint in ground.subjects(CAUSES["another-key-set"].rules):
+        return True
+    return None if chain.verdict == "unknown" and _has_file(chain) and chain.key_file == "not_examined" else False
+
+
+def _provider(ground: Ground, chain: KeyChainRow) -> Truth:
+    return _broken(chain) if chain.broken_at == "provider" else False
+
+
+def _file_gone(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.verdict == "usable" or not _looks_for_a_file(chain):
+        return False
+    if chain.key_file == "absent":
+        return _broken(chain)
+    return None if chain.key_file == "not_examined" else False
+
+
+def _other_machine_guid(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.verdict == "usable" or not _looks_for_a_file(chain):
+        return False
+    if chain.key_file == "other_machine_guid":
+        return _broken(chain)
+    return None if chain.key_file == "not_examined" else False
+
+
+def _damaged(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.verdict == "usable" or not _looks_for_a_file(chain):
+        return False
+    if chain.key_file == "unreadable" or chain.private_key == "damaged":
+        return _broken(chain)
+    # What a TPM, a password or a lost secret locks may be damaged below the lock.
+    return False if not _has_file(chain) or chain.private_key == "proved" else None
+
+
+def _another_key(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.verdict == "usable" or not _has_file(chain):
+        return False
+    if chain.public_key == "mismatch":
+        return _broken(chain)
+    return False if chain.public_key == "match" or chain.private_key == "proved" else None
+
+
+def _access(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.verdict == "usable" or not (_has_file(chain) or chain.key_file == "unreadable"):
+        return False
+    if chain.access == "denied":
+        return _broken(chain)
+    return None if chain.access == "not_examined" else False
+
+
+def _access_of_use(use: CertificateUseRow) -> Truth:
+    if use.opens_broken_at == "access" or (use.opens == "unusable" and use.key_access == "denied"):
+        return True if use.place == "present" else None
+    if use.opens != "unknown" or use.present is False or use.key_access == "ok":
+        return False
+    return None
+
+
+def _key_set_of_use(use: CertificateUseRow) -> Truth:
+    if use.opens_broken_at == "keyset":
+        return True if use.place == "present" else None
+    if use.opens != "unknown" or use.present is False or use.key_access == "ok":
+        return False
+    return None
+
+
+def _master_key(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.verdict == "usable" or not _has_file(chain):
+        return False
+    if chain.master_key in ("absent", "unreadable"):
+        return _broken(chain)
+    return None if chain.master_key == "not_examined" and _may_need_one(chain) else False
+
+
+def _locked(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.verdict == "usable" or not _has_file(chain) or chain.master_key in ("absent", "unreadable"):
+        return False
+    if chain.unlocked_by in ("nothing", "previous"):
+        return _broken(chain)
+    return None if chain.unlocked_by == "not_tried" and _may_need_one(chain) else False
+
+
+def _may_need_one(chain: KeyChainRow) -> bool:
+    """A master key: a file that was read names it, where it needs one."""
+    return chain.master_key_guid is not None or chain.key_file == "not_examined"
+
+
+def _locked_of_user(ground: Ground, chain: KeyChainRow) -> Truth:
+    return _locked(ground, chain) if (chain.owner_sid or "").startswith(_USERS) else False
+
+
+def _vbs(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.private_key != "sealed_vbs":
+        return None if _has_file(chain) and chain.key_file == "not_examined" and chain.verdict == "unknown" else False
+    return True if chain.verdict == "unusable" else None
+
+
+KEY_CHECKS: Mapping[CauseName, KeyCheck] = {
+    "no-link": KeyCheck("claim", _no_link, "each certificate that should have a key names one, {keys}"),
+    "another-key-set": KeyCheck(
+        "claim",
+        _another_key_set,
+        "those that are known to use {keys} look where the key lies",
+        _key_set_of_use,
+    ),
+    "provider": KeyCheck(
+        "provider", _provider, "the providers of {keys} are registered, with the types that are named"
+    ),
+    "key-file-gone": KeyCheck("key_file", _file_gone, "the key files of {keys} were looked for, and none is missing"),
+    "other-machine-guid": KeyCheck(
+        "key_file", _other_machine_guid, "no file of {keys} is named for another MachineGuid than today's"
+    ),
+    "key-file-damaged": KeyCheck(
+        "private_key", _damaged, "the files of {keys} that are there were opened and are sound"
+    ),
+    "another-key": KeyCheck(
+        "public_key", _another_key, "the files of {keys} that are there hold the keys of the certificates"
+    ),
+    "access-list": KeyCheck(
+        "access",
+        _access,
+        "the access lists of the files of {keys} let in every account that is known to use them",
+        _access_of_use,
+    ),
+    "master-key": KeyCheck("master_key", _master_key, "the master keys that {keys} need are there and whole"),
+    "master-key-locked": KeyCheck("secret", _locked, "the master keys that {keys} need open with the secrets of today"),
+    "user-master-key": KeyCheck("secret", _locked_of_user, "of {keys} none is a user's whose master key does not open"),
+    "vbs": KeyCheck("private_key", _vbs, "of {keys} none is sealed by virtualization-based security"),
+}
+"""Each such cause by its name."""
