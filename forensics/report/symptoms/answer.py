@@ -11,6 +11,7 @@ from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
+from forensics.report.facts import Facts
 from forensics.report.result import Result
 from forensics.report.symptoms.causes import CAUSES, Cause
 from forensics.report.symptoms.ground import Examined, Ground, speaks_of
@@ -112,11 +113,12 @@ def explain_symptom(case: CaseTables, symptom: str) -> SymptomAnswer:
     asked = read_symptom(symptom)
     if asked is None or (asked.is_bare and find_chains(case, symptom)):
         raise UnknownSubjectError(f"{symptom!r} is no error code, event or message that is known")
-    return SymptomAnswer(case, asked, tuple(_of_machine(case, asked, row) for row in case.rows("machine")))
+    facts = Facts(case)
+    return SymptomAnswer(case, asked, tuple(_of_machine(case, asked, row, facts) for row in case.rows("machine")))
 
 
-def _of_machine(case: CaseTables, asked: Asked, machine: MachineRow) -> MachineAnswer:
-    ground = Ground(case, machine)
+def _of_machine(case: CaseTables, asked: Asked, machine: MachineRow, facts: Facts) -> MachineAnswer:
+    ground = Ground(case, machine, facts)
     events = sorted(
         (row for row in ground.rows("event") if _is_asked(row, asked)),
         key=lambda row: (row.time is None, row.time, row.record_id or 0),

@@ -76,7 +76,7 @@ _CAUSES = (
         "A key file is named for another MachineGuid than today's",
         ("key-file-of-another-machine-guid",),
     ),
-    Cause("key-file-damaged", "A key file is damaged", ("key-blob-damaged", "key-in-tpm")),
+    Cause("key-file-damaged", "A key file is damaged", ("key-blob-damaged",)),
     Cause("another-key", "A container holds another key than its certificate needs", ("key-recreated", "key-in-tpm")),
     Cause(
         "access-list",

@@ -13,7 +13,7 @@ from forensics.report.facts import Facts, label
 from forensics.report.reason import reason_of
 from forensics.sources.coverage import Place, together
 from forensics.tables.finding import Finding
-from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.key_chain import ChainLink, KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.outcome import Outcome
 from forensics.tables.record import CoverageRow
@@ -24,6 +24,7 @@ State = Literal["found", "ruled_out", "open"]
 
 MOST_NAMED = 3
 """Display: keys or places that a sentence names one by one."""
+_BY_POLICY = ("EFS recovery agent", "BitLocker recovery agent")
 _USE_FILES = ("applicationHost.config", "ias.xml", "rasphone.pbk")
 
 
@@ -39,7 +40,7 @@ class Affected:
 
     id: str
     label: str
-    behind: str | None = None
+    behind: ChainLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +65,36 @@ class Ground:
     Args:
         case: The case.
         machine: The machine.
+        facts: The rows of the case by what they speak of.
     """
 
-    def __init__(self, case: CaseTables, machine: MachineRow) -> None:
+    def __init__(self, case: CaseTables, machine: MachineRow, facts: Facts) -> None:
         self.case = case
         self.machine = machine
-        self.facts = Facts(case)
+        self.facts = facts
         self.coverage = case.coverage_of(machine)
         self.chains: list[KeyChainRow] = [c for c in self.rows("key_chain") if c.thumbprint is not None]
-        self.uses: list[CertificateUseRow] = self.rows("certificate_use")
+        # What policy sets has its key where the policy was made, by design.
+        self.uses: list[CertificateUseRow] = [u for u in self.rows("certificate_use") if u.consumer not in _BY_POLICY]
+        self._subjects: dict[tuple[str, ...], frozenset[str]] = {}
 
     def rows(self, table: str) -> list[Any]:
         """Return the machine's rows of a table."""
         return [row for row in self.case.rows(table) if row.machine_id == self.machine.machine_id]
 
-    def findings(self, rules: Iterable[str]) -> list[Finding]:
+    def findings(self, rules: tuple[str, ...]) -> list[Finding]:
         """Return what rules found on the machine, undecided findings not among them."""
-        wanted = frozenset(rules)
         return [
             finding
             for finding in self.case.finding_list
-            if finding.rule in wanted and finding.verdict == "match" and finding.machine_id == self.machine.machine_id
+            if finding.rule in rules and finding.verdict == "match" and finding.machine_id == self.machine.machine_id
         ]
 
-    def subjects(self, rules: Iterable[str]) -> frozenset[str]:
+    def subjects(self, rules: tuple[str, ...]) -> frozenset[str]:
         """Return the subjects of what rules found."""
-        return frozenset(subject.id for finding in self.findings(rules) for subject in finding.subjects)
+        if rules not in self._subjects:
+            self._subjects[rules] = frozenset(s.id for finding in self.findings(rules) for s in finding.subjects)
+        return self._subjects[rules]
 
     def service(self, name: str) -> ServiceRow | None:
         """Return a service that is registered, by name without case."""
@@ -114,16 +119,26 @@ class Ground:
         whole = together([self.system, self.coverage.saw(Place.of_hive("SOFTWARE"))])
         return _unseen("not every setting that names a key was seen", whole, files)
 
-    def affected(self, chain: KeyChainRow, link: str) -> Affected:
-        """Return a key as what a cause at a link keeps from working."""
-        behind = chain.broken_at if chain.broken_at != link else None
+    def affected(self, chain: KeyChainRow, *links: ChainLink) -> Affected:
+        """Return a key as what a cause at one of some links keeps from working."""
+        behind = chain.broken_at if chain.broken_at not in links else None
         return Affected(chain.thumbprint or chain.key_file_path or "", label(chain), behind)
 
     def undecided(self, chains: Sequence[KeyChainRow]) -> str:
-        """Say of which keys it is not known, and why of the first ones."""
-        told = [f"{label(chain)}: {reason_of(chain, self.facts).rstrip('.')}" for chain in chains[:MOST_NAMED]]
-        more = f"; and {len(chains) - MOST_NAMED} more keys" if len(chains) > MOST_NAMED else ""
-        return "; ".join(told) + more
+        """Say of which keys it is not known, and why, the commonest reasons first."""
+        by_reason: dict[str, list[str]] = {}
+        for chain in chains:
+            by_reason.setdefault(reason_of(chain, self.facts).rstrip("."), []).append(label(chain))
+        reasons = sorted(by_reason.items(), key=lambda item: -len(item[1]))
+        told = [f"{some(labels)}: {reason}" for reason, labels in reasons[:MOST_NAMED]]
+        left = sum(len(labels) for _, labels in reasons[MOST_NAMED:])
+        return "; ".join([*told, *([f"and {left} more keys"] if left else [])])
+
+
+def some(names: Sequence[str]) -> str:
+    """Name the first of several, and count the rest."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def _unseen(what: str, place: Outcome, rows: Iterable[CoverageRow]) -> str:
@@ -131,8 +146,7 @@ def _unseen(what: str, place: Outcome, rows: Iterable[CoverageRow]) -> str:
     reasons += [f"{row.name}: {row.detail or row.outcome}" for row in rows if row.outcome not in ("present", "absent")]
     if not reasons:
         return ""
-    more = f"; and {len(reasons) - MOST_NAMED} more places" if len(reasons) > MOST_NAMED else ""
-    return f"{what} ({'; '.join(reasons[:MOST_NAMED])}{more})"
+    return f"{what} ({some(reasons)})"
 
 
 def speaks_of(finding: Finding, affected: Iterable[Affected]) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from forensics.report.symptoms.causes import CAUSES, CauseName
-from forensics.report.symptoms.ground import MOST_NAMED, Affected, Examined, Ground
-from forensics.tables.key_chain import KeyChainRow
+from forensics.report.symptoms.ground import Affected, Examined, Ground, some
+from forensics.tables.key_chain import ChainLink, KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
 Truth = bool | None
@@ -21,13 +21,13 @@ class KeyCheck:
     """How a cause is examined key by key.
 
     Attributes:
-        link: The link of the chain at which it lies.
+        links: The links of a chain at which it may lie.
         of_key: Whether a chain has it.
         sound: What was seen where no key has it; ``{keys}`` stands for how many keys were examined.
         of_use: Whether a use of a key has it, for causes that depend on who asks.
     """
 
-    link: str
+    links: tuple[ChainLink, ...]
     of_key: Callable[[Ground, KeyChainRow], Truth]
     sound: str
     of_use: Callable[[CertificateUseRow], Truth] | None = None
@@ -36,7 +36,7 @@ class KeyCheck:
 def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
     """Examine every key that a certificate names, and every use that a check asks for."""
     answers = [(chain, check.of_key(ground, chain)) for chain in ground.chains]
-    affected = [ground.affected(chain, check.link) for chain, answer in answers if answer]
+    affected = [ground.affected(chain, *check.links) for chain, answer in answers if answer]
     undecided = [chain for chain, answer in answers if answer is None]
     doubts = [ground.undecided(undecided)] if undecided else []
     doubts += [ground.unseen_certificates] if ground.unseen_certificates else []
@@ -45,7 +45,7 @@ def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
         named = {one.id for one in affected}
         affected += [_used(use) for use, answer in uses if answer and _used(use).id not in named]
         open_uses = list(dict.fromkeys(_told(use) for use, answer in uses if answer is None))
-        doubts += [_some(open_uses)] if open_uses else []
+        doubts += [some(open_uses)] if open_uses else []
         doubts += [ground.unseen_uses] if ground.unseen_uses else []
     because = "; ".join(doubts)
     if affected:
@@ -64,11 +64,6 @@ def _used(use: CertificateUseRow) -> Affected:
 
 def _told(use: CertificateUseRow) -> str:
     return f"{use.label}: {use.opens_reason}" if use.opens_reason else f"{use.label}: not examined"
-
-
-def _some(sentences: list[str]) -> str:
-    more = f"; and {len(sentences) - MOST_NAMED} more uses" if len(sentences) > MOST_NAMED else ""
-    return "; ".join(sentences[:MOST_NAMED]) + more
 
 
 def _broken(chain: KeyChainRow) -> Truth:
@@ -194,35 +189,41 @@ def _vbs(ground: Ground, chain: KeyChainRow) -> Truth:
 
 
 KEY_CHECKS: Mapping[CauseName, KeyCheck] = {
-    "no-link": KeyCheck("claim", _no_link, "each certificate that should have a key names one, {keys}"),
+    "no-link": KeyCheck(("claim",), _no_link, "each certificate that should have a key names one, {keys}"),
     "another-key-set": KeyCheck(
-        "claim",
+        ("claim",),
         _another_key_set,
         "those that are known to use {keys} look where the key lies",
         _key_set_of_use,
     ),
     "provider": KeyCheck(
-        "provider", _provider, "the providers of {keys} are registered, with the types that are named"
+        ("provider",), _provider, "the providers of {keys} are registered, with the types that are named"
     ),
-    "key-file-gone": KeyCheck("key_file", _file_gone, "the key files of {keys} were looked for, and none is missing"),
+    "key-file-gone": KeyCheck(
+        ("key_file",), _file_gone, "the key files of {keys} were looked for, and none is missing"
+    ),
     "other-machine-guid": KeyCheck(
-        "key_file", _other_machine_guid, "no file of {keys} is named for another MachineGuid than today's"
+        ("key_file",), _other_machine_guid, "no file of {keys} is named for another MachineGuid than today's"
     ),
     "key-file-damaged": KeyCheck(
-        "private_key", _damaged, "the files of {keys} that are there were opened and are sound"
+        ("key_file", "private_key"), _damaged, "the files of {keys} that are there were opened and are sound"
     ),
     "another-key": KeyCheck(
-        "public_key", _another_key, "the files of {keys} that are there hold the keys of the certificates"
+        ("public_key",), _another_key, "the files of {keys} that are there hold the keys of the certificates"
     ),
     "access-list": KeyCheck(
-        "access",
+        ("access",),
         _access,
         "the access lists of the files of {keys} let in every account that is known to use them",
         _access_of_use,
     ),
-    "master-key": KeyCheck("master_key", _master_key, "the master keys that {keys} need are there and whole"),
-    "master-key-locked": KeyCheck("secret", _locked, "the master keys that {keys} need open with the secrets of today"),
-    "user-master-key": KeyCheck("secret", _locked_of_user, "of {keys} none is a user's whose master key does not open"),
-    "vbs": KeyCheck("private_key", _vbs, "of {keys} none is sealed by virtualization-based security"),
+    "master-key": KeyCheck(("master_key",), _master_key, "the master keys that {keys} need are there and whole"),
+    "master-key-locked": KeyCheck(
+        ("secret",), _locked, "the master keys that {keys} need open with the secrets of today"
+    ),
+    "user-master-key": KeyCheck(
+        ("secret",), _locked_of_user, "no user's key among {keys} has a master key that does not open"
+    ),
+    "vbs": KeyCheck(("private_key",), _vbs, "of {keys} none is sealed by virtualization-based security"),
 }
 """Each such cause by its name."""

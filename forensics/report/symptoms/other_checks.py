@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from forensics.report.facts import label
 from forensics.report.symptoms.causes import CAUSES, CauseName
-from forensics.report.symptoms.ground import MOST_NAMED, Affected, Examined, Ground
+from forensics.report.symptoms.ground import Affected, Examined, Ground, some
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmRow
 from forensics.tables.key_chain import KeyChainRow
@@ -22,24 +22,18 @@ def _found_by_rules(ground: Ground, name: CauseName) -> tuple[Affected, ...]:
     return tuple(dict.fromkeys(Affected(s.id, s.label) for finding in findings for s in finding.subjects))
 
 
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
-
-
 def _key_isolation(ground: Ground) -> Examined:
     service, system = ground.service("KeyIso"), ground.system
+    at_service = [c for c in ground.chains if c.broken_at == "service" and c.verdict == "unusable"]
+    broken = tuple(dict.fromkeys(ground.affected(chain, "service") for chain in at_service))
     if service is not None and service.start is not None:
         if service.start == _DISABLED:
-            return Examined("found", affected=(Affected("KeyIso", "the service KeyIso, which is disabled"),))
+            return Examined("found", affected=broken or (Affected("KeyIso", "KeyIso, which is disabled"),))
         start = _STARTS.get(service.start, str(service.start))
         told = f"its start type is {start}, so Windows starts it when a key is asked for"
         return Examined("ruled_out", told) if system.is_whole else Examined("open", _not_whole("SYSTEM", system.why))
-    broken = [
-        ground.affected(c, "service") for c in ground.chains if c.broken_at == "service" and c.verdict == "unusable"
-    ]
     if broken:
-        return Examined("found", affected=tuple(broken))
+        return Examined("found", affected=broken)
     if not system.is_whole:
         return Examined("open", _not_whole("SYSTEM", system.why))
     return Examined("open", "the service is not registered on this disk, or its start type is not set")
@@ -56,7 +50,7 @@ def _protected_storage(ground: Ground) -> Examined:
     if service is None:
         return Examined("ruled_out", "this Windows has no such service, as newer ones have none")
     if service.start == _DISABLED:
-        return Examined("found", affected=(Affected("ProtectedStorage", "the service ProtectedStorage, disabled"),))
+        return Examined("found", affected=(Affected("ProtectedStorage", "ProtectedStorage, which is disabled"),))
     return Examined("open", "the service is registered and not disabled, and whether it ran is not on a disk")
 
 
@@ -65,7 +59,7 @@ def _folders(ground: Ground) -> Examined:
     refused = [folder for folder in folders if _refuses(folder)]
     unseen = [ground.facts.path(folder.machine_id, folder.path) for folder in folders if folder.acl is None]
     unseen += [row.name for row in ground.coverage if _is_unseen_folder(row)]
-    because = f"the access list of {_some(unseen)} is not in this source" if unseen else ""
+    because = f"the access list of {some(unseen)} is not in this source" if unseen else ""
     if refused:
         return Examined(
             "found",
@@ -76,7 +70,7 @@ def _folders(ground: Ground) -> Examined:
         return Examined("open", because)
     if not folders:
         return Examined("open", "no folder of keys was seen with its access list")
-    named = _some([ground.facts.path(folder.machine_id, folder.path) for folder in folders])
+    named = some([ground.facts.path(folder.machine_id, folder.path) for folder in folders])
     return Examined("ruled_out", f"the access lists let in whom they must, of {named}")
 
 
@@ -98,7 +92,7 @@ def _tpm(ground: Ground) -> Examined:
     sealed = [chain for chain in ground.chains if chain.provider_kind == "tpm"]
     named = {one.id for one in found}
     others = [label(chain) for chain in sealed if chain.thumbprint not in named]
-    never = f"a disk cannot prove that the TPM still is the one that made the key of {_some(others)}" if others else ""
+    never = f"a disk cannot prove that the TPM still is the one that made the key of {some(others)}" if others else ""
     because = "; ".join(text for text in (never, ground.unseen_certificates) if text)
     if found:
         return Examined("found", because, found)
@@ -112,7 +106,7 @@ def _certificate_gone(ground: Ground) -> Examined:
     gone = [use for use in named if use.present is False]
     affected = tuple(dict.fromkeys(Affected(use.thumbprint or "", use.label) for use in gone))
     unseen = [use.label for use in named if use.present is None]
-    told = f"whether the certificate is there is not known of {_some(unseen)}" if unseen else ""
+    told = f"whether the certificate is there is not known of {some(unseen)}" if unseen else ""
     because = "; ".join(text for text in (told, ground.unseen_uses) if text)
     if affected:
         return Examined("found", because, affected)
@@ -126,7 +120,7 @@ def _configuration_key(ground: Ground) -> Examined:
     uses = [use for use in ground.uses if use.consumer == "IIS configuration key"]
     dead = [use for use in uses if use.present is False or use.opens == "unusable"]
     unknown = [use.label for use in uses if use not in dead and use.opens == "unknown"]
-    told = f"whether the key opens is not known of {_some(unknown)}" if unknown else ""
+    told = f"whether the key opens is not known of {some(unknown)}" if unknown else ""
     because = "; ".join(text for text in (told, ground.unseen_uses) if text)
     if dead:
         return Examined("found", because, tuple(Affected(use.source_path, use.label) for use in dead))
@@ -150,7 +144,7 @@ def _rdp_certificate_ended(ground: Ground) -> Examined:
 def _not_exportable(ground: Ground) -> Examined:
     marked = [label(chain) for chain in ground.chains if chain.exportable != "yes"]
     if marked:
-        told = f"whether somebody tried is not on a disk; not, or not surely, exportable: {_some(marked)}"
+        told = f"whether somebody tried is not on a disk; not, or not surely, exportable: {some(marked)}"
         return Examined("open", told)
     if ground.unseen_certificates:
         return Examined("open", ground.unseen_certificates)
@@ -161,7 +155,7 @@ def _storage_provider_key(ground: Ground) -> Examined:
     certificates = [(chain, ground.facts.certificate(chain)) for chain in ground.chains]
     kept = [label(chain) for chain, row in certificates if _is_of_storage_provider(chain, row)]
     if kept:
-        told = f"which programs ask is not on a disk; of a key storage provider, or named as such: {_some(kept)}"
+        told = f"which programs ask is not on a disk; of a key storage provider, or named as such: {some(kept)}"
         return Examined("open", told)
     if ground.unseen_certificates:
         return Examined("open", ground.unseen_certificates)
@@ -177,7 +171,7 @@ def _smart_card(ground: Ground) -> Examined:
         return Examined("found", affected=found)
     cards = [label(chain) for chain in ground.chains if chain.provider_kind == "smart_card"]
     if cards:
-        return Examined("open", f"which programs ask is not on a disk; on a smart card: {_some(cards)}")
+        return Examined("open", f"which programs ask is not on a disk; on a smart card: {some(cards)}")
     if ground.unseen_certificates:
         return Examined("open", ground.unseen_certificates)
     return Examined("ruled_out", "no certificate on this disk has its key on a smart card")
@@ -187,9 +181,9 @@ def _guardian(ground: Ground) -> Examined:
     machines: list[VmRow] = ground.rows("vm")
     refused = [vm for vm in machines if vm.starts_here in ("no", "likely_no")]
     open_ones = [vm for vm in machines if vm.starts_here == "unknown"]
-    because = f"not decided for {_some([_vm(vm) for vm in open_ones])}" if open_ones else ""
+    because = f"not decided for {some([_vm(vm) for vm in open_ones])}" if open_ones else ""
     if refused:
-        return Examined("found", because, tuple(Affected(vm.source_path, _vm(vm)) for vm in refused))
+        return Examined("found", because, tuple(Affected(_vm(vm), _vm(vm)) for vm in refused))
     if because or not machines:
         return Examined("open", because or "no virtual machine lies on this disk, and others may run on this host")
     return Examined(

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from forensics.report.accounted import head_lines
 from forensics.report.facts import Facts
-from forensics.report.findings import head
+from forensics.report.findings import LONGEST_LINE, head
 from forensics.report.folded_lines import FoldedText
 from forensics.report.symptoms.answer import CauseAnswer, MachineAnswer, SymptomAnswer, roots_of
-from forensics.report.symptoms.ground import Affected, Ground
+from forensics.report.symptoms.ground import Affected, some
+from forensics.sources.coverage import Coverage
 from forensics.tables.event import EventRow
 from forensics.tables.finding import Finding
 from forensics.tables.record import CoverageRow
@@ -19,8 +20,6 @@ MOST_EVENTS = 10
 """Display: records of event logs that are told one by one for each machine, the newest."""
 MOST_AFFECTED = 10
 """Display: keys that are named for each cause."""
-MOST_LOGS = 3
-"""Display: event logs that a sentence names."""
 
 
 def render_symptom(told: SymptomAnswer, width: int | None) -> str:
@@ -30,7 +29,7 @@ def render_symptom(told: SymptomAnswer, width: int | None) -> str:
         told: The answer.
         width: Columns to fold to; None leaves lines whole.
     """
-    text, facts = FoldedText(width), Facts(told.case)
+    text, facts = FoldedText(width, LONGEST_LINE), Facts(told.case)
     for line in head_lines(told.case.sources):
         text.add(line)
     _what_it_is(text, told)
@@ -64,7 +63,7 @@ def _recorded(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> 
         text.add(_event(row), "  ", "    ")
     if len(machine.events) > MOST_EVENTS:
         text.add(f"and {len(machine.events) - MOST_EVENTS} earlier ones: see --format json", "  ")
-    for sentence in _logs(Ground(told.case, machine.machine), bool(machine.events)):
+    for sentence in _logs(told.case.coverage_of(machine.machine), bool(machine.events)):
         text.add(sentence, "  ")
 
 
@@ -77,26 +76,24 @@ def _event(row: EventRow) -> str:
     return ", ".join([f"{when}  {row.provider} {row.event_id}", *named]) + told
 
 
-def _logs(ground: Ground, is_recorded: bool) -> Iterator[str]:
+def _logs(coverage: Coverage, is_recorded: bool) -> Iterator[str]:
     """Say in which logs it was looked for, where it was not found, and which of them were not read whole."""
-    logs = [row for row in ground.coverage if row.area == "log" and row.name.endswith(".evtx")]
+    logs = [row for row in coverage if row.area == "log" and row.name.endswith(".evtx")]
     read = [row.name for row in logs if row.outcome in ("present", "partial")]
     if not is_recorded and read:
-        yield f"No record of it in what was read: {_some(read)}."
+        yield f"No record of it in what was read: {some(read)}."
     if not is_recorded and not read:
-        yield "No event log was read, so where it happened is not known."
+        none = (
+            "This disk holds no event log" if all(row.outcome == "absent" for row in logs) else "No event log was read"
+        )
+        yield f"{none}: whether it happened here is not known."
     unseen = [row for row in logs if row.outcome not in ("present", "absent")]
     if unseen:
-        yield f"Not read whole: {_some([_unseen(row) for row in unseen])}."
+        yield f"Not read whole: {some([_unseen(row) for row in unseen])}."
 
 
 def _unseen(row: CoverageRow) -> str:
     return f"{row.name} ({row.detail or row.outcome})"
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_LOGS} more" if len(names) > MOST_LOGS else ""
-    return ", ".join(names[:MOST_LOGS]) + more
 
 
 def _causes(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> None:
@@ -123,7 +120,8 @@ def _sure(cause: CauseAnswer) -> str:
 
 
 def _found(text: FoldedText, told: SymptomAnswer, cause: CauseAnswer) -> None:
-    text.add(f"{cause.cause.title} ({cause.known.certainty}: {cause.known.source})", "  ")
+    text.add(f"{cause.cause.title} ({cause.known.certainty})", "  ")
+    text.add(cause.known.source, "    ")
     subjects = {subject.id for finding in cause.findings for subject in finding.subjects}
     affected = {one.id: one for one in cause.examined.affected}
     for finding in cause.findings:
