@@ -53,11 +53,13 @@ class MachineAnswer:
         machine: The machine.
         events: Records of its event logs that have the code or id, the earliest first.
         causes: What is known to cause it, the likeliest first.
+        unseen: Where keys may be named that were not seen, and why.
     """
 
     machine: MachineRow
     events: tuple[EventRow, ...]
     causes: tuple[CauseAnswer, ...]
+    unseen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -123,13 +125,14 @@ def _of_machine(case: CaseTables, asked: Asked, machine: MachineRow, facts: Fact
         (row for row in ground.rows("event") if _is_asked(row, asked)),
         key=lambda row: (row.time is None, row.time, row.record_id or 0),
     )
-    causes = asked.symptom.causes if asked.symptom is not None else ()
-    return MachineAnswer(machine, tuple(events), tuple(_of_cause(ground, known) for known in causes))
+    known = asked.symptom.causes if asked.symptom is not None else ()
+    causes = tuple(_of_cause(ground, cause) for cause in known)
+    return MachineAnswer(machine, tuple(events), causes, (*ground.stores, *ground.settings) if causes else ())
 
 
 def _is_asked(row: EventRow, asked: Asked) -> bool:
     if asked.code is not None:
-        return row.error_code is not None and int(row.error_code, 16) == asked.code
+        return (row.error_code or "").lower() == f"0x{asked.code:x}"
     providers = asked.symptom.providers if asked.symptom is not None else ()
     return row.event_id == asked.event_id and (not providers or row.provider in providers)
 
@@ -180,6 +183,7 @@ def _machine_json(told: MachineAnswer) -> dict[str, Any]:
             for row in told.events
         ],
         "causes": [dict(_cause_json(cause)) for cause in told.causes],
+        "unseen": list(told.unseen),
     }
 
 

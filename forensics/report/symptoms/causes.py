@@ -7,6 +7,7 @@ from typing import Literal
 
 CauseName = Literal[
     "no-link",
+    "wrong-link",
     "another-key-set",
     "provider",
     "key-file-gone",
@@ -57,8 +58,13 @@ class Cause:
 _CAUSES = (
     Cause(
         "no-link",
-        "A certificate has no link to its key, or one that leads to none",
+        "A certificate has no link to its key",
         ("certificate-without-key-link", "certificate-without-key", "request-not-accepted"),
+    ),
+    Cause(
+        "wrong-link",
+        "The link of a certificate to its key leads astray",
+        ("certificate-without-key-link", "certificate-without-key"),
     ),
     Cause(
         "another-key-set",

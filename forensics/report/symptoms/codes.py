@@ -29,6 +29,7 @@ CODES = (
             *documented(at.TPM, "tpm"),
             *documented(at.USER_KEYS, "user-master-key"),
             *documented(at.CONTEXT, "protected-storage"),
+            *likely(at.CERTUTIL, "wrong-link"),
             *likely(at.IIS, "configuration-key"),
             *likely(at.NAMES, "key-file-damaged"),
             *documented(at.ACQUIRE, "unnamed-container"),
@@ -62,6 +63,13 @@ CODES = (
         causes=documented(at.MACHINE_GUID, "another-key"),
     ),
     Symptom(
+        "NTE_NO_KEY",
+        "Key does not exist",
+        at.WINERROR,
+        code=0x8009000D,
+        causes=documented(at.USER_KEY, "wrong-link"),
+    ),
+    Symptom(
         "NTE_EXISTS",
         "Object already exists",
         at.WINERROR,
@@ -82,7 +90,7 @@ CODES = (
         at.WIN32,
         code=0x80070005,
         texts=("アクセスが拒否されました", "General access denied error"),
-        causes=(*documented(at.RDP_EVENTS, "access-list", "folder-access-list"),),
+        causes=documented(at.RDP_EVENTS, "access-list", "folder-access-list"),
     ),
     Symptom(
         "NTE_BAD_PROV_TYPE",
@@ -136,14 +144,14 @@ CODES = (
         "Cannot find the certificate and private key for decryption",
         at.WINERROR,
         code=0x8009200B,
-        causes=documented(at.ACQUIRE_KEY, "no-link"),
+        causes=documented(at.CERTUTIL, "no-link"),
     ),
     Symptom(
         "CRYPT_E_NO_DECRYPT_CERT",
         "Cannot find the certificate and private key to use for decryption",
         at.WINERROR,
         code=0x8009200C,
-        causes=likely(at.ACQUIRE_KEY, "no-link"),
+        causes=documented(at.CERTUTIL, "no-link"),
     ),
     Symptom(
         "SEC_E_UNKNOWN_CREDENTIALS",
@@ -175,7 +183,7 @@ CODES = (
         texts=("指定されたログオン セッションは存在しません",),
         causes=(
             *documented(at.PACKER, "key-file-gone", "other-machine-guid"),
-            *likely(at.ACQUIRE_KEY, "no-link", "another-key", "access-list"),
+            *likely(at.ACQUIRE_KEY, "no-link", "wrong-link", "another-key", "access-list"),
         ),
     ),
     Symptom(

@@ -87,7 +87,9 @@ class Ground:
         return [
             finding
             for finding in self.case.finding_list
-            if finding.rule in rules and finding.verdict == "match" and finding.machine_id == self.machine.machine_id
+            if finding.rule in rules
+            and finding.verdict == "match"
+            and (finding.machine_id == self.machine.machine_id or finding.subject_table == "shared_identity")
         ]
 
     def subjects(self, rules: tuple[str, ...]) -> frozenset[str]:
@@ -102,22 +104,36 @@ class Ground:
         return next((row for row in rows if row.name.lower() == name.lower()), None)
 
     @cached_property
+    def providers(self) -> frozenset[str]:
+        """Names of the providers that are registered, in one case."""
+        return frozenset(row.name.casefold() for row in self.rows("provider"))
+
+    @cached_property
     def system(self) -> Outcome:
         """Whether the hive SYSTEM was seen whole."""
         return self.coverage.saw(Place.of_hive("SYSTEM"))
 
     @cached_property
-    def unseen_certificates(self) -> str:
-        """Why there may be certificates, and keys, that no row speaks of; empty where every place was seen whole."""
+    def stores(self) -> list[str]:
+        """Say what of the certificate stores was not seen whole, and why: there may be keys that no row speaks of."""
         users = [row for row in self.coverage if row.name.startswith(("NTUSER.DAT of ", "My certificates of "))]
-        return _unseen("not every certificate store was seen", together([self.coverage.saw_certificates()]), users)
+        return _unseen("certificates of the computer", self.coverage.saw_certificates(), users)
 
     @cached_property
-    def unseen_uses(self) -> str:
-        """Why a service may use a key that no row tells of; empty where every place was seen whole."""
+    def settings(self) -> list[str]:
+        """Say what of the settings that name keys was not seen whole, and why: a service may use what no row tells."""
         files = [row for row in self.coverage if row.area == "uses" or row.name in _USE_FILES]
-        whole = together([self.system, self.coverage.saw(Place.of_hive("SOFTWARE"))])
-        return _unseen("not every setting that names a key was seen", whole, files)
+        return _unseen("registry", together([self.system, self.coverage.saw(Place.of_hive("SOFTWARE"))]), files)
+
+    @property
+    def unseen_certificates(self) -> str:
+        """A sentence where there may be keys that no row speaks of; empty where every place was seen whole."""
+        return "not every certificate store was seen whole" if self.stores else ""
+
+    @property
+    def unseen_uses(self) -> str:
+        """A sentence where a service may use a key that no row tells of; empty where every place was seen whole."""
+        return "not every place was seen whole in which a key is named for a service" if self.settings else ""
 
     def affected(self, chain: KeyChainRow, *links: ChainLink) -> Affected:
         """Return a key as what a cause at one of some links keeps from working."""
@@ -141,12 +157,14 @@ def some(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
-def _unseen(what: str, place: Outcome, rows: Iterable[CoverageRow]) -> str:
-    reasons = [] if place.is_whole else [place.why or place.state]
-    reasons += [f"{row.name}: {row.detail or row.outcome}" for row in rows if row.outcome not in ("present", "absent")]
-    if not reasons:
-        return ""
-    return f"{what} ({some(reasons)})"
+def _unseen(what: str, place: Outcome, rows: Iterable[CoverageRow]) -> list[str]:
+    by_reason: dict[str, list[str]] = {}
+    if not place.is_whole:
+        by_reason[place.why or place.state] = [what]
+    for row in rows:
+        if row.outcome not in ("present", "absent"):
+            by_reason.setdefault(row.detail or row.outcome, []).append(row.name)
+    return [f"{some(names)}: {reason}" for reason, names in by_reason.items()]
 
 
 def speaks_of(finding: Finding, affected: Iterable[Affected]) -> bool:

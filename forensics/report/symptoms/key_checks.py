@@ -23,7 +23,7 @@ class KeyCheck:
     Attributes:
         links: The links of a chain at which it may lie.
         of_key: Whether a chain has it.
-        sound: What was seen where no key has it; ``{keys}`` stands for how many keys were examined.
+        sound: What was seen where no key has it.
         of_use: Whether a use of a key has it, for causes that depend on who asks.
     """
 
@@ -52,10 +52,9 @@ def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
         return Examined("found", because, tuple(dict.fromkeys(affected)))
     if because:
         return Examined("open", because)
-    count = len(ground.chains)
-    keys = "the one key" if count == 1 else f"the {count} keys"
-    none = "no certificate on this disk names a key"
-    return Examined("ruled_out", check.sound.format(keys=f"{keys} that certificates name") if count else none)
+    if not ground.chains:
+        return Examined("ruled_out", "no certificate on this disk names a key")
+    return Examined("ruled_out", f"{check.sound}; certificates with a key that were examined: {len(ground.chains)}")
 
 
 def _used(use: CertificateUseRow) -> Affected:
@@ -82,12 +81,21 @@ def _has_file(chain: KeyChainRow) -> bool:
 
 def _no_link(ground: Ground, chain: KeyChainRow) -> Truth:
     if chain.broken_at == "claim":
-        elsewhere = ground.subjects(CAUSES["another-key-set"].rules)
-        return None if chain.verdict != "unusable" else chain.thumbprint not in elsewhere
+        return False if _has_link(ground, chain) else _broken(chain)
     if chain.broken_at is not None or chain.verdict == "usable" or chain.key_file != "not_examined":
         return False
+    return False if _has_link(ground, chain) else None
+
+
+def _has_link(ground: Ground, chain: KeyChainRow) -> bool:
     certificate = ground.facts.certificate(chain)
-    return False if certificate is not None and certificate.has_key_link else None
+    return certificate is not None and bool(certificate.has_key_link)
+
+
+def _wrong_link(ground: Ground, chain: KeyChainRow) -> Truth:
+    if chain.broken_at == "claim" and _has_link(ground, chain):
+        return False if chain.thumbprint in ground.subjects(CAUSES["another-key-set"].rules) else _broken(chain)
+    return None if chain.verdict == "unknown" and chain.key_file == "not_examined" else False
 
 
 def _another_key_set(ground: Ground, chain: KeyChainRow) -> Truth:
@@ -97,7 +105,9 @@ def _another_key_set(ground: Ground, chain: KeyChainRow) -> Truth:
 
 
 def _provider(ground: Ground, chain: KeyChainRow) -> Truth:
-    return _broken(chain) if chain.broken_at == "provider" else False
+    if chain.broken_at is not None or chain.verdict == "usable":
+        return _broken(chain) if chain.broken_at == "provider" else False
+    return False if (chain.provider or "").casefold() in ground.providers else None
 
 
 def _file_gone(ground: Ground, chain: KeyChainRow) -> Truth:
@@ -189,41 +199,32 @@ def _vbs(ground: Ground, chain: KeyChainRow) -> Truth:
 
 
 KEY_CHECKS: Mapping[CauseName, KeyCheck] = {
-    "no-link": KeyCheck(("claim",), _no_link, "each certificate that should have a key names one, {keys}"),
+    "no-link": KeyCheck(("claim",), _no_link, "every certificate that should have a key names one"),
+    "wrong-link": KeyCheck(("claim",), _wrong_link, "every link of a certificate to its key leads to the key"),
     "another-key-set": KeyCheck(
-        ("claim",),
-        _another_key_set,
-        "those that are known to use {keys} look where the key lies",
-        _key_set_of_use,
+        ("claim",), _another_key_set, "whoever is known to use a key looks where it lies", _key_set_of_use
     ),
     "provider": KeyCheck(
-        ("provider",), _provider, "the providers of {keys} are registered, with the types that are named"
+        ("provider",), _provider, "every provider that a certificate names is registered, with the type that is named"
     ),
-    "key-file-gone": KeyCheck(
-        ("key_file",), _file_gone, "the key files of {keys} were looked for, and none is missing"
-    ),
+    "key-file-gone": KeyCheck(("key_file",), _file_gone, "the file of every key was looked for, and none is missing"),
     "other-machine-guid": KeyCheck(
-        ("key_file",), _other_machine_guid, "no file of {keys} is named for another MachineGuid than today's"
+        ("key_file",), _other_machine_guid, "no key file that is looked for is named for another MachineGuid"
     ),
     "key-file-damaged": KeyCheck(
-        ("key_file", "private_key"), _damaged, "the files of {keys} that are there were opened and are sound"
+        ("key_file", "private_key"), _damaged, "every key file that is there was opened and is sound"
     ),
     "another-key": KeyCheck(
-        ("public_key",), _another_key, "the files of {keys} that are there hold the keys of the certificates"
+        ("public_key",), _another_key, "every key file that is there holds the key of its certificate"
     ),
     "access-list": KeyCheck(
-        ("access",),
-        _access,
-        "the access lists of the files of {keys} let in every account that is known to use them",
-        _access_of_use,
+        ("access",), _access, "every account that is known to use a key may read its file", _access_of_use
     ),
-    "master-key": KeyCheck(("master_key",), _master_key, "the master keys that {keys} need are there and whole"),
+    "master-key": KeyCheck(("master_key",), _master_key, "every master key that is needed is there and whole"),
     "master-key-locked": KeyCheck(
-        ("secret",), _locked, "the master keys that {keys} need open with the secrets of today"
+        ("secret",), _locked, "every master key that is needed opens with the secrets of today"
     ),
-    "user-master-key": KeyCheck(
-        ("secret",), _locked_of_user, "no user's key among {keys} has a master key that does not open"
-    ),
-    "vbs": KeyCheck(("private_key",), _vbs, "of {keys} none is sealed by virtualization-based security"),
+    "user-master-key": KeyCheck(("secret",), _locked_of_user, "no user's key has a master key that does not open"),
+    "vbs": KeyCheck(("private_key",), _vbs, "no key is sealed by virtualization-based security"),
 }
 """Each such cause by its name."""

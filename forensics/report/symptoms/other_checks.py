@@ -123,7 +123,8 @@ def _configuration_key(ground: Ground) -> Examined:
     told = f"whether the key opens is not known of {some(unknown)}" if unknown else ""
     because = "; ".join(text for text in (told, ground.unseen_uses) if text)
     if dead:
-        return Examined("found", because, tuple(Affected(use.source_path, use.label) for use in dead))
+        rows = tuple(Affected(use.source_path, use.label) for use in dead)
+        return Examined("found", because, _found_by_rules(ground, "configuration-key") or rows)
     if because:
         return Examined("open", because)
     sound = f"the {len(uses)} keys that the configuration of IIS needs open"
@@ -181,7 +182,7 @@ def _guardian(ground: Ground) -> Examined:
     machines: list[VmRow] = ground.rows("vm")
     refused = [vm for vm in machines if vm.starts_here in ("no", "likely_no")]
     open_ones = [vm for vm in machines if vm.starts_here == "unknown"]
-    because = f"not decided for {some([_vm(vm) for vm in open_ones])}" if open_ones else ""
+    because = f"whether they start is not known of {some([_vm(vm) for vm in open_ones])}" if open_ones else ""
     if refused:
         return Examined("found", because, tuple(Affected(_vm(vm), _vm(vm)) for vm in refused))
     if because or not machines:

@@ -19,6 +19,7 @@ IIS = f"{LEARN}troubleshoot/developer/webapps/iis/health-diagnostic-performance/
 API = f"{LEARN}windows/win32/api/"
 ACQUIRE = f"{API}wincrypt/nf-wincrypt-cryptacquirecontexta"
 ACQUIRE_KEY = f"{API}wincrypt/nf-wincrypt-cryptacquirecertificateprivatekey"
+USER_KEY = f"{API}wincrypt/nf-wincrypt-cryptgetuserkey"
 EXPORT = f"{API}wincrypt/nf-wincrypt-cryptexportkey"
 FIND = f"{API}wincrypt/nf-wincrypt-certfindcertificateinstore"
 KEY_INFO = f"{API}wincrypt/ns-wincrypt-crypt_key_prov_info"

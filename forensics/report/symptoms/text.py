@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 
 from forensics.report.accounted import head_lines
 from forensics.report.facts import Facts
@@ -10,6 +11,7 @@ from forensics.report.findings import LONGEST_LINE, head
 from forensics.report.folded_lines import FoldedText
 from forensics.report.symptoms.answer import CauseAnswer, MachineAnswer, SymptomAnswer, roots_of
 from forensics.report.symptoms.ground import Affected, some
+from forensics.report.symptoms.recognise import read_symptom
 from forensics.sources.coverage import Coverage
 from forensics.tables.event import EventRow
 from forensics.tables.finding import Finding
@@ -20,6 +22,8 @@ MOST_EVENTS = 10
 """Display: records of event logs that are told one by one for each machine, the newest."""
 MOST_AFFECTED = 10
 """Display: keys that are named for each cause."""
+
+_THUMBPRINT = re.compile(r"[0-9A-F]{40}")
 
 
 def render_symptom(told: SymptomAnswer, width: int | None) -> str:
@@ -63,8 +67,19 @@ def _recorded(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> 
         text.add(_event(row), "  ", "    ")
     if len(machine.events) > MOST_EVENTS:
         text.add(f"and {len(machine.events) - MOST_EVENTS} earlier ones: see --format json", "  ")
+    if codes := _codes(told, machine):
+        text.add(f"The codes in these records say more, ask for them too: {', '.join(codes)}.", "  ")
     for sentence in _logs(told.case.coverage_of(machine.machine), bool(machine.events)):
         text.add(sentence, "  ")
+
+
+def _codes(told: SymptomAnswer, machine: MachineAnswer) -> list[str]:
+    """Return the codes in the records of an event of which causes are known."""
+    if told.asked.code is not None:
+        return []
+    codes = dict.fromkeys(row.error_code for row in machine.events if row.error_code)
+    asked = [read_symptom(code) for code in codes]
+    return [one.called for one in asked if one is not None and one.symptom is not None]
 
 
 def _event(row: EventRow) -> str:
@@ -102,10 +117,13 @@ def _causes(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> No
     text.add("What on this disk produces it")
     if not found:
         text.add("Nothing of what is known to cause it was found.", "  ")
+    listed = {finding.id for cause in found for finding in cause.findings}
     for cause in found:
-        _found(text, told, cause)
-    if any(cause.findings or cause.examined.affected for cause in found):
-        text.add("For everything about a key, and what repairs it, ask for its thumbprint in place of the code.", "  ")
+        _found(text, told, cause, listed)
+    if any(_THUMBPRINT.fullmatch(one.id) for cause in found for one in cause.examined.affected):
+        text.add("More about a key, and what repairs it: the same command with its thumbprint in place of this.", "  ")
+    if any(cause.findings for cause in found):
+        text.add("The findings whole: keymortem examine.", "  ")
     for state, title in (("ruled_out", "Ruled out, and by what"), ("open", "Not ruled out, and why")):
         others = [cause for cause in machine.causes if cause.examined.state == state]
         if others:
@@ -113,14 +131,19 @@ def _causes(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> No
             text.add(title)
         for cause in others:
             text.add(f"- {cause.cause.title}{_sure(cause)}: {cause.examined.because}.", "  ")
+    if machine.unseen and any(cause.examined.state == "open" for cause in machine.causes):
+        text.add("Not seen whole:", "  ")
+        for sentence in machine.unseen:
+            text.add(f"- {sentence}", "    ")
 
 
 def _sure(cause: CauseAnswer) -> str:
     return "" if cause.known.certainty == "documented" else " (likely shows so)"
 
 
-def _found(text: FoldedText, told: SymptomAnswer, cause: CauseAnswer) -> None:
-    text.add(f"{cause.cause.title} ({cause.known.certainty})", "  ")
+def _found(text: FoldedText, told: SymptomAnswer, cause: CauseAnswer, listed: Collection[str]) -> None:
+    shows = "documented to show so" if cause.known.certainty == "documented" else "likely shows so"
+    text.add(f"{cause.cause.title} ({shows})", "  ")
     text.add(cause.known.source, "    ")
     subjects = {subject.id for finding in cause.findings for subject in finding.subjects}
     affected = {one.id: one for one in cause.examined.affected}
@@ -130,7 +153,8 @@ def _found(text: FoldedText, told: SymptomAnswer, cause: CauseAnswer) -> None:
             text,
             [affected.get(s.id, Affected(s.id, s.label)) for s in finding.subjects if _speaks(finding, s.id, affected)],
         )
-        for root in roots_of(finding, told.case.finding_list):
+        roots = roots_of(finding, told.case.finding_list)
+        for root in (root for root in roots if root.id not in listed):
             text.add(f"because of: {root.title} [{root.rule}]", "      ")
     rest = [one for one in cause.examined.affected if one.id not in subjects]
     if rest and not any(finding.subject_table == "machine" for finding in cause.findings):
