@@ -53,12 +53,14 @@ class MachineAnswer:
         machine: The machine.
         events: Records of its event logs that have the code or id, the earliest first.
         causes: What is known to cause it, the likeliest first.
+        keys: How many keys that certificates name were examined for them.
         unseen: Where keys may be named that were not seen, and why.
     """
 
     machine: MachineRow
     events: tuple[EventRow, ...]
     causes: tuple[CauseAnswer, ...]
+    keys: int = 0
     unseen: tuple[str, ...] = ()
 
 
@@ -127,7 +129,8 @@ def _of_machine(case: CaseTables, asked: Asked, machine: MachineRow, facts: Fact
     )
     known = asked.symptom.causes if asked.symptom is not None else ()
     causes = tuple(_of_cause(ground, cause) for cause in known)
-    return MachineAnswer(machine, tuple(events), causes, (*ground.stores, *ground.settings) if causes else ())
+    unseen = (*ground.stores, *ground.settings) if causes else ()
+    return MachineAnswer(machine, tuple(events), causes, len(ground.chains), unseen)
 
 
 def _is_asked(row: EventRow, asked: Asked) -> bool:
@@ -183,6 +186,7 @@ def _machine_json(told: MachineAnswer) -> dict[str, Any]:
             for row in told.events
         ],
         "causes": [dict(_cause_json(cause)) for cause in told.causes],
+        "keys": told.keys,
         "unseen": list(told.unseen),
     }
 

@@ -89,8 +89,17 @@ class Ground:
             for finding in self.case.finding_list
             if finding.rule in rules
             and finding.verdict == "match"
-            and (finding.machine_id == self.machine.machine_id or finding.subject_table == "shared_identity")
+            and (finding.machine_id == self.machine.machine_id or self._is_member(finding))
         ]
+
+    def _is_member(self, finding: Finding) -> bool:
+        """Tell whether a finding about computers that share an identity names this one among them."""
+        rows = self.case.rows("shared_identity")
+        return any(
+            evidence.table == "shared_identity" and rows[evidence.row].member == self.machine.machine_id
+            for evidence in finding.evidence
+            if evidence.row < len(rows)
+        )
 
     def subjects(self, rules: tuple[str, ...]) -> frozenset[str]:
         """Return the subjects of what rules found."""

@@ -52,9 +52,7 @@ def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
         return Examined("found", because, tuple(dict.fromkeys(affected)))
     if because:
         return Examined("open", because)
-    if not ground.chains:
-        return Examined("ruled_out", "no certificate on this disk names a key")
-    return Examined("ruled_out", f"{check.sound}; certificates with a key that were examined: {len(ground.chains)}")
+    return Examined("ruled_out", check.sound if ground.chains else "no certificate on this disk names a key")
 
 
 def _used(use: CertificateUseRow) -> Affected:
@@ -129,14 +127,19 @@ def _other_machine_guid(ground: Ground, chain: KeyChainRow) -> Truth:
 def _damaged(ground: Ground, chain: KeyChainRow) -> Truth:
     if chain.verdict == "usable" or not _looks_for_a_file(chain):
         return False
-    if chain.key_file == "unreadable" or chain.private_key == "damaged":
+    # A private half that does not fit the public half in its own file is damage, which the rule tells apart.
+    if chain.key_file == "unreadable" or chain.private_key == "damaged" or _is_told_damaged(ground, chain):
         return _broken(chain)
     # What a TPM, a password or a lost secret locks may be damaged below the lock.
     return False if not _has_file(chain) or chain.private_key == "proved" else None
 
 
+def _is_told_damaged(ground: Ground, chain: KeyChainRow) -> bool:
+    return chain.thumbprint in ground.subjects(CAUSES["key-file-damaged"].rules)
+
+
 def _another_key(ground: Ground, chain: KeyChainRow) -> Truth:
-    if chain.verdict == "usable" or not _has_file(chain):
+    if chain.verdict == "usable" or not _has_file(chain) or _is_told_damaged(ground, chain):
         return False
     if chain.public_key == "mismatch":
         return _broken(chain)

@@ -88,7 +88,7 @@ def _event(row: EventRow) -> str:
     named += [f"key {row.key_name}"] if row.key_name else []
     named += [row.error_code] if row.error_code else []
     told = f": {row.message}" if row.message else ""
-    return ", ".join([f"{when}  {row.provider} {row.event_id}", *named]) + told
+    return ", ".join([f"{when} {row.provider} {row.event_id}", *named]) + told
 
 
 def _logs(coverage: Coverage, is_recorded: bool) -> Iterator[str]:
@@ -115,6 +115,7 @@ def _causes(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> No
     found = [cause for cause in machine.causes if cause.examined.state == "found"]
     text.lines.append("")
     text.add("What on this disk produces it")
+    text.add(_examined(machine.keys), "  ")
     if not found:
         text.add("Nothing of what is known to cause it was found.", "  ")
     listed = {finding.id for cause in found for finding in cause.findings}
@@ -124,7 +125,10 @@ def _causes(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> No
         text.add("More about a key, and what repairs it: the same command with its thumbprint in place of this.", "  ")
     if any(cause.findings for cause in found):
         text.add("The findings whole: keymortem examine.", "  ")
-    for state, title in (("ruled_out", "Ruled out, and by what"), ("open", "Not ruled out, and why")):
+    for state, title in (
+        ("ruled_out", "Ruled out as the disk stands, and by what"),
+        ("open", "Not ruled out, and why"),
+    ):
         others = [cause for cause in machine.causes if cause.examined.state == state]
         if others:
             text.lines.append("")
@@ -135,6 +139,12 @@ def _causes(text: FoldedText, told: SymptomAnswer, machine: MachineAnswer) -> No
         text.add("Not seen whole:", "  ")
         for sentence in machine.unseen:
             text.add(f"- {sentence}", "    ")
+
+
+def _examined(keys: int) -> str:
+    if not keys:
+        return "No certificate on this disk names a key."
+    return "Examined: the one key that a certificate names." if keys == 1 else f"Examined: {keys} keys of certificates."
 
 
 def _sure(cause: CauseAnswer) -> str:
