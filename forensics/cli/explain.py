@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,22 @@ from forensics.cli.options import SOURCE, rules_option, source_options
 from forensics.cli.output import emit
 from forensics.cli.run import examined_or_exit
 
+_BELOW_ZERO = re.compile(r"-(\d{10})")
 
-@click.command(short_help="One key's chain and every rule about it, or what produces one error.")
+
+class _WithCodes(click.Command):
+    """A command whose arguments may be error codes as signed numbers, which look like options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [_unsigned(argument) for argument in args])
+
+
+def _unsigned(argument: str) -> str:
+    found = _BELOW_ZERO.fullmatch(argument)
+    return f"0x{(1 << 32) - int(found[1]):08X}" if found and int(found[1]) <= 1 << 31 else argument
+
+
+@click.command(cls=_WithCodes, short_help="One key's chain and every rule about it, or what produces one error.")
 @click.argument("source", metavar="SOURCE", type=SOURCE)
 @click.argument("wanted", metavar="SUBJECT")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="json: of an error only.")
@@ -51,7 +66,9 @@ def explain(
         raise click.UsageError(f"{wanted!r} is no code or event of which a cause is known; see above for what has it")
     if symptom.has_findings:
         ctx.exit(FOUND)
-    ctx.exit(NOTHING_EXAMINED if case.judges_nothing else 0)
+    if case.judges_nothing:
+        ctx.exit(NOTHING_EXAMINED)
+    ctx.exit(FOUND if case.is_incomplete else 0)
 
 
 def _explain_key(
