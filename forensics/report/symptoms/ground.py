@@ -74,6 +74,7 @@ class Ground:
         self.facts = facts
         self.coverage = case.coverage_of(machine)
         self.chains: list[KeyChainRow] = [c for c in self.rows("key_chain") if c.thumbprint is not None]
+        self.files_alone: list[KeyChainRow] = [c for c in self.rows("key_chain") if c.thumbprint is None]
         # What policy sets has its key where the policy was made, by design.
         self.uses: list[CertificateUseRow] = [u for u in self.rows("certificate_use") if u.consumer not in _BY_POLICY]
         self._subjects: dict[tuple[str, ...], frozenset[str]] = {}
@@ -158,6 +159,11 @@ class Ground:
         told = [f"{some(labels)}: {reason}" for reason, labels in reasons[:MOST_NAMED]]
         left = sum(len(labels) for _, labels in reasons[MOST_NAMED:])
         return "; ".join([*told, *([f"and {left} more keys"] if left else [])])
+
+
+def called(chain: KeyChainRow) -> str:
+    """Return what to call a key file that no certificate names."""
+    return chain.container or label(chain)
 
 
 def some(names: Sequence[str]) -> str:

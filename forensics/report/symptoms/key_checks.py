@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from forensics.report.symptoms.causes import CAUSES, CauseName
-from forensics.report.symptoms.ground import Affected, Examined, Ground, some
+from forensics.report.symptoms.ground import Affected, Examined, Ground, called, some
 from forensics.tables.key_chain import ChainLink, KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
@@ -25,12 +25,14 @@ class KeyCheck:
         of_key: Whether a chain has it.
         sound: What was seen where no key has it.
         of_use: Whether a use of a key has it, for causes that depend on who asks.
+        of_files: A key file that no certificate names may have it, too, and a program may ask for that.
     """
 
     links: tuple[ChainLink, ...]
     of_key: Callable[[Ground, KeyChainRow], Truth]
     sound: str
     of_use: Callable[[CertificateUseRow], Truth] | None = None
+    of_files: bool = True
 
 
 def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
@@ -40,6 +42,7 @@ def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
     undecided = [chain for chain, answer in answers if answer is None]
     doubts = [ground.undecided(undecided)] if undecided else []
     doubts += [ground.unseen_certificates] if ground.unseen_certificates else []
+    doubts += list(_of_files(check, ground)) if check.of_files else []
     if check.of_use is not None:
         uses = [(use, check.of_use(use)) for use in ground.uses]
         named = {one.id for one in affected}
@@ -53,6 +56,15 @@ def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
     if because:
         return Examined("open", because)
     return Examined("ruled_out", check.sound if ground.chains else "no certificate on this disk names a key")
+
+
+def _of_files(check: KeyCheck, ground: Ground) -> Iterator[str]:
+    """Say of which key files without certificate it holds or is not known; what programs ask for, no disk tells."""
+    answers = [(called(chain), check.of_key(ground, chain)) for chain in ground.files_alone]
+    if held := [name for name, answer in answers if answer]:
+        yield f"so are key files that no certificate names, and whether a program asks for them is on no disk: {some(held)}"
+    if unknown := [name for name, answer in answers if answer is None]:
+        yield f"not known of key files that no certificate names, for which a program may ask: {some(unknown)}"
 
 
 def _used(use: CertificateUseRow) -> Affected:
@@ -202,15 +214,26 @@ def _vbs(ground: Ground, chain: KeyChainRow) -> Truth:
 
 
 KEY_CHECKS: Mapping[CauseName, KeyCheck] = {
-    "no-link": KeyCheck(("claim",), _no_link, "every certificate that should have a key names one"),
-    "wrong-link": KeyCheck(("claim",), _wrong_link, "every link of a certificate to its key leads to the key"),
+    "no-link": KeyCheck(("claim",), _no_link, "every certificate that should have a key names one", of_files=False),
+    "wrong-link": KeyCheck(
+        ("claim",), _wrong_link, "every link of a certificate to its key leads to the key", of_files=False
+    ),
     "another-key-set": KeyCheck(
-        ("claim",), _another_key_set, "whoever is known to use a key looks where it lies", _key_set_of_use
+        ("claim",),
+        _another_key_set,
+        "whoever is known to use a key looks where it lies",
+        _key_set_of_use,
+        of_files=False,
     ),
     "provider": KeyCheck(
-        ("provider",), _provider, "every provider that a certificate names is registered, with the type that is named"
+        ("provider",),
+        _provider,
+        "every provider that a certificate names is registered, with the type that is named",
+        of_files=False,
     ),
-    "key-file-gone": KeyCheck(("key_file",), _file_gone, "the file of every key was looked for, and none is missing"),
+    "key-file-gone": KeyCheck(
+        ("key_file",), _file_gone, "the file of every key was looked for, and none is missing", of_files=False
+    ),
     "other-machine-guid": KeyCheck(
         ("key_file",), _other_machine_guid, "no key file that is looked for is named for another MachineGuid"
     ),
@@ -218,7 +241,7 @@ KEY_CHECKS: Mapping[CauseName, KeyCheck] = {
         ("key_file", "private_key"), _damaged, "every key file that is there was opened and is sound"
     ),
     "another-key": KeyCheck(
-        ("public_key",), _another_key, "every key file that is there holds the key of its certificate"
+        ("public_key",), _another_key, "every key file that is there holds the key of its certificate", of_files=False
     ),
     "access-list": KeyCheck(
         ("access",), _access, "every account that is known to use a key may read its file", _access_of_use

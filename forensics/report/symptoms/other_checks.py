@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from forensics.report.facts import label
 from forensics.report.symptoms.causes import CAUSES, CauseName
-from forensics.report.symptoms.ground import Affected, Examined, Ground, some
+from forensics.report.symptoms.ground import Affected, Examined, Ground, called, some
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmRow
 from forensics.tables.key_chain import KeyChainRow
@@ -76,7 +76,11 @@ def _folders(ground: Ground) -> Examined:
 
 def _is_unseen_folder(row: CoverageRow) -> bool:
     of_machine = row.name.endswith((", machine)", ", system)", ", service)")) or row.name == "Protect\\S-1-5-18"
-    return row.area == "folder" and of_machine and row.outcome not in ("present", "absent")
+    return row.area == "folder" and of_machine and _is_unseen(row)
+
+
+def _is_unseen(row: CoverageRow) -> bool:
+    return row.outcome not in ("present", "absent")
 
 
 def _refuses(folder: FolderAclRow) -> bool:
@@ -92,13 +96,16 @@ def _tpm(ground: Ground) -> Examined:
     sealed = [chain for chain in ground.chains if chain.provider_kind == "tpm"]
     named = {one.id for one in found}
     others = [label(chain) for chain in sealed if chain.thumbprint not in named]
+    others += [called(chain) for chain in ground.files_alone if chain.provider_kind == "tpm"]
     never = f"a disk cannot prove that the TPM still is the one that made the key of {some(others)}" if others else ""
-    because = "; ".join(text for text in (never, ground.unseen_certificates) if text)
+    unseen = [row.name for row in ground.coverage if row.name.startswith("Crypto/PCPKSP") and _is_unseen(row)]
+    folders = f"not seen whole: {some(unseen)}" if unseen else ""
+    because = "; ".join(text for text in (never, folders, ground.unseen_certificates) if text)
     if found:
         return Examined("found", because, found)
     if because:
         return Examined("open", because)
-    return Examined("ruled_out", "no certificate on this disk has its key in a TPM")
+    return Examined("ruled_out", "no key on this disk is one of a TPM")
 
 
 def _certificate_gone(ground: Ground) -> Examined:

@@ -288,6 +288,36 @@ def test_a_chain_that_is_not_decided_is_never_found() -> None:
     assert _cause(whole, "0x80090016", "key-file-gone") == (OPEN, "CN=dead.contoso.test: SOFTWARE is torn")
 
 
+def test_a_program_may_ask_for_a_key_file_that_no_certificate_names() -> None:
+    alone: dict[str, Any] = {
+        "thumbprint": None,
+        "subject": None,
+        "container": "iisWasKey",
+        "public_key": "not_examined",
+    }
+    earlier = dead_chain(**alone)
+    state, because = _cause(_seen(earlier), "0x80090016", "other-machine-guid")
+    assert (state, because.rpartition(": ")[2]) == (OPEN, "iisWasKey")
+    assert _cause(_seen(earlier), "0x80090016", "key-file-gone")[0] == RULED_OUT
+    locked = chain(**alone, unlocked_by="not_tried", private_key="not_examined", verdict="unknown")
+    assert _cause(_seen(locked), "0x8009000B", "master-key-locked") == (
+        OPEN,
+        "not known of key files that no certificate names, for which a program may ask: iisWasKey",
+    )
+    assert _cause(_seen(chain(**alone)), "0x8009000B", "master-key-locked")[0] == RULED_OUT
+
+
+def test_a_key_of_a_tpm_needs_no_certificate() -> None:
+    assert _cause(_seen(), "0x80090016", "tpm") == (RULED_OUT, "no key on this disk is one of a TPM")
+    alone = chain(thumbprint=None, container="Hello", provider_kind="tpm", private_key="sealed_tpm", verdict="unknown")
+    assert _cause(_seen(alone), "0x80090016", "tpm") == (
+        OPEN,
+        "a disk cannot prove that the TPM still is the one that made the key of Hello",
+    )
+    unseen = _coverage("folder", "Crypto/PCPKSP (tpm, user)", "not_examined", "not in this source")
+    assert _cause(_seen(unseen), "0x80090016", "tpm") == (OPEN, "not seen whole: Crypto/PCPKSP (tpm, user)")
+
+
 def test_a_service_that_was_not_seen_is_not_absent() -> None:
     lost = forensics.Case([machine(), chain()])
     reason = "the hive SYSTEM was not seen whole: not in this source"
