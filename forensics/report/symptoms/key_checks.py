@@ -62,7 +62,7 @@ def _of_files(check: KeyCheck, ground: Ground) -> Iterator[str]:
     """Say of which key files without certificate it holds or is not known; what programs ask for, no disk tells."""
     answers = [(called(chain), check.of_key(ground, chain)) for chain in ground.files_alone]
     if held := [name for name, answer in answers if answer]:
-        yield f"so are key files that no certificate names, and whether a program asks for them is on no disk: {some(held)}"
+        yield f"it holds for key files that no certificate names, for which a program may ask: {some(held)}"
     if unknown := [name for name, answer in answers if answer is None]:
         yield f"not known of key files that no certificate names, for which a program may ask: {some(unknown)}"
 
