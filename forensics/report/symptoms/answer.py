@@ -143,7 +143,7 @@ def _is_asked(row: EventRow, asked: Asked) -> bool:
 def _of_cause(ground: Ground, known: KnownCause) -> CauseAnswer:
     cause = CAUSES[known.name]
     if known.name in KEY_CHECKS:
-        examined = examine_keys(KEY_CHECKS[known.name], ground)
+        examined = examine_keys(known.name, ground)
     elif known.name in OTHER_CHECKS:
         examined = OTHER_CHECKS[known.name](ground)
     else:

@@ -101,12 +101,8 @@ _CAUSES = (
     ),
     Cause(
         "master-key-locked",
-        "The DPAPI master key of a key file does not open with the secrets of today",
-        (
-            "master-key-does-not-open",
-            "master-key-opens-only-with-previous-secret",
-            "user-master-keys-under-old-sid",
-        ),
+        "A DPAPI master key of the machine does not open with the secrets of today",
+        ("master-key-does-not-open", "master-key-opens-only-with-previous-secret"),
     ),
     Cause(
         "user-master-key",

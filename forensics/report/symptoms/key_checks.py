@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from forensics.engine.subjects import KEY_TABLES
 from forensics.report.symptoms.causes import CAUSES, CauseName
 from forensics.report.symptoms.ground import Affected, Examined, Ground, called, some
 from forensics.tables.key_chain import ChainLink, KeyChainRow
@@ -35,14 +36,17 @@ class KeyCheck:
     of_files: bool = True
 
 
-def examine_keys(check: KeyCheck, ground: Ground) -> Examined:
-    """Examine every key that a certificate names, and every use that a check asks for."""
+def examine_keys(name: CauseName, ground: Ground) -> Examined:
+    """Examine every key that a certificate names, and every use that the check of a cause asks for."""
+    check = KEY_CHECKS[name]
     answers = [(chain, check.of_key(ground, chain)) for chain in ground.chains]
     affected = [ground.affected(chain, *check.links) for chain, answer in answers if answer]
     undecided = [chain for chain, answer in answers if answer is None]
     doubts = [ground.undecided(undecided)] if undecided else []
     doubts += [ground.unseen_certificates] if ground.unseen_certificates else []
     doubts += list(_of_files(check, ground)) if check.of_files else []
+    findings = [f for f in ground.findings(CAUSES[name].rules) if f.subject_table not in KEY_TABLES]
+    affected += [Affected(subject.id, subject.label) for finding in findings for subject in finding.subjects]
     if check.of_use is not None:
         uses = [(use, check.of_use(use)) for use in ground.uses]
         named = {one.id for one in affected}
@@ -190,7 +194,19 @@ def _master_key(ground: Ground, chain: KeyChainRow) -> Truth:
     return None if chain.master_key == "not_examined" and _may_need_one(chain) else False
 
 
-def _locked(ground: Ground, chain: KeyChainRow) -> Truth:
+def _locked_of_machine(ground: Ground, chain: KeyChainRow) -> Truth:
+    return False if _is_of_user(chain) else _locked(chain)
+
+
+def _locked_of_user(ground: Ground, chain: KeyChainRow) -> Truth:
+    return _locked(chain) if _is_of_user(chain) else False
+
+
+def _is_of_user(chain: KeyChainRow) -> bool:
+    return (chain.owner_sid or "").startswith(_USERS)
+
+
+def _locked(chain: KeyChainRow) -> Truth:
     if chain.verdict == "usable" or not _has_file(chain) or chain.master_key in ("absent", "unreadable"):
         return False
     if chain.unlocked_by in ("nothing", "previous"):
@@ -201,10 +217,6 @@ def _locked(ground: Ground, chain: KeyChainRow) -> Truth:
 def _may_need_one(chain: KeyChainRow) -> bool:
     """A master key: a file that was read names it, where it needs one."""
     return chain.master_key_guid is not None or chain.key_file == "not_examined"
-
-
-def _locked_of_user(ground: Ground, chain: KeyChainRow) -> Truth:
-    return _locked(ground, chain) if (chain.owner_sid or "").startswith(_USERS) else False
 
 
 def _vbs(ground: Ground, chain: KeyChainRow) -> Truth:
@@ -248,7 +260,9 @@ KEY_CHECKS: Mapping[CauseName, KeyCheck] = {
     ),
     "master-key": KeyCheck(("master_key",), _master_key, "every master key that is needed is there and whole"),
     "master-key-locked": KeyCheck(
-        ("secret",), _locked, "every master key that is needed opens with the secrets of today"
+        ("secret",),
+        _locked_of_machine,
+        "every master key of the machine that is needed opens with the secrets of today",
     ),
     "user-master-key": KeyCheck(("secret",), _locked_of_user, "no user's key has a master key that does not open"),
     "vbs": KeyCheck(("private_key",), _vbs, "no key is sealed by virtualization-based security"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from forensics.engine.subjects import KEY_TABLES
 from forensics.report.facts import label
 from forensics.report.symptoms.causes import CAUSES, CauseName
 from forensics.report.symptoms.ground import Affected, Examined, Ground, called, some
@@ -25,7 +26,10 @@ def _found_by_rules(ground: Ground, name: CauseName) -> tuple[Affected, ...]:
 def _key_isolation(ground: Ground) -> Examined:
     service, system = ground.service("KeyIso"), ground.system
     at_service = [c for c in ground.chains if c.broken_at == "service" and c.verdict == "unusable"]
-    broken = tuple(dict.fromkeys(ground.affected(chain, "service") for chain in at_service))
+    about_keys = [f for f in ground.findings(CAUSES["key-isolation"].rules) if f.subject_table in KEY_TABLES]
+    keys = {one.id: one for one in (ground.affected(chain, "service") for chain in at_service)}
+    named = {subject.id: Affected(subject.id, subject.label) for finding in about_keys for subject in finding.subjects}
+    broken = tuple((named | keys).values())
     if service is not None and service.start is not None:
         if service.start == _DISABLED:
             return Examined("found", affected=broken or (Affected("KeyIso", "KeyIso, which is disabled"),))

@@ -10,6 +10,7 @@ import pytest
 
 import forensics
 from forensics.report.symptoms.answer import CauseAnswer, MachineAnswer, SymptomAnswer
+from forensics.report.symptoms.recognise import SYMPTOMS
 from forensics.tables.event import EventRow
 from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
@@ -163,7 +164,7 @@ def test_a_healthy_disk_produces_nothing_and_leaves_open_what_it_cannot_tell() -
     because = cause("healthy", "0x80090016", "user-master-key").examined.because
     assert because.startswith("CN=alice, CN=alice signs, CN=bob: The key file and its DPAPI master key are there; what")
     schannel = states("healthy", "0x8009030D")
-    assert [name for name, state in schannel.items() if state == OPEN] == ["key-file-damaged", "master-key-locked"]
+    assert [name for name, state in schannel.items() if state == OPEN] == ["key-file-damaged"]
     isolation = cause("healthy", "0x8009030D", "key-isolation").examined
     assert isolation.because == "its start type is manual, so Windows starts it when a key is asked for"
 
@@ -201,6 +202,8 @@ def test_events_where_the_disk_recorded_them() -> None:
         ("broken-claim", "0x8009001B", "provider", "provider-not-registered"),
         ("broken-claim", "0x80090014", "smart-card", "smart-card-csp-to-ksp"),
         ("rdp-2012-r2", "1058", "rdp-certificate-ended", "rdp-certificate-expired"),
+        ("rdp-2019", "0x800706D9", "key-isolation", "keyiso-disabled-rdp-will-break"),
+        ("sid-changed", "0x8009000B", "user-master-key", "user-master-keys-under-old-sid"),
         ("clone-two", "6167", "machine-identity", "duplicate-machine-sid-enforced"),
     ],
 )
@@ -365,6 +368,26 @@ def test_digits_that_begin_a_thumbprint_are_the_certificate() -> None:
         forensics.explain_symptom(whole, "80090016")
     assert forensics.explain_symptom(whole, "0x80090016").is_known
     assert forensics.explain_symptom(case(), "80090016").is_known
+
+
+@pytest.mark.parametrize(
+    "image", ["sample", "mixed", "bound", "laptop", "hyperv-target", "server-roles", "two-windows"]
+)
+def test_every_symptom_is_answered_with_a_reason(image: str) -> None:
+    for symptom in SYMPTOMS:
+        asked = f"event {symptom.event_id}" if symptom.event_id else symptom.name
+        answer = forensics.explain_symptom(examined(image), asked)
+        assert answer.asked.symptom is symptom
+        assert [m.machine.machine_id for m in answer.machines] == [
+            row.machine_id for row in examined(image).rows("machine")
+        ]
+        for known in (known for m in answer.machines for known in m.causes):
+            found = known.examined.state == FOUND
+            assert found == bool(known.examined.affected)
+            assert found or known.examined.because
+            assert found or not known.findings
+        assert answer.render(width=80).startswith(answer.asked.called)
+        assert json.loads(answer.render("json"))["asked"]["name"] == symptom.name
 
 
 def test_text() -> None:
