@@ -42,7 +42,7 @@ def examine_keys(name: CauseName, ground: Ground) -> Examined:
     answers = [(chain, check.of_key(ground, chain)) for chain in ground.chains]
     affected = [ground.affected(chain, *check.links) for chain, answer in answers if answer]
     undecided = [chain for chain, answer in answers if answer is None]
-    doubts = [ground.undecided(undecided)] if undecided else []
+    doubts = [f"not known of {ground.undecided(undecided)}"] if undecided else []
     doubts += [ground.unseen_certificates] if ground.unseen_certificates else []
     doubts += list(_of_files(check, ground)) if check.of_files else []
     findings = [f for f in ground.findings(CAUSES[name].rules) if f.subject_table not in KEY_TABLES]
@@ -52,7 +52,7 @@ def examine_keys(name: CauseName, ground: Ground) -> Examined:
         named = {one.id for one in affected}
         affected += [_used(use) for use, answer in uses if answer and _used(use).id not in named]
         open_uses = list(dict.fromkeys(_told(use) for use, answer in uses if answer is None))
-        doubts += [some(open_uses)] if open_uses else []
+        doubts += [f"not known of {some(open_uses)}"] if open_uses else []
         doubts += [ground.unseen_uses] if ground.unseen_uses else []
     because = "; ".join(doubts)
     if affected:
@@ -76,7 +76,7 @@ def _used(use: CertificateUseRow) -> Affected:
 
 
 def _told(use: CertificateUseRow) -> str:
-    return f"{use.label}: {use.opens_reason}" if use.opens_reason else f"{use.label}: not examined"
+    return f"{use.label}: {use.opens_reason}" if use.opens_reason else use.label
 
 
 def _broken(chain: KeyChainRow) -> Truth:
@@ -228,7 +228,7 @@ def _vbs(ground: Ground, chain: KeyChainRow) -> Truth:
 KEY_CHECKS: Mapping[CauseName, KeyCheck] = {
     "no-link": KeyCheck(("claim",), _no_link, "every certificate that should have a key names one", of_files=False),
     "wrong-link": KeyCheck(
-        ("claim",), _wrong_link, "every link of a certificate to its key leads to the key", of_files=False
+        ("claim",), _wrong_link, "no link of a certificate to its key was found to be at fault", of_files=False
     ),
     "another-key-set": KeyCheck(
         ("claim",),

@@ -170,7 +170,7 @@ def _found(text: FoldedText, told: SymptomAnswer, cause: CauseAnswer, listed: Co
     if rest and not any(finding.subject_table == "machine" for finding in cause.findings):
         _affected(text, rest)
     if cause.examined.because:
-        text.add(f"Not decided beside that: {cause.examined.because}.", "    ")
+        text.add(f"Beside that: {cause.examined.because}.", "    ")
 
 
 def _speaks(finding: Finding, subject: str, affected: dict[str, Affected]) -> bool:

@@ -162,7 +162,9 @@ def test_a_healthy_disk_produces_nothing_and_leaves_open_what_it_cannot_tell() -
     assert open_ones == ["user-master-key", "key-file-damaged", "unnamed-container"]
     # The users' passwords were not given.
     because = cause("healthy", "0x80090016", "user-master-key").examined.because
-    assert because.startswith("CN=alice, CN=alice signs, CN=bob: The key file and its DPAPI master key are there; what")
+    assert because.startswith(
+        "not known of CN=alice, CN=alice signs, CN=bob: The key file and its DPAPI master key are"
+    )
     schannel = states("healthy", "0x8009030D")
     assert [name for name, state in schannel.items() if state == OPEN] == ["key-file-damaged"]
     isolation = cause("healthy", "0x8009030D", "key-isolation").examined
@@ -228,7 +230,7 @@ def test_a_missing_link_and_a_wrong_one() -> None:
     assert (names(elsewhere), rules(elsewhere)) == (["personal"], ["key-in-user-profile"])
     # A provider that cannot be looked into leaves open whether a file of it is gone.
     gone = cause("broken-claim", "0x80090016", "key-file-gone").examined
-    hsm = "CN=hsm.contoso.test: The key is kept by a provider that this tool cannot look into"
+    hsm = "not known of CN=hsm.contoso.test: The key is kept by a provider that this tool cannot look into"
     assert (gone.state, gone.because) == (OPEN, hsm)
 
 
@@ -289,7 +291,7 @@ def test_a_chain_that_is_not_decided_is_never_found() -> None:
     hives = [_coverage("hive", name, "present") for name in ("SYSTEM", "SOFTWARE")]
     undecided = dead_chain(key_file="absent", verdict="unknown", reason="SOFTWARE is torn")
     whole = forensics.Case([machine(), undecided, *hives])
-    assert _cause(whole, "0x80090016", "key-file-gone") == (OPEN, "CN=dead.contoso.test: SOFTWARE is torn")
+    assert _cause(whole, "0x80090016", "key-file-gone") == (OPEN, "not known of CN=dead.contoso.test: SOFTWARE is torn")
 
 
 def test_a_program_may_ask_for_a_key_file_that_no_certificate_names() -> None:
