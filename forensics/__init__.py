@@ -11,6 +11,7 @@ Every command of ``keymortem`` is a function here:
 
     examine, open_case              sources, or a case file that was saved, to a Case
     explain, expiring               one key of a case; certificates that end soon
+    explain_symptom                 an error code, event or message: what produces it, what does not
     compare                         a machine before and after
     plan_migration, attest          virtual machines to another Hyper-V host; keys of TPMs to an authority
     list_rules, show_rule           the rules
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
     from forensics.report.explain_subject import explain as explain
     from forensics.report.result import Result as Result
     from forensics.report.result import UnsuitableCaseError as UnsuitableCaseError
+    from forensics.report.symptoms.answer import SymptomAnswer as SymptomAnswer
+    from forensics.report.symptoms.answer import explain_symptom as explain_symptom
     from forensics.report.table_docs import TableReference as TableReference
     from forensics.report.table_docs import describe_tables as describe_tables
     from forensics.rule_packs import CommandList as CommandList
@@ -97,6 +100,7 @@ _HOMES = {
     "forensics.report.expiring": ("Expiring", "expiring"),
     "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
+    "forensics.report.symptoms.answer": ("SymptomAnswer", "explain_symptom"),
     "forensics.report.table_docs": ("TableReference", "describe_tables"),
     "forensics.rule_packs": (
         "CommandList",
@@ -143,6 +147,7 @@ __all__ = [
     "RuleList",
     "RulePackError",
     "SourceError",
+    "SymptomAnswer",
     "TableReference",
     "UnknownRuleError",
     "UnknownSubjectError",
@@ -156,6 +161,7 @@ __all__ = [
     "examine",
     "expiring",
     "explain",
+    "explain_symptom",
     "is_case_file",
     "lint_rules",
     "list_commands",

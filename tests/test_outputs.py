@@ -135,6 +135,7 @@ def test_results_of_every_kind_know_the_evidence_of_their_cases(saved: Path) -> 
         forensics.compare(whole, case()),
         forensics.compare(case(), whole),
         forensics.explain(whole, "dead.contoso"),
+        forensics.explain_symptom(whole, "0x80090016"),
         forensics.plan_migration(None, whole),
     ]
     for result in results:

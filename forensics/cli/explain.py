@@ -1,7 +1,8 @@
-"""``keymortem explain``: everything about one key."""
+"""``keymortem explain``: everything about one key, or about one error."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,25 +14,68 @@ from forensics.cli.options import SOURCE, rules_option, source_options
 from forensics.cli.output import emit
 from forensics.cli.run import examined_or_exit
 
+_BELOW_ZERO = re.compile(r"-(\d{10})")
 
-@click.command(short_help="One key's chain, link by link, and every rule about it.")
+
+class _WithCodes(click.Command):
+    """A command whose arguments may be error codes as signed numbers, which look like options."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [_unsigned(argument) for argument in args])
+
+
+def _unsigned(argument: str) -> str:
+    found = _BELOW_ZERO.fullmatch(argument)
+    return f"0x{(1 << 32) - int(found[1]):08X}" if found and int(found[1]) <= 1 << 31 else argument
+
+
+@click.command(cls=_WithCodes, short_help="One key's chain and every rule about it, or what produces one error.")
 @click.argument("source", metavar="SOURCE", type=SOURCE)
 @click.argument("wanted", metavar="SUBJECT")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="json: of an error only.")
 @rules_option
 @source_options
 @click.pass_context
-def explain(ctx: click.Context, /, source: str, wanted: str, rules: tuple[Path, ...], **options: Any) -> None:
+def explain(
+    ctx: click.Context, /, source: str, wanted: str, form: str, rules: tuple[Path, ...], **options: Any
+) -> None:
     """Show one key's chain link by link, and then what each rule says of it, condition by condition.
 
     SUBJECT is a certificate's thumbprint (six digits are enough), a key file's name or path, or the name of anything
     that findings speak of, or a part of that name: a certificate's subject, a computer, a service.
 
+    Or it is what Windows showed: an error code, its name, an event or a message. Then: where this disk recorded it,
+    which findings here produce it, and which other causes were ruled out by what.
+
     \b
     Example:
       keymortem explain disk.vhdx 3F2A9C
       keymortem explain disk.vhdx web.contoso
+      keymortem explain disk.vhdx 0x80090016
+      keymortem explain disk.vhdx "Schannel 36870"
+      keymortem explain disk.vhdx "Keyset does not exist"
     """
     case = examined_or_exit((source,), options | {"rules": rules})
+    try:
+        symptom = forensics.explain_symptom(case, wanted)
+    except forensics.UnknownSubjectError:
+        _explain_key(ctx, case, source, wanted, form, rules)
+        return
+    emit(symptom, form)
+    if not symptom.is_known:
+        raise click.UsageError(f"{wanted!r} is no code or event of which a cause is known; see above for what has it")
+    if symptom.has_findings:
+        ctx.exit(FOUND)
+    if case.judges_nothing:
+        ctx.exit(NOTHING_EXAMINED)
+    ctx.exit(FOUND if case.is_incomplete else 0)
+
+
+def _explain_key(
+    ctx: click.Context, case: forensics.Case, source: str, wanted: str, form: str, rules: tuple[Path, ...]
+) -> None:
+    if form not in forensics.Explanation.formats:
+        raise click.UsageError(f"a key is explained as text; keymortem examine {source} --format json has every value")
     try:
         with invalid_pack_told():
             told = forensics.explain(case, wanted, rules)

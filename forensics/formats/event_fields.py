@@ -42,6 +42,10 @@ _CODE_OF_TEXT = {
     "access is denied": "0x80070005",
     "object already exists": "0x8009000f",
     "keyset does not exist": "0x80090016",
+    "エンドポイント マッパーから使用できるエンドポイントはこれ以上ありません": "0x800706d9",
+    "アクセスが拒否されました": "0x80070005",
+    "オブジェクトは既に存在します": "0x8009000f",
+    "キー セットがありません": "0x80090016",
 }
 
 
@@ -217,7 +221,7 @@ def _error_code(names: Mapping[str, str]) -> str | None:
         number = _MESSAGE_NUMBER.fullmatch(value)
         if number and int(number[1]) < 1 << 32:
             return f"0x{int(number[1]):x}"
-    return next((code for v in names.values() if (code := _CODE_OF_TEXT.get(v.rstrip(".").lower()))), None)
+    return next((code for v in names.values() if (code := _CODE_OF_TEXT.get(v.rstrip(".。").lower()))), None)
 
 
 def _code(value: str, bare_hex: bool) -> str | None:

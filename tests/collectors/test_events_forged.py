@@ -47,6 +47,10 @@ def test_rdp_certificate_that_could_not_be_made() -> None:
         ("Access is denied.\r\n", "0x80070005"),
         ("Object already exists.\r\n", "0x8009000f"),
         ("Keyset does not exist\r\n", "0x80090016"),
+        ("キー セットがありません。\r\n", "0x80090016"),
+        ("アクセスが拒否されました。\r\n", "0x80070005"),
+        ("オブジェクトは既に存在します。\r\n", "0x8009000f"),
+        ("エンドポイント マッパーから使用できるエンドポイントはこれ以上ありません。\r\n", "0x800706d9"),
         ("Der Schlüsselsatz ist nicht vorhanden.\r\n", None),
     ],
 )
