@@ -248,3 +248,18 @@ def test_a_name_like_that_is_no_role_without_exchange_or_from_an_authority() -> 
             exchange(windows)
         made = put(windows, "Federation", self_signed=is_self_signed)
         assert said_unused(examined(windows.machine)) == {made.thumbprint: "match"}
+
+
+def test_a_certificate_whose_key_is_gone_is_not_said_to_have_one() -> None:
+    windows = Windows("SRV01", SERVER_2022)
+    dead = windows.put(windows.issue("dead.contoso.test", SINCE, UNTIL), written=False)
+    live = put(windows, "live.contoso.test")
+    case = examined(windows.machine)
+    [found] = [f for f in case.finding_list if f.rule == RULE]
+    because = "\n".join(block.text for block in found.because)
+    remedy = "\n".join(block.text for block in found.remedy)
+    assert "with a private key" not in because
+    assert f"thumbprint {dead.thumbprint}; Windows cannot open its private key" in because
+    assert f"thumbprint {live.thumbprint}; Windows opens its private key" in because
+    assert f"certutil -exportpfx My {live.thumbprint} {live.thumbprint}.pfx" in remedy
+    assert dead.thumbprint not in remedy
