@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 import forensics
+from testdata.builder.capi import Slot
 from testdata.builder.certs import CLIENT_AUTH, SERVER_AUTH, Certificate
 from testdata.builder.machine_hives import CONTROL_SET
 from testdata.builder.ordinary.windows import SERVER_2022, SERVICES, Windows
@@ -250,16 +251,20 @@ def test_a_name_like_that_is_no_role_without_exchange_or_from_an_authority() -> 
         assert said_unused(examined(windows.machine)) == {made.thumbprint: "match"}
 
 
-def test_a_certificate_whose_key_is_gone_is_not_said_to_have_one() -> None:
+def test_of_what_nothing_uses_only_keys_that_open_and_may_leave_are_to_be_exported() -> None:
     windows = Windows("SRV01", SERVER_2022)
     dead = windows.put(windows.issue("dead.contoso.test", SINCE, UNTIL), written=False)
-    live = put(windows, "live.contoso.test")
+    fixed = put(windows, "fixed.contoso.test")
+    live = windows.put(windows.issue("live.contoso.test", SINCE, UNTIL), container="live", written=False)
+    windows.machine.put_capi("live", exchange=Slot(live.key, exportable=True))  # type: ignore[arg-type]
     case = examined(windows.machine)
     [found] = [f for f in case.finding_list if f.rule == RULE]
     because = "\n".join(block.text for block in found.because)
     remedy = "\n".join(block.text for block in found.remedy)
     assert "with a private key" not in because
     assert f"thumbprint {dead.thumbprint}; Windows cannot open its private key" in because
-    assert f"thumbprint {live.thumbprint}; Windows opens its private key" in because
+    for certificate in (fixed, live):
+        assert f"thumbprint {certificate.thumbprint}; Windows opens its private key" in because
     assert f"certutil -exportpfx My {live.thumbprint} {live.thumbprint}.pfx" in remedy
     assert dead.thumbprint not in remedy
+    assert fixed.thumbprint not in remedy
