@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from forensics.collectors.drives import collected_drives
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import Entry, FindsNames, NotFound, Tree, Unreadable, WantedNames, damage_of
 from forensics.sources.installation import Installation
@@ -15,9 +15,6 @@ _MAX_FOLDERS = 20_000
 """Work: folders of a collection, or of a volume without a list of all names, that are searched."""
 _MAX_DEPTH = 64
 """Work: folders within folders that are searched."""
-
-_DRIVE = re.compile(r"[a-z](?::|%3A|_)?", re.IGNORECASE | re.ASCII)
-"""A folder that stands for a drive, as collectors name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +110,7 @@ def _walked_from_root(tree: Tree, wanted: WantedNames) -> Iterator[str | None]:
 
 def _walked(installation: Installation, wanted: WantedNames) -> Iterator[str | None]:
     """Go from folder to folder of the machine's drives, the nearest first."""
-    waiting = deque((drive, 0) for drive in _drives(installation))
+    waiting = deque((drive, 0) for drive in _roots(installation))
     for _ in range(_MAX_FOLDERS):
         if not waiting:
             return
@@ -129,11 +126,6 @@ def _walked(installation: Installation, wanted: WantedNames) -> Iterator[str | N
     yield None
 
 
-def _drives(installation: Installation) -> list[str]:
-    """Return the system drive and the drives beside it: a collection may hold those of several machines."""
-    own = installation.drive
-    above, _, name = own.rpartition("/")
-    if not _DRIVE.fullmatch(name):
-        return [own]
-    others = (entry for entry in installation.listing(above).entries if entry.is_dir and _DRIVE.fullmatch(entry.name))
-    return [own, *(entry.path for entry in others if entry.path.lower() != own.lower())]
+def _roots(installation: Installation) -> list[str]:
+    """Return the system drive and the drives beside it."""
+    return [path for _, path in collected_drives(installation)] or [installation.drive]

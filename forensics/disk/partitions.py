@@ -9,6 +9,7 @@ from uuid import UUID
 
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.tree import Unreadable
+from forensics.formats.mounted_devices import of_gpt_partition, of_mbr_partition
 
 SECTOR_SIZES = (512, 4096)
 _MAX_ENTRIES = 1024
@@ -17,6 +18,7 @@ _MAX_LOGICAL = 128
 """Format: logical partitions of one extended partition."""
 _EXTENDED = (0x05, 0x0F, 0x85)
 _PROTECTIVE = 0xEE
+_SIGNATURE_AT = 440
 
 _UNREADABLE_TYPES = {
     UUID("e3c9e316-0b5c-4db8-817d-f92df00215ae"): "Microsoft reserved partition",
@@ -41,6 +43,7 @@ class Partition:
         name: GPT partition name.
         note: What its type says of it when no file system can be expected.
         is_efi: Its type says EFI system partition.
+        mounted_as: What Windows notes of it where it gives it a drive letter.
     """
 
     number: int
@@ -49,6 +52,7 @@ class Partition:
     name: str = ""
     note: str | None = None
     is_efi: bool = False
+    mounted_as: bytes = b""
 
     @property
     def is_without_files(self) -> bool:
@@ -121,18 +125,19 @@ def _gpt_partitions(disk: VolumeReader, header: bytes, sector: int) -> Iterator[
         raise Unreadable("its entries would lie beyond the end of the disk")
     entries = disk.read_at(entries_at * sector, count * size)
     for number in range(count):
-        kind, _guid, first, last, _flags, name = struct.unpack_from("<16s16sQQQ72s", entries, number * size)
+        kind, unique, first, last, _flags, name = struct.unpack_from("<16s16sQQQ72s", entries, number * size)
         if not any(kind) or last < first:
             continue
         text = name.decode("utf-16-le", "replace").split("\0", 1)[0]
         guid = UUID(bytes_le=kind)
         length, note = (last - first + 1) * sector, _UNREADABLE_TYPES.get(guid)
-        yield Partition(number + 1, first * sector, length, text, note, guid == _EFI_SYSTEM)
+        yield Partition(number + 1, first * sector, length, text, note, guid == _EFI_SYSTEM, of_gpt_partition(unique))
 
 
 def _mbr(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | None:
     try:
         entries = _mbr_entries(disk, 0)
+        signature = disk.read_at(_SIGNATURE_AT, 4)
     except Unreadable:
         return None
     if any(status not in (0, 0x80) for status, _, _, _ in entries):
@@ -141,11 +146,13 @@ def _mbr(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | No
     problems: list[str] = []
     for number, (_, kind, first, count) in enumerate(entries, 1):
         if kind in _EXTENDED:
-            partitions += _logical(disk, first * sector, sector, problems)
+            partitions += _logical(disk, first * sector, sector, signature, problems)
         elif kind not in (0, _PROTECTIVE) and count and first * sector < disk_size:
             note = "dynamic disk (LDM): convert it to a basic disk, or image the volume" if kind == _LDM_MBR else None
             is_efi = kind == _EFI_SYSTEM_MBR
-            partitions.append(Partition(number, first * sector, count * sector, note=note, is_efi=is_efi))
+            start = first * sector
+            mounted_as = of_mbr_partition(signature, start)
+            partitions.append(Partition(number, start, count * sector, "", note, is_efi, mounted_as))
     return PartitionTable("mbr", tuple(partitions), tuple(problems)) if partitions else None
 
 
@@ -157,7 +164,7 @@ def _mbr_entries(disk: VolumeReader, offset: int) -> list[tuple[int, int, int, i
     return [struct.unpack_from("<BxxxBxxxII", boot, 446 + 16 * i) for i in range(4)]
 
 
-def _logical(disk: VolumeReader, start: int, sector: int, problems: list[str]) -> Iterator[Partition]:
+def _logical(disk: VolumeReader, start: int, sector: int, signature: bytes, problems: list[str]) -> Iterator[Partition]:
     """Follow the chain of extended boot records; each is relative to the first."""
     offset, seen = start, {start}
     for number in range(5, 5 + _MAX_LOGICAL):
@@ -167,7 +174,8 @@ def _logical(disk: VolumeReader, start: int, sector: int, problems: list[str]) -
             problems.append(f"the extended partition table is damaged at byte {offset}: {reason}")
             return
         if kind and count:
-            yield Partition(number, offset + first * sector, count * sector)
+            begins = offset + first * sector
+            yield Partition(number, begins, count * sector, mounted_as=of_mbr_partition(signature, begins))
         offset = start + following * sector
         if next_kind not in _EXTENDED or not following:
             return

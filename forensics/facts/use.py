@@ -17,7 +17,7 @@ _UNDATED = frozenset(
     {"EFS", "Hyper-V", METABASE, EARLIER, "AD CS (earlier generation)", "Azure guest agent", "IIS configuration key"}
 )
 # Only its own procedure replaces such a certificate, and deleting one ends what the others of its kind still do.
-_KEPT = frozenset({"AD CS", "AD CS (earlier generation)", "Exchange Auth", "NDES"})
+_KEPT = frozenset({"AD CS", "AD CS (earlier generation)", "Exchange Auth", "Exchange federation", "NDES"})
 
 
 def label(use: CertificateUseRow) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
@@ -113,13 +113,13 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
     if partition.note is not None:
         source.coverage.tell("volume", name, Outcome("not_examined", partition.note), path)
         if not partition.is_without_files:
-            _take(disk, DiskVolume(name, not_read=partition.note))
+            _take(disk, partition, not_read=partition.note)
         return
     if partition.offset >= disk.size:
         message = f"lies beyond the end of the disk, which has {disk.size} bytes: the image is truncated"
         source.problem(path, "truncated", f"{name} {message}")
         source.coverage.tell("volume", name, Outcome("not_examined", message), path)
-        _take(disk, DiskVolume(name, not_read=message))
+        _take(disk, partition, not_read=message)
         return
     reader = VolumeReader(disk.stream, partition.offset, partition.size)
     _tell_truncated(source, path, partition.offset + partition.size - disk.size)
@@ -148,35 +148,38 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             if kind is not None and kind.startswith("FAT") and partition.is_efi and disk.efi is not None:
                 disk.efi.append(EfiPartition(name, reader))
                 source.coverage.tell("volume", name, Outcome("present", f"{kind}, the EFI system partition"), path)
-                _take(disk, DiskVolume(name, partial(_open_fat, reader)))
+                _take(disk, partition, partial(_open_fat, reader))
                 return
             detail = other_file_system(kind) if kind else no_file_system(reader, partition.size)
             source.coverage.tell("volume", name, Outcome("not_examined", detail), path)
             if kind is not None and kind.startswith("FAT"):
-                _take(disk, DiskVolume(name, partial(_open_fat, reader)))
+                _take(disk, partition, partial(_open_fat, reader))
             elif may_hold_files(kind, reader, partition.size):
-                _take(disk, DiskVolume(name, not_read=detail))
+                _take(disk, partition, not_read=detail)
             return
         damage = DamageRows(source, path)
         tree = _open_tree(reader, boot, partition.size, damage)
         if tree.is_dirty:
             source.problem(path, "ntfs_dirty", _DIRTY)
-        _take(disk, DiskVolume(name, lambda: tree))
+        _take(disk, partition, lambda: tree)
         damage.installations = _add_installations(source, disk, tree, name, path, first_machine_id)
     except SourceError as error:
         source.problem(path, error.kind, error.message)
         source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)
-        _take(disk, DiskVolume(name, not_read=error.message))
+        _take(disk, partition, not_read=error.message)
     except Unreadable as reason:
         source.problem(path, reason.kind, str(reason))
         source.coverage.tell("volume", name, outcome_of(reason), path)
-        _take(disk, DiskVolume(name, not_read=str(reason)))
+        _take(disk, partition, not_read=str(reason))
 
 
-def _take(disk: Disk, volume: DiskVolume) -> None:
+def _take(
+    disk: Disk, partition: Partition, opener: Callable[[], Tree] | None = None, not_read: str | None = None
+) -> None:
     """Note a volume of a disk of several, once."""
-    if disk.volumes is not None and all(known.name != volume.name for known in disk.volumes):
-        disk.volumes.append(volume)
+    name = _volume_name(partition)
+    if disk.volumes is not None and all(known.name != name for known in disk.volumes):
+        disk.volumes.append(DiskVolume(name, opener, not_read, partition.mounted_as))
 
 
 def _open_fat(reader: VolumeReader) -> Tree:

@@ -110,7 +110,7 @@ class CertificateRow(Row):
     )
     kept: bool = column(
         "A role has it that replaces its certificates in its own way, and needs those that it has: "
-        "AD CS (every generation), Exchange Auth, NDES; it is never deleted",
+        "AD CS (every generation), Exchange Auth and federation, NDES; it is never deleted",
         False,
     )
     purpose: Purpose | None = column("the first that its store, its uses or its extended key usages say", None)

@@ -39,6 +39,7 @@ ConsumerName = Literal[
     "AD CS (earlier generation)",
     "Exchange",
     "Exchange Auth",
+    "Exchange federation",
     "NDES",
     "AD FS",
     "Web Application Proxy",

@@ -226,6 +226,16 @@ def test_logical_partitions_are_relative_to_the_right_record() -> None:
     assert table.problems == ()
 
 
+def test_windows_knows_partitions_of_an_mbr_by_the_signature_of_the_disk() -> None:
+    disk = bytearray(20 * 4096)
+    disk[:512] = boot_record((7, 8, 4), (0x0F, 20, 100))
+    disk[440:444] = bytes.fromhex("7a5c1e0d")
+    disk[20 * 512 : 21 * 512] = boot_record((7, 2, 5))
+    # Sectors 8 and 22, in bytes.
+    mounted_as = [p.mounted_as.hex() for p in table_of(bytes(disk)).partitions]
+    assert mounted_as == ["7a5c1e0d0010000000000000", "7a5c1e0d002c000000000000"]
+
+
 def test_chain_of_logical_partitions_without_end() -> None:
     disk = bytearray(20 * 4096)
     disk[:512] = boot_record((0x05, 20, 100))

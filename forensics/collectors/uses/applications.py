@@ -17,7 +17,6 @@ from forensics.formats.certificate_mention import MAX_MENTIONS, Mention, mention
 from forensics.formats.protected_configuration import providers_named
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import Certainty, CertificateUseRow
-from forensics.tables.windows_path import windows_path
 
 _ADMIN_CENTER_SERVICE = "WindowsAdminCenter"
 
@@ -89,14 +88,13 @@ def _use(
     owner: str | None,
     certainty: Certainty,
 ) -> CertificateUseRow:
-    path = windows_path(file.place.path, context.installation.drive, context.machine.drive)
     is_admin_center = f"/{ADMIN_CENTER_FOLDER.lower()}/" in f"/{file.place.path.lower()}"
     site = f"{file.site.name}, " if file.site is not None else ""
     row = context.use(
         ADMIN_CENTER if is_admin_center else APPLICATION,
         file.place,
         thumbprint,
-        detail=f"{site}{path}",
+        detail=f"{site}{file.path}",
         store=store,
         owner_sid=owner,
         certainty=certainty,

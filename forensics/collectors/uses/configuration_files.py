@@ -1,5 +1,7 @@
 """Configuration files of applications, read in one pass: below the sites of IIS, inetpub and Program Files.
 
+A site may lie on another volume of the disk; where that is not examined, coverage says so.
+
 Only where there is a web server, or Windows Admin Center, since most disks would pay for nothing.
 """
 
@@ -9,12 +11,15 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from forensics.collectors.drives import Drive, Drives, Elsewhere
 from forensics.collectors.machine import CURRENT_VERSION
-from forensics.collectors.profiles import folder_exists, tree_path
+from forensics.collectors.profiles import folder_exists
 from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.disk.tree import Entry
 from forensics.formats.iis_applications import SiteFolder
 from forensics.formats.ini_text import decode_text
+from forensics.tables.outcome import NOT_COLLECTED, Outcome
+from forensics.tables.windows_path import windows_path
 
 MAX_FOLDERS = 4_000
 """Evidence: folders in which configuration files are looked for."""
@@ -46,11 +51,13 @@ class ConfigurationFile:
 
     Attributes:
         place: Where it was read.
+        path: Its path as Windows writes it.
         text: Its content.
         site: Folder of a site of IIS in which it lies.
     """
 
     place: Provenance
+    path: str
     text: str
     site: SiteFolder | None
 
@@ -64,7 +71,7 @@ class _Search:
     read: int = 0
     large: int = 0
     too_deep: str | None = None
-    seen: set[str] = field(default_factory=set)
+    seen: set[tuple[str | None, str]] = field(default_factory=set)
 
     def reached(self) -> str | None:
         """Say which bound is reached."""
@@ -81,8 +88,9 @@ def configuration_files(context: UseContext) -> Iterator[ConfigurationFile]:
     """Yield the configuration files of applications; those of sites first, where a bound cuts the rest."""
     installation = context.installation
     search = _Search()
-    for path, site in _roots(context):
-        yield from _below(context, path, site, search)
+    for drive, path, site in _roots(context):
+        yield from _below(context, drive, path, site, search)
+        drive.hand_over(installation)
         if (message := search.reached()) is not None:
             installation.cut("uses", COVERED, path, message)
             break
@@ -94,47 +102,59 @@ def configuration_files(context: UseContext) -> Iterator[ConfigurationFile]:
         installation.problem(installation.on_drive(""), "too_large", message)
 
 
-def _roots(context: UseContext) -> Iterator[tuple[str, SiteFolder | None]]:
+def _roots(context: UseContext) -> Iterator[tuple[Drive, str, SiteFolder | None]]:
     installation = context.installation
     sites = context.iis.configuration.folders if context.iis is not None else ()
-    system_root = context.software.text(CURRENT_VERSION, "SystemRoot") or "C:\\Windows"
+    drives = Drives(installation, context.software.text(CURRENT_VERSION, "SystemRoot") or "C:\\Windows")
+    own = Drive(installation)
     for site in sites:
-        path = tree_path(installation, site.path, system_root)
-        if path is not None:
-            yield path, site
-        else:
-            message = f"{site.path} of {site.name} lies on another drive or a share, whose files were not searched"
+        place = drives.place(site.path)
+        if isinstance(place, Elsewhere):
+            message = f"{site.path} of {site.name} {place.why}: files of settings there were not searched"
             installation.coverage.cut("uses", COVERED, message, site.path)
+        else:
+            yield *place, site
     inetpub = installation.on_drive(_INETPUB)
     has_inetpub = folder_exists(installation, inetpub)
     if has_inetpub:
-        yield inetpub, None
+        yield own, inetpub, None
     if sites or has_inetpub:
-        yield from ((installation.on_drive(name), None) for name in _PROGRAMS)
+        yield from ((own, installation.on_drive(name), None) for name in _PROGRAMS)
     elif context.system.key(f"{context.services}\\{_ADMIN_CENTER_SERVICE}") is not None:
-        yield installation.on_drive(ADMIN_CENTER), None
+        yield own, installation.on_drive(ADMIN_CENTER), None
 
 
-def _below(context: UseContext, root: str, site: SiteFolder | None, search: _Search) -> Iterator[ConfigurationFile]:
+def _below(
+    context: UseContext, drive: Drive, root: str, site: SiteFolder | None, search: _Search
+) -> Iterator[ConfigurationFile]:
     """Yield what lies at and below a folder, the upper ones first; a folder that another root has is not read again."""
     waiting = deque([(root, 0)])
     while waiting and search.reached() is None:
         path, depth = waiting.popleft()
-        if path.lower() in search.seen:
+        if (drive.letter, path.lower()) in search.seen:
             continue
-        search.seen.add(path.lower())
+        search.seen.add((drive.letter, path.lower()))
         search.folders += 1
-        entries = context.installation.listing(path).entries
-        for entry in entries:
+        listing = drive.reader.listing(path)
+        # Collectors leave out folders; of a site's own that is worth telling.
+        if not listing.outcome.is_whole and (listing.outcome != NOT_COLLECTED or (site is not None and path == root)):
+            _tell_unseen(context, drive, root, path, listing.outcome)
+        for entry in listing.entries:
             if entry.is_dir and entry.link is None:
                 if entry.name.lower() in _NOT_SEARCHED:
                     continue
                 if depth < MAX_DEPTH:
                     waiting.append((entry.path, depth + 1))
                 else:
-                    search.too_deep = entry.path
+                    search.too_deep = drive.shown(entry.path)
             elif _is_settings(entry) and search.reached() is None:
-                yield from _read(context, entry, site, search)
+                yield from _read(context, drive, entry, site, search)
+
+
+def _tell_unseen(context: UseContext, drive: Drive, root: str, path: str, outcome: Outcome) -> None:
+    """Say in coverage that a folder was not seen whole: settings in it may name certificates."""
+    message = f"{_in_windows(context, drive, path)} was not searched whole for files of settings: {outcome.why}"
+    context.installation.coverage.cut("uses", COVERED, message, drive.shown(root))
 
 
 def _is_settings(entry: Entry) -> bool:
@@ -142,12 +162,19 @@ def _is_settings(entry: Entry) -> bool:
     return not entry.is_dir and name.endswith(_ENDINGS) and not name.endswith(_NOT_SETTINGS)
 
 
-def _read(context: UseContext, entry: Entry, site: SiteFolder | None, search: _Search) -> Iterator[ConfigurationFile]:
+def _read(
+    context: UseContext, drive: Drive, entry: Entry, site: SiteFolder | None, search: _Search
+) -> Iterator[ConfigurationFile]:
     if entry.size > MAX_FILE:
         search.large += 1
         return
     search.files += 1
     search.read += entry.size
-    content = context.installation.read(entry, MAX_FILE)
+    content = drive.reader.read(entry, MAX_FILE)
     if content.outcome.is_there:
-        yield ConfigurationFile(Provenance(entry.path, entry.modified), decode_text(content.data), site)
+        place = Provenance(drive.shown(entry.path), entry.modified)
+        yield ConfigurationFile(place, _in_windows(context, drive, entry.path), decode_text(content.data), site)
+
+
+def _in_windows(context: UseContext, drive: Drive, path: str) -> str:
+    return drive.windows_path(path) or windows_path(path, context.installation.drive, context.machine.drive)

@@ -13,6 +13,7 @@ from forensics.collectors.uses.consumers import CONFIG_MGR, DSC, SCOM, WEB_MANAG
 from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.formats.ini_text import decode_text, ini_sections
 from forensics.formats.thumbprint import thumbprint_of_text
+from forensics.tables.outcome import Outcome
 from forensics.tables.use import CertificateUseRow
 
 _SMS_CONFIG, _SMS_IDENTIFIER = "SMSCFG.INI", "sms certificate identifier"
@@ -23,6 +24,7 @@ _MAX_SERIAL = 64
 _HEALTH_SERVICE = "HealthService"
 _WEB_MANAGEMENT, _WEB_HASH = "Microsoft\\WebManagement\\Server", "SslCertificateHash"
 _META_CONFIG = "System32/Configuration/MetaConfig.mof"
+_META_CLASS = "msft_dscmetaconfiguration"
 _CERTIFICATE_ID = re.compile(r'CertificateID\s*=\s*"([^"]{1,100})"', re.IGNORECASE)
 
 
@@ -79,12 +81,16 @@ def web_management_uses(context: UseContext) -> Iterator[CertificateUseRow]:
 
 
 def dsc_uses(context: UseContext) -> Iterator[CertificateUseRow]:
-    """Yield the certificate of the Local Configuration Manager; newer versions encrypt its file."""
+    """Yield the certificate of the Local Configuration Manager; where its file is encrypted, as since WMF 5, say so."""
     file = context.file(context.installation.in_windows(_META_CONFIG))
     if file is None:
         return
     place, data = file
-    found = _CERTIFICATE_ID.search(decode_text(data))
+    text = decode_text(data)
+    found = _CERTIFICATE_ID.search(text)
+    if found is None and _META_CLASS not in text.lower():
+        why = "it is encrypted, or not the Local Configuration Manager's: which certificate it names is not known"
+        context.installation.coverage.tell("uses", "DSC", Outcome("not_examined", why), place.path)
     if found:
         thumbprint, fault = thumbprint_of_text(found[1])
         yield context.use(DSC, place, thumbprint, certainty="likely", fault=fault)

@@ -4,8 +4,9 @@ Which of them its role uses stands in a directory or database that is not on thi
 a setting names, else the one that was issued last. The others are earlier ones.
 
 References:
-    Microsoft Learn: Maintain the Exchange Server OAuth certificate; Network Device Enrollment Service; dsregcmd;
-    Web Management Service; Azure Automation State Configuration. Others are known from machines only.
+    Microsoft Learn: Maintain the Exchange Server OAuth certificate; Renew the federation certificate; Network Device
+    Enrollment Service; dsregcmd; Web Management Service; Azure Automation State Configuration. Others are known from
+    machines only.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from forensics.collectors.uses.roles import (
     AZURE_GUEST_AGENT,
     EXCHANGE,
     EXCHANGE_AUTH,
+    EXCHANGE_FEDERATION,
     NDES,
     WEB_APPLICATION_PROXY,
     earlier,
@@ -36,6 +38,8 @@ Test = Callable[[CertificateRow], bool]
 _SCEP_TEMPLATES = frozenset({"CEPEncryption", "EnrollmentAgentOffline"})
 _REQUEST_AGENT = "msEnrollmentAgent"
 _SCEP = "Microsoft\\Cryptography\\MSCEP"
+_EXCHANGE = ("MSExchangeTransport", "MSExchangeIS", "MSExchangeServiceHost")
+_FEDERATION = frozenset({"exchange delegation federation", "exchange federated sharing"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class _Role:
         kind: What certificates of the role that follow one another share.
         store: Where they lie.
         is_set: The setting that names the one that is used is known: what it does not name may be left over.
+        is_optional: The product may be without the role, which is told elsewhere: the certificate may be left over.
     """
 
     consumer: Consumer
@@ -59,14 +64,21 @@ class _Role:
     kind: Callable[[CertificateRow], Hashable] = lambda row: None
     store: str = MY
     is_set: bool = False
+    is_optional: bool = False
 
 
 def _names(row: CertificateRow, start: str, whole: bool = False, of_issuer: bool = False) -> bool:
-    """Tell whether the common name of subject or issuer is, or begins with, a text."""
+    """Tell whether the common name of subject or issuer is, or begins with, a text, in whatever case."""
     name = (row.issuer if of_issuer else row.subject) or ""
-    return any(
-        part.strip() == f"CN={start}" if whole else part.strip().startswith(f"CN={start}") for part in name.split(",")
-    )
+    wanted = f"cn={start}".lower()
+    parts = (part.strip().lower() for part in name.split(","))
+    return any(part == wanted if whole else part.startswith(wanted) for part in parts)
+
+
+def _is_of_federation(row: CertificateRow) -> bool:
+    """Tell a certificate of the federation trust by its friendly name, or as the one that Exchange signed itself."""
+    named = (row.friendly_name or "").lower() in _FEDERATION
+    return named or bool(row.self_signed and _names(row, "Federation", whole=True))
 
 
 _ROLES = (
@@ -74,8 +86,9 @@ _ROLES = (
     _Role(
         EXCHANGE,
         lambda row: row.friendly_name == "Microsoft Exchange",
-        services=("MSExchangeTransport", "MSExchangeIS"),
+        services=_EXCHANGE,
     ),
+    _Role(EXCHANGE_FEDERATION, _is_of_federation, services=_EXCHANGE, is_optional=True),
     _Role(
         NDES,
         lambda row: row.template in _SCEP_TEMPLATES or _REQUEST_AGENT in row.eku,
@@ -155,12 +168,13 @@ def _of_role(
     kinds: dict[Hashable, list[CertificateRow]] = defaultdict(list)
     for row in found:
         kinds[role.kind(row)].append(row)
+    certainty: Certainty = "candidate" if role.is_set or role.is_optional else "likely"
     for rows in kinds.values():
         is_named = (role.is_set and named) or any(row.thumbprint in named for row in rows)
         serving = [] if is_named else newest(rows, role.kind)
         for row in rows:
             if row in serving:
-                use = _use(context, role.consumer, row, certainty="candidate" if role.is_set else "likely")
+                use = _use(context, role.consumer, row, certainty=certainty)
                 yield context.service_account(use, service) if service and not use.account else use
             elif row.thumbprint not in named:
                 yield _use(context, earlier(role.consumer), row, detail=role.consumer.name)

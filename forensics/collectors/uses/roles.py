@@ -2,9 +2,9 @@
 
 References:
     Microsoft KB842210 (CertSvc and its certificates); Learn, certutil; Maintain (including renew) the Exchange Server
-    OAuth certificate; Network Device Enrollment Service; Set-AdfsCertificate; Install-WebApplicationProxy;
-    Configure LDAP over SSL for AD LDS; wsusutil configuressl; Set-WACCertificateSubjectName; aspnet_regiis and
-    appcmd (encrypted configuration).
+    OAuth certificate; Renew the federation certificate; Network Device Enrollment Service; Set-AdfsCertificate;
+    Install-WebApplicationProxy; Configure LDAP over SSL for AD LDS; wsusutil configuressl;
+    Set-WACCertificateSubjectName; aspnet_regiis and appcmd (encrypted configuration).
 """
 
 from __future__ import annotations
@@ -40,6 +40,16 @@ EXCHANGE = Consumer(
     "mail between Exchange servers, and the back end of its web services",
     "New-ExchangeCertificate, then Enable-ExchangeCertificate with the services of the old one",
     "MSExchangeTransport",
+)
+EXCHANGE_FEDERATION = Consumer(
+    "Exchange federation",
+    SYSTEM,
+    "sharing of calendars and free/busy times with other organizations over the federation trust, where there is one",
+    "while it is valid: New-ExchangeCertificate with -DomainName Federation, -Services Federation, a "
+    "-SubjectKeyIdentifier of its own and -PrivateKeyExportable $true, Set-FederationTrust with -Thumbprint of the new "
+    "one, the new TXT records of Get-FederatedDomainProof, Test-FederationTrustCertificate, Set-FederationTrust "
+    "-PublishFederationCertificate. Once it has ended: Remove-FederatedDomain, Remove-FederationTrust, and a new trust "
+    "with a new certificate",
 )
 NDES = Consumer(
     "NDES",

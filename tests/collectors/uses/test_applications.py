@@ -11,6 +11,8 @@ from forensics.collectors.evidence import KeyFolder
 from forensics.collectors.uses import configuration_files as files
 from forensics.collectors.uses.applications import application_uses
 from forensics.collectors.uses.context import UseContext
+from forensics.disk.disk_volume import DiskVolume
+from forensics.disk.tree import NotObtained
 from forensics.formats.key_file_name import cng_name_hash
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.outcome import NOT_COLLECTED, PRESENT
@@ -18,6 +20,7 @@ from forensics.tables.use import CertificateUseRow
 from testdata.builder.names import capi_file_name
 from tests.collectors.uses.forged import ONE, SERVICES, SYSTEM_SID, THREE, TWO, certificate, context, context_of
 from tests.collectors.virtual import CNG_KEYS, MACHINE_KEYS, installation, problems, software_hive, system_hive
+from tests.memory_tree import MemoryTree
 
 IIS = "Windows/System32/inetsrv/config/applicationHost.config"
 SITES = """<configuration><system.applicationHost><sites><site name="Shop" id="1">
@@ -134,11 +137,55 @@ def test_large_files_are_counted_and_a_site_on_another_drive_is_told() -> None:
     examined = given({**site("D:\\shop"), "inetpub/a.json": large, "inetpub/b.json": large})
     assert list(application_uses(examined)) == []
     assert [(row.name, row.detail) for row in examined.installation.coverage if row.area == "uses"] == [
-        ("configuration files", "D:\\shop of Shop lies on another drive or a share, whose files were not searched")
+        (
+            "configuration files",
+            "D:\\shop of Shop lies on drive D:, and no volume that is examined is known to be that: "
+            "files of settings there were not searched",
+        )
     ]
     assert [(p.kind, p.message) for p in examined.installation.problems] == [
         ("too_large", "2 configuration files of applications are larger than 1048576 bytes: not read")
     ]
+
+
+def on_another_volume(tree: MemoryTree | Exception) -> UseContext:
+    """A site on D:, which MountedDevices says is partition 2."""
+
+    def opened() -> MemoryTree:
+        if isinstance(tree, Exception):
+            raise tree
+        return tree
+
+    system = system_hive()
+    system.key("MountedDevices").binary("\\DosDevices\\D:", b"DMIO:ID:" + bytes(16))
+    examined = installation(site("D:\\shop"), {"SYSTEM": system, "SOFTWARE": software_hive()})
+    examined.disk_volumes = [DiskVolume("partition 2", opened, mounted_as=b"DMIO:ID:" + bytes(16))]
+    return context_of(examined, [certificate(ONE)])
+
+
+SHOP = {"shop/web.config": setting(ONE), "shop/bin/a.config": setting(TWO)}
+
+
+@pytest.mark.parametrize(
+    ("tree", "found", "detail"),
+    [
+        (MemoryTree(SHOP), 2, None),
+        (MemoryTree(SHOP, cut={"shop/bin": "a part"}), 2, "D:\\shop\\bin was not searched whole"),
+        (MemoryTree(SHOP, unreadable=["shop/bin"]), 1, "D:\\shop\\bin was not searched whole"),
+        (MemoryTree(SHOP, not_obtained=["shop"]), 0, "D:\\shop was not searched whole"),
+        (NotObtained("a bad sector"), 0, "D:\\shop of Shop lies on drive D:, partition 2, which was not searched"),
+        (ValueError("x"), 0, "D:\\shop of Shop lies on drive D:, partition 2, which was not searched: ValueError"),
+    ],
+    ids=["whole", "cut", "a folder unreadable", "the site not got", "the volume not got", "a fault of a library"],
+)
+def test_what_of_another_volume_is_not_seen_is_told(
+    tree: MemoryTree | Exception, found: int, detail: str | None
+) -> None:
+    examined = on_another_volume(tree)
+    assert len(list(application_uses(examined))) == found
+    told = [row.detail or "" for row in examined.installation.coverage if row.area == "uses"]
+    assert [text.startswith(detail or "-") for text in told] == [True] * (detail is not None)
+    assert {p.source_path for p in examined.installation.problems} <= {"partition 2/shop", "partition 2/shop/bin"}
 
 
 # --- keys that encrypt

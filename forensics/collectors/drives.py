@@ -1,0 +1,143 @@
+"""The drives of a machine: that of Windows, and others that are volumes of the same disk or folders of its collection.
+
+Which volume has a letter stands in MountedDevices; a collector names the folder of a drive for its letter.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from forensics.collectors.profiles import tree_path
+from forensics.collectors.registry_view import RegistryView
+from forensics.disk.disk_volume import DiskVolume
+from forensics.disk.tree import NotFound, Unreadable
+from forensics.formats.mounted_devices import KEY, value_name
+from forensics.sources.installation import Installation
+
+_FOLDER = re.compile(r"([a-z])(?::|%3A|_)?", re.IGNORECASE | re.ASCII)
+"""A folder that stands for a drive, as collectors name it."""
+_PATH = re.compile(r"(?:\\\\\?\\)?([A-Za-z]:)\\*(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """A drive and what reads it.
+
+    Attributes:
+        reader: The installation; for a drive on another volume one that reads this, and takes its problems.
+        letter: Its letter, such as ``D:``; None for that of Windows.
+        root: Its path in the reader's tree.
+        volume: The volume that it is, where that is another one than that of Windows.
+    """
+
+    reader: Installation
+    letter: str | None = None
+    root: str = ""
+    volume: DiskVolume | None = None
+
+    def shown(self, path: str) -> str:
+        """Return a path of its tree as rows name it."""
+        return self.volume.label(path) if self.volume is not None else path
+
+    def windows_path(self, path: str) -> str | None:
+        """Return a path of its tree as Windows writes it; None on the drive of Windows, which its machine tells."""
+        if self.letter is None:
+            return None
+        inside = path[len(self.root) :] if self.root else path
+        return f"{self.letter}\\" + inside.lstrip("/").replace("/", "\\")
+
+    def hand_over(self, installation: Installation) -> None:
+        """Record the problems that were met on it as those of the installation whose drive it is."""
+        if self.reader is installation:
+            return
+        for row in self.reader.problems:
+            installation.problems.append(replace(row, source_path=self.shown(row.source_path)))
+        self.reader.problems.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A place that is not in what is examined, and why, as the end of a sentence about it."""
+
+    why: str
+
+
+class Drives:
+    """Finds the drives of an installation; each is opened once.
+
+    Args:
+        installation: Whose drives.
+        system_root: Windows' folder as Windows names it.
+    """
+
+    def __init__(self, installation: Installation, system_root: str) -> None:
+        self._installation = installation
+        self._system_root = system_root
+        self._found: dict[str, Drive | Elsewhere] = {}
+
+    def place(self, stored: str) -> tuple[Drive, str] | Elsewhere:
+        """Return the drive of a path as Windows spells it, and its path in the tree there.
+
+        Args:
+            stored: The path, with ``%SystemRoot%`` or ``%SystemDrive%`` or neither.
+        """
+        path = tree_path(self._installation, stored, self._system_root)
+        if path is not None:
+            return Drive(self._installation), path
+        on_drive = _PATH.fullmatch(stored.replace("/", "\\").rstrip("\\"))
+        if on_drive is None:
+            is_share = stored.replace("/", "\\").startswith("\\\\")
+            return Elsewhere("lies on a share" if is_share else "is a path that cannot be followed here")
+        letter, inside = on_drive[1].upper(), on_drive[2].replace("\\", "/")
+        if letter not in self._found:
+            self._found[letter] = self._drive(letter)
+        drive = self._found[letter]
+        if isinstance(drive, Elsewhere):
+            return drive
+        return drive, f"{drive.root}/{inside}".strip("/")
+
+    def _drive(self, letter: str) -> Drive | Elsewhere:
+        installation = self._installation
+        if not installation.tree.complete:
+            root = next((path for name, path in collected_drives(installation) if name == letter), None)
+            if root is None:
+                return Elsewhere(f"lies on drive {letter}, which was not collected")
+            return Drive(installation, letter, root)
+        identity = RegistryView.of_machine(installation, "SYSTEM").data(KEY, value_name(letter))
+        named = [v for v in installation.disk_volumes if identity and v.mounted_as == identity]
+        if not named:
+            return Elsewhere(f"lies on drive {letter}, and no volume that is examined is known to be that")
+        return self._on_volume(letter, named[0])
+
+    def _on_volume(self, letter: str, volume: DiskVolume) -> Drive | Elsewhere:
+        installation = self._installation
+        why = volume.not_read
+        if volume.open is not None:
+            try:
+                tree = volume.open()
+                reader = Installation(
+                    installation.machine_id, installation.source_path, tree, "", "", installation.open_hive
+                )
+                return Drive(reader, letter, volume=volume)
+            except (NotFound, Unreadable) as reason:
+                why = str(reason)
+            except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
+                why = type(error).__name__
+        return Elsewhere(f"lies on drive {letter}, {volume.name}, which was not searched: {why}")
+
+
+def collected_drives(installation: Installation) -> list[tuple[str, str]]:
+    """Return letter and path of the drives of a collection, that of Windows first; it may hold several machines.
+
+    Where the folder of Windows' own drive is not named for one, none is known.
+    """
+    own = installation.drive
+    above, _, name = own.rpartition("/")
+    if not _FOLDER.fullmatch(name):
+        return []
+    beside = [
+        (e.name, e.path) for e in installation.listing(above).entries if e.is_dir and e.path.lower() != own.lower()
+    ]
+    named = ((_FOLDER.fullmatch(folder), path) for folder, path in [(name, own), *beside])
+    return [(f"{letter[1].upper()}:", path) for letter, path in named if letter is not None]
