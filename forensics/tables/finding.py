@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal, get_args
 
@@ -118,6 +118,8 @@ class Finding:
         consequences: Ids of findings that it explains.
         covers: Sections of the text report that it stands for.
         references: Sources of the rule.
+        names: Thumbprints that its rows name though it is about something else, such as a virtual machine: only for
+            what follows from what, and in no document.
     """
 
     id: str
@@ -136,3 +138,4 @@ class Finding:
     consequences: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    names: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
