@@ -16,9 +16,9 @@ from forensics.engine.absent_tools import about_absent_tools
 from forensics.engine.compiler import Query
 from forensics.engine.evidence import FoundRows
 from forensics.engine.forms import WORDINGS
-from forensics.engine.rule import Packs
+from forensics.engine.rule import Packs, Rule
 from forensics.engine.subjects import COMPARED, KEY_TABLES
-from forensics.engine.templates import fill
+from forensics.engine.templates import RANK, fill
 from forensics.tables.finding import (
     CONFIDENCES,
     SEVERITIES,
@@ -61,7 +61,7 @@ def make_findings(
         if seen.get(row[0], 2) in (row[1], 1):
             continue
         seen[row[0]] = row[1]
-        groups.setdefault((row[6], row[1], _apart(row), *row[first_key:last_key]), []).append(row)
+        groups.setdefault((row[6], row[1], _apart(query.rule, row), *row[first_key:last_key]), []).append(row)
     found_rows: Sequence[Sequence[EvidenceRow]] = [()] * len(groups)
     if found is not None and groups:
         found_rows = found.of([[row[0] for row in group] for group in groups.values()])
@@ -71,9 +71,12 @@ def make_findings(
     ]
 
 
-def _apart(row: tuple[Any, ...]) -> object:
-    """Return what tells rows apart that one finding never mixes: in use or not, live or ended; but not information."""
-    return "info" if row[8] is not None and row[4] == "info" else row[8]
+def _apart(rule: Rule, row: tuple[Any, ...]) -> object:
+    """Return what tells rows apart that are findings of their own: in use or not, live or ended.
+
+    Information, and what a rule wants together, is one finding all the same, whose lists are in parts.
+    """
+    return "together" if rule.in_parts else "info" if row[8] is not None and row[4] == "info" else row[8]
 
 
 def _finding(
@@ -87,7 +90,7 @@ def _finding(
     rule = query.rule
     subjects = _subjects(rows)
     first_name = len(rows[0]) - len(query.names)
-    values = [dict(zip(query.names, row[first_name:], strict=True)) for row in rows]
+    values = [{**dict(zip(query.names, row[first_name:], strict=True)), RANK: row[8]} for row in rows]
     texts = rule.spoken or rule
     language = rule.language if rule.spoken else "en"
     wording = WORDINGS[language]

@@ -35,6 +35,7 @@ class Wording(NamedTuple):
         local: After a time by the clock of the machine.
         none: For an empty list.
         nothing: For an empty list of what was looked for.
+        parts: Over the parts of a list, by the rank of what is in them (:func:`forensics.engine.subjects.rank`).
         facts: Words for the values of a column; those of no value under the empty name, of others under :data:`ANY`.
     """
 
@@ -48,6 +49,7 @@ class Wording(NamedTuple):
     local: str
     none: str
     nothing: str
+    parts: tuple[str, ...]
     facts: Mapping[str, Mapping[str, str]]
 
 
@@ -62,6 +64,14 @@ ENGLISH = Wording(
     " by the clock of the machine",
     "none",
     "nothing that was found",
+    (
+        "In use:",
+        "In use, and ended:",
+        "Not known to be in use:",
+        "Ended, and not known to be in use:",
+        "Replaced by a working certificate:",
+        "Made anew each day:",
+    ),
     {
         "used_by": {"[]": "nothing known"},
         "may_be_used_by": {"": "", "[]": "", ANY: "; may be chosen by: {}"},
@@ -100,6 +110,14 @@ WORDINGS = {
         " (コンピューターの時計)",
         "なし",
         "見つかったものなし",
+        (
+            "使用中:",
+            "使用中で、期限切れ:",
+            "使用元が判明していないもの:",
+            "使用元が判明しておらず、期限切れ:",
+            "有効な証明書に置き換え済み:",
+            "毎日新しく作成されるもの:",
+        ),
         {
             "used_by": {"[]": "判明しているものなし"},
             "may_be_used_by": {"": "", "[]": "", ANY: "。選択する可能性があるもの: {}"},

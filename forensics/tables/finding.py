@@ -48,8 +48,11 @@ def as_text(blocks: Iterable[Block]) -> str:
 
 
 def first_part(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """Return the first block, and the items right under it."""
-    return (*blocks[:1], *takewhile(lambda b: b.kind == "item" and not b.is_apart, blocks[1:]))
+    """Return the first block, and the items right under it with what stands over the parts of their list."""
+    first = [*blocks[:1], *takewhile(lambda b: b.kind != "command" and not b.is_apart, blocks[1:])]
+    while len(first) > 1 and first[-1].kind != "item":
+        first.pop()
+    return tuple(first)
 
 
 @dataclass(frozen=True, slots=True)
