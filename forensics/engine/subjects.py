@@ -70,12 +70,16 @@ _NAMED = {
 COMPARED = KEY_TABLES | _NAMED.keys()
 """Tables whose findings are compared with others by the keys that they are about, or name."""
 
-_RANKED = frozenset({"certificate", "key_chain"})
-"""Tables whose rows have an end and a standing."""
 _ENDED = "CASE WHEN this.not_after < (SELECT as_of FROM examination) THEN 1 ELSE 0 END"
-_RANK = (
+_STANDING = (
     f"CASE this.standing WHEN 'in_use' THEN {_ENDED} WHEN 'superseded' THEN 4 WHEN 'daily' THEN 5 ELSE 2 + {_ENDED} END"
 )
+_RANKS = {
+    "certificate": _STANDING,
+    "key_chain": _STANDING,
+    "guardian": f"CASE WHEN this.named_by IS NOT NULL THEN 0 ELSE 2 END + {_ENDED}",
+}
+"""Tables whose rows have an end, and are in use or not; a guardian's certificate, where a virtual machine names it."""
 
 
 def rank(table: str) -> str:
@@ -83,7 +87,7 @@ def rank(table: str) -> str:
 
     NULL for tables without such rows.
     """
-    return _RANK if table in _RANKED else "NULL"
+    return _RANKS.get(table, "NULL")
 
 
 def named_keys(table: str) -> str:
