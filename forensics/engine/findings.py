@@ -90,7 +90,8 @@ def _finding(
     rule = query.rule
     subjects = _subjects(rows)
     first_name = len(rows[0]) - len(query.names)
-    values = [{**dict(zip(query.names, row[first_name:], strict=True)), RANK: row[8]} for row in rows]
+    values = [dict(zip(query.names, row[first_name:], strict=True)) for row in rows]
+    ranked = [{**named, RANK: row[8]} for named, row in zip(values, rows, strict=True)]
     texts = rule.spoken or rule
     language = rule.language if rule.spoken else "en"
     wording = WORDINGS[language]
@@ -105,7 +106,7 @@ def _finding(
         machine_id=rows[0][6],
         subject_table=str(rule.table),
         subjects=subjects,
-        because=fill(texts.because, values, common, wording),
+        because=fill(texts.because, ranked, common, wording),
         remedy=(*remedy, *about_absent_tools(remedy, build, language)),
         confidence=max((row[5] for row in rows), key=CONFIDENCES.index),
         evidence=tuple(dict.fromkeys((*_evidence(query, rows), *found))),

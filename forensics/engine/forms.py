@@ -95,6 +95,26 @@ ENGLISH = Wording(
             "efs": "file encryption (EFS)",
             "other": "other purposes",
         },
+        "reissue": {
+            "": "have it issued again by its CA or MDM, and set the new one where this one is used. Auto-enrolment "
+            "makes one only when the dead one is out of the store: take it out there when the new one may come "
+            "(snap-in Certificates).",
+            "authority": "a certificate of an authority stays where it is, and is not requested like others. Its key "
+            "comes back from a backup of the authority or from its HSM; without either, its owners renew the "
+            "authority with a new key.",
+            "exchange_auth": "the Exchange Auth certificate stays where it is. Exchange makes a new one itself, once "
+            "for all its servers (New-ExchangeCertificate, Set-AuthConfig).",
+            "ndes": "the certificates of NDES stay where they are until both have been requested anew, as a pair.",
+            "guardian": "a guardian's certificate stays where it is. No authority issues it, and a new pair opens no "
+            "virtual TPM that exists: the findings about the guardian and its virtual machines say what is left.",
+            "network_unlock": "a new certificate for BitLocker Network Unlock is made on the server that unlocks, and "
+            "group policy hands out its public half; until then clients ask for a PIN or the recovery key. Keep this "
+            "one until they have the new one.",
+            "efs_agent": "a recovery agent of EFS is made anew in the policy that hands it out, once for all computers "
+            "(cipher /r). A new one recovers nothing of before: keep this one, and what is left of its key.",
+            "encryption": "a new certificate opens nothing that was encrypted for this one. Have one issued for what "
+            "is encrypted from now on, and keep this one and what is left of its key.",
+        },
     },
 )
 WORDINGS = {
@@ -140,6 +160,23 @@ WORDINGS = {
                 "client": "クライアント認証",
                 "efs": "ファイルの暗号化 (EFS)",
                 "other": "その他の用途",
+            },
+            "reissue": {
+                "": "CA または MDM に再発行してもらい、この証明書を使用していた場所に新しい証明書を設定します。自動登録は、使用不能な証明書が"
+                "ストアからなくなってから新しい証明書を作成します。その場合にのみスナップイン「証明書」で取り除きます。",
+                "authority": "証明機関の証明書はそのまま残し、ほかの証明書のように要求し直さないでください。キーは証明機関のバックアップまたは HSM から"
+                "復元します。どちらもない場合は、証明機関の管理者が新しいキーで証明機関を更新します。",
+                "exchange_auth": "Exchange 認証証明書はそのまま残してください。新しいものは、すべてのサーバーのために Exchange で一度だけ作成します "
+                "(New-ExchangeCertificate、Set-AuthConfig)。",
+                "ndes": "NDES の証明書は、両方を組で新しく要求し終えるまで、そのまま残してください。",
+                "guardian": "ガーディアンの証明書はそのまま残してください。証明機関が発行するものではなく、新しい組では既存の仮想 TPM を開けません。"
+                "残る方法は、ガーディアンとその仮想マシンについての検出結果に示されています。",
+                "network_unlock": "BitLocker ネットワーク ロック解除の新しい証明書は、ロックを解除するサーバーで作成し、公開部分をグループ ポリシーで"
+                "配布します。それまでクライアントは PIN または回復キーを求めます。行き渡るまで、この証明書を残してください。",
+                "efs_agent": "EFS の回復エージェントは、配布元のポリシーで、すべてのコンピューターのために一度だけ新しく作成します (cipher /r)。"
+                "新しいエージェントで以前のファイルは回復できません。この証明書と、キーの残りを保管してください。",
+                "encryption": "新しい証明書では、この証明書で暗号化したものを開けません。今後暗号化するもののために新しい証明書の発行を受け、"
+                "この証明書と、キーの残りを保管してください。",
             },
         },
     ),

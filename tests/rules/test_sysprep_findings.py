@@ -222,7 +222,9 @@ def test_one_generalize_is_one_cause_with_what_is_in_use_first() -> None:
         {
             "coverage": [{"area": "hive", "name": "SYSTEM", "outcome": "present"}],
             "machine": [sealed],
-            "key_chain": [{"thumbprint": t, "subject": t, "standing": s, **dead, **dates} for t, s in standings.items()],
+            "key_chain": [
+                {"thumbprint": t, "subject": t, "standing": s, **dead, **dates} for t, s in standings.items()
+            ],
         }
     )
     rule = load_packs().rule("generalize-orphaned-keys")
