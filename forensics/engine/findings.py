@@ -226,7 +226,7 @@ def _keys(finding: Finding) -> Iterator[str]:
 
 
 class _Places:
-    """Findings of one rule by machine and, where they are about keys or name them, by key: there may be ten thousand."""
+    """Findings of one rule by machine and, where they are about keys or name some, by key; there may be thousands."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = findings
