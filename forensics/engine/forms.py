@@ -105,8 +105,9 @@ ENGLISH = Wording(
             "exchange_auth": "the Exchange Auth certificate stays where it is. Exchange makes a new one itself, once "
             "for all its servers (New-ExchangeCertificate, Set-AuthConfig).",
             "ndes": "the certificates of NDES stay where they are until both have been requested anew, as a pair.",
-            "guardian": "a guardian's certificate stays where it is. No authority issues it, and a new pair opens no "
-            "virtual TPM that exists: the findings about the guardian and its virtual machines say what is left.",
+            "guardian": "a guardian's certificate stays where it is. No authority issues it, and neither a new pair nor "
+            "a new key protector opens a virtual TPM that exists. Where another host or a PFX file has the pair, bring "
+            "it from there; else the disks go into a new virtual machine, with BitLocker's recovery key.",
             "network_unlock": "a new certificate for BitLocker Network Unlock is made on the server that unlocks, and "
             "group policy hands out its public half; until then clients ask for a PIN or the recovery key. Keep this "
             "one until they have the new one.",
@@ -171,9 +172,10 @@ WORDINGS = {
                 "exchange_auth": "Exchange 認証証明書はそのまま残してください。新しいものは、すべてのサーバーの"
                 "ために Exchange で一度だけ作成します (New-ExchangeCertificate、Set-AuthConfig)。",
                 "ndes": "NDES の証明書は、両方を組で新しく要求し終えるまで、そのまま残してください。",
-                "guardian": "ガーディアンの証明書はそのまま残してください。証明機関が発行するものではなく、"
-                "新しい組では既存の仮想 TPM を開けません。残る方法は、ガーディアンとその仮想マ"
-                "シンについての検出結果に示されています。",
+                "guardian": "ガーディアンの証明書はそのまま残してください。証明機関が発行するもの"
+                "ではなく、新しい組でも新しいキー プロテクターでも、既存の仮想 TPM は開けません。別の"
+                "ホストまたは PFX ファイルにその組があれば、そこから持ってきます。なければ、ディスクを"
+                "新しい仮想マシンに移し、BitLocker の回復キーを使用します。",
                 "network_unlock": "BitLocker ネットワーク ロック解除の新しい証明書は、ロックを解除するサーバーで"
                 "作成し、公開部分をグループ ポリシーで配布します。それまでクライアントは PIN ま"
                 "たは回復キーを求めます。行き渡るまで、この証明書を残してください。",
