@@ -105,9 +105,9 @@ ENGLISH = Wording(
             "exchange_auth": "the Exchange Auth certificate stays where it is. Exchange makes a new one itself, once "
             "for all its servers (New-ExchangeCertificate, Set-AuthConfig).",
             "ndes": "the certificates of NDES stay where they are until both have been requested anew, as a pair.",
-            "guardian": "a guardian's certificate stays where it is. No authority issues it, and neither a new pair nor "
-            "a new key protector opens a virtual TPM that exists. Where another host or a PFX file has the pair, bring "
-            "it from there; else the disks go into a new virtual machine, with BitLocker's recovery key.",
+            "guardian": "a guardian's certificate stays where it is. No authority issues it, and neither a new pair "
+            "nor a new key protector opens a virtual TPM that exists. Where another host or a PFX file has the pair, "
+            "bring it from there; else the disks go into a new virtual machine, with BitLocker's recovery key.",
             "network_unlock": "a new certificate for BitLocker Network Unlock is made on the server that unlocks, and "
             "group policy hands out its public half; until then clients ask for a PIN or the recovery key. Keep this "
             "one until they have the new one.",
