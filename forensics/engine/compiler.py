@@ -9,7 +9,7 @@ from forensics.engine.conditions import named_sql, tree_sql, truth
 from forensics.engine.database import RuleDatabase, RuleSqlError
 from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
-from forensics.engine.subjects import rank
+from forensics.engine.subjects import named_keys, rank
 from forensics.engine.templates import BUILT_IN, columns_in, path_column
 
 
@@ -30,8 +30,8 @@ class Query:
         SqlTextError: A piece names a value that is not there.
     """
 
-    # Behind rowid, tree, subject id and label, severity, confidence, machine_id, source_path and rank.
-    first_condition = 9
+    # Behind rowid, tree, subject id and label, severity, confidence, machine_id, source_path, rank and named keys.
+    first_condition = 10
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -148,6 +148,7 @@ class Query:
             "this.machine_id",
             "this.source_path",
             rank(rule.table),
+            named_keys(rule.table),
             *(truth(named_sql(condition, self.sql)) for condition in self._named),
             *(column for table in rule.joins for column in (f"{table}.rowid", f"{table}.source_path")),
             *(f"({self.values.get(key.text) or self.sql(key.text)})" for key in rule.group),

@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,9 +16,9 @@ from forensics.engine.absent_tools import about_absent_tools
 from forensics.engine.compiler import Query
 from forensics.engine.evidence import FoundRows
 from forensics.engine.forms import WORDINGS
-from forensics.engine.rule import Packs
-from forensics.engine.subjects import KEY_TABLES
-from forensics.engine.templates import fill
+from forensics.engine.rule import Packs, Rule
+from forensics.engine.subjects import COMPARED, KEY_TABLES
+from forensics.engine.templates import RANK, fill
 from forensics.tables.finding import (
     CONFIDENCES,
     SEVERITIES,
@@ -28,6 +29,7 @@ from forensics.tables.finding import (
     Subject,
 )
 
+_THUMBPRINT = re.compile(r"\w+")
 _WORDS: dict[int | None, ConditionWord] = {1: "yes", 0: "no", None: "unknown"}
 
 
@@ -59,7 +61,7 @@ def make_findings(
         if seen.get(row[0], 2) in (row[1], 1):
             continue
         seen[row[0]] = row[1]
-        groups.setdefault((row[6], row[1], _apart(row), *row[first_key:last_key]), []).append(row)
+        groups.setdefault((row[6], row[1], _apart(query.rule, row), *row[first_key:last_key]), []).append(row)
     found_rows: Sequence[Sequence[EvidenceRow]] = [()] * len(groups)
     if found is not None and groups:
         found_rows = found.of([[row[0] for row in group] for group in groups.values()])
@@ -69,9 +71,12 @@ def make_findings(
     ]
 
 
-def _apart(row: tuple[Any, ...]) -> object:
-    """Return what tells rows apart that one finding never mixes: in use or not, live or ended; but not information."""
-    return "info" if row[8] is not None and row[4] == "info" else row[8]
+def _apart(rule: Rule, row: tuple[Any, ...]) -> object:
+    """Return what tells rows apart that are findings of their own: in use or not, live or ended.
+
+    Information, and what a rule wants together, is one finding all the same, whose lists are in parts.
+    """
+    return "together" if rule.in_parts else "info" if row[8] is not None and row[4] == "info" else row[8]
 
 
 def _finding(
@@ -86,6 +91,7 @@ def _finding(
     subjects = _subjects(rows)
     first_name = len(rows[0]) - len(query.names)
     values = [dict(zip(query.names, row[first_name:], strict=True)) for row in rows]
+    ranked = [{**named, RANK: row[8]} for named, row in zip(values, rows, strict=True)]
     texts = rule.spoken or rule
     language = rule.language if rule.spoken else "en"
     wording = WORDINGS[language]
@@ -100,13 +106,14 @@ def _finding(
         machine_id=rows[0][6],
         subject_table=str(rule.table),
         subjects=subjects,
-        because=fill(texts.because, values, common, wording),
+        because=fill(texts.because, ranked, common, wording),
         remedy=(*remedy, *about_absent_tools(remedy, build, language)),
         confidence=max((row[5] for row in rows), key=CONFIDENCES.index),
         evidence=tuple(dict.fromkeys((*_evidence(query, rows), *found))),
         conditions=tuple(_conditions(query, rows)),
         covers=tuple(map(str, rule.covers)),
         references=tuple(map(str, rule.references)),
+        names=frozenset(name for row in rows if row[9] is not None for name in _THUMBPRINT.findall(row[9])),
     )
 
 
@@ -144,10 +151,33 @@ def order(findings: list[Finding]) -> None:
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), f.verdict != "match", -len(f.subjects), f.machine_id))
 
 
+def causes_first(findings: Sequence[Finding]) -> list[Finding]:
+    """Return sorted findings with each cause moved up before the worst of what hangs under it, keeping its severity."""
+    by_id = {finding.id: finding for finding in findings}
+    causes: dict[str, list[str]] = {}
+    for finding in findings:
+        for name in finding.consequences:
+            causes.setdefault(name, []).append(finding.id)
+    placed: dict[str, Finding] = {}
+    met: set[str] = set()
+    for finding in findings:
+        waiting = [finding.id]
+        while waiting:
+            name = waiting[-1]
+            above = [] if name in met else [c for c in causes.get(name, ()) if c not in met]
+            met.add(name)
+            if above:
+                waiting.extend(reversed(above))
+            else:
+                placed.setdefault(name, by_id[waiting.pop()])
+    return list(placed.values())
+
+
 def hang_consequences(findings: Sequence[Finding], packs: Packs) -> list[Finding]:
     """Return the findings with those of the same machine that each explains noted under it.
 
-    A finding about keys explains another about keys only where they share one.
+    A finding that is about keys, or names some, explains another such finding only where they share one. Information
+    explains information only: what is worse would be read under "nothing is wrong with this".
     """
     by_rule: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -155,39 +185,64 @@ def hang_consequences(findings: Sequence[Finding], packs: Packs) -> list[Finding
             by_rule.setdefault(finding.rule, []).append(finding)
     explained = {name for rule in packs.rules if rule.id in by_rule for name in rule.explains if name in by_rule}
     places = {name: _Places(by_rule[name]) for name in explained}
-    consequences = {
-        cause.id: tuple(
-            other.id
+    direct = {
+        cause.id: [
+            other
             for name in rule.explains
             if name in places
             for other in places[name].shared(cause)
-            if other is not cause
-        )
+            if _may_explain(cause, other)
+        ]
         for rule in packs.rules
         if rule.explains
         for cause in by_rule.get(rule.id, ())
     }
-    return [replace(f, consequences=consequences[f.id]) if consequences.get(f.id) else f for f in findings]
+    return [replace(f, consequences=_through(f, direct)) if direct.get(f.id) else f for f in findings]
+
+
+def _may_explain(cause: Finding, other: Finding) -> bool:
+    return other is not cause and (cause.severity != "info" or other.severity == "info")
+
+
+def _through(cause: Finding, direct: Mapping[str, Sequence[Finding]]) -> tuple[str, ...]:
+    """Return the ids of what follows from a finding: first directly, then through what follows, of the same keys."""
+    found = dict.fromkeys(other.id for other in direct[cause.id])
+    waiting = list(direct[cause.id])
+    keys = frozenset(_keys(cause)) if cause.subject_table in COMPARED else None
+    for finding in waiting:
+        for further in direct.get(finding.id, ()):
+            if further.id in found or not _may_explain(cause, further):
+                continue
+            if keys is not None and further.subject_table in COMPARED and keys.isdisjoint(_keys(further)):
+                continue
+            found[further.id] = None
+            waiting.append(further)
+    return tuple(found)
+
+
+def _keys(finding: Finding) -> Iterator[str]:
+    """Return the keys by which a finding is compared with others."""
+    return (s.id for s in finding.subjects) if finding.subject_table in KEY_TABLES else iter(finding.names)
 
 
 class _Places:
-    """Findings of one rule by machine and, where they are about keys, by subject: there may be ten thousand."""
+    """Findings of one rule by machine and, where they are about keys or name some, by key; there may be thousands."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = findings
         self.by_machine: dict[int, list[int]] = {}
-        self.by_subject: dict[tuple[int, str], list[int]] = {}
+        self.by_key: dict[tuple[int, str], list[int]] = {}
         for number, finding in enumerate(findings):
             machine = finding.machine_id
             self.by_machine.setdefault(machine, []).append(number)
-            for subject in finding.subjects if finding.subject_table in KEY_TABLES else ():
-                self.by_subject.setdefault((machine, subject.id), []).append(number)
-        self.about_keys = findings[0].subject_table in KEY_TABLES
+            for key in _keys(finding):
+                self.by_key.setdefault((machine, key), []).append(number)
+        self.are_compared = findings[0].subject_table in COMPARED
 
     def shared(self, cause: Finding) -> list[Finding]:
         """Return those that a finding of the same machine can explain, in their order."""
         machine = cause.machine_id
-        if not self.about_keys or cause.subject_table not in KEY_TABLES:
+        if not self.are_compared or cause.subject_table not in COMPARED:
             return [self.findings[number] for number in self.by_machine.get(machine, ())]
-        found = {n for s in cause.subjects for n in self.by_subject.get((machine, s.id), ())}
+        found = {n for key in _keys(cause) for n in self.by_key.get((machine, key), ())}
         return [self.findings[number] for number in sorted(found)]

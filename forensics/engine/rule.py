@@ -201,6 +201,7 @@ class Rule:
         explains: Rules whose findings are consequences of this one's.
         covers: Sections of the text report it stands for.
         report_unknown: Undecided rows become findings too.
+        in_parts: What is in use, has ended or was replaced stays one finding, with its lists in parts.
         built_in: It came with keymortem.
         translations: Texts by language, those that were read.
         language: In which one its findings are.
@@ -228,6 +229,7 @@ class Rule:
     covers: tuple[str, ...] = ()
     references: tuple[Text, ...] = ()
     report_unknown: bool = False
+    in_parts: bool = False
     built_in: bool = False
     examples: tuple[Mapping, ...] = ()
     translations: dict[str, Translation] = field(default_factory=dict)

@@ -44,6 +44,7 @@ KEYS = (
     "covers",
     "references",
     "report-unknown",
+    "in-parts",
 )
 _REQUIRED = ("id", "title", "for", "severity", "confidence", "when", "because")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -138,6 +139,7 @@ class RuleReader:
             covers=self._covers(),
             references=tuple(self._texts("references")),
             report_unknown=self._flag("report-unknown"),
+            in_parts=self._flag("in-parts"),
             built_in=self.built_in,
             lines={str(key): key.line for key in self.root},
         )

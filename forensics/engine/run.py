@@ -9,7 +9,7 @@ from datetime import datetime
 from forensics.engine.compiler import Query
 from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlError, RuleStoppedError, now
 from forensics.engine.evidence import FoundRows
-from forensics.engine.findings import hang_consequences, make_findings, order
+from forensics.engine.findings import causes_first, hang_consequences, make_findings, order
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
 from forensics.tables.finding import Finding
@@ -78,7 +78,7 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds_for_al
     # In the order of the rules, whichever turn each was answered in: the report shall not depend on the clock.
     findings = [finding for rule in packs.rules for finding in turns.findings.get(rule.id, ())]
     order(findings)
-    return RunResult(hang_consequences(findings, packs), turns.problems)
+    return RunResult(causes_first(hang_consequences(findings, packs)), turns.problems)
 
 
 class _Turns:

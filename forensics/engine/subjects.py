@@ -58,12 +58,28 @@ KEY_TABLES = frozenset(
 )
 """Tables whose findings explain each other only where they share a subject: keys, certificates, clones."""
 
-_RANKED = frozenset({"certificate", "key_chain"})
-"""Tables whose rows have an end and a standing."""
+_NAMED = {
+    "vm": "this.needs",
+    "vm_guardian": "coalesce(this.encryption_thumbprint, '') || ' ' || coalesce(this.signing_thumbprint, '')",
+    "master_key": (
+        "(SELECT group_concat(needing.thumbprint, ' ') FROM key_chain AS needing"
+        " WHERE needing.machine_id = this.machine_id AND needing.master_key_guid = this.guid)"
+    ),
+}
+"""Tables about something else whose rows name certificates: SQL for their thumbprints, in whatever stands between."""
+COMPARED = KEY_TABLES | _NAMED.keys()
+"""Tables whose findings are compared with others by the keys that they are about, or name."""
+
 _ENDED = "CASE WHEN this.not_after < (SELECT as_of FROM examination) THEN 1 ELSE 0 END"
-_RANK = (
+_STANDING = (
     f"CASE this.standing WHEN 'in_use' THEN {_ENDED} WHEN 'superseded' THEN 4 WHEN 'daily' THEN 5 ELSE 2 + {_ENDED} END"
 )
+_RANKS = {
+    "certificate": _STANDING,
+    "key_chain": _STANDING,
+    "guardian": f"CASE WHEN this.named_by IS NOT NULL THEN 0 ELSE 2 END + {_ENDED}",
+}
+"""Tables whose rows have an end, and are in use or not; a guardian's certificate, where a virtual machine names it."""
 
 
 def rank(table: str) -> str:
@@ -71,7 +87,12 @@ def rank(table: str) -> str:
 
     NULL for tables without such rows.
     """
-    return _RANK if table in _RANKED else "NULL"
+    return _RANKS.get(table, "NULL")
+
+
+def named_keys(table: str) -> str:
+    """Return SQL for the thumbprints that a row names besides its subject; NULL for tables that name none."""
+    return _NAMED.get(table, "NULL")
 
 
 def default_subject(table: str) -> tuple[str, str]:

@@ -31,6 +31,8 @@ from forensics.tables.windows_path import UNKNOWN_DRIVE
 
 MOST = 5
 """Display: values of one name in a sentence; the rest is counted."""
+RANK = "|rank"
+"""Under which name a row holds how much it matters; no value of a rule is called so."""
 MOST_LINES = 20
 """Display: repetitions of a line with ``each``."""
 BUILT_IN = frozenset({"count", "subjects", "as_of"})
@@ -236,8 +238,9 @@ def _repeated(
     line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording
 ) -> list[Block]:
     names = [field.column for field in line.fields if field.column not in common]
+    in_parts = line.kind == "item" and len({row.get(RANK) for row in rows}) > 1
     seen: set[tuple[Any, ...]] = set()
-    filled: dict[str, None] = {}
+    filled: dict[str, int] = {}
     left_out = 0
     for row in rows:
         values = tuple(row[name] for name in names)
@@ -246,11 +249,17 @@ def _repeated(
             if _is_left_out(line, row):
                 continue
             if len(filled) < MOST_LINES:
-                filled[_filled(line, [row], common, wording)] = None
+                filled.setdefault(_filled(line, [row], common, wording), row[RANK] if in_parts else 0)
             else:
                 left_out += 1
     shell = _shell(line)
-    blocks = [Block(line.kind, text, line.is_apart and not n, shell) for n, text in enumerate(filled)]
+    blocks: list[Block] = []
+    part: int | None = None if in_parts else 0
+    for text, rank in filled.items():
+        if rank != part:
+            blocks.append(Block("paragraph", wording.parts[rank], line.is_apart and not blocks))
+            part = rank
+        blocks.append(Block(line.kind, text, line.is_apart and not blocks, shell))
     if left_out:
         blocks.append(Block("paragraph", wording.and_so_on.format(count=left_out)))
     return blocks

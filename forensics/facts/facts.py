@@ -9,6 +9,7 @@ from datetime import datetime
 from forensics.facts.machine_life import machine_life
 from forensics.facts.purpose import purpose
 from forensics.facts.recovery_place import recovery_place
+from forensics.facts.reissue import reissue
 from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.renewal import Renewals
 from forensics.facts.renewed_by import Successors
@@ -74,6 +75,7 @@ class _Facts:
 
     def _with_facts(self, row: CertificateRow) -> CertificateRow:
         used = self.users.of(row)
+        consumers = self.users.consumers(row)
         successor = self.successors.of(row)
         # A service that names this one stops when it ends, whatever lies beside it.
         renewed_by = None if used.end_stops else successor
@@ -86,7 +88,8 @@ class _Facts:
             may_be_used_by=used.may_be_used_by,
             superseded=used.superseded,
             kept=used.kept,
-            purpose=purpose(row, self.users.consumers(row)),
+            reissue=reissue(row, consumers),
+            purpose=purpose(row, consumers),
             successor=successor.thumbprint if successor else None,
             renewed_by=renewed_by.thumbprint if renewed_by else None,
             renewed_until=renewed_by.not_after if renewed_by else None,

@@ -32,6 +32,8 @@ Purpose = Literal[
 Superseded = Literal["no", "archived", "remote_desktop", "replaced"]
 """Why a certificate that nothing uses is missed by nobody."""
 Standing = Literal["in_use", "unused", "superseded", "daily"]
+Reissue = Literal["authority", "exchange_auth", "ndes", "guardian", "network_unlock", "efs_agent", "encryption"]
+"""How a certificate is made anew that is not simply issued again."""
 Renewer = Literal[
     "auto-enrolment",
     "ACME client",
@@ -112,6 +114,11 @@ class CertificateRow(Row):
         "A role has it that replaces its certificates in its own way, and needs those that it has: "
         "AD CS (every generation), Exchange Auth and federation, NDES; it is never deleted",
         False,
+    )
+    reissue: Reissue | None = column(
+        "whose own way it is made anew in; encryption: it opens what was encrypted for it, which another one does not; "
+        "null: it is issued again like any other",
+        None,
     )
     purpose: Purpose | None = column("the first that its store, its uses or its extended key usages say", None)
     successor: str | None = column(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal, get_args
 
@@ -48,8 +48,11 @@ def as_text(blocks: Iterable[Block]) -> str:
 
 
 def first_part(blocks: Sequence[Block]) -> tuple[Block, ...]:
-    """Return the first block, and the items right under it."""
-    return (*blocks[:1], *takewhile(lambda b: b.kind == "item" and not b.is_apart, blocks[1:]))
+    """Return the first block, and the items right under it with what stands over the parts of their list."""
+    first = [*blocks[:1], *takewhile(lambda b: b.kind != "command" and not b.is_apart, blocks[1:])]
+    while len(first) > 1 and first[-1].kind != "item":
+        first.pop()
+    return tuple(first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,8 @@ class Finding:
         consequences: Ids of findings that it explains.
         covers: Sections of the text report that it stands for.
         references: Sources of the rule.
+        names: Thumbprints that its rows name though it is about something else, such as a virtual machine: only for
+            what follows from what, and in no document.
     """
 
     id: str
@@ -136,3 +141,4 @@ class Finding:
     consequences: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    names: frozenset[str] = field(default=frozenset(), compare=False, repr=False)

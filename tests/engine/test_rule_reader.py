@@ -83,6 +83,7 @@ covers:
 references:
   https://example.test
 report-unknown: "true"
+in-parts: "true"
 """
 
 
@@ -127,6 +128,7 @@ def test_every_part_with_its_line(tmp_path: Path) -> None:
     assert (str(rule.because), rule.because.line) == ("First {{ one }}.\nSecond {{ two }}.\n", 59)
     assert (str(rule.remedy), rule.remedy.line) == ("Do {{ count }} things.", 62)
     assert [(str(text), text.line) for text in rule.explains] == [("x", 63), ("y", 64)]
+    assert rule.in_parts
     assert (rule.covers, rule.references, rule.report_unknown) == (
         ("broken", "orphan"),
         ("https://example.test",),
@@ -156,7 +158,8 @@ def test_what_is_left_out(tmp_path: Path) -> None:
     assert (rule.severity, rule.confidence) == ((Level(None, "low", 5),), (Level(None, "proved", 6),))
     # The subject of a table is written nowhere: its line is that of the table's name.
     assert (rule.subject_id.line, rule.subject_label.line) == (4, 4)
-    assert (rule.report_unknown, rule.examples, rule.language, rule.spoken) == (False, (), "en", None)
+    assert (rule.report_unknown, rule.in_parts) == (False, False)
+    assert (rule.examples, rule.language, rule.spoken) == ((), "en", None)
 
 
 HEAD = """\

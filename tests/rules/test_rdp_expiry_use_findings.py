@@ -109,10 +109,7 @@ EXPECTED = {
             system-own
         """,
     "hyperv-hgs": "",
-    "hyperv-source": """
-        HV01 info certificate-expired: Shielded_VM_Signing_Certificate_(UntrustedGuardian)_(HV01)
-            Shielded_VM_Encryption_Certificate_(UntrustedGuardian)_(HV01)
-        """,
+    "hyperv-source": "",
     "hyperv-target": "",
     "keyiso-disabled": """
         WEB01 high keyiso-disabled-blocks-rdp-certificate: WEB01

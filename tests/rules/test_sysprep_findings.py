@@ -17,6 +17,7 @@ from forensics.engine.rule import Packs
 from forensics.engine.run import run
 from forensics.tables.finding_json import FindingJson, as_json
 from forensics.tables.registry import CONTRACT_TABLES
+from tests.engine.rule_files import tables
 from tests.examined import examined
 from tests.paths import IMAGES
 
@@ -210,6 +211,34 @@ def test_a_key_file_lost_on_an_upgraded_windows_is_nobodys_consequence() -> None
     lost = _one(findings, "key-file-missing")
     assert {s["label"] for s in lost["subjects"]} == _hosts("gone")
     assert [f["rule"] for f in findings if lost["id"] in f["consequences"]] == []
+
+
+def test_one_generalize_is_one_cause_with_what_is_in_use_first() -> None:
+    sealed = {"clone_tag": "Fri Nov 07 05:48:31 2025", "sealed_at": "2025-11-07T05:48:31Z"}
+    dead = {"store_scope": "machine", "provider_kind": "cng", "key_file": "absent", "verdict": "unusable"}
+    dates = {"not_before": "2025-03-04", "not_after": "2027-03-04"}
+    standings = {"AA": "superseded", "BB": "unused", "CC": "in_use"}
+    rows = tables(
+        {
+            "coverage": [{"area": "hive", "name": "SYSTEM", "outcome": "present"}],
+            "machine": [sealed],
+            "key_chain": [
+                {"thumbprint": t, "subject": t, "standing": s, **dead, **dates} for t, s in standings.items()
+            ],
+        }
+    )
+    rule = load_packs().rule("generalize-orphaned-keys")
+    assert rule is not None
+    [found] = run(Packs((rule,)), rows, AS_OF).findings
+    assert (found.severity, [s.id for s in found.subjects]) == ("critical", ["CC", "BB", "AA"])
+    assert [(b.kind, b.text.partition(":")[0]) for b in found.because[1:7]] == [
+        ("paragraph", "In use"),
+        ("item", "CC"),
+        ("paragraph", "Not known to be in use"),
+        ("item", "BB"),
+        ("paragraph", "Replaced by a working certificate"),
+        ("item", "AA"),
+    ]
 
 
 def test_a_template_is_told_what_uses_its_keys_and_how_they_get_out() -> None:

@@ -35,3 +35,5 @@ def test_the_first_part_is_a_block_and_the_items_right_under_it() -> None:
     assert first_part(BLOCKS[4:]) == BLOCKS[4:5]
     assert first_part((BLOCKS[0], BLOCKS[6])) == BLOCKS[:1]
     assert first_part(()) == ()
+    parts = (BLOCKS[0], Block("paragraph", "In use:"), BLOCKS[1], Block("paragraph", "Ended:"), BLOCKS[2])
+    assert first_part((*parts, *BLOCKS[3:])) == parts
