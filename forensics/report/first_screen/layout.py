@@ -1,0 +1,76 @@
+"""As much of the sections as has room on a screen, the worst first; what has none is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from forensics.report.first_screen.entries import Section, columns
+
+
+@dataclass(slots=True)
+class Placed:
+    """A section and what of it is shown."""
+
+    section: Section
+    elsewhere: str
+    shown: list[list[str]] = field(default_factory=list)
+
+    @property
+    def more(self) -> int:
+        """How many things are not shown."""
+        return sum(entry.weight for entry in self.section.entries[len(self.shown) :])
+
+    def lines(self) -> list[str]:
+        """Return headline, entries, and how many more there are."""
+        if not self.shown:
+            return [f"{self.section.head}: see {self.elsewhere}"]
+        told = [line for lines in self.shown for line in lines]
+        return [self.section.head, *told, *([f"  and {self.more} more: see {self.elsewhere}"] if self.more else [])]
+
+
+def place(sections: Sequence[Section], room: int, width: int | None, elsewhere: str) -> list[Placed]:
+    """Choose what is shown: of each section the worst, of the first its share in full, then what has room.
+
+    Args:
+        sections: In their order, the one that matters most first.
+        room: Lines of a terminal; a line wider than it takes more than one.
+        width: Columns of the terminal; None where lines have no end.
+        elsewhere: Where the rest is told.
+    """
+    placed = [Placed(section, elsewhere) for section in sections]
+    for number, at, in_full in _steps(sections, room):
+        one = placed[number]
+        if at > len(one.shown) or (at < len(one.shown) and not in_full):
+            continue
+        entry, before = sections[number].entries[at], list(one.shown)
+        forms = (
+            (entry.in_short(width), entry.without_command(width, elsewhere)) if in_full else (entry.in_a_line(width),)
+        )
+        for lines in filter(None, forms):
+            one.shown[at : at + 1] = [lines]
+            if height([line for other in placed for line in other.lines()], width) <= room:
+                break
+            one.shown = list(before)
+    return placed
+
+
+def _steps(sections: Sequence[Section], room: int) -> Iterator[tuple[int, int, bool]]:
+    """Yield section, entry, and whether it is to be told in full, the most urgent first."""
+    worst = range(min(1, len(sections)))
+    rest = range(1, len(sections))
+    shares = [range(min(section.share, len(section.entries))) for section in sections]
+    yield from ((number, 0, False) for number in range(len(sections)))
+    for in_full in (False, True):
+        yield from ((number, at, in_full) for number in worst for at in shares[number])
+    for in_full in (False, True):
+        yield from ((number, at, in_full) for number in rest for at in shares[number])
+    for in_full in (False, True):
+        yield from (
+            (n, at, in_full) for n, section in enumerate(sections) for at in range(min(room, len(section.entries)))
+        )
+
+
+def height(lines: Sequence[str], width: int | None) -> int:
+    """Return how many lines of a terminal some lines take."""
+    return sum(1 if width is None else max(1, -(-columns(line) // width)) for line in lines)
