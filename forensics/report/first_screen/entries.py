@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 
+from forensics.report.findings import LONGEST_LINE
 from forensics.report.folded_lines import fold
 from forensics.tables.finding import Severity
 from forensics.tables.sanitise import sanitise
-
-LONGEST = 4000
-"""Display: characters of one line where lines are not cut."""
 
 _THUMBPRINT = re.compile(r"\b([0-9A-Fa-f]{8})[0-9A-Fa-f]{32}\b")
 _MARK = "..."
@@ -79,7 +77,7 @@ class Entry:
         if not self.step.is_command:
             return [*lines, cut(short(self.step.text), width, "    Do: ")]
         condition = [cut(short(self.step.unless), width, "    ")] if self.step.unless else []
-        return [*lines, *condition, f"      {sanitise(self.step.text, LONGEST)}"]
+        return [*lines, *condition, f"      {sanitise(self.step.text, LONGEST_LINE)}"]
 
     def without_command(self, width: int | None, elsewhere: str) -> list[str]:
         """Return the few lines of a screen without a command that is too long for it; nothing if there is none.
@@ -104,7 +102,7 @@ class Entry:
         if not self.step.is_command:
             return [*lines, *_folded(f"Do: {self.step.text}", width, "    ")]
         condition = _folded(self.step.unless, width, "    ") if self.step.unless else []
-        return [*lines, *condition, f"      {sanitise(self.step.text, LONGEST)}"]
+        return [*lines, *condition, f"      {sanitise(self.step.text, LONGEST_LINE)}"]
 
     @property
     def _begin(self) -> str:
@@ -132,6 +130,7 @@ class Section:
         entries: The worst first.
         detail: What its headline ends with.
         share: How many entries are shown before those of other sections get more room.
+        in_full: How many of them with why and what to do, if it is the first section.
     """
 
     name: str
@@ -139,6 +138,7 @@ class Section:
     entries: Sequence[Entry]
     detail: str = ""
     share: int = 2
+    in_full: int = 1
 
     @property
     def head(self) -> str:
@@ -148,7 +148,7 @@ class Section:
 
 
 def _folded(text: str, width: int | None, indent: str) -> list[str]:
-    return fold(sanitise(text, LONGEST), width, indent, "    ")
+    return fold(sanitise(text, LONGEST_LINE), width, indent, "    ")
 
 
 def short(text: str) -> str:
@@ -158,7 +158,7 @@ def short(text: str) -> str:
 
 def cut(text: str, width: int | None, indent: str = "", end: str = "") -> str:
     """Return one line that is no wider than ``width``, in which ``end`` always stands; None leaves it whole."""
-    safe, after = sanitise(text, LONGEST), sanitise(end)
+    safe, after = sanitise(text, LONGEST_LINE), sanitise(end)
     if width is None or columns(indent + safe + after) <= width:
         return f"{indent}{safe}{after}"
     room = width - columns(indent + after + _MARK)

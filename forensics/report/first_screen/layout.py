@@ -57,18 +57,15 @@ def place(sections: Sequence[Section], room: int, width: int | None, elsewhere: 
 
 def _steps(sections: Sequence[Section], room: int) -> Iterator[tuple[int, int, bool]]:
     """Yield section, entry, and whether it is to be told in full, the most urgent first."""
-    worst = range(min(1, len(sections)))
-    rest = range(1, len(sections))
-    shares = [range(min(section.share, len(section.entries))) for section in sections]
+    counts = [min(room, len(section.entries)) for section in sections]
+    shares = [min(section.share, count) for section, count in zip(sections, counts, strict=True)]
     yield from ((number, 0, False) for number in range(len(sections)))
+    for section, share in zip(sections[:1], shares, strict=False):
+        yield from ((0, at, False) for at in range(share))
+        yield from ((0, at, True) for at in range(min(section.in_full, share)))
+    yield from ((number, at, False) for number, share in enumerate(shares) for at in range(share))
     for in_full in (False, True):
-        yield from ((number, at, in_full) for number in worst for at in shares[number])
-    for in_full in (False, True):
-        yield from ((number, at, in_full) for number in rest for at in shares[number])
-    for in_full in (False, True):
-        yield from (
-            (n, at, in_full) for n, section in enumerate(sections) for at in range(min(room, len(section.entries)))
-        )
+        yield from ((number, at, in_full) for number, count in enumerate(counts) for at in range(count))
 
 
 def height(lines: Sequence[str], width: int | None) -> int:

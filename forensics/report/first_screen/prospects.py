@@ -83,10 +83,12 @@ def _ending(chain: KeyChainRow, case: CaseTables, facts: Facts, finding: Finding
     more = f" and {len(used) - 1} more" if len(used) > 1 else ""
     by = f", used by {used[0]}{more}" if used else ""
     state = f" ({said})" if (said := condition(chain)) else ""
+    # A renewal is signed with the old key.
+    renewal = [finding] if finding is not None and chain.verdict != "unusable" else []
     return Entry(
         what=f"{when(chain, case.as_of)}: {where(chain.machine_id)}{label(chain)}{state}{by}",
         mark=finding.severity.upper() if finding is not None else "",
-        step=first_step([finding], chain.thumbprint) if finding is not None else None,
+        step=first_step(renewal, chain.thumbprint),
         machine_id=chain.machine_id,
     )
 
@@ -123,4 +125,4 @@ def not_examined(case: CaseTables, facts: Facts, sorted_keys: Triage, where: Whe
     for row in rules:
         yield Entry(row.message, machine_id=row.machine_id)
     if others := len(case.rows("problem")) - len(rules):
-        yield Entry(f"{others} problem{'' if others == 1 else 's'} while reading: -v")
+        yield Entry(f"{others} problem{'' if others == 1 else 's'} while reading")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from forensics.case_tables import CaseTables
 from forensics.report.accounted import examined_line
+from forensics.report.accounted import not_examined as unexamined
 from forensics.report.facts import Facts, day
 from forensics.report.first_screen.entries import SECTIONS, Entry, Section, cut
 from forensics.report.first_screen.found import also_found
@@ -60,7 +61,7 @@ class FirstScreen:
         self._facts = Facts(case)
         self._triage = triage(case)
         self._min_severity = min_severity
-        self._left_out = 0
+        self._left_out = Counter[str]()
         self._sections = self._told()
 
     def lines(self, width: int | None, styled: bool = False, ends_text: bool = False) -> list[str]:
@@ -86,7 +87,7 @@ class FirstScreen:
     def section(self, name: str, width: int | None, styled: bool = False) -> list[str]:
         """Return one section, whole; of one that has nothing to tell, that it has not."""
         section = next((one for one in self._sections if one.name == name), None)
-        less = [f"  - {self._less_severe()}"] if self._left_out else []
+        less = [f"  - {self._less_severe(self._left_out[name])}"] if self._left_out[name] else []
         if section is None:
             return [*fold(SECTIONS[name], width, "", "  "), *less]
         heading = fold(section.head, width, "", "  ")
@@ -96,13 +97,13 @@ class FirstScreen:
     def _told(self) -> list[Section]:
         case, facts, where = self._case, self._facts, self._where
         stopped = services(case, facts, Keys(case))
-        down = self._down = self._severe(one.entry(where(one.machine_id)) for one in stopped.down)
+        down = self._down = self._severe("services", (one.entry(where(one.machine_id)) for one in stopped.down))
         self._ending = ends_soon(case, facts, where)
-        found = self._severe(also_found(case, facts, self._triage, stopped.down, self._ending.told, where))
+        found = self._severe("found", also_found(case, facts, self._triage, stopped.down, self._ending.told, where))
         nameless = sum(chain.thumbprint is None for chain in case.rows("key_chain") if chain.recoverable)
         others = f"and {nameless} of no certificate" if nameless else ""
         sections = [
-            Section("services", "SERVICES DOWN", down, _severities(down), share=5),
+            Section("services", "SERVICES DOWN", down, _severities(down), share=5, in_full=5),
             Section("found", "ALSO FOUND" if stopped.down else "FOUND", found, _severities(found), share=3),
             Section("not-known", "NOT KNOWN WHETHER THEY WORK", list(not_known(stopped.doubtful, where)), share=1),
             Section("savable", "KEYS YOU CAN STILL SAVE", list(savable(case, facts, where)), others),
@@ -113,14 +114,14 @@ class FirstScreen:
             section.entries = _shared(section.entries)
         return [section for section in sections if section.entries]
 
-    def _severe(self, entries: Iterable[Entry]) -> list[Entry]:
+    def _severe(self, name: str, entries: Iterable[Entry]) -> list[Entry]:
         """Leave out and count what is less severe than what is wanted."""
         told = list(entries)
         if self._min_severity is None:
             return told
         least = SEVERITIES.index(self._min_severity)
         kept = [one for one in told if one.severity is None or SEVERITIES.index(one.severity) <= least]
-        self._left_out += sum(one.weight for one in told) - sum(one.weight for one in kept)
+        self._left_out[name] += sum(one.weight for one in told) - sum(one.weight for one in kept)
         return kept
 
     def _where(self, machine_id: int) -> str:
@@ -130,10 +131,12 @@ class FirstScreen:
     def _head(self, width: int | None) -> list[str]:
         case = self._case
         examined = examined_line(case.sources) or ("Examined 1 of 1." if len(leaves(case.sources)) == 1 else "")
-        title = f"keymortem {case.tool_version}, as of {day(case.as_of)}. {examined}".rstrip(" .") + "."
+        title = f"keymortem {case.tool_version}, as of {day(case.as_of)}"
+        is_whole = not unexamined(case.sources)
+        title, more = (f"{title}. {examined}".rstrip(), []) if is_whole else (title, [examined])
         if case.is_empty:
-            return [title, "Nothing could be examined."]
-        return [title, *self._machines(width), self._keys(), self._findings()]
+            return [title, *more, "Nothing could be examined."]
+        return [title, *more, *self._machines(width), self._keys(), self._findings()]
 
     def _machines(self, width: int | None) -> list[str]:
         rows: list[MachineRow] = self._case.rows("machine")
@@ -175,18 +178,18 @@ class FirstScreen:
     def _findings(self) -> str:
         """Count what the rules found, and say what is not down."""
         told = {section.name for section in self._sections}
-        less = f" {self._less_severe()}." if self._left_out else ""
+        left_out = self._left_out.total()
+        less = f" {self._less_severe(left_out)}." if left_out else ""
         if not told and not less:
             besides = f" ({self._ending.cared_for})" if self._ending.cared_for else ""
             return f"Nothing is down or wrong. Ends in {WITHIN.days} days: none{besides}."
         counts = Counter(f.severity if f.verdict == "match" else "undecided" for f in self._case.finding_list)
         told_counts = [f"{counts[name]} {name}" for name in (*SEVERITIES[:-1], "undecided") if counts[name]]
-        known = "known to be " if told & {"not-known", "not-examined"} else ""
-        none_down = "" if "services" in told or less else f"No service is {known}down. "
+        none_down = "" if "services" in told or less else "No service is known to be down. "
         return f"{none_down}Findings: {', '.join(told_counts) or 'none'}.{less}"
 
-    def _less_severe(self) -> str:
-        return f"{self._left_out} less severe than {self._min_severity} left out"
+    def _less_severe(self, count: int) -> str:
+        return f"{count} less severe than {self._min_severity} left out"
 
     def _besides(self) -> str:
         return f"and {self._ending.cared_for}" if self._ending.cared_for else ""

@@ -32,8 +32,8 @@ class Down:
     Attributes:
         names: What they are called.
         findings: What the rules say of them.
-        causes: Findings about their keys that explain those.
-        severity: The worst of that.
+        causes: Findings about their keys, or about the whole machine, that explain those.
+        severity: The worst of what is said of them, and of what is wrong with the whole machine.
         confidence: Of the worst.
         machine_id: Where they run.
         thumbprints: Certificates whose loss stops them.
@@ -223,16 +223,15 @@ class _Told:
         since: str,
         key: str,
     ) -> Down:
-        worst = _worst(findings)
-        severity: Severity = worst.severity if worst is not None else "high"
-        confidence: Confidence = worst.confidence if worst is not None else "proved"
         named = {(machine_id, name) for name in thumbprints}
         causes = [
             cause
-            for finding in findings
-            for cause in self._causes.get(finding.id, ())
-            if any((cause.machine_id, subject.id) in named for subject in cause.subjects)
+            for cause in {c.id: c for f in findings for c in self._causes.get(f.id, ())}.values()
+            if cause.subject_table == "machine" or any((cause.machine_id, s.id) in named for s in cause.subjects)
         ]
+        worst = _worst([*findings, *(cause for cause in causes if cause.subject_table == "machine")])
+        severity: Severity = worst.severity if worst is not None else "high"
+        confidence: Confidence = worst.confidence if worst is not None else "proved"
         return Down(names, findings, causes, severity, confidence, machine_id, thumbprints, why, since, key)
 
 
