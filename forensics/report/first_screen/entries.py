@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -77,18 +78,17 @@ class Entry:
         if not self.step.is_command:
             return [*lines, cut(short(self.step.text), width, "    Do: ")]
         condition = [cut(short(self.step.unless), width, "    ")] if self.step.unless else []
-        return [*lines, *condition, f"      {sanitise(self.step.text, LONGEST_LINE)}"]
+        return [*lines, *condition, _command(self.step.text, width)]
 
     def without_command(self, width: int | None, elsewhere: str) -> list[str]:
-        """Return the few lines of a screen without a command that is too long for it; nothing if there is none.
+        """Return the few lines of a screen without the command, which is too long for it.
 
         Args:
             width: As above.
             elsewhere: Where the command is told.
         """
-        if self.step is None or not self.step.is_command:
-            return []
-        return replace(self, step=Step(self.step.unless or f"see {elsewhere}", False)).in_short(width)
+        unless = self.step.unless if self.step is not None else ""
+        return replace(self, step=Step(unless or f"see {elsewhere}", False)).in_short(width)
 
     def whole(self, width: int | None) -> list[str]:
         """Return everything, folded and not cut."""
@@ -102,7 +102,7 @@ class Entry:
         if not self.step.is_command:
             return [*lines, *_folded(f"Do: {self.step.text}", width, "    ")]
         condition = _folded(self.step.unless, width, "    ") if self.step.unless else []
-        return [*lines, *condition, f"      {sanitise(self.step.text, LONGEST_LINE)}"]
+        return [*lines, *condition, _command(self.step.text, width)]
 
     @property
     def _begin(self) -> str:
@@ -145,6 +145,12 @@ class Section:
         """The headline, whose count is complete."""
         count = sum(entry.weight for entry in self.entries)
         return f"{self.title}: {count}{f' ({self.detail})' if self.detail else ''}"
+
+
+def _command(text: str, width: int | None) -> str:
+    """Return a command on a line of its own, further to the left where it has no room else."""
+    safe = sanitise(text, LONGEST_LINE)
+    return " " * min(6, max(2, (width or sys.maxsize) - columns(safe))) + safe
 
 
 def _folded(text: str, width: int | None, indent: str) -> list[str]:

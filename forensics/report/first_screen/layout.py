@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
-from forensics.report.first_screen.entries import Section, columns
+from forensics.report.first_screen.entries import Entry, Section, columns
 
 
 @dataclass(slots=True)
@@ -39,33 +40,42 @@ def place(sections: Sequence[Section], room: int, width: int | None, elsewhere: 
         elsewhere: Where the rest is told.
     """
     placed = [Placed(section, elsewhere) for section in sections]
-    for number, at, in_full in _steps(sections, room):
-        one = placed[number]
-        if at > len(one.shown) or (at < len(one.shown) and not in_full):
+    for number, at, form in _steps(sections, room):
+        one, entry = placed[number], sections[number].entries[at]
+        if at > len(one.shown) or (at < len(one.shown) and form is _Form.LINE):
             continue
-        entry, before = sections[number].entries[at], list(one.shown)
-        forms = (
-            (entry.in_short(width), entry.without_command(width, elsewhere)) if in_full else (entry.in_a_line(width),)
-        )
-        for lines in filter(None, forms):
-            one.shown[at : at + 1] = [lines]
-            if height([line for other in placed for line in other.lines()], width) <= room:
-                break
-            one.shown = list(before)
+        before = list(one.shown)
+        one.shown[at : at + 1] = [_lines(entry, form, width, elsewhere)]
+        if height([line for other in placed for line in other.lines()], width) > room:
+            one.shown = before
     return placed
 
 
-def _steps(sections: Sequence[Section], room: int) -> Iterator[tuple[int, int, bool]]:
-    """Yield section, entry, and whether it is to be told in full, the most urgent first."""
+class _Form(Enum):
+    LINE = "what it is"
+    SHORT = "why and what to do as well; a command only if it takes one line"
+    FULL = "every command"
+
+
+def _lines(entry: Entry, form: _Form, width: int | None, elsewhere: str) -> list[str]:
+    if form is _Form.LINE:
+        return entry.in_a_line(width)
+    lines = entry.in_short(width)
+    is_wrapped = height(lines, width) > len(lines)
+    return entry.without_command(width, elsewhere) if is_wrapped and form is _Form.SHORT else lines
+
+
+def _steps(sections: Sequence[Section], room: int) -> Iterator[tuple[int, int, _Form]]:
+    """Yield section, entry, and how it is to be told, the most urgent first."""
     counts = [min(room, len(section.entries)) for section in sections]
     shares = [min(section.share, count) for section, count in zip(sections, counts, strict=True)]
-    yield from ((number, 0, False) for number in range(len(sections)))
+    yield from ((number, 0, _Form.LINE) for number in range(len(sections)))
     for section, share in zip(sections[:1], shares, strict=False):
-        yield from ((0, at, False) for at in range(share))
-        yield from ((0, at, True) for at in range(min(section.in_full, share)))
-    yield from ((number, at, False) for number, share in enumerate(shares) for at in range(share))
-    for in_full in (False, True):
-        yield from ((number, at, in_full) for number, count in enumerate(counts) for at in range(count))
+        yield from ((0, at, _Form.LINE) for at in range(share))
+        yield from ((0, at, form) for form in (_Form.SHORT, _Form.FULL) for at in range(min(section.in_full, share)))
+    yield from ((number, at, _Form.LINE) for number, share in enumerate(shares) for at in range(share))
+    for form in _Form:
+        yield from ((number, at, form) for number, count in enumerate(counts) for at in range(count))
 
 
 def height(lines: Sequence[str], width: int | None) -> int:

@@ -130,13 +130,19 @@ class FirstScreen:
 
     def _head(self, width: int | None) -> list[str]:
         case = self._case
-        examined = examined_line(case.sources) or ("Examined 1 of 1." if len(leaves(case.sources)) == 1 else "")
-        title = f"keymortem {case.tool_version}, as of {day(case.as_of)}"
-        is_whole = not unexamined(case.sources)
-        title, more = (f"{title}. {examined}".rstrip(), []) if is_whole else (title, [examined])
+        title = self._title()
         if case.is_empty:
-            return [title, *more, "Nothing could be examined."]
-        return [title, *more, *self._machines(width), self._keys(), self._findings()]
+            return [*title, "Nothing could be examined."]
+        return [*title, *self._machines(width), self._keys(), self._findings()]
+
+    def _title(self) -> list[str]:
+        sources = self._case.sources
+        title = f"keymortem {self._case.tool_version}, as of {day(self._case.as_of)}"
+        all_of_it, left_out = leaves(sources), unexamined(sources)
+        if left_out and len(all_of_it) > 1:
+            return [title, examined_line(sources)]
+        counted = f". Examined {len(all_of_it) - len(left_out)} of {len(all_of_it)}."
+        return [f"{title}{counted}" if all_of_it else title]
 
     def _machines(self, width: int | None) -> list[str]:
         rows: list[MachineRow] = self._case.rows("machine")
@@ -159,7 +165,7 @@ class FirstScreen:
         domain = f", domain {row.domain_name}" if row.domain_name else ""
         place = self._facts.place(row.machine_id, with_volume=len(self._case.rows("machine")) > 1)
         what = f"{self._facts.computer(row.machine_id)}{down}: {product}{build}{domain}"
-        if width is not None and len(f"{what}, in {place}") > width:
+        if width is not None:
             place = place.replace("\\", "/").rsplit("/", 1)[-1]
         return cut(what, width, "", f", in {place}")
 
