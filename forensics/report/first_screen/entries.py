@@ -148,9 +148,10 @@ class Section:
 
 
 def _command(text: str, width: int | None) -> str:
-    """Return a command on a line of its own, further to the left where it has no room else."""
+    """Return a command on a line of its own, further to the left where it fits on one only there."""
     safe = sanitise(text, LONGEST_LINE)
-    return " " * min(6, max(2, (width or sys.maxsize) - columns(safe))) + safe
+    free = (width or sys.maxsize) - columns(safe)
+    return " " * (free if 2 <= free < 6 else 6) + safe
 
 
 def _folded(text: str, width: int | None, indent: str) -> list[str]:

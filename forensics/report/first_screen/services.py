@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from forensics.case_tables import CaseTables
-from forensics.report.facts import Facts, day
+from forensics.report.facts import Facts, day, label
 from forensics.report.first_screen.entries import Entry
 from forensics.report.first_screen.keys import Keys, fate
 from forensics.report.first_screen.since import Since
@@ -162,7 +162,8 @@ class _Told:
         if fault == "missing" and use.thumbprint:
             return f"its certificate {use.thumbprint} is not in store {use.store or '?'} on this disk"
         if fault == "ended":
-            return f"its certificate ended on {self._end(use)}"
+            chain = self._keys.of_use(use)
+            return f"its certificate {label(chain) if chain is not None else use.thumbprint} has ended"
         return use.opens_reason or "its key does not open"
 
     def doubt(self, use: CertificateUseRow, number: int) -> str | None:
@@ -192,7 +193,7 @@ class _Told:
             findings=list({finding.id: finding for _, told in group for finding in told}.values()),
             machine_id=use.machine_id,
             thumbprints=(use.thumbprint,) if use.thumbprint else (),
-            why=self.why(use, fault) if fault != "ended" else "its certificate has ended",
+            why=self.why(use, fault),
             since=since,
             key=fate(chain),
         )
