@@ -7,6 +7,7 @@ import sys
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate, takewhile
 
 from forensics.report.findings import LONGEST_LINE
@@ -120,7 +121,7 @@ SECTIONS = {
 """What each section is asked for by, and what is said where it is empty."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Section:
     """Things of one kind.
 
@@ -140,11 +141,15 @@ class Section:
     share: int = 2
     in_full: int = 1
 
+    @cached_property
+    def count(self) -> int:
+        """How many things there are."""
+        return sum(entry.weight for entry in self.entries)
+
     @property
     def head(self) -> str:
         """The headline, whose count is complete."""
-        count = sum(entry.weight for entry in self.entries)
-        return f"{self.title}: {count}{f' ({self.detail})' if self.detail else ''}"
+        return f"{self.title}: {self.count}{f' ({self.detail})' if self.detail else ''}"
 
 
 def _command(text: str, width: int | None) -> str:

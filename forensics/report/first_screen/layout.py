@@ -20,7 +20,7 @@ class Placed:
     @property
     def more(self) -> int:
         """How many things are not shown."""
-        return sum(entry.weight for entry in self.section.entries[len(self.shown) :])
+        return self.section.count - sum(entry.weight for entry in self.section.entries[: len(self.shown)])
 
     def lines(self) -> list[str]:
         """Return headline, entries, and how many more there are."""

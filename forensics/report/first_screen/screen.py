@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from forensics.case_tables import CaseTables
 from forensics.report.accounted import examined_line
@@ -26,6 +27,8 @@ from forensics.tables.source import leaves
 
 LINES = 25
 """Display: lines of a terminal that the first screen fills at most."""
+NARROWEST = 40
+"""Display: columns of a terminal; on a narrower one lines are wrapped by it."""
 MOST_MACHINES = 4
 """Display: machines that the first screen names with what they are; the others it counts."""
 
@@ -72,6 +75,7 @@ class FirstScreen:
             styled: Set headings in bold and severities in colour.
             ends_text: It stands at the end of the whole text, to which a reader is sent for more.
         """
+        width = None if width is None else max(width, NARROWEST)
         head = [cut(line, width) for line in self._head(width)]
         if ends_text:
             head[0] = in_bold("IN SHORT") if styled else "IN SHORT"
@@ -110,9 +114,7 @@ class FirstScreen:
             Section("ending", f"ENDS WITHIN {WITHIN.days} DAYS", self._ending.entries, self._besides()),
             Section("not-examined", "NOT EXAMINED, OR IN PART", list(not_examined(case, facts, self._triage, where))),
         ]
-        for section in sections:
-            section.entries = _shared(section.entries)
-        return [section for section in sections if section.entries]
+        return [replace(section, entries=_shared(section.entries)) for section in sections if section.entries]
 
     def _severe(self, name: str, entries: Iterable[Entry]) -> list[Entry]:
         """Leave out and count what is less severe than what is wanted."""

@@ -19,8 +19,8 @@ from forensics.tables.use import CertificateUseRow
 
 Fault = Literal["missing", "unusable", "ended"]
 
-_NOT_NOW = ("earlier certificate", "Hyper-V")
-"""Uses of a role that has a newer certificate; virtual machines, of which their own table tells more."""
+_NOT_NOW = ("earlier certificate", "Hyper-V", "IIS metabase")
+"""Uses of a role that has a newer certificate; virtual machines, of which their own table tells more; old hashes."""
 _ELSEWHERE = ("EFS recovery agent", "BitLocker recovery agent", "BitLocker Network Unlock")
 """Uses whose private key lies where the policy was made, by design."""
 

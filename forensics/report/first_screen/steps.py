@@ -10,8 +10,8 @@ from forensics.tables.finding import SEVERITIES, Block, Finding
 
 _REMARK = re.compile(r"\s*(#|::|rem\s)", re.IGNORECASE)
 _DELETES = re.compile(
-    r"\b(delete|delstore|delkey|del|erase|rd|rmdir|rm|ri|unregister|uninstall|revoke|format|diskpart|cipher\s+/w)\b"
-    r"|\b(remove|clear|reset|unprotect|disable)-\w",
+    r"\b(delete|delstore|delkey|delreg|del|erase|rd|rmdir|rm|ri|unregister|uninstall|revoke|diskpart)\b"
+    r"|\b(remove|clear|reset|unprotect|disable|uninstall|unregister)-\w|\bformat\s+\w:|\bcipher\s+/w",
     re.IGNORECASE,
 )
 _THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b", re.IGNORECASE)

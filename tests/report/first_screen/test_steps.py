@@ -35,6 +35,11 @@ def test_the_first_command_is_the_step() -> None:
     assert first_step([told], MINE) == Step("icacls x", is_command=True)
 
 
+@pytest.mark.parametrize("command", ["Get-ChildItem x | Format-Table Thumbprint", 'icacls "C:\\x" /remove:d *S-1-5-18'])
+def test_what_deletes_no_object_is_a_step(command: str) -> None:
+    assert first_step([finding(("command", command))], MINE) == Step(command, is_command=True)
+
+
 def test_a_remark_is_no_command() -> None:
     told = finding(("paragraph", "Ask the issuer."), ("command", "# it names no template"))
     assert first_step([told], MINE) == Step("Ask the issuer.", is_command=False)
@@ -51,6 +56,8 @@ def test_a_remark_is_no_command() -> None:
         "reg delete HKLM\\SOFTWARE\\x /f",
         "winrm delete winrm/config/Listener?Address=*+Transport=HTTPS",
         "cmd /c rd /s /q C:\\x",
+        "format D: /q",
+        "cipher /w:C:\\",
     ],
 )
 def test_a_deletion_is_never_a_first_step(command: str) -> None:
