@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from forensics.case_tables import CaseTables
-from forensics.report.accounted import examined_line
+from forensics.report.accounted import doubts, examined_line
 from forensics.report.accounted import not_examined as unexamined
 from forensics.report.facts import Facts, day
 from forensics.report.first_screen.entries import SECTIONS, Entry, Section, cut
@@ -135,7 +135,7 @@ class FirstScreen:
         title = self._title()
         if case.is_empty:
             return [*title, "Nothing could be examined."]
-        return [*title, *self._machines(width), self._keys(), self._findings()]
+        return [*title, *doubts(case.sources)[:1], *self._machines(width), self._keys(), self._findings()]
 
     def _title(self) -> list[str]:
         sources = self._case.sources

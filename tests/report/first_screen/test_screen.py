@@ -271,6 +271,14 @@ def test_what_was_not_examined_heads_the_screen_and_is_explained() -> None:
     assert lines[at + 1] == "  lost.vhdx cannot be read: it is damaged"
 
 
+def test_what_is_no_machine_of_today_is_said_before_what_it_has() -> None:
+    case = case_of(chain(not_after=utc(2028, 1, 1)))
+    case.sources[0].older_state_of = "disk-000002.avhdx"
+    lines = forensics.render(case, "screen").splitlines()
+    assert lines[1] == "disk1.vhdx is an older state of a machine: the present one is disk-000002.avhdx"
+    assert "Nothing is down or wrong" not in "\n".join(lines)
+
+
 def test_sections_that_have_nothing_say_so() -> None:
     case = case_of(chain(not_after=utc(2028, 1, 1)))
     told = {name: forensics.render(case, only=name) for name in ("services", "savable", "not-known", "problems")}
