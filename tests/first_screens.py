@@ -1,10 +1,11 @@
-"""First screens that are kept word for word, each beside the tests in ``report/first_screen/screens``.
+"""First screens that are kept word for word, in ``report/first_screen/screens`` and, of the sample disk, in the README.
 
 ``python -m tests.first_screens`` writes them anew: read what changed before it is committed.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import forensics
@@ -43,6 +44,11 @@ def height(text: str) -> int:
     return sum(max(1, -(-len(line) // COLUMNS)) for line in text.splitlines())
 
 
+IN_README = re.compile(r"(?<=```text\n)keymortem .*?(?=```)", re.DOTALL)
+README = PROJECT / "README.md"
+
 if __name__ == "__main__":
     for name, case in CASES.items():
         (SCREENS / f"{name}.txt").write_text(screen(case()), encoding="utf-8")
+    sample = screen(examined("sample"))
+    README.write_text(IN_README.sub(lambda _: sample, README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from tests.examined import examined
-from tests.first_screens import screen
-from tests.paths import PROJECT
-
-README = (PROJECT / "README.md").read_text(encoding="utf-8")
+from tests.first_screens import IN_README, README, screen
 
 
 def test_screen_of_the_sample_disk_is_the_real_one() -> None:
-    [shown] = re.findall(r"```text\n(keymortem .*?)```", README, re.S)
-    assert shown == screen(examined("sample"))
+    assert IN_README.findall(README.read_text(encoding="utf-8")) == [screen(examined("sample"))]

@@ -28,11 +28,18 @@ class Step:
         is_command: It is a command, which is printed whole or not at all.
         unless: Where a command is not for everybody: the sentence that says for whom it is, without which it is not
             printed; else empty.
+        where: Where a command is typed, and of how many it is the first; empty where that needs no word.
     """
 
     text: str
     is_command: bool
     unless: str = ""
+    where: str = ""
+
+    @property
+    def before(self) -> str:
+        """What is said before a command."""
+        return ": ".join(filter(None, (self.where, self.unless)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ class Entry:
             return lines
         if not self.step.is_command:
             return [*lines, cut(short(self.step.text), width, "    Do: ")]
-        condition = [cut(short(self.step.unless), width, "    ")] if self.step.unless else []
+        condition = [cut(short(self.step.before), width, "    ")] if self.step.before else []
         return [*lines, *condition, _command(self.step.text, width)]
 
     def without_command(self, width: int | None, elsewhere: str) -> list[str]:
@@ -102,7 +109,7 @@ class Entry:
             return lines
         if not self.step.is_command:
             return [*lines, *_folded(f"Do: {self.step.text}", width, "    ")]
-        condition = _folded(self.step.unless, width, "    ") if self.step.unless else []
+        condition = _folded(self.step.before, width, "    ") if self.step.before else []
         return [*lines, *condition, _command(self.step.text, width)]
 
     @property

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
+from forensics.commands.shell import shell_label
 from forensics.report.first_screen.entries import Step
 from forensics.tables.finding import SEVERITIES, Block, Finding
 
@@ -45,9 +47,18 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
         return None
     at = next((n for n, b in enumerate(remedy) if b.kind == "command" and not _REMARK.match(b.text)), None)
     if at is not None and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
-        return Step(remedy[at].text, is_command=True, unless=_condition(remedy[:at]))
+        return Step(remedy[at].text, is_command=True, unless=_condition(remedy[:at]), where=_where(remedy[at:]))
     sentences = _sentences(remedy[0].text) if remedy[0].kind != "command" else []
     return Step(sentences[0], is_command=False) if sentences else None
+
+
+def _where(commands: Sequence[Block]) -> str:
+    """Say where a command is typed, if not in PowerShell as administrator, and how many belong together."""
+    together = list(takewhile(lambda block: block.kind == "command" and not _REMARK.match(block.text), commands))
+    count = f"First of {len(together)} commands" if len(together) > 1 else ""
+    shell = commands[0].shell
+    label = shell_label(shell, "en").lstrip("# ") if shell in ("user", "analyst") else ""
+    return ", ".join(filter(None, (count, label)))
 
 
 def _condition(before: Sequence[Block]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from forensics.report.first_screen.entries import Step
 from forensics.report.first_screen.steps import first_step
-from forensics.tables.finding import Block, BlockKind, Finding, Severity, Subject
+from forensics.tables.finding import Block, BlockKind, Finding, Severity, Shell, Subject
 
 MINE, OTHER = "A" * 40, "B" * 40
 
@@ -31,8 +32,35 @@ def finding(*remedy: tuple[BlockKind, str], rule: str = "told", **values: Any) -
 
 
 def test_the_first_command_is_the_step() -> None:
-    told = finding(("paragraph", "Let the account read the file:"), ("command", "icacls x"), ("command", "net stop y"))
+    told = finding(
+        ("paragraph", "Let the account read the file:"), ("command", "icacls x"), ("paragraph", "Restart it:")
+    )
     assert first_step([told], MINE) == Step("icacls x", is_command=True)
+
+
+def test_commands_that_belong_together_are_counted() -> None:
+    told = finding(
+        *(("command", text) for text in ("# PowerShell as administrator", "a", "b", "c", "# elsewhere", "d"))
+    )
+    assert first_step([told], MINE) == Step("a", is_command=True, where="First of 3 commands")
+
+
+@pytest.mark.parametrize(
+    ("shell", "where"),
+    [
+        (None, ""),
+        ("administrator", ""),
+        ("unchecked", ""),
+        ("user", "PowerShell as the user whose store it is, not elevated"),
+        ("analyst", "where keymortem runs"),
+    ],
+)
+def test_another_shell_than_the_administrators_is_named(shell: Shell | None, where: str) -> None:
+    told = finding()
+    told = replace(told, remedy=(Block("paragraph", "If you may:"), Block("command", "go", shell=shell)))
+    step = first_step([told], MINE)
+    assert step == Step("go", is_command=True, unless="If you may", where=where)
+    assert step.before == (f"{where}: If you may" if where else "If you may")
 
 
 @pytest.mark.parametrize("command", ["Get-ChildItem x | Format-Table Thumbprint", 'icacls "C:\\x" /remove:d *S-1-5-18'])
@@ -61,7 +89,7 @@ def test_a_remark_is_no_command() -> None:
     ],
 )
 def test_a_deletion_is_never_a_first_step(command: str) -> None:
-    told = finding(("paragraph", "Look first. Then delete it:"), ("command", command), ("command", "icacls x"))
+    told = finding(("paragraph", "Look first. Then delete it:"), ("command", command))
     assert first_step([told], MINE) == Step("Look first.", is_command=False)
 
 
