@@ -29,12 +29,14 @@ class Step:
         unless: Where a command is not for everybody: the sentence that says for whom it is, without which it is not
             printed; else empty.
         where: Where a command is typed, and of how many it is the first; empty where that needs no word.
+        purpose: What a command is for, which is told where it has no room.
     """
 
     text: str
     is_command: bool
     unless: str = ""
     where: str = ""
+    purpose: str = ""
 
     @property
     def before(self) -> str:
@@ -95,8 +97,11 @@ class Entry:
             width: As above.
             elsewhere: Where the command is told.
         """
-        unless = self.step.unless if self.step is not None else ""
-        return replace(self, step=Step(unless or f"see {elsewhere}", False)).in_short(width)
+        lines = replace(self, step=None).in_short(width)
+        if self.step is None:
+            return lines
+        told = short(self.step.unless or self.step.purpose)
+        return [*lines, cut(told, width, "    Do: ", f"{': ' if told else ''}see {elsewhere}")]
 
     def whole(self, width: int | None) -> list[str]:
         """Return everything, folded and not cut."""

@@ -18,6 +18,7 @@ _DELETES = re.compile(
 )
 _THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b", re.IGNORECASE)
 _CONDITION = re.compile(r"\b(if|where|when|only|unless)\b|^(\d+\. )?(else|otherwise)\b", re.IGNORECASE)
+_PREPARES = re.compile(r"\$\w+ *=[^;]*$")
 _NUMBER = re.compile(r"^\d+\. ")
 _END_OF_SENTENCE = re.compile(r"(?<=[^\d][.])\s+(?=[A-Z])")
 
@@ -26,7 +27,7 @@ def first_step(findings: Iterable[Finding], subject: str | None) -> Step | None:
     """Return what the most specific finding says is to be done first; None where none says anything.
 
     One that has a command comes before those that have none, a cause before what it explains. A deletion is never a
-    first step, nor is a command about another certificate.
+    first step, nor is a command about another certificate; one that only gives a name to what comes after it is none.
 
     Args:
         findings: What is said of one thing.
@@ -47,7 +48,11 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
         return None
     at = next((n for n, b in enumerate(remedy) if b.kind == "command" and not _REMARK.match(b.text)), None)
     if at is not None and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
-        return Step(remedy[at].text, is_command=True, unless=_condition(remedy[:at]), where=_where(remedy[at:]))
+        unless = _condition(remedy[:at])
+        if not _PREPARES.match(remedy[at].text):
+            return Step(remedy[at].text, True, unless, _where(remedy[at:]), _purpose(remedy[:at]))
+        if unless:
+            return Step(unless, is_command=False)
     sentences = _sentences(remedy[0].text) if remedy[0].kind != "command" else []
     return Step(sentences[0], is_command=False) if sentences else None
 
@@ -59,6 +64,11 @@ def _where(commands: Sequence[Block]) -> str:
     shell = commands[0].shell
     label = shell_label(shell, "en").lstrip("# ") if shell in ("user", "analyst") else ""
     return ", ".join(filter(None, (count, label)))
+
+
+def _purpose(before: Sequence[Block]) -> str:
+    texts = [block.text for block in before if block.kind != "command"]
+    return _sentences(texts[-1])[0] if texts else ""
 
 
 def _condition(before: Sequence[Block]) -> str:

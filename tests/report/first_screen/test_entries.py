@@ -44,7 +44,9 @@ def test_a_command_moves_left_where_it_fits_only_there(length: int, indent: int)
 def test_a_command_without_room_is_replaced_by_its_condition_or_by_where_it_is() -> None:
     entry = Entry("what", mark="HIGH", why="why", step=Step(LONG, is_command=True, unless="If you have a PFX"))
     assert entry.in_short(80) == ["  HIGH what", "    why", "    If you have a PFX", f"      {LONG}"]
-    assert entry.without_command(80, "-v") == ["  HIGH what", "    why", "    Do: If you have a PFX"]
+    assert entry.without_command(80, "-v") == ["  HIGH what", "    why", "    Do: If you have a PFX: see -v"]
+    meant = Entry("what", step=Step(LONG, is_command=True, purpose="Import it " + "again " * 20))
+    assert meant.without_command(40, "above") == ["  what", "    Do: Import it again ag...: see above"]
     plain = Entry("what", step=Step(LONG, is_command=True))
     assert plain.without_command(80, "-v") == ["  what", "    Do: see -v"]
 

@@ -35,7 +35,7 @@ def test_the_first_command_is_the_step() -> None:
     told = finding(
         ("paragraph", "Let the account read the file:"), ("command", "icacls x"), ("paragraph", "Restart it:")
     )
-    assert first_step([told], MINE) == Step("icacls x", is_command=True)
+    assert first_step([told], MINE) == Step("icacls x", is_command=True, purpose="Let the account read the file")
 
 
 def test_commands_that_belong_together_are_counted() -> None:
@@ -43,6 +43,16 @@ def test_commands_that_belong_together_are_counted() -> None:
         *(("command", text) for text in ("# PowerShell as administrator", "a", "b", "c", "# elsewhere", "d"))
     )
     assert first_step([told], MINE) == Step("a", is_command=True, where="First of 3 commands")
+
+
+def test_a_command_that_does_nothing_alone_is_told_by_what_all_of_them_are_for() -> None:
+    name: tuple[BlockKind, str] = ("command", "$folder = 'C:\\x'")
+    remedy = finding(("paragraph", "There is a way."), ("item", "If you have its host:"), name, ("command", "go"))
+    assert first_step([remedy], MINE) == Step("If you have its host", is_command=False)
+    plain = finding(("paragraph", "Export it. Then go on:"), name)
+    assert first_step([plain], MINE) == Step("Export it.", is_command=False)
+    whole = finding(("command", "$one = 1; go $one"))
+    assert first_step([whole], MINE) == Step("$one = 1; go $one", is_command=True)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +69,7 @@ def test_another_shell_than_the_administrators_is_named(shell: Shell | None, whe
     told = finding()
     told = replace(told, remedy=(Block("paragraph", "If you may:"), Block("command", "go", shell=shell)))
     step = first_step([told], MINE)
-    assert step == Step("go", is_command=True, unless="If you may", where=where)
+    assert step == Step("go", is_command=True, unless="If you may", where=where, purpose="If you may")
     assert step.before == (f"{where}: If you may" if where else "If you may")
 
 
@@ -96,23 +106,25 @@ def test_a_deletion_is_never_a_first_step(command: str) -> None:
 def test_a_command_about_another_certificate_is_no_step_for_this_one() -> None:
     told = finding(("paragraph", "Link it:"), ("command", f'certutil -repairstore my "{OTHER}"'))
     assert first_step([told], MINE) == Step("Link it", is_command=False)
-    assert first_step([told], OTHER.lower()) == Step(f'certutil -repairstore my "{OTHER}"', is_command=True)
-    assert first_step([told], None) == Step(f'certutil -repairstore my "{OTHER}"', is_command=True)
+    assert first_step([told], OTHER.lower()) == Step(
+        f'certutil -repairstore my "{OTHER}"', is_command=True, purpose="Link it"
+    )
+    assert first_step([told], None) == Step(f'certutil -repairstore my "{OTHER}"', is_command=True, purpose="Link it")
 
 
 @pytest.mark.parametrize(
-    ("before", "unless"),
+    ("before", "unless", "purpose"),
     [
-        ("Let it read the file:", ""),
-        ("If a PFX exists, import it:", "If a PFX exists, import it"),
-        ("1. On the host where it was made, export it:", "On the host where it was made, export it"),
-        ("This is certain. Else set each password again:", "Else set each password again"),
-        ("Look at it, for add loses what else stands there:", ""),
+        ("Let it read the file:", "", "Let it read the file"),
+        ("If a PFX exists, import it:", "If a PFX exists, import it", "If a PFX exists, import it"),
+        ("1. On the host where it was made:", "On the host where it was made", "On the host where it was made"),
+        ("This is certain. Else set each password again:", "Else set each password again", "This is certain."),
+        ("Look at it, for add loses what else stands there:", "", "Look at it, for add loses what else stands there"),
     ],
 )
-def test_a_command_that_is_not_for_everybody_keeps_its_condition(before: str, unless: str) -> None:
+def test_a_command_that_is_not_for_everybody_keeps_its_condition(before: str, unless: str, purpose: str) -> None:
     told = finding(("paragraph", "First of all:"), ("item", before), ("command", "go"))
-    assert first_step([told], MINE) == Step("go", is_command=True, unless=unless)
+    assert first_step([told], MINE) == Step("go", is_command=True, unless=unless, purpose=purpose)
 
 
 def test_the_cause_comes_before_what_it_explains_and_commands_before_words() -> None:
