@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from forensics.rendering import FOLDER_FORMATS as FOLDER_FORMATS
     from forensics.rendering import FORMATS as FORMATS
     from forensics.rendering import LANGUAGES as LANGUAGES
+    from forensics.rendering import SECTIONS as SECTIONS
     from forensics.rendering import check_target as check_target
     from forensics.rendering import render as render
     from forensics.rendering import write as write
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from forensics.rule_packs import translate_findings as translate_findings
     from forensics.tables.database import CaseFileError as CaseFileError
     from forensics.tables.database import is_case_file as is_case_file
+    from forensics.tables.finding import SEVERITIES as SEVERITIES
     from forensics.tables.sanitise import sanitise as sanitise
     from forensics.tables.timestamps import parse_utc as parse_utc
     from forensics.version import __version__ as __version__
@@ -96,7 +98,7 @@ _HOMES = {
     "forensics.engine.rule": ("RulePackError",),
     "forensics.examination": ("examine",),
     "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
-    "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "LANGUAGES", "check_target", "render", "write"),
+    "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "LANGUAGES", "SECTIONS", "check_target", "render", "write"),
     "forensics.report.expiring": ("Expiring", "expiring"),
     "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
@@ -120,6 +122,7 @@ _HOMES = {
         "translate_findings",
     ),
     "forensics.tables.database": ("CaseFileError", "is_case_file"),
+    "forensics.tables.finding": ("SEVERITIES",),
     "forensics.tables.sanitise": ("sanitise",),
     "forensics.tables.timestamps": ("parse_utc",),
     "forensics.version": ("__version__",),
@@ -130,6 +133,8 @@ __all__ = [
     "FOLDER_FORMATS",
     "FORMATS",
     "LANGUAGES",
+    "SECTIONS",
+    "SEVERITIES",
     "Attestation",
     "Case",
     "CaseFileError",

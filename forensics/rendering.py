@@ -12,11 +12,30 @@ if TYPE_CHECKING:
     from forensics.case_tables import CaseTables
     from forensics.disk.evidence_files import EvidenceFiles
     from forensics.report.result import Result
+    from forensics.tables.finding import Severity
 
-FORMATS = ("text", "html", "json", "csv", "parquet", "records", "ics", "prom")
+FORMATS = ("screen", "text", "html", "json", "csv", "parquet", "records", "ics", "prom")
 """Formats of a case. Other results name theirs in ``formats``."""
 FOLDER_FORMATS = ("csv", "parquet")
 """Formats that are a folder of files, one a table."""
+SECTIONS = (
+    "services",
+    "savable",
+    "not-known",
+    "findings",
+    "broken",
+    "too-open",
+    "expired",
+    "ending",
+    "virtual-machines",
+    "well",
+    "undecided",
+    "orphans",
+    "information",
+    "not-examined",
+    "problems",
+)
+"""Sections of the text of a case, each of which can be had alone."""
 LANGUAGES = ("en", "ja")
 """Languages of the HTML report, and of the findings in it."""
 
@@ -27,36 +46,47 @@ def render(
     *,
     language: str = "en",
     width: int | None = None,
-    bold: bool = False,
+    styled: bool = False,
+    only: str | None = None,
+    min_severity: Severity | None = None,
 ) -> str:
     """Write a case, or the answer of another function of the API, as one text.
 
     Args:
         result: What to show.
-        format: ``text``; for a case ``html``, ``json``, ``ics`` (a calendar of expiries) or ``prom`` (metrics for
-            Prometheus' textfile collector) too; for other results one of its ``formats``.
+        format: ``text``; for a case ``screen`` (the 25 lines that matter most), ``html``, ``json``, ``ics`` (a calendar
+            of expiries) or ``prom`` (metrics for Prometheus' textfile collector) too; for other results one of its
+            ``formats``.
         language: Of the HTML report of a case. Its findings are put into it by ``translate_findings``.
-        width: Columns to fold text to; None leaves lines whole.
-        bold: Set headings of a case's text in bold with terminal escapes.
+        width: Columns to fold text to, and to which the lines of ``screen`` are cut; None leaves lines whole.
+        styled: Set headings of a case's text in bold and severities in colour with terminal escapes.
+        only: Of a case's text one of :data:`SECTIONS` alone, and whole.
+        min_severity: Leave findings of a case's text out that are less severe, and say how many.
 
     Returns:
         The text, ended by a newline; nothing from the disks can steer the terminal.
 
     Raises:
-        ValueError: There is no such format of this, or not in that language.
+        ValueError: There is no such format of this, not in that language, or not in part.
     """
     from forensics.case_tables import CaseTables
 
+    if (only or min_severity) and (format not in _IN_PARTS or not isinstance(result, CaseTables)):
+        raise ValueError(f"sections and severities are chosen of a case as {' or '.join(_IN_PARTS)}, not of this")
+    if only is not None and only not in SECTIONS:
+        raise ValueError(f"there is no section {only!r}; there are {', '.join(SECTIONS)}")
     if language not in LANGUAGES or (language != "en" and format != "html"):
         raise ValueError(f"there is no {format} in language {language!r}; html is in {', '.join(LANGUAGES)}")
     if not isinstance(result, CaseTables):
         return result.render(format, width)
-    if format == "text":
-        return _text(result, width, bold)
+    if format in _IN_PARTS:
+        return _text(result, format, width, styled, only, min_severity)
     if format == "html":
         return _html(result, language)
     if format not in _TEXTS:
-        raise ValueError(f"there is no text of a case as {format!r}; there are {', '.join(('text', 'html', *_TEXTS))}")
+        raise ValueError(
+            f"there is no text of a case as {format!r}; there are {', '.join((*_IN_PARTS, 'html', *_TEXTS))}"
+        )
     return _TEXTS[format](result)
 
 
@@ -67,6 +97,8 @@ def write(
     *,
     language: str = "en",
     overwrite: bool = False,
+    only: str | None = None,
+    min_severity: Severity | None = None,
 ) -> None:
     """Write a case, or the answer of another function of the API, to a file.
 
@@ -80,9 +112,11 @@ def write(
         target: The file; a folder for ``csv`` and ``parquet``, which is made if need be.
         language: Of the HTML report of a case.
         overwrite: Replace files that are there.
+        only: As in :func:`render`.
+        min_severity: As in :func:`render`.
 
     Raises:
-        ValueError: There is no such format of this, or not in that language.
+        ValueError: There is no such format of this, not in that language, or not in part.
         EvidenceTargetError: The target is evidence; it is a ValueError.
         FileExistsError: The target is there, and ``overwrite`` was not asked for.
         OSError: The target cannot be written.
@@ -101,7 +135,8 @@ def write(
         if isinstance(result, CaseTables) and format in _FILES:
             _FILES[format](result, file)
         else:
-            file.write_text(render(result, format, language=language), encoding="utf-8")
+            text = render(result, format, language=language, only=only, min_severity=min_severity)
+            file.write_text(text, encoding="utf-8")
 
 
 def check_target(format: str, target: str | Path, *, evidence: Paths = (), overwrite: bool = False) -> None:
@@ -134,10 +169,20 @@ def _check(format: str, target: Path, evidence: EvidenceFiles, overwrite: bool) 
     check_files(target, [f"{table}.{format}" for table in TABLES], evidence, overwrite)
 
 
-def _text(case: CaseTables, width: int | None, bold: bool) -> str:
-    from forensics.report.text import render_text
+def _text(
+    case: CaseTables, format: str, width: int | None, styled: bool, only: str | None, min_severity: Severity | None
+) -> str:
+    if only is not None:
+        from forensics.report.whole_text import render_section
 
-    return render_text(case, width, bold=bold)
+        return render_section(case, only, width, styled, min_severity)
+    if format == "screen":
+        from forensics.report.first_screen.screen import render_screen
+
+        return render_screen(case, width, styled, min_severity)
+    from forensics.report.whole_text import render_whole_text
+
+    return render_whole_text(case, width, styled, min_severity)
 
 
 def _html(case: CaseTables, language: str) -> str:
@@ -182,5 +227,6 @@ def _records(case: CaseTables, file: Path) -> None:
     write_records(case, file)
 
 
+_IN_PARTS = ("screen", "text")
 _TEXTS: dict[str, Callable[[CaseTables], str]] = {"json": _json, "ics": _ics, "prom": _prom}
 _FILES: dict[str, Callable[[CaseTables, Path], None]] = {"csv": _csv, "parquet": _parquet, "records": _records}

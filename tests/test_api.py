@@ -242,6 +242,7 @@ def test_findings_are_translated_and_stay_what_they_are() -> None:
 def test_a_case_is_rendered_in_each_text_format() -> None:
     whole = case()
     assert forensics.render(whole).startswith("keymortem 9.9, as of 2026-11-22\nWEB01: Windows Server 2019 Standard ")
+    assert forensics.render(whole, "screen").startswith("keymortem 9.9, as of 2026-11-22. Examined 1 of 1.\nWEB01: ")
     assert json.loads(forensics.render(whole, "json"))["tool"] == {"name": "keymortem", "version": "9.9"}
     assert forensics.render(whole, "html", language="ja").startswith('<!doctype html>\n<html lang="ja">')
     assert forensics.render(whole, "ics").startswith("BEGIN:VCALENDAR\r\n")
@@ -251,7 +252,7 @@ def test_a_case_is_rendered_in_each_text_format() -> None:
 @pytest.mark.parametrize(
     ("format", "language", "message"),
     [
-        ("csv", "en", "there is no text of a case as 'csv'; there are text, html, json, ics, prom"),
+        ("csv", "en", "there is no text of a case as 'csv'; there are screen, text, html, json, ics, prom"),
         ("yaml", "en", "there is no text of a case as 'yaml'"),
         ("text", "ja", "there is no text in language 'ja'; html is in en, ja"),
         ("html", "fr", "there is no html in language 'fr'"),

@@ -13,14 +13,19 @@ from forensics.cli.options import SOURCE, overwrite_option, rules_option, source
 from forensics.cli.output import check_targets, emit, save_case
 from forensics.cli.run import examined
 
+_TEXTS = ("screen", "text")
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 _TARGET = click.Path(path_type=Path)
 _FORMATS, _LANGUAGES = click.Choice(forensics.FORMATS), click.Choice(forensics.LANGUAGES)
+_SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensics.SEVERITIES)
 
 
 @click.command(short_help="Why keys are broken, what to do, what expires next.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=SOURCE)
-@click.option("--format", "form", type=_FORMATS, default="text", help="What is written; else text.")
+@click.option("--format", "form", type=_FORMATS, help="What is written; else screen, with -v or -o text.")
+@click.option("-v", "--verbose", is_flag=True, help="All of the text, with the first screen repeated at its end.")
+@click.option("--only", type=_SECTIONS, metavar="SECTION", help="One section of the text alone, and whole.")
+@click.option("--min-severity", type=_SEVERITIES, metavar="SEVERITY", help="Leave out findings that are less severe.")
 @click.option("-o", "--output", type=_TARGET, metavar="FILE", help="Write there; a folder for csv, parquet.")
 @click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
 @overwrite_option
@@ -33,19 +38,29 @@ def examine(
     ctx: click.Context,
     /,
     sources: tuple[str, ...],
-    form: str,
+    form: str | None,
+    verbose: bool,
+    only: str | None,
+    min_severity: str | None,
     output: Path | None,
     case_file: Path | None,
     overwrite: bool,
     lang: str,
     **options: Any,
 ) -> None:
-    """Examine sources: what the rules find, and every private key, usable, broken (and where), or undecided.
+    """Examine sources: what is down, why and what to do; what can still be saved; what ends next, on 25 lines.
 
-    A case file that --case wrote is a source too, alone: it is printed again without the disk.
+    All that the rules find, and every private key, usable, broken (and where), or undecided, tells -v. A case file that
+    --case wrote is a source too, alone: it is printed again without the disk.
 
-    Formats: text; html (one page, to be read and sent on); json (one document); csv and parquet (one file a table);
-    records (flow.record, for rdump); ics (a calendar of expiries); prom (metrics for Prometheus' textfile collector).
+    Formats: screen (the 25 lines); text (as -v); html (one page, to be read and sent on); json (one document); csv and
+    parquet (one file a table); records (flow.record, for rdump); ics (a calendar of expiries); prom (metrics for
+    Prometheus' textfile collector).
+
+    Sections for --only: services (that are down), savable (keys), not-known (services of which the disk does not say
+    whether they work), findings, broken, too-open, expired, ending (soon), virtual-machines, well, undecided, orphans,
+    information, not-examined, problems. Severities: critical, high, medium, low, info. Colours are for terminals; the
+    variable NO_COLOR turns them off.
 
     A file that exists is replaced with --overwrite only. Evidence is never written: no source, nothing inside a source
     folder, and no other file that is read for it, such as a parent disk, the next part of a split image or a log.
@@ -56,10 +71,17 @@ def examine(
     \b
     Example:
       keymortem examine disk.vhdx --case disk.sqlite
+      keymortem examine disk.sqlite -v
+      keymortem examine disk.sqlite --only findings --min-severity high
       keymortem examine disk.vhdx --format html -o report.html
       keymortem examine triage.zip --format json -o triage.json
       keymortem examine disk.sqlite --format csv -o tables
     """
+    if verbose and form not in (None, "text"):
+        raise click.UsageError(f"-v is the whole text, and --format {form} is not: choose one")
+    form = form or ("text" if verbose or output is not None else "screen")
+    if form not in _TEXTS and (only or min_severity):
+        raise click.UsageError(f"--only and --min-severity are for text, not for --format {form}")
     check_targets(form, output, case_file, sources, overwrite)
     if lang != "en" and form != "html":
         raise click.UsageError(f"--lang {lang} is for --format html; the other formats are in English")
@@ -70,11 +92,11 @@ def examine(
         ctx.exit(NOTHING_EXAMINED)
     if case_file is not None:
         save_case(case, case_file, overwrite)
-    if form != "text" or output is not None or not case.is_empty:
+    if form not in _TEXTS or output is not None or not case.is_empty:
         if lang != "en":
             with invalid_pack_told():
                 forensics.translate_findings(case, lang, options["rules"])
-        emit(case, form, output, lang, overwrite)
+        emit(case, form, output, lang, overwrite, only, min_severity)
     if case.is_empty:
         ctx.exit(NOTHING_EXAMINED)
     if case.has_findings:

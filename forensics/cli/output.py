@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -101,17 +102,29 @@ def emit(
     output: Path | None = None,
     language: str = "en",
     overwrite: bool = False,
+    only: str | None = None,
+    min_severity: Any = None,
 ) -> None:
     """Write a result in a format that it has, to stdout where no output is named."""
     if output is None:
         width = _width()
-        text = forensics.render(result, form, language=language, width=width, bold=width is not None and _may_be_bold())
+        text = forensics.render(
+            result,
+            form,
+            language=language,
+            width=width,
+            styled=width is not None and _may_be_styled(),
+            only=only,
+            min_severity=min_severity,
+        )
         click.echo(text, nl=False)
         return
     _check_again(form, output, overwrite)
     try:
         with _refusals_told(output):
-            forensics.write(result, form, output, language=language, overwrite=overwrite)
+            forensics.write(
+                result, form, output, language=language, overwrite=overwrite, only=only, min_severity=min_severity
+            )
     except ModuleNotFoundError as error:
         raise click.UsageError(
             f"--format {form} needs the Python package {error.name}: pip install 'keymortem[fleet]'"
@@ -127,5 +140,5 @@ def _width() -> int | None:
     return shutil.get_terminal_size().columns
 
 
-def _may_be_bold() -> bool:
+def _may_be_styled() -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

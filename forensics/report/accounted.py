@@ -39,10 +39,15 @@ def reasons(sources: Sequence[SourceEntry], most: int = MOST_REASONS) -> list[st
     """Return a sentence for each piece of evidence that was not examined, or is not one machine of today, and why."""
     counted = {id(entry) for entry in leaves(sources)}
     told = [_with_path(e) for e in sources if e.error and (e.same_as is not None or id(e) in counted)]
-    unread = {entry.path for entry in sources if entry.error}
-    told += [f"{entry.path}: {entry.mixed}" for entry in sources if entry.mixed]
-    told += [_older_state(entry, unread) for entry in older_states(sources) if not entry.error]
+    told += doubts(sources)
     return told[:most] + ([f"and {len(told) - most} more: see --format json"] if len(told) > most else [])
+
+
+def doubts(sources: Sequence[SourceEntry]) -> list[str]:
+    """Return a sentence for each piece of evidence that was examined and is not one machine of today."""
+    unread = {entry.path for entry in sources if entry.error}
+    mixed = [f"{entry.path}: {entry.mixed}" for entry in sources if entry.mixed]
+    return mixed + [_older_state(entry, unread) for entry in older_states(sources) if not entry.error]
 
 
 def head_lines(sources: Sequence[SourceEntry]) -> list[str]:

@@ -50,6 +50,15 @@ class Facts:
         apart = self._apart.get(machine_id)
         return f"{self.computer(machine_id)} ({apart})" if apart else self.computer(machine_id)
 
+    def introduced(self, machine: MachineRow) -> str:
+        """Say which Windows an installation is, and where it was found."""
+        place = self.place(machine.machine_id, with_volume=len(self._machines) > 1)
+        build = f" build {machine.build}" if machine.build else ""
+        update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""
+        domain = f", domain {machine.domain_name}" if machine.domain_name else ""
+        product = machine.product_name or "Windows (product name not read)"
+        return f"{self.computer(machine.machine_id)}: {product}{build}{update}{domain}, in {place}"
+
     def place(self, machine_id: int, with_volume: bool = True) -> str:
         """Return the source of an installation and, where it has one, its volume."""
         row = self.machine(machine_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
@@ -13,21 +14,17 @@ from forensics.report.ending import SOON, condition, ending, when
 from forensics.report.facts import Facts, day, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
+from forensics.report.gaps import gaps
 from forensics.report.reason import reason_of
-from forensics.report.stores import (
-    further_certificates,
-    hives_in_part,
-    judges_nothing,
-    no_certificate,
-    unseen_stores,
-)
+from forensics.report.stores import hives_in_part, unseen_stores
+from forensics.report.summary import summary
+from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import Triage, triage
-from forensics.report.undecided import Lack, lack_of_evidence
+from forensics.report.undecided import lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
-from forensics.tables.finding import Finding, as_text, first_part
+from forensics.tables.finding import SEVERITIES, Finding, Severity, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.machine import MachineRow
-from forensics.tables.record import CoverageRow, ProblemRow
+from forensics.tables.record import ProblemRow
 from forensics.tables.sanitise import sanitise
 
 MOST = 20
@@ -44,56 +41,67 @@ MANY = 100_000
 """Characters of a whole text, when it is only searched."""
 
 
-def render_text(case: CaseTables, width: int | None = None, bold: bool = False) -> str:
+def render_text(
+    case: CaseTables,
+    width: int | None = None,
+    styled: bool = False,
+    only: str | None = None,
+    min_severity: Severity | None = None,
+) -> str:
     """Write the report.
 
     Args:
         case: The case.
         width: Columns to fold lines to; None for a pipe or a file, where lines stay whole.
-        bold: Set headings in bold with terminal escapes.
+        styled: Set headings in bold and severities in colour with terminal escapes.
+        only: Write one of :data:`PARTS` alone, and whole.
+        min_severity: Leave out findings that are less severe, and say how many.
 
     Returns:
         Lines, each ended by a newline; nothing from the disk can steer the terminal.
     """
-    return _Report(case, width, bold).render()
+    lines = _Report(case, width, styled, min_severity).render(only)
+    return "\n".join(map(in_colour, lines) if styled else lines) + "\n"
 
 
 class _Report:
-    def __init__(self, case: CaseTables, width: int | None, bold: bool) -> None:
+    def __init__(self, case: CaseTables, width: int | None, styled: bool, min_severity: Severity | None) -> None:
         self.case = case
         self.facts = Facts(case)
         self.triage: Triage = triage(case)
         self.findings = FindingIndex(case)
         self.told: set[int] = set()
         self.width = width
-        self.bold = bold
+        self.styled = styled
+        self.min_severity = min_severity
+        self.is_whole = False
         self.lines: list[str] = []
 
-    def render(self) -> str:
+    def render(self, only: str | None) -> list[str]:
+        if only is not None:
+            self.is_whole = True
+            _PARTS[only](self)
+            return self.lines[1:] or [f"There is nothing to tell of {only}."]
         self._head()
-        self._findings()
-        self._leave_out_what_findings_told()
-        self._broken()
-        self._too_open()
-        self._expiry()
-        self._virtual_machines()
-        self._well()
-        self._unknown()
-        self._orphans()
-        self._information()
-        self._not_examined()
-        self._problems()
-        return "\n".join(self.lines) + "\n"
+        for name, part in _PARTS.items():
+            part(self)
+            if name == "findings":
+                self._leave_out_what_findings_told()
+        return self.lines
 
     def _add(self, text: str, indent: str = "", hanging: str | None = None) -> None:
         self.lines += fold(sanitise(text), self.width, indent, indent + "  " if hanging is None else hanging)
 
     def _heading(self, text: str) -> None:
         self.lines.append("")
-        self.lines += [f"\x1b[1m{line}\x1b[0m" if self.bold else line for line in fold(sanitise(text), self.width)]
+        lines = fold(sanitise(text), self.width)
+        self.lines += map(in_bold, lines) if self.styled else lines
+
+    def _at_most(self, most: int) -> int:
+        return sys.maxsize if self.is_whole else most
 
     def _listed(self, items: Iterable[str], indent: str = "  - ", most: int = MOST) -> None:
-        texts = list(items)
+        texts, most = list(items), self._at_most(most)
         for text in texts[:most]:
             self._add(text, indent, " " * len(indent))
         if len(texts) > most:
@@ -102,7 +110,7 @@ class _Report:
     def _head(self) -> None:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
         for machine in self.case.rows("machine"):
-            self._add(self._machine(machine))
+            self._add(self.facts.introduced(machine))
         line = examined_line(self.case.sources)
         if line:
             self._add(line)
@@ -113,51 +121,32 @@ class _Report:
                 self._add(f"{self._on_machine(row.machine_id)}{row.name}: {row.detail}")
         self.lines.append("")
         lack = lack_of_evidence(self.case, self.triage.in_force(self.triage.unknown), self.facts)
-        self._add(self._summary(lack), hanging="")
+        self._add(summary(self.case, self.triage, self.facts, lack), hanging="")
         for sentence in lack.why if self.triage.keys else ():
             self._add(sentence, hanging="")
 
-    def _machine(self, machine: MachineRow) -> str:
-        place = self.facts.place(machine.machine_id, with_volume=len(self.case.rows("machine")) > 1)
-        build = f" build {machine.build}" if machine.build else ""
-        update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""
-        domain = f", domain {machine.domain_name}" if machine.domain_name else ""
-        product = machine.product_name or "Windows (product name not read)"
-        return f"{self.facts.computer(machine.machine_id)}: {product}{build}{update}{domain}, in {place}"
-
-    def _summary(self, lack: Lack) -> str:
-        t = self.triage
-        total = t.keys
-        if self.case.is_empty:
-            return "Nothing could be examined."
-        if not self.case.rows("machine"):
-            return "No Windows installation here, so no key can be judged: exported virtual machines only."
-        if not t.judged:
-            return no_certificate(self.case)
-        have = "certificate that has or should have" if total == 1 else "certificates that have or should have"
-        counts = f"{len(t.in_force(t.broken))} {lack.broken}, {len(t.in_force((*t.well, *t.too_open)))} usable"
-        parts = [f"Of {total} {have} a private key: {counts}"]
-        expired = f"; {len(t.expired)} more expired." if t.expired else ", 0 expired."
-        parts.append(f", {lack.undecided(len(t.in_force(t.unknown)))}{expired}")
-        if hit := self.facts.uses(t.in_force(t.broken)):
-            parts.append(f" {len(hit)} service{'' if len(hit) == 1 else 's'} use a broken one: {listed(hit)}.")
-        if t.expiring:
-            parts.append(f" The next to expire is {label(t.expiring[0])}, on {day(t.expiring[0].not_after)}.")
-        if judges_nothing(self.case):
-            parts.append(f" {further_certificates(self.case)}")
-        return "".join(parts)
-
     def _findings(self) -> None:
-        causes = self.findings.causes()
-        if causes:
+        causes, less_severe = self._severe(self.findings.causes())
+        if causes or less_severe:
             self._heading("FINDINGS: what is the matter, the worst first")
         for number, finding in enumerate(self._first(causes, "  - "), 1):
             mark = f"  {number}. "
             self._finding(finding, mark, " " * len(mark))
+        self._leave_out(less_severe)
+
+    def _severe(self, findings: Sequence[Finding]) -> tuple[list[Finding], int]:
+        """Return the findings that are severe enough, and how many are not."""
+        worst = SEVERITIES[: SEVERITIES.index(self.min_severity) + 1] if self.min_severity else SEVERITIES
+        kept = [finding for finding in findings if finding.severity in worst]
+        return kept, len(findings) - len(kept)
+
+    def _leave_out(self, count: int) -> None:
+        if count:
+            self._add(f"{count} less severe than {self.min_severity} left out", "  - ")
 
     def _first(self, findings: Sequence[Finding], indent: str, most: int = MOST_FINDINGS) -> Iterator[Finding]:
         """Yield the first findings of each rule, and then say how many more there are."""
-        seen: Counter[str] = Counter()
+        seen, most = Counter[str](), self._at_most(most)
         for finding in findings:
             seen[finding.rule] += 1
             if seen[finding.rule] <= most:
@@ -186,8 +175,8 @@ class _Report:
 
     def _subjects(self, finding: Finding, indent: str) -> None:
         """List what a finding is about; a key is described where it is first named."""
-        chains = self.findings.chains(finding)
-        for chain in chains[:MOST_SUBJECTS]:
+        chains, most = self.findings.chains(finding), self._at_most(MOST_SUBJECTS)
+        for chain in chains[:most]:
             if id(chain) in self.told:
                 self._add(f"{label(chain)}, {chain.thumbprint or chain.key_file_path}", f"{indent}- ", f"{indent}  ")
             else:
@@ -196,10 +185,10 @@ class _Report:
         is_machine = finding.subject_table == "machine"
         said = sanitise(as_text(finding.because), MANY)
         others = [] if chains or is_machine else [s for s in finding.subjects if sanitise(s.id) not in said]
-        for subject in others[:MOST_SUBJECTS]:
+        for subject in others[:most]:
             name = "" if subject.label == subject.id else f"{subject.label}, "
             self._add(f"{name}{subject.id}", f"{indent}- ", f"{indent}  ")
-        if (more := len(chains or others) - MOST_SUBJECTS) > 0:
+        if (more := len(chains or others) - most) > 0:
             self._add(f"and {more} more: see --format json", f"{indent}- ")
 
     def _leave_out_what_findings_told(self) -> None:
@@ -211,12 +200,13 @@ class _Report:
         t.orphans = [c for c in t.orphans if not covers("orphan", c)]
 
     def _information(self) -> None:
-        findings = self.findings.information()
-        if findings:
+        findings, less_severe = self._severe(self.findings.information())
+        if findings or less_severe:
             self._heading("FOR INFORMATION: nothing is wrong with this; keymortem explain tells more")
         for finding in self._first(findings, "  - "):
             self._add(head(finding), "  - ", "    ")
             self._in_short(finding, "    ")
+        self._leave_out(less_severe)
 
     def _broken(self) -> None:
         if not self.triage.broken:
@@ -286,25 +276,26 @@ class _Report:
         for chain in self.triage.too_open:
             self._subject(chain, "  ")
 
-    def _expiry(self) -> None:
-        soon = ending(self.case, SOON)
+    def _expired(self) -> None:
         if self.triage.expired:
             self._heading("EXPIRED: certificates with a private key whose last day is past")
             self._listed(f"{day(c.not_after)}: {self._short(c)}" for c in self.triage.expired)
-        if soon:
+
+    def _ending_soon(self) -> None:
+        if soon := ending(self.case, SOON):
             self._heading(f"EXPIRES NEXT: every certificate with a private key that ends within {SOON.days} days")
             self._listed(map(self._ending, soon), most=MOST_ENDING)
 
     def _virtual_machines(self) -> None:
-        rows = virtual_machines(self.case)
+        rows, most = virtual_machines(self.case), self._at_most(MOST_VMS)
         if rows:
             self._heading("VIRTUAL MACHINES: those with a virtual TPM need a guardian's private key to start")
-        for row in rows[:MOST_VMS]:
+        for row in rows[:most]:
             self._add(self._on_machine(row.machine_id) + vm_head(row), "  - ", "    ")
             for need in vm_needs(row, self.case):
                 self._add(need, "    ", "      ")
-        if len(rows) > MOST_VMS:
-            self._add(f"and {len(rows) - MOST_VMS} more: see --format json", "  - ")
+        if len(rows) > most:
+            self._add(f"and {len(rows) - most} more: see --format json", "  - ")
         if rows and (others := without_tpm(self.case)):
             self._add(f"{others} without a virtual TPM need no guardian.", "  ")
 
@@ -329,13 +320,13 @@ class _Report:
         if not self.triage.unknown:
             return
         self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
-        groups = list(self._groups(self.triage.unknown))
-        for (machine_id, reason), chains in groups[:MOST]:
+        groups, most = list(self._groups(self.triage.unknown)), self._at_most(MOST)
+        for (machine_id, reason), chains in groups[:most]:
             self._add(f"{self._on_machine(machine_id)}{reason}", "  ", "  ")
             self._listed(
                 (f"{label(c)}, {self._where(c)}, {self._validity(c)}, {c.thumbprint}" for c in chains), "    - "
             )
-        if more := sum(len(chains) for _, chains in groups[MOST:]):
+        if more := sum(len(chains) for _, chains in groups[most:]):
             self._add(f"and {more} more, each for a reason of its own: see --format json", "  ")
 
     def _orphans(self) -> None:
@@ -366,23 +357,11 @@ class _Report:
         return f"{path}: container {chain.container or '?'}, {state}{saved}{too_open}"
 
     def _not_examined(self) -> None:
-        """One line for all things of a kind that were missing for one reason: a triage zip lacks dozens."""
-        gaps: dict[str, list[CoverageRow]] = {}
-        for row in self.case.rows("coverage"):
-            if row.outcome in ("not_examined", "unreadable", "partial"):
-                gaps.setdefault(self._gap(row), []).append(row)
-        if gaps:
+        told = list(gaps(self.case, self._on_machine, self._at_most(MOST)))
+        if told:
             self._heading("NOT EXAMINED, or only in part: what is missing there is not said to be absent")
-        for why, rows in gaps.items():
-            alike = Counter(row.name for row in rows)
-            # Several folders have a file of one name: then the path says which of them is meant.
-            names = list(dict.fromkeys(sanitise(r.source_path if alike[r.name] > 1 else r.name) for r in rows))
-            more = f" and {len(names) - MOST} more (see --format json)" if len(names) > MOST else ""
-            self.lines += fold(f"{why}: {', '.join(names[:MOST])}{more}", self.width, "  - ", "    ")
-
-    def _gap(self, row: CoverageRow) -> str:
-        why = row.detail or ("not in this source" if row.outcome == "not_examined" else "unreadable")
-        return sanitise(f"{self._on_machine(row.machine_id)}{row.area}, {why}")
+        for line in told:
+            self.lines += fold(line, self.width, "  - ", "    ")
 
     def _problems(self) -> None:
         rows: list[ProblemRow] = self.case.rows("problem")
@@ -393,3 +372,21 @@ class _Report:
         # First what the rules could not say: in a long list it would look as if they had found nothing.
         rows = sorted(rows, key=lambda row: row.kind not in PROBLEM_KINDS)
         self._listed(f"{r.source_path}: {r.message}" if r.source_path else r.message for r in rows)
+
+
+_PARTS: dict[str, Callable[[_Report], None]] = {
+    "findings": _Report._findings,
+    "broken": _Report._broken,
+    "too-open": _Report._too_open,
+    "expired": _Report._expired,
+    "ending": _Report._ending_soon,
+    "virtual-machines": _Report._virtual_machines,
+    "well": _Report._well,
+    "undecided": _Report._unknown,
+    "orphans": _Report._orphans,
+    "information": _Report._information,
+    "not-examined": _Report._not_examined,
+    "problems": _Report._problems,
+}
+PARTS = tuple(_PARTS)
+"""Names of the parts of the text below its head, in their order."""

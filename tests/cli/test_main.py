@@ -15,7 +15,6 @@ import forensics.examination
 from forensics.case import open_case
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
-from forensics.report.text import render_text
 from forensics.tables.source import SourceEntry
 from tests.hand_made import ALIVE, AS_OF, DEAD, case, chain, machine, utc
 from tests.paths import PROJECT
@@ -80,7 +79,61 @@ def test_file_that_is_no_disk_is_exit_code_3_and_a_document_all_the_same(tmp_pat
 def test_findings_are_exit_code_1(saved: Path) -> None:
     result = run("examine", saved)
     assert (result.exit_code, result.stderr) == (1, "")
-    assert result.stdout == render_text(case())
+    assert result.stdout == forensics.render(case(), "screen")
+
+
+def test_all_of_the_text_is_had_with_v(saved: Path) -> None:
+    whole = forensics.render(case(), "text")
+    assert run("examine", saved, "-v").stdout == whole
+    assert run("examine", saved, "--format", "text").stdout == whole
+    assert run("examine", saved, "-v", "--format", "text").stdout == whole
+    assert run("examine", saved, "--format", "screen").stdout == forensics.render(case(), "screen")
+
+
+def test_a_section_and_a_severity_are_chosen(saved: Path, tmp_path: Path) -> None:
+    result = run("examine", saved, "--only", "ending")
+    assert (result.exit_code, result.stdout) == (1, forensics.render(case(), only="ending"))
+    assert run("examine", saved, "--only", "broken", "-o", tmp_path / "part.txt").exit_code == 1
+    assert (tmp_path / "part.txt").read_text() == forensics.render(case(), only="broken")
+    severe = run("examine", saved, "-v", "--min-severity", "high")
+    assert severe.stdout == forensics.render(case(), "text", min_severity="high")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-v", "--format", "json"], "-v is the whole text, and --format json is not: choose one"),
+        (["-v", "--format", "screen"], "-v is the whole text, and --format screen is not: choose one"),
+        (["--only", "ending", "--format", "json"], "--only and --min-severity are for text, not for --format json"),
+        (["--min-severity", "low", "--format", "prom"], "are for text, not for --format prom"),
+        (["--only", "all"], "'all' is not one of 'services', 'savable'"),
+    ],
+)
+def test_what_cannot_be_chosen_is_wrong_usage(saved: Path, arguments: list[str], message: str) -> None:
+    result = run("examine", saved, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert message in result.stderr
+
+
+def test_the_help_names_every_section() -> None:
+    told = run("examine", "--help").stdout.split()
+    assert [name for name in forensics.SECTIONS if not {name, f"{name},", f"{name}."} & set(told)] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_styled"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colours_are_for_terminals(
+    saved: Path, variables: dict[str, str], is_styled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("forensics.cli.output._width", lambda: 80)
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(cli, ["examine", str(saved)], color=True)
+    assert result.stdout == forensics.render(case(), "screen", width=80, styled=is_styled)
+    assert ("\x1b[1m" in result.stdout) is is_styled
 
 
 @pytest.mark.parametrize(
@@ -118,7 +171,7 @@ def test_json_on_stdout(saved: Path) -> None:
 def test_output_file(saved: Path, tmp_path: Path) -> None:
     result = run("examine", saved, "-o", tmp_path / "report.txt")
     assert (result.exit_code, result.output) == (1, "")
-    assert (tmp_path / "report.txt").read_text() == render_text(case())
+    assert (tmp_path / "report.txt").read_text() == forensics.render(case(), "text")
 
 
 def test_case_file(saved: Path, tmp_path: Path) -> None:
@@ -288,7 +341,7 @@ def test_runs_as_a_process(entry: list[str], saved: Path) -> None:
     done = subprocess.run(
         [sys.executable, *entry, "examine", str(saved)], cwd=PROJECT, capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout, done.stderr) == (1, render_text(case()), "")
+    assert (done.returncode, done.stdout, done.stderr) == (1, forensics.render(case(), "screen"), "")
 
 
 def test_a_reader_that_leaves_early_gets_no_complaint(saved: Path) -> None:

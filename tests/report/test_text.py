@@ -65,7 +65,7 @@ def test_folded_report_says_the_same_words_within_the_width() -> None:
 
 
 def test_bold_marks_headings_only() -> None:
-    bold = render_text(case(), bold=True)
+    bold = render_text(case(), styled=True)
     assert [line for line in bold.splitlines() if "\x1b" in line] == [
         f"\x1b[1m{heading}\x1b[0m"
         for heading in re.findall(r"^[A-Z]{2}.*$", EXPECTED, re.M)

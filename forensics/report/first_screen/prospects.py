@@ -1,0 +1,128 @@
+"""What can still be saved, what ends next, what is not known and what was not examined."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from forensics.case_tables import CaseTables
+from forensics.engine.run import PROBLEM_KINDS
+from forensics.report.accounted import reasons
+from forensics.report.ending import condition, ending, when
+from forensics.report.facts import Facts, label
+from forensics.report.first_screen.entries import Entry
+from forensics.report.first_screen.steps import first_step
+from forensics.report.stores import hives_in_part
+from forensics.report.triage import Triage
+from forensics.report.undecided import lack_of_evidence
+from forensics.tables.finding import Finding
+from forensics.tables.key_chain import KeyChainRow
+
+WITHIN = timedelta(days=90)
+"""How far ahead the first screen looks."""
+
+Where = Callable[[int], str]
+
+
+def savable(case: CaseTables, facts: Facts, where: Where) -> Iterator[Entry]:
+    """Yield the keys of certificates that Windows would not open and that can be had, those that are missed first."""
+    chains = [chain for chain in case.rows("key_chain") if chain.recoverable and chain.thumbprint]
+    for chain in sorted(chains, key=lambda c: c.rank(case.as_of)):
+        place = facts.found_in(chain) or facts.path(chain.machine_id, chain.key_file_path)
+        store = f", store {chain.store}" if chain.store else ""
+        yield Entry(f"{where(chain.machine_id)}{label(chain)}{store}, in {place}", machine_id=chain.machine_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What ends soon.
+
+    Attributes:
+        entries: Every certificate with a key that ends soon and that somebody has to see to, the soonest first.
+        cared_for: How many more end soon that renew themselves or were replaced, in words; empty for none.
+        told: Machine and thumbprint of all.
+    """
+
+    entries: list[Entry]
+    cared_for: str
+    told: set[tuple[int, str]]
+
+
+def ends_soon(case: CaseTables, facts: Facts, where: Where) -> Ending:
+    """Return what ends within :data:`WITHIN`."""
+    chains = ending(case, WITHIN)
+    findings = {(f.machine_id, s.id): f for f in reversed(case.finding_list) if _is_of_ends(f) for s in f.subjects}
+    sorted_ones: dict[str, list[KeyChainRow]] = {"self-renewing": [], "replaced": [], "missed": []}
+    for chain in chains:
+        sorted_ones[_care(chain, case, facts)].append(chain)
+    missed = sorted_ones.pop("missed")
+    entries = [
+        _ending(chain, case, facts, findings.get((chain.machine_id, chain.thumbprint or "")), where) for chain in missed
+    ]
+    cared_for = ", ".join(f"{len(cared)} {words}" for words, cared in sorted_ones.items() if cared)
+    return Ending(entries, cared_for, {(chain.machine_id, chain.thumbprint or "") for chain in chains})
+
+
+def _is_of_ends(finding: Finding) -> bool:
+    return "expiring" in finding.covers and finding.verdict == "match" and finding.severity != "info"
+
+
+def _care(chain: KeyChainRow, case: CaseTables, facts: Facts) -> str:
+    """Tell whether somebody has to see to a certificate: not if it was replaced, or what renews it is not late."""
+    if chain.standing == "superseded":
+        return "replaced"
+    row = facts.certificate(chain)
+    is_late = row is None or row.renewer is None or (row.warn_from is not None and row.warn_from <= case.as_of)
+    return "missed" if is_late else "self-renewing"
+
+
+def _ending(chain: KeyChainRow, case: CaseTables, facts: Facts, finding: Finding | None, where: Where) -> Entry:
+    used = facts.uses([chain])
+    more = f" and {len(used) - 1} more" if len(used) > 1 else ""
+    by = f", used by {used[0]}{more}" if used else ""
+    state = f" ({said})" if (said := condition(chain)) else ""
+    # A renewal is signed with the old key.
+    renewal = [finding] if finding is not None and chain.verdict != "unusable" else []
+    return Entry(
+        what=f"{when(chain, case.as_of)}: {where(chain.machine_id)}{label(chain)}{state}{by}",
+        mark=finding.severity.upper() if finding is not None else "",
+        step=first_step(renewal, chain.thumbprint),
+        machine_id=chain.machine_id,
+    )
+
+
+def not_known(doubtful: Sequence[tuple[int, str, str]], where: Where) -> Iterator[Entry]:
+    """Yield the services of which the disk does not say whether they work, together where the reason is one."""
+    groups: dict[tuple[int, str], dict[str, None]] = defaultdict(dict)
+    for machine_id, name, reason in doubtful:
+        groups[machine_id, reason][name] = None
+    for (machine_id, reason), named in groups.items():
+        names = list(named)
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield Entry(
+            what=f"{where(machine_id)}{names[0]}{more}",
+            why=reason,
+            machine_id=machine_id,
+            weight=len(names),
+            all_names=f"{where(machine_id)}{', '.join(names)}",
+        )
+
+
+def not_examined(case: CaseTables, facts: Facts, sorted_keys: Triage, where: Where) -> Iterator[Entry]:
+    """Yield what was not examined and could change what is said of keys; ``-v`` lists the rest."""
+    for sentence in reasons(case.sources, most=len(case.sources)):
+        yield Entry(sentence)
+    undecided = sorted_keys.in_force(sorted_keys.unknown)
+    for sentence in lack_of_evidence(case, undecided, facts).why:
+        yield Entry(sentence)
+    for machine_id, names in hives_in_part(case).items():
+        yield Entry(
+            f"{where(machine_id)}{', '.join(names)}: read in part, later changes are not seen", machine_id=machine_id
+        )
+    rules = [row for row in case.rows("problem") if row.kind in PROBLEM_KINDS]
+    for row in rules:
+        yield Entry(row.message, machine_id=row.machine_id)
+    if others := len(case.rows("problem")) - len(rules):
+        yield Entry(f"{others} problem{'' if others == 1 else 's'} while reading")

@@ -1,0 +1,88 @@
+"""What a finding says is to be done first: one command, or one sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+
+from forensics.commands.shell import shell_label
+from forensics.report.first_screen.entries import Step
+from forensics.tables.finding import SEVERITIES, Block, Finding
+
+_REMARK = re.compile(r"\s*(#|::|rem\s)", re.IGNORECASE)
+_DELETES = re.compile(
+    r"\b(delete|delstore|delkey|delreg|del|erase|rd|rmdir|rm|ri|unregister|uninstall|revoke|diskpart)\b"
+    r"|\b(remove|clear|reset|unprotect|disable|uninstall|unregister)-\w|\bformat\s+\w:|\bcipher\s+/w",
+    re.IGNORECASE,
+)
+_THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b", re.IGNORECASE)
+_CONDITION = re.compile(r"\b(if|where|when|only|unless)\b|^(\d+\. )?(else|otherwise)\b", re.IGNORECASE)
+_PREPARES = re.compile(r"\$\w+ *=[^;]*$")
+_NUMBER = re.compile(r"^\d+\. ")
+_END_OF_SENTENCE = re.compile(r"(?<=[^\d][.])\s+(?=[A-Z])")
+
+
+def first_step(findings: Iterable[Finding], subject: str | None) -> Step | None:
+    """Return what the most specific finding says is to be done first; None where none says anything.
+
+    One that has a command comes before those that have none, a cause before what it explains. A deletion is never a
+    first step, nor is a command about another certificate; one that only gives a name to what comes after it is none.
+
+    Args:
+        findings: What is said of one thing.
+        subject: Its thumbprint, if it has one.
+    """
+    told = list(findings)
+    explained = {name for finding in told for name in finding.consequences}
+    steps = [
+        (not step.is_command, finding.id in explained, SEVERITIES.index(finding.severity), len(finding.subjects), step)
+        for finding in told
+        if (step := _step(finding.remedy, subject)) is not None
+    ]
+    return min(steps, key=lambda found: found[:4])[4] if steps else None
+
+
+def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
+    if not remedy:
+        return None
+    at = next((n for n, b in enumerate(remedy) if b.kind == "command" and not _REMARK.match(b.text)), None)
+    if at is not None and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
+        unless = _condition(remedy[:at])
+        if not _PREPARES.match(remedy[at].text):
+            return Step(remedy[at].text, True, unless, _where(remedy[at:]), _purpose(remedy[:at]))
+        if unless:
+            return Step(unless, is_command=False)
+    sentences = _sentences(remedy[0].text) if remedy[0].kind != "command" else []
+    return Step(sentences[0], is_command=False) if sentences else None
+
+
+def _where(commands: Sequence[Block]) -> str:
+    """Say where a command is typed, if not in PowerShell as administrator, and how many belong together."""
+    together = list(takewhile(lambda block: block.kind == "command" and not _REMARK.match(block.text), commands))
+    count = f"First of {len(together)} commands" if len(together) > 1 else ""
+    shell = commands[0].shell
+    label = shell_label(shell, "en").lstrip("# ") if shell in ("user", "analyst") else ""
+    return ", ".join(filter(None, (count, label)))
+
+
+def _purpose(before: Sequence[Block]) -> str:
+    texts = [block.text for block in before if block.kind != "command"]
+    return _sentences(texts[-1])[0] if texts else ""
+
+
+def _condition(before: Sequence[Block]) -> str:
+    """Return the sentence that says for whom a command is; empty where it is for everybody."""
+    texts = [block.text for block in before if block.kind != "command"]
+    conditions = [sentence for sentence in _sentences(texts[-1]) if _CONDITION.search(sentence)] if texts else []
+    return conditions[-1] if conditions else ""
+
+
+def _sentences(text: str) -> list[str]:
+    return [_NUMBER.sub("", sentence).rstrip(":") for sentence in _END_OF_SENTENCE.split(text)]
+
+
+def _is_about(command: str, subject: str | None) -> bool:
+    """Tell whether a command is about a certificate, or about none in particular."""
+    named = {name.upper() for name in _THUMBPRINT.findall(command)}
+    return not named or subject is None or subject.upper() in named
