@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from forensics.attestation.ek_chain import MAX_CHAIN, ChainSearch, is_valid
+from forensics.commands.blocks import typed
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.tpm import TpmRow
@@ -16,8 +17,10 @@ Answer = Literal["yes", "no", "unknown"]
 Model = Literal["endorsement_key", "ek_certificate", "on_use"]
 
 TPM_CHANGED = "the TPM changed: EKPub is another key than the one Windows last provisioned (LastEkPub)"
-_LOOK_AT_TPM = "look which endorsement key the TPM has today: Get-TpmEndorsementKeyInfo on the device"
-_TELL_HASH = "(Get-TpmEndorsementKeyInfo -HashAlgorithm sha256).PublicKeyHash on the device tells it"
+_DEVICE = "in PowerShell as administrator on the device"
+_LOOK_AT_TPM = f"look which endorsement key the TPM has today, {_DEVICE}: {typed('tell-ek-hash')}"
+_TELL_HASH = f"this tells it, {_DEVICE}: {typed('tell-ek-hash')}"
+_LOOK_AT_CERTIFICATE = f"look, {_DEVICE}: {typed('show-ek-certificates')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,7 @@ def by_ek_certificate(
         return _by_certificate("no", because, f"the manufacturer's root in EKROOT and its intermediates in EKCA{which}")
     if not own:
         because = "the disk of the device holds no certificate of its endorsement key (EKCertStore); the TPM itself may"
-        return _by_certificate("unknown", because, "look with Get-TpmEndorsementKeyInfo on the device")
+        return _by_certificate("unknown", because, _LOOK_AT_CERTIFICATE)
     if tpm is not None and tpm.ek_certificate_agrees is False:
         because = "the certificate that Windows keeps is of another endorsement key than the TPM's: of an earlier TPM"
         return _by_certificate("no", because, "the certificate of today's TPM, from its manufacturer")

@@ -5,7 +5,7 @@ that share one are two computers, or one computer at two times; the domain contr
 domain's SID in common by design.
 
 References:
-    KB5070568, KB5068222 (what Windows 11 24H2 and Server 2025 check since August and September 2025).
+    KB5064081, KB5070568, KB5068222 (what Windows 11 24H2 and Server 2025 check since August and September 2025).
 """
 
 from __future__ import annotations
@@ -23,12 +23,11 @@ from forensics.tables.windows_path import WindowsPaths
 
 MAX_LISTED = 50
 """Display: members, key files or certificates that one row lists; its counts are of all."""
-ENFORCING = (26100, 6584)
-LIKELY_ENFORCING = (26100, 5074)
+ENFORCING = (26100, 5074)
 
 _TRAITS: tuple[Shared, ...] = ("machine_sid", "machine_guid", "dpapi_system", "ek_pub")
 _REFUSED = ("lsasrv", "lsa (lsasrv)")
-_STRONGEST: tuple[Enforces, ...] = ("yes", "likely", "unknown", "no")
+_STRONGEST: tuple[Enforces, ...] = ("yes", "unknown", "no")
 _GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL", "IMAGE_STATE_SPECIALIZE_RESEAL")
 
 
@@ -185,13 +184,11 @@ def _enforces(machine: MachineRow) -> Enforces:
     if machine.build is None or not machine.build.isdecimal() or len(machine.build) > 9:
         return "unknown"
     build = int(machine.build)
-    if build < LIKELY_ENFORCING[0]:
+    if build < ENFORCING[0]:
         return "no"
     if machine.ubr is None:
         return "unknown"
-    return (
-        "yes" if (build, machine.ubr) >= ENFORCING else "likely" if (build, machine.ubr) >= LIKELY_ENFORCING else "no"
-    )
+    return "yes" if (build, machine.ubr) >= ENFORCING else "no"
 
 
 def _relation(member: _Member, group: Sequence[_Member]) -> tuple[Relation, str]:

@@ -43,7 +43,7 @@ def migrate(
     """Tell which virtual machines would start on another Hyper-V host, and what must be carried there first.
 
     Name the old host's disk with --from, or exported machines with --vm, or both. Exit codes: 0 everything works as it
-    is, 1 something does not or is not known, 2 wrong usage, 3 nothing could be examined.
+    is, 1 something does not or is not known, 2 wrong usage, 3 nothing could be examined, or nothing is there to move.
 
     \b
     Example:
@@ -62,7 +62,7 @@ def migrate(
     try:
         plan = forensics.plan_migration(leaving, to, exported)
     except forensics.UnsuitableCaseError as error:
-        say(error.named({"source": "--from", "target": "--to"}))
+        say(error.named({"source": "--from", "target": "--to", "exports": "--vm"}))
         ctx.exit(NOTHING_EXAMINED)
     emit(plan, form, output, overwrite=overwrite)
     ctx.exit(FOUND if plan.has_obstacles else 0)

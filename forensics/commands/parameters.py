@@ -37,6 +37,7 @@ AUTHORITY_STORE = re.compile(r"Root|CA|EKROOT|EKCA")
 """Stores of authorities' certificates."""
 _STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]*")
 _LETTER = re.compile(r"[A-Za-z]:\\")
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]*)?")
 
 
 def matching(pattern: re.Pattern[str], form: str = "{}") -> Kind:
@@ -137,6 +138,11 @@ def sids(value: str) -> str:
     return " ".join(f"*{item}" for item in items)
 
 
+def thumbprints(value: str) -> str:
+    """Write thumbprints, blanks between them, as a list of PowerShell."""
+    return ", ".join(f"'{thumbprint(item)}'" for item in value.split()) or thumbprint(value)
+
+
 thumbprint = matching(_THUMBPRINT)
 hexadecimal = matching(_HEX)
 guid = matching(_GUID)
@@ -146,3 +152,6 @@ store_of_computer = matching(_STORE_NAME, '"{}"')
 binding = matching(_BINDING)
 word = matching(_WORD)
 number = matching(_NUMBER)
+letter = matching(re.compile(r"[A-Za-z]:"))
+url = matching(_URL)
+flags = matching(re.compile(r"0x[0-9A-Fa-f]{1,8}"))

@@ -51,7 +51,14 @@ def refusal(refused: Refused, language: str) -> str:
 
 
 _NAMES: dict[str, dict[str, str]] = {
-    "en": {"scope": "kind of store", "endpoint": "address of the binding", "appid": "AppId of the binding"},
+    "en": {
+        "scope": "kind of store",
+        "endpoint": "address of the binding",
+        "appid": "AppId of the binding",
+        "vm": "ID of the virtual machine",
+        "attestation": "address of the attestation service",
+        "protection": "address of the key protection service",
+    },
     "ja": {
         "scope": "ストアの種類",
         "store": "ストア",
@@ -60,5 +67,11 @@ _NAMES: dict[str, dict[str, str]] = {
         "appid": "バインドの AppId",
         "path": "パス",
         "template": "テンプレート",
+        "vm": "仮想マシンの ID",
+        "guardian": "ガーディアンの名前",
+        "attestation": "構成証明サービスのアドレス",
+        "protection": "キー保護サービスのアドレス",
+        "folder": "フォルダー",
+        "serial": "シリアル番号",
     },
 }

@@ -6,13 +6,11 @@ What is typed is written by :mod:`forensics.commands`, which also says why it is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from forensics.commands.blocks import blocks_of
 from forensics.commands.catalogue import CATALOGUE
-from forensics.commands.refusal import Refused, refusal
-from forensics.commands.shell import shell_label
 from forensics.tables.finding import Block
 
 MARK = "@"
@@ -80,28 +78,5 @@ def written(
         for call in calls:
             values = {name: value_of(text) for name, text in call.values}
             if not _EMPTY & set(values.values()):
-                blocks.update(dict.fromkeys(_blocks(call.name, values, language)))
+                blocks.update(dict.fromkeys(blocks_of(call.name, values, language)))
     return list(blocks)
-
-
-def _blocks(name: str, values: dict[str, str | None], language: str) -> Iterator[Block]:
-    try:
-        command = CATALOGUE[name].write(values)
-    except Refused as refused:
-        yield Block("paragraph", refusal(refused, language))
-        return
-    for line in command.lines:
-        yield Block("command", line, shell=command.shell)
-
-
-def labelled(blocks: Sequence[Block], language: str) -> Iterator[Block]:
-    """Yield blocks with a line above each run of commands that says for which shell they are."""
-    before = None
-    for block in blocks:
-        shell = block.shell if block.kind == "command" else None
-        if shell is not None and shell != before:
-            yield Block("command", shell_label(shell, language), block.is_apart, shell)
-            yield replace(block, is_apart=False)
-        else:
-            yield block
-        before = shell

@@ -23,7 +23,8 @@ from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from forensics.engine.calls import MARK, Call, labelled, parse_call, problem_of, written
+from forensics.commands.blocks import labelled
+from forensics.engine.calls import MARK, Call, parse_call, problem_of, written
 from forensics.engine.forms import ENGLISH, Wording, formed, missing
 from forensics.tables.finding import Block, BlockKind, Shell
 from forensics.tables.sanitise import sanitise

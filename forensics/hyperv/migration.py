@@ -129,7 +129,8 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
         exports: The case of exported virtual machines.
 
     Raises:
-        UnsuitableCaseError: The target holds no Windows, or it cannot be told which of several is the host.
+        UnsuitableCaseError: The target holds no Windows, it cannot be told which of several is the host, or what is
+            moved was seen and is neither a virtual machine nor a guardian.
     """
     as_of = target.as_of
     target_host = _host(_rows(target), "target", may_be_new=True)
@@ -139,6 +140,14 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
         )
     source_host = _host(_rows(source), "source", may_be_new=False)
     moved = [*_rows(source), *_rows(exports)]
+    listed = _listed(source)
+    is_given = source is not None or exports is not None
+    if is_given and listed.is_whole and not any(isinstance(row, GuardianRow | VmRow) for row in moved):
+        raise UnsuitableCaseError(
+            "exports" if source is None else "source",
+            "there is nothing to move in what {} names, neither a virtual machine nor a guardian: name the disk of a "
+            "Hyper-V host or the folder of an export",
+        )
     wrappings = [row for row in moved if isinstance(row, VmGuardianRow)]
     vms = _vms(moved)
     plans = []
@@ -157,7 +166,7 @@ def plan_migration(source: CaseTables | None, target: CaseTables, exports: CaseT
         keep=tuple(needed),
         renew=tuple(r for r in own_pair(target_host) if r.not_after is not None and r.not_after < as_of),
         as_of=as_of,
-        listed=_listed(source),
+        listed=listed,
         not_examined=tuple(
             line for case in (source, target, exports) if case is not None for line in head_lines(case.sources)
         ),

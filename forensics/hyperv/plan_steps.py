@@ -1,20 +1,28 @@
-"""The steps of a migration, in the order in which they are to be done, with commands that can be pasted."""
+"""The steps of a migration, in the order in which they are to be done, with commands of the catalogue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from forensics.commands.blocks import blocks_of, labelled
+from forensics.commands.hyperv import STORE
 from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.operations import DEFAULT_GUARDIAN, own_pair
 from forensics.hyperv.transfers import Transfer
 from forensics.report.facts import day
-from forensics.report.powershell import file_stem, quoted
+from forensics.tables.finding import Block
 from forensics.tables.sanitise import sanitise
 
-STORE = "Cert:\\LocalMachine\\Shielded VM Local Certificates"
-_MACHINE = "Cert:\\LocalMachine\\"
-FOLDER = "C:\\Guardians"
+_Asked = tuple[str, Mapping[str, str | None]]
+"""A command by its name in the catalogue, and its values."""
+
+_IN_STORE: dict[str, str | None] = {"scope": "machine", "store": STORE}
+_BY_HAND = {
+    "user": "; it lies in a user's store, where that user exports it (certmgr.msc)",
+    "service": "; it lies in a service's store, where it is exported by hand (mmc, Certificates, Service account)",
+}
 _NAMED = 10
 """Display: virtual machines that one step names."""
 _WHY_NOT = {
@@ -35,13 +43,13 @@ class Step:
 
     Attributes:
         text: What and where.
-        commands: PowerShell, one line each.
+        commands: Commands of the catalogue, under the name of their shell, or why one is not printed.
         items: What it is about, one line each.
         after: What else to know, or how to see that it worked.
     """
 
     text: str
-    commands: tuple[str, ...] = ()
+    commands: tuple[Block, ...] = ()
     items: tuple[str, ...] = ()
     after: str = ""
 
@@ -63,12 +71,17 @@ class _Steps:
         self.carried = [t for t in others if t.can_be_exported is not False]
         self.stuck = [t for t in others if t.can_be_exported is False]
         self.source = sanitise(plan.source.name or "the old host") if self.is_source_known else self._maker()
+        self.folder = self._folder(plan.source.name if self.is_source_known else "moved")
 
     def _maker(self) -> str:
         """Name the host that made the certificates, where no old host was given."""
         hosts = {t.host for t in self.carried}
         name = hosts.pop() if len(hosts) == 1 else None
         return f"{sanitise(name)}, which made them" if name else "the host that made them"
+
+    def _folder(self, host: str | None) -> str:
+        """Name a folder of this run, which no earlier run and no backup has used."""
+        return f"C:\\Guardians-{_stem(host)}-{self.plan.as_of:%Y%m%d}"
 
     def all(self) -> Iterator[Step]:
         yield from self._guarded()
@@ -86,31 +99,28 @@ class _Steps:
     def _export(self) -> Iterator[Step]:
         if not self.carried:
             return
-        commands = [
-            f"New-Item -ItemType Directory -Force {FOLDER} | Out-Null",
-            "$password = Read-Host -AsSecureString 'Password for the PFX files'",
-        ]
-        commands += [
-            f"Get-Item -LiteralPath {quoted(_item(self._store_on_source(t), t))} | "
-            f"Export-PfxCertificate -FilePath {quoted(_file(t))} -Password $password"
-            for t in self.carried
-        ]
+        asked: list[_Asked] = [("pfx-folder", {"folder": self.folder})]
+        for transfer in self.carried:
+            place = self._place(transfer)
+            if place is not None:
+                asked.append(("export-pfx", _IN_STORE | place | _of(transfer)))
         unseen = "" if self.is_source_known else " No disk of that host was examined: it may not have them any more."
         yield Step(
-            f"On {self.source}: in an elevated PowerShell, export these certificates with their private keys. "
-            f"(Export-HgsGuardian is no way to do it: its file holds no private key.){unseen}",
-            tuple(commands),
+            f"On {self.source}: export these certificates with their private keys. Each file is opened once, so that a "
+            "mistyped password is seen now. (Export-HgsGuardian is no way to do it: its file holds no private key.)"
+            f"{unseen}",
+            _commands(*asked),
             tuple(self._told(t) for t in self.carried),
             "If that host does not run any more: its disk, started in a virtual machine without network, does as well. "
-            "Only keys in a TPM stay behind.",
+            "Only keys in a TPM, and those that virtualization-based security sealed, stay behind.",
         )
 
-    def _store_on_source(self, transfer: Transfer) -> str:
+    def _place(self, transfer: Transfer) -> dict[str, str | None] | None:
+        """Say in which store of the computer it lies where that is not the guardians'; None: in no store of it."""
         row = self.plan.source.row(transfer.thumbprint)
         if row is None or row.origin != "wrong_store":
-            return STORE
-        where = "CurrentUser" if row.store_scope == "user" else "LocalMachine"
-        return f"Cert:\\{where}\\{row.store}"
+            return {}
+        return {"store": row.store} if row.store_scope == "machine" else None
 
     def _stuck(self) -> Iterator[Step]:
         reasons: dict[str, list[Transfer]] = {}
@@ -119,9 +129,33 @@ class _Steps:
         for reason, transfers in reasons.items():
             items = tuple(self._told(t) for t in transfers)
             yield Step(f"These cannot be exported on {self.source}: {reason}", (), items)
+        yield from self._permit()
+
+    def _permit(self) -> Iterator[Step]:
+        """The only way for machines whose key opens where they are, and never leaves: another guardian beside it."""
+        locked = [t for t in self.stuck if _is_locked(t) and t.purpose == "start" and t.role == "encryption"]
+        names = {name for t in locked for name in t.needed_by}
+        vms = [p.vm for p in self.plan.vms if p.name in names and not p.vm.is_checkpoint]
+        if not vms:
+            return
+        guardian = f"{DEFAULT_GUARDIAN} of {self.target}"
+        file = f"{DEFAULT_GUARDIAN}-{_stem(self.plan.target.name)}.xml"
+        first = "" if own_pair(self.plan.target) else " It is made with the first virtual TPM there."
+        yield Step(
+            f"On {self.target}: write the certificates of its own guardian, without keys, into a file.{first}",
+            _commands(("export-guardian", {"guardian": DEFAULT_GUARDIAN, "file": file})),
+        )
+        grants: list[_Asked] = [("grant-guardian", {"vm": vm.vm_id, "guardian": guardian}) for vm in vms]
+        yield Step(
+            f"Copy that file to {self.source}. There, with these machines off, permit that guardian to start them too; "
+            "their virtual TPM stays as it is:",
+            _commands(("import-guardian", {"guardian": guardian, "file": file}), *grants),
+            tuple(f"{vm.name}: {vm.vm_id}" for vm in vms),
+            f"Start each once on {self.source} afterwards. Then it starts on {self.target} as well.",
+        )
 
     def _obstacle(self, transfer: Transfer) -> str:
-        is_locked = transfer.exportable == "no" and transfer.on_source not in _WHY_NOT
+        is_locked = _is_locked(transfer)
         reason = "their private keys are marked as not exportable" if is_locked else _WHY_NOT[transfer.on_source]
         if transfer.recoverable and not is_locked:
             return (
@@ -134,10 +168,7 @@ class _Steps:
                 "guardians can never be changed again. Look for PFX files of them, or ask the host that made them."
             )
         if is_locked:
-            return (
-                f"{reason}. The machines have to stay, or be given a second guardian there first: one of "
-                f"{self.target}, with Grant-HgsKeyProtectorAccess."
-            )
+            return f"{reason}. The machines have to stay, or be given a second guardian there first: see below."
         return (
             f"{reason}. Look for PFX files of them, or ask the host that made them. Without the private keys the way "
             "back is a new virtual machine with the old disks, and the BitLocker recovery password where they are "
@@ -148,6 +179,9 @@ class _Steps:
         text = f"{certificate(transfer)}; needed by {_names(transfer.needed_by)}"
         if on_target:
             return text
+        row = self.plan.source.row(transfer.thumbprint)
+        if row is not None and row.origin == "wrong_store":
+            text += _BY_HAND.get(row.store_scope or "", "")
         if transfer.in_source_tpm:
             return f"{text} (its key is in the TPM of {self.source}, which likely never gives it away)"
         if transfer.can_be_exported is None:
@@ -166,28 +200,22 @@ class _Steps:
         if self.plan.target.mode == "hgs":
             yield Step(
                 f"{self.target} asks a Host Guardian Service for every key: certificates in its own store are not "
-                "consulted, so nothing below helps until it is in local mode (Set-HgsClientConfiguration "
-                "-EnableLocalMode). The other way is to give the machines the service's guardian while they still run "
-                "on the old host (Grant-HgsKeyProtectorAccess)."
+                "consulted, and nothing below helps there. Give the machines the service's guardian while they still "
+                "run on the old host (Grant-HgsKeyProtectorAccess). Local mode instead (Set-HgsClientConfiguration "
+                "-EnableLocalMode) takes the host out of its fabric and forgets the addresses of the service: machines "
+                "that only the service can start do not start there any more."
             )
 
     def _move(self) -> Iterator[Step]:
         if not self.moved:
             return
-        commands = [
-            f"Move-Item -LiteralPath {quoted(_item(_MACHINE + str(t.target_store), t))} -Destination {quoted(STORE)}"
-            for t in self.moved
-        ]
-        after = ""
-        if not self.carried:
-            commands.append(_check(self.moved))
-            after = _expected(self.moved)
+        asked: list[_Asked] = [("move-to-guardians", {"store": t.target_store, **_of(t)}) for t in self.moved]
         yield Step(
-            f"On {self.target}: in an elevated PowerShell, move these. They lie there with their private keys, but in "
-            "a store where Hyper-V likely does not look.",
-            tuple(commands),
+            f"On {self.target}: move these. They lie there with their private keys, but in a store where Hyper-V "
+            "likely does not look.",
+            _commands(*asked, *([] if self.carried else [_check(self.moved)])),
             tuple(self._told(t, on_target=True) for t in self.moved),
-            after,
+            "" if self.carried else _expected(self.moved),
         )
 
     def _import(self) -> Iterator[Step]:
@@ -195,17 +223,19 @@ class _Steps:
             return
         is_first = not own_pair(self.plan.target)
         before = ", before the first virtual machine with a virtual TPM is made there" if is_first else ""
-        commands = ["$password = Read-Host -AsSecureString 'Password of the PFX files'"]
-        commands += [
-            f"Import-PfxCertificate -FilePath {quoted(_file(t))} -CertStoreLocation {quoted(STORE)} "
-            "-Exportable -Password $password"
-            for t in self.carried
-        ]
         ready = [*self.moved, *self.carried]
         yield Step(
-            f"Copy the folder {FOLDER} to {self.target}. There, in an elevated PowerShell: import the files into this "
-            f"very store{before}. In 'Personal' (My) they are likely of no use.",
-            (*commands, _check(ready)),
+            f"On {self.target}: make the same folder, and copy the PFX files into it.",
+            _commands(("private-folder", {"folder": self.folder})),
+        )
+        yield Step(
+            f"On {self.target}: import the files into this very store{before}. In 'Personal' (My) they are "
+            "likely of no use.",
+            _commands(
+                ("pfx-password", {"folder": self.folder}),
+                *(("import-pfx-of", _IN_STORE | _of(t)) for t in self.carried),
+                _check(ready),
+            ),
             (),
             _expected(ready),
         )
@@ -216,41 +246,49 @@ class _Steps:
         pairs = [(t, encryption[t.partner]) for t in self.carried if t.role == "signing" and t.partner in encryption]
         if not pairs:
             return
-        commands = ["$password = Read-Host -AsSecureString 'Password of the PFX files'"]
-        for signing, other in pairs:
-            name = f"{signing.guardian or 'Guardian'} of {signing.host or self.source} {signing.thumbprint[:8]}"
-            commands.append(
-                f"New-HgsGuardian -Name {quoted(name)} -SigningCertificate {quoted(_file(signing))} "
-                f"-SigningCertificatePassword $password -EncryptionCertificate {quoted(_file(other))} "
-                "-EncryptionCertificatePassword $password -AllowExpired -AllowUntrustedRoot"
+        asked: list[_Asked] = [
+            (
+                "make-guardian",
+                {
+                    "guardian": sanitise(f"{t.guardian or 'Guardian'} of {t.host or self.source} {t.thumbprint[:8]}"),
+                    "signing": t.thumbprint,
+                    "encryption": other.thumbprint,
+                },
             )
+            for t, other in pairs
+        ]
         yield Step(
             "The machines start without this. Only where the list of their guardians shall be changed later: make a "
             f"guardian of each pair, under a name of its own (a second {DEFAULT_GUARDIAN} is refused).",
-            (*commands, "Get-HgsGuardian | Format-Table Name, HasPrivateSigningKey"),
+            _commands(("pfx-password", {"folder": self.folder}), *asked, ("list-guardians", {})),
         )
 
     def _start(self) -> Step:
         stuck = {n for t in self.stuck if (t.role, t.purpose) == ("encryption", "start") for n in t.needed_by}
         known = [p for p in self.plan.vms if p.vm.vtpm == "present" and p.wrappings]
         if self.plan.target.mode == "hgs" or all(p.name in stuck for p in known):
-            return Step(
-                "Note the BitLocker recovery password of every guest that has BitLocker (in the guest: manage-bde "
-                f"-protectors -get C:). Do not move the virtual machines with a virtual TPM yet: none is known to "
-                f"start on {self.target} after these steps. Wipe nothing of the old host."
+            after = (
+                f"Do not move the virtual machines with a virtual TPM yet: none is known to start on {self.target} "
+                "after these steps. Wipe nothing of the old host."
+            )
+        else:
+            after = (
+                f"Then move the virtual machines, and start each once on {self.target} before anything of the old host "
+                "is wiped."
             )
         return Step(
-            "Note the BitLocker recovery password of every guest that has BitLocker (in the guest: manage-bde "
-            f"-protectors -get C:). Then move the virtual machines, and start each once on {self.target} before "
-            "anything of the old host is wiped."
+            "Note the BitLocker recovery password of every guest that has BitLocker. In the guest:",
+            _commands(("show-recovery-password", {})),
+            after=after,
         )
 
     def _clean_up(self) -> Iterator[Step]:
         if self.carried:
             yield Step(
-                f"Keep the PFX files with their password where backups are kept, and delete {FOLDER} on both hosts: "
-                "whoever has them can start these machines anywhere.",
-                (f"Remove-Item -Recurse {FOLDER}",),
+                "Put the PFX files where backups are kept, and their password elsewhere: whoever has both can start "
+                "these machines anywhere. When the machines run, delete the files on both hosts; each goes only if its "
+                "copy in the backup opens.",
+                _commands(("pfx-backup", {"folder": self.folder}), *(("delete-pfx", _of(t)) for t in self.carried)),
             )
 
     def _renew(self) -> Iterator[Step]:
@@ -259,12 +297,17 @@ class _Steps:
         ended = tuple(f"{r.thumbprint}: {r.role}, ended {day(r.not_after)}" for r in self.plan.renew)
         yield Step(
             f"{self.target}'s own {DEFAULT_GUARDIAN} has ended: machines that have a virtual TPM start all the same, "
-            "new ones get none until it is renewed. The old pair stays in the store, and has to.",
-            (
-                f"Remove-HgsGuardian -Name {DEFAULT_GUARDIAN}",
-                f"New-HgsGuardian -Name {DEFAULT_GUARDIAN} -GenerateCertificates",
+            "new ones get none until it is renewed. The old pair stays in the store, and has to. Save it first:",
+            _commands(
+                ("pfx-folder", {"folder": self._folder(self.plan.target.name)}),
+                *(("export-pfx", _IN_STORE | {"thumbprint": r.thumbprint}) for r in self.plan.renew),
             ),
             ended,
+        )
+        yield Step(
+            f"When both files opened, renew it on {self.target}; while its certificate has not ended, this does "
+            "nothing:",
+            _commands(("renew-guardian", {"guardian": DEFAULT_GUARDIAN})),
         )
 
     def _keep(self) -> Iterator[Step]:
@@ -272,18 +315,35 @@ class _Steps:
         if present:
             yield Step(
                 "Never delete these certificates on a host that runs the machines, whether they have ended or not, and "
-                "whatever Remove-HgsGuardian advises. Do not give the machines a new key protector (Set-VMKeyProtector "
-                "-NewLocalKeyProtector): their virtual TPM would not open any more (0xC000A002).",
+                "whatever Remove-HgsGuardian advises. Do not give the machines a new key protector: it does not open "
+                "their virtual TPM (0xC000A002). Where one was set, Set-VMKeyProtector with "
+                "-RestoreLastKnownGoodKeyProtector takes it back.",
                 (),
                 tuple(certificate(t) for t in present),
             )
 
 
-def _check(transfers: Sequence[Transfer]) -> str:
-    shown = ", ".join(quoted(t.thumbprint) for t in transfers)
-    return (
-        f"Get-ChildItem {quoted(STORE)} | Where-Object Thumbprint -in {shown} | Format-Table Thumbprint, HasPrivateKey"
-    )
+def _commands(*asked: _Asked) -> tuple[Block, ...]:
+    blocks = dict.fromkeys(block for name, values in asked for block in blocks_of(name, values))
+    return tuple(labelled(list(blocks)))
+
+
+def _stem(host: str | None) -> str:
+    """Return a name as part of the name of a file: letters, digits and dashes."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", host or "host").strip("-") or "host"
+
+
+def _of(transfer: Transfer) -> dict[str, str | None]:
+    return {"thumbprint": transfer.thumbprint}
+
+
+def _is_locked(transfer: Transfer) -> bool:
+    """Windows opens its key where it is, and exports it to nobody."""
+    return transfer.exportable == "no" and transfer.on_source not in _WHY_NOT
+
+
+def _check(transfers: Sequence[Transfer]) -> _Asked:
+    return "check-guardian-certificates", {"thumbprints": " ".join(t.thumbprint for t in transfers)}
 
 
 def _expected(transfers: Sequence[Transfer]) -> str:
@@ -298,16 +358,7 @@ def certificate(transfer: Transfer) -> str:
     return f"{transfer.thumbprint}: {transfer.role}, {guardian}{made}, valid until {day(transfer.not_after)}"
 
 
-def _item(store: str, transfer: Transfer) -> str:
-    return f"{store}\\{transfer.thumbprint}"
-
-
 def _names(names: Iterable[str]) -> str:
     every = list(names)
     more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
     return ", ".join(every[:_NAMED]) + more
-
-
-def _file(transfer: Transfer) -> str:
-    host = file_stem(transfer.host or transfer.guardian or "guardian")
-    return f"{FOLDER}\\{host}-{transfer.role}-{transfer.thumbprint[:8]}.pfx"

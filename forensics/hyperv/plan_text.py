@@ -106,8 +106,12 @@ class _PlanText(FoldedText):
         for number, step in enumerate(found, 1):
             mark = f"  {number}. "
             self.add(step.text, mark, " " * len(mark))
-            # A command stays on one line: a folded one would run in two halves.
-            self.lines += [f"       {command}" for command in step.commands]
+            for block in step.commands:
+                if block.kind == "command":
+                    # A command stays on one line: a folded one would run in two halves.
+                    self.lines.append(f"       {block.text}")
+                else:
+                    self.add(block.text, "     ", "     ")
             if step.after:
                 self.add(step.after, "     ", "     ")
             for item in step.items:

@@ -10,7 +10,7 @@ from forensics.tables.row import Row, column
 
 Relation = Literal["clone", "same_computer", "generalized", "alone", "unknown"]
 Shared = Literal["machine_sid", "machine_guid", "dpapi_system", "ek_pub"]
-Enforces = Literal["yes", "likely", "no", "unknown"]
+Enforces = Literal["yes", "no", "unknown"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -40,7 +40,7 @@ class SharedIdentityRow(Row):
     build: str | None = column("CurrentBuild", None)
     ubr: int | None = column("Update build revision", None)
     enforces: Enforces = column(
-        "its build has the check of KB5065426 (26100.6584 and later; likely from the preview 26100.5074 on)", "unknown"
+        "its build has the check that KB5064081 (26100.5074, preview of August 2025) brought", "unknown"
     )
     group_enforces: Enforces = column("the strongest of its group", "unknown")
     refused: int = column("Number of events 6167 of LsaSrv in its log", 0)

@@ -272,7 +272,10 @@ def test_a_key_that_windows_did_not_provision_last_is_not_accepted_by_its_list()
     said, _, why, missing = way(answered, "endorsement_key")
     assert said == "unknown"
     assert "the TPM changed: EKPub is another key than the one Windows last provisioned (LastEkPub)" in why
-    assert missing == ("look which endorsement key the TPM has today: Get-TpmEndorsementKeyInfo on the device",)
+    assert missing == (
+        "look which endorsement key the TPM has today, in PowerShell as administrator on the device: "
+        "(Get-TpmEndorsementKeyInfo -HashAlgorithm sha256).PublicKeyHash",
+    )
     trusting = answer([ca(), template("T", SOUND | USE)], tpm(ek_pub_agrees=False))
     assert (only(trusting).accepted, only(trusting).by) == ("yes", "on_use")
 

@@ -191,8 +191,7 @@ def test_keys_that_they_share() -> None:
     ("build", "ubr", "enforces"),
     [
         ("26100", 6584, "yes"),
-        ("26100", 6583, "likely"),
-        ("26100", 5074, "likely"),
+        ("26100", 5074, "yes"),
         ("26100", 5073, "no"),
         ("26200", 5074, "yes"),
         ("22631", 9999, "no"),
@@ -283,8 +282,8 @@ def test_a_whole_row() -> None:
     ("build", "ubr", "enforces"),
     [
         ("26100", 6584, "yes"),
-        ("26100", 6583, "likely"),
-        ("26100", 5074, "likely"),
+        ("26100", 5074, "yes"),
+        ("26100", 5073, "no"),
         ("26100", None, "unknown"),
         ("26099", 9999, "no"),
         ("26099", None, "no"),
@@ -297,7 +296,7 @@ def test_a_whole_row() -> None:
     ],
 )
 def test_from_which_build_on_a_shared_identity_is_refused(build: str | None, ubr: int | None, enforces: str) -> None:
-    """KB5068222 of September 2025 (26100.6584) refuses; the preview of August (26100.5074) likely does."""
+    """KB5068222: updates from the preview of August 2025 on (KB5064081, 26100.5074)."""
     rows = rows_of(machine(1, "PC-1", build=build, ubr=ubr), machine(2, "PC-2", build=build, ubr=ubr))
     assert [(row.enforces, row.group_enforces) for row in rows] == [(enforces, enforces)] * 2
 
@@ -306,7 +305,7 @@ def test_from_which_build_on_a_shared_identity_is_refused(build: str | None, ubr
     ("builds", "strongest"),
     [
         ((("26100", 7000), ("26100", 5074)), "yes"),
-        ((("26100", 5074), (None, None)), "likely"),
+        ((("26100", 5074), (None, None)), "yes"),
         ((("19045", 1), (None, None)), "unknown"),
     ],
 )

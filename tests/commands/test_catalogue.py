@@ -31,6 +31,19 @@ GOOD = {
     "grants": "*S-1-5-18:F *S-1-5-20:(OI)(CI)(R)",
     "name": "abc_def.old",
     "service": "KeyIso",
+    "guardian": "UntrustedGuardian of it's host",
+    "vm": "00000006-0a01-4b02-8c03-000000000001",
+    "thumbprints": f"{TP} {TP[::-1]}",
+    "signing": TP,
+    "encryption": TP,
+    "folder": "C:\\Guardians-HV01-20261122",
+    "days": "365",
+    "work": "0x5944",
+    "value": "1",
+    "hash": "ab" * 32,
+    "volume": "D:",
+    "attestation": "https://hgs.contoso.test/Attestation",
+    "protection": "https://hgs.contoso.test:8443/KeyProtection",
 }
 SPECIAL = {
     "set-winrm-listener": {"listener": "Address=*+Transport=HTTPS"},
@@ -111,6 +124,24 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
 )
 def test_lines(name: str, values: dict[str, str], lines: tuple[str, ...]) -> None:
     assert CATALOGUE[name].write({"scope": "machine", **values}).lines == lines
+
+
+@pytest.mark.parametrize(
+    "word", ["NewLocalKeyProtector", "VMTPM", "EnableLocalMode", "sysprep", "shutdown", "dsregcmd"]
+)
+def test_what_cannot_be_undone_is_no_command(word: str) -> None:
+    lines = [line for command in CATALOGUE.values() for line in command.write(values_for(command)).lines]
+    assert [line for line in lines if word.lower() in line.lower()] == []
+
+
+def test_a_guardian_is_renewed_only_where_its_certificate_has_ended() -> None:
+    """Pasted twice, or where the guardian is not there, it does nothing."""
+    (renew,) = CATALOGUE["renew-guardian"].write({"guardian": "UntrustedGuardian"}).lines
+    assert renew == (
+        "Get-HgsGuardian -Name 'UntrustedGuardian' | Where-Object { $_.EncryptionCertificate.NotAfter -and "
+        "$_.EncryptionCertificate.NotAfter -lt (Get-Date).AddDays(0) } | ForEach-Object { Remove-HgsGuardian "
+        "-Name 'UntrustedGuardian'; New-HgsGuardian -Name 'UntrustedGuardian' -GenerateCertificates }"
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ import forensics
 from forensics.cli.main import cli
 from forensics.hyperv.migration import MigrationPlan, plan_migration
 from forensics.hyperv.operations import OPERATIONS
-from forensics.hyperv.plan_steps import steps
+from forensics.hyperv.plan_steps import Step, steps
 from forensics.hyperv.plan_text import migration_document, render_migration
 from testdata.builder.key_protector import GuardianPair, guardian_pair
 from testdata.builder.scenarios.hyperv_host import BRANCH, FIRST, LOST, SECOND
 from testdata.builder.scenarios.hyperv_target import DELETED, HALF, IN_TPM, OWN, STRANGE
 from testdata.builder.virtual_machine import VirtualMachine
 from tests import exports
+from tests.commands.powershell import is_powershell
 from tests.exports import APP, AS_OF, PLAIN, machine, write_export
 from tests.paths import IMAGES
 
@@ -131,11 +132,42 @@ def test_a_new_virtual_tpm_depends_on_the_targets_own_pair() -> None:
     plan = _plan(HV02, HV01, as_of=late)
     assert (plan.new_vm.result, plan.new_vm.certainty) == ("fails", "verified")
     assert [row.thumbprint for row in plan.renew] == [SECOND.signing.thumbprint, SECOND.encryption.thumbprint]
-    (renewal,) = [step for step in steps(plan) if "has ended" in step.text]
-    assert renewal.commands == (
-        "Remove-HgsGuardian -Name UntrustedGuardian",
-        "New-HgsGuardian -Name UntrustedGuardian -GenerateCertificates",
-    )
+    old = (SECOND.signing.thumbprint, SECOND.encryption.thumbprint)
+    save, renewal = [step for step in steps(plan) if "has ended" in step.text or "renew it" in step.text]
+    assert _lines(save) == [*_new_folder("C:\\Guardians-HV01-20370101"), *_exports(*old)]
+    assert _lines(renewal) == [
+        "# PowerShell as administrator",
+        "Get-HgsGuardian -Name 'UntrustedGuardian' | Where-Object { $_.EncryptionCertificate.NotAfter -and "
+        "$_.EncryptionCertificate.NotAfter -lt (Get-Date).AddDays(0) } | ForEach-Object { Remove-HgsGuardian "
+        "-Name 'UntrustedGuardian'; New-HgsGuardian -Name 'UntrustedGuardian' -GenerateCertificates }",
+    ]
+
+
+def _lines(step: Step) -> list[str]:
+    return [block.text for block in step.commands]
+
+
+def _new_folder(folder: str) -> list[str]:
+    """What makes a folder of this run, for administrators alone, and asks once for the password."""
+    return [
+        "# PowerShell as administrator",
+        f"$folder = '{folder}'",
+        "New-Item -ItemType Directory -Path $folder -ErrorAction Stop | Out-Null",
+        'icacls $folder /inheritance:r /grant "*S-1-5-32-544:(OI)(CI)F"',
+        "$password = (Get-Credential -UserName pfx -Message 'Password for the PFX files').Password",
+    ]
+
+
+def _exports(*thumbprints: str) -> list[str]:
+    """What writes each certificate with its key, and opens the file once."""
+    return [
+        line
+        for t in thumbprints
+        for line in (
+            f'Export-PfxCertificate -Cert "{STORE}\\{t}" -FilePath "$folder\\{t}.pfx" -Password $password -NoClobber',
+            f'Get-PfxData -FilePath "$folder\\{t}.pfx" -Password $password',
+        )
+    ]
 
 
 # --- what to carry
@@ -163,37 +195,55 @@ def test_what_hv02_needs_of_hv01() -> None:
 
 def test_the_commands_from_hv01_to_hv02() -> None:
     plan = _plan(HV01, HV02)
-    encryption, signing = FIRST.encryption.thumbprint, FIRST.signing.thumbprint
+    carried = FIRST.encryption.thumbprint, FIRST.signing.thumbprint
     moved = SECOND.encryption.thumbprint, SECOND.signing.thumbprint
-    files = [f"C:\\Guardians\\HV01-{r}-{t[:8]}.pfx" for r, t in (("encryption", encryption), ("signing", signing))]
-    password = "$password = Read-Host -AsSecureString 'Password of the PFX files'"
-    assert [step.commands for step in steps(plan) if step.commands] == [
-        (
-            "New-Item -ItemType Directory -Force C:\\Guardians | Out-Null",
-            "$password = Read-Host -AsSecureString 'Password for the PFX files'",
-            f"Get-Item -LiteralPath '{STORE}\\{encryption}' | "
-            f"Export-PfxCertificate -FilePath '{files[0]}' -Password $password",
-            f"Get-Item -LiteralPath '{STORE}\\{signing}' | "
-            f"Export-PfxCertificate -FilePath '{files[1]}' -Password $password",
-        ),
-        tuple(f"Move-Item -LiteralPath 'Cert:\\LocalMachine\\MY\\{t}' -Destination '{STORE}'" for t in moved),
-        (
+    make = f'if (-not (Test-Path "{STORE}")) {{ New-Item "{STORE}" }}'
+    folder = "$folder = 'C:\\Guardians-HV01-20261122'"
+    shell = "# PowerShell as administrator"
+    password = "$password = (Get-Credential -UserName pfx -Message 'Password of the PFX files').Password"
+    assert [_lines(step) for step in steps(plan) if step.commands] == [
+        [*_new_folder("C:\\Guardians-HV01-20261122"), *_exports(*carried)],
+        [
+            shell,
+            make,
+            *(f'Move-Item -LiteralPath "Cert:\\LocalMachine\\MY\\{t}" -Destination "{STORE}"' for t in moved),
+        ],
+        _new_folder("C:\\Guardians-HV01-20261122")[:-1],
+        [
+            shell,
+            folder,
+            password,
+            make,
+            *(
+                f'Import-PfxCertificate -FilePath "$folder\\{t}.pfx" -CertStoreLocation "{STORE}" -Exportable '
+                "-Password $password"
+                for t in carried
+            ),
+            f'Get-ChildItem "{STORE}" | Where-Object Thumbprint -in '
+            f"'{moved[0]}', '{moved[1]}', '{carried[0]}', '{carried[1]}' | Format-Table 'Thumbprint', 'HasPrivateKey'",
+        ],
+        [
+            shell,
+            folder,
+            password,
+            f"New-HgsGuardian -Name 'UntrustedGuardian of HV01 {carried[1][:8]}' "
+            f'-SigningCertificate "$folder\\{carried[1]}.pfx" -SigningCertificatePassword $password '
+            f'-EncryptionCertificate "$folder\\{carried[0]}.pfx" -EncryptionCertificatePassword $password '
+            "-AllowExpired -AllowUntrustedRoot",
+            "Get-HgsGuardian | Format-Table 'Name', 'HasPrivateSigningKey'",
+        ],
+        [shell, "manage-bde -protectors -get C:"],
+        [
+            shell,
+            folder,
+            "$backup = 'BACKUP-FOLDER'",
             password,
             *(
-                f"Import-PfxCertificate -FilePath '{file}' -CertStoreLocation '{STORE}' -Exportable -Password $password"
-                for file in files
+                f'if ($backup -ne $folder -and (Get-PfxData -FilePath "$backup\\{t}.pfx" -Password $password)) '
+                f'{{ Remove-Item -LiteralPath "$folder\\{t}.pfx" }}'
+                for t in carried
             ),
-            f"Get-ChildItem '{STORE}' | Where-Object Thumbprint -in "
-            f"'{moved[0]}', '{moved[1]}', '{encryption}', '{signing}' | Format-Table Thumbprint, HasPrivateKey",
-        ),
-        (
-            password,
-            f"New-HgsGuardian -Name 'UntrustedGuardian of HV01 {signing[:8]}' -SigningCertificate '{files[1]}' "
-            f"-SigningCertificatePassword $password -EncryptionCertificate '{files[0]}' "
-            "-EncryptionCertificatePassword $password -AllowExpired -AllowUntrustedRoot",
-            "Get-HgsGuardian | Format-Table Name, HasPrivateSigningKey",
-        ),
-        ("Remove-Item -Recurse C:\\Guardians",),
+        ],
     ]
 
 
@@ -320,6 +370,19 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert _run("--vm", export, "--to", str(tmp_path / "nothing")).exit_code == 3
 
 
+@pytest.mark.parametrize("target", [HV02, str(IMAGES / "sample.vhdx.xz")])
+def test_a_disk_that_is_no_hyper_v_host_has_nothing_to_move(target: str) -> None:
+    result = _run("--from", str(IMAGES / "healthy.vhdx.xz"), "--to", target)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "there is nothing to move in what --from names, neither a virtual machine nor a guardian" in result.stderr
+
+
+def test_a_new_host_is_moved_to(tmp_path: Path) -> None:
+    """Nothing of Hyper-V is on it yet."""
+    export = str(write_export(tmp_path, machine(SECOND)))
+    assert _run("--vm", export, "--to", str(IMAGES / "healthy.vhdx.xz")).exit_code == 1
+
+
 # --- names from a stranger's disk
 
 HOSTILE = (
@@ -352,21 +415,18 @@ def test_hostile_names_stay_inside_their_quotes(name: str, tmp_path: Path) -> No
     hostile.vms[0].vm.name = name
     text = render_migration(hostile)
     assert not [c for c in text if c != "\n" and not c.isprintable()]
-    for step in steps(hostile):
-        for command in step.commands:
-            assert len(command.splitlines()) == 1
-            bare = _outside_quotes(command)
-            assert "Remove-Item C:" not in bare
-            assert "Stop-Computer" not in bare
-            assert not {*bare} & {";", "`", "\u2018", "\u2019", "\u201a", "\u201b", '"', "&"}
-    commands = [command for step in steps(hostile) for command in step.commands]
-    assert len(commands) == len(
-        [line for line in text.splitlines() if line.startswith(" " * 7) and line[7:] in commands]
-    )
+    lines = [block.text for step in steps(hostile) for block in step.commands if block.kind == "command"]
+    assert [line for line in lines if not is_powershell(line)] == []
+    for line in lines:
+        bare = _outside_quotes(line)
+        assert "Remove-Item C:" not in bare
+        assert "Stop-Computer" not in bare
+    shown = [line[7:] for line in text.splitlines() if line.startswith(" " * 7) and line[7:] in lines]
+    assert shown == lines
 
 
 def _outside_quotes(command: str) -> str:
-    """What PowerShell reads as code: it takes five characters for single quotes, and a doubled one for itself."""
+    """What PowerShell reads as code outside of single quotes, of which it takes five; a doubled one is itself."""
     quotes = "'\u2018\u2019\u201a\u201b"
     bare, at, inside = "", 0, False
     while at < len(command):

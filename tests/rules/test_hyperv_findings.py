@@ -19,6 +19,7 @@ from forensics.tables.row import Row
 from tests.examined import examined
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+VM = "00000006-0a01-4b02-8c03-000000000001"
 OLD, NEW = ("E1" * 20, "51" * 20), ("E2" * 20, "52" * 20)
 
 IDS = [
@@ -143,8 +144,8 @@ def test_an_expired_pair_blocks_new_machines_and_stops_none() -> None:
     assert "no virtual TPM can be enabled on a new machine" in expired["because"]
     assert "Existing virtual machines start all the same" in expired["because"]
     assert (
-        "    Remove-HgsGuardian -Name UntrustedGuardian\n    New-HgsGuardian -Name UntrustedGuardian"
-        in expired["remedy"]
+        "NotAfter -lt (Get-Date).AddDays(0) } | ForEach-Object { Remove-HgsGuardian -Name 'UntrustedGuardian'; "
+        "New-HgsGuardian -Name 'UntrustedGuardian' -GenerateCertificates }" in expired["remedy"]
     )
 
 
@@ -155,7 +156,7 @@ def test_after_the_renewal_the_old_pair_is_needed_and_nothing_is_blocked() -> No
         ("old-guardian-still-needed", "medium", sorted(OLD)),
         ("several-guardian-generations", "low", sorted(OLD + NEW)),
     ]
-    assert not any("    Remove-HgsGuardian" in f["remedy"] for f in findings)
+    assert not any("Remove-HgsGuardian -Name" in f["remedy"] for f in findings)
 
 
 def test_an_imported_pair_may_expire() -> None:
@@ -170,9 +171,8 @@ def test_deleted_certificates_stop_their_machines() -> None:
         _host(), *_pair(NEW, 2026), *_vm("web", OLD, "no", "absent"), *_vm("new", NEW, "yes", "usable")
     )
     assert _told(findings) == [("vm-needs-missing-guardian", "critical", ["web"])]
-    assert f"-FilePath {OLD[0]}.pfx -CertStoreLocation" in findings[0]["remedy"]
+    assert f'-FilePath "$folder\\{OLD[0]}.pfx" -CertStoreLocation' in findings[0]["remedy"]
     assert "make a new virtual machine with the old disks" in findings[0]["remedy"]
-    assert "    Disable-VMTPM -VM (Get-VM -Id web-id)  # web" in findings[0]["remedy"]
 
 
 def test_an_export_alone_is_undecided_and_with_its_host_protects_the_pair() -> None:
@@ -192,7 +192,7 @@ def test_a_name_that_would_end_a_quotation_is_in_no_command() -> None:
 def test_a_name_with_a_variable_is_in_no_command() -> None:
     [finding] = _findings(_host(), *_vm("$env:USERNAME", OLD, "no", "absent"))
     assert "$env:USERNAME" in finding["because"]
-    assert "$" not in finding["remedy"]
+    assert "$env" not in finding["remedy"]
 
 
 def test_two_machines_of_one_name_are_told_apart() -> None:
@@ -202,8 +202,24 @@ def test_two_machines_of_one_name_are_told_apart() -> None:
     [finding] = _findings(_host(), *first, *second)
     assert "- web (web-id at web.vmcx) (" in finding["because"]
     assert "- WEB (mail-id at mail.vmcx) (" in finding["because"]
-    assert "Disable-VMTPM -VM (Get-VM -Id web-id)  # web" in finding["remedy"]
-    assert "Disable-VMTPM -VM (Get-VM -Id mail-id)  # WEB" in finding["remedy"]
+
+
+def test_what_cannot_be_undone_is_never_typed() -> None:
+    """It is told with its price, and a machine is named by its ID."""
+    rows = [_host(), *_pair(NEW, 2026), *_vm("web", OLD, "no", "absent")]
+    rows += [VmRow(machine_id=1, source_path="a", name="mail", vm_id=VM, vtpm="present", key_protector="not_found")]
+    remedies = {f["rule"]: f["remedy"] for f in _findings(*rows)}
+    assert set(remedies) == {"vm-needs-missing-guardian", "vm-vtpm-without-protector"}
+    for remedy in remedies.values():
+        typed = [line for line in remedy.split("\n") if line.startswith("    ")]
+        assert not any(
+            word in line for line in typed for word in ("VMTPM", "-NewLocal", "-EnableLocalMode", "-delstore")
+        )
+        assert "what the TPM kept is then lost for good" in remedy
+    assert f"    Get-VM -Id {VM} | Get-VMSecurity\n" in remedies["vm-vtpm-without-protector"]
+    assert (
+        f"    Set-VMKeyProtector -VM (Get-VM -Id {VM}) -RestoreLastKnownGood" in remedies["vm-vtpm-without-protector"]
+    )
 
 
 def test_that_a_guardians_key_file_is_gone_is_told_under_the_guardian() -> None:
