@@ -6,11 +6,12 @@ Named tuples, because every start of the program pays for making the classes, an
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from forensics.engine.yaml_source import Mapping, Text
+from forensics.late_methods import dataclass
 
 FORMAT = 1
 LANGUAGES = ("ja",)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.operations import DEFAULT_GUARDIAN, own_pair
 from forensics.hyperv.transfers import Transfer
+from forensics.late_methods import dataclass
 from forensics.report.facts import day
 from forensics.report.powershell import file_stem, quoted
 from forensics.tables.sanitise import sanitise

@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left, bisect_right
 from collections import ChainMap
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage_limits import MAX_HISTORY_VALUES, MAX_HISTORY_WORK, Budget, ErrorRows
@@ -32,6 +32,7 @@ from forensics.formats.hyperv.storage_tables import (
 )
 from forensics.formats.hyperv.storage_tree import KeyTree
 from forensics.formats.hyperv.storage_values import StorageValue, inline_bytes, storage_value
+from forensics.late_methods import dataclass
 
 
 @dataclass(frozen=True, slots=True)
