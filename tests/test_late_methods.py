@@ -165,11 +165,16 @@ def test_nothing_is_compiled_before_an_object_is_made(monkeypatch: pytest.Monkey
     assert compiled == [Late]
 
 
-def _imports() -> Iterator[tuple[str, ast.ImportFrom]]:
+def _modules() -> Iterator[tuple[str, ast.Module]]:
     for path in sorted((PROJECT / "forensics").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        yield path.name, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _imports() -> Iterator[tuple[str, ast.ImportFrom]]:
+    for name, module in _modules():
+        for node in ast.walk(module):
             if isinstance(node, ast.ImportFrom):
-                yield path.name, node
+                yield name, node
 
 
 def test_every_data_class_of_the_package_is_one_of_these() -> None:
@@ -179,3 +184,15 @@ def test_every_data_class_of_the_package_is_one_of_these() -> None:
         if node.module == "dataclasses" and any(alias.name == "dataclass" for alias in node.names)
     }
     assert named == {"late_methods.py"}
+
+
+def test_every_data_class_says_what_it_is() -> None:
+    silent = [
+        f"{name}: {node.name}"
+        for name, module in _modules()
+        for node in ast.walk(module)
+        if isinstance(node, ast.ClassDef)
+        and any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list)
+        and ast.get_docstring(node) is None
+    ]
+    assert silent == []

@@ -97,6 +97,8 @@ def _fill_from_boot_files(installation: Installation, row: SecureBootRow) -> Non
 
 @dataclass(slots=True)
 class _BootFile:
+    """A boot manager, or why there is none."""
+
     outcome: State
     path: str | None = None
     sha256: str | None = None

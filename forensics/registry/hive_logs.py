@@ -58,6 +58,8 @@ class Replay:
 
 @dataclass
 class _Log:
+    """A transaction log that has a base block."""
+
     name: str
     base: BaseBlock
     stream: BinaryIO

@@ -74,6 +74,8 @@ def superseded_values(live: Live, committed: tuple[LogWrite, ...], errors: Error
 
 @dataclass(slots=True)
 class _History:
+    """The tables as they were after each finished entry of the log, and what they held."""
+
     live: Live
     writes: tuple[LogWrite, ...]
     is_cut_short: bool = False

@@ -80,6 +80,8 @@ class Vmgs:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
+    """One of the two headers."""
+
     sequence: int
     version: int
     table_block: int
