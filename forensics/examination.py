@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from forensics.case import Case
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import given_secrets
+from forensics.late_methods import dataclass
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs, Problem, Rule
+from forensics.late_methods import dataclass
 from forensics.report.result import Result
 from forensics.sources.given_paths import Paths, given_paths
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -23,6 +23,7 @@ from forensics.attestation.trust import (
 from forensics.case_tables import CaseTables
 from forensics.collectors.tpm import ACPI_DEVICES
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.result import Result, UnsuitableCaseError
 from forensics.sources.coverage import Coverage, Place

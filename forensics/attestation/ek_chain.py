@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from forensics.formats.certificate_signature import is_signed_by
+from forensics.late_methods import dataclass
 from forensics.tables.certificate import CertificateRow
 
 Signatures = Literal["valid", "invalid", "not_checked"]

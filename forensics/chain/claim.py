@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from forensics.chain.key_index import Home, KeyIndex, slots_of
 from forensics.chain.providers import provider_kind
@@ -11,6 +10,7 @@ from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.key_file_name import split_key_file_name
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
+from forensics.late_methods import dataclass
 from forensics.tables.key_chain import KeyFileFound
 
 _SYSTEM = Home("system", "S-1-5-18")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from forensics.chain.providers import provider_kind
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.machine import CRYPTOGRAPHY, CRYPTOGRAPHY_32
 from forensics.collectors.providers import CAPI_PROVIDERS, CNG_PROVIDERS
 from forensics.collectors.registry_view import REG_EXPAND_SZ, REG_SZ, RegistryView
+from forensics.late_methods import dataclass
 from forensics.sources.coverage import Place, together
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, PRESENT, Outcome

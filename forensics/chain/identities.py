@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Any
 
+from forensics.late_methods import dataclass
 from forensics.tables.identity import Enforces, Relation, Shared, SharedIdentityRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row

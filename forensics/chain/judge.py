@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from forensics.chain.access import judge_access
 from forensics.chain.account_names import AccountNames
@@ -35,6 +35,7 @@ from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.formats.public_key import PublicKey
 from forensics.formats.shut_out import what_shuts_out
+from forensics.late_methods import dataclass
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow, PublicKeyFound
 from forensics.tables.outcome import PRESENT, Outcome

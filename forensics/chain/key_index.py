@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from forensics.collectors.evidence import Evidence, KeyFileEvidence
@@ -14,6 +13,7 @@ from forensics.formats.code_page import spellings
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, tpm_name_hash
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 
 MAX_NAMESAKES = 20

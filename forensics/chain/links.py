@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import get_args
 
 from forensics.chain.access import account_name
@@ -12,6 +12,7 @@ from forensics.chain.passwords import doubt_of, doubt_of_entra
 from forensics.chain.proof import Proof
 from forensics.collectors.evidence import KeyFileEvidence
 from forensics.formats.shut_out import ShutOut
+from forensics.late_methods import dataclass
 from forensics.tables.key_chain import (
     Access,
     ChainLink,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from forensics.chain.passwords import GivenPassword
 from forensics.collectors.evidence import MasterKeyEvidence
+from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
 from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from forensics.chain.key_index import KeySlot
 from forensics.chain.master_key_found import Unlocked
@@ -29,6 +29,7 @@ from forensics.formats.private_key import (
     parse_cng_private,
 )
 from forensics.formats.public_key import PublicKey
+from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound, PrivateKeyFound
 from forensics.tables.secrets import UnlockedBy

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 from forensics.chain.key_copies import KeyCopies
@@ -13,6 +12,7 @@ from forensics.chain.links import Links
 from forensics.chain.proof import Proof, Prover
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.public_key import PublicKey
+from forensics.late_methods import dataclass
 
 _SEALED = ("sealed_tpm", "sealed_vbs")
 

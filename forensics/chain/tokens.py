@@ -7,8 +7,6 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.collectors.evidence import Evidence
 from forensics.collectors.service_identities import ServiceIdentity
 from forensics.formats.access_check import (
@@ -24,6 +22,7 @@ from forensics.formats.access_check import (
     system_sids,
 )
 from forensics.formats.sid import service_sid
+from forensics.late_methods import dataclass
 
 _LOCAL, _ALL_SERVICES, _IIS_IUSRS = "S-1-2-0", "S-1-5-80-0", "S-1-5-32-568"
 # Network, batch, interactive, remote interactive, console logon.

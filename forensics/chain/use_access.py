@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 from forensics.chain.access import may_read
@@ -26,6 +26,7 @@ from forensics.collectors.certificate_stores import HANDED_OUT
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.access_check import SYSTEM
 from forensics.formats.shut_out import ShutOut, what_shuts_out
+from forensics.late_methods import dataclass
 from forensics.tables.key_chain import ChainLink, KeyChainRow
 from forensics.tables.use import CertificateUseRow, ConsumerName, KeyAccess, OpensBrokenAt
 

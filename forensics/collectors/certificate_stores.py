@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile, hive_path
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.coverage import FURTHER_CERTIFICATES
 from forensics.sources.installation import Installation

@@ -6,13 +6,14 @@ Which volume has a letter stands in MountedDevices; a collector names the folder
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from forensics.collectors.profiles import tree_path
 from forensics.collectors.registry_view import RegistryView
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.mounted_devices import KEY, value_name
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 
 _FOLDER = re.compile(r"([a-z])(?::|%3A|_)?", re.IGNORECASE | re.ASCII)

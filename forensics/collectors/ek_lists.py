@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.collectors.access_lists import read_access_list
 from forensics.collectors.acl_summary import summarize_acl
@@ -18,6 +18,7 @@ from forensics.collectors.system_drive import USUAL_DRIVE, system_drive
 from forensics.disk.tree import Entry
 from forensics.formats.access_check import ADMINISTRATORS, SYSTEM, Right, is_granted, system_sids
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, SecurityDescriptor
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow, EntryFault
 from forensics.tables.outcome import Outcome

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from forensics.collectors.services import KEY_SERVICES
+from forensics.late_methods import dataclass
 
 ANY_PROVIDER = "*"
 _MAX_BINARY = 512

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
 from forensics.collectors.local_groups import LocalGroups
@@ -18,6 +18,7 @@ from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.pcpkey import PcpKeyFile
 from forensics.formats.public_key import PublicKey
 from forensics.formats.sam import SamMaterial
+from forensics.late_methods import dataclass
 from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileKind, KeyFileRow, KeyFileScope
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow

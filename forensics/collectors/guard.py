@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import Outcome
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.collectors.evidence import KeyFileEvidence, KeyFolder, ParsedKey
 from forensics.collectors.guard import guard
@@ -18,6 +18,7 @@ from forensics.collectors.name_search import FoundFile, Unsearched, on_other_vol
 from forensics.disk.tree import NameMark, WantedNames
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import find_key_file_name
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind, KeyFileRow
 

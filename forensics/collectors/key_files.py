@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterator, MutableSequence, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from hashlib import sha256
 
 from forensics.collectors.access_lists import read_access_list
@@ -19,6 +19,7 @@ from forensics.collectors.key_search import KeySearch
 from forensics.disk.tree import Entry
 from forensics.formats.errors import FormatError
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name, tpm_name_hash
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_folder import KeyFolderRow

@@ -9,11 +9,12 @@ References:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from forensics.late_methods import dataclass
 
 _SEMI_ANNUAL = "acor"
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.sam_alias import parse_alias_members
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 
 MAX_GROUPS = 2_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 
 from forensics.collectors.evidence import MasterKeyEvidence
@@ -18,6 +18,7 @@ from forensics.collectors.name_search import FoundFile, Unsearched, on_other_vol
 from forensics.disk.tree import NameMark, WantedNames
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import parse_master_key_file
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.secrets import MasterKeyRow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.collectors.access_lists import read_access_list
 from forensics.collectors.acl_summary import summarize_acl
@@ -18,6 +18,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection, parse_master_key_file
 from forensics.formats.preferred import Preferred, parse_preferred
 from forensics.formats.shut_out import what_shuts_out
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 from forensics.tables.secrets import Half, MasterKeyRow

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from forensics.collectors.drives import collected_drives
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import Entry, FindsNames, NotFound, Tree, Unreadable, WantedNames, damage_of
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 
 _MAX_FOLDERS = 20_000

@@ -7,12 +7,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.evidence import CertificateEvidence
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.access_check import NETWORK_SERVICE, SYSTEM
+from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import CertificateRow

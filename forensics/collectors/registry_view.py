@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.guard import guard
 from forensics.formats.filetime import filetime
+from forensics.late_methods import dataclass
 from forensics.registry.hive import Hive, Key, Value, seen_of_key
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import PRESENT, Outcome

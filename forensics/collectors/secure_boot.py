@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from forensics.collectors.guard import guard
 from forensics.collectors.registry_view import RegistryView
@@ -16,6 +15,7 @@ from forensics.disk.efi import EfiPartition
 from forensics.disk.tree import NotFound, NotObtained, Unreadable
 from forensics.formats.authenticode import PeSignature, parse_authenticode
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.outcome import State
 from forensics.tables.secure_boot import BootManagerCa, SecureBootRow
@@ -97,6 +97,8 @@ def _fill_from_boot_files(installation: Installation, row: SecureBootRow) -> Non
 
 @dataclass(slots=True)
 class _BootFile:
+    """A boot manager, or why there is none."""
+
     outcome: State
     path: str | None = None
     sha256: str | None = None

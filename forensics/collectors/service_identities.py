@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.accounts import account_sid, joined_domain
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.machine import MachineRow, UserRow
 

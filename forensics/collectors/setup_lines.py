@@ -10,9 +10,9 @@ write about it into ``Windows\\Panther``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
+from forensics.late_methods import dataclass
 from forensics.tables.event import SetupKind, SetupPhase
 
 MAX_MESSAGE = 500

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.collectors.profiles import (
@@ -15,6 +14,7 @@ from forensics.collectors.profiles import (
     sid_folders,
 )
 from forensics.collectors.registry_view import RegistryView
+from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 from forensics.tables.machine import AccountKind, MachineRow, UserRow
 from forensics.tables.outcome import State

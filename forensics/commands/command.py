@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.commands.parameters import Kind
 from forensics.commands.refusal import Refused
+from forensics.late_methods import dataclass
 from forensics.tables.finding import Shell
 
 _FIELD = re.compile(r"<([a-z_]+)>")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from forensics.case_tables import CaseTables
 from forensics.comparison.deaths import KeyChange, key_changes
 from forensics.comparison.differences import COMPARED, FACTS_OF_KEYS, Difference, differences
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.late_methods import dataclass
 from forensics.report.result import Result
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.certificate import CertificateRow

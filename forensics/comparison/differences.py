@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
+from forensics.late_methods import dataclass
 from forensics.tables.row import Row
 from forensics.tables.windows_path import WindowsPaths
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -18,6 +17,7 @@ from forensics.disk.magic import VHD_COOKIE
 from forensics.disk.not_read import saved_by_clonezilla
 from forensics.disk.recognise import image_kind, kind_of, recognise, refusal
 from forensics.disk.relatives import note_relatives
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from dissect.hypervisor.disk.vhd import VHD

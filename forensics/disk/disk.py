@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.efi import EfiPartition
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 Progress = Callable[[str], None]
 """Called with one line when something long begins or goes on."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from forensics.disk.tree import Tree
+from forensics.late_methods import dataclass
 
 
 @dataclass(frozen=True, slots=True)

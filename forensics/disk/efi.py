@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.tree import Tree
+from forensics.late_methods import dataclass
 
 
 @dataclass(slots=True)

@@ -19,7 +19,6 @@ import os
 import stat
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -30,6 +29,7 @@ from forensics.disk.evidence_files import note_evidence, peek_at
 from forensics.disk.magic import QCOW_MAGIC, VMDK_DESCRIPTOR, VMDK_SPARSE
 from forensics.disk.vhdx import structures as vhdx
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 _MAX_KEPT = 4096
 """Work: images whose header is remembered."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import PurePath
 
 from forensics.disk.encrypted_file import encrypted_with, may_be_veracrypt
+from forensics.late_methods import dataclass
 
 HEAD = 40 << 10
 """Bytes at the start of a file that tell what it is."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.tree import Unreadable
 from forensics.formats.mounted_devices import of_gpt_partition, of_mbr_partition
+from forensics.late_methods import dataclass
 
 SECTOR_SIZES = (512, 4096)
 _MAX_ENTRIES = 1024

@@ -7,12 +7,12 @@ References:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import BinaryIO, cast
 
 from forensics.disk.checked_stream import CheckedStream
 from forensics.disk.disk import Holder
 from forensics.disk.errors import SourceError
+from forensics.late_methods import dataclass
 
 HEADER = 112
 LEAST_HEADER = 72

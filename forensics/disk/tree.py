@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 
 from forensics.disk.links import Link
+from forensics.late_methods import dataclass
 
 
 class NotFound(Exception):

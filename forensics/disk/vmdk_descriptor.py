@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from forensics.disk.magic import VMDK_DESCRIPTOR, VMDK_SPARSE
+from forensics.late_methods import dataclass
 
 _SECTOR = 512
 _MAX_TEXT = 64 << 10

@@ -9,13 +9,14 @@ References:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from forensics.dpapi.dpapi import MASTER_KEY_SIZE
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.private_key import RsaPrivateKey
+from forensics.late_methods import dataclass
 
 _PVK_MAGIC = 0xB0B5F11E
 _PVK_HEADER = 24

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherAlgorithm, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -17,6 +17,7 @@ from forensics.dpapi.pbkdf2 import dpapi_pbkdf2
 from forensics.formats.alg_id import CALG_3DES, block_size, digest_size, hash_name, key_size
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection
+from forensics.late_methods import dataclass
 
 CAPI_EXPORT_FLAG_ENTROPY = b"Hj1diQ6kpUx7VC4m\0"
 CNG_PROPERTIES_ENTROPY = b"6jnkd5J3ZdQDtrsu\0"

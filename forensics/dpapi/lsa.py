@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.lsa import LsaMaterial, boot_key
+from forensics.late_methods import dataclass
 
 _HALF = 20
 _SECRET_SIZE = 4 + 2 * _HALF

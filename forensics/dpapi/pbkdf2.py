@@ -70,11 +70,12 @@ def _block(copy_inner: Callable[[], _Hash], copy_outer: Callable[[], _Hash], mes
     outer.update(inner.digest())
     data = outer.digest()
     size = len(data)
-    total, from_bytes = int.from_bytes(data, "little"), int.from_bytes
+    # Either byte order would do; naming one costs in every round.
+    total, from_bytes = int.from_bytes(data), int.from_bytes
     for _ in range(rounds - 1):
         inner, outer = copy_inner(), copy_outer()
         inner.update(data)
         outer.update(inner.digest())
-        total ^= from_bytes(outer.digest(), "little")
-        data = total.to_bytes(size, "little")
+        total ^= from_bytes(outer.digest())
+        data = total.to_bytes(size)
     return data

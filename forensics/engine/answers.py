@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
 from forensics.engine.rule import Condition, Either, Every, Negated, Packs, Rule
+from forensics.late_methods import dataclass
 
 Truth = bool | None
 """Yes, no, or None for unknown."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 
 from forensics.engine.conditions import named_sql, tree_sql, truth
 from forensics.engine.database import RuleDatabase, RuleSqlError
-from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditions
+from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditions, needed_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
 from forensics.engine.subjects import named_keys, rank
 from forensics.engine.templates import BUILT_IN, columns_in, path_column
@@ -85,7 +85,10 @@ class Query:
 
     def matches(self) -> str:
         """Return the statement for all rows that match, and the undecided ones where the rule reports them."""
-        return self._select(self._wanted())
+        if self.rule.report_unknown:
+            return self._select(self._wanted())
+        # What every match needs is known of it: a statement half as long is prepared and run in half the time.
+        return self._select(self._wanted(), "1", {id(condition) for condition in needed_conditions(self.rule.when)})
 
     def verdicts(self) -> str:
         """Return the statement for how many rows are true, false and unknown."""
@@ -136,11 +139,11 @@ class Query:
             return f"(NOT ({self.tree})) IS NOT TRUE"
         return tree_sql(self.rule.when, self.sql, only_true=True)
 
-    def _select(self, where: str) -> str:
+    def _select(self, where: str, verdict: str | None = None, true: Container[int] = ()) -> str:
         rule = self.rule
         columns = [
             "this.rowid",
-            truth(self.tree),
+            verdict or truth(self.tree),
             f"({self.subject_id})",
             f"({self.sql(rule.subject_label.text)})",
             self._level(rule.severity),
@@ -149,7 +152,7 @@ class Query:
             "this.source_path",
             rank(rule.table),
             named_keys(rule.table),
-            *(truth(named_sql(condition, self.sql)) for condition in self._named),
+            *("1" if id(named) in true else truth(named_sql(named, self.sql)) for named in self._named),
             *(column for table in rule.joins for column in (f"{table}.rowid", f"{table}.source_path")),
             *(f"({self.values.get(key.text) or self.sql(key.text)})" for key in rule.group),
             *(f"({self._name(name)})" for name in self.names),

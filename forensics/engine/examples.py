@@ -9,7 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from forensics.engine.findings import make_findings
 from forensics.engine.rule import Packs, Problem, Rule
 from forensics.engine.yaml_source import Mapping as YamlMapping
 from forensics.engine.yaml_source import Node, Sequence, Text
+from forensics.late_methods import dataclass
 from forensics.tables.finding import Finding, as_text
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from forensics.engine.compiler import Query
@@ -12,6 +12,7 @@ from forensics.engine.evidence import FoundRows
 from forensics.engine.findings import causes_first, hang_consequences, make_findings, order
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
+from forensics.late_methods import dataclass
 from forensics.tables.finding import Finding
 from forensics.tables.record import ProblemRow
 from forensics.tables.registry import ROW_CLASSES

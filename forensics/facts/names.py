@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from forensics.late_methods import dataclass
 from forensics.tables.certificate import CertificateRow
 
 _SPOKEN_FOR = ("dns:", "ip:", "email:", "upn:")

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from forensics.facts.tables import Tables
+from forensics.late_methods import dataclass
 from forensics.tables.certificate import CertificateRow, Renewer
 from forensics.tables.timestamps import as_utc
 from forensics.tables.use import PolicyRow, TemplateRow

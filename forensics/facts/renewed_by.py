@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
 
@@ -12,6 +11,7 @@ from forensics.chain.undecided import REASONS
 from forensics.facts.names import Names, names_of
 from forensics.facts.tables import Tables
 from forensics.facts.used_by import Users
+from forensics.late_methods import dataclass
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.key_chain import REQUEST, KeyChainRow
 from forensics.tables.timestamps import as_utc

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.facts.tables import Tables
 from forensics.facts.use import EARLIER, METABASE, keeps, label, needs_valid
+from forensics.late_methods import dataclass
 from forensics.sources.coverage import Coverage, Place
 from forensics.tables.certificate import CertificateRow, Superseded
 from forensics.tables.outcome import Outcome

@@ -9,10 +9,10 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
 from enum import IntEnum
 
 from forensics.formats.acl import ACCESS_ALLOWED, ACCESS_DENIED, INHERIT_ONLY, Ace
+from forensics.late_methods import dataclass
 
 SYSTEM = "S-1-5-18"
 LOCAL_SERVICE = "S-1-5-19"

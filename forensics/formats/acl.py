@@ -6,11 +6,10 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.sid import parse_sid
+from forensics.late_methods import dataclass
 
 ACCESS_ALLOWED = 0
 ACCESS_DENIED = 1

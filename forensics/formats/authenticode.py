@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.formats.capi_public import parse_capi_public
 from forensics.formats.cursor import Cursor
 from forensics.formats.dpapi_blob import DpapiBlob, parse_dpapi_blob
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
 from forensics.formats.section import parse_section
+from forensics.late_methods import dataclass
 
 HEADER_SIZE = 40
 _MAX_NAME = 4096

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,6 +25,7 @@ from forensics.formats.certificate_der import (
 from forensics.formats.errors import FormatError
 from forensics.formats.oid_names import eku_name, signature_name
 from forensics.formats.public_key import EcPublicKey, PublicKey, RsaPublicKey, public_key_from_certificate_key
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import RsaPublicKey
+from forensics.late_methods import dataclass
 
 _SEQUENCE, _INTEGER, _BIT_STRING, _OID, _VERSION = 0x30, 0x02, 0x03, 0x06, 0xA0
 _EXTENSIONS = 0xA3

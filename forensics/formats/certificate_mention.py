@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from forensics.late_methods import dataclass
 
 MAX_MENTIONS = 200
 """Evidence: certificates that one file of settings names."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from forensics.formats.bcrypt_blob import parse_bcrypt_public
@@ -13,6 +13,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
 from forensics.formats.public_key import PublicKey
 from forensics.formats.section import parse_section
+from forensics.late_methods import dataclass
 
 HEADER_SIZE = 44
 PROPERTY_EXPORT_POLICY = 3

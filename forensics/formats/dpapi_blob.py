@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from forensics.formats.alg_id import block_size, digest_size
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 DPAPI_PROVIDER = UUID("df9d8cd0-1501-11d1-8c7a-00c04fc297eb")
 

@@ -6,9 +6,8 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.formats.xml_text import named, parse_xml
+from forensics.late_methods import dataclass
 
 EAP_TLS = "13"
 EITHER = "machineoruser"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from forensics.formats.key_file_name import split_key_file_name
+from forensics.late_methods import dataclass
 
 MAX_FIELDS = 100
 """Evidence: fields of one event."""

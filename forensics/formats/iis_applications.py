@@ -7,10 +7,10 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forensics.formats.xml_text import at_path, named
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -10,7 +10,6 @@ import base64
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forensics.formats.errors import FormatError
@@ -18,6 +17,7 @@ from forensics.formats.iis_applications import SiteFolder, site_folders
 from forensics.formats.protected_configuration import ProtectedProvider, protected_providers
 from forensics.formats.thumbprint import SHA1_SIZE
 from forensics.formats.xml_text import at_path, named, parse_xml
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

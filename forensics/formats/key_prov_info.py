@@ -6,10 +6,9 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 CRYPT_MACHINE_KEYSET = 0x20
 

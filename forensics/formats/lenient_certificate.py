@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from forensics.formats.certificate_der import CertificateParts, expect, object_identifier, read_element
 from forensics.formats.distinguished_name import distinguished_name
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 BOOT_KEY_NAMES = ("JD", "Skew1", "GBG", "Data")
 """Sub-keys of Control\\Lsa whose class names hold the boot key, in the order they are put together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import pairwise
 from typing import TypeVar
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from forensics.formats.alg_id import block_size, digest_size
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 HEADER_SIZE = 128
 MAX_ROUNDS = 1_000_000

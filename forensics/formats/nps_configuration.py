@@ -7,11 +7,11 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
 from forensics.formats.thumbprint import SHA1_SIZE
 from forensics.formats.xml_text import local_name, parse_xml
+from forensics.late_methods import dataclass
 
 _CONFIGURATION = "msEAPConfiguration"
 _METHODS = {0x19: ("PEAP", 36), 0x0D: ("EAP-TLS", 40)}

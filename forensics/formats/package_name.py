@@ -7,7 +7,8 @@ References:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from forensics.late_methods import dataclass
 
 # The whole update, such as Package_for_KB4012219~...; not its parts, Package_1_for_KB4012219~... and ..._RTM~...
 _NAME = re.compile(r"Package_for_(?:(KB\d{5,8})|RollupFix)~[^~]*~[^~]*~[^~]*~([0-9.]+)", re.IGNORECASE)

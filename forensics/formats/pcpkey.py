@@ -7,13 +7,12 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.formats.cursor import Cursor
 from forensics.formats.dpapi_blob import DpapiBlob, parse_dpapi_blob
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
 from forensics.formats.tpm_public import parse_tpm2b_public
+from forensics.late_methods import dataclass
 
 TAG_CONTAINER = 0x02000000
 TAG_KEY_TYPE = 0x02000004

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.late_methods import dataclass
 
 
 @dataclass(frozen=True, slots=True)

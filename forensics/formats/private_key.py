@@ -9,12 +9,13 @@ References:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.bcrypt_blob import COORDINATE_SIZE, MAX_RSA_BYTES
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import DsaPublicKey, EcPublicKey, PublicKey, RsaPublicKey
+from forensics.late_methods import dataclass
 
 _EC_PRIVATE = {
     b"ECS2": "P-256",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from forensics.formats.xml_text import at_path, named
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 _KEY_AT = 0x68
 _NT_HASH_AT = 0xA8

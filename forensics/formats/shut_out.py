@@ -7,10 +7,11 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.access_check import Right, Token, denials, is_granted
 from forensics.formats.acl import INHERITED, SecurityDescriptor
+from forensics.late_methods import dataclass
 
 Reader = tuple[str, Sequence[Token]]
 """SID of an account that must have a right, and the tokens with which it may come."""

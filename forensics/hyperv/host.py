@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal
 
+from forensics.late_methods import dataclass
 from forensics.sources.coverage import Coverage
 from forensics.tables.hyperv import GuardianRow
 from forensics.tables.key_chain import KeyChainRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from forensics.disk.evidence_files import EvidenceFiles
 from forensics.hyperv.host import Host, host_of
 from forensics.hyperv.operations import Answer, answers_for, new_virtual_tpm, own_pair
 from forensics.hyperv.transfers import Transfer, transfers_of
+from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.result import Result, UnsuitableCaseError
 from forensics.sources.coverage import together

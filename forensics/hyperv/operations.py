@@ -11,12 +11,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from forensics.hyperv.host import Host, State
 from forensics.hyperv.start import start_on
+from forensics.late_methods import dataclass
 from forensics.tables.hyperv import GuardianRow, VmGuardianRow, VmRow
 
 Operation = Literal[

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from forensics.commands.blocks import blocks_of, labelled
 from forensics.commands.hyperv import STORE
 from forensics.hyperv.migration import MigrationPlan
 from forensics.hyperv.operations import DEFAULT_GUARDIAN, own_pair
 from forensics.hyperv.transfers import Transfer
+from forensics.late_methods import dataclass
 from forensics.report.facts import day
 from forensics.tables.finding import Block
 from forensics.tables.sanitise import sanitise

@@ -7,10 +7,10 @@ protector names, in the guardians' store. An expired certificate starts it all t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from forensics.hyperv.host import Host, State
+from forensics.late_methods import dataclass
 from forensics.tables.hyperv import VmGuardianRow, VmRow
 
 Starts = Literal["yes", "no", "likely_no", "unknown", "not_applicable"]

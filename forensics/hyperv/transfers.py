@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from forensics.hyperv.host import Host, State
+from forensics.late_methods import dataclass
 from forensics.tables.hyperv import VmGuardianRow
 
 Purpose = Literal["start", "change"]

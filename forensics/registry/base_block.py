@@ -7,12 +7,12 @@ References:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.late_methods import dataclass
 
 BASE_BLOCK_SIZE = 4096
 CHECKED_SIZE = 512

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.registry.names import StoredName, name_hash
 
 NO_CELL = 0xFFFFFFFF

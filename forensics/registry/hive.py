@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from forensics.late_methods import dataclass
 from forensics.registry.lost_places import VALUE_LOST
 from forensics.tables.outcome import ABSENT, PRESENT, Outcome
 

@@ -8,11 +8,12 @@ walks it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from forensics.formats.errors import FormatError
 from forensics.formats.filetime import filetime
+from forensics.late_methods import dataclass
 from forensics.registry.cells import NO_CELL, KeyNode, KeyValue, SubkeyList
 from forensics.registry.hints import hint_fits
 from forensics.registry.hive import Value

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO
 
 from forensics.disk.tree import NotFound, Tree, Unreadable
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.registry.base_block import CHECKED_SIZE, BaseBlock, FileType, parse_base_block
 from forensics.registry.log_entries import (
     ENTRY_HEADER_SIZE,
@@ -57,6 +58,8 @@ class Replay:
 
 @dataclass
 class _Log:
+    """A transaction log that has a base block."""
+
     name: str
     base: BaseBlock
     stream: BinaryIO

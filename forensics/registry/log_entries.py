@@ -7,9 +7,10 @@ References:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.registry.marvin32 import marvin32
 
 LOG_START = 512

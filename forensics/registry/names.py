@@ -6,10 +6,11 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import mul
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.registry.one_bit import is_likely_damage
 
 _CELL_UNIT = 8

@@ -6,11 +6,12 @@ import codecs
 import io
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import BinaryIO
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.registry.hive import Value
 from forensics.registry.hive_logs import Report
 from forensics.registry.lost_places import LostPlaces

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 VERSION_5 = "Windows Registry Editor Version 5.00"
 VERSION_4 = "REGEDIT4"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.ending import ending
 from forensics.report.facts import Facts, day, days_left, label

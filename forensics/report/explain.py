@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
 from forensics.report.folded_lines import fold
 from forensics.report.reason import reason_of

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.engine.answers import Judged, NamedSubject, RuleAnswer, Truth, answers_about, find_subjects
 from forensics.engine.database import RuleDatabase
 from forensics.engine.rule import Packs
+from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.explain import find_chains, render_explain
 from forensics.report.facts import Facts

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from forensics.late_methods import dataclass
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs

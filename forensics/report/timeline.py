@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
 from forensics.tables.event import EventRow, SetupEventRow
 from forensics.tables.machine import MachineRow

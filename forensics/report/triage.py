@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.tables.key_chain import KeyChainRow
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from forensics.case_tables import CaseTables
 from forensics.chain.undecided import REASONS
+from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
 from forensics.report.stores import further_certificates

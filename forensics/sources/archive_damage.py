@@ -10,8 +10,9 @@ from __future__ import annotations
 import struct
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
+
+from forensics.late_methods import dataclass
 
 MAX_BEHIND_TAR = 64 << 20
 """Work: bytes behind the end of a tar archive that are looked at: where it is padded they are zeros."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO
 from urllib.parse import unquote
 
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotFollowed, NotFound, Unreadable
+from forensics.late_methods import dataclass
 
 MAX_ENTRIES = 500_000
 """Evidence: names in one folder of a collection that are listed; of a larger one the rest is not seen."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
+from forensics.late_methods import dataclass
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import NOT_COLLECTED, Outcome, State
 from forensics.tables.record import CoverageRow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from forensics.disk.compressed import SUFFIXES
@@ -13,6 +13,7 @@ from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
 from forensics.disk.lineage import MAX_NEIGHBOURS
 from forensics.disk.ntfs.stream import VolumeReader
+from forensics.late_methods import dataclass
 from forensics.sources.holdings import no_volume
 from forensics.sources.older_states import NEEDS_ANOTHER
 from forensics.sources.pieces import MAX_PIECES, Pieces

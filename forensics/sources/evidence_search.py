@@ -10,10 +10,11 @@ import os
 import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote
 
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.file_kind import FileKind, looks_like_a_disk
 from forensics.sources.joined_evidence import join

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from forensics.disk.compressed import compression, unpacked_head
@@ -12,6 +11,7 @@ from forensics.disk.containers import kind_of
 from forensics.disk.encrypted_file import encrypted_with, plain_name
 from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system_of
+from forensics.late_methods import dataclass
 from forensics.sources.holdings import other_file_system
 
 HEAD = 40 << 10

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
+from forensics.late_methods import dataclass
 
 AMBIGUOUS = "keys beside the hives of more than one machine: put them into the folder of the hives to which they belong"
 """Why a folder of keys is not examined."""

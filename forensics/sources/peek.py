@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import os
 import stat
-from dataclasses import dataclass
 
 from forensics.disk.errors import unreadable
 from forensics.disk.evidence_files import peek_at
 from forensics.disk.tree import Entry, Unreadable
+from forensics.late_methods import dataclass
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.file_kind import (

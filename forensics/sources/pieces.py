@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.tree import Unreadable
 from forensics.disk.unlock import Unlock
+from forensics.late_methods import dataclass
 from forensics.sources.holdings import nothing_found, was_seen_whole
 from forensics.sources.older_states import mark_older_states
 from forensics.sources.same_evidence import SameEvidenceError, SeenEvidence

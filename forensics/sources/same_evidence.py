@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from pathlib import Path
 
 from forensics.disk.errors import SourceError
+from forensics.late_methods import dataclass
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.disk.tree import Tree
+from forensics.late_methods import dataclass
 
 
 @dataclass(frozen=True, slots=True)

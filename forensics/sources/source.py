@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 from forensics.sources.coverage import Coverage
 from forensics.sources.installation import Installation
 from forensics.sources.searched_tree import SearchedTree

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.late_methods import dataclass
 from forensics.sources.searched_tree import SearchedTree
 
 HYPER_V_FOLDER = "ProgramData/Microsoft/Windows/Hyper-V"

@@ -11,12 +11,12 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from forensics.late_methods import dataclass
 from forensics.tables.finding import Finding
 from forensics.tables.finding_json import as_json, from_json
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, Kind, by_table, column_specs

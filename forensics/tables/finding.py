@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import takewhile
 from typing import Literal, get_args
+
+from forensics.late_methods import dataclass
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 Confidence = Literal["proved", "likely", "possible"]

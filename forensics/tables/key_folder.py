@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from forensics.late_methods import dataclass
 from forensics.tables.certificate import KeyFileKind, KeyFileScope
 from forensics.tables.outcome import State
 from forensics.tables.row import Row, column

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from forensics.late_methods import dataclass
 from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from forensics.late_methods import dataclass
 
 State = Literal["present", "partial", "absent", "unreadable", "not_examined"]
 """``partial``: something of it was read, and what is missing may matter. ``absent``: its place was seen whole, and it

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from forensics.late_methods import dataclass
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import State
 from forensics.tables.row import Row, column

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from datetime import datetime
 from typing import Any, ClassVar
+
+from forensics.late_methods import dataclass
 
 
 def column(doc: str, default: Any = MISSING, factory: Any = MISSING) -> Any:

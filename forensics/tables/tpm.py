@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
+from forensics.late_methods import dataclass
 from forensics.tables.row import Row, column
 
 TpmKind = Literal["hyper_v", "other_virtual", "physical", "unknown"]

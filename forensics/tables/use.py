@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from forensics.late_methods import dataclass
 from forensics.tables.key_chain import ChainLink, KeyVerdict
 from forensics.tables.row import Row, column
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from forensics.collectors.system_drive import USUAL_DRIVE
+from forensics.late_methods import dataclass
 from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.hyperv import GuardianRow, VmRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome

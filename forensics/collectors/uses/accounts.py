@@ -10,9 +10,9 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from forensics.formats.sid import pool_sid, service_sid
+from forensics.late_methods import dataclass
 from forensics.tables.machine import MachineRow, UserRow
 
 _SERVICE_PREFIX, _POOL_PREFIX = "nt service\\", "iis apppool\\"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.collectors.drives import Drive, Drives, Elsewhere
 from forensics.collectors.machine import CURRENT_VERSION
@@ -18,6 +18,7 @@ from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.disk.tree import Entry
 from forensics.formats.iis_applications import SiteFolder
 from forensics.formats.ini_text import decode_text
+from forensics.late_methods import dataclass
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 from forensics.tables.windows_path import windows_path
 

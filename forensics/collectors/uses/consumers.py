@@ -7,8 +7,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from forensics.late_methods import dataclass
 from forensics.tables.use import ConsumerName
 
 SYSTEM = "S-1-5-18"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -20,6 +19,7 @@ from forensics.formats.ini_text import decode_text
 from forensics.formats.protected_configuration import providers_named
 from forensics.formats.thumbprint import SHA1_SIZE
 from forensics.formats.xml_text import MAX_XML_SIZE
+from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.sources.coverage import Place
 from forensics.sources.installation import MAX_SMALL_FILE, Installation

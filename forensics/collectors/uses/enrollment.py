@@ -7,13 +7,13 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.registry_view import RegistryView
 from forensics.collectors.uses.consumers import ENTRA_JOIN, MDM, WORKPLACE_JOIN
 from forensics.collectors.uses.context import Provenance, UseContext
 from forensics.formats.thumbprint import thumbprint_of_text
+from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
 

@@ -7,11 +7,11 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.collectors.uses.consumers import HTTP_SYS
 from forensics.collectors.uses.context import MY, Provenance, UseContext, clip
+from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
 from forensics.tables.use import CertificateUseRow
 

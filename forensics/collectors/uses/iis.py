@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from forensics.collectors.guard import guard
 from forensics.collectors.uses.consumers import IIS, IIS_METABASE
 from forensics.collectors.uses.context import IIS_CONFIG_NAME, Provenance, UseContext
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.formats.iis_configuration import HASH_PROPERTY, HttpsBinding, OldHash
+from forensics.late_methods import dataclass
 from forensics.tables.use import CertificateUseRow
 
 MAX_SITES = 5_000

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
 
 from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.uses.consumers import CONFIG_MGR, DSC, ENTRA_JOIN, MDM, WEB_MANAGEMENT, Consumer
@@ -30,6 +29,7 @@ from forensics.collectors.uses.roles import (
     WEB_APPLICATION_PROXY,
     earlier,
 )
+from forensics.late_methods import dataclass
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.use import Certainty, CertificateUseRow
 

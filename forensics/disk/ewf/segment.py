@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO
 from zlib import adler32
 
 from forensics.disk.magic import EWF_MAGIC
+from forensics.late_methods import dataclass
 
 HEADER = 13
 _DESCRIPTOR = 76

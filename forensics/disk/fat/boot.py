@@ -7,9 +7,9 @@ References:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 ENTRY_SIZE = 32
 DIRECTORY = 0x10

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from forensics.disk.ntfs.damage import BrokenStructure, TooMuchWork
@@ -12,6 +11,7 @@ from forensics.disk.ntfs.index import IndexEntry, parse_index_node, parse_index_
 from forensics.disk.ntfs.record import BITMAP, INDEX_ALLOCATION, INDEX_ROOT, FileRecord
 from forensics.disk.tree import Unreadable
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from forensics.disk.ntfs.volume import NtfsVolume

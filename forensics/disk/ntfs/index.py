@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from forensics.disk.ntfs.record import FILE_NAME, apply_fixups
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 DOS_NAME = 2
 REPARSE_FLAG = 0x400

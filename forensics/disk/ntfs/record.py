@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 STANDARD_INFORMATION = 0x10
 ATTRIBUTE_LIST = 0x20

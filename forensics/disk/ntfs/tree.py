@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO
 
 from forensics.disk.ntfs.btree import Hit, NtfsIndex, is_after
@@ -28,6 +28,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
 from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable, WantedNames
 from forensics.formats.filetime import filetime
+from forensics.late_methods import dataclass
 
 MAX_ENTRIES = 500_000
 """Evidence: names in one folder that are listed, short names among them; of a larger one the rest is not seen."""

@@ -7,13 +7,14 @@ References:
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from uuid import UUID
 
 from forensics.disk.vhdx.crc32c import checksum_holds
 from forensics.disk.vhdx.structures import LOG_SECTOR
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 _HEADER = 64
 _DESCRIPTOR = 32

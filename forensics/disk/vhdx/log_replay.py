@@ -7,12 +7,12 @@ References:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.disk.vhdx.log_entry import LogEntry, LogEntryHeader, LogWrite, parse_log_entry, parse_log_entry_header
 from forensics.disk.vhdx.structures import LOG_SECTOR
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 _MAX_WRITES = 1 << 16
 """Format: writes that a log replays."""

@@ -10,12 +10,12 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from uuid import UUID
 
 from forensics.disk.vhdx.crc32c import checksum_holds
 from forensics.formats.cursor import Cursor
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 MIB = 1 << 20
 SIGNATURE = b"vhdxfile"

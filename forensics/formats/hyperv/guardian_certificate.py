@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_name import GuardianName, parse_guardian_name
 from forensics.formats.hyperv.guardian_xml import base64_content
 from forensics.formats.public_key import PublicKey
+from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

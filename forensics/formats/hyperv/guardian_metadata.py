@@ -9,12 +9,13 @@ References:
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from xml.etree.ElementTree import Element
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, read_certificate
 from forensics.formats.hyperv.guardian_xml import parse_guardian_xml, tag
+from forensics.late_methods import dataclass
 
 MAX_OTHER_CERTIFICATES = 256
 """Evidence: further certificates of one guardian."""

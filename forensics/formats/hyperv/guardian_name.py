@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from forensics.late_methods import dataclass
 
 GUARDIAN_STORE = "shielded vm local certificates"
 """Name of the store of such certificates, in lower case."""

@@ -12,11 +12,12 @@ import binascii
 import codecs
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 from xml.etree.ElementTree import C14NWriterTarget, Element, TreeBuilder
 
 from forensics.formats.errors import FormatError
+from forensics.late_methods import dataclass
 
 NAMESPACE = "http://schemas.microsoft.com/kps/2014/07"
 

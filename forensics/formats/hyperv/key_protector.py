@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 from xml.etree.ElementTree import Element
 
@@ -41,6 +41,7 @@ from forensics.formats.hyperv.guardian_xml import (
     unsigned_int,
 )
 from forensics.formats.signature import SignatureCheck, check_signature, is_known_algorithm
+from forensics.late_methods import dataclass
 
 MAX_WRAPPINGS = 256
 """Evidence: guardians of one key protector; where there are more, the row says that the right one may be missing."""

@@ -10,7 +10,7 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.read_at import ReadAt
@@ -22,6 +22,7 @@ from forensics.formats.hyperv.storage_objects import read_objects
 from forensics.formats.hyperv.storage_tables import NODE, KeyEntry, Ref, choose_key_tables, read_keys
 from forensics.formats.hyperv.storage_tree import KeyTree, names_by_node
 from forensics.formats.hyperv.storage_values import StorageValue, Value, ValueReader
+from forensics.late_methods import dataclass
 
 __all__ = ["HyperVStorage", "ReadAt", "StorageValue", "Value", "parse_hyperv_storage"]
 

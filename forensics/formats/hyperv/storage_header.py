@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.read_at import ReadAt
 from forensics.formats.hyperv.storage_limits import ErrorRows
+from forensics.late_methods import dataclass
 
 HEADER_OFFSETS = (0, 4096)
 VERSION = 0x0400

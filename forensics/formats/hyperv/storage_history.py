@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left, bisect_right
 from collections import ChainMap
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage_limits import MAX_HISTORY_VALUES, MAX_HISTORY_WORK, Budget, ErrorRows
@@ -32,6 +32,7 @@ from forensics.formats.hyperv.storage_tables import (
 )
 from forensics.formats.hyperv.storage_tree import KeyTree
 from forensics.formats.hyperv.storage_values import StorageValue, inline_bytes, storage_value
+from forensics.late_methods import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ def superseded_values(live: Live, committed: tuple[LogWrite, ...], errors: Error
 
 @dataclass(slots=True)
 class _History:
+    """The tables as they were after each finished entry of the log, and what they held."""
+
     live: Live
     writes: tuple[LogWrite, ...]
     is_cut_short: bool = False

@@ -15,12 +15,13 @@ from __future__ import annotations
 import struct
 import zlib
 from bisect import insort
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.read_at import ReadAt
 from forensics.formats.hyperv.storage_header import StorageHeader, checksum_holds
 from forensics.formats.hyperv.storage_limits import MAX_LOG_BYTES, MAX_LOG_ENTRIES, Budget, ErrorRows
+from forensics.late_methods import dataclass
 
 _SIGNATURE = 0x01110003
 _LOG = struct.Struct("<IIIBI17x")

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left, insort
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage_header import checksum_holds
 from forensics.formats.hyperv.storage_limits import MAX_KEY_TABLES, MAX_OBJECT_TABLES, MAX_OBJECTS, ErrorRows
 from forensics.formats.hyperv.storage_log import Overlay
+from forensics.late_methods import dataclass
 
 OBJECT_TABLE_OFFSET = 8192
 _SIGNATURE = 0x01110001

@@ -12,12 +12,13 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage_header import checksum_holds, is_newer
 from forensics.formats.hyperv.storage_limits import MAX_KEY_TABLE_BYTES, MAX_KEYS, Budget, ErrorRows
 from forensics.formats.hyperv.storage_log import Overlay
+from forensics.late_methods import dataclass
 
 FREE, INT64, UINT64, DOUBLE, STRING, ARRAY, BOOL, NODE = 1, 3, 4, 5, 6, 7, 8, 9
 IN_FILE_OBJECT = 0x01

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage_limits import MAX_VALUE_BYTES, Budget, ErrorRows
 from forensics.formats.hyperv.storage_log import Overlay
 from forensics.formats.hyperv.storage_tables import ARRAY, BOOL, DOUBLE, INT64, NODE, STRING, UINT64, KeyEntry
+from forensics.late_methods import dataclass
 
 KINDS = {
     INT64: "int64",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.storage import HyperVStorage, StorageValue
+from forensics.late_methods import dataclass
 
 VIRTUAL_TPM = "736e6aa9-a3f8-49c0-9550-a963214d259a"
 GUEST_STATE = "917bd8cb-3bb6-4124-9383-b7d21ac07f79"

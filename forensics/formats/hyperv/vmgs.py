@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.read_at import ReadAt
+from forensics.late_methods import dataclass
 
 TPM_NVRAM = 3
 """File id of the virtual TPM's state."""
@@ -80,6 +80,8 @@ class Vmgs:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
+    """One of the two headers."""
+
     sequence: int
     version: int
     table_block: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.tables.finding import Finding, as_text
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, column_specs
 from forensics.tables.source import SourceEntry

@@ -6,10 +6,11 @@ import re
 import sys
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate, takewhile
 
+from forensics.late_methods import dataclass
 from forensics.report.findings import LONGEST_LINE
 from forensics.report.folded_lines import fold
 from forensics.tables.finding import Severity

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
+from forensics.late_methods import dataclass
 from forensics.report.first_screen.entries import Entry, Section, columns
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
+from forensics.late_methods import dataclass
 from forensics.report.accounted import reasons
 from forensics.report.ending import condition, ending, when
 from forensics.report.facts import Facts, label

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, day, label
 from forensics.report.first_screen.entries import Entry
 from forensics.report.first_screen.keys import Keys, fate

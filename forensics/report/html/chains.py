@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.report.explain import Link, links_of
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.html.catalogue import Catalogue

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
 from forensics.tables.record import ProblemRow

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.tables import MOST, Cell, TableView

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.case_tables import CaseTables
+from forensics.late_methods import dataclass
 from forensics.report.ending import SOON, ending
 from forensics.report.facts import Facts, day, days_left, label
 from forensics.report.html.catalogue import Catalogue

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.late_methods import dataclass
 from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
 from forensics.report.facts import Facts

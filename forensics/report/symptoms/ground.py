@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from forensics.case_tables import CaseTables
 from forensics.engine.subjects import KEY_TABLES
+from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
 from forensics.report.reason import reason_of
 from forensics.sources.coverage import Place, together

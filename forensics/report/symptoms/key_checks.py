@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from forensics.engine.subjects import KEY_TABLES
+from forensics.late_methods import dataclass
 from forensics.report.symptoms.causes import CAUSES, CauseName
 from forensics.report.symptoms.ground import Affected, Examined, Ground, called, some
 from forensics.tables.key_chain import ChainLink, KeyChainRow

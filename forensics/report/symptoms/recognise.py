@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 
+from forensics.late_methods import dataclass
 from forensics.report.symptoms.codes import CODES
 from forensics.report.symptoms.events import EVENTS
 from forensics.report.symptoms.symptom import Symptom

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from forensics.late_methods import dataclass
 from forensics.report.symptoms.causes import CauseName
 
 Certainty = Literal["documented", "likely"]
