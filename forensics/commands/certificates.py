@@ -111,6 +111,12 @@ COMMANDS = (
         {"scope": Parameter(kind.drive), "store": Parameter(kind.inside_quotes), "thumbprint": _THUMBPRINT},
     ),
     Command(
+        "import-pfx-over",
+        ('certutil<scope> -f -importPFX <store> "<folder>\\<thumbprint>.pfx"',),
+        "imports what export-pfx wrote over the same certificate, whose key is lost; asks for the password of the file",
+        {**_IN_STORE, "folder": Parameter(kind.matching(kind.FOLDER), "C:\\keymortem-pfx")},
+    ),
+    Command(
         "delete-certificate",
         ("certutil<scope> -delstore <store> <thumbprint>",),
         "deletes a certificate of which dead and superseded are 1: a key that is gone, no role, a working successor",

@@ -37,6 +37,7 @@ MOST_FINDINGS = 100
 """Findings of one rule that are told one by one; a disk made to swamp the reader has ten thousand."""
 MOST_VMS = 200
 """Virtual machines that are told one by one."""
+REMEDY = "What can be done: "
 MANY = 100_000
 """Characters of a whole text, when it is only searched."""
 
@@ -158,11 +159,12 @@ class _Report:
     def _finding(self, finding: Finding, mark: str, indent: str) -> None:
         self._add(head(finding), mark, indent)
         self.lines += text_lines(finding.because, self.width, indent, self._on_machine(finding.machine_id))
-        self.lines += text_lines(finding.remedy, self.width, indent, "What can be done: ")
+        self.lines += text_lines(finding.remedy, self.width, indent, REMEDY)
         self._subjects(finding, indent)
         for consequence in self._first(self.findings.consequences(finding), f"{indent}* ", MOST):
             self._add(f"From this follows {head(consequence)}", f"{indent}* ", f"{indent}  ")
             self._in_short(consequence, f"{indent}  ")
+            self.lines += text_lines(consequence.remedy, self.width, f"{indent}  ", REMEDY)
 
     def _in_short(self, finding: Finding, indent: str) -> None:
         """Say what matters of a finding that is no cause; the subjects that were described above are only named."""

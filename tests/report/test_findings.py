@@ -59,12 +59,14 @@ def test_findings_lead_and_replace_what_they_cover(tmp_path: Path) -> None:
         "  1. CRITICAL, likely: Keys of an earlier identity [guid]",
         "     The files carry another name. It was changed.",
         "     What can be done: Copy it:",
+        "       # as the rule pack has it, not checked",
         f"       copy {OLD_PATH}",
         "     - CN=dead.contoso.test, store MY of the computer, valid until 2027-05-06",
         f"       thumbprint {DEAD}",
         f"       key file {OLD_PATH}",
         "     * From this follows MEDIUM: It cannot be exported [effect]",
         "       1 of CN=dead.contoso.test.",
+        "       What can be done: Do something.",
         "  2. LOW: The certificate has expired [expired]",
         "     It ended on 2026-11-21.",
         "     - CN=past.contoso.test, store MY of the computer, expired 2026-11-21",
@@ -193,7 +195,7 @@ def test_consequences_and_information_are_told_in_short(tmp_path: Path) -> None:
         "       First paragraph:",
         "       - of TSSecKeySet1",
         "       About CN=dead.contoso.test",
-        "",
+        "       What can be done: Do something.",
     ]
 
 
@@ -223,6 +225,7 @@ def test_explain_tells_the_whole_text_of_what_matches_and_not_the_chains_own_rea
         "    yes      key_file is other_machine_guid",
         "    The files carry another name. It was changed.",
         "    What can be done: Copy it:",
+        "      # as the rule pack has it, not checked",
         f"      copy {OLD_PATH}",
     ]
 

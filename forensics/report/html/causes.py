@@ -128,7 +128,7 @@ class Causes:
 
     def _cause(self, finding: Finding) -> Cause:
         cause = self._short(finding)
-        cause.because, cause.remedy = passages(finding.because), passages(finding.remedy)
+        cause.because = passages(finding.because)
         cause.consequences = [self._short(other) for other in self.index.consequences(finding)]
         cause.conditions = finding.conditions
         cause.paths = list(dict.fromkeys(e.source_path for e in finding.evidence if e.source_path))[:MOST_PATHS]
@@ -147,6 +147,7 @@ class Causes:
             is_undecided=finding.verdict == "unknown",
             machine=self.chains.facts.machine_name(machine_id) if self._several else "",
             because=passages(first_part(finding.because)),
+            remedy=passages(finding.remedy),
             subjects=[self._subject(machine_id, s.label, s.id) for s in subjects[:MOST_SUBJECTS]],
             more_subjects=max(0, len(subjects) - MOST_SUBJECTS),
         )

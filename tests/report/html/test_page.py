@@ -106,7 +106,13 @@ def test_findings_of_a_real_disk_with_proof_subjects_and_commands() -> None:
         [drawn] = page.xpath(f"//article[@id='{href[1:]}']")
         assert "Sysprep gave this Windows a new identity" in text(drawn)
     commands = [pre.text_content() for pre in first.xpath(".//pre")]
-    assert commands[1] == "certutil -pulse"
+    imported = commands[2].split("\n")
+    web = "5128463CB51FB4BFB5489BA043D6FCE174F6CA79"
+    assert imported[:3] == [
+        "# PowerShell as administrator",
+        f'certutil -f -importPFX "MY" "C:\\keymortem-pfx\\{web}.pfx"',
+        f'certutil -verifystore "MY" {web}',
+    ]
     assert "-delstore" not in "".join(commands)
     assert first.xpath(".//ul[@class='conditions']/li")
     evidence = text(page.xpath("//section[@id='evidence']")[0])
