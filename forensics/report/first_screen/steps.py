@@ -51,8 +51,10 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
         unless = _condition(remedy[:at])
         if not _PREPARES.match(remedy[at].text):
             return Step(remedy[at].text, True, unless, _where(remedy[at:]), _purpose(remedy[:at]))
-        if unless:
-            return Step(unless, is_command=False)
+        # A sentence that leads to commands says nothing by itself; what stands before it says what they are for.
+        leading = [block.text for block in remedy[:at] if block.kind != "command"]
+        if unless and leading:
+            return Step(f"{_NUMBER.sub('', leading[-1]).rstrip(':')}: see -v", is_command=False)
     sentences = _sentences(remedy[0].text) if remedy[0].kind != "command" else []
     return Step(sentences[0], is_command=False) if sentences else None
 
