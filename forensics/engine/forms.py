@@ -66,6 +66,8 @@ _NEW_CERTIFICATE = {
     "auto_enrolment": "auto-enrolment, which a policy switches on, makes it: let it look now, then read what it logs",
     "renewal": "renewed, for it is valid and its key opens",
     "template": "requested anew from its template, for what has ended or does not open its key is not renewed",
+    "names": "requested anew with its names in the request, which its template takes from there (certlm.msc, All Tasks "
+    "> Request New Certificate)",
     "authority": "this disk tells no template by which it could be requested: ask its issuer for a new one",
     "replaced": "another one has taken over, and nothing has to be done",
     "successor": "a working certificate with its names is there, and is to be set in its place",
@@ -83,6 +85,7 @@ _NEW_CERTIFICATE_JA = {
     "auto_enrolment": "ポリシーで有効な自動登録が作成します。今すぐ実行し、ログを確認してください",
     "renewal": "有効で秘密キーが開けるので更新します",
     "template": "テンプレートから新しく要求します。期限切れのもの、秘密キーが開けないものは更新できません",
+    "names": "テンプレートは名前を要求から取得します。名前を指定して新しく要求します (certlm.msc)",
     "authority": "要求に使うテンプレートがこのディスクから分かりません。発行者に新しいものを依頼します",
     "replaced": "別の証明書に置き換わっており、対応は不要です",
     "successor": "同じ名前の有効な証明書があるので、代わりにそれを設定します",

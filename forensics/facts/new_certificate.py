@@ -3,6 +3,7 @@
 A certificate that has ended, or whose key does not open, is not renewed: the request would be signed with that key.
 
 References:
+    MS-CRTD 2.28 (msPKI-Certificate-Name-Flag).
     Microsoft Learn, certreq -enroll; Microsoft Entra device management FAQ; Configure certificate auto-enrolment.
 """
 
@@ -24,6 +25,9 @@ _DEVICE: frozenset[Renewer] = frozenset({"Intune", "Entra ID", "ConfigMgr"})
 # What auto-enrolment and responders have comes from a template all the same.
 _ENROLLED: frozenset[Renewer | None] = frozenset({None, "auto-enrolment", "OCSP responder"})
 _ENTRA = "cn=ms-organization-"
+_ENROLLEE_SUPPLIES_SUBJECT = 1
+# Templates that every enterprise authority has, and that take the subject from the request.
+_WITHOUT_SUBJECT = frozenset({"WebServer", "OfflineRouter", "IPSECIntermediateOffline", "CEPEncryption"})
 _COMMANDS: dict[NewBy, str] = {
     "auto_enrolment": "enrol-now",
     "renewal": "renew-certificate",
@@ -85,7 +89,9 @@ class NewCertificates:
                 return "auto_enrolment"
             if row.template and self._is_valid(row):
                 return "renewal"
-        return "template" if name else "authority"
+        if name is None:
+            return "authority"
+        return "names" if self._asks_for_names(row, name) else "template"
 
     def _is_valid(self, row: CertificateRow) -> bool:
         return row.not_after is not None and as_utc(row.not_after) >= self._as_of
@@ -97,6 +103,13 @@ class NewCertificates:
                 (chain.thumbprint, chain.source_path) for chain in chains if chain.verdict == "usable"
             )
         return (row.thumbprint, row.source_path) in self._opened[row.machine_id]
+
+    def _asks_for_names(self, row: CertificateRow, name: str) -> bool:
+        """Tell whether the template takes the subject from the request, which certreq -enroll does not give."""
+        return name in _WITHOUT_SUBJECT or any(
+            template.name == name and (template.name_flags or 0) & _ENROLLEE_SUPPLIES_SUBJECT
+            for template in self._tables.of(TemplateRow, row.machine_id)
+        )
 
     def _template_name(self, row: CertificateRow) -> str | None:
         if row.template is None or not _OID.fullmatch(row.template):

@@ -60,6 +60,7 @@ NewBy = Literal[
     "auto_enrolment",
     "renewal",
     "template",
+    "names",
     "authority",
 ]
 """How a new certificate is had in the place of one."""
@@ -168,7 +169,8 @@ class CertificateRow(Row):
         "how a new one is had: made again for guardians; by the procedure of the role that has it; in the domain's "
         "policy; by Entra ID, the MDM or ConfigMgr of the device; by the program that made it; by whoever signed it with "
         "its own key; in the snap-in of a service's store; by auto-enrolment, which a policy switches on; renewed, since it "
-        "is valid and its key opens; requested from its template; from its issuer",
+        "is valid and its key opens; requested from its template; likewise, with its names in the request; from "
+        "its issuer",
         "authority",
     )
     new_with: str = column(

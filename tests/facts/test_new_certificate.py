@@ -29,7 +29,8 @@ def chain(verdict: Any) -> KeyChainRow:
 
 def new(row: CertificateRow, verdict: str, renewer: Any = None, kept: bool = False) -> tuple[str | None, str, str]:
     template = TemplateRow(machine_id=1, source_path="t", name="WebServer2", oid=OID)
-    return NewCertificates(Tables([row, chain(verdict), template]), AS_OF).of(row, renewer, kept)
+    named = TemplateRow(machine_id=1, source_path="t", name="Shop", oid="1.3.6.1.4.1.311.21.8.3.4", name_flags=1)
+    return NewCertificates(Tables([row, chain(verdict), template, named]), AS_OF).of(row, renewer, kept)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,9 @@ def new(row: CertificateRow, verdict: str, renewer: Any = None, kept: bool = Fal
         ({"template": OID}, "unusable", ("WebServer2", "template", "request-certificate")),
         ({"template": "1.3.6.1.4.1.311.21.8.9.9"}, "unusable", (None, "authority", "")),
         ({"template": "1.3.6.1.4.1.311.21.8.9.9"}, "usable", (None, "renewal", "renew-certificate")),
+        ({"template": "WebServer"}, "unusable", ("WebServer", "names", "")),
+        ({"template": "WebServer"}, "usable", ("WebServer", "renewal", "renew-certificate")),
+        ({"template": "1.3.6.1.4.1.311.21.8.3.4"}, "unusable", ("Shop", "names", "")),
         ({"template": None}, "usable", (None, "authority", "")),
         ({"self_signed": True}, "usable", ("Web", "maker", "")),
         ({"is_ca": True}, "usable", ("Web", "role", "")),
