@@ -10,6 +10,7 @@ import pytest
 from forensics.facts.repair import Repairs
 from forensics.facts.tables import Tables
 from forensics.tables.certificate import CertificateRow
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
@@ -46,6 +47,21 @@ def test_a_key_that_is_only_out_of_reach(broken_at: str, way: str) -> None:
 @pytest.mark.parametrize("broken_at", ["key_file", "public_key", "master_key", "secret", "private_key", "kind"])
 def test_a_key_that_is_lost(broken_at: str) -> None:
     assert repair(datetime(2027, 1, 1, tzinfo=UTC), opens_broken_at=broken_at) == ("set it", "set-binding", False)
+
+
+@pytest.mark.parametrize(("recoverable", "stays"), [(True, True), (None, True), (False, False)])
+def test_a_link_is_written_anew_only_to_a_key_that_may_be_there(recoverable: bool | None, stays: bool) -> None:
+    use = CertificateUseRow(
+        machine_id=1,
+        source_path="u",
+        thumbprint="AA",
+        certainty="proved",
+        consumer="IIS",
+        opens="unusable",
+        opens_broken_at="claim",
+    )
+    chain = KeyChainRow(machine_id=1, source_path="c", thumbprint="AA", verdict="unusable", recoverable=recoverable)
+    assert Repairs(Tables([use, chain]), AS_OF).of(use).stays == stays
 
 
 def test_no_fault() -> None:
