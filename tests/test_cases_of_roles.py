@@ -51,7 +51,7 @@ def test_an_earlier_generation_that_is_gone_stops_the_authority() -> None:
     ]
     assert alarms(case) == [("ca-certificate-missing", "critical", "proved", (first,))]
     [finding] = [f for f in case.finding_list if f.rule == "ca-certificate-missing"]
-    for told in ("CertEnroll", f'certutil -repairstore my "{first}"', "certutil -verifykeys", "CACertHash 0"):
+    for told in ("CertEnroll", f'certutil -repairstore "My" {first}', "certutil -verifykeys", "CACertHash 0"):
         assert told in words(finding)
     assert not [word for word in HARMFUL if word in words(finding)]
     assert [c.used_by for c in case.rows("certificate") if c.thumbprint == second] == [["AD CS"]]
@@ -63,7 +63,7 @@ def test_an_authority_without_its_key_is_critical_and_nothing_is_deleted() -> No
     assert used(case) == [("AD CS", authority, "proved", True)]
     assert alarms(case) == [("ca-key-dead", "critical", "proved", (authority,))]
     text = forensics.render(case, "text")
-    assert "certutil -restorekey" in text
+    assert "certutil -restoreKey" in text
     assert not [word for word in HARMFUL if word in text]
     assert not [word for word in HARMFUL if any(word in words(f) for f in case.finding_list)]
 

@@ -75,7 +75,7 @@ def test_sql_server_runs_as_another_account_than_the_access_list_names() -> None
     found = finding("19-sql-account-changed", "consumer-cannot-read-key")
     assert (found.severity, found.confidence) == ("critical", "likely")
     assert [s.id for s in found.subjects] == ["792EE1C0A1BCE74EAD60D9BF867CD99E2373284E"]
-    assert "/grant *S-1-5-21-2052111302-1275210071-1644491937-1311:R" in as_text(found.remedy)
+    assert '/grant "*S-1-5-21-2052111302-1275210071-1644491937-1311:R"' in as_text(found.remedy)
 
 
 def test_schannel_names_a_process_whose_service_cannot_open_the_key() -> None:
@@ -94,7 +94,7 @@ def test_schannel_names_a_process_whose_service_cannot_open_the_key() -> None:
     )
     found = finding(name, "consumer-cannot-read-key")
     assert "service WindowsAdminCenter" in as_text(found.because)
-    assert "/grant *S-1-5-20:R" in as_text(found.remedy)
+    assert '/grant "*S-1-5-20:R"' in as_text(found.remedy)
     errors = as_text(finding(name, "schannel-credential-errors").because)
     assert "neither service nor certificate" not in errors
     assert (

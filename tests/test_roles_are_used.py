@@ -265,6 +265,6 @@ def test_of_what_nothing_uses_only_keys_that_open_and_may_leave_are_to_be_export
     assert f"thumbprint {dead.thumbprint}; Windows cannot open its private key" in because
     for certificate in (fixed, live):
         assert f"thumbprint {certificate.thumbprint}; Windows opens its private key" in because
-    assert f"certutil -exportpfx My {live.thumbprint} {live.thumbprint}.pfx" in remedy
+    assert f'Export-PfxCertificate -Cert "Cert:\\LocalMachine\\MY\\{live.thumbprint}"' in remedy
     assert dead.thumbprint not in remedy
     assert fixed.thumbprint not in remedy

@@ -7,55 +7,59 @@ References:
 
 from __future__ import annotations
 
+import re
+
 from forensics.commands import parameters as kind
 from forensics.commands.command import Command, Parameter
 
 NEW = "NEW-THUMBPRINT"
 """Stands for what no disk of today holds: the certificate that is to come."""
+NEW_CERTIFICATE = {"new": Parameter(kind.matching(re.compile(f"{kind.THUMBPRINT.pattern}|{NEW}")), NEW)}
+"""The certificate that is to be set, where the disk holds it."""
 
 COMMANDS = (
     Command(
-        "show-binding",
-        ("netsh http show sslcert <endpoint>",),
-        "shows what a binding of http.sys has: certificate, store, AppId and flags",
-        {"endpoint": Parameter(kind.binding)},
-        changes=False,
-    ),
-    Command(
         "set-binding",
-        (f"netsh http update sslcert <endpoint> certhash={NEW} certstorename=<store> appid=<app_id>",),
-        "gives a binding of http.sys another certificate and leaves the rest as it is",
+        (
+            "netsh http show sslcert <endpoint>",
+            "netsh http update sslcert <endpoint> certhash=<new> certstorename=<store> appid=<app_id>",
+        ),
+        "shows what a binding of http.sys has, gives it another certificate and leaves the rest as it is",
         {
             "endpoint": Parameter(kind.binding),
             "store": Parameter(kind.store_of_computer),
             "app_id": Parameter(kind.app_id),
+            **NEW_CERTIFICATE,
         },
     ),
     Command(
         "set-winrm-listener",
         (
             "Set-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet <listener> "
-            f"-ValueSet @{{CertificateThumbprint='{NEW}'}}",
+            "-ValueSet @{CertificateThumbprint='<new>'}",
         ),
         "gives a listener of WinRM another certificate and leaves the rest as it is",
-        {"listener": Parameter(kind.listener_selectors)},
+        {"listener": Parameter(kind.listener_selectors), **NEW_CERTIFICATE},
     ),
     Command(
         "set-adfs-certificate",
-        (f"Set-AdfsSslCertificate -Thumbprint {NEW}",),
+        ("Set-AdfsSslCertificate -Thumbprint <new>",),
         "gives every TLS binding of AD FS another certificate",
+        NEW_CERTIFICATE,
     ),
     Command(
         "set-proxy-certificate",
-        (f"Set-WebApplicationProxySslCertificate -Thumbprint {NEW}",),
+        ("Set-WebApplicationProxySslCertificate -Thumbprint <new>",),
         "gives the Web Application Proxy another TLS certificate",
+        NEW_CERTIFICATE,
     ),
     Command(
         "set-sstp-certificate",
         (
-            f"Set-RemoteAccess -SslCertificate (Get-Item Cert:\\LocalMachine\\My\\{NEW})",
+            "Set-RemoteAccess -SslCertificate (Get-Item Cert:\\LocalMachine\\My\\<new>)",
             "Restart-Service RemoteAccess",
         ),
         "gives SSTP another certificate; ends the tunnels that are open",
+        NEW_CERTIFICATE,
     ),
 )

@@ -8,6 +8,7 @@ from itertools import chain
 from forensics.commands import (
     access_lists,
     attestation,
+    authorities,
     bindings,
     certificates,
     files,
@@ -15,6 +16,7 @@ from forensics.commands import (
     offline,
     remote_desktop,
     services,
+    web_server,
     windows,
 )
 from forensics.commands.command import Command
@@ -28,6 +30,8 @@ CATALOGUE: Mapping[str, Command] = {
         access_lists.COMMANDS,
         files.COMMANDS,
         services.COMMANDS,
+        authorities.COMMANDS,
+        web_server.COMMANDS,
         hyperv.COMMANDS,
         attestation.COMMANDS,
         windows.COMMANDS,

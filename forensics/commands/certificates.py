@@ -69,6 +69,12 @@ COMMANDS = (
         {"scope": _SCOPE, "store": _STORE, "file": Parameter(kind.quoted, "FILE.pfx")},
     ),
     Command(
+        "import-pfx-as-exchange-key",
+        ('certutil -f -csp "Microsoft RSA SChannel Cryptographic Provider" -importPFX <store> <file> AT_KEYEXCHANGE',),
+        "imports certificate and key into a store of the computer, the key as one of CryptoAPI for key exchange",
+        {"store": _STORE, "file": Parameter(kind.quoted, "FILE.pfx")},
+    ),
+    Command(
         "pfx-folder",
         (
             "$folder = '<folder>'",

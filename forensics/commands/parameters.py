@@ -16,13 +16,14 @@ from forensics.tables.windows_path import UNKNOWN_DRIVE
 Kind = Callable[[str], str]
 """Writes a value for a command, or raises :class:`Refused`."""
 
-_THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
+THUMBPRINT = re.compile(r"[0-9A-Fa-f]{40}")
+"""SHA-1 of a certificate."""
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _SID = re.compile(r"S-1(?:-[0-9]+){1,16}")
 _GRANT = re.compile(r"\*?(S-1(?:-[0-9]+){1,16}):((?:\([A-Z]+\))*\(?[A-Z]+(?:,[A-Z]+)*\)?)")
 _BINDING = re.compile(
-    r"(?:ipport=(?:[0-9.]+|\[[0-9A-Fa-f:.%]+\])|hostnameport=[A-Za-z0-9.*_-]+|ccs=[0-9]+)(?::[0-9]{1,5})?"
+    r"(?:ipport=(?:[0-9.]+|\[[0-9A-Fa-f:.%]+\])|hostnameport=[A-Za-z0-9.*_-]+|(?:ccs|scopedccs)=[A-Za-z0-9.*_-]+)(?::[0-9]{1,5})?"
 )
 _LISTENER = re.compile(r"Address=[A-Za-z0-9.:*-]+\+Transport=HTTPS")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -143,7 +144,7 @@ def thumbprints(value: str) -> str:
     return ", ".join(f"'{thumbprint(item)}'" for item in value.split()) or thumbprint(value)
 
 
-thumbprint = matching(_THUMBPRINT)
+thumbprint = matching(THUMBPRINT)
 hexadecimal = matching(_HEX)
 guid = matching(_GUID)
 app_id = matching(re.compile(r"\{" + _GUID.pattern + r"\}"), '"{}"')

@@ -54,7 +54,7 @@ _NAMES: dict[str, dict[str, str]] = {
     "en": {
         "scope": "kind of store",
         "endpoint": "address of the binding",
-        "appid": "AppId of the binding",
+        "app_id": "AppId of the binding",
         "vm": "ID of the virtual machine",
         "attestation": "address of the attestation service",
         "protection": "address of the key protection service",
@@ -64,7 +64,7 @@ _NAMES: dict[str, dict[str, str]] = {
         "store": "ストア",
         "thumbprint": "拇印",
         "endpoint": "バインドのアドレス",
-        "appid": "バインドの AppId",
+        "app_id": "バインドの AppId",
         "path": "パス",
         "template": "テンプレート",
         "vm": "仮想マシンの ID",

@@ -7,7 +7,7 @@ References:
 from __future__ import annotations
 
 from forensics.commands import parameters as kind
-from forensics.commands.bindings import NEW
+from forensics.commands.bindings import NEW_CERTIFICATE
 from forensics.commands.command import Command, Parameter
 
 _TERMINAL_SERVER = "HKLM:\\SYSTEM\\CurrentControlSet\\Control\\Terminal Server\\WinStations"
@@ -18,10 +18,10 @@ COMMANDS = (
         "set-rdp-certificate",
         (
             "Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting "
-            f"-Filter \"TerminalName='<listener>'\" | Set-CimInstance -Property @{{SSLCertificateSHA1Hash='{NEW}'}}",
+            "-Filter \"TerminalName='<listener>'\" | Set-CimInstance -Property @{SSLCertificateSHA1Hash='<new>'}",
         ),
         "gives a listener of Remote Desktop another certificate",
-        _LISTENER,
+        {**_LISTENER, **NEW_CERTIFICATE},
     ),
     Command(
         "unset-rdp-certificate",

@@ -8,8 +8,18 @@ from __future__ import annotations
 
 from forensics.commands import parameters as kind
 from forensics.commands.command import Command, Parameter
+from forensics.commands.refusal import Refused
 
-_SERVICE = {"service": Parameter(kind.word)}
+
+def _name(value: str) -> str:
+    try:
+        return kind.word(value)
+    except Refused:
+        # Such as MSSQL$INSTANCE.
+        return kind.literal(value)
+
+
+_SERVICE = {"service": Parameter(_name)}
 
 COMMANDS = (
     Command("start-service", ("Start-Service <service>",), "starts a service", _SERVICE),

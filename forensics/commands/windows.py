@@ -78,4 +78,18 @@ COMMANDS = (
         "shows the MachineGuid",
         changes=False,
     ),
+    Command("show-clock", ("w32tm /query /status",), "shows whence Windows has its time", changes=False),
+    Command("refresh-policy", ("gpupdate /target:computer /force",), "fetches and applies the policy of the computer"),
+    Command(
+        "make-recovery-agent",
+        ("cipher /r:NEWAGENT",),
+        "writes the certificate of a new recovery agent of EFS, and its PFX file, into the folder one is in",
+        changes=False,
+    ),
+    Command(
+        "update-encrypted-files",
+        ("cipher /u",),
+        "gives the user's encrypted files the recovery agents and the key of today",
+        shell="user",
+    ),
 )

@@ -1,5 +1,7 @@
 """Commands in the texts of rules: ``@NAME parameter=value``, where a value is a word or one ``{{ name }}``.
 
+NAME may be a ``{{ name }}`` too, whose value names the command; that takes of the values what it needs.
+
 What is typed is written by :mod:`forensics.commands`, which also says why it is not written.
 """
 
@@ -19,14 +21,15 @@ MOST_COMMANDS = 100
 
 _EMPTY: frozenset[str | None] = frozenset({"", "[]"})
 _WORDS = re.compile(r'\s+([a-z_]+)=(\{\{[^}]*\}\}|"[^"]*"|[^\s"]+)')
-_NAME = re.compile(r"@([a-z0-9-]+)")
+_NAME = re.compile(r"@([a-z0-9-]+|\{\{[^}]*\}\})")
+_ANY = frozenset(name for command in CATALOGUE.values() for name in command.parameters)
 
 
 class Call(NamedTuple):
     """A command that a text asks for.
 
     Attributes:
-        name: Its entry in the catalogue.
+        name: Its entry in the catalogue, or what names it.
         values: By parameter, as the text has them.
     """
 
@@ -55,6 +58,8 @@ def problem_of(text: str) -> str | None:
     call = parse_call(text)
     if call is None:
         return "a command is '@NAME parameter=value ...'; a value with blanks stands in double quotes"
+    if call.name.startswith("{{"):
+        return next((f"no command takes a '{name}'" for name, _ in call.values if name not in _ANY), None)
     if call.name not in CATALOGUE:
         return f"there is no command '{call.name}'; 'keymortem rules commands' lists them"
     return CATALOGUE[call.name].problem([name for name, _ in call.values])
@@ -76,7 +81,10 @@ def written(
         if len(blocks) >= MOST_COMMANDS:
             return [*blocks, Block("paragraph", and_so_on.format(count=len(rows) - number))]
         for call in calls:
-            values = {name: value_of(text) for name, text in call.values}
+            command = CATALOGUE.get(value_of(call.name) or "")
+            if command is None:
+                continue
+            values = {name: value_of(text) for name, text in call.values if name in command.parameters}
             if not _EMPTY & set(values.values()):
-                blocks.update(dict.fromkeys(blocks_of(call.name, values, language)))
+                blocks.update(dict.fromkeys(blocks_of(command.name, values, language)))
     return list(blocks)

@@ -53,6 +53,45 @@ class Wording(NamedTuple):
     facts: Mapping[str, Mapping[str, str]]
 
 
+_NEW_CERTIFICATE = {
+    "": "ask its issuer for a new one",
+    "none": "the certificate stays, and nothing is deleted",
+    "guardian": "made again as the findings about guardians say; the old one stays, with its key",
+    "role": "renewed by the procedure of its role; the old one stays, with its key",
+    "policy": "handed out by the domain: renewed in the policy, not on this computer",
+    "device": "made again by Entra ID or the MDM while the device is enrolled; else enrol it again",
+    "program": "made again by the program that made it",
+    "maker": "signed with its own key: no authority renews it, what made it makes a new one",
+    "service_store": "requested in the snap-in Certificates (mmc), for the account of that service",
+    "auto_enrolment": "auto-enrolment, which a policy switches on, makes it: let it look now, then read what it logs",
+    "renewal": "renewed, for it is valid and its key opens",
+    "template": "requested anew from its template, for what has ended or does not open its key is not renewed",
+    "names": "requested anew with its names in the request, which its template takes from there (certlm.msc, All Tasks "
+    "> Request New Certificate)",
+    "authority": "this disk tells no template by which it could be requested: ask its issuer for a new one",
+    "replaced": "another one has taken over, and nothing has to be done",
+    "successor": "a working certificate with its names is there, and is to be set in its place",
+}
+_NEW_CERTIFICATE_JA = {
+    "": "発行者に新しいものを依頼します",
+    "none": "証明書はそのまま使用し、何も削除しません",
+    "guardian": "ガーディアンに関する検出結果のとおりに作り直します。古いものは秘密キーとともに残します",
+    "role": "その役割の手順で更新します。古いものは秘密キーとともに残します",
+    "policy": "ドメインが配布したものです。このコンピューターではなくポリシーで更新します",
+    "device": "デバイスの登録中は Entra ID または MDM が作り直します。そうでなければ登録し直します",
+    "program": "作成したプログラムが作り直します",
+    "maker": "自己署名です。機関は更新しません。作成したものが新しいものを作ります",
+    "service_store": "スナップイン「証明書」(mmc) で、そのサービスのアカウント用に要求します",
+    "auto_enrolment": "ポリシーで有効な自動登録が作成します。今すぐ実行し、ログを確認してください",
+    "renewal": "有効で秘密キーが開けるので更新します",
+    "template": "テンプレートから新しく要求します。期限切れのもの、秘密キーが開けないものは更新できません",
+    "names": "テンプレートは名前を要求から取得します。名前を指定して新しく要求します (certlm.msc)",
+    "authority": "要求に使うテンプレートがこのディスクから分かりません。発行者に新しいものを依頼します",
+    "replaced": "別の証明書に置き換わっており、対応は不要です",
+    "successor": "同じ名前の有効な証明書があるので、代わりにそれを設定します",
+}
+
+
 ENGLISH = Wording(
     "en",
     "(not known)",
@@ -116,6 +155,8 @@ ENGLISH = Wording(
             "encryption": "a new certificate opens nothing that was encrypted for this one. Have one issued for what "
             "is encrypted from now on, and keep this one and what is left of its key.",
         },
+        "new_by": _NEW_CERTIFICATE,
+        "new_way": _NEW_CERTIFICATE,
     },
 )
 WORDINGS = {
@@ -185,6 +226,8 @@ WORDINGS = {
                 "encryption": "新しい証明書では、この証明書で暗号化したものを開けません。今後暗号化するものの"
                 "ために新しい証明書の発行を受け、この証明書と、キーの残りを保管してください。",
             },
+            "new_by": _NEW_CERTIFICATE_JA,
+            "new_way": _NEW_CERTIFICATE_JA,
         },
     ),
 }

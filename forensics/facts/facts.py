@@ -7,12 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from forensics.facts.machine_life import machine_life
+from forensics.facts.new_certificate import NewCertificates
 from forensics.facts.purpose import purpose
 from forensics.facts.recovery_place import recovery_place
 from forensics.facts.reissue import reissue
 from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.renewal import Renewals
 from forensics.facts.renewed_by import Successors
+from forensics.facts.repair import Repairs
 from forensics.facts.tables import Tables
 from forensics.facts.use import Places, RenewedFrom, label, needs_valid
 from forensics.facts.used_by import Used, Users
@@ -43,7 +45,9 @@ class _Facts:
         self.users = Users(tables)
         self.successors = Successors(tables, self.users, as_of)
         self.renewals = Renewals(tables)
+        self.new_certificates = NewCertificates(tables, as_of)
         self.renewed_from = RenewedFrom(tables)
+        self.repairs = Repairs(tables, as_of)
         self.places = Places(tables)
         self.virtual_machines = VirtualMachines(tables)
         self._certificates: dict[int, CertificateRow] = {}
@@ -55,8 +59,7 @@ class _Facts:
         if isinstance(row, CertificateRow):
             return self._certificate(row)
         if isinstance(row, CertificateUseRow):
-            renewed_by, seen = self.renewed_from.of(row), self.places.of(row)
-            return replace(row, label=label(row), needs_valid=needs_valid(row), renewed_by=renewed_by, place=seen)
+            return self._use(row)
         if isinstance(row, MachineRow):
             return remote_desktop(self._life(row), self.tables)
         if isinstance(row, GuardianRow):
@@ -67,6 +70,16 @@ class _Facts:
         if isinstance(row, VmRow):
             return replace(row, label=self.virtual_machines.label(row))
         return row
+
+    def _use(self, row: CertificateUseRow) -> CertificateUseRow:
+        return replace(
+            row,
+            label=label(row),
+            needs_valid=needs_valid(row),
+            renewed_by=self.renewed_from.of(row),
+            place=self.places.of(row),
+            **self.repairs.of(row)._asdict(),
+        )
 
     def _certificate(self, row: CertificateRow) -> CertificateRow:
         if id(row) not in self._certificates:
@@ -80,6 +93,7 @@ class _Facts:
         # A service that names this one stops when it ends, whatever lies beside it.
         renewed_by = None if used.end_stops else successor
         renewal = self.renewals.of(row, self._last_seen_alive(row.machine_id))
+        new = self.new_certificates.of(row, renewal.renewer, used.kept)
         return replace(
             row,
             used_by=used.used_by,
@@ -98,6 +112,9 @@ class _Facts:
             renewal_due=renewal.renewal_due,
             warn_from=renewal.warn_from,
             alarm_from=renewal.alarm_from,
+            template_name=new.template_name,
+            new_by=new.new_by,
+            new_with=new.new_with,
         )
 
     def _last_seen_alive(self, machine_id: int) -> datetime | None:

@@ -30,7 +30,8 @@ _INTUNE = timedelta(days=41)
 _OCSP = timedelta(days=2)
 _AUTO_ENROLLMENT, _SWITCHED_OFF = 0x20, 0x8000
 _DAILY = frozenset({"Entra ID", "Azure guest agent"})
-_GUARDIANS = "shielded vm local certificates"
+GUARDIANS = "shielded vm local certificates"
+"""Store of the guardians of Hyper-V, lower case."""
 
 
 def _starts(text: str | None, *beginnings: str) -> bool:
@@ -102,7 +103,7 @@ class Renewals:
         ends = as_utc(row.not_after)
         life = ends - as_utc(row.not_before) if row.not_before else None
         renewer, before = self._renewer(row)
-        last = LAST_OF_AUTHORITY if row.is_ca or row.store.lower() == _GUARDIANS else LAST
+        last = LAST_OF_AUTHORITY if row.is_ca or row.store.lower() == GUARDIANS else LAST
         warn, alarm = _earlier(ends, _part(life, 4, last)), _earlier(ends, _part(life, 8, last))
         if renewer is None:
             return Renewal(None, None, warn, alarm)

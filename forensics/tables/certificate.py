@@ -49,6 +49,21 @@ Renewer = Literal[
     "development tools",
 ]
 """What renews a certificate by itself, or makes another one in its place."""
+NewBy = Literal[
+    "guardian",
+    "role",
+    "policy",
+    "device",
+    "program",
+    "maker",
+    "service_store",
+    "auto_enrolment",
+    "renewal",
+    "template",
+    "names",
+    "authority",
+]
+"""How a new certificate is had in the place of one."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -146,6 +161,22 @@ class CertificateRow(Row):
         None,
     )
     alarm_from: datetime | None = column("From when on that is urgent, UTC: likewise, in the last eighth", None)
+    template_name: str | None = column(
+        "Name of its template, by which a new certificate is asked for; null: none, or only its OID is on this disk",
+        None,
+    )
+    new_by: NewBy = column(
+        "how a new one is had: made again for guardians; by the procedure of the role that has it; in the domain's "
+        "policy; by Entra ID, the MDM or ConfigMgr of the device; by the program that made it; by whoever signed it with "
+        "its own key; in the snap-in of a service's store; by auto-enrolment, which a policy switches on; renewed, since it "
+        "is valid and its key opens; requested from its template; likewise, with its names in the request; from "
+        "its issuer",
+        "authority",
+    )
+    new_with: str = column(
+        "Command for that, by its name in 'keymortem rules commands': enrol-now, renew-certificate, request-certificate; empty: none",
+        "",
+    )
     der: str | None = column(
         "The certificate itself, DER as base64; only of EKROOT, EKCA and the stores of endorsement keys, whose "
         "signatures are checked from one disk to another",

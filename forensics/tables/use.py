@@ -57,6 +57,19 @@ Certainty = Literal["proved", "likely", "candidate"]
 KeyAccess = Literal["ok", "denied", "not_examined"]
 OpensBrokenAt = Literal[ChainLink, "keyset", "kind"]
 PlaceSeen = Literal["present", "partial"]
+BindingOwner = Literal[
+    "IIS",
+    "WinRM",
+    "IIS Web Management Service",
+    "SSTP",
+    "AD FS",
+    "Web Application Proxy",
+    "KDC Proxy or DirectAccess",
+    "BranchCache",
+    "Reporting Services",
+    "other",
+]
+"""What writes a binding of http.sys, by its AppId; the AppIds of the last three are likely theirs."""
 PolicyArea = Literal["autoenrollment", "rdp_policy", "rdp", "rdp_listener", "hgs_client", "device_guard", "smart_card"]
 FolderKind = Literal["capi", "cng", "tpm", "dpapi"]
 FolderScope = Literal["machine", "system", "service"]
@@ -124,7 +137,27 @@ class CertificateUseRow(Row):
     )
     fault: str | None = column("What is wrong with the reference itself, such as an invisible character in it", None)
     breaks: str | None = column("What stops working when certificate or key cannot be used", None)
-    repair: str | None = column("How another certificate is set, one line", None)
+    repair: str | None = column(
+        "What ends the fault, one line: where only the way to the key is broken, how that is mended; else how another "
+        "certificate is set, by what owns the binding",
+        None,
+    )
+    endpoint: str | None = column(
+        "Binding of http.sys as netsh names it: ipport=address:port, hostnameport=host:port, ccs=port", None
+    )
+    app_id: str | None = column("AppId of that binding, a GUID in braces", None)
+    binding_owner: BindingOwner | None = column(
+        "what writes that binding, by its AppId; null: no binding, or none", None
+    )
+    listener: str | None = column(
+        "Listener: of WinRM as it names it (Address=*+Transport=HTTPS), of Remote Desktop its name (RDP-Tcp)", None
+    )
+    set_with: str = column(
+        "Command that sets another certificate there, by its name in 'keymortem rules commands'; empty: none does "
+        "(repair says how), or the certificate stays",
+        "",
+    )
+    stays: bool = column("Only the way to its key is broken: no other certificate is needed", False)
     label: str = column("What to call the use: consumer and detail", "")
     needs_valid: bool | None = column(
         "It stops when its certificate has ended; false: EFS, virtual machines and the metabase of IIS do not", None

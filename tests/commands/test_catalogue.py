@@ -44,6 +44,7 @@ GOOD = {
     "volume": "D:",
     "attestation": "https://hgs.contoso.test/Attestation",
     "protection": "https://hgs.contoso.test:8443/KeyProtection",
+    "new": TP,
 }
 SPECIAL = {
     "set-winrm-listener": {"listener": "Address=*+Transport=HTTPS"},
@@ -106,6 +107,8 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
         ("import-pfx", {"store": "WebHosting"}, ('certutil -f -importPFX "WebHosting" "FILE.pfx"',)),
         ("import-pfx", {"scope": "user", "store": "My"}, ('certutil -user -f -importPFX "My" "FILE.pfx"',)),
         ("show-certificate", {"store": "a$b", "thumbprint": TP}, (f"certutil -store 'a$b' {TP}",)),
+        ("restart-service", {"service": "MSSQL$SHOP"}, ("Restart-Service 'MSSQL$SHOP'",)),
+        ("set-adfs-certificate", {"new": TP}, (f"Set-AdfsSslCertificate -Thumbprint {TP}",)),
         ("take-ownership", {"path": "%SystemDrive%\\a b"}, ('takeown /f "$env:SystemDrive\\a b" /a',)),
         (
             "grant",
@@ -116,6 +119,7 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
             "set-binding",
             {"endpoint": "ipport=[::]:443", "store": "MY", "app_id": "{4dc3e181-e14b-4a21-b022-59fc669b0914}"},
             (
+                "netsh http show sslcert ipport=[::]:443",
                 "netsh http update sslcert ipport=[::]:443 certhash=NEW-THUMBPRINT "
                 'certstorename="MY" appid="{4dc3e181-e14b-4a21-b022-59fc669b0914}"',
             ),

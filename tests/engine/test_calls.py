@@ -62,6 +62,20 @@ def test_a_line_of_a_pack_that_names_no_command_is_marked() -> None:
     )
 
 
+def test_a_row_names_its_command_which_takes_what_it_needs() -> None:
+    template = (
+        "Set it:\n    @{{ each.way }} thumbprint={{ each.thumbprint }} store={{ each.store }} scope={{ each.scope }}"
+    )
+    named = [{**row(TP), "way": way} for way in ("verify-certificate", "", None, "no-such", "set-adfs-certificate")]
+    assert text(template, *named) == (
+        f'Set it:\n    # PowerShell as administrator\n    certutil -verifystore "MY" {TP}\n'
+        "    Set-AdfsSslCertificate -Thumbprint NEW-THUMBPRINT"
+    )
+    # What a command does not take may be empty.
+    named = [{**row("", store=""), "way": "set-adfs-certificate"}]
+    assert text(template, *named).endswith("\n    Set-AdfsSslCertificate -Thumbprint NEW-THUMBPRINT")
+
+
 def test_many_rows_end_in_a_sentence() -> None:
     rows = [row(f"{n:040X}") for n in range(200)]
     lines = text(f"Look:\n    {VERIFY}", *rows).split("\n")
@@ -80,6 +94,7 @@ def test_many_rows_end_in_a_sentence() -> None:
             "@start-service service=a b",
             "a command is '@NAME parameter=value ...'; a value with blanks stands in double quotes",
         ),
+        ("@{{ count }} prot=1", "no command takes a 'prot'"),
         ("@", "a command is '@NAME parameter=value ...'; a value with blanks stands in double quotes"),
     ],
 )

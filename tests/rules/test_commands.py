@@ -7,7 +7,7 @@ import pytest
 from forensics.engine.loader import load_packs
 from forensics.engine.templates import commands_in
 
-PACKS = ("attestation", "era2026", "hyperv", "sysprep", "tpm")
+PACKS = ("attestation", "era2026", "expiry", "hyperv", "rdp", "sysprep", "tpm", "use")
 
 
 @pytest.mark.parametrize("pack", PACKS)

@@ -6,6 +6,7 @@ moment of the examination, which is no alarm yet, and no service is bound to the
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,11 @@ from tests.paths import IMAGES, PROJECT
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 PACKS = load_packs([PROJECT / "rules" / pack for pack in ("rdp", "expiry", "use")], built_in=False)
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+
+HARMFUL = re.compile(
+    r"not checked|delstore|\bdelete\b|shutdown|Remove-Item .*Cert:|\breg add\b|takeown /r", re.IGNORECASE
+)
+"""What no repair of a use, of Remote Desktop or of an end types."""
 
 Stated = tuple[str, str, str, frozenset[str]]
 
@@ -309,7 +315,7 @@ def test_the_forecast_names_the_day() -> None:
     finding = _one(_findings(examined("rdp-2019")), "keyiso-disabled-rdp-will-break")
     assert finding["confidence"] == "likely"
     assert "is valid until 2027-01-20" in finding["because"]
-    assert "restart the machine before 2027-01-20" in finding["remedy"]
+    assert "Before 2027-01-20, set the service back" in finding["remedy"]
 
 
 def test_a_dead_key_names_every_service_that_uses_it() -> None:
@@ -317,9 +323,34 @@ def test_a_dead_key_names_every_service_that_uses_it() -> None:
     dead = _one(findings, "service-uses-dead-key")
     assert "- http.sys shop.contoso.test:443 (IIS) (proved)" in dead["because"]
     assert "- IIS Shop *:443:shop.contoso.test (proved)" in dead["because"]
+    # Of the bindings of this server only the one with the dead key is touched, and that in place.
+    assert [line for line in dead["remedy"].split("\n") if "netsh" in line and line.startswith(" ")] == [
+        "    netsh http show sslcert hostnameport=shop.contoso.test:443",
+        "    netsh http update sslcert hostnameport=shop.contoso.test:443 certhash=NEW-THUMBPRINT "
+        'certstorename="MY" appid="{4dc3e181-e14b-4a21-b022-59fc669b0914}"',
+    ]
     denied = _one(findings, "consumer-cannot-read-key")
     # The SID that Windows itself gives NT SERVICE\MSSQLSERVER, as Microsoft documents it.
-    assert "S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003:R\n" in denied["remedy"] + "\n"
+    assert 'S-1-5-80-3880718306-3832830129-1677859214-2598158968-1052248003:R"\n' in denied["remedy"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_repair_deletes_or_unbinds_and_each_names_what_is_there(name: str) -> None:
+    case = examined(name)
+    uses = case.rows("certificate_use")
+    there = {row.thumbprint for row in (*case.rows("certificate"), *uses)}
+    bound = {row.endpoint for row in uses}
+    for finding in _findings(case):
+        typed = [line.strip() for line in finding["remedy"].split("\n") if line.startswith("    ")]
+        assert not [line for line in typed if HARMFUL.search(line)], finding["rule"]
+        for line in typed:
+            assert set(re.findall(r"\b[0-9A-F]{40}\b", line)) <= there
+            assert set(re.findall(r"\b(?:ipport|hostnameport|ccs)=\S+", line)) <= bound
+        # The self-signed one instead of another is a way of its own, which begins with its condition.
+        if any("Remove-ItemProperty" in line for line in typed):
+            assert "Where the self-signed one of Windows will do" in finding["remedy"]
+        if any("'TermService'" in line for line in typed):
+            assert "Every session ends then" in finding["remedy"]
 
 
 def test_expiry_explains_what_the_services_lose() -> None:
@@ -350,10 +381,9 @@ def test_purposes_are_told_apart_on_a_laptop() -> None:
         ("certificate-expiring", "network logon (EAP-TLS)"),
     }
     remedies = "".join(f["remedy"] for f in findings if f["rule"] == "certificate-expired")
-    assert remedies.count("keep it and its key as long as data that it encrypted is wanted") == 2
-    assert remedies.count("keep it until it is known that no role needs it") == 1
     # Nothing that has ended can be renewed, and no template is known of these.
-    assert remedies.count("names no template, ask its issuer for a new one") == 3
+    assert remedies.count("this disk tells no template by which it could be requested") == 3
+    assert remedies.count("what was encrypted with its key opens with no other") == 3
     assert "-delstore" not in remedies
     assert " renew\n" not in remedies
 

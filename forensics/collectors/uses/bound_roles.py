@@ -28,7 +28,7 @@ def federation_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Ite
     Certificates of tokens normally lie in the database of AD FS: none in My is no fault.
     """
     if _is_installed(context, _FEDERATION_SERVICE):
-        served = [binding for binding in bindings if binding.application == _FEDERATION]
+        served = [binding for binding in bindings if binding.owner and binding.owner.name == _FEDERATION]
         for row in _of_bindings(context, AD_FS, served):
             yield context.service_account(row, _FEDERATION_SERVICE)
 
@@ -50,7 +50,9 @@ def gateway_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterat
     if _is_installed(context, _GATEWAY_SERVICE):
         port = context.software.value(_GATEWAY, "SmePort")
         wanted = str(port.number or port.text or _HTTPS) if port is not None else str(_HTTPS)
-        yield from _of_bindings(context, ADMIN_CENTER, [b for b in bindings if b.port == wanted], SYSTEM)
+        for row in _of_bindings(context, ADMIN_CENTER, [b for b in bindings if b.port == wanted], SYSTEM):
+            row.set_with = ""
+            yield row
 
 
 def _is_installed(context: UseContext, service: str) -> bool:
@@ -67,6 +69,7 @@ def _of_bindings(
             first.setdefault(binding.thumbprint, binding)
     for thumbprint, binding in first.items():
         detail = f"binding {binding.name}"
-        yield context.use(
+        row = context.use(
             consumer, binding.place, thumbprint, detail=detail, store=binding.store, certainty="likely", account=account
         )
+        yield binding.told_in(row)

@@ -38,13 +38,14 @@ HTTP_SYS = Consumer(
     # TLS is done by LSASS, not by the process behind the binding.
     SYSTEM,
     "TLS handshakes on this binding are reset (Schannel 36870)",
-    "netsh http delete sslcert, then netsh http add sslcert with the same appid and the new certhash",
+    "netsh http update sslcert with the new certhash, and the store and appid that the binding has; where that is "
+    "refused, delete and add with every value that show sslcert told",
 )
 IIS = Consumer(
     "IIS",
     SYSTEM,
     "the site's https binding: browsers get a reset connection",
-    "IIS Manager > Bindings > select the new certificate, or netsh http add sslcert with IIS' appid",
+    "IIS Manager > Bindings: select the new certificate; or netsh http update sslcert",
 )
 IIS_METABASE = Consumer(
     "IIS metabase",
@@ -56,27 +57,29 @@ RDP = Consumer(
     "RDP",
     NETWORK_SERVICE,
     "Remote Desktop connections to this machine (1055, Schannel 36870)",
-    "grant the account of TermService read on the key, or delete SSLCertificateSHA1Hash and restart TermService",
+    "set SSLCertificateSHA1Hash of Win32_TSGeneralSetting for this listener; the account of TermService needs read on "
+    "the new key",
     "TermService",
 )
 WINRM = Consumer(
     "WinRM",
     SYSTEM,
     "PowerShell remoting and WinRM over HTTPS",
-    "winrm delete the HTTPS listener and create it again with the new CertificateThumbprint",
+    "set CertificateThumbprint of this listener in place, and Hostname where the new name is another",
 )
 SQL_SERVER = Consumer(
     "SQL Server",
     None,
     "the SQL Server instance does not start (26014)",
-    "grant the service account read on the key, set the certificate in SQL Server Configuration Manager, restart; "
-    "on a cluster on every node",
+    "select it in SQL Server Configuration Manager (before 2019 only one whose subject is the host's full name is "
+    "offered there), or write it into value Certificate under SuperSocketNetLib, on a cluster on every node; give the "
+    "service's account read on the key, restart the instance",
 )
 SSTP = Consumer(
     "SSTP",
     SYSTEM,
     "SSTP tunnels to this VPN server (RasSstp 18, 21)",
-    "Set-RemoteAccess -SslCertificate, then restart RemoteAccess",
+    "Set-RemoteAccess -SslCertificate, then restart RemoteAccess, which ends open tunnels",
 )
 IKEV2 = Consumer(
     "IKEv2",
@@ -94,13 +97,16 @@ LDAPS = Consumer(
     "LDAPS",
     SYSTEM,
     "LDAP over TLS on 636 and 3269 of this domain controller",
-    "put the new certificate into the NTDS store or My, then set renewServerCertificate=1 on rootDSE",
+    "put the new one into the store in which the old one is (where NTDS has one, My is not asked), then set "
+    "renewServerCertificate=1 on rootDSE",
 )
 ENTRA_JOIN = Consumer(
     "Entra join",
     SYSTEM,
     "the device's identity: primary refresh token, single sign-on, device-based Conditional Access",
-    "dsregcmd /leave, then join again",
+    "first have a local administrator's password and the BitLocker recovery key: work accounts cannot sign in "
+    "meanwhile; then Entra joined: dsregcmd /forcerecovery; hybrid joined: dsregcmd /debug /leave as administrator, "
+    "sign out and in",
 )
 WORKPLACE_JOIN = Consumer(
     "Workplace join",
@@ -138,7 +144,8 @@ CONFIG_MGR = Consumer(
     "ConfigMgr client",
     SYSTEM,
     "the Configuration Manager client: no policy, no software, no inventory",
-    "stop CcmExec, delete SMSCFG.INI and the certificates of store SMS, start CcmExec",
+    "store SMS: restart CcmExec, which makes its own; store MY: enrol a client authentication certificate, then "
+    "restart CcmExec",
 )
 SCOM = Consumer(
     "SCOM agent",
@@ -156,7 +163,8 @@ NETWORK_UNLOCK = Consumer(
     "BitLocker Network Unlock",
     None,
     "unlocking of the system drive by the network at boot: the recovery key or PIN is asked for",
-    "deploy the new Network Unlock certificate by group policy",
+    "put the new one with its key on the WDS server (store FVE_NKP), then deploy it by group policy; the old one stays "
+    "on the server until every client has started once",
 )
 BITLOCKER_AGENT = Consumer(
     "BitLocker recovery agent",

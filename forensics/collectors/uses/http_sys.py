@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from forensics.collectors.uses.binding_owners import UPDATED, Owner, owner_of
 from forensics.collectors.uses.consumers import HTTP_SYS
 from forensics.collectors.uses.context import MY, Provenance, UseContext, clip
 from forensics.late_methods import dataclass
@@ -19,18 +20,8 @@ MAX_BINDINGS = 5_000
 """Evidence: bindings of one kind of http.sys."""
 
 _KINDS = (("address", "SslBindingInfo"), ("sni", "SslSniBindingInfo"))
-_CENTRAL = ("SslCcsBindingInfo", "SslScopedCcsBindingInfo")
-_APPLICATIONS = {
-    "4dc3e181-e14b-4a21-b022-59fc669b0914": "IIS",
-    "afebb9ad-9b97-4a91-9ab5-daf4d59122f6": "WinRM",
-    "d7d72267-fcf9-4424-9eec-7e1d8dcec9a9": "IIS Web Management Service",
-    "ba195980-cd49-458b-9e23-c84ee0adcd75": "SSTP",
-    "5d89a20c-beab-4389-9447-324788eb944a": "AD FS",
-    "f955c070-e044-456c-ac00-e9e4275b3f04": "Web Application Proxy",
-    "5d8e2743-ef20-4d38-8751-7e400f200e65": "likely KDC Proxy or DirectAccess",
-    "d673f5ee-a714-454d-8de2-492e4c1bd8f8": "likely BranchCache",
-    "1d40ebc7-1983-4ac5-82aa-1e17a7ae9a0e": "likely Reporting Services",
-}
+_TAGS = {"address": "ipport", "sni": "hostnameport"}
+_CENTRAL = (("SslCcsBindingInfo", "ccs"), ("SslScopedCcsBindingInfo", "scopedccs"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,7 @@ class HttpBinding:
         name: ``IP:port`` or ``host:port``.
         thumbprint: Upper hex; None when the binding has no readable hash.
         store: Store name, always of the computer.
-        application: Owner by AppId: its name where known, else the GUID; None without one.
+        app_id: Whose it is, a GUID in lower case; None without one.
         place: Where it was read.
     """
 
@@ -50,13 +41,36 @@ class HttpBinding:
     name: str
     thumbprint: str | None
     store: str
-    application: str | None
+    app_id: str | None
     place: Provenance
 
     @property
     def port(self) -> str:
         """Port number as text."""
         return self.name.rpartition(":")[2]
+
+    @property
+    def owner(self) -> Owner | None:
+        """What wrote it."""
+        return owner_of(self.app_id)
+
+    @property
+    def label(self) -> str:
+        """Its name with that of its owner, or with its AppId."""
+        if self.owner is None:
+            return self.name
+        name = self.app_id if self.owner.name == "other" else self.owner.name
+        return f"{self.name} ({name})" if self.owner.is_certain else f"{self.name} (likely {name})"
+
+    def told_in(self, row: CertificateUseRow) -> CertificateUseRow:
+        """Fill in which binding a use stands in, and how that is given another certificate."""
+        row.endpoint = f"{_TAGS[self.kind]}={self.name}"
+        row.app_id = clip(f"{{{self.app_id}}}") if self.app_id else None
+        row.set_with = UPDATED
+        if self.owner is not None:
+            row.binding_owner = self.owner.name
+            row.set_with = self.owner.set_with
+        return row
 
 
 def read_bindings(context: UseContext) -> list[HttpBinding]:
@@ -75,35 +89,41 @@ def _bindings(context: UseContext, kind: str, parent: str) -> Iterator[HttpBindi
             clip(system.text(key, "HostnamePort")) or key.name,
             context.raw_thumbprint(system, key, "SslCertHash"),
             clip(system.text(key, "SslCertStoreName")) or MY,
-            _application(context, key),
+            _app_id(context, key),
             Provenance(system.where(key, "SslCertHash"), key.timestamp),
         )
 
 
-def _application(context: UseContext, key: Key) -> str | None:
+def _app_id(context: UseContext, key: Key) -> str | None:
     value = context.system.value(key, "AppId")
     if value is None:
         return None
     text = value.text.strip("{} ").lower() if value.text else None
     if text is None and len(value.data) == 16:
         text = str(UUID(bytes_le=value.data))
-    return _APPLICATIONS.get(text, clip(text)) if text else None
+    return clip(text) or None
 
 
 def http_sys_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[CertificateUseRow]:
     """Yield a row for each binding, and for each that takes its certificate from the central store."""
     for binding in bindings:
-        yield context.use(
+        row = context.use(
             HTTP_SYS,
             binding.place,
             binding.thumbprint,
-            detail=f"{binding.name} ({binding.application})" if binding.application else binding.name,
+            detail=binding.label,
             store=binding.store,
             fault=None if binding.thumbprint else "the binding has no certificate hash",
         )
+        if binding.owner is not None and binding.owner.repair is not None:
+            row.repair = binding.owner.repair
+        yield binding.told_in(row)
     system = context.system
-    for parent in _CENTRAL:
+    for parent, tag in _CENTRAL:
         for key in system.subkeys(f"{context.services}\\HTTP\\Parameters\\{parent}", MAX_BINDINGS):
             detail = f"{key.name} (central certificate store: PFX files on a share)"
             place = Provenance(system.where(key), key.timestamp)
-            yield context.use(HTTP_SYS, place, None, detail=detail, store=None)
+            row = context.use(HTTP_SYS, place, None, detail=detail, store=None)
+            row.endpoint = clip(f"{tag}={key.name.removeprefix('*:')}" if tag == "ccs" else f"{tag}={key.name}")
+            row.repair = "put the new PFX file under the host's name into the folder of the central certificate store"
+            yield row

@@ -52,13 +52,9 @@ def _sites(
 def _site_uses(context: UseContext, site: _Site, place: Provenance) -> Iterator[CertificateUseRow]:
     detail = f"{site.binding.site_name} {site.binding.information}"
     for binding in site.served_by:
-        yield context.use(
-            IIS,
-            place,
-            binding.thumbprint,
-            detail=detail,
-            store=binding.store,
-            fault=None if binding.thumbprint else f"the http.sys binding {binding.name} has no certificate hash",
+        fault = None if binding.thumbprint else f"the http.sys binding {binding.name} has no certificate hash"
+        yield binding.told_in(
+            context.use(IIS, place, binding.thumbprint, detail=detail, store=binding.store, fault=fault)
         )
     if site.binding.takes_central_store:
         detail += " (central certificate store: PFX files on a share)"

@@ -55,6 +55,7 @@ def sstp_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator[
         fault=fault,
         sha256=digest,
     )
+    row.set_with = "set-sstp-certificate"
     if sha256 and sha1 and sha1 == same:
         row.also_set_at = [system.where(key, _SHA1)]
     if thumbprint is None and context.examined(MY, SYSTEM_SID):

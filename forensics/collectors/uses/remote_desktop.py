@@ -19,7 +19,7 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     runs_as = account_sid(name, context.machine.computer_name, context.users)
     account = account_of_listener(runs_as, context.machine.build)
     for found in listener_certificates(context.installation, context.certificates):
-        yield context.use(
+        row = context.use(
             RDP,
             Provenance(found.source_path, found.source_time),
             found.thumbprint,
@@ -28,3 +28,8 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
             certainty="proved" if found.on_record else "likely",
             account=account,
         )
+        row.listener = found.listener
+        row.set_with = "set-rdp-certificate"
+        if found.self_signed:
+            row.set_with, row.repair = "", "Windows makes itself another one when Remote Desktop starts"
+        yield row

@@ -62,8 +62,8 @@ AD_FS = Consumer(
     "AD FS",
     None,
     "sign-in through this federation service",
-    "Set-AdfsSslCertificate for TLS, Set-AdfsCertificate for the service and its tokens; give the account of adfssrv "
-    "read on the key, restart adfssrv",
+    "Set-AdfsSslCertificate for TLS, on the primary server (2012 R2: on every server), Set-AdfsCertificate for the "
+    "service and its tokens; give the account of adfssrv read on the key, restart adfssrv",
     "adfssrv",
 )
 WEB_APPLICATION_PROXY = Consumer(
@@ -77,7 +77,8 @@ AD_LDS = Consumer(
     "AD LDS",
     None,
     "LDAP over TLS of this instance",
-    "put the certificate into the store of the service or My, give the service's account read on the key, restart it",
+    "put the new one into the store in which the old one is (the service's own before My), give the service's account "
+    "read on the key, restart it",
 )
 WSUS = Consumer(
     "WSUS",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from forensics.collectors.uses.consumers import WINRM
-from forensics.collectors.uses.context import Provenance, UseContext
+from forensics.collectors.uses.context import Provenance, UseContext, clip
 from forensics.collectors.uses.http_sys import HttpBinding
 from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.tables.use import CertificateUseRow
@@ -31,4 +31,7 @@ def winrm_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Iterator
         if thumbprint and served and thumbprint not in served:
             fault = f"http.sys has {', '.join(served)} on port {port}"
         place = Provenance(software.where(key, _THUMBPRINT), key.timestamp)
-        yield context.use(WINRM, place, thumbprint, detail=f"{key.name} port {port}", fault=fault)
+        row = context.use(WINRM, place, thumbprint, detail=f"{key.name} port {port}", fault=fault)
+        row.listener = clip(f"Address={key.name.rpartition('+')[0]}+Transport=HTTPS")
+        row.set_with = "set-winrm-listener"
+        yield row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
@@ -51,9 +52,55 @@ def test_every_kind_of_binding() -> None:
     assert {(r.consumer, r.account, r.certainty, r.owner_sid) for r in rows} == {
         ("http.sys", "S-1-5-18", "proved", "S-1-5-18")
     }
+    assert [(r.endpoint, r.app_id, r.binding_owner, r.set_with) for r in rows] == [
+        ("ipport=0.0.0.0:443", "{4dc3e181-e14b-4a21-b022-59fc669b0914}", "IIS", "set-binding"),
+        ("ipport=[::]:8443", "{03020100-0504-0706-0809-0a0b0c0d0e0f}", "other", "set-binding"),
+        ("hostnameport=www.contoso.com:443", None, None, "set-binding"),
+        ("hostnameport=shop.contoso.com:443", None, None, "set-binding"),
+        ("ccs=443", None, None, ""),
+    ]
     assert rows[0].source_path == f"{CONFIG}/SYSTEM\\{HTTP}\\SslBindingInfo\\0.0.0.0:443!SslCertHash"
     assert rows[0].source_time == HIVE_TIME
     assert problems(given.installation) == []
+
+
+@pytest.mark.parametrize(
+    ("app_id", "label", "owner", "set_with", "repair"),
+    [
+        ("afebb9ad-9b97-4a91-9ab5-daf4d59122f6", "WinRM", "WinRM", "", "nothing here: WinRM writes this binding"),
+        ("ba195980-cd49-458b-9e23-c84ee0adcd75", "SSTP", "SSTP", "set-sstp-certificate", "Set-RemoteAccess"),
+        ("5d89a20c-beab-4389-9447-324788eb944a", "AD FS", "AD FS", "set-adfs-certificate", "Set-AdfsSslCertificate"),
+        (
+            "f955c070-e044-456c-ac00-e9e4275b3f04",
+            "Web Application Proxy",
+            "Web Application Proxy",
+            "set-proxy-certificate",
+            "Set-WebApplicationProxySslCertificate",
+        ),
+        (
+            "1d40ebc7-1983-4ac5-82aa-1e17a7ae9a0e",
+            "likely Reporting Services",
+            "Reporting Services",
+            "",
+            "Report Server Configuration Manager",
+        ),
+        (
+            "d7d72267-fcf9-4424-9eec-7e1d8dcec9a9",
+            "IIS Web Management Service",
+            "IIS Web Management Service",
+            "",
+            "select the certificate in IIS Manager > Management Service",
+        ),
+    ],
+)
+def test_who_writes_a_binding_sets_it(app_id: str, label: str, owner: str, set_with: str, repair: str) -> None:
+    system = system_hive()
+    key = system.key(f"{HTTP}\\SslBindingInfo\\0.0.0.0:443").binary("SslCertHash", bytes.fromhex(ONE))
+    key.binary("AppId", UUID(app_id).bytes_le)
+    given = context({"SYSTEM": system, "SOFTWARE": software_hive()})
+    (row,) = http_sys_uses(given, read_bindings(given))
+    assert (row.detail, row.binding_owner, row.set_with) == (f"0.0.0.0:443 ({label})", owner, set_with)
+    assert str(row.repair).startswith(repair)
 
 
 def test_a_hash_of_another_length_is_a_problem_and_the_binding_has_none() -> None:
@@ -207,6 +254,11 @@ def test_winrm_listeners_and_their_binding() -> None:
         (ONE, "*+HTTPS port 5986", True, None),
         (TWO, "IP:10.0.0.5+HTTPS port 5986", False, f"http.sys has {ONE} on port 5986"),
         (TWO, "IP:10.0.0.6+HTTPS port 6000", False, None),
+    ]
+    assert [(r.listener, r.set_with) for r in rows] == [
+        ("Address=*+Transport=HTTPS", "set-winrm-listener"),
+        ("Address=IP:10.0.0.5+Transport=HTTPS", "set-winrm-listener"),
+        ("Address=IP:10.0.0.6+Transport=HTTPS", "set-winrm-listener"),
     ]
     assert rows[0].source_path == f"{CONFIG}/SOFTWARE\\{listeners}\\*+HTTPS!certThumbprint"
 

@@ -330,6 +330,8 @@ def test_the_first_admin_center_stands_behind_http_sys() -> None:
     given = bound(system, software, ("0.0.0.0:6516", ONE, None), ("0.0.0.0:443", TWO, None))
     (row,) = gateway_uses(given, read_bindings(given))
     assert (row.consumer, row.thumbprint, row.account) == ("Windows Admin Center", ONE, SYSTEM_SID)
+    # Its own cmdlet sets it, and the binding with it.
+    assert row.set_with == ""
 
 
 def of_instance(*stored: CertificateRow) -> list[CertificateUseRow]:

@@ -28,6 +28,7 @@ def test_a_bound_listener_does_not_use_the_self_signed_certificate() -> None:
     given = context({"SYSTEM": system, "SOFTWARE": software_hive()})
     (row,) = remote_desktop_uses(given)
     assert (row.thumbprint, row.detail, row.store, row.present) == (ONE, "RDP-Tcp", "MY", False)
+    assert (row.listener, row.set_with) == ("RDP-Tcp", "set-rdp-certificate")
     assert (row.account, row.certainty) == ("S-1-5-20", "proved")
     assert row.source_path == f"{CONFIG}/SYSTEM\\{WIN_STATIONS}\\RDP-Tcp!SSLCertificateSHA1Hash"
 
