@@ -48,7 +48,7 @@ def test_commands_that_belong_together_are_counted() -> None:
 def test_a_command_that_does_nothing_alone_is_told_by_what_all_of_them_are_for() -> None:
     name: tuple[BlockKind, str] = ("command", "$folder = 'C:\\x'")
     remedy = finding(("paragraph", "There is a way."), ("item", "If you have its host:"), name, ("command", "go"))
-    assert first_step([remedy], MINE) == Step("If you have its host", is_command=False)
+    assert first_step([remedy], MINE) == Step("If you have its host: see -v", is_command=False)
     plain = finding(("paragraph", "Export it. Then go on:"), name)
     assert first_step([plain], MINE) == Step("Export it.", is_command=False)
     whole = finding(("command", "$one = 1; go $one"))
