@@ -9,7 +9,7 @@ from datetime import datetime
 from forensics.facts.machine_life import machine_life
 from forensics.facts.purpose import purpose
 from forensics.facts.recovery_place import recovery_place
-from forensics.facts.reissue import reissue
+from forensics.facts.reissue import Templates, reissue
 from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.renewal import Renewals
 from forensics.facts.renewed_by import Successors
@@ -43,6 +43,7 @@ class _Facts:
         self.users = Users(tables)
         self.successors = Successors(tables, self.users, as_of)
         self.renewals = Renewals(tables)
+        self.templates = Templates(tables)
         self.renewed_from = RenewedFrom(tables)
         self.places = Places(tables)
         self.virtual_machines = VirtualMachines(tables)
@@ -80,7 +81,7 @@ class _Facts:
         # A service that names this one stops when it ends, whatever lies beside it.
         renewed_by = None if used.end_stops else successor
         renewal = self.renewals.of(row, self._last_seen_alive(row.machine_id))
-        return replace(
+        found = replace(
             row,
             used_by=used.used_by,
             uses=used.uses,
@@ -88,7 +89,6 @@ class _Facts:
             may_be_used_by=used.may_be_used_by,
             superseded=used.superseded,
             kept=used.kept,
-            reissue=reissue(row, consumers),
             purpose=purpose(row, consumers),
             successor=successor.thumbprint if successor else None,
             renewed_by=renewed_by.thumbprint if renewed_by else None,
@@ -98,7 +98,9 @@ class _Facts:
             renewal_due=renewal.renewal_due,
             warn_from=renewal.warn_from,
             alarm_from=renewal.alarm_from,
+            request_template=self.templates.name(row),
         )
+        return replace(found, reissue=reissue(found, consumers))
 
     def _last_seen_alive(self, machine_id: int) -> datetime | None:
         machines = self.tables.of(MachineRow, machine_id)

@@ -1,4 +1,4 @@
-"""In which way a certificate is made anew: that of its role, where an authority does not simply issue it again."""
+"""How another certificate comes in the place of a dead one: stated by hand for each kind."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from forensics.engine.forms import WORDINGS
-from forensics.facts.reissue import reissue
+from forensics.facts.reissue import Templates, reissue
+from forensics.facts.tables import Tables
 from forensics.tables.certificate import CertificateRow, Reissue
 from forensics.tables.registry import column_specs
+from forensics.tables.use import TemplateRow
 
 
 def certificate(**values: Any) -> CertificateRow:
@@ -33,6 +35,19 @@ def certificate(**values: Any) -> CertificateRow:
         ({"eku": ["msEFSRecovery"]}, {"EFS recovery agent"}, "efs_agent"),
         ({"eku": ["clientAuth", "emailProtection", "msEFS"], "store_scope": "user"}, {"EFS"}, "encryption"),
         ({"eku": ["1.3.6.1.4.1.311.21.6"]}, set(), "encryption"),
+        ({"store": "Remote Desktop", "self_signed": True}, {"RDP"}, "remote_desktop"),
+        ({"request_template": "RDP", "renewer": "Remote Desktop"}, set(), "remote_desktop"),
+        ({"eku": ["msEFS"], "request_template": "User", "standing": "superseded"}, set(), "encryption"),
+        ({"standing": "superseded", "request_template": "Machine"}, set(), "replaced"),
+        ({"superseded": "replaced"}, set(), "replaced"),
+        ({"superseded": "archived"}, set(), None),
+        ({"renewer": "Intune", "request_template": "IntuneDevice"}, set(), "mdm"),
+        ({"renewer": "ACME client"}, set(), "acme"),
+        ({"renewer": "ConfigMgr", "self_signed": True}, set(), "maker"),
+        ({"renewer": "auto-enrolment", "request_template": "Machine"}, set(), "template"),
+        ({"used_by": ["Entra join"]}, {"Entra join"}, "entra"),
+        ({"used_by": ["IIS", "MDM"]}, {"IIS", "MDM"}, "mdm"),
+        ({"self_signed": True}, set(), "maker"),
     ],
 )
 def test_reissue(values: dict[str, Any], consumers: set[str], expected: Reissue | None) -> None:
@@ -45,3 +60,20 @@ def test_each_way_has_its_words(language: str) -> None:
     words = WORDINGS[language].facts["reissue"]
     assert words.keys() == {"", *ways}
     assert len(set(words.values())) == len(words)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"template": "WebServer"}, "WebServer"),
+        ({"template": "1.3.6.1.4.1.311.21.8.1.2"}, "Contoso Web"),
+        ({"template": "1.3.6.1.4.1.311.21.8.9.9"}, None),
+        ({"template": "1.3.6.1.4.1.311.21.8.1.2", "machine_id": 2}, None),
+        ({"template": "Machine", "self_signed": True}, None),
+        ({}, None),
+    ],
+)
+def test_template(values: dict[str, Any], expected: str | None) -> None:
+    row = certificate(**values)
+    known = TemplateRow(machine_id=1, source_path="t", name="Contoso Web", oid="1.3.6.1.4.1.311.21.8.1.2")
+    assert Templates(Tables([row, known])).name(row) == expected
