@@ -122,7 +122,7 @@ def test_a_command_for_which_there_is_nothing_to_do_is_left_out() -> None:
     )
 
 
-def test_an_item_of_one_value_is_left_out_where_that_is_empty() -> None:
+def test_an_item_is_left_out_where_all_its_values_are_empty() -> None:
     rows: list[dict[str, object]] = [{"way": "Restore it."}, {"way": ""}, {"way": None}]
     assert as_text(fill("Look:\n- {{ each.way }}\n- Else.", rows, {})) == "Look:\n- Restore it.\n- (not known)\n- Else."
-    assert as_text(fill("Look:\n- {{ way }}\n- Else.", rows[1:2], {})) == "Look:\n- Else."
+    assert as_text(fill("Look:\n- Way: {{ way }}\n- Else.", rows[1:2], {})) == "Look:\n- Else."
