@@ -35,9 +35,13 @@ COMMANDS = (
         {"path": Parameter(kind.path), "name": Parameter(kind.quoted)},
     ),
     Command(
-        "restore-file",
-        ('Copy-Item -LiteralPath "BACKUP\\<name>" -Destination <path> -Force',),
-        "copies a file of a backup to its place; the copy has the access list of its folder",
+        "replace-file",
+        (
+            'if (Test-Path -LiteralPath "BACKUP\\<name>") '
+            '{ Rename-Item -LiteralPath <path> -NewName "<name>.damaged" -Force; '
+            'Copy-Item -LiteralPath "BACKUP\\<name>" -Destination <path> -Force }',
+        ),
+        "puts the file of a backup, where there is one, into the place of a damaged one, which stays beside it",
         {"name": Parameter(kind.inside_quotes), "path": Parameter(kind.path)},
     ),
     Command(

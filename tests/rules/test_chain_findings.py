@@ -112,22 +112,22 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "master-key-missing", "51C7"),
         ("high", "key-recreated", "51C9 BF4B D5BC"),
         ("high", "key-blob-damaged", "1500 264D 3AC4 7085 7E17 B187 C2AE C653 D3FC DA8A EFDD"),
-        ("medium", "key-recoverable", "5780 83A8"),  # another name
-        ("medium", "key-recoverable", "BF4B D5BC"),  # the other file
-        ("medium", "key-recoverable", "3AC4 7085 EFDD"),  # whole in a damaged blob
+        ("low", "key-recoverable", "5780 83A8"),  # another name
+        ("low", "key-recoverable", "BF4B D5BC"),  # the other file
+        ("low", "key-recoverable", "3AC4 7085 EFDD"),  # whole in a damaged blob
     ],
     "broken-secrets": [
         ("high", "master-key-missing", "0B79 58A8"),
         ("high", "master-key-damaged", "3C9E 54AD 9D48 9FF7"),
         ("high", "master-key-opens-only-with-previous-secret", "1072 4DEB 62CE 859E"),
         ("high", "master-key-does-not-open", "5727 66FE"),
-        ("medium", "key-recoverable", "1072 4DEB 62CE 859E"),
+        ("low", "key-recoverable", "1072 4DEB 62CE 859E"),
     ],
     "chain": [("high", "key-file-missing", "1940"), ("high", "key-recreated", "12B7")],
     "dirty-disk": [("high", "key-file-missing", "5128")],
     "dirty-registry": [
         ("high", "key-file-of-another-machine-guid", "1325"),
-        ("medium", "key-recoverable", "1325"),
+        ("low", "key-recoverable", "1325"),
     ],
     "failed-generalize": [("high", "key-file-missing", "0B79")],
     "generalized-not-booted": [("high", "key-file-missing", "0B38")],
@@ -156,7 +156,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("info", "certificate-in-two-stores", "71D7"),
         ("info", "key-in-third-party-provider", "F4D5"),  # Windows Hello
         ("info", "key-in-tpm", "5EEE"),
-        ("medium", "key-recoverable", "71D7"),  # as administrator: the user's store does not lead there
+        ("low", "key-recoverable", "71D7"),  # as administrator: the user's store does not lead there
     ],
     "mixed": [
         ("high", "key-access-denied", "0572 0BD6 495E 8272"),
@@ -168,9 +168,9 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "key-recreated", "0BD6"),
         ("high", "keyiso-disabled-keys-unusable", "0813"),
         ("medium", "key-readable-by-everyone", "0813 1A3D"),
-        ("medium", "key-recoverable", "495E C402"),  # OldVal
-        ("medium", "key-recoverable", "6FED"),  # the file of an earlier life
-        ("medium", "key-recoverable", "8272 C68B"),  # another name
+        ("low", "key-recoverable", "495E C402"),  # OldVal
+        ("low", "key-recoverable", "6FED"),  # the file of an earlier life
+        ("low", "key-recoverable", "8272 C68B"),  # another name
         (
             "info",
             "orphan-key-file",
@@ -192,7 +192,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "key-recreated", "692E"),
         ("medium", "master-key-opens-only-with-previous-secret", "5128 9D36"),
         ("info", "key-in-tpm", "5DE3"),
-        ("medium", "key-recoverable", "5128 692E 9D36"),
+        ("low", "key-recoverable", "5128 692E 9D36"),
         ("info", "orphan-key-file", _iis_keys(NEW_IIS)),
         (
             "info",
@@ -204,15 +204,15 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
     "server-2003": [
         ("high", "key-file-of-another-machine-guid", "615D"),
         ("high", "master-key-opens-only-with-previous-secret", "9B12"),
-        ("medium", "key-recoverable", "615D"),
-        ("medium", "key-recoverable", "9B12"),
+        ("low", "key-recoverable", "615D"),
+        ("low", "key-recoverable", "9B12"),
     ],
     "sysprepped": [
         ("high", "key-file-missing", "D925"),
         ("high", "key-file-of-another-machine-guid", "5128 9D36"),
         ("high", "key-recreated", "692E"),
         ("high", "master-key-opens-only-with-previous-secret", "5128 8EC6 9D36"),
-        ("medium", "key-recoverable", "5128 692E 8EC6 9D36"),
+        ("low", "key-recoverable", "5128 692E 8EC6 9D36"),
         ("info", "orphan-key-file", _iis_keys(NEW_IIS)),
         (
             "info",
@@ -238,7 +238,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
     "two-windows": [
         ("critical", "key-access-denied", "E915"),
         ("high", "key-file-of-another-machine-guid", "6C8E"),
-        ("medium", "key-recoverable", "6C8E"),
+        ("low", "key-recoverable", "6C8E"),
     ],
     "upgraded": [("high", "key-file-missing", "0B79")],
     "web-server": [("critical", "key-file-missing", "4D79")],  # bound to a host name
