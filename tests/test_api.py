@@ -222,7 +222,7 @@ def test_rules_are_asked_again_after_another_date() -> None:
     assert whole.findings.empty
     forensics.apply_rules(whole)
     findings = whole.findings.set_index("rule")
-    assert list(findings.index) == ["key-file-of-another-machine-guid", "certificate-expired", "key-recoverable"]
+    assert list(findings.index) == ["key-file-of-another-machine-guid", "key-recoverable", "certificate-expired"]
     assert findings.loc["certificate-expired"].subjects == [DEAD]
 
 

@@ -122,5 +122,5 @@ def test_two_values_of_one_setting_are_one_use_with_both_places() -> None:
     assert row.source_path == f"{software}\\Provisioning\\OMADM\\Accounts\\{guid}!SslClientCertReference"
     assert row.also_set_at == [f"{software}\\Enrollments\\{guid}!DMPCertThumbPrint"]
     assert (row.account, row.account_name, row.opens) == ("S-1-5-18", "SYSTEM", "unknown")
-    assert row.opens_reason == "the key is sealed by the TPM of its machine: it opens there and nowhere else"
+    assert row.opens_reason == "the key is sealed by a TPM, real or virtual, and opens with that one only"
     assert {f.severity for f in case(name).finding_list} == {"info"}

@@ -101,7 +101,7 @@ def test_an_answer_that_was_not_accepted(case: forensics.Case) -> None:
     [finding] = [f for f in case.finding_list if ANSWER.thumbprint in {s.id for s in f.subjects}]
     assert (finding.rule, finding.severity) == ("request-not-accepted", "high")
     assert "waits in the store REQUEST of the computer" in as_text(finding.because)
-    assert f"certreq -accept -machine {ANSWER.thumbprint}.cer" in as_text(finding.remedy)
+    assert f'certreq -accept -machine "{ANSWER.thumbprint}.cer"' in as_text(finding.remedy)
 
 
 def test_a_request_that_was_given_up_is_information(case: forensics.Case) -> None:

@@ -14,7 +14,10 @@ _REASONS: tuple[tuple[Mapping[str, str], str], ...] = (
         "the key is on a smart card, which no disk shows",
     ),
     ({"private_key": "needs_pin"}, "the key asks for a PIN or password of its own, which is not on the disk"),
-    ({"private_key": "sealed_tpm"}, "the key is sealed by the TPM of its machine: it opens there and nowhere else"),
+    (
+        {"private_key": "sealed_tpm"},
+        "the key is sealed by a TPM, real or virtual, and opens with that one only",
+    ),
     ({"private_key": "sealed_vbs"}, "the key is sealed by VBS to its machine: it opens there and nowhere else"),
     ({"provider_kind": "other"}, "the key is kept by a provider that this tool cannot look into"),
     ({"key_file": "not_examined"}, "the key file could not be looked for or read in this source"),

@@ -159,10 +159,27 @@ COMMANDS = (
         {"scope": Parameter(kind.enrolment), "file": Parameter(kind.quoted, "ANSWER.cer")},
     ),
     Command(
-        "add-to-own-store",
-        ('certutil -user -addstore My "<thumbprint>.cer"',),
-        "puts a certificate that save-certificate wrote into the user's own store",
+        "take-to-own-store",
+        (
+            'certutil -store <store> <thumbprint> "$HOME\\<thumbprint>.cer"',
+            'certutil -user -addstore My "$HOME\\<thumbprint>.cer"',
+            "certutil -user -repairstore My <thumbprint>",
+        ),
+        "copies a certificate of the computer into a user's own store and links it to a key in that user's profile",
+        {"store": _STORE, "thumbprint": _THUMBPRINT},
+        shell="user",
+    ),
+    Command(
+        "export-own-pfx",
+        (
+            "$password = (Get-Credential -UserName pfx -Message 'Password for the PFX file').Password",
+            'Export-PfxCertificate -Cert "Cert:\\CurrentUser\\My\\<thumbprint>" -FilePath "$HOME\\<thumbprint>.pfx"'
+            " -Password $password -NoClobber",
+            'Get-PfxData -FilePath "$HOME\\<thumbprint>.pfx" -Password $password',
+        ),
+        "exports certificate and key of a user's own store into that user's profile, and opens the file once",
         {"thumbprint": _THUMBPRINT},
         shell="user",
+        changes=False,
     ),
 )

@@ -1,7 +1,7 @@
 """Commands about key and master key files, which carry the attributes hidden and system.
 
 References:
-    Microsoft Learn, Copy-Item and Rename-Item (-Force); robocopy.
+    Microsoft Learn, Copy-Item and Rename-Item (-Force); Get-ChildItem; Group-Object.
 """
 
 from __future__ import annotations
@@ -18,9 +18,14 @@ COMMANDS = (
     ),
     Command(
         "keep-copy",
-        ("Copy-Item -LiteralPath <path> -Destination FOLDER -Force",),
-        "copies a file that may be hidden to a place of the reader's choice",
-        {"path": Parameter(kind.path)},
+        (
+            "$folder = '<folder>'",
+            "New-Item -ItemType Directory -Path $folder -Force | Out-Null",
+            'icacls $folder /inheritance:r /grant "*S-1-5-32-544:(OI)(CI)F"',
+            "Copy-Item -LiteralPath <path> -Destination $folder -Force",
+        ),
+        "copies a file that may be hidden into a folder that administrators alone can read",
+        {"path": Parameter(kind.path), "folder": Parameter(kind.matching(kind.FOLDER), "C:\\keymortem-keys")},
         changes=False,
     ),
     Command(
@@ -28,5 +33,25 @@ COMMANDS = (
         ("Rename-Item -LiteralPath <path> -NewName <name> -Force",),
         "renames a file that may be hidden; refused where the new name is taken",
         {"path": Parameter(kind.path), "name": Parameter(kind.quoted)},
+    ),
+    Command(
+        "replace-file",
+        (
+            'if (Test-Path -LiteralPath "BACKUP\\<name>") '
+            '{ Rename-Item -LiteralPath <path> -NewName "<name>.damaged" -Force; '
+            'Copy-Item -LiteralPath "BACKUP\\<name>" -Destination <path> -Force }',
+        ),
+        "puts the file of a backup, where there is one, into the place of a damaged one, which stays beside it",
+        {"name": Parameter(kind.inside_quotes), "path": Parameter(kind.path)},
+    ),
+    Command(
+        "count-files-by-day",
+        (
+            "Get-ChildItem -LiteralPath <path> -Force | Group-Object { $_.CreationTime.Date }"
+            " | Select-Object -Property 'Name', 'Count'",
+        ),
+        "shows how many files of a folder were made on each day",
+        {"path": Parameter(kind.path)},
+        changes=False,
     ),
 )

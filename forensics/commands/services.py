@@ -1,7 +1,7 @@
 """Commands about services.
 
 References:
-    Microsoft Learn, Restart-Service; Start-Service; sc.exe config.
+    Microsoft Learn, Restart-Service; Start-Service; sc.exe config; reg export; reg import.
 """
 
 from __future__ import annotations
@@ -28,6 +28,19 @@ COMMANDS = (
         "start-on-demand",
         ("sc.exe config <service> start= demand",),
         "lets a disabled service be started when it is asked for",
+        _SERVICE,
+    ),
+    Command(
+        "export-service-key",
+        ('reg export "HKLM\\SYSTEM\\CurrentControlSet\\Services\\<service>" "<service>.reg"',),
+        "writes the registry key of a service into a file",
+        _SERVICE,
+        changes=False,
+    ),
+    Command(
+        "import-service-key",
+        ('reg import "<service>.reg"',),
+        "registers a service as export-service-key of another computer wrote it; Windows sees it after a restart",
         _SERVICE,
     ),
 )

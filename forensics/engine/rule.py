@@ -16,7 +16,7 @@ from forensics.late_methods import dataclass
 FORMAT = 1
 LANGUAGES = ("ja",)
 """Other languages than English that a rule's texts may be in."""
-SECTIONS = ("broken", "too_open", "expired", "expiring", "undecided", "orphan")
+SECTIONS = ("broken", "too_open", "expired", "expiring", "undecided", "orphan", "savable")
 """Sections of the text report that a finding can stand for."""
 
 

@@ -4,7 +4,8 @@ Lines that belong together are one paragraph, as in Markdown; an empty line ends
 command: the name of one in :mod:`forensics.commands` after ``@``, and values for it. A line that begins with ``- `` is
 an item. A line that names ``{{ each.NAME }}`` is repeated for every row of a
 finding. A command is left out for rows in which one of its values is the empty text: there is nothing to do then.
-Where that leaves none of the commands that follow a line, the line goes too.
+Where that leaves none of the commands that follow a line, the line goes too. So does an item, for rows in which
+all its values are the empty text.
 
     @verify-certificate scope={{ each.store_scope }} store={{ each.store }} thumbprint={{ each.thumbprint }}
 
@@ -267,7 +268,8 @@ def _repeated(
 
 
 def _is_left_out(line: _Line, row: Mapping[str, Any]) -> bool:
-    return line.kind == "command" and any(row.get(field.column) == "" for field in line.fields)
+    empty = [row.get(field.column) == "" for field in line.fields]
+    return any(empty) if line.kind == "command" else line.kind == "item" and bool(empty) and all(empty)
 
 
 def _filled(line: _Line, rows: Sequence[Mapping[str, Any]], common: Mapping[str, Any], wording: Wording) -> str:

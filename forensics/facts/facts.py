@@ -94,7 +94,7 @@ class _Facts:
         renewed_by = None if used.end_stops else successor
         renewal = self.renewals.of(row, self._last_seen_alive(row.machine_id))
         new = self.new_certificates.of(row, renewal.renewer, used.kept)
-        return replace(
+        found = replace(
             row,
             used_by=used.used_by,
             uses=used.uses,
@@ -102,7 +102,6 @@ class _Facts:
             may_be_used_by=used.may_be_used_by,
             superseded=used.superseded,
             kept=used.kept,
-            reissue=reissue(row, consumers),
             purpose=purpose(row, consumers),
             successor=successor.thumbprint if successor else None,
             renewed_by=renewed_by.thumbprint if renewed_by else None,
@@ -116,6 +115,7 @@ class _Facts:
             new_by=new.new_by,
             new_with=new.new_with,
         )
+        return replace(found, reissue=reissue(found, consumers))
 
     def _last_seen_alive(self, machine_id: int) -> datetime | None:
         machines = self.tables.of(MachineRow, machine_id)

@@ -32,8 +32,23 @@ Purpose = Literal[
 Superseded = Literal["no", "archived", "remote_desktop", "replaced"]
 """Why a certificate that nothing uses is missed by nobody."""
 Standing = Literal["in_use", "unused", "superseded", "daily"]
-Reissue = Literal["authority", "exchange_auth", "ndes", "guardian", "network_unlock", "efs_agent", "encryption"]
-"""How a certificate is made anew that is not simply issued again."""
+Reissue = Literal[
+    "authority",
+    "exchange_auth",
+    "ndes",
+    "guardian",
+    "network_unlock",
+    "efs_agent",
+    "encryption",
+    "remote_desktop",
+    "replaced",
+    "mdm",
+    "entra",
+    "acme",
+    "maker",
+    "template",
+]
+"""How another certificate comes in the place of one whose key is dead; the first that fits."""
 Renewer = Literal[
     "auto-enrolment",
     "ACME client",
@@ -131,7 +146,9 @@ class CertificateRow(Row):
         False,
     )
     reissue: Reissue | None = column(
-        "whose own way it is made anew in; encryption: it opens what was encrypted for it, which another one does not; "
+        "how another one comes in its place when its key is dead: in the own way of its role; encryption: it opens what "
+        "was encrypted for it, which another one does not; replaced: another one has taken over; the MDM, the "
+        "registration at Entra ID, an ACME client or what made it makes another; template: from template_name; "
         "null: it is issued again like any other",
         None,
     )

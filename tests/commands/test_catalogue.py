@@ -45,6 +45,9 @@ GOOD = {
     "attestation": "https://hgs.contoso.test/Attestation",
     "protection": "https://hgs.contoso.test:8443/KeyProtection",
     "new": TP,
+    "master_key": "fb1190c1-123d-45f8-95f4-32aee28fe2eb",
+    "library": "rsaenh.dll",
+    "provider": "Microsoft Strong Cryptographic Provider",
 }
 SPECIAL = {
     "set-winrm-listener": {"listener": "Address=*+Transport=HTTPS"},
@@ -95,7 +98,7 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
         except Refused:
             continue
         assert all(is_powershell(line) for line in lines)
-        for line in lines:
+        for line in (line for form, line in zip(command.lines, lines, strict=True) if f"<{name}>" in form):
             # Whatever is taken stands in single quotes, in which nothing is acted on, or holds nothing that would be.
             assert hostile.replace("'", "''") in line
             assert f"'{hostile.replace(chr(39), chr(39) * 2)}'" in line or not set(hostile) & set("$`\"'%\u201d\n")

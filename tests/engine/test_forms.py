@@ -8,7 +8,7 @@ import pytest
 
 from forensics.engine.forms import ENGLISH, WORDINGS
 from forensics.engine.templates import check_template, fill, path_column
-from forensics.tables.certificate import Purpose, Superseded
+from forensics.tables.certificate import Purpose, Reissue, Superseded
 from forensics.tables.finding import as_text
 
 UNCHECKED = "    # as the rule pack has it, not checked\n"
@@ -71,7 +71,9 @@ def test_words_of_facts(name: str, value: object, english: str, japanese: str) -
 
 
 @pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS)
-@pytest.mark.parametrize(("column", "vocabulary"), [("purpose", Purpose), ("superseded", Superseded)])
+@pytest.mark.parametrize(
+    ("column", "vocabulary"), [("purpose", Purpose), ("superseded", Superseded), ("reissue", Reissue)]
+)
 def test_every_value_of_a_vocabulary_has_words(wording: object, column: str, vocabulary: object) -> None:
     assert isinstance(wording, type(ENGLISH))
     assert set(wording.facts[column]) - {""} == set(get_args(vocabulary))
@@ -118,3 +120,9 @@ def test_a_command_for_which_there_is_nothing_to_do_is_left_out() -> None:
         as_text(fill("Do:\n    icacls {{ denials }}", [{"denials": None}], {}))
         == f"Do:\n{UNCHECKED}    icacls (not known)"
     )
+
+
+def test_an_item_is_left_out_where_all_its_values_are_empty() -> None:
+    rows: list[dict[str, object]] = [{"way": "Restore it."}, {"way": ""}, {"way": None}]
+    assert as_text(fill("Look:\n- {{ each.way }}\n- Else.", rows, {})) == "Look:\n- Restore it.\n- (not known)\n- Else."
+    assert as_text(fill("Look:\n- Way: {{ way }}\n- Else.", rows[1:2], {})) == "Look:\n- Else."

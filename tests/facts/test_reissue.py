@@ -1,4 +1,4 @@
-"""In which way a certificate is made anew: that of its role, where an authority does not simply issue it again."""
+"""How another certificate comes in the place of a dead one: stated by hand for each kind."""
 
 from __future__ import annotations
 
@@ -33,6 +33,19 @@ def certificate(**values: Any) -> CertificateRow:
         ({"eku": ["msEFSRecovery"]}, {"EFS recovery agent"}, "efs_agent"),
         ({"eku": ["clientAuth", "emailProtection", "msEFS"], "store_scope": "user"}, {"EFS"}, "encryption"),
         ({"eku": ["1.3.6.1.4.1.311.21.6"]}, set(), "encryption"),
+        ({"store": "Remote Desktop", "self_signed": True}, {"RDP"}, "remote_desktop"),
+        ({"template_name": "RDP", "renewer": "Remote Desktop"}, set(), "remote_desktop"),
+        ({"eku": ["msEFS"], "template_name": "User", "standing": "superseded"}, set(), "encryption"),
+        ({"standing": "superseded", "template_name": "Machine"}, set(), "replaced"),
+        ({"superseded": "replaced"}, set(), "replaced"),
+        ({"superseded": "archived"}, set(), None),
+        ({"renewer": "Intune", "template_name": "IntuneDevice"}, set(), "mdm"),
+        ({"renewer": "ACME client"}, set(), "acme"),
+        ({"renewer": "ConfigMgr", "self_signed": True}, set(), "maker"),
+        ({"renewer": "auto-enrolment", "template_name": "Machine"}, set(), "template"),
+        ({"used_by": ["Entra join"]}, {"Entra join"}, "entra"),
+        ({"used_by": ["IIS", "MDM"]}, {"IIS", "MDM"}, "mdm"),
+        ({"self_signed": True}, set(), "maker"),
     ],
 )
 def test_reissue(values: dict[str, Any], consumers: set[str], expected: Reissue | None) -> None:

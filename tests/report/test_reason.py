@@ -47,7 +47,7 @@ def test_usable_chains_have_nothing_to_say() -> None:
         (
             {"private_key": "sealed_tpm", "provider_kind": "tpm", "master_key": "not_examined"},
             "machine",
-            "The key is sealed by the TPM of its machine: it opens there and nowhere else.",
+            "The key is sealed by a TPM, real or virtual, and opens with that one only.",
         ),
         (
             {"private_key": "sealed_vbs"},

@@ -82,7 +82,7 @@ def test_certificates_of_one_reason_stand_under_one_sentence() -> None:
     )
     assert text.count("The key file is named for MachineGuid") == 1
     assert "CN=second, store MY of the computer" in text
-    assert "The key is sealed by the TPM of its machine: it opens there and nowhere else." in text
+    assert "The key is sealed by a TPM, real or virtual, and opens with that one only." in text
 
 
 def test_reasons_with_certificates_still_valid_come_before_expired_ones() -> None:

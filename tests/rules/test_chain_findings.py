@@ -112,22 +112,22 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "master-key-missing", "51C7"),
         ("high", "key-recreated", "51C9 BF4B D5BC"),
         ("high", "key-blob-damaged", "1500 264D 3AC4 7085 7E17 B187 C2AE C653 D3FC DA8A EFDD"),
-        ("info", "key-recoverable", "5780 83A8"),  # another name
-        ("info", "key-recoverable", "BF4B D5BC"),  # the other file
-        ("info", "key-recoverable", "3AC4 7085 EFDD"),  # whole in a damaged blob
+        ("low", "key-recoverable", "5780 83A8"),  # another name
+        ("low", "key-recoverable", "BF4B D5BC"),  # the other file
+        ("low", "key-recoverable", "3AC4 7085 EFDD"),  # whole in a damaged blob
     ],
     "broken-secrets": [
         ("high", "master-key-missing", "0B79 58A8"),
         ("high", "master-key-damaged", "3C9E 54AD 9D48 9FF7"),
         ("high", "master-key-opens-only-with-previous-secret", "1072 4DEB 62CE 859E"),
         ("high", "master-key-does-not-open", "5727 66FE"),
-        ("info", "key-recoverable", "1072 4DEB 62CE 859E"),
+        ("low", "key-recoverable", "1072 4DEB 62CE 859E"),
     ],
     "chain": [("high", "key-file-missing", "1940"), ("high", "key-recreated", "12B7")],
     "dirty-disk": [("high", "key-file-missing", "5128")],
     "dirty-registry": [
         ("high", "key-file-of-another-machine-guid", "1325"),
-        ("info", "key-recoverable", "1325"),
+        ("low", "key-recoverable", "1325"),
     ],
     "failed-generalize": [("high", "key-file-missing", "0B79")],
     "generalized-not-booted": [("high", "key-file-missing", "0B38")],
@@ -156,7 +156,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("info", "certificate-in-two-stores", "71D7"),
         ("info", "key-in-third-party-provider", "F4D5"),  # Windows Hello
         ("info", "key-in-tpm", "5EEE"),
-        ("info", "key-recoverable", "71D7"),  # as administrator: the user's store does not lead there
+        ("low", "key-recoverable", "71D7"),  # as administrator: the user's store does not lead there
     ],
     "mixed": [
         ("high", "key-access-denied", "0572 0BD6 495E 8272"),
@@ -168,9 +168,9 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "key-recreated", "0BD6"),
         ("high", "keyiso-disabled-keys-unusable", "0813"),
         ("medium", "key-readable-by-everyone", "0813 1A3D"),
-        ("info", "key-recoverable", "495E C402"),  # OldVal
-        ("info", "key-recoverable", "6FED"),  # the file of an earlier life
-        ("info", "key-recoverable", "8272 C68B"),  # another name
+        ("low", "key-recoverable", "495E C402"),  # OldVal
+        ("low", "key-recoverable", "6FED"),  # the file of an earlier life
+        ("low", "key-recoverable", "8272 C68B"),  # another name
         (
             "info",
             "orphan-key-file",
@@ -192,7 +192,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "key-recreated", "692E"),
         ("medium", "master-key-opens-only-with-previous-secret", "5128 9D36"),
         ("info", "key-in-tpm", "5DE3"),
-        ("info", "key-recoverable", "5128 692E 9D36"),
+        ("low", "key-recoverable", "5128 692E 9D36"),
         ("info", "orphan-key-file", _iis_keys(NEW_IIS)),
         (
             "info",
@@ -204,15 +204,15 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
     "server-2003": [
         ("high", "key-file-of-another-machine-guid", "615D"),
         ("high", "master-key-opens-only-with-previous-secret", "9B12"),
-        ("info", "key-recoverable", "615D"),
-        ("info", "key-recoverable", "9B12"),
+        ("low", "key-recoverable", "615D"),
+        ("low", "key-recoverable", "9B12"),
     ],
     "sysprepped": [
         ("high", "key-file-missing", "D925"),
         ("high", "key-file-of-another-machine-guid", "5128 9D36"),
         ("high", "key-recreated", "692E"),
         ("high", "master-key-opens-only-with-previous-secret", "5128 8EC6 9D36"),
-        ("info", "key-recoverable", "5128 692E 8EC6 9D36"),
+        ("low", "key-recoverable", "5128 692E 8EC6 9D36"),
         ("info", "orphan-key-file", _iis_keys(NEW_IIS)),
         (
             "info",
@@ -238,7 +238,7 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
     "two-windows": [
         ("critical", "key-access-denied", "E915"),
         ("high", "key-file-of-another-machine-guid", "6C8E"),
-        ("info", "key-recoverable", "6C8E"),
+        ("low", "key-recoverable", "6C8E"),
     ],
     "upgraded": [("high", "key-file-missing", "0B79")],
     "web-server": [("critical", "key-file-missing", "4D79")],  # bound to a host name
@@ -306,8 +306,7 @@ def test_missing_key_is_told_with_its_container_and_use() -> None:
     finding = _one(_findings("web-server"), "key-file-missing")
     assert "used by http.sys" in finding["because"]
     assert "its private key is nowhere on this disk" in finding["because"]
-    assert 'certutil -f -importPFX "MY" FILE.pfx' in finding["remedy"]
-    assert "-delstore" not in finding["remedy"]
+    assert 'certutil -f -importPFX "MY" "FILE.pfx"' in finding["remedy"]
 
 
 def test_machine_guid_is_named_with_what_each_file_needs() -> None:
@@ -322,7 +321,7 @@ def test_the_listeners_key_is_given_back_to_network_service() -> None:
     rdp, _ = (f for f in _findings("broken-access") if f["rule"] == "key-access-denied")
     assert "NETWORK SERVICE" in rdp["because"]
     # Its list has SYSTEM and the administrators.
-    assert rdp["remedy"].count("/grant *S-1-5-20:R\n") == rdp["remedy"].count("icacls") == 1
+    assert rdp["remedy"].count('/grant "*S-1-5-20:R"\n') == rdp["remedy"].count("icacls") == 1
     assert "/remove:d" not in rdp["remedy"]
 
 
@@ -335,11 +334,11 @@ def test_what_denies_is_taken_out_and_only_what_is_not_there_is_granted() -> Non
     }
     assert said == {
         "deny-admins": ["/remove:d *S-1-5-32-544"],
-        "inherit-only": ["/grant *S-1-5-18:F"],
+        "inherit-only": ['/grant "*S-1-5-18:F"'],
         "deny-system": ["/remove:d *S-1-5-18"],
-        "owner-only": ["/grant *S-1-5-18:F"],
-        "empty-dacl": ["/grant *S-1-5-18:F"],
-        "attributes": ["/grant *S-1-5-18:F"],
+        "owner-only": ['/grant "*S-1-5-18:F"'],
+        "empty-dacl": ['/grant "*S-1-5-18:F"'],
+        "attributes": ['/grant "*S-1-5-18:F"'],
     }
     assert "EMPTY, a list without an entry: it lets nobody at the content, and its owner" in machine["because"]
     assert "shuts everybody out" not in machine["because"]
@@ -350,9 +349,14 @@ def test_a_sound_key_under_another_name_is_renamed_and_an_exchanged_one_told_apa
     now, was = "38fdf585-6711-4f52-978d-7cb39dd0dbc6", "c0ffee00-1111-4222-8333-0123456789ab"
     (name,) = [r for r in remedies if "only the name is in the way" in r]
     capi = "a37070b874d78ae0e8e7dfa1ccb9590e"
-    assert f'    ren "C:\\{MACHINE_KEYS.replace("/", chr(92))}\\{capi}_{was}" {capi}_{now}\n' in name
-    (exchange,) = [r for r in remedies if "move the file of today aside" in r]
-    assert f"827518c2342794cd8579d78ca869195d_{was}" in exchange
+    folder = f"C:\\{MACHINE_KEYS.replace('/', chr(92))}"
+    assert f'    Rename-Item -LiteralPath "{folder}\\{capi}_{was}" -NewName "{capi}_{now}" -Force\n' in name
+    (exchange,) = [r for r in remedies if "set the file of today aside" in r]
+    capi = "827518c2342794cd8579d78ca869195d"
+    assert (
+        f'    Rename-Item -LiteralPath "{folder}\\{capi}_{now}" -NewName "{capi}_{now}.today" -Force\n'
+        f'    Rename-Item -LiteralPath "{folder}\\{capi}_{was}" -NewName "{capi}_{now}" -Force\n'
+    ) in exchange
 
 
 def test_master_keys_are_named_by_what_is_wrong_with_them() -> None:
@@ -377,7 +381,8 @@ def test_a_provider_of_windows_is_registered_again() -> None:
     assert "that Microsoft Strong Cryptographic Provider keeps" in text["because"]
     assert "It belongs to Windows" in text["because"]
     assert "The key itself was found on this disk, and is sound" in text["because"]
-    assert text["remedy"].startswith("Register it again (regsvr32 rsaenh.dll")
+    assert "    regsvr32 rsaenh.dll\n" in text["remedy"]
+    assert "reg import" not in text["remedy"]
 
 
 def test_folders_that_refuse_are_told_with_what_fails() -> None:
@@ -385,7 +390,7 @@ def test_folders_that_refuse_are_told_with_what_fails() -> None:
     assert "SYSTEM may not create files in it, so new keys and renewals fail" in system["because"]
     assert "accounts that are no administrators may not create files in it" in everyone["because"]
     machine_keys = "C:\\ProgramData\\Microsoft\\Crypto\\RSA\\MachineKeys"
-    assert f'    icacls "{machine_keys}" /grant *S-1-5-32-544:(F) *S-1-1-0:(R,W)\n' in everyone["remedy"]
+    assert f'    icacls "{machine_keys}" /grant "*S-1-5-32-544:(F)" "*S-1-1-0:(R,W)"\n' in everyone["remedy"]
 
 
 def test_windows_hello_is_not_called_a_stranger() -> None:

@@ -41,6 +41,7 @@ def also_found(
     stopped = {(one.machine_id, name) for one in down for name in one.thumbprints}
     told = {finding.id for one in down for finding in one.findings}
     told |= {f.id for f in case.finding_list if "expiring" in f.covers and _about(f) <= ends}
+    told |= {f.id for f in case.finding_list if "savable" in f.covers}
     causes = [f for f in index.causes() if f.id not in told and not _says_no_more(f, stopped, told)]
     entries = [_finding(finding, index, where) for finding in causes]
     return [*entries, *_without_rule(facts, sorted_keys, index, stopped, where)]
