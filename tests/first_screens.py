@@ -11,8 +11,8 @@ from collections.abc import Callable
 import forensics
 from testdata.builder.ordinary import directory
 from tests.examined import examined
+from tests.ordinary import examined as ordinary
 from tests.paths import PROJECT
-from tests.test_ordinary_machines import examined as ordinary
 
 COLUMNS, LINES = 80, 25
 """Of a terminal."""

@@ -80,4 +80,10 @@ def _absent(line: str, evidence: Evidence) -> Iterator[str]:
     names = [*_THUMBPRINT.findall(line), *_GUID.findall(line), *_BINDING.findall(line)]
     names += [sid for sid in _SID.findall(line) if sid not in WELL_KNOWN]
     names += [path for path in _PATH.findall(line) if not any(part in path for part in _FILLED_BY_THE_READER)]
-    yield from (name for name in names if not evidence.holds(name.lstrip("\\")))
+    yield from (name for name in names if not _is_held(name.lstrip("\\"), evidence))
+
+
+def _is_held(name: str, evidence: Evidence) -> bool:
+    """Tell whether a name is on the disk, of a path also where one value has its folder and another its name."""
+    folder, _, last = name.rpartition("\\")
+    return evidence.holds(name) or (folder != "" and evidence.holds(folder) and evidence.holds(last))

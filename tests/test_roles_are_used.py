@@ -13,7 +13,7 @@ from testdata.builder.capi import Slot
 from testdata.builder.certs import CLIENT_AUTH, SERVER_AUTH, Certificate
 from testdata.builder.machine_hives import CONTROL_SET
 from testdata.builder.ordinary.windows import SERVER_2022, SERVICES, Windows
-from tests.test_ordinary_machines import examined
+from tests.ordinary import examined
 
 RULE = "certificate-used-by-nothing"
 BOTH = [CLIENT_AUTH, SERVER_AUTH]

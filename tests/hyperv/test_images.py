@@ -85,7 +85,7 @@ def test_why_a_machine_does_not_start_is_told() -> None:
     assert because["NOKEY01"] == f"needs the encryption certificate {of_hv01}: it is there without a private key"
     assert because["MY01"].endswith(": it lies in another store than 'Shielded VM Local Certificates'")
     assert ": Windows cannot open its private key: no DPAPI_SYSTEM secret on this disk opens" in because["LOCKED01"]
-    assert ": whether its private key opens there is not known: the key is sealed by the TPM" in because["TPM01"]
+    assert ": whether its private key opens there is not known: the key is sealed by a TPM" in because["TPM01"]
     assert "whether a start needs that too is not documented" in because["HALF01"]
 
 
