@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from forensics.report.explain_subject import explain as explain
     from forensics.report.result import Result as Result
     from forensics.report.result import UnsuitableCaseError as UnsuitableCaseError
+    from forensics.report.runbook.runbook import NothingToRepairError as NothingToRepairError
     from forensics.report.symptoms.answer import SymptomAnswer as SymptomAnswer
     from forensics.report.symptoms.answer import explain_symptom as explain_symptom
     from forensics.report.table_docs import TableReference as TableReference
@@ -102,6 +103,7 @@ _HOMES = {
     "forensics.report.expiring": ("Expiring", "expiring"),
     "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
+    "forensics.report.runbook.runbook": ("NothingToRepairError",),
     "forensics.report.symptoms.answer": ("SymptomAnswer", "explain_symptom"),
     "forensics.report.table_docs": ("TableReference", "describe_tables"),
     "forensics.rule_packs": (
@@ -146,6 +148,7 @@ __all__ = [
     "Explanation",
     "LintResult",
     "MigrationPlan",
+    "NothingToRepairError",
     "Result",
     "RuleDescription",
     "RuleFiles",
