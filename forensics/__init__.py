@@ -20,11 +20,12 @@ Every command of ``keymortem`` is a function here:
     apply_rules                     ask the rules of a case again, after another date or with more packs
     translate_findings              findings in another language
     describe_tables                 what every table and column means
-    render, write, check_target     any of their results as text, JSON, HTML, CSV ...
+    render, write, check_target     any of their results as text, JSON, HTML, CSV ...; a case's repair as a runbook
 
 Each returns one object, which a notebook shows as the command prints it. What is wrong with a disk never raises: it is
 a row of table ``problem``. What is wrong with a call raises: SourceError (not one source can be opened), CaseFileError,
-RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError, EvidenceTargetError, ValueError.
+RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError (NothingToRepairError of a runbook),
+EvidenceTargetError, ValueError.
 
 Times are UTC everywhere. Texts that came from a disk may hold anything: ``sanitise`` makes one safe to print.
 
