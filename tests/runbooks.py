@@ -10,8 +10,8 @@ from collections.abc import Callable
 import forensics
 from testdata.builder.ordinary import gateways
 from tests.examined import examined
+from tests.ordinary import examined as ordinary
 from tests.paths import PROJECT
-from tests.test_ordinary_machines import examined as ordinary
 
 SCRIPTS = PROJECT / "tests" / "report" / "runbook" / "scripts"
 

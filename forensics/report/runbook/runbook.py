@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.report.accounted import doubts
 from forensics.report.facts import Facts, day
 from forensics.report.result import UnsuitableCaseError
 from forensics.report.runbook.script import script
@@ -67,6 +68,7 @@ def _about(case: CaseTables, machine: MachineRow, facts: Facts) -> Iterator[str]
     source = facts.place(machine.machine_id, with_volume=False).replace("\\", "/").rsplit("/", 1)[-1]
     yield f"Repair of {name}: {machine.product_name or 'Windows (product name not read)'}{build}, in {source}"
     yield f"Written by keymortem {case.tool_version} of what was on that disk, as of {day(case.as_of)}."
+    yield from doubts(case.sources)
     yield "No certificate, key or binding is deleted, and no password is in it."
     number = _build(machine)
     if number is not None and number < _HAS_POWERSHELL_5_1:

@@ -214,7 +214,7 @@ def _string(text: str) -> str:
 
 
 _LONGEST_TEXT = 4000
-"""Display: characters of one line that the script prints; a command is told whole."""
+"""Display: characters of one line that a runbook prints or has as a comment."""
 
 
 def _comment(text: str) -> str:

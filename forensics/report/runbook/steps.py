@@ -105,7 +105,7 @@ class _Plan:
                 if down.fault == "unusable":
                     acts = self._repairs.of_use(use, self._keys.of_use(use))
             except Refused as refused:
-                done[Need(_name(use), (refusal(refused, "en"), f"{use.repair}."))] = None
+                done[Need(_name(use), (_sentence(down.why), refusal(refused, "en"), *own_way(use, "unusable")))] = None
                 continue
             if acts is None:
                 rest.append((down, use))

@@ -12,15 +12,16 @@ from forensics.report.runbook.role_ways import own_way
 from forensics.tables.hyperv import VmRow
 from forensics.tables.machine import ServiceRow
 from forensics.tables.registry import column_specs
+from forensics.tables.use import CertificateUseRow
 from tests.commands.powershell import commands_of_script
 from tests.examined import examined
 from tests.hand_made import chain, machine, utc
+from tests.ordinary import ROLES
+from tests.ordinary import examined as ordinary
 from tests.paths import IMAGES
 from tests.printed_commands import DELETION, Evidence, absent, thumbprints
 from tests.report.runbook.rows import SITE, SYSTEM, case_of, certificate, code, dead, key_file, use
 from tests.runbooks import CASES, SCRIPTS, runbook
-from tests.test_ordinary_machines import ROLES
-from tests.test_ordinary_machines import examined as ordinary
 
 IMAGE_NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 COMMANDS = frozenset({"certutil", "icacls", "takeown", "netsh", "sc.exe", "Start-Service", "Restart-Service"}) | {
@@ -114,6 +115,14 @@ def test_a_windows_for_which_there_is_no_powershell_5_1(build: str | None, is_re
             runbook(case)
     else:
         assert ("did not come with" in runbook(case)) is (build is not None)
+
+
+def test_a_state_that_is_older_than_the_machine_is_told_in_the_head() -> None:
+    case = case_of(use(), dead(), certificate())
+    case.sources[0].older_state_of = "later.avhdx"
+    head = runbook(case).split("#>")[0]
+    assert "older state" in head
+    assert "later.avhdx" in head
 
 
 def test_a_case_file_has_the_same_one(tmp_path: Any) -> None:
@@ -364,3 +373,35 @@ def test_rows_of_a_drive_without_letter_are_said_not_typed() -> None:
     text = runbook(case_of(one, chain(thumbprint=SITE), certificate()))
     assert "is on a drive whose letter this disk does not tell." in text
     assert "icacls" not in text
+
+
+def test_what_the_disk_decides_comes_first_then_files_then_certificates_then_words() -> None:
+    def other(number: int, **values: Any) -> CertificateUseRow:
+        known = {"thumbprint": f"{number:040X}", "label": f"use {number}", "endpoint": f"ipport=10.0.0.{number}:443"}
+        return use(**(known | values))
+
+    case = case_of(
+        other(1, consumer="EFS", set_with="", repair="import the backup"),
+        other(2),
+        other(3, set_with="", opens_broken_at="keyset", stays=True),
+        other(4, opens_broken_at="access", key_file_path="k/f", account="S-1-5-20", not_granted=True, stays=True),
+        use(thumbprint="E" * 40, label="doubtful", opens="unknown"),
+    )
+    headings = [line for line in runbook(case).splitlines() if re.match(r"# \d+\. ", line)]
+    assert headings == [
+        "# 1. use 4",
+        "# 2. use 3",
+        "# 3. use 2",
+        "# 4. use 1",
+        "# 5. Not known whether these work: nothing is done",
+    ]
+
+
+def test_one_binding_of_several_that_one_command_sets_is_enough() -> None:
+    sstp = {"binding_owner": "SSTP", "set_with": "set-sstp-certificate", "label": "http.sys 0.0.0.0:443 (SSTP)"}
+    chosen = use(consumer="SSTP", label="SSTP", endpoint=None, binding_owner=None, set_with="set-sstp-certificate")
+    case = case_of(use(**sstp), use(endpoint="ipport=[::]:443", **sstp), chosen, dead(), certificate())
+    text = runbook(case)
+    assert code(text).count("Invoke-Tool { Set-RemoteAccess ") == 1
+    assert "'This restarts RemoteAccess: open tunnels end.'" in text
+    assert "by hand" not in text

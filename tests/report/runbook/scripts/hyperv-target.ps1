@@ -107,7 +107,7 @@ Stop-At 'virtual machine LOCKED01' @(
 
 # 5. Not known whether these work: nothing is done
 Stop-At 'virtual machine TPM01' @(
-    'Needs the encryption certificate 59484B8A4E6CFB1FA5A9323F6204A0EFB8829D14: whether its private key opens there is not known: the key is sealed by the TPM of its machine: it opens there and nowhere else.'
+    'Needs the encryption certificate 59484B8A4E6CFB1FA5A9323F6204A0EFB8829D14: whether its private key opens there is not known: the key is sealed by a TPM, real or virtual, and opens with that one only.'
 )
 
 Write-Host ''
