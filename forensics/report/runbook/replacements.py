@@ -210,6 +210,9 @@ def new_one(certificate: CertificateRow | None) -> Iterable[str]:
     if certificate is None:
         yield "This disk does not hold the old one: whoever set it up knows who issued it, and for which names."
         return
+    if certificate.successor is not None:
+        yield f"On this disk {certificate.successor} can stand in for it: it has its names, and its key opens."
+        return
     yield _how(certificate)
     names = [name for name in certificate.san if not name.startswith("registered_id")][:MOST_NAMES]
     if names or certificate.subject:

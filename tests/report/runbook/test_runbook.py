@@ -202,6 +202,13 @@ def test_the_certificate_that_can_stand_in_is_taken() -> None:
     assert "Stop-At 'http.sys" not in text
 
 
+def test_where_no_command_sets_it_the_one_that_can_stand_in_is_named() -> None:
+    nps = use(consumer="NPS", label="NPS", endpoint=None, binding_owner=None, set_with="", repair="select it")
+    text = runbook(case_of(nps, dead(), certificate(successor="B" * 40)))
+    assert f"'On this disk {'B' * 40} can stand in for it: it has its names, and its key opens.'" in text
+    assert "Ask its issuer" not in text
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
