@@ -20,11 +20,12 @@ Every command of ``keymortem`` is a function here:
     apply_rules                     ask the rules of a case again, after another date or with more packs
     translate_findings              findings in another language
     describe_tables                 what every table and column means
-    render, write, check_target     any of their results as text, JSON, HTML, CSV ...
+    render, write, check_target     any of their results as text, JSON, HTML, CSV ...; a case's repair as a runbook
 
 Each returns one object, which a notebook shows as the command prints it. What is wrong with a disk never raises: it is
 a row of table ``problem``. What is wrong with a call raises: SourceError (not one source can be opened), CaseFileError,
-RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError, EvidenceTargetError, ValueError.
+RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError (NothingToRepairError of a runbook),
+EvidenceTargetError, ValueError.
 
 Times are UTC everywhere. Texts that came from a disk may hold anything: ``sanitise`` makes one safe to print.
 
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from forensics.report.explain_subject import explain as explain
     from forensics.report.result import Result as Result
     from forensics.report.result import UnsuitableCaseError as UnsuitableCaseError
+    from forensics.report.runbook.runbook import NothingToRepairError as NothingToRepairError
     from forensics.report.symptoms.answer import SymptomAnswer as SymptomAnswer
     from forensics.report.symptoms.answer import explain_symptom as explain_symptom
     from forensics.report.table_docs import TableReference as TableReference
@@ -102,6 +104,7 @@ _HOMES = {
     "forensics.report.expiring": ("Expiring", "expiring"),
     "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
+    "forensics.report.runbook.runbook": ("NothingToRepairError",),
     "forensics.report.symptoms.answer": ("SymptomAnswer", "explain_symptom"),
     "forensics.report.table_docs": ("TableReference", "describe_tables"),
     "forensics.rule_packs": (
@@ -146,6 +149,7 @@ __all__ = [
     "Explanation",
     "LintResult",
     "MigrationPlan",
+    "NothingToRepairError",
     "Result",
     "RuleDescription",
     "RuleFiles",

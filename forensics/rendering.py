@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from forensics.tables.finding import Severity
 
 FORMATS = ("screen", "text", "html", "json", "csv", "parquet", "records", "ics", "prom")
-"""Formats of a case. Other results name theirs in ``formats``."""
+"""Formats of every case; one of a single computer has ``runbook`` too. Other results name theirs in ``formats``."""
 FOLDER_FORMATS = ("csv", "parquet")
 """Formats that are a folder of files, one a table."""
 SECTIONS = (
@@ -55,8 +55,9 @@ def render(
     Args:
         result: What to show.
         format: ``text``; for a case ``screen`` (the 25 lines that matter most), ``html``, ``json``, ``ics`` (a calendar
-            of expiries) or ``prom`` (metrics for Prometheus' textfile collector) too; for other results one of its
-            ``formats``.
+            of expiries), ``prom`` (metrics for Prometheus' textfile collector) or ``runbook`` (the repair of one
+            computer's services as a PowerShell script, which begins with a byte order mark) too; for other results one
+            of its ``formats``.
         language: Of the HTML report of a case. Its findings are put into it by ``translate_findings``.
         width: Columns to fold text to, and to which the lines of ``screen`` are cut; None leaves lines whole.
         styled: Set headings of a case's text in bold and severities in colour with terminal escapes.
@@ -68,6 +69,8 @@ def render(
 
     Raises:
         ValueError: There is no such format of this, not in that language, or not in part.
+        NothingToRepairError: Nothing is down that a runbook would repair; it is an UnsuitableCaseError.
+        UnsuitableCaseError: A runbook is not for several computers, nor for one without PowerShell 5.1.
     """
     from forensics.case_tables import CaseTables
 
@@ -120,6 +123,7 @@ def write(
         EvidenceTargetError: The target is evidence; it is a ValueError.
         FileExistsError: The target is there, and ``overwrite`` was not asked for.
         OSError: The target cannot be written.
+        UnsuitableCaseError: As in :func:`render`, of a runbook.
         ModuleNotFoundError: ``parquet`` needs ``keymortem[fleet]``.
     """
     from forensics.case_tables import CaseTables
@@ -209,6 +213,12 @@ def _prom(case: CaseTables) -> str:
     return render_prometheus(case)
 
 
+def _runbook(case: CaseTables) -> str:
+    from forensics.report.runbook.runbook import render_runbook
+
+    return render_runbook(case)
+
+
 def _csv(case: CaseTables, folder: Path) -> None:
     from forensics.report.exports.csv_files import write_csv
 
@@ -228,5 +238,5 @@ def _records(case: CaseTables, file: Path) -> None:
 
 
 _IN_PARTS = ("screen", "text")
-_TEXTS: dict[str, Callable[[CaseTables], str]] = {"json": _json, "ics": _ics, "prom": _prom}
+_TEXTS: dict[str, Callable[[CaseTables], str]] = {"json": _json, "ics": _ics, "prom": _prom, "runbook": _runbook}
 _FILES: dict[str, Callable[[CaseTables, Path], None]] = {"csv": _csv, "parquet": _parquet, "records": _records}

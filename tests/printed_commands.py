@@ -15,7 +15,8 @@ _GUID = re.compile(r"\b[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\b")
 _SID = re.compile(r"\bS-1(?:-[0-9]+)+\b")
 _BINDING = re.compile(r"\b(?:ipport|hostnameport)=(\S+)")
 _PATH = re.compile(r'"(?:\$env:SystemDrive|[A-Za-z]:)(\\[^"$]+)"')
-_DELETION = re.compile(r"-delstore|Remove-Item\b|delete sslcert|\breg delete\b|Remove-HgsGuardian|\bdel\b")
+DELETION = re.compile(r"-delstore|Remove-Item\b|delete sslcert|\breg delete\b|Remove-HgsGuardian|\bdel\b")
+"""What takes something away."""
 WELL_KNOWN = frozenset({"S-1-1-0", "S-1-5-11", "S-1-5-18", "S-1-5-19", "S-1-5-20", "S-1-5-32-544", "S-1-5-32-545"})
 """Accounts that are on every Windows."""
 _FILLED_BY_THE_READER = ("\\keymortem-", ".pfx", ".cer", "\\Windows\\System32\\", "\\Sysprep\\")
@@ -63,12 +64,12 @@ def faults(blocks: Iterable[Block], evidence: Evidence, language: str = "en") ->
                 yield f"under the shell {shell!r} stands one for {block.shell!r}: {block.text!r}"
             if not is_powershell(block.text):
                 yield f"no PowerShell: {block.text!r}"
-            yield from (f"{name!r} is not on this disk: {block.text!r}" for name in _absent(block.text, evidence))
+            yield from (f"{name!r} is not on this disk: {block.text!r}" for name in absent(block.text, evidence))
 
 
 def deletions(blocks: Iterable[Block]) -> list[str]:
     """Return the commands that take something away."""
-    return [b.text for b in blocks if b.kind == "command" and _DELETION.search(b.text)]
+    return [b.text for b in blocks if b.kind == "command" and DELETION.search(b.text)]
 
 
 def thumbprints(text: str) -> set[str]:
@@ -76,7 +77,8 @@ def thumbprints(text: str) -> set[str]:
     return {found.upper() for found in _THUMBPRINT.findall(text)}
 
 
-def _absent(line: str, evidence: Evidence) -> Iterator[str]:
+def absent(line: str, evidence: Evidence) -> Iterator[str]:
+    """Yield what a command names that the evidence does not hold."""
     names = [*_THUMBPRINT.findall(line), *_GUID.findall(line), *_BINDING.findall(line)]
     names += [sid for sid in _SID.findall(line) if sid not in WELL_KNOWN]
     names += [path for path in _PATH.findall(line) if not any(part in path for part in _FILLED_BY_THE_READER)]

@@ -10,7 +10,7 @@ import click
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, say
 from forensics.cli.options import SOURCE, overwrite_option, rules_option, source_options
-from forensics.cli.output import check_targets, emit, save_case
+from forensics.cli.output import check_runbook, check_targets, emit, save_case, save_runbook
 from forensics.cli.run import examined
 
 _TEXTS = ("screen", "text")
@@ -28,6 +28,7 @@ _SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensic
 @click.option("--min-severity", type=_SEVERITIES, metavar="SEVERITY", help="Leave out findings that are less severe.")
 @click.option("-o", "--output", type=_TARGET, metavar="FILE", help="Write there; a folder for csv, parquet.")
 @click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
+@click.option("--runbook", type=_NEW_FILE, metavar="FILE.ps1", help="Write the repair of one computer as a script too.")
 @overwrite_option
 @click.option("--lang", type=_LANGUAGES, default="en", help="Language of the HTML report; else en.")
 @click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources too (of small ones always).")
@@ -44,6 +45,7 @@ def examine(
     min_severity: str | None,
     output: Path | None,
     case_file: Path | None,
+    runbook: Path | None,
     overwrite: bool,
     lang: str,
     **options: Any,
@@ -56,6 +58,11 @@ def examine(
     Formats: screen (the 25 lines); text (as -v); html (one page, to be read and sent on); json (one document); csv and
     parquet (one file a table); records (flow.record, for rdump); ics (a calendar of expiries); prom (metrics for
     Prometheus' textfile collector).
+
+    --runbook writes the repair of one computer, service by service, as a PowerShell script. Each step checks before it
+    acts, says what it would do, and does it only with -Apply; what needs a PFX file or another certificate stops and
+    says so. Nothing is deleted, and no password is in it. Where nothing is to be repaired, none is written, and stderr
+    says so; nor is one of several computers, or of a Windows before 7 and Server 2008 R2 (exit code 2).
 
     Sections for --only: services (that are down), savable (keys), not-known (services of which the disk does not say
     whether they work), findings, broken, too-open, expired, ending (soon), virtual-machines, well, undecided, orphans,
@@ -74,6 +81,7 @@ def examine(
       keymortem examine disk.sqlite -v
       keymortem examine disk.sqlite --only findings --min-severity high
       keymortem examine disk.vhdx --format html -o report.html
+      keymortem examine disk.sqlite --runbook fix.ps1
       keymortem examine triage.zip --format json -o triage.json
       keymortem examine disk.sqlite --format csv -o tables
     """
@@ -83,10 +91,14 @@ def examine(
     if form not in _TEXTS and (only or min_severity):
         raise click.UsageError(f"--only and --min-severity are for text, not for --format {form}")
     check_targets(form, output, case_file, sources, overwrite)
+    if runbook is not None:
+        check_runbook(runbook, (output, case_file), sources, overwrite)
     if lang != "en" and form != "html":
         raise click.UsageError(f"--lang {lang} is for --format html; the other formats are in English")
     case = examined(sources, options)
-    if case.is_empty and (kept := [path for path in (output, case_file) if path is not None and path.exists()]):
+    if case.is_empty and (
+        kept := [path for path in (output, case_file, runbook) if path is not None and path.exists()]
+    ):
         # A name mistyped must not cost the last good result.
         say(f"nothing was examined, and nothing replaced: {', '.join(str(path) for path in kept)}")
         ctx.exit(NOTHING_EXAMINED)
@@ -97,6 +109,8 @@ def examine(
             with invalid_pack_told():
                 forensics.translate_findings(case, lang, options["rules"])
         emit(case, form, output, lang, overwrite, only, min_severity)
+    if runbook is not None and not case.is_empty:
+        save_runbook(case, runbook, overwrite)
     if case.is_empty:
         ctx.exit(NOTHING_EXAMINED)
     if case.has_findings:

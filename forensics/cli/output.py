@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 import forensics
+from forensics.cli.messages import say
 from forensics.cli.options import named_files
 
 _FILE_ONLY = ("records", "html")
@@ -49,6 +50,23 @@ def check_targets(
         place = case_file.resolve()
         if place == output.resolve() or (is_folder and place.parent == output.resolve() and place.suffix[1:] == form):
             raise click.UsageError("-o and --case name the same file; choose two")
+
+
+def check_runbook(path: Path, others: tuple[Path | None, ...], sources: tuple[str, ...], overwrite: bool) -> None:
+    """Refuse, before a long examination, a place for the runbook as :func:`check_targets` does.
+
+    Args:
+        path: Its place.
+        others: What else is written.
+        sources: What will be examined.
+        overwrite: Whether a file that is there may be replaced.
+
+    Raises:
+        click.UsageError: It says what to do instead.
+    """
+    check_targets("runbook", path, None, sources, overwrite)
+    if any(other is not None and path.resolve() in (other.resolve(), *other.resolve().parents) for other in others):
+        raise click.UsageError("--runbook names a file that -o or --case names too; choose two")
 
 
 def _check_kind(form: str, output: Path) -> None:
@@ -129,6 +147,17 @@ def emit(
         raise click.UsageError(
             f"--format {form} needs the Python package {error.name}: pip install 'keymortem[fleet]'"
         ) from error
+
+
+def save_runbook(case: forensics.Case, path: Path, overwrite: bool) -> None:
+    """Write the runbook; where nothing is to be repaired, say so and write none."""
+    try:
+        emit(case, "runbook", path, overwrite=overwrite)
+    except forensics.NothingToRepairError as error:
+        left = f"; {path} is left as it was, and is not about this" if path.exists() else ""
+        say(f"no runbook: {error}{left}")
+    except forensics.UnsuitableCaseError as error:
+        raise click.UsageError(f"no runbook: {error}") from error
 
 
 def _width() -> int | None:

@@ -11,6 +11,7 @@ from forensics.commands import (
     authorities,
     bindings,
     certificates,
+    checks,
     files,
     hyperv,
     offline,
@@ -38,5 +39,6 @@ CATALOGUE: Mapping[str, Command] = {
         attestation.COMMANDS,
         windows.COMMANDS,
         offline.COMMANDS,
+        checks.COMMANDS,
     )
 }

@@ -58,7 +58,7 @@ def quoted(value: str) -> str:
     if text != value or _DOUBLE_QUOTES.search(text):
         raise Refused("unsafe")
     if _ACTIVE.search(text):
-        return "'" + _SINGLE_QUOTES.sub(r"\1\1", text) + "'"
+        return as_literal(text)
     return f'"{text}"'
 
 
@@ -67,6 +67,11 @@ def literal(value: str) -> str:
     text = sanitise(value)
     if text != value:
         raise Refused("unsafe")
+    return as_literal(text)
+
+
+def as_literal(text: str) -> str:
+    """Write any text of one line as a single-quoted string."""
     return "'" + _SINGLE_QUOTES.sub(r"\1\1", text) + "'"
 
 

@@ -24,6 +24,8 @@ _WAYS: dict[OpensBrokenAt, str] = {
     "provider": f"{_SAME}: register the provider of its key again",
     "claim": f"{_SAME}: write its link to the key anew",
 }
+_LEADS_TO_THE_KEY: frozenset[OpensBrokenAt] = frozenset({"access", "service", "claim"})
+"""What leads to the key once it is mended, where there is one."""
 
 
 class Repair(NamedTuple):
@@ -51,14 +53,14 @@ class Repairs:
     def of(self, use: CertificateUseRow) -> Repair:
         """Return what ends the fault of a use; how another certificate is set, where there is none."""
         lost = use.present is False or (needs_valid(use) and self._has_ended(use))
-        if use.opens_broken_at == "claim":
+        if use.opens_broken_at in _LEADS_TO_THE_KEY:
             lost = lost or not self._has_key(use)
         if use.consumer != METABASE and not lost and use.opens == "unusable" and use.opens_broken_at in _WAYS:
             return Repair(_WAYS[use.opens_broken_at], "", True)
         return Repair(use.repair, use.set_with, False)
 
     def _has_key(self, use: CertificateUseRow) -> bool:
-        """Tell whether the key of a certificate may be on this disk, though its link does not lead there."""
+        """Tell whether the key of a certificate may be on this disk, though nothing leads there."""
         if use.machine_id not in self._without_key:
             self._without_key[use.machine_id] = frozenset(
                 row.thumbprint

@@ -51,6 +51,7 @@ GOOD = {
 }
 SPECIAL = {
     "set-winrm-listener": {"listener": "Address=*+Transport=HTTPS"},
+    "winrm-listener-has": {"listener": "Address=*+Transport=HTTPS"},
     "delete-certificate": {"store": "MY"},
     "trust-certificate": {"store": "Root", "file": "FILE.cer"},
 }
@@ -118,6 +119,29 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
             {"path": "D:\\k", "grants": "*S-1-5-20:(R) S-1-5-18:F"},
             ('icacls "D:\\k" /grant "*S-1-5-20:(R)" "*S-1-5-18:F"',),
         ),
+        ("has-no-file", {"path": "C:\\k $x"}, ("-not (Test-Path -LiteralPath 'C:\\k $x')",)),
+        ("has-no-certificate", {"thumbprint": TP}, (f'-not (Test-Path -LiteralPath "Cert:\\LocalMachine\\MY\\{TP}")',)),
+        (
+            "has-new-certificate",
+            {"store": "MY"},
+            (
+                '(Get-Item -LiteralPath "Cert:\\LocalMachine\\MY\\$new").HasPrivateKey',
+                '(Get-Item -LiteralPath "Cert:\\LocalMachine\\MY\\$new").NotAfter -gt (Get-Date)',
+            ),
+        ),
+        (
+            "winrm-listener-has",
+            {"listener": "Address=*+Transport=HTTPS", "thumbprint": TP},
+            (
+                "(Get-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet @{Address='*'; Transport='HTTPS'})"
+                f".CertificateThumbprint -replace ' ' -eq '{TP}'",
+            ),
+        ),
+        (
+            "binding-has",
+            {"endpoint": "ipport=[::]:443", "thumbprint": TP},
+            (f"[bool](netsh http show sslcert ipport=[::]:443 | Select-String -SimpleMatch '{TP}')",),
+        ),
         (
             "set-binding",
             {"endpoint": "ipport=[::]:443", "store": "MY", "app_id": "{4dc3e181-e14b-4a21-b022-59fc669b0914}"},
@@ -130,7 +154,7 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
     ],
 )
 def test_lines(name: str, values: dict[str, str], lines: tuple[str, ...]) -> None:
-    assert CATALOGUE[name].write({"scope": "machine", **values}).lines == lines
+    assert CATALOGUE[name].write({"scope": "machine", "store": "MY", **values}).lines == lines
 
 
 @pytest.mark.parametrize(

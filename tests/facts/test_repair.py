@@ -11,7 +11,7 @@ from forensics.facts.repair import Repairs
 from forensics.facts.tables import Tables
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.use import CertificateUseRow
+from forensics.tables.use import CertificateUseRow, OpensBrokenAt
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -49,8 +49,11 @@ def test_a_key_that_is_lost(broken_at: str) -> None:
     assert repair(datetime(2027, 1, 1, tzinfo=UTC), opens_broken_at=broken_at) == ("set it", "set-binding", False)
 
 
+@pytest.mark.parametrize("broken_at", ["access", "service", "claim"])
 @pytest.mark.parametrize(("recoverable", "stays"), [(True, True), (None, True), (False, False)])
-def test_a_link_is_written_anew_only_to_a_key_that_may_be_there(recoverable: bool | None, stays: bool) -> None:
+def test_the_way_is_mended_only_to_a_key_that_may_be_there(
+    recoverable: bool | None, stays: bool, broken_at: OpensBrokenAt
+) -> None:
     use = CertificateUseRow(
         machine_id=1,
         source_path="u",
@@ -58,7 +61,7 @@ def test_a_link_is_written_anew_only_to_a_key_that_may_be_there(recoverable: boo
         certainty="proved",
         consumer="IIS",
         opens="unusable",
-        opens_broken_at="claim",
+        opens_broken_at=broken_at,
     )
     chain = KeyChainRow(machine_id=1, source_path="c", thumbprint="AA", verdict="unusable", recoverable=recoverable)
     assert Repairs(Tables([use, chain]), AS_OF).of(use).stays == stays

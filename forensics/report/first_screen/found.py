@@ -8,9 +8,9 @@ from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts, day, label
 from forensics.report.findings import FindingIndex
 from forensics.report.first_screen.entries import Entry
-from forensics.report.first_screen.keys import LOST, NOT_KNOWN, SAVABLE, SOUND, fate
-from forensics.report.first_screen.services import Down
 from forensics.report.first_screen.steps import first_step
+from forensics.report.outages.keys import LOST, NOT_KNOWN, SAVABLE, SOUND, fate
+from forensics.report.outages.services import Down
 from forensics.report.reason import reason_of
 from forensics.report.triage import Triage
 from forensics.tables.finding import Finding

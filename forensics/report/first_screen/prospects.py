@@ -14,6 +14,7 @@ from forensics.report.ending import condition, ending, when
 from forensics.report.facts import Facts, label
 from forensics.report.first_screen.entries import Entry
 from forensics.report.first_screen.steps import first_step
+from forensics.report.outages.services import Doubt
 from forensics.report.stores import hives_in_part
 from forensics.report.triage import Triage
 from forensics.report.undecided import lack_of_evidence
@@ -93,11 +94,11 @@ def _ending(chain: KeyChainRow, case: CaseTables, facts: Facts, finding: Finding
     )
 
 
-def not_known(doubtful: Sequence[tuple[int, str, str]], where: Where) -> Iterator[Entry]:
+def not_known(doubtful: Sequence[Doubt], where: Where) -> Iterator[Entry]:
     """Yield the services of which the disk does not say whether they work, together where the reason is one."""
     groups: dict[tuple[int, str], dict[str, None]] = defaultdict(dict)
-    for machine_id, name, reason in doubtful:
-        groups[machine_id, reason][name] = None
+    for doubt in doubtful:
+        groups[doubt.machine_id, doubt.reason][doubt.name] = None
     for (machine_id, reason), named in groups.items():
         names = list(named)
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""

@@ -10,13 +10,14 @@ from forensics.case_tables import CaseTables
 from forensics.report.accounted import doubts, examined_line
 from forensics.report.accounted import not_examined as unexamined
 from forensics.report.facts import Facts, day
+from forensics.report.first_screen.down import down_entry
 from forensics.report.first_screen.entries import SECTIONS, Entry, Section, cut
 from forensics.report.first_screen.found import also_found
-from forensics.report.first_screen.keys import Keys
 from forensics.report.first_screen.layout import height, place
 from forensics.report.first_screen.prospects import WITHIN, ends_soon, not_examined, not_known, savable
-from forensics.report.first_screen.services import services
 from forensics.report.folded_lines import fold
+from forensics.report.outages.keys import Keys
+from forensics.report.outages.services import services
 from forensics.report.stores import no_certificate
 from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import triage
@@ -101,7 +102,7 @@ class FirstScreen:
     def _told(self) -> list[Section]:
         case, facts, where = self._case, self._facts, self._where
         stopped = services(case, facts, Keys(case))
-        down = self._down = self._severe("services", (one.entry(where(one.machine_id)) for one in stopped.down))
+        down = self._down = self._severe("services", (down_entry(one, where(one.machine_id)) for one in stopped.down))
         self._ending = ends_soon(case, facts, where)
         found = self._severe("found", also_found(case, facts, self._triage, stopped.down, self._ending.told, where))
         nameless = sum(chain.thumbprint is None for chain in case.rows("key_chain") if chain.recoverable)

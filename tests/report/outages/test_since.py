@@ -9,7 +9,7 @@ import pytest
 
 from forensics.case_tables import CaseTables
 from forensics.report.facts import Facts
-from forensics.report.first_screen.since import Since
+from forensics.report.outages.since import Since
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.event import EventRow
 from forensics.tables.key_chain import KeyChainRow

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from forensics.case_tables import CaseTables
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, day, label
-from forensics.report.first_screen.entries import Entry
-from forensics.report.first_screen.keys import Keys, fate
-from forensics.report.first_screen.since import Since
-from forensics.report.first_screen.steps import first_step
+from forensics.report.outages.keys import Keys, fate
+from forensics.report.outages.since import Since
 from forensics.tables.finding import CONFIDENCES, SEVERITIES, Confidence, Finding, Severity
 from forensics.tables.hyperv import VmRow
 from forensics.tables.use import CertificateUseRow
 
 Fault = Literal["missing", "unusable", "ended"]
 
-_NOT_NOW = ("earlier certificate", "Hyper-V", "IIS metabase")
+NOT_NOW = ("earlier certificate", "Hyper-V", "IIS metabase")
 """Uses of a role that has a newer certificate; virtual machines, of which their own table tells more; old hashes."""
 _ELSEWHERE = ("EFS recovery agent", "BitLocker recovery agent", "BitLocker Network Unlock")
 """Uses whose private key lies where the policy was made, by design."""
@@ -41,6 +39,8 @@ class Down:
         why: Why, one line.
         since: Since when, such as ``since 2026-11-01``; empty where the disk does not say.
         key: Whether the key can be saved.
+        uses: Rows of ``certificate_use``; none for a virtual machine.
+        fault: What stops them; None for a virtual machine.
     """
 
     names: list[str]
@@ -53,23 +53,24 @@ class Down:
     why: str
     since: str
     key: str
+    uses: tuple[CertificateUseRow, ...] = ()
+    fault: Fault | None = None
 
-    def entry(self, where: str = "") -> Entry:
-        """Return it as the first screen tells it."""
-        more = f" and {len(self.names) - 1} more" if len(self.names) > 1 else ""
-        sure = "" if self.confidence == "proved" else f", {self.confidence}"
-        return Entry(
-            what=f"{where}{self.names[0]}{more}",
-            mark=f"{self.severity.upper()}{sure}",
-            since=self.since,
-            why=self.why,
-            key=self.key,
-            step=first_step([*self.causes, *self.findings], self.thumbprints[0] if self.thumbprints else None),
-            severity=self.severity,
-            machine_id=self.machine_id,
-            weight=len(self.names),
-            all_names=f"{where}{', '.join(self.names)}",
-        )
+
+class Doubt(NamedTuple):
+    """Something of which the disk does not say whether it works.
+
+    Attributes:
+        machine_id: Where it runs.
+        name: What it is called.
+        reason: Why that is not known.
+        use: Row of ``certificate_use``; None for a virtual machine.
+    """
+
+    machine_id: int
+    name: str
+    reason: str
+    use: CertificateUseRow | None = None
 
 
 @dataclass(slots=True)
@@ -78,11 +79,11 @@ class Services:
 
     Attributes:
         down: What is down, the worst first.
-        doubtful: What may be, with the reason why that is not known: machine, name, reason.
+        doubtful: What may be.
     """
 
     down: list[Down] = field(default_factory=list)
-    doubtful: list[tuple[int, str, str]] = field(default_factory=list)
+    doubtful: list[Doubt] = field(default_factory=list)
 
 
 def services(case: CaseTables, facts: Facts, keys: Keys) -> Services:
@@ -104,7 +105,7 @@ def services(case: CaseTables, facts: Facts, keys: Keys) -> Services:
                 (use, findings)
             )
         elif (reason := told.doubt(use, number)) is not None:
-            found.doubtful.append((use.machine_id, use.label or use.consumer, reason))
+            found.doubtful.append(Doubt(use.machine_id, use.label or use.consumer, reason, use))
     found.down = [told.down(group, fault) for (_, _, _, fault), group in groups.items()]
     for number, vm in enumerate(case.rows("vm")):
         if vm.is_checkpoint:
@@ -112,7 +113,7 @@ def services(case: CaseTables, facts: Facts, keys: Keys) -> Services:
         if vm.starts_here in ("no", "likely_no"):
             found.down.append(told.vm_down(vm, number))
         elif vm.starts_here == "unknown":
-            found.doubtful.append((vm.machine_id, f"virtual machine {_vm_name(vm)}", vm.starts_because))
+            found.doubtful.append(Doubt(vm.machine_id, f"virtual machine {_vm_name(vm)}", vm.starts_because))
     found.down.sort(key=lambda d: (SEVERITIES.index(d.severity), CONFIDENCES.index(d.confidence)))
     return found
 
@@ -138,7 +139,7 @@ class _Told:
 
     def fault(self, use: CertificateUseRow, findings: list[Finding]) -> Fault | None:
         """Return what stops a use; None where nothing does as far as is known."""
-        if use.consumer in _NOT_NOW:
+        if use.consumer in NOT_NOW:
             return None
         if findings and use.present is False:
             return "missing"
@@ -169,7 +170,7 @@ class _Told:
 
     def doubt(self, use: CertificateUseRow, number: int) -> str | None:
         """Say why it is not known whether a use works; None where it works, or nobody expects the disk to tell."""
-        if use.consumer in (*_NOT_NOW, *_ELSEWHERE) or use.certainty == "candidate":
+        if use.consumer in (*NOT_NOW, *_ELSEWHERE) or use.certainty == "candidate":
             return None
         is_undecided = any(f.verdict == "unknown" for f in self._findings["certificate_use", number])
         if use.place == "partial" and (use.present is False or use.opens == "unusable" or self._has_ended(use)):
@@ -197,6 +198,8 @@ class _Told:
             why=self.why(use, fault),
             since=since,
             key=fate(chain),
+            uses=tuple(one for one, _ in group),
+            fault=fault,
         )
 
     def vm_down(self, vm: VmRow, number: int) -> Down:
@@ -224,6 +227,8 @@ class _Told:
         why: str,
         since: str,
         key: str,
+        uses: tuple[CertificateUseRow, ...] = (),
+        fault: Fault | None = None,
     ) -> Down:
         named = {(machine_id, name) for name in thumbprints}
         causes = [
@@ -234,7 +239,9 @@ class _Told:
         worst = _worst([*findings, *(cause for cause in causes if cause.subject_table == "machine")])
         severity: Severity = worst.severity if worst is not None else "high"
         confidence: Confidence = worst.confidence if worst is not None else "proved"
-        return Down(names, findings, causes, severity, confidence, machine_id, thumbprints, why, since, key)
+        return Down(
+            names, findings, causes, severity, confidence, machine_id, thumbprints, why, since, key, uses, fault
+        )
 
 
 _SPEAK_OF = {"certificate_use": ("certificate_use",), "vm": ("vm", "vm_guardian")}

@@ -1,0 +1,30 @@
+"""What is down, as the first screen tells it."""
+
+from __future__ import annotations
+
+from forensics.report.first_screen.entries import Entry
+from forensics.report.first_screen.steps import first_step
+from forensics.report.outages.services import Down
+
+
+def down_entry(down: Down, where: str = "") -> Entry:
+    """Return services that one fault stops as an entry.
+
+    Args:
+        down: The services.
+        where: What is written before their names.
+    """
+    more = f" and {len(down.names) - 1} more" if len(down.names) > 1 else ""
+    sure = "" if down.confidence == "proved" else f", {down.confidence}"
+    return Entry(
+        what=f"{where}{down.names[0]}{more}",
+        mark=f"{down.severity.upper()}{sure}",
+        since=down.since,
+        why=down.why,
+        key=down.key,
+        step=first_step([*down.causes, *down.findings], down.thumbprints[0] if down.thumbprints else None),
+        severity=down.severity,
+        machine_id=down.machine_id,
+        weight=len(down.names),
+        all_names=f"{where}{', '.join(down.names)}",
+    )

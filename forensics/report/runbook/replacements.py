@@ -1,0 +1,248 @@
+"""A certificate that must come back, or another one in its place: how it is had, and how each service is given it.
+
+References:
+    Microsoft Learn, certreq -enroll; netsh http update sslcert; Set-WSManInstance; Win32_TSGeneralSetting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from forensics.commands.refusal import Refused, refusal
+from forensics.report.facts import Facts
+from forensics.report.outages.services import Fault
+from forensics.report.runbook.kinds import Act, Lost, Need
+from forensics.report.runbook.lines import line, lines, told
+from forensics.report.runbook.restarts import restart
+from forensics.tables.certificate import CertificateRow, NewBy
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.use import CertificateUseRow
+
+_SYSTEM = "S-1-5-18"
+_MY = "MY"
+_BY_HAND = frozenset({"AD FS"})
+"""Owners of bindings that set the certificate for more than this computer."""
+_NO_FILE_HAS_IT = frozenset({"tpm", "smart_card", "other"})
+_WORDS: dict[NewBy, str] = {
+    "guardian": "Guardians are made anew on the host that owns them.",
+    "role": "The role that has it replaces it in its own way.",
+    "policy": "It comes from group policy: it is replaced in the policy, not on this computer.",
+    "device": "It comes from what manages this device (Entra ID, MDM or ConfigMgr), by enrolling again.",
+    "program": "The program that made it makes another one.",
+    "maker": "It is signed with its own key: make another one as that one was made.",
+    "service_store": "Another one is requested in the snap-in Certificates, for the account of the service.",
+    "names": "Request one from template {template}, with its names in the request (certlm.msc, All Tasks).",
+    "authority": "Ask its issuer for another one: {issuer}.",
+}
+MOST_NAMES = 20
+"""Display: names of the old certificate that the new one must have."""
+
+
+def lost(
+    title: str,
+    uses: Sequence[CertificateUseRow],
+    fault: Fault,
+    chain: KeyChainRow | None,
+    certificate: CertificateRow | None,
+    facts: Facts,
+) -> Lost | Need:
+    """Return the step for services whose certificate, or its key, cannot be had from the disk.
+
+    Args:
+        title: What they are called.
+        uses: Those services that are down with it.
+        fault: What stops them.
+        chain: The chain of the certificate.
+        certificate: The certificate.
+        facts: Rows by what is looked for.
+    """
+    acts, rest = _acts(uses)
+    by_hand = [] if all(use.stays for use in uses) else _by_hand(rest)
+    imported = _imported(uses, fault, chain, certificate)
+    old = next((use.thumbprint for use in uses if use.thumbprint), None)
+    needs = []
+    if imported:
+        needs.append(f"A PFX file of it: -PfxFolder FOLDER, with the file {old}.pfx in it.")
+    needs += still_on_disk(chain, facts)
+    if acts:
+        needs.append(
+            f"{'Else another' if imported else 'Another'} certificate: -NewCertificate @{{ '{old}' = 'NEW' }}."
+        )
+    elif by_hand:
+        needs.append(f"{'Else another' if imported else 'Another'} certificate, which no command sets.")
+    if acts or by_hand:
+        needs += new_one(certificate)
+        needs += dict.fromkeys(text for use in uses for text in _reads_it(use))
+    needs += [f"{need.title}: {text}" for need in by_hand for text in need.needs]
+    if not imported and all(use.stays for use in uses):
+        needs += dict.fromkeys(f"{use.repair}." for use in uses if use.repair)
+    if old is None or not (acts or imported):
+        return Need(title, tuple(dict.fromkeys(needs)) or ("What ends this is not known.",))
+    successor = certificate.successor if acts and certificate is not None else None
+    replaced: tuple[Act | Need, ...] = (*acts, *by_hand) if acts else ()
+    return Lost(title, old, tuple(dict.fromkeys(needs)), replaced, imported, successor)
+
+
+def _acts(uses: Sequence[CertificateUseRow]) -> tuple[list[Act], list[tuple[CertificateUseRow, str]]]:
+    """Return what gives services another certificate, and the services that are given none so, with the reason."""
+    acts: dict[tuple[str, ...], Act] = {}
+    names: set[str | None] = set()
+    rest: list[tuple[CertificateUseRow, str]] = []
+    for use in uses:
+        try:
+            act = _set(use)
+        except Refused as refused:
+            rest.append((use, refusal(refused, "en")))
+            continue
+        if act is None:
+            rest.append((use, ""))
+        elif acts.setdefault(act.lines, act) is not None:
+            names |= {use.consumer, use.binding_owner} - {None, "other", "http.sys"}
+    # The binding of a listener, or the listener of a binding: one command sets both.
+    return list(acts.values()), [(use, why) for use, why in rest if not names & {use.consumer, use.binding_owner}]
+
+
+def _by_hand(rest: Sequence[tuple[CertificateUseRow, str]]) -> list[Need]:
+    """Return what is said of services that no step sets, together where one thing is said of them."""
+    said: dict[tuple[str, ...], list[str]] = {}
+    for use, why in rest:
+        texts = tuple(filter(None, (why, f"{use.repair}." if use.repair else "")))
+        said.setdefault(texts, []).append(_name(use))
+    return [Need(f"{', '.join(names)}, by hand", texts) for texts, names in said.items() if texts]
+
+
+def _set(use: CertificateUseRow) -> Act | None:
+    """Return the step that gives a service another certificate; None where no script takes it."""
+    if not use.set_with or use.binding_owner in _BY_HAND or use.thumbprint is None:
+        return None
+    has = _has(use)
+    if has is None:
+        return None
+    store = use.store if use.endpoint is not None else _MY
+    return Act(
+        title=f"{_name(use)}: set the other certificate",
+        checks=(has, *lines("has-new-certificate", store=store)),
+        lines=lines(use.set_with, endpoint=use.endpoint, store=store, app_id=use.app_id, listener=use.listener),
+        notes=(*_reads_it(use), *_restarts(use)),
+    )
+
+
+def _restarts(use: CertificateUseRow) -> Iterable[str]:
+    """Say what is restarted when a service is given another certificate."""
+    if use.set_with == "set-sstp-certificate":
+        yield "This restarts RemoteAccess: open tunnels end."
+    else:
+        yield from restart(use)
+
+
+def _has(use: CertificateUseRow) -> str | None:
+    """Return the check that a service still has the certificate that it had; None where there is none."""
+    if use.endpoint is not None:
+        return line("binding-has", endpoint=use.endpoint, thumbprint=use.thumbprint)
+    if use.set_with == "set-winrm-listener":
+        return line("winrm-listener-has", listener=use.listener, thumbprint=use.thumbprint)
+    if use.set_with == "set-rdp-certificate":
+        return line("rdp-listener-has", listener=use.listener, thumbprint=use.thumbprint)
+    return None
+
+
+def _imported(
+    uses: Sequence[CertificateUseRow], fault: Fault, chain: KeyChainRow | None, certificate: CertificateRow | None
+) -> tuple[Act, ...]:
+    """Return the steps that bring a certificate back with its key; none where no file has it, or it has ended."""
+    use = uses[0]
+    store = chain.store if chain is not None else use.store
+    if fault == "ended" or use.thumbprint is None or use.owner_sid not in (None, _SYSTEM):
+        return ()
+    # A store of a service has the service's name before its own.
+    if not store or "\\" in store:
+        return ()
+    if use.opens_broken_at == "kind" or (chain is not None and not may_be_imported(chain, certificate)):
+        return ()
+    return import_of(store, use.thumbprint, certificate is not None, uses)
+
+
+def may_be_imported(chain: KeyChainRow, certificate: CertificateRow | None) -> bool:
+    """Tell whether a PFX file may hold the key of a certificate, and is imported like any other."""
+    if chain.store_scope != "machine" or chain.provider_kind in _NO_FILE_HAS_IT or chain.is_request:
+        return False
+    if chain.broken_at == "provider":
+        return False
+    if certificate is None:
+        return True
+    return not certificate.kept and certificate.new_by not in ("guardian", "role", "device", "program", "policy")
+
+
+def import_of(store: str, thumbprint: str, is_there: bool, uses: Sequence[CertificateUseRow] = ()) -> tuple[Act, ...]:
+    """Return the step that imports a PFX file into the store in which its certificate is, or is looked for.
+
+    Args:
+        store: A store of the computer.
+        thumbprint: Of the certificate.
+        is_there: It is in the store.
+        uses: Services that wait for it.
+    """
+    try:
+        return (
+            Act(
+                title=f"Import {thumbprint} with its key into store {store}",
+                checks=lines(
+                    "has-certificate" if is_there else "has-no-certificate", store=store, thumbprint=thumbprint
+                ),
+                lines=lines("import-pfx", scope="machine", store=store),
+                shows=lines("verify-certificate", scope="machine", store=store, thumbprint=thumbprint),
+                notes=tuple(dict.fromkeys(note for use in uses for note in (*_reads_it(use), *restart(use)))),
+            ),
+        )
+    except Refused:
+        return ()
+
+
+def still_on_disk(chain: KeyChainRow | None, facts: Facts) -> Iterable[str]:
+    """Say where a key lies that Windows does not open, if it can be had."""
+    if chain is not None and chain.verdict == "unusable" and chain.recoverable:
+        place = facts.found_in(chain) or facts.path(chain.machine_id, chain.key_file_path)
+        yield f"Its key can still be had from this disk ({place}): keep it, see the finding key-recoverable."
+
+
+def new_one(certificate: CertificateRow | None) -> Iterable[str]:
+    """Say how another certificate is had, and what must be in it."""
+    if certificate is None:
+        yield "This disk does not hold the old one: whoever set it up knows who issued it, and for which names."
+        return
+    if certificate.successor is not None:
+        yield f"On this disk {certificate.successor} can stand in for it: it has its names, and its key opens."
+        return
+    yield _how(certificate)
+    names = [name for name in certificate.san if not name.startswith("registered_id")][:MOST_NAMES]
+    if names or certificate.subject:
+        yield f"Its names: {', '.join(filter(None, (certificate.subject, *names)))}."
+
+
+def _how(certificate: CertificateRow) -> str:
+    if certificate.new_with:
+        try:
+            command = told(
+                certificate.new_with,
+                scope=certificate.store_scope,
+                serial=certificate.serial,
+                template=certificate.template_name,
+                valid="1",
+                enabled="1",
+            )
+        except Refused as refused:
+            return refusal(refused, "en")
+        return f"It is had with: {command}"
+    words = _WORDS.get(certificate.new_by, _WORDS["authority"])
+    return words.format(template=certificate.template_name or "?", issuer=certificate.issuer or "not known")
+
+
+def _reads_it(use: CertificateUseRow) -> Iterable[str]:
+    """Say which account must be able to read a key that comes."""
+    if use.account is not None and use.account != _SYSTEM:
+        who = f"{use.account_name} ({use.account})" if use.account_name else use.account
+        yield f"{who} must be able to read its key: certlm.msc, All Tasks, Manage Private Keys."
+
+
+def _name(use: CertificateUseRow) -> str:
+    return use.label or use.consumer

@@ -1,0 +1,56 @@
+"""How what a role has comes back, where no script takes the step: the role's own way in words.
+
+References:
+    Microsoft KB842210 (CertSvc and its certificates); Learn, certutil (-addstore, -repairstore, -restoreKey).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from forensics.facts.use import keeps
+from forensics.report.outages.services import Fault
+from forensics.report.runbook.restarts import restart
+from forensics.tables.certificate import CertificateRow, NewBy
+from forensics.tables.use import CertificateUseRow, ConsumerName
+
+_THUMBPRINT = "THUMBPRINT"
+_OF_AUTHORITY: dict[Fault, str] = {
+    "missing": "put its .crt file back (System32\\CertSrv\\CertEnroll has copies, else a backup): certutil -addstore "
+    "My FILE.crt, then certutil -repairstore My THUMBPRINT; its key, where that is gone, from a backup of the "
+    "authority (certutil -restoreKey) or its HSM; then certutil -verifykeys",
+    "unusable": "bring its key back from a backup of the authority (certutil -restoreKey), a PFX file or its HSM; then "
+    "certutil -verifykeys. Nothing is taken out of the store",
+}
+_WAYS: dict[ConsumerName, dict[Fault, str]] = {
+    "AD CS": _OF_AUTHORITY,
+    "AD CS (earlier generation)": _OF_AUTHORITY,
+}
+
+_OWN: frozenset[ConsumerName] = frozenset(
+    {
+        *("Entra join", "Workplace join", "MDM", "Azure guest agent", "Web Application Proxy", "IIS configuration key"),
+        *("EFS", "EFS recovery agent", "BitLocker recovery agent", "BitLocker Network Unlock"),
+    }
+)
+"""Consumers for which neither a PFX file nor another certificate is put in place like any other."""
+_MADE: frozenset[NewBy] = frozenset({"device", "program", "guardian"})
+"""How a certificate is had that nobody sets: what uses it makes or fetches it."""
+
+
+def has_own_way(uses: Iterable[CertificateUseRow], certificate: CertificateRow | None) -> bool:
+    """Tell whether services get their certificate and key back in the way of their role only."""
+    if any(keeps(use) or use.consumer in _OWN or use.thumbprint is None for use in uses):
+        return True
+    if certificate is None:
+        return False
+    return certificate.kept or (certificate.new_by in _MADE and not any(use.set_with for use in uses))
+
+
+def own_way(use: CertificateUseRow, fault: Fault) -> Iterator[str]:
+    """Yield how a use comes back in the way of its role."""
+    way = _WAYS.get(use.consumer, {}).get(fault, use.repair)
+    if way:
+        yield f"{use.label or use.consumer}: {way.replace(_THUMBPRINT, use.thumbprint or _THUMBPRINT)}."
+    if "restart" not in (way or "").lower():
+        yield from restart(use)

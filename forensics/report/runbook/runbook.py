@@ -1,0 +1,78 @@
+"""The runbook of a case, and why there is none of some.
+
+References:
+    Microsoft Learn, Windows PowerShell system requirements; Install and configure WMF 5.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forensics.case_tables import CaseTables
+from forensics.report.accounted import doubts
+from forensics.report.facts import Facts, day
+from forensics.report.result import UnsuitableCaseError
+from forensics.report.runbook.script import script
+from forensics.report.runbook.steps import parts
+from forensics.tables.machine import MachineRow
+
+_POWERSHELL_5_CAN_BE_HAD = 7600
+"""Windows 7 and Server 2008 R2: the first for which Windows Management Framework 5.1 was made."""
+_HAS_POWERSHELL_5_1 = 14393
+"""Windows 10 1607 and Server 2016: the first that came with it."""
+
+
+class NothingToRepairError(UnsuitableCaseError):
+    """Nothing that a runbook would repair is down or broken."""
+
+
+def render_runbook(case: CaseTables) -> str:
+    """Write the repair of the services of one computer as a PowerShell script.
+
+    Args:
+        case: The case.
+
+    Raises:
+        NothingToRepairError: Nothing is down.
+        UnsuitableCaseError: It is not the case of one computer, or of one that cannot run the script.
+    """
+    facts = Facts(case)
+    machine = _machine(case, facts)
+    steps = parts(case, facts)
+    if not steps:
+        raise NothingToRepairError("case", "nothing that a runbook would repair is known to be down")
+    return script(_about(case, machine, facts), machine.machine_guid, steps)
+
+
+def _machine(case: CaseTables, facts: Facts) -> MachineRow:
+    machines: list[MachineRow] = case.rows("machine")
+    if len(machines) != 1:
+        names = ", ".join(facts.machine_name(row.machine_id) for row in machines[:5]) or "none"
+        raise UnsuitableCaseError("case", f"a runbook is for one computer; {len(machines)} are in this case: {names}")
+    (machine,) = machines
+    build = _build(machine)
+    if build is not None and build < _POWERSHELL_5_CAN_BE_HAD:
+        raise UnsuitableCaseError(
+            "case", f"a runbook needs PowerShell 5.1, which there is none of for this Windows (build {build})"
+        )
+    return machine
+
+
+def _build(machine: MachineRow) -> int | None:
+    return int(machine.build) if machine.build is not None and machine.build.isdecimal() else None
+
+
+def _about(case: CaseTables, machine: MachineRow, facts: Facts) -> Iterator[str]:
+    name = facts.computer(machine.machine_id)
+    build = f" build {machine.build}" if machine.build else ""
+    source = facts.place(machine.machine_id, with_volume=False).replace("\\", "/").rsplit("/", 1)[-1]
+    yield f"Repair of {name}: {machine.product_name or 'Windows (product name not read)'}{build}, in {source}"
+    yield f"Written by keymortem {case.tool_version} of what was on that disk, as of {day(case.as_of)}."
+    yield from doubts(case.sources)
+    yield "No certificate, key or binding is deleted, and no password is in it."
+    number = _build(machine)
+    if number is not None and number < _HAS_POWERSHELL_5_1:
+        yield (
+            f"It needs PowerShell 5.1, which Windows of build {number} did not come with: Windows Management Framework "
+            "5.1 brings it, where it is made for this Windows."
+        )

@@ -1,0 +1,94 @@
+﻿#Requires -Version 5.1
+#Requires -RunAsAdministrator
+<#
+  Repair of WEB01: Windows Server 2019 Standard build 17763, in keyiso-disabled.vhdx.xz
+  Written by keymortem 0.1.0 of what was on that disk, as of 2026-11-22.
+  No certificate, key or binding is deleted, and no password is in it.
+
+  Run it in PowerShell as administrator. Without -Apply nothing is changed: each step says what it would do.
+  -Apply           does it, step by step. A step whose check fails is left out, and named at the end.
+  -NewCertificate  thumbprints of new certificates by those that they replace: @{ 'OLD' = 'NEW' }
+  -PfxFolder       folder with PFX files, each named by the thumbprint of its certificate: <thumbprint>.pfx
+                   (certutil asks for the password of each)
+  Exit code: 0 nothing is left, 1 steps are left, or the script ended early.
+#>
+[CmdletBinding()]
+param(
+    [switch] $Apply,
+    [hashtable] $NewCertificate = @{},
+    [string] $PfxFolder = ''
+)
+
+Set-StrictMode -Version 2
+$ErrorActionPreference = 'Stop'
+# Commands of modules do not see the line above.
+$PSDefaultParameterValues = @{ '*:ErrorAction' = 'Stop' }
+$left = New-Object System.Collections.Generic.List[string]
+$done = 0
+$guid = (Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Cryptography').MachineGuid
+if ($guid -ne '0ab032dd-d8f3-46a6-95ff-0de9b34acbb8') {
+    throw 'This is not the Windows that was examined: its MachineGuid is another one. Nothing was done.'
+}
+$replaced = @()
+foreach ($old in $NewCertificate.Keys) {
+    if ($old -notin $replaced) { throw "-NewCertificate: nothing here has certificate $old. Nothing was done." }
+    $new = [string]$NewCertificate[$old] -replace '[^0-9A-Fa-f]'
+    if ($new.Length -ne 40 -or $new -eq $old) { throw "-NewCertificate: '$new' is no other one. Nothing was done." }
+}
+if ($PfxFolder -and -not (Test-Path -LiteralPath $PfxFolder -PathType Container)) {
+    throw "-PfxFolder: there is no folder $PfxFolder. Nothing was done."
+}
+
+function Step([string] $Title, [scriptblock] $Check, [string[]] $Plan, [scriptblock] $Action) {
+    Write-Host ''
+    Write-Host $Title
+    try { $asExpected = [bool](& $Check) } catch { $asExpected = $false; Write-Host "  check: $_" }
+    if (-not $asExpected) {
+        Write-Warning 'Not as this script expects it (it may have been repaired already). Nothing was done here.'
+        $script:left.Add($Title)
+        return
+    }
+    foreach ($line in $Plan) { Write-Host "  $line" }
+    if (-not $Apply) { Write-Host '  (not run: without -Apply nothing is changed)'; return }
+    try {
+        & $Action
+        $script:done += 1
+    } catch {
+        Write-Warning "Failed: $_"
+        $script:left.Add($Title)
+    }
+}
+
+function Stop-At([string] $Title, [string[]] $Needs) {
+    Write-Host ''
+    Write-Host $Title
+    foreach ($line in $Needs) { Write-Warning $line }
+    $script:left.Add($Title)
+}
+
+# Tools of Windows say by their exit code that they failed; PowerShell alone would go on.
+function Invoke-Tool([scriptblock] $Tool) {
+    $global:LASTEXITCODE = 0
+    & $Tool
+    if ($global:LASTEXITCODE -ne 0) { throw "exit code $global:LASTEXITCODE" }
+}
+
+# 1. CNG Key Isolation is disabled: no program opens a key of CNG
+Step 'Let the service CNG Key Isolation start again' {
+    ((Get-CimInstance -ClassName Win32_Service -Filter "Name='KeyIso'").StartMode -eq 'Disabled')
+} @(
+    'sc.exe config KeyIso start= demand',
+    'Start-Service KeyIso'
+) {
+    Invoke-Tool { sc.exe config KeyIso start= demand }
+    Invoke-Tool { Start-Service KeyIso }
+}
+
+Write-Host ''
+if ($Apply) { Write-Host "$done step(s) done." }
+if ($left.Count -gt 0) {
+    Write-Warning "$($left.Count) step(s) are left:"
+    foreach ($title in $left) { Write-Host "  $title" }
+    exit 1
+}
+exit 0
