@@ -18,7 +18,8 @@ IN_A_LIST = {
     "policy": "handed out by the domain: renewed in the policy, not on this computer",
     "remote_desktop": "made by Remote Desktop itself",
     "encryption": (
-        "a new one is for what is encrypted from now on; the old one stays, with its key, for what was encrypted before"
+        "issued anew, by what issued it, for what is encrypted from now on; the old one stays, with its key, for what "
+        "was encrypted before"
     ),
     "replaced": "another one has taken over, and nothing has to be done",
     "successor": "a working certificate with its names is there, and is to be set in its place",
@@ -125,7 +126,7 @@ IN_A_LIST_JA = {
     "policy": "ドメインが配布したものです。このコンピューターではなくポリシーで更新します",
     "remote_desktop": "リモート デスクトップが自分で作成します",
     "encryption": (
-        "新しいものは今後の暗号化に使用します。古いものは、以前に暗号化したもののために秘密キーとともに残します"
+        "発行したものが新しく発行し、今後の暗号化に使用します。古いものは、以前に暗号化したもののために秘密キーとともに残します"
     ),
     "replaced": "別の証明書に置き換わっており、対応は不要です",
     "successor": "同じ名前の有効な証明書があるので、代わりにそれを設定します",
