@@ -5,7 +5,6 @@ path        a path of the source as its Windows writes it (:mod:`forensics.table
             already is: the drive is a fact of the row's machine
 list        the items of a list column, with commas
 words       a fact in the words of the language: who uses a certificate, what it is for
-certutil    a store's scope as certutil is called for it; certreq: as certreq is told
 """
 
 from __future__ import annotations
@@ -112,10 +111,6 @@ def formed(text: str, form: str | None, name: str, wording: Wording) -> str:
         return text[:10]
     if form == "local":
         return text.replace("T", " ").removesuffix("Z") + wording.local
-    if form == "certutil":
-        return "certutil -user" if text == "user" else "certutil"
-    if form == "certreq":
-        return "-user" if text == "user" else "-machine"
     if form == "list":
         return _items(text, ", ", wording) or wording.none
     if form == "words":
@@ -128,8 +123,6 @@ def formed(text: str, form: str | None, name: str, wording: Wording) -> str:
 
 def missing(form: str | None, name: str, wording: Wording) -> str:
     """Write a value that is not there."""
-    if form in ("certutil", "certreq"):
-        return formed("", form, name, wording)
     words = wording.facts.get(name.rpartition(".")[2], {}) if form == "words" else {}
     return words.get("", wording.unknown)
 

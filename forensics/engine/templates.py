@@ -42,7 +42,7 @@ BUILT_IN = frozenset({"count", "subjects", "as_of"})
 _INDENT = "    "
 _FIELD = re.compile(
     r"\{\{\s*(?P<each>each\.)?(?P<name>[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?)\s*"
-    r"(?:\|\s*(?P<form>date|local|path|list|words|certutil|certreq)\s*)?\}\}"
+    r"(?:\|\s*(?P<form>date|local|path|list|words)\s*)?\}\}"
 )
 # What cmd or PowerShell would act on, even between double quotes: such a value is not put into a command.
 # PowerShell takes typographic double quotes for quotes.

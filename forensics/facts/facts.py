@@ -10,7 +10,6 @@ from forensics.facts.machine_life import machine_life
 from forensics.facts.new_certificate import NewCertificates
 from forensics.facts.purpose import purpose
 from forensics.facts.recovery_place import recovery_place
-from forensics.facts.reissue import reissue
 from forensics.facts.remote_desktop import remote_desktop
 from forensics.facts.renewal import Renewals
 from forensics.facts.renewed_by import Successors
@@ -93,7 +92,6 @@ class _Facts:
         # A service that names this one stops when it ends, whatever lies beside it.
         renewed_by = None if used.end_stops else successor
         renewal = self.renewals.of(row, self._last_seen_alive(row.machine_id))
-        new = self.new_certificates.of(row, renewal.renewer, used.kept)
         found = replace(
             row,
             used_by=used.used_by,
@@ -111,11 +109,8 @@ class _Facts:
             renewal_due=renewal.renewal_due,
             warn_from=renewal.warn_from,
             alarm_from=renewal.alarm_from,
-            template_name=new.template_name,
-            new_by=new.new_by,
-            new_with=new.new_with,
         )
-        return replace(found, reissue=reissue(found, consumers))
+        return replace(found, **self.new_certificates.of(found, consumers)._asdict())
 
     def _last_seen_alive(self, machine_id: int) -> datetime | None:
         machines = self.tables.of(MachineRow, machine_id)

@@ -32,23 +32,6 @@ Purpose = Literal[
 Superseded = Literal["no", "archived", "remote_desktop", "replaced"]
 """Why a certificate that nothing uses is missed by nobody."""
 Standing = Literal["in_use", "unused", "superseded", "daily"]
-Reissue = Literal[
-    "authority",
-    "exchange_auth",
-    "ndes",
-    "guardian",
-    "network_unlock",
-    "efs_agent",
-    "encryption",
-    "remote_desktop",
-    "replaced",
-    "mdm",
-    "entra",
-    "acme",
-    "maker",
-    "template",
-]
-"""How another certificate comes in the place of one whose key is dead; the first that fits."""
 Renewer = Literal[
     "auto-enrolment",
     "ACME client",
@@ -66,9 +49,20 @@ Renewer = Literal[
 """What renews a certificate by itself, or makes another one in its place."""
 NewBy = Literal[
     "guardian",
+    "own_authority",
+    "exchange_auth",
+    "ndes",
+    "network_unlock",
     "role",
+    "efs_agent",
     "policy",
-    "device",
+    "remote_desktop",
+    "encryption",
+    "replaced",
+    "successor",
+    "mdm",
+    "entra",
+    "acme",
     "program",
     "maker",
     "service_store",
@@ -76,9 +70,9 @@ NewBy = Literal[
     "renewal",
     "template",
     "names",
-    "authority",
+    "issuer",
 ]
-"""How a new certificate is had in the place of one."""
+"""How a new certificate is had in the place of one; the first that fits."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -145,13 +139,6 @@ class CertificateRow(Row):
         "AD CS (every generation), Exchange Auth and federation, NDES; it is never deleted",
         False,
     )
-    reissue: Reissue | None = column(
-        "how another one comes in its place when its key is dead: in the own way of its role; encryption: it opens what "
-        "was encrypted for it, which another one does not; replaced: another one has taken over; the MDM, the "
-        "registration at Entra ID, an ACME client or what made it makes another; template: from template_name; "
-        "null: it is issued again like any other",
-        None,
-    )
     purpose: Purpose | None = column("the first that its store, its uses or its extended key usages say", None)
     successor: str | None = column(
         "Thumbprint of the certificate that can stand in for it: the one that lasts longest of those that Windows can "
@@ -183,16 +170,23 @@ class CertificateRow(Row):
         None,
     )
     new_by: NewBy = column(
-        "how a new one is had: made again for guardians; by the procedure of the role that has it; in the domain's "
-        "policy; by Entra ID, the MDM or ConfigMgr of the device; by the program that made it; by whoever signed it with "
-        "its own key; in the snap-in of a service's store; by auto-enrolment, which a policy switches on; renewed, since it "
-        "is valid and its key opens; requested from its template; likewise, with its names in the request; from "
-        "its issuer",
-        "authority",
+        "how a new one is had: in the own way of its role (own_authority: it is an authority's own); in the domain's "
+        "policy; by Remote Desktop itself; encryption: its key does not open, or cannot be renewed, and a new one does "
+        "not open what was encrypted for it; replaced: not at all, since renewed_by has taken over; successor: that one "
+        "is set in its place; by the MDM, the registration at Entra ID, an ACME client, the program that made it; maker: "
+        "by whoever signed it with its own key; in the snap-in of a service's store; by auto-enrolment, which a policy "
+        "switches on; renewed, since it is valid and its key opens; requested from template_name; names: likewise, with "
+        "its names in the request; from its issuer",
+        "issuer",
     )
     new_with: str = column(
         "Command for that, by its name in 'keymortem rules commands': enrol-now, renew-certificate, request-certificate; empty: none",
         "",
+    )
+    import_with: str = column(
+        "Command that brings it back with its key from a PFX file, import-pfx; empty: its key never was in one, or nothing has to "
+        "come back",
+        "import-pfx",
     )
     der: str | None = column(
         "The certificate itself, DER as base64; only of EKROOT, EKCA and the stores of endorsement keys, whose "

@@ -24,7 +24,7 @@ from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import format_utc, parse_utc
 
-FORMAT = 7
+FORMAT = 8
 APPLICATION_ID = 0x4B45594D  # "KEYM", so that a case file is told from any other SQLite file
 _MAGIC = b"SQLite format 3\0"
 _SQL_TYPES: dict[Kind, str] = {

@@ -8,7 +8,7 @@ import pytest
 
 from forensics.engine.forms import ENGLISH, WORDINGS
 from forensics.engine.templates import check_template, fill, path_column
-from forensics.tables.certificate import Purpose, Reissue, Superseded
+from forensics.tables.certificate import NewBy, Purpose, Superseded
 from forensics.tables.finding import as_text
 
 UNCHECKED = "    # as the rule pack has it, not checked\n"
@@ -35,12 +35,6 @@ def written(form: str, value: object, name: str = "x", language: str = "en") -> 
         ("list", '["\\u30b5\\u30fc\\u30d0\\u30fc"]', "[サーバー]"),
         ("list", "no list", "[no list]"),
         ("list", "17", "[17]"),
-        ("certutil", "user", "[certutil -user]"),
-        ("certutil", "machine", "[certutil]"),
-        ("certutil", None, "[certutil]"),
-        ("certreq", "user", "[-user]"),
-        ("certreq", "service", "[-machine]"),
-        ("certreq", None, "[-machine]"),
         ("words", '["IIS Default Web Site", "WinRM"]', "[IIS Default Web Site; WinRM]"),
         ("words", "[]", "[nothing that was found]"),
         ("words", None, "[(not known)]"),
@@ -72,7 +66,8 @@ def test_words_of_facts(name: str, value: object, english: str, japanese: str) -
 
 @pytest.mark.parametrize("wording", WORDINGS.values(), ids=WORDINGS)
 @pytest.mark.parametrize(
-    ("column", "vocabulary"), [("purpose", Purpose), ("superseded", Superseded), ("reissue", Reissue)]
+    ("column", "vocabulary"),
+    [("purpose", Purpose), ("superseded", Superseded), ("new_by", NewBy), ("instead", NewBy)],
 )
 def test_every_value_of_a_vocabulary_has_words(wording: object, column: str, vocabulary: object) -> None:
     assert isinstance(wording, type(ENGLISH))

@@ -1,4 +1,4 @@
-"""How a new certificate is had: what has ended or does not open its key is never renewed."""
+"""How a new certificate is had: what has ended or does not open its key is never renewed, and roles have own ways."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from forensics.facts.new_certificate import NewCertificates
+from forensics.engine.forms import WORDINGS
+from forensics.facts.new_certificate import NewCertificate, NewCertificates
 from forensics.facts.tables import Tables
-from forensics.tables.certificate import CertificateRow
+from forensics.tables.certificate import CertificateRow, NewBy
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import TemplateRow
 
@@ -27,10 +28,10 @@ def chain(verdict: Any) -> KeyChainRow:
     return KeyChainRow(machine_id=1, source_path="c", thumbprint="AA", verdict=verdict)
 
 
-def new(row: CertificateRow, verdict: str, renewer: Any = None, kept: bool = False) -> tuple[str | None, str, str]:
+def new(row: CertificateRow, verdict: str, *consumers: str) -> NewCertificate:
     template = TemplateRow(machine_id=1, source_path="t", name="WebServer2", oid=OID)
     named = TemplateRow(machine_id=1, source_path="t", name="Shop", oid="1.3.6.1.4.1.311.21.8.3.4", name_flags=1)
-    return NewCertificates(Tables([row, chain(verdict), template, named]), AS_OF).of(row, renewer, kept)
+    return NewCertificates(Tables([row, chain(verdict), template, named]), AS_OF).of(row, consumers)
 
 
 @pytest.mark.parametrize(
@@ -41,37 +42,105 @@ def new(row: CertificateRow, verdict: str, renewer: Any = None, kept: bool = Fal
         ({}, "unknown", ("Web", "template", "request-certificate")),
         ({"not_after": ENDED}, "usable", ("Web", "template", "request-certificate")),
         ({"template": OID}, "unusable", ("WebServer2", "template", "request-certificate")),
-        ({"template": "1.3.6.1.4.1.311.21.8.9.9"}, "unusable", (None, "authority", "")),
+        ({"template": "1.3.6.1.4.1.311.21.8.9.9"}, "unusable", (None, "issuer", "")),
         ({"template": "1.3.6.1.4.1.311.21.8.9.9"}, "usable", (None, "renewal", "renew-certificate")),
         ({"template": "WebServer"}, "unusable", ("WebServer", "names", "")),
         ({"template": "WebServer"}, "usable", ("WebServer", "renewal", "renew-certificate")),
         ({"template": "1.3.6.1.4.1.311.21.8.3.4"}, "unusable", ("Shop", "names", "")),
-        ({"template": None}, "usable", (None, "authority", "")),
-        ({"self_signed": True}, "usable", ("Web", "maker", "")),
-        ({"is_ca": True}, "usable", ("Web", "role", "")),
-        ({"store": "Shielded VM Local Certificates"}, "usable", ("Web", "guardian", "")),
-        ({"store_scope": "policy"}, "usable", ("Web", "policy", "")),
+        ({"template": None}, "usable", (None, "issuer", "")),
         ({"store_scope": "service"}, "usable", ("Web", "service_store", "")),
-        ({"issuer": "CN=MS-Organization-Access,OU=x"}, "usable", ("Web", "device", "")),
+        ({"renewer": "auto-enrolment"}, "usable", ("Web", "auto_enrolment", "enrol-now")),
+        ({"renewer": "auto-enrolment"}, "unusable", ("Web", "template", "request-certificate")),
+        ({"renewer": "OCSP responder"}, "usable", ("Web", "renewal", "renew-certificate")),
     ],
 )
-def test_how(values: dict[str, Any], verdict: str, expected: tuple[str | None, str, str]) -> None:
-    assert new(certificate(**values), verdict) == expected
+def test_how_an_authority_issues_it(
+    values: dict[str, Any], verdict: str, expected: tuple[str | None, str, str]
+) -> None:
+    assert new(certificate(**values), verdict)[:3] == expected
+
+
+@pytest.mark.parametrize("verdict", ["usable", "unusable", "unknown"])
+@pytest.mark.parametrize(
+    ("values", "consumers", "by"),
+    [
+        ({"store": "Shielded VM Local Certificates"}, {"Hyper-V"}, "guardian"),
+        ({"is_ca": True, "kept": True}, {"AD CS"}, "own_authority"),
+        ({"kept": True}, {"AD CS (earlier generation)"}, "own_authority"),
+        ({"is_ca": True}, set(), "own_authority"),
+        ({"eku": ["serverAuth"], "kept": True}, {"Exchange Auth", "Exchange"}, "exchange_auth"),
+        ({"self_signed": True, "kept": True}, {"Exchange federation"}, "role"),
+        ({"eku": ["msEnrollmentAgent"], "kept": True}, {"NDES"}, "ndes"),
+        ({"store": "FVE_NKP", "store_scope": "policy"}, {"BitLocker Network Unlock"}, "network_unlock"),
+        ({"eku": ["msBitLockerDriveEncryption"]}, set(), "network_unlock"),
+        ({"eku": ["msEFSRecovery"], "store_scope": "policy"}, {"EFS recovery agent"}, "efs_agent"),
+        ({"store_scope": "policy", "eku": ["msEFS"]}, set(), "policy"),
+        ({"store_scope": "enterprise"}, set(), "policy"),
+        ({"store": "Remote Desktop", "self_signed": True, "successor": "BB"}, {"RDP"}, "remote_desktop"),
+        ({"renewer": "Remote Desktop"}, set(), "remote_desktop"),
+        ({"renewer": "Intune"}, set(), "mdm"),
+        ({"used_by": ["IIS", "MDM"]}, {"IIS", "MDM"}, "mdm"),
+        ({"used_by": ["Entra join"], "end_stops": ["Entra join"], "successor": "BB"}, {"Entra join"}, "entra"),
+        ({"issuer": "CN=MS-Organization-Access,OU=x"}, set(), "entra"),
+        ({"renewer": "ACME client"}, set(), "acme"),
+        ({"renewer": "ConfigMgr", "self_signed": True}, set(), "program"),
+        ({"self_signed": True}, {"WinRM"}, "maker"),
+        ({"successor": "BB", "renewed_by": "BB"}, set(), "replaced"),
+        ({"superseded": "replaced"}, set(), "replaced"),
+        ({"successor": "BB", "eku": ["emailProtection"]}, {"IIS"}, "successor"),
+    ],
+)
+def test_what_has_a_way_of_its_own_is_never_renewed_or_requested(
+    values: dict[str, Any], consumers: set[str], by: NewBy, verdict: str
+) -> None:
+    assert new(certificate(**values), verdict, *consumers)[:3] == ("Web", by, "")
 
 
 @pytest.mark.parametrize(
-    ("renewer", "verdict", "by", "command"),
+    ("values", "verdict", "by", "command"),
     [
-        ("auto-enrolment", "usable", "auto_enrolment", "enrol-now"),
-        ("auto-enrolment", "unusable", "template", "request-certificate"),
-        ("OCSP responder", "usable", "renewal", "renew-certificate"),
-        ("Intune", "usable", "device", ""),
-        ("ACME client", "usable", "program", ""),
+        ({"eku": ["clientAuth", "emailProtection", "msEFS"]}, "unusable", "encryption", "request-certificate"),
+        ({"eku": ["msEFS"]}, "unknown", "encryption", "request-certificate"),
+        ({"eku": ["msEFS"]}, "usable", "renewal", "renew-certificate"),
+        ({"eku": ["msEFS"], "not_after": ENDED}, "usable", "encryption", "request-certificate"),
+        ({"eku": ["msEFS"], "template": "WebServer"}, "unusable", "encryption", ""),
+        ({"eku": ["msEFS"], "template": None, "self_signed": True}, "usable", "encryption", ""),
+        (
+            {"eku": ["msBitLockerDriveEncryption"], "store_scope": "user"},
+            "unusable",
+            "encryption",
+            "request-certificate",
+        ),
+        ({"eku": ["1.3.6.1.4.1.311.21.6"], "template": None}, "unusable", "encryption", ""),
+        ({"eku": ["msEFS"], "renewed_by": "BB"}, "unusable", "encryption", ""),
+        ({"eku": ["msEFS"], "renewed_by": "BB"}, "usable", "replaced", ""),
     ],
 )
-def test_what_renews_by_itself(renewer: str, verdict: str, by: str, command: str) -> None:
-    assert new(certificate(), verdict, renewer) == ("Web", by, command)
+def test_what_was_encrypted_needs_the_old_key(values: dict[str, Any], verdict: str, by: str, command: str) -> None:
+    found = new(certificate(**values), verdict)
+    assert (found.new_by, found.new_with) == (by, command)
 
 
-def test_a_role_keeps_its_own() -> None:
-    assert new(certificate(), "usable", kept=True) == ("Web", "role", "")
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, "import-pfx"),
+        ({"is_ca": True}, "import-pfx"),
+        ({"eku": ["msEFS"]}, "import-pfx"),
+        ({"store": "Shielded VM Local Certificates"}, ""),
+        ({"store": "Remote Desktop"}, ""),
+        ({"issuer": "CN=MS-Organization-Access,OU=x"}, ""),
+        ({"renewed_by": "BB"}, ""),
+    ],
+)
+def test_no_pfx_file_is_imported_where_none_can_be_or_none_is_needed(values: dict[str, Any], expected: str) -> None:
+    assert new(certificate(**values), "unusable").import_with == expected
+
+
+@pytest.mark.parametrize("language", WORDINGS)
+@pytest.mark.parametrize("book", ["new_by", "instead"])
+def test_each_way_has_words_of_its_own(language: str, book: str) -> None:
+    words = dict(WORDINGS[language].facts[book])
+    # What is not known is asked of the issuer, too.
+    del words[""]
+    assert len(set(words.values())) == len(words)

@@ -82,7 +82,7 @@ def test_the_ends_of_windows_time_come_back(tmp_path: Path, moment: datetime) ->
 
 
 def test_other_tools_can_read_it(saved: Path) -> None:
-    assert query(saved, "PRAGMA user_version") == [(7,)]
+    assert query(saved, "PRAGMA user_version") == [(8,)]
     assert query(saved, "PRAGMA integrity_check") == [("ok",)]
     assert query(saved, "SELECT name, value FROM meta ORDER BY name") == [
         ("as_of", "2026-11-22T01:02:03Z"),
@@ -153,8 +153,8 @@ def test_reading_what_is_not_there_or_not_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("PRAGMA user_version = 1", "has format 1, this version reads 7; use the version that wrote it"),
-        ("PRAGMA user_version = 8", "has format 8, this version reads 7; use the version that wrote it"),
+        ("PRAGMA user_version = 1", "has format 1, this version reads 8; use the version that wrote it"),
+        ("PRAGMA user_version = 9", "has format 9, this version reads 8; use the version that wrote it"),
         ("INSERT INTO finding VALUES ('{}')", "damaged: 'id' of a finding is no text; examine the source again"),
         ("DROP TABLE key_chain", "damaged: no such table: key_chain"),
         ("UPDATE key_chain SET not_after = 'soon'", "damaged: Invalid isoformat string: 'soon'"),
