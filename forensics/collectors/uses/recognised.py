@@ -54,7 +54,7 @@ class _Role:
         kind: What certificates of the role that follow one another share.
         store: Where they lie.
         is_set: The setting that names the one that is used is known: what it does not name may be left over.
-        is_optional: The product may be without the role, which is told elsewhere: the certificate may be left over.
+        is_optional: The product may be without it, which is told elsewhere: the certificate may be left over.
     """
 
     consumer: Consumer
@@ -100,6 +100,8 @@ _ROLES = (
         lambda row: _names(row, "ADFS Signing - ") or _names(row, "ADFS Encryption - "),
         services=("adfssrv",),
         kind=lambda row: row.subject,
+        # AD FS makes those of its tokens in its database; none in My is normal.
+        is_optional=True,
     ),
     _Role(WEB_APPLICATION_PROXY, lambda row: _names(row, "ADFS ProxyTrust - "), services=("appproxysvc",)),
     _Role(
@@ -115,6 +117,8 @@ _ROLES = (
         lambda row: _names(row, "Windows Azure CRP Certificate Generator", of_issuer=True),
         services=("WindowsAzureGuestAgent", "RdAgent"),
         kind=lambda row: row.subject,
+        # The platform names another one each time that it protects settings.
+        is_optional=True,
     ),
     _Role(DSC, lambda row: _names(row, "DSC-OaaS")),
     _Role(ENTRA_JOIN, lambda row: _names(row, "MS-Organization-Access", of_issuer=True), is_set=True),

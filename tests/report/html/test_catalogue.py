@@ -193,8 +193,8 @@ OF_USES = (
     "KEY_PROV_INFO lacks the machine-keyset flag, so SYSTEM (S-1-5-18) looks among its own keys; the key lies "
     "among the machine's",
     "KEY_PROV_INFO lacks the machine-keyset flag, so A (S-1-5-18) looks among its own keys, and the key is not there",
-    "KEY_PROV_INFO lacks the machine-keyset flag, and the key lies among the machine's; SYSTEM was seen to open such keys "
-    "all the same",
+    "KEY_PROV_INFO lacks the machine-keyset flag, and the key lies among the machine's; SYSTEM was seen to open such "
+    "keys all the same",
     "CNG Key Isolation (KeyIso) does not start, and whether LSASS, which does TLS for this, needs it is not published",
     "the access list of the key file shuts out CONTOSO\\sql (S-1-5-19), which must read it",
     "the access list of the key file, which CONTOSO\\sql (S-1-5-19) must read, was not read",
