@@ -182,7 +182,6 @@ class TestTheKeySet:
         windows.certificate("AA", KEY, "web", provider="Microsoft Platform Crypto Provider", flags=0)
         assert opens(windows, account=NETWORK_SERVICE) == ("unusable", "key_file")
 
-
     @pytest.mark.parametrize(
         ("account", "expected"), [(SYSTEM, ("unknown", None)), (NETWORK_SERVICE, ("unusable", "claim"))]
     )
