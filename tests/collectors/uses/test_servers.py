@@ -306,6 +306,14 @@ def test_scom_hash_and_serial_number_that_disagree() -> None:
     assert scom({}) == []
 
 
+def test_scom_hash_of_a_certificate_that_is_gone() -> None:
+    """The serial number, which earlier agents have alone, still leads to one that is there."""
+    (row,) = scom(
+        {"ChannelCertificateSerialNumber": bytes.fromhex("060504030261"), "ChannelCertificateHash": THREE.lower()}
+    )
+    assert (row.thumbprint, row.present, row.fault) == (ONE, True, f"ChannelCertificateHash names {THREE}")
+
+
 def test_web_management_and_dsc() -> None:
     software = software_hive()
     software.key("Microsoft\\WebManagement\\Server").binary("SslCertificateHash", bytes.fromhex(TWO))
