@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import forensics
 from testdata.builder.certs import make_certificate
 from testdata.builder.keys import rsa_key
 from testdata.builder.ordinary.windows import SERVER_2019, SERVER_2022, Windows, day
 from tests.test_ordinary_machines import examined, first_screen
+
+IIS_EXPRESS = UUID("214124cd-d05b-4309-9af9-9caa44b2b74a")
 
 
 def told(case: forensics.Case) -> dict[str, str]:
@@ -51,4 +54,14 @@ def test_an_ended_certificate_with_which_dsc_decrypts() -> None:
     windows.machine.write("Windows/System32/Configuration/MetaConfig.mof", text.encode("utf-16"))
     case = examined(windows.machine)
     assert told(case) == {"certificate-expired": "low"}
+    assert "SERVICES DOWN" not in first_screen(case)
+
+
+def test_ended_bindings_that_iis_express_made_for_developers() -> None:
+    windows = Windows("DEV01", SERVER_2022)
+    made = windows.put(windows.issue("localhost", "2021-01-01", "2026-01-01", self_signed=True))
+    for port in range(44300, 44400):
+        windows.bind(f"0.0.0.0:{port}", made.thumbprint, application=IIS_EXPRESS)
+    case = examined(windows.machine)
+    assert told(case) == {"certificate-expired": "low", "service-uses-expiring-certificate": "low"}
     assert "SERVICES DOWN" not in first_screen(case)

@@ -173,12 +173,14 @@ def _of_role(
     for row in found:
         kinds[role.kind(row)].append(row)
     certainty: Certainty = "candidate" if role.is_set or role.is_optional else "likely"
-    for rows in kinds.values():
+    for kind, rows in kinds.items():
+        # A role of several certificates says which of them this is.
+        of_role = str(kind) if len(kinds) > 1 and kind else None
         is_named = (role.is_set and named) or any(row.thumbprint in named for row in rows)
         serving = [] if is_named else newest(rows, role.kind)
         for row in rows:
             if row in serving:
-                use = _use(context, role.consumer, row, certainty=certainty)
+                use = _use(context, role.consumer, row, detail=of_role, certainty=certainty)
                 yield context.service_account(use, service) if service and not use.account else use
             elif row.thumbprint not in named:
                 yield _use(context, earlier(role.consumer), row, detail=role.consumer.name)

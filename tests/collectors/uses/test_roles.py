@@ -189,6 +189,12 @@ def test_a_role_is_told_by_what_names_it(
         assert recognised(certificate(ONE, **columns)) == [], "the role is not installed"
 
 
+def test_a_role_of_two_certificates_says_which_is_which() -> None:
+    pair = (certificate(ONE, template="CEPEncryption"), certificate(TWO, template="EnrollmentAgentOffline"))
+    rows = recognised(*pair, keys=["Microsoft\\Cryptography\\MSCEP"])
+    assert [(row.thumbprint, row.detail) for row in rows] == [(ONE, "CEPEncryption"), (TWO, "EnrollmentAgentOffline")]
+
+
 @pytest.mark.parametrize(
     "columns",
     [
