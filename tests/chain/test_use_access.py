@@ -327,6 +327,22 @@ class TestWhatIsBrokenForEverybody:
             == "this disk does not tell which account opens the key, so whether that may is not known"
         )
 
+    @pytest.mark.parametrize(
+        ("entries", "expected"),
+        [
+            ([allow("S-1-5-11")], ("usable", None)),
+            ([allow("S-1-1-0"), Ace(1, 0, READ, DOMAIN_GROUP)], ("usable", None)),
+            ([Ace(1, 0, READ, DOMAIN_GROUP), allow("S-1-1-0")], ("unknown", None)),
+            ([allow(DOMAIN_GROUP)], ("unknown", None)),
+        ],
+        ids=["whoever logs on", "a denial that comes too late", "a denial that may be of it", "a group"],
+    )
+    def test_an_account_that_only_its_domain_knows(self, entries: list[Ace], expected: tuple[str, str | None]) -> None:
+        windows = Windows()
+        windows.capi("web", KEY, security=SecurityDescriptor(SYSTEM, (allow(SYSTEM), *entries), False))
+        windows.certificate("AA", KEY, "web")
+        assert opens(windows, account=None, account_name="CONTOSO\\svc") == expected
+
 
 class TestKeysOnCards:
     def test_a_smart_card(self) -> None:
