@@ -9,7 +9,7 @@ from testdata.builder import acl
 from testdata.builder.ordinary.gateways import SSTP, WIN_RM
 from testdata.builder.ordinary.web import SQL_ACCOUNT
 from testdata.builder.ordinary.windows import SERVER_2022, SERVICES, Windows
-from tests.test_ordinary_machines import examined
+from tests.ordinary import examined
 
 RULE = "reference-at-odds"
 

@@ -8,7 +8,8 @@ import pytest
 
 from testdata.builder.ordinary.iis import administer_remotely
 from testdata.builder.ordinary.windows import SERVER_2022, SERVICES, Windows
-from tests.test_ordinary_machines import examined, first_screen
+from tests.ordinary import examined
+from tests.test_ordinary_machines import first_screen
 
 GONE = "AB" * 20
 Left = Callable[[Windows], None]

@@ -9,7 +9,8 @@ import forensics
 from testdata.builder.certs import make_certificate
 from testdata.builder.keys import rsa_key
 from testdata.builder.ordinary.windows import SERVER_2019, SERVER_2022, Windows, day
-from tests.test_ordinary_machines import examined, first_screen
+from tests.ordinary import examined
+from tests.test_ordinary_machines import first_screen
 
 IIS_EXPRESS = UUID("214124cd-d05b-4309-9af9-9caa44b2b74a")
 
