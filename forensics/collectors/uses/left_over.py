@@ -16,8 +16,6 @@ _SERVICES: dict[ConsumerName, str] = {
     "ConfigMgr client": "CcmExec",
     "SCOM agent": "HealthService",
     "IIS Web Management Service": "WMSVC",
-    "WinRM": "WinRM",
-    "SSTP": "SstpSvc",
 }
 _REMOTE_ADMINISTRATION = "(IIS Web Management Service)"
 _DISABLED = 4
