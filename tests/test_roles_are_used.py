@@ -181,7 +181,7 @@ ROLES: tuple[tuple[Made, str, bool], ...] = (
     (authority, "AD CS", True),
     (enrolment_agent, "NDES", True),
     (scep_encryption, "NDES", True),
-    (federation_tokens, "AD FS", True),
+    (federation_tokens, "AD FS", False),
     (federation_service, "AD FS", True),
     (proxy, "Web Application Proxy", True),
     (directory_instance, "AD LDS", False),
@@ -195,7 +195,7 @@ ROLES: tuple[tuple[Made, str, bool], ...] = (
     (configuration_manager, "ConfigMgr client", True),
     (state_configuration, "DSC", True),
     (state_configuration_from_azure, "DSC", True),
-    (guest_agent, "Azure guest agent", True),
+    (guest_agent, "Azure guest agent", False),
     (joined_device, "Entra join", False),
     (managed_device, "MDM", False),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from forensics.chain.caller import Caller
 from forensics.chain.tokens import Tokens
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
@@ -41,10 +43,13 @@ class Readers:
         rdp_certificate = certificate is not None and certificate.row.thumbprint in self._evidence.rdp_thumbprints
         named_for_rdp = (row.container or "").lower() == _RDP_CONTAINER and certificate is None
         if row.scope == "machine" and (rdp_certificate or (named_for_rdp and not self._evidence.rdp_thumbprints)):
-            account = account_of_listener(self._runs_as(SERVICE), self._evidence.machine.build)
-            readers.append((account, self._tokens.of(account, SERVICE)))
+            readers += self._remote_desktop()
         return readers
 
-    def _runs_as(self, service: str) -> str | None:
-        identity = (self._evidence.service_identities or {}).get(service.lower())
-        return identity.account_sid if identity is not None else None
+    def _remote_desktop(self) -> Iterator[Reader]:
+        """Yield the account of Remote Desktop; none where only a domain controller could tell its SID."""
+        identity = (self._evidence.service_identities or {}).get(SERVICE.lower())
+        if identity is None or identity.account_sid is not None:
+            runs_as = identity.account_sid if identity is not None else None
+            account = account_of_listener(runs_as, self._evidence.machine.build)
+            yield account, self._tokens.of(account, SERVICE)

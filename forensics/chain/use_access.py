@@ -5,6 +5,7 @@ token holds.
 
 References:
     https://learn.microsoft.com/windows/win32/seccrypto/key-storage (machine and user key sets)
+    https://github.com/dotnet/runtime/issues/97121 (SYSTEM and machine keys without the flag)
     https://learn.microsoft.com/windows/win32/secauthn/getting-schannel-certificates (AT_KEYEXCHANGE)
     https://learn.microsoft.com/system-center/scom/obtain-certificate-windows-server-and-operations-manager
 """
@@ -24,10 +25,10 @@ from forensics.chain.links import NO_FILE_THERE, Links
 from forensics.chain.undecided import why_undecided
 from forensics.collectors.certificate_stores import HANDED_OUT
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
-from forensics.formats.access_check import SYSTEM
+from forensics.formats.access_check import AUTHENTICATED_USERS, EVERYONE, SYSTEM, Token
 from forensics.formats.shut_out import ShutOut, what_shuts_out
 from forensics.late_methods import dataclass
-from forensics.tables.key_chain import ChainLink, KeyChainRow
+from forensics.tables.key_chain import ChainLink, KeyChainRow, KeyVerdict
 from forensics.tables.use import CertificateUseRow, ConsumerName, KeyAccess, OpensBrokenAt
 
 if TYPE_CHECKING:
@@ -44,20 +45,41 @@ _TLS_SERVERS: frozenset[ConsumerName] = frozenset(
     )
 )
 """Consumers that have Schannel serve TLS: where a provider of CryptoAPI is named, that takes AT_KEYEXCHANGE only."""
+_SERVED_BY_LSASS: frozenset[ConsumerName] = frozenset(
+    ("http.sys", "IIS", "IIS Web Management Service", "WinRM", "SSTP", "LDAPS", "WSUS")
+)
+"""Consumers of which LSASS itself does TLS, the process in which CNG Key Isolation is."""
+_LSASS_MAY_NEED_IT = (
+    "CNG Key Isolation (KeyIso) does not start, and whether LSASS, which does TLS for this, needs it is not published"
+)
+_SYSTEM_MAY_FIND_IT = (
+    "KEY_PROV_INFO lacks the machine-keyset flag, and the key lies among the machine's; SYSTEM was seen to open such "
+    "keys all the same"
+)
 _CRYPTOAPI_ONLY: frozenset[ConsumerName] = frozenset({"SCOM agent"})
 _KINDS = ("cng", "capi")
+_ANYBODY = Token(frozenset({EVERYONE, AUTHENTICATED_USERS}), may_hold=lambda sid: True)
 _ACCESS: frozenset[ChainLink] = frozenset({"access"})
 _ALL_BUT_PROVIDER: frozenset[ChainLink] = frozenset(get_args(ChainLink)) - {"provider"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What the judged columns say; see table certificate_use."""
+    """What the judged columns say; see table certificate_use.
+
+    Attributes:
+        links: The chain as this account opens it.
+        reason: Column ``opens_reason``.
+        broken_at: Column ``opens_broken_at``.
+        file: Key file that was judged.
+        opens: Column ``opens`` where the chain does not tell it; a link that is broken goes before.
+    """
 
     links: Links | None
     reason: str
     broken_at: OpensBrokenAt | None = None
     file: KeyFileEvidence | None = None
+    opens: KeyVerdict | None = None
 
 
 class UseAccess:
@@ -87,7 +109,8 @@ class UseAccess:
         caller = Caller(use.account, use.service, use.account_name) if use.account else None
         answer = self._answer(use, caller)
         file = answer.file or (answer.links.file if answer.links else None)
-        verdict = "unusable" if answer.broken_at else answer.links.verdict if answer.links and caller else "unknown"
+        of_chain = answer.links.verdict if answer.links and caller else "unknown"
+        verdict = "unusable" if answer.broken_at else answer.opens or of_chain
         access = self._key_access(file, caller)
         shut_out = self._what_shuts_out(file, caller) if access == "denied" else ShutOut()
         return replace(
@@ -158,6 +181,8 @@ class UseAccess:
         broken_at: OpensBrokenAt | None = links.broken_at
         if broken_at in _LEADS_TO_FILE and own.broken_at not in _LEADS_TO_FILE:
             return _Answer(links, self._other_key_set(links.file or own.file, caller), "keyset", links.file or own.file)
+        if broken_at == "claim" and caller.sid == SYSTEM and _lacks_the_flag_alone(certificate, links):
+            return _Answer(links, _SYSTEM_MAY_FIND_IT, file=links.file, opens="unknown")
         refused = _refused(use, certificate, links)
         if broken_at is None and refused is not None:
             return _Answer(links, refused, "kind", links.file or own.file)
@@ -174,6 +199,8 @@ class UseAccess:
         broken_at = own.first_broken(depends)
         if broken_at is not None:
             return _Answer(own, _why_broken(own, broken_at), broken_at)
+        if use.account_name and own.verdict == "usable" and set(depends) == _ACCESS and _lets_anybody_in(own.file):
+            return _Answer(own, "", opens="usable")
         if use.account_name:
             who = f"{use.account_name} is no account that this disk knows by its SID"
         else:
@@ -194,6 +221,8 @@ class UseAccess:
 
     def _told(self, use: CertificateUseRow, links: Links, file: KeyFileEvidence | None) -> _Answer:
         broken_at = links.broken_at
+        if broken_at == "service" and use.consumer in _SERVED_BY_LSASS and use.account == SYSTEM:
+            return _Answer(links, _LSASS_MAY_NEED_IT, file=file, opens="unknown")
         if broken_at is not None:
             return _Answer(links, _why_broken(links, broken_at), broken_at, file)
         reason = "" if links.verdict == "usable" else links.doubt or self._why_undecided(use, links)
@@ -250,6 +279,19 @@ def _refused(use: CertificateUseRow, certificate: CertificateEvidence, links: Li
     if use.consumer in _TLS_SERVERS and links.kind == "capi" and link.provider_type and link.key_spec == _AT_SIGNATURE:
         return "KEY_PROV_INFO names a key for signatures (AT_SIGNATURE); Schannel serves with keys for exchange only"
     return None
+
+
+def _lacks_the_flag_alone(certificate: CertificateEvidence, links: Links) -> bool:
+    """Tell whether nothing is wrong with a chain but that the link to a machine key lacks the machine-keyset flag."""
+    is_machines = links.file is not None and links.file.row.scope == "machine"
+    lacks_it = certificate.link is not None and not certificate.link.machine_keyset
+    return is_machines and lacks_it and links.public_key == "match" and links.first_broken({"claim"}) is None
+
+
+def _lets_anybody_in(file: KeyFileEvidence | None) -> bool:
+    """Tell whether whoever logs on may read a key file, in whatever groups he is."""
+    security = file.security if file is not None else None
+    return security is not None and may_read(security, [_ANYBODY]) is True
 
 
 def _why_broken(links: Links, broken_at: ChainLink) -> str:

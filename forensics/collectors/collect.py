@@ -117,6 +117,7 @@ def collect(installation: Installation) -> Evidence:
             key_rows,
             evidence.key_folders,
             evidence.events,
+            evidence.service_identities,
         )
         evidence.certificate_uses = collect_certificate_uses(context)
     with guard(installation, "TPM"):

@@ -33,6 +33,7 @@ class ServiceIdentity:
         sid_type: ServiceSidType; None where none is set, which counts as 0.
         host_group: Group of the service host (``svchost -k``) in which it runs, lower case.
         image: Name of its program without folder and ``.exe``, lower case; None where none is set.
+        folder: Folder of its program as ImagePath names it, with variables; None where it names none.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ServiceIdentity:
     sid_type: int | None
     host_group: str | None
     image: str | None = None
+    folder: str | None = None
 
 
 def collect_service_identities(
@@ -67,6 +69,7 @@ def collect_service_identities(
             sid_type=system.number(key, "ServiceSidType"),
             host_group=host[1].lower() if host else None,
             image=program_name(path),
+            folder=_program(path).rpartition("\\")[0] or None,
         )
     return found
 
@@ -77,6 +80,10 @@ def program_name(path: str) -> str | None:
     Args:
         path: An ImagePath, or the name of a process as an event gives it.
     """
+    return _program(path).rpartition("\\")[2].strip().lower().removesuffix(".exe") or None
+
+
+def _program(path: str) -> str:
+    """Return the path of a program without arguments; empty where there is none."""
     found = _PROGRAM.match(path.strip())
-    name = (found[1] or found[2] or found[3]).replace("/", "\\").rpartition("\\")[2].strip().lower() if found else ""
-    return name.removesuffix(".exe") or None
+    return (found[1] or found[2] or found[3]).replace("/", "\\") if found else ""

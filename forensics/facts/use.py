@@ -11,10 +11,13 @@ METABASE = "IIS metabase"
 """Old hashes of IIS: not in use, but it may write them back into a binding."""
 EARLIER = "earlier certificate"
 """Certificates of a role that has a newer one: nothing uses them, and nobody misses them."""
-# Files encrypted by EFS are opened, virtual machines started, and an authority's ended generations wanted all the same;
-# Azure gives its agent another one whenever it asks.
+# What EFS and DSC encrypted is opened, virtual machines started, and an authority's ended generations wanted all the
+# same; Azure gives its agent another one whenever it asks.
 _UNDATED = frozenset(
-    {"EFS", "Hyper-V", METABASE, EARLIER, "AD CS (earlier generation)", "Azure guest agent", "IIS configuration key"}
+    {
+        *("EFS", "DSC", "Hyper-V", METABASE, EARLIER),
+        *("AD CS (earlier generation)", "Azure guest agent", "IIS configuration key"),
+    }
 )
 # Only its own procedure replaces such a certificate, and deleting one ends what the others of its kind still do.
 _KEPT = frozenset({"AD CS", "AD CS (earlier generation)", "Exchange Auth", "Exchange federation", "NDES"})

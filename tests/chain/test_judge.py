@@ -371,6 +371,15 @@ class TestSecretsAndServices:
         row = only(windows)
         assert (row.access, row.verdict) == (access, verdict)
 
+    def test_a_listener_of_an_account_that_only_its_domain_knows(self) -> None:
+        windows = Windows()
+        identity = ServiceIdentity("TermService", "CONTOSO\\svc-rdp", None, None, None)
+        windows.evidence.service_identities = {"termservice": identity}
+        windows.capi("rdp", KEY, security=parse_security_descriptor(_allows("S-1-5-18", "S-1-5-32-544")))
+        windows.certificate("AA", KEY, "rdp")
+        windows.evidence.rdp_thumbprints = frozenset({"AA"})
+        assert (only(windows).access, only(windows).verdict) == ("ok", "usable")
+
     def test_a_users_key_for_a_group_of_the_domain_is_left_open(self) -> None:
         windows = Windows()
         windows.evidence.machine.machine_sid = "S-1-5-21-1-2-3"

@@ -94,8 +94,8 @@ def test_what_was_not_there_to_read() -> None:
 
 def judged(windows: Windows, **use: object) -> CertificateUseRow:
     """Return the judged use of certificate AA of the computer's My, by SYSTEM unless told otherwise."""
-    given = {"thumbprint": "AA", "store": "MY", "owner_sid": SYSTEM, "account": SYSTEM, **use}
-    row = CertificateUseRow(machine_id=1, source_path="x", consumer="other", certainty="proved", **given)  # type: ignore[arg-type]
+    given = {"thumbprint": "AA", "store": "MY", "owner_sid": SYSTEM, "account": SYSTEM, "consumer": "other", **use}
+    row = CertificateUseRow(machine_id=1, source_path="x", certainty="proved", **given)  # type: ignore[arg-type]
     windows.evidence.certificate_uses.append(row)
     (found,) = judge(windows.evidence).certificate_uses
     return found
@@ -182,6 +182,23 @@ class TestTheKeySet:
         windows.certificate("AA", KEY, "web", provider="Microsoft Platform Crypto Provider", flags=0)
         assert opens(windows, account=NETWORK_SERVICE) == ("unusable", "key_file")
 
+    @pytest.mark.parametrize(
+        ("account", "expected"), [(SYSTEM, ("unknown", None)), (NETWORK_SERVICE, ("unusable", "claim"))]
+    )
+    def test_a_key_of_the_machine_that_system_may_find_without_the_flag(
+        self, account: str, expected: tuple[str, str | None]
+    ) -> None:
+        windows = Windows()
+        windows.capi("web", KEY, security=admits(NETWORK_SERVICE))
+        windows.certificate("AA", KEY, "web", flags=0)
+        assert opens(windows, account=account) == expected
+
+    def test_what_else_is_broken_of_such_a_key(self) -> None:
+        windows = Windows()
+        windows.capi("web", KEY, security=SecurityDescriptor(SYSTEM, (allow(NETWORK_SERVICE),), False))
+        windows.certificate("AA", KEY, "web", flags=0)
+        assert opens(windows) == ("unusable", "claim")
+
 
 class TestTheAccessList:
     @pytest.mark.parametrize(
@@ -258,6 +275,25 @@ class TestWhatIsBrokenForEverybody:
         windows.certificate("AA", KEY, "web", provider=CNG)
         assert opens(windows, account=account) == ("unusable", "service")
 
+    @pytest.mark.parametrize(
+        ("consumer", "account", "expected"),
+        [
+            ("http.sys", SYSTEM, ("unknown", None)),
+            ("LDAPS", SYSTEM, ("unknown", None)),
+            ("SQL Server", SYSTEM, ("unusable", "service")),
+            ("RDP", NETWORK_SERVICE, ("unusable", "service")),
+        ],
+    )
+    def test_what_lsass_serves_itself_while_key_isolation_is_disabled(
+        self, consumer: ConsumerName, account: str, expected: tuple[str, str | None]
+    ) -> None:
+        """That every other process fails is published; of LSASS, in which Key Isolation is, it is not."""
+        windows = Windows()
+        windows.service("KeyIso", 4)
+        windows.cng("web", KEY, security=admits(NETWORK_SERVICE))
+        windows.certificate("AA", KEY, "web", provider=CNG)
+        assert opens(windows, account=account, consumer=consumer) == expected
+
     def test_keys_of_cryptoapi_do_not_need_it(self) -> None:
         windows = Windows()
         windows.service("KeyIso", 4)
@@ -290,6 +326,22 @@ class TestWhatIsBrokenForEverybody:
             found.opens_reason
             == "this disk does not tell which account opens the key, so whether that may is not known"
         )
+
+    @pytest.mark.parametrize(
+        ("entries", "expected"),
+        [
+            ([allow("S-1-5-11")], ("usable", None)),
+            ([allow("S-1-1-0"), Ace(1, 0, READ, DOMAIN_GROUP)], ("usable", None)),
+            ([Ace(1, 0, READ, DOMAIN_GROUP), allow("S-1-1-0")], ("unknown", None)),
+            ([allow(DOMAIN_GROUP)], ("unknown", None)),
+        ],
+        ids=["whoever logs on", "a denial that comes too late", "a denial that may be of it", "a group"],
+    )
+    def test_an_account_that_only_its_domain_knows(self, entries: list[Ace], expected: tuple[str, str | None]) -> None:
+        windows = Windows()
+        windows.capi("web", KEY, security=SecurityDescriptor(SYSTEM, (allow(SYSTEM), *entries), False))
+        windows.certificate("AA", KEY, "web")
+        assert opens(windows, account=None, account_name="CONTOSO\\svc") == expected
 
 
 class TestKeysOnCards:

@@ -89,18 +89,20 @@ def _use(
     certainty: Certainty,
 ) -> CertificateUseRow:
     is_admin_center = f"/{ADMIN_CENTER_FOLDER.lower()}/" in f"/{file.place.path.lower()}"
-    site = f"{file.site.name}, " if file.site is not None else ""
+    of = file.site.name if file.site is not None else file.service
     row = context.use(
         ADMIN_CENTER if is_admin_center else APPLICATION,
         file.place,
         thumbprint,
-        detail=f"{site}{file.path}",
+        detail=f"{of}, {file.path}" if of else file.path,
         store=store,
         owner_sid=owner,
         certainty=certainty,
     )
     if is_admin_center:
         return context.service_account(row, _ADMIN_CENTER_SERVICE)
+    if file.service is not None:
+        return context.service_account(row, file.service)
     if file.site is not None:
         row.account_name = file.site.account
         row.account = context.account_sid(file.site.account)

@@ -20,6 +20,7 @@ from forensics.collectors.uses.efs import efs_uses
 from forensics.collectors.uses.enrollment import entra_uses, mdm_uses
 from forensics.collectors.uses.http_sys import HttpBinding, http_sys_uses, read_bindings
 from forensics.collectors.uses.iis import iis_uses
+from forensics.collectors.uses.left_over import of_installed
 from forensics.collectors.uses.management import config_mgr_uses, dsc_uses, scom_uses, web_management_uses
 from forensics.collectors.uses.network_profiles import network_uses
 from forensics.collectors.uses.nps import nps_uses
@@ -85,6 +86,7 @@ def collect_certificate_uses(context: UseContext) -> list[CertificateUseRow]:
     for name, read in _READERS:
         with _reading(context, name):
             rows.extend(read(context))
+    rows = list(of_installed(context, rows))
     for name, read_rest in _READERS_OF_THE_REST:
         with _reading(context, name):
             rows.extend(read_rest(context, tuple(rows)))

@@ -2,11 +2,13 @@
 
 A site may lie on another volume of the disk; where that is not examined, coverage says so.
 
-Only where there is a web server, or Windows Admin Center, since most disks would pay for nothing.
+All of Program Files only where there is a web server, since most disks would pay for nothing; else what lies beside the
+programs of services.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import field
@@ -37,7 +39,9 @@ COVERED = "configuration files"
 ADMIN_CENTER = "Program Files/WindowsAdminCenter"
 
 _ADMIN_CENTER_SERVICE = "WindowsAdminCenter"
-_PROGRAMS = ("Program Files", "Program Files (x86)")
+_PROGRAM_FILES = ("Program Files", "Program Files (x86)")
+_PROGRAM_FILES_VARIABLE = re.compile("^%ProgramFiles%", re.IGNORECASE)
+_SYSTEM_DRIVE = r"%SystemDrive%\\Program Files"
 _INETPUB = "inetpub"
 _ENDINGS = (".config", ".json", ".xml", ".ini", ".properties")
 # Lists of packages, whose hashes are no thumbprints.
@@ -55,12 +59,35 @@ class ConfigurationFile:
         path: Its path as Windows writes it.
         text: Its content.
         site: Folder of a site of IIS in which it lies.
+        service: The one service whose program lies beside it.
     """
 
     place: Provenance
     path: str
     text: str
-    site: SiteFolder | None
+    site: SiteFolder | None = None
+    service: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A folder below which is searched.
+
+    Attributes:
+        drive: Its drive.
+        path: Its path in the tree there.
+        site: The site of IIS whose folder it is.
+        is_deep: Folders within it are searched too.
+    """
+
+    drive: Drive
+    path: str
+    site: SiteFolder | None = None
+    is_deep: bool = True
+
+
+_Place = tuple[str | None, str]
+"""Letter of a drive, and a path in the tree there, lower case."""
 
 
 @dataclass(slots=True)
@@ -72,7 +99,8 @@ class _Search:
     read: int = 0
     large: int = 0
     too_deep: str | None = None
-    seen: set[tuple[str | None, str]] = field(default_factory=set)
+    seen: set[_Place] = field(default_factory=set)
+    services: dict[_Place, str | None] = field(default_factory=dict)
 
     def reached(self) -> str | None:
         """Say which bound is reached."""
@@ -89,11 +117,11 @@ def configuration_files(context: UseContext) -> Iterator[ConfigurationFile]:
     """Yield the configuration files of applications; those of sites first, where a bound cuts the rest."""
     installation = context.installation
     search = _Search()
-    for drive, path, site in _roots(context):
-        yield from _below(context, drive, path, site, search)
-        drive.hand_over(installation)
+    for root in _roots(context, search):
+        yield from _below(context, root, search)
+        root.drive.hand_over(installation)
         if (message := search.reached()) is not None:
-            installation.cut("uses", COVERED, path, message)
+            installation.cut("uses", COVERED, root.path, message)
             break
     if search.too_deep is not None:
         message = f"folders more than {MAX_DEPTH} below a site or program were not searched for configuration files"
@@ -103,53 +131,74 @@ def configuration_files(context: UseContext) -> Iterator[ConfigurationFile]:
         installation.problem(installation.on_drive(""), "too_large", message)
 
 
-def _roots(context: UseContext) -> Iterator[tuple[Drive, str, SiteFolder | None]]:
+def _roots(context: UseContext, search: _Search) -> Iterator[_Root]:
     installation = context.installation
     sites = context.iis.configuration.folders if context.iis is not None else ()
     drives = Drives(installation, context.software.text(CURRENT_VERSION, "SystemRoot") or "C:\\Windows")
     own = Drive(installation)
+    programs = list(_programs(context, drives, search))
     for site in sites:
         place = drives.place(site.path)
         if isinstance(place, Elsewhere):
             message = f"{site.path} of {site.name} {place.why}: files of settings there were not searched"
             installation.coverage.cut("uses", COVERED, message, site.path)
         else:
-            yield *place, site
+            yield _Root(*place, site)
     inetpub = installation.on_drive(_INETPUB)
     has_inetpub = folder_exists(installation, inetpub)
     if has_inetpub:
-        yield own, inetpub, None
+        yield _Root(own, inetpub)
     if sites or has_inetpub:
-        yield from ((own, installation.on_drive(name), None) for name in _PROGRAMS)
+        yield from (_Root(own, installation.on_drive(name)) for name in _PROGRAM_FILES)
     elif context.system.key(f"{context.services}\\{_ADMIN_CENTER_SERVICE}") is not None:
-        yield own, installation.on_drive(ADMIN_CENTER), None
+        yield _Root(own, installation.on_drive(ADMIN_CENTER))
+    yield from programs
 
 
-def _below(
-    context: UseContext, drive: Drive, root: str, site: SiteFolder | None, search: _Search
-) -> Iterator[ConfigurationFile]:
+def _programs(context: UseContext, drives: Drives, search: _Search) -> Iterator[_Root]:
+    """Yield the folders of services' programs that are not Windows' own, and note whose each is."""
+    windows = context.installation.in_windows("").rstrip("/").lower()
+    for service in context.service_identities.values():
+        place = drives.place(_PROGRAM_FILES_VARIABLE.sub(_SYSTEM_DRIVE, service.folder)) if service.folder else None
+        if place is None or isinstance(place, Elsewhere):
+            continue
+        drive, path = place
+        if drive.letter is None and f"{path.lower()}/".startswith(f"{windows}/"):
+            continue
+        at = (drive.letter, path.lower())
+        if at not in search.services:
+            yield _Root(drive, path, is_deep=False)
+        search.services[at] = service.name if search.services.get(at, service.name) == service.name else None
+
+
+def _below(context: UseContext, root: _Root, search: _Search) -> Iterator[ConfigurationFile]:
     """Yield what lies at and below a folder, the upper ones first; a folder that another root has is not read again."""
-    waiting = deque([(root, 0)])
+    drive, site = root.drive, root.site
+    waiting = deque([(root.path, 0)])
     while waiting and search.reached() is None:
         path, depth = waiting.popleft()
-        if (drive.letter, path.lower()) in search.seen:
+        place = (drive.letter, path.lower())
+        if place in search.seen:
             continue
-        search.seen.add((drive.letter, path.lower()))
+        search.seen.add(place)
         search.folders += 1
         listing = drive.reader.listing(path)
         # Collectors leave out folders; of a site's own that is worth telling.
-        if not listing.outcome.is_whole and (listing.outcome != NOT_COLLECTED or (site is not None and path == root)):
-            _tell_unseen(context, drive, root, path, listing.outcome)
+        if not listing.outcome.is_whole and (
+            listing.outcome != NOT_COLLECTED or (site is not None and path == root.path)
+        ):
+            _tell_unseen(context, drive, root.path, path, listing.outcome)
         for entry in listing.entries:
             if entry.is_dir and entry.link is None:
-                if entry.name.lower() in _NOT_SEARCHED:
+                if not root.is_deep or entry.name.lower() in _NOT_SEARCHED:
                     continue
                 if depth < MAX_DEPTH:
                     waiting.append((entry.path, depth + 1))
                 else:
                     search.too_deep = drive.shown(entry.path)
             elif _is_settings(entry) and search.reached() is None:
-                yield from _read(context, drive, entry, site, search)
+                service = search.services.get(place) if site is None else None
+                yield from _read(context, drive, entry, site, service, search)
 
 
 def _tell_unseen(context: UseContext, drive: Drive, root: str, path: str, outcome: Outcome) -> None:
@@ -164,7 +213,12 @@ def _is_settings(entry: Entry) -> bool:
 
 
 def _read(
-    context: UseContext, drive: Drive, entry: Entry, site: SiteFolder | None, search: _Search
+    context: UseContext,
+    drive: Drive,
+    entry: Entry,
+    site: SiteFolder | None,
+    service: str | None,
+    search: _Search,
 ) -> Iterator[ConfigurationFile]:
     if entry.size > MAX_FILE:
         search.large += 1
@@ -174,7 +228,9 @@ def _read(
     content = drive.reader.read(entry, MAX_FILE)
     if content.outcome.is_there:
         place = Provenance(drive.shown(entry.path), entry.modified)
-        yield ConfigurationFile(place, _in_windows(context, drive, entry.path), decode_text(content.data), site)
+        yield ConfigurationFile(
+            place, _in_windows(context, drive, entry.path), decode_text(content.data), site, service
+        )
 
 
 def _in_windows(context: UseContext, drive: Drive, path: str) -> str:

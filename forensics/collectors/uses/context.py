@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from forensics.collectors.evidence import KeyFolder
 from forensics.collectors.guard import guard
 from forensics.collectors.profiles import SYSTEM_SID, Profile
 from forensics.collectors.registry_view import RegistryView
+from forensics.collectors.service_identities import ServiceIdentity
 from forensics.collectors.user_hives import user_hives
 from forensics.collectors.uses.accounts import account_sid, joined_domain
 from forensics.collectors.uses.consumers import Consumer
@@ -81,6 +82,7 @@ class UseContext:
         key_files: Every key file.
         key_folders: The folders in which key files were looked for.
         events: Every record of the event logs.
+        service_identities: Every service by lower-case name.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class UseContext:
         key_files: Sequence[KeyFileRow] = (),
         key_folders: Sequence[KeyFolder] = (),
         events: Sequence[EventRow] = (),
+        service_identities: Mapping[str, ServiceIdentity] | None = None,
     ) -> None:
         self.installation = installation
         self.machine = machine
@@ -102,6 +105,7 @@ class UseContext:
         self.key_files = key_files
         self.key_folders = key_folders
         self.events = events
+        self.service_identities = service_identities or {}
         self.software = RegistryView.of_machine(installation, "SOFTWARE")
         self.system = RegistryView.of_machine(installation, "SYSTEM")
         self.control = f"{installation.control_set()}\\Control"

@@ -22,6 +22,7 @@ MAX_BINDINGS = 5_000
 _KINDS = (("address", "SslBindingInfo"), ("sni", "SslSniBindingInfo"))
 _TAGS = {"address": "ipport", "sni": "hostnameport"}
 _CENTRAL = (("SslCcsBindingInfo", "ccs"), ("SslScopedCcsBindingInfo", "scopedccs"))
+_IIS_EXPRESS = "214124cd-d05b-4309-9af9-9caa44b2b74a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,8 @@ def http_sys_uses(context: UseContext, bindings: Sequence[HttpBinding]) -> Itera
             binding.thumbprint,
             detail=binding.label,
             store=binding.store,
+            # Its setup binds ports 44300 to 44399 for developers; whether anybody debugs there no disk tells.
+            certainty="candidate" if binding.app_id == _IIS_EXPRESS else "proved",
             fault=None if binding.thumbprint else "the binding has no certificate hash",
         )
         if binding.owner is not None and binding.owner.repair is not None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from forensics.collectors.profiles import SYSTEM_SID
 from forensics.collectors.uses.consumers import CONFIG_MGR, DSC, SCOM, WEB_MANAGEMENT
-from forensics.collectors.uses.context import Provenance, UseContext
+from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.formats.ini_text import decode_text, ini_sections
 from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.tables.outcome import Outcome
@@ -59,7 +60,9 @@ def scom_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         serial = None
     number = (serial[::-1].lstrip(b"\0") or b"\0").hex().upper() if serial else None
     same_serial = sorted({c.thumbprint for c in context.my_certificates() if number and c.serial == number})
-    if thumbprint is None and len(same_serial) == 1:
+    if len(same_serial) == 1 and (thumbprint is None or context.present(thumbprint, MY, SYSTEM_SID) is False):
+        # Earlier agents have the serial number alone.
+        fault = f"{_HASH} names {thumbprint}" if thumbprint and thumbprint != same_serial[0] else fault
         thumbprint = same_serial[0]
     elif thumbprint and same_serial and thumbprint not in same_serial:
         fault = f"{_SERIAL} belongs to {', '.join(same_serial)}"

@@ -54,7 +54,7 @@ class _Role:
         kind: What certificates of the role that follow one another share.
         store: Where they lie.
         is_set: The setting that names the one that is used is known: what it does not name may be left over.
-        is_optional: The product may be without the role, which is told elsewhere: the certificate may be left over.
+        is_optional: The product may be without it, which is told elsewhere: the certificate may be left over.
     """
 
     consumer: Consumer
@@ -100,6 +100,8 @@ _ROLES = (
         lambda row: _names(row, "ADFS Signing - ") or _names(row, "ADFS Encryption - "),
         services=("adfssrv",),
         kind=lambda row: row.subject,
+        # AD FS makes those of its tokens in its database; none in My is normal.
+        is_optional=True,
     ),
     _Role(WEB_APPLICATION_PROXY, lambda row: _names(row, "ADFS ProxyTrust - "), services=("appproxysvc",)),
     _Role(
@@ -115,6 +117,8 @@ _ROLES = (
         lambda row: _names(row, "Windows Azure CRP Certificate Generator", of_issuer=True),
         services=("WindowsAzureGuestAgent", "RdAgent"),
         kind=lambda row: row.subject,
+        # The platform names another one each time that it protects settings.
+        is_optional=True,
     ),
     _Role(DSC, lambda row: _names(row, "DSC-OaaS")),
     _Role(ENTRA_JOIN, lambda row: _names(row, "MS-Organization-Access", of_issuer=True), is_set=True),
@@ -169,12 +173,14 @@ def _of_role(
     for row in found:
         kinds[role.kind(row)].append(row)
     certainty: Certainty = "candidate" if role.is_set or role.is_optional else "likely"
-    for rows in kinds.values():
+    for kind, rows in kinds.items():
+        # A role of several certificates says which of them this is.
+        of_role = str(kind) if len(kinds) > 1 and kind else None
         is_named = (role.is_set and named) or any(row.thumbprint in named for row in rows)
         serving = [] if is_named else newest(rows, role.kind)
         for row in rows:
             if row in serving:
-                use = _use(context, role.consumer, row, certainty=certainty)
+                use = _use(context, role.consumer, row, detail=of_role, certainty=certainty)
                 yield context.service_account(use, service) if service and not use.account else use
             elif row.thumbprint not in named:
                 yield _use(context, earlier(role.consumer), row, detail=role.consumer.name)

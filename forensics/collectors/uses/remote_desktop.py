@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.collectors.rdp import SERVICE, account_of_listener, listener_certificates
-from forensics.collectors.uses.accounts import account_sid
 from forensics.collectors.uses.consumers import RDP
 from forensics.collectors.uses.context import MY, Provenance, UseContext
 from forensics.tables.use import CertificateUseRow
@@ -16,7 +15,7 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
     if context.system.key(f"{context.control}\\Terminal Server\\WinStations") is None:
         return
     name = context.system.text(f"{context.services}\\{SERVICE}", "ObjectName")
-    runs_as = account_sid(name, context.machine.computer_name, context.users)
+    runs_as = context.account_sid(name)
     account = account_of_listener(runs_as, context.machine.build)
     for found in listener_certificates(context.installation, context.certificates):
         row = context.use(
@@ -32,4 +31,4 @@ def remote_desktop_uses(context: UseContext) -> Iterator[CertificateUseRow]:
         row.set_with = "set-rdp-certificate"
         if found.self_signed:
             row.set_with, row.repair = "", "Windows makes itself another one when Remote Desktop starts"
-        yield row
+        yield context.service_account(row, SERVICE) if name and runs_as is None else row

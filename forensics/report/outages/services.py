@@ -139,7 +139,8 @@ class _Told:
 
     def fault(self, use: CertificateUseRow, findings: list[Finding]) -> Fault | None:
         """Return what stops a use; None where nothing does as far as is known."""
-        if use.consumer in NOT_NOW:
+        is_left_over = use.certainty == "candidate" and all(finding.severity == "low" for finding in findings)
+        if use.consumer in NOT_NOW or is_left_over:
             return None
         if findings and use.present is False:
             return "missing"

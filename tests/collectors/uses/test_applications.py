@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from forensics.collectors.evidence import KeyFolder
+from forensics.collectors.machine import collect_machine
+from forensics.collectors.service_identities import collect_service_identities
+from forensics.collectors.users import collect_users
 from forensics.collectors.uses import configuration_files as files
 from forensics.collectors.uses.applications import application_uses
 from forensics.collectors.uses.context import UseContext
@@ -75,6 +78,57 @@ def test_a_disk_without_web_server_pays_for_nothing() -> None:
     examined = given({"Program Files/Acme/acme.ini": setting(ONE)}, certificate(ONE))
     assert list(application_uses(examined)) == []
     assert "program files" not in {path.lower() for path in examined.installation._listings}
+
+
+PROGRAM = "Program Files/Contoso/Api"
+
+
+def beside_a_service(image: str, path: str, *more: str) -> list[CertificateUseRow]:
+    """Return the uses on a disk without web server, where a file lies beside the program of a service, or of more."""
+    system = system_hive()
+    for number, program in enumerate((image, *more)):
+        key = system.key(f"{SERVICES}\\ContosoApi{number or ''}")
+        key.sz("ObjectName", "NT AUTHORITY\\NetworkService").expand_sz("ImagePath", program)
+    hives = {"SYSTEM": system, "SOFTWARE": software_hive()}
+    examined = installation({path: setting(ONE)}, hives)
+    machine, stored = collect_machine(examined), [certificate(ONE)]
+    users = collect_users(examined, machine, [])
+    services = collect_service_identities(examined, machine, users)
+    return list(application_uses(UseContext(examined, machine, stored, [], users, service_identities=services)))
+
+
+@pytest.mark.parametrize(
+    ("image", "path"),
+    [
+        ('"C:\\Program Files\\Contoso\\Api\\api.exe" --service', f"{PROGRAM}/appsettings.json"),
+        ("%ProgramFiles%\\Contoso\\Api\\api.exe", f"{PROGRAM}/api.exe.config"),
+        ("C:\\Apps\\api\\api.exe -k", "Apps/api/api.ini"),
+    ],
+)
+def test_settings_beside_the_program_of_a_service_are_read_as_its_account_where_there_is_no_web_server(
+    image: str, path: str
+) -> None:
+    rows = beside_a_service(image, path)
+    assert [(r.thumbprint, r.detail, r.service, r.account) for r in rows] == [
+        (ONE, f"ContosoApi, C:\\{path}".replace("/", "\\"), "ContosoApi", "S-1-5-20")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "path"),
+    [
+        ("%SystemRoot%\\System32\\svchost.exe -k a", "Windows/System32/a.config"),
+        ("\\SystemRoot\\System32\\drivers\\a.sys", "Windows/System32/drivers/a.config"),
+        ('"C:\\Program Files\\Contoso\\Api\\api.exe"', f"{PROGRAM}/data/appsettings.json"),
+    ],
+)
+def test_what_windows_brings_and_what_lies_deeper_is_not_read(image: str, path: str) -> None:
+    assert beside_a_service(image, path) == []
+
+
+def test_of_two_services_in_one_folder_nobody_knows_whose_the_settings_are() -> None:
+    (row,) = beside_a_service(f"C:\\{PROGRAM}\\a.exe", f"{PROGRAM}/a.config", f"C:\\{PROGRAM}\\b.exe")
+    assert (row.service, row.account) == (None, None)
 
 
 def test_a_missing_one_is_told_where_a_setting_expects_one_and_not_elsewhere() -> None:

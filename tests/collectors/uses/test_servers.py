@@ -54,6 +54,15 @@ def test_the_listener_opens_keys_as_its_service_runs(name: str | None, build: st
     assert row.account == account
 
 
+def test_a_listener_of_an_account_that_only_its_domain_knows() -> None:
+    """NETWORK SERVICE would be judged in its place, and found to be shut out of a key that it never opens."""
+    system = system_hive()
+    system.key(f"{WIN_STATIONS}\\RDP-Tcp").binary("SSLCertificateSHA1Hash", bytes.fromhex(ONE))
+    system.key(f"{SERVICES}\\TermService").sz("ObjectName", "CONTOSO\\svc-rdp")
+    (row,) = remote_desktop_uses(context({"SYSTEM": system, "SOFTWARE": software_hive()}))
+    assert (row.account, row.account_name, row.service) == (None, "CONTOSO\\svc-rdp", "TermService")
+
+
 def test_an_unbound_listener_uses_the_self_signed_certificate_on_record() -> None:
     system = system_hive()
     system.key(f"{WIN_STATIONS}\\RDP-Tcp").dword("PortNumber", 3389)
@@ -295,6 +304,14 @@ def test_scom_hash_and_serial_number_that_disagree() -> None:
     )
     assert (row.thumbprint, row.fault) == (TWO, f"ChannelCertificateSerialNumber belongs to {ONE}")
     assert scom({}) == []
+
+
+def test_scom_hash_of_a_certificate_that_is_gone() -> None:
+    """The serial number, which earlier agents have alone, still leads to one that is there."""
+    (row,) = scom(
+        {"ChannelCertificateSerialNumber": bytes.fromhex("060504030261"), "ChannelCertificateHash": THREE.lower()}
+    )
+    assert (row.thumbprint, row.present, row.fault) == (ONE, True, f"ChannelCertificateHash names {THREE}")
 
 
 def test_web_management_and_dsc() -> None:
