@@ -59,7 +59,7 @@ COMMANDS = (
             '{ certutil -setreg CA\\EndorsementKeyListDirectories "+NEW-FOLDER"; '
             'certutil -setreg CA\\EndorsementKeyListDirectories "-<folder>"; Restart-Service CertSvc }',
         ),
-        "names another folder, where it is there, instead of one; the authority issues nothing while its service restarts",
+        "names another folder that is there instead of one; the authority issues nothing while its service restarts",
         {"folder": Parameter(kind.inside_quotes)},
     ),
     Command(

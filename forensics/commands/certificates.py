@@ -173,8 +173,8 @@ COMMANDS = (
         "export-own-pfx",
         (
             "$password = (Get-Credential -UserName pfx -Message 'Password for the PFX file').Password",
-            'Export-PfxCertificate -Cert "Cert:\\CurrentUser\\My\\<thumbprint>" -FilePath "$env:USERPROFILE\\<thumbprint>.pfx"'
-            " -Password $password -NoClobber",
+            'Export-PfxCertificate -Cert "Cert:\\CurrentUser\\My\\<thumbprint>" '
+            '-FilePath "$env:USERPROFILE\\<thumbprint>.pfx" -Password $password -NoClobber',
             'Get-PfxData -FilePath "$env:USERPROFILE\\<thumbprint>.pfx" -Password $password',
         ),
         "exports certificate and key of a user's own store into that user's profile, and opens the file once",

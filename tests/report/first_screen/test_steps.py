@@ -48,7 +48,8 @@ def test_commands_that_belong_together_are_counted() -> None:
 def test_a_command_about_the_certificate_to_come_says_that_one_is_to_be_had_first() -> None:
     told = finding(("paragraph", "Have a new one, then set it:"), ("command", "set NEW-THUMBPRINT"))
     step = first_step([told], MINE)
-    assert step is not None and step.before == "Have a new one, then set it"
+    assert step is not None
+    assert step.before == "Have a new one, then set it"
 
 
 def test_a_command_that_does_nothing_alone_is_told_by_what_all_of_them_are_for() -> None:
