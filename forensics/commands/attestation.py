@@ -36,8 +36,8 @@ COMMANDS = (
     ),
     Command(
         "add-ek-entry",
-        ("New-Item -ItemType File -Path (Join-Path <folder> <hash>)",),
-        "puts a TPM on a list: an empty file, named by what tell-ek-hash told on the device",
+        ("if ('<hash>' -match '^[0-9a-fA-F]{64}$') { New-Item -ItemType File -Path (Join-Path <folder> '<hash>') }",),
+        "puts a TPM on a list: an empty file, named by what tell-ek-hash told on the device; does nothing before that",
         {"folder": _FOLDER, "hash": Parameter(kind.word, "EK-HASH")},
     ),
     Command(
@@ -55,11 +55,11 @@ COMMANDS = (
     Command(
         "set-eklist-folder",
         (
-            'certutil -setreg CA\\EndorsementKeyListDirectories "+NEW-FOLDER"',
-            'certutil -setreg CA\\EndorsementKeyListDirectories "-<folder>"',
-            "Restart-Service CertSvc",
+            'if (Test-Path -LiteralPath "NEW-FOLDER") '
+            '{ certutil -setreg CA\\EndorsementKeyListDirectories "+NEW-FOLDER"; '
+            'certutil -setreg CA\\EndorsementKeyListDirectories "-<folder>"; Restart-Service CertSvc }',
         ),
-        "names another folder instead of one; the authority issues nothing while its service restarts",
+        "names another folder that is there instead of one; the authority issues nothing while its service restarts",
         {"folder": Parameter(kind.inside_quotes)},
     ),
     Command(

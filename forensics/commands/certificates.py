@@ -161,8 +161,8 @@ COMMANDS = (
     Command(
         "take-to-own-store",
         (
-            'certutil -store <store> <thumbprint> "$HOME\\<thumbprint>.cer"',
-            'certutil -user -addstore My "$HOME\\<thumbprint>.cer"',
+            'certutil -store <store> <thumbprint> "$env:USERPROFILE\\<thumbprint>.cer"',
+            'certutil -user -addstore My "$env:USERPROFILE\\<thumbprint>.cer"',
             "certutil -user -repairstore My <thumbprint>",
         ),
         "copies a certificate of the computer into a user's own store and links it to a key in that user's profile",
@@ -173,9 +173,9 @@ COMMANDS = (
         "export-own-pfx",
         (
             "$password = (Get-Credential -UserName pfx -Message 'Password for the PFX file').Password",
-            'Export-PfxCertificate -Cert "Cert:\\CurrentUser\\My\\<thumbprint>" -FilePath "$HOME\\<thumbprint>.pfx"'
-            " -Password $password -NoClobber",
-            'Get-PfxData -FilePath "$HOME\\<thumbprint>.pfx" -Password $password',
+            'Export-PfxCertificate -Cert "Cert:\\CurrentUser\\My\\<thumbprint>" '
+            '-FilePath "$env:USERPROFILE\\<thumbprint>.pfx" -Password $password -NoClobber',
+            'Get-PfxData -FilePath "$env:USERPROFILE\\<thumbprint>.pfx" -Password $password',
         ),
         "exports certificate and key of a user's own store into that user's profile, and opens the file once",
         {"thumbprint": _THUMBPRINT},

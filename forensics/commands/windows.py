@@ -82,8 +82,8 @@ COMMANDS = (
     Command("refresh-policy", ("gpupdate /target:computer /force",), "fetches and applies the policy of the computer"),
     Command(
         "make-recovery-agent",
-        ("cipher /r:NEWAGENT",),
-        "writes the certificate of a new recovery agent of EFS, and its PFX file, into the folder one is in",
+        ("Set-Location -LiteralPath $folder", "cipher /r:NEWAGENT"),
+        "writes the certificate of a new recovery agent of EFS, and its PFX file, into the folder of private-folder",
         changes=False,
     ),
     Command(

@@ -157,6 +157,8 @@ class _Steps:
     def _obstacle(self, transfer: Transfer) -> str:
         is_locked = _is_locked(transfer)
         reason = "their private keys are marked as not exportable" if is_locked else _WHY_NOT[transfer.on_source]
+        if transfer.in_source_tpm:
+            reason = f"their private keys are in the TPM of {self.source}, which likely never gives them away"
         if transfer.recoverable and not is_locked:
             return (
                 "Windows does not open their private keys there, but they are still on that disk: repair them first "
@@ -182,8 +184,6 @@ class _Steps:
         row = self.plan.source.row(transfer.thumbprint)
         if row is not None and row.origin == "wrong_store":
             text += _BY_HAND.get(row.store_scope or "", "")
-        if transfer.in_source_tpm:
-            return f"{text} (its key is in the TPM of {self.source}, which likely never gives it away)"
         if transfer.can_be_exported is None:
             unsure = _UNSURE.get(transfer.on_source)
             return f"{text} ({unsure})" if unsure else text
@@ -339,7 +339,7 @@ def _of(transfer: Transfer) -> dict[str, str | None]:
 
 def _is_locked(transfer: Transfer) -> bool:
     """Windows opens its key where it is, and exports it to nobody."""
-    return transfer.exportable == "no" and transfer.on_source not in _WHY_NOT
+    return (transfer.in_source_tpm or transfer.exportable == "no") and transfer.on_source not in _WHY_NOT
 
 
 def _check(transfers: Sequence[Transfer]) -> _Asked:

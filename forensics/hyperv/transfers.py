@@ -65,7 +65,7 @@ class Transfer:
     @property
     def can_be_exported(self) -> bool | None:
         """Windows on the source can export it with its private key; None: not known."""
-        if self.on_source in ("unusable", "no_private_key", "absent") or self.exportable == "no":
+        if self.on_source in ("unusable", "no_private_key", "absent") or self.exportable == "no" or self.in_source_tpm:
             return False
         # From the wrong store a key exports as well as from the right one.
         return True if self.on_source in ("usable", "wrong_store") and self.exportable == "yes" else None

@@ -22,6 +22,7 @@ from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import Triage, triage
 from forensics.report.undecided import lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
+from forensics.report.well import proved
 from forensics.tables.finding import SEVERITIES, Finding, Severity, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.record import ProblemRow
@@ -309,14 +310,12 @@ class _Report:
         return f"{self._on_machine(chain.machine_id)}{label(chain)}, {self._where(chain)}, {chain.thumbprint}"
 
     def _well(self) -> None:
-        if self.triage.well:
-            self._heading("WELL: opened and proved, Windows on this disk would open these keys")
+        for heading, told in proved(self.case, self.triage.well):
+            self._heading(heading)
             for machine_id, names in hives_in_part(self.case).items():
-                told = (
-                    f"{self._on_machine(machine_id)}as {', '.join(names)} had it: read in part, so that later changes"
-                )
-                self._add(f"{told} are not seen", "  ")
-            self._listed(f"{self._short(c)}, {self._validity(c)}" for c in self.triage.well)
+                part = f"{self._on_machine(machine_id)}as {', '.join(names)} had it: read in part"
+                self._add(f"{part}, so that later changes are not seen", "  ")
+            self._listed(f"{self._short(c)}, {self._validity(c)}{more}" for c, more in told)
 
     def _unknown(self) -> None:
         if not self.triage.unknown:

@@ -18,14 +18,17 @@ def uses_of(case: CaseTables, chain: KeyChainRow) -> Iterator[CertificateUseRow]
         case: The case.
         chain: A chain of it.
     """
-    for use in case.rows("certificate_use"):
-        if use.machine_id != chain.machine_id or use.thumbprint != chain.thumbprint:
-            continue
-        if chain.thumbprint is None and (use.key_file_path is None or use.key_file_path != chain.key_file_path):
-            continue
-        same_store = use.store is None or chain.store is None or use.store.lower() == chain.store.lower()
-        if same_store and (use.owner_sid is None or chain.owner_sid in (None, use.owner_sid)):
-            yield use
+    yield from (use for use in case.rows("certificate_use") if is_use_of(use, chain))
+
+
+def is_use_of(use: CertificateUseRow, chain: KeyChainRow) -> bool:
+    """Tell whether a use is of the certificate of a chain from its store, or of its key file without certificate."""
+    if use.machine_id != chain.machine_id or use.thumbprint != chain.thumbprint:
+        return False
+    if chain.thumbprint is None and (use.key_file_path is None or use.key_file_path != chain.key_file_path):
+        return False
+    same_store = use.store is None or chain.store is None or use.store.lower() == chain.store.lower()
+    return same_store and (use.owner_sid is None or chain.owner_sid in (None, use.owner_sid))
 
 
 def account_of(use: CertificateUseRow) -> str:

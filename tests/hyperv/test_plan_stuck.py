@@ -9,7 +9,7 @@ import forensics
 from forensics.hyperv.migration import MigrationPlan, plan_migration
 from forensics.hyperv.plan_steps import steps
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT
-from testdata.builder.scenarios.hyperv_target import STRANGE
+from testdata.builder.scenarios.hyperv_target import IN_TPM, STRANGE
 from tests.examined import examined
 from tests.exports import AS_OF
 from tests.paths import IMAGES
@@ -67,6 +67,16 @@ def test_a_key_that_never_leaves_is_given_a_second_guardian_beside_it() -> None:
         "(Get-HgsGuardian -Name 'UntrustedGuardian of HV01') -AllowExpired -AllowUntrustedRoot).RawData",
     ]
     assert not any("Export-PfxCertificate" in b.text for s in steps(plan) for b in s.commands)
+
+
+def test_a_key_in_a_tpm_is_not_exported_and_its_machine_gets_a_second_guardian() -> None:
+    plan = _plan(HV02, HV01)
+    (vm,) = (p.vm for p in plan.vms if p.name == "TPM01")
+    told = steps(plan)
+    lines = [block.text for step in told for block in step.commands]
+    assert [line for line in lines if "Pfx" in line and IN_TPM.encryption.thumbprint in line] == []
+    assert sum("Grant-HgsKeyProtectorAccess" in line and str(vm.vm_id) in line for line in lines) == 1
+    assert any("in the TPM of HV02, which likely never gives them away" in step.text for step in told)
 
 
 def test_a_collection_without_the_hosts_list_may_lack_machines(tmp_path: Path) -> None:

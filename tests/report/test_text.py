@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from forensics.tables.outcome import State
 from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
+from forensics.tables.use import CertificateUseRow
 from tests.hand_made import ALIVE, AS_OF, DEAD, MASTER, NOW_PATH, OLD_PATH, PAST, case, chain, dead_chain, machine, utc
 
 EXPECTED = f"""\
@@ -40,6 +42,8 @@ EXPIRES NEXT: every certificate with a private key that ends within 180 days
 
 WELL: opened and proved, Windows on this disk would open these keys
   - CN=alive.contoso.test, store MY of the computer, {ALIVE}, valid until 2026-12-02
+
+SOUND, BUT: Windows would open these keys too; their certificates have ended, or a service cannot use them
   - CN=past.contoso.test, store MY of the computer, {PAST}, expired 2026-11-21
 
 NOT EXAMINED, or only in part: what is missing there is not said to be absent
@@ -196,6 +200,19 @@ def test_long_lists_say_how_much_they_leave_out() -> None:
         f"  - CN=alive.contoso.test, store MY of the computer, {19:040X}, valid until 2040-01-01",
         "  - and 5 more: see --format json",
     ]
+
+
+def test_a_key_that_a_service_cannot_read_is_not_well() -> None:
+    shut_out = CertificateUseRow(
+        machine_id=1, source_path="SOFTWARE", thumbprint=ALIVE, consumer="SQL Server", detail="A", label="SQL Server A",
+        certainty="proved", store="MY", opens="unusable",
+    )  # fmt: skip
+    said = f"CN=alive.contoso.test, store MY of the computer, {ALIVE}, valid until 2026-12-02"
+    text = only(chain(), shut_out)
+    assert "WELL:" not in text
+    assert text.split("SOUND, BUT:")[1].splitlines()[1] == f"  - {said}; not for SQL Server A"
+    for use in (replace(shut_out, certainty="candidate"), replace(shut_out, store="Other")):
+        assert only(chain(), use).split("WELL:")[1].splitlines()[1] == f"  - {said}"
 
 
 @pytest.mark.parametrize("width", [None, 60])

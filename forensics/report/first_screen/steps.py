@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
+from forensics.commands.bindings import NEW
 from forensics.commands.shell import shell_label
 from forensics.report.first_screen.entries import Step
 from forensics.tables.finding import SEVERITIES, Block, Finding
@@ -48,7 +49,7 @@ def _step(remedy: Sequence[Block], subject: str | None) -> Step | None:
         return None
     at = next((n for n, b in enumerate(remedy) if b.kind == "command" and not _REMARK.match(b.text)), None)
     if at is not None and not _DELETES.search(remedy[at].text) and _is_about(remedy[at].text, subject):
-        unless = _condition(remedy[:at])
+        unless = _condition(remedy[:at]) or (_purpose(remedy[:at]) if NEW in remedy[at].text else "")
         if not _PREPARES.match(remedy[at].text):
             return Step(remedy[at].text, True, unless, _where(remedy[at:]), _purpose(remedy[:at]))
         # A sentence that leads to commands says nothing by itself; what stands before it says what they are for.

@@ -45,6 +45,13 @@ def test_commands_that_belong_together_are_counted() -> None:
     assert first_step([told], MINE) == Step("a", is_command=True, where="First of 3 commands")
 
 
+def test_a_command_about_the_certificate_to_come_says_that_one_is_to_be_had_first() -> None:
+    told = finding(("paragraph", "Have a new one, then set it:"), ("command", "set NEW-THUMBPRINT"))
+    step = first_step([told], MINE)
+    assert step is not None
+    assert step.before == "Have a new one, then set it"
+
+
 def test_a_command_that_does_nothing_alone_is_told_by_what_all_of_them_are_for() -> None:
     name: tuple[BlockKind, str] = ("command", "$folder = 'C:\\x'")
     remedy = finding(("paragraph", "There is a way."), ("item", "If you have its host:"), name, ("command", "go"))
