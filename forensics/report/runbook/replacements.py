@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from forensics.commands.refusal import Refused, refusal
+from forensics.engine.new_certificate_words import IN_A_LIST
 from forensics.report.facts import Facts
 from forensics.report.outages.services import Fault
 from forensics.report.runbook.kinds import Act, Lost, Need
@@ -23,17 +24,7 @@ _MY = "MY"
 _BY_HAND = frozenset({"AD FS"})
 """Owners of bindings that set the certificate for more than this computer."""
 _NO_FILE_HAS_IT = frozenset({"tpm", "smart_card", "other"})
-_WORDS: dict[NewBy, str] = {
-    "guardian": "Guardians are made anew on the host that owns them.",
-    "role": "The role that has it replaces it in its own way.",
-    "policy": "It comes from group policy: it is replaced in the policy, not on this computer.",
-    "device": "It comes from what manages this device (Entra ID, MDM or ConfigMgr), by enrolling again.",
-    "program": "The program that made it makes another one.",
-    "maker": "It is signed with its own key: make another one as that one was made.",
-    "service_store": "Another one is requested in the snap-in Certificates, for the account of the service.",
-    "names": "Request one from template {template}, with its names in the request (certlm.msc, All Tasks).",
-    "authority": "Ask its issuer for another one: {issuer}.",
-}
+_NEVER_IN_A_FILE: frozenset[NewBy] = frozenset({"mdm", "program", "policy"})
 MOST_NAMES = 20
 """Display: names of the old certificate that the new one must have."""
 
@@ -170,7 +161,7 @@ def may_be_imported(chain: KeyChainRow, certificate: CertificateRow | None) -> b
         return False
     if certificate is None:
         return True
-    return not certificate.kept and certificate.new_by not in ("guardian", "role", "device", "program", "policy")
+    return not certificate.kept and certificate.import_with != "" and certificate.new_by not in _NEVER_IN_A_FILE
 
 
 def import_of(store: str, thumbprint: str, is_there: bool, uses: Sequence[CertificateUseRow] = ()) -> tuple[Act, ...]:
@@ -233,8 +224,8 @@ def _how(certificate: CertificateRow) -> str:
         except Refused as refused:
             return refusal(refused, "en")
         return f"It is had with: {command}"
-    words = _WORDS.get(certificate.new_by, _WORDS["authority"])
-    return words.format(template=certificate.template_name or "?", issuer=certificate.issuer or "not known")
+    source = certificate.template_name if certificate.new_by == "names" else certificate.issuer
+    return f"A new one: {IN_A_LIST[certificate.new_by]}{f' ({source})' if source else ''}."
 
 
 def _reads_it(use: CertificateUseRow) -> Iterable[str]:

@@ -34,7 +34,7 @@ _OWN: frozenset[ConsumerName] = frozenset(
     }
 )
 """Consumers for which neither a PFX file nor another certificate is put in place like any other."""
-_MADE: frozenset[NewBy] = frozenset({"device", "program", "guardian"})
+_MADE: frozenset[NewBy] = frozenset({"mdm", "entra", "acme", "program", "remote_desktop", "guardian"})
 """How a certificate is had that nobody sets: what uses it makes or fetches it."""
 
 

@@ -109,12 +109,12 @@ Stop-At 'Exchange Auth: another certificate' @(
     'More: role-certificate-ending in keymortem examine SOURCE -v.'
 )
 
-# 5. NDES
+# 5. NDES CEPEncryption
 # - there is no key file where the certificate's link leads (likely)
 # - Certificate CN=ROLES1-MSCEP-RA, E9AE56DF299E5DC2E587D143032A54E963A752D0, store MY, until 2028-03-01; key cannot be saved
-Stop-At 'NDES: its key' @(
+Stop-At 'NDES CEPEncryption: its key' @(
     'There is no key file where the certificate''s link leads.',
-    'NDES: request both certificates of the registration authority anew, from the templates CEP Encryption and Exchange Enrollment Agent (Offline request); give the account of the SCEP pool read on the keys, restart IIS.',
+    'NDES CEPEncryption: request both certificates of the registration authority anew, from the templates CEP Encryption and Exchange Enrollment Agent (Offline request); give the account of the SCEP pool read on the keys, restart IIS.',
     'More: role-key-dead in keymortem examine SOURCE -v.'
 )
 
@@ -124,7 +124,7 @@ Stop-At 'NDES: its key' @(
 Stop-At 'SCOM agent: its key' @(
     'SCOM agent takes keys of CryptoAPI only, and ''Microsoft Software Key Storage Provider'' is reached through CNG.',
     'Another certificate, which no command sets.',
-    'Ask its issuer for another one: CN=Contoso Test Issuing CA.',
+    'A new one: this disk tells no template by which it could be requested: ask its issuer for a new one (CN=Contoso Test Issuing CA).',
     'Its names: CN=scom.contoso.test, DNS:scom.contoso.test.',
     'SCOM agent, by hand: MOMCertImport with the new certificate, restart HealthService.',
     'More: scom-key-in-storage-provider in keymortem examine SOURCE -v.'
@@ -135,7 +135,7 @@ Stop-At 'WSUS signing' @(
     'This disk does not tell which account opens the key, so whether that may is not known.',
     'See on the computer whether its key opens: certutil -verifystore "WSUS" FF0AAA46C7CBFB8BDA19F0DDC9ECAE1C3D5C4C46'
 )
-Stop-At 'NDES' @(
+Stop-At 'NDES EnrollmentAgentOffline' @(
     'This disk does not tell which account opens the key, so whether that may is not known.',
     'See on the computer whether its key opens: certutil -verifystore "MY" 4025B26BB24302CBC3A24833EC1564941F06BFFC'
 )

@@ -109,7 +109,7 @@ if ($NewCertificate.ContainsKey('0B303D9BEBF361DD7BC556351D4A24B4AF97D502')) {
     Stop-At 'http.sys 0.0.0.0:5986 (WinRM), WinRM *+HTTPS port 5986: another certificate' @(
         'Its certificate CN=remoting.contoso.test has ended.',
         'Another certificate: -NewCertificate @{ ''0B303D9BEBF361DD7BC556351D4A24B4AF97D502'' = ''NEW'' }.',
-        'Ask its issuer for another one: CN=Contoso Test Issuing CA.',
+        'A new one: this disk tells no template by which it could be requested: ask its issuer for a new one (CN=Contoso Test Issuing CA).',
         'Its names: CN=remoting.contoso.test, DNS:remoting.contoso.test.',
         'More: certificate-expired, service-uses-expiring-certificate in keymortem examine SOURCE -v.'
     )
@@ -191,7 +191,7 @@ if ($NewCertificate.ContainsKey('4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9')) {
         'There is no key file where the certificate''s link leads.',
         'A PFX file of it: -PfxFolder FOLDER, with the file 4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9.pfx in it.',
         'Else another certificate: -NewCertificate @{ ''4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9'' = ''NEW'' }.',
-        'Ask its issuer for another one: CN=Contoso Test Issuing CA.',
+        'A new one: this disk tells no template by which it could be requested: ask its issuer for a new one (CN=Contoso Test Issuing CA).',
         'Its names: CN=shop.contoso.test, DNS:shop.contoso.test.',
         'More: key-file-missing, service-uses-dead-key in keymortem examine SOURCE -v.'
     )
@@ -219,7 +219,7 @@ if ($NewCertificate.ContainsKey('BB0A02015DE30921B01436F74F1DC84B6272DB2A')) {
     Stop-At 'RDP RDP-Tcp: another certificate' @(
         'Its certificate CN=rdp.contoso.test has ended.',
         'Another certificate: -NewCertificate @{ ''BB0A02015DE30921B01436F74F1DC84B6272DB2A'' = ''NEW'' }.',
-        'Ask its issuer for another one: CN=Contoso Test Issuing CA.',
+        'A new one: this disk tells no template by which it could be requested: ask its issuer for a new one (CN=Contoso Test Issuing CA).',
         'Its names: CN=rdp.contoso.test, DNS:rdp.contoso.test.',
         'NETWORK SERVICE (S-1-5-20) must be able to read its key: certlm.msc, All Tasks, Manage Private Keys.',
         'More: certificate-expired, service-uses-expiring-certificate, rdp-certificate-expired in keymortem examine SOURCE -v.'
