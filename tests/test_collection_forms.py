@@ -105,7 +105,12 @@ def test_a_windows_on_another_drive_is_told_on_that_drive(plain: tuple[str, fore
     name, expected = plain
     case = forensics.examine(write(name, tmp_path, "D", letter="D"), as_of=AS_OF)
     assert [m.drive for m in case.rows("machine")] == ["D:"]
-    assert list(texts(case)) == [text.replace("C:\\", "D:\\") for text in texts(expected)]
+    assert list(texts(case)) == [_on_d(text) for text in texts(expected)]
+
+
+def _on_d(text: str) -> str:
+    """Return a text as it is told of drive D; the folders that a command makes are on C wherever Windows lies."""
+    return text.replace("C:\\", "D:\\").replace("D:\\keymortem", "C:\\keymortem")
 
 
 def test_a_drive_that_is_not_known_is_left_to_windows(tmp_path: Path) -> None:

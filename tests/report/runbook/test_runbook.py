@@ -206,7 +206,7 @@ def test_where_no_command_sets_it_the_one_that_can_stand_in_is_named() -> None:
     nps = use(consumer="NPS", label="NPS", endpoint=None, binding_owner=None, set_with="", repair="select it")
     text = runbook(case_of(nps, dead(), certificate(successor="B" * 40)))
     assert f"'On this disk {'B' * 40} can stand in for it: it has its names, and its key opens.'" in text
-    assert "Ask its issuer" not in text
+    assert "ask its issuer" not in text
 
 
 @pytest.mark.parametrize(
@@ -216,10 +216,10 @@ def test_where_no_command_sets_it_the_one_that_can_stand_in_is_named() -> None:
             {"new_by": "template", "new_with": "request-certificate", "template_name": "Web Server 2"},
             "had with: certreq",
         ),
-        ({"new_by": "names", "template_name": "WebServer"}, "Request one from template WebServer, with its names in"),
-        ({"new_by": "maker"}, "It is signed with its own key: make another one as that one was made."),
-        ({"new_by": "authority", "issuer": "CN=CA"}, "Ask its issuer for another one: CN=CA."),
-        ({"new_by": "policy"}, "It comes from group policy"),
+        ({"new_by": "names", "template_name": "WebServer"}, "requested anew with its names in the request"),
+        ({"new_by": "maker"}, "signed with its own key: no authority renews it"),
+        ({"new_by": "issuer", "issuer": "CN=CA"}, "ask its issuer for a new one (CN=CA)."),
+        ({"new_by": "policy"}, "renewed in the policy, not on this computer"),
     ],
 )
 def test_how_another_certificate_is_had(values: dict[str, Any], words: str) -> None:
