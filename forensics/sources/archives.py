@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from forensics.disk.containers import Image
+from forensics.disk.unlock import Unlock
 from forensics.sources.archive_code_page import encoding_of_names
 from forensics.sources.source import Source
 from forensics.sources.tar_tree import TarTree
 from forensics.sources.zip_tree import ZipTree
 
 
-def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
+def open_archive(source: Source, image: Image, keys: Unlock) -> ZipTree | TarTree:
     """Open a zip or tar archive, and tell what of it cannot be read.
+
+    Args:
+        source: Takes what is wrong with it.
+        image: Its file.
+        keys: With its password, where that is needed.
 
     Raises:
         SourceError: It is damaged.
     """
-    kind = ZipTree if image.kind == "zip" else TarTree
-    tree: ZipTree | TarTree = kind(image.file, image.name)
+    tree = _open(image, keys)
     if tree.legacy_names and (encoding := encoding_of_names(tree)) is not None:
         del tree  # of very many members two would take twice the memory
-        tree = kind(image.file, image.name, encoding)
+        tree = _open(image, keys, encoding)
     if tree.broken:
         members = f": {tree.broken.members}" if tree.broken.members else ""
         source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
@@ -30,7 +35,13 @@ def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
     if tree.left_out:
         message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
         source.cut("folder", "archive", image.name, message)
-    if tree.encrypted:
-        message = f"{tree.encrypted} members are encrypted with a password: unpack the archive and examine the folder"
-        source.problem(image.name, "encrypted", message)
+    if tree.locked:
+        count, why = tree.locked
+        source.problem(image.name, "encrypted", f"{count} members are {why}")
     return tree
+
+
+def _open(image: Image, keys: Unlock, encoding: str | None = None) -> ZipTree | TarTree:
+    if image.kind == "zip":
+        return ZipTree(image.file, image.name, encoding, keys.archive_password)
+    return TarTree(image.file, image.name, encoding)

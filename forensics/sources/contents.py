@@ -29,7 +29,7 @@ from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
 from forensics.sources.vm_disks import tell_current_disks
 
-_MAX_ARCHIVES = 2
+_MAX_ARCHIVES = 3
 """Work: archives within archives that are opened."""
 _OF_AN_EXPORT = ("virtual machines", "snapshots")
 
@@ -200,12 +200,12 @@ def add_archive(pieces: Pieces, image: Image) -> None:
     source = pieces.source
     identity = identity_of_path(image.path)
     pieces.seen.refuse(identity)
-    tree = open_archive(source, image)
+    tree = open_archive(source, image, pieces.keys)
     if add_contents(pieces, tree):
         pieces.seen.note(source.path, identity)
         return
-    if tree.encrypted:
-        raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")
+    if tree.locked:
+        raise SourceError("encrypted", f"{image.name} is {tree.locked[1]}")
     source.holds_nothing = not source.problems
     raise SourceError(
         "nothing_found",
