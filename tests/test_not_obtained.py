@@ -173,7 +173,7 @@ class _Full(io.BytesIO):
 def test_a_full_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = zipped("healthy", tmp_path / "archive.zip", "")
     monkeypatch.setattr(archive_tree, "IN_MEMORY", 1000)
-    monkeypatch.setattr(archive_tree, "_temporary", _Full)
+    monkeypatch.setattr(archive_tree, "temporary", _Full)
     monkeypatch.setattr("forensics.sources.archive_tree.tempfile.gettempdir", lambda: "/full")
     less = forensics.examine(tmp_path / "archive.zip", as_of=AS_OF)
     said = {p.message for p in less.rows("problem") if p.kind == "not_obtained"}

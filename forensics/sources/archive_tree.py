@@ -1,4 +1,4 @@
-"""What zip and tar archives share as a Tree; nothing in them is ever written under its own name."""
+"""What zip, tar and 7z archives share as a Tree; nothing in them is ever written under its own name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, BinaryIO
 
 from forensics.disk.errors import SourceError
@@ -44,7 +45,7 @@ class _Folder:
 
 
 class ArchiveTree(CollectedTree):
-    """Base of both kinds: puts member names into folders.
+    """Base of all kinds: puts member names into folders.
 
     Attributes:
         left_out: Members that were not taken: too deep, or too many in one folder.
@@ -135,6 +136,10 @@ class ArchiveTree(CollectedTree):
         except Exception as error:
             raise self._why(entry.handle, error) from error
 
+    def hand_over(self, entry: Entry, target: Path) -> bool:
+        """Move a member that is unpacked already to where it is wanted; False where it is not."""
+        return False
+
     def _open(self, handle: object) -> BinaryIO:
         try:
             self._refuse(handle)
@@ -189,7 +194,8 @@ def too_large() -> SourceError:
     return SourceError("too_large", message)
 
 
-def _temporary() -> BinaryIO:
+def temporary() -> BinaryIO:
+    """Return an unnamed temporary file, which vanishes when it is closed."""
     return tempfile.TemporaryFile(prefix="keymortem-")
 
 
@@ -209,7 +215,7 @@ def not_got(error: Exception) -> Unreadable:
 
 def _held(member: IO[bytes], size: int, extents: Sequence[tuple[int, int]] | None) -> BinaryIO:
     """Copy a member to where it can be read at random: memory, or an unnamed temporary file."""
-    target: BinaryIO = io.BytesIO() if size <= IN_MEMORY else _temporary()
+    target: BinaryIO = io.BytesIO() if size <= IN_MEMORY else temporary()
     try:
         fill(member, target, size, extents, lambda done: None)
         # What a full folder has no room for may show only now.

@@ -1,26 +1,32 @@
-"""Opens zip and tar archives, and tells what of them cannot be read."""
+"""Opens zip, tar and 7z archives, and tells what of them cannot be read."""
 
 from __future__ import annotations
 
 from forensics.disk.containers import Image
+from forensics.disk.disk import Progress
+from forensics.disk.errors import SourceError
 from forensics.disk.unlock import Unlock
 from forensics.sources.archive_code_page import encoding_of_names
+from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.source import Source
 from forensics.sources.tar_tree import TarTree
 from forensics.sources.zip_tree import ZipTree
 
 
-def open_archive(source: Source, image: Image, keys: Unlock) -> ZipTree | TarTree:
-    """Open a zip or tar archive, and tell what of it cannot be read.
+def open_archive(source: Source, image: Image, keys: Unlock, progress: Progress) -> ArchiveTree:
+    """Open a zip, tar or 7z archive, and tell what of it cannot be read.
 
     Args:
         source: Takes what is wrong with it.
         image: Its file.
         keys: With its password, where that is needed.
+        progress: Called with one line when something takes long.
 
     Raises:
-        SourceError: It is damaged.
+        SourceError: It is damaged, or what unpacks it is not installed.
     """
+    if image.kind == "7z":
+        return _open_7z(source, image, keys, progress)
     tree = _open(image, keys)
     if tree.legacy_names and (encoding := encoding_of_names(tree)) is not None:
         del tree  # of very many members two would take twice the memory
@@ -29,6 +35,25 @@ def open_archive(source: Source, image: Image, keys: Unlock) -> ZipTree | TarTre
         members = f": {tree.broken.members}" if tree.broken.members else ""
         source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
         source.coverage.cut("folder", "archive", tree.broken.message, image.name)
+    _tell(source, image, tree)
+    return tree
+
+
+def _open_7z(source: Source, image: Image, keys: Unlock, progress: Progress) -> ArchiveTree:
+    try:
+        from forensics.sources.seven_zip_tree import SevenZipTree
+    except ModuleNotFoundError as error:
+        how = "pip install 'keymortem[archives]', or unpack it and examine the folder"
+        raise SourceError("unsupported", f"{image.name} is a 7z archive, for which py7zr is missing: {how}") from error
+    tree = SevenZipTree(image.file, image.name, source.resources, keys.archive_password, progress)
+    if tree.lost:
+        count, why = tree.lost
+        source.problem(image.name, "not_obtained", f"{count} members cannot be got: {why}")
+    _tell(source, image, tree)
+    return tree
+
+
+def _tell(source: Source, image: Image, tree: ArchiveTree) -> None:
     if tree.repeated:
         message = f"{tree.repeated} members are there again under the same name: the last is taken, as in unpacking"
         source.problem(image.name, "duplicate", message)
@@ -38,7 +63,6 @@ def open_archive(source: Source, image: Image, keys: Unlock) -> ZipTree | TarTre
     if tree.locked:
         count, why = tree.locked
         source.problem(image.name, "encrypted", f"{count} members are {why}")
-    return tree
 
 
 def _open(image: Image, keys: Unlock, encoding: str | None = None) -> ZipTree | TarTree:

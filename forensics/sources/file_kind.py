@@ -30,7 +30,7 @@ _NO_EVIDENCE = re.compile(
 )
 DISKS = ("vhdx", "vhd", "vmdk", "vdi", "qcow2", "e01", "raw")
 """Kinds that are disk images."""
-ARCHIVES = ("zip", "tar")
+ARCHIVES = ("zip", "tar", "7z")
 """Kinds that are archives of files."""
 
 

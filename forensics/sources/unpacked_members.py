@@ -66,6 +66,8 @@ class UnpackedMembers:
                 told = part
                 self._pieces.progress(f"unpacking {shown}: {min(100, 5 * part)} %")
 
+        if self._tree.hand_over(member, target):
+            return
         progress(0)
         with target.open("xb") as copied:
             self._tree.unpack(member, copied, progress)
