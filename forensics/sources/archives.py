@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from forensics.disk.containers import Image
 from forensics.disk.disk import Progress
-from forensics.disk.errors import SourceError
 from forensics.disk.unlock import Unlock
 from forensics.sources.archive_code_page import encoding_of_names
 from forensics.sources.archive_tree import ArchiveTree
@@ -40,11 +39,8 @@ def open_archive(source: Source, image: Image, keys: Unlock, progress: Progress)
 
 
 def _open_7z(source: Source, image: Image, keys: Unlock, progress: Progress) -> ArchiveTree:
-    try:
-        from forensics.sources.seven_zip_tree import SevenZipTree
-    except ModuleNotFoundError as error:
-        how = "pip install 'keymortem[archives]', or unpack it and examine the folder"
-        raise SourceError("unsupported", f"{image.name} is a 7z archive, for which py7zr is missing: {how}") from error
+    from forensics.sources.seven_zip_tree import SevenZipTree
+
     tree = SevenZipTree(image.file, image.name, source.resources, keys.archive_password, progress)
     if tree.lost:
         count, why = tree.lost

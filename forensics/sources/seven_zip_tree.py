@@ -14,10 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any, BinaryIO
-
-from py7zr import SevenZipFile
-from py7zr.exceptions import PasswordRequired, UnsupportedCompressionMethodError
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from forensics.disk.compressed import LEAST_LIMIT, MAX_RATIO
 from forensics.disk.disk import Progress
@@ -29,6 +26,9 @@ from forensics.formats.filetime import filetime
 from forensics.late_methods import dataclass
 from forensics.sources.archive_tree import MAX_MEMBERS, ArchiveTree, Room, extend, not_got, temporary, too_large
 from forensics.sources.zip_password import DAMAGED_OR_OTHER, NO_PASSWORD
+
+if TYPE_CHECKING:
+    from py7zr import SevenZipFile
 
 MAX_MEMORY = 1 << 30
 """Format: bytes of memory that unpacking a 7z archive may take for its dictionary."""
@@ -162,6 +162,8 @@ class SevenZipTree(ArchiveTree):
             extend(target, member.size)
 
     def _reason(self, error: Exception, is_locked: bool) -> str:
+        from py7zr.exceptions import PasswordRequired, UnsupportedCompressionMethodError
+
         if is_locked and (self._password is None or isinstance(error, PasswordRequired)):
             return NO_PASSWORD
         if isinstance(error, Unreadable | OSError):
@@ -215,8 +217,14 @@ def _opened(
     """Read the directory of an archive: its members, and its folders as :func:`_folders` has them.
 
     Raises:
-        SourceError: It is damaged, encrypted itself, or too large.
+        SourceError: It is damaged, encrypted itself, or too large; or py7zr is missing.
     """
+    try:
+        from py7zr import SevenZipFile
+        from py7zr.exceptions import PasswordRequired
+    except ModuleNotFoundError as error:
+        how = "pip install 'keymortem[archives]', or unpack it and examine the folder"
+        raise SourceError("unsupported", f"{name} is a 7z archive, for which py7zr is missing: {how}") from error
     try:
         file.seek(0)
         archive = SevenZipFile(file, password=password)  # type: ignore[arg-type, unused-ignore]
@@ -240,6 +248,9 @@ def _opened(
 
 def _is_locked(file: BinaryIO) -> bool:
     """Tell whether the directory of an archive is encrypted."""
+    from py7zr import SevenZipFile
+    from py7zr.exceptions import PasswordRequired
+
     with suppress(Exception):
         file.seek(0)
         try:
