@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import IO, BinaryIO
 
+from forensics.disk.compressed import LEAST_LIMIT
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import NotObtained, Unreadable
@@ -178,8 +179,10 @@ class ZipTree(ArchiveTree):
 
     def _refuse(self, handle: object) -> None:
         assert isinstance(handle, bytes)
-        _, _, _, packed, size, _, _ = _MEMBER.unpack(handle)
-        if size > max(_COPY, packed * MAX_RATIO):
+        _, method, _, packed, size, _, _ = _MEMBER.unpack(handle)
+        # Nothing packed with Deflate comes near that ratio; zeros packed with bzip2 or LZMA go beyond it.
+        least = _COPY if method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else LEAST_LIMIT
+        if size > max(least, packed * MAX_RATIO):
             raise NotObtained(f"{packed} bytes claim to unpack to {size}")
 
     def _why(self, handle: object, error: Exception) -> Unreadable:
