@@ -63,7 +63,7 @@ def examine(
     the others are examined all the same. Where not one can be opened, there is nothing to make a case of.
 
     Args:
-        sources: Disk images, VM exports, triage folders, zips, tars, or hives.
+        sources: Disk images, VM exports, triage folders, zips, tars, 7z archives, or hives.
         recovery_key: BitLocker recovery password, 48 digits.
         password_file: File whose first line is the BitLocker password.
         bek_file: BitLocker external key (.BEK).

@@ -1,5 +1,8 @@
 """A 7z archive as a Tree. Its members are packed one behind the other, so all of them are unpacked at once, and once.
 
+py7zr reads the directory and unpacks; its own extraction ends at the first fault of any member, and writes under the
+names that the archive gives.
+
 References:
     - 7-Zip, DOC/7zFormat.txt and DOC/Methods.txt
 """

@@ -145,13 +145,13 @@ class ZipTree(ArchiveTree):
 
     def _try(self, password: str | None) -> None:
         """Try a password on the first encrypted members, and tell what it does not open."""
-        if password is None:
-            self.locked = (self.encrypted, NO_PASSWORD)
-            return
         members: list[Locked] = []
         for packed in self._probed:
             with suppress(Exception):  # told where it is read
                 members.append(self._locked(packed))
+        if password is None:
+            self.locked = (self.encrypted, self._why_closed(members) if members else NO_PASSWORD)
+            return
         self._password, opened = right_spelling(self._zip, self._file, members, password)
         if opened < len(members):
             closed = len(members) - opened if opened else self.encrypted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -115,6 +116,29 @@ def test_a_password_is_tried_as_programs_of_any_age_spell_it(tmp_path: Path, spe
     (tmp_path / "pw.txt").write_text(f"{password}\r\n", encoding="utf-8-sig")
     case = forensics.examine(path, archive_password_file=tmp_path / "pw.txt")
     assert [row for row in case.rows("problem") if row.kind == "encrypted"] == []
+
+
+def test_what_decrypts_aes_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.zip"
+    path.write_bytes(encrypted_zip({SYSTEM: HIVE}, b"secret", "ae-2"))
+    monkeypatch.setitem(sys.modules, "pyzipper.zipfile_aes", None)
+    why = f"encrypted with AES, for which pyzipper is missing: pip install 'keymortem[archives]', or {UNPACK}"
+    with opened(path, "secret") as source:
+        assert [row.message for row in source.problems] == [f"1 members are {why}"]
+        assert source.installations[0].read(SYSTEM).outcome == Outcome("not_examined", why)
+
+
+def test_strong_encryption_is_no_matter_of_the_password(tmp_path: Path) -> None:
+    path = tmp_path / "x.zip"
+    data = bytearray(encrypted_zip({SYSTEM: HIVE}, b"secret", "zipcrypto"))
+    for magic, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        data[data.index(magic) + at] |= 0x40
+    path.write_bytes(data)
+    why = f"encrypted as only PKZIP does it, which is not read here: {UNPACK}"
+    for password in (None, "secret"):
+        with opened(path, password) as source:
+            assert [row.message for row in source.problems] == [f"1 members are {why}"]
+            assert source.installations[0].read(SYSTEM).outcome == Outcome("not_examined", why)
 
 
 def test_only_the_members_that_stay_closed_are_counted(tmp_path: Path) -> None:
