@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from forensics.disk.compressed import LEAST_LIMIT
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotObtained, Unreadable
@@ -30,6 +31,7 @@ MAX_LEGACY_NAMES = 5_000
 _MAX_DEPTH = 64
 """Evidence: folders within folders of one archive."""
 _COPY = 1 << 20
+_LEAST_FILE = 32 << 20
 _RESERVE = 512 << 20
 # How often the room is asked for again: others write there too.
 _ASKED = 256 << 20
@@ -130,7 +132,7 @@ class ArchiveTree(CollectedTree):
             Unreadable: It cannot be got, or there is no room for it.
         """
         try:
-            self._refuse(entry.handle)
+            self._refuse(entry.handle, LEAST_LIMIT)
             with self._stream(entry.handle) as member:
                 fill(member, target, self._size(entry.handle), self._extents(entry.handle), progress)
         except Exception as error:
@@ -142,7 +144,7 @@ class ArchiveTree(CollectedTree):
 
     def _open(self, handle: object) -> BinaryIO:
         try:
-            self._refuse(handle)
+            self._refuse(handle, _LEAST_FILE)
             with self._stream(handle) as member:
                 return _held(member, self._size(handle), self._extents(handle))
         except Exception as error:
@@ -160,8 +162,13 @@ class ArchiveTree(CollectedTree):
         """Return start and size of what of a member is no hole; None where the archive does not tell."""
         return None
 
-    def _refuse(self, handle: object) -> None:
-        """Refuse a member that claims to unpack to what it cannot; raises NotObtained."""
+    def _refuse(self, handle: object, least: int) -> None:
+        """Refuse a member that claims to unpack to what it cannot; raises NotObtained.
+
+        Args:
+            handle: The member.
+            least: Bytes to which any may unpack, however small it is.
+        """
 
     def _why(self, handle: object, error: Exception) -> Unreadable:
         """Say why a member could not be got."""

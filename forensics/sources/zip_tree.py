@@ -11,7 +11,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import IO, BinaryIO
 
-from forensics.disk.compressed import LEAST_LIMIT
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import NotObtained, Unreadable
@@ -177,11 +176,12 @@ class ZipTree(ArchiveTree):
         assert isinstance(handle, bytes)
         return int(_MEMBER.unpack(handle)[4])
 
-    def _refuse(self, handle: object) -> None:
+    def _refuse(self, handle: object, least: int) -> None:
         assert isinstance(handle, bytes)
         _, method, _, packed, size, _, _ = _MEMBER.unpack(handle)
         # Nothing packed with Deflate comes near that ratio; zeros packed with bzip2 or LZMA go beyond it.
-        least = _COPY if method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) else LEAST_LIMIT
+        if method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            least = _COPY
         if size > max(least, packed * MAX_RATIO):
             raise NotObtained(f"{packed} bytes claim to unpack to {size}")
 
