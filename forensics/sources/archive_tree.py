@@ -32,6 +32,7 @@ _MAX_DEPTH = 64
 """Evidence: folders within folders of one archive."""
 _COPY = 1 << 20
 _LEAST_FILE = 32 << 20
+"""Format: bytes to which a file in a zip may unpack however small it is, where it is not packed with Deflate."""
 _RESERVE = 512 << 20
 # How often the room is asked for again: others write there too.
 _ASKED = 256 << 20
