@@ -15,7 +15,7 @@ from forensics.asked_rules import ask_rules
 from forensics.case import Case
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
-from forensics.given_secrets import given_secrets
+from forensics.given_secrets import archive_password, given_secrets
 from forensics.late_methods import dataclass
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
@@ -46,6 +46,7 @@ def examine(
     recovery_key: str | None = None,
     password_file: str | Path | None = None,
     bek_file: str | Path | None = None,
+    archive_password_file: str | Path | None = None,
     passwords: Mapping[str, str] | None = None,
     nt_hashes: Mapping[str, str] | None = None,
     domain_backup_keys: Paths = (),
@@ -62,10 +63,11 @@ def examine(
     the others are examined all the same. Where not one can be opened, there is nothing to make a case of.
 
     Args:
-        sources: Disk images, VM exports, triage folders, zips, tars, or hives.
+        sources: Disk images, VM exports, triage folders, zips, tars, 7z archives, or hives.
         recovery_key: BitLocker recovery password, 48 digits.
         password_file: File whose first line is the BitLocker password.
         bek_file: BitLocker external key (.BEK).
+        archive_password_file: File whose first line is the password of encrypted zip and 7z archives.
         passwords: Password by user name or SID, to open that user's master keys.
         nt_hashes: NT hash (32 hex digits) by user name or SID.
         domain_backup_keys: DPAPI backup private keys of domains (.pvk); one path, or several.
@@ -82,7 +84,8 @@ def examine(
 
     Raises:
         ValueError: No source was given, or an NT hash is not 32 hex digits.
-        SourceError: Not one of the sources can be opened; or a domain backup key cannot be read.
+        SourceError: Not one of the sources can be opened; or a domain backup key, or the password of
+            archives, cannot be read.
         RulePackError: A rule pack is invalid; nothing was examined.
     """
     if not sources:
@@ -98,6 +101,7 @@ def examine(
             recovery_key=recovery_key,
             password_file=Path(password_file) if password_file else None,
             bek_file=Path(bek_file) if bek_file else None,
+            archive_password=archive_password(Path(archive_password_file)) if archive_password_file else None,
         )
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
         disks = disks_named([Path(source) for source in sources])

@@ -13,6 +13,9 @@ from forensics.sources.given_paths import Paths, given_paths
 if TYPE_CHECKING:
     from forensics.dpapi.user_secrets import UserSecrets
 
+_LONGEST_LINE = 64 << 10
+"""Format: bytes of the password of an archive, of which the length has 16 bits in 7z."""
+
 
 def given_secrets(passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pvk_files: Paths) -> UserSecrets:
     """Return the secrets of users and domains.
@@ -42,6 +45,22 @@ def given_secrets(passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pv
         nt_hashes=hashes,
         domain_keys=tuple(_domain_key(path) for path in given_paths(pvk_files)),
     )
+
+
+def archive_password(path: Path) -> str:
+    """Return the password of archives: the first line of a file, of which other bytes than UTF-8 stay as surrogates.
+
+    Raises:
+        SourceError: The file cannot be read, or its first line is empty.
+    """
+    try:
+        with open_given(path) as file:
+            line = file.readline(_LONGEST_LINE).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
+    except OSError as error:
+        raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
+    if not line:
+        raise SourceError("empty", f"{path} holds no password: its first line is empty")
+    return line.decode("utf-8", "surrogateescape")
 
 
 def _domain_key(path: Path) -> object:

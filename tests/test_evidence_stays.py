@@ -286,6 +286,7 @@ OPENERS = {
     "forensics/disk/evidence_files.py": "opens evidence for all others",
     "forensics/engine/skeleton.py": "writes new rules",
     "forensics/sources/unpacked_members.py": "writes temporary copies",
+    "forensics/sources/seven_zip_tree.py": "unpacks into temporary files",
     "forensics/collectors/lifecycle.py": "reads the program's own data",
     "forensics/collectors/event_parser.py": "pipes to a process of its own, and /proc",
 }

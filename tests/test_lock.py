@@ -56,7 +56,7 @@ def test_every_requirement_has_a_lower_bound() -> None:
     project = PYPROJECT["project"]
     extras = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
     named = [*project["dependencies"], *extras, *PYPROJECT["dependency-groups"]["build"]]
-    assert [name for name in named if ">=" not in name] == ["keymortem[fleet]"]
+    assert [name for name in named if ">=" not in name] == ["keymortem[archives,fleet]"]
 
 
 def test_the_hosted_workflow_calls_targets_of_the_makefile() -> None:

@@ -21,10 +21,16 @@ from tests.test_less_evidence import CONFIG, _blamed, _chains, _files, _matches,
 from tests.zip_surgery import Damage, encrypt, flip, make_zip, pack_with, spoil
 
 CRYPTO, PROTECT = "/Microsoft/Crypto/", "/Microsoft/Protect/"
+PASSWORD = (
+    "encrypted with a password: give it with --archive-password-file, or unpack the archive and examine the folder"
+)
 HOW: dict[str, tuple[Damage, str]] = {
     "bad checksum": (flip, "the archive is damaged there, which says nothing about the file itself: "),
     "Deflate64": (pack_with(9), "packed with Deflate64, which is not unpacked here: unpack the archive and examine"),
-    "AES": (encrypt, "encrypted with a password: unpack the archive and examine the folder"),
+    "AES": (
+        encrypt,
+        PASSWORD,
+    ),
     "implode": (pack_with(6), "packed with implode, which is not unpacked here: unpack the archive and examine"),
 }
 DAMAGED = {"key-blob-damaged", "master-key-damaged", "key-file-missing", "master-key-missing"}
@@ -103,7 +109,7 @@ def test_a_hive_with_a_password_beside_others(hive: str, tmp_path: Path) -> None
     less = zipped("healthy", tmp_path / "less.zip", f"{CONFIG}/{hive}", encrypt)
     says_no_more(less, whole)
     (row,) = [r for r in less.rows("coverage") if (r.area, r.name) == ("hive", hive)]
-    why = "encrypted with a password: unpack the archive and examine the folder"
+    why = PASSWORD
     assert (row.outcome, row.detail) == ("not_examined", why)
     computer = [c for c in less.rows("key_chain") if c.store_scope == "machine" and c.provider_kind == "capi"]
     assert {(c.verdict, c.reason) for c in computer} == {("unknown", f"{hive}: {why}")}
@@ -167,7 +173,7 @@ class _Full(io.BytesIO):
 def test_a_full_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = zipped("healthy", tmp_path / "archive.zip", "")
     monkeypatch.setattr(archive_tree, "IN_MEMORY", 1000)
-    monkeypatch.setattr(archive_tree, "_temporary", _Full)
+    monkeypatch.setattr(archive_tree, "temporary", _Full)
     monkeypatch.setattr("forensics.sources.archive_tree.tempfile.gettempdir", lambda: "/full")
     less = forensics.examine(tmp_path / "archive.zip", as_of=AS_OF)
     said = {p.message for p in less.rows("problem") if p.kind == "not_obtained"}
@@ -288,7 +294,7 @@ def test_a_hive_of_certificates_that_was_not_got_is_in_the_head(tmp_path: Path) 
     assert "5 certificates that have or should have a private key: 0 proved broken, 0 usable, 5 undecided" in lines[3]
     assert lines[5] == (
         "There may be more: the SOFTWARE hive, which holds the computer's certificate stores, was not read: encrypted "
-        "with a password: unpack the archive and examine the folder."
+        "with a password: give it with --archive-password-file, or unpack the archive and examine the folder."
     )
 
 

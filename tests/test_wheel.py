@@ -76,7 +76,8 @@ def test_every_library_that_is_imported_is_named_in_the_project() -> None:
     """A library that only some other package drags in works until that package no longer does."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     # What an extra brings is asked for by name where it is missing, never silently left out.
-    dependencies = [*project["dependencies"], *project["optional-dependencies"]["fleet"]]
+    extras = project["optional-dependencies"]
+    dependencies = [*project["dependencies"], *extras["archives"], *extras["fleet"]]
     named = {re.split(r"[>\[]", dependency)[0] for dependency in dependencies}
     imported = {distribution(module) for module in imported_modules()}
     assert "click" in imported

@@ -120,6 +120,13 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--bek", type=existing, callback=_named, metavar="FILE", help="BitLocker external key (.BEK)."),
         click.option(
+            "--archive-password-file",
+            type=existing,
+            callback=_named,
+            metavar="FILE",
+            help="Password of zip and 7z archives, first line of FILE.",
+        ),
+        click.option(
             "--password",
             "passwords",
             callback=user_secrets,

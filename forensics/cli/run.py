@@ -60,6 +60,7 @@ def _run(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
                 recovery_key=options["recovery_key"],
                 password_file=options["password_file"],
                 bek_file=options["bek"],
+                archive_password_file=options["archive_password_file"],
                 passwords=options["passwords"],
                 nt_hashes=options["nt_hashes"],
                 domain_backup_keys=options["domain_backup_key"],

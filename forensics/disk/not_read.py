@@ -46,7 +46,6 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
     (0, b"MSWIM\0\0\0", "a WIM image: apply it (wimapply, dism) and examine the folder"),
     (4, b"SignedImage ", "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it and examine the folder"),
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
     (0, b"AFF10", "an AFF image: convert it to raw (affconvert)"),
     (0, b"QED\0", f"a QED image: {_QEMU_RAW}"),

@@ -46,6 +46,7 @@ _HEADS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PK\x03\x04", "zip"),
     (0, b"PK\x05\x06", "zip"),
     (257, b"ustar", "tar"),
+    (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"\xff\xfeW\0i\0n\0d\0o\0w\0s\0 \0R\0e\0g\0i\0s\0t\0r\0y\0 \0E\0d\0i\0t\0o\0r\0", "reg"),
     (0, b"Windows Registry Editor", "reg"),
     (0, b"\xef\xbb\xbfWindows Registry Editor", "reg"),
@@ -95,7 +96,8 @@ def image_kind(path: Path) -> str | None:
 
     Returns:
         The name of a disk container (``vhdx``, ``vhd``, ``vmdk``, ``vdi``, ``qcow2``, ``e01``, ``raw`` for one with a
-        boot signature), ``hive``, ``zip``, ``tar``, ``reg``, or ``compressed``, of which only unpacking can tell more.
+        boot signature), ``hive``, ``zip``, ``tar``, ``7z``, ``reg``, or ``compressed``, of which only unpacking can
+        tell more.
         None for everything else, for what :func:`refusal` speaks of, and for a part of an image that is read with its
         first file.
     """

@@ -1,4 +1,4 @@
-"""What the user can give to open BitLocker volumes."""
+"""What the user can give to open BitLocker volumes and encrypted archives."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from forensics.late_methods import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Unlock:
-    """BitLocker keys.
+    """Keys and passwords.
 
     Attributes:
         recovery_key: Recovery password: 48 digits in eight groups.
         password_file: File whose first line is the volume's password.
         bek_file: External key file (.BEK).
+        archive_password: Of zip and 7z archives; of a file that is no UTF-8 as surrogates.
     """
 
     recovery_key: str | None = field(default=None, repr=False)
     password_file: Path | None = None
     bek_file: Path | None = None
+    archive_password: str | None = field(default=None, repr=False)
 
     @property
     def is_empty(self) -> bool:
-        """No key was given."""
+        """No BitLocker key was given."""
         return not (self.recovery_key or self.password_file or self.bek_file)

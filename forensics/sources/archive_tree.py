@@ -1,15 +1,18 @@
-"""What zip and tar archives share as a Tree; nothing in them is ever written under its own name."""
+"""What zip, tar and 7z archives share as a Tree; nothing in them is ever written under its own name."""
 
 from __future__ import annotations
 
 import errno
 import io
+import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import IO, BinaryIO
 
+from forensics.disk.compressed import LEAST_LIMIT
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotObtained, Unreadable
@@ -28,6 +31,11 @@ MAX_LEGACY_NAMES = 5_000
 _MAX_DEPTH = 64
 """Evidence: folders within folders of one archive."""
 _COPY = 1 << 20
+_LEAST_FILE = 32 << 20
+"""Format: bytes to which a file in a zip may unpack however small it is, where it is not packed with Deflate."""
+_RESERVE = 512 << 20
+# How often the room is asked for again: others write there too.
+_ASKED = 256 << 20
 
 
 class _Folder:
@@ -40,11 +48,12 @@ class _Folder:
 
 
 class ArchiveTree(CollectedTree):
-    """Base of both kinds: puts member names into folders.
+    """Base of all kinds: puts member names into folders.
 
     Attributes:
         left_out: Members that were not taken: too deep, or too many in one folder.
         encrypted: Members that need a password.
+        locked: How many of them are not opened, and why not; none where they are.
         repeated: Members of which a later one of the same name is taken, as unpacking would leave it.
         broken: What of the archive itself is damaged.
         legacy_names: Names of members, as stored, in a code page that the archive does not tell; the first of them.
@@ -55,6 +64,7 @@ class ArchiveTree(CollectedTree):
         self._members = 0
         self.left_out = 0
         self.encrypted = 0
+        self.locked: tuple[int, str] | None = None
         self.repeated = 0
         self.broken: ArchiveDamage | None = None
         self.legacy_names: list[bytes] = []
@@ -109,11 +119,61 @@ class ArchiveTree(CollectedTree):
                 return member.read(count)
         # Whatever a damaged archive makes the libraries stumble over.
         except Exception as error:
-            raise not_got(error) from error
+            raise self._why(entry.handle, error) from error
+
+    def unpack(self, entry: Entry, target: BinaryIO, progress: Callable[[int], None]) -> None:
+        """Unpack a member to a new file; zeros become holes.
+
+        Args:
+            entry: The member.
+            target: An empty file.
+            progress: Told how many bytes of it are done, again and again.
+
+        Raises:
+            Unreadable: It cannot be got, or there is no room for it.
+        """
+        try:
+            self._refuse(entry.handle, LEAST_LIMIT)
+            with self._stream(entry.handle) as member:
+                fill(member, target, self._size(entry.handle), self._extents(entry.handle), progress)
+        except Exception as error:
+            raise self._why(entry.handle, error) from error
+
+    def hand_over(self, entry: Entry, target: Path) -> bool:
+        """Move a member that is unpacked already to where it is wanted; False where it is not."""
+        return False
+
+    def _open(self, handle: object) -> BinaryIO:
+        try:
+            self._refuse(handle, _LEAST_FILE)
+            with self._stream(handle) as member:
+                return _held(member, self._size(handle), self._extents(handle))
+        except Exception as error:
+            raise self._why(handle, error) from error
 
     def _stream(self, handle: object) -> IO[bytes]:
         """Open a member as the archive stores it; raises Unreadable, and whatever its library raises."""
         raise NotImplementedError
+
+    def _size(self, handle: object) -> int:
+        """Return the bytes that a member unpacks to, as the archive says."""
+        raise NotImplementedError
+
+    def _extents(self, handle: object) -> Sequence[tuple[int, int]] | None:
+        """Return start and size of what of a member is no hole; None where the archive does not tell."""
+        return None
+
+    def _refuse(self, handle: object, least: int) -> None:
+        """Refuse a member that claims to unpack to what it cannot; raises NotObtained.
+
+        Args:
+            handle: The member.
+            least: Bytes to which any may unpack, however small it is.
+        """
+
+    def _why(self, handle: object, error: Exception) -> Unreadable:
+        """Say why a member could not be got."""
+        return not_got(error)
 
     @staticmethod
     def _folder(parent: _Folder, name: str) -> _Folder:
@@ -142,7 +202,8 @@ def too_large() -> SourceError:
     return SourceError("too_large", message)
 
 
-def _temporary() -> BinaryIO:
+def temporary() -> BinaryIO:
+    """Return an unnamed temporary file, which vanishes when it is closed."""
     return tempfile.TemporaryFile(prefix="keymortem-")
 
 
@@ -160,13 +221,11 @@ def not_got(error: Exception) -> Unreadable:
     return NotObtained(f"the archive is damaged there, which says nothing about the file itself: {how}")
 
 
-def held(member: IO[bytes], size: int) -> BinaryIO:
+def _held(member: IO[bytes], size: int, extents: Sequence[tuple[int, int]] | None) -> BinaryIO:
     """Copy a member to where it can be read at random: memory, or an unnamed temporary file."""
-    if size > MAX_MEMBER:
-        raise NotObtained(f"{size} bytes: too large for a file of a collection")
-    target: BinaryIO = io.BytesIO() if size <= IN_MEMORY else _temporary()
+    target: BinaryIO = io.BytesIO() if size <= IN_MEMORY else temporary()
     try:
-        _copy(member, target, size)
+        fill(member, target, size, extents, lambda done: None)
         # What a full folder has no room for may show only now.
         target.seek(0)
     except BaseException:
@@ -176,17 +235,73 @@ def held(member: IO[bytes], size: int) -> BinaryIO:
     return target
 
 
-def _copy(member: IO[bytes], target: BinaryIO, size: int) -> None:
-    left = size
-    while left:
-        chunk = member.read(min(_COPY, left))
-        if not chunk:
-            raise NotObtained(f"cut short in the archive: {left} of {size} bytes are missing")
-        target.write(chunk)
-        left -= len(chunk)
+def fill(
+    member: IO[bytes],
+    target: BinaryIO,
+    size: int,
+    extents: Sequence[tuple[int, int]] | None,
+    progress: Callable[[int], None],
+) -> None:
+    """Copy a member; what is zero in it becomes a hole.
+
+    Args:
+        member: At its start.
+        target: An empty file, or bytes in memory.
+        size: Bytes that it must have.
+        extents: Start and size of what is no hole, where that is known: the rest is not read.
+        progress: Told how many bytes are done.
+
+    Raises:
+        NotObtained: It has fewer bytes, or more.
+        OSError: There is no room.
+    """
+    if size > MAX_MEMBER:
+        raise NotObtained(f"{size} bytes: too large for a file of a collection")
+    room = None if isinstance(target, io.BytesIO) else Room()
+    for start, length in extents if extents is not None else [(0, size)]:
+        if extents is not None:
+            member.seek(start)
+        end = min(start + length, size)
+        while start < end:
+            chunk = member.read(min(_COPY, end - start))
+            if not chunk:
+                raise NotObtained(f"cut short in the archive: {size - start} of {size} bytes are missing")
+            if chunk.count(0) != len(chunk):
+                if room is not None:
+                    room.take(len(chunk))
+                target.seek(start)
+                target.write(chunk)
+            start += len(chunk)
+            progress(start)
+    if extents is not None:
+        member.seek(size)
     # The last read checks the sum over the whole member.
     if member.read(1):
         raise NotObtained("longer than the archive says")
+    extend(target, size)
+
+
+def extend(target: BinaryIO, size: int) -> None:
+    """Give a file its size where it ends in a hole."""
+    if isinstance(target, io.BytesIO):
+        target.write(bytes(size - target.seek(0, io.SEEK_END)))
+    else:
+        target.truncate(size)
+
+
+class Room:
+    """What may still be written to the temporary folder; some of it is left for everybody else."""
+
+    def __init__(self) -> None:
+        self._left = 0
+
+    def take(self, count: int) -> None:
+        """Count bytes that are about to be written; raises OSError where there is no room for them."""
+        if count > self._left:
+            self._left = min(_ASKED, shutil.disk_usage(tempfile.gettempdir()).free - _RESERVE)
+        if count > self._left:
+            raise OSError(errno.ENOSPC, "no room")
+        self._left -= count
 
 
 def time_of(seconds: float) -> datetime | None:

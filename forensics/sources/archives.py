@@ -1,36 +1,67 @@
-"""Opens zip and tar archives, and tells what of them cannot be read."""
+"""Opens zip, tar and 7z archives, and tells what of them cannot be read."""
 
 from __future__ import annotations
 
 from forensics.disk.containers import Image
+from forensics.disk.disk import Progress
+from forensics.disk.unlock import Unlock
 from forensics.sources.archive_code_page import encoding_of_names
+from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.source import Source
 from forensics.sources.tar_tree import TarTree
 from forensics.sources.zip_tree import ZipTree
 
 
-def open_archive(source: Source, image: Image) -> ZipTree | TarTree:
-    """Open a zip or tar archive, and tell what of it cannot be read.
+def open_archive(source: Source, image: Image, keys: Unlock, progress: Progress) -> ArchiveTree:
+    """Open a zip, tar or 7z archive, and tell what of it cannot be read.
+
+    Args:
+        source: Takes what is wrong with it.
+        image: Its file.
+        keys: With its password, where that is needed.
+        progress: Called with one line when something takes long.
 
     Raises:
-        SourceError: It is damaged.
+        SourceError: It is damaged, or what unpacks it is not installed.
     """
-    kind = ZipTree if image.kind == "zip" else TarTree
-    tree: ZipTree | TarTree = kind(image.file, image.name)
+    if image.kind == "7z":
+        return _open_7z(source, image, keys, progress)
+    tree = _open(image, keys)
     if tree.legacy_names and (encoding := encoding_of_names(tree)) is not None:
         del tree  # of very many members two would take twice the memory
-        tree = kind(image.file, image.name, encoding)
+        tree = _open(image, keys, encoding)
     if tree.broken:
         members = f": {tree.broken.members}" if tree.broken.members else ""
         source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
         source.coverage.cut("folder", "archive", tree.broken.message, image.name)
+    _tell(source, image, tree)
+    return tree
+
+
+def _open_7z(source: Source, image: Image, keys: Unlock, progress: Progress) -> ArchiveTree:
+    from forensics.sources.seven_zip_tree import SevenZipTree
+
+    tree = SevenZipTree(image.file, image.name, source.resources, keys.archive_password, progress)
+    if tree.lost:
+        count, why = tree.lost
+        source.problem(image.name, "not_obtained", f"{count} members cannot be got: {why}")
+    _tell(source, image, tree)
+    return tree
+
+
+def _tell(source: Source, image: Image, tree: ArchiveTree) -> None:
     if tree.repeated:
         message = f"{tree.repeated} members are there again under the same name: the last is taken, as in unpacking"
         source.problem(image.name, "duplicate", message)
     if tree.left_out:
         message = f"{tree.left_out} members lie too deep, or are too many in one folder: they are left out"
         source.cut("folder", "archive", image.name, message)
-    if tree.encrypted:
-        message = f"{tree.encrypted} members are encrypted with a password: unpack the archive and examine the folder"
-        source.problem(image.name, "encrypted", message)
-    return tree
+    if tree.locked:
+        count, why = tree.locked
+        source.problem(image.name, "encrypted", f"{count} members are {why}")
+
+
+def _open(image: Image, keys: Unlock, encoding: str | None = None) -> ZipTree | TarTree:
+    if image.kind == "zip":
+        return ZipTree(image.file, image.name, encoding, keys.archive_password)
+    return TarTree(image.file, image.name, encoding)

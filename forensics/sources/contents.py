@@ -29,7 +29,7 @@ from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
 from forensics.sources.vm_disks import tell_current_disks
 
-_MAX_ARCHIVES = 2
+_MAX_ARCHIVES = 3
 """Work: archives within archives that are opened."""
 _OF_AN_EXPORT = ("virtual machines", "snapshots")
 
@@ -154,7 +154,10 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
         place = {file.entry.path: Path(str(file.entry.handle)) for file in whole}
     else:
         assert isinstance(tree, ArchiveTree)
-        place = UnpackedMembers(pieces, tree).unpack([file.entry for file in whole])
+        place = UnpackedMembers(pieces, tree).unpack([f.entry for f in (*disks[:MAX_PIECES], *archives[:MAX_PIECES])])
+        for file in (*disks[MAX_PIECES:], *archives[MAX_PIECES:]):
+            reason = f"only the first {MAX_PIECES} disks and archives of an archive are opened: unpack it"
+            pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
     add_disks(
         pieces,
         [
@@ -191,7 +194,7 @@ def _open_archive(pieces: Pieces, path: Path, piece: Source) -> None:
 
 
 def add_archive(pieces: Pieces, image: Image) -> None:
-    """Add what a zip or tar archive holds.
+    """Add what a zip, tar or 7z archive holds.
 
     Raises:
         SourceError: It is damaged, or holds no evidence.
@@ -200,12 +203,12 @@ def add_archive(pieces: Pieces, image: Image) -> None:
     source = pieces.source
     identity = identity_of_path(image.path)
     pieces.seen.refuse(identity)
-    tree = open_archive(source, image)
+    tree = open_archive(source, image, pieces.keys, pieces.progress)
     if add_contents(pieces, tree):
         pieces.seen.note(source.path, identity)
         return
-    if tree.encrypted:
-        raise SourceError("encrypted", f"{image.name} is encrypted: unpack it with its password and examine the folder")
+    if tree.locked:
+        raise SourceError("encrypted", f"{image.name} is {tree.locked[1]}")
     source.holds_nothing = not source.problems
     raise SourceError(
         "nothing_found",

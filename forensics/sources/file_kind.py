@@ -24,12 +24,13 @@ _LEAST_RAW = 1 << 20
 _PACKED = r"(\.(xz|gz|zst|bz2))?"
 _CONTAINER_NAME = re.compile(rf".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01){_PACKED}", re.IGNORECASE | re.DOTALL)
 _RAW_NAME = re.compile(rf".*\.(raw|dd|img){_PACKED}", re.IGNORECASE | re.DOTALL)
+_ARCHIVE_NAME = re.compile(rf".*\.(zip|7z|tar|tgz|txz|tbz2?|tzst|ova){_PACKED}", re.IGNORECASE | re.DOTALL)
 _NO_EVIDENCE = re.compile(
     r".*\.(txt|md|pdf|log|csv|json|xml|html?|jpe?g|png|gif|bmp|sha256|sha1|md5|sfv|asc|sig)", re.IGNORECASE | re.DOTALL
 )
 DISKS = ("vhdx", "vhd", "vmdk", "vdi", "qcow2", "e01", "raw")
 """Kinds that are disk images."""
-ARCHIVES = ("zip", "tar")
+ARCHIVES = ("zip", "tar", "7z")
 """Kinds that are archives of files."""
 
 
@@ -49,6 +50,11 @@ class FileKind:
 def looks_like_a_disk(name: str) -> bool:
     """Tell whether a name is one that disk images have."""
     return any(pattern.fullmatch(name) for pattern in (_CONTAINER_NAME, _RAW_NAME))
+
+
+def looks_like_a_source(name: str) -> bool:
+    """Tell whether a name is one that disk images or archives have."""
+    return looks_like_a_disk(name) or _ARCHIVE_NAME.fullmatch(name) is not None
 
 
 def may_be_evidence(name: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.unlock import Unlock
+from forensics.sources.file_kind import ARCHIVES
 from forensics.sources.pieces import Pieces
 from forensics.sources.same_evidence import SeenEvidence
 from forensics.sources.searched_tree import SearchedTree
@@ -80,7 +81,7 @@ def _open_file(pieces: Pieces, path: Path) -> None:
 
     source = pieces.source
     image = open_image(path, str(path), source, pieces.progress)
-    if image.kind in ("zip", "tar"):
+    if image.kind in ARCHIVES:
         from forensics.sources.contents import add_archive
 
         add_archive(pieces, image)

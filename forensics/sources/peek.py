@@ -17,6 +17,7 @@ from forensics.sources.file_kind import (
     FileKind,
     kind_of_file,
     looks_like_a_disk,
+    looks_like_a_source,
     may_be_evidence,
 )
 from forensics.sources.folder_tree import FolderTree
@@ -74,5 +75,5 @@ def _peek_member(tree: ArchiveTree, entry: Entry) -> FileKind | None:
     try:
         head = tree.head(entry, PACKED_HEAD)
     except Unreadable as error:
-        return FileKind("unknown", str(error)) if looks_like_a_disk(entry.name) else None
+        return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
     return kind_of_file(entry.path, io.BytesIO(head), entry.size)

@@ -105,7 +105,7 @@ class Pieces:
         except SourceError as error:
             self._failed(entry, piece, error)
         except Unreadable as error:
-            self._failed(entry, piece, SourceError("unreadable", f"{entry.path} cannot be read: {error}"))
+            self._failed(entry, piece, SourceError(error.kind, f"{entry.path} cannot be read: {error}"))
         except OSError as error:
             self._failed(entry, piece, unreadable(entry.path, error))
         except BaseException:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tarfile
-from typing import IO, BinaryIO
+from collections.abc import Sequence
+from typing import IO, BinaryIO, cast
 
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Unreadable
 from forensics.sources.archive_damage import ArchiveDamage, damage_of_tar
-from forensics.sources.archive_tree import ArchiveTree, held, not_got, time_of
+from forensics.sources.archive_tree import ArchiveTree, time_of
 
 
 class TarTree(ArchiveTree):
@@ -51,13 +52,14 @@ class TarTree(ArchiveTree):
             return name
         return self._legacy(name.encode("utf-8", "surrogateescape"), encoding, name)
 
-    def _open(self, handle: object) -> BinaryIO:
+    def _size(self, handle: object) -> int:
         assert isinstance(handle, tarfile.TarInfo)
-        try:
-            with self._stream(handle) as member:
-                return held(member, handle.size)
-        except Exception as error:
-            raise not_got(error) from error
+        return handle.size
+
+    def _extents(self, handle: object) -> Sequence[tuple[int, int]] | None:
+        assert isinstance(handle, tarfile.TarInfo)
+        # A list of pairs, whatever typeshed says.
+        return cast("list[tuple[int, int]] | None", handle.sparse)
 
     def _stream(self, handle: object) -> IO[bytes]:
         assert isinstance(handle, tarfile.TarInfo)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.pieces import Pieces
 from forensics.sources.source import Source
 from forensics.tables.source import SourceEntry
 
-_RESERVE = 512 << 20
-_COPY = 1 << 20
 _LONGEST_NAME = 200
 """Format: characters of the name under which a member is unpacked."""
 _HARMLESS = frozenset(" ._-+=()[]{},~@#")
@@ -61,18 +57,20 @@ class UnpackedMembers:
         return places
 
     def _copy(self, member: Entry, target: Path, shown: str) -> None:
-        room = shutil.disk_usage(target.parent).free - _RESERVE
-        if member.size > room:
-            message = f"{shown} does not fit into {tempfile.gettempdir()}: unpack the archive elsewhere (or set TMPDIR)"
-            raise SourceError("disk_full", message)
-        self._pieces.progress(f"unpacking {shown}")
-        with self._tree.open(member) as file, target.open("xb") as copied:
-            while chunk := file.read(_COPY):
-                if chunk.count(0) == len(chunk):
-                    copied.seek(len(chunk), 1)
-                else:
-                    copied.write(chunk)
-            copied.truncate(copied.tell())
+        told = -1
+
+        def progress(done: int) -> None:
+            nonlocal told
+            part = 20 * done // max(1, member.size)
+            if part > told:
+                told = part
+                self._pieces.progress(f"unpacking {shown}: {min(100, 5 * part)} %")
+
+        if self._tree.hand_over(member, target):
+            return
+        progress(0)
+        with target.open("xb") as copied:
+            self._tree.unpack(member, copied, progress)
 
     def _place(self, member: Entry) -> Path:
         folder = member.path.rpartition("/")[0]

@@ -13,9 +13,10 @@ from typing import IO, BinaryIO
 
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
-from forensics.disk.tree import NotObtained
+from forensics.disk.tree import NotObtained, Unreadable
 from forensics.sources.archive_damage import MAX_LOCAL_HEADERS, MemberName, damage_of_zip
-from forensics.sources.archive_tree import MAX_RATIO, ArchiveTree, held, not_got, time_of
+from forensics.sources.archive_tree import MAX_RATIO, ArchiveTree, not_got, time_of
+from forensics.sources.zip_password import AES, DAMAGED_OR_OTHER, NO_PASSWORD, Locked, open_locked, right_spelling
 
 _COPY = 1 << 20
 _METHODS = {1: "shrink", 6: "implode", 9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
@@ -24,10 +25,12 @@ _ENCRYPTED, _UTF_8 = 0x1, 0x800
 _UNIX = 3
 _MAX_TARGET = 4096
 """Format: bytes of the target of a symbolic link (PATH_MAX of Linux)."""
+MAX_PROBED = 100
+"""Work: encrypted members of a zip archive on which a password is tried before any is read."""
 _UNICODE_PATH = 0x7075
 # What opening a member takes: flags, method, CRC-32, sizes, place, and the sum of its name as stored.
 _MEMBER = struct.Struct("<HHIQQQI")
-_LOCAL = struct.Struct("<4s22xHH")
+_LOCAL = struct.Struct("<4s6xH14xHH")
 
 
 class _Sink(list[zipfile.ZipInfo]):
@@ -78,10 +81,13 @@ class ZipTree(ArchiveTree):
         file: The archive, seekable; stays open as long as the tree is used.
         name: For messages.
         encoding: Of the names that are not said to be UTF-8, where it is known; else as the format has it (437).
+        password: Of its encrypted members, where it was given.
     """
 
-    def __init__(self, file: BinaryIO, name: str, encoding: str | None = None) -> None:
+    def __init__(self, file: BinaryIO, name: str, encoding: str | None = None, password: str | None = None) -> None:
         super().__init__()
+        self._password: bytes | None = None
+        self._probed: list[bytes] = []
         self._file = file
         self._encoding = encoding
         self._count = 0
@@ -97,6 +103,8 @@ class ZipTree(ArchiveTree):
             raise SourceError("damaged", message) from error
         self.broken = damage_of_zip(file, self._first, self._count)
         self._first = []
+        if self.encrypted:
+            self._try(password)
         for path, member in self._links:
             self._add(path, False, member, _MEMBER.unpack(member)[4], None, Link("symbolic link", self._target(member)))
         self._links = []
@@ -117,6 +125,8 @@ class ZipTree(ArchiveTree):
             max(0, member.header_offset),
             zlib.crc32(raw),
         )
+        if member.flag_bits & _ENCRYPTED and len(self._probed) < MAX_PROBED:
+            self._probed.append(packed)
         path = self._name(member, raw)
         # A link is read once the directory was.
         if stat.S_ISLNK(member.external_attr >> 16) and member.create_system == _UNIX:
@@ -132,50 +142,83 @@ class ZipTree(ArchiveTree):
                 return body[5:].decode("utf-8", "replace")
         return self._legacy(raw, self._encoding, member.filename)
 
+    def _try(self, password: str | None) -> None:
+        """Try a password on the first encrypted members, and tell what it does not open."""
+        members: list[Locked] = []
+        for packed in self._probed:
+            with suppress(Exception):  # told where it is read
+                members.append(self._locked(packed))
+        if password is None:
+            self.locked = (self.encrypted, self._why_closed(members) if members else NO_PASSWORD)
+            return
+        self._password, opened = right_spelling(self._zip, self._file, members, password)
+        if opened < len(members):
+            closed = len(members) - opened if opened else self.encrypted
+            self.locked = (closed, self._why_closed(members))
+
+    def _why_closed(self, members: list[Locked]) -> str:
+        for member in members:
+            try:
+                open_locked(self._zip, self._file, member, self._password).close()
+            except Exception as error:
+                return str(self._why(b"", error)) if isinstance(error, NotObtained) else DAMAGED_OR_OTHER
+        return DAMAGED_OR_OTHER
+
     def _target(self, member: bytes) -> str:
         """Return where a symbolic link leads, which Info-ZIP stores as the content of a member with that Unix mode."""
-        flags, _, _, _, size, _, _ = _MEMBER.unpack(member)
         target = b""
-        if size <= _MAX_TARGET and not flags & _ENCRYPTED:
+        if self._size(member) <= _MAX_TARGET:
             with suppress(Exception), self._stream(member) as content:
                 target = content.read(_MAX_TARGET)
         return target.decode("utf-8", "backslashreplace") or "a place that cannot be read"
 
-    def _open(self, handle: object) -> BinaryIO:
+    def _size(self, handle: object) -> int:
+        assert isinstance(handle, bytes)
+        return int(_MEMBER.unpack(handle)[4])
+
+    def _refuse(self, handle: object, least: int) -> None:
         assert isinstance(handle, bytes)
         _, method, _, packed, size, _, _ = _MEMBER.unpack(handle)
-        try:
-            if size > max(_COPY, packed * MAX_RATIO):
-                raise NotObtained(f"{packed} bytes claim to unpack to {size}")
-            with self._stream(handle) as member:
-                return held(member, size)
+        # Nothing packed with Deflate comes near that ratio; zeros packed with bzip2 or LZMA go beyond it.
+        if method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            least = _COPY
+        if size > max(least, packed * MAX_RATIO):
+            raise NotObtained(f"{packed} bytes claim to unpack to {size}")
+
+    def _why(self, handle: object, error: Exception) -> Unreadable:
+        if isinstance(error, Unreadable | OSError) or not handle:
+            return not_got(error)
+        assert isinstance(handle, bytes)
+        flags, method = _MEMBER.unpack(handle)[:2]
         # Not known to zipfile, or to this Python.
-        except (NotImplementedError, RuntimeError) as error:
+        if isinstance(error, NotImplementedError | RuntimeError):
             name = _METHODS.get(method, f"method {method}")
-            message = f"packed with {name}, which is not unpacked here: unpack the archive and examine the folder"
-            raise NotObtained(message) from error
-        # Damage shows as zlib.error, BadZipFile, EOFError, ...
-        except Exception as error:
-            raise not_got(error) from error
+            return NotObtained(
+                f"packed with {name}, which is not unpacked here: unpack the archive and examine the folder"
+            )
+        # A wrong password passes its short check now and then, and what it makes of the member looks damaged.
+        return NotObtained(DAMAGED_OR_OTHER) if flags & _ENCRYPTED else not_got(error)
 
     def _stream(self, handle: object) -> IO[bytes]:
         assert isinstance(handle, bytes)
-        flags, method, crc, packed, size, offset, name_sum = _MEMBER.unpack(handle)
-        if flags & _ENCRYPTED:
-            raise NotObtained("encrypted with a password: unpack the archive and examine the folder")
-        member = zipfile.ZipInfo(self._stored_name(offset, flags, name_sum))
-        member.flag_bits, member.compress_type, member.CRC = flags, method, crc
-        member.compress_size, member.file_size, member.header_offset = packed, size, offset
-        return self._zip.open(member)
+        member = self._locked(handle)
+        if member.info.flag_bits & _ENCRYPTED:
+            return open_locked(self._zip, self._file, member, self._password)
+        return self._zip.open(member.info)
 
-    def _stored_name(self, offset: int, flags: int, name_sum: int) -> str:
-        """Return the name in front of a member, which is the one that the directory has; raises BadZipFile."""
+    def _locked(self, handle: bytes) -> Locked:
+        """Return a member as zipfile takes it, with what stands in front of it; raises BadZipFile."""
+        flags, method, crc, packed, size, offset, name_sum = _MEMBER.unpack(handle)
         self._file.seek(offset)
         head = self._file.read(_LOCAL.size)
-        raw = self._file.read(_LOCAL.unpack(head)[1]) if len(head) == _LOCAL.size else b""
-        if head[:4] != b"PK\3\4" or zlib.crc32(raw) != name_sum:
+        magic, time, name_size, extra_size = _LOCAL.unpack(head) if len(head) == _LOCAL.size else (b"", 0, 0, 0)
+        raw = self._file.read(name_size)
+        if magic != b"PK\3\4" or zlib.crc32(raw) != name_sum:
             raise zipfile.BadZipFile("its name is not that of the directory")
-        return raw.decode("utf-8" if flags & _UTF_8 else "cp437", "surrogateescape")
+        member = zipfile.ZipInfo(raw.decode("utf-8" if flags & _UTF_8 else "cp437", "surrogateescape"))
+        member.flag_bits, member.compress_type, member.CRC = flags, method, crc
+        member.compress_size, member.file_size, member.header_offset = packed, size, offset
+        return Locked(member, time, self._file.read(extra_size) if method == AES else b"")
 
 
 def _extra(extra: bytes) -> Iterator[tuple[int, bytes]]:

@@ -315,7 +315,6 @@ def test_more_than_two_layers_of_compression_are_not_followed(tmp_path: Path) ->
     [
         (b"EVF2\r\n\x81\0", "Ex01"),
         (b"MSWIM\0\0\0", "WIM"),
-        (b"7z\xbc\xaf\x27\x1c", "7z"),
         (b"ADSEGMENTEDFILE", "AD1"),
     ],
 )

@@ -42,7 +42,6 @@ EVIDENCE = [
     ("a.E01", b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
     ("a", b"MSWIM\0\0\0", "a WIM image: apply it (wimapply, dism) and examine the folder"),
     ("a", at(4, b"SignedImage "), "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
-    ("a", b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it and examine the folder"),
     ("a", b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
     ("a", b"AFF10", "an AFF image: convert it to raw (affconvert)"),
     ("a", b"QED\0", f"a QED image: {RAW}"),

@@ -181,5 +181,7 @@ def test_a_hive_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with open_source(path) as source:
         (installation,) = source.installations
         assert installation.hive_outcome("SOFTWARE") == Outcome(
-            "not_examined", "encrypted with a password: unpack the archive and examine the folder"
+            "not_examined",
+            "encrypted with a password: give it with --archive-password-file, or unpack the archive and examine the "
+            "folder",
         )
