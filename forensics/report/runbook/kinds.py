@@ -15,6 +15,7 @@ class Act:
         lines: What is run then, in this order, up to the first that fails.
         shows: What is run after that and changes nothing; what its exit code says does not count.
         notes: What is said before the commands.
+        goal: Expressions that are all true once it is done: where they are so before, nothing is run.
     """
 
     title: str
@@ -22,6 +23,7 @@ class Act:
     lines: tuple[str, ...]
     shows: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    goal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
