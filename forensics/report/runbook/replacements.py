@@ -115,7 +115,8 @@ def _set(use: CertificateUseRow) -> Act | None:
         title=f"{_name(use)}: set the other certificate",
         checks=(has, *lines("has-new-certificate", store=store)),
         lines=lines(use.set_with, endpoint=use.endpoint, store=store, app_id=use.app_id, listener=use.listener),
-        notes=(*(f"Before that: {text}" for text in _reads_it(use)), *_restarts(use)),
+        notes=(*_reads_it(use), *_restarts(use)),
+        asks=" ".join(_reads_it(use)),
         goal=(has_new, *lines("has-new-certificate", store=store)),
     )
 

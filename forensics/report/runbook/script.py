@@ -127,6 +127,11 @@ function Stop-At([string] $Title, [string[]] $Needs) {
     $script:left.Add($Title)
 }
 
+# What only somebody who looked knows; a run without anybody ends the step here.
+function Confirm-That([string] $Fact) {
+    if ((Read-Host "  $Fact Type yes where that is so") -ne 'yes') { throw 'not confirmed, so nothing was run' }
+}
+
 # Tools of Windows say by their exit code that they failed; PowerShell alone would go on.
 function Invoke-Tool([scriptblock] $Tool) {
     $global:LASTEXITCODE = 0
@@ -224,6 +229,8 @@ def _act(act: Act) -> Iterator[str]:
     yield "} @("
     yield from _list([*act.notes, *act.lines, *act.shows])
     yield ") {"
+    if act.asks:
+        yield f"    Confirm-That {_string(act.asks)}"
     yield from (f"    Invoke-Tool {{ {line} }}" for line in act.lines)
     yield from (f"    {line}" for line in act.shows)
     if act.goal:

@@ -28,8 +28,8 @@ COMMANDS = frozenset({"certutil", "icacls", "takeown", "netsh", "sc.exe", "Start
     *("Copy-Item", "Set-WSManInstance", "Set-CimInstance", "Set-RemoteAccess", "Set-WebApplicationProxySslCertificate")
 }
 """What a runbook may call that changes something."""
-OWN = frozenset({"Step", "Stop-At", "Invoke-Tool"})
-LOOKS = re.compile(r"(?:Get|Test|Select|Write|New-Object|Set-StrictMode)\b")
+OWN = frozenset({"Step", "Stop-At", "Invoke-Tool", "Confirm-That"})
+LOOKS = re.compile(r"(?:Get|Test|Select|Write|Read-Host|New-Object|Set-StrictMode)\b")
 
 
 def machines() -> list[Any]:
@@ -412,24 +412,3 @@ def test_one_binding_of_several_that_one_command_sets_is_enough() -> None:
     assert code(text).count("Invoke-Tool { Set-RemoteAccess ") == 1
     assert "'This restarts RemoteAccess: open tunnels end, also yours.'" in text
     assert "by hand" not in text
-
-
-def test_a_binding_that_has_the_new_certificate_is_left_alone() -> None:
-    text = runbook(case_of(use(), dead(), certificate()))
-    goal = text[text.index("certhash=$new", text.index("    Invoke-Tool { netsh http update")) :]
-    assert "ipport=0.0.0.0:443 | Select-String -SimpleMatch $new)) -and\n        (Test-Key " in goal
-
-
-@pytest.mark.parametrize(("broken_at", "told"), [("key_file", True), ("access", False)])
-def test_a_key_that_opens_is_not_imported_over_unless_an_account_is_shut_out_of_it(broken_at: str, told: bool) -> None:
-    """Administrators may open a key that the account of a service may not."""
-    text = runbook(case_of(use(opens_broken_at=broken_at), dead(broken_at=broken_at), certificate()))
-    assert "certutil -f -importPFX" in text
-    assert (f'(Test-Key "Cert:\\LocalMachine\\MY\\{SITE}")' in text) is told
-
-
-def test_a_guardian_in_another_store_of_the_same_host_is_moved_not_sought_elsewhere() -> None:
-    text = runbook(examined("hyperv-target"))
-    step = text[text.index("Stop-At 'virtual machine MY01'") :].split("\n)\n")[0]
-    assert "'Move both certificates of the guardian from the store MY of this computer into its store" in step
-    assert "from the host that has them" not in step

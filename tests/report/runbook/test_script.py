@@ -28,7 +28,9 @@ HOSTILE = (
 
 
 def parts(text: str) -> list[Part]:
-    act = Act(text, ("Test-Path -LiteralPath 'C:\\x'",), ("Start-Service KeyIso",), ("certutil -store",), (text,))
+    act = Act(
+        text, ("Test-Path -LiteralPath 'C:\\x'",), ("Start-Service KeyIso",), ("certutil -store",), (text,), asks=text
+    )
     return [
         Part(
             text,
@@ -114,6 +116,12 @@ def test_what_is_so_already_is_not_done_again_and_what_did_not_help_is_left() ->
     )
     assert before < written.index("$asExpected = [bool](& $Check)") < after < written.index("$script:done += 1")
     assert "(Test-Goal $Goal)) { throw " in written[after:]
+
+
+def test_what_somebody_must_say_is_asked_before_anything_is_run() -> None:
+    written = script([], GUID, [Part("h", (), (Act("t", ("A",), ("one",), asks="It's read."),))])
+    assert "    Confirm-That 'It''s read.'\n    Invoke-Tool { one }\n" in written
+    assert "-ne 'yes') { throw " in written[written.index("function Confirm-That") :]
 
 
 def test_a_key_is_shown_by_a_signature_that_fits_its_certificate() -> None:

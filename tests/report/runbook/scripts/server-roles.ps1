@@ -96,6 +96,11 @@ function Stop-At([string] $Title, [string[]] $Needs) {
     $script:left.Add($Title)
 }
 
+# What only somebody who looked knows; a run without anybody ends the step here.
+function Confirm-That([string] $Fact) {
+    if ((Read-Host "  $Fact Type yes where that is so") -ne 'yes') { throw 'not confirmed, so nothing was run' }
+}
+
 # Tools of Windows say by their exit code that they failed; PowerShell alone would go on.
 function Invoke-Tool([scriptblock] $Tool) {
     $global:LASTEXITCODE = 0

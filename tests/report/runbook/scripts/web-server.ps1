@@ -96,6 +96,11 @@ function Stop-At([string] $Title, [string[]] $Needs) {
     $script:left.Add($Title)
 }
 
+# What only somebody who looked knows; a run without anybody ends the step here.
+function Confirm-That([string] $Fact) {
+    if ((Read-Host "  $Fact Type yes where that is so") -ne 'yes') { throw 'not confirmed, so nothing was run' }
+}
+
 # Tools of Windows say by their exit code that they failed; PowerShell alone would go on.
 function Invoke-Tool([scriptblock] $Tool) {
     $global:LASTEXITCODE = 0
@@ -255,10 +260,11 @@ if ($NewCertificate.ContainsKey('BB0A02015DE30921B01436F74F1DC84B6272DB2A')) {
         (Test-Key "Cert:\LocalMachine\MY\$new") -and
         ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     } @(
-        'Before that: NETWORK SERVICE (S-1-5-20) must be able to read its key: certlm.msc, All Tasks, Manage Private Keys.',
+        'NETWORK SERVICE (S-1-5-20) must be able to read its key: certlm.msc, All Tasks, Manage Private Keys.',
         'Where connections fail then, restart Remote Desktop Services: every session ends, also yours.',
         'Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting -Filter "TerminalName=''RDP-Tcp''" | Set-CimInstance -Property @{SSLCertificateSHA1Hash=$new}'
     ) {
+        Confirm-That 'NETWORK SERVICE (S-1-5-20) must be able to read its key: certlm.msc, All Tasks, Manage Private Keys.'
         Invoke-Tool { Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting -Filter "TerminalName='RDP-Tcp'" | Set-CimInstance -Property @{SSLCertificateSHA1Hash=$new} }
     } {
         ((Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting -Filter "TerminalName='RDP-Tcp'").SSLCertificateSHA1Hash -eq $new) -and
