@@ -6,12 +6,16 @@ References:
 
 from __future__ import annotations
 
+import re
+
 from forensics.commands import parameters as kind
+from forensics.commands.bindings import NEW
 from forensics.commands.command import Command, Parameter
 
 _PATH = {"path": Parameter(kind.path)}
 _THUMBPRINT = Parameter(kind.thumbprint)
 _STORE = Parameter(kind.inside_quotes)
+_OLD_OR_NEW = {"thumbprint": Parameter(kind.matching(re.compile(f"{kind.THUMBPRINT.pattern}|{NEW}")))}
 
 COMMANDS = (
     Command(
@@ -31,11 +35,19 @@ COMMANDS = (
     Command(
         "has-new-certificate",
         (
-            '(Get-Item -LiteralPath "Cert:\\LocalMachine\\<store>\\$new").HasPrivateKey',
+            'Test-Key "Cert:\\LocalMachine\\<store>\\$new"',
             '(Get-Item -LiteralPath "Cert:\\LocalMachine\\<store>\\$new").NotAfter -gt (Get-Date)',
         ),
-        "true where a store of the computer holds the certificate $new with a key, and it has not ended",
+        "true where a store of the computer holds the certificate $new, its key opens and fits, and it has not ended; "
+        "in a runbook only, which has Test-Key",
         {"store": _STORE},
+        changes=False,
+    ),
+    Command(
+        "key-opens",
+        ('Test-Key "Cert:\\LocalMachine\\<store>\\<thumbprint>"',),
+        "true where the key of a certificate of the computer opens and fits it; in a runbook only, which has Test-Key",
+        {"store": _STORE, "thumbprint": _THUMBPRINT},
         changes=False,
     ),
     Command(
@@ -56,7 +68,7 @@ COMMANDS = (
         "binding-has",
         ("[bool](netsh http show sslcert <endpoint> | Select-String -SimpleMatch '<thumbprint>')",),
         "true where a binding of http.sys names a certificate",
-        {"endpoint": Parameter(kind.binding), "thumbprint": _THUMBPRINT},
+        {"endpoint": Parameter(kind.binding), **_OLD_OR_NEW},
         changes=False,
     ),
     Command(
@@ -66,7 +78,7 @@ COMMANDS = (
             ".CertificateThumbprint -replace ' ' -eq '<thumbprint>'",
         ),
         "true where a listener of WinRM names a certificate",
-        {"listener": Parameter(kind.listener_selectors), "thumbprint": _THUMBPRINT},
+        {"listener": Parameter(kind.listener_selectors), **_OLD_OR_NEW},
         changes=False,
     ),
     Command(
@@ -76,13 +88,20 @@ COMMANDS = (
             "-Filter \"TerminalName='<listener>'\").SSLCertificateSHA1Hash -eq '<thumbprint>'",
         ),
         "true where a listener of Remote Desktop names a certificate",
-        {"listener": Parameter(kind.word, "RDP-Tcp"), "thumbprint": _THUMBPRINT},
+        {"listener": Parameter(kind.word, "RDP-Tcp"), **_OLD_OR_NEW},
         changes=False,
     ),
     Command(
         "service-is-disabled",
         ("(Get-CimInstance -ClassName Win32_Service -Filter \"Name='<service>'\").StartMode -eq 'Disabled'",),
         "true where a service is disabled",
+        {"service": Parameter(kind.word)},
+        changes=False,
+    ),
+    Command(
+        "service-may-start",
+        ("(Get-CimInstance -ClassName Win32_Service -Filter \"Name='<service>'\").StartMode -in 'Manual', 'Auto'",),
+        "true where a service starts when it is asked for, or by itself",
         {"service": Parameter(kind.word)},
         changes=False,
     ),

@@ -125,7 +125,7 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
             "has-new-certificate",
             {"store": "MY"},
             (
-                '(Get-Item -LiteralPath "Cert:\\LocalMachine\\MY\\$new").HasPrivateKey',
+                'Test-Key "Cert:\\LocalMachine\\MY\\$new"',
                 '(Get-Item -LiteralPath "Cert:\\LocalMachine\\MY\\$new").NotAfter -gt (Get-Date)',
             ),
         ),

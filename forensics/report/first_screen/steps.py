@@ -18,7 +18,10 @@ _DELETES = re.compile(
     re.IGNORECASE,
 )
 _THUMBPRINT = re.compile(r"\b[0-9A-F]{40}\b", re.IGNORECASE)
-_CONDITION = re.compile(r"\b(if|where|when|only|unless)\b|^(\d+\. )?(else|otherwise)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\b(if|where|when|only|unless)\b|^(\d+\. )?(else|otherwise|on (the (authority|device|host)|each|a))\b",
+    re.IGNORECASE,
+)
 _PREPARES = re.compile(r"\$\w+ *=[^;]*$")
 _NUMBER = re.compile(r"^\d+\. ")
 _END_OF_SENTENCE = re.compile(r"(?<=[^\d][.])\s+(?=[A-Z])")

@@ -127,6 +127,7 @@ class KeyRepairs:
             lines=lines("relink-key", **values),
             shows=_verified(chain),
             notes=("certutil finds the key by its public half.",),
+            goal=_key_opens(chain),
         )
 
     def _put_back(self, chain: KeyChainRow, source: str, target: str) -> Act:
@@ -150,6 +151,7 @@ class KeyRepairs:
             ),
             shows=_verified(chain),
             notes=("It was opened with the secrets of this disk. That Windows opens it there is likely.",),
+            goal=_key_opens(chain),
         )
 
     def _accounts(self, chain: KeyChainRow) -> Iterable[str]:
@@ -235,6 +237,12 @@ def _certificate_is_there(chain: KeyChainRow | None) -> tuple[str, ...]:
     if chain is None or chain.store_scope != "machine" or chain.thumbprint is None:
         return ()
     return lines("has-certificate", store=chain.store, thumbprint=chain.thumbprint)
+
+
+def _key_opens(chain: KeyChainRow) -> tuple[str, ...]:
+    if chain.store_scope != "machine" or chain.thumbprint is None:
+        return ()
+    return lines("key-opens", store=chain.store, thumbprint=chain.thumbprint)
 
 
 def _verified(chain: KeyChainRow | None) -> tuple[str, ...]:

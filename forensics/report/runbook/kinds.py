@@ -15,6 +15,8 @@ class Act:
         lines: What is run then, in this order, up to the first that fails.
         shows: What is run after that and changes nothing; what its exit code says does not count.
         notes: What is said before the commands.
+        asks: What somebody must say is so before anything is run; empty where nothing is asked.
+        goal: Expressions that are all true once it is done: where they are so before, nothing is run.
     """
 
     title: str
@@ -22,6 +24,8 @@ class Act:
     lines: tuple[str, ...]
     shows: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    asks: str = ""
+    goal: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

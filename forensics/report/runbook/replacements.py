@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from forensics.commands.bindings import NEW
 from forensics.commands.refusal import Refused, refusal
 from forensics.engine.new_certificate_words import IN_A_LIST
 from forensics.report.facts import Facts
@@ -106,8 +107,8 @@ def _set(use: CertificateUseRow) -> Act | None:
     """Return the step that gives a service another certificate; None where no script takes it."""
     if not use.set_with or use.binding_owner in _BY_HAND or use.thumbprint is None:
         return None
-    has = _has(use)
-    if has is None:
+    has, has_new = _has(use, use.thumbprint), _has(use, NEW)
+    if has is None or has_new is None:
         return None
     store = use.store if use.endpoint is not None else _MY
     return Act(
@@ -115,25 +116,27 @@ def _set(use: CertificateUseRow) -> Act | None:
         checks=(has, *lines("has-new-certificate", store=store)),
         lines=lines(use.set_with, endpoint=use.endpoint, store=store, app_id=use.app_id, listener=use.listener),
         notes=(*_reads_it(use), *_restarts(use)),
+        asks=" ".join(_reads_it(use)),
+        goal=(has_new, *lines("has-new-certificate", store=store)),
     )
 
 
 def _restarts(use: CertificateUseRow) -> Iterable[str]:
     """Say what is restarted when a service is given another certificate."""
     if use.set_with == "set-sstp-certificate":
-        yield "This restarts RemoteAccess: open tunnels end."
+        yield "This restarts RemoteAccess: open tunnels end, also yours."
     else:
         yield from restart(use)
 
 
-def _has(use: CertificateUseRow) -> str | None:
-    """Return the check that a service still has the certificate that it had; None where there is none."""
+def _has(use: CertificateUseRow, thumbprint: str) -> str | None:
+    """Return the check that a service has a certificate; None where there is none."""
     if use.endpoint is not None:
-        return line("binding-has", endpoint=use.endpoint, thumbprint=use.thumbprint)
+        return line("binding-has", endpoint=use.endpoint, thumbprint=thumbprint)
     if use.set_with == "set-winrm-listener":
-        return line("winrm-listener-has", listener=use.listener, thumbprint=use.thumbprint)
+        return line("winrm-listener-has", listener=use.listener, thumbprint=thumbprint)
     if use.set_with == "set-rdp-certificate":
-        return line("rdp-listener-has", listener=use.listener, thumbprint=use.thumbprint)
+        return line("rdp-listener-has", listener=use.listener, thumbprint=thumbprint)
     return None
 
 
@@ -150,7 +153,13 @@ def _imported(
         return ()
     if use.opens_broken_at == "kind" or (chain is not None and not may_be_imported(chain, certificate)):
         return ()
-    return import_of(store, use.thumbprint, certificate is not None, uses)
+    opens_not = chain is None or is_seen_to_open_once_imported(chain)
+    return import_of(store, use.thumbprint, certificate is not None, opens_not, uses)
+
+
+def is_seen_to_open_once_imported(chain: KeyChainRow) -> bool:
+    """Tell whether a key does not open for an administrator today, so that its opening shows what was imported."""
+    return chain.verdict == "unusable" and chain.broken_at != "access"
 
 
 def may_be_imported(chain: KeyChainRow, certificate: CertificateRow | None) -> bool:
@@ -164,13 +173,16 @@ def may_be_imported(chain: KeyChainRow, certificate: CertificateRow | None) -> b
     return not certificate.kept and certificate.import_with != "" and certificate.new_by not in _NEVER_IN_A_FILE
 
 
-def import_of(store: str, thumbprint: str, is_there: bool, uses: Sequence[CertificateUseRow] = ()) -> tuple[Act, ...]:
+def import_of(
+    store: str, thumbprint: str, is_there: bool, opens_not: bool, uses: Sequence[CertificateUseRow] = ()
+) -> tuple[Act, ...]:
     """Return the step that imports a PFX file into the store in which its certificate is, or is looked for.
 
     Args:
         store: A store of the computer.
         thumbprint: Of the certificate.
         is_there: It is in the store.
+        opens_not: Its key does not open for an administrator, so that it is imported where it opens.
         uses: Services that wait for it.
     """
     try:
@@ -183,6 +195,7 @@ def import_of(store: str, thumbprint: str, is_there: bool, uses: Sequence[Certif
                 lines=lines("import-pfx", scope="machine", store=store),
                 shows=lines("verify-certificate", scope="machine", store=store, thumbprint=thumbprint),
                 notes=tuple(dict.fromkeys(note for use in uses for note in (*_reads_it(use), *restart(use)))),
+                goal=lines("key-opens", store=store, thumbprint=thumbprint) if opens_not else (),
             ),
         )
     except Refused:

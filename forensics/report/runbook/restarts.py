@@ -13,7 +13,7 @@ from forensics.tables.use import BindingOwner, CertificateUseRow, ConsumerName
 _PRICES: dict[ConsumerName, str] = {
     "SQL Server": "Restart the instance then: its databases are away meanwhile.",
     "RDP": "Where connections fail then, restart Remote Desktop Services: every session ends, also yours.",
-    "SSTP": "Restart RemoteAccess then: open tunnels end.",
+    "SSTP": "Restart RemoteAccess then: open tunnels end, also yours.",
     "IKEv2": "Restart RemoteAccess then: open tunnels end.",
     "NPS": "Restart IAS then: nobody logs on over it meanwhile.",
     "IIS Web Management Service": "Restart WMSVC then: remote administration of IIS is away meanwhile.",

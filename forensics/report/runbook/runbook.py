@@ -41,7 +41,7 @@ def render_runbook(case: CaseTables) -> str:
     steps = parts(case, facts)
     if not steps:
         raise NothingToRepairError("case", "nothing that a runbook would repair is known to be down")
-    return script(_about(case, machine, facts), machine.machine_guid, steps)
+    return script(_about(case, machine, facts), machine.machine_guid, steps, machine.computer_name)
 
 
 def _machine(case: CaseTables, facts: Facts) -> MachineRow:
@@ -74,5 +74,6 @@ def _about(case: CaseTables, machine: MachineRow, facts: Facts) -> Iterator[str]
     if number is not None and number < _HAS_POWERSHELL_5_1:
         yield (
             f"It needs PowerShell 5.1, which Windows of build {number} did not come with: Windows Management Framework "
-            "5.1 brings it, where it is made for this Windows."
+            "5.1 brings it, where it is made for this Windows. Where a step looks whether a key opens, it needs .NET "
+            "Framework 4.6.1 as well."
         )

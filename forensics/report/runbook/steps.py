@@ -16,7 +16,13 @@ from forensics.report.outages.services import Doubt, Down, Fault, services
 from forensics.report.runbook.key_repairs import SYSTEM, KeyRepairs
 from forensics.report.runbook.kinds import Act, Lost, Need, Part, Step
 from forensics.report.runbook.lines import lines, told
-from forensics.report.runbook.replacements import import_of, lost, may_be_imported, still_on_disk
+from forensics.report.runbook.replacements import (
+    import_of,
+    is_seen_to_open_once_imported,
+    lost,
+    may_be_imported,
+    still_on_disk,
+)
 from forensics.report.runbook.restarts import restart
 from forensics.report.runbook.role_ways import has_own_way, own_way
 from forensics.tables.key_chain import KeyChainRow
@@ -77,6 +83,7 @@ class _Plan:
                     *lines("start-on-demand", service=_KEY_ISOLATION),
                     *lines("start-service", service=_KEY_ISOLATION),
                 ),
+                goal=lines("service-may-start", service=_KEY_ISOLATION),
             )
             yield Part("CNG Key Isolation is disabled: no program opens a key of CNG", (), (act,))
 
@@ -140,8 +147,7 @@ class _Plan:
             down.names[0],
             (
                 _sentence(down.why),
-                "Bring both certificates of a guardian that it names, with their keys, from the host that has them "
-                "into the store 'Shielded VM Local Certificates' of this one; keymortem migrate plans that.",
+                _guardian_way(chain),
                 *still_on_disk(chain, self._facts),
                 *_more(down),
             ),
@@ -186,7 +192,8 @@ class _Plan:
             return acts or None
         imported: tuple[Act, ...] = ()
         if chain.thumbprint is not None and may_be_imported(chain, self._facts.certificate(chain)):
-            imported = import_of(chain.store or "", chain.thumbprint, is_there=True)
+            opens_not = is_seen_to_open_once_imported(chain)
+            imported = import_of(chain.store or "", chain.thumbprint, is_there=True, opens_not=opens_not)
         if chain.thumbprint is None or not imported:
             return (Need(title, (_sentence(chain.reason), *still_on_disk(chain, self._facts))),)
         needs = (
@@ -206,6 +213,20 @@ class _Plan:
         if chain is not None and chain.thumbprint is not None:
             ends = f", until {day(chain.not_after)}" if chain.not_after is not None else ""
             yield f"Certificate {label(chain)}, {chain.thumbprint}, store {chain.store}{ends}; {together[0].key}"
+
+
+def _guardian_way(chain: KeyChainRow | None) -> str:
+    """Say how the guardian of a virtual machine comes into the store in which Hyper-V looks for it."""
+    store = chain.store if chain is not None and chain.store_scope == "machine" else None
+    if chain is not None and chain.verdict == "usable" and store and store.lower() != GUARDIANS:
+        return (
+            f"Move both certificates of the guardian from the store {store} of this computer into its store "
+            "'Shielded VM Local Certificates'; their keys stay where they are."
+        )
+    return (
+        "Bring both certificates of a guardian that it names, with their keys, from the host that has them "
+        "into the store 'Shielded VM Local Certificates' of this one; keymortem migrate plans that."
+    )
 
 
 def _wanted(rest: Sequence[tuple[Down, CertificateUseRow]]) -> str:

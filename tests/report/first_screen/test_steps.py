@@ -153,3 +153,13 @@ def test_nothing_said_is_no_step() -> None:
     assert first_step([], MINE) is None
     assert first_step([finding()], MINE) is None
     assert first_step([finding(("command", "del x"))], MINE) is None
+
+
+@pytest.mark.parametrize(
+    "where", ["On the authority, find the request", "On each clone", "On a machine of the same build"]
+)
+def test_a_command_of_another_computer_says_so(where: str) -> None:
+    told = finding(("item", f"{where}:"), ("command", "certutil -view"))
+    step = first_step([told], MINE)
+    assert step is not None
+    assert step.before == where

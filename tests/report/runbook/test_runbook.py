@@ -28,8 +28,8 @@ COMMANDS = frozenset({"certutil", "icacls", "takeown", "netsh", "sc.exe", "Start
     *("Copy-Item", "Set-WSManInstance", "Set-CimInstance", "Set-RemoteAccess", "Set-WebApplicationProxySslCertificate")
 }
 """What a runbook may call that changes something."""
-OWN = frozenset({"Step", "Stop-At", "Invoke-Tool"})
-LOOKS = re.compile(r"(?:Get|Test|Select|Write|New-Object|Set-StrictMode)\b")
+OWN = frozenset({"Step", "Stop-At", "Invoke-Tool", "Confirm-That"})
+LOOKS = re.compile(r"(?:Get|Test|Select|Write|Read-Host|New-Object|Set-StrictMode)\b")
 
 
 def machines() -> list[Any]:
@@ -410,5 +410,5 @@ def test_one_binding_of_several_that_one_command_sets_is_enough() -> None:
     case = case_of(use(**sstp), use(endpoint="ipport=[::]:443", **sstp), chosen, dead(), certificate())
     text = runbook(case)
     assert code(text).count("Invoke-Tool { Set-RemoteAccess ") == 1
-    assert "'This restarts RemoteAccess: open tunnels end.'" in text
+    assert "'This restarts RemoteAccess: open tunnels end, also yours.'" in text
     assert "by hand" not in text

@@ -28,7 +28,9 @@ HOSTILE = (
 
 
 def parts(text: str) -> list[Part]:
-    act = Act(text, ("Test-Path -LiteralPath 'C:\\x'",), ("Start-Service KeyIso",), ("certutil -store",), (text,))
+    act = Act(
+        text, ("Test-Path -LiteralPath 'C:\\x'",), ("Start-Service KeyIso",), ("certutil -store",), (text,), asks=text
+    )
     return [
         Part(
             text,
@@ -103,6 +105,46 @@ Step 'Title' {
     look
 }
 """ in script([], GUID, [Part("Heading", ("why",), (act,))])
+
+
+def test_what_is_so_already_is_not_done_again_and_what_did_not_help_is_left() -> None:
+    written = script([], GUID, [Part("h", (), (Act("t", ("A",), ("one",), goal=("B", "C")),))])
+    assert "    Invoke-Tool { one }\n} {\n    (B) -and\n    (C)\n}\n" in written
+    before, after = (
+        written.index("if ($Goal -and (Test-Goal $Goal))"),
+        written.index("& $Action\n        if ($Goal -and"),
+    )
+    assert before < written.index("$asExpected = [bool](& $Check)") < after < written.index("$script:done += 1")
+    assert "(Test-Goal $Goal)) { throw " in written[after:]
+
+
+def test_what_somebody_must_say_is_asked_before_anything_is_run() -> None:
+    written = script([], GUID, [Part("h", (), (Act("t", ("A",), ("one",), asks="It's read."),))])
+    assert "    Confirm-That 'It''s read.'\n    Invoke-Tool { one }\n" in written
+    assert "-ne 'yes') { throw " in written[written.index("function Confirm-That") :]
+
+
+def test_a_key_is_shown_by_a_signature_that_fits_its_certificate() -> None:
+    """``HasPrivateKey`` is true of a certificate whose key is gone: it would be bound, and the service down."""
+    written = script([], GUID, [])
+    for kind in ("RSA", "ECDsa"):
+        assert f"{kind}CertificateExtensions]::Get{kind}PrivateKey($holder)" in written
+        assert f"{kind}CertificateExtensions]::Get{kind}PublicKey($holder)" in written
+    assert written.count("return $public.VerifyData($bytes, $key.SignData($bytes, ") == 2
+    assert ".HasPrivateKey" not in written
+
+
+def test_a_run_that_changed_nothing_does_not_end_as_if_all_were_done() -> None:
+    written = script([], GUID, [])
+    assert "(not run: without -Apply nothing is changed)'; $script:ready += 1; return }" in written
+    assert written.endswith("if ($ready + $left.Count -gt 0) { exit 1 }\nexit 0\n")
+
+
+def test_a_copy_with_the_same_guid_and_another_name_is_refused() -> None:
+    written = script([], GUID, [], "x'; Remove-Item C:\\ #")
+    assert "if ($names.ComputerName -ne 'x''; Remove-Item C:\\ #') {\n    throw " in written
+    assert commands_of_script(written) == commands_of_script(script([], GUID, [], "WEB01"))
+    assert "ComputerName" not in script([], GUID, [])
 
 
 def test_what_must_come_from_outside() -> None:

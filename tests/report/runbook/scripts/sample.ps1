@@ -7,10 +7,12 @@
 
   Run it in PowerShell as administrator. Without -Apply nothing is changed: each step says what it would do.
   -Apply           does it, step by step. A step whose check fails is left out, and named at the end.
-  -NewCertificate  thumbprints of new certificates by those that they replace: @{ 'OLD' = 'NEW' }
+  -NewCertificate  thumbprints of new certificates by those that they replace: @{ 'OLD' = 'NEW' };
+                   each lies, with its key, in the computer's store MY, or where its step looks for it
   -PfxFolder       folder with PFX files, each named by the thumbprint of its certificate: <thumbprint>.pfx
                    (certutil asks for the password of each)
-  Exit code: 0 nothing is left, 1 steps are left, or the script ended early.
+  Where Windows runs no scripts: first, in the same window, Set-ExecutionPolicy -Scope Process RemoteSigned
+  Exit code: 0 every step is done (restarts that a step names are yours), 1 steps are left, or the script ended early.
 #>
 [CmdletBinding()]
 param(
@@ -25,13 +27,18 @@ $ErrorActionPreference = 'Stop'
 $PSDefaultParameterValues = @{ '*:ErrorAction' = 'Stop' }
 $left = New-Object System.Collections.Generic.List[string]
 $done = 0
+$ready = 0
 $guid = (Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Cryptography').MachineGuid
 if ($guid -ne '44d42aa2-dee4-4023-bea5-d2f166bbb42c') {
     throw 'This is not the Windows that was examined: its MachineGuid is another one. Nothing was done.'
 }
+$names = Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName'
+if ($names.ComputerName -ne 'WEB01') {
+    throw 'This computer has another name than the one examined: a copy, or renamed since. Nothing was done.'
+}
 $replaced = @()
 foreach ($old in $NewCertificate.Keys) {
-    if ($old -notin $replaced) { throw "-NewCertificate: nothing here has certificate $old. Nothing was done." }
+    if ($old -notin $replaced) { throw "-NewCertificate: no step here replaces certificate $old. Nothing was done." }
     $new = [string]$NewCertificate[$old] -replace '[^0-9A-Fa-f]'
     if ($new.Length -ne 40 -or $new -eq $old) { throw "-NewCertificate: '$new' is no other one. Nothing was done." }
 }
@@ -39,19 +46,21 @@ if ($PfxFolder -and -not (Test-Path -LiteralPath $PfxFolder -PathType Container)
     throw "-PfxFolder: there is no folder $PfxFolder. Nothing was done."
 }
 
-function Step([string] $Title, [scriptblock] $Check, [string[]] $Plan, [scriptblock] $Action) {
+function Step([string] $Title, [scriptblock] $Check, [string[]] $Plan, [scriptblock] $Action, [scriptblock] $Goal) {
     Write-Host ''
     Write-Host $Title
+    if ($Goal -and (Test-Goal $Goal)) { Write-Host '  It is so already: there is nothing to do.'; return }
     try { $asExpected = [bool](& $Check) } catch { $asExpected = $false; Write-Host "  check: $_" }
     if (-not $asExpected) {
-        Write-Warning 'Not as this script expects it (it may have been repaired already). Nothing was done here.'
+        Write-Warning 'Not as this script expects it (it may have been repaired in another way). Nothing was done here.'
         $script:left.Add($Title)
         return
     }
     foreach ($line in $Plan) { Write-Host "  $line" }
-    if (-not $Apply) { Write-Host '  (not run: without -Apply nothing is changed)'; return }
+    if (-not $Apply) { Write-Host '  (not run: without -Apply nothing is changed)'; $script:ready += 1; return }
     try {
         & $Action
+        if ($Goal -and -not (Test-Goal $Goal)) { throw 'it ran, but it is not seen to have helped' }
         $script:done += 1
     } catch {
         Write-Warning "Failed: $_"
@@ -59,11 +68,37 @@ function Step([string] $Title, [scriptblock] $Check, [string[]] $Plan, [scriptbl
     }
 }
 
+function Test-Goal([scriptblock] $Goal) {
+    try { [bool](& $Goal) } catch { $false }
+}
+
+# Whether the key of a certificate opens and fits it, shown by a signature: HasPrivateKey tells of a link only.
+function Test-Key([string] $Path) {
+    $holder = Get-Item -LiteralPath $Path
+    $bytes = [byte[]](1, 2, 3)
+    $sha1 = [System.Security.Cryptography.HashAlgorithmName]::SHA1
+    $key = [System.Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($holder)
+    if ($key) {
+        $public = [System.Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPublicKey($holder)
+        $padding = [System.Security.Cryptography.RSASignaturePadding]::Pkcs1
+        return $public.VerifyData($bytes, $key.SignData($bytes, $sha1, $padding), $sha1, $padding)
+    }
+    $key = [System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::GetECDsaPrivateKey($holder)
+    if (-not $key) { return $false }
+    $public = [System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::GetECDsaPublicKey($holder)
+    return $public.VerifyData($bytes, $key.SignData($bytes, $sha1), $sha1)
+}
+
 function Stop-At([string] $Title, [string[]] $Needs) {
     Write-Host ''
     Write-Host $Title
     foreach ($line in $Needs) { Write-Warning $line }
     $script:left.Add($Title)
+}
+
+# What only somebody who looked knows; a run without anybody ends the step here.
+function Confirm-That([string] $Fact) {
+    if ((Read-Host "  $Fact Type yes where that is so") -ne 'yes') { throw 'not confirmed, so nothing was run' }
 }
 
 # Tools of Windows say by their exit code that they failed; PowerShell alone would go on.
@@ -106,6 +141,8 @@ if ($PfxFolder -and (Test-Path -LiteralPath "$PfxFolder\5128463CB51FB4BFB5489BA0
     ) {
         Invoke-Tool { certutil -f -importPFX "MY" $pfx }
         certutil -verifystore "MY" 5128463CB51FB4BFB5489BA043D6FCE174F6CA79
+    } {
+        (Test-Key "Cert:\LocalMachine\MY\5128463CB51FB4BFB5489BA043D6FCE174F6CA79")
     }
 } else {
     Stop-At 'CN=web.contoso.test: its key' @(
@@ -131,6 +168,8 @@ if ($PfxFolder -and (Test-Path -LiteralPath "$PfxFolder\692EBB08570147BCE9005552
     ) {
         Invoke-Tool { certutil -f -importPFX "MY" $pfx }
         certutil -verifystore "MY" 692EBB08570147BCE9005552D44F0FA31D5C54E3
+    } {
+        (Test-Key "Cert:\LocalMachine\MY\692EBB08570147BCE9005552D44F0FA31D5C54E3")
     }
 } else {
     Stop-At 'CN=mail.contoso.test: its key' @(
@@ -156,6 +195,8 @@ if ($PfxFolder -and (Test-Path -LiteralPath "$PfxFolder\9D36AE7DEC02022E8049BE62
     ) {
         Invoke-Tool { certutil -f -importPFX "MY" $pfx }
         certutil -verifystore "MY" 9D36AE7DEC02022E8049BE625E83A558A4CB3F7E
+    } {
+        (Test-Key "Cert:\LocalMachine\MY\9D36AE7DEC02022E8049BE625E83A558A4CB3F7E")
     }
 } else {
     Stop-At 'CN=api.contoso.test: its key' @(
@@ -181,6 +222,8 @@ if ($PfxFolder -and (Test-Path -LiteralPath "$PfxFolder\D925A587CB4BCD708B0A54B6
     ) {
         Invoke-Tool { certutil -f -importPFX "MY" $pfx }
         certutil -verifystore "MY" D925A587CB4BCD708B0A54B6A8971738B919494E
+    } {
+        (Test-Key "Cert:\LocalMachine\MY\D925A587CB4BCD708B0A54B6A8971738B919494E")
     }
 } else {
     Stop-At 'CN=ldap.contoso.test: its key' @(
@@ -191,10 +234,10 @@ if ($PfxFolder -and (Test-Path -LiteralPath "$PfxFolder\D925A587CB4BCD708B0A54B6
 }
 
 Write-Host ''
-if ($Apply) { Write-Host "$done step(s) done." }
+if ($Apply) { Write-Host "$done step(s) done." } else { Write-Host "$ready step(s) would be done with -Apply." }
 if ($left.Count -gt 0) {
     Write-Warning "$($left.Count) step(s) are left:"
     foreach ($title in $left) { Write-Host "  $title" }
-    exit 1
 }
+if ($ready + $left.Count -gt 0) { exit 1 }
 exit 0

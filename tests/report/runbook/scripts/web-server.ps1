@@ -7,10 +7,12 @@
 
   Run it in PowerShell as administrator. Without -Apply nothing is changed: each step says what it would do.
   -Apply           does it, step by step. A step whose check fails is left out, and named at the end.
-  -NewCertificate  thumbprints of new certificates by those that they replace: @{ 'OLD' = 'NEW' }
+  -NewCertificate  thumbprints of new certificates by those that they replace: @{ 'OLD' = 'NEW' };
+                   each lies, with its key, in the computer's store MY, or where its step looks for it
   -PfxFolder       folder with PFX files, each named by the thumbprint of its certificate: <thumbprint>.pfx
                    (certutil asks for the password of each)
-  Exit code: 0 nothing is left, 1 steps are left, or the script ended early.
+  Where Windows runs no scripts: first, in the same window, Set-ExecutionPolicy -Scope Process RemoteSigned
+  Exit code: 0 every step is done (restarts that a step names are yours), 1 steps are left, or the script ended early.
 #>
 [CmdletBinding()]
 param(
@@ -25,13 +27,18 @@ $ErrorActionPreference = 'Stop'
 $PSDefaultParameterValues = @{ '*:ErrorAction' = 'Stop' }
 $left = New-Object System.Collections.Generic.List[string]
 $done = 0
+$ready = 0
 $guid = (Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\Cryptography').MachineGuid
 if ($guid -ne 'a296521d-7d2f-4faf-bc52-4dc137e77fdd') {
     throw 'This is not the Windows that was examined: its MachineGuid is another one. Nothing was done.'
 }
+$names = Get-ItemProperty -LiteralPath 'HKLM:\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName'
+if ($names.ComputerName -ne 'WEB01') {
+    throw 'This computer has another name than the one examined: a copy, or renamed since. Nothing was done.'
+}
 $replaced = @('0B303D9BEBF361DD7BC556351D4A24B4AF97D502', '00112233445566778899AABBCCDDEEFF00112233', '4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9', 'BB0A02015DE30921B01436F74F1DC84B6272DB2A')
 foreach ($old in $NewCertificate.Keys) {
-    if ($old -notin $replaced) { throw "-NewCertificate: nothing here has certificate $old. Nothing was done." }
+    if ($old -notin $replaced) { throw "-NewCertificate: no step here replaces certificate $old. Nothing was done." }
     $new = [string]$NewCertificate[$old] -replace '[^0-9A-Fa-f]'
     if ($new.Length -ne 40 -or $new -eq $old) { throw "-NewCertificate: '$new' is no other one. Nothing was done." }
 }
@@ -39,19 +46,21 @@ if ($PfxFolder -and -not (Test-Path -LiteralPath $PfxFolder -PathType Container)
     throw "-PfxFolder: there is no folder $PfxFolder. Nothing was done."
 }
 
-function Step([string] $Title, [scriptblock] $Check, [string[]] $Plan, [scriptblock] $Action) {
+function Step([string] $Title, [scriptblock] $Check, [string[]] $Plan, [scriptblock] $Action, [scriptblock] $Goal) {
     Write-Host ''
     Write-Host $Title
+    if ($Goal -and (Test-Goal $Goal)) { Write-Host '  It is so already: there is nothing to do.'; return }
     try { $asExpected = [bool](& $Check) } catch { $asExpected = $false; Write-Host "  check: $_" }
     if (-not $asExpected) {
-        Write-Warning 'Not as this script expects it (it may have been repaired already). Nothing was done here.'
+        Write-Warning 'Not as this script expects it (it may have been repaired in another way). Nothing was done here.'
         $script:left.Add($Title)
         return
     }
     foreach ($line in $Plan) { Write-Host "  $line" }
-    if (-not $Apply) { Write-Host '  (not run: without -Apply nothing is changed)'; return }
+    if (-not $Apply) { Write-Host '  (not run: without -Apply nothing is changed)'; $script:ready += 1; return }
     try {
         & $Action
+        if ($Goal -and -not (Test-Goal $Goal)) { throw 'it ran, but it is not seen to have helped' }
         $script:done += 1
     } catch {
         Write-Warning "Failed: $_"
@@ -59,11 +68,37 @@ function Step([string] $Title, [scriptblock] $Check, [string[]] $Plan, [scriptbl
     }
 }
 
+function Test-Goal([scriptblock] $Goal) {
+    try { [bool](& $Goal) } catch { $false }
+}
+
+# Whether the key of a certificate opens and fits it, shown by a signature: HasPrivateKey tells of a link only.
+function Test-Key([string] $Path) {
+    $holder = Get-Item -LiteralPath $Path
+    $bytes = [byte[]](1, 2, 3)
+    $sha1 = [System.Security.Cryptography.HashAlgorithmName]::SHA1
+    $key = [System.Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPrivateKey($holder)
+    if ($key) {
+        $public = [System.Security.Cryptography.X509Certificates.RSACertificateExtensions]::GetRSAPublicKey($holder)
+        $padding = [System.Security.Cryptography.RSASignaturePadding]::Pkcs1
+        return $public.VerifyData($bytes, $key.SignData($bytes, $sha1, $padding), $sha1, $padding)
+    }
+    $key = [System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::GetECDsaPrivateKey($holder)
+    if (-not $key) { return $false }
+    $public = [System.Security.Cryptography.X509Certificates.ECDsaCertificateExtensions]::GetECDsaPublicKey($holder)
+    return $public.VerifyData($bytes, $key.SignData($bytes, $sha1), $sha1)
+}
+
 function Stop-At([string] $Title, [string[]] $Needs) {
     Write-Host ''
     Write-Host $Title
     foreach ($line in $Needs) { Write-Warning $line }
     $script:left.Add($Title)
+}
+
+# What only somebody who looked knows; a run without anybody ends the step here.
+function Confirm-That([string] $Fact) {
+    if ((Read-Host "  $Fact Type yes where that is so") -ne 'yes') { throw 'not confirmed, so nothing was run' }
 }
 
 # Tools of Windows say by their exit code that they failed; PowerShell alone would go on.
@@ -98,12 +133,16 @@ if ($NewCertificate.ContainsKey('0B303D9BEBF361DD7BC556351D4A24B4AF97D502')) {
     Write-Host ('$new = ' + $new)
     Step 'WinRM *+HTTPS port 5986: set the other certificate' {
         ((Get-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet @{Address='*'; Transport='HTTPS'}).CertificateThumbprint -replace ' ' -eq '0B303D9BEBF361DD7BC556351D4A24B4AF97D502') -and
-        ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").HasPrivateKey) -and
+        (Test-Key "Cert:\LocalMachine\MY\$new") -and
         ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     } @(
         'Set-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet @{Address=''*''; Transport=''HTTPS''} -ValueSet @{CertificateThumbprint=$new}'
     ) {
         Invoke-Tool { Set-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet @{Address='*'; Transport='HTTPS'} -ValueSet @{CertificateThumbprint=$new} }
+    } {
+        ((Get-WSManInstance -ResourceURI winrm/config/Listener -SelectorSet @{Address='*'; Transport='HTTPS'}).CertificateThumbprint -replace ' ' -eq $new) -and
+        (Test-Key "Cert:\LocalMachine\MY\$new") -and
+        ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     }
 } else {
     Stop-At 'http.sys 0.0.0.0:5986 (WinRM), WinRM *+HTTPS port 5986: another certificate' @(
@@ -123,7 +162,7 @@ if ($NewCertificate.ContainsKey('00112233445566778899AABBCCDDEEFF00112233')) {
     Write-Host ('$new = ' + $new)
     Step 'http.sys 0.0.0.0:9443 (11111111-2222-4333-8444-555555555555): set the other certificate' {
         ([bool](netsh http show sslcert ipport=0.0.0.0:9443 | Select-String -SimpleMatch '00112233445566778899AABBCCDDEEFF00112233')) -and
-        ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").HasPrivateKey) -and
+        (Test-Key "Cert:\LocalMachine\MY\$new") -and
         ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     } @(
         'netsh http show sslcert ipport=0.0.0.0:9443',
@@ -131,6 +170,10 @@ if ($NewCertificate.ContainsKey('00112233445566778899AABBCCDDEEFF00112233')) {
     ) {
         Invoke-Tool { netsh http show sslcert ipport=0.0.0.0:9443 }
         Invoke-Tool { netsh http update sslcert ipport=0.0.0.0:9443 certhash=$new certstorename="MY" appid="{11111111-2222-4333-8444-555555555555}" }
+    } {
+        ([bool](netsh http show sslcert ipport=0.0.0.0:9443 | Select-String -SimpleMatch $new)) -and
+        (Test-Key "Cert:\LocalMachine\MY\$new") -and
+        ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     }
 } elseif ($PfxFolder -and (Test-Path -LiteralPath "$PfxFolder\00112233445566778899AABBCCDDEEFF00112233.pfx")) {
     $pfx = "$PfxFolder\00112233445566778899AABBCCDDEEFF00112233.pfx"
@@ -144,6 +187,8 @@ if ($NewCertificate.ContainsKey('00112233445566778899AABBCCDDEEFF00112233')) {
     ) {
         Invoke-Tool { certutil -f -importPFX "MY" $pfx }
         certutil -verifystore "MY" 00112233445566778899AABBCCDDEEFF00112233
+    } {
+        (Test-Key "Cert:\LocalMachine\MY\00112233445566778899AABBCCDDEEFF00112233")
     }
 } else {
     Stop-At 'http.sys 0.0.0.0:9443 (11111111-2222-4333-8444-555555555555): its certificate' @(
@@ -164,7 +209,7 @@ if ($NewCertificate.ContainsKey('4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9')) {
     Write-Host ('$new = ' + $new)
     Step 'http.sys shop.contoso.test:443 (IIS): set the other certificate' {
         ([bool](netsh http show sslcert hostnameport=shop.contoso.test:443 | Select-String -SimpleMatch '4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9')) -and
-        ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").HasPrivateKey) -and
+        (Test-Key "Cert:\LocalMachine\MY\$new") -and
         ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     } @(
         'netsh http show sslcert hostnameport=shop.contoso.test:443',
@@ -172,6 +217,10 @@ if ($NewCertificate.ContainsKey('4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9')) {
     ) {
         Invoke-Tool { netsh http show sslcert hostnameport=shop.contoso.test:443 }
         Invoke-Tool { netsh http update sslcert hostnameport=shop.contoso.test:443 certhash=$new certstorename="MY" appid="{4dc3e181-e14b-4a21-b022-59fc669b0914}" }
+    } {
+        ([bool](netsh http show sslcert hostnameport=shop.contoso.test:443 | Select-String -SimpleMatch $new)) -and
+        (Test-Key "Cert:\LocalMachine\MY\$new") -and
+        ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     }
 } elseif ($PfxFolder -and (Test-Path -LiteralPath "$PfxFolder\4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9.pfx")) {
     $pfx = "$PfxFolder\4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9.pfx"
@@ -185,6 +234,8 @@ if ($NewCertificate.ContainsKey('4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9')) {
     ) {
         Invoke-Tool { certutil -f -importPFX "MY" $pfx }
         certutil -verifystore "MY" 4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9
+    } {
+        (Test-Key "Cert:\LocalMachine\MY\4D79CD955B66BD9C4C9DEFEA1EF04580E757F0E9")
     }
 } else {
     Stop-At 'http.sys shop.contoso.test:443 (IIS), IIS Shop *:443:shop.contoso.test: its key' @(
@@ -206,14 +257,19 @@ if ($NewCertificate.ContainsKey('BB0A02015DE30921B01436F74F1DC84B6272DB2A')) {
     Write-Host ('$new = ' + $new)
     Step 'RDP RDP-Tcp: set the other certificate' {
         ((Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting -Filter "TerminalName='RDP-Tcp'").SSLCertificateSHA1Hash -eq 'BB0A02015DE30921B01436F74F1DC84B6272DB2A') -and
-        ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").HasPrivateKey) -and
+        (Test-Key "Cert:\LocalMachine\MY\$new") -and
         ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     } @(
         'NETWORK SERVICE (S-1-5-20) must be able to read its key: certlm.msc, All Tasks, Manage Private Keys.',
         'Where connections fail then, restart Remote Desktop Services: every session ends, also yours.',
         'Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting -Filter "TerminalName=''RDP-Tcp''" | Set-CimInstance -Property @{SSLCertificateSHA1Hash=$new}'
     ) {
+        Confirm-That 'NETWORK SERVICE (S-1-5-20) must be able to read its key: certlm.msc, All Tasks, Manage Private Keys.'
         Invoke-Tool { Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting -Filter "TerminalName='RDP-Tcp'" | Set-CimInstance -Property @{SSLCertificateSHA1Hash=$new} }
+    } {
+        ((Get-CimInstance -Namespace root/cimv2/TerminalServices -ClassName Win32_TSGeneralSetting -Filter "TerminalName='RDP-Tcp'").SSLCertificateSHA1Hash -eq $new) -and
+        (Test-Key "Cert:\LocalMachine\MY\$new") -and
+        ((Get-Item -LiteralPath "Cert:\LocalMachine\MY\$new").NotAfter -gt (Get-Date))
     }
 } else {
     Stop-At 'RDP RDP-Tcp: another certificate' @(
@@ -227,10 +283,10 @@ if ($NewCertificate.ContainsKey('BB0A02015DE30921B01436F74F1DC84B6272DB2A')) {
 }
 
 Write-Host ''
-if ($Apply) { Write-Host "$done step(s) done." }
+if ($Apply) { Write-Host "$done step(s) done." } else { Write-Host "$ready step(s) would be done with -Apply." }
 if ($left.Count -gt 0) {
     Write-Warning "$($left.Count) step(s) are left:"
     foreach ($title in $left) { Write-Host "  $title" }
-    exit 1
 }
+if ($ready + $left.Count -gt 0) { exit 1 }
 exit 0
