@@ -171,8 +171,8 @@ def qcow2(folder: Path, size: int, chain: Sequence[Pages], form: bytes = b"qcow2
         extension = struct.pack(">II8sQ", 0xE2792ACA, len(form), form, 0) if number and form else bytes(8)
         name_at = 104 + len(extension) if number else 0
         header = struct.pack(
-            ">4sIQIIQIIQQIIQQQQII", b"QFI\xfb", 3, name_at, len(backing), 12, size, 0, tables, 2 * PAGE, PAGE, 1, 0, 0, 0,
-            0, 0, 4, 104,
+            ">4sIQIIQIIQQIIQQQQII", b"QFI\xfb", 3, name_at, len(backing), 12, size, 0, tables, 2 * PAGE, PAGE, 1, 0, 0,
+            0, 0, 0, 4, 104,
         )  # fmt: skip
         level1 = struct.pack(f">{tables}Q", *(1 << 63 | (2 + directory + at) * PAGE for at in range(tables)))
         data = (header + extension + backing).ljust(2 * PAGE, b"\0") + level1.ljust(directory * PAGE, b"\0")

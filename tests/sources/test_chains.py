@@ -36,9 +36,7 @@ def chains(case: Case, disk: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_same_chains_as_the_plain_disk(
-    tmp_path: Path, windows: tuple[bytes, list[str]], form: str
-) -> None:
+def test_the_same_chains_as_the_plain_disk(tmp_path: Path, windows: tuple[bytes, list[str]], form: str) -> None:
     raw, expected = windows
     assert len(expected) > 5
     newest = FORMS[form](tmp_path, len(raw), layers(raw, 3))
@@ -61,7 +59,7 @@ def digests(folder: Path) -> dict[Path, str]:
 def test_a_vmx_names_the_disk_of_today_among_all_that_are_there(
     tmp_path: Path, windows: tuple[bytes, list[str]]
 ) -> None:
-    """The machine went back to its first snapshot: what was built on that is not its state, though it is the longer chain."""
+    """The .vmx names the last disk, the .vmsd the one that its snapshot froze."""
     raw, expected = windows
     vmdk(tmp_path, len(raw), layers(raw, 2))
     today = tmp_path / vmdk_name(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from itertools import permutations
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import forensics
 from forensics.cli.main import cli
 from forensics.sources.named_disks import disks_named, newest_first
 from forensics.tables.source import leaves
-from tests.oracles import tool
+from tests.disk.chain_disks import layers, qcow2
 from tests.sources.folder_of_everything import disk, hives
 
 NAMES = ("chain.vhdx", "chain-1.avhdx", "chain-2.avhdx")
@@ -68,15 +67,14 @@ def test_side_by_side(tmp_path: Path) -> None:
 
 
 def test_a_child_that_is_not_read_leaves_the_base_an_older_state(tmp_path: Path, ntfs_image: Path) -> None:
-    qemu = tool("qemu-img", "qemu-utils")
-    base, child = tmp_path / "a" / "base.qcow2", tmp_path / "b" / "child.qcow2"
-    for each in (base, child):
+    raw = ntfs_image.read_bytes()
+    child = qcow2(tmp_path, len(raw), layers(raw, 2))
+    base, moved = tmp_path / "a" / "disk-0.qcow2", tmp_path / "b" / child.name
+    for each in (base, moved):
         each.parent.mkdir()
-    subprocess.run([qemu, "convert", "-f", "raw", "-O", "qcow2", str(ntfs_image), str(base)], check=True)
-    create = [qemu, "create", "-q", "-f", "qcow2", "-b", "../a/base.qcow2", "-F", "qcow2", child.name]
-    subprocess.run(create, check=True, cwd=child.parent)
-    result = CliRunner().invoke(cli, ["examine", str(base), str(child)])
-    told = f"{base} may be an older state: {child}, which could not be read, may build on it"
+        (tmp_path / each.name).rename(each)
+    result = CliRunner().invoke(cli, ["examine", str(base), str(moved)])
+    told = f"{base} may be an older state: {moved}, which could not be read, may build on it"
     assert told in result.stderr
     assert "Examined 1 of 2: not " in result.stderr
     assert result.exit_code == 1, "the volume has a finding of its own"
