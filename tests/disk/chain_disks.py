@@ -195,7 +195,8 @@ def vdi(folder: Path, size: int, chain: Sequence[Pages]) -> Path:
         view = merged(size, [dict(enumerate(view[at : at + PAGE] for at in range(0, size, PAGE))), pages])
         touched = sorted({page * PAGE // VDI_BLOCK for page in pages})
         random.Random(number).shuffle(touched)
-        entries, held = [0xFFFFFFFF] * blocks, []
+        entries = [0xFFFFFFFF] * blocks
+        held: list[bytes] = []
         for block in touched:
             content = view[block * VDI_BLOCK : (block + 1) * VDI_BLOCK].ljust(VDI_BLOCK, b"\0")
             entries[block] = len(held) if any(content) else 0xFFFFFFFE
