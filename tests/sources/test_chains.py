@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 import forensics
 from forensics.case import Case
 from forensics.sources.source import Source
-from tests.disk.chain_disks import FORMS, layers, vmdk, vmdk_name
+from forensics.tables.source import leaves
+from tests.disk.chain_disks import FORMS, PAGE, layers, vmdk, vmdk_name
 from tests.disk.test_containers import opened
 from tests.paths import IMAGES
 
@@ -21,8 +23,12 @@ NAME = "broken-claim.vhdx"
 @pytest.fixture(scope="module")
 def windows(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
     """Return a disk with Windows, and what is said of its keys."""
-    path = tmp_path_factory.mktemp("plain") / NAME
-    path.write_bytes(lzma.decompress((IMAGES / f"{NAME}.xz").read_bytes()))
+    return plain(tmp_path_factory.mktemp("plain"), NAME)
+
+
+def plain(folder: Path, name: str) -> tuple[bytes, list[str]]:
+    path = folder / name
+    path.write_bytes(lzma.decompress((IMAGES / f"{name}.xz").read_bytes()))
     with Source(str(path)) as source:
         disk = opened(path, source)
         disk.stream.seek(0)
@@ -51,6 +57,10 @@ def test_the_same_chains_as_the_plain_disk(tmp_path: Path, windows: tuple[bytes,
     assert digests(tmp_path) == before
 
 
+def pages(raw: bytes) -> dict[int, bytes]:
+    return {at // PAGE: raw[at : at + PAGE] for at in range(0, len(raw), PAGE)}
+
+
 def digests(folder: Path) -> dict[Path, str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
@@ -68,6 +78,34 @@ def test_a_vmx_names_the_disk_of_today_among_all_that_are_there(
     case = forensics.examine(tmp_path)
     assert chains(case, today) == expected
     assert not case.shows_older_state
+
+
+@pytest.mark.parametrize("vmsd", [True, False])
+def test_a_machine_that_went_back_to_a_snapshot(tmp_path: Path, windows: tuple[bytes, list[str]], vmsd: bool) -> None:
+    """Two disks build on one base: the .vmx says which of them is the machine."""
+    before, _ = windows
+    (tmp_path / "plain").mkdir()
+    after, expected = plain(tmp_path / "plain", "healthy.vhdx")
+    shutil.rmtree(tmp_path / "plain")
+    assert len(after) == len(before)
+    base = {page: content for page, content in pages(before).items() if any(content)}
+    changed = {page: content for page, content in pages(after).items() if content != base.get(page, bytes(PAGE))}
+    today, left = tmp_path / vmdk_name(2), tmp_path / vmdk_name(1)
+    vmdk(tmp_path, len(before), [base, changed])
+    left.replace(today)
+    vmdk(tmp_path, len(before), [base, {}])
+    (tmp_path / "vm.vmx").write_text(f'scsi0:0.fileName = "{today.name}"\nscsi0:0.present = "TRUE"\n')
+    if vmsd:
+        text = 'snapshot.numSnapshots = "2"\nsnapshot0.disk0.fileName = "vm.vmdk"\n'
+        (tmp_path / "vm.vmsd").write_text(f'{text}snapshot1.disk0.fileName = "{left.name}"\n')
+    case = forensics.examine(tmp_path, strict=False)
+    states = {Path(entry.path).name: entry.older_state_of for entry in leaves(case.sources) if entry.machine_ids}
+    assert states == {today.name: None, left.name: str(today)}
+    assert chains(forensics.examine(today), today) == expected
+    assert [row.message for row in case.rows("problem") if row.kind == "older_state"] == [
+        f"{left} is an older state: it was made on the same base as {today}, and vm.vmx says that the machine writes "
+        "to that"
+    ]
 
 
 def test_a_missing_base_leaves_nothing_judged_and_is_named(tmp_path: Path, windows: tuple[bytes, list[str]]) -> None:
