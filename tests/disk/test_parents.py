@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import lzma
 import random
 import subprocess
 import uuid
@@ -40,6 +42,36 @@ def test_a_chain_reads_as_the_disk_that_it_was_made_of(tmp_path: Path, raw: byte
         assert (disk.size, len(disk.parents)) == (SIZE, 3)
         assert_reads_like(disk, raw, 1000)
         assert source.problems == []
+
+
+# Made by QEMU 7.2 (create, convert, qemu-io); the hashes are those of its own qemu-img convert -O raw.
+BY_QEMU = {
+    "new.qcow2": "90037f984d14fffcca5a496c8a7a04a9c4a8326acf9ffeccf7882ca6c059c7c4",
+    "snapshots.qcow2": "167b663cc75de5fe58c1e237960ffde8e4d25f1e75add31e6b684e99f8d016c6",
+    "packed-000002.vmdk": "221008afbac4f05d4cb4c5c521f38bcf5736a4d58afc209be3f2a367879a6a29",
+}
+SAMPLES = Path(__file__).parent / "data" / "chains"
+
+
+@pytest.mark.parametrize("name", BY_QEMU)
+def test_chains_that_qemu_made(tmp_path: Path, name: str) -> None:
+    """A larger overlay on one of version 2 on a packed one; the present state above a snapshot within; VMDK mixed."""
+    for packed in SAMPLES.iterdir():
+        (tmp_path / packed.stem).write_bytes(lzma.decompress(packed.read_bytes()))
+    assert sha256(tmp_path / name) == BY_QEMU[name]
+
+
+def test_a_compressed_chain() -> None:
+    assert sha256(SAMPLES / "new.qcow2.xz") == BY_QEMU["new.qcow2"]
+
+
+def sha256(path: Path) -> str:
+    with Source(str(path)) as source:
+        disk = opened(path, source)
+        disk.stream.seek(0)
+        data = disk.stream.read(disk.size)
+        assert source.problems == []
+    return hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.parametrize("form", ["vmdk", "vmfs", "sesparse", "qcow2"])
