@@ -61,6 +61,8 @@ class CheckedStream(AlignedStream):
         try:
             self._inner.seek(offset)
             data = self._inner.read(length)
+        except NotInImageError:
+            raise  # told by the parent of which the bytes were wanted
         except zlib.error as error:
             raise self._lost(offset, length, "its compressed data is damaged") from error
         except EOFError as error:

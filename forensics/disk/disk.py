@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from forensics.disk.disk_volume import DiskVolume
@@ -26,6 +27,7 @@ class Disk:
         sector_size: Logical sector size where the container knows it.
         efi: EFI system partitions found on it; None while it is not known to be a whole disk.
         volumes: Its volumes that may hold files, as they are found; None likewise.
+        parents: Files that were read as its parents, the nearest first.
     """
 
     stream: BinaryIO
@@ -34,6 +36,7 @@ class Disk:
     sector_size: int | None = None
     efi: list[EfiPartition] | None = None
     volumes: list[DiskVolume] | None = None
+    parents: tuple[Path, ...] = ()
 
 
 class Holder(Protocol):

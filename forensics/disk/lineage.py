@@ -71,15 +71,28 @@ def neighbours(path: Path) -> list[Path]:
     found: list[Path] = []
     for place in places:
         try:
+            if place != folder and place.is_symlink():
+                continue
             found += sorted(each for each in place.iterdir() if not each.is_symlink() and each.is_file())
         except OSError:
             continue
     return found[:MAX_NEIGHBOURS]
 
 
-def parents_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
-    """Return the images among the candidates that this one says it builds on, as :func:`children_of` understands it."""
-    return [candidate for candidate in candidates if children_of(candidate, [path])]
+def parents_among(path: Path, file: BinaryIO, candidates: Iterable[Path]) -> list[Path]:
+    """Return the images among the candidates that an opened disk says it builds on, those that it names first.
+
+    Args:
+        path: Where the disk lies; it may be compressed.
+        file: It, opened and unpacked.
+        candidates: Files to ask; compressed ones are known by their names alone.
+    """
+    file.seek(0)
+    said = _read_guarded(file)
+    others = [candidate for candidate in candidates if not _is_same(path, candidate)]
+    named = [other for other in others if any(_means(path, name, other) for name in said.names)]
+    known = [other for other in others if said.parents and _declared_by(other).own in said.parents]
+    return list(dict.fromkeys([*named, *known]))
 
 
 def present_state(path: Path, candidates: Iterable[Path]) -> Path | None:

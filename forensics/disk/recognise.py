@@ -143,7 +143,7 @@ def _lone_part(path: Path, file: BinaryIO, kind: str) -> str | None:
     """Say that a file is but a part of a VMDK, by what lies beside it."""
     if kind not in ("vmdk", "raw"):
         return None
-    from forensics.disk.vmdk import lone_extent
+    from forensics.disk.vmdk_extents import lone_extent
 
     file.seek(0)
     return lone_extent(path, file.read(HEAD))
@@ -156,7 +156,7 @@ def _is_part(path: Path, kind: str, head: bytes) -> bool:
         from forensics.disk.ewf.segment import segment_number
 
         return segment_number(head) != 1 and first_segment(path) is not None
-    from forensics.disk.vmdk import descriptor_of, lone_extent
+    from forensics.disk.vmdk_extents import descriptor_of, lone_extent
 
     descriptor = descriptor_of(path)
     return descriptor is not None and descriptor.is_file() and lone_extent(path, head) is not None

@@ -1,4 +1,4 @@
-"""VirtualBox disk images (VDI), dynamic and fixed; dissect's reader is wrong where a read crosses a block.
+"""VirtualBox disk images (VDI): dynamic, fixed, and snapshots; dissect's reader is wrong where a read crosses a block.
 
 References:
     VirtualBox, src/VBox/Storage/VDICore.h (field names); checked against qemu-img.
@@ -10,17 +10,68 @@ import struct
 from array import array
 from sys import byteorder
 from typing import BinaryIO
+from uuid import UUID
 
 from dissect.util.stream import AlignedStream
 
+from forensics.disk.disk import Disk, Holder
 from forensics.disk.errors import SourceError
+from forensics.disk.image import Image, checked_disk
+from forensics.disk.parents import ParentDisk, Wanted, open_parent
 
 SIGNATURE = b"\x7f\x10\xda\xbe"
 _SIGNATURE_AT = 64
 _FREE, _ZERO = 0xFFFFFFFF, 0xFFFFFFFE
-_DYNAMIC, _FIXED = 1, 2
+_HEADER = 512
+_DYNAMIC, _FIXED, _UNDO, _SNAPSHOT = 1, 2, 3, 4
+_OWN, _MODIFIED, _PARENT, _PARENT_MODIFIED = 392, 408, 424, 440
+_NO_UUID = UUID(int=0)
 _MAX_BLOCKS = 1 << 24
 """Format: blocks of a VDI."""
+
+
+def open_vdi(image: Image, holder: Holder) -> Disk:
+    """Open a VDI, and its parents where it is a snapshot.
+
+    Raises:
+        SourceError: It is damaged, or its parent is missing or not the parent.
+    """
+    stream = VdiStream(image.file)
+    header = _header(image.file)
+    if stream.is_snapshot or _uuid(header, _PARENT) != _NO_UUID:
+
+        def misfit(parent: Image) -> str | None:
+            return _misfit(image, header, parent, holder)
+
+        stream.parent = open_parent(image, Wanted("VDI", misfit), holder)
+    return checked_disk(image, stream, holder, stream.parent.files if stream.parent else ())
+
+
+def _misfit(child: Image, header: bytes, parent: Image, holder: Holder) -> str | None:
+    if parent.kind != "vdi":
+        return f"it is no VDI but {parent.kind}"
+    of_parent = _header(parent.file)
+    actual, wanted = _uuid(of_parent, _OWN), _uuid(header, _PARENT)
+    if actual != wanted:
+        return f"its UUID is {{{actual}}}, the child needs {{{wanted}}}"
+    # Whether VirtualBox always keeps these two alike is not published.
+    state, known = _uuid(of_parent, _MODIFIED), _uuid(header, _PARENT_MODIFIED)
+    if known not in (_NO_UUID, state):
+        message = (
+            f"{parent.name} may have been changed after {child.name} was made on it (modification UUID {{{state}}}, "
+            f"the child knows {{{known}}}): if so, what is read of both contradicts itself"
+        )
+        holder.problem(child.name, "parent_changed", message)
+    return None
+
+
+def _header(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(_HEADER).ljust(_HEADER, b"\0")
+
+
+def _uuid(header: bytes, at: int) -> UUID:
+    return UUID(bytes_le=header[at : at + 16])
 
 
 class VdiStream(AlignedStream):
@@ -29,8 +80,12 @@ class VdiStream(AlignedStream):
     Args:
         file: The VDI file; stays open as long as the stream is used.
 
+    Attributes:
+        is_snapshot: It says that it holds only changes to a parent.
+        parent: That, once it is known.
+
     Raises:
-        SourceError: Not a VDI, one that needs another file, or one whose header cannot be right.
+        SourceError: Not a VDI, one of a kind that is not read, or one whose header cannot be right.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -40,12 +95,15 @@ class VdiStream(AlignedStream):
         if len(header) < 400 or header[_SIGNATURE_AT : _SIGNATURE_AT + 4] != SIGNATURE:
             raise SourceError("truncated", "the VDI header is cut short")
         kind = struct.unpack_from("<I", header, 76)[0]
-        if kind not in (_DYNAMIC, _FIXED):
+        if kind not in (_DYNAMIC, _FIXED, _SNAPSHOT):
+            what = "an undo image" if kind == _UNDO else f"of type {kind}"
             raise SourceError(
                 "needs_parent",
-                "this VDI is a snapshot that holds only changes to another file; "
-                "merge the chain first (VBoxManage clonemedium) and examine the result",
+                f"this VDI is {what}, which is not read: where the machine is, VBoxManage clonemedium makes a disk of "
+                "it that can be examined",
             )
+        self.is_snapshot = kind == _SNAPSHOT
+        self.parent: ParentDisk | None = None
         map_at, self._data_at = struct.unpack_from("<II", header, 340)
         size, self._block, extra, blocks = struct.unpack_from("<QIII", header, 368)
         if self._block < 512 or self._block > 1 << 30 or self._block % 512 or extra % 512:
@@ -70,7 +128,9 @@ class VdiStream(AlignedStream):
             number, within = divmod(offset, self._block)
             count = min(length, self._block - within)
             block = self._map[number]
-            if block in (_FREE, _ZERO):
+            if block == _FREE and self.parent is not None:
+                parts.append(self.parent.read_at(offset, count))
+            elif block in (_FREE, _ZERO):
                 parts.append(bytes(count))
             else:
                 self._file.seek(self._data_at + block * self._stride + self._extra + within)

@@ -17,6 +17,8 @@ _SECTOR = 512
 _MAX_TEXT = 64 << 10
 """Format: bytes of a VMDK's descriptor."""
 _NO_PARENT = "ffffffff"
+_IDENTITIES = ("cid", "parentcid", "parentfilenamehint")
+_ACCESS = re.compile(r"\s*(?:RW|RDONLY|NOACCESS)\s")
 _EXTENT = re.compile(r'(?:RW|RDONLY|NOACCESS)\s+(\d{1,18})\s+(\w+)(?:\s+"([^"]*)"(?:\s+(\d{1,18}))?.*)?')
 
 
@@ -47,6 +49,7 @@ class VmdkDescriptor:
         parent_cid: That of the parent when this disk was made on it; None for a disk without parent.
         parent_name: ``parentFileNameHint``; empty when it is missing.
         extents: In their order.
+        misread: Why it cannot be relied on; empty when it can.
     """
 
     offset: int
@@ -54,6 +57,7 @@ class VmdkDescriptor:
     parent_cid: str | None
     parent_name: str
     extents: tuple[Extent, ...]
+    misread: str = ""
 
 
 def read_descriptor(file: BinaryIO) -> VmdkDescriptor | None:
@@ -71,21 +75,34 @@ def read_descriptor(file: BinaryIO) -> VmdkDescriptor | None:
 
 
 def _parse(data: bytes, offset: int) -> VmdkDescriptor:
+    text, end, _ = data.partition(b"\0")
+    misread = "" if end or len(data) < _MAX_TEXT else f"it is longer than {_MAX_TEXT} bytes"
     settings: dict[str, str] = {}
     extents: list[Extent] = []
-    for line in data.split(b"\0", 1)[0].decode("utf-8", "replace").splitlines():
+    for line in text.decode("utf-8", "replace").splitlines():
         extent = _EXTENT.fullmatch(line.strip())
         if extent:
             sectors, kind, name, at = extent.groups()
             extents.append(Extent(int(sectors), kind.upper(), name or "", int(at or 0)))
+        elif _ACCESS.match(line) and not offset:
+            misread = misread or "a line that names an extent is damaged"
         elif "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
-            settings.setdefault(key.strip(), value.strip().strip('"'))
-    parent = settings.get("parentCID", _NO_PARENT).lower()
+            key, value = key.strip().lower(), value.strip().strip('"')
+            if key in _IDENTITIES and settings.get(key, value) != value:
+                misread = misread or f"it gives {key} twice"
+            settings.setdefault(key, value)
+    parent = _content_id(settings.get("parentcid", _NO_PARENT))
     return VmdkDescriptor(
         offset,
-        settings.get("CID", "").lower(),
+        _content_id(settings.get("cid", "")),
         None if parent == _NO_PARENT else parent,
-        settings.get("parentFileNameHint", ""),
+        settings.get("parentfilenamehint", ""),
         tuple(extents),
+        misread,
     )
+
+
+def _content_id(written: str) -> str:
+    """Return a CID as eight lower hex digits, or as it is written where it is none."""
+    return f"{int(written, 16):08x}" if re.fullmatch(r"[0-9A-Fa-f]{1,8}", written) else written.lower()

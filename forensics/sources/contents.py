@@ -158,15 +158,14 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
         for file in (*disks[MAX_PIECES:], *archives[MAX_PIECES:]):
             reason = f"only the first {MAX_PIECES} disks and archives of an archive are opened: unpack it"
             pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
-    add_disks(
-        pieces,
-        [
-            FoundDisk(place[f.entry.path], pieces.inside(f.entry.path), f.kind.kind, f.entry.size)
-            for f in disks
-            if f.entry.path in place
-        ],
-    )
-    tell_current_disks(pieces, tree, [f.entry for f in files if f.kind.kind not in ARCHIVES])
+    found = [
+        FoundDisk(place[f.entry.path], pieces.inside(f.entry.path), f.kind.kind, f.entry.size)
+        for f in disks
+        if f.entry.path in place
+    ]
+    add_disks(pieces, found)
+    below = {disk.shown: disk.parents for disk in found}
+    tell_current_disks(pieces, tree, [f.entry for f in files if f.kind.kind not in ARCHIVES], below)
     for number, file in enumerate(file for file in archives if file.entry.path in place):
         _add_archive(pieces, place[file.entry.path], file, number)
 

@@ -59,7 +59,7 @@ class FoundDisk:
 
 def parents_read(disk: Disk) -> list[Path]:
     """Return the files that were read as the parents of a disk, the nearest first."""
-    return [Path(name).resolve() for name in getattr(disk.stream, "files", [])[1:]]
+    return [path.resolve() for path in disk.parents]
 
 
 def tell_parent(source: Source, path: Path, shown: str) -> None:

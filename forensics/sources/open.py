@@ -109,13 +109,11 @@ def _open_file(pieces: Pieces, path: Path) -> None:
 def _note_newer(source: Source, path: Path, named: tuple[Path, ...]) -> None:
     """Note the disk that builds on this one, whether or not anything is found on this one."""
     from forensics.disk.lineage import neighbours, present_state
-    from forensics.disk.snapshots import present_state_advice
 
     newer = present_state(path, dict.fromkeys([*neighbours(path), *named]))
     if newer is not None:
         source.older_state_of = str(newer)
-        advice = present_state_advice(newer)
-        message = f"{path} is an older state: {newer} builds on it and is the present one; {advice}"
+        message = f"{path} is an older state: {newer} builds on it and is the present one; examine {newer}"
         source.problem(str(path), "older_state", message)
 
 

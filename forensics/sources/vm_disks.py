@@ -13,6 +13,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from forensics.disk.compressed import SUFFIXES
@@ -50,13 +51,16 @@ class _Configuration:
     frozen: tuple[str, ...] = ()
 
 
-def tell_current_disks(pieces: Pieces, tree: CollectedTree, disks: Iterable[Entry]) -> None:
+def tell_current_disks(
+    pieces: Pieces, tree: CollectedTree, disks: Iterable[Entry], below: Mapping[str, Sequence[Path]]
+) -> None:
     """Mark the disks that are not those to which their machine writes, and name the ones that are missing.
 
     Args:
         pieces: Those of the folder or archive.
         tree: It.
         disks: The images in it, whether they could be opened or not.
+        below: The files that were read as the parents of each disk, by its path as rows name it.
     """
     there: dict[str, set[str]] = {}
     for disk in disks:
@@ -66,6 +70,7 @@ def tell_current_disks(pieces: Pieces, tree: CollectedTree, disks: Iterable[Entr
     current: dict[str, set[str]] = {}
     for configuration in said:
         current.setdefault(_folder(configuration.entry.path), set()).update(map(_file_name, configuration.current))
+    frozen: list[tuple[_Configuration, list[SourceEntry]]] = []
     for configuration in said:
         folder = _folder(configuration.entry.path)
         places = {pieces.inside(folder), pieces.inside(_below(folder, _SNAPSHOTS))}
@@ -74,8 +79,12 @@ def tell_current_disks(pieces: Pieces, tree: CollectedTree, disks: Iterable[Entr
             for entry in pieces.source.found
             if _folder(entry.path) in places and not current[folder].intersection(_names(entry.path))
         ]
+        frozen.append((configuration, beside))
         for path in configuration.current:
             _mark_without(pieces, configuration.entry, path, there, beside)
+            _mark_branches(pieces, configuration.entry, _examined_as(pieces, places, path), beside, below)
+    # A disk of a snapshot on which nothing builds is that of a branch where the disk of today is known.
+    for configuration, beside in frozen:
         _mark_frozen(pieces, configuration, beside)
 
 
@@ -98,6 +107,34 @@ def _mark_without(
     for entry in pieces.source.found:
         if entry.path == shown and entry.error is not None and entry.kind == "unknown":
             mark(pieces.source, entry, beside)
+
+
+def _examined_as(pieces: Pieces, places: set[str], written: str) -> SourceEntry | None:
+    """Return the entry of the disk that a configuration names, where it is examined as a machine."""
+    name = _file_name(written)
+    found = (e for e in pieces.source.found if _folder(e.path) in places and name in _names(e.path))
+    return next((entry for entry in found if entry.machine_ids and entry.older_state_of is None), None)
+
+
+def _mark_branches(
+    pieces: Pieces,
+    by: Entry,
+    current: SourceEntry | None,
+    beside: Sequence[SourceEntry],
+    below: Mapping[str, Sequence[Path]],
+) -> None:
+    """Mark the disks that branch off from below the one to which the machine writes: it went back to a snapshot."""
+    if current is None:
+        return
+    for entry in beside:
+        is_machine = entry.machine_ids and entry.older_state_of is None
+        if is_machine and set(below.get(entry.path, ())) & set(below.get(current.path, ())):
+            entry.older_state_of = current.path
+            message = (
+                f"{entry.path} is an older state: it was made on the same base as {current.path}, and {by.name} says "
+                "that the machine writes to that"
+            )
+            pieces.source.problem(entry.path, "older_state", message)
 
 
 def _mark_frozen(pieces: Pieces, configuration: _Configuration, beside: Sequence[SourceEntry]) -> None:

@@ -152,26 +152,14 @@ def test_a_file_cut_anywhere_says_so(raw_disk: Path, tmp_path: Path, name: str) 
 
 
 @needs_qemu
-def test_snapshots_and_overlays_are_refused(raw_disk: Path, tmp_path: Path) -> None:
-    base = convert(raw_disk, tmp_path, "qcow2")
-    for kind in ("qcow2", "vmdk"):
-        parent = base if kind == "qcow2" else convert(raw_disk, tmp_path, "vmdk")
-        child = tmp_path / f"child.{kind}"
-        subprocess.run(["qemu-img", "create", "-q", "-f", kind, "-b", str(parent), "-F", kind, str(child)], check=True)
-        with Source(str(child)) as source, pytest.raises(SourceError, match="only changes to") as caught:
-            opened(child, source)
-        assert caught.value.kind == "needs_parent"
-
-
-@needs_qemu
-def test_differencing_vhd_is_refused(raw_disk: Path, tmp_path: Path) -> None:
+def test_a_differencing_vhd_without_its_parent_is_refused(raw_disk: Path, tmp_path: Path) -> None:
     path = convert(raw_disk, tmp_path, "vpc")
     data = bytearray(path.read_bytes())
     for footer in (0, len(data) - 512):
         assert data[footer + 60 : footer + 64] == b"\0\0\0\x03"
         data[footer + 63] = 4
     path.write_bytes(data)
-    with Source(str(path)) as source, pytest.raises(SourceError, match="differencing VHD"):
+    with Source(str(path)) as source, pytest.raises(SourceError, match="this differencing VHD is a snapshot"):
         opened(path, source)
 
 

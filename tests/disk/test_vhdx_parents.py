@@ -112,6 +112,16 @@ def test_a_name_with_nul_or_slashes_from_the_image_reaches_no_file(base: Path) -
             open_vhdx(child) if hostile != "Base.vhdx\\" else open_missing(child, base)
 
 
+def test_a_parent_behind_a_link_is_not_opened(base: Path) -> None:
+    child = base.with_name("child.avhdx")
+    write_differencing(base, [], child)
+    (base.parent / "away").mkdir()
+    base.symlink_to(base.rename(base.parent / "away" / base.name))
+    with pytest.raises(SourceError, match="Put the parent beside") as caught:
+        open_vhdx(child)
+    assert caught.value.kind == "missing_parent"
+
+
 def test_a_disk_that_is_its_own_parent_ends(base: Path) -> None:
     child = base.with_name("child.avhdx")
     write_differencing(base, [], child, seed="x")

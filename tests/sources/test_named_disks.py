@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import struct
 from itertools import permutations
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import forensics
 from forensics.cli.main import cli
 from forensics.sources.named_disks import disks_named, newest_first
 from forensics.tables.source import leaves
-from tests.oracles import tool
+from tests.disk.chain_disks import layers, qcow2
 from tests.sources.folder_of_everything import disk, hives
 
 NAMES = ("chain.vhdx", "chain-1.avhdx", "chain-2.avhdx")
@@ -67,19 +67,35 @@ def test_side_by_side(tmp_path: Path) -> None:
     assert became(folder) == became(case)
 
 
-def test_a_child_that_is_not_read_leaves_the_base_an_older_state(tmp_path: Path, ntfs_image: Path) -> None:
-    qemu = tool("qemu-img", "qemu-utils")
-    base, child = tmp_path / "a" / "base.qcow2", tmp_path / "b" / "child.qcow2"
-    for each in (base, child):
+def overlay_of_another_folder(folder: Path, image: Path, encryption: int = 0) -> tuple[Path, Path]:
+    raw = image.read_bytes()
+    child = qcow2(folder, len(raw), [*layers(raw, 1), {}])
+    base, moved = folder / "a" / "disk-0.qcow2", folder / "b" / child.name
+    for each in (base, moved):
         each.parent.mkdir()
-    subprocess.run([qemu, "convert", "-f", "raw", "-O", "qcow2", str(ntfs_image), str(base)], check=True)
-    create = [qemu, "create", "-q", "-f", "qcow2", "-b", "../a/base.qcow2", "-F", "qcow2", child.name]
-    subprocess.run(create, check=True, cwd=child.parent)
+        (folder / each.name).rename(each)
+    name = b"../a/disk-0.qcow2"
+    data = bytearray(moved.read_bytes())
+    data[3000 : 3000 + len(name)] = name
+    struct.pack_into(">QI", data, 8, 3000, len(name))
+    struct.pack_into(">I", data, 32, encryption)
+    moved.write_bytes(data)
+    return base, moved
+
+
+def test_a_child_that_is_not_read_leaves_the_base_an_older_state(tmp_path: Path, ntfs_image: Path) -> None:
+    base, child = overlay_of_another_folder(tmp_path, ntfs_image, encryption=1)
     result = CliRunner().invoke(cli, ["examine", str(base), str(child)])
     told = f"{base} may be an older state: {child}, which could not be read, may build on it"
     assert told in result.stderr
     assert "Examined 1 of 2: not " in result.stderr
     assert result.exit_code == 1, "the volume has a finding of its own"
+
+
+def test_a_qcow2_whose_base_was_named_too(tmp_path: Path, ntfs_image: Path) -> None:
+    base, child = overlay_of_another_folder(tmp_path, ntfs_image)
+    case = forensics.examine(base, child, strict=False)
+    assert became(case) == {base.name: (0, str(child), None), child.name: (1, None, None)}
 
 
 def test_disks_that_do_not_build_on_each_other_keep_their_order(tmp_path: Path) -> None:

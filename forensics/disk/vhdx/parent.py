@@ -154,9 +154,10 @@ def _walk(folder: Path, relative: str) -> Path | None:
 
 
 def _listed(folder: Path, name: str) -> Path | None:
-    """Return the entry of a folder with this name; the same case is preferred."""
+    """Return the entry of a folder with this name, unless it is a link; the same case is preferred."""
     try:
-        matches = [each for each in folder.iterdir() if each.name.casefold() == name.casefold()]
+        same = [each for each in folder.iterdir() if each.name.casefold() == name.casefold()]
+        matches = [each for each in same if not each.is_symlink()]
     except OSError:
         return None
     return min(matches, key=lambda each: (each.name != name, each.name), default=None)

@@ -1,0 +1,119 @@
+"""One Windows in each form of a chain of snapshots: the same chains of keys as the plain disk, and one machine."""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import shutil
+from pathlib import Path
+
+import pytest
+
+import forensics
+from forensics.case import Case
+from forensics.sources.source import Source
+from forensics.tables.source import leaves
+from tests.disk.chain_disks import FORMS, PAGE, layers, vmdk, vmdk_name
+from tests.disk.test_containers import opened
+from tests.paths import IMAGES
+
+NAME = "broken-claim.vhdx"
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
+    """Return a disk with Windows, and what is said of its keys."""
+    return plain(tmp_path_factory.mktemp("plain"), NAME)
+
+
+def plain(folder: Path, name: str) -> tuple[bytes, list[str]]:
+    path = folder / name
+    path.write_bytes(lzma.decompress((IMAGES / f"{name}.xz").read_bytes()))
+    with Source(str(path)) as source:
+        disk = opened(path, source)
+        disk.stream.seek(0)
+        raw = disk.stream.read(disk.size)
+    return raw, chains(forensics.examine(path), path)
+
+
+def chains(case: Case, disk: Path) -> list[str]:
+    rows = sorted(repr(row) for table in ("key_chain", "machine") for row in case.rows(table))
+    return [row.replace(str(disk), "DISK") for row in rows]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_chains_as_the_plain_disk(tmp_path: Path, windows: tuple[bytes, list[str]], form: str) -> None:
+    raw, expected = windows
+    assert len(expected) > 5
+    newest = FORMS[form](tmp_path, len(raw), layers(raw, 3))
+    before = digests(tmp_path)
+    case = forensics.examine(newest)
+    assert chains(case, newest) == expected
+    assert not case.shows_older_state
+    folder = forensics.examine(tmp_path)
+    assert chains(folder, newest) == expected
+    assert folder.not_examined == []
+    assert {entry.older_state_of for entry in folder.sources if not entry.machine_ids} == {str(newest)}
+    assert digests(tmp_path) == before
+
+
+def pages(raw: bytes) -> dict[int, bytes]:
+    return {at // PAGE: raw[at : at + PAGE] for at in range(0, len(raw), PAGE)}
+
+
+def digests(folder: Path) -> dict[Path, str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_a_vmx_names_the_disk_of_today_among_all_that_are_there(
+    tmp_path: Path, windows: tuple[bytes, list[str]]
+) -> None:
+    """The .vmx names the last disk, the .vmsd the one that its snapshot froze."""
+    raw, expected = windows
+    vmdk(tmp_path, len(raw), layers(raw, 2))
+    today = tmp_path / vmdk_name(1)
+    (tmp_path / "vm.vmx").write_text(f'scsi0:0.fileName = "{today.name}"\nscsi0:0.present = "TRUE"\n')
+    (tmp_path / "vm.vmsd").write_text('snapshot.numSnapshots = "1"\nsnapshot0.disk0.fileName = "vm.vmdk"\n')
+    case = forensics.examine(tmp_path)
+    assert chains(case, today) == expected
+    assert not case.shows_older_state
+
+
+@pytest.mark.parametrize("vmsd", [True, False])
+def test_a_machine_that_went_back_to_a_snapshot(tmp_path: Path, windows: tuple[bytes, list[str]], vmsd: bool) -> None:
+    """Two disks build on one base: the .vmx says which of them is the machine."""
+    before, _ = windows
+    (tmp_path / "plain").mkdir()
+    after, expected = plain(tmp_path / "plain", "healthy.vhdx")
+    shutil.rmtree(tmp_path / "plain")
+    assert len(after) == len(before)
+    base = {page: content for page, content in pages(before).items() if any(content)}
+    changed = {page: content for page, content in pages(after).items() if content != base.get(page, bytes(PAGE))}
+    today, left = tmp_path / vmdk_name(2), tmp_path / vmdk_name(1)
+    vmdk(tmp_path, len(before), [base, changed])
+    left.replace(today)
+    vmdk(tmp_path, len(before), [base, {}])
+    (tmp_path / "vm.vmx").write_text(f'scsi0:0.fileName = "{today.name}"\nscsi0:0.present = "TRUE"\n')
+    if vmsd:
+        text = 'snapshot.numSnapshots = "2"\nsnapshot0.disk0.fileName = "vm.vmdk"\n'
+        (tmp_path / "vm.vmsd").write_text(f'{text}snapshot1.disk0.fileName = "{left.name}"\n')
+    case = forensics.examine(tmp_path, strict=False)
+    states = {Path(entry.path).name: entry.older_state_of for entry in leaves(case.sources) if entry.machine_ids}
+    assert states == {today.name: None, left.name: str(today)}
+    assert chains(forensics.examine(today), today) == expected
+    assert [row.message for row in case.rows("problem") if row.kind == "older_state"] == [
+        f"{left} is an older state: it was made on the same base as {today}, and vm.vmx says that the machine writes "
+        "to that"
+    ]
+
+
+def test_a_missing_base_leaves_nothing_judged_and_is_named(tmp_path: Path, windows: tuple[bytes, list[str]]) -> None:
+    raw, _ = windows
+    newest = vmdk(tmp_path, len(raw), layers(raw, 3))
+    (tmp_path / "vm.vmdk").unlink()
+    case = forensics.examine(tmp_path, strict=False)
+    assert case.is_empty
+    middle = tmp_path / vmdk_name(1)
+    why = f"{middle}: this VMDK is a snapshot that holds only changes to 'vm.vmdk', and that is not there"
+    assert f"a parent of {newest} cannot be read: {why}: put 'vm.vmdk' beside it" in " ".join(case.not_examined)
