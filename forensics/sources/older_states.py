@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from forensics.disk.compressed import SUFFIXES
 from forensics.sources.source import Source
@@ -46,6 +46,8 @@ def mark_older_states(source: Source) -> None:
         is_top = child.older_state_of is None and child.path not in told
         if is_unread and is_top and (child.path in needy or _HOLDS_CHANGES.fullmatch(_plain(child.path))):
             mark(source, child, source.found)
+        elif is_unread and is_top:
+            mark(source, child, _named_by(child.path, source.found))
 
 
 def mark(source: Source, child: SourceEntry, disks: Sequence[SourceEntry]) -> None:
@@ -54,6 +56,13 @@ def mark(source: Source, child: SourceEntry, disks: Sequence[SourceEntry]) -> No
         entry.older_state_of = child.path
         message = f"{entry.path} may be an older state: {child.path}, which could not be read, may build on it"
         source.problem(entry.path, "older_state", message)
+
+
+def _named_by(child: str, disks: Iterable[SourceEntry]) -> list[SourceEntry]:
+    """Return the examined disks on which one builds as its own header says, though the rest of it is not read."""
+    from forensics.disk.lineage import children_of
+
+    return [entry for entry in examined_bases(child, disks) if children_of(Path(entry.path), [Path(child)])]
 
 
 def examined_bases(child: str, disks: Iterable[SourceEntry]) -> list[SourceEntry]:
