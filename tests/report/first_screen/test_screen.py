@@ -237,7 +237,7 @@ def test_a_disk_cannot_steer_the_terminal() -> None:
 
 def test_headings_are_bold_and_severities_coloured() -> None:
     styled = forensics.render(examined("web-server"), "screen", width=COLUMNS, styled=True)
-    assert "\x1b[1mSERVICES DOWN: 7 (7 critical)\x1b[0m\n  \x1b[1;31mCRITICAL\x1b[0m http.sys" in styled
+    assert "\x1b[1mSERVICES DOWN: 7 (6 critical, 1 high)\x1b[0m\n  \x1b[1;31mCRITICAL\x1b[0m http.sys" in styled
     assert "\n  \x1b[31mHIGH\x1b[0m 2026-12-10, in 18 days" in styled
     assert re.sub(r"\x1b\[[0-9;]*m", "", styled) == screen(examined("web-server"))
 

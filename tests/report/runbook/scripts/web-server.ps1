@@ -278,7 +278,7 @@ if ($NewCertificate.ContainsKey('BB0A02015DE30921B01436F74F1DC84B6272DB2A')) {
         'A new one: this disk tells no template by which it could be requested: ask its issuer for a new one (CN=Contoso Test Issuing CA).',
         'Its names: CN=rdp.contoso.test, DNS:rdp.contoso.test.',
         'NETWORK SERVICE (S-1-5-20) must be able to read its key: certlm.msc, All Tasks, Manage Private Keys.',
-        'More: certificate-expired, service-uses-expiring-certificate, rdp-certificate-expired in keymortem examine SOURCE -v.'
+        'More: certificate-expired, rdp-certificate-expired in keymortem examine SOURCE -v.'
     )
 }
 
