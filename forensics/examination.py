@@ -17,6 +17,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import archive_password, given_secrets
 from forensics.late_methods import dataclass
+from forensics.sources.choices import Choices
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
@@ -106,7 +107,8 @@ def examine(
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
         disks = disks_named([Path(source) for source in sources])
         seen = SeenEvidence(tuple(path for files in disks for path in files))
-        run = _Run(unlock, user_secrets, second_opinion, progress or (lambda line: None), seen, named=len(sources))
+        say = progress or (lambda line: None)
+        run = _Run(unlock, Choices(), user_secrets, second_opinion, say, seen, named=len(sources))
         opened = {number: run.source(str(sources[number])) for number in newest_first(disks)}
         run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
         for entry in run.entries:
@@ -141,6 +143,7 @@ class _Run:
     """The state of one examination over all its sources."""
 
     unlock: Unlock
+    choices: Choices
     user_secrets: UserSecrets
     second_opinion: bool
     progress: Progress
@@ -228,7 +231,12 @@ class _Run:
             self.progress(f"opening {path}")
             first = self.machines + 1
             with open_source(
-                path, self.unlock, first_machine_id=first, progress=self.progress, seen=self.seen
+                path,
+                self.unlock,
+                choices=self.choices,
+                first_machine_id=first,
+                progress=self.progress,
+                seen=self.seen,
             ) as opened:
                 entry.kind = opened.kind
                 entry.older_state_of = opened.older_state_of

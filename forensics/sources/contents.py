@@ -188,7 +188,9 @@ def _add_archive(pieces: Pieces, path: Path, file: EvidenceFile, number: int) ->
 
 def _open_archive(pieces: Pieces, path: Path, piece: Source) -> None:
     image = open_image(path, piece.path, piece, pieces.progress)
-    inner = Pieces(piece, pieces.keys, pieces.next_machine_id, pieces.progress, pieces.seen, pieces.depth + 1)
+    inner = Pieces(
+        piece, pieces.keys, pieces.choices, pieces.next_machine_id, pieces.progress, pieces.seen, pieces.depth + 1
+    )
     add_archive(inner, image)
 
 

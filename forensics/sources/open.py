@@ -8,6 +8,7 @@ from pathlib import Path
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.unlock import Unlock
+from forensics.sources.choices import Choices
 from forensics.sources.file_kind import ARCHIVES
 from forensics.sources.pieces import Pieces
 from forensics.sources.same_evidence import SeenEvidence
@@ -15,7 +16,7 @@ from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import is_configuration
 
-__all__ = ["Progress", "SeenEvidence", "Source", "Unlock", "open_source"]
+__all__ = ["Choices", "Progress", "SeenEvidence", "Source", "Unlock", "open_source"]
 
 _CONFIGURATIONS = (".vmcx", ".vmrs", ".vmgs")
 
@@ -24,6 +25,7 @@ def open_source(
     path: str | Path,
     keys: Unlock = Unlock(),  # noqa: B008
     *,
+    choices: Choices = Choices(),  # noqa: B008
     first_machine_id: int = 1,
     progress: Progress = lambda line: None,
     seen: SeenEvidence | None = None,
@@ -34,6 +36,7 @@ def open_source(
         path: Disk image, folder or archive of anything, Hyper-V export or its configuration, loose hive, or .reg
             export.
         keys: For BitLocker volumes.
+        choices: What of it is examined.
         first_machine_id: Number of the first installation.
         progress: Called with one line when something takes long.
         seen: What was opened before, so that nothing is examined twice.
@@ -47,7 +50,7 @@ def open_source(
         SourceError: Nothing could be opened; the message says what to do next.
     """
     source = Source(str(path))
-    pieces = Pieces(source, keys, first_machine_id, progress, seen or SeenEvidence())
+    pieces = Pieces(source, keys, choices, first_machine_id, progress, seen or SeenEvidence())
     try:
         _open(pieces, Path(path))
     except SourceError:

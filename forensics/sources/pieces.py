@@ -11,6 +11,7 @@ from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.tree import Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.late_methods import dataclass
+from forensics.sources.choices import Choices
 from forensics.sources.holdings import nothing_found, was_seen_whole
 from forensics.sources.older_states import mark_older_states
 from forensics.sources.same_evidence import SameEvidenceError, SeenEvidence
@@ -29,6 +30,7 @@ class Pieces:
     Attributes:
         source: The folder or archive in which they were found.
         keys: For BitLocker volumes.
+        choices: What of it is examined.
         first: Number of the first installation.
         progress: Called with one line when something takes long.
         seen: What was opened before, so that nothing is examined twice.
@@ -38,6 +40,7 @@ class Pieces:
 
     source: Source
     keys: Unlock
+    choices: Choices
     first: int
     progress: Progress
     seen: SeenEvidence
