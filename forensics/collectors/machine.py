@@ -37,6 +37,7 @@ def collect_machine(installation: Installation) -> MachineRow:
     row = MachineRow(
         machine_id=installation.machine_id,
         source_path=installation.windows or installation.source_path,
+        kind=installation.kind,
         source=installation.source_path,
         volume=installation.volume,
         system_root=installation.windows,

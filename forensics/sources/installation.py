@@ -15,6 +15,7 @@ from forensics.late_methods import dataclass
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
 from forensics.tables.coverage_names import CoverageArea
+from forensics.tables.machine import InstallationKind
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
 from forensics.tables.record import ProblemRow
 
@@ -75,6 +76,7 @@ class Installation:
         efi: EFI system partitions of the same disk; None where the source is no whole disk.
         volume: Volume of the disk that holds it, such as ``partition 3``; None where there is none to name.
         disk_volumes: All volumes of the same disk, its own among them; empty where the source is no disk of several.
+        kind: What it is.
         is_loose: Somebody put its hives together: nothing but what they say tells that they are of one machine.
         mixed: What tells that they are not; None where nothing does.
     """
@@ -89,6 +91,7 @@ class Installation:
     efi: Sequence[EfiPartition] | None = None
     volume: str | None = None
     disk_volumes: Sequence[DiskVolume] = ()
+    kind: InstallationKind = "windows"
     is_loose: bool = False
     mixed: str | None = None
     problems: list[ProblemRow] = field(default_factory=list)

@@ -13,6 +13,7 @@ from forensics.tables.row import Row, column
 AccountKind = Literal[
     "system", "service", "machine_account", "domain_account", "entra_account", "microsoft_account", "unknown"
 ]
+InstallationKind = Literal["windows", "former", "profile"]
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -23,6 +24,11 @@ class MachineRow(Row):
     table: ClassVar[str] = "machine"
     description: ClassVar[str] = "One Windows installation: who it is, how old, and what was done to its identity"
 
+    kind: InstallationKind = column(
+        "What it is: windows; former, what an upgrade or a new Setup put aside (Windows.old); profile, users' folders "
+        "alone, without the Windows that they belong to",
+        "windows",
+    )
     computer_name: str | None = column("Name of the computer (ComputerName in SYSTEM)", None)
     host_name: str | None = column("Tcpip host name", None)
     domain_name: str | None = column("DNS domain (Tcpip Parameters Domain)", None)
