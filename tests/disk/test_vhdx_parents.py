@@ -12,7 +12,7 @@ import pytest
 
 from forensics.disk.containers import open_disk, open_image
 from forensics.disk.errors import SourceError
-from forensics.disk.vhdx.parent import ParentCandidate
+from forensics.disk.vhdx.parent import ParentCandidate, find_among
 from forensics.disk.vhdx.reader import open_vhdx
 from forensics.disk.vhdx.structures import ParentLocator
 from forensics.sources.source import Source
@@ -112,6 +112,19 @@ def test_a_name_with_nul_or_slashes_from_the_image_reaches_no_file(base: Path) -
             open_vhdx(child) if hostile != "Base.vhdx\\" else open_missing(child, base)
 
 
+def test_a_path_that_leaves_the_folder_of_the_child_is_not_followed(tmp_path: Path, raw: bytearray) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "vm").mkdir()
+    base, child = tmp_path / "base" / "Base.vhdx", tmp_path / "vm" / "child.avhdx"
+    write_dynamic(io.BytesIO(raw), DISK, base)
+    write_differencing(base, [], child, relative_path="..\\base\\Base.vhdx")
+    with pytest.raises(SourceError, match="Put the parent beside the child") as caught:
+        open_vhdx(child)
+    assert caught.value.kind == "missing_parent"
+    with open_vhdx(child, resolve_parent=find_among([base])) as stream:
+        assert stream.files == [str(child), str(base)]
+
+
 def test_a_parent_behind_a_link_is_not_opened(base: Path) -> None:
     child = base.with_name("child.avhdx")
     write_differencing(base, [], child)
@@ -157,12 +170,11 @@ def test_an_opened_file_needs_a_resolver_for_its_parent(base: Path, raw: bytearr
 def test_a_wrong_file_where_the_path_leads_does_not_hide_the_parent_beside_the_child(
     tmp_path: Path, raw: bytearray, damage: str
 ) -> None:
-    above, folder = tmp_path / "old", tmp_path / "vm"
-    above.mkdir()
-    folder.mkdir()
-    base, child, first = folder / "Base.vhdx", folder / "child.avhdx", above / "Base.vhdx"
+    folder, below = tmp_path / "vm", tmp_path / "vm" / "old"
+    below.mkdir(parents=True)
+    base, child, first = folder / "Base.vhdx", folder / "child.avhdx", below / "Base.vhdx"
     write_dynamic(io.BytesIO(raw), DISK, base, seed="base")
-    write_differencing(base, [], child, relative_path="..\\old\\Base.vhdx")
+    write_differencing(base, [], child, relative_path=".\\old\\Base.vhdx")
     if damage == "another disk":
         write_dynamic(io.BytesIO(raw), DISK, first, seed="another disk")
     elif damage == "damaged":

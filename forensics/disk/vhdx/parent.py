@@ -30,8 +30,8 @@ The file is closed with the stream. The name comes back as the child's name wher
 def find_beside(child: str, locator: ParentLocator) -> Iterator[ParentCandidate]:
     """Yield the files that lie where the child says, seen from the child's folder, compressed ones too.
 
-    First the relative path is followed, then the file names of the relative and the absolute path are looked for in
-    the child's own folder; upper and lower case are the same.
+    First the relative path is followed, unless it leaves the child's folder, then the file names of the relative and
+    the absolute path are looked for in that folder itself; upper and lower case are the same.
     """
     folder = Path(child).absolute().parent
     seen: set[Path] = set()
@@ -142,11 +142,11 @@ def _walk_any(folder: Path, relative: str) -> Iterator[Path]:
 
 
 def _walk(folder: Path, relative: str) -> Path | None:
-    """Follow a Windows path; only names that a folder lists are used, never the text of the image itself."""
+    """Follow a Windows path below a folder; only names that a folder lists are used, never the text of the image."""
     for name in relative.replace("/", "\\").split("\\"):
         if name in ("", "."):
             continue
-        found = folder.parent if name == ".." else _listed(folder, name)
+        found = _listed(folder, name)
         if found is None:
             return None
         folder = found
