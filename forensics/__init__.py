@@ -13,6 +13,7 @@ Every command of ``keymortem`` is a function here:
     explain, expiring               one key of a case; certificates that end soon
     explain_symptom                 an error code, event or message: what produces it, what does not
     compare                         a machine before and after
+    recover                         proved keys of a source in password-protected files
     plan_migration, attest          virtual machines to another Hyper-V host; keys of TPMs to an authority
     list_rules, show_rule           the rules
     lint_rules, test_rules          rules of your own
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from forensics.examination import examine as examine
     from forensics.hyperv.migration import MigrationPlan as MigrationPlan
     from forensics.hyperv.migration import plan_migration as plan_migration
+    from forensics.recovery.recover import Recovered as Recovered
+    from forensics.recovery.recover import recover as recover
     from forensics.rendering import FOLDER_FORMATS as FOLDER_FORMATS
     from forensics.rendering import FORMATS as FORMATS
     from forensics.rendering import LANGUAGES as LANGUAGES
@@ -100,6 +103,7 @@ _HOMES = {
     "forensics.engine.rule": ("RulePackError",),
     "forensics.examination": ("examine",),
     "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
+    "forensics.recovery.recover": ("Recovered", "recover"),
     "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "LANGUAGES", "SECTIONS", "check_target", "render", "write"),
     "forensics.report.expiring": ("Expiring", "expiring"),
     "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
@@ -150,6 +154,7 @@ __all__ = [
     "LintResult",
     "MigrationPlan",
     "NothingToRepairError",
+    "Recovered",
     "Result",
     "RuleDescription",
     "RuleFiles",
@@ -179,6 +184,7 @@ __all__ = [
     "open_case",
     "parse_utc",
     "plan_migration",
+    "recover",
     "render",
     "sanitise",
     "show_rule",

@@ -15,7 +15,7 @@ from forensics.asked_rules import ask_rules
 from forensics.case import Case
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
-from forensics.given_secrets import archive_password, given_secrets
+from forensics.given_secrets import first_line, given_secrets
 from forensics.late_methods import dataclass
 from forensics.sources.choices import Choices
 from forensics.sources.given_paths import Paths, given_paths
@@ -102,7 +102,7 @@ def examine(
             recovery_key=recovery_key,
             password_file=Path(password_file) if password_file else None,
             bek_file=Path(bek_file) if bek_file else None,
-            archive_password=archive_password(Path(archive_password_file)) if archive_password_file else None,
+            archive_password=first_line(Path(archive_password_file)) if archive_password_file else None,
         )
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
         disks = disks_named([Path(source) for source in sources])

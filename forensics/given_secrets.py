@@ -47,8 +47,8 @@ def given_secrets(passwords: Mapping[str, str], nt_hashes: Mapping[str, str], pv
     )
 
 
-def archive_password(path: Path) -> str:
-    """Return the password of archives: the first line of a file, of which other bytes than UTF-8 stay as surrogates.
+def first_line(path: Path) -> str:
+    """Return a password: the first line of a file, of which other bytes than UTF-8 stay as surrogates.
 
     Raises:
         SourceError: The file cannot be read, or its first line is empty.

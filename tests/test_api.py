@@ -29,6 +29,7 @@ COMMANDS = {
     "expiring": "expiring",
     "explain": "explain",
     "migrate": "plan_migration",
+    "recover": "recover",
     "rules commands": "list_commands",
     "rules lint": "lint_rules",
     "rules list": "list_rules",

@@ -26,6 +26,7 @@ from forensics.chain.secret_rows import secret_rows
 from forensics.chain.tokens import Tokens
 from forensics.chain.undecided import give_reasons
 from forensics.chain.use_access import UseAccess
+from forensics.chain.vault import open_vault
 from forensics.chain.witness import Witness
 from forensics.collectors.certificate_stores import HANDED_OUT, PERSONAL_STORES
 from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
@@ -160,6 +161,9 @@ class Judge:
         )
         if self._witness:
             self._witness.report()
+        vault = open_vault()
+        if vault is not None:
+            vault.take(self.evidence.certificates)
         return judged
 
     def _chains(self) -> list[tuple[KeyChainRow, KeyFileEvidence | None]]:

@@ -10,6 +10,7 @@ from forensics.chain.key_index import KeySlot
 from forensics.chain.master_key_found import Unlocked
 from forensics.chain.master_keys import MasterKeyRing
 from forensics.chain.passwords import GivenPassword
+from forensics.chain.vault import OpenedKey, open_vault
 from forensics.chain.witness import Witness
 from forensics.dpapi import dpapi
 from forensics.dpapi.dpapi import OpenedBlob
@@ -199,8 +200,10 @@ class Prover:
             if not self.ring.work.may_check(key, slot.file.row.path):
                 return replace(start, private_key="not_examined")
             if opened.mac_ok and key.is_consistent():
+                _keep(slot, start, key)
                 return replace(start, private_key="proved", public=key.public, recovered=True)
             if _is_had_by_arithmetic(key):
+                _keep(slot, start, key)
                 return replace(start, private_key="damaged", public=key.public, recovered=True)
         return replace(start, private_key="damaged")
 
@@ -249,6 +252,12 @@ class Prover:
         if not opened.mac_ok or opened.clear is None or len(opened.clear) < 4:
             return "unknown"
         return "yes" if int.from_bytes(opened.clear[:4], "little") & 1 else "no"
+
+
+def _keep(slot: KeySlot, start: Proof, key: PrivateKey) -> None:
+    vault = open_vault()
+    if vault is not None:
+        vault.keep(OpenedKey(slot.file.row.path, start.unlocked_by, key))
 
 
 def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:

@@ -18,6 +18,7 @@ from forensics.cli.explain import explain
 from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, say
 from forensics.cli.migrate import migrate
 from forensics.cli.options import debug_option
+from forensics.cli.recover import recover
 from forensics.cli.rules import rules_group
 from forensics.cli.tables import tables
 
@@ -66,7 +67,7 @@ def cli() -> None:
     """
 
 
-for command in (examine, explain, expiring, compare, migrate, attest, rules_group, tables):
+for command in (examine, explain, expiring, compare, recover, migrate, attest, rules_group, tables):
     cli.add_command(command)
 
 

@@ -107,12 +107,22 @@ overwrite_option = click.option(
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say how a source is opened and judged."""
+    return _source_options(command, ("--bitlocker-password-file", "--password-file"))
+
+
+def source_options_beside_a_password(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options as :func:`source_options`, for a command whose own ``--password-file`` is another one."""
+    return _source_options(command, ("--bitlocker-password-file",))
+
+
+def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) -> Callable[..., Any]:
     existing = click.Path(exists=True, dir_okay=False, path_type=Path)
     options = [
         click.option("--as-of", callback=utc_time, metavar="DATE", help="What 'expired' refers to; now if not given."),
         click.option("--recovery-key", metavar="KEY", help="BitLocker recovery password, 48 digits."),
         click.option(
-            "--password-file",
+            *of_bitlocker,
+            "bitlocker_password_file",
             type=existing,
             callback=_named,
             metavar="FILE",

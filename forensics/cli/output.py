@@ -42,7 +42,7 @@ def check_targets(
             raise click.UsageError(f"the folder of {target} does not exist; make it first or choose another place")
     if output is not None:
         _check_kind(form, output)
-        with _refusals_told(output):
+        with refusals_told(output):
             forensics.check_target(form, output, evidence=evidence, overwrite=overwrite)
     if case_file is not None:
         _check_case_file(case_file, evidence, overwrite)
@@ -79,14 +79,14 @@ def _check_kind(form: str, output: Path) -> None:
 def _check_case_file(path: Path, evidence: list[str | Path], overwrite: bool) -> None:
     # Of a file that is no case file only this is said: --overwrite does not help.
     is_other = path.exists() and not forensics.is_case_file(path)
-    with _refusals_told(path):
+    with refusals_told(path):
         forensics.check_target("case", path, evidence=evidence, overwrite=overwrite or is_other)
     if is_other:
         raise click.UsageError(f"{path} exists and is no keymortem case file; choose another name")
 
 
 @contextmanager
-def _refusals_told(target: Path) -> Iterator[None]:
+def refusals_told(target: Path) -> Iterator[None]:
     """Let what must not or cannot be written end the command, as wrong usage."""
     try:
         yield
@@ -104,13 +104,13 @@ def _refusals_told(target: Path) -> Iterator[None]:
 def save_case(case: forensics.Case, path: Path, overwrite: bool) -> None:
     """Write the case file; what cannot be written is wrong usage."""
     _check_again("case", path, overwrite)
-    with _refusals_told(path):
+    with refusals_told(path):
         case.save(path, overwrite=overwrite)
 
 
 def _check_again(form: str, target: Path, overwrite: bool) -> None:
     """Refuse the files that options name, of which the case does not know."""
-    with _refusals_told(target):
+    with refusals_told(target):
         forensics.check_target(form, target, evidence=named_files(), overwrite=overwrite)
 
 
@@ -139,7 +139,7 @@ def emit(
         return
     _check_again(form, output, overwrite)
     try:
-        with _refusals_told(output):
+        with refusals_told(output):
             forensics.write(
                 result, form, output, language=language, overwrite=overwrite, only=only, min_severity=min_severity
             )

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 import forensics
 from forensics.cli.messages import NOTHING_EXAMINED, invalid_pack_told, say
+
+T = TypeVar("T")
 
 
 def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
@@ -23,7 +26,7 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Cas
         for source in sources:
             if forensics.is_case_file(Path(source)):
                 raise click.UsageError(f"{source} is a case file, which stands alone: name either it or sources")
-        case = _run(sources, options)
+        case = run_examination(partial(forensics.examine, *sources), options)
     for sentence in case.not_examined:
         say(sentence)
     return case
@@ -50,15 +53,20 @@ def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> foren
     return case
 
 
-def _run(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
+def run_examination(examination: Callable[..., T], options: dict[str, Any]) -> T:
+    """Call what examines sources with the options of :func:`source_options`; what is wrong with them is wrong usage.
+
+    Args:
+        examination: :func:`forensics.examine`, or what takes the same options.
+        options: Of the command.
+    """
     if not click.get_current_context().meta.get("debug"):
         _quieten_libraries()
     try:
         with invalid_pack_told(), _progress() as progress:
-            return forensics.examine(
-                *sources,
+            return examination(
                 recovery_key=options["recovery_key"],
-                password_file=options["password_file"],
+                password_file=options["bitlocker_password_file"],
                 bek_file=options["bek"],
                 archive_password_file=options["archive_password_file"],
                 passwords=options["passwords"],

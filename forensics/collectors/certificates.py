@@ -68,7 +68,7 @@ def _read(installation: Installation, parser: CertificateParser, element: Elemen
         installation.doubt(element.source_path, "other_thumbprint", message)
     if element.store.lower() in _EK_STORES:
         row.der = base64.b64encode(der).decode("ascii")
-    evidence = CertificateEvidence(row)
+    evidence = CertificateEvidence(row, der=der)
     _add_properties(row, parsed.properties)
     _add_link(installation, evidence, parsed.properties.get(_KEY_PROV_INFO))
     certificate = parser.parse(der)

@@ -47,6 +47,7 @@ class CertificateEvidence:
         link_error: Why KEY_PROV_INFO could not be read.
         public_key: The certificate's own public key, None for algorithms we do not model.
         service: Service whose store it is in; None of other stores, and where the service is not registered.
+        der: The certificate itself.
     """
 
     row: CertificateRow
@@ -54,6 +55,7 @@ class CertificateEvidence:
     link_error: FormatError | None = None
     public_key: PublicKey | None = None
     service: ServiceIdentity | None = None
+    der: bytes = b""
 
 
 @dataclass(slots=True)

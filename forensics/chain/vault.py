@@ -1,0 +1,80 @@
+"""Private keys that were opened, kept in memory for ``keymortem recover`` alone, the one door by which they leave.
+
+No other command keeps any: without a vault a key is forgotten as soon as it is proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from forensics.formats.private_key import PrivateKey
+from forensics.formats.public_key import PublicKey
+from forensics.late_methods import dataclass
+from forensics.tables.secrets import UnlockedBy
+
+if TYPE_CHECKING:
+    from forensics.collectors.evidence import CertificateEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedKey:
+    """A private key that was opened.
+
+    Attributes:
+        path: Its key file.
+        unlocked_by: What opened its master key.
+        key: It.
+    """
+
+    path: str
+    unlocked_by: UnlockedBy
+    key: PrivateKey = field(repr=False)
+
+
+@dataclass(slots=True)
+class Vault:
+    """What an examination opened; its repr shows nothing of it.
+
+    Attributes:
+        keys: Private keys by their public half.
+        certificates: Certificates, DER, by thumbprint (upper hex).
+        publics: Public key of each certificate that is modelled, by thumbprint.
+    """
+
+    keys: dict[PublicKey, list[OpenedKey]] = field(default_factory=dict, repr=False)
+    certificates: dict[str, bytes] = field(default_factory=dict, repr=False)
+    publics: dict[str, PublicKey] = field(default_factory=dict, repr=False)
+
+    def keep(self, opened: OpenedKey) -> None:
+        """Keep an opened key; one without public half is of no certificate, and is not kept."""
+        if opened.key.public is not None:
+            self.keys.setdefault(opened.key.public, []).append(opened)
+
+    def take(self, certificates: Iterable[CertificateEvidence]) -> None:
+        """Keep the certificates of an installation."""
+        for certificate in certificates:
+            self.certificates[certificate.row.thumbprint] = certificate.der
+            if certificate.public_key is not None:
+                self.publics[certificate.row.thumbprint] = certificate.public_key
+
+
+_vault: ContextVar[Vault | None] = ContextVar("_vault", default=None)
+
+
+@contextmanager
+def keeping(vault: Vault) -> Iterator[None]:
+    """Keep in a vault what is opened from here on."""
+    token = _vault.set(vault)
+    try:
+        yield
+    finally:
+        _vault.reset(token)
+
+
+def open_vault() -> Vault | None:
+    """Return the vault of the examination that is running; None where nothing is kept."""
+    return _vault.get()

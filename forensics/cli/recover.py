@@ -1,0 +1,90 @@
+"""``keymortem recover``: proved keys in PFX files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import forensics
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
+from forensics.cli.options import SOURCE, named_files, source_options_beside_a_password
+from forensics.cli.output import emit, refusals_told
+from forensics.cli.run import run_examination
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(short_help="Keys that are proved, in password-protected PFX files.")
+@click.argument("source", metavar="SOURCE", type=SOURCE)
+@click.argument("subjects", nargs=-1, metavar="[SUBJECT...]")
+@click.option("--list", "listed", is_flag=True, help="Write nothing: say from where each key is had, or what lacks.")
+@click.option("--to", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Write the files there.")
+@click.option("--password-file", type=_FILE, metavar="FILE", help="Password of the files, first line of FILE.")
+@click.option("--legacy", is_flag=True, help="For Windows Server 2016 and older, which import no AES.")
+@click.option("--even-not-exportable", is_flag=True, help="Keys too that by their policy are not to be exported.")
+@source_options_beside_a_password
+@click.pass_context
+def recover(
+    ctx: click.Context,
+    /,
+    source: str,
+    subjects: tuple[str, ...],
+    listed: bool,
+    to: Path | None,
+    password_file: Path | None,
+    legacy: bool,
+    even_not_exportable: bool,
+    **options: Any,
+) -> None:
+    """Write private keys that a disk proves into PFX files, each encrypted with the password that you give.
+
+    This is the one command that lets keys out, and only those that were decrypted and that fit their certificate. A key
+    in a TPM, in VBS or on a smart card never is. Each file holds the certificate, its key and the certificates above
+    it that the disk has, and goes back into the provider and key set where the key was. A log of names and fingerprints
+    is written beside them. Files that exist are never replaced.
+
+    SUBJECT is a certificate's thumbprint (six digits are enough), a part of its subject, or a key file's name or path.
+    --list without one lists all keys.
+
+    Exit codes: 0 every key that was named was had, 1 one was not, 2 wrong usage, 3 nothing could be examined.
+
+    \b
+    Example:
+      keymortem recover disk.vhdx --list
+      keymortem recover disk.vhdx web.contoso --to keys --password-file pw.txt
+    """
+    if listed == (to is not None):
+        raise click.UsageError("say either --to FOLDER, or --list to see what could be written")
+    if to is not None and not subjects:
+        raise click.UsageError("name the keys that are to be written; keymortem recover SOURCE --list lists them")
+    if to is not None and password_file is None:
+        raise click.UsageError("--to needs --password-file: what is written is encrypted with that password")
+    if password_file is not None:
+        named_files().append(password_file)
+    if forensics.is_case_file(Path(source)):
+        raise click.UsageError(f"{source} is a case file, which holds no key; name the disk that it was made of")
+
+    def recovered(**given: Any) -> forensics.Recovered:
+        return forensics.recover(
+            source,
+            *subjects,
+            to=to,
+            pfx_password_file=password_file,
+            legacy=legacy,
+            even_not_exportable=even_not_exportable,
+            **given,
+        )
+
+    try:
+        with refusals_told(to or Path()):
+            told = run_examination(recovered, options)
+    except forensics.UnknownSubjectError as error:
+        raise click.UsageError(f"{error.args[0]}; keymortem recover {source} --list lists what there is") from None
+    for sentence in told.case.not_examined:
+        say(sentence)
+    if told.case.is_empty:
+        ctx.exit(NOTHING_EXAMINED)
+    emit(told)
+    ctx.exit(0 if told.is_whole else FOUND)

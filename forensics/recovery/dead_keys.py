@@ -1,0 +1,108 @@
+"""Which keys of a case can be brought back: from where, by which secret, or what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from forensics.case_tables import CaseTables
+from forensics.chain.vault import Vault
+from forensics.late_methods import dataclass
+from forensics.report.explain import find_chains
+from forensics.report.explain_subject import UnknownSubjectError
+from forensics.report.facts import Facts
+from forensics.report.reason import reason_of
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.secrets import UnlockedBy
+
+NOT_EXPORTABLE = "its policy forbids that; if you may decide otherwise, add --even-not-exportable"
+_SEALED = {
+    "sealed_tpm": "its private half lies in the TPM of the computer and never leaves it",
+    "sealed_vbs": "it is sealed to the secure kernel (VBS) of the computer and never leaves it",
+    "needs_pin": "it asks for a PIN or password of its own, or lies on a smart card",
+}
+_NO_CERTIFICATE = "no certificate on this evidence belongs to it, and a PFX file needs one"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadKey:
+    """One key as ``recover`` sees it.
+
+    Attributes:
+        chain: Its row.
+        computer: Whose it is.
+        path: Key file from which it was had, in the source; None where it was not.
+        place: The same as Windows writes it.
+        unlocked_by: What opened its master key.
+        lack: Why it is not written; None where nothing is in the way.
+    """
+
+    chain: KeyChainRow
+    computer: str
+    path: str | None = None
+    place: str | None = None
+    unlocked_by: UnlockedBy = "not_tried"
+    lack: str | None = None
+
+
+def wanted_chains(case: CaseTables, subjects: Sequence[str]) -> list[KeyChainRow]:
+    """Return the chains that subjects name, each certificate or key file once; all where none is named.
+
+    Args:
+        case: The case.
+        subjects: Thumbprints (six digits are enough), names or paths of key files, or parts of certificates' subjects.
+
+    Raises:
+        UnknownSubjectError: Nothing is called that.
+    """
+    rows = [chain for subject in subjects for chain in _named(case, subject)] if subjects else case.rows("key_chain")
+    return list(
+        {chain.thumbprint or (chain.machine_id, chain.key_file_path): chain for chain in _better_last(rows)}.values()
+    )
+
+
+def _named(case: CaseTables, subject: str) -> list[KeyChainRow]:
+    found = find_chains(case, subject)
+    if not found and (part := subject.strip().casefold()):
+        found = [chain for chain in case.rows("key_chain") if part in (chain.subject or "").casefold()]
+    if not found:
+        raise UnknownSubjectError(f"no key here is called {subject!r}")
+    return found
+
+
+def _better_last(rows: Iterable[KeyChainRow]) -> list[KeyChainRow]:
+    """Put the rows from which more is to be had last, so that they stay where one certificate has several."""
+    return sorted(rows, key=lambda row: (row.private_key == "proved", bool(row.recoverable)))
+
+
+def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -> DeadKey:
+    """Say of one chain whether its private key was had, and from where."""
+    computer = facts.machine_name(chain.machine_id)
+    if chain.thumbprint is None:
+        return DeadKey(chain, computer, lack=_SEALED.get(chain.private_key, _NO_CERTIFICATE))
+    public = vault.publics.get(chain.thumbprint)
+    had = vault.keys.get(public, []) if public is not None else []
+    if not had:
+        return DeadKey(chain, computer, lack=_SEALED.get(chain.private_key) or _lack(chain, facts))
+    likeliest = (chain.key_file_path, chain.recoverable_from)
+    opened = next((o for path in likeliest for o in had if o.path == path), had[0])
+    machine = chain.recoverable_on or chain.machine_id
+    place = chain.recovery_place or facts.path(machine, opened.path)
+    return DeadKey(chain, computer, opened.path, place, opened.unlocked_by)
+
+
+def _lack(chain: KeyChainRow, facts: Facts) -> str:
+    """Say what keeps the private key from being had: not always what keeps Windows from opening it."""
+    if chain.recovery_doubt:
+        return chain.recovery_doubt
+    master_key = f"master key {chain.master_key_guid}"
+    if chain.key_file in ("present", "other_machine_guid") and chain.public_key != "mismatch":
+        if chain.private_key == "damaged":
+            return "the private key's DPAPI blob is damaged"
+        if chain.private_key == "locked" and chain.master_key == "absent":
+            return f"{master_key}, which covers it, is not on this disk"
+        if chain.private_key == "locked" and chain.master_key == "unreadable":
+            return f"the file of {master_key}, which covers it, is damaged"
+        if chain.private_key == "locked":
+            return f"nothing that is known here opens {master_key}, which covers it"
+    said = reason_of(chain, facts) or "it was not opened"
+    return f"{said[0].lower()}{said[1:]}".rstrip(".")

@@ -1,0 +1,91 @@
+"""What ``recover`` prints: each key, from where it was had and what to do with the file, or what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from forensics.commands.blocks import blocks_of, labelled
+from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey
+from forensics.report.folded_lines import FoldedText
+from forensics.tables.finding import Block
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.secrets import UnlockedBy
+
+_OPENED: dict[UnlockedBy, str] = {
+    "current": "opened with DPAPI_SYSTEM",
+    "previous": "opened with the earlier DPAPI_SYSTEM (OldVal)",
+    "password": "opened with the password or hash that was given",
+    "domain_key": "opened with the backup key of the domain",
+}
+_EXPORT = {
+    "yes": "it may be exported",
+    "no": "by its policy it is not to be exported",
+    "unknown": "whether it may be exported could not be read",
+}
+
+
+def recovered_text(
+    keys: Sequence[DeadKey], files: Mapping[str, str], folder: Path | None, log: str | None, width: int | None
+) -> str:
+    """Write the answer of ``recover``.
+
+    Args:
+        keys: Each key that was asked for.
+        files: Name of the file that was written, by thumbprint.
+        folder: Where they are; None where only a list was asked for.
+        log: Name of the log beside them.
+        width: Columns to fold to; None leaves lines whole.
+    """
+    text = FoldedText(width)
+    had = [key for key in keys if key.lack is None]
+    held_back = sum(key.lack == NOT_EXPORTABLE for key in keys)
+    if folder is None:
+        more = f", {held_back} more with --even-not-exportable" if held_back else ""
+        text.add(f"{len(had)} of {_counted(len(keys))} can be written into PFX files{more}; --to FOLDER does that.")
+    elif log is None:
+        text.add("Nothing was written.")
+    else:
+        text.add(f"{len(had)} of {_counted(len(keys))} written into {folder}; {log} says which, without any secret.")
+    for key in (*had, *(key for key in keys if key.lack is not None)):
+        text.lines.append("")
+        _add_key(text, key, files, folder)
+    if files:
+        text.lines.append("")
+        text.add(
+            "An import gives the key a new access list: an account of its own, such as that of a service, that read it "
+            "before needs Read on the new key file. Delete the PFX files when the keys are where they belong."
+        )
+    return text.whole()
+
+
+def _counted(count: int) -> str:
+    return "1 key" if count == 1 else f"{count} keys"
+
+
+def _add_key(text: FoldedText, key: DeadKey, files: Mapping[str, str], folder: Path | None) -> None:
+    chain = key.chain
+    text.add(f"{_name(chain)}, of {key.computer}")
+    if key.path is None:
+        text.add(f"not to be had: {key.lack}", "  ")
+        return
+    text.add(f"proved: {key.place}, {_OPENED.get(key.unlocked_by, 'opened')}; {_EXPORT[chain.exportable]}", "  ")
+    if key.lack is not None:
+        text.add(f"not written: {key.lack}", "  ")
+        return
+    name = files.get(chain.thumbprint or "")
+    if name is None or folder is None:
+        return
+    text.add(f"written: {folder / name}", "  ")
+    for block in labelled(tuple(_import(chain, name))):
+        text.add(block.text, "    " if block.kind == "command" else "  ")
+
+
+def _import(chain: KeyChainRow, name: str) -> Iterator[Block]:
+    return blocks_of("import-pfx", {"scope": chain.store_scope, "store": chain.store, "file": name})
+
+
+def _name(chain: KeyChainRow) -> str:
+    if chain.thumbprint is None:
+        return f"{chain.container or chain.key_file_path}, a key without certificate"
+    return f"{chain.subject or 'a certificate without subject'}, {chain.thumbprint}, store {chain.store}"

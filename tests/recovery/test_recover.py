@@ -1,0 +1,153 @@
+"""``recover``: proved keys leave by this door, encrypted; nothing else does, and nothing leaves elsewhere."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+import forensics
+from forensics.cli.main import cli
+from tests.paths import IMAGES
+
+SAMPLE = IMAGES / "sample.vhdx.xz"
+PASSWORD = "Pässw0rd!"
+WEB, API = "5128463CB51FB4BFB5489BA043D6FCE174F6CA79", "9D36AE7DEC02022E8049BE625E83A558A4CB3F7E"
+
+
+@pytest.fixture
+def password(tmp_path: Path) -> Path:
+    (tmp_path / "pw.txt").write_text(f"{PASSWORD}\nsecond line\n", encoding="utf-8")
+    return tmp_path / "pw.txt"
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["recover", *(str(a) for a in arguments)], prog_name="keymortem")
+
+
+def test_a_key_of_the_earlier_dpapi_system_is_written_and_fits_its_certificate(tmp_path: Path, password: Path) -> None:
+    result = run(SAMPLE, "web.contoso", API[:6], "--to", tmp_path / "keys", "--password-file", password)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[0].startswith(f"2 of 2 keys written into {tmp_path / 'keys'}; recovered-")
+    assert '    certutil -f -importPFX "MY" "5128463CB51FB4BFB5489BA043D6FCE174F6CA79.pfx"' in result.stdout
+    assert {path.suffix for path in (tmp_path / "keys").iterdir()} == {".pfx", ".json"}
+    for thumbprint, kind in ((WEB, rsa.RSAPrivateKey), (API, ec.EllipticCurvePrivateKey)):
+        file = tmp_path / "keys" / f"{thumbprint}.pfx"
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        key, certificate, _ = pkcs12.load_key_and_certificates(file.read_bytes(), PASSWORD.encode())
+        assert isinstance(key, kind)
+        assert certificate is not None
+        assert certificate.fingerprint(hashes.SHA1()).hex().upper() == thumbprint
+        assert key.public_key() == certificate.public_key()
+
+
+def test_no_part_of_a_key_or_password_stands_anywhere_else(tmp_path: Path, password: Path) -> None:
+    result = run(SAMPLE, "contoso", "--to", tmp_path / "keys", "--password-file", password, "--even-not-exportable")
+    written = [path for path in (tmp_path / "keys").iterdir() if path.suffix == ".pfx"]
+    (log,) = (path for path in (tmp_path / "keys").iterdir() if path.suffix == ".json")
+    said = result.stdout + result.stderr + log.read_text(encoding="utf-8")
+    assert len(written) == 7
+    assert PASSWORD not in said
+    for file in written:
+        key, _, _ = pkcs12.load_key_and_certificates(file.read_bytes(), PASSWORD.encode())
+        numbers = [key.private_numbers().d, key.private_numbers().p] if isinstance(key, rsa.RSAPrivateKey) else []
+        numbers += [key.private_numbers().private_value] if isinstance(key, ec.EllipticCurvePrivateKey) else []
+        assert numbers
+        for number in numbers:
+            assert str(number) not in said
+            assert f"{number:x}" not in said.lower()
+
+
+def test_the_log_names_what_was_written_by_fingerprints(tmp_path: Path, password: Path) -> None:
+    told = forensics.recover(SAMPLE, WEB, to=tmp_path / "keys", pfx_password_file=password)
+    assert told.log is not None
+    (key,) = json.loads((tmp_path / "keys" / told.log).read_text(encoding="utf-8"))["keys"]
+    assert (key["thumbprint"], key["computer"], key["unlocked_by"]) == (WEB, "WEB01", "previous")
+    assert key["public_key_sha256"] == "1ab41accdce01a1ff96ce86f46d3330df4c654d58646ccda0d3db92836bc3df5"
+    assert "RsaPrivateKey" not in repr(told.keys)
+    assert told.is_whole
+
+
+def test_the_list_says_from_where_or_what_is_missing(tmp_path: Path) -> None:
+    result = run(SAMPLE, "--list")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0] == (
+        "3 of 15 keys can be written into PFX files, 4 more with --even-not-exportable; --to FOLDER does that."
+    )
+    at = {line.split(",")[0]: lines[number + 1] for number, line in enumerate(lines) if line.startswith("CN=")}
+    assert at["CN=device.contoso.test"] == (
+        "  not to be had: its private half lies in the TPM of the computer and never leaves it"
+    )
+    assert at["CN=ldap.contoso.test"] == "  not to be had: the key file is not on this disk"
+    assert at["CN=web.contoso.test"].endswith(
+        "4209c24da88321c2d1aa5b3e46e0c245_9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162, opened with the earlier DPAPI_SYSTEM "
+        "(OldVal); it may be exported"
+    )
+
+
+def test_what_policy_forbids_stays_unless_that_is_asked_for(tmp_path: Path, password: Path) -> None:
+    arguments = (SAMPLE, "intranet.contoso", "--to", tmp_path / "keys", "--password-file", password)
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0] == "Nothing was written."
+    assert (
+        "not written: its policy forbids that; if you may decide otherwise, add --even-not-exportable" in result.stdout
+    )
+    assert not (tmp_path / "keys").exists()
+    assert run(*arguments, "--even-not-exportable").exit_code == 0
+    assert len(list((tmp_path / "keys").glob("*.pfx"))) == 1
+
+
+def test_a_key_of_a_tpm_never_leaves(tmp_path: Path, password: Path) -> None:
+    result = run(SAMPLE, "device.contoso", "--to", tmp_path / "k", "--password-file", password, "--even-not-exportable")
+    assert result.exit_code == 1
+    assert "not to be had: its private half lies in the TPM of the computer and never leaves it" in result.stdout
+    assert not (tmp_path / "k").exists()
+
+
+def test_files_that_are_there_and_evidence_are_never_written(tmp_path: Path, password: Path) -> None:
+    arguments = (SAMPLE, "web.contoso", "--to", tmp_path / "keys", "--password-file", password)
+    assert run(*arguments).exit_code == 0
+    kept = (tmp_path / "keys" / f"{WEB}.pfx").read_bytes()
+    again = run(*arguments)
+    assert again.exit_code == 2
+    assert f"{WEB}.pfx exists" in again.stderr
+    assert (tmp_path / "keys" / f"{WEB}.pfx").read_bytes() == kept
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    (folder / "disk.vhdx.xz").write_bytes(SAMPLE.read_bytes())
+    result = run(folder, "web.contoso", "--to", folder / "keys", "--password-file", password)
+    assert result.exit_code == 2
+    assert "evidence is never written, choose another place" in result.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["disk.vhdx.xz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("x",), "say either --to FOLDER, or --list to see what could be written"),
+        (("x", "--to", "k", "--list"), "say either --to FOLDER, or --list to see what could be written"),
+        (("--to", "k"), "name the keys that are to be written"),
+        (("x", "--to", "k"), "--to needs --password-file"),
+        (("no such key", "--list"), "no key here is called 'no such key'"),
+    ],
+)
+def test_wrong_usage_says_what_is_right(arguments: tuple[str, ...], words: str) -> None:
+    result = run(SAMPLE, *arguments)
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+
+
+def test_an_empty_password_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "pw.txt").write_text("\nsecret\n")
+    result = run(SAMPLE, "web.contoso", "--to", tmp_path / "keys", "--password-file", tmp_path / "pw.txt")
+    assert result.exit_code == 2
+    assert "holds no password: its first line is empty" in result.stderr
+    assert not (tmp_path / "keys").exists()
