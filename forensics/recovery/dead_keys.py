@@ -15,6 +15,7 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import UnlockedBy
 
 NOT_EXPORTABLE = "its policy forbids that; if you may decide otherwise, add --even-not-exportable"
+_FIRST_BUILD_WITH_AES = 16299
 _SEALED = {
     "sealed_tpm": "its private half lies in the TPM of the computer and never leaves it",
     "sealed_vbs": "it is sealed to the secure kernel (VBS) of the computer and never leaves it",
@@ -33,6 +34,7 @@ class DeadKey:
         path: Key file from which it was had, in the source; None where it was not.
         place: The same as Windows writes it.
         unlocked_by: What opened its master key.
+        imports_no_aes: Its Windows is one that likely imports only what ``--legacy`` writes.
         lack: Why it is not written; None where nothing is in the way.
     """
 
@@ -41,6 +43,7 @@ class DeadKey:
     path: str | None = None
     place: str | None = None
     unlocked_by: UnlockedBy = "not_tried"
+    imports_no_aes: bool = False
     lack: str | None = None
 
 
@@ -87,7 +90,12 @@ def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -
     opened = next((o for path in likeliest for o in had if o.path == path), had[0])
     machine = chain.recoverable_on or chain.machine_id
     place = chain.recovery_place or facts.path(machine, opened.path)
-    return DeadKey(chain, computer, opened.path, place, opened.unlocked_by)
+    return DeadKey(chain, computer, opened.path, place, opened.unlocked_by, _imports_no_aes(facts, chain.machine_id))
+
+
+def _imports_no_aes(facts: Facts, machine_id: int) -> bool:
+    row = facts.machine(machine_id)
+    return row is not None and (row.build or "").isdigit() and int(row.build or 0) < _FIRST_BUILD_WITH_AES
 
 
 def _lack(chain: KeyChainRow, facts: Facts) -> str:

@@ -47,6 +47,7 @@ class Recovered(Result):
         files: Name of the file that was written, by thumbprint.
         folder: Where they are; None where only a list was asked for.
         log: Name of the log beside them; None where nothing was written.
+        legacy: They were written for a Windows that imports no AES.
     """
 
     case: Case
@@ -54,6 +55,7 @@ class Recovered(Result):
     files: Mapping[str, str]
     folder: Path | None = None
     log: str | None = None
+    legacy: bool = False
 
     @property
     def evidence(self) -> EvidenceFiles:
@@ -65,7 +67,7 @@ class Recovered(Result):
         return all(key.lack is None for key in self.keys)
 
     def _render(self, format: str, width: int | None) -> str:
-        return recovered_text(self.keys, self.files, self.folder, self.log, width)
+        return recovered_text(self.keys, self.files, self.folder, self.log, width, is_legacy=self.legacy)
 
 
 def recover(
@@ -130,7 +132,7 @@ def recover(
         for thumbprint, content in made.items():
             _write(place / files[thumbprint], content)
         _write(place / log, said)
-    return Recovered(case, tuple(keys), files, Path(to), log)
+    return Recovered(case, tuple(keys), files, Path(to), log, legacy)
 
 
 def _unless_forbidden(key: DeadKey) -> DeadKey:

@@ -26,7 +26,13 @@ _EXPORT = {
 
 
 def recovered_text(
-    keys: Sequence[DeadKey], files: Mapping[str, str], folder: Path | None, log: str | None, width: int | None
+    keys: Sequence[DeadKey],
+    files: Mapping[str, str],
+    folder: Path | None,
+    log: str | None,
+    width: int | None,
+    *,
+    is_legacy: bool = False,
 ) -> str:
     """Write the answer of ``recover``.
 
@@ -36,6 +42,7 @@ def recovered_text(
         folder: Where they are; None where only a list was asked for.
         log: Name of the log beside them.
         width: Columns to fold to; None leaves lines whole.
+        is_legacy: They were written for a Windows that imports no AES.
     """
     text = FoldedText(width)
     had = [key for key in keys if key.lack is None]
@@ -52,6 +59,11 @@ def recovered_text(
         _add_key(text, key, files, folder)
     if files:
         text.lines.append("")
+        if not is_legacy and any(key.imports_no_aes for key in had):
+            text.add(
+                "A Windows older than 10 version 1709 and Server 2019, as one here is, likely imports no file with AES "
+                "and then calls the password wrong: for an import there write the file with --legacy."
+            )
         text.add(
             "An import gives the key a new access list: an account of its own, such as that of a service, that read it "
             "before needs Read on the new key file. Delete the PFX files when the keys are where they belong."

@@ -129,6 +129,19 @@ def test_files_that_are_there_and_evidence_are_never_written(tmp_path: Path, pas
     assert sorted(path.name for path in folder.iterdir()) == ["disk.vhdx.xz"]
 
 
+def test_an_old_windows_is_told_to_take_legacy_files(tmp_path: Path, password: Path) -> None:
+    old = IMAGES / "server-2003.vhdx.xz"
+    hint = "likely imports no file with AES and then calls the password wrong"
+    arguments = ("sound.contoso", "--password-file", password, "--even-not-exportable")
+    assert hint in run(old, *arguments, "--to", tmp_path / "aes").stdout
+    legacy = run(old, *arguments, "--to", tmp_path / "legacy", "--legacy")
+    assert (legacy.exit_code, hint in legacy.stdout) == (0, False)
+    assert hint not in run(SAMPLE, "web.contoso", "--password-file", password, "--to", tmp_path / "new").stdout
+    (file,) = (tmp_path / "legacy").glob("*.pfx")
+    key, _, _ = pkcs12.load_key_and_certificates(file.read_bytes(), PASSWORD.encode())
+    assert isinstance(key, rsa.RSAPrivateKey)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
