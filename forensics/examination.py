@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field, fields
+from dataclasses import field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
 from forensics.sources.same_evidence import Copies, SeenEvidence
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
 from forensics.tables.row import Row
@@ -347,9 +348,22 @@ class _Run:
             _log.debug("while judging %s", installation.source_path, exc_info=True)
             installation.problem(installation.windows, "internal_error", _where(error))
             return list(rows_of(evidence))
-        made = judged.rows
+        made = _with_history(judge, judged.rows)
         replaced = {row.table for row in made}
         return [*(row for row in rows_of(evidence) if row.table not in replaced), *made]
+
+
+def _with_history(judge: Judge, rows: list[Row]) -> list[Row]:
+    """Add what became of the files that broken keys need, where there is such a key."""
+    chains = [row for row in rows if isinstance(row, KeyChainRow)]
+    if all(chain.verdict != "unusable" for chain in chains):
+        return rows
+    from forensics.history.key_history import key_history
+
+    history, better = key_history(judge.evidence, chains)
+    instead = {id(chain): other for chain, other in zip(chains, better, strict=True)}
+    judge.missed = [replace(missed, row=instead[id(missed.row)]) for missed in judge.missed]
+    return [*(row for row in rows if not isinstance(row, KeyChainRow)), *better, *history]
 
 
 def rows_of(evidence: Any) -> Iterator[Row]:

@@ -21,7 +21,7 @@ if __package__ in (None, ""):
 from testdata.builder import acl, gpt
 from testdata.builder.disk import Volume, build_disk
 from testdata.builder.fat import build_fat
-from testdata.builder.ntfs import build_ntfs
+from testdata.builder.ntfs import NtfsExtras, build_ntfs
 from testdata.builder.scenario import Disk, Scenario
 from testdata.builder.scenarios import SCENARIOS
 from testdata.builder.vhdx import write_differencing, write_dynamic
@@ -52,6 +52,7 @@ def raw_disk(disk: Disk, folder: Path, name: str) -> Path:
             default_sd=acl.DEFAULT_SD,
             serial=0x4B45_594D_0000_0000 + number,
             sector_size=disk.sector_size,
+            extras=NtfsExtras(changes=() if number else disk.changes),
             partition_start=(begin + number * disk.volume_size) // disk.sector_size,
         )
         images.append(Volume(image))

@@ -26,6 +26,7 @@ from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.unlock import Unlock
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.examination import _Run
+from forensics.sources.choices import Choices
 from forensics.sources.open import open_source
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
@@ -181,7 +182,7 @@ def _streams(tree: NtfsTree, number: int, record: FileRecord, path: str) -> Iter
 
 def examine(volume: Path) -> Seen:
     """Examine a volume as ``forensics.examine`` does, without asking the rules."""
-    run = _Run(Unlock(), UserSecrets(), False, lambda line: None)
+    run = _Run(Unlock(), Choices(), UserSecrets(), False, lambda line: None)
     run.source(str(volume))
     run.facts(datetime(2026, 11, 22, tzinfo=UTC))
     seen = Seen()

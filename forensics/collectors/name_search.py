@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection, Iterator
 
 from forensics.collectors.drives import collected_drives
+from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import Entry, FindsNames, NotFound, Tree, Unreadable, WantedNames, damage_of
 from forensics.late_methods import dataclass
@@ -56,6 +57,7 @@ def on_own_volume(
             yield Unsearched(_in_part(installation.volume))
         elif path.rpartition("/")[0].lower() not in skip:
             yield FoundFile(tree, path, path)
+    yield from _shadow_copies(tree, installation.volume or "the volume")
 
 
 def on_other_volumes(installation: Installation, wanted: WantedNames) -> Iterator[FoundFile | Unsearched]:
@@ -74,10 +76,17 @@ def on_other_volumes(installation: Installation, wanted: WantedNames) -> Iterato
             yield Unsearched(f"{volume.name} was not searched: {type(error).__name__}")
 
 
+def _shadow_copies(tree: Tree, volume: str) -> Iterator[Unsearched]:
+    count = count_shadow_copies(tree)
+    if count:
+        yield Unsearched(f"{volume} was not searched whole: {not_searched(count)}")
+
+
 def _on_volume(volume: DiskVolume, tree: Tree, wanted: WantedNames) -> Iterator[FoundFile | Unsearched]:
     named = tree.paths_named(wanted, ()) if isinstance(tree, FindsNames) else _walked_from_root(tree, wanted)
     for path in named:
         yield Unsearched(_in_part(volume.name)) if path is None else FoundFile(tree, path, volume.label(path))
+    yield from _shadow_copies(tree, volume.name)
 
 
 def _in_part(volume: str | None) -> str:

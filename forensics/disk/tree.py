@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol, runtime_checkable
 
 from forensics.disk.links import Link
 from forensics.late_methods import dataclass
+
+if TYPE_CHECKING:
+    from forensics.disk.ntfs.journal import ChangeJournal
 
 
 class NotFound(Exception):
@@ -162,6 +165,14 @@ class FindsNames(Protocol):
             wanted: The names.
             skip: Paths of folders whose own files are not wanted.
         """
+
+
+@runtime_checkable
+class KeepsJournal(Protocol):
+    """A tree whose file system notes each change of a file."""
+
+    def change_journal(self) -> ChangeJournal | None:
+        """Open its journal; None where there is none. Raises Unreadable where it cannot be opened."""
 
 
 @runtime_checkable

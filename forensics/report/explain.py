@@ -8,6 +8,7 @@ from forensics.case_tables import CaseTables
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
 from forensics.report.folded_lines import fold
+from forensics.report.key_history import history_lines
 from forensics.report.reason import reason_of
 from forensics.report.uses import told_use, uses_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
@@ -19,6 +20,8 @@ from forensics.tables.timestamps import format_utc
 
 MAX_USES = 50
 """Display: uses of one key that are told one by one."""
+MAX_HISTORY = 50
+"""Display: what became of one key's files that is told one by one."""
 SHORTEST_PREFIX = 6
 """Hex digits of a thumbprint that are enough to name a certificate."""
 
@@ -145,6 +148,14 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
     yield ""
     for link in links_of(chain, facts):
         yield from _link_lines(link, chain, width)
+    history = list(history_lines(facts.case, chain))
+    if history:
+        yield ""
+        yield "  what became of its files"
+    for line in history[:MAX_HISTORY]:
+        yield from fold(sanitise(line), width, "  - ", "    ")
+    if len(history) > MAX_HISTORY:
+        yield f"  - and {len(history) - MAX_HISTORY} more: see --format json"
     uses = list(uses_of(facts.case, chain))
     if uses:
         yield ""

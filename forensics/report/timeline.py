@@ -10,6 +10,7 @@ from typing import Literal
 from forensics.case_tables import CaseTables
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
+from forensics.report.key_history import told_history
 from forensics.tables.event import EventRow, SetupEventRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.timestamps import as_utc
@@ -61,6 +62,7 @@ def timeline(case: CaseTables) -> list[Moment]:
         *_secrets(case),
         *_limited(_keys(case)),
         *_limited(_certificates(case, facts)),
+        *_limited(_history(case)),
         *_limited(entry for row in case.rows("event") for entry in _event(row)),
     ]
     return sorted(set(entries), key=lambda e: (e.time, e.machine_id, e.kind, e.text))
@@ -119,6 +121,13 @@ def _keys(case: CaseTables) -> Iterator[Moment]:
         if row.created is not None:
             text = f"Key file of container {row.container or '?'} was made"
             yield Moment(as_utc(row.created), "key", text, row.machine_id, row.path, subject=row.path)
+
+
+def _history(case: CaseTables) -> Iterator[Moment]:
+    for row in case.rows("key_history"):
+        if row.at is not None:
+            subject = row.thumbprints[0] if row.thumbprints else None
+            yield Moment(as_utc(row.at), "key", told_history(row), row.machine_id, row.source_path, subject=subject)
 
 
 def _certificates(case: CaseTables, facts: Facts) -> Iterator[Moment]:

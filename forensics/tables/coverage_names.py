@@ -41,8 +41,9 @@ NAMES: Mapping[CoverageArea, tuple[str, ...]] = {
         "Windows installations",
         "EFI system partitions",
     ),
-    "volume": ("disk", "partition *"),
+    "volume": ("disk", "partition *", "shadow copies"),
     "log": (
+        "change journal",
         "setupact.log",
         "setuperr.log",
         "System.evtx",

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.certificate import Standing, StoreScope
+from forensics.tables.history import Happened
 from forensics.tables.row import Row, column
 from forensics.tables.secrets import UnlockedBy
 
@@ -108,6 +109,17 @@ class KeyChainRow(Row):
         None,
     )
     copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
+    lost_at: datetime | None = column(
+        "When a file that the key needs was deleted or renamed away, UTC, as table key_history tells; null: not told",
+        None,
+    )
+    lost_by: Happened | None = column("What happened to that file", None)
+    lost_file: str | None = column("Its name", None)
+    lost_folder: str | None = column("Its folder by its path in the source; null: not one that is there now", None)
+    lost_together: int | None = column(
+        "Other files that were deleted with it, in the same folder within ten seconds; null: it is not told to be gone",
+        None,
+    )
     reason: str = column("The verdict in one sentence, with this disk's values", "")
     standing: Standing = column("as in certificate; a key file without certificate: unused", "unused")
 

@@ -12,6 +12,7 @@ from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.efs_agent import EfsAgentRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
+from forensics.tables.history import KeyHistoryRow
 from forensics.tables.hyperv import BitLockerRow, GuardianRow, GuardianTraceRow, VmGuardianRow, VmRow
 from forensics.tables.identity import SharedIdentityRow
 from forensics.tables.key_chain import KeyChainRow
@@ -32,6 +33,7 @@ _CLASSES: tuple[type[Row], ...] = (
     MasterKeyRow,
     SecretRow,
     KeyChainRow,
+    KeyHistoryRow,
     ServiceRow,
     EventRow,
     SetupEventRow,
@@ -68,6 +70,7 @@ CONTRACT_TABLES = (
     "master_key",
     "secret",
     "key_chain",
+    "key_history",
     "service",
     "event",
     "setup_event",

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+from testdata.builder.change_journal import Change, journal
 from testdata.builder.files import DEFAULT_TIME, FileSpec
 from testdata.builder.ntfs_library import Inode, NtfsError, NtfsVolume, library_path
 
@@ -27,6 +28,8 @@ __all__ = ["NtfsError", "NtfsExtras", "build_ntfs", "junction_data", "short_name
 FILE_ATTRIBUTE_REPARSE_POINT = 0x400
 _IO_REPARSE_TAG_MOUNT_POINT = 0xA0000003
 _ROOT = ""
+_JOURNAL_START = 1 << 20
+"""Byte of the journal at which it begins: what lay before was given back, and is a hole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class NtfsExtras:
         deleted: Files that were written and then deleted: their records and content stay in the image.
         short_names: Give every name its 8.3 name as Windows does (a second directory entry where it is longer);
             without, names are in the POSIX namespace, one entry each.
+        changes: What the change journal tells; a volume without any keeps none.
     """
 
     junctions: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +51,7 @@ class NtfsExtras:
     accessed: Mapping[str, datetime] = field(default_factory=dict)
     deleted: Sequence[FileSpec] = ()
     short_names: bool = False
+    changes: Sequence[Change] = ()
 
 
 def unavailable() -> str | None:
@@ -132,7 +137,16 @@ class _Writer:
                     self._create(parent, spec)
         self._finish(files, folders)
 
+    def _write_journal(self) -> None:
+        with (
+            self.volume.open(self.volume.EXTEND_RECORD) as extend,
+            extend.create("$UsnJrnl", 0, is_dir=False) as inode,
+        ):
+            inode.write("$J", journal(self.extras.changes, self.records, _JOURNAL_START), _JOURNAL_START)
+
     def _finish(self, files: Sequence[FileSpec], folders: Mapping[str, FileSpec]) -> None:
+        if self.extras.changes:
+            self._write_journal()
         changed: dict[str, FileSpec] = {}
         if self.extras.short_names:
             changed = {**folders, **{spec.path: spec for spec in files}}

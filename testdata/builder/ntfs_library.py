@@ -110,7 +110,7 @@ def _library() -> ctypes.CDLL:
 class NtfsVolume:
     """A volume image mounted for writing inside this process."""
 
-    ROOT_RECORD = 5
+    ROOT_RECORD, EXTEND_RECORD = 5, 11
 
     def __init__(self, image: Path) -> None:
         self._library = _library()
@@ -197,8 +197,8 @@ class Inode:
             raise _error(f"creating {name}")
         return Inode(self._library, self._volume, handle, self.handle, name)
 
-    def write(self, stream: str, content: bytes) -> None:
-        """Write a whole data stream, "" for the main one."""
+    def write(self, stream: str, content: bytes, offset: int = 0) -> None:
+        """Write a data stream, "" for the main one, of which what lies before an offset is a hole."""
         name = stream.encode("utf-16-le")
         length = len(name) // 2
         if stream and self._library.ntfs_attr_add(self.handle, _AT_DATA, name, length, None, 0):
@@ -207,7 +207,7 @@ class Inode:
         if not attribute:
             raise _error(f"opening the data of {self._label}")
         try:
-            written = self._library.ntfs_attr_pwrite(attribute, 0, len(content), content)
+            written = self._library.ntfs_attr_pwrite(attribute, offset, len(content), content)
             if written != len(content):
                 raise _error(f"writing {self._label}: {written} of {len(content)} bytes")
             # Compresses the last unit of a compressed stream; nothing to any other.

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from testdata.builder.certs import Certificate
+from testdata.builder.change_journal import Change
 from testdata.builder.files import FileSpec
 from testdata.builder.folders import MACHINE, Owner
 from testdata.builder.machine import ForgedMachine
@@ -185,7 +186,8 @@ class Script:
 class Disk:
     """One disk as it stood at one time: volumes, each a list of files, and how they are laid out.
 
-    Before them lies an EFI system partition (FAT32) where files by path are given in ``efi``.
+    Before them lies an EFI system partition (FAT32) where files by path are given in ``efi``. ``changes`` are what the
+    change journal of the first volume tells.
     """
 
     volumes: list[list[FileSpec]]
@@ -193,6 +195,7 @@ class Disk:
     sector_size: int = 512
     volume_size: int = 32 << 20
     efi: dict[str, bytes] | None = None
+    changes: Sequence[Change] = ()
 
 
 @dataclass

@@ -58,6 +58,7 @@ IDS = [
     "orphan-key-file",
     "certificate-in-two-stores",
     "key-folder-overfull",
+    "key-folder-cleaned-up",
 ]
 
 SHOWN_ELSEWHERE = {
@@ -122,6 +123,11 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("high", "master-key-opens-only-with-previous-secret", "1072 4DEB 62CE 859E"),
         ("high", "master-key-does-not-open", "5727 66FE"),
         ("low", "key-recoverable", "1072 4DEB 62CE 859E"),
+    ],
+    "cleaned-up": [
+        ("high", "key-folder-cleaned-up", "6086"),
+        ("high", "key-file-missing", "6086 9D36 C165"),
+        ("high", "master-key-missing", "1A8B"),
     ],
     "chain": [("high", "key-file-missing", "1940"), ("high", "key-recreated", "12B7")],
     "dirty-disk": [("high", "key-file-missing", "5128")],

@@ -72,6 +72,9 @@ EXPECTED = {
     "chain": """
         WEB01 info certificate-used-by-nothing: dies-first dies-later stays
         """,
+    "cleaned-up": """
+        WEB01 info certificate-used-by-nothing: api early locked sound web
+        """,
     "clone-one": """
         CLONE-1 info certificate-used-by-nothing: shared
         """,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -111,6 +111,12 @@ class RunStream(io.RawIOBase):
             return None
         lcn = self._runs[index][0]
         return None if lcn is None else lcn * self._cluster + offset - self._starts[index]
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """Yield first byte and end of each part that lies in clusters; what lies between them is zero."""
+        for (lcn, _), start, end in zip(self._runs, self._starts, self._starts[1:], strict=False):
+            if lcn is not None:
+                yield start, min(end, self._size)
 
     def _content(self, offset: int, count: int) -> bytes:
         parts = []

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from forensics.disk.ntfs.btree import Hit, NtfsIndex, is_after
 from forensics.disk.ntfs.claims import ClusterClaims
@@ -29,6 +29,9 @@ from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
 from forensics.disk.tree import Entry, NotFound, NotObtained, Unreadable, WantedNames
 from forensics.formats.filetime import filetime
 from forensics.late_methods import dataclass
+
+if TYPE_CHECKING:
+    from forensics.disk.ntfs.journal import ChangeJournal
 
 MAX_ENTRIES = 500_000
 """Evidence: names in one folder that are listed, short names among them; of a larger one the rest is not seen."""
@@ -166,6 +169,13 @@ class NtfsTree:
                 handle = self.entry(path).handle
                 known |= {handle & NUMBER} if isinstance(handle, int) else set()
         return paths_named(self.volume, wanted, known)
+
+    def change_journal(self) -> ChangeJournal | None:
+        """Open $Extend\\$UsnJrnl:$J; None where the volume keeps no journal. Raises Unreadable."""
+        # Imported here because only a disk with a broken key is asked.
+        from forensics.disk.ntfs.journal import open_journal
+
+        return open_journal(self.volume)
 
     def cut_short(self, folder: str) -> str | None:
         return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None

@@ -10,6 +10,7 @@ from testdata.builder.scenarios.broken_access import broken_access
 from testdata.builder.scenarios.broken_claim import broken_claim
 from testdata.builder.scenarios.broken_files import broken_files
 from testdata.builder.scenarios.broken_secrets import broken_secrets
+from testdata.builder.scenarios.cleaned_up import cleaned_up
 from testdata.builder.scenarios.dirty import dirty_disk, dirty_registry, mbr
 from testdata.builder.scenarios.disks import chain, sectors_4096, two_windows
 from testdata.builder.scenarios.era2026 import clone_one, clone_two, secure_boot
@@ -39,6 +40,7 @@ SCENARIOS: dict[str, Builder] = {
     "broken-files": broken_files,
     "broken-secrets": broken_secrets,
     "chain": chain,
+    "cleaned-up": cleaned_up,
     "clone-one": clone_one,
     "clone-two": clone_two,
     "dirty-disk": dirty_disk,

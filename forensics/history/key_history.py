@@ -1,0 +1,126 @@
+"""What became of the files that broken keys need, asked of the witnesses that a source has."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from forensics.collectors.shadow_copies import FOLDER, count_shadow_copies, not_searched
+from forensics.disk.ntfs.journal import ChangeJournal
+from forensics.disk.tree import KeepsJournal, NotFound, Unreadable
+from forensics.history.change_journal import journal_rows
+from forensics.history.needed_files import needed_files
+from forensics.sources.installation import Installation, outcome_of
+from forensics.tables.history import KeyHistoryRow
+from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.outcome import ABSENT, NOT_COLLECTED, Outcome
+from forensics.tables.timestamps import format_utc
+
+if TYPE_CHECKING:
+    from forensics.collectors.evidence import Evidence
+
+JOURNAL = "$Extend/$UsnJrnl:$J"
+_COLLECTED_AS = (JOURNAL, "$Extend/$UsnJrnl%3A$J", "$Extend/$J", "$J")
+"""Names under which collectors put the journal, from the root of the drive."""
+_NAME_IN_COVERAGE = "change journal"
+
+
+def key_history(evidence: Evidence, chains: Sequence[KeyChainRow]) -> tuple[list[KeyHistoryRow], list[KeyChainRow]]:
+    """Return what happened to the files that broken keys need, and the chains with the day they lost theirs.
+
+    Nothing is read where no key is broken for want of a file.
+
+    Args:
+        evidence: The installation, whose source is open.
+        chains: Its chains.
+    """
+    needed = needed_files(chains, evidence.certificates, evidence.machine.ansi_code_page)
+    if not needed:
+        return [], list(chains)
+    installation = evidence.installation
+    path = installation.on_drive(JOURNAL)
+    rows: list[KeyHistoryRow] = []
+    try:
+        journal, path = _journal(installation)
+        if journal is None:
+            outcome = ABSENT if installation.tree.complete else NOT_COLLECTED
+        else:
+            outcome = _reach(journal)
+            folders = _folders(evidence)
+            rows = journal_rows(journal, needed, folders, installation.machine_id, path)
+    except Unreadable as error:
+        installation.problem(path, error.kind, str(error))
+        outcome = outcome_of(error)
+    installation.coverage.tell("log", _NAME_IN_COVERAGE, outcome, path)
+    _tell_shadow_copies(installation)
+    return rows, [_with_loss(chain, rows) for chain in chains]
+
+
+def _tell_shadow_copies(installation: Installation) -> None:
+    count = count_shadow_copies(installation.tree)
+    if count:
+        installation.coverage.tell("volume", "shadow copies", Outcome("not_examined", not_searched(count)), FOLDER)
+
+
+def _journal(installation: Installation) -> tuple[ChangeJournal | None, str]:
+    tree = installation.tree
+    path = installation.on_drive(JOURNAL)
+    if isinstance(tree, KeepsJournal) and not installation.drive:
+        return tree.change_journal(), path
+    for name in _COLLECTED_AS:
+        collected = installation.on_drive(name)
+        try:
+            stream = tree.open(collected)
+        except NotFound:
+            continue
+        size = stream.seek(0, io.SEEK_END)
+        return ChangeJournal(stream, [(0, size)], is_whole=False), collected
+    return None, path
+
+
+def _reach(journal: ChangeJournal) -> Outcome:
+    """Say how far back the journal reaches: what it does not name happened before, or never."""
+    first = journal.first()
+    if first is None or first.at is None:
+        return Outcome("partial", "no whole record was found in it")
+    reach = f"reaches back to {format_utc(first.at)}"
+    return Outcome("partial", f"{reach}; more of it was not read") if journal.is_cut else Outcome("present", reach)
+
+
+def _folders(evidence: Evidence) -> dict[int, str]:
+    """Return the folders in which keys and master keys lie, by file reference."""
+    tree = evidence.installation.tree
+    paths = {folder.path for folder in evidence.key_folders}
+    paths |= {row.source_path.rpartition("/")[0] for row in (key.row for key in evidence.master_keys)}
+    found: dict[int, str] = {}
+    for path in sorted(paths):
+        try:
+            handle = tree.entry(path).handle
+        except (NotFound, Unreadable):
+            continue
+        if isinstance(handle, int):
+            found[handle] = path
+    return found
+
+
+def _with_loss(chain: KeyChainRow, rows: Sequence[KeyHistoryRow]) -> KeyChainRow:
+    """Return a broken chain with the last deletion or renaming of the file it needs."""
+    lost = _loss([row for row in rows if chain.thumbprint in row.thumbprints])
+    if chain.verdict != "unusable" or lost is None:
+        return chain
+    return replace(
+        chain,
+        lost_at=lost.at,
+        lost_by=lost.happened,
+        lost_file=lost.file_name,
+        lost_folder=lost.folder,
+        lost_together=lost.together,
+    )
+
+
+def _loss(rows: Sequence[KeyHistoryRow]) -> KeyHistoryRow | None:
+    """Return where a file went away for good: the first deletion or renaming since it was made last."""
+    made = max((number for number, row in enumerate(rows) if row.happened == "created"), default=-1)
+    return next((row for row in rows[made + 1 :] if row.happened in ("deleted", "renamed")), None)

@@ -1,0 +1,141 @@
+"""When keys went, as the change journal of a forged volume tells it, and what is said where nothing tells."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import forensics
+from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
+from forensics.disk.tree import Tree
+from forensics.sources.open import open_source
+from testdata.builder.change_journal import deletion, journal
+from tests.examined import AS_OF, examined
+from tests.oracles import needs_shared
+from tests.paths import IMAGES, REALDATA
+
+REAL = REALDATA / "shadow-copies" / "vsstest.qcow2"
+KEYS, CNG = "ProgramData/Microsoft/Crypto/RSA/MachineKeys", "ProgramData/Microsoft/Crypto/Keys"
+PROTECT = "Windows/System32/Microsoft/Protect/S-1-5-18"
+
+
+def told(case: forensics.Case) -> list[tuple[object, ...]]:
+    return [
+        (row.at.isoformat(), row.what, row.happened, row.folder, row.other_name, row.together)
+        for row in case.rows("key_history")
+        if row.at is not None
+    ]
+
+
+def test_each_file_that_is_missed_has_its_past() -> None:
+    assert told(examined("cleaned-up")) == [
+        ("2026-11-03T03:00:00+00:00", "key_file", "created", KEYS, None, 0),
+        ("2026-11-07T09:14:22+00:00", "key_file", "deleted", KEYS, None, 212),
+        ("2026-11-09T10:00:01+00:00", "key_file", "renamed", CNG, "api.old", 0),
+        ("2026-11-09T10:01:01+00:00", "key_file", "deleted", CNG, None, 0),
+        ("2026-11-10T03:00:00+00:00", "master_key", "deleted", PROTECT, None, 0),
+    ]
+
+
+def test_a_chain_says_when_it_lost_its_file() -> None:
+    lost = {
+        row.subject: (row.lost_at, row.lost_by, row.lost_together) for row in examined("cleaned-up").rows("key_chain")
+    }
+    assert lost == {
+        "CN=sound.contoso.test": (None, None, None),
+        "CN=web.contoso.test": (datetime(2026, 11, 7, 9, 14, 22, tzinfo=UTC), "deleted", 212),
+        "CN=api.contoso.test": (datetime(2026, 11, 9, 10, 0, 1, tzinfo=UTC), "renamed", 0),
+        "CN=early.contoso.test": (None, None, None),
+        "CN=locked.contoso.test": (datetime(2026, 11, 10, 3, 0, tzinfo=UTC), "deleted", 0),
+    }
+
+
+def test_how_far_back_the_journal_reaches_is_told() -> None:
+    (row,) = (r for r in examined("cleaned-up").rows("coverage") if r.name == "change journal")
+    assert (row.outcome, row.detail) == ("present", "reaches back to 2026-11-03T02:00:00Z")
+    (row,) = (r for r in examined("broken-files").rows("coverage") if r.name == "change journal")
+    assert row.outcome == "absent"
+    assert not [r for r in examined("healthy").rows("coverage") if r.name == "change journal"]
+
+
+def test_the_clean_up_is_the_cause_and_the_missing_file_its_consequence() -> None:
+    findings = {f.rule: f for f in examined("cleaned-up").finding_list}
+    cause, missing = findings["key-folder-cleaned-up"], findings["key-file-missing"]
+    assert [s.label for s in cause.subjects] == ["CN=web.contoso.test"]
+    assert missing.rule in {f.rule for f in examined("cleaned-up").finding_list if f.id in cause.consequences}
+    said = " ".join(block.text for block in missing.because)
+    assert "deleted at 2026-11-07 09:14:22 UTC, and within ten seconds 212 others of its folder" in said
+
+
+def test_explain_and_the_time_line_tell_it() -> None:
+    text = forensics.explain(examined("cleaned-up"), "api.contoso").render()
+    assert (
+        "  what became of its files\n"
+        "  - 2026-11-09T10:00:01Z: key file 7c6603facc389e7b19d73084f042ad36_64023be8-9c1a-4eee-b6ec-0f951b6c7610 was "
+        "renamed to api.old (change journal)\n"
+        "  - 2026-11-09T10:01:01Z: key file api.old was deleted (change journal)\n"
+    ) in text
+    page = forensics.render(examined("cleaned-up"), "html")
+    assert "and within ten seconds 212 other files of its folder" in page
+
+
+def test_a_collected_journal_is_read_too(tmp_path: Path) -> None:
+    from tests.ntfs_surgery import raw_disk
+
+    whole = raw_disk("broken-files", tmp_path / "disk.raw")
+    folder = tmp_path / "C"
+    with open_source(whole) as source:
+        tree = source.installations[0].tree
+        _copy(tree, "", folder, ("Windows/System32/config", "Windows/System32/Microsoft", "ProgramData/Microsoft"))
+    missing = next(r for r in examined("broken-files").rows("key_chain") if r.subject == "CN=absent-cng.contoso.test")
+    name = _file_name(missing.container or "", missing.machine_id)
+    (folder / "$Extend").mkdir()
+    when = datetime(2026, 11, 1, tzinfo=UTC)
+    (folder / "$Extend" / "$J").write_bytes(journal(deletion(when, f"k/{name}", 900), {"k": 42}, 1 << 20))
+    case = forensics.examine(folder, as_of=AS_OF)
+    assert told(case) == [("2026-11-01T00:00:00+00:00", "key_file", "deleted", None, None, 0)]
+
+
+def _file_name(container: str, machine_id: int) -> str:
+    from forensics.formats.key_file_name import cng_name_hash
+
+    (machine,) = examined("broken-files").rows("machine")
+    return f"{cng_name_hash(container)}_{machine.machine_guid}"
+
+
+def _copy(tree: Tree, path: str, to: Path, wanted: tuple[str, ...]) -> None:
+    for entry in tree.entries(path):
+        inside = any(entry.path.startswith(w) or w.startswith(entry.path) for w in wanted)
+        if entry.is_dir and inside:
+            _copy(tree, entry.path, to, wanted)
+        elif not entry.is_dir and any(entry.path.startswith(w) for w in wanted):
+            target = to / entry.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tree.open(entry) as stream, target.open("wb") as file:
+                shutil.copyfileobj(stream, file)
+
+
+@needs_shared(REAL)
+def test_shadow_copies_that_windows_made_are_counted() -> None:
+    with open_source(REAL) as source:
+        assert count_shadow_copies(source.searched[0].tree) == 2
+    assert not_searched(2) == (
+        "its 2 shadow copies were not searched: older states of the volume, in which a file that is gone may still be"
+    )
+
+
+def test_where_shadow_copies_were_not_read_nothing_is_lost_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.collectors.name_search.count_shadow_copies", lambda tree: 2)
+    monkeypatch.setattr("forensics.history.key_history.count_shadow_copies", lambda tree: 2)
+    case = forensics.examine(IMAGES / "cleaned-up.vhdx.xz", as_of=AS_OF)
+    (web,) = (row for row in case.rows("key_chain") if row.subject == "CN=web.contoso.test")
+    assert web.recoverable is None
+    assert web.recovery_doubt == (
+        "partition 1 was not searched whole: its 2 shadow copies were not searched: older states of the volume, in "
+        "which a file that is gone may still be"
+    )
+    (row,) = (r for r in case.rows("coverage") if r.name == "shadow copies")
+    assert row.outcome == "not_examined"
