@@ -26,6 +26,8 @@ MAX_EXAMINED = 64
 """Evidence: images of one WIM that are examined."""
 _MAX_IN_IMAGE = 16
 """Evidence: Windows folders of one image."""
+_LONGEST_NAME = 40
+"""Display: characters of the name of an image behind its number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +77,20 @@ def add_wim(pieces: Pieces, piece: Source, image: Image) -> None:
     if chosen is not None and not 1 <= chosen <= len(wim.images):
         numbers = "1" if len(wim.images) == 1 else f"1 to {len(wim.images)}"
         raise SourceError("no_such_image", f"{image.name} has no image {chosen}: --image takes {numbers}")
+    first = pieces.next_machine_id
     wanted = wim.images if chosen is None else [wim.images[chosen - 1]]
     for each in wanted[:MAX_EXAMINED]:
         pieces.progress(f"reading image {each.number} of {image.name}")
-        _add_image(piece, wim, each, image.name, pieces.next_machine_id)
+        _add_image(piece, wim, each, image.name, first)
+    for each in wim.images:
+        if each not in wanted:
+            outcome = Outcome("not_examined", f"--image {chosen} was asked for")
+            piece.coverage.tell("volume", f"image {each.number}", outcome, f"{image.name}#image {each.number}")
     if len(wanted) > MAX_EXAMINED:
         message = f"only {MAX_EXAMINED} of its {len(wanted)} images are examined: choose another one with --image"
         piece.cut("volume", "images", image.name, message)
     if not piece.installations:
-        add_collected_volumes(piece, pieces.next_machine_id)
+        add_collected_volumes(piece, first)
     pieces.seen.note(piece.path, identity)
 
 
@@ -102,10 +109,12 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
 
     name = f"image {image.number}"
     form = f"WIM image '{image.name}'" if image.name else "WIM image"
+    volume = f"{name} '{_shortened(image.name)}'" if image.name else name
     try:
         tree = wim.tree(image)
         found = find_windows(tree)
         tree.complete = bool(found)
+        damage = tree.damage("")
     except Unreadable as reason:
         piece.problem(f"{path}#{name}", reason.kind, str(reason))
         piece.coverage.tell("volume", name, outcome_of(reason), f"{path}#{name}")
@@ -122,11 +131,14 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
                 windows=windows.path,
                 drive="",
                 open_hive=open_hive,
-                volume=name,
+                volume=volume,
             )
         )
     piece.searched.append(SearchedTree(tree, path, "" if found else name, tuple(w.path for w in found)))
     detail = f"{form}, Windows in {', '.join(w.path for w in found)}" if found else tree_holds(tree, form)
-    damage = tree.damage("")
     outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
     piece.coverage.tell("volume", name, outcome or Outcome("present", detail), f"{path}#{name}")
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3].rstrip()}..."

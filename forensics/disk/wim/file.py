@@ -8,8 +8,9 @@ References:
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from forensics.disk.disk import Holder
@@ -35,7 +36,7 @@ from forensics.disk.wim.tree import WimTree
 from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
 
-MAX_METADATA = 1 << 30
+MAX_METADATA = 512 << 20
 """Format: bytes of the metadata of one image; those of a full server have some 50 MiB."""
 _MOST_METADATA = 2
 """Work: images whose metadata are kept in memory; those of others are unpacked again when they are needed."""
@@ -83,6 +84,7 @@ class Wim:
         self._contents = WimContents(self._files, self._header.method, self._header.chunk_size, holder.resources)
         try:
             names = self._image_names(holder)
+            _refuse_without_decoder(image.name, [self._header.method])
             self._metadata = self._tables(self._header)
             self._join_parts(image.path, holder)
         except NotObtained as error:
@@ -152,9 +154,7 @@ class Wim:
                 used.add(self._contents.chunks(resource).method)
             except NotObtained:
                 continue
-        for method in sorted(used):
-            if lacks_decoder(method):
-                raise SourceError("unsupported", _without_libwim(self._name, METHODS[method]))
+        _refuse_without_decoder(self._name, sorted(used))
         return [METHODS[method] for method in sorted(used) if method < len(METHODS)]
 
     def _metadata_of(self, number: int) -> Metadata:
@@ -169,7 +169,7 @@ class Wim:
 
 
 def _refuse(image: Image, header: WimHeader) -> None:
-    """Refuse what is no WIM by itself, and what nothing unpacks."""
+    """Refuse what is no WIM by itself."""
     if header.part > 1:
         first = None if image.unpacked else first_part(image.path, header)
         which = f"name {first}, which is" if first is not None else "put its parts into one folder and name"
@@ -180,12 +180,14 @@ def _refuse(image: Image, header: WimHeader) -> None:
     if not header.images:
         what = "holds contents for other WIM images" if header.resources_only else "holds no image"
         raise SourceError("nothing_found", f"{image.name} is a WIM image that {what}: name the one that has the images")
-    if lacks_decoder(header.method):
-        raise SourceError("unsupported", _without_libwim(image.name, METHODS[header.method]))
 
 
-def _without_libwim(name: str, method: str) -> str:
-    return (
-        f"{name} is a WIM image compressed with {method}, and libwim, which unpacks that, is not installed: "
-        f"{WITHOUT_LIBWIM.replace('IMAGE.wim', name)}"
-    )
+def _refuse_without_decoder(name: str, methods: Iterable[int]) -> None:
+    """Refuse a WIM of which nothing that is installed unpacks a part."""
+    for method in methods:
+        if lacks_decoder(method):
+            message = (
+                f"{name} is a WIM image compressed with {METHODS[method]}, and libwim, which unpacks that, is not "
+                f"installed: {WITHOUT_LIBWIM.replace('IMAGE.wim', PurePath(name).name)}"
+            )
+            raise SourceError("unsupported", message)

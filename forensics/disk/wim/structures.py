@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from forensics.disk.errors import SourceError
+from forensics.disk.tree import NotObtained
 from forensics.late_methods import dataclass
 
 HEADER_SIZE = 208
@@ -29,8 +30,10 @@ _SOLID_RESOURCE = 1 << 32
 """Stands for the size of what is no blob but a solid resource that holds many."""
 MAX_IMAGES = 1000
 """Format: images of one WIM."""
-MAX_BLOBS = 1_000_000
+MAX_BLOBS = 500_000
 """Format: different contents of files in one WIM; Microsoft's media have some 150,000."""
+MAX_SOLID = 1000
+"""Format: solid resources that follow each other; an ESD has a few."""
 MAX_PARTS = 999
 """Format: files into which a WIM is split."""
 
@@ -156,14 +159,19 @@ def parse_blobs(table: bytes, part: int, blobs: dict[bytes, Blob]) -> Iterator[t
 
     Yields:
         SHA-1 and place of the metadata of each image, in the order of the images.
+
+    Raises:
+        NotObtained: No WIM has such a table.
     """
     run: list[Resource] = []
     waiting: list[tuple[bytes, int, int]] = []
     for stored, offset, size, _part, _references, digest in _BLOB.iter_unpack(table[: len(table) // 50 * 50]):
         resource = _of_words(stored, offset, size, part)
         if resource.flags & SOLID:
-            if size == _SOLID_RESOURCE:
+            if size == _SOLID_RESOURCE and len(run) < MAX_SOLID:
                 run.append(resource)
+            elif size == _SOLID_RESOURCE:
+                raise NotObtained(f"more than {MAX_SOLID} solid resources follow each other in its table")
             else:
                 waiting.append((digest, offset, resource.stored))
             continue
