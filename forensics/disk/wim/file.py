@@ -25,6 +25,7 @@ from forensics.disk.wim.parts import first_part, open_part, part_paths
 from forensics.disk.wim.structures import (
     HEADER_SIZE,
     MAX_BLOBS,
+    MAX_IMAGES,
     METHODS,
     Blob,
     Resource,
@@ -85,7 +86,7 @@ class Wim:
         try:
             names = self._image_names(holder)
             _refuse_without_decoder(image.name, [self._header.method])
-            self._metadata = self._tables(self._header)
+            self._metadata = self._tables(self._header)[:MAX_IMAGES]
             self._join_parts(image.path, holder)
         except NotObtained as error:
             raise SourceError("damaged", f"{image.name} is a damaged WIM image: {error}; {_COPY}") from error
@@ -137,7 +138,7 @@ class Wim:
             expected = f"{first.stem}{number}{first.suffix}"
             try:
                 if number not in beside:
-                    raise SourceError("missing_part", f"{expected} is not beside it")
+                    raise SourceError("missing_part", f"{expected} is not beside it: put it there")
                 file, length, header = open_part(beside[number], number, self._header, holder)
                 self._files[number] = file, length
                 self._tables(header)
