@@ -91,7 +91,9 @@ def lacks_decoder(method: int) -> bool:
 
 def is_chunk_size(method: int, size: int) -> bool:
     """Tell whether chunks of a size can be unpacked."""
-    least, most = _CHUNKS.get(method, (0, -1))
+    if method not in _CHUNKS:
+        return False
+    least, most = _CHUNKS[method]
     return size & (size - 1) == 0 and 1 << least <= size <= 1 << most
 
 
