@@ -334,6 +334,9 @@ def test_wims_that_hold_no_image(tmp_path: Path) -> None:
     path.write_bytes(b"MSWIM\0\0\0" + bytes(100))
     with pytest.raises(forensics.SourceError, match="is a WIM image that ends within its header: copy it again"):
         open_source(path)
+    path.write_bytes(b"MSWIM\0\0\0" + bytes(5000))
+    with pytest.raises(forensics.SourceError, match="a WIM image, is damaged: copy it again"):
+        open_source(path)
     path.write_bytes(b"WLPWM\0\0\0" + bytes(5000))
     with pytest.raises(forensics.SourceError, match="is a pipable WIM image: export it to an ordinary one"):
         open_source(path)

@@ -112,7 +112,9 @@ def parse_header(data: bytes, name: str) -> WimHeader:
     if len(data) < HEADER_SIZE:
         raise SourceError("truncated", f"{name} is a WIM image that ends within its header: copy it again")
     (_, length, version, flags, chunk_size, guid, part, parts, images, table, xml, _, _, _) = _HEADER.unpack_from(data)
-    if length != HEADER_SIZE or version not in _VERSIONS:
+    if length != HEADER_SIZE:
+        raise SourceError("bad_header", f"the header of {name}, a WIM image, is damaged: copy it again")
+    if version not in _VERSIONS:
         message = (
             f"{name} is a WIM image of version 0x{version:X}, which is not read: export its images to a new one "
             "(dism /Export-Image, wimexport) and examine that"

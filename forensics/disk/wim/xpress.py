@@ -8,8 +8,7 @@ from __future__ import annotations
 
 _SYMBOLS = 512
 _LENGTHS = _SYMBOLS // 2
-_LONGEST_CODE = 15
-_LEAST_MATCH = 3
+_CODE_BITS = 15
 _WORD, _BITS = 0xFFFF, 0xFFFFFFFF
 
 
@@ -48,7 +47,8 @@ def unpack_xpress(chunk: bytes, size: int) -> bytes:
         count, bits = symbol & 15, symbol - 256 >> 4
         if count == 15:
             count, at = _long(data, at)
-        count += _LEAST_MATCH
+        # No match is shorter.
+        count += 3
         distance = 1 << bits | hold >> 32 - bits
         hold = hold << bits & _BITS
         left -= bits
@@ -79,14 +79,14 @@ def _table(chunk: bytes) -> list[int]:
     """Return for each 15 bits the symbol that they begin with and the bits of its code; -1 for no code."""
     if len(chunk) < _LENGTHS + 4:
         raise ValueError("cut short")
-    by_length: list[list[int]] = [[] for _ in range(_LONGEST_CODE + 1)]
+    by_length: list[list[int]] = [[] for _ in range(_CODE_BITS + 1)]
     for number, byte in enumerate(chunk[:_LENGTHS]):
         by_length[byte & 15].append(2 * number)
         by_length[byte >> 4].append(2 * number + 1)
     table: list[int] = []
-    for length in range(1, _LONGEST_CODE + 1):
+    for length in range(1, _CODE_BITS + 1):
         for symbol in by_length[length]:
-            table += [symbol << 4 | length] * (1 << _LONGEST_CODE - length)
-        if len(table) > 1 << _LONGEST_CODE:
+            table += [symbol << 4 | length] * (1 << _CODE_BITS - length)
+        if len(table) > 1 << _CODE_BITS:
             raise ValueError("too many codes")
-    return table + [-1] * ((1 << _LONGEST_CODE) - len(table))
+    return table + [-1] * ((1 << _CODE_BITS) - len(table))
