@@ -13,7 +13,7 @@ import ctypes
 import ctypes.util
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 
 from forensics.disk.tree import NotObtained
@@ -87,6 +87,11 @@ def _names() -> Iterator[str]:
 def lacks_decoder(method: int) -> bool:
     """Tell whether nothing is installed that unpacks a method."""
     return method in (LZX, LZMS) and _libwim() is None
+
+
+def reader_of(methods: Iterable[int]) -> str | None:
+    """Return the name of the library that unpacks what is compressed in these ways; None where that is our own code."""
+    return "libwim" if _libwim() is not None and any(method in _CHUNKS for method in methods) else None
 
 
 def is_chunk_size(method: int, size: int) -> bool:

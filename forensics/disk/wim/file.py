@@ -18,7 +18,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.image import Image
 from forensics.disk.tree import NotObtained
 from forensics.disk.wim.contents import WimContents
-from forensics.disk.wim.decoders import WITHOUT_LIBWIM, lacks_decoder
+from forensics.disk.wim.decoders import WITHOUT_LIBWIM, lacks_decoder, reader_of
 from forensics.disk.wim.images import MAX_XML, EncryptedError, image_names
 from forensics.disk.wim.metadata import Metadata
 from forensics.disk.wim.parts import first_part, open_part, part_paths
@@ -66,7 +66,7 @@ class Wim:
 
     Attributes:
         images: Its images.
-        methods: Names of the ways in which what it holds is compressed.
+        reader: The library that unpacks it; None where the reader is ours.
         missing: Names of files of a split WIM that are not there.
 
     Raises:
@@ -90,7 +90,7 @@ class Wim:
             self._join_parts(image.path, holder)
         except NotObtained as error:
             raise SourceError("damaged", f"{image.name} is a damaged WIM image: {error}; {_COPY}") from error
-        self.methods = self._methods()
+        self.reader = reader_of(self._methods())
         if len(self._metadata) != self._header.images:
             holder.problem(
                 image.name,
@@ -146,8 +146,8 @@ class Wim:
                 self.missing.append(expected)
                 holder.problem(self._name, "missing_part", f"part {number} of the split WIM is not read: {error}")
 
-    def _methods(self) -> list[str]:
-        """Name how what it holds is compressed; raises SourceError where nothing unpacks that."""
+    def _methods(self) -> set[int]:
+        """Return how what it holds is compressed; raises SourceError where nothing unpacks that."""
         used = {self._header.method}
         solid = {r for blob in self._blobs.values() if isinstance(blob.resource, tuple) for r in blob.resource}
         for resource in solid:
@@ -156,7 +156,7 @@ class Wim:
             except NotObtained:
                 continue
         _refuse_without_decoder(self._name, sorted(used))
-        return [METHODS[method] for method in sorted(used) if method < len(METHODS)]
+        return used
 
     def _metadata_of(self, number: int) -> Metadata:
         known = self._known.get(number)
