@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+import subprocess
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +18,15 @@ from forensics.sources.choices import Choices
 from forensics.sources.open import open_source
 from forensics.tables.outcome import Outcome
 from forensics.tables.source import leaves
+from testdata.builder import certs
+from testdata.builder.capi import Slot
 from testdata.builder.files import FileSpec
-from testdata.builder.machine import machine
+from testdata.builder.keys import rsa_key
+from testdata.builder.machine import capi_link, machine
 from testdata.builder.regf import HiveWriter
 from testdata.builder.wim import WimImageSpec, build_wim, parts_of, split, write_wim
 from tests.examined import AS_OF, examined
+from tests.oracles import tool
 from tests.paths import WIMS
 from tests.time_bound import within
 
@@ -362,3 +368,41 @@ def test_times_are_those_of_the_files(tmp_path: Path) -> None:
     with open_source(path) as source:
         entry = source.searched[0].tree.entry("A")
         assert (entry.created, entry.modified, entry.size) == (when, when, 1)
+
+
+@pytest.mark.parametrize("lost", ["damaged", "missing"])
+def test_a_key_file_that_is_not_obtained_is_not_called_damaged(lost: str, tmp_path: Path) -> None:
+    forged = machine("wim-key")
+    host = "web.contoso.test"
+    key = forged.put_capi(host, exchange=Slot(rsa_key("2048-02")))
+    certificate = certs.make_certificate(host, rsa_key("2048-02"))
+    forged.put_certificate(certificate, link=capi_link(host, certs.CAPI_ENHANCED))
+    parts = parts_of([WimImageSpec("x", forged.volume())])
+    path = tmp_path / "x.wim"
+    path.write_bytes(write_wim(parts))
+    whole = [(row.key_file, row.private_key, row.verdict) for row in examine(path).rows("key_chain")]
+    assert whole == [("present", "proved", "usable")]
+    data = next(spec.data for spec in forged.volume() if spec.path == key)
+    assert data is not None
+    digest = hashlib.sha1(data).digest()
+    if lost == "missing":
+        del parts.blobs[digest]
+    else:
+        parts.blobs[digest] = data[:200] + bytes([data[200] ^ 1]) + data[201:]
+    path.write_bytes(write_wim(parts))
+    case = examine(path)
+    (row,) = case.rows("key_chain")
+    assert (row.key_file, row.private_key, row.verdict) == ("not_examined", "not_examined", "unknown")
+    assert [finding.rule for finding in case.finding_list if finding.severity in ("critical", "high")] == []
+
+
+@needs_libwim
+def test_the_way_that_keeps_access_lists(tmp_path: Path) -> None:
+    volume = tmp_path / "w.img"
+    with volume.open("wb") as file:
+        file.truncate(64 << 20)
+    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([tool("mkntfs", "ntfs-3g"), "-F", str(volume)], **quiet)  # type: ignore[call-overload]
+    wim = WIMS / "broken-access-lzx.wim"
+    subprocess.run([tool("wimapply", "wimtools"), str(wim), "1", str(volume)], **quiet)  # type: ignore[call-overload]
+    assert rows(examine(volume), "key_chain") == rows(examined("broken-access"), "key_chain")
