@@ -244,7 +244,7 @@ def test_what_has_its_content_elsewhere_is_not_obtained() -> None:
         place.open("offline")
     assert place.open("fetched").read() == b"content"
     assert place.entry("fetched").size == 7
-    with pytest.raises(NotObtained, match="encrypted by EFS"):
+    with pytest.raises(NotObtained, match="encrypted by EFS: only who holds its key can read it"):
         place.open("secret")
 
 

@@ -135,7 +135,7 @@ class WimTree:
         own = entry.handle
         assert isinstance(own, WimFile)
         if own.attributes & ENCRYPTED:
-            raise NotObtained("encrypted by EFS, as it was captured: it is not decrypted")
+            raise NotObtained("encrypted by EFS: only who holds its key can read it")
         digest = own.content
         blob = self._blobs.get(digest)
         if blob is None:
