@@ -186,6 +186,14 @@ def test_xpress_of_damaged_chunks_is_refused_or_of_the_right_size() -> None:
             unpack_xpress(chunk[:cut], size)
 
 
+def test_images_for_wimboot_have_a_flag_of_their_own() -> None:
+    whole = (WIMS / "broken-access-xpress.wim").read_bytes()
+    flags = int.from_bytes(whole[16:20], "little")
+    assert flags & 0x20000
+    other = whole[:16] + (flags ^ 0x20000 | 0x200000).to_bytes(4, "little") + whole[20:]
+    assert list(walked(tree_of(other))) == list(walked(tree_of(whole)))
+
+
 def test_names_are_found_as_windows_finds_them() -> None:
     spec = FileSpec("Users/Public/Long File Name.txt", b"x", streams={"Zone.Identifier": b"zone"})
     place = built(spec, short_names={spec.path: "LONGFI~1.TXT"})

@@ -20,9 +20,9 @@ _RESOURCE = struct.Struct("<QQQ")
 _BLOB = struct.Struct("<QQQHI20s")
 _VERSIONS = (0x10D00, 0xE00)
 _SPANNED, _RESOURCES_ONLY, _BEING_WRITTEN = 0x8, 0x10, 0x40
-_METHODS = {0x20000: 1, 0x40000: 2, 0x80000: 3}
-"""Flag of the header for each method."""
 NONE, XPRESS, LZX, LZMS = range(4)
+_METHODS = {0x20000: XPRESS, 0x40000: LZX, 0x80000: LZMS, 0x200000: XPRESS}
+"""Flags of the header for each method; the second of XPRESS is that of images for WIMBoot."""
 METHODS = ("no compression", "XPRESS", "LZX", "LZMS")
 """Names of the methods by their number, that of libwim and of the header of solid resources."""
 METADATA, COMPRESSED, SOLID = 0x02, 0x04, 0x10
@@ -122,7 +122,7 @@ def parse_header(data: bytes, name: str) -> WimHeader:
         raise SourceError("unsupported", message)
     if flags & _BEING_WRITTEN and not xml.strip(b"\0"):
         raise SourceError("truncated", f"{name} is a WIM image whose capture did not end: capture or copy it again")
-    methods = [method for flag, method in _METHODS.items() if flags & flag]
+    methods = {method for flag, method in _METHODS.items() if flags & flag}
     if len(methods) > 1 or (flags & 0x2 and not methods):
         message = f"{name} is a WIM image compressed in a way that is not known (flags 0x{flags:X}): export it anew"
         raise SourceError("unsupported", f"{message} (wimexport, dism /Export-Image)")
@@ -130,7 +130,7 @@ def parse_header(data: bytes, name: str) -> WimHeader:
         message = f"part {part} of {parts}, {images} images: no WIM image says so"
         raise SourceError("bad_header", f"the header of {name} is damaged ({message}); copy it again")
     return WimHeader(
-        methods[0] if methods else NONE,
+        methods.pop() if methods else NONE,
         chunk_size,
         guid,
         part,
