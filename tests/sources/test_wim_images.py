@@ -348,6 +348,27 @@ def test_wims_that_hold_no_image(tmp_path: Path) -> None:
         open_source(path)
 
 
+def test_a_damaged_image_does_not_stop_the_others(tmp_path: Path) -> None:
+    parts = parts_of([untouched("a"), untouched("b")])
+    content = bytearray(write_wim(parts))
+    content[content.index(parts.metadata[0]) + 300] ^= 1
+    path = tmp_path / "x.wim"
+    path.write_bytes(content)
+    case = examine(path)
+    assert [row.volume for row in case.rows("machine")] == ["image 2 'Windows Server b'"]
+    why = (
+        "the list of its files cannot be read: the WIM is damaged there: its SHA-1 does not fit; copy it again, and "
+        "compare its size and hash with the original's"
+    )
+    told = [(row.name, row.outcome, row.detail) for row in case.rows("coverage") if row.area == "volume"]
+    assert told[0] == ("image 1", "not_examined", why)
+    path.write_bytes(content[:20000])
+    with pytest.raises(
+        forensics.SourceError, match=r"a part of it lies beyond the end of the WIM, which has 20000 bytes"
+    ):
+        examine(path)
+
+
 def test_more_images_than_are_examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("forensics.sources.wim_images.MAX_EXAMINED", 2)
     path = tmp_path / "x.wim"

@@ -44,7 +44,7 @@ class Chunks:
 
     def __init__(self, file: BinaryIO, length: int, resource: Resource, method: int, chunk_size: int) -> None:
         if resource.offset + resource.stored > length:
-            raise NotObtained(f"lies beyond the end of the WIM, which has {length} bytes: it is truncated")
+            raise NotObtained(f"a part of it lies beyond the end of the WIM, which has {length} bytes: it is truncated")
         if resource.flags & _SPANNED:
             raise NotObtained("goes on in another file of the WIM, which is not read: export it to one file")
         self._file = file

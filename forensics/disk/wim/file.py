@@ -20,7 +20,7 @@ from forensics.disk.tree import NotObtained
 from forensics.disk.wim.contents import WimContents
 from forensics.disk.wim.decoders import WITHOUT_LIBWIM, lacks_decoder, reader_of
 from forensics.disk.wim.images import MAX_XML, EncryptedError, image_names
-from forensics.disk.wim.metadata import Metadata
+from forensics.disk.wim.metadata import BrokenImage, Metadata
 from forensics.disk.wim.parts import first_part, open_part, part_paths
 from forensics.disk.wim.structures import (
     HEADER_SIZE,
@@ -102,7 +102,10 @@ class Wim:
     def tree(self, image: WimImage) -> WimTree:
         """Return the files of an image, which are read when something is asked of them; raises NotObtained."""
         metadata = partial(self._metadata_of, image.number)
-        metadata()
+        try:
+            metadata()
+        except NotObtained as reason:
+            raise BrokenImage(f"the list of its files cannot be read: {reason}; {_COPY}") from reason
         return WimTree(metadata, self._contents, self._blobs, image.name, self._lacking)
 
     @property
