@@ -28,6 +28,7 @@ _MAX_FOLDERS = 5_000
 """Work: folders that are kept in memory."""
 _LEFT_OUT = frozenset(
     {
+        "$EXTEND",
         "$NTFS.LOG",
         "$RECYCLE.BIN",
         "$WINDOWS.~BT",
