@@ -6,6 +6,7 @@ import hashlib
 import io
 import lzma
 import random
+import re
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from forensics.disk.image import Image
 from forensics.disk.links import Link
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
-from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable
+from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable, WantedNames
 from forensics.disk.wim import contents, decoders, tree
 from forensics.disk.wim.decoders import decoder_of
 from forensics.disk.wim.file import Wim
@@ -291,6 +292,32 @@ def test_folders_that_lead_in_a_circle_are_damaged() -> None:
     with pytest.raises(NotObtained, match="it and another folder say that the same files are theirs"):
         place.entries("second")
     assert place.entry("first/a").size == 1
+
+
+def test_folders_that_lead_in_a_circle_are_searched_once() -> None:
+    parts = two_folders()
+    data = bytearray(parts.metadata[0])
+    # The root's own files stand behind it and the mark that ends what it is an entry of.
+    root = struct.unpack_from("<I", data)[0] + 7 & ~7
+    at = entry_at(data, "second") + 16
+    data[at : at + 8] = data[root + 16 : root + 24]
+    parts.metadata[0] = bytes(data)
+    wanted = WantedNames(re.compile("^[ab]$"), ())
+    assert list(tree_of(write_wim(parts)).paths_named(wanted, ())) == [None, "first/a"]
+    assert list(tree_of(write_wim(two_folders())).paths_named(wanted, ())) == ["second/b", "first/a"]
+    assert list(tree_of(write_wim(two_folders())).paths_named(wanted, ("FIRST",))) == ["second/b"]
+
+
+def test_empty_folders_may_share_their_end() -> None:
+    parts = parts_of([WimImageSpec("x", [FileSpec("one", None), FileSpec("two", None), FileSpec("three/a", b"1")])])
+    data = bytearray(parts.metadata[0])
+    for name in ("one", "two"):
+        at = entry_at(data, name) + 16
+        data[at : at + 8] = struct.pack("<Q", len(data) - 8)
+    parts.metadata[0] = bytes(data)
+    place = tree_of(write_wim(parts))
+    assert [place.entries(name) for name in ("one", "two")] == [[], []]
+    assert list(place.paths_named(WantedNames(re.compile("^a$"), ()), ())) == ["three/a"]
 
 
 def test_an_access_list_that_is_not_there() -> None:

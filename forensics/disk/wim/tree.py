@@ -159,14 +159,13 @@ class WimTree:
         seen: set[int] = set()
         while waiting and len(seen) < _MAX_SEARCHED:
             path, folder, depth = waiting.pop()
-            if folder.children in seen:
-                yield None
-                continue
-            if folder.children:
-                seen.add(folder.children)
             is_left = fold(path) in left
             try:
-                for file in metadata.children(folder):
+                for number, file in enumerate(metadata.children(folder)):
+                    if not number and folder.children in seen:
+                        yield None
+                        break
+                    seen.add(folder.children)
                     below = f"{path}/{file.name}" if path else file.name
                     if _is_folder(file) and depth < _MAX_DEPTH:
                         waiting.append((below, file, depth + 1))
@@ -191,8 +190,6 @@ class WimTree:
     def _list(self, folder: Entry, key: str) -> _Folder:
         own = folder.handle
         assert isinstance(own, WimFile)
-        if own.children and self._owners.setdefault(own.children, key) != key:
-            raise BrokenImage("it and another folder say that the same files are theirs")
         entries: dict[str, Entry] = {}
         short: dict[str, Entry] = {}
         damage, cut = None, False
@@ -210,6 +207,9 @@ class WimTree:
                     short.setdefault(fold(file.short_name), entry)
         except BrokenImage as reason:
             damage = str(reason)
+        # Empty folders may share the mark that ends them.
+        if entries and self._owners.setdefault(own.children, key) != key:
+            raise BrokenImage("it and another folder say that the same files are theirs")
         return _Folder(dict(sorted(entries.items())), short, damage, cut)
 
     def _entry(self, parent: Entry, file: WimFile) -> Entry:
