@@ -159,7 +159,7 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
             [f.entry for kind in (disks, wims, archives) for f in kind[:MAX_PIECES]]
         )
         for file in (*disks[MAX_PIECES:], *wims[MAX_PIECES:], *archives[MAX_PIECES:]):
-            reason = f"only the first {MAX_PIECES} disks, WIM images and archives of an archive are opened: unpack it"
+            reason = f"only the first {MAX_PIECES} disks and archives of an archive are opened: unpack it"
             pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
     found = [
         FoundDisk(place[f.entry.path], pieces.inside(f.entry.path), f.kind.kind, f.entry.size)
