@@ -60,9 +60,9 @@ def test_a_wim_gives_the_rows_and_findings_of_the_disk(file: str, image: str) ->
         assert rows(wim, table) == rows(disk, table), table
     assert wim.tables.keys() - {"problem"} == disk.tables.keys() - {"problem"}
     # The change journal alone is asked for and not there: no capture takes it.
-    told = {(row.source_path, row.message) for row in wim.rows("problem")}
+    problems = {(row.source_path, row.message) for row in wim.rows("problem")}
     left_out = {("$Extend/$UsnJrnl:$J", "a capture leaves it out, so whether it was on the machine is not known")}
-    assert told - left_out == {(row.source_path, row.message) for row in disk.rows("problem")}
+    assert problems - left_out == {(row.source_path, row.message) for row in disk.rows("problem")}
     assert {row.outcome for row in wim.rows("coverage") if row.name == "change journal"} <= {"not_examined"}
     told = [[(f.rule, f.severity, f.because, f.remedy) for f in case.finding_list] for case in (wim, disk)]
     assert told[0] == told[1]
