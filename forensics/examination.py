@@ -49,6 +49,7 @@ def examine(
     password_file: str | Path | None = None,
     bek_file: str | Path | None = None,
     archive_password_file: str | Path | None = None,
+    image: int | None = None,
     passwords: Mapping[str, str] | None = None,
     nt_hashes: Mapping[str, str] | None = None,
     domain_backup_keys: Paths = (),
@@ -65,11 +66,12 @@ def examine(
     the others are examined all the same. Where not one can be opened, there is nothing to make a case of.
 
     Args:
-        sources: Disk images, VM exports, triage folders, zips, tars, 7z archives, or hives.
+        sources: Disk images, VM exports, triage folders, zips, tars, 7z archives, WIM images, or hives.
         recovery_key: BitLocker recovery password, 48 digits.
         password_file: File whose first line is the BitLocker password.
         bek_file: BitLocker external key (.BEK).
         archive_password_file: File whose first line is the password of encrypted zip and 7z archives.
+        image: Number of the one image of a WIM that is examined; all, if not given.
         passwords: Password by user name or SID, to open that user's master keys.
         nt_hashes: NT hash (32 hex digits) by user name or SID.
         domain_backup_keys: DPAPI backup private keys of domains (.pvk); one path, or several.
@@ -109,7 +111,7 @@ def examine(
         disks = disks_named([Path(source) for source in sources])
         seen = SeenEvidence(tuple(path for files in disks for path in files))
         say = progress or (lambda line: None)
-        run = _Run(unlock, Choices(), user_secrets, second_opinion, say, seen, named=len(sources))
+        run = _Run(unlock, Choices(image=image), user_secrets, second_opinion, say, seen, named=len(sources))
         opened = {number: run.source(str(sources[number])) for number in newest_first(disks)}
         run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
         for entry in run.entries:

@@ -137,6 +137,9 @@ def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) 
             help="Password of zip and 7z archives, first line of FILE.",
         ),
         click.option(
+            "--image", type=click.IntRange(min=1), metavar="N", help="Examine image N of a WIM alone; all if not given."
+        ),
+        click.option(
             "--password",
             "passwords",
             callback=user_secrets,

@@ -69,6 +69,7 @@ def run_examination(examination: Callable[..., T], options: dict[str, Any]) -> T
                 password_file=options["bitlocker_password_file"],
                 bek_file=options["bek"],
                 archive_password_file=options["archive_password_file"],
+                image=options["image"],
                 passwords=options["passwords"],
                 nt_hashes=options["nt_hashes"],
                 domain_backup_keys=options["domain_backup_key"],

@@ -44,7 +44,7 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"LEF2\r\n\x81\0", f"an EnCase Lx01 logical image: {_FILES}"),
     (0, b"ADSEGMENTEDFILE", f"an AccessData AD1 image: {_FILES}"),
     (0, b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
-    (0, b"MSWIM\0\0\0", "a WIM image: apply it (wimapply, dism) and examine the folder"),
+    (0, b"WLPWM\0\0\0", "a pipable WIM image: export it to an ordinary one (wimexport) and examine that"),
     (4, b"SignedImage ", "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
     (0, b"AFF10", "an AFF image: convert it to raw (affconvert)"),

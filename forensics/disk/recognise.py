@@ -18,6 +18,7 @@ from forensics.disk.magic import (
     VMDK_DESCRIPTOR,
     VMDK_SESPARSE,
     VMDK_SPARSE,
+    WIM_MAGIC,
 )
 from forensics.disk.not_read import (
     HEAD,
@@ -42,6 +43,7 @@ _HEADS: tuple[tuple[int, bytes, str], ...] = (
     (0, QCOW_MAGIC, "qcow2"),
     (0, EWF_MAGIC, "e01"),
     (64, b"\x7f\x10\xda\xbe", "vdi"),
+    (0, WIM_MAGIC, "wim"),
     (0, b"regf", "hive"),
     (0, b"PK\x03\x04", "zip"),
     (0, b"PK\x05\x06", "zip"),
@@ -96,8 +98,8 @@ def image_kind(path: Path) -> str | None:
 
     Returns:
         The name of a disk container (``vhdx``, ``vhd``, ``vmdk``, ``vdi``, ``qcow2``, ``e01``, ``raw`` for one with a
-        boot signature), ``hive``, ``zip``, ``tar``, ``7z``, ``reg``, or ``compressed``, of which only unpacking can
-        tell more.
+        boot signature), ``wim``, ``hive``, ``zip``, ``tar``, ``7z``, ``reg``, or ``compressed``, of which only
+        unpacking can tell more.
         None for everything else, for what :func:`refusal` speaks of, and for a part of an image that is read with its
         first file.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import IO, BinaryIO
 from forensics.disk.compressed import LEAST_LIMIT
 from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
+from forensics.disk.temporary import Room, temporary
 from forensics.disk.tree import Entry, NotObtained, Unreadable
 from forensics.sources.archive_damage import ArchiveDamage
 from forensics.sources.collected_tree import MAX_ENTRIES, CollectedTree, Node
@@ -33,9 +33,6 @@ _MAX_DEPTH = 64
 _COPY = 1 << 20
 _LEAST_FILE = 32 << 20
 """Format: bytes to which a file in a zip may unpack however small it is, where it is not packed with Deflate."""
-_RESERVE = 512 << 20
-# How often the room is asked for again: others write there too.
-_ASKED = 256 << 20
 
 
 class _Folder:
@@ -202,11 +199,6 @@ def too_large() -> SourceError:
     return SourceError("too_large", message)
 
 
-def temporary() -> BinaryIO:
-    """Return an unnamed temporary file, which vanishes when it is closed."""
-    return tempfile.TemporaryFile(prefix="keymortem-")
-
-
 def not_got(error: Exception) -> Unreadable:
     """Say why a member could not be got; whether it was sound on the machine, the archive does not tell."""
     if isinstance(error, Unreadable):
@@ -287,21 +279,6 @@ def extend(target: BinaryIO, size: int) -> None:
         target.write(bytes(size - target.seek(0, io.SEEK_END)))
     else:
         target.truncate(size)
-
-
-class Room:
-    """What may still be written to the temporary folder; some of it is left for everybody else."""
-
-    def __init__(self) -> None:
-        self._left = 0
-
-    def take(self, count: int) -> None:
-        """Count bytes that are about to be written; raises OSError where there is no room for them."""
-        if count > self._left:
-            self._left = min(_ASKED, shutil.disk_usage(tempfile.gettempdir()).free - _RESERVE)
-        if count > self._left:
-            raise OSError(errno.ENOSPC, "no room")
-        self._left -= count
 
 
 def time_of(seconds: float) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -146,7 +146,8 @@ def _outermost(folders: Iterable[str]) -> list[str]:
 def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile]) -> None:
     whole = [file for file in files if not file.kind.reason]
     disks = [file for file in whole if file.kind.kind in DISKS]
-    archives = [file for file in whole if file.kind.kind in ARCHIVES or file.kind.kind not in DISKS]
+    wims = [file for file in whole if file.kind.kind == "wim"]
+    archives = [file for file in whole if file.kind.kind not in (*DISKS, "wim")]
     for file in files:
         if file.kind.reason:
             pieces.left_out(pieces.inside(file.entry.path), file.kind.reason).size = file.entry.size
@@ -154,8 +155,10 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
         place = {file.entry.path: Path(str(file.entry.handle)) for file in whole}
     else:
         assert isinstance(tree, ArchiveTree)
-        place = UnpackedMembers(pieces, tree).unpack([f.entry for f in (*disks[:MAX_PIECES], *archives[:MAX_PIECES])])
-        for file in (*disks[MAX_PIECES:], *archives[MAX_PIECES:]):
+        place = UnpackedMembers(pieces, tree).unpack(
+            [f.entry for kind in (disks, wims, archives) for f in kind[:MAX_PIECES]]
+        )
+        for file in (*disks[MAX_PIECES:], *wims[MAX_PIECES:], *archives[MAX_PIECES:]):
             reason = f"only the first {MAX_PIECES} disks and archives of an archive are opened: unpack it"
             pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
     found = [
@@ -166,8 +169,17 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
     add_disks(pieces, found)
     below = {disk.shown: disk.parents for disk in found}
     tell_current_disks(pieces, tree, [f.entry for f in files if f.kind.kind not in ARCHIVES], below)
+    if wims:
+        _add_wims(pieces, place, wims)
     for number, file in enumerate(file for file in archives if file.entry.path in place):
         _add_archive(pieces, place[file.entry.path], file, number)
+
+
+def _add_wims(pieces: Pieces, place: Mapping[str, Path], wims: Sequence[EvidenceFile]) -> None:
+    from forensics.sources.wim_images import FoundWim, add_wims
+
+    there = [file.entry for file in wims if file.entry.path in place]
+    add_wims(pieces, [FoundWim(place[e.path], pieces.inside(e.path), e.size) for e in there])
 
 
 def _add_archive(pieces: Pieces, path: Path, file: EvidenceFile, number: int) -> None:

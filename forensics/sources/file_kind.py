@@ -22,7 +22,7 @@ _BASE_BLOCK = 4096
 _LEAST_RAW = 1 << 20
 """Format: bytes of a file that may be a raw disk: what is smaller and has a boot sector is the copy of one."""
 _PACKED = r"(\.(xz|gz|zst|bz2))?"
-_CONTAINER_NAME = re.compile(rf".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01){_PACKED}", re.IGNORECASE | re.DOTALL)
+_CONTAINER_NAME = re.compile(rf".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01|wim|esd|swm){_PACKED}", re.IGNORECASE | re.DOTALL)
 _RAW_NAME = re.compile(rf".*\.(raw|dd|img){_PACKED}", re.IGNORECASE | re.DOTALL)
 _ARCHIVE_NAME = re.compile(rf".*\.(zip|7z|tar|tgz|txz|tbz2?|tzst|ova){_PACKED}", re.IGNORECASE | re.DOTALL)
 _NO_EVIDENCE = re.compile(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.sources.source import Source
+
+if TYPE_CHECKING:
+    from forensics.disk.wim.tree import WimTree
 
 _NAMED = 5
 """Display: folders of a volume without Windows that one sentence names."""
@@ -51,7 +55,17 @@ _REMARKS = ("ntfs_dirty", "older_state", "marked_dirty", "bad_boot_sector")
 
 def ntfs_holds(tree: NtfsTree) -> str:
     """Say what an NTFS volume without Windows holds."""
-    what = f"NTFS{_label(tree)} without Windows"
+    return tree_holds(tree, f"NTFS{_label(tree)}")
+
+
+def tree_holds(tree: NtfsTree | WimTree, form: str) -> str:
+    """Say what a volume, or an image of one, without Windows holds.
+
+    Args:
+        tree: Its files.
+        form: What it is.
+    """
+    what = f"{form} without Windows"
     if _exists(tree, _RECOVERY):
         return f"{what}: a Windows recovery environment"
     try:
@@ -151,14 +165,14 @@ def _is_housekeeping(entry: Entry) -> bool:
     return entry.name.startswith("$") or entry.name.lower() in _HOUSEKEEPING
 
 
-def _exists(tree: NtfsTree, path: str) -> bool:
+def _exists(tree: NtfsTree | WimTree, path: str) -> bool:
     try:
         return not tree.entry(path).is_dir
     except (NotFound, Unreadable):
         return False
 
 
-def _virtual_disks(tree: NtfsTree) -> str:
+def _virtual_disks(tree: NtfsTree | WimTree) -> str:
     """Count the virtual disks of a volume, in the first folders of it; empty when there is none."""
     found, visited = 0, 0
     pending: deque[Entry | str] = deque([""])

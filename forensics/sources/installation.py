@@ -74,7 +74,8 @@ class Installation:
         user_hives: Paths of users' hives that lie in no profile folder, by SID in upper case; the empty SID stands for
             a user of whom only the hive is known.
         efi: EFI system partitions of the same disk; None where the source is no whole disk.
-        volume: Volume of the disk that holds it, such as ``partition 3``; None where there is none to name.
+        volume: Volume of the disk that holds it, such as ``partition 3``, or image of a WIM; None where there is none
+            to name.
         disk_volumes: All volumes of the same disk, its own among them; empty where the source is no disk of several.
         kind: What it is.
         is_loose: Somebody put its hives together: nothing but what they say tells that they are of one machine.

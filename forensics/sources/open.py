@@ -92,6 +92,10 @@ def _open_file(pieces: Pieces, path: Path) -> None:
         from forensics.sources.collection_source import add_hive_file
 
         add_hive_file(source, image, pieces.first)
+    elif image.kind == "wim":
+        from forensics.sources.wim_images import add_wim
+
+        add_wim(pieces, source, image)
     elif image.kind == "reg":
         from forensics.sources.reg_source import add_reg_file
 

@@ -24,10 +24,11 @@ from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.links import Link
+from forensics.disk.temporary import Room, temporary
 from forensics.disk.tree import Entry, NotObtained, Unreadable
 from forensics.formats.filetime import filetime
 from forensics.late_methods import dataclass
-from forensics.sources.archive_tree import MAX_MEMBERS, ArchiveTree, Room, extend, not_got, temporary, too_large
+from forensics.sources.archive_tree import MAX_MEMBERS, ArchiveTree, extend, not_got, too_large
 from forensics.sources.zip_password import DAMAGED_OR_OTHER, NO_PASSWORD
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ class Source:
 
     Attributes:
         path: As the user named it.
-        kind: ``disk``, ``volume``, ``export``, ``folder``, ``archive``, ``hives``, ``reg``.
+        kind: ``disk``, ``volume``, ``export``, ``folder``, ``archive``, ``hives``, ``reg``, ``wim``.
         installations: Windows installations, numbered from 1.
         searched: Volumes and folders in which virtual machines may lie.
         bitlocker: Volumes that BitLocker encrypts.

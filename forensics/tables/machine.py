@@ -100,7 +100,9 @@ class MachineRow(Row):
         None,
     )
     source: str | None = column("Source that it was found in, as in `sources`", None)
-    volume: str | None = column("Volume of that disk, such as 'partition 3'; null: the source has none", None)
+    volume: str | None = column(
+        "Volume of that disk, such as 'partition 3', or image of a WIM; null: the source has none", None
+    )
     system_root: str | None = column("Windows folder in the source", None)
     drive: str | None = column("Drive of Windows by its own letter (SystemRoot), such as C:; null: not known", None)
     support_ends: datetime | None = column("Last day of Microsoft's support, from a dated list; null: not listed", None)

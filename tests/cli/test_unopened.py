@@ -215,7 +215,7 @@ def test_a_folder_in_which_nothing_can_be_examined_is_exit_code_3_and_tells_each
     (folder / "README.txt").write_text("two files")
     result = CliRunner().invoke(cli, ["examine", str(folder)], prog_name="keymortem")
     assert result.exit_code == 3
-    assert "Examined 0 of 2: not a.wim, b.vhdx." in result.stderr
+    assert "Examined 0 of 2: not b.vhdx, a.wim." in result.stderr
     assert f"{folder}/b.vhdx is empty: nothing was copied into it" in result.stderr
     assert "README" not in result.output
 

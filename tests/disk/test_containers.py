@@ -302,7 +302,7 @@ def test_more_than_two_layers_of_compression_are_not_followed(tmp_path: Path) ->
     ("head", "words"),
     [
         (b"EVF2\r\n\x81\0", "Ex01"),
-        (b"MSWIM\0\0\0", "WIM"),
+        (b"WLPWM\0\0\0", "WIM"),
         (b"ADSEGMENTEDFILE", "AD1"),
     ],
 )

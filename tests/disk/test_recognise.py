@@ -40,7 +40,7 @@ EVIDENCE = [
     ("a.Lx01", b"LEF2\r\n\x81\0", "an EnCase Lx01 logical image: export its files into a folder"),
     ("a.ad1", b"ADSEGMENTEDFILE", "an AccessData AD1 image: export its files into a folder"),
     ("a.E01", b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
-    ("a", b"MSWIM\0\0\0", "a WIM image: apply it (wimapply, dism) and examine the folder"),
+    ("a", b"WLPWM\0\0\0", "a pipable WIM image: export it to an ordinary one (wimexport) and examine that"),
     ("a", at(4, b"SignedImage "), "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
     ("a", b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
     ("a", b"AFF10", "an AFF image: convert it to raw (affconvert)"),

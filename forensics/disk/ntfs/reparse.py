@@ -73,8 +73,7 @@ def reparse_tag(record: FileRecord) -> int:
 
 def hides_content(record: FileRecord) -> bool:
     """Tell whether a file's content is not in its own stream; that of a cloud file is, once it was fetched."""
-    tag = reparse_tag(record)
-    return bool(tag) and not (tag & 0xFFFF0FFF == _CLOUD and not _attributes(record) & _RECALL)
+    return is_recalled(reparse_tag(record), _attributes(record))
 
 
 def link_of(record: FileRecord) -> Link | None:
@@ -88,10 +87,21 @@ def link_of(record: FileRecord) -> Link | None:
 def not_obtained(record: FileRecord, path: str) -> NotObtained:
     """Return the error that says why a file's content was not got."""
     link = link_of(record)
-    return NotObtained(_reason(reparse_tag(record))) if link is None else NotFollowed(path, link)
+    return NotObtained(why_not_followed(reparse_tag(record))) if link is None else NotFollowed(path, link)
 
 
-def _reason(tag: int) -> str:
+def is_recalled(tag: int, attributes: int) -> bool:
+    """Tell whether a reparse point says that the content lies elsewhere; a cloud file's does until it is fetched.
+
+    Args:
+        tag: Of the reparse point; 0 where there is none.
+        attributes: FILE_ATTRIBUTE flags of the file.
+    """
+    return bool(tag) and not (tag & 0xFFFF0FFF == _CLOUD and not attributes & _RECALL)
+
+
+def why_not_followed(tag: int) -> str:
+    """Say what a reparse point that is no link is, and that it is not followed."""
     if tag & 0xFFFF0FFF == _CLOUD:
         return "a cloud file whose content is not on this volume"
     return _TAGS.get(tag, f"a reparse point of type 0x{tag:08X}, which is not followed")

@@ -1,0 +1,1 @@
+"""WIM images: Windows Imaging Format, also as ESD and split into SWM."""
