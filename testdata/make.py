@@ -52,7 +52,7 @@ def raw_disk(disk: Disk, folder: Path, name: str) -> Path:
             default_sd=acl.DEFAULT_SD,
             serial=0x4B45_594D_0000_0000 + number,
             sector_size=disk.sector_size,
-            extras=NtfsExtras(changes=() if number else disk.changes),
+            extras=NtfsExtras() if number else NtfsExtras(changes=disk.changes, deleted=disk.deleted),
             partition_start=(begin + number * disk.volume_size) // disk.sector_size,
         )
         images.append(Volume(image))

@@ -257,7 +257,7 @@ class Prover:
 def _keep(slot: KeySlot, start: Proof, key: PrivateKey) -> None:
     vault = open_vault()
     if vault is not None:
-        vault.keep(OpenedKey(slot.file.row.path, start.unlocked_by, key))
+        vault.keep(OpenedKey(slot.file.row.path, start.unlocked_by, start.exportable, key))
 
 
 def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:

@@ -8,6 +8,7 @@ from forensics.chain.proof import Proof
 from forensics.collectors.evidence import CertificateEvidence, Evidence
 from forensics.collectors.key_files import named_hashes
 from forensics.formats.key_prov_info import KeyProvInfo
+from forensics.tables.deleted_path import is_deleted
 
 _OPENED_TODAY = ("current", "password", "domain_key")
 
@@ -26,7 +27,7 @@ def place_of(
     """
     row, home = slot.file.row, home_of(certificate, link)
     is_named_so = row.name_hash in named_hashes([certificate], evidence.machine.ansi_code_page)
-    if not is_named_so or row.name_guid is None or row.name_guid != evidence.machine.key_suffix:
+    if is_deleted(row.path) or not is_named_so or row.name_guid is None or row.name_guid != evidence.machine.key_suffix:
         return None
     if proof.private_key != "proved" or proof.unlocked_by not in _OPENED_TODAY:
         return None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from forensics.chain.links import NO_FILE_THERE, Links
 from forensics.chain.recovery import Recoverable
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
+from forensics.tables.deleted_path import is_deleted
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.windows_path import WindowsPaths
 
@@ -59,10 +60,12 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         broken_at=broken_at,
         recoverable=recoverable.answer,
         recoverable_from=recoverable.path,
+        recoverable_deleted=is_deleted(recoverable.path) if recoverable.path else None,
         recovery_doubt=recoverable.doubt,
         key_copy=recoverable.locked.path if recoverable.locked else None,
         key_copy_needs=recoverable.locked.master_key_guid if recoverable.locked else None,
         master_key_copy=proof.master_key_elsewhere,
+        master_key_copy_deleted=is_deleted(proof.master_key_elsewhere) if proof.master_key_elsewhere else None,
         copy_opens=proof.opened_elsewhere if proof.master_key_elsewhere else None,
         known_by=links.known_by,
         reason=links.broken.get(broken_at, "") if broken_at else links.doubt or "",

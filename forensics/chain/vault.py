@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from forensics.formats.private_key import PrivateKey
 from forensics.formats.public_key import PublicKey
 from forensics.late_methods import dataclass
+from forensics.tables.answer import Answer
 from forensics.tables.secrets import UnlockedBy
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ class OpenedKey:
     Attributes:
         path: Its key file.
         unlocked_by: What opened its master key.
+        exportable: Whether its own file lets it be exported.
         key: It.
     """
 
     path: str
     unlocked_by: UnlockedBy
+    exportable: Answer
     key: PrivateKey = field(repr=False)
 
 

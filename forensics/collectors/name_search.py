@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from forensics.collectors.drives import collected_drives
 from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
 from forensics.disk.disk_volume import DiskVolume
-from forensics.disk.tree import Entry, FindsNames, NotFound, Tree, Unreadable, WantedNames, damage_of
+from forensics.disk.tree import Entry, FindsNames, KeepsDeleted, NotFound, Tree, Unreadable, WantedNames, damage_of
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
 
@@ -57,6 +57,7 @@ def on_own_volume(
             yield Unsearched(_in_part(installation.volume))
         elif path.rpartition("/")[0].lower() not in skip:
             yield FoundFile(tree, path, path)
+    yield from _deleted(tree, wanted, installation.volume)
     yield from _shadow_copies(tree, installation.volume or "the volume")
 
 
@@ -74,6 +75,14 @@ def on_other_volumes(installation: Installation, wanted: WantedNames) -> Iterato
             yield Unsearched(f"{volume.name} was not searched: {reason}")
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
             yield Unsearched(f"{volume.name} was not searched: {type(error).__name__}")
+
+
+def _deleted(tree: Tree, wanted: WantedNames, volume: str | None) -> Iterator[FoundFile | Unsearched]:
+    """Yield the deleted files whose content may still be theirs; nothing else tells that they were there."""
+    if isinstance(tree, KeepsDeleted):
+        files = tree.deleted_files()
+        for entry in files.find(wanted):
+            yield Unsearched(_in_part(volume)) if entry is None else FoundFile(files, entry.path, entry.path)
 
 
 def _shadow_copies(tree: Tree, volume: str) -> Iterator[Unsearched]:

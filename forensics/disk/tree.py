@@ -11,6 +11,7 @@ from forensics.disk.links import Link
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
+    from forensics.disk.ntfs.deleted import DeletedFiles
     from forensics.disk.ntfs.journal import ChangeJournal
 
 
@@ -173,6 +174,14 @@ class KeepsJournal(Protocol):
 
     def change_journal(self) -> ChangeJournal | None:
         """Open its journal; None where there is none. Raises Unreadable where it cannot be opened."""
+
+
+@runtime_checkable
+class KeepsDeleted(Protocol):
+    """A tree that still knows files that were deleted."""
+
+    def deleted_files(self) -> DeletedFiles:
+        """Return them, as a tree of their own."""
 
 
 @runtime_checkable

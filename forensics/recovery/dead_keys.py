@@ -11,6 +11,7 @@ from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
+from forensics.tables.answer import Answer
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import UnlockedBy
 
@@ -34,6 +35,7 @@ class DeadKey:
         path: Key file from which it was had, in the source; None where it was not.
         place: The same as Windows writes it.
         unlocked_by: What opened its master key.
+        exportable: Whether that file lets it be exported.
         imports_no_aes: Its Windows is one that likely imports only what ``--legacy`` writes.
         lack: Why it is not written; None where nothing is in the way.
     """
@@ -43,6 +45,7 @@ class DeadKey:
     path: str | None = None
     place: str | None = None
     unlocked_by: UnlockedBy = "not_tried"
+    exportable: Answer = "unknown"
     imports_no_aes: bool = False
     lack: str | None = None
 
@@ -90,7 +93,8 @@ def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -
     opened = next((o for path in likeliest for o in had if o.path == path), had[0])
     machine = chain.recoverable_on or chain.machine_id
     place = chain.recovery_place or facts.path(machine, opened.path)
-    return DeadKey(chain, computer, opened.path, place, opened.unlocked_by, _imports_no_aes(facts, chain.machine_id))
+    old = _imports_no_aes(facts, chain.machine_id)
+    return DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.exportable, old)
 
 
 def _imports_no_aes(facts: Facts, machine_id: int) -> bool:

@@ -136,7 +136,7 @@ def recover(
 
 
 def _unless_forbidden(key: DeadKey) -> DeadKey:
-    return replace(key, lack=NOT_EXPORTABLE) if key.lack is None and key.chain.exportable == "no" else key
+    return replace(key, lack=NOT_EXPORTABLE) if key.lack is None and key.exportable == "no" else key
 
 
 def _thumbprint(key: DeadKey) -> str:
@@ -208,7 +208,7 @@ def _log(
                 "computer": key.computer,
                 "key_file": key.path,
                 "unlocked_by": key.unlocked_by,
-                "exportable": key.chain.exportable,
+                "exportable": key.exportable,
                 "public_key_sha256": vault.publics[_thumbprint(key)].spki_sha256(),
                 "file": files[_thumbprint(key)],
                 "file_sha256": hashlib.sha256(made[_thumbprint(key)]).hexdigest(),

@@ -80,6 +80,10 @@ class KeyChainRow(Row):
     recoverable_from: str | None = column(
         "Key file that holds the private key, when it is another than key_file_path", None
     )
+    recoverable_deleted: bool | None = column(
+        "recoverable_from is a deleted file, whose content nobody has overwritten yet; no command of Windows can name it",
+        None,
+    )
     recoverable_on: int | None = column(
         "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
     )
@@ -108,6 +112,7 @@ class KeyChainRow(Row):
         "else any that is whole",
         None,
     )
+    master_key_copy_deleted: bool | None = column("master_key_copy is a deleted file", None)
     copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
     lost_at: datetime | None = column(
         "When a file that the key needs was deleted or renamed away, UTC, as table key_history tells; null: not told",

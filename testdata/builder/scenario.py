@@ -187,7 +187,7 @@ class Disk:
     """One disk as it stood at one time: volumes, each a list of files, and how they are laid out.
 
     Before them lies an EFI system partition (FAT32) where files by path are given in ``efi``. ``changes`` are what the
-    change journal of the first volume tells.
+    change journal of the first volume tells, ``deleted`` files that were written there and deleted.
     """
 
     volumes: list[list[FileSpec]]
@@ -196,6 +196,7 @@ class Disk:
     volume_size: int = 32 << 20
     efi: dict[str, bytes] | None = None
     changes: Sequence[Change] = ()
+    deleted: Sequence[FileSpec] = ()
 
 
 @dataclass

@@ -131,9 +131,9 @@ def test_where_shadow_copies_were_not_read_nothing_is_lost_for_good(monkeypatch:
     monkeypatch.setattr("forensics.collectors.name_search.count_shadow_copies", lambda tree: 2)
     monkeypatch.setattr("forensics.history.key_history.count_shadow_copies", lambda tree: 2)
     case = forensics.examine(IMAGES / "cleaned-up.vhdx.xz", as_of=AS_OF)
-    (web,) = (row for row in case.rows("key_chain") if row.subject == "CN=web.contoso.test")
-    assert web.recoverable is None
-    assert web.recovery_doubt == (
+    (api,) = (row for row in case.rows("key_chain") if row.subject == "CN=api.contoso.test")
+    assert api.recoverable is None
+    assert api.recovery_doubt == (
         "partition 1 was not searched whole: its 2 shadow copies were not searched: older states of the volume, in "
         "which a file that is gone may still be"
     )

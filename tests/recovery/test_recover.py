@@ -105,6 +105,32 @@ def test_what_policy_forbids_stays_unless_that_is_asked_for(tmp_path: Path, pass
     assert len(list((tmp_path / "keys").glob("*.pfx"))) == 1
 
 
+def test_deleted_key_and_master_key_files_give_their_keys_back(tmp_path: Path, password: Path) -> None:
+    image = IMAGES / "cleaned-up.vhdx.xz"
+    told = forensics.recover(
+        image,
+        "web.contoso",
+        "locked.contoso",
+        to=tmp_path / "keys",
+        pfx_password_file=password,
+        even_not_exportable=True,
+    )
+    assert told.is_whole
+    (web,) = (key for key in told.keys if key.chain.subject == "CN=web.contoso.test")
+    assert web.exportable == "no"
+    assert web.path == (
+        "ProgramData/Microsoft/Crypto/RSA/MachineKeys/4209c24da88321c2d1aa5b3e46e0c245_"
+        "64023be8-9c1a-4eee-b6ec-0f951b6c7610 (deleted, file record 98)"
+    )
+    for file in (tmp_path / "keys").glob("*.pfx"):
+        key, certificate, _ = pkcs12.load_key_and_certificates(file.read_bytes(), PASSWORD.encode())
+        assert certificate is not None
+        assert key is not None
+        assert key.public_key() == certificate.public_key()
+    refused = run(image, "web.contoso", "--to", tmp_path / "more", "--password-file", password)
+    assert (refused.exit_code, (tmp_path / "more").exists()) == (1, False)
+
+
 def test_a_key_of_a_tpm_never_leaves(tmp_path: Path, password: Path) -> None:
     result = run(SAMPLE, "device.contoso", "--to", tmp_path / "k", "--password-file", password, "--even-not-exportable")
     assert result.exit_code == 1

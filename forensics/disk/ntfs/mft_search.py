@@ -14,7 +14,8 @@ MAX_SEARCHED = 2 << 30
 """Work: bytes of $MFT that are searched, two million files: some ten seconds."""
 _MAX_DEPTH = 64
 """Evidence: folders within folders above a file that is found by its name."""
-_AT_ONCE = 4 << 20
+AT_ONCE = 4 << 20
+"""Work: bytes of $MFT that are searched in one piece."""
 _NAME_AT = 66
 """Where the name stands in a $FILE_NAME attribute; the reference of the folder stands at its start."""
 
@@ -32,11 +33,11 @@ def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) 
     """
     folders: dict[int, str | None] = {ROOT: ""}
     before = -1
-    for at, block in volume.mft_blocks(_AT_ONCE, MAX_SEARCHED):
+    for at, block in volume.mft_blocks(AT_ONCE, MAX_SEARCHED):
         if block is None:
             yield None
             continue
-        for name in _names_in(block, wanted):
+        for name in names_in(block, wanted):
             number, start = (at + name) // volume.record_size, name - _NAME_AT
             # A folder of very many key files is skipped without a look at their records.
             if number != before and not (start >= 0 and _folder_in(block[start : start + 6]) in skip):
@@ -44,7 +45,7 @@ def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) 
                 yield from _paths_of(volume, number, wanted, skip, folders)
 
 
-def _names_in(block: bytes, wanted: WantedNames) -> Iterator[int]:
+def names_in(block: bytes, wanted: WantedNames) -> Iterator[int]:
     """Yield where in a block of $MFT a wanted name stands, or what was added to one."""
     for mark in wanted.marks:
         for match in mark.pattern.finditer(block):
@@ -84,11 +85,11 @@ def _paths_of(
         parent = _folder_in(attribute.value or b"")
         if key.namespace == DOS_NAME or parent in skip or not wanted.fit(key.name):
             continue
-        folder = _folder_path(volume, parent, folders)
+        folder = folder_path(volume, parent, folders)
         yield None if folder is None else f"{folder}/{key.name}" if folder else key.name
 
 
-def _folder_path(volume: NtfsVolume, number: int, folders: dict[int, str | None]) -> str | None:
+def folder_path(volume: NtfsVolume, number: int, folders: dict[int, str | None]) -> str | None:
     names: list[tuple[int, str]] = []
     at = number
     while at not in folders:

@@ -31,6 +31,7 @@ from forensics.formats.filetime import filetime
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
+    from forensics.disk.ntfs.deleted import DeletedFiles
     from forensics.disk.ntfs.journal import ChangeJournal
 
 MAX_ENTRIES = 500_000
@@ -176,6 +177,12 @@ class NtfsTree:
         from forensics.disk.ntfs.journal import open_journal
 
         return open_journal(self.volume)
+
+    def deleted_files(self) -> DeletedFiles:
+        """Return the deleted files that $MFT still describes."""
+        from forensics.disk.ntfs.deleted import DeletedFiles
+
+        return DeletedFiles(self.volume)
 
     def cut_short(self, folder: str) -> str | None:
         return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None

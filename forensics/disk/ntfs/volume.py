@@ -239,6 +239,11 @@ class NtfsVolume:
             raise WrongRecord(message, self.place_of(number, 32))
         return found
 
+    def deleted_record(self, number: int) -> FileRecord | None:
+        """Return what a record still says of a deleted file; None where it holds none, or a part of one."""
+        found = self._parse(number)
+        return found if not found.in_use and found.base is None else None
+
     def _complete(self, number: int, base: FileRecord) -> tuple[FileRecord, int]:
         """Return a record with what its extension records hold, and the bytes of all of them."""
         listed = base.find(ATTRIBUTE_LIST)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from testdata.builder.capi import Slot
 from testdata.builder.change_journal import Change, creation, deletion, renaming
 from testdata.builder.cng import CngKey
 from testdata.builder.folders import MACHINE
-from testdata.builder.keys import ec_key
+from testdata.builder.keys import ec_key, rsa_key
 from testdata.builder.machine import machine
 from testdata.builder.names import capi_file_name, cng_file_name
 from testdata.builder.scenario import SOUND, Scenario, Script, plain
@@ -21,6 +22,7 @@ CLEANED = datetime(2026, 11, 7, 9, 14, 22, tzinfo=UTC)
 RENAMED = datetime(2026, 11, 9, 10, 0, 1, tzinfo=UTC)
 MASTER_KEY_GONE = datetime(2026, 11, 10, 3, 0, tzinfo=UTC)
 OTHERS = 212
+HAD = ABSENT | {"recoverable": True}
 
 
 def cleaned_up() -> Scenario:
@@ -29,13 +31,14 @@ def cleaned_up() -> Scenario:
     suffix = forged.facts.machine_guid
     capi_certificate(script, "sound.contoso.test", "2048-01", SOUND, "its file was not touched")
     gone: dict[str, Any] = {"written": False, "master_key": None, "exportable": "unknown"}
-    capi_certificate(script, "web.contoso.test", "2048-02", ABSENT, "deleted with 212 others in three seconds", **gone)
+    capi_certificate(script, "web.contoso.test", "2048-02", HAD, "deleted with 212 others in three seconds", **gone)
     cng_certificate(script, "api.contoso.test", "api", ABSENT, "renamed; nothing of that name is there", **gone)
     capi_certificate(script, "early.contoso.test", "2048-03", ABSENT, "gone before the journal begins", **gone)
     lost = forged.add_master_key(MACHINE, "lost", in_use=False)
     host = "locked.contoso.test"
     path = forged.put_cng(container_of(host), CngKey.ec(ec_key("P-256", "locked")), master_key=lost)
-    forged.remove(f"{MACHINE.protect_folder}/{lost.guid}")
+    master_key = forged.files[f"{MACHINE.protect_folder}/{lost.guid}"]
+    forged.remove(master_key.path)
     cng_certificate(
         script,
         host,
@@ -43,18 +46,18 @@ def cleaned_up() -> Scenario:
         SOUND
         | {
             "master_key": "absent",
-            "unlocked_by": "not_tried",
-            "private_key": "locked",
             "verdict": "unusable",
             "broken_at": "master_key",
-            "recoverable": False,
+            "recoverable": True,
             "known_by": "inference",
         },
-        "its master key was deleted",
+        "its master key was deleted, and its record still holds it",
         path=path,
         master_key=lost.guid,
-        exportable="unknown",
     )
+    key = forged.put_capi(container_of("web.contoso.test"), exchange=Slot(rsa_key("2048-02")))
+    deleted = [forged.files[key], master_key]
+    forged.remove(key)
     web = f"{MACHINE.capi_folder}/{capi_file_name(container_of('web.contoso.test'), suffix)}"
     api = f"{MACHINE.cng_folder}/{cng_file_name(container_of('api.contoso.test'), suffix)}"
     changes = [
@@ -66,7 +69,7 @@ def cleaned_up() -> Scenario:
         *deletion(MASTER_KEY_GONE, f"{MACHINE.protect_folder}/{lost.guid}", 3000),
     ]
     scenario = plain("cleaned-up", "The change journal tells when keys went, and with what", script)
-    return replace(scenario, stages=[replace(scenario.stages[0], changes=changes)])
+    return replace(scenario, stages=[replace(scenario.stages[0], changes=changes, deleted=deleted)])
 
 
 def _clean_up(web: str) -> list[Change]:
