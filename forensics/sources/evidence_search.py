@@ -103,9 +103,14 @@ class FoundEvidence:
         return not any(found) and not self.left_out
 
 
-def search(tree: CollectedTree) -> FoundEvidence:
-    """Search a folder or archive; its folders are listed once, breadth first."""
-    layout = find_layout(tree)
+def search(tree: CollectedTree, layout: Layout | None = None) -> FoundEvidence:
+    """Search a folder or archive; its folders are listed once, breadth first.
+
+    Args:
+        tree: The folder or archive.
+        layout: The system drives in it, where they are known already.
+    """
+    layout = layout or find_layout(tree)
     walk = _Search(tree, FoundEvidence(layout))
     walk.run()
     join(walk.found, tree)

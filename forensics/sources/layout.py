@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
+from forensics.sources.loose_hives import is_named_as_hive
 from forensics.sources.mapping_tree import UnionTree
 
 _MAX_DEPTH = 32
@@ -63,9 +64,15 @@ class Layout:
     truncated: bool = False
 
 
-def find_layout(tree: CollectedTree) -> Layout:
-    """Search a collection breadth first; what lies inside a root is not searched further."""
-    search = _Search(tree)
+def find_layout(tree: CollectedTree, is_volume: bool = False) -> Layout:
+    """Search a collection breadth first; what lies inside a root is not searched further.
+
+    Args:
+        tree: The collection.
+        is_volume: It is a whole volume, on which a machine may keep folders of its own that are named as those of a
+            drive: only what is named as a drive itself, or holds hives, was collected.
+    """
+    search = _Search(tree, is_volume)
     search.run()
     drives: dict[str, dict[str, list[str]]] = {}
     for path in sorted(search.found):
@@ -105,12 +112,14 @@ class _Search:
 
     Attributes:
         tree: The collection.
+        is_volume: As for :func:`find_layout`.
         found: Folders that look like a drive.
         shadows: Those of them, and folders by their name, that show an older state.
         is_cut: A bound was reached.
     """
 
     tree: CollectedTree
+    is_volume: bool = False
     found: list[str] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
     is_cut: bool = False
@@ -123,7 +132,7 @@ class _Search:
             folders = [entry for entry in _entries(self.tree, path) if entry.is_dir]
             if _SHADOW.search(unquote(path.rpartition("/")[2])):
                 self.shadows.append(path)
-            elif _is_root(self.tree, folders):
+            elif _is_root(self.tree, folders) and (not self.is_volume or _was_collected(self.tree, path, folders)):
                 (self.shadows if is_shadow_copy(path) else self.found).append(path)
             elif path.count("/") < _MAX_DEPTH:
                 pending += [entry.path for entry in folders]
@@ -151,6 +160,24 @@ def _is_root(tree: Tree, folders: list[Entry]) -> bool:
                 if profile.is_dir and _has(tree, profile.path, "appdata", "ntuser.dat"):
                     return True
     return False
+
+
+def _was_collected(tree: Tree, path: str, folders: list[Entry]) -> bool:
+    """Tell whether a folder that looks like a drive is named as one, or holds hives, in or beside its Windows."""
+    places = [*(f"{folder.path}/System32/config" for folder in folders), *(folder.path for folder in folders), path]
+    return is_drive(path.rpartition("/")[2]) or any(
+        is_named_as_hive(entry) for place in places for entry in _entries(tree, place)
+    )
+
+
+def is_drive(name: str) -> bool:
+    """Tell whether a folder is named as collectors name that of a drive: ``C``, ``C:``, ``C_``, ``%5C%5C.%5CC%3A``."""
+    return _DRIVE.fullmatch(unquote(name)) is not None
+
+
+def is_accessor(name: str) -> bool:
+    """Tell whether a folder is named after one of Velociraptor's ways to read a drive."""
+    return name.casefold() in _ACCESSORS
 
 
 def _has(tree: Tree, folder: str, *names: str) -> bool:
