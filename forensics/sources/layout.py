@@ -26,6 +26,8 @@ OLDER_STATE = "collected from a volume shadow copy: an older state of a drive, n
 """Why a folder of a collection is not examined."""
 _ACCESSORS = ("ntfs", "lazy_ntfs", "mft", "raw_reg", "auto", "file", "ntfs_vss")
 """Velociraptor's ways to read one and the same drive, the most faithful first; the last also reads older states."""
+_SYSTEM_VOLUME = "sysvol"
+"""How acquire called the system drive before version 3.12, beside ``C:`` with the rest of the same drive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,7 @@ def _drive_of(path: str) -> tuple[str, str]:
     Drives that several accessors read lie in a folder of each, which lie in that of the machine.
     """
     folder, _, name = path.rpartition("/")
-    letter = _DRIVE.fullmatch(unquote(name))
+    letter = _DRIVE.fullmatch("C" if name.casefold() == _SYSTEM_VOLUME else unquote(name))
     if letter is None:
         return path, ""
     above, _, accessor = folder.rpartition("/")
@@ -202,6 +204,10 @@ def _by_every_accessor(tree: CollectedTree, machine: str, letter: str, paths: li
     shown = dict.fromkeys(paths)
     if any(_accessor(path) for path in paths):
         shown |= dict.fromkeys(_read_by_accessors(tree, machine, letter))
+    if any(path.rpartition("/")[2].casefold() == _SYSTEM_VOLUME for path in paths):
+        shown |= dict.fromkeys(
+            e.path for e in _entries(tree, machine) if e.is_dir and _drive_of(e.path) == (machine, letter)
+        )
     for path in shown:
         # Only there: elsewhere a percent sign belongs to the name ("...%4Operational.evtx").
         if "%" in path.rsplit("/", 1)[-1]:

@@ -1,0 +1,165 @@
+"""One small Windows as each collector lays it out: one machine, judged as on its own disk but for access lists."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+import forensics
+from testdata.builder.files import FileSpec
+from testdata.builder.ntfs import build_ntfs, unavailable
+from testdata.builder.vhdx import write_dynamic
+from tests.paths import IMAGES
+from tests.sources.folder_of_everything import files_of
+
+NAME = "healthy"
+MIB = 1 << 20
+RAW_C = "%5C%5C.%5CC%3A"
+COLUMNS = (
+    *("thumbprint", "subject", "store", "store_scope", "owner_sid", "container", "provider", "provider_kind"),
+    *("key_file", "public_key", "master_key", "master_key_guid", "unlocked_by", "private_key", "verdict"),
+    *("broken_at", "exportable", "recoverable", "known_by"),
+)
+"""Of table key_chain, without paths and access."""
+Layout = Callable[[str], str]
+"""Returns where a collector puts a file of the drive."""
+
+
+def by_kind(hives: str, keys: str, users: str, rest: str) -> Layout:
+    """Lay out what several accessors read."""
+
+    def place(path: str) -> str:
+        lower = path.lower()
+        kinds = (("/config/", hives), ("/crypto/", keys), ("users/", users))
+        return f"{next((folder for part, folder in kinds if part in lower), rest)}/{path}"
+
+    return place
+
+
+def below(folder: str) -> Layout:
+    return lambda path: f"{folder}/{path}"
+
+
+def velociraptor(hives: str, keys: str, users: str, rest: str, top: str = "uploads") -> Layout:
+    return by_kind(*(f"{top}/{each}" for each in (hives, keys, users, rest)))
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "kape": below("C"),
+    "kape with name and date": below("2026-11-29T101112/SRV01/C"),
+    "cylr": below("C"),
+    "velociraptor, one accessor": below("uploads/auto/C%3A"),
+    "velociraptor, raw disk": below(f"uploads/ntfs/{RAW_C}"),
+    "velociraptor, split": velociraptor(f"mft/{RAW_C}", "auto/C%3A", f"lazy_ntfs/{RAW_C}", "file/C%3A"),
+    "velociraptor, split in another way": velociraptor(
+        f"raw_reg/{RAW_C}", "file/c%3A", "auto/C%3A", f"ntfs_vss/{RAW_C}"
+    ),
+    "velociraptor, two cases of one drive": velociraptor(f"ntfs/{RAW_C}", "ntfs/%5C%5C.%5Cc%3A", "auto/c%3A", "auto/C%3A"),
+    "velociraptor server": velociraptor(
+        f"ntfs/{RAW_C}", "auto/C%3A", "auto/C%3A", "auto/C%3A", "clients/C.1f/collections/F.2e/uploads"
+    ),
+    "acquire": below("fs/C:"),
+    "acquire, lower case": lambda path: f"fs/c:/{path}".lower(),
+    "acquire in a folder on Windows": below("fs/C_"),
+    "acquire before 3.12": by_kind("sysvol", "sysvol", "C:", "sysvol"),
+    "uac of a mounted Windows": below("[root]/mnt/windows"),
+    "a copy by hand": below("backup/SRV01"),
+}
+BESIDE = {
+    "velociraptor": ("uploads.json", "client_info.json", "log.json", "results/Windows.KapeFiles.Targets.json"),
+    "kape": ("2026-11-29T10_11_12_ConsoleLog.txt", "2026-11-29T10_11_12_CopyLog.csv"),
+    "acquire": ("$metadata$/file-collection/command_output.txt",),
+    "uac": ("uac.log", "live_response/process/ps.txt"),
+}
+
+
+def collected(layout: Layout, name: str = NAME, beside: str = "") -> dict[str, bytes]:
+    more = next((files for tool, files in BESIDE.items() if beside.startswith(tool)), ())
+    return {layout(path): data for path, data in files_of(name).items()} | dict.fromkeys(more, b"{}")
+
+
+def as_folder(files: Mapping[str, bytes], path: Path) -> Path:
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
+def as_zip(files: Mapping[str, bytes], path: Path) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def as_volume(files: Mapping[str, bytes], path: Path) -> Path:
+    """Write a VHDX of one bare NTFS, as KAPE makes it."""
+    if unavailable() is not None:
+        pytest.skip(str(unavailable()))
+    raw = path.with_suffix(".ntfs")
+    # Windows writes no colon, and two names that differ in their case are one.
+    specs = [FileSpec(re.sub(r":(?=/)", "_", name).replace("c%3A", "C%3A"), data) for name, data in files.items()]
+    build_ntfs(specs, raw, 64 * MIB)
+    with raw.open("rb") as file:
+        write_dynamic(file, 64 * MIB, path)
+    raw.unlink()
+    return path
+
+
+FORMS: Mapping[str, Callable[[Mapping[str, bytes], Path], Path]] = {
+    "folder": as_folder,
+    "x.zip": as_zip,
+    "x.vhdx": as_volume,
+}
+
+
+def rows(case: forensics.Case, machine_id: int | None = None) -> list[tuple[object, ...]]:
+    found = [row for row in case.rows("key_chain") if machine_id in (None, row.machine_id)]
+    return sorted((tuple(getattr(row, column) for column in COLUMNS) for row in found), key=repr)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
+    disk = tmp_path_factory.mktemp("plain") / "disk.vhdx"
+    disk.write_bytes(lzma.decompress((IMAGES / f"{NAME}.vhdx.xz").read_bytes()))
+    return rows(forensics.examine(disk))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_each_layout_is_one_machine(
+    tmp_path: Path, plain: list[tuple[object, ...]], layout: str, form: str
+) -> None:
+    case = forensics.examine(FORMS[form](collected(LAYOUTS[layout], beside=layout), tmp_path / form))
+    assert [machine.computer_name for machine in case.rows("machine")] == ["WEB01"]
+    assert rows(case) == plain
+    assert {row.access for row in case.rows("key_chain")} == {"not_examined"}
+    assert [entry.error for entry in case.sources] == [None]
+
+
+TWO_MACHINES: Mapping[str, tuple[Layout, Layout]] = {
+    "kape": (below("2026/SRV01/C"), below("2026/SRV02/C")),
+    "velociraptor server": (
+        velociraptor(f"ntfs/{RAW_C}", "auto/C%3A", "auto/C%3A", "auto/C%3A", "clients/C.1/collections/F.1/uploads"),
+        velociraptor(f"ntfs/{RAW_C}", "auto/C%3A", "auto/C%3A", "auto/C%3A", "clients/C.2/collections/F.2/uploads"),
+    ),
+    "acquire": (below("SRV01/fs/C:"), below("SRV02/fs/C:")),
+    "acquire before 3.12": (by_kind(*["SRV01/sysvol"] * 2, "SRV01/C:", "SRV01/sysvol"), below("SRV02/sysvol")),
+    "by hand": (below("backup/SRV01"), below("backup/SRV02")),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("layout", TWO_MACHINES)
+def test_two_machines_stay_two(tmp_path: Path, plain: list[tuple[object, ...]], layout: str, form: str) -> None:
+    first, second = TWO_MACHINES[layout]
+    files = collected(first) | collected(second, "broken-files")
+    case = forensics.examine(FORMS[form](files, tmp_path / form))
+    assert [len(case.rows("machine")), len(case.sources)] == [2, 3]
+    assert [entry.machine_ids for entry in case.sources] == [[1, 2], [1], [2]]
+    assert rows(case, 1) == plain
