@@ -59,7 +59,9 @@ LAYOUTS: Mapping[str, Layout] = {
     "velociraptor, split in another way": velociraptor(
         f"raw_reg/{RAW_C}", "file/c%3A", "auto/C%3A", f"ntfs_vss/{RAW_C}"
     ),
-    "velociraptor, two cases of one drive": velociraptor(f"ntfs/{RAW_C}", "ntfs/%5C%5C.%5Cc%3A", "auto/c%3A", "auto/C%3A"),
+    "velociraptor, two cases of one drive": velociraptor(
+        f"ntfs/{RAW_C}", "ntfs/%5C%5C.%5Cc%3A", "auto/c%3A", "auto/C%3A"
+    ),
     "velociraptor server": velociraptor(
         f"ntfs/{RAW_C}", "auto/C%3A", "auto/C%3A", "auto/C%3A", "clients/C.1f/collections/F.2e/uploads"
     ),
@@ -132,9 +134,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_each_layout_is_one_machine(
-    tmp_path: Path, plain: list[tuple[object, ...]], layout: str, form: str
-) -> None:
+def test_each_layout_is_one_machine(tmp_path: Path, plain: list[tuple[object, ...]], layout: str, form: str) -> None:
     case = forensics.examine(FORMS[form](collected(LAYOUTS[layout], beside=layout), tmp_path / form))
     assert [machine.computer_name for machine in case.rows("machine")] == ["WEB01"]
     assert rows(case) == plain
