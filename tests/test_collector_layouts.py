@@ -149,7 +149,7 @@ TWO_MACHINES: Mapping[str, tuple[Layout, Layout]] = {
         velociraptor(f"ntfs/{RAW_C}", "auto/C%3A", "auto/C%3A", "auto/C%3A", "clients/C.2/collections/F.2/uploads"),
     ),
     "acquire": (below("SRV01/fs/C:"), below("SRV02/fs/C:")),
-    "acquire before 3.12": (by_kind(*["SRV01/sysvol"] * 2, "SRV01/C:", "SRV01/sysvol"), below("SRV02/sysvol")),
+    "acquire before 3.12": (by_kind("SRV01/sysvol", "SRV01/sysvol", "SRV01/C:", "SRV01/sysvol"), below("SRV02/sysvol")),
     "by hand": (below("backup/SRV01"), below("backup/SRV02")),
 }
 

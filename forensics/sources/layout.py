@@ -165,11 +165,13 @@ def _is_root(tree: Tree, folders: list[Entry]) -> bool:
 
 
 def _was_collected(tree: Tree, path: str, folders: list[Entry]) -> bool:
-    """Tell whether a folder that looks like a drive is named as one, or holds hives, in or beside its Windows."""
+    """Tell whether a folder that looks like a drive is named as one, or holds hives, in or beside its Windows.
+
+    The root of a volume is no such folder: a Windows there is the volume's own.
+    """
     places = [*(f"{folder.path}/System32/config" for folder in folders), *(folder.path for folder in folders), path]
-    return is_drive(path.rpartition("/")[2]) or any(
-        is_named_as_hive(entry) for place in places for entry in _entries(tree, place)
-    )
+    holds_hives = (is_named_as_hive(entry) for place in places for entry in _entries(tree, place))
+    return bool(path) and (is_drive(path.rpartition("/")[2]) or any(holds_hives))
 
 
 def is_drive(name: str) -> bool:
