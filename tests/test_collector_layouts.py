@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -140,6 +143,71 @@ def test_each_layout_is_one_machine(tmp_path: Path, plain: list[tuple[object, ..
     assert rows(case) == plain
     assert {row.access for row in case.rows("key_chain")} == {"not_examined"}
     assert [entry.error for entry in case.sources] == [None]
+
+
+def compressed(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Store uploads as Velociraptor's server does since 0.75: zlib streams, and an index beside them."""
+    stored: dict[str, bytes] = {}
+    for name, data in files.items():
+        content, index = b"", b""
+        for start in range(0, len(data), 5000):
+            piece = zlib.compress(data[start : start + 5000], 1)
+            index += struct.pack("<qqqqQ", start, len(content), len(piece), len(data[start : start + 5000]), 0)
+            content += piece
+        stored |= {name: content, f"{name}.chunk": index} if data else {name: data}
+    return stored
+
+
+def without_holes(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Store what is sparse as Velociraptor does: the holes are in an index of its ranges only."""
+    stored: dict[str, bytes] = {}
+    for name, data in files.items():
+        content, ranges = b"", []
+        for start in range(0, len(data), 512):
+            block = data[start : start + 512]
+            kept = block if any(block) else b""
+            each = {
+                "original_offset": start,
+                "length": len(block),
+                "file_offset": len(content),
+                "file_length": len(kept),
+            }
+            ranges.append({key: value for key, value in each.items() if value})
+            content += kept
+        is_sparse = len(content) < len(data)
+        stored |= {name: content, f"{name}.idx": json.dumps({"ranges": ranges}).encode()} if is_sparse else {name: data}
+    return stored
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("store", [compressed, without_holes])
+def test_uploads_in_pieces(
+    tmp_path: Path, plain: list[tuple[object, ...]], store: Callable[[Mapping[str, bytes]], dict[str, bytes]], form: str
+) -> None:
+    files = store(collected(LAYOUTS["velociraptor server"]))
+    assert len(files) > len(collected(LAYOUTS["velociraptor server"])) + 4
+    case = forensics.examine(FORMS[form](files, tmp_path / form))
+    assert [machine.computer_name for machine in case.rows("machine")] == ["WEB01"]
+    assert rows(case) == plain
+    assert [row for row in case.rows("problem") if row.source_path.endswith((".chunk", ".idx"))] == []
+
+
+@pytest.mark.parametrize("change", ["short", "torn", "encrypted"])
+def test_uploads_in_pieces_that_cannot_be_had_are_not_damaged(tmp_path: Path, change: str) -> None:
+    files = compressed(collected(LAYOUTS["velociraptor server"]))
+    for name in [name for name in files if "/Crypto/" in name and not name.endswith(".chunk")]:
+        if change == "short":
+            files[name] = files[name][:-1]
+        elif change == "torn":
+            files[name] = files[name][:20] + b"\xff" * 9 + files[name][29:]
+        else:
+            index = files[f"{name}.chunk"]
+            files[f"{name}.chunk"] = b"".join(index[at : at + 32] + b"\1" * 8 for at in range(0, len(index), 40))
+    case = forensics.examine(as_folder(files, tmp_path / "x"))
+    found = {row.outcome for row in case.rows("key_file")}
+    assert found == {"not_examined"}
+    chains = [row for row in case.rows("key_chain") if row.thumbprint and row.provider_kind in ("capi", "cng")]
+    assert {(row.key_file, row.verdict) for row in chains} == {("not_examined", "unknown")}
 
 
 TWO_MACHINES: Mapping[str, tuple[Layout, Layout]] = {

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotFollowed, NotFound, Unreadable
 from forensics.late_methods import dataclass
+from forensics.sources.upload_in_pieces import INDEXES, UploadInPieces, upload_in_pieces
 
 MAX_ENTRIES = 500_000
 """Evidence: names in one folder of a collection that are listed; of a larger one the rest is not seen."""
@@ -96,6 +97,10 @@ class CollectedTree:
         if entry.is_dir:
             raise Unreadable("a folder")
         _refuse_link(entry)
+        if isinstance(entry.handle, UploadInPieces):
+            from forensics.sources.upload_stream import open_pieces
+
+            return open_pieces(entry.handle, self._open)
         return self._open(entry.handle)
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -119,8 +124,26 @@ class CollectedTree:
                 known = found.setdefault(name if folded == name else folded, entry)
                 if known is not entry:
                     found[folded] = _one_of(known, entry)
+            self._put_together(found)
             self._listings[key] = dict(sorted(found.items()))
         return self._listings[key]
+
+    def _put_together(self, found: dict[str, Entry]) -> None:
+        """Replace what Velociraptor stores in pieces, and the index beside it, by the file that it was."""
+        for name in [name for name in found if name.endswith(INDEXES)]:
+            of, dot, suffix = name.rpartition(".")
+            stored = found.get(of)
+            if stored is None or stored.is_dir or found[name].is_dir:
+                continue
+            try:
+                with self._open(found[name].handle) as index:
+                    pieces = upload_in_pieces(stored, dot + suffix, index)
+            except Unreadable:
+                continue
+            if pieces is not None:
+                size = pieces.upload.size if pieces.upload else stored.size
+                found[of] = replace(stored, size=size, handle=pieces)
+                del found[name]
 
     def _nodes(self, handle: object) -> Iterator[Node]:
         for each in handle.handles if isinstance(handle, _Folders) else (handle,):

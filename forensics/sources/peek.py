@@ -21,6 +21,7 @@ from forensics.sources.file_kind import (
     may_be_evidence,
 )
 from forensics.sources.folder_tree import FolderTree
+from forensics.sources.upload_in_pieces import UploadInPieces
 from forensics.sources.volume_tree import VolumeTree
 
 
@@ -39,6 +40,8 @@ class Link:
 
 def peek(tree: CollectedTree, entry: Entry) -> FileKind | Link | None:
     """Tell what a file of a folder or archive is; None for what is no evidence."""
+    if isinstance(entry.handle, UploadInPieces):
+        return _peek_in_pieces(tree, entry)
     if isinstance(tree, FolderTree):
         return _peek_path(tree, str(entry.handle), entry.name)
     if isinstance(tree, ArchiveTree):
@@ -90,3 +93,14 @@ def _peek_on_volume(tree: VolumeTree, entry: Entry) -> FileKind | None:
             return kind_of_file(entry.path, file, entry.size)
     except (NotFound, Unreadable) as error:
         return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
+
+
+def _peek_in_pieces(tree: CollectedTree, entry: Entry) -> FileKind | None:
+    try:
+        with tree.open(entry) as file:
+            found = kind_of_file(entry.path, file, entry.size)
+    except (NotFound, Unreadable) as error:
+        return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
+    if found is None or found.kind == "hive" or found.reason:
+        return found
+    return FileKind("unknown", f"{entry.path} is stored in pieces: download the collection from Velociraptor's server")
