@@ -231,3 +231,100 @@ def test_two_machines_stay_two(tmp_path: Path, plain: list[tuple[object, ...]], 
     assert [len(case.rows("machine")), len(case.sources)] == [2, 3]
     assert [entry.machine_ids for entry in case.sources] == [[1, 2], [1], [2]]
     assert rows(case, 1) == plain
+
+
+LIVE, OLDER = "{00000000-0000-0000-0000-000000000000}", "{1F0D6C58-3D2B-4D0C-9C40-11F1A2A3B4C5}"
+GET_THIS = (
+    *("ComputerName", "VolumeID", "ParentFRN", "FRN", "FullName", "SampleName", "SizeInBytes", "MD5", "SHA1"),
+    *("FindMatch", "ContentType", "SampleCollectionDate", "AttrType", "AttrName", "AttrID", "SnapshotID"),
+)
+
+
+def get_this(files: Mapping[str, bytes], computer: str = "WEB01", snapshot: str = LIVE) -> dict[str, bytes]:
+    """Store files as GetThis of DFIR-ORC does: under names of its own, with a list of what they are."""
+    lines, stored = [",".join(GET_THIS)], {}
+    for number, (path, data) in enumerate(files.items()):
+        name = path.rpartition("/")[2].replace(" ", "_")
+        sample = f"kept\\48D05F3AD05F2B1E_50000000002B1_{number:X}_4_{name}_{snapshot}.data"
+        windows = "\\" + path.replace("/", "\\")
+        values: tuple[object, ...] = (
+            computer,
+            "0x48D05F3AD05F2B1E",
+            "0x5",
+            f"0x{number:X}",
+            windows,
+            sample,
+            len(data),
+            "",
+            "",
+            "Name",
+        )
+        values = (*values, "data", "2026-11-20 10:00:00.000", "$DATA", "", 1, snapshot)
+        lines.append(",".join(f'"{value}"' for value in values))
+        stored[sample.replace("\\", "/")] = data
+    return stored | {"GetThis.csv": "\r\n".join(lines).encode("utf-8-sig"), "GetThis.log": b"x"}
+
+
+def as_7z(files: Mapping[str, bytes], path: Path) -> Path:
+    py7zr = pytest.importorskip("py7zr")
+    with py7zr.SevenZipFile(path, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(data, name)
+    return path
+
+
+def orc(tmp_path: Path, pack: Callable[[Mapping[str, bytes], Path], Path], suffix: str) -> dict[str, bytes]:
+    """Return what DFIR-ORC puts into its archive: one of its tools' for each kind of files."""
+    kinds = {"SystemHives": "/config/", "Keys": "/Crypto/", "Rest": ""}
+    left = dict(files_of(NAME))
+    found = {}
+    for name, part in kinds.items():
+        files = {path: left.pop(path) for path in list(left) if part in path}
+        found[f"{name}.{suffix}"] = pack(get_this(files), tmp_path / f"{name}.{suffix}").read_bytes()
+    return found | {"DFIR-ORC_WEB01.log": b"x"}
+
+
+@pytest.mark.parametrize(("pack", "suffix"), [(as_7z, "7z"), (as_zip, "zip")])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_archives_in_an_archive_of_dfir_orc_are_one_machine(
+    tmp_path: Path,
+    plain: list[tuple[object, ...]],
+    pack: Callable[[Mapping[str, bytes], Path], Path],
+    suffix: str,
+    is_folder: bool,
+) -> None:
+    inner = orc(tmp_path, pack, suffix)
+    name = "DFIR-ORC_Server_WEB01_General"
+    path = as_folder(inner, tmp_path / name) if is_folder else pack(inner, tmp_path / f"{name}.{suffix}")
+    case = forensics.examine(path)
+    assert [machine.computer_name for machine in case.rows("machine")] == ["WEB01"]
+    assert rows(case) == plain
+    assert [(entry.path.rpartition("/")[2], entry.error) for entry in case.sources[1:]] == [
+        (f"{each}.{suffix}", None) for each in ("Keys", "Rest", "SystemHives")
+    ]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_samples_of_dfir_orc(tmp_path: Path, plain: list[tuple[object, ...]], form: str) -> None:
+    case = forensics.examine(FORMS[form](get_this(files_of(NAME)), tmp_path / form))
+    assert [machine.computer_name for machine in case.rows("machine")] == ["WEB01"]
+    assert rows(case) == plain
+    assert {row.access for row in case.rows("key_chain")} == {"not_examined"}
+
+
+def test_samples_of_shadow_copies_are_no_part_of_the_machine(tmp_path: Path, plain: list[tuple[object, ...]]) -> None:
+    files, older = get_this(files_of(NAME)), get_this(files_of("broken-files"), snapshot=OLDER)
+    files |= older | {"GetThis.csv": files["GetThis.csv"] + b"\r\n" + older["GetThis.csv"].partition(b"\r\n")[2]}
+    case = forensics.examine(as_folder(files, tmp_path / "x"))
+    assert rows(case) == plain
+    assert [(entry.path, entry.error) for entry in case.sources[1:] if entry.error] == [
+        (f"{tmp_path}/x/shadow copies", "collected from a volume shadow copy: an older state of a drive, not examined")
+    ]
+
+
+def test_two_machines_of_dfir_orc_stay_two(tmp_path: Path, plain: list[tuple[object, ...]]) -> None:
+    files = {f"SRV01/{name}": data for name, data in get_this(files_of(NAME)).items()}
+    files |= {f"SRV02/{name}": data for name, data in get_this(files_of("broken-files"), "SRV02").items()}
+    case = forensics.examine(as_folder(files, tmp_path / "x"))
+    assert [entry.machine_ids for entry in case.sources] == [[1, 2], [1], [2]]
+    assert rows(case, 1) == plain

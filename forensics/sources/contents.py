@@ -21,6 +21,7 @@ from forensics.sources.folder_tree import FolderTree
 from forensics.sources.joined_evidence import LEFT_OUT
 from forensics.sources.layout import OLDER_STATE, WindowsRoot
 from forensics.sources.loose_hives import HiveFolder
+from forensics.sources.mapping_tree import UnionTree
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.reg_source import add_exports
 from forensics.sources.same_evidence import identity_of_path
@@ -29,9 +30,11 @@ from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
 from forensics.sources.vm_disks import tell_current_disks
 from forensics.sources.volume_tree import VolumeTree
+from forensics.tables.outcome import Outcome
 
 _MAX_ARCHIVES = 3
 """Work: archives within archives that are opened."""
+_PART = "files of a machine of which another archive or folder beside this one holds more: examined with those"
 _COPY_OUT = "copy it out (mount the volume read-only) and examine it"
 _OF_AN_EXPORT = ("virtual machines", "snapshots")
 
@@ -61,7 +64,7 @@ def add_found(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, kind: s
     source.kind = kind
     if _is_one_piece(found):
         for root in found.layout.roots:
-            add_root(source, root, pieces.top, pieces.next_machine_id)
+            _add_drive(pieces, source, root, pieces.top)
         for folder in found.hives:
             add_hives(source, tree, folder, pieces.top, pieces.next_machine_id)
             source.kind = "hives" if kind == "folder" else kind
@@ -117,7 +120,22 @@ def _add_collections(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, 
 
 def _open_root(pieces: Pieces, root: WindowsRoot, kind: str, piece: Source) -> None:
     piece.kind = kind
-    add_root(piece, root, pieces.inside(root.label), pieces.next_machine_id)
+    _add_drive(pieces, piece, root, pieces.inside(root.label))
+
+
+def _add_drive(pieces: Pieces, source: Source, root: WindowsRoot, path: str) -> None:
+    """Add a system drive, or what it holds to the one of which it is a part: in the same archive, folder or volume."""
+    beside = path.removeprefix(pieces.top).rpartition("/")[0] if path != pieces.top else None
+    whole = f"{pieces.top}{beside}" if beside is not None else path.rpartition("/")[0] if pieces.depth else ""
+    known = pieces.seen.drives.get((whole, *root.identity)) if root.identity and whole else None
+    if known is not None and isinstance(root.tree, UnionTree):
+        known.add(root.tree)
+        source.is_joined = True
+        source.coverage.tell("folder", root.label or "collection", Outcome("present", _PART), path)
+        return
+    add_root(source, root, path, pieces.next_machine_id)
+    if root.identity and whole and isinstance(root.tree, UnionTree):
+        pieces.seen.drives[whole, *root.identity] = root.tree
 
 
 def _open_hives(pieces: Pieces, tree: CollectedTree, folder: HiveFolder, piece: Source) -> None:

@@ -40,6 +40,7 @@ class WindowsRoot:
         windows: Path of the Windows folder in it, whether collected or not.
         label: Where it lies in the collection, for messages; empty at the top.
         is_loose: Its hives did not lie in it, but beside it.
+        identity: Machine and volume, where the collector tells them: parts of one drive may lie in several archives.
     """
 
     tree: Tree
@@ -47,6 +48,7 @@ class WindowsRoot:
     windows: str
     label: str
     is_loose: bool = False
+    identity: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class Pieces:
         entry.machine_ids = self.source.take(piece)
         if piece.installations and not entry.machine_ids:
             entry.error = "more Windows installations than are examined of one source: name it itself"
-        elif not piece.installations and not piece.found:
+        elif not piece.installations and not piece.found and not piece.is_joined:
             self._without_windows.append((entry, reason))
             entry.error = None if was_seen_whole(piece) else reason
         at = self.source.found.index(entry) + 1

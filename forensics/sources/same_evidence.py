@@ -13,6 +13,7 @@ from pathlib import Path
 
 from forensics.disk.errors import SourceError
 from forensics.late_methods import dataclass
+from forensics.sources.mapping_tree import UnionTree
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 
@@ -38,9 +39,11 @@ class SeenEvidence:
 
     Attributes:
         named: Files of all sources that were named together, in which a disk may find its parent or its child.
+        drives: What was seen of drives of which a collector put the parts into several archives.
     """
 
     named: tuple[Path, ...] = ()
+    drives: dict[tuple[str, ...], UnionTree] = field(default_factory=dict)
     _met: dict[object, str] = field(default_factory=dict)
     _children: dict[object, str] = field(default_factory=dict)
 

@@ -14,6 +14,7 @@ from forensics.disk.tree import Entry, FindsNames, NameMark, NotFound, Tree, Unr
 from forensics.late_methods import dataclass
 from forensics.sources.file_kind import looks_like_a_source
 from forensics.sources.layout import is_accessor, is_drive
+from forensics.sources.orc_collection import LIST
 from forensics.sources.vm_files import is_configuration
 
 MAX_HIVES = 5_000
@@ -49,8 +50,11 @@ def _whole_name(name: str) -> NameMark:
 
 
 _SUFFIXES = ("ZIP", "7Z", "TAR", "TGZ", "TZST", "VHD", "AVHD", "VMDK", "VDI", "QCOW", "E01", "RAW", "DD", "IMG", "OVA")
-HIVE_NAMES = WantedNames(
-    re.compile(rf"\A(?:{'|'.join(_HIVES)})\Z", re.IGNORECASE), tuple(map(_whole_name, _HIVES)), any_case=True
+_TELLING = (*_HIVES, LIST.upper())
+TELLING_NAMES = WantedNames(
+    re.compile(rf"\A(?:{'|'.join(map(re.escape, _TELLING))})\Z", re.IGNORECASE),
+    tuple(map(_whole_name, _TELLING)),
+    any_case=True,
 )
 FILE_NAMES = WantedNames(
     re.compile(r"\.[0-9a-z]+\Z", re.IGNORECASE),
@@ -67,6 +71,7 @@ class NamedPlaces:
         files: Paths of files that may be evidence, lower case.
         folders: Paths of the folders that lead to them, lower case.
         with_loose: Those of the folders that hold hives outside a Windows folder, or a folder of such.
+        with_lists: Those that hold a list of samples of DFIR-ORC.
         more_hives: There may be hives that were not found.
         more_files: There are more images and archives than are looked at.
     """
@@ -74,13 +79,14 @@ class NamedPlaces:
     files: frozenset[str]
     folders: frozenset[str]
     with_loose: frozenset[str]
+    with_lists: frozenset[str]
     more_hives: bool
     more_files: bool
 
     def shows(self, folder: str, entry: Entry) -> bool:
         """Tell whether an entry of a folder is to be looked at."""
         path, name, above = entry.path.lower(), entry.name.lower(), folder.lower()
-        if path in self.files or path in self.folders:
+        if path in self.files or path in self.folders or self._is_of_list(above):
             return True
         if not entry.is_dir:
             is_log = above in self.folders and name.endswith(_LOGS)
@@ -88,6 +94,10 @@ class NamedPlaces:
         if self._is_of_drive(path) or ((name in _OF_KEYS or _SID.fullmatch(name)) and self._is_beside_hives(path)):
             return True
         return self._is_of_drive(above) and (name in _OF_DRIVE or above.rpartition("/")[2] in _PROFILES)
+
+    def _is_of_list(self, folder: str) -> bool:
+        """Tell whether samples of DFIR-ORC lie in a folder: beside their list, or one folder below."""
+        return bool(self.with_lists) and not self.with_lists.isdisjoint((folder, folder.rpartition("/")[0]))
 
     def _is_of_drive(self, path: str) -> bool:
         """Tell whether a folder is named as a drive, or as what read one, or lies in one that is."""
@@ -109,16 +119,20 @@ def named_places(tree: Tree) -> NamedPlaces | None:
     """Search the names of a volume; None where it has no list of them, or nothing in it is named as evidence."""
     if not isinstance(tree, FindsNames):
         return None
-    hives, more_hives = _found(tree.paths_named(HIVE_NAMES, ()), MAX_HIVES)
+    hives, more_hives = _found(tree.paths_named(TELLING_NAMES, ()), MAX_HIVES)
     files, more_files = _found(tree.paths_named(FILE_NAMES, ()), MAX_FILES)
     files = [path for path in files if _may_be_evidence(path.rpartition("/")[2])]
-    loose = {folder for folder in (path.rpartition("/")[0] for path in hives) if not _PLACE.fullmatch(folder)}
+    lists = {path.rpartition("/")[0] for path in hives if path.endswith(LIST)}
+    loose = {path.rpartition("/")[0] for path in hives if not path.endswith(LIST)}
+    loose = {folder for folder in loose if not _PLACE.fullmatch(folder)}
     above = {folder.rpartition("/")[0] for folder in loose} - {""}
     if not hives and not files and not _named_drives(tree):
         return None
     found = [*hives, *files]
     folders = {"/".join(parts[:depth]) for parts in (path.split("/") for path in found) for depth in range(len(parts))}
-    return NamedPlaces(frozenset(found), frozenset(folders), frozenset(loose | above), more_hives, more_files)
+    return NamedPlaces(
+        frozenset(found), frozenset(folders), frozenset(loose | above), frozenset(lists), more_hives, more_files
+    )
 
 
 def _found(paths: Iterator[str | None], most: int) -> tuple[list[str], bool]:
