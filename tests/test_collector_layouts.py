@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import lzma
 import re
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -74,6 +76,7 @@ LAYOUTS: Mapping[str, Layout] = {
     "acquire before 3.12": by_kind("sysvol", "sysvol", "C:", "sysvol"),
     "uac of a mounted Windows": below("[root]/mnt/windows"),
     "a copy by hand": below("backup/SRV01"),
+    "a program of which nothing is published": below("Saved_Files/Partition 2 (NTFS, 237 GB)/root"),
 }
 BESIDE = {
     "velociraptor": ("uploads.json", "client_info.json", "log.json", "results/Windows.KapeFiles.Targets.json"),
@@ -102,6 +105,16 @@ def as_zip(files: Mapping[str, bytes], path: Path) -> Path:
     return path
 
 
+def as_tar(files: Mapping[str, bytes], path: Path) -> Path:
+    """Write absolute names, as acquire once did."""
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(f"/{name}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return path
+
+
 def as_volume(files: Mapping[str, bytes], path: Path) -> Path:
     """Write a VHDX of one bare NTFS, as KAPE makes it."""
     if unavailable() is not None:
@@ -119,6 +132,7 @@ def as_volume(files: Mapping[str, bytes], path: Path) -> Path:
 FORMS: Mapping[str, Callable[[Mapping[str, bytes], Path], Path]] = {
     "folder": as_folder,
     "x.zip": as_zip,
+    "x.tar.gz": as_tar,
     "x.vhdx": as_volume,
 }
 

@@ -17,8 +17,7 @@ MAX_SIZE = 256 << 20
 MAX_SAMPLES = 200_000
 """Format: samples of one list."""
 _COLUMNS = ("ComputerName", "VolumeID", "FullName", "SampleName", "ContentType", "AttrName", "SnapshotID")
-_LONGEST_FIELD = 64 << 10
-_PRESENT = frozenset("{}0-")
+_NO_SNAPSHOT = frozenset("{}0-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,6 @@ def parse_orc_samples(data: bytes) -> list[Sample]:
     Raises:
         FormatError: It is no such list, or one of too many samples.
     """
-    csv.field_size_limit(_LONGEST_FIELD)
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     rows = csv.reader(io.StringIO(data.decode(encoding, "replace"), newline=""))
     samples: list[Sample] = []
@@ -61,7 +59,7 @@ def parse_orc_samples(data: bytes) -> list[Sample]:
                 continue
             if len(samples) >= MAX_SAMPLES:
                 raise FormatError("too_many", 0, f"more than {MAX_SAMPLES} samples")
-            present = _PRESENT.issuperset(snapshot)
+            present = _NO_SNAPSHOT.issuperset(snapshot)
             samples.append(Sample(computer, volume, _slashes(path), _slashes(stored_as), present))
     except (ValueError, csv.Error) as error:
         raise FormatError("bad_value", 0, "no list of samples of DFIR-ORC") from error

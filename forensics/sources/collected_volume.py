@@ -22,7 +22,7 @@ def add_collected_volumes(pieces: Pieces) -> None:
         pieces: Those of the disk, whose source knows its volumes.
     """
     source = pieces.source
-    searched = [(place, *_searched(source, place)) for place in source.searched if not place.windows]
+    searched = [(place, *_searched(source, place)) for place in source.searched]
     found = [(place, tree, what) for place, tree, what in searched if tree is not None and what is not None]
     for place, tree, what in found:
         _add(pieces, place, tree, what, is_alone=len(found) == 1)

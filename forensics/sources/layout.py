@@ -173,7 +173,7 @@ def _was_collected(tree: Tree, path: str, folders: list[Entry]) -> bool:
     """
     places = [*(f"{folder.path}/System32/config" for folder in folders), *(folder.path for folder in folders), path]
     holds_hives = (is_named_as_hive(entry) for place in places for entry in _entries(tree, place))
-    return bool(path) and (is_drive(path.rpartition("/")[2]) or any(holds_hives))
+    return bool(path) and (is_drive(path.rpartition("/")[2]) or is_shadow_copy(path) or any(holds_hives))
 
 
 def is_drive(name: str) -> bool:

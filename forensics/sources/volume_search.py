@@ -13,7 +13,7 @@ from itertools import islice
 from forensics.disk.tree import Entry, FindsNames, NameMark, NotFound, Tree, Unreadable, WantedNames
 from forensics.late_methods import dataclass
 from forensics.sources.file_kind import looks_like_a_source
-from forensics.sources.layout import is_accessor, is_drive
+from forensics.sources.layout import is_accessor, is_drive, is_shadow_copy
 from forensics.sources.orc_collection import LIST
 from forensics.sources.vm_files import is_configuration
 
@@ -36,7 +36,7 @@ _OF_DRIVE = frozenset(
 )
 _PROFILES = ("users", "documents and settings")
 _HIVE_OF_USER = "ntuser.dat"
-_DEEPEST = 3
+_DEEP = 3
 _SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.IGNORECASE | re.ASCII)
 
 
@@ -104,9 +104,11 @@ class NamedPlaces:
         parts, at = path.split("/"), -1
         for depth, part in enumerate(parts):
             is_known = depth == at + 1 if at >= 0 else depth == 0 or "/".join(parts[:depth]) in self.folders
-            if (is_known and is_drive(part)) or ("/".join(parts[:depth]) in self.folders and is_accessor(part)):
+            if (is_known and (is_drive(part) or is_shadow_copy(part))) or (
+                "/".join(parts[:depth]) in self.folders and is_accessor(part)
+            ):
                 at = depth
-        return at >= 0 and len(parts) - at <= _DEEPEST
+        return at >= 0 and len(parts) - at <= _DEEP
 
     def _is_beside_hives(self, path: str) -> bool:
         """Tell whether a folder is one of keys that lies with loose hives, or beside the folder that holds them."""
@@ -153,6 +155,6 @@ def _may_be_evidence(name: str) -> bool:
 
 def _named_drives(tree: Tree) -> Iterable[Entry]:
     try:
-        return [entry for entry in tree.entries("") if entry.is_dir and is_drive(entry.name)]
+        return [e for e in tree.entries("") if e.is_dir and (is_drive(e.name) or is_shadow_copy(e.name))]
     except (NotFound, Unreadable):
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
 
-from forensics.disk.tree import Entry, Tree, damage_of
+from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, damage_of
 from forensics.sources.collected_tree import CollectedTree, Node
 
 
@@ -46,7 +46,13 @@ class VolumeTree(CollectedTree):
         # Only names are asked for here: of the few that are shown the rest is then read.
         skim = getattr(self._tree, "skim", self._tree.entries)
         shown = (entry for entry in skim(at) if self._shows(folder.path, entry))
-        return (entry if entry.is_dir else self._tree.entry(entry.path) for entry in shown)
+        return (entry if entry.is_dir else self._exact(entry) for entry in shown)
+
+    def _exact(self, entry: Entry) -> Entry:
+        try:
+            return self._tree.entry(entry.path)
+        except (NotFound, Unreadable):
+            return entry
 
     def _open(self, handle: object) -> BinaryIO:
         assert isinstance(handle, Entry)

@@ -101,6 +101,23 @@ def test_a_drive_without_hives_is_one_where_it_is_named_so(tmp_path: Path) -> No
     assert [len(case.rows("machine")), len(case.rows("key_file"))] == [1, len(keys)]
 
 
+def test_shadow_copies_of_kape_are_no_part_of_the_machine(tmp_path: Path) -> None:
+    files = moved("C") | {f"VSS1/{name}": data for name, data in files_of(SMALL).items() if CONFIG not in name}
+    with open_source(volume(tmp_path / "data.ntfs", files | moved("VSS2"))) as source:
+        assert [i.windows for i in source.installations] == ["C/Windows"]
+        older = "collected from a volume shadow copy: an older state of a drive, not examined"
+        told = [(entry.path.rpartition("/")[2], entry.error) for entry in source.found]
+        assert told == [("C", None), ("VSS1", older), ("VSS2", older)]
+
+
+def test_hives_and_keys_at_the_root_of_a_volume(tmp_path: Path) -> None:
+    files = {name: data for name, data in files_of(SMALL).items() if CONFIG in name or "/MachineKeys/" in name}
+    loose = {name.rpartition("/")[2] if CONFIG in name else name: data for name, data in files.items()}
+    case = forensics.examine(volume(tmp_path / "data.ntfs", loose))
+    assert [machine.computer_name for machine in case.rows("machine")] == ["FOURK"]
+    assert len(case.rows("key_file")) > 0
+
+
 def test_two_volumes_with_a_collection_each(tmp_path: Path) -> None:
     volumes = [volume(tmp_path / "a.ntfs", moved("C")), volume(tmp_path / "b.ntfs", moved("C", "healthy"))]
     build_disk(volumes, tmp_path / "disk.raw")
