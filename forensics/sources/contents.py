@@ -29,6 +29,7 @@ from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
 from forensics.sources.vm_disks import tell_current_disks
+from forensics.sources.volume_search import may_be_collection
 from forensics.sources.volume_tree import VolumeTree
 from forensics.tables.outcome import Outcome
 
@@ -222,8 +223,8 @@ def _add_files_of_volume(pieces: Pieces, tree: VolumeTree, files: Sequence[Evide
     virtual disks are those of its owner, of which what is said of the volume tells.
     """
     zips = [file for file in files if file.kind.kind == "zip" and not file.kind.reason]
-    for number, file in enumerate(zips):
-        _add_archive(pieces, partial(_open_zip, pieces, tree, file.entry), file, number)
+    for file in zips:
+        _add_archive(pieces, partial(_open_zip, pieces, tree, file.entry), file, len(pieces.source.found))
     if not pieces.source.found and not pieces.source.installations:
         return
     others = [file for file in files if file not in zips]
@@ -237,8 +238,10 @@ def _add_files_of_volume(pieces: Pieces, tree: VolumeTree, files: Sequence[Evide
 
 def _open_zip(pieces: Pieces, tree: VolumeTree, entry: Entry, piece: Source) -> None:
     file = piece.resources.enter_context(tree.open(entry))
-    image = Image(Path(entry.path), piece.path, file, entry.size, "zip", unpacked=True)
-    add_archive(pieces.within(piece), image, identity=None)
+    if not may_be_collection(file):
+        piece.holds_nothing = True
+        raise SourceError("nothing_found", f"{piece.path} holds nothing that is named as evidence is")
+    add_archive(pieces.within(piece), Image(Path(entry.path), piece.path, file, entry.size, "zip", unpacked=True), None)
 
 
 def _add_archive(pieces: Pieces, opener: Callable[[Source], None], file: EvidenceFile, number: int) -> None:

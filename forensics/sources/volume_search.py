@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import BinaryIO
 
 from forensics.disk.tree import Entry, FindsNames, NameMark, NotFound, Tree, Unreadable, WantedNames
+from forensics.formats.zip_names import zip_names
 from forensics.late_methods import dataclass
 from forensics.sources.file_kind import looks_like_a_source
 from forensics.sources.layout import is_accessor, is_drive, is_shadow_copy
@@ -22,6 +24,7 @@ MAX_HIVES = 5_000
 MAX_FILES = 500
 """Evidence: images and archives of a volume without Windows that are looked at."""
 _HIVES = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM")
+_HIVE_SUFFIXES = (".hiv", ".hive", ".hve")
 _LOGS = (".log", ".log1", ".log2")
 _PLACE = re.compile(r"(.*?)(?:^|/)(?:windows|winnt)/system32/config(?:/.*)?", re.IGNORECASE | re.DOTALL)
 _HOUSEKEEPING = frozenset(("$recycle.bin", "system volume information", "windows.old", "$extend"))
@@ -37,6 +40,8 @@ _OF_DRIVE = frozenset(
 _PROFILES = ("users", "documents and settings")
 _HIVE_OF_USER = "ntuser.dat"
 _DEEP = 3
+"""Evidence: folders within one that is named as a drive in which a Windows is looked for by the names of its own."""
+_KEY = re.compile(r"[0-9a-f]{32}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.IGNORECASE | re.ASCII)
 
 
@@ -49,7 +54,26 @@ def _whole_name(name: str) -> NameMark:
     return NameMark(re.compile(b"%b(?<=\\x%02x[\0-\3]%b)" % (_utf16(name), len(name), _utf16(name))), 0, 2 * len(name))
 
 
-_SUFFIXES = ("ZIP", "7Z", "TAR", "TGZ", "TZST", "VHD", "AVHD", "VMDK", "VDI", "QCOW", "E01", "RAW", "DD", "IMG", "OVA")
+_SUFFIXES = (
+    "ZIP",
+    "7Z",
+    "TAR",
+    "TGZ",
+    "TZST",
+    "VHD",
+    "AVHD",
+    "VMDK",
+    "VDI",
+    "QCOW",
+    "E01",
+    "RAW",
+    "DD",
+    "IMG",
+    "OVA",
+    "WIM",
+    "ESD",
+    "SWM",
+)
 _TELLING = (*_HIVES, LIST.upper())
 TELLING_NAMES = WantedNames(
     re.compile(rf"\A(?:{'|'.join(map(re.escape, _TELLING))})\Z", re.IGNORECASE),
@@ -58,7 +82,7 @@ TELLING_NAMES = WantedNames(
 )
 FILE_NAMES = WantedNames(
     re.compile(r"\.[0-9a-z]+\Z", re.IGNORECASE),
-    (NameMark(re.compile(rb"\.\0(?:%b)" % b"|".join(map(_utf16, (*_SUFFIXES, "VMCX")))), 0, 4),),
+    (NameMark(re.compile(rb"\.\0(?:%b)" % b"|".join(map(_utf16, (*_SUFFIXES, "VMCX", "HIV", "HVE")))), 0, 4),),
     any_case=True,
 )
 
@@ -124,6 +148,7 @@ def named_places(tree: Tree) -> NamedPlaces | None:
     hives, more_hives = _found(tree.paths_named(TELLING_NAMES, ()), MAX_HIVES)
     files, more_files = _found(tree.paths_named(FILE_NAMES, ()), MAX_FILES)
     files = [path for path in files if _may_be_evidence(path.rpartition("/")[2])]
+    hives += [path for path in files if path.endswith(_HIVE_SUFFIXES)]
     lists = {path.rpartition("/")[0] for path in hives if path.endswith(LIST)}
     loose = {path.rpartition("/")[0] for path in hives if not path.endswith(LIST)}
     loose = {folder for folder in loose if not _PLACE.fullmatch(folder)}
@@ -134,6 +159,19 @@ def named_places(tree: Tree) -> NamedPlaces | None:
     folders = {"/".join(parts[:depth]) for parts in (path.split("/") for path in found) for depth in range(len(parts))}
     return NamedPlaces(
         frozenset(found), frozenset(folders), frozenset(loose | above), frozenset(lists), more_hives, more_files
+    )
+
+
+def may_be_collection(archive: BinaryIO) -> bool:
+    """Tell whether a file in a zip archive is named as evidence is: in most archives of a server none is.
+
+    Raises:
+        Unreadable: It cannot be read.
+    """
+    names = zip_names(archive)
+    return names is None or any(
+        name.upper() in (*_TELLING, _HIVE_OF_USER.upper()) or _KEY.fullmatch(name) or _may_be_evidence(name)
+        for name in names
     )
 
 
@@ -150,7 +188,7 @@ def _is_housekeeping(path: str) -> bool:
 
 
 def _may_be_evidence(name: str) -> bool:
-    return looks_like_a_source(name) or is_configuration(name)
+    return looks_like_a_source(name) or is_configuration(name) or name.lower().endswith(_HIVE_SUFFIXES)
 
 
 def _named_drives(tree: Tree) -> Iterable[Entry]:

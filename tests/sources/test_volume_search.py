@@ -69,10 +69,11 @@ def test_a_collection_among_what_a_server_keeps(tmp_path: Path) -> None:
     assert case.coverage_of(machine).whole_disk is False
 
 
+@pytest.mark.parametrize("suffix", ["", ".hiv", ".HIVE"])
 @pytest.mark.parametrize("folder", ["hives", "Users/admin/Desktop/hives of FOURK"])
-def test_loose_hives_in_a_folder_with_the_keys_beside_them(tmp_path: Path, folder: str) -> None:
+def test_loose_hives_in_a_folder_with_the_keys_beside_them(tmp_path: Path, folder: str, suffix: str) -> None:
     files = {name: data for name, data in files_of(SMALL).items() if f"{CONFIG}/" in name or "/MachineKeys/" in name}
-    hives = {f"{folder}/{name.rpartition('/')[2]}": data for name, data in files.items() if CONFIG in name}
+    hives = {f"{folder}/{name.rpartition('/')[2]}{suffix}": data for name, data in files.items() if CONFIG in name}
     keys = {f"{folder}/MachineKeys/{name.rpartition('/')[2]}": data for name, data in files.items() if KEYS in name}
     case = forensics.examine(volume(tmp_path / "data.ntfs", OWN | hives | keys))
     assert [machine.computer_name for machine in case.rows("machine")] == ["FOURK"]
@@ -178,7 +179,8 @@ def test_archives_of_a_server_alone_are_none_of_its_evidence(tmp_path: Path) -> 
     with open_source(volume(tmp_path / "data.ntfs", files)) as source:
         assert (source.found, source.kind) == ([], "volume")
         assert [row.detail for row in source.coverage] == [
-            "NTFS without Windows: folders Backup, Software; 1 virtual disk (copy it out to be examined)"
+            "NTFS without Windows: folders Backup, Software; 1 virtual disk (copy it out to be examined); "
+            "1 archive (copy it out to be examined)"
         ]
 
 
