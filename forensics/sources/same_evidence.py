@@ -10,12 +10,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forensics.disk.errors import SourceError
 from forensics.late_methods import dataclass
-from forensics.sources.mapping_tree import UnionTree
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
+
+if TYPE_CHECKING:
+    from forensics.sources.mapping_tree import UnionTree
 
 _TELLING = ("certificate", "key_file", "secret")
 """What has none of these says too little of a machine to be called the same as another."""
