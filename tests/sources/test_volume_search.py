@@ -14,7 +14,7 @@ from forensics.sources.open import open_source
 from forensics.sources.volume_search import named_places
 from testdata.builder.disk import build_disk
 from testdata.builder.files import FileSpec
-from testdata.builder.ntfs import build_ntfs, unavailable
+from testdata.builder.ntfs import NtfsExtras, build_ntfs, unavailable
 from testdata.builder.vhdx import write_dynamic
 from tests.memory_tree import MemoryTree
 from tests.sources.folder_of_everything import SMALL, files_of, triage_zip
@@ -139,6 +139,18 @@ def test_access_lists_there_are_those_of_the_collector(tmp_path: Path) -> None:
     case = forensics.examine(volume(tmp_path / "data.ntfs", moved("C", "broken-access"), 64 * MIB))
     assert {row.access for row in case.rows("key_chain")} == {"not_examined"}
     assert [f.rule for f in case.finding_list if f.verdict == "match" and "access" in f.rule] == []
+
+
+def test_a_junction_in_a_collection_on_a_volume_is_not_followed(tmp_path: Path) -> None:
+    files = {name: data for name, data in moved("C").items() if "/Crypto/" not in name}
+    junctions = NtfsExtras(junctions={"C/ProgramData/Microsoft/Crypto": "D:\\Keys"})
+    path = tmp_path / "data.ntfs"
+    build_ntfs([FileSpec(name, data) for name, data in files.items()], path, 32 * MIB, extras=junctions)
+    case = forensics.examine(path)
+    assert {row.verdict for row in case.rows("key_chain") if row.thumbprint} == {"unknown"}
+    assert [p.source_path for p in case.rows("problem") if p.kind == "link_not_followed"] == [
+        "C/ProgramData/Microsoft/Crypto"
+    ]
 
 
 def kape_zip(folder: Path) -> Path:
