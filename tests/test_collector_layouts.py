@@ -19,6 +19,7 @@ import forensics
 from testdata.builder.files import FileSpec
 from testdata.builder.ntfs import build_ntfs, unavailable
 from testdata.builder.vhdx import write_dynamic
+from testdata.builder.wim import WimImageSpec, build_wim
 from tests.paths import IMAGES
 from tests.sources.folder_of_everything import files_of
 
@@ -115,14 +116,22 @@ def as_tar(files: Mapping[str, bytes], path: Path) -> Path:
     return path
 
 
+def on_windows(files: Mapping[str, bytes]) -> list[FileSpec]:
+    """Return files as Windows names them: without colons, and two names that differ in their case are one."""
+    return [FileSpec(re.sub(r":(?=/)", "_", name).replace("c%3A", "C%3A"), data) for name, data in files.items()]
+
+
+def as_wim(files: Mapping[str, bytes], path: Path) -> Path:
+    path.write_bytes(build_wim([WimImageSpec("triage", on_windows(files))]))
+    return path
+
+
 def as_volume(files: Mapping[str, bytes], path: Path) -> Path:
     """Write a VHDX of one bare NTFS, as KAPE makes it."""
     if unavailable() is not None:
         pytest.skip(str(unavailable()))
     raw = path.with_suffix(".ntfs")
-    # Windows writes no colon, and two names that differ in their case are one.
-    specs = [FileSpec(re.sub(r":(?=/)", "_", name).replace("c%3A", "C%3A"), data) for name, data in files.items()]
-    build_ntfs(specs, raw, 64 * MIB)
+    build_ntfs(on_windows(files), raw, 64 * MIB)
     with raw.open("rb") as file:
         write_dynamic(file, 64 * MIB, path)
     raw.unlink()
@@ -134,6 +143,7 @@ FORMS: Mapping[str, Callable[[Mapping[str, bytes], Path], Path]] = {
     "x.zip": as_zip,
     "x.tar.gz": as_tar,
     "x.vhdx": as_volume,
+    "x.wim": as_wim,
 }
 
 
