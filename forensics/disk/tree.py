@@ -140,11 +140,13 @@ class WantedNames:
         text: What such a name holds; before and after it may stand what somebody added: ``copy of``, ``.bak``.
         marks: How the same is recognised in bytes, each name by one of them.
         among: Lower case: of what ``text`` finds only these are wanted; None: all.
+        any_case: The marks are in upper case, and stand for the same letters of either.
     """
 
     text: re.Pattern[str]
     marks: tuple[NameMark, ...]
     among: Container[str] | None = None
+    any_case: bool = False
 
     def fit(self, name: str) -> bool:
         """Tell whether a name is wanted."""

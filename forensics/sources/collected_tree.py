@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import BinaryIO
 from urllib.parse import unquote
@@ -10,6 +11,7 @@ from urllib.parse import unquote
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotFollowed, NotFound, Unreadable
 from forensics.late_methods import dataclass
+from forensics.sources.upload_in_pieces import INDEXES, UploadInPieces, upload_in_pieces
 
 MAX_ENTRIES = 500_000
 """Evidence: names in one folder of a collection that are listed; of a larger one the rest is not seen."""
@@ -33,6 +35,13 @@ class Node:
     created: datetime | None = None
     modified: datetime | None = None
     link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """Folders whose names differ only in their case, as collectors write them on Linux: Windows knows them as one."""
+
+    handles: tuple[object, ...]
 
 
 class CollectedTree:
@@ -88,6 +97,10 @@ class CollectedTree:
         if entry.is_dir:
             raise Unreadable("a folder")
         _refuse_link(entry)
+        if isinstance(entry.handle, UploadInPieces):
+            from forensics.sources.upload_stream import open_pieces
+
+            return open_pieces(entry.handle, self._open)
         return self._open(entry.handle)
 
     def security_descriptor(self, item: Entry | str) -> bytes | None:
@@ -99,7 +112,7 @@ class CollectedTree:
         if key not in self._listings:
             decode = any(f"{key}/".startswith(prefix) for prefix in self._encoded)
             found: dict[str, Entry] = {}
-            for node in self._children(folder.handle):
+            for node in self._nodes(folder.handle):
                 if len(found) >= MAX_ENTRIES:
                     self._cut.add(key)
                     break
@@ -108,9 +121,33 @@ class CollectedTree:
                 entry = Entry(name, path, node.is_dir, node.size, node.created, node.modified, node.handle, node.link)
                 folded = name.casefold()
                 # Most names of very many are of one case: one text each does.
-                found.setdefault(name if folded == name else folded, entry)
+                known = found.setdefault(name if folded == name else folded, entry)
+                if known is not entry:
+                    found[folded] = _one_of(known, entry)
+            self._put_together(found)
             self._listings[key] = dict(sorted(found.items()))
         return self._listings[key]
+
+    def _put_together(self, found: dict[str, Entry]) -> None:
+        """Replace what Velociraptor stores in pieces, and the index beside it, by the file that it was."""
+        for name in [name for name in found if name.endswith(INDEXES)]:
+            of, dot, suffix = name.rpartition(".")
+            stored = found.get(of)
+            if stored is None or stored.is_dir or found[name].is_dir:
+                continue
+            try:
+                with self._open(found[name].handle) as index:
+                    pieces = upload_in_pieces(stored, dot + suffix, index)
+            except Unreadable:
+                continue
+            if pieces is not None:
+                size = pieces.upload.size if pieces.upload else stored.size
+                found[of] = replace(stored, size=size, handle=pieces)
+                del found[name]
+
+    def _nodes(self, handle: object) -> Iterator[Node]:
+        for each in handle.handles if isinstance(handle, _Folders) else (handle,):
+            yield from self._children(each)
 
     def _children(self, handle: object) -> Iterable[Node]:
         """Yield what a folder holds; raises Unreadable."""
@@ -119,6 +156,16 @@ class CollectedTree:
     def _open(self, handle: object) -> BinaryIO:
         """Open a file; raises Unreadable."""
         raise NotImplementedError
+
+
+def _one_of(first: Entry, second: Entry) -> Entry:
+    """Return what two entries are together whose names differ only in their case: of files the one written last."""
+    older, newer = sorted((first, second), key=lambda e: (e.modified.timestamp() if e.modified else 0.0, e.name))
+    if not (older.is_dir and newer.is_dir):
+        return newer if older.is_dir == newer.is_dir else older if older.is_dir else newer
+    both = [e.handle.handles if isinstance(e.handle, _Folders) else (e.handle,) for e in (newer, older)]
+    kept = min(first, second, key=lambda e: e.name)
+    return replace(kept, handle=_Folders((*both[0], *both[1])))
 
 
 def _refuse_link(entry: Entry) -> None:

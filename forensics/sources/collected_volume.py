@@ -1,68 +1,57 @@
-"""A volume that is no machine's own but holds what was collected from one: KAPE's VHDX with a folder ``C``."""
+"""Volumes that are no machine's own but hold what was collected from one: KAPE's VHDX, a disk full of cases."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from typing import BinaryIO
-
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, damage_of
-from forensics.sources.collected_tree import CollectedTree, Node
-from forensics.sources.collection_source import add_root, tell_search
+from forensics.sources.contents import add_found
+from forensics.sources.evidence_search import FoundEvidence, search
 from forensics.sources.layout import find_layout
+from forensics.sources.pieces import Pieces
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
+from forensics.sources.volume_search import MAX_FILES, MAX_HIVES, named_places
+from forensics.sources.volume_tree import VolumeTree
+from forensics.tables.outcome import Outcome
 
-_DRIVE = re.compile(r"[A-Za-z](_|%3A)?", re.IGNORECASE)
+_COPY_OUT = "copy out what you know of, and examine that"
 
 
-class VolumeTree(CollectedTree):
-    """The files of a volume as those of a collection: what is not there may not have been collected.
+def add_collected_volumes(pieces: Pieces) -> None:
+    """Add what was collected onto the volumes of a disk on which no Windows lives itself.
 
     Args:
-        tree: The volume.
+        pieces: Those of the disk, whose source knows its volumes.
     """
-
-    def __init__(self, tree: Tree) -> None:
-        self._tree = tree
-        super().__init__(Entry("", "", True))
-
-    def damage(self, folder: Entry | str) -> str | None:
-        """Say what of the folder the volume has damaged."""
-        handle = (self.entry(folder) if isinstance(folder, str) else folder).handle
-        assert isinstance(handle, Entry)
-        return damage_of(self._tree, handle if handle.path else "")
-
-    def _children(self, handle: object) -> Iterable[Node]:
-        assert isinstance(handle, Entry)
-        for entry in self._tree.entries(handle if handle.path else ""):
-            yield Node(entry.name, entry.is_dir, entry, entry.size, entry.created, entry.modified)
-
-    def _open(self, handle: object) -> BinaryIO:
-        assert isinstance(handle, Entry)
-        return self._tree.open(handle)
+    source = pieces.source
+    searched = [(place, *_searched(source, place)) for place in source.searched]
+    found = [(place, tree, what) for place, tree, what in searched if tree is not None and what is not None]
+    for place, tree, what in found:
+        _add(pieces, place, tree, what, is_alone=len(found) == 1)
 
 
-def add_collected_volumes(source: Source, first_machine_id: int) -> None:
-    """Add what was collected onto the volumes of a disk on which no Windows lives itself."""
-    for place in [place for place in source.searched if _holds_drives(place.tree)]:
-        _add_volume(source, place, first_machine_id)
+def _searched(source: Source, place: SearchedTree) -> tuple[VolumeTree, FoundEvidence] | tuple[None, None]:
+    places = named_places(place.tree)
+    if places is None:
+        return None, None
+    tree = VolumeTree(place.tree, places.shows)
+    found = search(tree, find_layout(tree, is_volume=True))
+    tree.show_all()
+    path = f"{source.path}#{place.name}" if place.name else source.path
+    if places.more_hives:
+        message = f"not all names on it were searched, or more than {MAX_HIVES} are those of hives: {_COPY_OUT}"
+        source.cut("folder", "collections", path, message)
+    if places.more_files:
+        message = f"only {MAX_FILES} images and archives on it were looked at: {_COPY_OUT}"
+        source.coverage.tell("folder", "images and archives", Outcome("partial", message), f"{path}/*")
+    layout = found.layout
+    return (tree, found) if layout.roots or layout.shadows or found.hives or found.files else (None, None)
 
 
-def _add_volume(source: Source, place: SearchedTree, first_machine_id: int) -> None:
-    layout = find_layout(VolumeTree(place.tree))
-    if not layout.roots:
-        return
-    source.searched.remove(place)
-    source.kind = "folder"
-    tell_search(source, layout)
-    for root in layout.roots:
-        path = f"{source.path}/{root.label}" if len(layout.roots) > 1 else source.path
-        add_root(source, root, path, first_machine_id + len(source.installations))
-
-
-def _holds_drives(tree: Tree) -> bool:
-    try:
-        return any(entry.is_dir and _DRIVE.fullmatch(entry.name) for entry in tree.entries(""))
-    except (NotFound, Unreadable):
-        return False
+def _add(pieces: Pieces, place: SearchedTree, tree: VolumeTree, found: FoundEvidence, is_alone: bool) -> None:
+    source = pieces.source
+    kind, before = source.kind, len(source.installations) + len(source.found)
+    pieces.top = source.path if is_alone or not place.name else f"{source.path}#{place.name}"
+    add_found(pieces, tree, found, "folder")
+    if len(source.installations) + len(source.found) == before:
+        source.kind = kind
+    elif place in source.searched:
+        source.searched.remove(place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from forensics.sources.folder_tree import FolderTree
 from forensics.sources.joined_evidence import LEFT_OUT
 from forensics.sources.layout import OLDER_STATE, WindowsRoot
 from forensics.sources.loose_hives import HiveFolder
+from forensics.sources.mapping_tree import UnionTree
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.reg_source import add_exports
 from forensics.sources.same_evidence import identity_of_path
@@ -28,9 +29,14 @@ from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
 from forensics.sources.vm_disks import tell_current_disks
+from forensics.sources.volume_search import may_be_collection
+from forensics.sources.volume_tree import VolumeTree
+from forensics.tables.outcome import Outcome
 
 _MAX_ARCHIVES = 3
 """Work: archives within archives that are opened."""
+_PART = "files of a machine of which another archive or folder beside this one holds more: examined with those"
+_COPY_OUT = "copy it out (mount the volume read-only) and examine it"
 _OF_AN_EXPORT = ("virtual machines", "snapshots")
 
 
@@ -43,25 +49,38 @@ def add_contents(pieces: Pieces, tree: CollectedTree) -> bool:
     Returns:
         False when it holds no evidence.
     """
-    found = search(tree)
+    return add_found(pieces, tree, search(tree), "archive" if isinstance(tree, ArchiveTree) else "folder")
+
+
+def add_found(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, kind: str) -> bool:
+    """Add what a search came to, as :func:`add_contents` does.
+
+    Args:
+        pieces: Those of the folder, archive or volume.
+        tree: What was searched.
+        found: What it holds.
+        kind: ``folder`` or ``archive``.
+    """
     source = pieces.source
-    kind = "archive" if isinstance(tree, ArchiveTree) else "folder"
     source.kind = kind
     if _is_one_piece(found):
         for root in found.layout.roots:
-            add_root(source, root, source.path, pieces.first)
+            _add_drive(pieces, source, root, pieces.top)
         for folder in found.hives:
-            add_hives(source, tree, folder, source.path, pieces.first)
+            add_hives(source, tree, folder, pieces.top, pieces.next_machine_id)
             source.kind = "hives" if kind == "folder" else kind
         for exports in found.exports.values():
-            add_exports(source, tree, exports, source.path, pieces.first)
+            add_exports(source, tree, exports, pieces.top, pieces.next_machine_id)
         _add_virtual_machines(pieces, tree, found)
         tell_search(source, found.layout)
         return True
     _add_collections(pieces, tree, found, kind)
     tell_search(source, found.layout)
     _add_virtual_machines(pieces, tree, found)
-    _add_files(pieces, tree, found.files)
+    if isinstance(tree, VolumeTree):
+        _add_files_of_volume(pieces, tree, found.files)
+    else:
+        _add_files(pieces, tree, found.files)
     for path, reason in found.left_out:
         pieces.left_out(pieces.inside(path), reason)
     for path, target in found.links:
@@ -102,7 +121,22 @@ def _add_collections(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, 
 
 def _open_root(pieces: Pieces, root: WindowsRoot, kind: str, piece: Source) -> None:
     piece.kind = kind
-    add_root(piece, root, pieces.inside(root.label), pieces.next_machine_id)
+    _add_drive(pieces, piece, root, pieces.inside(root.label))
+
+
+def _add_drive(pieces: Pieces, source: Source, root: WindowsRoot, path: str) -> None:
+    """Add a system drive, or what it holds to the one of which it is a part: in the same archive, folder or volume."""
+    beside = path.removeprefix(pieces.top).rpartition("/")[0] if path != pieces.top else None
+    whole = f"{pieces.top}{beside}" if beside is not None else path.rpartition("/")[0] if pieces.depth else ""
+    known = pieces.seen.drives.get((whole, *root.identity)) if root.identity and whole else None
+    if known is not None and isinstance(root.tree, UnionTree):
+        known.add(root.tree)
+        source.is_joined = True
+        source.coverage.tell("folder", root.label or "collection", Outcome("present", _PART), path)
+        return
+    add_root(source, root, path, pieces.next_machine_id)
+    if root.identity and whole and isinstance(root.tree, UnionTree):
+        pieces.seen.drives[whole, *root.identity] = root.tree
 
 
 def _open_hives(pieces: Pieces, tree: CollectedTree, folder: HiveFolder, piece: Source) -> None:
@@ -172,7 +206,7 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
     if wims:
         _add_wims(pieces, place, wims)
     for number, file in enumerate(file for file in archives if file.entry.path in place):
-        _add_archive(pieces, place[file.entry.path], file, number)
+        _add_archive(pieces, partial(_open_archive, pieces, place[file.entry.path]), file, number)
 
 
 def _add_wims(pieces: Pieces, place: Mapping[str, Path], wims: Sequence[EvidenceFile]) -> None:
@@ -182,7 +216,35 @@ def _add_wims(pieces: Pieces, place: Mapping[str, Path], wims: Sequence[Evidence
     add_wims(pieces, [FoundWim(place[e.path], pieces.inside(e.path), e.size) for e in there])
 
 
-def _add_archive(pieces: Pieces, path: Path, file: EvidenceFile, number: int) -> None:
+def _add_files_of_volume(pieces: Pieces, tree: VolumeTree, files: Sequence[EvidenceFile]) -> None:
+    """Look into the zip archives on a volume, where they lie.
+
+    What else lies there is named where something on the volume is evidence: on any other data volume the archives and
+    virtual disks are those of its owner, of which what is said of the volume tells.
+    """
+    zips = [file for file in files if file.kind.kind == "zip" and not file.kind.reason]
+    for file in zips:
+        _add_archive(pieces, partial(_open_zip, pieces, tree, file.entry), file, len(pieces.source.found))
+    if not pieces.source.found and not pieces.source.installations:
+        return
+    others = [file for file in files if file not in zips]
+    for file in others[:MAX_PIECES]:
+        reason = file.kind.reason or f"it lies on this volume and is not opened there: {_COPY_OUT}"
+        pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
+    if len(others) > MAX_PIECES:
+        why = f"as are {len(others) - MAX_PIECES} more images and archives on this volume, not opened: {_COPY_OUT}"
+        pieces.left_out(pieces.inside(others[MAX_PIECES].entry.path), why)
+
+
+def _open_zip(pieces: Pieces, tree: VolumeTree, entry: Entry, piece: Source) -> None:
+    file = piece.resources.enter_context(tree.open(entry))
+    if not may_be_collection(file):
+        piece.holds_nothing = True
+        raise SourceError("nothing_found", f"{piece.path} holds nothing that is named as evidence is")
+    add_archive(pieces.within(piece), Image(Path(entry.path), piece.path, file, entry.size, "zip", unpacked=True), None)
+
+
+def _add_archive(pieces: Pieces, opener: Callable[[Source], None], file: EvidenceFile, number: int) -> None:
     entry = pieces.entry(pieces.inside(file.entry.path))
     entry.size = file.entry.size
     if number >= MAX_PIECES:
@@ -191,7 +253,7 @@ def _add_archive(pieces: Pieces, path: Path, file: EvidenceFile, number: int) ->
         entry.error = f"more than {_MAX_ARCHIVES} archives within archives: unpack it and examine the folder"
     else:
         piece = Source(entry.path)
-        if pieces.attempt(entry, piece, partial(_open_archive, pieces, path)):
+        if pieces.attempt(entry, piece, opener):
             pieces.take(entry, piece)
         elif piece.holds_nothing:
             # Programs, documents and updates are archives too: they are no evidence.
@@ -200,21 +262,22 @@ def _add_archive(pieces: Pieces, path: Path, file: EvidenceFile, number: int) ->
 
 def _open_archive(pieces: Pieces, path: Path, piece: Source) -> None:
     image = open_image(path, piece.path, piece, pieces.progress)
-    inner = Pieces(
-        piece, pieces.keys, pieces.choices, pieces.next_machine_id, pieces.progress, pieces.seen, pieces.depth + 1
-    )
-    add_archive(inner, image)
+    add_archive(pieces.within(piece), image, identity_of_path(image.path))
 
 
-def add_archive(pieces: Pieces, image: Image) -> None:
+def add_archive(pieces: Pieces, image: Image, identity: object | None) -> None:
     """Add what a zip, tar or 7z archive holds.
+
+    Args:
+        pieces: Those of the archive.
+        image: Its file.
+        identity: What tells that file from all others; None where nothing does.
 
     Raises:
         SourceError: It is damaged, or holds no evidence.
         SameEvidenceError: It is examined already.
     """
     source = pieces.source
-    identity = identity_of_path(image.path)
     pieces.seen.refuse(identity)
     tree = open_archive(source, image, pieces.keys, pieces.progress)
     if add_contents(pieces, tree):

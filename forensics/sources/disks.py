@@ -116,10 +116,10 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
     if add_disk(piece, disk, pieces.keys, pieces.next_machine_id):
         identity = identity_of_path(path)
         pieces.seen.refuse(identity)
-        if not piece.installations:
+        if all(each.kind != "windows" for each in piece.installations):
             from forensics.sources.collected_volume import add_collected_volumes
 
-            add_collected_volumes(piece, pieces.next_machine_id)
+            add_collected_volumes(pieces.of(piece))
         pieces.seen.note(piece.path, identity)
         pieces.seen.note_parents(piece.path, parents_read(disk))
         return

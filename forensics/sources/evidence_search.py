@@ -10,7 +10,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from urllib.parse import unquote
 
 from forensics.disk.tree import Entry, NotFound, Unreadable
@@ -22,6 +22,7 @@ from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, find_layo
 from forensics.sources.loose_hives import BACKUP, HiveFolder, hives_in, is_backup, is_named_as_hive, is_other_hive
 from forensics.sources.loose_keys import KeyFolder, key_folders
 from forensics.sources.mapping_tree import UnionTree
+from forensics.sources.orc_collection import orc_collection
 from forensics.sources.parts_left import parts_without_the_first
 from forensics.sources.peek import Link, peek
 from forensics.sources.vm_files import is_configuration
@@ -103,9 +104,14 @@ class FoundEvidence:
         return not any(found) and not self.left_out
 
 
-def search(tree: CollectedTree) -> FoundEvidence:
-    """Search a folder or archive; its folders are listed once, breadth first."""
-    layout = find_layout(tree)
+def search(tree: CollectedTree, layout: Layout | None = None) -> FoundEvidence:
+    """Search a folder or archive; its folders are listed once, breadth first.
+
+    Args:
+        tree: The folder or archive.
+        layout: The system drives in it, where they are known already.
+    """
+    layout = layout or find_layout(tree)
     walk = _Search(tree, FoundEvidence(layout))
     walk.run()
     join(walk.found, tree)
@@ -124,6 +130,7 @@ class _Search:
         layout = found.layout
         self.drives = {path for root in layout.roots for path in paths_of(root)} | set(layout.other_drives)
         self.shadows = frozenset(layout.shadows)
+        self.samples: set[str] = set()
         self.files = 0
         self.links = 0
 
@@ -176,6 +183,7 @@ class _Search:
 
     def _files(self, path: str, entries: Sequence[Entry]) -> None:
         """Take what is evidence among the files of a folder."""
+        self._orc_samples(path, entries)
         hives: list[Entry] = []
         before = len(self.found.files)
         for entry in entries:
@@ -189,6 +197,16 @@ class _Search:
             self._hives(path, hives, entries)
         known = {file.entry.path for file in self.found.files[before:]} | {entry.path for entry in hives}
         self.found.left_out += parts_without_the_first(entries, known)
+
+    def _orc_samples(self, path: str, entries: Sequence[Entry]) -> None:
+        """Take what DFIR-ORC collected, where a list tells what its files are."""
+        collection = orc_collection(self.tree, path, entries)
+        if collection is not None:
+            layout = self.found.layout
+            self.found.layout = replace(layout, roots=(*layout.roots, *collection.roots))
+            self.samples |= collection.samples
+            if collection.older:
+                self.found.left_out.append((f"{path}/shadow copies" if path else "shadow copies", OLDER_STATE))
 
     def _hives(self, path: str, hives: Sequence[Entry], entries: Sequence[Entry]) -> None:
         """Take the hives of a folder, with the logs beside them, unless they show an older state."""
@@ -204,6 +222,8 @@ class _Search:
         self._unknown_hives(folder, hives)
 
     def _file(self, path: str, entry: Entry, hives: list[Entry]) -> None:
+        if self.samples and entry.path.casefold() in self.samples:
+            return
         seen = peek(self.tree, entry)
         if isinstance(seen, Link):
             self._link(entry, seen)

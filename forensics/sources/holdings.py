@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 _NAMED = 5
 """Display: folders of a volume without Windows that one sentence names."""
 _MOST_FOLDERS = 300
-"""Display: folders that are searched for virtual disks to count them."""
+"""Display: folders that are searched for virtual disks and archives to count them."""
 _MOST_VOLUMES = 8
 """Display: volumes that one sentence names."""
 _DISKS = (".vhdx", ".avhdx", ".vhd", ".avhd", ".vmdk", ".vdi", ".qcow2")
+_ARCHIVES = (".7z", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz")
 _HOUSEKEEPING = ("system volume information", "recovery", "boot", "efi")
 _RECOVERY = "Recovery/WindowsRE/Winre.wim"
 _LINUX = ("ext", "XFS", "Btrfs", "F2FS", "LVM", "Linux swap", "Linux RAID", "LUKS")
@@ -75,9 +76,7 @@ def tree_holds(tree: NtfsTree | WimTree, form: str) -> str:
     names = sorted((entry.name for entry in folders), key=str.lower)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     parts = [f"folder{'s' if len(names) > 1 else ''} {', '.join(names[:_NAMED])}{more}"] if names else []
-    disks = _virtual_disks(tree)
-    if disks:
-        parts.append(disks)
+    parts += _files_to_copy(tree)
     if not parts:
         parts = ["a boot manager"] if _exists(tree, "bootmgr") else ["no folders"]
     return f"{what}: {'; '.join(parts)}"
@@ -172,9 +171,9 @@ def _exists(tree: NtfsTree | WimTree, path: str) -> bool:
         return False
 
 
-def _virtual_disks(tree: NtfsTree | WimTree) -> str:
-    """Count the virtual disks of a volume, in the first folders of it; empty when there is none."""
-    found, visited = 0, 0
+def _files_to_copy(tree: NtfsTree | WimTree) -> list[str]:
+    """Count the virtual disks of a volume, and the archives that are not looked into there, in its first folders."""
+    disks, archives, visited = 0, 0, 0
     pending: deque[Entry | str] = deque([""])
     while pending and visited < _MOST_FOLDERS:
         visited += 1
@@ -182,10 +181,14 @@ def _virtual_disks(tree: NtfsTree | WimTree) -> str:
             for entry in tree.skim(pending.popleft()):
                 if entry.is_dir and not _is_housekeeping(entry):
                     pending.append(entry)
-                found += not entry.is_dir and entry.name.lower().endswith(_DISKS)
+                disks += not entry.is_dir and entry.name.lower().endswith(_DISKS)
+                archives += not entry.is_dir and entry.name.lower().endswith(_ARCHIVES)
         except (NotFound, Unreadable):
             continue
-    if not found:
-        return ""
-    what = "1 virtual disk (copy it" if found == 1 else f"{found} virtual disks (copy them"
-    return f"{'at least ' if pending else ''}{what} out to be examined)"
+    counted = ((disks, "virtual disk"), (archives, "archive"))
+    return [_to_copy(count, what, bool(pending)) for count, what in counted if count]
+
+
+def _to_copy(count: int, what: str, are_more: bool) -> str:
+    told = f"1 {what} (copy it" if count == 1 else f"{count} {what}s (copy them"
+    return f"{'at least ' if are_more else ''}{told} out to be examined)"

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
+from forensics.sources.loose_hives import is_named_as_hive
 from forensics.sources.mapping_tree import UnionTree
 
 _MAX_DEPTH = 32
@@ -25,6 +26,8 @@ OLDER_STATE = "collected from a volume shadow copy: an older state of a drive, n
 """Why a folder of a collection is not examined."""
 _ACCESSORS = ("ntfs", "lazy_ntfs", "mft", "raw_reg", "auto", "file", "ntfs_vss")
 """Velociraptor's ways to read one and the same drive, the most faithful first; the last also reads older states."""
+_SYSTEM_VOLUME = "sysvol"
+"""How acquire called the system drive before version 3.12, beside ``C:`` with the rest of the same drive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class WindowsRoot:
         windows: Path of the Windows folder in it, whether collected or not.
         label: Where it lies in the collection, for messages; empty at the top.
         is_loose: Its hives did not lie in it, but beside it.
+        identity: Machine and volume, where the collector tells them: parts of one drive may lie in several archives.
     """
 
     tree: Tree
@@ -44,6 +48,7 @@ class WindowsRoot:
     windows: str
     label: str
     is_loose: bool = False
+    identity: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,15 @@ class Layout:
     truncated: bool = False
 
 
-def find_layout(tree: CollectedTree) -> Layout:
-    """Search a collection breadth first; what lies inside a root is not searched further."""
-    search = _Search(tree)
+def find_layout(tree: CollectedTree, is_volume: bool = False) -> Layout:
+    """Search a collection breadth first; what lies inside a root is not searched further.
+
+    Args:
+        tree: The collection.
+        is_volume: It is a whole volume, on which a machine may keep folders of its own that are named as those of a
+            drive: only what is named as a drive itself, or holds hives, was collected.
+    """
+    search = _Search(tree, is_volume)
     search.run()
     drives: dict[str, dict[str, list[str]]] = {}
     for path in sorted(search.found):
@@ -105,12 +116,14 @@ class _Search:
 
     Attributes:
         tree: The collection.
+        is_volume: As for :func:`find_layout`.
         found: Folders that look like a drive.
         shadows: Those of them, and folders by their name, that show an older state.
         is_cut: A bound was reached.
     """
 
     tree: CollectedTree
+    is_volume: bool = False
     found: list[str] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
     is_cut: bool = False
@@ -123,7 +136,7 @@ class _Search:
             folders = [entry for entry in _entries(self.tree, path) if entry.is_dir]
             if _SHADOW.search(unquote(path.rpartition("/")[2])):
                 self.shadows.append(path)
-            elif _is_root(self.tree, folders):
+            elif _is_root(self.tree, folders) and (not self.is_volume or _was_collected(self.tree, path, folders)):
                 (self.shadows if is_shadow_copy(path) else self.found).append(path)
             elif path.count("/") < _MAX_DEPTH:
                 pending += [entry.path for entry in folders]
@@ -153,6 +166,26 @@ def _is_root(tree: Tree, folders: list[Entry]) -> bool:
     return False
 
 
+def _was_collected(tree: Tree, path: str, folders: list[Entry]) -> bool:
+    """Tell whether a folder that looks like a drive is named as one, or holds hives, in or beside its Windows.
+
+    The root of a volume is no such folder: a Windows there is the volume's own.
+    """
+    places = [*(f"{folder.path}/System32/config" for folder in folders), *(folder.path for folder in folders), path]
+    holds_hives = (is_named_as_hive(entry) for place in places for entry in _entries(tree, place))
+    return bool(path) and (is_drive(path.rpartition("/")[2]) or is_shadow_copy(path) or any(holds_hives))
+
+
+def is_drive(name: str) -> bool:
+    """Tell whether a folder is named as collectors name that of a drive: ``C``, ``C:``, ``C_``, ``%5C%5C.%5CC%3A``."""
+    return _DRIVE.fullmatch(unquote(name)) is not None
+
+
+def is_accessor(name: str) -> bool:
+    """Tell whether a folder is named after one of Velociraptor's ways to read a drive."""
+    return name.casefold() in _ACCESSORS
+
+
 def _has(tree: Tree, folder: str, *names: str) -> bool:
     return any(entry.name.casefold() in names for entry in _entries(tree, folder))
 
@@ -163,7 +196,7 @@ def _drive_of(path: str) -> tuple[str, str]:
     Drives that several accessors read lie in a folder of each, which lie in that of the machine.
     """
     folder, _, name = path.rpartition("/")
-    letter = _DRIVE.fullmatch(unquote(name))
+    letter = _DRIVE.fullmatch("C" if name.casefold() == _SYSTEM_VOLUME else unquote(name))
     if letter is None:
         return path, ""
     above, _, accessor = folder.rpartition("/")
@@ -175,6 +208,10 @@ def _by_every_accessor(tree: CollectedTree, machine: str, letter: str, paths: li
     shown = dict.fromkeys(paths)
     if any(_accessor(path) for path in paths):
         shown |= dict.fromkeys(_read_by_accessors(tree, machine, letter))
+    if any(path.rpartition("/")[2].casefold() == _SYSTEM_VOLUME for path in paths):
+        shown |= dict.fromkeys(
+            e.path for e in _entries(tree, machine) if e.is_dir and _drive_of(e.path) == (machine, letter)
+        )
     for path in shown:
         # Only there: elsewhere a percent sign belongs to the name ("...%4Operational.evtx").
         if "%" in path.rsplit("/", 1)[-1]:

@@ -83,6 +83,10 @@ class UnionTree:
         self.roots = tuple(roots)
         self._parts = [*([(before, "")] if before is not None else []), *((tree, root) for root in roots)]
 
+    def add(self, other: UnionTree) -> None:
+        """Show what another one holds, too, behind all that is there."""
+        self._parts += other._parts
+
     def entry(self, path: str) -> Entry:
         problem: Unreadable | None = None
         for tree, root in self._parts:

@@ -86,8 +86,9 @@ def _open_file(pieces: Pieces, path: Path) -> None:
     image = open_image(path, str(path), source, pieces.progress)
     if image.kind in ARCHIVES:
         from forensics.sources.contents import add_archive
+        from forensics.sources.same_evidence import identity_of_path
 
-        add_archive(pieces, image)
+        add_archive(pieces, image, identity_of_path(image.path))
     elif image.kind == "hive":
         from forensics.sources.collection_source import add_hive_file
 

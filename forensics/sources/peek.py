@@ -8,7 +8,7 @@ import stat
 
 from forensics.disk.errors import unreadable
 from forensics.disk.evidence_files import peek_at
-from forensics.disk.tree import Entry, Unreadable
+from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.late_methods import dataclass
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.collected_tree import CollectedTree
@@ -21,6 +21,8 @@ from forensics.sources.file_kind import (
     may_be_evidence,
 )
 from forensics.sources.folder_tree import FolderTree
+from forensics.sources.upload_in_pieces import UploadInPieces
+from forensics.sources.volume_tree import VolumeTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,14 @@ class Link:
 
 def peek(tree: CollectedTree, entry: Entry) -> FileKind | Link | None:
     """Tell what a file of a folder or archive is; None for what is no evidence."""
+    if isinstance(entry.handle, UploadInPieces):
+        return _peek_in_pieces(tree, entry)
     if isinstance(tree, FolderTree):
         return _peek_path(tree, str(entry.handle), entry.name)
     if isinstance(tree, ArchiveTree):
         return _peek_member(tree, entry)
+    if isinstance(tree, VolumeTree):
+        return _peek_on_volume(tree, entry)
     return None
 
 
@@ -77,3 +83,24 @@ def _peek_member(tree: ArchiveTree, entry: Entry) -> FileKind | None:
     except Unreadable as error:
         return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
     return kind_of_file(entry.path, io.BytesIO(head), entry.size)
+
+
+def _peek_on_volume(tree: VolumeTree, entry: Entry) -> FileKind | None:
+    if not entry.size:
+        return None
+    try:
+        with tree.open(entry) as file:
+            return kind_of_file(entry.path, file, entry.size)
+    except (NotFound, Unreadable) as error:
+        return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
+
+
+def _peek_in_pieces(tree: CollectedTree, entry: Entry) -> FileKind | None:
+    try:
+        with tree.open(entry) as file:
+            found = kind_of_file(entry.path, file, entry.size)
+    except (NotFound, Unreadable) as error:
+        return FileKind("unknown", str(error)) if looks_like_a_source(entry.name) else None
+    if found is None or found.kind == "hive" or found.reason:
+        return found
+    return FileKind("unknown", f"{entry.path} is stored in pieces: download the collection from Velociraptor's server")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 
 from forensics.disk.disk import Progress
@@ -50,6 +50,15 @@ class Pieces:
 
     def __post_init__(self) -> None:
         self.top = self.top or self.source.path
+
+    def of(self, piece: Source) -> Pieces:
+        """Return the pieces of one of these pieces, or of the source itself."""
+        first = self.first if piece is self.source else self.next_machine_id
+        return Pieces(piece, self.keys, self.choices, first, self.progress, self.seen, self.depth)
+
+    def within(self, archive: Source) -> Pieces:
+        """Return the pieces of an archive that is one of these pieces."""
+        return replace(self.of(archive), depth=self.depth + 1)
 
     def inside(self, path: str) -> str:
         """Return a path of the folder or archive as rows name it."""
@@ -125,7 +134,7 @@ class Pieces:
         entry.machine_ids = self.source.take(piece)
         if piece.installations and not entry.machine_ids:
             entry.error = "more Windows installations than are examined of one source: name it itself"
-        elif not piece.installations and not piece.found:
+        elif not piece.installations and not piece.found and not piece.is_joined:
             self._without_windows.append((entry, reason))
             entry.error = None if was_seen_whole(piece) else reason
         at = self.source.found.index(entry) + 1

@@ -10,11 +10,15 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forensics.disk.errors import SourceError
 from forensics.late_methods import dataclass
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
+
+if TYPE_CHECKING:
+    from forensics.sources.mapping_tree import UnionTree
 
 _TELLING = ("certificate", "key_file", "secret")
 """What has none of these says too little of a machine to be called the same as another."""
@@ -38,9 +42,11 @@ class SeenEvidence:
 
     Attributes:
         named: Files of all sources that were named together, in which a disk may find its parent or its child.
+        drives: What was seen of drives of which a collector put the parts into several archives.
     """
 
     named: tuple[Path, ...] = ()
+    drives: dict[tuple[str, ...], UnionTree] = field(default_factory=dict)
     _met: dict[object, str] = field(default_factory=dict)
     _children: dict[object, str] = field(default_factory=dict)
 

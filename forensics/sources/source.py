@@ -39,6 +39,7 @@ class Source:
         older_state_of: What this is an older state of, such as the path of the disk that builds on it and is likely the
             present state.
         is_parent: It was read with that disk, and holds no machine besides.
+        is_joined: What it holds was added to a machine of which another piece of evidence holds the rest.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Source:
     same_as: str | None = None
     older_state_of: str | None = None
     is_parent: bool = False
+    is_joined: bool = False
     _problems: list[ProblemRow] = field(default_factory=list)
     _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
 

@@ -90,7 +90,7 @@ def add_wim(pieces: Pieces, piece: Source, image: Image) -> None:
         message = f"only {MAX_EXAMINED} of its {len(wanted)} images are examined: choose another one with --image"
         piece.cut("volume", "images", image.name, message)
     if not piece.installations:
-        add_collected_volumes(piece, first)
+        add_collected_volumes(pieces.of(piece))
     pieces.seen.note(piece.path, identity)
 
 

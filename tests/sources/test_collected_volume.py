@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from forensics.disk.tree import Entry, damage_of
-from forensics.sources.collected_volume import VolumeTree
 from forensics.sources.folder_tree import FolderTree
+from forensics.sources.volume_tree import VolumeTree
 
 
 class Damaged(FolderTree):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import tarfile
 import tracemalloc
@@ -498,3 +499,17 @@ def test_a_zip_of_very_many_members_takes_a_few_hundred_bytes_for_each(tmp_path:
         assert held < 450 * many
         assert len(tree.entries("C")) == many
         assert tree.open(tree.entries("C")[-1]).read() == b"x"
+
+
+def test_names_that_differ_in_their_case_are_one(tmp_path: Path) -> None:
+    (tmp_path / "probe").touch()
+    if (tmp_path / "PROBE").exists():
+        pytest.skip("this file system knows such names as one itself")
+    lay(tmp_path, "C/windows/System32/one", "C/Windows/system32/two", "C/Windows/SYSTEM32/config/x", content=b"first")
+    lay(tmp_path, "C/WINDOWS/System32/ONE", content=b"second")
+    os.utime(tmp_path / "C/windows/System32/one", (1_000_000, 1_000_000))
+    tree = FolderTree(tmp_path)
+    assert [e.name for e in tree.entries("c")] == ["WINDOWS"]
+    assert sorted(e.name for e in tree.entries("c/windows/system32")) == ["ONE", "config", "two"]
+    with tree.open("c/windows/system32/one") as file:
+        assert file.read() == b"second"

@@ -47,8 +47,9 @@ def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) 
 
 def names_in(block: bytes, wanted: WantedNames) -> Iterator[int]:
     """Yield where in a block of $MFT a wanted name stands, or what was added to one."""
+    text = block.upper() if wanted.any_case else block
     for mark in wanted.marks:
-        for match in mark.pattern.finditer(block):
+        for match in mark.pattern.finditer(text):
             start = match.start() - mark.before
             if start >= 0 and wanted.may_fit(block[start : start + mark.length]):
                 yield start
