@@ -28,6 +28,7 @@ class Disk:
         efi: EFI system partitions found on it; None while it is not known to be a whole disk.
         volumes: Its volumes that may hold files, as they are found; None likewise.
         parents: Files that were read as its parents, the nearest first.
+        start: Byte of the image at which it begins, where the user said so or had it searched for.
     """
 
     stream: BinaryIO
@@ -37,6 +38,7 @@ class Disk:
     efi: list[EfiPartition] | None = None
     volumes: list[DiskVolume] | None = None
     parents: tuple[Path, ...] = ()
+    start: int = 0
 
 
 class Holder(Protocol):

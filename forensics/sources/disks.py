@@ -14,12 +14,12 @@ from forensics.disk.errors import SourceError
 from forensics.disk.lineage import MAX_NEIGHBOURS
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.late_methods import dataclass
+from forensics.sources.chosen_part import add_chosen
 from forensics.sources.holdings import no_volume
 from forensics.sources.older_states import NEEDS_ANOTHER
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.source import Source
-from forensics.sources.volumes import add_disk
 from forensics.tables.outcome import Outcome
 from forensics.tables.source import SourceEntry
 
@@ -113,7 +113,7 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
         SourceError: There is neither a partition table nor a file system on it.
         SameEvidenceError: It is examined already.
     """
-    if add_disk(piece, disk, pieces.keys, pieces.next_machine_id):
+    if add_chosen(piece, disk, pieces.keys, pieces.next_machine_id, pieces.choices, pieces.progress):
         identity = identity_of_path(path)
         pieces.seen.refuse(identity)
         if not piece.installations:
