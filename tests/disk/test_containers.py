@@ -33,6 +33,7 @@ FORMATS = {
     "vmdk-split": ("vmdk", ["-o", "subformat=twoGbMaxExtentSparse"]),
     "qcow2": ("qcow2", []),
     "qcow2-packed": ("qcow2", ["-c"]),
+    "qcow2-zstd": ("qcow2", ["-c", "-o", "compression_type=zstd"]),
     "vhdx": ("vhdx", []),
 }
 needs_qemu = needs_tool("qemu-img", "qemu-utils")

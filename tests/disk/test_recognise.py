@@ -180,7 +180,8 @@ def test_a_disk_with_a_boot_signature_is_a_disk_whatever_it_begins_with(tmp_path
     [
         (3, 1 << 4, 0, 0, "a qcow2 with extended L2 entries (subclusters), which are not read: {}"),
         (3, 1 << 2, 0, 0, "a qcow2 whose data lies in an external data file: {}, with that file in its place"),
-        (3, 1 << 3, 0, 1, "a qcow2 compressed with zstd, which is not read: {}"),
+        (3, 1 << 3, 0, 0, "a qcow2 whose header contradicts itself about how it is compressed: {}"),
+        (3, 0, 0, 1, "a qcow2 whose header contradicts itself about how it is compressed: {}"),
         (3, 1 << 3, 0, 7, "a qcow2 compressed with method 7, which is not read: {}"),
         (3, 1 << 5 | 1 << 60, 0, 0, "a qcow2 with features that are not known (incompatible feature bits 5, 60): {}"),
         (2, 0, 2, 0, "an encrypted qcow2: {} where its secret is known"),
