@@ -9,6 +9,7 @@ from pathlib import Path
 
 from forensics.disk.containers import Image, open_image
 from forensics.disk.errors import SourceError
+from forensics.disk.machine_backup import BACKUPS
 from forensics.disk.tree import Entry
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.archives import open_archive
@@ -171,7 +172,8 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
     tell_current_disks(pieces, tree, [f.entry for f in files if f.kind.kind not in ARCHIVES], below)
     if wims:
         _add_wims(pieces, place, wims)
-    for number, file in enumerate(file for file in archives if file.entry.path in place):
+    first = [file for file in archives if file.entry.path in place and not _is_later_segment(file, archives)]
+    for number, file in enumerate(first):
         _add_archive(pieces, place[file.entry.path], file, number)
 
 
@@ -180,6 +182,18 @@ def _add_wims(pieces: Pieces, place: Mapping[str, Path], wims: Sequence[Evidence
 
     there = [file.entry for file in wims if file.entry.path in place]
     add_wims(pieces, [FoundWim(place[e.path], pieces.inside(e.path), e.size) for e in there])
+
+
+def _is_later_segment(file: EvidenceFile, archives: Sequence[EvidenceFile]) -> bool:
+    """Tell whether a file is read with the first one of its image."""
+    if file.kind.kind != "ad1":
+        return False
+    from forensics.disk.ad1 import first_segment
+
+    folder, _, name = file.entry.path.rpartition("/")
+    first = first_segment(Path(name))
+    beside = (other.entry.path.rpartition("/") for other in archives)
+    return first is not None and any((f, n.casefold()) == (folder, first.casefold()) for f, _, n in beside)
 
 
 def _add_archive(pieces: Pieces, path: Path, file: EvidenceFile, number: int) -> None:
@@ -207,12 +221,17 @@ def _open_archive(pieces: Pieces, path: Path, piece: Source) -> None:
 
 
 def add_archive(pieces: Pieces, image: Image) -> None:
-    """Add what a zip, tar or 7z archive holds.
+    """Add what a zip, tar or 7z archive holds, or the backup of a machine.
 
     Raises:
         SourceError: It is damaged, or holds no evidence.
         SameEvidenceError: It is examined already.
     """
+    if image.kind in BACKUPS:
+        from forensics.sources.backup_source import add_backup
+
+        add_backup(pieces, image)
+        return
     source = pieces.source
     identity = identity_of_path(image.path)
     pieces.seen.refuse(identity)

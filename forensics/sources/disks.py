@@ -100,21 +100,21 @@ def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
         _is_parent(pieces, disk, child, tops)
 
 
-def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
+def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path | None) -> None:
     """Add the Windows installations of one disk.
 
     Args:
         piece: Takes them.
         disk: The disk.
         pieces: Those of which this is one.
-        path: The file that holds the disk.
+        path: The file that holds the disk; None where that holds several, and is noted by itself.
 
     Raises:
         SourceError: There is neither a partition table nor a file system on it.
         SameEvidenceError: It is examined already.
     """
     if add_chosen(piece, disk, pieces.keys, pieces.next_machine_id, pieces.choices, pieces.progress):
-        identity = identity_of_path(path)
+        identity = identity_of_path(path) if path is not None else None
         pieces.seen.refuse(identity)
         if not piece.installations:
             from forensics.sources.collected_volume import add_collected_volumes
