@@ -246,7 +246,7 @@ class _Run:
                 progress=self.progress,
                 seen=self.seen,
             ) as opened:
-                entry.kind = opened.kind
+                entry.kind, entry.reader = opened.kind, opened.reader
                 entry.older_state_of = opened.older_state_of
                 self.entries += opened.found
                 self._installations(opened, entry)

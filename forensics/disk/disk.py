@@ -29,6 +29,7 @@ class Disk:
         volumes: Its volumes that may hold files, as they are found; None likewise.
         parents: Files that were read as its parents, the nearest first.
         start: Byte of the image at which it begins, where the user said so or had it searched for.
+        reader: The library that reads its container; None where the reader is ours.
     """
 
     stream: BinaryIO
@@ -39,6 +40,7 @@ class Disk:
     volumes: list[DiskVolume] | None = None
     parents: tuple[Path, ...] = ()
     start: int = 0
+    reader: str | None = None
 
 
 class Holder(Protocol):

@@ -41,12 +41,12 @@ class MachineBackup:
     Attributes:
         disks: The disks of the machine.
         left_out: What else is in it and is not examined, by name, and why.
-        reader: The library that reads it, where the reader is not ours.
+        reader: The library that reads it; None where the reader is ours.
     """
 
     disks: Sequence[BackupDisk]
     left_out: list[tuple[str, str]] = field(default_factory=list)
-    reader: str = ""
+    reader: str | None = None
 
 
 def open_backup(image: Image, holder: Holder) -> MachineBackup:

@@ -32,20 +32,22 @@ def add_backup(pieces: Pieces, image: Image) -> None:
     pieces.seen.refuse(identity)
     source.kind = "archive"
     backup = open_backup(image, source)
+    source.reader = backup.reader
     if not backup.disks:
         told = "; ".join(f"{name}: {why}" for name, why in backup.left_out)
         raise SourceError("nothing_found", f"{image.name} holds no disk that is read{f' ({told})' if told else ''}")
     for disk in backup.disks:
         entry = pieces.entry(pieces.inside(disk.name))
         entry.size = disk.size
-        pieces.open(entry, partial(_open, pieces, image, disk))
+        pieces.open(entry, partial(_open, pieces, image, disk, backup.reader))
     for name, why in backup.left_out:
         source.coverage.tell("file", name, Outcome("not_examined", why), pieces.inside(name))
     pieces.seen.note(source.path, identity)
     pieces.finish()
 
 
-def _open(pieces: Pieces, image: Image, disk: BackupDisk, piece: Source) -> None:
+def _open(pieces: Pieces, image: Image, disk: BackupDisk, reader: str | None, piece: Source) -> None:
+    piece.reader = reader
     stream = CheckedStream(disk.open(), disk.size, disk.align, piece.path)
     piece.watch(piece.path, lambda: stream.notes.problems)
     file = cast(BinaryIO, stream)

@@ -39,6 +39,7 @@ class Source:
         older_state_of: What this is an older state of, such as the path of the disk that builds on it and is likely the
             present state.
         is_parent: It was read with that disk, and holds no machine besides.
+        reader: The library that reads its container; None where the reader is ours.
     """
 
     path: str
@@ -53,6 +54,7 @@ class Source:
     same_as: str | None = None
     older_state_of: str | None = None
     is_parent: bool = False
+    reader: str | None = None
     _problems: list[ProblemRow] = field(default_factory=list)
     _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
 

@@ -78,7 +78,8 @@ def test_chains_are_those_of_the_plain_disk(
     assert chains(case) == plain
     inside = f"{source}/{name}" if place in ("folder", "zip") else str(source)
     (found,) = [entry for entry in case.sources if entry.path == f"{inside}/{DISK[form]}"]
-    assert (found.machine_ids, found.error) == ([1], None)
+    reader = "dissect.archive" if form == "vbk" else None
+    assert (found.machine_ids, found.error, found.reader) == ([1], None, reader)
 
 
 def test_a_backup_that_is_named_twice_is_examined_once(tmp_path: Path) -> None:
