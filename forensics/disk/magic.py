@@ -13,8 +13,7 @@ VMDK_DESCRIPTOR = b"# Disk DescriptorFile"
 WIM_MAGIC = b"MSWIM\0\0\0"
 VMA_MAGIC = b"VMA\0"
 XVA_START = b"ova.xml\0"
-_LEAST_BLOCK, _MAX_BLOCK = 64 << 10, 16 << 20
-"""Format: bytes of a block of a backup of Veeam."""
+_VBK_BLOCKS = frozenset(1 << power for power in range(16, 25))
 
 
 def looks_like_vbk(head: bytes) -> bool:
@@ -24,8 +23,6 @@ def looks_like_vbk(head: bytes) -> bool:
     return (
         (0 < version < 64 or version == 0x10008)
         and in_use == 1
-        and head[0xC : 0xC + 252 - 1].rstrip(b"\0") == b"md5"
-        and length == 3
-        and _LEAST_BLOCK <= block <= _MAX_BLOCK
-        and block & (block - 1) == 0
+        and (length, head[0xC:0x107].rstrip(b"\0")) == (3, b"md5")
+        and block in _VBK_BLOCKS
     )
