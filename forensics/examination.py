@@ -17,7 +17,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import first_line, given_secrets
 from forensics.late_methods import dataclass
-from forensics.sources.choices import Choices, checked
+from forensics.sources.choices import Choices, checked, unused_choices
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
@@ -127,6 +127,8 @@ def examine(
         run.shared_identities()
         run.efs_agents()
         run.tell_unknown_users()
+        if (unused := unused_choices(choices, seen.has_disk)) is not None:
+            run.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         run.facts(moment)
         run.count_data_disks()

@@ -1,7 +1,7 @@
 """Searches an image for the bytes at which a disk or a volume begins, where no partition table leads to it.
 
-Every sector of the first :data:`MOST_SEARCHED` bytes is looked at, and behind them each MiB, on which partitions are
-aligned. What lies in a disk or volume that was found is not looked at again.
+Every sector of the first :data:`MOST_SEARCHED` bytes is looked at, and behind them, up to :data:`MOST_PROBED`, each
+MiB, on which partitions are aligned. What lies in a disk or volume that was found is not looked at again.
 
 References:
     - UEFI Specification 2.10, 5.3.2 (MyLBA: a header knows where it lies)
@@ -22,6 +22,8 @@ from forensics.late_methods import dataclass
 
 MOST_SEARCHED = 64 << 30
 """Evidence: bytes of an image of which every sector is looked at for a hidden disk; behind them each MiB."""
+MOST_PROBED = 16 << 40
+"""Evidence: bytes of an image that are searched for a hidden disk at all."""
 MAX_FOUND = 16
 """Evidence: disks and volumes in one image that are searched out and examined."""
 _MAX_SUSPECTS = 10_000
@@ -94,6 +96,8 @@ def search_beginnings(image: VolumeReader, size: int, progress: Progress) -> Sea
             end = beginning.end
     if lost:
         result.cut = f"{lost} parts of it of a MiB could not be read"
+    elif size > MOST_PROBED:
+        result.cut = f"nothing behind byte {MOST_PROBED} of it was looked at"
     elif size > MOST_SEARCHED:
         result.cut = f"behind byte {MOST_SEARCHED} only each MiB of it was looked at"
     return result
@@ -101,7 +105,7 @@ def search_beginnings(image: VolumeReader, size: int, progress: Progress) -> Sea
 
 def _pieces(image: VolumeReader, size: int) -> Iterator[tuple[int, bytes | None]]:
     """Yield what is looked at: where it lies, and its bytes, none where they cannot be read."""
-    for start in range(0, size - _SECTOR + 1, _PIECE):
+    for start in range(0, min(size, MOST_PROBED) - _SECTOR + 1, _PIECE):
         length = min(_PIECE, size - start) if start < MOST_SEARCHED else _SECTOR
         try:
             yield start, image.read_at(start, length)

@@ -36,3 +36,12 @@ def checked(choices: Choices) -> Choices:
     if choices.partition is not None and choices.partition < 1:
         raise ValueError("partition is a number that a partition table gives, 1 or more")
     return choices
+
+
+def unused_choices(choices: Choices, has_disk: bool) -> str | None:
+    """Say that a part of a disk was chosen where no source holds a disk; None where that is not so."""
+    given = {"--offset": choices.offset, "--partition": choices.partition}
+    named = " and ".join(option for option, value in given.items() if value is not None)
+    if not named or has_disk:
+        return None
+    return f"{named} chose a part of a disk, and none of the sources holds a disk: all of each was examined"

@@ -114,6 +114,7 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path | None) -> N
         SameEvidenceError: It is examined already.
     """
     piece.reader = piece.reader or disk.reader
+    pieces.seen.has_disk = True
     if add_chosen(piece, disk, pieces.keys, pieces.next_machine_id, pieces.choices, pieces.progress):
         identity = identity_of_path(path) if path is not None else None
         pieces.seen.refuse(identity)

@@ -38,9 +38,11 @@ class SeenEvidence:
 
     Attributes:
         named: Files of all sources that were named together, in which a disk may find its parent or its child.
+        has_disk: A disk was among it.
     """
 
     named: tuple[Path, ...] = ()
+    has_disk: bool = False
     _met: dict[object, str] = field(default_factory=dict)
     _children: dict[object, str] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ import struct
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -308,6 +309,24 @@ def test_the_options_of_the_commands(tmp_path: Path) -> None:
         run = CliRunner().invoke(cli, ["explain", str(image), "rdp", f"--offset={value}"])
         assert run.exit_code == 2
         assert said in " ".join(run.stderr.replace("│", " ").split())
+
+
+def test_every_command_that_takes_sources_has_the_options() -> None:
+    having = {name for name, command in cli.commands.items() if any(p.name == "as_of" for p in command.params)}
+    assert having >= {"attest", "compare", "examine", "expiring", "explain", "migrate", "recover"}
+    for name in having:
+        assert {"offset", "partition"} <= {parameter.name for parameter in cli.commands[name].params}, name
+    run = CliRunner().invoke(cli, ["recover", str(IMAGES / "mbr.vhdx.xz"), "--list", "--partition", "9"])
+    assert "has no partition 9: it has partition 1 (" in run.stderr
+
+
+def test_a_choice_that_no_source_could_follow_is_told(tmp_path: Path) -> None:
+    (tmp_path / "Windows" / "System32" / "config").mkdir(parents=True)
+    case = forensics.examine(tmp_path, partition=2, offset=512)
+    rows: Any = case.tables["problem"]
+    assert [row.message for row in rows if row.kind == "unused_option"] == [
+        "--offset and --partition chose a part of a disk, and none of the sources holds a disk: all of each was examined"
+    ]
 
 
 @pytest.mark.parametrize("written", ["1048576", "0x100000", "2048s"])
