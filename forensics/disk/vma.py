@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import struct
 from array import array
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import partial
@@ -38,6 +37,9 @@ _BLOCK = 4096
 _CLUSTER = 16 * _BLOCK
 _MOST_IN_EXTENT = _EXTENT_HEADER + 59 * _CLUSTER
 """Format: bytes of one extent of a VMA."""
+_TWICE = 0xFFFFFFFF
+_MAX_DISK = 8 << 40
+"""Format: bytes of a disk in a VMA: for each 64 KiB of it four bytes of memory are taken."""
 _MAX_DAMAGED = 100
 """Evidence: damaged extents of one VMA behind which the next one is looked for."""
 _MAX_CACHED = 64
@@ -139,7 +141,8 @@ class _Archive:
         if hashlib.md5(header[:32] + bytes(16) + header[48:]).digest() != header[32:48]:
             raise SourceError("damaged", "the checksum of the VMA's header does not fit")
         self.devices = dict(_devices(header, header[blob_at : blob_at + blob_size]))
-        self._places: dict[int, array[int]] = {number: array("Q") for number in self.devices}
+        self._where: dict[int, array[int]] = {number: array("I") for number in self.devices}
+        self._held = dict.fromkeys(self.devices, 0)
         self._extents: array[int] = array("Q")
         self._cached: OrderedDict[int, list[_Cluster]] = OrderedDict()
 
@@ -157,29 +160,34 @@ class _Archive:
             number = len(self._extents)
             self._extents.append(at)
             for cluster in clusters:
-                if cluster.device in self._places:
-                    self._places[cluster.device].append(cluster.number << 32 | number)
+                self._note(cluster, number)
             at += _EXTENT_HEADER + _BLOCK * sum(cluster.mask.bit_count() for cluster in clusters)
         if at > self._size:
             self.damage.append(("truncated", f"the last extent of the backup lacks {at - self._size} bytes"))
-        for device, places in self._places.items():
-            if any(places[i] > places[i + 1] for i in range(len(places) - 1)):
-                self._places[device] = array("Q", sorted(places))
+
+    def _note(self, cluster: _Cluster, extent: int) -> None:
+        """Note in which extent a cluster is; one that lies beyond its disk is nobody's."""
+        where = self._where.get(cluster.device)
+        if where is None or cluster.number * _CLUSTER >= self.devices[cluster.device][1]:
+            return
+        if cluster.number >= len(where):
+            where.frombytes(bytes(where.itemsize * (cluster.number + 1 - len(where))))
+        self._held[cluster.device] += not where[cluster.number]
+        where[cluster.number] = _TWICE if where[cluster.number] else extent + 1
 
     def count(self, device: int) -> int:
         """Count the clusters of a device that are named."""
-        places = self._places[device]
-        return sum(not i or places[i] >> 32 != places[i - 1] >> 32 for i in range(len(places)))
+        return self._held[device]
 
     def cluster(self, device: int, number: int) -> bytes:
         """Return 64 KiB of a device; raises NotInImageError where they were lost."""
-        places = self._places[device]
-        at = bisect_left(places, number << 32)
-        if at == len(places) or places[at] >> 32 != number:
+        where = self._where[device]
+        place = where[number] if number < len(where) else 0
+        if not place:
             raise NotInImageError("the backup does not hold it: it is truncated or damaged")
-        if at + 1 < len(places) and places[at + 1] >> 32 == number:
+        if place == _TWICE:
             raise NotInImageError("the backup holds it twice, and which is right cannot be told")
-        extent = self._extents[places[at] & 0xFFFFFFFF]
+        extent = self._extents[place - 1]
         found = next(c for c in self._kept(extent) if (c.device, c.number) == (device, number))
         count = found.mask.bit_count()
         data = self._at(found.at, count * _BLOCK)
@@ -244,6 +252,6 @@ def _devices(header: bytes, blob: bytes) -> Iterator[tuple[int, tuple[str, int]]
         length = int.from_bytes(blob[name_at : name_at + 2], "little")
         name = blob[name_at + 2 : name_at + 2 + length].split(b"\0", 1)[0].decode("utf-8", "replace")
         name = "".join(c if c.isprintable() and c not in "/\\" else "_" for c in name) or f"device {number}"
-        if not 0 < size < 1 << 48:
+        if not 0 < size <= _MAX_DISK:
             raise SourceError("bad_header", f"the header of the VMA gives the disk {name} {size} bytes")
         yield number, (name, size)

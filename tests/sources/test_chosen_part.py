@@ -325,7 +325,8 @@ def test_a_choice_that_no_source_could_follow_is_told(tmp_path: Path) -> None:
     case = forensics.examine(tmp_path, partition=2, offset=512)
     rows: Any = case.tables["problem"]
     assert [row.message for row in rows if row.kind == "unused_option"] == [
-        "--offset and --partition chose a part of a disk, and none of the sources holds a disk: all of each was examined"
+        "--offset and --partition chose a part of a disk, and none of the sources holds a disk: all of each was "
+        "examined"
     ]
 
 
