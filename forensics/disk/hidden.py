@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from forensics.disk.disk import Progress
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import ntfs_size
-from forensics.disk.partitions import read_partition_table
+from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.tree import Unreadable
 from forensics.late_methods import dataclass
 
@@ -41,11 +42,13 @@ class Beginning:
         offset: Byte of the image.
         end: Byte behind what is known to belong to it.
         what: What begins there.
+        further: Ranges in it that are searched too: a dynamic disk (LDM) has volumes to which no table leads.
     """
 
     offset: int
     end: int
     what: str
+    further: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ def search_beginnings(image: VolumeReader, size: int, progress: Progress) -> Sea
     """
     result = Search([])
     end, suspects, lost, told = 0, 0, 0, 0
+    further: tuple[tuple[int, int], ...] = ()
     for start, piece in _pieces(image, size):
         part = 20 * start // max(1, size)
         if part > told:
@@ -80,20 +84,24 @@ def search_beginnings(image: VolumeReader, size: int, progress: Progress) -> Sea
             lost += 1
             continue
         for offset in _suspects(piece):
-            if start + offset < end:
+            is_further = start + offset < end
+            if is_further and not any(first <= start + offset < last for first, last in further):
                 continue
             suspects += 1
             if suspects > _MAX_SUSPECTS:
                 result.cut = f"only the first {_MAX_SUSPECTS} sectors that look like the start of a disk were looked at"
                 return result
-            beginning = _beginning(image, size, start + offset)
-            if beginning is None or beginning.offset < end:
+            beginning = _beginning(image, size, start + offset, is_further)
+            if beginning is None or (beginning.offset < end and not is_further):
                 continue
             if len(result.found) == MAX_FOUND:
                 result.cut = f"only the first {MAX_FOUND} disks and volumes in it are examined"
                 return result
             result.found.append(beginning)
-            end = beginning.end
+            if is_further:
+                further = tuple((max(first, beginning.end), last) for first, last in further)
+            else:
+                end, further = beginning.end, beginning.further
     if lost:
         result.cut = f"{lost} parts of it of a MiB could not be read"
     elif size > MOST_PROBED:
@@ -131,13 +139,15 @@ def _suspects(piece: bytes) -> list[int]:
     return sorted(found)
 
 
-def _beginning(image: VolumeReader, size: int, at: int) -> Beginning | None:
+def _beginning(image: VolumeReader, size: int, at: int, in_dynamic: bool) -> Beginning | None:
     try:
         sector = image.read_at(at, _SECTOR)
         if sector[:8] == b"EFI PART":
-            return _gpt(image, size, at)
+            return None if in_dynamic else _gpt(image, size, at)
         if sector[3:11] == b"NTFS    ":
-            return _ntfs(image, size, at, sector)
+            return _ntfs(image, size, at, sector, in_dynamic)
+        if in_dynamic:
+            return None
         if sector[3:11] == b"-FVE-FS-":
             # What it encrypts has the size that its metadata tells; here none is claimed beyond its first sector.
             return Beginning(at, at + _SECTOR, "a BitLocker volume")
@@ -159,16 +169,36 @@ def _gpt(image: VolumeReader, size: int, at: int) -> Beginning | None:
             disk = VolumeReader(image.stream, image.offset + start, end - start)
             table = read_partition_table(disk, end - start, sector)
             if table is not None and table.scheme == "gpt" and table.partitions:
-                return Beginning(start, min(end, size), "a GPT disk")
+                further = tuple(_further(disk, start, table.partitions))
+                return Beginning(start, min(end, size), "a GPT disk", further)
     return None
 
 
-def _ntfs(image: VolumeReader, size: int, at: int, boot: bytes) -> Beginning | None:
-    """Return an NTFS volume, if its first file record lies where the boot sector says."""
+def _further(disk: VolumeReader, start: int, partitions: Iterable[Partition]) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of partitions of a dynamic disk in which volumes may lie beside the first."""
+    for partition in partitions:
+        if partition.is_dynamic:
+            begins = start + partition.offset
+            own = 0
+            with suppress(Unreadable):
+                boot = disk.read_at(partition.offset, _SECTOR)
+                own = ntfs_size(boot) + _SECTOR if boot[3:11] == b"NTFS    " else 0
+            yield begins + min(own, partition.size), begins + partition.size
+
+
+def _ntfs(image: VolumeReader, size: int, at: int, boot: bytes, in_dynamic: bool) -> Beginning | None:
+    """Return an NTFS volume, if its first file record and its last sector lie where the boot sector says.
+
+    That sector may lie behind the end of the image, which is then truncated. Not so on a dynamic disk: there the first
+    piece of a spanned or striped volume begins as the whole one does.
+    """
     per_sector, per_cluster = struct.unpack_from("<HB", boot, 11)
     length = ntfs_size(boot)
     first_record = struct.unpack_from("<Q", boot, 0x30)[0] * per_sector * per_cluster
     if not length or first_record >= length or image.read_at(at + first_record, 4) not in (b"FILE", b"BAAD"):
+        return None
+    is_cut = at + length + per_sector > size
+    if (in_dynamic and is_cut) or (not is_cut and image.read_at(at + length, _SECTOR)[:84] != boot[:84]):
         return None
     return Beginning(at, min(at + length + per_sector, size), "an NTFS volume")
 
@@ -184,7 +214,8 @@ def _disk(image: VolumeReader, size: int, at: int) -> Beginning | None:
             mark = rest.read_at(partition.offset + 3, 8)
         except Unreadable:
             continue
-        if partition.offset and mark in (b"NTFS    ", b"-FVE-FS-"):
+        if partition.offset and (partition.is_dynamic or mark in (b"NTFS    ", b"-FVE-FS-")):
             end = max(each.offset + each.size for each in table.partitions)
-            return Beginning(at, min(at + end, size), f"a disk with a table of partitions ({table.scheme.upper()})")
+            what = f"a disk with a table of partitions ({table.scheme.upper()})"
+            return Beginning(at, min(at + end, size), what, tuple(_further(rest, at, table.partitions)))
     return None

@@ -19,6 +19,8 @@ LIKELY_SIMPLE = (
     "it may be one half of a mirror, of which the other may be newer"
 )
 _NTFS = b"NTFS    "
+_LEAST_REST = 8 << 20
+"""Format: bytes behind a volume in which another one may begin: less is what rounding to cylinders leaves."""
 _IMAGE = "image the volume itself, on a Windows to which all disks of the group are attached, and examine that"
 
 
@@ -50,6 +52,22 @@ def not_simple(partition: VolumeReader, size: int) -> str | None:
             f"or RAID-5 volume, or a damaged one; {_IMAGE}"
         )
     return None
+
+
+def rest_of(boot: bytes, size: int) -> str | None:
+    """Say that further volumes may lie behind the first in a partition; None where there is no room for any.
+
+    Args:
+        boot: The boot sector of the first.
+        size: Bytes of the partition.
+    """
+    rest = size - ntfs_size(boot) - 512
+    if rest < _LEAST_REST:
+        return None
+    return (
+        f"{rest} bytes behind the first volume of this partition of a dynamic disk (LDM), in which others may lie: "
+        "--offset search looks for them"
+    )
 
 
 def _is_copy(partition: VolumeReader, boot: bytes, at: int) -> bool:

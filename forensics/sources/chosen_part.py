@@ -8,7 +8,6 @@ from typing import BinaryIO, cast
 
 from forensics.disk.disk import Disk, Progress
 from forensics.disk.errors import SourceError
-from forensics.disk.hidden import search_beginnings
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.partitions import Partition, read_partition_table
 from forensics.disk.unlock import Unlock
@@ -79,6 +78,8 @@ def _add_found(
     Raises:
         SourceError: Nothing does.
     """
+    from forensics.disk.hidden import search_beginnings
+
     result = search_beginnings(VolumeReader(disk.stream, 0, disk.size), disk.size, progress)
     if result.cut is not None:
         source.cut("volume", "disk", disk.path, f"searching for disks: {result.cut}", "too_large")

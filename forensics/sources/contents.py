@@ -241,7 +241,8 @@ def add_archive(pieces: Pieces, image: Image) -> None:
         return
     if tree.locked:
         raise SourceError("encrypted", f"{image.name} is {tree.locked[1]}")
-    source.holds_nothing = not source.problems
+    # Programs and documents are zips too; a logical image was made to be examined.
+    source.holds_nothing = not source.problems and image.kind != "ad1"
     raise SourceError(
         "nothing_found",
         f"{image.name} holds no Windows folder, user profile, registry hive, disk image or exported virtual machine; "

@@ -12,7 +12,7 @@ from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system
-from forensics.disk.ldm import LIKELY_SIMPLE, not_simple
+from forensics.disk.ldm import LIKELY_SIMPLE, not_simple, rest_of
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.ntfs.volume import ntfs_size
@@ -198,6 +198,12 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
         damage.installations = _add_installations(source, disk, tree, name, path, first_machine_id)
         if partition.is_dynamic:
             source.problem(path, "dynamic_disk", LIKELY_SIMPLE)
+            rest = rest_of(boot, partition.size)
+            if rest is not None:
+                further = f"{name}, further in"
+                source.coverage.tell("volume", further, Outcome("not_examined", rest), f"{disk.path}#{further}")
+                if disk.volumes is not None:
+                    disk.volumes.append(DiskVolume(further, not_read=rest))
     except SourceError as error:
         source.problem(path, error.kind, error.message)
         source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)

@@ -79,6 +79,14 @@ def copied(tree: Any, folder: str, target: Path) -> dict[str, Any]:
     return found
 
 
+def test_an_image_without_windows_is_accounted_for(tmp_path: Path) -> None:
+    path = written(tmp_path, ad1({"a.txt": b"hello"}))
+    (tmp_path / "Windows" / "System32" / "config").mkdir(parents=True)
+    case = forensics.examine(tmp_path)
+    errors = {entry.path: entry.error for entry in case.sources}
+    assert (errors[str(path)] or "").startswith(f"{path} holds no Windows folder")
+
+
 @pytest.mark.parametrize("place", ["file", "folder", "zip"])
 def test_chains_are_those_of_the_same_files_in_a_folder(tmp_path: Path, place: str) -> None:
     with open_source(IMAGES / "web-server.vhdx.xz") as source:

@@ -258,6 +258,39 @@ def test_simple_volume_of_a_dynamic_disk(ntfs_image: Path, tmp_path: Path, schem
         ]
 
 
+def test_what_may_lie_behind_a_volume_of_a_dynamic_disk_is_told(ntfs_image: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    both.write_bytes(ntfs_image.read_bytes() + bytes(MIB) + ntfs_image.read_bytes())
+    disk = dynamic(both, tmp_path, "gpt")
+    rest = both.stat().st_size - ntfs_image.stat().st_size
+    with open_source(disk) as source:
+        (installation,) = source.installations
+        told = (
+            f"{rest} bytes behind the first volume of this partition of a dynamic disk (LDM), in which others may lie: "
+            "--offset search looks for them"
+        )
+        assert [(v.name, v.not_read) for v in installation.disk_volumes] == [
+            ("partition 1", None),
+            ("partition 1, further in", told),
+        ]
+        assert [(r.name, r.outcome) for r in source.coverage] == [
+            ("partition 1", "present"),
+            ("partition 1, further in", "not_examined"),
+        ]
+    begins = table_of(disk).partitions[0].offset + ntfs_image.stat().st_size + MIB
+    with open_source(disk, choices=Choices(offset=begins)) as source:
+        assert [i.volume for i in source.installations] == [f"volume of what begins at byte {begins}"]
+    with open_source(disk, choices=Choices(offset="search")) as source:
+        found = [i.volume for i in source.installations]
+        assert found == ["partition 1", f"volume of what begins at byte {begins}"]
+    data = bytearray(disk.read_bytes())
+    end = begins + ntfs_image.stat().st_size
+    data[end - 512 : end] = bytes(512)
+    disk.write_bytes(data)
+    with open_source(disk, choices=Choices(offset="search")) as source:
+        assert [i.volume for i in source.installations] == ["partition 1"]
+
+
 def spanned(data: bytearray, begins: int, size: int) -> str:
     """Let the volume have twice as many sectors: the other half lies on another disk."""
     struct.pack_into("<Q", data, begins + 0x28, size // 512 * 2 - 1)
