@@ -2,7 +2,8 @@
 
 An archive is a header and extents, each a header of 512 bytes and up to 59 clusters of 64 KiB, of which only blocks of
 4 KiB that are not zero are stored. Clusters come as they were backed up: those that the running machine was about to
-change come early. Every cluster of every disk is named once, zeros too, so that one that is not named was lost.
+change come early. Every cluster of every disk is named once, zeros too, so that one that is not named was lost. The
+format has no checksum of the content itself.
 
 References:
     - Proxmox, pve-qemu, vma_spec.txt and vma-reader.c
