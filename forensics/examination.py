@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from forensics.asked_rules import ask_rules
 from forensics.case import Case
@@ -17,7 +17,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import first_line, given_secrets
 from forensics.late_methods import dataclass
-from forensics.sources.choices import Choices
+from forensics.sources.choices import Choices, checked, unused_choices
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
@@ -53,6 +53,8 @@ def examine(
     passwords: Mapping[str, str] | None = None,
     nt_hashes: Mapping[str, str] | None = None,
     domain_backup_keys: Paths = (),
+    offset: int | Literal["search"] | None = None,
+    partition: int | None = None,
     second_opinion: bool = False,
     hash_sources: bool = False,
     as_of: datetime | None = None,
@@ -75,6 +77,8 @@ def examine(
         passwords: Password by user name or SID, to open that user's master keys.
         nt_hashes: NT hash (32 hex digits) by user name or SID.
         domain_backup_keys: DPAPI backup private keys of domains (.pvk); one path, or several.
+        offset: Byte at which the disk, or the volume, begins in each image; ``search``: wherever one begins.
+        partition: Number of the one partition of each disk that is examined.
         second_opinion: Have impacket repeat every proof; where it disagrees is a row of table ``problem``, and how much
             it confirms a row of ``coverage``.
         hash_sources: Take the SHA-256 of every source that is a file, however large; else of small ones only.
@@ -87,13 +91,14 @@ def examine(
         The case; what it read is never written over by what is written of it.
 
     Raises:
-        ValueError: No source was given, or an NT hash is not 32 hex digits.
+        ValueError: No source was given, an NT hash is not 32 hex digits, or no byte or partition can have the number.
         SourceError: Not one of the sources can be opened; or a domain backup key, or the password of
             archives, cannot be read.
         RulePackError: A rule pack is invalid; nothing was examined.
     """
     if not sources:
         raise ValueError("name at least one source")
+    choices = checked(Choices(offset=offset, partition=partition, image=image))
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 
@@ -111,7 +116,7 @@ def examine(
         disks = disks_named([Path(source) for source in sources])
         seen = SeenEvidence(tuple(path for files in disks for path in files))
         say = progress or (lambda line: None)
-        run = _Run(unlock, Choices(image=image), user_secrets, second_opinion, say, seen, named=len(sources))
+        run = _Run(unlock, choices, user_secrets, second_opinion, say, seen, named=len(sources))
         opened = {number: run.source(str(sources[number])) for number in newest_first(disks)}
         run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
         for entry in run.entries:
@@ -122,6 +127,8 @@ def examine(
         run.shared_identities()
         run.efs_agents()
         run.tell_unknown_users()
+        if (unused := unused_choices(choices, seen.has_disk)) is not None:
+            run.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         run.facts(moment)
         run.count_data_disks()
@@ -241,7 +248,7 @@ class _Run:
                 progress=self.progress,
                 seen=self.seen,
             ) as opened:
-                entry.kind = opened.kind
+                entry.kind, entry.reader = opened.kind, opened.reader
                 entry.older_state_of = opened.older_state_of
                 self.entries += opened.found
                 self._installations(opened, entry)

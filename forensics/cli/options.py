@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -16,6 +16,8 @@ import forensics
 SOURCE = click.Path()
 """A source on the command line. That it exists is not asked here: one that is missing does not stop the others."""
 
+_OFFSET = re.compile(r"(0x[0-9a-f]{1,16}|\d{1,19})(s?)")
+_SECTOR = 512
 _SPAN = re.compile(r"(\d{1,5})([dwy]?)")
 _DAYS = {"": 1, "d": 1, "w": 7, "y": 365}
 
@@ -34,6 +36,16 @@ def span(ctx: click.Context, parameter: click.Parameter, value: str) -> timedelt
     if match is None:
         raise click.BadParameter(f"{value!r} is no span of time; write 180d, 26w or 1y")
     return timedelta(days=int(match[1]) * _DAYS[match[2]])
+
+
+def disk_offset(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | Literal["search"] | None:
+    """Read a number of bytes, decimal or hexadecimal, or of sectors with an ``s`` behind it; or ``search``."""
+    if value is None or value == "search":
+        return "search" if value else None
+    match = _OFFSET.fullmatch(value.strip().lower())
+    if match is None:
+        raise click.BadParameter(f"{value!r} is no offset; write bytes (1048576, 0x100000), sectors (2048s) or search")
+    return int(match[1], 0 if match[1].startswith("0x") else 10) * (_SECTOR if match[2] else 1)
 
 
 def user_secrets(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -162,6 +174,15 @@ def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) 
             multiple=True,
             metavar="FILE.pvk",
             help="DPAPI backup key of the users' domain.",
+        ),
+        click.option(
+            "--offset",
+            callback=disk_offset,
+            metavar="BYTES",
+            help="Where the disk begins in its image (sectors: 2048s); search: look for it.",
+        ),
+        click.option(
+            "--partition", type=click.IntRange(1), metavar="N", help="Examine this partition of each disk alone."
         ),
         click.option("--second-opinion", is_flag=True, help="Have impacket repeat every proof."),
         debug_option,

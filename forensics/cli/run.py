@@ -73,6 +73,8 @@ def run_examination(examination: Callable[..., T], options: dict[str, Any]) -> T
                 passwords=options["passwords"],
                 nt_hashes=options["nt_hashes"],
                 domain_backup_keys=options["domain_backup_key"],
+                offset=options["offset"],
+                partition=options["partition"],
                 second_opinion=options["second_opinion"],
                 hash_sources=options.get("hash_sources", False),
                 as_of=options["as_of"],

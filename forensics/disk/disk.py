@@ -28,6 +28,8 @@ class Disk:
         efi: EFI system partitions found on it; None while it is not known to be a whole disk.
         volumes: Its volumes that may hold files, as they are found; None likewise.
         parents: Files that were read as its parents, the nearest first.
+        start: Byte of the image at which it begins, where the user said so or had it searched for.
+        reader: The library that reads its container; None where the reader is ours.
     """
 
     stream: BinaryIO
@@ -37,6 +39,8 @@ class Disk:
     efi: list[EfiPartition] | None = None
     volumes: list[DiskVolume] | None = None
     parents: tuple[Path, ...] = ()
+    start: int = 0
+    reader: str | None = None
 
 
 class Holder(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -61,4 +62,6 @@ def checked_disk(image: Image, stream: AlignedStream, holder: Holder, parents: t
         raise SourceError("bad_header", "its header gives the disk no size")
     checked = CheckedStream(cast(BinaryIO, stream), stream.size, stream.align, image.name)
     holder.watch(image.name, lambda: checked.notes.problems)
-    return disk_of(image, checked, parents=parents)
+    package, _, rest = type(stream).__module__.partition(".")
+    reader = f"{package}.{rest.partition('.')[0]}" if package == "dissect" else None
+    return replace(disk_of(image, checked, parents=parents), reader=reader)

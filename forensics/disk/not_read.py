@@ -42,16 +42,15 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"EVF2\r\n\x81\0", "an EnCase Ex01 image: convert it to E01 or raw (ewfexport)"),
     (0, b"LVF\x09\x0d\x0a\xff\x00", f"an EnCase L01 logical image: {_FILES}"),
     (0, b"LEF2\r\n\x81\0", f"an EnCase Lx01 logical image: {_FILES}"),
-    (0, b"ADSEGMENTEDFILE", f"an AccessData AD1 image: {_FILES}"),
     (0, b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
     (0, b"WLPWM\0\0\0", "a pipable WIM image: export it to an ordinary one (wimexport) and examine that"),
     (4, b"SignedImage ", "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
+    (0, b"\x89LZO\0\r\n\x1a\n", "compressed by lzop: unpack it (lzop -d) and examine that"),
     (0, b"AFF10", "an AFF image: convert it to raw (affconvert)"),
     (0, b"QED\0", f"a QED image: {_QEMU_RAW}"),
     (0, b"WithoutFreeSpace", f"a Parallels disk: {_QEMU_RAW}"),
     (0, b"WithouFreSpacExt", f"a Parallels disk: {_QEMU_RAW}"),
-    (0, b"VMA\0", "a Proxmox backup (VMA): unpack it (vma extract) and examine the disks"),
     (0, b"\x2f\x7f\x41\xed\x91\xfd\x0f\xcd", f"an index of a Proxmox Backup Server: {_RESTORE}"),
     (0, b"partclone-image", "a partclone image: restore it to a raw file (partclone.restore) and examine that"),
     (0, b"\xce\x24\xb9\xa2\x20\0\0\0", f"an Acronis backup: {_RESTORE}"),
@@ -149,8 +148,6 @@ def archive_of_disks(kind: str, head: bytes, name: str) -> NotRead | None:
         head: Its first bytes.
         name: Its file name.
     """
-    if kind == "tar" and head.startswith(b"ova.xml\0"):
-        return NotRead("a XenServer export (XVA): export its disks (xe vdi-export) and examine those")
     is_aff4 = head[30:].startswith(b"container.description") or name.lower().endswith(".aff4")
     if kind == "zip" and is_aff4:
         return NotRead("an AFF4 image: export it to raw or E01 with the tool that made it, and examine that")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -23,11 +24,11 @@ _SIGNATURE_AT = 440
 _UNREADABLE_TYPES = {
     UUID("e3c9e316-0b5c-4db8-817d-f92df00215ae"): "Microsoft reserved partition",
     UUID("5808c8aa-7e8f-42e0-85d2-e1e90434cfb3"): "dynamic disk metadata (LDM)",
-    UUID("af9b60a0-1431-4f62-bc68-3311714a69ad"): "dynamic disk (LDM): convert it to a basic disk, or image the volume",
     UUID("e75caf8f-f680-4cee-afa3-b001e56efc2d"): "Storage Spaces: image the virtual disk, not its member",
 }
 _WITHOUT_FILES = ("Microsoft reserved partition", "dynamic disk metadata (LDM)")
 _LDM_MBR = 0x42
+_LDM_GPT = UUID("af9b60a0-1431-4f62-bc68-3311714a69ad")
 _EFI_SYSTEM = UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 _EFI_SYSTEM_MBR = 0xEF
 
@@ -44,6 +45,7 @@ class Partition:
         note: What its type says of it when no file system can be expected.
         is_efi: Its type says EFI system partition.
         mounted_as: What Windows notes of it where it gives it a drive letter.
+        is_dynamic: It belongs to the volumes of a dynamic disk (LDM).
     """
 
     number: int
@@ -53,6 +55,7 @@ class Partition:
     note: str | None = None
     is_efi: bool = False
     mounted_as: bytes = b""
+    is_dynamic: bool = False
 
     @property
     def is_without_files(self) -> bool:
@@ -96,25 +99,48 @@ def _has_boot_sector(disk: VolumeReader, partition: Partition) -> bool:
 
 def _gpt(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | None:
     problems: list[str] = []
+    is_start_gone = False
     for what, offset in (("primary", sector), ("backup", disk_size - sector)):
         try:
             header = disk.read_at(offset, 92)
             if header[:8] != b"EFI PART":
                 raise Unreadable("no GPT header")
+            if is_start_gone:
+                _check_sums(disk, header, sector, offset)
             return PartitionTable("gpt", tuple(_gpt_partitions(disk, header, sector)), tuple(problems))
         except Unreadable as reason:
             problems.append(f"the {what} GPT is damaged: {reason}")
+        protective = _is_protective(disk)
         # A disk that went back to MBR keeps the old backup table at its end.
-        if not _is_protective(disk):
+        if protective is False:
             return None
+        if protective is None and not is_start_gone:
+            is_start_gone = True
+            problems.append("sector 0 holds no MBR either: the partitions are those of the backup GPT")
     return None
 
 
-def _is_protective(disk: VolumeReader) -> bool:
+def _is_protective(disk: VolumeReader) -> bool | None:
+    """Tell whether the MBR is that of a GPT disk; None where sector 0 holds no MBR and no boot sector."""
     try:
         return any(kind == _PROTECTIVE for _, kind, _, _ in _mbr_entries(disk, 0))
     except Unreadable:
-        return False
+        return None
+
+
+def _check_sums(disk: VolumeReader, header: bytes, sector: int, offset: int) -> None:
+    """Refuse a table for which nothing else speaks, unless it is whole and knows where it lies; raises Unreadable."""
+    length, found, own = *struct.unpack_from("<II", header, 12), struct.unpack_from("<Q", header, 24)[0]
+    if not 92 <= length <= sector or own * sector != offset:
+        raise Unreadable("its header does not belong where it lies")
+    whole = disk.read_at(offset, length)
+    if zlib.crc32(whole[:16] + bytes(4) + whole[20:]) != found:
+        raise Unreadable("the checksum of its header does not fit")
+    entries_at, count, size, expected = struct.unpack_from("<QIII", header, 72)
+    if not 128 <= size <= 4096 or count > _MAX_ENTRIES:
+        raise Unreadable(f"{count} entries of {size} bytes")
+    if zlib.crc32(disk.read_at(entries_at * sector, count * size)) != expected:
+        raise Unreadable("the checksum of its entries does not fit")
 
 
 def _gpt_partitions(disk: VolumeReader, header: bytes, sector: int) -> Iterator[Partition]:
@@ -131,7 +157,9 @@ def _gpt_partitions(disk: VolumeReader, header: bytes, sector: int) -> Iterator[
         text = name.decode("utf-16-le", "replace").split("\0", 1)[0]
         guid = UUID(bytes_le=kind)
         length, note = (last - first + 1) * sector, _UNREADABLE_TYPES.get(guid)
-        yield Partition(number + 1, first * sector, length, text, note, guid == _EFI_SYSTEM, of_gpt_partition(unique))
+        mounted_as, is_dynamic = of_gpt_partition(unique), guid == _LDM_GPT
+        is_efi = guid == _EFI_SYSTEM
+        yield Partition(number + 1, first * sector, length, text, note, is_efi, mounted_as, is_dynamic)
 
 
 def _mbr(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | None:
@@ -148,11 +176,10 @@ def _mbr(disk: VolumeReader, disk_size: int, sector: int) -> PartitionTable | No
         if kind in _EXTENDED:
             partitions += _logical(disk, first * sector, sector, signature, problems)
         elif kind not in (0, _PROTECTIVE) and count and first * sector < disk_size:
-            note = "dynamic disk (LDM): convert it to a basic disk, or image the volume" if kind == _LDM_MBR else None
-            is_efi = kind == _EFI_SYSTEM_MBR
+            is_efi, is_dynamic = kind == _EFI_SYSTEM_MBR, kind == _LDM_MBR
             start = first * sector
             mounted_as = of_mbr_partition(signature, start)
-            partitions.append(Partition(number, start, count * sector, "", note, is_efi, mounted_as))
+            partitions.append(Partition(number, start, count * sector, "", None, is_efi, mounted_as, is_dynamic))
     return PartitionTable("mbr", tuple(partitions), tuple(problems)) if partitions else None
 
 

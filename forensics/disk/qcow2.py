@@ -27,6 +27,7 @@ HEADER = 112
 LEAST_HEADER = 72
 """Format: bytes of the header of a qcow2."""
 _DIRTY, _CORRUPT, _DATA_FILE, _COMPRESSION, _EXTENDED_L2 = (1 << bit for bit in range(5))
+_ZSTD = 1
 _MAX_L1 = 32 << 20
 """Format: bytes of the first table of a qcow2."""
 _MAX_EXTENSIONS = 64 << 10
@@ -69,7 +70,7 @@ def read_header(head: bytes) -> Qcow2Header:
     features, length, compression = 0, 72, 0
     if version >= 3 and len(head) >= 104:
         features, length = struct.unpack_from(">Q", head, 72)[0], struct.unpack_from(">I", head, 100)[0]
-    if length > 104 and features & _COMPRESSION and len(head) > 104:
+    if length > 104 and len(head) > 104:
         compression = head[104]
     backing_name = (backing, name_length) if backing else (0, 0)
     return Qcow2Header(version, backing_name, encryption, features, compression, 8 * entries, length)
@@ -85,9 +86,10 @@ def unsupported(header: Qcow2Header) -> str | None:
         return f"a qcow2 whose data lies in an external data file: {_FLATTEN}, with that file in its place"
     if header.features & _EXTENDED_L2:
         return f"a qcow2 with extended L2 entries (subclusters), which are not read: {_FLATTEN}"
-    if header.compression:
-        how = "zstd" if header.compression == 1 else f"method {header.compression}"
-        return f"a qcow2 compressed with {how}, which is not read: {_FLATTEN}"
+    if header.compression > _ZSTD:
+        return f"a qcow2 compressed with method {header.compression}, which is not read: {_FLATTEN}"
+    if (header.compression == _ZSTD) != bool(header.features & _COMPRESSION):
+        return f"a qcow2 whose header contradicts itself about how it is compressed: {_FLATTEN}"
     unknown = header.features & ~(_DIRTY | _CORRUPT | _COMPRESSION)
     if unknown:
         bits = ", ".join(str(bit) for bit in range(64) if unknown >> bit & 1)

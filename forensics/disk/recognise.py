@@ -11,14 +11,18 @@ from forensics.disk.compressed import compression
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import peek_at
 from forensics.disk.magic import (
+    AD1_MAGIC,
     EWF_MAGIC,
     QCOW_MAGIC,
     VHD_COOKIE,
+    VMA_MAGIC,
     VMDK_COWD,
     VMDK_DESCRIPTOR,
     VMDK_SESPARSE,
     VMDK_SPARSE,
     WIM_MAGIC,
+    XVA_START,
+    looks_like_vbk,
 )
 from forensics.disk.not_read import (
     HEAD,
@@ -47,6 +51,9 @@ _HEADS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"regf", "hive"),
     (0, b"PK\x03\x04", "zip"),
     (0, b"PK\x05\x06", "zip"),
+    (0, AD1_MAGIC, "ad1"),
+    (0, VMA_MAGIC, "vma"),
+    (0, XVA_START, "xva"),
     (257, b"ustar", "tar"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z"),
     (0, b"\xff\xfeW\0i\0n\0d\0o\0w\0s\0 \0R\0e\0g\0i\0s\0t\0r\0y\0 \0E\0d\0i\0t\0o\0r\0", "reg"),
@@ -180,6 +187,8 @@ def _look(name: str, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
             if kind in ("zip", "tar"):
                 return kind, archive_of_disks(kind, head, name)
             return kind, _unsupported_qcow2(head) if kind == "qcow2" else None
+    if looks_like_vbk(head):
+        return "vbk", None
     # The footer of a fixed VHD; Virtual PC wrote it one byte short.
     if size >= 1024 and (tail.startswith(VHD_COOKIE) or tail[1:].startswith(VHD_COOKIE)):
         return "vhd", None

@@ -59,6 +59,7 @@ def _source(entry: SourceEntry) -> dict[str, Any]:
         "older_state_of": entry.older_state_of,
         "same_as": entry.same_as,
         "mixed": entry.mixed,
+        "reader": entry.reader,
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from forensics.disk.containers import Image
 from forensics.disk.disk import Progress
+from forensics.disk.errors import SourceError
+from forensics.disk.tree import NotObtained
 from forensics.disk.unlock import Unlock
 from forensics.sources.archive_code_page import encoding_of_names
 from forensics.sources.archive_tree import ArchiveTree
@@ -13,7 +15,7 @@ from forensics.sources.zip_tree import ZipTree
 
 
 def open_archive(source: Source, image: Image, keys: Unlock, progress: Progress) -> ArchiveTree:
-    """Open a zip, tar or 7z archive, and tell what of it cannot be read.
+    """Open a zip, tar or 7z archive or an AD1 image, and tell what of it cannot be read.
 
     Args:
         source: Takes what is wrong with it.
@@ -26,14 +28,30 @@ def open_archive(source: Source, image: Image, keys: Unlock, progress: Progress)
     """
     if image.kind == "7z":
         return _open_7z(source, image, keys, progress)
+    if image.kind == "ad1":
+        return _open_ad1(source, image)
     tree = _open(image, keys)
     if tree.legacy_names and (encoding := encoding_of_names(tree)) is not None:
         del tree  # of very many members two would take twice the memory
         tree = _open(image, keys, encoding)
-    if tree.broken:
-        members = f": {tree.broken.members}" if tree.broken.members else ""
-        source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
-        source.coverage.cut("folder", "archive", tree.broken.message, image.name)
+    _tell(source, image, tree)
+    return tree
+
+
+def _open_ad1(source: Source, image: Image) -> ArchiveTree:
+    from forensics.disk.ad1 import open_ad1
+    from forensics.disk.errors import with_next_step
+    from forensics.sources.ad1_tree import Ad1Tree
+
+    try:
+        tree = Ad1Tree(open_ad1(image, source))
+    except NotObtained as error:
+        raise SourceError("damaged", f"{image.name} is a damaged AD1 image: {error}; copy it again") from error
+    except SourceError as error:
+        raise with_next_step(error, image.name) from error
+    if tree.deleted:
+        message = f"{tree.deleted} files in it were deleted on the machine before it was made: they are not taken"
+        source.problem(image.name, "deleted", message)
     _tell(source, image, tree)
     return tree
 
@@ -50,6 +68,10 @@ def _open_7z(source: Source, image: Image, keys: Unlock, progress: Progress) -> 
 
 
 def _tell(source: Source, image: Image, tree: ArchiveTree) -> None:
+    if tree.broken:
+        members = f": {tree.broken.members}" if tree.broken.members else ""
+        source.problem(image.name, tree.broken.kind, tree.broken.message + members, tree.broken.offset)
+        source.coverage.cut("folder", "archive", tree.broken.message, image.name)
     if tree.repeated:
         message = f"{tree.repeated} members are there again under the same name: the last is taken, as in unpacking"
         source.problem(image.name, "duplicate", message)

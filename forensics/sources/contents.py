@@ -9,6 +9,7 @@ from pathlib import Path
 
 from forensics.disk.containers import Image, open_image
 from forensics.disk.errors import SourceError
+from forensics.disk.machine_backup import BACKUPS
 from forensics.disk.tree import Entry
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.archives import open_archive
@@ -205,7 +206,8 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
     tell_current_disks(pieces, tree, [f.entry for f in files if f.kind.kind not in ARCHIVES], below)
     if wims:
         _add_wims(pieces, place, wims)
-    for number, file in enumerate(file for file in archives if file.entry.path in place):
+    first = [file for file in archives if file.entry.path in place and not _is_later_segment(file, archives)]
+    for number, file in enumerate(first):
         _add_archive(pieces, partial(_open_archive, pieces, place[file.entry.path]), file, number)
 
 
@@ -244,6 +246,18 @@ def _open_zip(pieces: Pieces, tree: VolumeTree, entry: Entry, piece: Source) -> 
     add_archive(pieces.within(piece), Image(Path(entry.path), piece.path, file, entry.size, "zip", unpacked=True), None)
 
 
+def _is_later_segment(file: EvidenceFile, archives: Sequence[EvidenceFile]) -> bool:
+    """Tell whether a file is read with the first one of its image."""
+    if file.kind.kind != "ad1":
+        return False
+    from forensics.disk.ad1 import first_segment
+
+    folder, _, name = file.entry.path.rpartition("/")
+    first = first_segment(Path(name))
+    beside = (other.entry.path.rpartition("/") for other in archives)
+    return first is not None and any((f, n.casefold()) == (folder, first.casefold()) for f, _, n in beside)
+
+
 def _add_archive(pieces: Pieces, opener: Callable[[Source], None], file: EvidenceFile, number: int) -> None:
     entry = pieces.entry(pieces.inside(file.entry.path))
     entry.size = file.entry.size
@@ -266,7 +280,7 @@ def _open_archive(pieces: Pieces, path: Path, piece: Source) -> None:
 
 
 def add_archive(pieces: Pieces, image: Image, identity: object | None) -> None:
-    """Add what a zip, tar or 7z archive holds.
+    """Add what a zip, tar or 7z archive holds, or the backup of a machine.
 
     Args:
         pieces: Those of the archive.
@@ -277,6 +291,11 @@ def add_archive(pieces: Pieces, image: Image, identity: object | None) -> None:
         SourceError: It is damaged, or holds no evidence.
         SameEvidenceError: It is examined already.
     """
+    if image.kind in BACKUPS:
+        from forensics.sources.backup_source import add_backup
+
+        add_backup(pieces, image)
+        return
     source = pieces.source
     pieces.seen.refuse(identity)
     tree = open_archive(source, image, pieces.keys, pieces.progress)
@@ -285,7 +304,8 @@ def add_archive(pieces: Pieces, image: Image, identity: object | None) -> None:
         return
     if tree.locked:
         raise SourceError("encrypted", f"{image.name} is {tree.locked[1]}")
-    source.holds_nothing = not source.problems
+    # Programs and documents are zips too; a logical image was made to be examined.
+    source.holds_nothing = not source.problems and image.kind != "ad1"
     raise SourceError(
         "nothing_found",
         f"{image.name} holds no Windows folder, user profile, registry hive, disk image or exported virtual machine; "

@@ -14,12 +14,12 @@ from forensics.disk.errors import SourceError
 from forensics.disk.lineage import MAX_NEIGHBOURS
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.late_methods import dataclass
+from forensics.sources.chosen_part import add_chosen
 from forensics.sources.holdings import no_volume
 from forensics.sources.older_states import NEEDS_ANOTHER
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.source import Source
-from forensics.sources.volumes import add_disk
 from forensics.tables.outcome import Outcome
 from forensics.tables.source import SourceEntry
 
@@ -100,21 +100,23 @@ def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
         _is_parent(pieces, disk, child, tops)
 
 
-def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path) -> None:
+def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path | None) -> None:
     """Add the Windows installations of one disk.
 
     Args:
         piece: Takes them.
         disk: The disk.
         pieces: Those of which this is one.
-        path: The file that holds the disk.
+        path: The file that holds the disk; None where that holds several, and is noted by itself.
 
     Raises:
         SourceError: There is neither a partition table nor a file system on it.
         SameEvidenceError: It is examined already.
     """
-    if add_disk(piece, disk, pieces.keys, pieces.next_machine_id):
-        identity = identity_of_path(path)
+    piece.reader = piece.reader or disk.reader
+    pieces.seen.has_disk = True
+    if add_chosen(piece, disk, pieces.keys, pieces.next_machine_id, pieces.choices, pieces.progress):
+        identity = identity_of_path(path) if path is not None else None
         pieces.seen.refuse(identity)
         if all(each.kind != "windows" for each in piece.installations):
             from forensics.sources.collected_volume import add_collected_volumes

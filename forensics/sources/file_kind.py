@@ -11,6 +11,7 @@ from forensics.disk.containers import kind_of
 from forensics.disk.encrypted_file import encrypted_with, plain_name
 from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system_of
+from forensics.disk.machine_backup import BACKUPS
 from forensics.late_methods import dataclass
 from forensics.sources.holdings import other_file_system
 
@@ -24,14 +25,16 @@ _LEAST_RAW = 1 << 20
 _PACKED = r"(\.(xz|gz|zst|bz2))?"
 _CONTAINER_NAME = re.compile(rf".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01|wim|esd|swm){_PACKED}", re.IGNORECASE | re.DOTALL)
 _RAW_NAME = re.compile(rf".*\.(raw|dd|img){_PACKED}", re.IGNORECASE | re.DOTALL)
-_ARCHIVE_NAME = re.compile(rf".*\.(zip|7z|tar|tgz|txz|tbz2?|tzst|ova){_PACKED}", re.IGNORECASE | re.DOTALL)
+_ARCHIVE_NAME = re.compile(
+    rf".*\.(zip|7z|tar|tgz|txz|tbz2?|tzst|ova|vma|xva|vbk|ad1){_PACKED}", re.IGNORECASE | re.DOTALL
+)
 _NO_EVIDENCE = re.compile(
     r".*\.(txt|md|pdf|log|csv|json|xml|html?|jpe?g|png|gif|bmp|sha256|sha1|md5|sfv|asc|sig)", re.IGNORECASE | re.DOTALL
 )
 DISKS = ("vhdx", "vhd", "vmdk", "vdi", "qcow2", "e01", "raw")
 """Kinds that are disk images."""
-ARCHIVES = ("zip", "tar", "7z")
-"""Kinds that are archives of files."""
+ARCHIVES = ("zip", "tar", "7z", "ad1", *BACKUPS)
+"""Kinds that are archives of files, or hold several disks."""
 
 
 @dataclass(frozen=True, slots=True)

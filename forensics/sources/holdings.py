@@ -51,7 +51,7 @@ _RESERVED = "Microsoft reserved partition"
 _WHOLE = 8 << 20
 _SAMPLES, _SAMPLE = 64, 16 << 10
 # Problems that tell nothing of why no Windows was found.
-_REMARKS = ("ntfs_dirty", "older_state", "marked_dirty", "bad_boot_sector")
+_REMARKS = ("ntfs_dirty", "older_state", "marked_dirty", "bad_boot_sector", "dynamic_disk")
 
 
 def ntfs_holds(tree: NtfsTree) -> str:
@@ -116,7 +116,8 @@ def no_volume(reader: VolumeReader, size: int) -> str:
         )
     return (
         "holds neither a partition table nor a file system that is known: it is no disk image, it is encrypted as a "
-        "whole, or its start is damaged or missing (part of a split image?)"
+        "whole, or its start is damaged or missing (part of a split image?); where a disk may begin further in, "
+        "examine it again with --offset search"
     )
 
 

@@ -130,7 +130,7 @@ class Pieces:
     def take(self, entry: SourceEntry, piece: Source) -> None:
         """Take over what an opened piece holds."""
         reason = nothing_found(piece)
-        entry.kind = piece.kind
+        entry.kind, entry.reader = piece.kind, piece.reader
         entry.machine_ids = self.source.take(piece)
         if piece.installations and not entry.machine_ids:
             entry.error = "more Windows installations than are examined of one source: name it itself"

@@ -43,10 +43,12 @@ class SeenEvidence:
     Attributes:
         named: Files of all sources that were named together, in which a disk may find its parent or its child.
         drives: What was seen of drives of which a collector put the parts into several archives.
+        has_disk: A disk was among it.
     """
 
     named: tuple[Path, ...] = ()
     drives: dict[tuple[str, ...], UnionTree] = field(default_factory=dict)
+    has_disk: bool = False
     _met: dict[object, str] = field(default_factory=dict)
     _children: dict[object, str] = field(default_factory=dict)
 

@@ -40,6 +40,7 @@ class Source:
             present state.
         is_parent: It was read with that disk, and holds no machine besides.
         is_joined: What it holds was added to a machine of which another piece of evidence holds the rest.
+        reader: The library that reads its container; None where the reader is ours.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Source:
     older_state_of: str | None = None
     is_parent: bool = False
     is_joined: bool = False
+    reader: str | None = None
     _problems: list[ProblemRow] = field(default_factory=list)
     _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
 

@@ -12,6 +12,7 @@ from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
 from forensics.disk.file_systems import BITLOCKER, NTFS, file_system
+from forensics.disk.ldm import LIKELY_SIMPLE, not_simple, rest_of
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.ntfs.volume import ntfs_size
@@ -60,14 +61,21 @@ class DamageRows:
         self._source.problem(f"{self._path}/{path}" if path else self._path, kind, message, offset)
 
 
-def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) -> bool:
+def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, chosen: int | None = None) -> bool:
     """Add every Windows installation on a disk to a source, and a coverage row for each of its volumes.
+
+    Args:
+        source: Takes them.
+        disk: The disk.
+        keys: For BitLocker volumes.
+        first_machine_id: Number of the first installation of the source.
+        chosen: Number of the one partition that is examined; None: all.
 
     Returns:
         False when the bytes hold neither a partition table nor a file system.
 
     Raises:
-        SourceError: The disk is smaller than a sector.
+        SourceError: The disk is smaller than a sector, or has no such partition.
     """
     if disk.size < _LEAST_DISK:
         raise SourceError("too_small", f"the disk in {disk.path} has {disk.size} bytes, less than a sector")
@@ -78,6 +86,9 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
         source.problem(disk.path, reason.kind, str(reason))
         return False
     if bare is not None:
+        if chosen is not None:
+            message = f"{disk.path} is one volume without partitions: leave out --partition {chosen}"
+            raise SourceError("no_partition", message)
         source.kind = "volume"
         _add_volume(source, disk, Partition(0, 0, disk.size), keys, first_machine_id)
         return True
@@ -86,6 +97,11 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
         table = PartitionTable("none", (Partition(0, 0, disk.size),))
     if table is None:
         return False
+    if chosen is not None and all(partition.number != chosen for partition in table.partitions):
+        from forensics.sources.chosen_part import told_partitions
+
+        there = told_partitions(table.partitions) or "none at all"
+        raise SourceError("no_partition", f"{disk.path} has no partition {chosen}: it has {there}")
     source.kind = "disk"
     for message in table.problems:
         source.problem(disk.path, "bad_partition_table", message)
@@ -96,20 +112,32 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
     seen: dict[int, Partition] = {}
     disk = replace(disk, efi=[], volumes=[])
     for partition in table.partitions:
+        if chosen not in (None, partition.number):
+            disk = _leave_out(source, disk, partition, f"left out: --partition {chosen} was chosen")
+            continue
         before = seen.setdefault(partition.offset, partition)
         if before is not partition:
             detail = f"begins where partition {before.number} does, which is examined"
-            name = _volume_name(partition)
+            name = _volume_name(disk, partition)
             source.coverage.tell("volume", name, Outcome("not_examined", detail), f"{disk.path}#{name}")
             continue
         _add_volume(source, disk, partition, keys, first_machine_id)
     return True
 
 
+def _leave_out(source: Source, disk: Disk, partition: Partition, why: str) -> Disk:
+    """Tell of a partition that is not examined; return the disk as it is known without it."""
+    name = _volume_name(disk, partition)
+    source.coverage.tell("volume", name, Outcome("not_examined", why), f"{disk.path}#{name}")
+    if not partition.is_without_files:
+        _take(disk, partition, not_read=why)
+    return replace(disk, efi=None) if partition.is_efi else disk
+
+
 def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, first_machine_id: int) -> None:
     """Add one volume; whatever is wrong with it leaves the others alone."""
-    name = _volume_name(partition)
-    path = f"{disk.path}#{name}" if partition.number else disk.path
+    name = _volume_name(disk, partition)
+    path = f"{disk.path}#{name}" if partition.number or disk.start else disk.path
     if partition.note is not None:
         source.coverage.tell("volume", name, Outcome("not_examined", partition.note), path)
         if not partition.is_without_files:
@@ -124,6 +152,11 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
     reader = VolumeReader(disk.stream, partition.offset, partition.size)
     _tell_truncated(source, path, partition.offset + partition.size - disk.size)
     try:
+        refused = not_simple(reader, partition.size) if partition.is_dynamic else None
+        if refused is not None:
+            source.coverage.tell("volume", name, Outcome("not_examined", refused), path)
+            _take(disk, partition, not_read=refused)
+            return
         kind = file_system(reader)
         if kind == BITLOCKER:
             row = BitLockerRow(machine_id=0, source_path=path, volume=name, disk=disk.path)
@@ -163,6 +196,14 @@ def _add_volume(source: Source, disk: Disk, partition: Partition, keys: Unlock, 
             source.problem(path, "ntfs_dirty", _DIRTY)
         _take(disk, partition, lambda: tree)
         damage.installations = _add_installations(source, disk, tree, name, path, first_machine_id)
+        if partition.is_dynamic:
+            source.problem(path, "dynamic_disk", LIKELY_SIMPLE)
+            rest = rest_of(boot, partition.size)
+            if rest is not None:
+                further = f"{name}, further in"
+                source.coverage.tell("volume", further, Outcome("not_examined", rest), f"{disk.path}#{further}")
+                if disk.volumes is not None:
+                    disk.volumes.append(DiskVolume(further, not_read=rest))
     except SourceError as error:
         source.problem(path, error.kind, error.message)
         source.coverage.tell("volume", name, Outcome("not_examined", error.message), path)
@@ -177,7 +218,7 @@ def _take(
     disk: Disk, partition: Partition, opener: Callable[[], Tree] | None = None, not_read: str | None = None
 ) -> None:
     """Note a volume of a disk of several, once."""
-    name = _volume_name(partition)
+    name = _volume_name(disk, partition)
     if disk.volumes is not None and all(known.name != name for known in disk.volumes):
         disk.volumes.append(DiskVolume(name, opener, not_read, partition.mounted_as))
 
@@ -201,10 +242,9 @@ def unlock_lazily(reader: VolumeReader, size: int, keys: Unlock, row: BitLockerR
     return unlock_volume(reader, size, keys, row)
 
 
-def _volume_name(partition: Partition) -> str:
-    if not partition.number:
-        return "volume"
-    return f"partition {partition.number}"
+def _volume_name(disk: Disk, partition: Partition) -> str:
+    name = f"partition {partition.number}" if partition.number else "volume"
+    return f"{name} of what begins at byte {disk.start}" if disk.start else name
 
 
 def _backup_boot_sector(reader: VolumeReader, size: int) -> bytes | None:

@@ -45,6 +45,7 @@ _SOURCE_COLUMNS = {
     "older_state_of": "older_state_of TEXT",
     "same_as": "same_as TEXT",
     "mixed": "mixed TEXT",
+    "reader": "reader TEXT",
 }
 
 

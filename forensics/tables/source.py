@@ -29,6 +29,7 @@ class SourceEntry:
             examined and only may be an older state: whether that one builds on it could not be read.
         same_as: Path of the entry that is the same disk or file and is examined; this one does not count.
         mixed: That what was examined as one machine is of two, and what tells it, one sentence; None where nothing does.
+        reader: The library that reads its container, such as ``dissect.archive``; None where the reader is keymortem's.
     """
 
     path: str
@@ -41,6 +42,7 @@ class SourceEntry:
     older_state_of: str | None = None
     same_as: str | None = None
     mixed: str | None = None
+    reader: str | None = None
 
 
 def leaves(entries: Sequence[SourceEntry]) -> list[SourceEntry]:

@@ -33,6 +33,7 @@ FORMATS = {
     "vmdk-split": ("vmdk", ["-o", "subformat=twoGbMaxExtentSparse"]),
     "qcow2": ("qcow2", []),
     "qcow2-packed": ("qcow2", ["-c"]),
+    "qcow2-zstd": ("qcow2", ["-c", "-o", "compression_type=zstd"]),
     "vhdx": ("vhdx", []),
 }
 needs_qemu = needs_tool("qemu-img", "qemu-utils")
@@ -303,7 +304,7 @@ def test_more_than_two_layers_of_compression_are_not_followed(tmp_path: Path) ->
     [
         (b"EVF2\r\n\x81\0", "Ex01"),
         (b"WLPWM\0\0\0", "WIM"),
-        (b"ADSEGMENTEDFILE", "AD1"),
+        (b"LVF\x09\x0d\x0a\xff\x00", "L01"),
     ],
 )
 def test_formats_to_convert_are_named(tmp_path: Path, head: bytes, words: str) -> None:

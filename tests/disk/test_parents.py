@@ -48,6 +48,7 @@ def test_a_chain_reads_as_the_disk_that_it_was_made_of(tmp_path: Path, raw: byte
 BY_QEMU = {
     "new.qcow2": "90037f984d14fffcca5a496c8a7a04a9c4a8326acf9ffeccf7882ca6c059c7c4",
     "snapshots.qcow2": "167b663cc75de5fe58c1e237960ffde8e4d25f1e75add31e6b684e99f8d016c6",
+    "zstd.qcow2": "279406a8cff0175b290e2b0311393098e7b2bb26e8c1c60d1b0a9a990335bd45",
     "packed-000002.vmdk": "221008afbac4f05d4cb4c5c521f38bcf5736a4d58afc209be3f2a367879a6a29",
 }
 SAMPLES = Path(__file__).parent / "data" / "chains"

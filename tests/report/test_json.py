@@ -62,6 +62,7 @@ def test_frame_of_the_document() -> None:
             "older_state_of": None,
             "same_as": None,
             "mixed": None,
+            "reader": None,
         }
     ]
     assert document["findings"] == []

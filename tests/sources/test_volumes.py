@@ -256,17 +256,10 @@ def test_gpt_with_a_monstrous_count_is_refused() -> None:
     assert table_of(bytes(disk)) is None
 
 
-def test_dynamic_disk_is_named() -> None:
-    disk = bytearray(MIB)
-    disk[:512] = boot_record((0x42, 63, 1900))
-    table = table_of(bytes(disk))
-    assert table is not None
-    assert table.partitions[0].note == "dynamic disk (LDM): convert it to a basic disk, or image the volume"
-
-
 NO_TABLE = (
     "holds neither a partition table nor a file system that is known: it is no disk image, it is encrypted as a whole, "
-    "or its start is damaged or missing (part of a split image?)"
+    "or its start is damaged or missing (part of a split image?); where a disk may begin further in, examine it again "
+    "with --offset search"
 )
 ZEROS = (
     "has no partitions: it holds only zeros{}, so it was never written, was wiped, or nothing was copied into it; "
