@@ -55,6 +55,20 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x2f\x7f\x41\xed\x91\xfd\x0f\xcd", f"an index of a Proxmox Backup Server: {_RESTORE}"),
     (0, b"partclone-image", "a partclone image: restore it to a raw file (partclone.restore) and examine that"),
     (0, b"\xce\x24\xb9\xa2\x20\0\0\0", f"an Acronis backup: {_RESTORE}"),
+    (
+        0,
+        b"\0ntfsclone-image",
+        "an image of ntfsclone: restore it to a raw file (ntfsclone --restore-image --overwrite) and examine that",
+    ),
+    (0, b"PaRtImAgE-VoLuMe", "a Partimage image: restore it to a partition (partimage restore) and examine that"),
+    (0, b"FsArCh_", "an archive of FSArchiver: restore its file system (fsarchiver restfs) and examine that"),
+    (
+        0,
+        b"encrcdsa",
+        "an encrypted Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that",
+    ),
+    (0, b"sprs", "a sparse Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that"),
+    (0, b"hsqs", "a squashfs image: unpack it (unsquashfs) and examine the folder"),
 )
 _OTHER: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ElfFile\0", "an event log (EVTX): name the disk, or the folder or archive that also holds the hives"),
@@ -65,8 +79,8 @@ _OTHER: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "a picture (JPEG)"),
     (0, b"MZ", "a Windows program"),
     (0, b"\x7fELF", "a Linux program"),
-    (0, b"PAGEDU", "a memory dump: it holds no disk"),
-    (0, b"MDMP", "a memory dump: it holds no disk"),
+    (0, b"PAGEDU", "a memory dump: it holds no disk, name the disk of the machine"),
+    (0, b"MDMP", "a memory dump: it holds no disk, name the disk of the machine"),
     (4, b"\xef\xcd\xab\x89", "an ESE database, such as ntds.dit"),
 )
 _CERTIFICATE = "hold no machine: name the disk or the collection that its private key was on"
@@ -123,6 +137,11 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
         name: Its file name.
         head: Its first :data:`HEAD` bytes.
     """
+    from forensics.disk.other_files import told_by_mark, told_by_name  # they know what NotRead is
+
+    marked = told_by_mark(name, head)
+    if marked is not None:
+        return marked
     for offset, magic, what in _OTHER:
         if head[offset : offset + len(magic)] == magic:
             return NotRead(what if ": " in what else f"{what}, no disk and no collection", is_evidence=False)
@@ -138,7 +157,7 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
     if suffix == ".mdf":
         return NotRead(_MDF, is_evidence=False)
     hidden = may_be_veracrypt(name)
-    return NotRead(hidden) if hidden is not None else None
+    return NotRead(hidden) if hidden is not None else told_by_name(name, head)
 
 
 def archive_of_disks(kind: str, head: bytes, name: str) -> NotRead | None:

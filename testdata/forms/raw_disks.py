@@ -1,0 +1,110 @@
+"""Raw disks: whole, cut into parts, compressed, with each kind of partition table, without one, encrypted."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import zstandard
+
+from testdata.builder.bitlocker import RECOVERY_KEY, encrypt
+from testdata.builder.ewf import write_e01
+from testdata.forms import windows
+from testdata.forms.form import Form
+from testdata.forms.qemu import ewfacquire
+
+_PART = 7 << 20
+
+
+def whole(content: Callable[[], bytes], name: str, folder: Path) -> Path:
+    """Write a disk as one file."""
+    path = folder / name
+    path.write_bytes(content())
+    return path
+
+
+def _split(first: int, folder: Path) -> Path:
+    data = windows.disk()
+    parts = range(0, len(data), _PART)
+    for number, at in enumerate(parts, first):
+        (folder / f"disk.{number:03d}").write_bytes(data[at : at + _PART])
+    return folder / f"disk.{first:03d}"
+
+
+def _packed(pack: Callable[[bytes], bytes], suffix: str, folder: Path) -> Path:
+    path = folder / f"disk.raw.{suffix}"
+    path.write_bytes(pack(windows.disk()))
+    return path
+
+
+def _e01(segments: int, folder: Path) -> Path:
+    return write_e01(windows.disk(), folder / "disk.E01", segments)[0]
+
+
+def _bitlocker() -> bytes:
+    return encrypt(windows.volume())
+
+
+def _xz(data: bytes) -> bytes:
+    return lzma.compress(data, preset=0)
+
+
+def _gzip(data: bytes) -> bytes:
+    return gzip.compress(data, 1)
+
+
+_zstd = zstandard.ZstdCompressor(level=1).compress
+
+FORMS = (
+    Form("raw (dd), GPT", "disk", "disk", partial(whole, windows.disk, "disk.dd"), second_reader="dissect.ntfs"),
+    Form(
+        "raw, MBR",
+        "disk",
+        "disk",
+        partial(whole, partial(windows.disk, "mbr"), "disk.img"),
+        second_reader="dissect.ntfs",
+    ),
+    Form(
+        "raw, sectors of 4096 bytes (4Kn)",
+        "disk",
+        "disk",
+        partial(whole, partial(windows.disk, "gpt", 4096), "disk.raw"),
+        second_reader="dissect.ntfs",
+    ),
+    Form(
+        "one volume without partition table",
+        "volume",
+        "disk",
+        partial(whole, windows.volume, "c.ntfs"),
+        second_reader="dissect.ntfs",
+    ),
+    Form("raw in parts, .001 the first", "disk", "disk", partial(_split, 1), second_reader="cat"),
+    Form("raw in parts, .000 the first", "disk", "disk", partial(_split, 0), second_reader="cat"),
+    Form("raw, .gz", "disk", "disk", partial(_packed, _gzip, "gz"), second_reader="gzip"),
+    Form("raw, .bz2", "disk", "disk", partial(_packed, bz2.compress, "bz2"), second_reader="bzip2"),
+    Form("raw, .xz", "disk", "disk", partial(_packed, _xz, "xz"), second_reader="xz"),
+    Form("raw, .zst", "disk", "disk", partial(_packed, _zstd, "zst"), "zstandard", "zstd"),
+    Form("E01 (EnCase, FTK Imager)", "disk", "disk", partial(_e01, 1), second_reader="ewfexport"),
+    Form("E01 in segments", "disk", "disk", partial(_e01, 3), second_reader="ewfexport"),
+    Form(
+        "S01 (SMART)",
+        "disk",
+        "disk",
+        partial(ewfacquire, "smart"),
+        second_reader="ewfexport",
+        needs=("ewfacquire",),
+    ),
+    Form(
+        "BitLocker, with its recovery key",
+        "volume",
+        "disk",
+        partial(whole, _bitlocker, "c.bitlocker"),
+        "dissect.fve",
+        second_reader="libbde",
+        options={"recovery_key": RECOVERY_KEY},
+    ),
+)
