@@ -34,9 +34,10 @@ def _vhdx_with_large_sectors(folder: Path) -> Path:
     return path
 
 
-def _checkpoints(folder: Path) -> Path:
+def vhdx_chain(count: int, folder: Path) -> Path:
+    """Write the disk as a chain of VHDX, as Hyper-V's checkpoints make one; returns the newest."""
     data = windows.disk()
-    base, *later = chain_disks.layers(data, 3)
+    base, *later = chain_disks.layers(data, count)
     below = io.BytesIO(chain_disks.merged(len(data), [base]))
     path = folder / "disk.vhdx"
     write_dynamic(below, len(data), path, shuffle_seed="forms", seed="forms")
@@ -49,13 +50,14 @@ def _checkpoints(folder: Path) -> Path:
     return path
 
 
-def _chain(form: str, count: int, folder: Path) -> Path:
+def chain(form: str, count: int, folder: Path) -> Path:
+    """Write the disk as a chain of so many virtual disks of a form; returns the newest."""
     data = windows.disk()
     return chain_disks.FORMS[form](folder, len(data), chain_disks.layers(data, count))
 
 
 def _form(name: str, form: str, count: int = 3, reader: str = "", second: str = "qemu-img") -> Form:
-    return Form(name, "disk", "disk", partial(_chain, form, count), reader, second_reader=second)
+    return Form(name, "disk", "disk", partial(chain, form, count), reader, second_reader=second)
 
 
 FORMS = (
@@ -68,7 +70,7 @@ FORMS = (
         _vhdx_with_large_sectors,
         second_reader="libvhdi, dissect.ntfs",
     ),
-    Form("VHDX with two checkpoints (.avhdx)", "disk", "disk", _checkpoints, second_reader="libvhdi"),
+    Form("VHDX with two checkpoints (.avhdx)", "disk", "disk", partial(vhdx_chain, 3), second_reader="libvhdi"),
     *VHD,
     _form("VHD with two differencing disks (.avhd)", "vhd", 3, _HYPERVISOR, "libvhdi"),
     _form("VMDK monolithicSparse", "vmdk", 1, _HYPERVISOR),
