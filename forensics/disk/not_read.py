@@ -36,6 +36,7 @@ class NotRead:
 
 _QEMU_RAW = "convert it to raw (qemu-img convert -O raw) and examine that"
 _FILES = "export its files into a folder"
+_UNSPLIT = "unpack it from all its parts (7z x, given the .zip) and examine the folder"
 _RESTORE = "restore its disks as images, with the program that made it, and examine those"
 
 _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
@@ -69,6 +70,8 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     ),
     (0, b"sprs", "a sparse Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that"),
     (0, b"hsqs", "a squashfs image: unpack it (unsquashfs) and examine the folder"),
+    (0, b"PK\7\x08PK\3\4", f"the first part of a split zip archive: {_UNSPLIT}"),
+    (0, b"PK\1\2", f"the last part of a split zip archive: {_UNSPLIT}"),
 )
 _OTHER: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ElfFile\0", "an event log (EVTX): name the disk, or the folder or archive that also holds the hives"),
@@ -125,9 +128,19 @@ def not_read(head: bytes, tail: bytes) -> NotRead | None:
     encrypted = encrypted_with(head)
     if encrypted is not None:
         return NotRead(encrypted)
+    if _ends_split_zip(tail):
+        return NotRead(f"the last part of a split zip archive: {_UNSPLIT}")
     if tail.startswith(b"koly"):
         return NotRead("an Apple disk image (DMG): convert it to raw (qemu-img convert -f dmg -O raw) and examine that")
     return None
+
+
+def _ends_split_zip(tail: bytes) -> bool:
+    """Tell the end of a zip whose directory says that it is on another disk than the first (APPNOTE.TXT 4.3.16)."""
+    end = tail[tail.rfind(b"PK\5\6") :] if b"PK\5\6" in tail else b""
+    disk = int.from_bytes(end[4:6], "little")
+    comment = int.from_bytes(end[20:22], "little")
+    return 0 < disk < 0xFFFF and len(end) == 22 + comment
 
 
 def no_disk(name: str, head: bytes) -> NotRead | None:

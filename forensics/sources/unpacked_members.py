@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from forensics.disk.part_names import following, is_part_of
 from forensics.disk.tree import Entry
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.pieces import Pieces
@@ -41,7 +42,7 @@ class UnpackedMembers:
         What is damaged, or does not fit, becomes an entry with the reason.
         """
         places: dict[str, Path] = {}
-        for member in members:
+        for member in [*members, *self._other_parts(members)]:
             shown = f"{self._pieces.source.path}/{member.path}"
             entry = SourceEntry(shown, "unknown", size=member.size, found_in=self._pieces.source.path)
             target = self._place(member)
@@ -55,6 +56,17 @@ class UnpackedMembers:
                 self._pieces.source.found.append(entry)
                 target.unlink(missing_ok=True)
         return places
+
+    def _other_parts(self, members: Sequence[Entry]) -> list[Entry]:
+        """Return the other parts of the disks that were cut: only the first of them begins as a disk does."""
+        known = {member.path for member in members}
+        parts: list[Entry] = []
+        for member in members:
+            if following(member.name) is None:
+                continue
+            below = self._tree.entries(member.path.rpartition("/")[0])
+            parts += [each for each in below if not each.is_dir and is_part_of(each.name, member.name)]
+        return [part for part in parts if part.path not in known]
 
     def _copy(self, member: Entry, target: Path, shown: str) -> None:
         told = -1

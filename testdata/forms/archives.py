@@ -18,8 +18,9 @@ import zstandard
 
 from testdata.builder.encrypted_zip import Method, encrypted_zip
 from testdata.forms import windows
-from testdata.forms.form import Form
-from testdata.forms.virtual_disks import dynamic_vhdx
+from testdata.forms.form import Form, Maker
+from testdata.forms.raw_disks import e01, split
+from testdata.forms.virtual_disks import dynamic_vhdx, vhdx_chain
 
 PASSWORD = "forms"
 _VHDX = "Virtual Hard Disks/disk.vhdx"
@@ -79,6 +80,17 @@ def _vhdx(content: bytes | None = None) -> dict[str, bytes]:
 
 def _zip_of_disk(folder: Path) -> Path:
     return _write(folder, "WEB01.zip", zipped(_vhdx()))
+
+
+def _files_of(make: Maker) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        make(Path(folder))
+        made = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in made}
+
+
+def _zip_of(make: Maker, folder: Path) -> Path:
+    return _write(folder, "WEB01.zip", zipped(_files_of(make)))
 
 
 def _tar_of_disk(folder: Path) -> Path:
@@ -142,6 +154,9 @@ def _encrypted_seven_zip(folder: Path) -> Path:
 _WITH_PASSWORD = {"archive_password": PASSWORD}
 FORMS = (
     Form("zip of a disk", "archive", "disk", _zip_of_disk, second_reader="7z"),
+    Form("zip of a raw disk in parts", "archive", "disk", partial(_zip_of, partial(split, 1)), second_reader="7z"),
+    Form("zip of an E01 in segments", "archive", "disk", partial(_zip_of, partial(e01, 3)), second_reader="7z"),
+    Form("zip of a VHDX with checkpoints", "archive", "disk", partial(_zip_of, partial(vhdx_chain, 3))),
     Form("tar of a disk", "archive", "disk", _tar_of_disk, second_reader="tar"),
     Form("7z of a disk", "archive", "disk", _seven_zip_of_disk, _7Z, "7z", needs=(_7Z,)),
     Form("tar.gz of disk.raw (Google)", "archive", "disk", partial(_google, "gz"), second_reader="tar"),

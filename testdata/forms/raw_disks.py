@@ -27,7 +27,15 @@ def whole(content: Callable[[], bytes], name: str, folder: Path) -> Path:
     return path
 
 
-def _split(first: int, folder: Path) -> Path:
+def _split_by_letters(folder: Path) -> Path:
+    data = windows.disk()
+    for letter, at in zip("abcdef", range(0, len(data), _PART), strict=False):
+        (folder / f"disk.raw.a{letter}").write_bytes(data[at : at + _PART])
+    return folder / "disk.raw.aa"
+
+
+def split(first: int, folder: Path) -> Path:
+    """Write the disk in numbered parts; returns the first."""
     data = windows.disk()
     parts = range(0, len(data), _PART)
     for number, at in enumerate(parts, first):
@@ -41,7 +49,8 @@ def _packed(pack: Callable[[bytes], bytes], suffix: str, folder: Path) -> Path:
     return path
 
 
-def _e01(segments: int, folder: Path) -> Path:
+def e01(segments: int, folder: Path) -> Path:
+    """Write the disk as an E01 in so many segments; returns the first."""
     return write_e01(windows.disk(), folder / "disk.E01", segments)[0]
 
 
@@ -61,6 +70,13 @@ _zstd = zstandard.ZstdCompressor(level=1).compress
 
 FORMS = (
     Form("raw (dd), GPT", "disk", "disk", partial(whole, windows.disk, "disk.dd"), second_reader="dissect.ntfs"),
+    Form(
+        "raw, with EFI, reserved and recovery partitions",
+        "disk",
+        "disk",
+        partial(whole, windows.ordinary_disk, "disk.dd"),
+        second_reader="dissect.ntfs",
+    ),
     Form(
         "raw, MBR",
         "disk",
@@ -82,14 +98,15 @@ FORMS = (
         partial(whole, windows.volume, "c.ntfs"),
         second_reader="dissect.ntfs",
     ),
-    Form("raw in parts, .001 the first", "disk", "disk", partial(_split, 1), second_reader="cat"),
-    Form("raw in parts, .000 the first", "disk", "disk", partial(_split, 0), second_reader="cat"),
+    Form("raw in parts, .001 the first", "disk", "disk", partial(split, 1), second_reader="cat"),
+    Form("raw in parts, .000 the first", "disk", "disk", partial(split, 0), second_reader="cat"),
+    Form("raw in parts, .aa the first (split)", "disk", "disk", _split_by_letters, second_reader="cat"),
     Form("raw, .gz", "disk", "disk", partial(_packed, _gzip, "gz"), second_reader="gzip"),
     Form("raw, .bz2", "disk", "disk", partial(_packed, bz2.compress, "bz2"), second_reader="bzip2"),
     Form("raw, .xz", "disk", "disk", partial(_packed, _xz, "xz"), second_reader="xz"),
     Form("raw, .zst", "disk", "disk", partial(_packed, _zstd, "zst"), "zstandard", "zstd"),
-    Form("E01 (EnCase, FTK Imager)", "disk", "disk", partial(_e01, 1), second_reader="ewfexport"),
-    Form("E01 in segments", "disk", "disk", partial(_e01, 3), second_reader="ewfexport"),
+    Form("E01 (EnCase, FTK Imager)", "disk", "disk", partial(e01, 1), second_reader="ewfexport"),
+    Form("E01 in segments", "disk", "disk", partial(e01, 3), second_reader="ewfexport"),
     Form(
         "S01 (SMART)",
         "disk",

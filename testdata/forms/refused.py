@@ -9,6 +9,7 @@ from pathlib import Path
 from testdata.forms import windows
 
 _SIZE = 50_000
+_UNSPLIT = "unpack it from all its parts (7z x, given the .zip) and examine the folder"
 _RESTORE = "restore its disks as images, with the program that made it, and examine those"
 _RAW = "convert it to raw (qemu-img convert -O raw) and examine that"
 _KEY = "such files hold no machine: name the disk or the collection that its private key was on"
@@ -120,6 +121,14 @@ IMAGES = (
     Refused("ISO in raw sectors (MDF)", "a.mdf", _at(37649, b"CD001"), _ISO),
     Refused("squashfs", "a", b"hsqs", "a squashfs image: unpack it (unsquashfs) and examine the folder"),
     Refused("RAR", "a", b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
+    Refused("split zip, .z01", "a.z01", b"PK\x07\x08PK\3\4", f"the first part of a split zip archive: {_UNSPLIT}"),
+    Refused(
+        "split zip, .zip",
+        "a.zip",
+        b"\x5a" * 600,
+        f"the last part of a split zip archive: {_UNSPLIT}",
+        b"PK\5\6\2\0".ljust(22, b"\0"),
+    ),
 )
 BACKUPS = (
     Refused("Proxmox VMA", "a", b"VMA\0", "a Proxmox backup (VMA): unpack it (vma extract) and examine the disks"),

@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from testdata.builder import acl
+from testdata.builder import acl, gpt
 from testdata.builder.capi import Slot
-from testdata.builder.disk import build_disk
+from testdata.builder.disk import Volume, build_disk
 from testdata.builder.files import FileSpec
 from testdata.builder.keys import rsa_key
 from testdata.builder.machine import machine
@@ -157,6 +157,23 @@ def disk(scheme: Literal["gpt", "mbr"] = "gpt", sector_size: int = 512) -> bytes
         sector_size: 4096 makes a native disk of such sectors of it (4Kn).
     """
     return _on_disk(volume() if sector_size == 512 else with_large_sectors(volume()), scheme, sector_size)
+
+
+@cache
+def ordinary_disk() -> bytes:
+    """Return the raw disk as Setup lays it out: EFI, reserved, Windows and recovery partitions."""
+    with tempfile.TemporaryDirectory() as folder:
+        image, out = Path(folder) / "volume", Path(folder) / "disk"
+        image.write_bytes(volume())
+        small = 1 << 20
+        volumes = [
+            Volume(None, gpt.EFI_SYSTEM, "EFI system partition", small),
+            Volume(None, gpt.MICROSOFT_RESERVED, "Microsoft reserved partition", small),
+            Volume(image),
+            Volume(None, gpt.WINDOWS_RECOVERY, "Recovery", small),
+        ]
+        build_disk(volumes, out, seed="forms")
+        return out.read_bytes()
 
 
 @cache

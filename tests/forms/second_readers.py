@@ -119,8 +119,8 @@ def _files_of(file: BinaryIO) -> dict[str, bytes]:
     if file.read(11)[3:] != b"NTFS    ":
         sector = next((size for size in (SECTOR, 4096) if _is_gpt(file, size)), SECTOR)
         file.seek(0)
-        (partition,) = Disk(file, sector_size=sector).partitions
-        file = partition.open()
+        partitions = [partition.open() for partition in Disk(file, sector_size=sector).partitions]
+        (file,) = [each for each in partitions if each.read(11)[3:] == b"NTFS    "]
     table = NTFS(file).mft
     assert table is not None
     return {name: table.get(name).open().read() for name in windows.files()}
@@ -163,8 +163,10 @@ def _contents(path: Path, work: Path, extract: Callable[[Path, Path], None]) -> 
                 pending.append(file)
             elif file.suffix == ".vhdx":
                 return qemu_img(file, work)
-            elif file.suffix == ".raw":
-                return file.read_bytes()
+            elif file.suffix in (".raw", ".001"):
+                return parts(file, work)
+            elif file.suffix == ".E01":
+                return ewfexport(file, work)
             else:
                 files[re.sub(r"^(uploads/\w+/[^/]+|C)/", "", file.relative_to(into).as_posix())] = file.read_bytes()
     return files
