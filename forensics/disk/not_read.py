@@ -40,7 +40,12 @@ _UNSPLIT = "unpack it from all its parts (7z x, given the .zip) and examine the 
 _RESTORE = "restore its disks as images, with the program that made it, and examine those"
 
 _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"EVF2\r\n\x81\0", "an EnCase Ex01 image: convert it to E01 or raw (ewfexport)"),
+    (
+        0,
+        b"EVF2\r\n\x81\0",
+        "an EnCase Ex01 image: export it as E01 (EnCase; the ewfexport of Linux distributions does not read it) and "
+        "examine that",
+    ),
     (0, b"LVF\x09\x0d\x0a\xff\x00", f"an EnCase L01 logical image: {_FILES}"),
     (0, b"LEF2\r\n\x81\0", f"an EnCase Lx01 logical image: {_FILES}"),
     (0, b"ADSEGMENTEDFILE", f"an AccessData AD1 image: {_FILES}"),
@@ -48,7 +53,7 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"WLPWM\0\0\0", "a pipable WIM image: export it to an ordinary one (wimexport) and examine that"),
     (4, b"SignedImage ", "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
-    (0, b"AFF10", "an AFF image: convert it to raw (affconvert)"),
+    (0, b"AFF10", "an AFF image: convert it to raw (affconvert -r) and examine that"),
     (0, b"QED\0", f"a QED image: {_QEMU_RAW}"),
     (0, b"WithoutFreeSpace", f"a Parallels disk: {_QEMU_RAW}"),
     (0, b"WithouFreSpacExt", f"a Parallels disk: {_QEMU_RAW}"),

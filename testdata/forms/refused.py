@@ -80,7 +80,11 @@ def _memory(name: str, file: str, head: bytes, what: str) -> Refused:
 
 IMAGES = (
     Refused(
-        "EnCase Ex01", "disk.Ex01", b"EVF2\r\n\x81\0", "an EnCase Ex01 image: convert it to E01 or raw (ewfexport)"
+        "EnCase Ex01",
+        "disk.Ex01",
+        b"EVF2\r\n\x81\0",
+        "an EnCase Ex01 image: export it as E01 (EnCase; the ewfexport of Linux distributions does not read it) and "
+        "examine that",
     ),
     Refused(
         "EnCase L01", "a.L01", b"LVF\x09\x0d\x0a\xff\x00", "an EnCase L01 logical image: export its files into a folder"
@@ -93,7 +97,7 @@ IMAGES = (
         b"ADCRYPT\0",
         "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result",
     ),
-    Refused("AFF", "a.aff", b"AFF10", "an AFF image: convert it to raw (affconvert)"),
+    Refused("AFF", "a.aff", b"AFF10", "an AFF image: convert it to raw (affconvert -r) and examine that"),
     Refused("AFF4", "a", b"PK\x03\x04".ljust(26, b"\0") + b"\x15\0\0\0container.description", _AFF4),
     Refused("AFF4, by its name", "a.aff4", b"PK\x03\x04", _AFF4),
     Refused(
