@@ -82,7 +82,8 @@ def _zip_of_disk(folder: Path) -> Path:
     return _write(folder, "WEB01.zip", zipped(_vhdx()))
 
 
-def _files_of(make: Maker) -> dict[str, bytes]:
+def files_of(make: Maker) -> dict[str, bytes]:
+    """Return what a form writes, by its paths."""
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder))
         made = sorted(path for path in Path(folder).rglob("*") if path.is_file())
@@ -90,7 +91,7 @@ def _files_of(make: Maker) -> dict[str, bytes]:
 
 
 def _zip_of(make: Maker, folder: Path) -> Path:
-    return _write(folder, "WEB01.zip", zipped(_files_of(make)))
+    return _write(folder, "WEB01.zip", zipped(files_of(make)))
 
 
 def _tar_of_disk(folder: Path) -> Path:
