@@ -139,13 +139,19 @@ def _raw(image: Image, holder: Holder) -> Disk:
 
     parts = [image.path] if image.unpacked else split_parts(image.path)
     if len(parts) == 1:
-        return Disk(image.file, image.size, image.name)
+        return _rescued(Disk(image.file, image.size, image.name), image, holder)
     files: list[tuple[BinaryIO, int]] = []
     for part in parts:
         file = holder.resources.enter_context(open_evidence(part))
         files.append((file, file.seek(0, io.SEEK_END)))
     refuse_short_part([(part, size) for part, (_, size) in zip(parts, files, strict=True)])
-    return disk_of(image, ConcatStream(files))
+    return _rescued(disk_of(image, ConcatStream(files)), image, holder)
+
+
+def _rescued(disk: Disk, image: Image, holder: Holder) -> Disk:
+    from forensics.disk.rescue_map import without_lost_areas
+
+    return without_lost_areas(disk, image.path, holder)
 
 
 def _vhdx(image: Image, holder: Holder) -> Disk:

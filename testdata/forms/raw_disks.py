@@ -27,6 +27,14 @@ def whole(content: Callable[[], bytes], name: str, folder: Path) -> Path:
     return path
 
 
+def _rescued(folder: Path) -> Path:
+    """Write the disk as GNU ddrescue copies it, with a map that says that its last sector could not be read."""
+    size = len(windows.disk())
+    areas = f"0 0x{size - 512:X} +\n0x{size - 512:X} 0x200 -\n"
+    (folder / "disk.map").write_text(f"# Mapfile. Created by GNU ddrescue version 1.27\n0 +\n{areas}")
+    return whole(windows.disk, "disk.raw", folder)
+
+
 def _split_by_letters(folder: Path) -> Path:
     data = windows.disk()
     for letter, at in zip("abcdef", range(0, len(data), _PART), strict=False):
@@ -101,6 +109,7 @@ FORMS = (
     Form("raw in parts, .001 the first", "disk", "disk", partial(split, 1), second_reader="cat"),
     Form("raw in parts, .000 the first", "disk", "disk", partial(split, 0), second_reader="cat"),
     Form("raw in parts, .aa the first (split)", "disk", "disk", _split_by_letters, second_reader="cat"),
+    Form("raw with the map of GNU ddrescue", "disk", "disk", _rescued, second_reader="dissect.ntfs"),
     Form("raw, .gz", "disk", "disk", partial(_packed, _gzip, "gz"), second_reader="gzip"),
     Form("raw, .bz2", "disk", "disk", partial(_packed, bz2.compress, "bz2"), second_reader="bzip2"),
     Form("raw, .xz", "disk", "disk", partial(_packed, _xz, "xz"), second_reader="xz"),
