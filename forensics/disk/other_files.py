@@ -77,16 +77,19 @@ _BACKUPS = {
     ".rdr": "a backup of R-Drive Image",
 }
 _OPEN_STREET_MAP = b"OSMHeader"
-_BY_NAME: tuple[tuple[str, str], ...] = (
-    (r"hiberfil\.sys", f"Windows' hibernation file: {_MEMORY}"),
-    (r"(page|swap)file\.sys", f"a page file of Windows: {_MEMORY}"),
-    (r".*\.(vmem|mem|lime)", f"a memory dump: {_MEMORY}"),
-    (r".*\.(vmsn|vmss)", f"a saved state of a VMware machine: {_MEMORY}"),
-    (rf".*\.vsv|{_GUID}\.bin", f"a saved state of a Hyper-V machine: {_MEMORY}"),
-    (r".*\.(rct|mrt)", "what Hyper-V notes of the changes to a disk (RCT): name the disk beside it"),
-    (r".*\.bek", "a BitLocker key (BEK): name the disk, and give this file with --bek"),
-    (rf"[0-9a-f]{{32}}_{_GUID}", f"a key file of Windows: {_LIES_IN} and the master keys"),
-    (r"[0-9a-f]{40}", f"named as a certificate in a store of Windows; such files {_NO_MACHINE}"),
+_BY_NAME = tuple(
+    (re.compile(pattern, re.IGNORECASE), reason)
+    for pattern, reason in (
+        (r"hiberfil\.sys", f"Windows' hibernation file: {_MEMORY}"),
+        (r"(page|swap)file\.sys", f"a page file of Windows: {_MEMORY}"),
+        (r".*\.(vmem|mem|lime)", f"a memory dump: {_MEMORY}"),
+        (r".*\.(vmsn|vmss)", f"a saved state of a VMware machine: {_MEMORY}"),
+        (rf".*\.vsv|{_GUID}\.bin", f"a saved state of a Hyper-V machine: {_MEMORY}"),
+        (r".*\.(rct|mrt)", "what Hyper-V notes of the changes to a disk (RCT): name the disk beside it"),
+        (r".*\.bek", "a BitLocker key (BEK): name the disk, and give this file with --bek"),
+        (rf"[0-9a-f]{{32}}_{_GUID}", f"a key file of Windows: {_LIES_IN} and the master keys"),
+        (r"[0-9a-f]{40}", f"named as a certificate in a store of Windows; such files {_NO_MACHINE}"),
+    )
 )
 _ELF_CORE = 4
 _MASTER_KEY_NAME = re.compile(_GUID, re.IGNORECASE)
@@ -122,7 +125,7 @@ def told_by_mark(name: str, head: bytes) -> NotRead | None:
 def told_by_name(name: str, head: bytes) -> NotRead | None:
     """Tell a file that has no mark by its name alone; arguments as for :func:`told_by_mark`."""
     for pattern, reason in _BY_NAME:
-        if re.fullmatch(pattern, name, re.IGNORECASE):
+        if pattern.fullmatch(name):
             return NotRead(reason, is_evidence=False)
     made_by = _BACKUPS.get(PurePath(name).suffix.lower())
     if made_by is None or _OPEN_STREET_MAP in head[:32]:
