@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+import forensics
 from forensics.disk.errors import SourceError
 from forensics.disk.recognise import image_kind, kind_of, refusal
 from forensics.sources.open import open_source
-from testdata.forms.refused import EVIDENCE, OTHERS, REFUSED, Refused
+from forensics.tables.source import leaves
+from testdata.forms.refused import ENCRYPTED, EVIDENCE, OTHERS, REFUSED, Refused
+from tests.sources.folder_of_everything import hives
 
 
 def named(refused: Refused) -> str:
@@ -41,6 +44,19 @@ def test_in_a_folder_it_is_no_evidence(tmp_path: Path, refused: Refused) -> None
     path = refused.write(tmp_path)
     assert refusal(path) is None
     assert kind_of(path.name, io.BytesIO(path.read_bytes())) == "raw"
+
+
+def test_an_examination_of_a_folder_accounts_for_all_of_them(tmp_path: Path) -> None:
+    hives(tmp_path)
+    said: dict[str, str | None] = {}
+    for number, refused in enumerate(REFUSED):
+        (tmp_path / str(number)).mkdir()
+        path = refused.write(tmp_path / str(number))
+        if refused in (*EVIDENCE, *ENCRYPTED) and refused.name != "Clonezilla":
+            said[str(path)] = f"{path} is {refused.says}"
+    case = forensics.examine(tmp_path)
+    assert {entry.path: entry.error for entry in leaves(case.sources) if entry.error} == said
+    assert [row.computer_name for row in case.rows("machine")] == ["WEB01"]
 
 
 @pytest.mark.parametrize("name", ["disk.vhdx", "disk.raw", "WEB01.zip"])
