@@ -98,7 +98,8 @@ def _extent(image: Image, extent: Extent, holder: Holder) -> BinaryIO:
     if extent.kind in _RAW_DEVICES or name.startswith(_DEVICES):
         raise SourceError(
             "unsupported",
-            f"the disk is a device of its host ({name}) and not in files: copy it from there, as a raw image",
+            f"the disk is a device of its host ({name}) and not in files: copy it from there as a raw image, or clone "
+            "the machine",
         )
     if name.startswith(_DATASTORES):
         raise SourceError(

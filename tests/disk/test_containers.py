@@ -196,7 +196,7 @@ def test_a_vmdk_whose_disk_is_in_no_file_says_where_it_is(tmp_path: Path, extent
     words = (
         f"its extent '{name}' lies in a datastore and not in a file: export the machine as OVF, and examine that"
         if why == "a datastore"
-        else f"the disk is {why} and not in files: copy it from there, as a raw image"
+        else f"the disk is {why} and not in files: copy it from there as a raw image, or clone the machine"
     )
     with Source(str(path)) as source, pytest.raises(SourceError) as caught:
         opened(path, source)
