@@ -19,7 +19,7 @@ Carries = Literal["disk", "files", "hives", "exports"]
 Maker = Callable[[Path], Path]
 """Writes a form into an empty folder, and returns what is to be named."""
 
-PROGRAMS = {"qemu-img": "qemu-utils", "ewfacquire": "ewf-tools"}
+PROGRAMS = {"qemu-img": "qemu-utils", "ewfacquire": "ewf-tools", "wimcapture": "wimtools"}
 """Programs that make a form, and the Debian packages that bring them."""
 MODULES = ("py7zr", "pyzipper")
 """Modules that make a form, each by the name of its distribution."""

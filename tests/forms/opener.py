@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 import forensics
 from forensics.disk.unlock import Unlock
@@ -20,6 +21,13 @@ READERS = (
 """What a plain disk does not need."""
 
 
+def imported() -> list[str]:
+    """Return the readers that are there; libwim is no module but a library that ctypes loads."""
+    maps = Path("/proc/self/maps")
+    has_libwim = maps.exists() and "libwim" in maps.read_text()
+    return [reader for reader in READERS if reader in sys.modules] + ["libwim"] * has_libwim
+
+
 def main() -> None:
     """Answer each line with the readers that are there afterwards."""
     for line in sys.stdin:
@@ -30,7 +38,7 @@ def main() -> None:
                 forensics.examine(path)
             else:
                 open_source(path, Unlock(**options)).close()
-            print(json.dumps([reader for reader in READERS if reader in sys.modules]), flush=True)
+            print(json.dumps(imported()), flush=True)
             os._exit(0)
         if os.waitpid(child, 0)[1]:
             print("null", flush=True)

@@ -172,6 +172,16 @@ def _contents(path: Path, work: Path, extract: Callable[[Path, Path], None]) -> 
     return files
 
 
+def wimapply(path: Path, work: Path, password: str = "") -> dict[str, bytes]:
+    """Have wimlib apply an image to a folder."""
+    command = [tool("wimapply", "wimtools"), str(path), "1", str(work / "out")]
+    if path.suffix == ".swm":
+        command.append(f"--ref={path.with_name('install*.swm')}")
+    subprocess.run(command, check=True, capture_output=True)
+    found = (work / "out").rglob("*")
+    return {file.relative_to(work / "out").as_posix(): file.read_bytes() for file in found if file.is_file()}
+
+
 SECOND_READERS: dict[str, SecondReader] = {
     "qemu-img": qemu_img,
     "libvhdi": libvhdi,
@@ -183,5 +193,6 @@ SECOND_READERS: dict[str, SecondReader] = {
     "cat": parts,
     "7z": seven_zip,
     "tar": gnu_tar,
+    "wimapply": wimapply,
     **{program: unpacker(program) for program in ("gzip", "bzip2", "xz", "zstd")},
 }
