@@ -65,7 +65,7 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (
         0,
         b"\0ntfsclone-image",
-        "an image of ntfsclone: restore it to a raw file (ntfsclone --restore-image --overwrite) and examine that",
+        "an image of ntfsclone: restore it to a raw file (ntfsclone -r -O) and examine that",
     ),
     (0, b"PaRtImAgE-VoLuMe", "a Partimage image: restore it to a partition (partimage restore) and examine that"),
     (0, b"FsArCh_", "an archive of FSArchiver: restore its file system (fsarchiver restfs) and examine that"),

@@ -165,7 +165,7 @@ BACKUPS = (
         "ntfsclone",
         "a",
         b"\0ntfsclone-image",
-        "an image of ntfsclone: restore it to a raw file (ntfsclone --restore-image --overwrite) and examine that",
+        "an image of ntfsclone: restore it to a raw file (ntfsclone -r -O) and examine that",
     ),
     Refused(
         "Partimage",

@@ -23,7 +23,7 @@ def ntfsclone(folder: Path) -> tuple[Path, Step]:
     run(program, "--save-image", "--output", str(image), str(folder / "c.ntfs"))
 
     def restore(path: Path) -> Path:
-        run(program, "--restore-image", "--overwrite", str(folder / "raw"), str(path))
+        run(program, "-r", "-O", str(folder / "raw"), str(path))
         return folder / "raw"
 
     return image, restore
