@@ -59,11 +59,12 @@ mutants: $(VENV)/installed
 	$(BIN)/python $(PIP_INSTALL) 'mutmut>=3.8'
 	$(BIN)/python -m tests.mutants $(ROOMS) $(ARGS)
 
-# The two pages of the manual that are printed by the program itself.
+# The pages of the manual that are printed by the program itself, or from the tables of its tests.
 docs: $(VENV)/installed
 	$(BIN)/keymortem tables --markdown > docs/tables.md
 	$(BIN)/keymortem rules list --markdown > docs/rules.md
 	$(BIN)/keymortem rules commands --markdown > docs/commands.md
+	$(BIN)/python -m testdata.forms --page > docs/forms.md
 	$(BIN)/python -m tests.bounds
 
 # A new rule to fill in: make new-rule ID=chain/my-rule

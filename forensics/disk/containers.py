@@ -14,6 +14,7 @@ from forensics.disk.errors import SourceError, unreadable, with_next_step
 from forensics.disk.evidence_files import note_evidence, open_evidence
 from forensics.disk.image import Image, disk_of
 from forensics.disk.not_read import saved_by_clonezilla
+from forensics.disk.part_names import following
 from forensics.disk.recognise import image_kind, kind_of, recognise, refusal
 from forensics.disk.relatives import note_relatives
 
@@ -21,6 +22,7 @@ __all__ = ["Image", "image_kind", "kind_of", "open_disk", "open_image", "refusal
 
 # What is compressed does not shrink much when it is compressed again.
 _BOMB_RATIO, _BOMB_LEAST = 20, 1 << 20
+_JOINED = ("raw", "hive", "reg")
 LEAST_DISK = 512
 """Format: bytes that a disk has at least: one sector."""
 
@@ -42,10 +44,12 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Ima
     if saved is not None and compression(head):
         raise SourceError("unsupported", f"{name} is {saved.reason}")
     # A compressed file in a compressed file is somebody's mistake; more layers are somebody's trap.
-    for _layer in range(2):
+    for layer in range(2):
         packed = compression(head)
         if packed is None:
             break
+        if not layer:
+            _refuse_part(path, name)
         file.seek(0)
         stored, file = size, holder.resources.enter_context(unpack(file, packed, name, size, progress))
         size = file.seek(0, io.SEEK_END)
@@ -60,11 +64,24 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Ima
     if not size:
         raise SourceError("empty", f"{name} is empty: nothing was copied into it; copy it again")
     kind = recognise(path, name, file, size)
+    if kind not in _JOINED and not unpacked:
+        _refuse_part(path, name)
     if kind == "raw" and size < LEAST_DISK:
         raise SourceError(
             "too_small", f"{name} has {size} bytes, less than a sector: it is no disk image, name that itself"
         )
     return Image(path, name, file, size, kind, unpacked)
+
+
+def _refuse_part(path: Path, name: str) -> None:
+    """Refuse what begins as something that is read only as a whole, and has its second part beside it."""
+    second = following(path.name)
+    if second is not None and path.with_name(second).is_file():
+        raise SourceError(
+            "unsupported",
+            f"{name} is the first part of a file that was cut: join the parts in their order (cat, or copy /b on "
+            "Windows) and examine that",
+        )
 
 
 def open_disk(image: Image, holder: Holder) -> Disk:
@@ -122,13 +139,19 @@ def _raw(image: Image, holder: Holder) -> Disk:
 
     parts = [image.path] if image.unpacked else split_parts(image.path)
     if len(parts) == 1:
-        return Disk(image.file, image.size, image.name)
+        return _rescued(Disk(image.file, image.size, image.name), image, holder)
     files: list[tuple[BinaryIO, int]] = []
     for part in parts:
         file = holder.resources.enter_context(open_evidence(part))
         files.append((file, file.seek(0, io.SEEK_END)))
     refuse_short_part([(part, size) for part, (_, size) in zip(parts, files, strict=True)])
-    return disk_of(image, ConcatStream(files))
+    return _rescued(disk_of(image, ConcatStream(files)), image, holder)
+
+
+def _rescued(disk: Disk, image: Image, holder: Holder) -> Disk:
+    from forensics.disk.rescue_map import without_lost_areas
+
+    return without_lost_areas(disk, image.path, holder)
 
 
 def _vhdx(image: Image, holder: Holder) -> Disk:

@@ -3,6 +3,7 @@
 References:
     - file(1), magic/Magdir: filesystems, linux, windows
     - Linux, include/uapi/linux/magic.h, fs/ext4/ext4.h (superblock), include/uapi/linux/raid/md_p.h
+    - OpenZFS, module/zfs/vdev_label.c (its nvlist begins with "version"); Linux, fs/jfs, fs/reiserfs
     - vmfs-tools, vmfs_volume.h (VMFS_VOLINFO_BASE)
     - Storage Spaces: the pool's header begins with SPACEDB (parsers of its metadata agree, Microsoft publishes none)
 """
@@ -36,7 +37,14 @@ _MAGIC = (
     (4086, b"SWAPSPACE2", "Linux swap"),
     (4096, b"\xfc\x4e\x2b\xa9\1\0\0\0", "Linux RAID"),
 )
-_FURTHER_IN = ((0x10040, b"_BHRfS_M", "Btrfs"), (1 << 20, b"\x0d\xd0\x01\xc0", "VMFS"))
+_FURTHER_IN = (
+    # The first pair of the list of names and values in a label of ZFS.
+    (0x4014, b"\0\0\0\x07version\0", "ZFS"),
+    (0x8000, b"JFS1", "JFS"),
+    (0x10034, b"ReIsEr", "ReiserFS"),
+    (0x10040, b"_BHRfS_M", "Btrfs"),
+    (1 << 20, b"\x0d\xd0\x01\xc0", "VMFS"),
+)
 _BITLOCKER_TO_GO = bytes.fromhex("3bd66749292ed84a8399f6a339e3d001")
 _HEAD = 4608
 _BOOT_SIGNATURE = b"\x55\xaa"

@@ -18,6 +18,7 @@ from forensics.late_methods import dataclass
 HEAD = 40 << 10
 """Bytes at the start of a file that tell what it is."""
 _TEXT = 4096
+_CONTROL = bytes(set(range(32)) - set(b"\t\r\n\f"))
 _NOT_PRINTED = dict.fromkeys(map(ord, "\t\r\n\f\ufeff"))
 
 
@@ -36,10 +37,16 @@ class NotRead:
 
 _QEMU_RAW = "convert it to raw (qemu-img convert -O raw) and examine that"
 _FILES = "export its files into a folder"
+_UNSPLIT = "unpack it from all its parts (7z x, given the .zip) and examine the folder"
 _RESTORE = "restore its disks as images, with the program that made it, and examine those"
 
 _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"EVF2\r\n\x81\0", "an EnCase Ex01 image: convert it to E01 or raw (ewfexport)"),
+    (
+        0,
+        b"EVF2\r\n\x81\0",
+        "an EnCase Ex01 image: export it as E01 (EnCase; the ewfexport of Linux distributions does not read it) and "
+        "examine that",
+    ),
     (0, b"LVF\x09\x0d\x0a\xff\x00", f"an EnCase L01 logical image: {_FILES}"),
     (0, b"LEF2\r\n\x81\0", f"an EnCase Lx01 logical image: {_FILES}"),
     (0, b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
@@ -47,13 +54,29 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (4, b"SignedImage ", "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
     (0, b"\x89LZO\0\r\n\x1a\n", "compressed by lzop: unpack it (lzop -d) and examine that"),
-    (0, b"AFF10", "an AFF image: convert it to raw (affconvert)"),
+    (0, b"AFF10", "an AFF image: convert it to raw (affconvert -r) and examine that"),
     (0, b"QED\0", f"a QED image: {_QEMU_RAW}"),
     (0, b"WithoutFreeSpace", f"a Parallels disk: {_QEMU_RAW}"),
     (0, b"WithouFreSpacExt", f"a Parallels disk: {_QEMU_RAW}"),
     (0, b"\x2f\x7f\x41\xed\x91\xfd\x0f\xcd", f"an index of a Proxmox Backup Server: {_RESTORE}"),
     (0, b"partclone-image", "a partclone image: restore it to a raw file (partclone.restore) and examine that"),
     (0, b"\xce\x24\xb9\xa2\x20\0\0\0", f"an Acronis backup: {_RESTORE}"),
+    (
+        0,
+        b"\0ntfsclone-image",
+        "an image of ntfsclone: restore it to a raw file (ntfsclone -r -O) and examine that",
+    ),
+    (0, b"PaRtImAgE-VoLuMe", "a Partimage image: restore it to a partition (partimage restore) and examine that"),
+    (0, b"FsArCh_", "an archive of FSArchiver: restore its file system (fsarchiver restfs) and examine that"),
+    (
+        0,
+        b"encrcdsa",
+        "an encrypted Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that",
+    ),
+    (0, b"sprs", "a sparse Apple disk image: convert it to raw (hdiutil convert -format UDTO) and examine that"),
+    (0, b"hsqs", "a squashfs image: unpack it (unsquashfs) and examine the folder"),
+    (0, b"PK\7\x08PK\3\4", f"the first part of a split zip archive: {_UNSPLIT}"),
+    (0, b"PK\1\2", f"the last part of a split zip archive: {_UNSPLIT}"),
 )
 _OTHER: tuple[tuple[int, bytes, str], ...] = (
     (0, b"ElfFile\0", "an event log (EVTX): name the disk, or the folder or archive that also holds the hives"),
@@ -64,8 +87,8 @@ _OTHER: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\xff\xd8\xff", "a picture (JPEG)"),
     (0, b"MZ", "a Windows program"),
     (0, b"\x7fELF", "a Linux program"),
-    (0, b"PAGEDU", "a memory dump: it holds no disk"),
-    (0, b"MDMP", "a memory dump: it holds no disk"),
+    (0, b"PAGEDU", "a memory dump: it holds no disk, name the disk of the machine"),
+    (0, b"MDMP", "a memory dump: it holds no disk, name the disk of the machine"),
     (4, b"\xef\xcd\xab\x89", "an ESE database, such as ntds.dit"),
 )
 _CERTIFICATE = "hold no machine: name the disk or the collection that its private key was on"
@@ -110,9 +133,19 @@ def not_read(head: bytes, tail: bytes) -> NotRead | None:
     encrypted = encrypted_with(head)
     if encrypted is not None:
         return NotRead(encrypted)
+    if _ends_split_zip(tail):
+        return NotRead(f"the last part of a split zip archive: {_UNSPLIT}")
     if tail.startswith(b"koly"):
         return NotRead("an Apple disk image (DMG): convert it to raw (qemu-img convert -f dmg -O raw) and examine that")
     return None
+
+
+def _ends_split_zip(tail: bytes) -> bool:
+    """Tell the end of a zip whose directory says that it is on another disk than the first (APPNOTE.TXT 4.3.16)."""
+    end = tail[tail.rfind(b"PK\5\6") :] if b"PK\5\6" in tail else b""
+    disk = int.from_bytes(end[4:6], "little")
+    comment = int.from_bytes(end[20:22], "little")
+    return 0 < disk < 0xFFFF and len(end) == 22 + comment
 
 
 def no_disk(name: str, head: bytes) -> NotRead | None:
@@ -122,6 +155,11 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
         name: Its file name.
         head: Its first :data:`HEAD` bytes.
     """
+    from forensics.disk.other_files import told_by_mark, told_by_name  # they know what NotRead is
+
+    marked = told_by_mark(name, head)
+    if marked is not None:
+        return marked
     for offset, magic, what in _OTHER:
         if head[offset : offset + len(magic)] == magic:
             return NotRead(what if ": " in what else f"{what}, no disk and no collection", is_evidence=False)
@@ -137,7 +175,7 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
     if suffix == ".mdf":
         return NotRead(_MDF, is_evidence=False)
     hidden = may_be_veracrypt(name)
-    return NotRead(hidden) if hidden is not None else None
+    return NotRead(hidden) if hidden is not None else told_by_name(name, head)
 
 
 def archive_of_disks(kind: str, head: bytes, name: str) -> NotRead | None:
@@ -189,6 +227,9 @@ def _text(head: bytes) -> str | None:
 
 def _decoded(head: bytes) -> str | None:
     """Return the start of a text file; None when it is none."""
+    # Most files of a folder end here: what follows takes many times as long.
+    if not head.startswith((b"\xff\xfe", b"\xfe\xff")) and len(head.translate(None, _CONTROL)) < len(head):
+        return None
     for mark, encoding in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"), (b"", "utf-8"), (b"", "cp1252")):
         if not head.startswith(mark):
             continue

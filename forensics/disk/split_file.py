@@ -1,4 +1,4 @@
-"""Raw images cut into numbered files (.001, .002, ...; .000, .001, ...) as one stream."""
+"""Raw images cut into files (.001, .002, ...; .000, .001, ...; .aa, .ab, ...) as one stream."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import BinaryIO
 from dissect.util.stream import AlignedStream
 
 from forensics.disk.errors import SourceError
+from forensics.disk.part_names import lettered, letters
 
 _NUMBERED = re.compile(r"(.*\.)(\d{3,4})", re.DOTALL)
 
@@ -46,7 +47,7 @@ def split_parts(path: Path) -> list[Path]:
     """
     match = _NUMBERED.fullmatch(path.name)
     if match is None:
-        return [path]
+        return _lettered_parts(path)
     stem, width = match[1], len(match[2])
     numbers = {}
     for sibling in path.parent.iterdir():
@@ -60,6 +61,21 @@ def split_parts(path: Path) -> list[Path]:
     if missing < max(numbers):
         raise SourceError("missing_part", f"{stem}{missing:0{width}d} is missing: a split image needs all its parts")
     return [numbers[number] for number in range(first, missing)]
+
+
+def _lettered_parts(path: Path) -> list[Path]:
+    """Return the parts that split(1) made, from ``.aa`` on."""
+    part = lettered(path.name)
+    if part is None:
+        return [path]
+    stem, width, own = part
+    parts: list[Path] = []
+    while True:
+        following = path.with_name(stem + letters(len(parts), width))
+        if not following.is_file() or following.is_symlink():
+            break
+        parts.append(following)
+    return parts if own < len(parts) else [path]
 
 
 def refuse_short_part(parts: Sequence[tuple[Path, int]]) -> None:

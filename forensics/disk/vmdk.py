@@ -8,7 +8,7 @@ References:
 
 from __future__ import annotations
 
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from dissect.util.stream import AlignedStream
 
@@ -20,9 +20,15 @@ from forensics.disk.parents import ParentDisk, Wanted, open_parent
 from forensics.disk.split_file import ConcatStream
 from forensics.disk.vmdk_descriptor import Extent, VmdkDescriptor, read_descriptor
 from forensics.disk.vmdk_extents import absent_extents
-from forensics.disk.vmdk_sparse import SECTOR, SparseExtent
 
+if TYPE_CHECKING:
+    from forensics.disk.vmdk_sparse import SparseExtent
+
+_SECTOR = 512
 _SPARSE, _FLAT = ("SPARSE", "VMFSSPARSE", "SESPARSE"), ("FLAT", "VMFS")
+_RAW_DEVICES = ("VMFSRDM", "VMFSRAW")
+_DATASTORES = ("vsan://", "vvol://")
+_DEVICES = ("\\\\.\\", "/dev/")
 
 
 def open_vmdk(image: Image, holder: Holder) -> Disk:
@@ -35,7 +41,7 @@ def open_vmdk(image: Image, holder: Holder) -> Disk:
     if descriptor is not None and descriptor.misread:
         raise SourceError("bad_header", f"the descriptor of the VMDK cannot be understood: {descriptor.misread}")
     if descriptor is None or descriptor.offset:
-        extents = [(cast(BinaryIO, SparseExtent(image.file, image.name, holder)), image.size)]
+        extents = [(cast(BinaryIO, _sparse(image.file, image, holder)), image.size)]
         disk = cast(AlignedStream, extents[0][0])
     else:
         extents = _extents(image, descriptor, holder)
@@ -43,12 +49,21 @@ def open_vmdk(image: Image, holder: Holder) -> Disk:
     parent = None if descriptor is None else _parent(image, descriptor, disk.size, holder)
     if parent is None:
         return checked_disk(image, disk, holder)
+    from forensics.disk.vmdk_sparse import SparseExtent
+
     start = 0
     for extent, size in extents:
         if isinstance(extent, SparseExtent):
             extent.lay_on(parent, start)
         start += size
     return checked_disk(image, disk, holder, parent.files)
+
+
+def _sparse(file: BinaryIO, image: Image, holder: Holder) -> SparseExtent:
+    """Open a sparse extent, importing its reader only now: most disks have none."""
+    from forensics.disk.vmdk_sparse import SparseExtent
+
+    return SparseExtent(file, image.name, holder)
 
 
 def _parent(image: Image, descriptor: VmdkDescriptor, size: int | None, holder: Holder) -> ParentDisk | None:
@@ -74,12 +89,23 @@ def _extents(image: Image, descriptor: VmdkDescriptor, holder: Holder) -> list[t
     if len(absent) > 1:
         names = ", ".join(f"'{name}'" for name in absent[:5])
         raise SourceError("missing_part", f"its extents {names} are not beside the descriptor: put them there")
-    return [(_extent(image, extent, holder), extent.sectors * SECTOR) for extent in descriptor.extents]
+    return [(_extent(image, extent, holder), extent.sectors * _SECTOR) for extent in descriptor.extents]
 
 
 def _extent(image: Image, extent: Extent, holder: Holder) -> BinaryIO:
     """Open an extent, which must lie beside the descriptor: its name comes from the evidence."""
     name = extent.name
+    if extent.kind in _RAW_DEVICES or name.startswith(_DEVICES):
+        raise SourceError(
+            "unsupported",
+            f"the disk is a device of its host ({name}) and not in files: copy it from there as a raw image, or clone "
+            "the machine",
+        )
+    if name.startswith(_DATASTORES):
+        raise SourceError(
+            "unsupported",
+            f"its extent '{name}' lies in a datastore and not in a file: export the machine as OVF, and examine that",
+        )
     if extent.kind not in (*_SPARSE, *_FLAT) or extent.offset:
         raise SourceError(
             "unsupported",
@@ -92,4 +118,4 @@ def _extent(image: Image, extent: Extent, holder: Holder) -> BinaryIO:
     if place.is_symlink() or not place.is_file():
         raise SourceError("missing_part", f"its extent '{name}' is not beside the descriptor: put it there")
     file: BinaryIO = holder.resources.enter_context(open_evidence(place, follow_symlinks=False))
-    return cast(BinaryIO, SparseExtent(file, image.name, holder)) if extent.kind in _SPARSE else file
+    return cast(BinaryIO, _sparse(file, image, holder)) if extent.kind in _SPARSE else file

@@ -10,7 +10,7 @@ from forensics.sources.folder_tree import FolderTree
 from forensics.sources.installation import HiveOpener, Installation
 from forensics.sources.joined_evidence import LEFT_OUT
 from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, is_named_shadow_copy
-from forensics.sources.loose_hives import HiveFolder, hives_in, is_backup
+from forensics.sources.loose_hives import HiveFolder, hives_in, is_backup, not_placed
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.outcome import Outcome
@@ -115,9 +115,6 @@ def add_hive_file(source: Source, image: Image, first_machine_id: int) -> None:
         note_evidence(image.path.parent / entry.name)
     folder = hives_in(tree, "", entries)
     if not folder.files:
-        raise SourceError(
-            "unknown_hive",
-            f"{image.name} is a registry hive, but which? Name it SYSTEM, SOFTWARE, SECURITY, SAM or NTUSER.DAT",
-        )
+        raise SourceError("unknown_hive", f"{image.name} is {not_placed(tree, tree.entry(image.path.name))}")
     source.kind = "hives"
     add_hives(source, tree, folder, source.path, first_machine_id)

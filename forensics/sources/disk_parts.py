@@ -12,6 +12,7 @@ from pathlib import Path
 
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.ewf.files import first_segment
+from forensics.disk.part_names import lettered, letters
 
 _DESCRIPTOR = b"# Disk DescriptorFile"
 _MAX_DESCRIPTOR = 64 << 10
@@ -52,7 +53,8 @@ def _extents(path: Path) -> list[str]:
 def _first_number(path: Path, names: Mapping[str, Path]) -> Path | None:
     match = _NUMBERED.fullmatch(path.name)
     if match is None:
-        return None
+        part = lettered(path.name)
+        return names.get(part[0].lower() + letters(0, part[1])) if part is not None else None
     width = len(match[2])
     for first in (0, 1):
         if int(match[2]) > first and (found := names.get(f"{match[1]}.{first:0{width}d}".lower())) is not None:

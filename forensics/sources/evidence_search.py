@@ -19,7 +19,15 @@ from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.file_kind import FileKind, looks_like_a_disk
 from forensics.sources.joined_evidence import join
 from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, find_layout, is_shadow_copy
-from forensics.sources.loose_hives import BACKUP, HiveFolder, hives_in, is_backup, is_named_as_hive, is_other_hive
+from forensics.sources.loose_hives import (
+    BACKUP,
+    HiveFolder,
+    hives_in,
+    is_backup,
+    is_named_as_hive,
+    is_other_hive,
+    not_placed,
+)
 from forensics.sources.loose_keys import KeyFolder, key_folders
 from forensics.sources.mapping_tree import UnionTree
 from forensics.sources.orc_collection import orc_collection
@@ -259,8 +267,7 @@ class _Search:
         taken = {entry.path for entry in (*folder.files.values(), *folder.left_out)}
         for entry in hives:
             if entry.path not in taken and not is_other_hive(self.tree, entry):
-                reason = "a registry hive, but which? Name it SYSTEM, SOFTWARE, SECURITY, SAM or NTUSER.DAT"
-                self.found.left_out.append((entry.path, reason))
+                self.found.left_out.append((entry.path, not_placed(self.tree, entry)))
 
 
 def _lies_on(path: str, drive: str) -> bool:

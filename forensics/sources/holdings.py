@@ -23,7 +23,7 @@ _DISKS = (".vhdx", ".avhdx", ".vhd", ".avhd", ".vmdk", ".vdi", ".qcow2")
 _ARCHIVES = (".7z", ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz")
 _HOUSEKEEPING = ("system volume information", "recovery", "boot", "efi")
 _RECOVERY = "Recovery/WindowsRE/Winre.wim"
-_LINUX = ("ext", "XFS", "Btrfs", "F2FS", "LVM", "Linux swap", "Linux RAID", "LUKS")
+_LINUX = ("ext", "XFS", "Btrfs", "F2FS", "JFS", "ReiserFS", "LVM", "Linux swap", "Linux RAID", "LUKS")
 _SWAP = ("Linux swap",)
 _MAC = ("HFS+", "HFSX", "APFS")
 _NO_FILE_SYSTEM = {
@@ -32,6 +32,7 @@ _NO_FILE_SYSTEM = {
     "Linux RAID": "a member of a Linux RAID",
     "Linux swap": "a Linux swap area",
     "Storage Spaces": "a member of a Storage Spaces pool",
+    "ZFS": "a member of a ZFS pool",
 }
 _COPY = "copy what it holds into a folder and examine that"
 _NEXT = {
@@ -45,6 +46,7 @@ _NEXT = {
     "Linux RAID": "assemble it with mdadm -o and examine that",
     "Storage Spaces": "attach the whole pool, and image its virtual disk",
     "Linux swap": "it holds no files",
+    "ZFS": "import the pool read-only with zpool import -o readonly=on, and examine its volumes or folders",
 }
 _MOUNT = "mount it read-only and examine the folder"
 _RESERVED = "Microsoft reserved partition"

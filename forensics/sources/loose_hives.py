@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from forensics.disk.tree import Entry, NotObtained, Tree, Unreadable
+from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
+from forensics.registry.base_block import FileType, parse_base_block
 from forensics.sources.mapping_tree import MappingTree
 
 _MACHINE = ("SYSTEM", "SOFTWARE", "SECURITY", "SAM", "DEFAULT", "COMPONENTS")
@@ -75,6 +77,15 @@ def is_named_as_hive(entry: Entry) -> bool:
     return not entry.is_dir and entry.name.upper() in _MACHINE
 
 
+def not_placed(tree: Tree, entry: Entry) -> str:
+    """Say why a file that begins as a hive does cannot be put where Windows keeps it, and what to do."""
+    is_named_as_log = entry.name.upper().endswith(_LOGS)
+    if not is_named_as_log and not _is_log(_head(tree, entry) or b""):
+        return "a registry hive, but which? Name it SYSTEM, SOFTWARE, SECURITY, SAM or NTUSER.DAT"
+    hive = entry.name.rpartition(".")[0] if is_named_as_log else "the hive"
+    return f"the log of a registry hive, which holds its last changes alone: put {hive} beside it, and examine that"
+
+
 def _put(folder: HiveFolder, entry: Entry, place: str, named: Mapping[str, Entry]) -> None:
     """Put a hive with its logs where Windows keeps it, unless another one was."""
     if place.casefold() in (known.casefold() for known in folder.files):
@@ -100,7 +111,7 @@ def _head(tree: Tree, entry: Entry) -> bytes | None:
 
 def _place(entry: Entry, head: bytes) -> str | None:
     """Return where Windows keeps this hive; None when it is no hive or none we know."""
-    if head[:4] != b"regf":
+    if head[:4] != b"regf" or _is_log(head):
         return None
     for text in _names(entry, head):
         match = _NAME.search(text)
@@ -114,6 +125,14 @@ def _place(entry: Entry, head: bytes) -> str | None:
             return f"Users/{user}/NTUSER.DAT"
         return f"Users/{user}/AppData/Local/Microsoft/Windows/UsrClass.dat"
     return None
+
+
+def _is_log(head: bytes) -> bool:
+    try:
+        block = parse_base_block(head)
+    except FormatError:
+        return False
+    return block.checksum_ok and block.file_type in (FileType.OLD_LOG, FileType.NEW_LOG)
 
 
 def is_other_hive(tree: Tree, entry: Entry) -> bool:

@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from forensics.disk.part_names import following, is_part_of
+from forensics.disk.rescue_map import MAP_SUFFIXES, MAX_MAP, map_names
 from forensics.disk.tree import Entry
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.pieces import Pieces
@@ -41,7 +43,7 @@ class UnpackedMembers:
         What is damaged, or does not fit, becomes an entry with the reason.
         """
         places: dict[str, Path] = {}
-        for member in members:
+        for member in [*members, *self._belonging_to(members)]:
             shown = f"{self._pieces.source.path}/{member.path}"
             entry = SourceEntry(shown, "unknown", size=member.size, found_in=self._pieces.source.path)
             target = self._place(member)
@@ -55,6 +57,19 @@ class UnpackedMembers:
                 self._pieces.source.found.append(entry)
                 target.unlink(missing_ok=True)
         return places
+
+    def _belonging_to(self, members: Sequence[Entry]) -> list[Entry]:
+        """Return what belongs to these disks and does not look like one: later parts, and what was not read of them."""
+        names: dict[str, list[str]] = {}
+        for member in members:
+            names.setdefault(member.path.rpartition("/")[0], []).append(member.name)
+        known = {member.path for member in members}
+        return [
+            each
+            for folder, disks in names.items()
+            for each in self._tree.entries(folder)
+            if not each.is_dir and each.path not in known and _belongs_to(each, disks)
+        ]
 
     def _copy(self, member: Entry, target: Path, shown: str) -> None:
         told = -1
@@ -86,3 +101,10 @@ class UnpackedMembers:
 def _harmless(name: str) -> str:
     kept = "".join(c if c.isalnum() or c in _HARMLESS else "_" for c in name[-_LONGEST_NAME:])
     return kept if kept.strip(". ") else f"_{kept}"
+
+
+def _belongs_to(entry: Entry, disks: Sequence[str]) -> bool:
+    name = entry.name.casefold()
+    if entry.size <= MAX_MAP and name.endswith(MAP_SUFFIXES):
+        return any(name in map(str.casefold, map_names(disk)) for disk in disks)
+    return any(following(disk) is not None and is_part_of(entry.name, disk) for disk in disks)

@@ -59,7 +59,8 @@ class _Image:
     @property
     def bat_length(self) -> int:
         chunks = -(-self.block_count // self.ratio)
-        entries = self.block_count + (chunks if self.locator is not None else chunks - 1)
+        # [MS-VHDX] 2.5: a differencing disk has a bitmap entry behind each whole chunk, the last one too.
+        entries = chunks * (self.ratio + 1) if self.locator is not None else self.block_count + chunks - 1
         return -(-entries * 8 // MIB) * MIB
 
     def frame(self, log_guid: UUID | None = None) -> Frame:

@@ -55,8 +55,8 @@ class Measured:
 
 def measure(name: str, command: list[str], environment: dict[str, str], disk: Path, runs: int) -> Measured:
     """Run a program once to warm the cache, then ``runs`` times, then once under strace."""
-    _run(command, environment)
-    results = [_run(command, environment) for _ in range(runs)]
+    run_once(command, environment)
+    results = [run_once(command, environment) for _ in range(runs)]
     image_bytes, image_reads = _count_reads(command, environment, disk)
     return Measured(
         name,
@@ -68,7 +68,8 @@ def measure(name: str, command: list[str], environment: dict[str, str], disk: Pa
     )
 
 
-def _run(command: list[str], environment: dict[str, str]) -> tuple[float, float, int]:
+def run_once(command: list[str], environment: dict[str, str]) -> tuple[float, float, int]:
+    """Run a program; returns its wall time, its processor time and the most bytes that it had in memory."""
     started = time.perf_counter()
     child = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, env=environment)
     _, status, used = os.wait4(child.pid, 0)

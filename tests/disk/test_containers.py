@@ -180,6 +180,30 @@ def test_vmdk_extent_outside_its_folder_is_refused(tmp_path: Path) -> None:
             opened(path, source)
 
 
+@pytest.mark.parametrize(
+    ("extent", "why"),
+    [
+        ('RW 2048 VMFSRDM "web-rdm.vmdk"', "a device of its host (web-rdm.vmdk)"),
+        ('RW 2048 FLAT "/dev/sdb" 0', "a device of its host (/dev/sdb)"),
+        (r'RW 2048 FLAT "\\.\PhysicalDrive1" 0', r"a device of its host (\\.\PhysicalDrive1)"),
+        ('RW 2048 VMFS "vsan://52a1-b7"', "a datastore"),
+        ('RW 2048 VMFS "vvol://52a1-b7"', "a datastore"),
+    ],
+)
+def test_a_vmdk_whose_disk_is_in_no_file_says_where_it_is(tmp_path: Path, extent: str, why: str) -> None:
+    path = tmp_path / "web.vmdk"
+    path.write_text(f"# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n{extent}\n")
+    name = extent.split('"')[1]
+    words = (
+        f"its extent '{name}' lies in a datastore and not in a file: export the machine as OVF, and examine that"
+        if why == "a datastore"
+        else f"the disk is {why} and not in files: copy it from there as a raw image, or clone the machine"
+    )
+    with Source(str(path)) as source, pytest.raises(SourceError) as caught:
+        opened(path, source)
+    assert (caught.value.kind, caught.value.message) == ("unsupported", f"{path}: {words}")
+
+
 needs_ewf = needs_tool("ewfacquirestream", "ewf-tools")
 
 

@@ -17,7 +17,7 @@ import pytest
 from forensics.disk.containers import open_disk, open_image
 from forensics.disk.errors import SourceError
 from forensics.sources.source import Source
-from tests.disk.chain_disks import FORMS, PAGE, layers, merged, qcow2
+from testdata.builder.chain_disks import FORMS, PAGE, layers, merged, qcow2
 from tests.disk.test_containers import assert_reads_like, opened
 from tests.oracles import other_reader, tool
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
 import struct
-import zlib
 from pathlib import Path
 
 import pytest
 
 from forensics.disk.errors import SourceError
-from forensics.disk.recognise import image_kind, kind_of, refusal
+from forensics.disk.recognise import image_kind, refusal
 from forensics.sources.open import open_source
+from testdata.forms.refused import REFUSED
 from tests.oracles import tool
 
 RESTORE = "restore its disks as images, with the program that made it, and examine those"
@@ -29,61 +28,6 @@ LONE = f"a part of a VMDK, and its descriptor is not beside it: {BESIDE}"
 FOLDER = "examine the folder that holds it and the disks"
 
 
-def at(offset: int, magic: bytes) -> bytes:
-    return bytes(offset) + magic
-
-
-EVIDENCE = [
-    ("disk.Ex01", b"EVF2\r\n\x81\0", "an EnCase Ex01 image: convert it to E01 or raw (ewfexport)"),
-    ("a.L01", b"LVF\x09\x0d\x0a\xff\x00", "an EnCase L01 logical image: export its files into a folder"),
-    ("a.Lx01", b"LEF2\r\n\x81\0", "an EnCase Lx01 logical image: export its files into a folder"),
-    ("a.E01", b"ADCRYPT\0", "an image with AccessData's encryption: decrypt it (FTK Imager) and examine the result"),
-    ("a", b"WLPWM\0\0\0", "a pipable WIM image: export it to an ordinary one (wimexport) and examine that"),
-    ("a", at(4, b"SignedImage "), "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
-    ("a", b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
-    ("a", b"AFF10", "an AFF image: convert it to raw (affconvert)"),
-    ("a", b"QED\0", f"a QED image: {RAW}"),
-    ("a.hds", b"WithoutFreeSpace", f"a Parallels disk: {RAW}"),
-    ("a.hds", b"WithouFreSpacExt", f"a Parallels disk: {RAW}"),
-    ("a.vma.lzo", b"\x89LZO\0\r\n\x1a\n", "compressed by lzop: unpack it (lzop -d) and examine that"),
-    ("a.fidx", b"\x2f\x7f\x41\xed\x91\xfd\x0f\xcd", f"an index of a Proxmox Backup Server: {RESTORE}"),
-    ("a", b"partclone-image", "a partclone image: restore it to a raw file (partclone.restore) and examine that"),
-    ("a", b"\xce\x24\xb9\xa2\x20\0\0\0", f"an Acronis backup: {RESTORE}"),
-    ("a", b"\xfe\xef\x01\x02", "a Norton Ghost image: restore it to a disk, or convert it to raw, and examine that"),
-    ("a", at(32769, b"CD001"), "an optical disc image (ISO): copy what it holds into a folder and examine that"),
-    ("a.mdf", at(37649, b"CD001"), "an optical disc image (ISO): copy what it holds into a folder and examine that"),
-    ("a.vbk", b"\x0d\0\0\0\1", "a Veeam backup: restore its disks with Veeam and examine those"),
-    ("a.TIBX", b"\1", f"an Acronis backup: {RESTORE}"),
-    ("a.mrimg", b"\1", f"a Macrium Reflect backup: {RESTORE}"),
-    ("a.v2i", b"\1", f"a Veritas System Recovery backup: {RESTORE}"),
-    ("a.spf", b"\1", f"a ShadowProtect backup: {RESTORE}"),
-    (
-        "a",
-        b"PK\x03\x04".ljust(26, b"\0") + b"\x15\0\0\0container.description",
-        "an AFF4 image: export it to raw or E01 with the tool that made it, and examine that",
-    ),
-    ("a.aff4", b"PK\x03\x04", "an AFF4 image: export it to raw or E01 with the tool that made it, and examine that"),
-]
-OTHERS = [
-    ("a", b"ElfFile\0", "an event log (EVTX): name the disk, or the folder or archive that also holds the hives"),
-    ("a", b"%PDF-1.7", f"a PDF document, {NO_DISK}"),
-    ("a", b"SQLite format 3\0", f"an SQLite database, {NO_DISK}"),
-    (
-        "a",
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        f"an OLE compound file, such as an Office document or an MSI package, {NO_DISK}",
-    ),
-    ("a", b"\x89PNG\r\n\x1a\n", f"a picture (PNG), {NO_DISK}"),
-    ("a", b"\xff\xd8\xff\xe0", f"a picture (JPEG), {NO_DISK}"),
-    ("a", b"MZ\x90\0", f"a Windows program, {NO_DISK}"),
-    ("a", b"\x7fELF", f"a Linux program, {NO_DISK}"),
-    ("a", b"PAGEDU64", "a memory dump: it holds no disk"),
-    ("a", b"MDMP\x93\xa7", "a memory dump: it holds no disk"),
-    ("a", at(4, b"\xef\xcd\xab\x89"), f"an ESE database, such as ntds.dit, {NO_DISK}"),
-    ("a", b"\x30\x82\x09\x99\x02\x01\x03\x30", f"a PFX file (PKCS #12); such files {KEY}"),
-    ("a", b"\x30\x82\x03\x05\x30\x82", f"a certificate or another DER file; such files {KEY}"),
-    ("a.mdf", b"\1\x0f", "an optical disc image (MDF) or a database of SQL Server: neither is the disk of a machine"),
-]
 TEXTS = [
     ("-----BEGIN CERTIFICATE-----\nMIID\n", f"a PEM file; such files {KEY}"),
     ('.encoding = "UTF-8"\nvirtualHW.version = "19"\n', f"the configuration of a VMware machine (.vmx): {FOLDER}"),
@@ -114,26 +58,6 @@ def assert_refused(path: Path, words: str) -> None:
     assert (caught.value.kind, caught.value.message) == ("unsupported", f"{path} is {words}")
 
 
-@pytest.mark.parametrize(("name", "head", "words"), EVIDENCE)
-def test_evidence_that_is_not_read(tmp_path: Path, name: str, head: bytes, words: str) -> None:
-    path = written(tmp_path, name, head)
-    assert_refused(path, words)
-    assert image_kind(path) is None
-    assert refusal(path) == f"{name} is {words}"
-    with pytest.raises(SourceError) as caught:
-        kind_of("x/" + name, io.BytesIO(path.read_bytes()))
-    assert caught.value.message == f"x/{name} is {words}"
-
-
-@pytest.mark.parametrize(("name", "head", "words"), OTHERS)
-def test_what_is_no_evidence(tmp_path: Path, name: str, head: bytes, words: str) -> None:
-    path = written(tmp_path, name, head)
-    assert_refused(path, words)
-    assert image_kind(path) is None
-    assert refusal(path) is None
-    assert kind_of(name, io.BytesIO(path.read_bytes())) == "raw"
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize(("text", "words"), TEXTS)
 def test_texts(tmp_path: Path, text: str, words: str, encoding: str) -> None:
@@ -143,22 +67,6 @@ def test_texts(tmp_path: Path, text: str, words: str, encoding: str) -> None:
     assert image_kind(path) is refusal(path) is None
     path.write_bytes((text + "line\n" * 9999).encode(encoding))
     assert_refused(path, words)
-
-
-def test_an_apple_disk_image_is_known_by_its_end(tmp_path: Path) -> None:
-    path = tmp_path / "a.dmg"
-    path.write_bytes(zlib.compress(bytes(5000)) + b"koly".ljust(512, b"\0"))
-    assert_refused(
-        path, "an Apple disk image (DMG): convert it to raw (qemu-img convert -f dmg -O raw) and examine that"
-    )
-
-
-def test_a_partition_saved_by_clonezilla_is_not_unpacked(tmp_path: Path) -> None:
-    words = "a partition that Clonezilla saved: restore it to a raw file (partclone.restore) and examine that"
-    path = written(tmp_path, "sda3.ntfs-ptcl-img.gz.aa", b"\x1f\x8b\x08")
-    assert_refused(path, words)
-    assert refusal(path) == f"{path.name} is {words}"
-    assert image_kind(path) is None
 
 
 def test_a_disk_with_a_boot_signature_is_a_disk_whatever_it_begins_with(tmp_path: Path) -> None:
@@ -262,7 +170,7 @@ def test_special_files_and_hostile_bytes_raise_nothing(tmp_path: Path) -> None:
         assert image_kind(path) is refusal(path) is None
     mix = random.Random(5)
     path = tmp_path / "x.vmdk"
-    heads = [head for _, head, _ in EVIDENCE + OTHERS] + [sparse_extent(True), b"QFI\xfb", segment(3), b"\xff\xfe"]
+    heads = [refused.head for refused in REFUSED] + [sparse_extent(True), b"QFI\xfb", segment(3), b"\xff\xfe"]
     for number in range(600):
         head = heads[number % len(heads)]
         path.write_bytes((head + mix.randbytes(mix.choice((0, 1, 40, 600, 5000))))[: mix.choice((9, 60, 400, 40_000))])

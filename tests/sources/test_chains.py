@@ -13,7 +13,7 @@ import forensics
 from forensics.case import Case
 from forensics.sources.source import Source
 from forensics.tables.source import leaves
-from tests.disk.chain_disks import FORMS, PAGE, layers, vmdk, vmdk_name
+from testdata.builder.chain_disks import FORMS, PAGE, layers, vmdk, vmdk_name
 from tests.disk.test_containers import opened
 from tests.paths import IMAGES
 

@@ -17,7 +17,7 @@ from forensics.sources.open import open_source
 from forensics.sources.source import Source
 from forensics.tables.outcome import Outcome
 from forensics.tables.source import leaves
-from tests.encrypted_zip import Method, encrypted_zip
+from testdata.builder.encrypted_zip import Method, encrypted_zip
 from tests.oracles import other_reader
 from tests.sources.folder_of_everything import disk, files_of
 

@@ -13,7 +13,7 @@ import forensics
 from forensics.cli.main import cli
 from forensics.sources.named_disks import disks_named, newest_first
 from forensics.tables.source import leaves
-from tests.disk.chain_disks import layers, qcow2
+from testdata.builder.chain_disks import layers, qcow2
 from tests.sources.folder_of_everything import disk, hives
 
 NAMES = ("chain.vhdx", "chain-1.avhdx", "chain-2.avhdx")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import zipfile
 from pathlib import Path
@@ -15,69 +14,23 @@ from forensics.cli.main import cli
 from forensics.disk.encrypted_file import encrypted_with
 from forensics.sources.holdings import other_file_system
 from forensics.tables.source import leaves
+from testdata.forms import refused
+from testdata.forms.other_volumes import VOLUMES
+from testdata.forms.refused import PASSWORD, PUBLIC_KEY, SEIPD
 from tests.oracles import tool
 from tests.sources.folder_of_everything import hives
 
 MIB = 1 << 20
-COPY = "copy what it holds into a folder and examine that"
 MOUNT = "mount it read-only and examine the folder"
 
 
-def volume(*marks: tuple[int, bytes]) -> bytes:
-    """Forge the beginning of a volume: bytes of a signature at their places."""
-    data = bytearray(2 * MIB)
-    for offset, mark in marks:
-        data[offset : offset + len(mark)] = mark
-    return bytes(data)
-
-
-BOOT = (510, b"\x55\xaa")
-VOLUMES = {
-    "refs": (volume((3, b"ReFS\0\0\0\0"), (16, b"FSRS")), "ReFS file system", f"on a Windows that mounts it, {COPY}"),
-    "exfat": (volume((3, b"EXFAT   "), BOOT), "exFAT file system", COPY),
-    "fat32": (volume((82, b"FAT32   "), BOOT), "FAT32 file system", COPY),
-    "luks": (
-        volume((0, b"LUKS\xba\xbe\0\2")),
-        "a LUKS-encrypted volume, of a Linux machine",
-        "open it with cryptsetup and examine what that gives",
-    ),
-    "lvm": (
-        volume((512, b"LABELONE\1"), (536, b"LVM2 001")),
-        "an LVM physical volume, of a Linux machine",
-        "activate it with vgchange -ay and examine its logical volumes",
-    ),
-    "lvm-sector-3": (
-        volume((1536, b"LABELONE\3"), (1560, b"LVM2 001")),
-        "an LVM physical volume, of a Linux machine",
-        "activate it with vgchange -ay and examine its logical volumes",
-    ),
-    "spaces": (
-        volume((0, b"SPACEDB ")),
-        "a member of a Storage Spaces pool",
-        "attach the whole pool, and image its virtual disk",
-    ),
-    "btrfs": (volume((0x10040, b"_BHRfS_M")), "Btrfs file system, of a Linux machine", MOUNT),
-    "xfs": (volume((0, b"XFSB")), "XFS file system, of a Linux machine", MOUNT),
-    "f2fs": (volume((1024, b"\x10\x20\xf5\xf2")), "F2FS file system, of a Linux machine", MOUNT),
-    "raid": (
-        volume((4096, b"\xfc\x4e\x2b\xa9\1\0\0\0")),
-        "a member of a Linux RAID, of a Linux machine",
-        "assemble it with mdadm -o and examine that",
-    ),
-    "vmfs": (
-        volume((MIB, b"\x0d\xd0\x01\xc0")),
-        "VMFS file system",
-        "copy the folder of the machine out of it and examine that",
-    ),
-    "hfs": (volume((1024, b"H+\0\4")), "HFS+ file system, of a Mac", MOUNT),
-}
 AS_FILE_CALLS_IT = {
-    "refs": "ReFS filesystem image",
-    "luks": "LUKS encrypted file",
-    "lvm": "LVM2 PV",
-    "btrfs": "BTRFS Filesystem",
-    "f2fs": "F2FS filesystem",
-    "raid": "Linux Software RAID",
+    "ReFS": "ReFS filesystem image",
+    "LUKS": "LUKS encrypted file",
+    "LVM": "LVM2 PV",
+    "Btrfs": "BTRFS Filesystem",
+    "F2FS": "F2FS filesystem",
+    "Linux RAID": "Linux Software RAID",
 }
 
 
@@ -88,9 +41,10 @@ def told(case: forensics.Case) -> dict[str, str | None]:
 @pytest.mark.parametrize("name", VOLUMES)
 @pytest.mark.parametrize("suffix", ["", ".img"])
 def test_a_volume_that_is_not_read_is_named_in_a_folder(tmp_path: Path, name: str, suffix: str) -> None:
-    data, what, step = VOLUMES[name]
+    volume = VOLUMES[name]
+    data, what, step = volume.data, volume.what, volume.step
     hives(tmp_path)
-    path = tmp_path / f"{name}{suffix}"
+    path = tmp_path / f"volume{suffix}"
     path.write_bytes(data)
     case = forensics.examine(tmp_path)
     assert told(case) == {str(path): f"{path} holds one volume: {what}, which is not read ({step})"}
@@ -99,7 +53,8 @@ def test_a_volume_that_is_not_read_is_named_in_a_folder(tmp_path: Path, name: st
 
 @pytest.mark.parametrize("name", VOLUMES)
 def test_a_volume_that_is_not_read_says_so_when_it_is_named_itself(tmp_path: Path, name: str) -> None:
-    data, what, step = VOLUMES[name]
+    volume = VOLUMES[name]
+    data, what, step = volume.data, volume.what, volume.step
     path = tmp_path / name
     path.write_bytes(data)
     result = CliRunner().invoke(cli, ["examine", str(path)], prog_name="keymortem")
@@ -111,7 +66,7 @@ def test_a_volume_that_is_not_read_says_so_when_it_is_named_itself(tmp_path: Pat
 @pytest.mark.parametrize("name", AS_FILE_CALLS_IT)
 def test_file_recognises_the_forged_volumes(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_bytes(VOLUMES[name][0])
+    path.write_bytes(VOLUMES[name].data)
     said = subprocess.run([tool("file", "file"), "-b", str(path)], check=True, capture_output=True, text=True).stdout
     assert said.startswith(AS_FILE_CALLS_IT[name])
 
@@ -128,7 +83,7 @@ def test_a_real_ext4_volume(tmp_path: Path) -> None:
 
 def test_a_volume_in_an_archive_is_named_without_unpacking_it(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("evidence", VOLUMES["btrfs"][0])
+        archive.writestr("evidence", VOLUMES["Btrfs"].data)
     hives(tmp_path)
     path = f"{tmp_path}/a.zip/evidence"
     case = forensics.examine(tmp_path)
@@ -139,39 +94,15 @@ def test_a_volume_in_an_archive_is_named_without_unpacking_it(tmp_path: Path) ->
 def test_a_file_of_other_content_is_no_volume(tmp_path: Path, head: bytes) -> None:
     """Two or three bytes at the place of a signature prove nothing."""
     hives(tmp_path)
-    data = volume((54, head), (1024, head), (1080, head), (1048, b"\xff" * 4))
+    data = bytearray(2 * MIB)
+    for offset, mark in ((54, head), (1024, head), (1080, head), (1048, b"\xff" * 4)):
+        data[offset : offset + len(mark)] = mark
     (tmp_path / "film.bin").write_bytes(data)
     assert told(forensics.examine(tmp_path)) == {}
 
 
-def seipd(tag: bytes = b"\xd2") -> bytes:
-    return tag + b"\xed\x01" + b"\x5a" * 8192
-
-
-PUBLIC_KEY = b"\x85\x01\x0c\x03" + b"\x11" * 8 + b"\x01\x08\x00" + b"\x77" * 256
-PASSWORD = b"\x8c\x0d\x04\x09\x03\x08" + b"\x22" * 8 + b"\xff"
 GPG = "encrypted with OpenPGP, not examined: decrypt it (gpg -d) and examine the result"
-AGE = "encrypted with age, not examined: decrypt it (age -d) and examine the result"
-ENCRYPTED = {
-    "disk.vhdx.gpg": (PUBLIC_KEY + seipd(), GPG),
-    "two-people.pgp": (PUBLIC_KEY + b"\xc1\xc0\x4c\x03" + b"\x11" * 267 + seipd(), GPG),
-    "password": (PASSWORD + seipd(), GPG),
-    "disk.vhdx.asc": (b"-----BEGIN PGP MESSAGE-----\n\nhQEM", GPG),
-    "disk.vhdx.age": (b"age-encryption.org/v1\n-> X25519 x\n", AGE),
-    "disk.age": (b"-----BEGIN AGE ENCRYPTED FILE-----\nYWdl", AGE),
-    "disk.vhdx.aes": (
-        b"AES\2\0\0\x1bCREATED_BY\0aescrypt 3.10",
-        "encrypted with AES Crypt, not examined: decrypt it (aescrypt -d) and examine the result",
-    ),
-    "disk.raw.enc": (
-        b"Salted__" + b"\x33" * 64,
-        "encrypted with OpenSSL, not examined: decrypt it (openssl enc -d) and examine the result",
-    ),
-    "disk.hc": (
-        random.Random(5).randbytes(8192),
-        "named as a VeraCrypt container, not examined: mount it and examine what it holds",
-    ),
-}
+ENCRYPTED = {refused.file: (refused.content, refused.says) for refused in refused.ENCRYPTED}
 
 
 @pytest.mark.parametrize("name", ENCRYPTED)
@@ -200,8 +131,8 @@ def test_an_encrypted_file_is_named(tmp_path: Path, name: str, packed: bool) -> 
         b"\x99\x01\x0d\x04" + b"\x11" * 400,  # a public key
         b"\xa3\x01" + b"\x11" * 400,  # compressed, not encrypted
         PUBLIC_KEY + b"\x99" * 400,
-        PUBLIC_KEY[:3] + b"\x09" + PUBLIC_KEY[4:] + seipd(),
-        seipd(),
+        PUBLIC_KEY[:3] + b"\x09" + PUBLIC_KEY[4:] + SEIPD,
+        SEIPD,
         b"\x85",
         b"",
     ],
@@ -212,7 +143,7 @@ def test_what_is_not_encrypted(data: bytes) -> None:
 
 def test_notes_that_are_encrypted_are_no_evidence(tmp_path: Path) -> None:
     hives(tmp_path)
-    (tmp_path / "passwords.txt.gpg").write_bytes(PASSWORD + seipd())
+    (tmp_path / "passwords.txt.gpg").write_bytes(PASSWORD + SEIPD)
     assert told(forensics.examine(tmp_path)) == {}
 
 

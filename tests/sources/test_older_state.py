@@ -12,8 +12,8 @@ import forensics
 from forensics.cli.main import cli
 from forensics.disk.errors import SourceError
 from forensics.sources.open import open_source
+from testdata.builder.chain_disks import FORMS, layers
 from testdata.builder.vhdx import write_differencing
-from tests.disk.chain_disks import FORMS, layers
 from tests.disk.ntfs_fixture import PACKED
 from tests.disk.test_lineage import VMWARE
 from tests.paths import IMAGES

@@ -91,7 +91,7 @@ def lacks_decoder(method: int) -> bool:
 
 def reader_of(methods: Iterable[int]) -> str | None:
     """Return the name of the library that unpacks what is compressed in these ways; None where that is our own code."""
-    return "libwim" if _libwim() is not None and any(method in _CHUNKS for method in methods) else None
+    return "libwim" if any(method in _CHUNKS for method in methods) and _libwim() is not None else None
 
 
 def is_chunk_size(method: int, size: int) -> bool:

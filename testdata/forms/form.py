@@ -1,0 +1,61 @@
+"""What a form is."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+Carries = Literal["disk", "files", "hives", "exports"]
+"""What of the machine a form holds.
+
+``disk`` is all of it with the access lists, ``files`` what a collector takes, without them, ``hives`` no key file, and
+``exports`` no times of registry keys either.
+"""
+
+Maker = Callable[[Path], Path]
+"""Writes a form into an empty folder, and returns what is to be named."""
+
+PROGRAMS = {"qemu-img": "qemu-utils", "ewfacquire": "ewf-tools", "wimcapture": "wimtools"}
+"""Programs that make a form, and the Debian packages that bring them."""
+MODULES = ("py7zr", "pyzipper")
+"""Modules that make a form, each by the name of its distribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form in which people hold a Windows, and which is read.
+
+    Attributes:
+        name: What people call it.
+        kind: What the source is called when it is opened: ``source.kind``.
+        carries: What of the machine it holds.
+        make: Writes it.
+        reader: The library that reads it; empty where keymortem itself does.
+        second_reader: Which other program reads it too, as ``tests/second_readers.py`` knows it; empty for none.
+        needs: Programs and modules without which it cannot be made.
+        options: What ``examine`` needs to open it.
+    """
+
+    name: str
+    kind: str
+    carries: Carries
+    make: Maker
+    reader: str = ""
+    second_reader: str = ""
+    needs: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def lacking(self) -> str:
+        """What is needed to make it and not at hand, with what brings it; empty when it can be made."""
+        lacking = next((each for each in self.needs if not _is_at_hand(each)), "")
+        brought = f"pip: {lacking}" if lacking in MODULES else f"Debian package {PROGRAMS.get(lacking)}"
+        return lacking and f"{lacking} ({brought})"
+
+
+def _is_at_hand(name: str) -> bool:
+    return find_spec(name) is not None if name in MODULES else shutil.which(name) is not None

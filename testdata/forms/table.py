@@ -1,0 +1,24 @@
+"""All forms that are read, in groups. A form is added where its group is made."""
+
+from __future__ import annotations
+
+from testdata.forms import archives, collections, exports, raw_disks, virtual_disks, wim_images
+from testdata.forms.form import Carries, Form
+
+GROUPS: dict[str, tuple[Form, ...]] = {
+    "Disks": raw_disks.FORMS,
+    "Virtual disks": virtual_disks.FORMS,
+    "Exports of virtual machines": exports.FORMS,
+    "WIM images": wim_images.FORMS,
+    "Archives": archives.FORMS,
+    "Collections": collections.FORMS,
+}
+FORMS: dict[str, Form] = {form.name: form for forms in GROUPS.values() for form in forms}
+"""Every form by its name."""
+REFERENCE: dict[Carries, str] = {
+    "disk": "VHDX dynamic",
+    "files": "folder with Windows, ProgramData, Users",
+    "hives": "hives alone",
+    "exports": "hives alone",
+}
+"""The plain form with which each other one that carries as much is compared."""

@@ -1,0 +1,48 @@
+"""Opens sources, each in a process of its own, and prints which rare readers that imported.
+
+``python -m tests.forms.opener`` takes lines of JSON, ``[path, options of Unlock, whether to examine it whole]``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import forensics
+from forensics.disk.unlock import Unlock
+from forensics.sources.open import open_source
+
+READERS = (
+    *("dissect.archive", "dissect.evidence", "dissect.fve", "dissect.hypervisor", "dissect.target", "dissect.volume"),
+    *("py7zr", "pyzipper", "zstandard", "lzma", "bz2", "zipfile", "tarfile"),
+)
+"""What a plain disk does not need."""
+
+
+def imported() -> list[str]:
+    """Return the readers that are there; libwim is no module but a library that ctypes loads."""
+    maps = Path("/proc/self/maps")
+    has_libwim = maps.exists() and "libwim" in maps.read_text()
+    return [reader for reader in READERS if reader in sys.modules] + ["libwim"] * has_libwim
+
+
+def main() -> None:
+    """Answer each line with the readers that are there afterwards."""
+    for line in sys.stdin:
+        path, options, whole = json.loads(line)
+        child = os.fork()
+        if not child:
+            if whole:
+                forensics.examine(path)
+            else:
+                open_source(path, Unlock(**options)).close()
+            print(json.dumps(imported()), flush=True)
+            os._exit(0)
+        if os.waitpid(child, 0)[1]:
+            print("null", flush=True)
+
+
+if __name__ == "__main__":
+    main()
