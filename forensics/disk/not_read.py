@@ -53,7 +53,6 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"WLPWM\0\0\0", "a pipable WIM image: export it to an ordinary one (wimexport) and examine that"),
     (4, b"SignedImage ", "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"),
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
-    (0, b"\x89LZO\0\r\n\x1a\n", "compressed by lzop: unpack it (lzop -d) and examine that"),
     (0, b"AFF10", "an AFF image: convert it to raw (affconvert -r) and examine that"),
     (0, b"QED\0", f"a QED image: {_QEMU_RAW}"),
     (0, b"WithoutFreeSpace", f"a Parallels disk: {_QEMU_RAW}"),
