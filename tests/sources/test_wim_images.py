@@ -103,8 +103,8 @@ def test_each_image_is_named_in_its_rows() -> None:
     ]
     told = [(row.name, row.outcome, row.detail) for row in case.rows("coverage") if row.area == "volume"]
     assert told == [
-        ("image 1", "present", "WIM image 'two-windows 1', Windows in Windows; unpacked by libwim"),
-        ("image 2", "present", "WIM image 'two-windows 2', Windows in Windows; unpacked by libwim"),
+        ("image 1", "present", "WIM image 'two-windows 1', Windows in Windows"),
+        ("image 2", "present", "WIM image 'two-windows 2', Windows in Windows"),
     ]
 
 
