@@ -59,6 +59,8 @@ def _source(entry: SourceEntry) -> dict[str, Any]:
         "older_state_of": entry.older_state_of,
         "same_as": entry.same_as,
         "mixed": entry.mixed,
+        "bundle": entry.bundle,
+        "backup_of": entry.backup_of,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from forensics.disk.configurations import CONFIGURATIONS
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.unlock import Unlock
@@ -89,6 +90,10 @@ def _open_file(pieces: Pieces, path: Path) -> None:
         from forensics.sources.same_evidence import identity_of_path
 
         add_archive(pieces, image, identity_of_path(image.path))
+    elif image.kind in CONFIGURATIONS:
+        from forensics.sources.open_bundle import open_bundle
+
+        open_bundle(pieces, image)
     elif image.kind == "hive":
         from forensics.sources.collection_source import add_hive_file
 
@@ -117,11 +122,23 @@ def _open_file(pieces: Pieces, path: Path) -> None:
 def _note_newer(source: Source, path: Path, named: tuple[Path, ...]) -> None:
     """Note the disk that builds on this one, whether or not anything is found on this one."""
     from forensics.disk.lineage import neighbours, present_state
+    from forensics.sources.disk_of_today import disk_of_today
+    from forensics.sources.image_backups import newer_backup
 
+    if (backup := newer_backup(path)) is not None:
+        later, source.backup_of = backup
+        if later is not None:
+            source.older_state_of = str(later)
+            message = f"{path} is an older state: {later} is of a later backup; examine {later}"
+            source.problem(str(path), "older_state", message)
+        return
     newer = present_state(path, dict.fromkeys([*neighbours(path), *named]))
     if newer is not None:
         source.older_state_of = str(newer)
         message = f"{path} is an older state: {newer} builds on it and is the present one; examine {newer}"
+        source.problem(str(path), "older_state", message)
+    elif (today := disk_of_today(path)) is not None:
+        source.older_state_of, message = today
         source.problem(str(path), "older_state", message)
 
 

@@ -45,6 +45,8 @@ _SOURCE_COLUMNS = {
     "older_state_of": "older_state_of TEXT",
     "same_as": "same_as TEXT",
     "mixed": "mixed TEXT",
+    "bundle": "bundle TEXT",
+    "backup_of": "backup_of TEXT",
 }
 
 

@@ -62,6 +62,8 @@ def test_frame_of_the_document() -> None:
             "older_state_of": None,
             "same_as": None,
             "mixed": None,
+            "bundle": None,
+            "backup_of": None,
         }
     ]
     assert document["findings"] == []
