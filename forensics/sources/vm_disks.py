@@ -33,18 +33,19 @@ def tell_current_disks(pieces: Pieces, bundles: Sequence[Bundle], below: Mapping
     current: dict[str, set[str]] = {}
     for bundle in bundles:
         for disk in bundle.disks:
-            current.setdefault(_folder(disk.path), set()).add(file_name(disk.path))
+            own = {file_name(disk.path)}
             if disk.entry is not None:
-                current.setdefault(_folder(disk.entry.path), set()).update(names_of(disk.entry.path))
+                own.update(names_of(disk.entry.path))
                 _set_bundle(pieces, bundle, disk)
+            for folder in (_folder(bundle.entry.path), _folder(disk.path)):
+                current.setdefault(folder, set()).update(own)
     beside: list[tuple[Bundle, list[SourceEntry]]] = []
     for bundle in bundles:
-        of_bundle = []
-        for folder in _folders(bundle):
-            for shown in (pieces.inside(folder), pieces.inside(_below(folder, _SNAPSHOTS))):
-                named = current.get(folder, set())
-                of_bundle += [e for e in by_folder.get(shown, ()) if not named.intersection(names_of(e.path))]
-        beside.append((bundle, of_bundle))
+        folders = _folders(bundle)
+        named = set().union(*(current.get(folder, ()) for folder in folders))
+        places = dict.fromkeys(place for folder in folders for place in (folder, _below(folder, _SNAPSHOTS)))
+        of_bundle = [entry for place in places for entry in by_folder.get(pieces.inside(place), ())]
+        beside.append((bundle, [entry for entry in of_bundle if not named.intersection(names_of(entry.path))]))
     for bundle, others in beside:
         for disk in bundle.disks:
             _mark_without(pieces, bundle, disk, others)
