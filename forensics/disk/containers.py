@@ -128,7 +128,10 @@ def _opener(kind: str) -> Callable[[Image, Holder], Disk]:
         from forensics.disk.parallels import open_parallels
 
         return open_parallels
-    return {"vhdx": _vhdx, "e01": _e01, "raw": _raw}[kind]
+    others: dict[str, Callable[[Image, Holder], Disk]] = {"vhdx": _vhdx, "e01": _e01, "raw": _raw}
+    if kind not in others:  # a configuration may name anything as a disk
+        raise SourceError("unsupported", f"it is no disk image but {kind}: name the disk itself")
+    return others[kind]
 
 
 def _raw(image: Image, holder: Holder) -> Disk:

@@ -26,11 +26,15 @@ _MAX_CONFIGURATION = MAX_XML_SIZE
 """Format: bytes of a configuration that is asked for its disks."""
 _MAX_CONFIGURATIONS = 200
 """Evidence: configurations of virtual machines of one folder or archive that are asked for their disks."""
+_MAX_NAMED = 2_000
+"""Evidence: disks that the configurations of one folder or archive name together and that are looked for."""
 _FIRST_CHUNK = ".000000000"
 _PLACES: Mapping[str, tuple[str, ...]] = {
     "utm": ("Data", "Images", ""),
-    HYPER_V: ("Virtual Hard Disks", "../Virtual Hard Disks", ""),
+    HYPER_V: ("../Virtual Hard Disks", "Virtual Hard Disks", ""),
 }
+WITH_SNAPSHOTS = ("vmx", "vmsd", "vbox", "libvirt", HYPER_V)
+"""Kinds of which a disk that is missing may build on another one: an export never names such a disk."""
 _ONLY_BESIDE = ("libvirt",)
 
 
@@ -43,12 +47,14 @@ class BundleDisk:
         path: Where it lies in the tree, or should.
         entry: It; None where it is not there.
         is_there: It is there, or one of several files of its name is it.
+        link: Where the link leads that stands in its place; empty where there is none.
     """
 
     named: NamedDisk
     path: str
     entry: Entry | None = None
     is_there: bool = False
+    link: str = ""
 
 
 @dataclass(slots=True)
@@ -88,14 +94,16 @@ def read_bundles(
     for disk in disks:
         for name in names_of(disk.path):
             there.setdefault(name, []).append(disk)
-    found = []
+    found, left = [], _MAX_NAMED
     for number, (entry, kind) in enumerate(configurations):
-        if number == _MAX_CONFIGURATIONS:
-            message = f"only the first {_MAX_CONFIGURATIONS} configurations were asked which disks are of today"
+        if number == _MAX_CONFIGURATIONS or not left:
+            message = f"only the first {number} configurations were asked which disks are of today"
             pieces.source.problem(pieces.top, "too_many", f"{pieces.top}: {message}")
             break
         if (bundle := _read(pieces, tree, entry, kind)) is not None:
-            bundle.disks += [_located(tree, bundle, named, there) for named in bundle.said.current[:MAX_DISKS]]
+            named = bundle.said.current[: min(left, MAX_DISKS)]
+            bundle.disks += [_located(tree, bundle, disk, there) for disk in named]
+            left -= len(bundle.disks)
             found.append(bundle)
     return found
 
@@ -161,7 +169,9 @@ def _located(tree: CollectedTree, bundle: Bundle, named: NamedDisk, there: Mappi
     for path in paths:
         for suffix in ("", *SUFFIXES) if not named.is_chunked else (_FIRST_CHUNK, ""):
             entry = _entry(tree, path + suffix)
-            if entry is not None and entry.link is None:
+            if entry is not None and entry.link is not None:
+                return BundleDisk(named, path, link=entry.link.target)
+            if entry is not None:
                 return BundleDisk(named, path, entry, is_there=True)
     if bundle.kind in _ONLY_BESIDE or not _is_elsewhere(named.path):
         return BundleDisk(named, paths[0])

@@ -84,8 +84,10 @@ def add_found(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, kind: s
         _add_files_of_volume(pieces, tree, found.files)
     else:
         _add_files(pieces, tree, found)
+    named = {entry.path for entry in source.found}
     for path, reason in found.left_out:
-        pieces.left_out(pieces.inside(path), reason)
+        if pieces.inside(path) not in named:  # a configuration may name it too
+            pieces.left_out(pieces.inside(path), reason)
     for path, target in found.links:
         _add_link(pieces, path, target)
     pieces.finish()

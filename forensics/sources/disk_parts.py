@@ -19,7 +19,7 @@ from forensics.formats.xml_text import MAX_XML_SIZE
 _DESCRIPTOR = b"# Disk DescriptorFile"
 _MAX_DESCRIPTOR = 64 << 10
 """Format: bytes of a VMDK descriptor that are searched for the names of its extents."""
-_EXTENT = re.compile(r'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\S+\s+"([^"]+)"', re.MULTILINE)
+_EXTENT = re.compile(r'^[ \t]*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\S+\s+"([^"]+)"', re.MULTILINE)
 _NUMBERED = re.compile(r"(.*)\.(\d{3,4}|\d{9})", re.DOTALL)
 
 

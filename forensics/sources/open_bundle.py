@@ -9,7 +9,7 @@ from pathlib import Path
 from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry, NotFound, Unreadable
-from forensics.sources.bundles import Bundle, names_of, read_bundles
+from forensics.sources.bundles import WITH_SNAPSHOTS, Bundle, names_of, read_bundles
 from forensics.sources.contents import add_disks_of, add_files
 from forensics.sources.evidence_search import EvidenceFile
 from forensics.sources.file_kind import DISKS, FileKind
@@ -99,7 +99,7 @@ def _beside(tree: FolderTree) -> Iterator[Entry]:
 
 def _bases(tree: FolderTree, bundle: Bundle) -> Sequence[EvidenceFile]:
     """Return the disks on which one that is missing may build: they show the machine as it was."""
-    if all(disk.is_there for disk in bundle.disks):
+    if bundle.kind not in WITH_SNAPSHOTS or all(disk.is_there for disk in bundle.disks):
         return ()
     taken = {disk.entry.path for disk in bundle.disks if disk.entry is not None}
     missing = {name for disk in bundle.disks if not disk.is_there for name in names_of(disk.path)}

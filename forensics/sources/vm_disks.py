@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from forensics.sources.bundles import HYPER_V, Bundle, BundleDisk, file_name, names_of
+from forensics.sources.bundles import HYPER_V, WITH_SNAPSHOTS, Bundle, BundleDisk, file_name, names_of
 from forensics.sources.older_states import examined_bases, mark
 from forensics.sources.pieces import Pieces
 from forensics.tables.source import SourceEntry
 
 _SNAPSHOTS = "Snapshots"
-_WITH_SNAPSHOTS = ("vmx", "vmsd", "vbox", "libvirt", HYPER_V)
-"""Kinds of which a disk that is missing may build on another one: an export never names such a disk."""
 
 
 def tell_current_disks(pieces: Pieces, bundles: Sequence[Bundle], below: Mapping[str, Sequence[Path]]) -> None:
@@ -28,15 +26,19 @@ def tell_current_disks(pieces: Pieces, bundles: Sequence[Bundle], below: Mapping
         below: The files that were read as the parents of each disk, by its path as rows name it.
     """
     by_folder: dict[str, list[SourceEntry]] = {}
+    known: dict[str, SourceEntry] = {}
     for entry in pieces.source.found:
         by_folder.setdefault(_folder(entry.path), []).append(entry)
+        known.setdefault(entry.path, entry)
     current: dict[str, set[str]] = {}
     for bundle in bundles:
         for disk in bundle.disks:
             own = {file_name(disk.path)}
             if disk.entry is not None:
                 own.update(names_of(disk.entry.path))
-                _set_bundle(pieces, bundle, disk)
+                of_disk = known.get(pieces.inside(disk.entry.path))
+                if of_disk is not None and of_disk.bundle is None:
+                    of_disk.bundle = bundle.shown(pieces, disk)
             for folder in (_folder(bundle.entry.path), _folder(disk.path)):
                 current.setdefault(folder, set()).update(own)
     beside: list[tuple[Bundle, list[SourceEntry]]] = []
@@ -48,8 +50,9 @@ def tell_current_disks(pieces: Pieces, bundles: Sequence[Bundle], below: Mapping
         beside.append((bundle, [entry for entry in of_bundle if not named.intersection(names_of(entry.path))]))
     for bundle, others in beside:
         for disk in bundle.disks:
-            _mark_without(pieces, bundle, disk, others)
-            _mark_branches(pieces, bundle, _examined_as(pieces, disk), others, below)
+            _mark_without(pieces, bundle, disk, others, known)
+            if disk.entry is not None:
+                _mark_branches(pieces, bundle, known.get(pieces.inside(disk.entry.path)), others, below)
     # A disk of a snapshot on which nothing builds is that of a branch where the disk of today is known.
     for bundle, others in beside:
         _mark_frozen(pieces, bundle, others)
@@ -63,44 +66,37 @@ def _folders(bundle: Bundle) -> Iterable[str]:
     return dict.fromkeys(places)
 
 
-def _set_bundle(pieces: Pieces, bundle: Bundle, disk: BundleDisk) -> None:
-    assert disk.entry is not None
-    shown = pieces.inside(disk.entry.path)
-    for entry in pieces.source.found:
-        if entry.path == shown and entry.bundle is None:
-            entry.bundle = bundle.shown(pieces, disk)
-
-
-def _mark_without(pieces: Pieces, bundle: Bundle, disk: BundleDisk, beside: Sequence[SourceEntry]) -> None:
+def _mark_without(
+    pieces: Pieces,
+    bundle: Bundle,
+    disk: BundleDisk,
+    beside: Sequence[SourceEntry],
+    known: dict[str, SourceEntry],
+) -> None:
     """Name a disk that is missing; mark those beside it on which it, or one that could not be read, may build."""
-    may_build = beside if bundle.kind in _WITH_SNAPSHOTS else ()
+    may_build = beside if bundle.kind in WITH_SNAPSHOTS else ()
     shown = pieces.inside(disk.path)
     if not disk.is_there:
         if bundle.kind == HYPER_V and not examined_bases(shown, may_build):
             return  # table vm tells it
-        if any(entry.path == shown for entry in pieces.source.found):
+        if shown in known:
             return
-        entry = pieces.left_out(shown, _missing(bundle, disk))
+        entry = known[shown] = pieces.left_out(shown, _missing(bundle, disk))
         entry.bundle = bundle.shown(pieces, disk)
         mark(pieces.source, entry, may_build)
         return
-    for entry in pieces.source.found:
-        if entry.path == shown and entry.error is not None and entry.kind == "unknown":
-            mark(pieces.source, entry, may_build)
+    there = known.get(shown)
+    if there is not None and there.error is not None and there.kind == "unknown":
+        mark(pieces.source, there, may_build)
 
 
 def _missing(bundle: Bundle, disk: BundleDisk) -> str:
     is_as_shown = disk.named.path.replace("\\", "/").casefold() in (disk.path.casefold(), file_name(disk.path))
     as_written = "" if is_as_shown else f" ('{disk.named.path}')"
     why = disk.named.lies_at or "it is not there: put it beside the other files"
+    if disk.link:
+        why = f"a symbolic link to {disk.link} stands in its place, which is not followed: put the file itself there"
     return f"{bundle.entry.name} names it as a disk of the machine{as_written}, and {why}"
-
-
-def _examined_as(pieces: Pieces, disk: BundleDisk) -> SourceEntry | None:
-    """Return the entry of the disk that a configuration names, where it is examined as a machine."""
-    shown = pieces.inside(disk.entry.path) if disk.entry is not None else None
-    found = (e for e in pieces.source.found if e.path == shown)
-    return next((entry for entry in found if entry.machine_ids and entry.older_state_of is None), None)
 
 
 def _mark_branches(
@@ -111,7 +107,7 @@ def _mark_branches(
     below: Mapping[str, Sequence[Path]],
 ) -> None:
     """Mark the disks that branch off from below the one to which the machine writes: it went back to a snapshot."""
-    if current is None:
+    if current is None or not current.machine_ids or current.older_state_of is not None:
         return
     for entry in beside:
         is_machine = entry.machine_ids and entry.older_state_of is None

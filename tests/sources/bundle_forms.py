@@ -61,21 +61,26 @@ def vmware(folder: Path, raw: bytes) -> Form:
     return Form(folder, disk, [folder / "web.vmx", folder / "web.vmsd"])
 
 
+DISKS_OF_VBOX = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
 VBOX = """<?xml version="1.0"?>
-<VirtualBox xmlns="http://www.virtualbox.org/" version="1.19-linux"><Machine uuid="{{{vm}}}" name="win"><MediaRegistry>
-<HardDisks><HardDisk uuid="{{1}}" location="vm.vdi" format="VDI" type="Normal">
-<HardDisk uuid="{{2}}" location="{snapshot}" format="VDI"/></HardDisk></HardDisks></MediaRegistry>
-<StorageControllers><StorageController name="SATA"><AttachedDevice type="DVD"/>
-<AttachedDevice type="HardDisk" port="0"><Image uuid="{{2}}"/></AttachedDevice></StorageController></StorageControllers>
-</Machine></VirtualBox>
+<VirtualBox xmlns="http://www.virtualbox.org/" version="1.20-linux"><Machine uuid="{{{vm}}}" name="win"><MediaRegistry>
+<HardDisks><HardDisk uuid="{{{base}}}" location="vm.vdi" format="VDI" type="Normal">
+<HardDisk uuid="{{{today}}}" location="{snapshot}" format="VDI"/></HardDisk></HardDisks></MediaRegistry>
+<Hardware><StorageControllers><StorageController name="SATA"><AttachedDevice type="DVD"/>
+<AttachedDevice type="HardDisk" port="0"><Image uuid="{{{today}}}"/></AttachedDevice></StorageController>
+</StorageControllers></Hardware></Machine></VirtualBox>
 """
+
+
+def vbox_text(snapshot: str) -> str:
+    return VBOX.format(vm=VM, base=DISKS_OF_VBOX[0], today=DISKS_OF_VBOX[1], snapshot=snapshot)
 
 
 def virtualbox(folder: Path, raw: bytes) -> Form:
     """A machine with a snapshot, in the folder where VirtualBox puts those."""
     folder.mkdir()
     disk = vdi(folder, len(raw), layers(raw, 2))
-    (folder / "win.vbox").write_text(VBOX.format(vm=VM, snapshot=f"Snapshots/{disk.name}"))
+    (folder / "win.vbox").write_text(vbox_text(f"Snapshots/{disk.name}"))
     return Form(folder, disk, [folder / "win.vbox"])
 
 
@@ -239,7 +244,7 @@ def parallels(folder: Path, raw: bytes) -> Form:
     today = {number: content for number, content in held.items() if number in older or number % 2}
     base = {number: content for number, content in held.items() if number not in older and not number % 2}
     disk = write_hdd(bundle / "harddisk.hdd", len(raw), [{**base, **older}, today])
-    (bundle / "config.pvs").write_text(PVS.format(path="/Users/me/Parallels/Windows.pvm/harddisk.hdd"))
+    (bundle / "config.pvs").write_text(PVS.format(path="harddisk.hdd"))
     files = sorted(disk.parent.glob("*.hds"))
     return Form(folder, disk, [bundle / "config.pvs", bundle, disk.parent, files[0], files[1]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import forensics
 from forensics.case import Case
 from forensics.tables.source import leaves
+from tests.oracles import other_reader, tool
 from tests.sources.bundle_forms import FORMS, Form
 from tests.sources.test_chains import digests, plain
 
@@ -77,3 +79,28 @@ def test_the_configuration_stands_at_the_disk(tmp_path: Path, windows: tuple[byt
         assert entry.bundle == str(form.names[0] / "web.ovf")
     else:
         assert entry.bundle == str(form.names[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["vmware", "virtualbox", "ovf", "ova", "libvirt", "utm", "parallels", "hyper_v", "hyper_v_2012"]
+)
+def test_dissect_finds_the_same_disk(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
+    """Its loaders, where they know the form: the disk of the machine is the one that is examined here."""
+    raw, _ = windows
+    form = FORMS[name](tmp_path / "evidence", raw)
+    loader = other_reader("dissect.target.loader", "dissect.target")
+    target = other_reader("dissect.target.target", "dissect.target").Target()
+    path = form.names[1] if name in ("utm", "parallels") else form.names[0]
+    found = loader.open(path)
+    assert found is not None
+    found.map(target)
+    (disk,) = target.disks
+    disk.seek(0)
+    assert disk.read(1 << 20) == raw[: 1 << 20]
+
+
+def test_what_an_export_compresses_is_what_qemu_reads(tmp_path: Path, windows: tuple[bytes, list[str]]) -> None:
+    form = FORMS["ovf"](tmp_path / "evidence", windows[0])
+    command = [tool("qemu-img", "qemu-utils"), "convert", "-f", "vmdk", "-O", "raw", form.disk, tmp_path / "raw"]
+    subprocess.run(command, check=True)
+    assert (tmp_path / "raw").read_bytes() == windows[0]

@@ -17,7 +17,7 @@ from forensics.formats.xml_text import at_path, parse_xml
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_VERSIONS = (("Drive", "ImageName", "Data"), ("Drives", "ImagePath", "Images"))
+_DRIVES, _IMAGES = ("Drive", "Drives"), ("ImageName", "ImagePath")
 
 
 def parse_utm(data: bytes) -> NamedDisks:
@@ -28,17 +28,17 @@ def parse_utm(data: bytes) -> NamedDisks:
     found: list[NamedDisk] = []
     for top in at_path(root, "dict"):
         for key, value in _pairs(top):
-            for drives, name, folder in _VERSIONS:
-                if key == drives and value.tag == "array":
-                    found += [NamedDisk(f"{folder}/{path}") for path in _images(value, name)]
+            if key in _DRIVES and value.tag == "array":
+                found += map(NamedDisk, _images(value))
     return NamedDisks(tuple(dict.fromkeys(found)))
 
 
-def _images(drives: Element, name: str) -> Iterator[str]:
+def _images(drives: Element) -> Iterator[str]:
     for drive in drives:
         settings = {key: value.text or "" for key, value in _pairs(drive)}
-        if settings.get(name) and settings.get("ImageType", "Disk").lower() == "disk":
-            yield settings[name]
+        name = next((settings[key] for key in _IMAGES if settings.get(key)), "")
+        if name and settings.get("ImageType", "Disk").lower() == "disk":
+            yield name
 
 
 def _pairs(element: Element) -> Iterator[tuple[str, Element]]:

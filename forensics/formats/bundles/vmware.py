@@ -12,9 +12,10 @@ import re
 
 from forensics.formats.bundles.named_disks import NamedDisk, NamedDisks
 
-_SETTING = re.compile(r'^\s*([\w.:]+)\s*=\s*"([^"\n]*)"', re.MULTILINE)
+_SETTING = re.compile(r'^[ \t]*([\w.:]+)[ \t]*=[ \t]*"([^"\n]*)"', re.MULTILINE)
 _ENCODING = re.compile(
-    rb'^\s*\.encoding\s*=\s*"(utf-8|windows-\d+|iso-8859-\d+|shift_jis|gbk|gb18030|big5|euc-\w\w)"', re.MULTILINE | re.I
+    rb'^[ \t]*\.encoding[ \t]*=[ \t]*"(utf-8|windows-\d+|iso-8859-\d+|shift_jis|gbk|gb18030|big5|euc-\w\w)"',
+    re.MULTILINE | re.I,
 )
 _CONTROLLED = re.compile(r"((?:scsi|sata|ide|nvme)\d+:\d+)\.filename", re.IGNORECASE)
 _FROZEN = re.compile(r"snapshot\d+\.disk\d+\.filename", re.IGNORECASE)
