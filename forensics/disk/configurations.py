@@ -16,6 +16,8 @@ _MARKS: tuple[tuple[str, tuple[bytes, ...]], ...] = (
     ("vmx", (b"virtualHW.version",)),
 )
 _BY_SUFFIX = {".vmx": "vmx", ".vmsd": "vmsd", ".vbox": "vbox", ".ovf": "ovf", ".pvs": "pvs"}
+SUFFIXES = (".vmx", ".vmsd", ".vbox", ".xml", ".vmcx")
+"""Suffixes of the configurations that know of snapshots."""
 _WIDE = (b"\xff\xfe", b"\xfe\xff", b"<\0")
 _SETTINGS = b".encoding ="
 _DISK_NAME = "diskdescriptor.xml"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from forensics.disk.configurations import CONFIGURATIONS
+from forensics.disk.configurations import CONFIGURATIONS, SUFFIXES
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.sources.bundles import HYPER_V, Bundle, file_name, names_of, read_bundles
@@ -18,7 +18,6 @@ from forensics.sources.same_evidence import SeenEvidence
 from forensics.sources.source import Source
 from forensics.sources.vm_files import is_configuration
 
-_SUFFIXES = (".vmx", ".vmsd", ".vbox", ".xml", ".vmcx")
 _MAX_SIZE = 4 << 20
 """Format: bytes of a configuration beside a disk that is asked which disk its machine writes to."""
 _OF_HYPER_V = "Virtual Machines"
@@ -60,7 +59,7 @@ def _bundles(folder: Path) -> list[tuple[Path, Bundle]]:
             entries = tree.entries(place)
         except (NotFound, Unreadable):
             continue
-        small = (e for e in entries if e.name.lower().endswith(_SUFFIXES) and 0 < e.size <= _MAX_SIZE)
+        small = (e for e in entries if e.name.lower().endswith(SUFFIXES) and 0 < e.size <= _MAX_SIZE)
         said += [(entry, kind) for entry in small if (kind := _kind(tree, entry)) is not None]
     if not said:
         return []

@@ -84,22 +84,22 @@ def tell_backups(
             pieces.source.coverage.tell("volume", name, Outcome("present", detail), each.disk.shown)
 
 
-def newer_backup(path: Path) -> tuple[Path | None, str] | None:
-    """Tell of a disk that was named alone when its backup was made, and where a later one holds the same volume.
+def newer_backup(path: Path) -> tuple[str | None, str | None]:
+    """Tell of a disk that was named alone when its backup was made, and which disk of a later one is the same volume.
 
     Returns:
-        The disk in the newest later backup, or None; and when its own was made. None for a disk of no backup.
+        When it was made, and the path of that disk in the newest backup; None for what is not so.
     """
     made = backup_time(path.parent.name)
     if made is None or path.suffix.lower() not in _SUFFIXES:
-        return None
+        return None, None
     try:
         beside = [each for each in path.parent.parent.iterdir() if not each.is_symlink()]
         later = [(time, each / path.name) for each in beside if (time := backup_time(each.name)) and time > made]
-        newest = next((disk for _, disk in sorted(later, reverse=True) if disk.is_file()), None)
+        newest = next((str(disk) for _, disk in sorted(later, reverse=True) if disk.is_file()), None)
     except OSError:
         newest = None
-    return newest, f"{made:%Y-%m-%d %H:%M:%S}"
+    return f"{made:%Y-%m-%d %H:%M:%S}", newest
 
 
 def _letters(tree: CollectedTree, folder: str) -> dict[str, str]:

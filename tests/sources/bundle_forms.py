@@ -313,7 +313,8 @@ def windows_backup(folder: Path, raw: bytes) -> Form:
     write_disk(disk, raw)
     (backup / "BackupSpecs.xml").write_bytes(SPECS.format(volume=VOLUME).encode("utf-16-le"))
     (backup / f"{VOLUME}_Components.xml").write_text("<BackupComponents/>")
-    return Form(folder, disk, [top, top / "WEB01", backup, backup / "BackupSpecs.xml"])
+    host, names = top / "WEB01", ("MediaId", "Catalog/GlobalCatalog", f"{WHEN}/BackupSpecs.xml")
+    return Form(folder, disk, [top, top / "WEB01", backup, *(host / name for name in names)])
 
 
 FORMS: dict[str, Callable[[Path, bytes], Form]] = {

@@ -144,6 +144,7 @@ def test_only_the_disks_of_the_machine_that_was_named(tmp_path: Path, raw: bytes
 @pytest.mark.parametrize("named", ["configuration", "folder", "base"])
 def test_the_disk_of_today_is_missing(tmp_path: Path, raw: bytes, named: str) -> None:
     """Its base is examined and does not pass as the machine."""
+    tmp_path = tmp_path / "Backup of the machines"  # no image backup, whatever its name begins with
     base = disk(tmp_path, raw)
     (tmp_path / "web.vmx").write_text(vmx_text("vm-000001.vmdk"))
     today = f"{tmp_path}/vm-000001.vmdk"
@@ -490,3 +491,12 @@ def test_vmdks_that_are_named_in_the_list_of_snapshots_only(tmp_path: Path, raw:
     (tmp_path / "web.vmx").write_text(vmx_text(vmdk_name(1)))
     case = forensics.examine(tmp_path / vmdk_name(0), strict=False)
     assert set(machines(case).values()) == {f"{tmp_path}/{vmdk_name(1)}"}
+
+
+def test_an_export_of_windows_server_2008(tmp_path: Path, raw: bytes) -> None:
+    """Its configuration is no container and no XML of a machine; the disks beside it are what is examined."""
+    form = FORMS["hyper_v_2012"](tmp_path / "vm", raw)
+    (configuration,) = form.names
+    exported = configuration.with_suffix(".exp")
+    configuration.rename(exported)
+    assert machines(forensics.examine(exported)) == {str(form.disk): None}
