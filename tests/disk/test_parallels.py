@@ -210,7 +210,7 @@ def test_a_cluster_behind_the_end_of_the_file_is_told(tmp_path: Path) -> None:
         disk.stream.seek(0)
         with pytest.raises(OSError, match="beyond the end of the file"):
             disk.stream.read(disk.size)
-        assert [problem.kind for problem in source.problems] == ["truncated"]
+        assert [problem.kind for problem in source.problems] == ["not_obtained"]
 
 
 def test_a_disk_that_was_in_use_is_told(tmp_path: Path) -> None:

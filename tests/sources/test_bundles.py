@@ -103,6 +103,15 @@ def test_dissect_finds_the_same_disk(tmp_path: Path, windows: tuple[bytes, list[
 
 def test_what_an_export_compresses_is_what_qemu_reads(tmp_path: Path, windows: tuple[bytes, list[str]]) -> None:
     form = FORMS["ovf"](tmp_path / "evidence", windows[0])
-    command = [tool("qemu-img", "qemu-utils"), "convert", "-f", "vmdk", "-O", "raw", form.disk, tmp_path / "raw"]
+    command = [
+        tool("qemu-img", "qemu-utils"),
+        "convert",
+        "-f",
+        "vmdk",
+        "-O",
+        "raw",
+        str(form.disk),
+        str(tmp_path / "raw"),
+    ]
     subprocess.run(command, check=True)
     assert (tmp_path / "raw").read_bytes() == windows[0]
