@@ -173,7 +173,7 @@ def _located(tree: CollectedTree, bundle: Bundle, named: NamedDisk, there: Mappi
                 return BundleDisk(named, path, link=entry.link.target)
             if entry is not None:
                 return BundleDisk(named, path, entry, is_there=True)
-    if bundle.kind in _ONLY_BESIDE or not _is_elsewhere(named.path):
+    if bundle.kind in _ONLY_BESIDE or not is_elsewhere(named.path):
         return BundleDisk(named, paths[0])
     same = list(there.get(file_name(named.path), ()))
     if len(same) > 1:
@@ -187,7 +187,7 @@ def _paths(folder: str, kind: str, named: NamedDisk) -> Iterator[str]:
     written = named.path.replace("\\", "/")
     for text in dict.fromkeys((written, unquote(written)) if kind == "ovf" else (written,)):
         inside = posixpath.normpath(f"{folder}/{text}" if folder else text)
-        leaves = _is_elsewhere(text) or inside.split("/")[0] == ".."
+        leaves = is_elsewhere(text) or inside.split("/")[0] == ".."
         for place in _PLACES.get(kind, ("",)):
             name = text.rpartition("/")[2] if leaves or place else text
             path = posixpath.normpath(posixpath.join(folder, place, name))
@@ -234,5 +234,6 @@ def _folder_name(written: str) -> str:
     return file_name(written.replace("\\", "/").rpartition("/")[0])
 
 
-def _is_elsewhere(written: str) -> bool:
+def is_elsewhere(written: str) -> bool:
+    """Tell whether a path is one of another computer: absolute, or the address of a server."""
     return written.startswith(("/", "\\")) or written[1:2] == ":" or "://" in written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 from forensics.disk.configurations import CONFIGURATIONS, SUFFIXES
@@ -20,6 +21,8 @@ from forensics.sources.vm_files import is_configuration
 
 _MAX_SIZE = 4 << 20
 """Format: bytes of a configuration beside a disk that is asked which disk its machine writes to."""
+_MAX_ASKED = 500
+"""Work: files of one folder that are asked whether they are configurations of the machine of a disk."""
 _OF_HYPER_V = "Virtual Machines"
 
 
@@ -60,7 +63,7 @@ def _bundles(folder: Path) -> list[tuple[Path, Bundle]]:
         except (NotFound, Unreadable):
             continue
         small = (e for e in entries if e.name.lower().endswith(SUFFIXES) and 0 < e.size <= _MAX_SIZE)
-        said += [(entry, kind) for entry in small if (kind := _kind(tree, entry)) is not None]
+        said += [(entry, kind) for entry in islice(small, _MAX_ASKED) if (kind := _kind(tree, entry)) is not None]
     if not said:
         return []
     # What is wrong with a configuration that was not named is not told.

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from forensics.sources.bundles import HYPER_V, WITH_SNAPSHOTS, Bundle, BundleDisk, file_name, names_of
+from forensics.sources.bundles import HYPER_V, WITH_SNAPSHOTS, Bundle, BundleDisk, file_name, is_elsewhere, names_of
 from forensics.sources.older_states import examined_bases, mark
 from forensics.sources.pieces import Pieces
+from forensics.tables.outcome import Outcome
 from forensics.tables.source import SourceEntry
 
 _SNAPSHOTS = "Snapshots"
@@ -39,6 +40,7 @@ def tell_current_disks(pieces: Pieces, bundles: Sequence[Bundle], below: Mapping
                 of_disk = known.get(pieces.inside(disk.entry.path))
                 if of_disk is not None and of_disk.bundle is None:
                     of_disk.bundle = bundle.shown(pieces, disk)
+                    _tell_where_found(pieces, bundle, disk, of_disk.path)
             for folder in (_folder(bundle.entry.path), _folder(disk.path)):
                 current.setdefault(folder, set()).update(own)
     beside: list[tuple[Bundle, list[SourceEntry]]] = []
@@ -64,6 +66,13 @@ def _folders(bundle: Bundle) -> Iterable[str]:
     for disk in bundle.disks:
         places.append(_folder(disk.entry.path if disk.entry is not None else disk.path))
     return dict.fromkeys(places)
+
+
+def _tell_where_found(pieces: Pieces, bundle: Bundle, disk: BundleDisk, shown: str) -> None:
+    """Say that a disk was taken for the one that a configuration names elsewhere: by its name."""
+    if is_elsewhere(disk.named.path):
+        detail = f"taken for '{disk.named.path}', which {bundle.entry.name} names, by its name"
+        pieces.source.coverage.tell("file", file_name(disk.path), Outcome("present", detail), shown)
 
 
 def _mark_without(

@@ -303,6 +303,23 @@ def test_disks_of_a_libvirt_host_that_are_no_files(
     assert (place, why in reason) == (f"{tmp_path}/{shown}", True)
 
 
+def test_a_disk_that_is_taken_by_its_name(tmp_path: Path, raw: bytes) -> None:
+    disk(tmp_path, raw)
+    path = _written(tmp_path / "web.xml", LIBVIRT.format(path="/var/lib/libvirt/images/vm.vmdk"))
+    assert [row.detail for row in forensics.examine(path).rows("coverage") if row.name == "vm.vmdk"] == [
+        "taken for '/var/lib/libvirt/images/vm.vmdk', which web.xml names, by its name"
+    ]
+
+
+@pytest.mark.parametrize("first", ["configuration", "disk"])
+def test_a_configuration_and_its_disk_are_one_machine(tmp_path: Path, raw: bytes, first: str) -> None:
+    base = disk(tmp_path, raw)
+    path = _written(tmp_path / "web.vmx", vmx_text("vm.vmdk"))
+    case = forensics.examine(*([path, base] if first == "configuration" else [base, path]))
+    assert [machine.machine_id for machine in case.rows("machine")] == [1]
+    assert [entry.same_as for entry in case.sources if entry.same_as] == [str(base)]
+
+
 def test_two_machines_of_one_export(tmp_path: Path, raw: bytes) -> None:
     first, second = disk(tmp_path, raw, "a.vmdk"), disk(tmp_path, plain(tmp_path, "mbr.vhdx")[0], "b.vmdk")
     text = OVF.format(href="a.vmdk", more="", size=1)
