@@ -34,7 +34,7 @@ _IN_USE = 0x746F6E59
 _MAX_CLUSTER = 1 << 17
 """Format: sectors of a cluster of a Parallels disk."""
 _MAX_CLUSTERS = 1 << 26
-"""Format: clusters of a Parallels disk."""
+"""Format: clusters of a Parallels disk, those of its snapshots counted too."""
 _ONE_OF_SEVERAL = re.compile(r".*\.\d+\.\{[0-9a-f-]{36}\}\.hds", re.IGNORECASE | re.DOTALL)
 
 
@@ -93,8 +93,9 @@ def _whole(image: Image, folder: Path, descriptor: HddDescriptor, holder: Holder
     if absent:
         names = ", ".join(f"'{name}'" for name in absent[:5])
         raise SourceError("missing_part", f"{DESCRIPTOR} names {names}, which is not beside it: put it there")
-    parents: list[Path] = []
-    streams = [(_storage(each, image, folder, holder, parents), each) for each in descriptor.storages]
+    opener = _Opener(image, folder, holder)
+    streams = [(opener.storage(each), each) for each in descriptor.storages]
+    parents = opener.files
     joined = [(cast(BinaryIO, stream), (each.end - each.start) * _SECTOR) for stream, each in streams]
     disk = joined[0][0] if len(joined) == 1 else ConcatStream(joined)
     return checked_disk(image, cast(AlignedStream, disk), holder, tuple(parents))
@@ -107,26 +108,39 @@ def _place(folder: Path, image: HddImage) -> Path | None:
     return place if name not in ("", ".", "..") and not place.is_symlink() and place.is_file() else None
 
 
-def _storage(
-    storage: HddStorage, image: Image, folder: Path, holder: Holder, parents: list[Path]
-) -> ExpandingImage | _PlainImage:
-    size = (storage.end - storage.start) * _SECTOR
-    below: ExpandingImage | _PlainImage | None = None
-    for each in reversed(storage.chain):
-        place = _place(folder, each)
-        assert place is not None
-        file: BinaryIO = holder.resources.enter_context(open_evidence(place, follow_symlinks=False))
-        shown = str(Path(image.name).with_name(place.name))
-        if each.is_plain:
-            below = _PlainImage(file, size)
-        else:
-            upper = ExpandingImage(file, shown, holder)
+class _Opener:
+    """Opens the files of a disk.
+
+    Attributes:
+        files: Those that were opened.
+    """
+
+    def __init__(self, image: Image, folder: Path, holder: Holder) -> None:
+        self._image = image
+        self._folder = folder
+        self._holder = holder
+        self._left = _MAX_CLUSTERS
+        self.files: list[Path] = []
+
+    def storage(self, storage: HddStorage) -> ExpandingImage | _PlainImage:
+        """Return what a stretch shows today."""
+        size = (storage.end - storage.start) * _SECTOR
+        below: ExpandingImage | _PlainImage | None = None
+        for each in reversed(storage.chain):
+            place = _place(self._folder, each)
+            assert place is not None
+            self.files.append(place)
+            file: BinaryIO = self._holder.resources.enter_context(open_evidence(place, follow_symlinks=False))
+            if each.is_plain:
+                below = _PlainImage(file, size)
+                continue
+            upper = ExpandingImage(file, str(Path(self._image.name).with_name(place.name)), self._holder, self._left)
+            self._left -= upper.clusters
             upper.parent, below = below, upper
-        parents.append(place)
-    assert below is not None
-    if below.size < size:
-        raise SourceError("bad_header", f"a file of it shows {below.size} bytes of a stretch of {size}")
-    return below
+        assert below is not None
+        if below.size < size:
+            raise SourceError("bad_header", f"a file of it shows {below.size} bytes of a stretch of {size}")
+        return below
 
 
 class _PlainImage(AlignedStream):
@@ -149,14 +163,16 @@ class ExpandingImage(AlignedStream):
         file: It.
         name: How it is named in messages.
         holder: Where problems go.
+        most: Clusters that it may have.
 
     Attributes:
+        clusters: Its clusters.
         parent: What shows where it holds nothing; None for zeros.
     """
 
     size: int
 
-    def __init__(self, file: BinaryIO, name: str, holder: Holder) -> None:
+    def __init__(self, file: BinaryIO, name: str, holder: Holder, most: int = _MAX_CLUSTERS) -> None:
         self._file = file
         self.parent: ExpandingImage | _PlainImage | None = None
         file.seek(0)
@@ -169,10 +185,16 @@ class ExpandingImage(AlignedStream):
         if struct.unpack_from("<I", header, 44)[0] == _IN_USE:
             message = "the disk was in use when it was copied: its last changes may be missing"
             holder.problem(name, "marked_dirty", message)
-        if version != 2 or not 0 < tracks <= _MAX_CLUSTER or count > _MAX_CLUSTERS or not sectors:
+        if version != 2 or not 0 < tracks <= _MAX_CLUSTER or not sectors:
             raise SourceError("bad_header", f"{name} has a header that no expanding image of Parallels has")
+        if count > most:
+            message = (
+                f"the files of the disk have more than {_MAX_CLUSTERS} clusters: convert it to raw, if it is no trap"
+            )
+            raise SourceError("too_large", message)
         if count * tracks < sectors:
             raise SourceError("bad_header", f"{name} has {count} clusters of {tracks} sectors for {sectors} sectors")
+        self.clusters = count
         self._cluster = tracks * _SECTOR
         self._unit = self._cluster if is_ext else _SECTOR
         self._table = array("I", _exactly(file, _HEADER, 4 * count))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from forensics.disk import parallels
 from forensics.disk.containers import open_disk, open_image
 from forensics.disk.errors import SourceError
 from forensics.sources.source import Source
@@ -191,7 +192,7 @@ def header(**fields: int) -> bytes:
         (header(sectors=0), "bad_header"),
         (header(sectors=1 << 62), "bad_header"),
         (header(count=1 << 26, sectors=1 << 29), "truncated"),
-        (header(count=1 << 31), "bad_header"),
+        (header(count=1 << 31), "too_large"),
         (header()[:60], "bad_header"),
         (header()[:100], "truncated"),
     ],
@@ -200,6 +201,20 @@ def test_headers_that_lie(tmp_path: Path, data: bytes, kind: str) -> None:
     path = tmp_path / "x.hds"
     path.write_bytes(data)
     assert refused(path)[0] == kind
+
+
+def test_tables_that_would_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clusters of all files of a disk count together."""
+    path = write_hdd(tmp_path / "x.hdd", SIZE, [cut(content()), {}, {}])
+    clusters = SIZE // PAGE
+    monkeypatch.setattr(parallels, "_MAX_CLUSTERS", 3 * clusters)
+    assert read(path, 1) == content()
+    monkeypatch.setattr(parallels, "_MAX_CLUSTERS", 3 * clusters - 1)
+    most = 3 * clusters - 1
+    assert refused(path) == (
+        "too_large",
+        f"{path}: the files of the disk have more than {most} clusters: convert it to raw, if it is no trap",
+    )
 
 
 def test_a_cluster_behind_the_end_of_the_file_is_told(tmp_path: Path) -> None:
