@@ -250,6 +250,7 @@ class _Run:
             ) as opened:
                 entry.kind, entry.reader = opened.kind, opened.reader
                 entry.older_state_of = opened.older_state_of
+                entry.backup_of = opened.backup_of
                 self.entries += opened.found
                 self._installations(opened, entry)
         except SourceError as error:

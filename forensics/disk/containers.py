@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from forensics.disk.compressed import MAGIC_SIZE, compression, unpack
 from forensics.disk.disk import Disk, Holder, Progress
@@ -34,13 +34,13 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Ima
         SourceError: It cannot be read, is empty, or is a format to be converted first.
     """
     try:
-        file: BinaryIO = holder.resources.enter_context(open_evidence(path))
+        file, is_joined = _opened(path, holder)
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         head = file.read(MAGIC_SIZE)
     except OSError as error:
         raise unreadable(name, error) from error
-    unpacked, saved = False, saved_by_clonezilla(path.name)
+    unpacked, saved = is_joined, saved_by_clonezilla(path.name)
     if saved is not None and compression(head):
         raise SourceError("unsupported", f"{name} is {saved.reason}")
     # A compressed file in a compressed file is somebody's mistake; more layers are somebody's trap.
@@ -82,6 +82,16 @@ def _refuse_part(path: Path, name: str) -> None:
             f"{name} is the first part of a file that was cut: join the parts in their order (cat, or copy /b on "
             "Windows) and examine that",
         )
+
+
+def _opened(path: Path, holder: Holder) -> tuple[BinaryIO, bool]:
+    """Open a file, or the chunks of which it is one; tell whether there were several."""
+    if not path.name[-9:].isdigit():
+        return holder.resources.enter_context(open_evidence(path)), False
+    from forensics.disk.split_file import ConcatStream, chunks
+
+    parts = [(holder.resources.enter_context(open_evidence(part)), part.stat().st_size) for part in chunks(path)]
+    return (cast(BinaryIO, ConcatStream(parts)), True) if len(parts) > 1 else (parts[0][0], False)
 
 
 def open_disk(image: Image, holder: Holder) -> Disk:
@@ -131,12 +141,24 @@ def _opener(kind: str) -> Callable[[Image, Holder], Disk]:
         from forensics.disk.vdi import open_vdi
 
         return open_vdi
-    return {"vhdx": _vhdx, "e01": _e01, "raw": _raw}[kind]
+    if kind == "parallels":
+        from forensics.disk.parallels import open_parallels
+
+        return open_parallels
+    others: dict[str, Callable[[Image, Holder], Disk]] = {"vhdx": _vhdx, "e01": _e01, "raw": _raw}
+    if kind not in others:  # a configuration may name anything as a disk
+        raise SourceError("unsupported", f"it is no disk image but {kind}: name the disk itself")
+    return others[kind]
 
 
 def _raw(image: Image, holder: Holder) -> Disk:
     from forensics.disk.split_file import ConcatStream, refuse_short_part, split_parts
 
+    if image.path.suffix.lower() == ".hds" and not image.unpacked:
+        from forensics.disk.parallels import descriptor_of, open_parallels
+
+        if descriptor_of(image.path) is not None:
+            return open_parallels(image, holder)
     parts = [image.path] if image.unpacked else split_parts(image.path)
     if len(parts) == 1:
         return _rescued(Disk(image.file, image.size, image.name), image, holder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 AD1_MAGIC = b"ADSEGMENTEDFILE"
 EWF_MAGIC = b"EVF\x09\x0d\x0a\xff\x00"
+PARALLELS = b"WithoutFreeSpace"
+PARALLELS_EXT = b"WithouFreSpacExt"
 QCOW_MAGIC = b"QFI\xfb"
 VHD_COOKIE = b"conectix"
 VMDK_SPARSE = b"KDMV"

@@ -9,7 +9,6 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import PurePath
 
 from forensics.disk.encrypted_file import encrypted_with, may_be_veracrypt
@@ -55,8 +54,6 @@ _EVIDENCE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"Rar!\x1a\x07", "a RAR archive: unpack it and examine the folder"),
     (0, b"AFF10", "an AFF image: convert it to raw (affconvert -r) and examine that"),
     (0, b"QED\0", f"a QED image: {_QEMU_RAW}"),
-    (0, b"WithoutFreeSpace", f"a Parallels disk: {_QEMU_RAW}"),
-    (0, b"WithouFreSpacExt", f"a Parallels disk: {_QEMU_RAW}"),
     (0, b"\x2f\x7f\x41\xed\x91\xfd\x0f\xcd", f"an index of a Proxmox Backup Server: {_RESTORE}"),
     (0, b"partclone-image", "a partclone image: restore it to a raw file (partclone.restore) and examine that"),
     (0, b"\xce\x24\xb9\xa2\x20\0\0\0", f"an Acronis backup: {_RESTORE}"),
@@ -203,24 +200,12 @@ def _der(head: bytes) -> str | None:
     return None
 
 
-_CONFIGURATIONS: tuple[tuple[Callable[[str], bool], str], ...] = (
-    (lambda text: "virtualHW.version" in text or ".encoding =" in text, "the configuration of a VMware machine (.vmx)"),
-    (lambda text: "<VirtualBox" in text, "the configuration of a VirtualBox machine (.vbox)"),
-    (lambda text: "<Envelope" in text and "ovf" in text, "the description of an exported virtual machine (.ovf)"),
-    (lambda text: "<ParallelsVirtualMachine" in text, "the configuration of a Parallels machine (.pvs)"),
-    (lambda text: "<domain" in text and "<devices" in text, "the configuration of a libvirt machine"),
-)
-
-
 def _text(head: bytes) -> str | None:
     text = _decoded(head[:_TEXT])
     if text is None:
         return None
     if text.lstrip("\ufeff \t\r\n").startswith("-----BEGIN"):
         return f"a PEM file; such files {_CERTIFICATE}"
-    for is_it, what in _CONFIGURATIONS:
-        if is_it(text):
-            return f"{what}: examine the folder that holds it and the disks"
     return "a text file, no disk and no collection"
 
 

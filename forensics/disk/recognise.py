@@ -8,11 +8,14 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from forensics.disk.compressed import compression
+from forensics.disk.configurations import configuration_kind
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import peek_at
 from forensics.disk.magic import (
     AD1_MAGIC,
     EWF_MAGIC,
+    PARALLELS,
+    PARALLELS_EXT,
     QCOW_MAGIC,
     VHD_COOKIE,
     VMA_MAGIC,
@@ -45,6 +48,8 @@ _HEADS: tuple[tuple[int, bytes, str], ...] = (
     (0, VMDK_SESPARSE, "vmdk"),
     (0, VMDK_DESCRIPTOR, "vmdk"),
     (0, QCOW_MAGIC, "qcow2"),
+    (0, PARALLELS, "parallels"),
+    (0, PARALLELS_EXT, "parallels"),
     (0, EWF_MAGIC, "e01"),
     (64, b"\x7f\x10\xda\xbe", "vdi"),
     (0, WIM_MAGIC, "wim"),
@@ -105,8 +110,8 @@ def image_kind(path: Path) -> str | None:
 
     Returns:
         The name of a disk container (``vhdx``, ``vhd``, ``vmdk``, ``vdi``, ``qcow2``, ``e01``, ``raw`` for one with a
-        boot signature), ``wim``, ``hive``, ``zip``, ``tar``, ``7z``, ``reg``, or ``compressed``, of which only
-        unpacking can tell more.
+        boot signature), ``wim``, ``hive``, ``zip``, ``tar``, ``7z``, ``reg``, a configuration that names disks
+        (:mod:`forensics.disk.configurations`), or ``compressed``, of which only unpacking can tell more.
         None for everything else, for what :func:`refusal` speaks of, and for a part of an image that is read with its
         first file.
     """
@@ -192,7 +197,10 @@ def _look(name: str, file: BinaryIO, size: int) -> tuple[str, NotRead | None]:
     # The footer of a fixed VHD; Virtual PC wrote it one byte short.
     if size >= 1024 and (tail.startswith(VHD_COOKIE) or tail[1:].startswith(VHD_COOKIE)):
         return "vhd", None
-    return "raw", None if head[510:512] == _BOOT_SIGNATURE else no_disk(name, head)
+    if head[510:512] == _BOOT_SIGNATURE:
+        return "raw", None
+    said = configuration_kind(name, head)
+    return (said, None) if said is not None else ("raw", no_disk(name, head))
 
 
 def _unsupported_qcow2(head: bytes) -> NotRead | None:

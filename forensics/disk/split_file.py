@@ -1,4 +1,8 @@
-"""Raw images cut into files (.001, .002, ...; .000, .001, ...; .aa, .ab, ...) as one stream."""
+"""Images cut into files as one stream: raw ones (.001, .002, ...; .000, .001, ...; .aa, .ab, ...), and any in an OVF.
+
+References:
+    DMTF DSP0243, Open Virtualization Format (``ovf:chunkSize``: names that end in a number of nine digits, from 0)
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from dissect.util.stream import AlignedStream
 from forensics.disk.errors import SourceError
 from forensics.disk.part_names import lettered, letters
 
+_CHUNK = re.compile(r"(.*\.)\d{9}", re.DOTALL)
 _NUMBERED = re.compile(r"(.*\.)(\d{3,4})", re.DOTALL)
 
 
@@ -37,6 +42,28 @@ class ConcatStream(AlignedStream):
             parts.append(data)
             offset += len(data)
         return b"".join(parts)
+
+
+def chunks(path: Path) -> list[Path]:
+    """Return all files of an image that an export cut into chunks, in order; only ``path`` where it is none of them.
+
+    Raises:
+        SourceError: ``missing_part``: a number up to the last that is there is not.
+    """
+    match = _CHUNK.fullmatch(path.name)
+    if match is None:
+        return [path]
+    stem = match[1].lower()
+    numbers = {
+        int(sibling.name[-9:]): sibling
+        for sibling in path.parent.iterdir()
+        if _CHUNK.fullmatch(sibling.name) and sibling.name[:-9].lower() == stem and not sibling.is_symlink()
+    }
+    missing = next((number for number in range(max(numbers, default=0) + 1) if number not in numbers), None)
+    if missing is not None:
+        name = f"{match[1]}{missing:09d}"
+        raise SourceError("missing_part", f"{name} is not beside it, and the image needs all its chunks: put it there")
+    return [numbers[number] for number in sorted(numbers)]
 
 
 def split_parts(path: Path) -> list[Path]:

@@ -47,6 +47,7 @@ def doubts(sources: Sequence[SourceEntry]) -> list[str]:
     """Return a sentence for each piece of evidence that was examined and is not one machine of today."""
     unread = {entry.path for entry in sources if entry.error}
     mixed = [f"{entry.path}: {entry.mixed}" for entry in sources if entry.mixed]
+    mixed += [_backup(entry) for entry in leaves(sources) if entry.backup_of and entry.machine_ids]
     return mixed + [_older_state(entry, unread) for entry in older_states(sources) if not entry.error]
 
 
@@ -55,6 +56,13 @@ def head_lines(sources: Sequence[SourceEntry]) -> list[str]:
     told = reasons(sources)
     line = examined_line(sources)
     return [*([line] if line else []), *told] if told else []
+
+
+def _backup(entry: SourceEntry) -> str:
+    return (
+        f"{entry.path} is a backup: it shows its machine as it was at {entry.backup_of} (by the name of its folder, "
+        "likely UTC), not as it is today"
+    )
 
 
 def _older_state(entry: SourceEntry, unread: set[str]) -> str:

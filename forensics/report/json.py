@@ -60,6 +60,8 @@ def _source(entry: SourceEntry) -> dict[str, Any]:
         "same_as": entry.same_as,
         "mixed": entry.mixed,
         "reader": entry.reader,
+        "bundle": entry.bundle,
+        "backup_of": entry.backup_of,
     }
 
 

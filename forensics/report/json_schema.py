@@ -46,7 +46,7 @@ def json_schema() -> dict[str, Any]:
 def _source() -> dict[str, Any]:
     described = _object({"path": _TEXT, "kind": _TEXT})
     numbers = {"type": "array", "items": _TYPES["integer"]}
-    may_be = ("error", "found_in", "older_state_of", "same_as", "mixed", "reader")
+    may_be = ("error", "found_in", "older_state_of", "same_as", "mixed", "reader", "bundle", "backup_of")
     described["properties"] |= {"machine_ids": numbers, **{name: {"type": ["string", "null"]} for name in may_be}}
     return described
 

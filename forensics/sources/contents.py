@@ -13,16 +13,19 @@ from forensics.disk.machine_backup import BACKUPS
 from forensics.disk.tree import Entry
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.archives import open_archive
+from forensics.sources.bundles import HYPER_V, Bundle, chunks_of, read_bundles
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.collection_source import add_hives, add_root, tell_search
 from forensics.sources.disks import FoundDisk, add_disks
 from forensics.sources.evidence_search import EvidenceFile, FoundEvidence, search
-from forensics.sources.file_kind import ARCHIVES, DISKS
+from forensics.sources.file_kind import DISKS, FileKind
 from forensics.sources.folder_tree import FolderTree
+from forensics.sources.image_backups import disks_of_backups, older_versions, tell_backups
 from forensics.sources.joined_evidence import LEFT_OUT
 from forensics.sources.layout import OLDER_STATE, WindowsRoot
 from forensics.sources.loose_hives import HiveFolder
 from forensics.sources.mapping_tree import UnionTree
+from forensics.sources.ovf_manifests import check_manifests
 from forensics.sources.pieces import MAX_PIECES, Pieces
 from forensics.sources.reg_source import add_exports
 from forensics.sources.same_evidence import identity_of_path
@@ -81,9 +84,11 @@ def add_found(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, kind: s
     if isinstance(tree, VolumeTree):
         _add_files_of_volume(pieces, tree, found.files)
     else:
-        _add_files(pieces, tree, found.files)
+        _add_files(pieces, tree, found)
+    named = {entry.path for entry in source.found}
     for path, reason in found.left_out:
-        pieces.left_out(pieces.inside(path), reason)
+        if pieces.inside(path) not in named:  # a configuration may name it too
+            pieces.left_out(pieces.inside(path), reason)
     for path, target in found.links:
         _add_link(pieces, path, target)
     pieces.finish()
@@ -92,7 +97,9 @@ def add_found(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, kind: s
 
 def add_disks_of(pieces: Pieces, tree: CollectedTree) -> bool:
     """Add the disks alone that a folder holds, such as those beside the configuration of a virtual machine."""
-    _add_files(pieces, tree, [file for file in search(tree).files if file.kind.kind in DISKS])
+    found = search(tree)
+    found.files = [file for file in found.files if file.kind.kind in DISKS]
+    _add_files(pieces, tree, found)
     pieces.finish()
     return bool(pieces.source.found)
 
@@ -178,7 +185,35 @@ def _outermost(folders: Iterable[str]) -> list[str]:
     return found
 
 
-def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile]) -> None:
+def _add_files(pieces: Pieces, tree: CollectedTree, found: FoundEvidence) -> None:
+    of_hyper_v = [(entry, HYPER_V) for entry in found.configurations if _folder_name(entry) != "snapshots"]
+    said = [*((file.entry, file.kind.kind) for file in found.bundles), *of_hyper_v]
+    bundles = read_bundles(pieces, tree, said, [file.entry for file in found.files])
+    add_files(pieces, tree, [*found.files, *_named_alone(tree, bundles, found.files)], bundles)
+
+
+def _folder_name(entry: Entry) -> str:
+    return entry.path.rpartition("/")[0].rpartition("/")[2].lower()
+
+
+def _named_alone(tree: CollectedTree, bundles: Sequence[Bundle], files: Sequence[EvidenceFile]) -> list[EvidenceFile]:
+    """Return what a configuration names as a disk, or is a chunk of one, and does not look like one by itself."""
+    known = {file.entry.path for file in files}
+    named = [disk.entry for bundle in bundles for disk in bundle.disks if disk.entry is not None]
+    return [EvidenceFile(each, FileKind("raw")) for each in dict.fromkeys(named) if each.path not in known]
+
+
+def add_files(
+    pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile], bundles: Sequence[Bundle] = ()
+) -> None:
+    """Add disks and archives of a folder or archive.
+
+    Args:
+        pieces: Its pieces.
+        tree: It.
+        files: What of it is opened, or told.
+        bundles: Its configurations that name disks.
+    """
     whole = [file for file in files if not file.kind.reason]
     disks = [file for file in whole if file.kind.kind in DISKS]
     wims = [file for file in whole if file.kind.kind == "wim"]
@@ -190,9 +225,9 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
         place = {file.entry.path: Path(str(file.entry.handle)) for file in whole}
     else:
         assert isinstance(tree, ArchiveTree)
-        place = UnpackedMembers(pieces, tree).unpack(
-            [f.entry for kind in (disks, wims, archives) for f in kind[:MAX_PIECES]]
-        )
+        opened = [file.entry for kind in (disks, wims, archives) for file in kind[:MAX_PIECES]]
+        chunks = [chunk for disk in disks[:MAX_PIECES] for chunk in chunks_of(tree, disk.entry)]
+        place = UnpackedMembers(pieces, tree).unpack([*opened, *chunks])
         for file in (*disks[MAX_PIECES:], *wims[MAX_PIECES:], *archives[MAX_PIECES:]):
             reason = f"only the first {MAX_PIECES} disks and archives of an archive are opened: unpack it"
             pieces.left_out(pieces.inside(file.entry.path), reason).size = file.entry.size
@@ -201,9 +236,14 @@ def _add_files(pieces: Pieces, tree: CollectedTree, files: Sequence[EvidenceFile
         for f in disks
         if f.entry.path in place
     ]
-    add_disks(pieces, found)
+    check_manifests(pieces, tree, bundles, place)
+    backups = disks_of_backups(found)
+    older = older_versions(backups)
+    not_opened = {id(version.disk) for version, _ in older}
+    add_disks(pieces, [disk for disk in found if id(disk) not in not_opened])
+    tell_backups(pieces, tree, backups, older)
     below = {disk.shown: disk.parents for disk in found}
-    tell_current_disks(pieces, tree, [f.entry for f in files if f.kind.kind not in ARCHIVES], below)
+    tell_current_disks(pieces, bundles, below)
     if wims:
         _add_wims(pieces, place, wims)
     first = [file for file in archives if file.entry.path in place and not _is_later_segment(file, archives)]

@@ -13,12 +13,15 @@ from pathlib import Path
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.ewf.files import first_segment
 from forensics.disk.part_names import lettered, letters
+from forensics.formats.bundles.parallels import DESCRIPTOR, parse_disk_descriptor
+from forensics.formats.errors import FormatError
+from forensics.formats.xml_text import MAX_XML_SIZE
 
 _DESCRIPTOR = b"# Disk DescriptorFile"
 _MAX_DESCRIPTOR = 64 << 10
 """Format: bytes of a VMDK descriptor that are searched for the names of its extents."""
-_EXTENT = re.compile(r'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\S+\s+"([^"]+)"', re.MULTILINE)
-_NUMBERED = re.compile(r"(.*)\.(\d{3,4})", re.DOTALL)
+_EXTENT = re.compile(r'^[ \t]*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\S+\s+"([^"]+)"', re.MULTILINE)
+_NUMBERED = re.compile(r"(.*)\.(\d{3,4}|\d{9})", re.DOTALL)
 
 
 def parts_of_others(kinds: Mapping[Path, str]) -> set[Path]:
@@ -32,6 +35,8 @@ def parts_of_others(kinds: Mapping[Path, str]) -> set[Path]:
     for path, kind in kinds.items():
         if kind == "vmdk":
             parts |= {names[name] for name in _extents(path) if name in names and names[name] != path}
+        elif kind == "parallels":
+            parts |= {names[name] for name in _files_of_parallels(path) if name in names and names[name] != path}
     for path, kind in kinds.items():
         first = first_segment(path) if kind == "e01" else _first_number(path, names)
         if first is not None and first != path:
@@ -48,6 +53,18 @@ def _extents(path: Path) -> list[str]:
     if not head.startswith(_DESCRIPTOR):
         return []
     return [name.lower() for name in _EXTENT.findall(head.split(b"\0", 1)[0].decode("utf-8", "replace"))]
+
+
+def _files_of_parallels(path: Path) -> list[str]:
+    """Return the names of the files that a description of a Parallels disk names."""
+    if path.name.lower() != DESCRIPTOR.lower():
+        return []
+    try:
+        with open_evidence(path, follow_symlinks=False) as file:
+            names = parse_disk_descriptor(file.read(MAX_XML_SIZE + 1)).names
+    except (OSError, FormatError):
+        return []  # told where it is opened
+    return [name.replace("\\", "/").rpartition("/")[2].lower() for name in names]
 
 
 def _first_number(path: Path, names: Mapping[str, Path]) -> Path | None:

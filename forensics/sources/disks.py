@@ -225,14 +225,20 @@ def _names_it(disk: FoundDisk, whole: Sequence[FoundDisk]) -> FoundDisk | None:
 
 
 def _is_named_after(child: FoundDisk, base: FoundDisk) -> bool:
-    """Tell whether a disk whose parent is missing bears the name that a snapshot of another one gets.
+    """Tell whether a disk whose parent is missing bears the name that a snapshot of another one beside it gets."""
+    is_beside = child is not base and child.path.parent == base.path.parent
+    return is_beside and named_after(base.path.name, child.path.name)
+
+
+def named_after(base: str, child: str) -> bool:
+    """Tell whether a file bears the name that a snapshot of a disk gets.
 
     Hyper-V and VMware put a GUID or a number behind the name of the disk: ``WEB01_8F3C....avhdx``, ``web-000002.vmdk``.
+
+    Args:
+        base: File name of the disk.
+        child: Path or name of the file.
     """
-    stem = re.escape(base.path.name.partition(".")[0])
+    stem = re.escape(base.partition(".")[0])
     pattern = rf"{stem}[-_]([0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}|\d+)\."
-    return (
-        child is not base
-        and child.path.parent == base.path.parent
-        and re.match(pattern, child.path.name, re.IGNORECASE) is not None
-    )
+    return re.match(pattern, child.replace("\\", "/").rpartition("/")[2], re.IGNORECASE) is not None

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from urllib.parse import unquote
 
+from forensics.disk.configurations import CONFIGURATIONS
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
@@ -90,7 +91,8 @@ class FoundEvidence:
         hives: Folders that hold loose hives.
         exports: Registry exports by the path of their folder.
         keys: Folders of keys that lie in no collected Windows.
-        configurations: Of virtual machines.
+        configurations: Of virtual machines of Hyper-V.
+        bundles: Configurations of other virtual machines, and of backups.
         left_out: Path of what was not searched or followed, and why.
         links: Symbolic links to something inside: path of the link, and where it leads.
     """
@@ -101,6 +103,7 @@ class FoundEvidence:
     exports: dict[str, list[Entry]] = field(default_factory=dict)
     keys: list[KeyFolder] = field(default_factory=list)
     configurations: list[Entry] = field(default_factory=list)
+    bundles: list[EvidenceFile] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
     links: list[tuple[str, str]] = field(default_factory=list)
 
@@ -122,6 +125,8 @@ def search(tree: CollectedTree, layout: Layout | None = None) -> FoundEvidence:
     layout = layout or find_layout(tree)
     walk = _Search(tree, FoundEvidence(layout))
     walk.run()
+    if not walk.found.files:  # the machines of a collected drive are not what was collected
+        walk.found.bundles = [b for b in walk.found.bundles if not any(_lies_on(b.entry.path, d) for d in walk.drives)]
     join(walk.found, tree)
     return walk.found
 
@@ -243,6 +248,8 @@ class _Search:
             hives.append(entry)
         elif seen.kind == "reg":
             self.found.exports.setdefault(path, []).append(entry)
+        elif seen.kind in CONFIGURATIONS:
+            self.found.bundles.append(EvidenceFile(entry, seen))
         else:
             self.found.files.append(EvidenceFile(entry, seen))
 

@@ -23,7 +23,7 @@ _BASE_BLOCK = 4096
 _LEAST_RAW = 1 << 20
 """Format: bytes of a file that may be a raw disk: what is smaller and has a boot sector is the copy of one."""
 _PACKED = r"(\.(xz|gz|zst|bz2))?"
-_CONTAINER_NAME = re.compile(rf".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01|wim|esd|swm){_PACKED}", re.IGNORECASE | re.DOTALL)
+_CONTAINER_NAME = re.compile(rf".*\.(a?vhdx?|vmdk|vdi|qcow2?|e01|hds|wim|esd|swm){_PACKED}", re.IGNORECASE | re.DOTALL)
 _RAW_NAME = re.compile(rf".*\.(raw|dd|img){_PACKED}", re.IGNORECASE | re.DOTALL)
 _ARCHIVE_NAME = re.compile(
     rf".*\.(zip|7z|tar|tgz|txz|tbz2?|tzst|ova|vma|xva|vbk|ad1){_PACKED}", re.IGNORECASE | re.DOTALL
@@ -31,7 +31,7 @@ _ARCHIVE_NAME = re.compile(
 _NO_EVIDENCE = re.compile(
     r".*\.(txt|md|pdf|log|csv|json|xml|html?|jpe?g|png|gif|bmp|sha256|sha1|md5|sfv|asc|sig)", re.IGNORECASE | re.DOTALL
 )
-DISKS = ("vhdx", "vhd", "vmdk", "vdi", "qcow2", "e01", "raw")
+DISKS = ("vhdx", "vhd", "vmdk", "vdi", "qcow2", "e01", "parallels", "raw")
 """Kinds that are disk images."""
 ARCHIVES = ("zip", "tar", "7z", "ad1", *BACKUPS)
 """Kinds that are archives of files, or hold several disks."""

@@ -30,6 +30,7 @@ _FORMS = {
     ".img": "raw",
     ".dd": "raw",
     ".e01": "e01",
+    ".hds": "parallels",
 }
 # QEMU alone lays an overlay upon a disk of another form.
 _BASES = {"qcow2": ("qcow2", "raw"), "vhdx": ("vhdx",), "vhd": ("vhd",), "vmdk": ("vmdk",), "vdi": ("vdi",)}

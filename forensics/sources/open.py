@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from forensics.disk.configurations import CONFIGURATIONS, SUFFIXES
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.unlock import Unlock
@@ -18,7 +19,10 @@ from forensics.sources.vm_files import is_configuration
 
 __all__ = ["Choices", "Progress", "SeenEvidence", "Source", "Unlock", "open_source"]
 
-_CONFIGURATIONS = (".vmcx", ".vmrs", ".vmgs")
+_CONFIGURATIONS = (".vmcx", ".vmrs", ".vmgs", ".exp")
+_OF_BACKUPS = ("mediaid", "globalcatalog", "backupglobalcatalog")
+_BACKUP = "backup "
+_OF_HYPER_V = "virtual hard disks"
 
 
 def open_source(
@@ -33,7 +37,7 @@ def open_source(
     """Open a source read-only.
 
     Args:
-        path: Disk image, folder or archive of anything, Hyper-V export or its configuration, loose hive, or .reg
+        path: Disk image, folder or archive of anything, configuration of a virtual machine, loose hive, or .reg
             export.
         keys: For BitLocker volumes.
         choices: What of it is examined.
@@ -73,10 +77,19 @@ def _open(pieces: Pieces, path: Path) -> None:
     elif not path.is_file() and not path.is_block_device():
         # Opening a FIFO would wait for ever, and a character device need not end.
         raise SourceError("unsupported", f"{path} is neither a file nor a folder nor a disk: save what it gives first")
+    elif path.name.lower() in _OF_BACKUPS and (folder := _folder_of_backups(path)) is not None:
+        pieces.top = str(folder)
+        _open_folder(pieces, folder)
     elif path.suffix.lower() in _CONFIGURATIONS or is_configuration(path.name):
         _open_configuration(pieces, path)
     else:
         _open_file(pieces, path)
+
+
+def _folder_of_backups(path: Path) -> Path | None:
+    """Return the folder of a computer's image backups of which this is the catalogue, or the mark of its medium."""
+    folder = path.parent.parent if path.parent.name.lower() == "catalog" else path.parent
+    return folder if any(each.name.lower().startswith(_BACKUP) and each.is_dir() for each in folder.iterdir()) else None
 
 
 def _open_file(pieces: Pieces, path: Path) -> None:
@@ -89,6 +102,10 @@ def _open_file(pieces: Pieces, path: Path) -> None:
         from forensics.sources.same_evidence import identity_of_path
 
         add_archive(pieces, image, identity_of_path(image.path))
+    elif image.kind in CONFIGURATIONS:
+        from forensics.sources.open_bundle import open_bundle
+
+        open_bundle(pieces, image)
     elif image.kind == "hive":
         from forensics.sources.collection_source import add_hive_file
 
@@ -115,14 +132,31 @@ def _open_file(pieces: Pieces, path: Path) -> None:
 
 
 def _note_newer(source: Source, path: Path, named: tuple[Path, ...]) -> None:
-    """Note the disk that builds on this one, whether or not anything is found on this one."""
+    """Note the disk that shows the machine at a later day, whether or not anything is found on this one."""
     from forensics.disk.lineage import neighbours, present_state
 
-    newer = present_state(path, dict.fromkeys([*neighbours(path), *named]))
-    if newer is not None:
-        source.older_state_of = str(newer)
-        message = f"{path} is an older state: {newer} builds on it and is the present one; examine {newer}"
+    if path.parent.name.lower().startswith(_BACKUP):
+        from forensics.sources.image_backups import newer_backup
+
+        source.backup_of, source.older_state_of = newer_backup(path)
+        if source.older_state_of is not None:
+            newer = source.older_state_of
+            message = f"{path} is an older state: {newer} is of a later backup; examine {newer}"
+            source.problem(str(path), "older_state", message)
+        if source.backup_of is not None:
+            return
+    beside = neighbours(path)
+    child = present_state(path, dict.fromkeys([*beside, *named]))
+    if child is not None:
+        source.older_state_of = str(child)
+        message = f"{path} is an older state: {child} builds on it and is the present one; examine {child}"
         source.problem(str(path), "older_state", message)
+    elif path.parent.name.lower() == _OF_HYPER_V or any(each.suffix.lower() in SUFFIXES for each in beside):
+        from forensics.sources.disk_of_today import disk_of_today
+
+        if (today := disk_of_today(path)) is not None:
+            source.older_state_of, message = today
+            source.problem(str(path), "older_state", message)
 
 
 def _open_folder(pieces: Pieces, path: Path) -> None:

@@ -38,6 +38,7 @@ class Source:
         same_as: Path of the source opened before that is the same disk or archive.
         older_state_of: What this is an older state of, such as the path of the disk that builds on it and is likely the
             present state.
+        backup_of: When the backup was made in which it lies; None for what lies in none.
         is_parent: It was read with that disk, and holds no machine besides.
         is_joined: What it holds was added to a machine of which another piece of evidence holds the rest.
         reader: The library that reads its container; None where the reader is ours.
@@ -57,6 +58,7 @@ class Source:
     is_parent: bool = False
     is_joined: bool = False
     reader: str | None = None
+    backup_of: str | None = None
     _problems: list[ProblemRow] = field(default_factory=list)
     _watched: list[tuple[str, Callable[[], list[FormatError]]]] = field(default_factory=list)
 

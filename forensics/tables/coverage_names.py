@@ -41,7 +41,7 @@ NAMES: Mapping[CoverageArea, tuple[str, ...]] = {
         "Windows installations",
         "EFI system partitions",
     ),
-    "volume": ("disk", "partition *", "shadow copies"),
+    "volume": ("disk", "partition *", "drive *", "a volume without a letter", "shadow copies"),
     "log": (
         "change journal",
         "setupact.log",

@@ -46,6 +46,8 @@ _SOURCE_COLUMNS = {
     "same_as": "same_as TEXT",
     "mixed": "mixed TEXT",
     "reader": "reader TEXT",
+    "bundle": "bundle TEXT",
+    "backup_of": "backup_of TEXT",
 }
 
 

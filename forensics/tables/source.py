@@ -28,6 +28,11 @@ class SourceEntry:
             itself, examined as the older state that it is. Where the entry of the other one has an error, this one is
             examined and only may be an older state: whether that one builds on it could not be read.
         same_as: Path of the entry that is the same disk or file and is examined; this one does not count.
+        bundle: Path of the configuration that names it as a disk of its machine, with ``#`` and the name of that machine
+            where it describes several; of a backup the folder that bears the name of the computer. Disks with the same
+            one are of one machine. None where nothing says so.
+        backup_of: When the backup was made in which it lies, ``2026-11-01 12:00:00``, by the name of its folder: likely
+            UTC. None for what lies in no backup.
         mixed: That what was examined as one machine is of two, and what tells it, one sentence; None where nothing does.
         reader: The library that reads its container, such as ``dissect.archive``; None where the reader is keymortem's.
     """
@@ -43,6 +48,8 @@ class SourceEntry:
     same_as: str | None = None
     mixed: str | None = None
     reader: str | None = None
+    bundle: str | None = None
+    backup_of: str | None = None
 
 
 def leaves(entries: Sequence[SourceEntry]) -> list[SourceEntry]:

@@ -109,8 +109,6 @@ IMAGES = (
         "FFU", "a", _at(4, b"SignedImage "), "an FFU image: apply it to a disk (dism /Apply-FFU) and examine that disk"
     ),
     Refused("QED", "a", b"QED\0", f"a QED image: {_RAW}"),
-    Refused("Parallels .hds", "a.hds", b"WithoutFreeSpace", f"a Parallels disk: {_RAW}"),
-    Refused("Parallels .hds, extended", "a.hds", b"WithouFreSpacExt", f"a Parallels disk: {_RAW}"),
     Refused(
         "Apple DMG",
         "a.dmg",

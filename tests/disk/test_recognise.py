@@ -20,30 +20,44 @@ RAW = "convert it to raw (qemu-img convert -O raw) and examine that"
 NO_DISK = "no disk and no collection"
 KEY = "hold no machine: name the disk or the collection that its private key was on"
 OLE = "an OLE compound file, such as an Office document or an MSI package"
-VBOX = "the configuration of a VirtualBox machine (.vbox)"
-OVF = "the description of an exported virtual machine (.ovf)"
 FLATTEN = "qemu-img convert -O raw makes a disk of it that can be examined"
 BESIDE = "put {} and all parts into one folder, and name the descriptor"
 LONE = f"a part of a VMDK, and its descriptor is not beside it: {BESIDE}"
-FOLDER = "examine the folder that holds it and the disks"
 
 
 TEXTS = [
     ("-----BEGIN CERTIFICATE-----\nMIID\n", f"a PEM file; such files {KEY}"),
-    ('.encoding = "UTF-8"\nvirtualHW.version = "19"\n', f"the configuration of a VMware machine (.vmx): {FOLDER}"),
-    (
-        '<?xml version="1.0"?>\n<VirtualBox xmlns="http://www.virtualbox.org/">',
-        f"the configuration of a VirtualBox machine (.vbox): {FOLDER}",
-    ),
-    (
-        '<Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1">',
-        f"the description of an exported virtual machine (.ovf): {FOLDER}",
-    ),
-    ("<ParallelsVirtualMachine schemaVersion='1.0'>", f"the configuration of a Parallels machine (.pvs): {FOLDER}"),
-    ("<domain type='kvm'><devices>", f"the configuration of a libvirt machine: {FOLDER}"),
     ("MD5 (disk.raw) = 0123\n", f"a text file, {NO_DISK}"),
     ("Prüfsumme und Größe\r\n", f"a text file, {NO_DISK}"),
 ]
+
+
+CONFIGURATIONS = [
+    ("a", '.encoding = "UTF-8"\nvirtualHW.version = "19"\n', "vmx"),
+    ("A.VMX", 'scsi0:0.fileName = "vm.vmdk"\n', "vmx"),
+    ("a.vmsd", '.encoding = "UTF-8"\nsnapshot.numSnapshots = "1"\n', "vmsd"),
+    ("a", '<?xml version="1.0"?>\n<VirtualBox xmlns="http://www.virtualbox.org/">', "vbox"),
+    ("a", '<Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1">', "ovf"),
+    ("a", "<ParallelsVirtualMachine schemaVersion='1.0'>", "pvs"),
+    ("a.xml", "<domain type='kvm'><devices>", "libvirt"),
+    ("config.plist", "<plist version='1.0'><dict><key>Drive</key><array/></dict></plist>", "utm"),
+    ("BackupSpecs.xml", "<BackupSpecs><FileSpecs/></BackupSpecs>", "windows_backup"),
+    ("DiskDescriptor.xml", "<Parallels_disk_image Version='1.0'>", "parallels"),
+]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize(("name", "text", "kind"), CONFIGURATIONS)
+def test_configurations(tmp_path: Path, name: str, text: str, kind: str, encoding: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding=encoding)
+    assert (image_kind(path), refusal(path)) == (kind, None)
+
+
+def test_the_copy_that_parallels_keeps_of_a_description_is_no_second_disk(tmp_path: Path) -> None:
+    path = tmp_path / "DiskDescriptor.xml.Backup"
+    path.write_text("<Parallels_disk_image Version='1.0'>")
+    assert image_kind(path) is None
 
 
 def written(folder: Path, name: str, head: bytes, size: int = 50_000) -> Path:

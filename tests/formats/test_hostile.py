@@ -13,6 +13,13 @@ from hypothesis import strategies as st
 from forensics.formats.acl import parse_security_descriptor
 from forensics.formats.action_file import parse_action_file
 from forensics.formats.bcrypt_blob import parse_bcrypt_public
+from forensics.formats.bundles.libvirt import parse_libvirt
+from forensics.formats.bundles.ovf import parse_manifest, parse_ovf
+from forensics.formats.bundles.parallels import parse_disk_descriptor, parse_pvs
+from forensics.formats.bundles.utm import parse_utm
+from forensics.formats.bundles.virtualbox import parse_vbox
+from forensics.formats.bundles.vmware import parse_vmsd, parse_vmx
+from forensics.formats.bundles.windows_backup import parse_backup_specs
 from forensics.formats.capi_key import parse_capi_key_file
 from forensics.formats.capi_public import parse_capi_public
 from forensics.formats.cert_element import parse_cert_element
@@ -24,6 +31,7 @@ from forensics.formats.distinguished_name import distinguished_name
 from forensics.formats.dpapi_blob import parse_dpapi_blob
 from forensics.formats.eap_profile import parse_eap_profile
 from forensics.formats.errors import FormatError
+from forensics.formats.hyperv.vm_disks import parse_vm_disks
 from forensics.formats.iis_configuration import parse_iis_configuration
 from forensics.formats.key_prov_info import parse_key_prov_info
 from forensics.formats.master_key import parse_master_key_file
@@ -36,6 +44,8 @@ from forensics.formats.sid import parse_sid, sid_of_account_domain
 from forensics.formats.tpm_public import parse_tpm2b_public
 from testdata.builder import acl, capi, certs, cng, dpapi, pcpkey
 from testdata.builder.keys import ec_key, rsa_key
+from tests.disk.parallels_disks import TOP, descriptor, storage
+from tests.sources import bundle_forms
 
 RSA, EC = rsa_key("2048-01"), ec_key("P-256", "hostile")
 MASTER_KEY = dpapi.make_master_key("hostile", "S-1-5-18", bytes(20), rounds=1, domain=True)
@@ -43,6 +53,11 @@ DSS = struct.pack("<BBHI4s4I", 7, 3, 0, 0x2200, b"DSS4", 512, 160, 0, 160) + byt
 PROPERTIES = cng.property_list([cng.Property(3, "Export Policy", bytes(4)), cng.ui_policy("Key")])
 DER = certs.make_certificate("hostile.test", RSA).der
 PEM = b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(DER) + b"\n-----END CERTIFICATE-----\n"
+
+VMX = bundle_forms.vmx_text("vm.vmdk", more='encryption.keySafe = "x"\n').encode()
+PLIST = bundle_forms.PLIST.format(drives="Drive", name="ImageName", image="a", kind="Disk")
+SPECS = bundle_forms.SPECS.format(volume=bundle_forms.VOLUME)
+HDD = descriptor(storage(0, 8, [(TOP, "Compressed", "a.hds")]), [TOP], top=True)
 
 Parser = Callable[[bytes], object]
 PARSERS: list[tuple[str, Parser, list[bytes]]] = [
@@ -66,6 +81,21 @@ PARSERS: list[tuple[str, Parser, list[bytes]]] = [
         [cng.rsa_full_blob(RSA), cng.ec_blob(EC, private=True), cng.symmetric_blob(bytes(16))],
     ),
     ("vbs", is_vbs_blob, [cng.vbs_clear("h")]),
+    ("vmx", parse_vmx, [VMX]),
+    ("vmsd", parse_vmsd, [b'snapshot.numSnapshots = "1"\nsnapshot0.disk0.fileName = "vm.vmdk"\n']),
+    ("vbox", parse_vbox, [bundle_forms.vbox_text("Snapshots/{1}.vdi").encode()]),
+    ("ovf", parse_ovf, [bundle_forms.OVF.format(href="a.vmdk", more="", size=1).encode()]),
+    ("manifest", parse_manifest, [b"SHA256(a.vmdk)= " + b"0" * 64]),
+    ("libvirt", parse_libvirt, [bundle_forms.LIBVIRT.format(path="/a.qcow2").encode()]),
+    ("utm", parse_utm, [PLIST.encode()]),
+    ("pvs", parse_pvs, [bundle_forms.PVS.format(path="a.hdd").encode()]),
+    ("parallels", parse_disk_descriptor, [HDD.encode()]),
+    ("backup", parse_backup_specs, [SPECS.encode(), SPECS.encode("utf-16-le")]),
+    (
+        "hyper-v disks",
+        parse_vm_disks,
+        [bundle_forms.HYPER_V_XML.format(name="a", vm="b").encode("utf-16")],
+    ),
     ("action file", parse_action_file, [b"<a><sysprepModule methodName='m'/></a>"]),
     ("eap profile", parse_eap_profile, [b"<a><name>n</name><Type>13</Type></a>"]),
     ("iis", parse_iis_configuration, [b"<a><site><bindings><binding protocol='https'/></bindings></site></a>"]),
@@ -110,6 +140,17 @@ def test_what_is_valid_parses() -> None:
         "capi private": ["RsaPrivateKey"],
         "cng private": ["RsaPrivateKey", "EcPrivateKey", "SymmetricKey"],
         "vbs": ["bool"],
+        "vmx": ["NamedDisks"],
+        "vmsd": ["NamedDisks"],
+        "vbox": ["NamedDisks"],
+        "ovf": ["NamedDisks"],
+        "manifest": ["tuple"],
+        "libvirt": ["NamedDisks"],
+        "utm": ["NamedDisks"],
+        "pvs": ["NamedDisks"],
+        "parallels": ["HddDescriptor"],
+        "backup": ["dict", "dict"],
+        "hyper-v disks": ["NamedDisks"],
         "action file": ["frozenset"],
         "eap profile": ["EapProfile"],
         "iis": ["IisConfiguration"],

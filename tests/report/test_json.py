@@ -63,6 +63,8 @@ def test_frame_of_the_document() -> None:
             "same_as": None,
             "mixed": None,
             "reader": None,
+            "bundle": None,
+            "backup_of": None,
         }
     ]
     assert document["findings"] == []
@@ -78,6 +80,7 @@ def test_every_table_of_the_contract_is_there_filled_or_not() -> None:
         "master_key": 1,
         "secret": 2,
         "key_chain": 3,
+        "key_history": 0,
         "service": 1,
         "event": 0,
         "setup_event": 0,

@@ -76,7 +76,6 @@ def test_a_vmx_inside_a_zip(tmp_path: Path) -> None:
     [
         VMX % "vm.vmdk",
         VMX % "/vmfs/volumes/5e1f/vm/vm.vmdk",
-        (VMX % "vm.vmdk") + 'sata0:1.fileName = "data.vmdk"\n',  # a second disk that was not copied
         (VMX % "vm-000002.vmdk").replace("TRUE", "FALSE"),
         "no setting at all",
         "",
@@ -88,6 +87,18 @@ def test_a_vmx_that_says_nothing_against_the_disk(tmp_path: Path, vmx: str) -> N
     case = forensics.examine(tmp_path, strict=False)
     assert older(case, disk) is None
     assert case.not_examined == []
+
+
+def test_a_second_disk_that_was_not_copied(tmp_path: Path) -> None:
+    disk = vmware(tmp_path)
+    (tmp_path / "vm.vmx").write_text((VMX % "vm.vmdk") + 'sata0:1.fileName = "data.vmdk"\n')
+    case = forensics.examine(tmp_path, strict=False)
+    assert older(case, disk) is None
+    assert case.not_examined == [
+        "Examined 1 of 2: not data.vmdk.",
+        f"{tmp_path}/data.vmdk: vm.vmx names it as a disk of the machine, and it is not there: put it beside the other "
+        "files",
+    ]
 
 
 @pytest.mark.parametrize("snapshots", [1, 0])

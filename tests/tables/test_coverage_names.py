@@ -26,6 +26,7 @@ OF_OTHER_SOURCES = {
     ("folder", "hives"),
     ("folder", "exports"),
     ("volume", "disk"),
+    ("volume", "a volume without a letter"),
     ("file", "ComputerName"),
     ("file", "MachineGuid"),
     ("proof", "second opinion"),

@@ -42,6 +42,8 @@ SOURCE = (
     ColumnSpec("same_as", "text", True, "What is the same disk or archive and is examined; this one does not count"),
     ColumnSpec("mixed", "text", True, "That what was examined as one machine is of two, and what tells it"),
     ColumnSpec("reader", "text", True, "The library that reads its container, where that is not keymortem itself"),
+    ColumnSpec("bundle", "text", True, "The configuration, or backup, that names it as a disk of its machine"),
+    ColumnSpec("backup_of", "text", True, "When the backup was made in which it lies, by its folder: likely UTC"),
 )
 TABLES = (*(name for name in CONTRACT_TABLES if column_specs(name)), "source", "finding", "finding_subject")
 """Names of all tables."""

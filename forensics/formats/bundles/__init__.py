@@ -1,0 +1,1 @@
+"""What the configurations of virtual machines, and of backups, say of the disks of a machine."""

@@ -1,0 +1,78 @@
+"""Tells by the configurations beside a disk that was named alone whether its machine writes to another one today."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from forensics.disk.configurations import CONFIGURATIONS, SUFFIXES
+from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.disk.unlock import Unlock
+from forensics.sources.bundles import HYPER_V, Bundle, file_name, names_of, read_bundles
+from forensics.sources.choices import Choices
+from forensics.sources.disks import named_after
+from forensics.sources.file_kind import FileKind
+from forensics.sources.folder_tree import FolderTree
+from forensics.sources.peek import peek
+from forensics.sources.pieces import Pieces
+from forensics.sources.same_evidence import SeenEvidence
+from forensics.sources.source import Source
+from forensics.sources.vm_files import is_configuration
+
+_MAX_SIZE = 4 << 20
+"""Format: bytes of a configuration beside a disk that is asked which disk its machine writes to."""
+_MAX_ASKED = 500
+"""Work: files of one folder that are asked whether they are configurations of the machine of a disk."""
+_OF_HYPER_V = "Virtual Machines"
+
+
+def disk_of_today(path: Path) -> tuple[str, str] | None:
+    """Return what the machine of a disk writes to, where a configuration says that it is not this one.
+
+    Returns:
+        The path of that disk, or words for it; and a sentence that says so.
+    """
+    folders = [path.parent]
+    if path.parent.name.lower() in ("snapshots", "virtual hard disks"):
+        folders.append(path.parent.parent)
+    bundles = [bundle for folder in folders for bundle in _bundles(folder)]
+    own = set(names_of(path.name))
+    if any(own.intersection(names_of(disk.path)) for _, bundle in bundles for disk in bundle.disks):
+        return None
+    for folder, bundle in bundles:
+        name = str(folder / bundle.entry.path)
+        if own.intersection(map(file_name, bundle.said.frozen)):
+            newer = f"the disk after the last snapshot in {name}"
+            if len(bundle.disks) == 1:
+                newer = str(folder / bundle.disks[0].path)
+            return newer, f"{path} is an older state: {name} says that a snapshot has closed it; examine {newer}"
+        missing = (disk for disk in bundle.disks if not disk.is_there and named_after(path.name, disk.path))
+        if (disk := next(missing, None)) is not None:
+            newer = str(folder / disk.path)
+            said = f"{name} says that the machine writes to {newer}, which is not there"
+            return newer, f"{path} may be an older state: {said}; put it there and name it"
+    return None
+
+
+def _bundles(folder: Path) -> list[tuple[Path, Bundle]]:
+    tree = FolderTree(folder)
+    said: list[tuple[Entry, str]] = []
+    for place in ("", _OF_HYPER_V):
+        try:
+            entries = tree.entries(place)
+        except (NotFound, Unreadable):
+            continue
+        small = (e for e in entries if e.name.lower().endswith(SUFFIXES) and 0 < e.size <= _MAX_SIZE)
+        said += [(entry, kind) for entry in islice(small, _MAX_ASKED) if (kind := _kind(tree, entry)) is not None]
+    if not said:
+        return []
+    # What is wrong with a configuration that was not named is not told.
+    pieces = Pieces(Source(str(folder)), Unlock(), Choices(), 1, lambda line: None, SeenEvidence())
+    return [(folder, bundle) for bundle in read_bundles(pieces, tree, said, ())]
+
+
+def _kind(tree: FolderTree, entry: Entry) -> str | None:
+    if is_configuration(entry.name):
+        return HYPER_V
+    seen = peek(tree, entry)
+    return seen.kind if isinstance(seen, FileKind) and seen.kind in CONFIGURATIONS else None

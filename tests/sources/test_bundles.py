@@ -1,0 +1,117 @@
+"""One Windows in each form of a bundle: the same chains of keys as the plain disk, however it is named."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import forensics
+from forensics.case import Case
+from forensics.tables.source import leaves
+from tests.oracles import other_reader, tool
+from tests.sources.bundle_forms import FORMS, Form
+from tests.sources.test_chains import digests, plain
+
+NAME = "broken-claim.vhdx"
+
+
+@pytest.fixture(scope="module")
+def windows(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[str]]:
+    """Return a disk with Windows, and what is said of its keys."""
+    return plain(tmp_path_factory.mktemp("plain"), NAME)
+
+
+def keys(case: Case, disk: str) -> list[str]:
+    rows = sorted(repr(row) for table in ("key_chain", "machine") for row in case.rows(table))
+    return [row.replace(disk, "DISK") for row in rows]
+
+
+def whole(case: Case, form: Form, disk: str) -> None:
+    """Assert that the disk is the one machine, and that nothing else is told of."""
+    machines = [entry for entry in leaves(case.sources) if entry.machine_ids]
+    assert [(entry.path, entry.older_state_of, entry.error) for entry in machines] == [(disk, None, None)]
+    told = [line for line in case.not_examined if " is a backup: " not in line]
+    assert told == []
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_same_chains_as_the_plain_disk(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
+    raw, expected = windows
+    assert len(expected) > 5
+    form = FORMS[name](tmp_path / "evidence", raw)
+    before = digests(form.folder)
+    for named in [form.folder, *form.names, *([form.disk] if form.by_disk else [])]:
+        case = forensics.examine(named)
+        disk = str(named if named.suffix == ".hds" else form.disk)
+        assert keys(case, disk) == expected, named
+        whole(case, form, disk)
+        assert not case.shows_older_state
+    assert digests(form.folder) == before
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_the_same_chains_inside_a_zip(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
+    raw, expected = windows
+    form = FORMS[name](tmp_path / "evidence", raw)
+    path = tmp_path / "evidence.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for file in sorted(form.folder.rglob("*")):
+            if file.is_file():
+                archive.write(file, file.relative_to(form.folder))
+    case = forensics.examine(path)
+    disk = f"{path}/{form.disk.relative_to(form.folder)}"
+    assert keys(case, disk) == expected
+    whole(case, form, disk)
+
+
+@pytest.mark.parametrize("name", sorted(set(FORMS) - {"hyper_v", "hyper_v_2012"}))
+def test_the_configuration_stands_at_the_disk(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
+    form = FORMS[name](tmp_path / "evidence", windows[0])
+    case = forensics.examine(form.folder)
+    (entry,) = [each for each in case.sources if each.path == str(form.disk)]
+    if name == "windows_backup":
+        assert entry.bundle == str(tmp_path / "evidence" / "WindowsImageBackup" / "WEB01")
+        assert entry.backup_of == "2026-11-01 12:00:00"
+    elif name == "ova":
+        assert entry.bundle == str(form.names[0] / "web.ovf")
+    else:
+        assert entry.bundle == str(form.names[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["vmware", "virtualbox", "ovf", "ova", "libvirt", "utm", "parallels", "hyper_v", "hyper_v_2012"]
+)
+def test_dissect_finds_the_same_disk(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
+    """Its loaders, where they know the form: the disk of the machine is the one that is examined here."""
+    raw, _ = windows
+    form = FORMS[name](tmp_path / "evidence", raw)
+    loader = other_reader("dissect.target.loader", "dissect.target")
+    target = other_reader("dissect.target.target", "dissect.target").Target()
+    path = form.names[1] if name in ("utm", "parallels") else form.names[0]
+    found = loader.open(path)
+    assert found is not None
+    found.map(target)
+    (disk,) = target.disks
+    assert disk.size == len(raw)
+    if name != "virtualbox":  # of a snapshot of VirtualBox its reader shows the changes alone
+        disk.seek(0)
+        assert disk.read(1 << 20) == raw[: 1 << 20]
+
+
+def test_what_an_export_compresses_is_what_qemu_reads(tmp_path: Path, windows: tuple[bytes, list[str]]) -> None:
+    form = FORMS["ovf"](tmp_path / "evidence", windows[0])
+    command = [
+        tool("qemu-img", "qemu-utils"),
+        "convert",
+        "-f",
+        "vmdk",
+        "-O",
+        "raw",
+        str(form.disk),
+        str(tmp_path / "raw"),
+    ]
+    subprocess.run(command, check=True)
+    assert (tmp_path / "raw").read_bytes() == windows[0]
