@@ -261,6 +261,8 @@ class _Run:
             self.unopened.append(SourceError(kind, told))
 
     def _installations(self, opened: Source, entry: SourceEntry) -> None:
+        from forensics.collectors.provenance import tell_where_read
+
         self.judges = []
         try:
             for installation in opened.installations:
@@ -277,6 +279,8 @@ class _Run:
             has_vms = self._hyperv(opened)
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
+            for installation in opened.installations:
+                tell_where_read(installation, self.rows)
         if entry.machine_ids or has_vms or opened.is_parent:
             return
         if any(found.error for found in opened.found):
