@@ -1,0 +1,250 @@
+"""Keys behind junctions and symbolic links: the same chains as without, and each row says where it was really read."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from forensics import examine
+from forensics.case import Case
+from testdata.builder import acl
+from testdata.builder.capi import Slot
+from testdata.builder.certs import CAPI_ENHANCED, CNG_SOFTWARE, make_certificate
+from testdata.builder.cng import CngKey
+from testdata.builder.disk import Volume, build_disk
+from testdata.builder.files import FileSpec
+from testdata.builder.keys import rsa_key
+from testdata.builder.machine import ForgedMachine, capi_link, cng_link, machine
+from testdata.builder.ntfs import NtfsExtras, build_ntfs, unavailable
+
+pytestmark = pytest.mark.skipif(unavailable() is not None, reason=f"no NTFS can be built: {unavailable()}")
+
+AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
+SEED = "disk"
+ALICE = "S-1-5-21-1004336348-1177238915-682003330-1001"
+CRYPTO = "ProgramData/Microsoft/Crypto"
+MACHINE_KEYS, CNG_KEYS = f"{CRYPTO}/RSA/MachineKeys", f"{CRYPTO}/Keys"
+PROTECT = "Windows/System32/Microsoft/Protect"
+COLUMNS = (
+    *("thumbprint", "container", "key_file", "key_file_path", "public_key", "access", "master_key", "unlocked_by"),
+    *("private_key", "verdict", "broken_at", "recoverable", "known_by"),
+)
+PASSWORD = "only for tests"
+
+
+def server() -> ForgedMachine:
+    """A server with a sound key of each kind, one that SYSTEM may not read, and a user's."""
+    made = machine("keys behind links", computer_name="WEB01")
+    for number, name in enumerate(("open", "shut"), 1):
+        certificate = make_certificate(f"{name}.contoso.test", rsa_key(f"2048-0{number}"))
+        made.put_certificate(certificate, link=capi_link(name, CAPI_ENHANCED))
+        path = made.put_capi(name, exchange=Slot(certificate.key))  # type: ignore[arg-type]
+        if name == "shut":
+            made.protect(path, acl.security_descriptor([acl.Ace(acl.USERS)]))
+    certificate = make_certificate("cng.contoso.test", rsa_key("2048-03"))
+    made.put_certificate(certificate, link=cng_link("cng", CNG_SOFTWARE))
+    made.put_cng("cng", CngKey.rsa(rsa_key("2048-03")))
+    alice = made.add_user(ALICE, "alice", PASSWORD)
+    certificate = make_certificate("alice", rsa_key("2048-04"))
+    made.put_certificate(certificate, owner=alice, link=capi_link("alice", CAPI_ENHANCED, machine_keyset=False))
+    made.put_capi("alice", exchange=Slot(certificate.key), owner=alice)  # type: ignore[arg-type]
+    return made
+
+
+def gpt_identity(number: int, seed: str = SEED) -> bytes:
+    return b"DMIO:ID:" + uuid.uuid5(uuid.NAMESPACE_OID, f"{seed}/{number - 1}").bytes_le
+
+
+def split(specs: Sequence[FileSpec], moved: Mapping[str, str]) -> tuple[list[FileSpec], list[FileSpec]]:
+    """Return what stays, and what lies below the folders that were moved, under its new path."""
+    stays: list[FileSpec] = []
+    gone: list[FileSpec] = []
+    for spec in specs:
+        folder = next((f for f in moved if f"{spec.path}/".lower().startswith(f"{f.lower()}/")), None)
+        if folder is None:
+            stays.append(spec)
+        else:
+            gone.append(replace(spec, path=f"{moved[folder]}{spec.path[len(folder) :]}".strip("/")))
+    return stays, [spec for spec in gone if spec.path]
+
+
+def build(folder: Path, made: ForgedMachine, extras: NtfsExtras, moved: Mapping[str, str], to: int) -> Path:
+    """Build a disk of a volume of Windows and one of data.
+
+    Args:
+        folder: Where it is built.
+        made: The machine.
+        extras: Its links.
+        moved: Folders of Windows' volume, and where on volume ``to`` they lie now.
+        to: 1, that of Windows, or 2.
+    """
+    stays, gone = split(made.volume(), moved)
+    own = [*stays, *gone] if to == 1 else stays
+    build_ntfs(own, folder / "windows.ntfs", 32 << 20, default_sd=acl.DEFAULT_SD, extras=extras)
+    data = gone if to == 2 else [FileSpec("other.txt", b"x")]
+    build_ntfs(data, folder / "data.ntfs", 16 << 20, default_sd=acl.DEFAULT_SD)
+    build_disk([Volume(folder / "windows.ntfs"), Volume(folder / "data.ntfs")], folder / "disk.raw", seed=SEED)
+    return folder / "disk.raw"
+
+
+def judged(disk: Path) -> Case:
+    return examine(disk, as_of=AS_OF, passwords={ALICE: PASSWORD})
+
+
+def chains(case: Case) -> list[tuple[str, ...]]:
+    return sorted(tuple(str(getattr(row, column)) for column in COLUMNS) for row in case.rows("key_chain"))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, ...]]:
+    found = chains(judged(build(tmp_path_factory.mktemp("plain"), server(), NtfsExtras(), {}, 1)))
+    assert sorted((row[5], row[9]) for row in found) == [
+        ("denied", "unusable"),
+        ("ok", "usable"),
+        ("ok", "usable"),
+        ("ok", "usable"),
+    ]
+    return found
+
+
+def source_paths(case: Case, table: str) -> set[str]:
+    return {row.source_path.rpartition("/")[0] for row in case.rows(table)}
+
+
+OWN = {
+    "MachineKeys": ("junctions", MACHINE_KEYS, "Keys", "C:\\Keys"),
+    "CNG keys": ("junctions", CNG_KEYS, "Data/Keys", "c:\\DATA\\keys\\"),
+    "Crypto": ("junctions", CRYPTO, "Crypto", "C:\\Crypto"),
+    "ProgramData": ("junctions", "ProgramData", "PD", "C:\\PD"),
+    "Protect": ("symlinks", PROTECT, "Protect", "C:\\Protect"),
+    "Users": ("symlinks", "Users", "Profiles", "\\Profiles"),
+    "a profile": ("symlinks", "Users/alice", "Users2/alice.x", "..\\Users2\\alice.x"),
+}
+
+
+@pytest.mark.parametrize("case", OWN)
+def test_on_the_same_volume(tmp_path: Path, plain: list[tuple[str, ...]], case: str) -> None:
+    kind, folder, to, target = OWN[case]
+    found = judged(build(tmp_path, server(), NtfsExtras(**{kind: {folder: target}}), {folder: to}, 1))
+    assert chains(found) == plain
+    assert found.rows("problem") == []
+    read = source_paths(found, "key_file") | source_paths(found, "master_key")
+    assert any(f"{path}/".startswith(f"{to}/") for path in read)
+    assert not any(f"{path}/".lower().startswith(f"{folder.lower()}/") for path in read)
+    assert {row.path for row in found.rows("key_file")} == {row[3] for row in plain}
+
+
+@pytest.mark.parametrize("case", ["MachineKeys", "Crypto", "ProgramData", "Users", "a profile", "Protect"])
+def test_on_another_volume_of_the_disk(tmp_path: Path, plain: list[tuple[str, ...]], case: str) -> None:
+    _, folder, to, _ = OWN[case]
+    made = server()
+    made.hives.system.key("MountedDevices").binary("\\DosDevices\\D:", gpt_identity(2))
+    extras = NtfsExtras(junctions={folder: "D:\\" + to.replace("/", "\\")})
+    found = judged(build(tmp_path, made, extras, {folder: to}, 2))
+    assert chains(found) == plain
+    assert found.rows("problem") == []
+    read = source_paths(found, "key_file") | source_paths(found, "master_key")
+    assert any(f"{path}/".startswith(f"partition 2/{to}/") for path in read)
+    assert not any(f"{path}/".lower().startswith(f"{folder.lower()}/") for path in read)
+    assert {row.path for row in found.rows("key_file")} == {row[3] for row in plain}
+
+
+def test_a_volume_that_is_mounted_in_a_folder(tmp_path: Path, plain: list[tuple[str, ...]]) -> None:
+    """It has no letter: MountedDevices knows it by its name alone."""
+    made = server()
+    name = "Volume{f0a2e1c4-0000-0000-0000-100000000000}"
+    made.hives.system.key("MountedDevices").binary(f"\\??\\{name}", gpt_identity(2))
+    found = judged(build(tmp_path, made, NtfsExtras(junctions={CRYPTO: f"{name}\\"}), {CRYPTO: ""}, 2))
+    assert chains(found) == plain
+    assert "partition 2/RSA/MachineKeys" in source_paths(found, "key_file")
+    details = {c.detail for c in found.rows("coverage") if c.source_path == MACHINE_KEYS}
+    way = "ProgramData\\Microsoft\\Crypto is the mount point of"
+    assert details == {f"read in partition 2/RSA/MachineKeys: {way} {name}\\"}
+
+
+NOT_FOLLOWED = {
+    "a letter that Windows does not know": ("D:\\Keys", {}, "examine what lies there too"),
+    "a letter of another disk": ("D:\\Keys", {"\\DosDevices\\D:": bytes(24)}, "examine what lies there too"),
+    "a volume that Windows does not know": (
+        "Volume{f0a2e1c4-0000-0000-0000-100000000000}\\",
+        {},
+        "examine that volume too",
+    ),
+    "a share": ("UNC\\server\\share", {}, "examine what lies there too"),
+    "itself": (f"C:\\{CRYPTO}".replace("/", "\\"), {}, "it leads in a circle, or over more than 63 links"),
+    "below itself": (f"C:\\{CRYPTO}\\x".replace("/", "\\"), {}, "it leads in a circle, or over more than 63 links"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_FOLLOWED)
+def test_what_is_not_followed_is_not_absent(tmp_path: Path, case: str) -> None:
+    target, devices, why = NOT_FOLLOWED[case]
+    made = server()
+    for name, identity in devices.items():
+        made.hives.system.key("MountedDevices").binary(name, identity)
+    found = judged(build(tmp_path, made, NtfsExtras(junctions={CRYPTO: target}), {CRYPTO: "Keys"}, 2))
+    shared = [row for row in found.rows("key_chain") if row.thumbprint and row.store_scope == "machine"]
+    assert {(row.key_file, row.verdict, row.recoverable) for row in shared} == {("not_examined", "unknown", None)}
+    told = [(p.source_path, p.message) for p in found.rows("problem") if p.kind == "link_not_followed"]
+    shown = target.replace("UNC\\", "\\\\")
+    what = "the mount point of" if shown.startswith("Volume") else "a junction to"
+    windows = CRYPTO.replace("/", "\\")
+    assert told == [(CRYPTO, f"{windows} is {what} {shown}, which is not followed: {why}")]
+
+
+def test_where_it_leads_nothing_lies(tmp_path: Path) -> None:
+    """The volume was seen whole: Windows finds no keys, and neither does this."""
+    found = judged(
+        build(tmp_path, server(), NtfsExtras(junctions={MACHINE_KEYS: "C:\\Gone"}), {MACHINE_KEYS: "Old"}, 1)
+    )
+    shared = {row.container: row for row in found.rows("key_chain") if row.store_scope == "machine"}
+    assert (shared["open"].key_file, shared["open"].verdict, shared["open"].broken_at) == (
+        "absent",
+        "unusable",
+        "key_file",
+    )
+    assert (shared["open"].recoverable, shared["cng"].verdict) == (True, "usable")
+
+
+def test_links_to_links(tmp_path: Path, plain: list[tuple[str, ...]]) -> None:
+    made = server()
+    made.hives.system.key("MountedDevices").binary("\\DosDevices\\D:", gpt_identity(2))
+    junctions = {MACHINE_KEYS: "C:\\A", "A": "C:\\B\\keys", "B": "D:\\deep"}
+    found = judged(build(tmp_path, made, NtfsExtras(junctions=junctions), {MACHINE_KEYS: "deep/keys"}, 2))
+    assert chains(found) == plain
+    assert "partition 2/deep/keys" in source_paths(found, "key_file")
+
+
+def test_a_link_for_each_key_file(tmp_path: Path, plain: list[tuple[str, ...]]) -> None:
+    made = server()
+    keys = [spec for spec in made.volume() if spec.path.startswith(f"{MACHINE_KEYS}/")]
+    symlinks = {spec.path: f"..\\..\\..\\..\\..\\Keys\\{spec.path.rpartition('/')[2]}" for spec in keys}
+    specs = [spec for spec in made.volume() if spec not in keys]
+    specs += [replace(spec, path=f"Keys/{spec.path.rpartition('/')[2]}") for spec in keys]
+    specs += [FileSpec(path, b"") for path in symlinks]
+    image = tmp_path / "windows.ntfs"
+    build_ntfs(specs, image, 32 << 20, default_sd=acl.DEFAULT_SD, extras=NtfsExtras(symlinks=symlinks))
+    found = judged(image)
+    assert chains(found) == plain
+    assert {"Keys"} <= source_paths(found, "key_file")
+
+
+def test_two_ways_to_one_folder_are_one(tmp_path: Path, plain: list[tuple[str, ...]]) -> None:
+    """What Windows itself puts beside the folders of today, and a second profile that is the first one."""
+    junctions = {
+        "Documents and Settings": "C:\\Users",
+        "Users/All Users": "C:\\ProgramData",
+        "Users/alice.old": "C:\\Users\\alice",
+        "ProgramData/Application Data": "C:\\ProgramData",
+        "Users/alice/AppData/Local/Application Data": "C:\\Users\\alice\\AppData\\Local",
+    }
+    found = judged(build(tmp_path, server(), NtfsExtras(junctions=junctions), {}, 1))
+    assert chains(found) == plain
+    assert found.rows("problem") == []
+    paths = [row.source_path for row in found.rows("key_file")]
+    assert len(paths) == len(set(paths)) == 4
