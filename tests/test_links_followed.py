@@ -130,7 +130,9 @@ OWN = {
 @pytest.mark.parametrize("case", OWN)
 def test_on_the_same_volume(tmp_path: Path, plain: list[tuple[str, ...]], case: str) -> None:
     kind, folder, to, target = OWN[case]
-    found = judged(build(tmp_path, server(), NtfsExtras(**{kind: {folder: target}}), {folder: to}, 1))
+    links = {folder: target}
+    extras = NtfsExtras(junctions=links) if kind == "junctions" else NtfsExtras(symlinks=links)
+    found = judged(build(tmp_path, server(), extras, {folder: to}, 1))
     assert chains(found) == plain
     assert found.rows("problem") == []
     read = source_paths(found, "key_file") | source_paths(found, "master_key")

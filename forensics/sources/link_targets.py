@@ -74,15 +74,22 @@ class LinkTargets:
         if not link.is_windows:
             raise NoTarget
         if link.is_relative:
-            return ground, _below(folder, link.target)
+            return ground, _below(folder, link.target, self._root(folder) if ground is self.own else "")
         on_drive, on_volume = _ON_DRIVE.fullmatch(link.target), _ON_VOLUME.fullmatch(link.target)
         if on_drive is not None:
             start = self._guarded(lambda: self._drive(on_drive[1].upper()))
-            return start[0], _below(start[1], on_drive[2] or "")
+            return start[0], _below(start[1], on_drive[2] or "", start[1])
         if on_volume is not None:
             start = self._guarded(lambda: self._volume(on_volume[1]))
-            return start[0], _below(start[1], on_volume[2] or "")
+            return start[0], _below("", on_volume[2] or "")
         raise NoTarget
+
+    def _root(self, folder: str) -> str:
+        """Return the root of the drive on which a folder lies: in a collection one of its own folders stands for it."""
+        if self._installation.own_tree.complete:
+            return ""
+        drives = [self._installation.drive, *(path for _, path in collected_drives(self._installation))]
+        return next((drive for drive in drives if f"{folder}/".lower().startswith(f"{drive}/".lower())), "")
 
     def _guarded(self, ask: Callable[[], tuple[Ground, str]]) -> tuple[Ground, str]:
         """Ask the registry, unless that itself lies behind a link."""
@@ -145,13 +152,23 @@ def collected_drives(installation: Installation) -> list[tuple[str, str]]:
     return [(f"{letter[1].upper()}:", path) for letter, path in named if letter is not None]
 
 
-def _below(folder: str, target: str) -> str:
-    """Return the path to which a target leads from a folder; one that begins with a backslash begins at the root."""
+def _below(folder: str, target: str, root: str = "") -> str:
+    """Return the path to which a target leads from a folder.
+
+    Args:
+        folder: Path of the folder.
+        target: One that begins with a backslash begins at the root.
+        root: Path of the root of the drive.
+
+    Raises:
+        NoTarget: It leads above the root.
+    """
     path = target.replace("/", "\\")
-    parts = [] if path.startswith("\\") else [part for part in folder.split("/") if part]
+    parts = [part for part in (root if path.startswith("\\") else folder).split("/") if part]
+    least = len([part for part in root.split("/") if part])
     for part in path.split("\\"):
         if part == "..":
-            if not parts:
+            if len(parts) <= least:
                 raise NoTarget("it leads above the root of its volume")
             parts.pop()
         elif part not in ("", "."):
