@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,7 +112,9 @@ def examine(
         seen = SeenEvidence(tuple(path for files in disks for path in files))
         say = progress or (lambda line: None)
         run = _Run(unlock, Choices(image=image), user_secrets, second_opinion, say, seen, named=len(sources))
-        opened = {number: run.source(str(sources[number])) for number in newest_first(disks)}
+        order = newest_first(disks)
+        seen.disks.named, seen.disks.opener = [str(sources[number]) for number in order], run.opened_again
+        opened = {number: run.source(str(sources[number])) for number in order}
         run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
         for entry in run.entries:
             identify(entry, hash_sources)
@@ -241,6 +243,7 @@ class _Run:
                 progress=self.progress,
                 seen=self.seen,
             ) as opened:
+                self.seen.disks.examining(path, opened.resources)
                 entry.kind = opened.kind
                 entry.older_state_of = opened.older_state_of
                 self.entries += opened.found
@@ -252,6 +255,18 @@ class _Run:
             _log.debug("while opening %s", path, exc_info=True)
             self._failed(entry, "internal_error", _where(error))
         return self.entries[before:]
+
+    def opened_again(self, paths: Sequence[str]) -> list[Source]:
+        """Open sources that are not examined now, because a Windows may have a volume on one of them."""
+        from forensics.sources.open import open_source
+
+        found: list[Source] = []
+        seen = self.seen.once_more()
+        for path in paths:
+            self.progress(f"looking for a volume on {path}")
+            with suppress(Exception):  # what is wrong with it is told when it is examined itself
+                found.append(open_source(path, self.unlock, choices=self.choices, progress=self.progress, seen=seen))
+        return found
 
     def _failed(self, entry: SourceEntry, kind: str, message: str) -> None:
         self.rows.append(ProblemRow(machine_id=0, source_path=entry.path, kind=kind, message=message))

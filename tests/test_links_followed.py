@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -92,8 +95,8 @@ def build(folder: Path, made: ForgedMachine, extras: NtfsExtras, moved: Mapping[
     return folder / "disk.raw"
 
 
-def judged(disk: Path) -> Case:
-    return examine(disk, as_of=AS_OF, passwords={ALICE: PASSWORD})
+def judged(*sources: Path) -> Case:
+    return examine(*sources, as_of=AS_OF, passwords={ALICE: PASSWORD})
 
 
 def chains(case: Case) -> list[tuple[str, ...]]:
@@ -250,3 +253,115 @@ def test_two_ways_to_one_folder_are_one(tmp_path: Path, plain: list[tuple[str, .
     assert found.rows("problem") == []
     paths = [row.source_path for row in found.rows("key_file")]
     assert len(paths) == len(set(paths)) == 4
+
+
+def two_disks(
+    folder: Path,
+    made: ForgedMachine,
+    extras: NtfsExtras,
+    moved: Mapping[str, str],
+    scheme: Literal["gpt", "mbr"] = "gpt",
+) -> tuple[Path, Path]:
+    """Build a disk of Windows and one of data, to which folders of the first were moved."""
+    stays, gone = split(made.volume(), moved)
+    folder.mkdir(exist_ok=True)
+    paths = folder / "web01.raw", folder / "web01_1.raw"
+    for path, specs, own in zip(paths, (stays, gone), (extras, None), strict=True):
+        build_ntfs(specs, folder / "volume", 32 << 20, default_sd=acl.DEFAULT_SD, extras=own)
+        build_disk([Volume(folder / "volume")], path, scheme=scheme, seed=path.name)
+    (folder / "volume").unlink()
+    return paths
+
+
+def with_data_disk(identity: bytes, *, letter: str = "D:") -> ForgedMachine:
+    made = server()
+    made.hives.system.key("MountedDevices").binary(f"\\DosDevices\\{letter}", identity)
+    return made
+
+
+ON_D = {CRYPTO: "Keys", "Users": "Users"}
+TO_D = NtfsExtras(junctions={CRYPTO: "D:\\Keys", "Users": "D:\\Users"})
+DATA_GPT = gpt_identity(1, "web01_1.raw")
+DATA_MBR = (uuid.uuid5(uuid.NAMESPACE_OID, "web01_1.raw/disk").int & 0xFFFFFFFF).to_bytes(4, "little")
+DATA_MBR += (1 << 20).to_bytes(8, "little")
+
+
+def unfollowed(case: Case) -> set[str]:
+    return {p.message for p in case.rows("problem") if p.kind == "link_not_followed"}
+
+
+@pytest.mark.parametrize("form", ["folder", "zip", "both", "both, data first"])
+@pytest.mark.parametrize("scheme", ["gpt", "mbr"])
+def test_on_another_disk(
+    tmp_path: Path, plain: list[tuple[str, ...]], scheme: Literal["gpt", "mbr"], form: str
+) -> None:
+    made = with_data_disk(DATA_GPT if scheme == "gpt" else DATA_MBR)
+    disks = two_disks(tmp_path / "vm", made, TO_D, ON_D, scheme)
+    shown = str(disks[1])
+    if form == "folder":
+        case = judged(tmp_path / "vm")
+    elif form == "zip":
+        packed = tmp_path / "vm.zip"
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for disk in disks:
+                archive.write(disk, disk.name)
+        case, shown = judged(packed), f"{packed}/{disks[1].name}"
+    else:
+        case = judged(*(disks if form == "both" else reversed(disks)))
+    assert chains(case) == plain
+    assert unfollowed(case) == set()
+    read = source_paths(case, "key_file")
+    assert f"{shown}#partition 1/Keys/RSA/MachineKeys" in read
+    assert {path.partition("#")[0] for path in read} == {shown}
+    assert all(entry.error is None for entry in case.sources)
+
+
+def test_the_disk_alone_leaves_it_unknown(tmp_path: Path) -> None:
+    disk, _ = two_disks(tmp_path / "vm", with_data_disk(DATA_GPT), TO_D, ON_D)
+    case = judged(disk)
+    assert {row.verdict for row in case.rows("key_chain") if row.thumbprint} == {"unknown"}
+    assert len(unfollowed(case)) == 2
+
+
+def test_a_letter_alone_leads_nowhere(tmp_path: Path) -> None:
+    two_disks(tmp_path / "vm", with_data_disk(gpt_identity(1, "another disk")), TO_D, ON_D)
+    case = judged(tmp_path / "vm")
+    assert {row.verdict for row in case.rows("key_chain") if row.thumbprint} == {"unknown"}
+    assert len(unfollowed(case)) == 2
+
+
+@pytest.mark.parametrize("form", ["folder", "named"])
+def test_two_disks_that_it_may_be(tmp_path: Path, form: str) -> None:
+    disk, data = two_disks(tmp_path / "vm", with_data_disk(DATA_GPT), TO_D, ON_D)
+    clone = data.with_name("clone.raw")
+    shutil.copyfile(data, clone)
+    case = judged(tmp_path / "vm") if form == "folder" else judged(disk, data, clone)
+    assert {row.verdict for row in case.rows("key_chain") if row.thumbprint} == {"unknown"}
+    both = sorted((f"{data}#partition 1", f"{clone}#partition 1"))
+    told = {message.partition("not followed: ")[2] for message in unfollowed(case)}
+    assert len(told) == 1
+    (why,) = told
+    assert sorted(why.removesuffix(" are both known to Windows as that volume").split(" and ")) == both
+
+
+def test_a_volume_of_another_windows_is_not_this_one_s(tmp_path: Path) -> None:
+    """Clones of one template: the data disk of the first is not there, and that of the second has its GUID."""
+    disk, data = two_disks(tmp_path / "vm", with_data_disk(DATA_GPT), TO_D, ON_D)
+    other = tmp_path / "vm" / "web02.raw"
+    build_ntfs(with_data_disk(DATA_GPT, letter="E:").volume(), tmp_path / "volume", 32 << 20, default_sd=acl.DEFAULT_SD)
+    build_disk([Volume(tmp_path / "volume")], other, seed="web02")
+    case = judged(disk, data, other)
+    told = {message.partition("not followed: ")[2] for message in unfollowed(case)}
+    assert told == {f"{data}#partition 1 is also a volume of the Windows on {other}"}
+    assert {row.verdict for row in case.rows("key_chain") if row.machine_id == 1 and row.thumbprint} == {"unknown"}
+
+
+def test_a_locked_volume_is_named(tmp_path: Path) -> None:
+    disk, _ = two_disks(tmp_path / "vm", with_data_disk(DATA_GPT), TO_D, ON_D)
+    (tmp_path / "locked").write_bytes(b"\xeb\x76\x90EXFAT   ".ljust(4 << 20, b"\x01"))
+    build_disk([Volume(tmp_path / "locked")], tmp_path / "vm" / "web01_1.raw", seed="web01_1.raw")
+    case = judged(tmp_path / "vm")
+    told = {message.partition("not followed: ")[2] for message in unfollowed(case)}
+    assert {message[: message.index("exFAT")] for message in told} == {
+        f"it leads to {tmp_path}/vm/web01_1.raw#partition 1, which is not read: "
+    }

@@ -7,6 +7,7 @@ where it begins there, and so does this.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from forensics.disk.disk_volume import DiskVolume
@@ -36,11 +37,15 @@ class MountedVolumes:
 
     Args:
         installation: Whose letters and names they are.
+
+    Attributes:
+        elsewhere: Finds a volume that is none of its own disk, by what Windows notes of it.
     """
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
         self._found: dict[str, DiskVolume | NoVolume] = {}
+        self.elsewhere: Callable[[bytes], DiskVolume | NoVolume] = lambda identity: NoVolume()
 
     def system_drive(self) -> str | None:
         """Return the drive of Windows, such as ``C:``; None where SOFTWARE was not there to read."""
@@ -69,4 +74,4 @@ class MountedVolumes:
         if len(found) > 1:
             names = " and ".join(volume.name for volume in found)
             return NoVolume(f"{names} are both known to Windows as that volume")
-        return found[0] if found else NoVolume()
+        return found[0] if found else self.elsewhere(identity)

@@ -94,7 +94,7 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int) ->
             "volume", "disk", Outcome("absent", f"a {table.scheme.upper()} disk without partitions"), disk.path
         )
     seen: dict[int, Partition] = {}
-    disk = replace(disk, efi=[], volumes=[])
+    disk = replace(disk, efi=[], volumes=source.disk_volumes)
     for partition in table.partitions:
         before = seen.setdefault(partition.offset, partition)
         if before is not partition:
