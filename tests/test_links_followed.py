@@ -357,7 +357,7 @@ def test_a_volume_of_another_windows_is_not_this_one_s(tmp_path: Path) -> None:
 
 
 def test_a_locked_volume_is_named(tmp_path: Path) -> None:
-    disk, _ = two_disks(tmp_path / "vm", with_data_disk(DATA_GPT), TO_D, ON_D)
+    two_disks(tmp_path / "vm", with_data_disk(DATA_GPT), TO_D, ON_D)
     (tmp_path / "locked").write_bytes(b"\xeb\x76\x90EXFAT   ".ljust(4 << 20, b"\x01"))
     build_disk([Volume(tmp_path / "locked")], tmp_path / "vm" / "web01_1.raw", seed="web01_1.raw")
     case = judged(tmp_path / "vm")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ON_DRIVE = re.compile(r"([A-Za-z]:)(?:\\+(.*))?", re.DOTALL)
 _ON_VOLUME = re.compile(r"(Volume\{[0-9a-f-]{36}\})(?:\\+(.*))?", re.DOTALL | re.IGNORECASE)
+_SEPARATOR = "\\"
 _FOLDER = re.compile(r"([a-z])(?::|%3A|_)?", re.IGNORECASE | re.ASCII)
 """A folder that stands for a drive, as collectors name it."""
 
@@ -77,11 +78,12 @@ class LinkTargets:
             return ground, _below(folder, link.target, self._root(folder) if ground is self.own else "")
         on_drive, on_volume = _ON_DRIVE.fullmatch(link.target), _ON_VOLUME.fullmatch(link.target)
         if on_drive is not None:
-            start = self._guarded(lambda: self._drive(on_drive[1].upper()))
-            return start[0], _below(start[1], on_drive[2] or "", start[1])
+            path = on_drive[2] or ""
+            start, root = self._guarded(lambda: self._drive(on_drive[1].upper(), path))
+            return start, _below(root, path, root)
         if on_volume is not None:
-            start = self._guarded(lambda: self._volume(on_volume[1]))
-            return start[0], _below("", on_volume[2] or "")
+            start, _ = self._guarded(lambda: self._volume(on_volume[1]))
+            return start, _below("", on_volume[2] or "")
         raise NoTarget
 
     def _root(self, folder: str) -> str:
@@ -101,16 +103,28 @@ class LinkTargets:
         finally:
             self._is_asking = False
 
-    def _drive(self, letter: str) -> tuple[Ground, str]:
+    def _drive(self, letter: str, path: str) -> tuple[Ground, str]:
         mounted = self._installation.mounted
         if mounted.system_drive() == letter:
-            return self.own, self._installation.drive
+            return self.own, self._root_of_system_drive(path)
         if self._installation.own_tree.complete:
             return self._ground(mounted.of_letter(letter)), ""
-        path = next((path for name, path in collected_drives(self._installation) if name == letter), None)
-        if path is None:
+        folder = next((at for name, at in collected_drives(self._installation) if name == letter), None)
+        if folder is None:
             raise NoTarget
-        return self.own, path
+        return self.own, folder
+
+    def _root_of_system_drive(self, path: str) -> str:
+        """Return where a path of the system drive begins: of a Windows that Setup moved aside not all was moved."""
+        root = self._installation.drive
+        if root and self._installation.own_tree.complete:
+            try:
+                self._installation.own_tree.entry(f"{root}/{path.strip(_SEPARATOR).partition(_SEPARATOR)[0]}")
+            except NotFound:
+                return ""
+            except Unreadable:
+                return root
+        return root
 
     def _volume(self, name: str) -> tuple[Ground, str]:
         if not self._installation.own_tree.complete:
