@@ -160,7 +160,10 @@ class FollowingTree:
                 link, at = entry.link, entry.path
             label = ground.label(at)
             first = first or (label, link)
-            rest = [part for part in path.split("/") if part][at.count("/") + 1 :]
+            parts = [part for part in path.split("/") if part]
+            above, rest = parts[: at.count("/") + 1], parts[at.count("/") + 1 :]
+            if "/".join(above).casefold() != at.casefold():  # by a short name, or it speaks of another tree
+                raise NotFollowed(label, link)
             try:
                 target, start = self._targets.of(link, ground, at.rpartition("/")[0])
             except NoTarget as reason:

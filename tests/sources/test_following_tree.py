@@ -14,6 +14,7 @@ from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree
 from forensics.registry.hives import open_hive
 from forensics.sources.following_tree import MAX_LINKS
 from forensics.sources.installation import Installation
+from forensics.sources.mapping_tree import UnionTree
 from forensics.tables.outcome import ABSENT, PRESENT, Outcome
 from tests.collectors.virtual import CONFIG, software_hive, system_hive
 from tests.memory_tree import MemoryTree
@@ -254,3 +255,17 @@ def test_a_windows_that_setup_moved_aside_has_what_was_moved_with_it() -> None:
     tree = LinkedTree(files, {"Windows.old/U": to("C:\\Users"), "Windows.old/K": to("C:\\Keys")})
     examined = Installation(1, "memory", tree, "Windows.old/Windows", "Windows.old", open_hive)
     assert [examined.read(f"Windows.old/{path}").data for path in ("U/a", "K/k")] == [b"old", b"k"]
+
+
+def test_parts_of_a_collection_put_together() -> None:
+    """The link lies in the second part, whose paths are others than those of the whole."""
+    software = software_hive().build()
+    files = {"x/ntfs/C/ProgramData/a": b"", "x/auto/C/Keys/k": b"k", f"x/ntfs/C/{CONFIG}/SOFTWARE": software}
+    tree = LinkedTree(files, {"x/auto/C/ProgramData/Crypto": to("C:\\Keys"), "x/auto/C/up": relative("..\\k")})
+    tree.complete = False
+    whole = UnionTree(tree, ["x/ntfs/C", "x/auto/C"])
+    examined = Installation(1, "memory", whole, "Windows", "", open_hive)
+    assert names(examined, "ProgramData/Crypto") == ["k"]
+    assert (examined.read("ProgramData/Crypto/k").data, examined.really("ProgramData/Crypto/k")) == (b"k", "Keys/k")
+    with pytest.raises(NotFollowed, match=r"up is a symbolic link to \.\.\\k, which is not followed: it leads above"):
+        examined.tree.entries("up/x")
