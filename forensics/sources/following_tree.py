@@ -18,6 +18,8 @@ from forensics.sources.link_targets import Ground, LinkTargets, NoTarget
 
 MAX_LINKS = 63
 """Format: links on the way to one file, links to links among them: Windows goes over no more."""
+MAX_OF_FOLDER = 2_000
+"""Work: links of one folder that are followed when it is listed."""
 _TOO_MANY = f"it leads in a circle, or over more than {MAX_LINKS} links"
 
 
@@ -177,6 +179,7 @@ class FollowingTree:
 
     def _followed_all(self, ground: Ground, folder: Entry, listed: Sequence[Entry]) -> Iterator[Entry]:
         """Yield the entries of a folder as they are found under its path, with what its links lead to."""
+        links = 0
         for entry in listed:
             path = f"{folder.path}/{entry.name}" if folder.path else entry.name
             here = (
@@ -186,6 +189,11 @@ class FollowingTree:
             )
             if entry.link is None:
                 yield here
+                continue
+            links += 1
+            if links > MAX_OF_FOLDER:
+                why_not = f"only the first {MAX_OF_FOLDER} links of a folder are followed"
+                yield replace(here, link=replace(entry.link, why_not=why_not))
                 continue
             try:
                 found = self._reach(ground, entry.path)

@@ -12,6 +12,7 @@ from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.links import Link
 from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree
 from forensics.registry.hives import open_hive
+from forensics.sources import following_tree
 from forensics.sources.following_tree import MAX_LINKS
 from forensics.sources.installation import Installation
 from forensics.sources.mapping_tree import UnionTree
@@ -269,3 +270,14 @@ def test_parts_of_a_collection_put_together() -> None:
     assert (examined.read("ProgramData/Crypto/k").data, examined.really("ProgramData/Crypto/k")) == (b"k", "Keys/k")
     with pytest.raises(NotFollowed, match=r"up is a symbolic link to \.\.\\k, which is not followed: it leads above"):
         examined.tree.entries("up/x")
+
+
+def test_links_of_one_folder_are_bounded_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following_tree, "MAX_OF_FOLDER", 2)
+    links = {f"l/{n}": to("C:\\keys") for n in range(3)}
+    examined = installation({"keys/a": b""}, links)
+    listing = examined.listing("l")
+    assert [entry.is_dir for entry in listing.entries] == [True, True, False]
+    why = "l\\2 is a junction to C:\\keys, which is not followed: only the first 2 links of a folder are followed"
+    assert listing.outcome == Outcome("partial", why)
+    assert names(examined, "l/2") == ["a"]
