@@ -234,6 +234,7 @@ class _Run:
             from forensics.sources.open import open_source
 
             self.progress(f"opening {path}")
+            self.seen.disks.opening(path)
             first = self.machines + 1
             with open_source(
                 path,
@@ -264,6 +265,7 @@ class _Run:
         seen = self.seen.once_more()
         for path in paths:
             self.progress(f"looking for a volume on {path}")
+            self.seen.disks.opening(path)
             with suppress(Exception):  # what is wrong with it is told when it is examined itself
                 found.append(open_source(path, self.unlock, choices=self.choices, progress=self.progress, seen=seen))
         return found

@@ -15,6 +15,8 @@ import pytest
 
 from forensics import examine
 from forensics.case import Case
+from forensics.examination import _Run
+from forensics.sources.source import Source
 from testdata.builder import acl
 from testdata.builder.capi import Slot
 from testdata.builder.certs import CAPI_ENHANCED, CNG_SOFTWARE, make_certificate
@@ -365,3 +367,25 @@ def test_a_locked_volume_is_named(tmp_path: Path) -> None:
     assert {message[: message.index("exFAT")] for message in told} == {
         f"it leads to {tmp_path}/vm/web01_1.raw#partition 1, which is not read: "
     }
+
+
+def test_other_sources_are_opened_again_only_where_one_may_hold_the_volume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of which the second and third name a disk that is not there: the others are known by then."""
+    opened: list[str] = []
+    again = _Run.opened_again
+
+    def counted(run: _Run, paths: Sequence[str]) -> list[Source]:
+        opened.extend(paths)
+        return again(run, paths)
+
+    monkeypatch.setattr(_Run, "opened_again", counted)
+    specs = split(with_data_disk(gpt_identity(1, "another disk")).volume(), ON_D)[0]
+    build_ntfs(specs, tmp_path / "volume", 32 << 20, default_sd=acl.DEFAULT_SD, extras=TO_D)
+    paths = [tmp_path / f"{number}.raw" for number in range(3)]
+    for path in paths:
+        build_disk([Volume(tmp_path / "volume")], path, seed=path.name)
+    case = judged(*paths)
+    assert len(unfollowed(case)) == 2
+    assert opened == [str(path) for path in paths[1:]]

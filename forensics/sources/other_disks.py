@@ -55,8 +55,15 @@ class OtherDisks:
     named: Sequence[str] = ()
     opener: Callable[[Sequence[str]], Sequence[Source]] | None = None
     _open: list[_OpenDisk] = field(default_factory=list)
+    _identities: dict[str, set[bytes]] = field(default_factory=dict)
+    _opening: str = ""
     _examined: str = ""
     _keeper: ExitStack | None = None
+
+    def opening(self, path: str) -> None:
+        """Take down which source is opened now, the path as the user named it."""
+        self._opening = path
+        self._identities.setdefault(path, set())
 
     def examining(self, path: str, keeper: ExitStack) -> None:
         """Take down which source is examined now.
@@ -74,6 +81,7 @@ class OtherDisks:
             source: What it was opened into.
             file: What is the same for every name of its file; None where nothing is.
         """
+        self._identities.setdefault(self._opening, set()).update(v.mounted_as for v in source.disk_volumes)
         disk = _OpenDisk(source.path, file, source.disk_volumes, tuple(source.installations))
         self._open.append(disk)
         source.resources.callback(self._forget, disk)
@@ -87,7 +95,7 @@ class OtherDisks:
         why = None
         found = self._with(own, identity)
         if not found:
-            why = self._open_others()
+            why = self._open_others(identity)
             found = self._with(own, identity)
         if len(found) > 1:
             both = " and ".join(volume.name for volume in found[:2])
@@ -112,10 +120,16 @@ class OtherDisks:
             if volume.mounted_as == identity
         ]
 
-    def _open_others(self) -> str | None:
-        """Open the other sources that were named, until the one that is examined is closed; say why not."""
+    def _open_others(self, identity: bytes) -> str | None:
+        """Open the other sources that were named, until the one that is examined is closed; say why not.
+
+        All of them, since the Windows on one may claim the volume of another; none where each was open before and no
+        volume on it was the one that is looked for.
+        """
         others = [path for path in self.named if path != self._examined]
-        if self.opener is None or self._keeper is None or not others:
+        if self.opener is None or self._keeper is None:
+            return None
+        if not any(identity in self._identities.get(path, (identity,)) for path in others):
             return None
         if len(others) > MAX_SOURCES:
             return f"it may be on one of {len(others)} other sources, which are not all opened for it: name fewer"
