@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import field, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from forensics.sources.choices import Choices
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
+from forensics.sources.opened_again import opened_again
 from forensics.sources.same_evidence import Copies, SeenEvidence
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
@@ -113,7 +115,8 @@ def examine(
         say = progress or (lambda line: None)
         run = _Run(unlock, Choices(image=image), user_secrets, second_opinion, say, seen, named=len(sources))
         order = newest_first(disks)
-        seen.disks.named, seen.disks.opener = [str(sources[number]) for number in order], run.opened_again
+        seen.disks.named = [str(sources[number]) for number in order]
+        seen.disks.opener = partial(opened_again, seen, unlock, run.choices, say)
         opened = {number: run.source(str(sources[number])) for number in order}
         run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
         for entry in run.entries:
@@ -256,19 +259,6 @@ class _Run:
             _log.debug("while opening %s", path, exc_info=True)
             self._failed(entry, "internal_error", _where(error))
         return self.entries[before:]
-
-    def opened_again(self, paths: Sequence[str]) -> list[Source]:
-        """Open sources that are not examined now, because a Windows may have a volume on one of them."""
-        from forensics.sources.open import open_source
-
-        found: list[Source] = []
-        seen = self.seen.once_more()
-        for path in paths:
-            self.progress(f"looking for a volume on {path}")
-            self.seen.disks.opening(path)
-            with suppress(Exception):  # what is wrong with it is told when it is examined itself
-                found.append(open_source(path, self.unlock, choices=self.choices, progress=self.progress, seen=seen))
-        return found
 
     def _failed(self, entry: SourceEntry, kind: str, message: str) -> None:
         self.rows.append(ProblemRow(machine_id=0, source_path=entry.path, kind=kind, message=message))

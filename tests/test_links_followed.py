@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
-from forensics import examine
+from forensics import examination, examine
 from forensics.case import Case
-from forensics.examination import _Run
+from forensics.sources.opened_again import opened_again
 from forensics.sources.source import Source
 from testdata.builder import acl
 from testdata.builder.capi import Slot
@@ -374,13 +374,12 @@ def test_other_sources_are_opened_again_only_where_one_may_hold_the_volume(
 ) -> None:
     """Three of which the second and third name a disk that is not there: the others are known by then."""
     opened: list[str] = []
-    again = _Run.opened_again
 
-    def counted(run: _Run, paths: Sequence[str]) -> list[Source]:
-        opened.extend(paths)
-        return again(run, paths)
+    def counted(*given: Any) -> list[Source]:
+        opened.extend(given[-1])
+        return opened_again(*given)
 
-    monkeypatch.setattr(_Run, "opened_again", counted)
+    monkeypatch.setattr(examination, "opened_again", counted)
     specs = split(with_data_disk(gpt_identity(1, "another disk")).volume(), ON_D)[0]
     build_ntfs(specs, tmp_path / "volume", 32 << 20, default_sd=acl.DEFAULT_SD, extras=TO_D)
     paths = [tmp_path / f"{number}.raw" for number in range(3)]
