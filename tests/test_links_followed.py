@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pytest
 
-from forensics import examination, examine
+from forensics import compare, examination, examine
 from forensics.case import Case
 from forensics.sources.opened_again import opened_again
 from forensics.sources.source import Source
@@ -388,3 +388,11 @@ def test_other_sources_are_opened_again_only_where_one_may_hold_the_volume(
     case = judged(*paths)
     assert len(unfollowed(case)) == 2
     assert opened == [str(path) for path in paths[1:]]
+
+
+def test_keys_are_not_gone_where_the_other_disk_was_not_given(tmp_path: Path) -> None:
+    disk, data = two_disks(tmp_path / "vm", with_data_disk(DATA_GPT), TO_D, ON_D)
+    (machine_compared,) = compare(judged(disk, data), judged(disk)).machines
+    files = [d for d in machine_compared.differences if d.table in ("key_file", "key_folder", "master_key")]
+    assert files == []
+    assert {"key_file", "master_key"} <= set(machine_compared.unexamined)
