@@ -55,7 +55,7 @@ class SeenEvidence:
 
     def once_more(self) -> SeenEvidence:
         """Return what is known of parents alone, to open what was or will be examined a second time."""
-        return SeenEvidence(self.named, self.disks, _children=dict(self._children))
+        return SeenEvidence(self.named, disks=self.disks, _children=dict(self._children))
 
     def refuse(self, *identities: object) -> None:
         """Raise SameEvidenceError where something with one of these identities was opened before."""
