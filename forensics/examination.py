@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import field, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,7 @@ from forensics.sources.choices import Choices, checked, unused_choices
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
+from forensics.sources.opened_again import opened_again
 from forensics.sources.same_evidence import Copies, SeenEvidence
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
@@ -117,7 +119,10 @@ def examine(
         seen = SeenEvidence(tuple(path for files in disks for path in files))
         say = progress or (lambda line: None)
         run = _Run(unlock, choices, user_secrets, second_opinion, say, seen, named=len(sources))
-        opened = {number: run.source(str(sources[number])) for number in newest_first(disks)}
+        order = newest_first(disks)
+        seen.disks.named = [str(sources[number]) for number in order]
+        seen.disks.opener = partial(opened_again, seen, unlock, run.choices, say)
+        opened = {number: run.source(str(sources[number])) for number in order}
         run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
         for entry in run.entries:
             identify(entry, hash_sources)
@@ -239,6 +244,7 @@ class _Run:
             from forensics.sources.open import open_source
 
             self.progress(f"opening {path}")
+            self.seen.disks.opening(path)
             first = self.machines + 1
             with open_source(
                 path,
@@ -249,6 +255,7 @@ class _Run:
                 seen=self.seen,
             ) as opened:
                 entry.kind, entry.reader = opened.kind, opened.reader
+                self.seen.disks.examining(path, opened.resources)
                 entry.older_state_of = opened.older_state_of
                 entry.backup_of = opened.backup_of
                 self.entries += opened.found
@@ -269,6 +276,8 @@ class _Run:
             self.unopened.append(SourceError(kind, told))
 
     def _installations(self, opened: Source, entry: SourceEntry) -> None:
+        from forensics.collectors.provenance import tell_where_read
+
         self.judges = []
         try:
             for installation in opened.installations:
@@ -285,6 +294,8 @@ class _Run:
             has_vms = self._hyperv(opened)
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
+            for installation in opened.installations:
+                tell_where_read(installation, self.rows)
         if entry.machine_ids or has_vms or opened.is_parent:
             return
         if any(found.error for found in opened.found):

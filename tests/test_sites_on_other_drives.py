@@ -108,6 +108,16 @@ def test_a_site_on_another_volume_of_the_disk(tmp_path: Path, scheme: str) -> No
 
 
 @needs_ntfs
+def test_a_site_on_another_disk_that_is_named_too(tmp_path: Path) -> None:
+    made = server()
+    mount(made, "D:", b"DMIO:ID:" + uuid.uuid5(uuid.NAMESPACE_OID, "data/0").bytes_le)
+    build_disk([data_volume(tmp_path, DATA)], tmp_path / "data.raw", seed="data")
+    case = examine(disk(tmp_path, made), tmp_path / "data.raw", as_of=AS_OF)
+    assert uses(case) == [(*FOUND, f"{tmp_path / 'data.raw'}#partition 1/shop/bin/Shop.dll.config")]
+    assert unused(case) == {LEFT.thumbprint}
+
+
+@needs_ntfs
 def test_a_site_on_a_fat_volume(tmp_path: Path) -> None:
     made = server("\\\\?\\d:\\SHOP\\")
     mount(made, "D:", gpt_identity(2))

@@ -89,6 +89,6 @@ def copies_on_other_volumes(evidence: Evidence, prover: Prover) -> KeyCopies:
     def search() -> FoundCopies:
         from forensics.collectors.key_copies import find_key_copies_beside
 
-        return find_key_copies_beside(evidence.installation, evidence.machine.ansi_code_page)
+        return find_key_copies_beside(evidence.installation, evidence.key_folders, evidence.machine.ansi_code_page)
 
     return KeyCopies(evidence, prover, search)

@@ -36,8 +36,9 @@ class MasterKeyCopies:
     def _search(self, guids: set[str]) -> None:
         from forensics.collectors.master_key_copies import find_master_key_copies
 
-        known = {item.row.path.lower() for item in self._evidence.master_keys}
-        found = find_master_key_copies(self._evidence.installation, guids, known.__contains__)
+        installation = self._evidence.installation
+        known = {installation.really(item.row.path).lower() for item in self._evidence.master_keys}
+        found = find_master_key_copies(installation, guids, known.__contains__)
         self._files |= found.files
         self._not_searched = self._not_searched or found.not_searched
         self._searched |= guids

@@ -9,15 +9,13 @@ import re
 from dataclasses import replace
 
 from forensics.collectors.profiles import tree_path
-from forensics.collectors.registry_view import RegistryView
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import NotFound, Unreadable
-from forensics.formats.mounted_devices import KEY, value_name
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
+from forensics.sources.link_targets import collected_drives
+from forensics.sources.mounted_volumes import NoVolume
 
-_FOLDER = re.compile(r"([a-z])(?::|%3A|_)?", re.IGNORECASE | re.ASCII)
-"""A folder that stands for a drive, as collectors name it."""
 _PATH = re.compile(r"(?:\\\\\?\\)?([A-Za-z]:)\\*(.*)", re.DOTALL)
 
 
@@ -105,11 +103,11 @@ class Drives:
             if root is None:
                 return Elsewhere(f"lies on drive {letter}, which was not collected")
             return Drive(installation, letter, root)
-        identity = RegistryView.of_machine(installation, "SYSTEM").data(KEY, value_name(letter))
-        named = [v for v in installation.disk_volumes if identity and v.mounted_as == identity]
-        if not named:
-            return Elsewhere(f"lies on drive {letter}, and no volume that is examined is known to be that")
-        return self._on_volume(letter, named[0])
+        volume = installation.mounted.of_letter(letter)
+        if isinstance(volume, NoVolume):
+            why = volume.why or "no volume that is examined is known to be that"
+            return Elsewhere(f"lies on drive {letter}, and {why}")
+        return self._on_volume(letter, volume)
 
     def _on_volume(self, letter: str, volume: DiskVolume) -> Drive | Elsewhere:
         installation = self._installation
@@ -126,19 +124,3 @@ class Drives:
             except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
                 why = type(error).__name__
         return Elsewhere(f"lies on drive {letter}, {volume.name}, which was not searched: {why}")
-
-
-def collected_drives(installation: Installation) -> list[tuple[str, str]]:
-    """Return letter and path of the drives of a collection, that of Windows first; it may hold several machines.
-
-    Where the folder of Windows' own drive is not named for one, none is known.
-    """
-    own = installation.drive
-    above, _, name = own.rpartition("/")
-    if not _FOLDER.fullmatch(name):
-        return []
-    beside = [
-        (e.name, e.path) for e in installation.listing(above).entries if e.is_dir and e.path.lower() != own.lower()
-    ]
-    named = ((_FOLDER.fullmatch(folder), path) for folder, path in [(name, own), *beside])
-    return [(f"{letter[1].upper()}:", path) for letter, path in named if letter is not None]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from forensics.disk.errors import SourceError
-from forensics.disk.tree import NotFound, NotObtained, Unreadable
+from forensics.disk.tree import NotFollowed, NotFound, NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation, outcome_of
@@ -43,7 +43,8 @@ def guard(installation: Installation, path: str) -> Iterator[Guarded]:
         installation.problem(path, error.kind, error.message, error.offset)
     except (SourceError, NotFound, Unreadable) as error:
         guarded.failure = outcome_of(error)
-        installation.problem(path, error.kind, str(error))
+        # A link is told once, however much would lie behind it.
+        installation.problem(error.path if isinstance(error, NotFollowed) else path, error.kind, str(error))
     except OSError as error:
         guarded.failure = outcome_of(error)
         installation.problem(path, NotObtained.kind, guarded.failure.why or "")

@@ -67,18 +67,19 @@ def find_key_copies(
         folders: The folders of keys, which were read already.
         code_page: ANSI code page of the machine, None when it is not known.
     """
-    known = {folder.path.lower() for folder in folders if folder.kind != "any"}
-    return _read_all(installation, on_own_volume(installation, KEY_NAMES, known), code_page)
+    return _read_all(installation, on_own_volume(installation, KEY_NAMES, _known(installation, folders)), code_page)
 
 
-def find_key_copies_beside(installation: Installation, code_page: int | None = None) -> FoundCopies:
-    """Search the other volumes of an installation's disk for key files.
+def find_key_copies_beside(
+    installation: Installation, folders: Sequence[KeyFolder], code_page: int | None = None
+) -> FoundCopies:
+    """Search the other volumes of an installation's disk for key files; the arguments are those of find_key_copies."""
+    return _read_all(installation, on_other_volumes(installation, KEY_NAMES, _known(installation, folders)), code_page)
 
-    Args:
-        installation: Whose keys are broken.
-        code_page: ANSI code page of the machine, None when it is not known.
-    """
-    return _read_all(installation, on_other_volumes(installation, KEY_NAMES), code_page)
+
+def _known(installation: Installation, folders: Sequence[KeyFolder]) -> set[str]:
+    """Return where the folders lie that were read, over whatever links."""
+    return {installation.really(folder.path).lower() for folder in folders if folder.kind != "any"}
 
 
 def _read_all(

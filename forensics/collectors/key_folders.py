@@ -29,8 +29,12 @@ _CAPI_ALGORITHMS = ("RSA", "DSS")
 def collect_key_folders(installation: Installation, profiles: Sequence[Profile]) -> list[KeyFolder]:
     """Return every folder in which Windows looks for keys, and every other one of a SID that exists; each once."""
     found: dict[str, KeyFolder] = {}
+    really: set[tuple[str, str, str | None, str]] = set()
     for folder in (*_shared(installation), *_of_profiles(installation, profiles)):
-        if folder.path.lower() not in found:
+        # One key set may be led to by two paths; one folder may also serve two key sets.
+        place = (folder.kind, folder.scope, folder.owner_sid, installation.really(folder.path).lower())
+        if folder.path.lower() not in found and place not in really:
+            really.add(place)
             found[folder.path.lower()] = folder
             name = "/".join(folder.path.replace("\\", "/").split("/")[-2:])
             installation.coverage.tell("folder", f"{name} ({folder.kind}, {folder.scope})", folder.outcome, folder.path)

@@ -71,10 +71,11 @@ def collect_master_keys(
     keys = MasterKeys()
     seen: set[str] = set()
     for folder in (*_system_folders(installation), *_profile_folders(installation, profiles)):
-        if folder.path.lower() in seen:
-            continue
-        seen.add(folder.path.lower())
         outcome = _outcome(installation, folder)
+        place = installation.really(folder.path).lower()
+        if place in seen:
+            continue
+        seen.add(place)
         _note_folder(keys, folder, outcome)
         told = Outcome(outcome.state, "; ".join(filter(None, (_half_text(folder.half), outcome.why))) or None)
         installation.coverage.tell("folder", f"Protect\\{folder.sid}", told, folder.path)

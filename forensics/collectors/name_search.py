@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator
 
-from forensics.collectors.drives import collected_drives
 from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import Entry, FindsNames, KeepsDeleted, NotFound, Tree, Unreadable, WantedNames, damage_of
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
+from forensics.sources.link_targets import collected_drives
 
 _MAX_FOLDERS = 20_000
 """Work: folders of a collection, or of a volume without a list of all names, that are searched."""
@@ -48,9 +48,9 @@ def on_own_volume(
     Args:
         installation: Whose it is.
         wanted: The names.
-        skip: Paths, lower case, of folders whose own files are not wanted.
+        skip: Paths, lower case, of folders whose own files are not wanted, as rows name them.
     """
-    tree = installation.tree
+    tree = installation.own_tree
     named = tree.paths_named(wanted, skip) if isinstance(tree, FindsNames) else _walked(installation, wanted)
     for path in named:
         if path is None:
@@ -61,8 +61,10 @@ def on_own_volume(
     yield from _shadow_copies(tree, installation.volume or "the volume")
 
 
-def on_other_volumes(installation: Installation, wanted: WantedNames) -> Iterator[FoundFile | Unsearched]:
-    """Search the other volumes of the disk of an installation."""
+def on_other_volumes(
+    installation: Installation, wanted: WantedNames, skip: Collection[str] = ()
+) -> Iterator[FoundFile | Unsearched]:
+    """Search the other volumes of the disk of an installation; the arguments are those of :func:`on_own_volume`."""
     for volume in installation.disk_volumes:
         if volume.name == installation.volume:
             continue
@@ -70,7 +72,9 @@ def on_other_volumes(installation: Installation, wanted: WantedNames) -> Iterato
             yield Unsearched(f"{volume.name} was not searched: {volume.not_read}")
             continue
         try:
-            yield from _on_volume(volume, volume.open(), wanted)
+            for found in _on_volume(volume, volume.open(), wanted):
+                if isinstance(found, Unsearched) or found.label.rpartition("/")[0].lower() not in skip:
+                    yield found
         except (NotFound, Unreadable) as reason:
             yield Unsearched(f"{volume.name} was not searched: {reason}")
         except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
@@ -129,10 +133,15 @@ def _walked_from_root(tree: Tree, wanted: WantedNames) -> Iterator[str | None]:
 def _walked(installation: Installation, wanted: WantedNames) -> Iterator[str | None]:
     """Go from folder to folder of the machine's drives, the nearest first."""
     waiting = deque((drive, 0) for drive in _roots(installation))
+    gone_to: set[str] = set()
     for _ in range(_MAX_FOLDERS):
         if not waiting:
             return
         folder, depth = waiting.popleft()
+        really = installation.really(folder).lower()
+        if really in gone_to:
+            continue
+        gone_to.add(really)
         listing = installation.listing(folder)
         if not listing.outcome.is_whole and listing.entries == ():
             yield None
@@ -140,7 +149,7 @@ def _walked(installation: Installation, wanted: WantedNames) -> Iterator[str | N
             if entry.is_dir and depth < _MAX_DEPTH:
                 waiting.append((entry.path, depth + 1))
             elif not entry.is_dir and wanted.fit(entry.name):
-                yield entry.path
+                yield installation.really(entry.path)
     yield None
 
 

@@ -142,18 +142,20 @@ def collect_profiles(installation: Installation) -> list[Profile]:
     found: dict[str, Profile] = {}
     with guard(installation, PROFILE_LIST):
         for profile in _listed(installation):
-            found.setdefault(profile.path.lower(), profile)
+            found.setdefault(installation.really(profile.path).lower(), profile)
     for sid, path in _built_in(installation).items():
         if all(p.sid != sid for p in found.values()):
-            found.setdefault(path.lower(), _profile(installation, sid, path))
+            profile = _profile(installation, sid, path)
+            found.setdefault(installation.really(path).lower(), profile)
     for entry in _unlisted(installation):
-        if entry.path.lower() in found:
+        place = installation.really(entry.path).lower()
+        if place in found:
             continue
         if len(found) >= MAX_PROFILES:
             users = entry.path.rpartition("/")[0]
             installation.cut("folder", users, users, f"only {MAX_PROFILES} profiles were looked into")
             break
-        found[entry.path.lower()] = _profile(installation, None, entry.path)
+        found[place] = _profile(installation, None, entry.path)
     profiles = [_with_sid(installation, profile) for profile in found.values()]
     return profiles + list(_hives_alone(installation, {profile.sid for profile in profiles}))
 
@@ -262,7 +264,7 @@ def _scope(sid: str | None) -> Literal["system", "service", "user"]:
 def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
     with suppress(Exception):
         path = installation.tree.entry(path).path
-    parts = path.lower().split("/")
+    parts = installation.really(path).lower().split("/")
     in_windows = path.lower().startswith(f"{installation.windows.lower()}/")
     xp = _XP_USERS.lower() in parts or (in_windows and is_xp_layout(installation))
     return Profile(

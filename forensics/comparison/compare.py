@@ -13,10 +13,13 @@ from forensics.disk.evidence_files import EvidenceFiles
 from forensics.late_methods import dataclass
 from forensics.report.result import Result
 from forensics.sources.coverage import Coverage, Place
-from forensics.tables.certificate import CertificateRow
+from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.key_folder import KeyFolderRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
+from forensics.tables.secrets import MasterKeyRow
+from forensics.tables.use import FolderAclRow
 from forensics.tables.windows_path import WindowsPaths
 
 if TYPE_CHECKING:
@@ -182,7 +185,17 @@ def _saw(this: Coverage, other: Coverage, row: Row) -> bool:
     """Tell whether one side saw the place whole in which the other one read a row."""
     if isinstance(row, CertificateRow | KeyChainRow) and row.thumbprint and this.missed_certificate(row.thumbprint):
         return False
-    return this.saw(Place.at(other.relative(row.source_path))).is_whole
+    return this.saw(_place(row, other)).is_whole
+
+
+def _place(row: Row, coverage: Coverage) -> Place:
+    """Return the place of a row; that of a file is where Windows looks for it, over whatever links."""
+    path = row.source_path
+    if isinstance(row, KeyFileRow | KeyFolderRow | MasterKeyRow | FolderAclRow):
+        path = row.path
+    elif isinstance(row, KeyChainRow) and not row.thumbprint:
+        path = row.key_file_path or path
+    return Place.at(coverage.relative(path))
 
 
 def _without_lost_facts(found: list[Difference], before: Coverage, after: Coverage) -> list[Difference]:
@@ -206,7 +219,7 @@ def _saw_fact(coverage: Coverage, column: str, row: Row | None) -> bool:
         return True
     if isinstance(row, MachineRow):
         return coverage.saw(Place.of_key(*FACTS_OF_KEYS[column])).state in ("present", "absent")
-    return coverage.saw(Place.at(row.source_path)).state != "partial"
+    return coverage.saw(_place(row, coverage)).state != "partial"
 
 
 def _rows(case: CaseTables, table: str, machine_id: int) -> list[Any]:

@@ -15,10 +15,21 @@ class Link:
         kind: A mounted volume is a junction that leads to one.
         target: Where it leads, as stored: an absolute path, or one relative to the folder of the link; of a hard link
             another member of its archive.
+        is_windows: The target is what Windows itself goes by, and no rendering of it by another system.
+        is_relative: Of such a target: it begins at the folder of the link, or at the root of its volume.
+        why_not: Why it is not followed, where more can be said than that what lies there was not examined.
     """
 
     kind: Literal["junction", "mounted volume", "symbolic link", "hard link"]
     target: str
+    is_windows: bool = False
+    is_relative: bool = False
+    why_not: str | None = None
+
+    def named(self) -> str:
+        """Return what it is and where it leads, for use in a sentence."""
+        what = "the mount point of" if self.kind == "mounted volume" else f"a {self.kind} to"
+        return f"{what} {self.target}"
 
     def not_followed(self, path: str) -> str:
         """Say that a link was not followed.
@@ -26,7 +37,6 @@ class Link:
         Args:
             path: Its path in the tree.
         """
-        what = "the mount point of" if self.kind == "mounted volume" else f"a {self.kind} to"
         also = "that volume" if self.kind == "mounted volume" else "what lies there"
         where = path.replace("/", "\\")
-        return f"{where} is {what} {self.target}, which is not followed: examine {also} too"
+        return f"{where} is {self.named()}, which is not followed: {self.why_not or f'examine {also} too'}"

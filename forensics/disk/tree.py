@@ -52,6 +52,10 @@ class NotFollowed(NotObtained):
     Args:
         path: Path of the link in the tree.
         link: Where it leads.
+
+    Attributes:
+        path: The same.
+        link: The same.
     """
 
     kind = "link_not_followed"
@@ -59,6 +63,7 @@ class NotFollowed(NotObtained):
     def __init__(self, path: str, link: Link) -> None:
         super().__init__(link.not_followed(path))
         self.path = path
+        self.link = link
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Entry:
         created: Birth time, UTC, where the tree knows one.
         modified: Modification time, UTC, where the tree knows one.
         handle: What the tree itself needs to open it again without another look-up.
-        link: Where it leads, if it is a link: that is not followed.
+        link: Where it leads, if it is a link that is not followed.
         misnamed: Why its name is not believed: its folder gives it one that it does not bear itself; else None.
     """
 

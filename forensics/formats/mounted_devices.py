@@ -2,7 +2,7 @@
 
 Values of the key ``MountedDevices`` of SYSTEM are called ``\\DosDevices\\D:``. Of a partition of a GPT disk they hold
 its unique GUID behind eight characters, of an MBR disk its signature and where the partition begins, of a removable
-disk the name of its device.
+disk the name of its device. A volume without a letter has a value called ``\\??\\Volume{GUID}`` alone.
 
 References:
     Microsoft Learn, MountedDevices registry entries; plaso, Windows mounted devices plug-in.
@@ -24,6 +24,15 @@ def value_name(letter: str) -> str:
         letter: The drive, such as ``D:``.
     """
     return f"\\DosDevices\\{letter}"
+
+
+def value_name_of_volume(name: str) -> str:
+    """Return the name of the value that tells which volume has a name.
+
+    Args:
+        name: That of the volume, such as ``Volume{f0a2e1c4-0000-0000-0000-100000000000}``.
+    """
+    return f"\\??\\{name}"
 
 
 def of_gpt_partition(guid: bytes) -> bytes:

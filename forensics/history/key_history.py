@@ -59,13 +59,13 @@ def key_history(evidence: Evidence, chains: Sequence[KeyChainRow]) -> tuple[list
 
 
 def _tell_shadow_copies(installation: Installation) -> None:
-    count = count_shadow_copies(installation.tree)
+    count = count_shadow_copies(installation.own_tree)
     if count:
         installation.coverage.tell("volume", "shadow copies", Outcome("not_examined", not_searched(count)), FOLDER)
 
 
 def _journal(installation: Installation) -> tuple[ChangeJournal | None, str]:
-    tree = installation.tree
+    tree = installation.own_tree
     path = installation.on_drive(JOURNAL)
     if isinstance(tree, KeepsJournal) and not installation.drive:
         return tree.change_journal(), path
@@ -90,14 +90,14 @@ def _reach(journal: ChangeJournal) -> Outcome:
 
 
 def _folders(evidence: Evidence) -> dict[int, str]:
-    """Return the folders in which keys and master keys lie, by file reference."""
-    tree = evidence.installation.tree
+    """Return the folders in which keys and master keys lie on this volume, by file reference."""
+    installation = evidence.installation
     paths = {folder.path for folder in evidence.key_folders}
     paths |= {row.source_path.rpartition("/")[0] for row in (key.row for key in evidence.master_keys)}
     found: dict[int, str] = {}
     for path in sorted(paths):
         try:
-            handle = tree.entry(path).handle
+            handle = installation.own_tree.entry(installation.really(path)).handle
         except (NotFound, Unreadable):
             continue
         if isinstance(handle, int):

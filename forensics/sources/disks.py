@@ -123,6 +123,7 @@ def add_image(piece: Source, disk: Disk, pieces: Pieces, path: Path | None) -> N
 
             add_collected_volumes(pieces.of(piece))
         pieces.seen.note(piece.path, identity)
+        pieces.seen.disks.note(piece, identity)
         pieces.seen.note_parents(piece.path, parents_read(disk))
         return
     newer = [row.message for row in piece.problems if row.kind == "older_state"]

@@ -11,8 +11,9 @@ from typing import BinaryIO
 
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.links import Link
-from forensics.disk.tree import NotObtained
+from forensics.disk.tree import Entry, NotObtained
 from forensics.sources.collected_tree import CollectedTree, Node
+from forensics.sources.ntfs_mount import NtfsMounts, link_at
 
 _MOUNT_POINT = 0xA0000003
 
@@ -21,7 +22,7 @@ class FolderTree(CollectedTree):
     """Tree over a folder.
 
     A symbolic link is neither followed nor listed as a folder: on a mounted volume it may lead out of the evidence,
-    or in circles.
+    in circles, or elsewhere than on the machine (ntfs-3g shows D:\\Keys as the folder Keys of the same volume).
 
     Args:
         root: The folder.
@@ -33,6 +34,11 @@ class FolderTree(CollectedTree):
     def __init__(self, root: Path) -> None:
         super().__init__(str(root))
         self.root = root
+        self._mounts = NtfsMounts(root)
+
+    def security_descriptor(self, item: Entry | str) -> bytes | None:
+        entry = self.entry(item) if isinstance(item, str) else item
+        return self._mounts.access_list(str(entry.handle))
 
     def _children(self, handle: object) -> Iterator[Node]:
         try:
@@ -77,6 +83,9 @@ def _link(item: os.DirEntry[str], status: os.stat_result) -> Link | None:
     is_junction = getattr(status, "st_reparse_tag", 0) == _MOUNT_POINT  # when this runs on Windows
     if not is_junction and not stat.S_ISLNK(status.st_mode):
         return None
+    stored = link_at(item.path)
+    if stored is not None:
+        return stored
     try:
         target = os.readlink(item.path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except OSError:

@@ -14,6 +14,9 @@ from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree,
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Hive, Key, seen, seen_of_key
 from forensics.sources.coverage import Coverage
+from forensics.sources.following_tree import FollowingTree
+from forensics.sources.link_targets import LinkTargets
+from forensics.sources.mounted_volumes import MountedVolumes
 from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.machine import InstallationKind
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
@@ -67,7 +70,8 @@ class Installation:
     Attributes:
         machine_id: Number of the installation over all sources, from 1.
         source_path: The source as the user named it.
-        tree: The volume or collection that holds it.
+        tree: The volume or collection that holds it, with its links followed where they lead to what is examined.
+        own_tree: The same as it is, no link followed.
         windows: Path of its Windows folder in the tree, such as ``Windows`` or ``C/Windows``.
         drive: Path of its system drive in the tree: empty, or such as ``C``.
         open_hive: How a hive of this tree is opened.
@@ -80,6 +84,7 @@ class Installation:
         kind: What it is.
         is_loose: Somebody put its hives together: nothing but what they say tells that they are of one machine.
         mixed: What tells that they are not; None where nothing does.
+        mounted: The volumes that it knows by letters and names.
     """
 
     machine_id: int
@@ -97,13 +102,19 @@ class Installation:
     mixed: str | None = None
     problems: list[ProblemRow] = field(default_factory=list)
     coverage: Coverage = field(init=False)
+    own_tree: Tree = field(init=False)
+    mounted: MountedVolumes = field(init=False)
     _hives: dict[str, Hive | None] = field(default_factory=dict)
     _listings: dict[str, Listing] = field(default_factory=dict)
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
     _cut_hives: dict[str, Outcome] = field(default_factory=dict)
+    _following: FollowingTree = field(init=False)
 
     def __post_init__(self) -> None:
         self.coverage = Coverage(self.machine_id, self.tree.complete, self.drive, look=self._look)
+        self.own_tree, self.mounted = self.tree, MountedVolumes(self)
+        self._following = FollowingTree(self.tree, LinkTargets(self))
+        self.tree = self._following
 
     def _look(self, hive: str, key: str) -> Outcome | None:
         """Say what an open hive shows of a key; the hive by its name, its path, or the export that it was read from."""
@@ -111,6 +122,20 @@ class Installation:
         named = [at] if at is not None else [h for h in self._hives.values() if h is not None and h.source_path == hive]
         shown = [seen_of_key(opened, key) for opened in named]
         return next((outcome for outcome in shown if outcome.is_there), shown[0] if shown else None)
+
+    @property
+    def followed_links(self) -> bool:
+        """A link was followed."""
+        return self._following.has_followed
+
+    def really(self, path: str) -> str:
+        """Return where what is found under a tree path lies, as rows name it: elsewhere, where a link led there.
+
+        Args:
+            path: Of a file or folder, or of a hive with a key and value behind it, as provenance shows it.
+        """
+        file, backslash, key = path.partition("\\")
+        return f"{self._following.really(file)}{backslash}{key}"
 
     def on_drive(self, path: str) -> str:
         """Return the tree path of a path on the system drive."""
@@ -171,7 +196,9 @@ class Installation:
         if (damage := damage_of(self.tree, path)) is not None:
             self.coverage.cut("folder", path, damage, path)
             return Listing(Outcome("partial", damage), list(self._without_misnamed(entries)))
-        return Listing(self._all_but_links(entries), entries)
+        seen = self._all_but_links(entries)
+        way = self._following.way(path) if seen == PRESENT else None
+        return Listing(Outcome("present", way) if way else seen, entries)
 
     def _without_misnamed(self, entries: Sequence[Entry]) -> Iterator[Entry]:
         """Leave out what is none of the files that its name would lead to, and tell of it."""

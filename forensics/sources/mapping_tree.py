@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, damage_of
+from forensics.disk.tree import Entry, NotFollowed, NotFound, Tree, Unreadable, damage_of
 from forensics.sources.collected_tree import CollectedTree, Node
 
 
@@ -94,6 +94,8 @@ class UnionTree:
                 return self._moved(tree, tree.entry(_below(root, path)), path)
             except NotFound:
                 continue
+            except NotFollowed as stop:
+                problem = problem or NotFollowed(_without(root, stop.path), stop.link)
             except Unreadable as error:
                 problem = problem or error
         raise problem or NotFound(path)
@@ -148,6 +150,11 @@ def _of_part(entry: Entry) -> tuple[Tree, Entry]:
     assert isinstance(entry.handle, tuple)
     tree, own = entry.handle
     return tree, own
+
+
+def _without(root: str, path: str) -> str:
+    """Return the path below a folder in which it lies."""
+    return "/".join(path.split("/")[len(root.split("/")) if root else 0 :])
 
 
 def _below(folder: str, path: str) -> str:

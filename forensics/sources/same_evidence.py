@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from forensics.disk.errors import SourceError
 from forensics.late_methods import dataclass
+from forensics.sources.other_disks import OtherDisks
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
 
@@ -44,13 +45,19 @@ class SeenEvidence:
         named: Files of all sources that were named together, in which a disk may find its parent or its child.
         drives: What was seen of drives of which a collector put the parts into several archives.
         has_disk: A disk was among it.
+        disks: The disks that are open now.
     """
 
     named: tuple[Path, ...] = ()
     drives: dict[tuple[str, ...], UnionTree] = field(default_factory=dict)
     has_disk: bool = False
+    disks: OtherDisks = field(default_factory=OtherDisks)
     _met: dict[object, str] = field(default_factory=dict)
     _children: dict[object, str] = field(default_factory=dict)
+
+    def once_more(self) -> SeenEvidence:
+        """Return what is known of parents alone, to open what was or will be examined a second time."""
+        return SeenEvidence(self.named, disks=self.disks, _children=dict(self._children))
 
     def refuse(self, *identities: object) -> None:
         """Raise SameEvidenceError where something with one of these identities was opened before."""

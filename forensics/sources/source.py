@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from contextlib import ExitStack
 from dataclasses import field
 
+from forensics.disk.disk_volume import DiskVolume
 from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
 from forensics.sources.coverage import Coverage
@@ -31,6 +32,7 @@ class Source:
         installations: Windows installations, numbered from 1.
         searched: Volumes and folders in which virtual machines may lie.
         bitlocker: Volumes that BitLocker encrypts.
+        disk_volumes: The volumes of the disk, where the source is one of several.
         found: An entry for each piece of evidence that was found in it; empty where the source itself is the piece.
         coverage: Volumes and the like: what was, and was not, there to examine.
         resources: Closed with the source.
@@ -49,6 +51,7 @@ class Source:
     installations: list[Installation] = field(default_factory=list)
     searched: list[SearchedTree] = field(default_factory=list)
     bitlocker: list[BitLockerRow] = field(default_factory=list)
+    disk_volumes: list[DiskVolume] = field(default_factory=list)
     found: list[SourceEntry] = field(default_factory=list)
     coverage: Coverage = field(default_factory=lambda: Coverage(0))
     resources: ExitStack = field(default_factory=ExitStack, repr=False)

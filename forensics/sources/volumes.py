@@ -110,7 +110,7 @@ def add_disk(source: Source, disk: Disk, keys: Unlock, first_machine_id: int, ch
             "volume", "disk", Outcome("absent", f"a {table.scheme.upper()} disk without partitions"), disk.path
         )
     seen: dict[int, Partition] = {}
-    disk = replace(disk, efi=[], volumes=[])
+    disk = replace(disk, efi=[], volumes=source.disk_volumes)
     for partition in table.partitions:
         if chosen not in (None, partition.number):
             disk = _leave_out(source, disk, partition, f"left out: --partition {chosen} was chosen")

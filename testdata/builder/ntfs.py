@@ -23,10 +23,11 @@ from testdata.builder.change_journal import Change, journal
 from testdata.builder.files import DEFAULT_TIME, FileSpec
 from testdata.builder.ntfs_library import Inode, NtfsError, NtfsVolume, library_path
 
-__all__ = ["NtfsError", "NtfsExtras", "build_ntfs", "junction_data", "short_names", "unavailable"]
+__all__ = ["NtfsError", "NtfsExtras", "build_ntfs", "junction_data", "short_names", "symlink_data", "unavailable"]
 
 FILE_ATTRIBUTE_REPARSE_POINT = 0x400
 _IO_REPARSE_TAG_MOUNT_POINT = 0xA0000003
+_IO_REPARSE_TAG_SYMLINK = 0xA000000C
 _ROOT = ""
 _JOURNAL_START = 1 << 20
 """Byte of the journal at which it begins: what lay before was given back, and is a hole."""
@@ -38,6 +39,8 @@ class NtfsExtras:
 
     Attributes:
         junctions: Folders that are junctions, with the absolute Windows path they lead to.
+        symlinks: Symbolic links, with their target; one that stands among the files is a link to a file, each other one
+            a link to a folder. A target without drive or name of a volume is relative.
         attributes: FILE_ATTRIBUTE_* bits to set on a file or folder (hidden 2, system 4, ...).
         accessed: Access times; by default the modification time.
         deleted: Files that were written and then deleted: their records and content stay in the image.
@@ -47,6 +50,7 @@ class NtfsExtras:
     """
 
     junctions: Mapping[str, str] = field(default_factory=dict)
+    symlinks: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, int] = field(default_factory=dict)
     accessed: Mapping[str, datetime] = field(default_factory=dict)
     deleted: Sequence[FileSpec] = ()
@@ -164,7 +168,8 @@ class _Writer:
 
     def _folders(self, files: Sequence[FileSpec]) -> dict[str, FileSpec]:
         given = {spec.path: spec for spec in files if spec.is_dir}
-        paths = {*given, *self.extras.junctions, *self.dirs, *(_parent(spec.path) for spec in files)}
+        links = {*self.extras.junctions, *(self.extras.symlinks.keys() - {spec.path for spec in files})}
+        paths = {*given, *links, *self.dirs, *(_parent(spec.path) for spec in files)}
         paths.update(_parent(spec.path) for spec in self.extras.deleted)
         for path in tuple(paths):
             paths.update(str(above) for above in PurePosixPath(path).parents)
@@ -199,6 +204,8 @@ class _Writer:
                 inode.write(stream, content)
             if spec.path in self.extras.junctions:
                 inode.set_reparse_point(junction_data(self.extras.junctions[spec.path]))
+            if spec.path in self.extras.symlinks:
+                inode.set_reparse_point(symlink_data(self.extras.symlinks[spec.path]))
             if spec.path in self.extras.attributes:
                 inode.add_attributes(self.extras.attributes[spec.path])
             self._set_times(inode, spec)
@@ -233,6 +240,16 @@ def junction_data(target: str) -> bytes:
     body = struct.pack("<HHHH", 0, len(substitute), len(substitute) + 2, len(shown))
     body += substitute + b"\0\0" + shown + b"\0\0"
     return struct.pack("<IHH", _IO_REPARSE_TAG_MOUNT_POINT, len(body), 0) + body
+
+
+def symlink_data(target: str) -> bytes:
+    """REPARSE_DATA_BUFFER of a symbolic link to a Windows path such as ``D:\\Keys`` or ``..\\Keys``."""
+    is_relative = re.match(r"[A-Za-z]:|Volume\{", target) is None
+    substitute = (target if is_relative else "\\??\\" + target).encode("utf-16-le")
+    shown = target.encode("utf-16-le")
+    body = struct.pack("<HHHHI", 0, len(substitute), len(substitute), len(shown), is_relative)
+    body += substitute + shown
+    return struct.pack("<IHH", _IO_REPARSE_TAG_SYMLINK, len(body), 0) + body
 
 
 def _check_names(paths: Sequence[str]) -> None:

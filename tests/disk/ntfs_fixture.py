@@ -18,6 +18,8 @@ PACKED = Path(__file__).parent / "data" / "volume.ntfs.xz"
 SIZE = 24 << 20
 PACKED_COMPRESSED = PACKED.with_name("compressed.ntfs.xz")
 COMPRESSED_SIZE = 4 << 20
+PACKED_LINKS = PACKED.with_name("links.ntfs.xz")
+LINKS_SIZE = 4 << 20
 LABEL = "System"
 
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
@@ -108,6 +110,35 @@ def build_compressed(out: Path) -> None:
     build_ntfs(specs, out, COMPRESSED_SIZE, default_sd=DEFAULT_SD, extras=NtfsExtras(attributes={"packed": 0x800}))
 
 
+def links() -> tuple[dict[str, str], dict[str, str]]:
+    """Junctions and symbolic links; one target of each is too long for a file record."""
+    long = "\\".join(["a rather long name of a folder"] * 30)
+    junctions = {
+        "to a drive": "D:\\Keys",
+        "to a volume": "Volume{f0a2e1c4-0000-0000-0000-100000000000}\\",
+        "to a long path": f"C:\\{long}",
+        "Größe": "C:\\Schlüssel\\日本語",
+    }
+    symlinks = {
+        "folder": "..\\Keys",
+        "at the root": "\\Keys",
+        "on a drive": "E:\\Keys",
+        "a long way": f"..\\{long}",
+        "file.txt": "folder\\other.txt",
+    }
+    return {f"junctions/{name}": to for name, to in junctions.items()}, {
+        f"symlinks/{n}": to for n, to in symlinks.items()
+    }
+
+
+def build_links(out: Path) -> None:
+    from testdata.builder.ntfs import NtfsExtras, build_ntfs
+
+    junctions, symlinks = links()
+    extras = NtfsExtras(junctions=junctions, symlinks=symlinks)
+    build_ntfs([FileSpec("symlinks/file.txt", b"")], out, LINKS_SIZE, default_sd=DEFAULT_SD, extras=extras)
+
+
 def build(out: Path) -> None:
     from testdata.builder.ntfs import NtfsExtras, build_ntfs
 
@@ -119,7 +150,11 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder, "volume.ntfs")
         PACKED.parent.mkdir(exist_ok=True)
-        for packed, builder in ((PACKED, build), (PACKED_COMPRESSED, build_compressed)):
+        for packed, builder in (
+            (PACKED, build),
+            (PACKED_COMPRESSED, build_compressed),
+            (PACKED_LINKS, build_links),
+        ):
             builder(image)
             packed.write_bytes(lzma.compress(image.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
             print(packed, packed.stat().st_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,9 @@ from forensics.disk.ntfs.reparse import parse_link
 
 JUNCTION, SYMLINK, COMPACT = 0xA0000003, 0xA000000C, 0x80000017
 VOLUME = "Volume{f0a2e1c4-0000-0000-0000-100000000000}\\"
+
+
+windows = partial(Link, is_windows=True)
 
 
 def buffer(tag: int, substitute: str, shown: str = "", flags: int = 0) -> bytes:
@@ -23,13 +27,16 @@ def buffer(tag: int, substitute: str, shown: str = "", flags: int = 0) -> bytes:
 @pytest.mark.parametrize(
     ("data", "link"),
     [
-        (buffer(JUNCTION, "\\??\\D:\\Keys", "D:\\Keys"), Link("junction", "D:\\Keys")),
+        (buffer(JUNCTION, "\\??\\D:\\Keys", "D:\\Keys"), windows("junction", "D:\\Keys")),
         # What Windows goes by is not what it shows.
-        (buffer(JUNCTION, "\\??\\D:\\Keys", "C:\\Harmless"), Link("junction", "D:\\Keys")),
-        (buffer(JUNCTION, f"\\??\\{VOLUME}"), Link("mounted volume", VOLUME)),
-        (buffer(SYMLINK, "\\??\\E:\\Keys", "E:\\Keys"), Link("symbolic link", "E:\\Keys")),
-        (buffer(SYMLINK, "..\\Keys", "..\\Keys", flags=1), Link("symbolic link", "..\\Keys")),
-        (buffer(SYMLINK, "\\??\\UNC\\server\\share", "\\\\server\\share"), Link("symbolic link", "\\\\server\\share")),
+        (buffer(JUNCTION, "\\??\\D:\\Keys", "C:\\Harmless"), windows("junction", "D:\\Keys")),
+        (buffer(JUNCTION, f"\\??\\{VOLUME}"), windows("mounted volume", VOLUME)),
+        (buffer(SYMLINK, "\\??\\E:\\Keys", "E:\\Keys"), windows("symbolic link", "E:\\Keys")),
+        (buffer(SYMLINK, "..\\Keys", "..\\Keys", flags=1), windows("symbolic link", "..\\Keys", is_relative=True)),
+        (
+            buffer(SYMLINK, "\\??\\UNC\\server\\share", "\\\\server\\share"),
+            windows("symbolic link", "\\\\server\\share"),
+        ),
         (buffer(COMPACT, "x"), None),
         (buffer(JUNCTION, ""), None),
         (buffer(JUNCTION, "\\??\\D:\\Keys")[:20], None),

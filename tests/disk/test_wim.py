@@ -223,8 +223,8 @@ def test_links_lead_where_they_do_on_ntfs() -> None:
         reparse={"Documents and Settings": (JUNCTION, data_of("C:\\Users")), "link": (SYMLINK, symlink)},
     )
     junction = place.entry("Documents and Settings")
-    assert (junction.is_dir, junction.link) == (False, Link("junction", "C:\\Users"))
-    assert place.entry("link").link == Link("symbolic link", "..\\Keys")
+    assert (junction.is_dir, junction.link) == (False, Link("junction", "C:\\Users", is_windows=True))
+    assert place.entry("link").link == Link("symbolic link", "..\\Keys", is_windows=True, is_relative=True)
     for path in ("Documents and Settings/a", "Documents and Settings/a/b"):
         with pytest.raises(NotFollowed, match="is a junction to C:"):
             place.entry(path)

@@ -55,10 +55,12 @@ def _machine_id(source: Source, place: SearchedTree, hosts: Sequence[SearchedTre
     """Return the number of the Windows to which a place belongs: its own, else the only one on its disk."""
     if place.disk is None:
         return 0
-    here = [i for i in source.installations if i.tree is place.tree and i.windows in place.windows]
+    here = [i for i in source.installations if i.own_tree is place.tree and i.windows in place.windows]
     if here:
         return here[0].machine_id
     trees = [host.tree for host in hosts if host.disk == place.disk]
     on_disk = [i for i in source.installations if i.source_path == place.disk]
-    ids = {i.machine_id for i in on_disk if any(i.tree is tree for tree in trees)} or {i.machine_id for i in on_disk}
+    ids = {i.machine_id for i in on_disk if any(i.own_tree is tree for tree in trees)} or {
+        i.machine_id for i in on_disk
+    }
     return ids.pop() if len(ids) == 1 else 0

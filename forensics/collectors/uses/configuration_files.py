@@ -177,10 +177,10 @@ def _below(context: UseContext, root: _Root, search: _Search) -> Iterator[Config
     waiting = deque([(root.path, 0)])
     while waiting and search.reached() is None:
         path, depth = waiting.popleft()
-        place = (drive.letter, path.lower())
-        if place in search.seen:
+        place, really = (drive.letter, path.lower()), (drive.letter, drive.reader.really(path).lower())
+        if really in search.seen:
             continue
-        search.seen.add(place)
+        search.seen.add(really)
         search.folders += 1
         listing = drive.reader.listing(path)
         # Collectors leave out folders; of a site's own that is worth telling.

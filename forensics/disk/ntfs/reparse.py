@@ -7,16 +7,23 @@ References:
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO, Literal
 
 from forensics.disk.links import Link
 from forensics.disk.ntfs.index import REPARSE_FLAG
 from forensics.disk.ntfs.record import REPARSE_POINT, STANDARD_INFORMATION, FileRecord
-from forensics.disk.tree import NotFollowed, NotObtained
+from forensics.disk.tree import NotFollowed, NotObtained, Unreadable
 
 MOUNT_POINT = 0xA0000003
 SYMBOLIC_LINK = 0xA000000C
 
+MAX_REPARSE_DATA = 16 << 10
+"""Format: bytes of a reparse point."""
+
 _BEFORE_NAMES = {MOUNT_POINT: 16, SYMBOLIC_LINK: 20}
+_RELATIVE = 1
 _OBJECT_MANAGER = "\\??\\"
 NAME_SURROGATE = 0x20000000
 """Bit of a tag: the file stands for another one."""
@@ -55,8 +62,12 @@ def parse_link(data: bytes) -> Link | None:
     if target.lower().startswith("unc\\"):
         target = f"\\\\{target[4:]}"
     if tag == SYMBOLIC_LINK:
-        return Link("symbolic link", target)
-    return Link("mounted volume" if target.lower().startswith("volume{") else "junction", target)
+        is_relative = bool(struct.unpack_from("<I", data, 16)[0] & _RELATIVE)
+        return Link("symbolic link", target, is_windows=True, is_relative=is_relative)
+    kind: Literal["junction", "mounted volume"] = "junction"
+    if target.lower().startswith("volume{"):
+        kind = "mounted volume"
+    return Link(kind, target, is_windows=True)
 
 
 def reparse_tag(record: FileRecord) -> int:
@@ -67,7 +78,7 @@ def reparse_tag(record: FileRecord) -> int:
     if point is None:
         return 0
     value = point.value or b""
-    # A reparse point too large for its record: its tag is not worth a read, since no such tag is followed.
+    # Only a link with a long target is too large for its record.
     return int(struct.unpack_from("<I", value)[0]) if len(value) >= 4 else NAME_SURROGATE
 
 
@@ -76,17 +87,28 @@ def hides_content(record: FileRecord) -> bool:
     return is_recalled(reparse_tag(record), _attributes(record))
 
 
-def link_of(record: FileRecord) -> Link | None:
-    """Return where a file leads; None where it is no link."""
+StreamOpener = Callable[[FileRecord, int], BinaryIO | None]
+"""Opens an attribute of a record by its type."""
+
+
+def link_of(record: FileRecord, opener: StreamOpener) -> Link | None:
+    """Return where a file leads; None where it is no link.
+
+    Args:
+        record: Of the file.
+        opener: Opens the reparse point where it is too large for the record.
+    """
     if not reparse_tag(record) & NAME_SURROGATE:
         return None
-    point = record.find(REPARSE_POINT)
-    return parse_link(point.value or b"") if point else None
+    with suppress(Unreadable):
+        stream = opener(record, REPARSE_POINT)
+        return parse_link(stream.read(MAX_REPARSE_DATA)) if stream else None
+    return None
 
 
-def not_obtained(record: FileRecord, path: str) -> NotObtained:
+def not_obtained(record: FileRecord, path: str, opener: StreamOpener) -> NotObtained:
     """Return the error that says why a file's content was not got."""
-    link = link_of(record)
+    link = link_of(record, opener)
     return NotObtained(why_not_followed(reparse_tag(record))) if link is None else NotFollowed(path, link)
 
 

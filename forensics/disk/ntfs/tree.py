@@ -191,7 +191,7 @@ class NtfsTree:
         record = self._record(file)
         path = file if isinstance(file, str) else file.path
         if hides_content(record):
-            raise not_obtained(record, path)
+            raise not_obtained(record, path, self.volume.stream)
         data = record.find(DATA)
         self._claims.check(data)
         if data is not None and data.initialized < data.size <= _SMALL and not data.flags & COMPRESSED:
@@ -235,7 +235,7 @@ class NtfsTree:
     def _refuse_reparse(self, entry: Entry) -> None:
         record = self._record(entry)
         if reparse_tag(record):
-            raise not_obtained(record, entry.path)
+            raise not_obtained(record, entry.path, self.volume.stream)
 
     def _folder(self, entry: Entry) -> _Folder:
         if isinstance(entry.handle, _Doubt):
@@ -377,7 +377,7 @@ class NtfsTree:
             self._claims.claim(number, by_index.path, data)
         size = 0 if is_dir else size
         times = filetime(created), filetime(modified)
-        return Entry(key.name, by_index.path, is_dir, size, *times, reference, link_of(record))
+        return Entry(key.name, by_index.path, is_dir, size, *times, reference, link_of(record, self.volume.stream))
 
     def _doubted(self, parent: Entry, entry: Entry, message: str, offset: int | None) -> Entry:
         """Return an entry of which nothing but the name in its folder is believed, and that in part."""
