@@ -24,6 +24,7 @@ from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
 from forensics.sources.opened_again import opened_again
 from forensics.sources.same_evidence import Copies, SeenEvidence
+from forensics.tables.former_windows import without_former
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _NAMED = 10
 """Display: sources that one sentence names."""
+
+_TOOK_ITS_PLACE = "the Windows that was set up in its place, which was not found"
 
 
 def examine(
@@ -136,6 +139,7 @@ def examine(
             run.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         run.facts(moment)
+        run.former_windows()
         run.count_data_disks()
         run.name_sources()
     case = Case(run.rows, run.entries, moment, evidence=evidence)
@@ -189,21 +193,21 @@ class _Run:
         from forensics.hyperv.judge import judge_hyperv
 
         with self._told("judging virtual machines"):
-            self.rows += judge_hyperv(self.hyperv, self.rows)
+            self.rows += judge_hyperv(self.hyperv, without_former(self.rows))
 
     def shared_identities(self) -> None:
         """Tell which installations of all sources are clones of each other."""
         from forensics.chain.identities import shared_identities
 
         with self._told("comparing identities"):
-            self.rows += shared_identities(self.rows, self.disks)
+            self.rows += shared_identities(without_former(self.rows), self.disks)
 
     def efs_agents(self) -> None:
         """Tell which recovery agents of EFS each domain hands out."""
         from forensics.facts.efs_agents import efs_agents
 
         with self._told("looking for recovery agents"):
-            self.rows += efs_agents(self.rows)
+            self.rows += efs_agents(without_former(self.rows))
 
     def facts(self, as_of: datetime) -> None:
         """Add to the rows what follows from all of them."""
@@ -211,6 +215,17 @@ class _Run:
 
         with self._told("computing facts"):
             self.rows = with_facts(self.rows, as_of)
+
+    def former_windows(self) -> None:
+        """Tell what each former Windows has that the one in its place has not; one that is alone is an older state."""
+        from forensics.facts.former_windows import former_windows
+
+        with self._told("comparing former installations"):
+            self.rows += former_windows(self.rows, self.disks)
+            former = {row.machine_id for row in self.rows if isinstance(row, MachineRow) and row.kind == "former"}
+            for entry in leaves(self.entries):
+                if former.issuperset(entry.machine_ids) and entry.machine_ids and not entry.older_state_of:
+                    entry.older_state_of = _TOOK_ITS_PLACE
 
     @contextmanager
     def _told(self, step: str) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from forensics.collectors.local_groups import LocalGroups
 from forensics.collectors.service_identities import ServiceIdentity
@@ -121,8 +121,8 @@ class KeyFolder:
     """A folder in which keys of one kind and owner lie.
 
     Attributes:
-        kind: Of what its files are; any: not looked into.
-        scope: Whose keys; earlier: those of an installation that an upgrade set aside.
+        kind: Of what its files are.
+        scope: Whose keys.
         owner_sid: Whose keys; S-1-5-18 for machine and system.
         path: Path in the tree.
         outcome: What can be said of its names: Windows finds a key by the name of its file, so where all were seen, one
@@ -131,8 +131,8 @@ class KeyFolder:
         lacks: Public keys that none of the files holds which were not read.
     """
 
-    kind: KeyFileKind | Literal["any"]
-    scope: KeyFileScope | Literal["earlier"]
+    kind: KeyFileKind
+    scope: KeyFileScope
     owner_sid: str | None
     path: str
     outcome: Outcome

@@ -101,7 +101,7 @@ def answers_about(database: RuleDatabase, packs: Packs, subject_id: str) -> list
 
 
 def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[RuleAnswer]:
-    query = Query(rule)
+    query = Query(rule, database.former)
     try:
         for number, row in enumerate(database.query(query.about(), [subject_id])):
             if number >= MOST_ROWS:
@@ -168,7 +168,7 @@ def _whole_names(subject: NamedSubject) -> Iterator[str]:
 def _all_subjects(database: RuleDatabase, packs: Packs) -> Iterator[NamedSubject]:
     asked = set()
     for rule in packs.rules:
-        query = Query(rule)
+        query = Query(rule, database.former)
         if (statement := query.subjects()) in asked:
             continue
         asked.add(statement)

@@ -30,4 +30,6 @@ def installation_name(machine_id: int, machines: list[MachineRow]) -> str:
     row = machines[0] if machines else None
     known = (row.volume, row.system_root) if row is not None else ()
     apart = ", ".join([f"installation {machine_id}", *(part for part in known if part)])
+    if row is not None and row.kind == "former":
+        return f"the former Windows {row.computer_name or ''}".rstrip()
     return f"{row.computer_name} ({apart})" if row is not None and row.computer_name else apart

@@ -51,6 +51,10 @@ def find_chains(case: CaseTables, wanted: str) -> list[KeyChainRow]:
     digits = "".join(c for c in wanted if c.isalnum()).upper()
     is_prefix = len(digits) >= SHORTEST_PREFIX and all(c in "0123456789ABCDEF" for c in digits)
     file, facts = wanted.replace("\\", "/").lower().strip("/"), Facts(case)
+    return _found(case.present, is_prefix, digits, file, facts) or _found(case, is_prefix, digits, file, facts)
+
+
+def _found(case: CaseTables, is_prefix: bool, digits: str, file: str, facts: Facts) -> list[KeyChainRow]:
     chains: list[KeyChainRow] = case.rows("key_chain")
     return [c for c in chains if (is_prefix and (c.thumbprint or "").startswith(digits)) or _has_file(c, file, facts)]
 

@@ -19,12 +19,14 @@ from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
+from forensics.sources.former import FormerRoot, former_windows
 from forensics.sources.holdings import may_hold_files, no_file_system, ntfs_holds, other_file_system
 from forensics.sources.installation import Installation, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
 from forensics.tables.outcome import Outcome
+from forensics.tables.windows_path import is_moved_aside
 
 _USUAL_NAMES = ("windows", "winnt")
 _MAX_ON_VOLUME = 16
@@ -284,27 +286,40 @@ def _add_installations(
         source.cut("volume", name, path, message)
         found = found[:_MAX_ON_VOLUME]
     before = len(source.installations)
-    for windows in found:
+    formers = former_windows(tree, "", source.coverage, path)
+    roots = [FormerRoot("", windows.path) for windows in found]
+    for root in [*roots, *formers]:
         source.add(
             Installation(
                 machine_id=first_machine_id + len(source.installations),
                 source_path=disk.path,
                 tree=tree,
-                windows=windows.path,
-                drive="",
+                windows=root.windows,
+                drive=root.drive,
                 open_hive=open_hive,
                 efi=disk.efi,
                 disk_volumes=() if disk.volumes is None else disk.volumes,
                 volume=None if path == disk.path else name,
+                kind="former" if root in formers or is_moved_aside(root.windows) else "windows",
             )
         )
     # Paths on the volume that holds Windows are told as the other rows tell them.
-    source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
-    detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else ntfs_holds(tree)
+    windows = tuple(entry.path for entry in found if not is_moved_aside(entry.path))
+    source.searched.append(SearchedTree(tree, disk.path, "" if windows else name, windows))
+    detail = _holds(tree, label, found, formers)
     damage = tree.damage("")
     outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
     source.coverage.tell("volume", name, outcome or Outcome("present", detail), path)
     return source.installations[before:]
+
+
+def _holds(tree: NtfsTree, label: str, found: Sequence[Entry], formers: Sequence[FormerRoot]) -> str:
+    if not found and not formers:
+        return ntfs_holds(tree)
+    former = f"a former Windows in {', '.join(root.drive for root in formers)}" if formers else ""
+    if not found:
+        return f"NTFS{label}, no Windows but {former}"
+    return f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" + (f"; {former}" if former else "")
 
 
 def find_windows(tree: Tree) -> list[Entry]:

@@ -53,7 +53,7 @@ def render_html(case: CaseTables, language: str = "en") -> str:
     Returns:
         The page. It runs no script and loads no style but its own, and requests nothing.
     """
-    t = Catalogue(language)
+    t, case = Catalogue(language), case.present
     found = triage(case)
     chains = ChainViews(case, t)
     causes = Causes(case, chains, found, t)
