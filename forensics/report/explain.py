@@ -136,6 +136,9 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
     yield from fold(sanitise(label(chain)), width)
     machine, store = sanitise(facts.named_with_place(chain.machine_id)), sanitise(chain.store or "none")
     yield f"  on {machine}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
+    row = facts.machine(chain.machine_id)
+    if row is not None and row.kind == "former":
+        yield "  of a former Windows, which is not in use: what follows is how that Windows itself would open it"
     recoverable = {True: "yes", False: "no", None: "not told"}[chain.recoverable]
     at = f", broken at {chain.broken_at}" if chain.broken_at else ""
     yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"
