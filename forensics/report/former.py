@@ -26,17 +26,9 @@ def former_lines(case: CaseTables) -> Iterator[str]:
 
 
 def _keys(row: FormerWindowsRow) -> str:
-    if row.machine_id == 0:
-        waiting = f", and {row.locked} of users wait for a password" if row.locked else ""
-        return f"{_number(row.keys)} can be had from it{waiting}"
-    if not row.keys_only_there and not row.locked_only_there:
-        return "no key that opens is only there"
-    waiting = f", and {row.locked_only_there} of users that wait for a password" if row.locked_only_there else ""
-    return f"only there: {_number(row.keys_only_there)} that can be had{waiting}"
-
-
-def _number(count: int) -> str:
-    return "1 key" if count == 1 else f"{count} keys"
+    count, waiting = (row.keys, row.locked) if row.machine_id == 0 else (row.keys_only_there, row.locked_only_there)
+    of_users = f", of users who have to give a password: {waiting}" if waiting else ""
+    return f"keys {'that' if row.machine_id == 0 else 'only there that'} can be had: {count}{of_users}"
 
 
 def only_former(case: CaseTables) -> Iterator[tuple[int, str]]:

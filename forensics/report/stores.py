@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.report.former import NOTHING_OF_TODAY, is_former_only
 from forensics.sources.coverage import Place, together
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
@@ -50,9 +51,9 @@ def judges_nothing(case: CaseTables) -> bool:
     Former installations do not count. Of a computer that was read whole and has keys of users only, all was said that
     can be said without a password.
     """
-    case = case.present
-    if case.whole.rows("machine") and not case.rows("machine"):
+    if is_former_only(case):
         return True
+    case = case.present
     chains = [chain for chain in case.rows("key_chain") if chain.thumbprint]
     if any(_is_judged(chain) for chain in chains):
         return False
@@ -71,6 +72,8 @@ def _waits_for_password(chain: KeyChainRow) -> bool:
 
 def no_certificate(case: CaseTables) -> str:
     """Return the sentence for a case without a single certificate that names a private key."""
+    if is_former_only(case):
+        return NOTHING_OF_TODAY
     because = _because(case)
     return _NOTHING_JUDGED + because if because else "No certificate here names a private key or should have one."
 
