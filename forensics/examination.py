@@ -55,6 +55,7 @@ def examine(
     bek_file: str | Path | None = None,
     archive_password_file: str | Path | None = None,
     image: int | None = None,
+    regback: bool = False,
     passwords: Mapping[str, str] | None = None,
     nt_hashes: Mapping[str, str] | None = None,
     domain_backup_keys: Paths = (),
@@ -79,6 +80,7 @@ def examine(
         bek_file: BitLocker external key (.BEK).
         archive_password_file: File whose first line is the password of encrypted zip and 7z archives.
         image: Number of the one image of a WIM that is examined; all, if not given.
+        regback: Have the backup hives in RegBack stand for each machine, as an older state; one without is left out.
         passwords: Password by user name or SID, to open that user's master keys.
         nt_hashes: NT hash (32 hex digits) by user name or SID.
         domain_backup_keys: DPAPI backup private keys of domains (.pvk); one path, or several.
@@ -103,7 +105,7 @@ def examine(
     """
     if not sources:
         raise ValueError("name at least one source")
-    choices = checked(Choices(offset=offset, partition=partition, image=image))
+    choices = checked(Choices(offset=offset, partition=partition, image=image, regback=regback))
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 
@@ -295,6 +297,8 @@ class _Run:
 
         self.judges = []
         try:
+            if self.choices.regback:
+                self._read_by_backups(opened, entry)
             for installation in opened.installations:
                 self.machines += 1
                 entry.machine_ids.append(installation.machine_id)
@@ -322,6 +326,28 @@ class _Run:
             entry.error = nothing_found(opened)
             if was_seen_whole(opened):
                 self.data_disks.append(entry)
+
+    def _read_by_backups(self, opened: Source, entry: SourceEntry) -> None:
+        """Have RegBack's hives stand for each installation; one without them is left out, and said so.
+
+        Raises:
+            SourceError: None of the source has any.
+        """
+        from forensics.sources.backup_hives import NO_BACKUPS, read_by_backups
+
+        shown = {i.machine_id: read_by_backups(i) for i in opened.installations}
+        without = frozenset(number for number, state in shown.items() if state is None)
+        for number in without:
+            opened.problem(opened.path, "no_backup_hives", f"installation {number}: {NO_BACKUPS}")
+        if without and len(without) == len(shown):
+            raise SourceError("no_backup_hives", f"{opened.path}: {NO_BACKUPS}")
+        self.machines += len(without)
+        opened.forget_machines(without)
+        for piece in opened.found or [entry]:
+            piece.machine_ids = [number for number in piece.machine_ids if number not in without]
+            numbers = piece.machine_ids or (() if opened.found else shown)
+            state = next((shown[number] for number in numbers if number not in without), None)
+            piece.older_state_of = piece.older_state_of or state
 
     def _count_copies_once(self, opened: Source, entry: SourceEntry) -> None:
         """Forget the machines of each piece of evidence of which all that was read is what another one gave."""

@@ -99,6 +99,14 @@ class MachineRow(Row):
         "certificates through CNG; null: not known",
         None,
     )
+    regback_at: datetime | None = column(
+        "When the newest backup copy of its hives (RegBack) was written, UTC; null: there is none that holds anything",
+        None,
+    )
+    regback_machine_guid: str | None = column("MachineGuid in these copies", None)
+    regback_computer_name: str | None = column("Name of the computer in them", None)
+    regback_machine_sid: str | None = column("Machine SID in them", None)
+    regback_dpapi_system_set_at: datetime | None = column("When the DPAPI_SYSTEM in them was set (CupdTime), UTC", None)
     source: str | None = column("Source that it was found in, as in `sources`", None)
     volume: str | None = column(
         "Volume of that disk, such as 'partition 3', or image of a WIM; null: the source has none", None
