@@ -23,10 +23,17 @@ def found_elsewhere(judges: Sequence[Judge]) -> Iterator[tuple[KeyChainRow, KeyC
     """
     for judge in judges:
         others = [other for other in judges if other is not judge]
+        # The Windows that it was before, on the same drive, is asked first.
+        others.sort(key=lambda other: _disk_of(other) != _disk_of(judge))
         for missed in judge.missed:
             better = _asked(judge, missed, others)
             if better is not None:
                 yield missed.row, better
+
+
+def _disk_of(judge: Judge) -> tuple[str, str | None]:
+    installation = judge.evidence.installation
+    return installation.source_path, installation.volume
 
 
 def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow | None:

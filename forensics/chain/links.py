@@ -150,7 +150,7 @@ class Links:
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
         proved = (
             proved
-            and self.proof.secret_from is None
+            and self.proof.backup_hives is None
             and self.password_doubt is None
             and self.proof.master_key_under is None
         )
@@ -287,8 +287,8 @@ class Links:
             self.break_at("secret", f"{opened}, which Windows no longer uses", self.ground.secret)
         elif proof.unlocked_by == "nothing" and self.scope != "user":
             unopened = f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}"
-            if proof.secret_from is not None:
-                unopened = _BY_BACKUP.format(proof.secret_from, proof.master_key_guid)
+            if proof.backup_hives is not None:
+                unopened = _BY_BACKUP.format(proof.backup_hives, proof.master_key_guid)
             self.break_at("secret", unopened, self.ground.secret)
         elif proof.unlocked_by == "domain_key" and self.scope != "user":
             self.leave_open("secret", _BY_DOMAIN_ONLY.format(proof.master_key_guid))

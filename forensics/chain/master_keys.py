@@ -121,7 +121,7 @@ class MasterKeyRing:
             for _, half, prekey in self._system_prekeys(item.row.half, owner_sid or SYSTEM, self._backup.system):
                 key = self._opened_with(item, item.parsed.master, prekey)
                 if key is not None:
-                    return replace(home, key=key, half=half, intact="yes", secret_from=self._backup.folder)
+                    return replace(home, key=key, half=half, intact="yes", backup_hives=self._backup.folder)
         return home
 
     @cached_property

@@ -67,7 +67,7 @@ class KeyChainRow(Row):
         "what opened the master key: DPAPI_SYSTEM as it is or as it was, a password or hash, a domain's backup key",
         "not_tried",
     )
-    secret_from: str | None = column(
+    backup_hives: str | None = column(
         "Folder of the backup hives (RegBack) whose DPAPI_SYSTEM opened the master key that no secret in use opens",
         None,
     )
