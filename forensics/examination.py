@@ -335,6 +335,8 @@ class _Run:
         """
         from forensics.sources.backup_hives import NO_BACKUPS, read_by_backups
 
+        if opened.older_state_of is not None:
+            return
         shown = {i.machine_id: read_by_backups(i) for i in opened.installations}
         without = frozenset(number for number, state in shown.items() if state is None)
         for number in without:
