@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from forensics import compare, examine, expiring, explain, render
+from forensics import compare, examine, expiring, explain, recover, render
 from forensics.case import Case, open_case
 from forensics.cli.main import cli
 from forensics.disk.ntfs.stream import VolumeReader
@@ -192,6 +192,15 @@ class TestReinstalled:
         assert [(c.machine_id, c.verdict) for c in told.chains] == [(2, "usable")]
         assert "of a former Windows, which is not in use" in str(told)
         assert [c.machine_id for c in explain(case, "web.contoso.test").chains] == [1]
+
+    def test_recover_brings_both_back(self, tmp_path: Path) -> None:
+        source = disk(tmp_path, reinstalled())
+        keys = recover(source, even_not_exportable=True, as_of=AS_OF).keys
+        assert sorted((key.chain.subject or "", key.computer, key.lack) for key in keys) == [
+            ("CN=only.contoso.test", "OLD01 (C:\\Windows.old)", None),
+            ("CN=web.contoso.test", "WEB01", None),
+        ]
+        assert all("Windows.old" in (key.place or "") for key in keys)
 
     def test_a_case_file_keeps_it(self, case: Case, tmp_path: Path) -> None:
         case.save(tmp_path / "x.sqlite")

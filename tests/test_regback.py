@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from forensics import SourceError, examine, render
+from forensics import SourceError, examine, recover, render
 from forensics.case import Case
 from forensics.cli.main import cli
 from forensics.tables.key_chain import KeyChainRow
@@ -124,9 +124,11 @@ class TestSecrets:
             f"only the DPAPI_SYSTEM of the backup hives in {REGBACK} opens master key {chain.master_key_guid}; Windows "
             "no longer has that secret"
         )
-        (told,) = [f for f in case.finding_list if f.rule == "key-recoverable"]
-        assert "SYSTEM and SECURITY of RegBack" in str(told.remedy)
+        (finding,) = [f for f in case.finding_list if f.rule == "key-recoverable"]
+        assert "SYSTEM and SECURITY of RegBack" in str(finding.remedy)
         assert "KEYS YOU CAN STILL SAVE: 1" in str(render(case, "screen"))
+        told = str(recover(tmp_path / "disk.raw", even_not_exportable=True))
+        assert "opened with DPAPI_SYSTEM of the backup hives in RegBack" in told
 
     def test_without_backup_hives_it_is_lost(self, tmp_path: Path) -> None:
         case = examine(disk(tmp_path, now(needs_earlier_secret=True).volume()), as_of=AS_OF)
