@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -312,6 +313,34 @@ def test_what_is_no_former_windows(tmp_path: Path, files: list[FileSpec]) -> Non
     )
 
 
+def test_a_windows_folder_that_somebody_renamed(tmp_path: Path) -> None:
+    """Its ProgramData stayed where it was, and is that of the Windows of today too."""
+    old = machine("former/renamed", computer_name="OLD01")
+    renamed = [replace(file, path=f"Windows.old{file.path.removeprefix('Windows')}") for file in old.volume()]
+    moved = [file for file in renamed if file.path.startswith("Windows.old")]
+    case = examine(disk(tmp_path, [*server("new", with_key=True).volume(), *moved]), as_of=AS_OF)
+    assert [(m.kind, m.computer_name, m.system_root) for m in case.rows("machine")] == [
+        ("windows", "WEB01", "Windows"),
+        ("former", "OLD01", "Windows.old"),
+    ]
+    assert former_of(case).folder == "C:\\Windows.old"
+    assert {f.machine_id for f in case.finding_list} == {1}
+
+
+def test_one_on_a_volume_without_windows(tmp_path: Path) -> None:
+    """The disk of an old computer in a new one: nothing says that it took the place of this Windows."""
+    files = (server("new", with_key=False).volume(), put_aside(server("old", with_key=True, name="OLD01")))
+    volumes = [tmp_path / "c.ntfs", tmp_path / "d.ntfs"]
+    for content, volume in zip(files, volumes, strict=True):
+        build_ntfs(content, volume, 64 << 20, default_sd=acl.DEFAULT_SD)
+    build_disk([Volume(volume) for volume in volumes], out := tmp_path / "disk.raw")
+    case = examine(out, as_of=AS_OF)
+    assert (former_of(case).machine_id, former_of(case).former, former_of(case).keys) == (0, 2, 1)
+    row = chains(case, 1)["CN=web.contoso.test"]
+    assert (row.recoverable, row.recoverable_on) == (True, 2)
+    assert not case.shows_older_state
+
+
 def test_two_former_windows(tmp_path: Path) -> None:
     first, second = server("one", with_key=True, name="ONE"), machine("former/two", computer_name="TWO")
     put(second, "only", ONLY)
@@ -384,6 +413,18 @@ class TestCollections:
         assert (row.recovery_place or "").startswith("the former Windows OLD01: C:\\Windows.old\\ProgramData\\")
         assert former_of(case).machine_id == 1
         assert "Keys of 1 certificate:" in str(render(case, "screen"))
+
+    @pytest.mark.parametrize("folder", ["Windows.old", "Windows.old.000", "$WINDOWS.~BT/NewOS"])
+    def test_at_the_top_of_a_folder(self, tmp_path: Path, folder: str) -> None:
+        """Its hives are no loose ones of another machine."""
+        old = server("old", with_key=True, name="OLD01")
+        self.unpack(tmp_path, upgraded(with_another_key(server("new", with_key=False)), old, folder))
+        case = examine(tmp_path, as_of=AS_OF)
+        assert [(m.kind, m.system_root) for m in case.rows("machine")] == [
+            ("windows", "Windows"),
+            ("former", f"{folder}/Windows"),
+        ]
+        assert [(e.path, e.machine_ids) for e in case.sources] == [(str(tmp_path), [1, 2])]
 
     @pytest.mark.parametrize("folder", ["C/Windows.old", "Windows.old", "."])
     def test_one_that_was_collected_alone(self, tmp_path: Path, folder: str) -> None:

@@ -39,6 +39,11 @@ class FormerRoot(NamedTuple):
     drive: str
     windows: str
 
+    @property
+    def folder(self) -> str:
+        """The folder that was moved aside: a drive, or a Windows that somebody renamed."""
+        return self.windows if is_moved_aside(self.windows) else self.drive
+
 
 def former_windows(tree: Tree, drive: str, coverage: Coverage, shown: str = "") -> list[FormerRoot]:
     """Return each former Windows of a drive, and tell of the folders of that kind which hold none.
@@ -51,9 +56,10 @@ def former_windows(tree: Tree, drive: str, coverage: Coverage, shown: str = "") 
     """
     found: list[FormerRoot] = []
     for folder in _folders(tree, drive):
-        root = FormerRoot(folder.path, _windows_of(tree, folder.path))
+        renamed = _has_hives(tree, folder.path)
+        root = FormerRoot(drive, folder.path) if renamed else FormerRoot(folder.path, _windows_of(tree, folder.path))
         path = f"{shown}/{folder.path}" if shown else folder.path
-        if not _holds_windows(tree, root):
+        if not renamed and not _holds_windows(tree, root):
             missing: State = "absent" if tree.complete else "not_examined"
             coverage.tell("folder", folder.name, Outcome(missing, "no Windows, profiles or ProgramData in it"), path)
         elif len(found) == _MOST:
@@ -83,7 +89,11 @@ def _holds_windows(tree: Tree, root: FormerRoot) -> bool:
                 return True
         elif _is(entry, "ProgramData") and any(_is(each, "Microsoft") for each in _entries(tree, entry.path)):
             return True
-    return any(_is(each, "config") for each in _entries(tree, f"{root.windows}/System32"))
+    return _has_hives(tree, root.windows)
+
+
+def _has_hives(tree: Tree, windows: str) -> bool:
+    return any(_is(each, "config") for each in _entries(tree, f"{windows}/System32"))
 
 
 def _is(entry: Entry, *names: str) -> bool:

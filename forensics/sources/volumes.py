@@ -300,12 +300,11 @@ def _add_installations(
                 efi=disk.efi,
                 disk_volumes=() if disk.volumes is None else disk.volumes,
                 volume=None if path == disk.path else name,
-                kind="former" if root in formers or is_moved_aside(root.windows) else "windows",
+                kind="former" if root in formers else "windows",
             )
         )
     # Paths on the volume that holds Windows are told as the other rows tell them.
-    windows = tuple(entry.path for entry in found if not is_moved_aside(entry.path))
-    source.searched.append(SearchedTree(tree, disk.path, "" if windows else name, windows))
+    source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
     detail = _holds(tree, label, found, formers)
     damage = tree.damage("")
     outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
@@ -316,7 +315,7 @@ def _add_installations(
 def _holds(tree: NtfsTree, label: str, found: Sequence[Entry], formers: Sequence[FormerRoot]) -> str:
     if not found and not formers:
         return ntfs_holds(tree)
-    former = f"a former Windows in {', '.join(root.drive for root in formers)}" if formers else ""
+    former = f"a former Windows in {', '.join(root.folder for root in formers)}" if formers else ""
     if not found:
         return f"NTFS{label}, no Windows but {former}"
     return f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" + (f"; {former}" if former else "")
@@ -331,7 +330,7 @@ def find_windows(tree: Tree) -> list[Entry]:
     found: list[Entry] = []
     remains: list[Entry] = []
     for entry in tree.entries(""):
-        if not entry.is_dir or entry.name.startswith("$"):
+        if not entry.is_dir or entry.name.startswith("$") or is_moved_aside(entry.name):
             continue
         usual = entry.name.lower() in _USUAL_NAMES
         try:

@@ -25,7 +25,7 @@ class MachineRow(Row):
     description: ClassVar[str] = "One Windows installation: who it is, how old, and what was done to its identity"
 
     kind: InstallationKind = column(
-        "What it is: windows; former, what an upgrade or a new Setup put aside (Windows.old); profile, users' folders "
+        "What it is: windows; former, what Setup put aside (Windows.old) or left unfinished; profile, users' folders "
         "alone, without the Windows that they belong to",
         "windows",
     )
