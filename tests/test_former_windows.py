@@ -27,6 +27,7 @@ from testdata.builder.capi import Slot
 from testdata.builder.certs import CAPI_ENHANCED, make_certificate
 from testdata.builder.disk import Volume, build_disk
 from testdata.builder.files import FileSpec
+from testdata.builder.folders import MACHINE
 from testdata.builder.former import WINDOWS_OLD, put_aside, upgraded
 from testdata.builder.keys import rsa_key
 from testdata.builder.machine import ForgedMachine, capi_link, machine
@@ -232,6 +233,20 @@ def test_a_key_lost_in_an_upgrade_opens_with_the_secrets_of_today(tmp_path: Path
     row = chains(examine(disk(tmp_path, files), as_of=AS_OF), 1)["CN=web.contoso.test"]
     path = f"{FORMER_KEYS}/{capi_file_name('web', server('x', with_key=False).suffix)}"
     assert (row.recoverable, row.recoverable_from, row.recoverable_on) == (True, path, None)
+
+
+def test_a_key_file_that_was_moved_back_without_its_master_key(tmp_path: Path) -> None:
+    """It opens with the master key that still lies in Windows.old, by the secrets there."""
+    new, old = server("new", with_key=False), server("old", with_key=True, name="OLD01")
+    path = f"{MACHINE.capi_folder}/{capi_file_name('web', old.suffix)}"
+    new.write(path, old.files[path].data or b"", sd=acl.KEY_FILE_SD)
+    old.remove(path)
+    row = chains(examine(disk(tmp_path, upgraded(new, old)), as_of=AS_OF), 1)["CN=web.contoso.test"]
+    assert (row.verdict, row.key_file, row.key_file_path) == ("unusable", "other_machine_guid", path)
+    assert (row.recoverable, row.recoverable_from, row.recoverable_on) == (True, path, 2)
+    assert row.recovery_doubt is None
+    on_windows = "C:\\" + path.replace("/", "\\")
+    assert row.recovery_place == f"{on_windows}, by the secrets of the former Windows OLD01"
 
 
 def test_a_former_service_is_not_down(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
             name = machine.computer_name or ("" if machine.kind == "former" else "another Windows")
             place = f"{other.paths.of(machine.machine_id, found.path)} {of} {name}".rstrip()
             had = replace(row, recoverable=True, recoverable_from=found.path, recoverable_on=machine.machine_id)
-            had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None)
+            had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None, recovery_doubt=None)
             return with_recovery(had, place, None)
     beside = judge.recovery.beside(missed.publics, missed.file)
     own = judge.paths

@@ -22,7 +22,14 @@ def recovery_place(row: KeyChainRow, tables: Tables) -> str | None:
     path = WindowsPaths(machines).of(machine_id, row.recoverable_from)
     if row.recoverable_on is None:
         return path
+    if machines and machines[0].kind == "former" and not _lies_in(row.recoverable_from, machines[0]):
+        return f"{path}, by the secrets of {installation_name(machine_id, machines)}"
     return f"{installation_name(machine_id, machines)}: {path}"
+
+
+def _lies_in(path: str, former: MachineRow) -> bool:
+    folder = (former.system_root or "").rpartition("/")[0]
+    return path.lower().startswith(f"{folder.lower()}/")
 
 
 def installation_name(machine_id: int, machines: list[MachineRow]) -> str:
