@@ -6,11 +6,12 @@ import logging
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field, fields, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 from forensics.asked_rules import ask_rules
 from forensics.case import Case
@@ -19,6 +20,8 @@ from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import first_line, given_secrets
 from forensics.late_methods import dataclass
 from forensics.sources.choices import Choices, checked, unused_choices
+from forensics.sources.choices import Choices
+from forensics.sources.former import mark_alone
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
@@ -44,8 +47,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _NAMED = 10
 """Display: sources that one sentence names."""
-
-_TOOK_ITS_PLACE = "the Windows that was set up in its place, which was not found"
 
 
 def examine(
@@ -224,10 +225,7 @@ class _Run:
 
         with self._told("comparing former installations"):
             self.rows += former_windows(self.rows, self.disks)
-            former = {row.machine_id for row in self.rows if isinstance(row, MachineRow) and row.kind == "former"}
-            for entry in leaves(self.entries):
-                if former.issuperset(entry.machine_ids) and entry.machine_ids and not entry.older_state_of:
-                    entry.older_state_of = _TOOK_ITS_PLACE
+            mark_alone(self.entries, [row for row in self.rows if isinstance(row, MachineRow)])
 
     @contextmanager
     def _told(self, step: str) -> Iterator[None]:
@@ -298,7 +296,9 @@ class _Run:
         self.judges = []
         try:
             if self.choices.regback:
-                self._read_by_backups(opened, entry)
+                from forensics.sources.backup_hives import show_backups
+
+                self.machines += show_backups(opened, entry)
             for installation in opened.installations:
                 self.machines += 1
                 entry.machine_ids.append(installation.machine_id)
@@ -326,30 +326,6 @@ class _Run:
             entry.error = nothing_found(opened)
             if was_seen_whole(opened):
                 self.data_disks.append(entry)
-
-    def _read_by_backups(self, opened: Source, entry: SourceEntry) -> None:
-        """Have RegBack's hives stand for each installation; one without them is left out, and said so.
-
-        Raises:
-            SourceError: None of the source has any.
-        """
-        from forensics.sources.backup_hives import NO_BACKUPS, read_by_backups
-
-        if opened.older_state_of is not None:
-            return
-        shown = {i.machine_id: read_by_backups(i) for i in opened.installations}
-        without = frozenset(number for number, state in shown.items() if state is None)
-        for number in without:
-            opened.problem(opened.path, "no_backup_hives", f"installation {number}: {NO_BACKUPS}")
-        if without and len(without) == len(shown):
-            raise SourceError("no_backup_hives", f"{opened.path}: {NO_BACKUPS}")
-        self.machines += len(without)
-        opened.forget_machines(without)
-        for piece in opened.found or [entry]:
-            piece.machine_ids = [number for number in piece.machine_ids if number not in without]
-            numbers = piece.machine_ids or (() if opened.found else shown)
-            state = next((shown[number] for number in numbers if number not in without), None)
-            piece.older_state_of = piece.older_state_of or state
 
     def _count_copies_once(self, opened: Source, entry: SourceEntry) -> None:
         """Forget the machines of each piece of evidence of which all that was read is what another one gave."""
@@ -398,6 +374,7 @@ class _Run:
         from forensics.chain.judge import Judge
         from forensics.chain.user_names import names_of
         from forensics.collectors.collect import collect
+        from forensics.collectors.evidence import rows_of
 
         self.progress(f"reading {installation.windows} of {installation.source_path}")
         evidence = collect(installation)
@@ -428,16 +405,6 @@ def _with_history(judge: Judge, rows: list[Row]) -> list[Row]:
     instead = {id(chain): other for chain, other in zip(chains, better, strict=True)}
     judge.missed = [replace(missed, row=instead[id(missed.row)]) for missed in judge.missed]
     return [*(row for row in rows if not isinstance(row, KeyChainRow)), *better, *history]
-
-
-def rows_of(evidence: Any) -> Iterator[Row]:
-    """Yield every table row that evidence holds: fields that are rows, or lists of rows or of things with a ``row``."""
-    for f in fields(evidence):
-        value = getattr(evidence, f.name)
-        for item in value if isinstance(value, list) else [value]:
-            row = getattr(item, "row", item)
-            if isinstance(row, Row):
-                yield row
 
 
 def _where(error: Exception) -> str:

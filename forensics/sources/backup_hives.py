@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from forensics.disk.errors import SourceError
 from forensics.disk.tree import Entry
 from forensics.sources.installation import HIVE_FOLDER, Installation
 from forensics.sources.loose_hives import is_named_as_hive
+from forensics.sources.source import Source
 from forensics.tables.outcome import Outcome
+from forensics.tables.source import SourceEntry
 
 BACKUP_FOLDER = f"{HIVE_FOLDER}/RegBack"
 NO_BACKUPS = (
@@ -89,3 +92,33 @@ def read_by_backups(installation: Installation) -> str | None:
     message = f"its hives are {of}: an older state of the machine, beside the files of today"
     installation.problem(installation.in_windows(BACKUP_FOLDER), "older_state", message)
     return f"what its own hives hold, while this is of {of}"
+
+
+def show_backups(opened: Source, entry: SourceEntry) -> int:
+    """Have RegBack's hives stand for each installation of a source; one without them is left out, and said so.
+
+    Args:
+        opened: The source; nothing of it was read yet.
+        entry: Its entry, and those found in it are marked as the older states that they are.
+
+    Returns:
+        How many were left out.
+
+    Raises:
+        SourceError: None of the source has any.
+    """
+    if opened.older_state_of is not None:
+        return 0
+    shown = {each.machine_id: read_by_backups(each) for each in opened.installations}
+    without = frozenset(number for number, state in shown.items() if state is None)
+    for number in without:
+        opened.problem(opened.path, "no_backup_hives", f"installation {number}: {NO_BACKUPS}")
+    if without and len(without) == len(shown):
+        raise SourceError("no_backup_hives", f"{opened.path}: {NO_BACKUPS}")
+    opened.forget_machines(without)
+    for piece in opened.found or [entry]:
+        piece.machine_ids = [number for number in piece.machine_ids if number not in without]
+        numbers = piece.machine_ids or (() if opened.found else shown)
+        state = next((shown[number] for number in numbers if number not in without), None)
+        piece.older_state_of = piece.older_state_of or state
+    return len(without)

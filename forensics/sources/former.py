@@ -10,12 +10,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.coverage import Coverage
+from forensics.tables.machine import MachineRow
 from forensics.tables.outcome import Outcome, State
+from forensics.tables.source import SourceEntry, leaves
 from forensics.tables.windows_path import is_moved_aside
 
 _BY_SETUP = ("$windows.~bt", "$windows.~q")
@@ -26,6 +28,10 @@ _MOST_PROFILES = 100
 """Work: profiles that are looked at to tell a former Windows from other folders."""
 _MOST = 16
 """Evidence: former Windows of one drive."""
+
+
+TOOK_ITS_PLACE = "the Windows that was set up in its place, which was not found"
+"""What a former Windows is an older state of, where it is alone."""
 
 
 class FormerRoot(NamedTuple):
@@ -68,6 +74,28 @@ def former_windows(tree: Tree, drive: str, coverage: Coverage, shown: str = "") 
             found.append(root)
             coverage.tell("folder", folder.name, Outcome("present", "a former Windows, examined by itself"), path)
     return found
+
+
+def mark_alone(entries: Sequence[SourceEntry], machines: Iterable[MachineRow]) -> None:
+    """Call each piece of evidence an older state that holds former installations and no other."""
+    former = {row.machine_id for row in machines if row.kind == "former"}
+    for entry in leaves(entries):
+        if entry.machine_ids and former.issuperset(entry.machine_ids) and not entry.older_state_of:
+            entry.older_state_of = TOOK_ITS_PLACE
+
+
+def windows_told(form: str, found: Sequence[Entry], formers: Sequence[FormerRoot]) -> str:
+    """Say which Windows a volume holds, the former ones behind.
+
+    Args:
+        form: What the volume is.
+        found: Windows folders at its root.
+        formers: What Setup moved aside on it.
+    """
+    former = f"a former Windows in {', '.join(root.folder for root in formers)}"
+    if not found:
+        return f"{form}, no Windows but {former}"
+    return f"{form}, Windows in {', '.join(entry.path for entry in found)}" + (f"; {former}" if formers else "")
 
 
 def _folders(tree: Tree, drive: str) -> Iterator[Entry]:

@@ -19,7 +19,7 @@ from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
-from forensics.sources.former import FormerRoot, former_windows
+from forensics.sources.former import FormerRoot, former_windows, windows_told
 from forensics.sources.holdings import may_hold_files, no_file_system, ntfs_holds, other_file_system
 from forensics.sources.installation import Installation, outcome_of
 from forensics.sources.searched_tree import SearchedTree
@@ -305,20 +305,11 @@ def _add_installations(
         )
     # Paths on the volume that holds Windows are told as the other rows tell them.
     source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
-    detail = _holds(tree, label, found, formers)
+    detail = windows_told(f"NTFS{label}", found, formers) if found or formers else ntfs_holds(tree)
     damage = tree.damage("")
     outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
     source.coverage.tell("volume", name, outcome or Outcome("present", detail), path)
     return source.installations[before:]
-
-
-def _holds(tree: NtfsTree, label: str, found: Sequence[Entry], formers: Sequence[FormerRoot]) -> str:
-    if not found and not formers:
-        return ntfs_holds(tree)
-    former = f"a former Windows in {', '.join(root.folder for root in formers)}" if formers else ""
-    if not found:
-        return f"NTFS{label}, no Windows but {former}"
-    return f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" + (f"; {former}" if former else "")
 
 
 def find_windows(tree: Tree) -> list[Entry]:
