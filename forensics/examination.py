@@ -10,8 +10,7 @@ from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from forensics.asked_rules import ask_rules
 from forensics.case import Case
@@ -19,8 +18,8 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import first_line, given_secrets
 from forensics.late_methods import dataclass
+from forensics.sources.backup_hives import show_backups
 from forensics.sources.choices import Choices, checked, unused_choices
-from forensics.sources.choices import Choices
 from forensics.sources.former import mark_alone
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
@@ -225,7 +224,7 @@ class _Run:
 
         with self._told("comparing former installations"):
             self.rows += former_windows(self.rows, self.disks)
-            mark_alone(self.entries, [row for row in self.rows if isinstance(row, MachineRow)])
+            mark_alone(self.entries, self.rows)
 
     @contextmanager
     def _told(self, step: str) -> Iterator[None]:
@@ -295,10 +294,7 @@ class _Run:
 
         self.judges = []
         try:
-            if self.choices.regback:
-                from forensics.sources.backup_hives import show_backups
-
-                self.machines += show_backups(opened, entry)
+            self.machines += show_backups(opened, entry) if self.choices.regback else 0
             for installation in opened.installations:
                 self.machines += 1
                 entry.machine_ids.append(installation.machine_id)

@@ -17,6 +17,7 @@ from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.sources.coverage import Coverage
 from forensics.tables.machine import MachineRow
 from forensics.tables.outcome import Outcome, State
+from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry, leaves
 from forensics.tables.windows_path import is_moved_aside
 
@@ -76,9 +77,9 @@ def former_windows(tree: Tree, drive: str, coverage: Coverage, shown: str = "") 
     return found
 
 
-def mark_alone(entries: Sequence[SourceEntry], machines: Iterable[MachineRow]) -> None:
+def mark_alone(entries: Sequence[SourceEntry], rows: Iterable[Row]) -> None:
     """Call each piece of evidence an older state that holds former installations and no other."""
-    former = {row.machine_id for row in machines if row.kind == "former"}
+    former = {row.machine_id for row in rows if isinstance(row, MachineRow) and row.kind == "former"}
     for entry in leaves(entries):
         if entry.machine_ids and former.issuperset(entry.machine_ids) and not entry.older_state_of:
             entry.older_state_of = TOOK_ITS_PLACE

@@ -138,10 +138,8 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
             )
         )
     piece.searched.append(SearchedTree(tree, path, "" if found else name, tuple(w.path for w in found)))
-    detail = f"{form}, Windows in {', '.join(w.path for w in found)}" if found else tree_holds(tree, form)
     piece.reader = wim.reader
     detail = windows_told(form, found, formers) if found or formers else tree_holds(tree, form)
-    detail += f"; unpacked by {wim.reader}" if wim.reader else ""
     outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
     piece.coverage.tell("volume", name, outcome or Outcome("present", detail), f"{path}#{name}")
 
