@@ -102,11 +102,12 @@ class Case(CaseTables):
 
         from forensics.report.undecided import lack_of_evidence
 
-        facts, sorted_keys = Facts(self), triage(self)
-        names = ", ".join(facts.machine_name(m.machine_id) for m in self.rows("machine")) or "no Windows installation"
+        case = self.present
+        facts, sorted_keys = Facts(case), triage(case)
+        names = ", ".join(facts.machine_name(m.machine_id) for m in case.rows("machine")) or "no Windows installation"
         in_force = sorted_keys.in_force
         usable, undecided = in_force((*sorted_keys.well, *sorted_keys.too_open)), in_force(sorted_keys.unknown)
-        lack = lack_of_evidence(self, undecided, facts)
+        lack = lack_of_evidence(case, undecided, facts)
         counts = f"{len(in_force(sorted_keys.broken))} keys {lack.broken}, {len(usable)} usable, "
         counts += lack.undecided(len(undecided))
         findings = "".join(

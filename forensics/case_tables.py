@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from forensics.outputs import new_file
 from forensics.sources.coverage import Coverage
 from forensics.tables.database import CaseContent, CaseFileError, is_case_file, read_case_file, write_case_file
 from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
+from forensics.tables.former_windows import former_last, without_former
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs
 from forensics.tables.row import Row
@@ -67,8 +69,9 @@ class CaseTables:
         for source in self.sources:
             if source.found_in is None:
                 self.evidence.add(source.path)
-        self._tables = by_table(rows)
+        self._tables = by_table(former_last(rows))
         self._frames: dict[str, pd.DataFrame] = {}
+        self._whole: Self | None = None
 
     @property
     def tables(self) -> dict[str, list[Row]]:
@@ -76,9 +79,24 @@ class CaseTables:
         return self._tables
 
     @property
+    def present(self) -> Self:
+        """The case without the rows of former installations (Windows.old): what counts, lists and alarms are of."""
+        if all(machine.kind != "former" for machine in self.rows("machine")):
+            return self
+        view = copy.copy(self)
+        rows = (row for table in self._tables.values() for row in table)
+        view._tables, view._frames, view._whole = by_table(without_former(rows)), {}, self
+        return view
+
+    @property
+    def whole(self) -> Self:
+        """The case that this is the :attr:`present` of; else itself."""
+        return self._whole or self
+
+    @property
     def is_empty(self) -> bool:
         """Nothing could be examined: there is neither a Windows installation nor a virtual machine that was read."""
-        return not self._tables["machine"] and not any(vm.outcome == "present" for vm in self.rows("vm"))
+        return not self.whole.rows("machine") and not any(vm.outcome == "present" for vm in self.rows("vm"))
 
     @property
     def has_whole_disks(self) -> bool:

@@ -6,11 +6,11 @@ import logging
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field, fields, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from forensics.asked_rules import ask_rules
 from forensics.case import Case
@@ -18,12 +18,15 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.given_secrets import first_line, given_secrets
 from forensics.late_methods import dataclass
+from forensics.sources.backup_hives import show_backups
 from forensics.sources.choices import Choices, checked, unused_choices
+from forensics.sources.former import mark_alone
 from forensics.sources.given_paths import Paths, given_paths
 from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
 from forensics.sources.opened_again import opened_again
 from forensics.sources.same_evidence import Copies, SeenEvidence
+from forensics.tables.former_windows import without_former
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
@@ -52,6 +55,7 @@ def examine(
     bek_file: str | Path | None = None,
     archive_password_file: str | Path | None = None,
     image: int | None = None,
+    regback: bool = False,
     passwords: Mapping[str, str] | None = None,
     nt_hashes: Mapping[str, str] | None = None,
     domain_backup_keys: Paths = (),
@@ -76,6 +80,7 @@ def examine(
         bek_file: BitLocker external key (.BEK).
         archive_password_file: File whose first line is the password of encrypted zip and 7z archives.
         image: Number of the one image of a WIM that is examined; all, if not given.
+        regback: Have the backup hives in RegBack stand for each machine, as an older state; one without is left out.
         passwords: Password by user name or SID, to open that user's master keys.
         nt_hashes: NT hash (32 hex digits) by user name or SID.
         domain_backup_keys: DPAPI backup private keys of domains (.pvk); one path, or several.
@@ -100,7 +105,7 @@ def examine(
     """
     if not sources:
         raise ValueError("name at least one source")
-    choices = checked(Choices(offset=offset, partition=partition, image=image))
+    choices = checked(Choices(offset=offset, partition=partition, image=image, regback=regback))
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 
@@ -136,6 +141,7 @@ def examine(
             run.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         run.facts(moment)
+        run.former_windows()
         run.count_data_disks()
         run.name_sources()
     case = Case(run.rows, run.entries, moment, evidence=evidence)
@@ -189,21 +195,21 @@ class _Run:
         from forensics.hyperv.judge import judge_hyperv
 
         with self._told("judging virtual machines"):
-            self.rows += judge_hyperv(self.hyperv, self.rows)
+            self.rows += judge_hyperv(self.hyperv, without_former(self.rows))
 
     def shared_identities(self) -> None:
         """Tell which installations of all sources are clones of each other."""
         from forensics.chain.identities import shared_identities
 
         with self._told("comparing identities"):
-            self.rows += shared_identities(self.rows, self.disks)
+            self.rows += shared_identities(without_former(self.rows), self.disks)
 
     def efs_agents(self) -> None:
         """Tell which recovery agents of EFS each domain hands out."""
         from forensics.facts.efs_agents import efs_agents
 
         with self._told("looking for recovery agents"):
-            self.rows += efs_agents(self.rows)
+            self.rows += efs_agents(without_former(self.rows))
 
     def facts(self, as_of: datetime) -> None:
         """Add to the rows what follows from all of them."""
@@ -211,6 +217,14 @@ class _Run:
 
         with self._told("computing facts"):
             self.rows = with_facts(self.rows, as_of)
+
+    def former_windows(self) -> None:
+        """Tell what each former Windows has that the one in its place has not; one that is alone is an older state."""
+        from forensics.facts.former_windows import former_windows
+
+        with self._told("comparing former installations"):
+            self.rows += former_windows(self.rows, self.disks)
+            mark_alone(self.entries, self.rows)
 
     @contextmanager
     def _told(self, step: str) -> Iterator[None]:
@@ -280,6 +294,7 @@ class _Run:
 
         self.judges = []
         try:
+            self.machines += show_backups(opened, entry) if self.choices.regback else 0
             for installation in opened.installations:
                 self.machines += 1
                 entry.machine_ids.append(installation.machine_id)
@@ -355,6 +370,7 @@ class _Run:
         from forensics.chain.judge import Judge
         from forensics.chain.user_names import names_of
         from forensics.collectors.collect import collect
+        from forensics.collectors.evidence import rows_of
 
         self.progress(f"reading {installation.windows} of {installation.source_path}")
         evidence = collect(installation)
@@ -385,16 +401,6 @@ def _with_history(judge: Judge, rows: list[Row]) -> list[Row]:
     instead = {id(chain): other for chain, other in zip(chains, better, strict=True)}
     judge.missed = [replace(missed, row=instead[id(missed.row)]) for missed in judge.missed]
     return [*(row for row in rows if not isinstance(row, KeyChainRow)), *better, *history]
-
-
-def rows_of(evidence: Any) -> Iterator[Row]:
-    """Yield every table row that evidence holds: fields that are rows, or lists of rows or of things with a ``row``."""
-    for f in fields(evidence):
-        value = getattr(evidence, f.name)
-        for item in value if isinstance(value, list) else [value]:
-            row = getattr(item, "row", item)
-            if isinstance(row, Row):
-                yield row
 
 
 def _where(error: Exception) -> str:

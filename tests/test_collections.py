@@ -173,12 +173,16 @@ def test_half_a_protect_folder_does_not_speak_for_the_other_half(tmp_path: Path)
 
 def test_keys_of_an_earlier_windows_beside_it_leave_a_missing_key_undecided(tmp_path: Path) -> None:
     folder = _write("broken-files", tmp_path)
-    (folder / "Windows.old" / "ProgramData").mkdir(parents=True)
-    (folder / "Windows.old" / "ProgramData" / "x").write_bytes(b"x")
+    (folder / "Windows.old" / "ProgramData" / "Microsoft").mkdir(parents=True)
+    (folder / "Windows.old" / "ProgramData" / "Microsoft" / "x").write_bytes(b"x")
     case = forensics.examine(folder)
     assert {r.recoverable for r in _chains(case).values() if r.key_file == "absent"} == {None}
     assert [(c.name, c.outcome) for c in case.rows("coverage") if c.name == "Windows.old"] == [
-        ("Windows.old", "not_examined")
+        ("Windows.old", "present")
+    ]
+    assert [(m.kind, m.system_root) for m in case.rows("machine")] == [
+        ("windows", "Windows"),
+        ("former", "Windows.old/Windows"),
     ]
 
 

@@ -15,7 +15,7 @@ import forensics
 from forensics.case_tables import CaseTables
 from forensics.chain import judge as judge_module
 from forensics.collectors import collect as collect_module
-from forensics.examination import rows_of
+from forensics.collectors.evidence import rows_of
 from forensics.tables.registry import CONTRACT_TABLES
 from tests.paths import IMAGES
 

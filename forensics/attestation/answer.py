@@ -179,7 +179,7 @@ def attest(ca: CaseTables, devices: CaseTables | Iterable[CaseTables]) -> Attest
 
 
 def _rows(case: CaseTables) -> list[Row]:
-    return [row for table in case.tables.values() for row in table]
+    return [row for table in case.present.tables.values() for row in table]
 
 
 def _same_machine(rows: Sequence[Row], machine: Row) -> list[Row]:

@@ -23,10 +23,17 @@ def found_elsewhere(judges: Sequence[Judge]) -> Iterator[tuple[KeyChainRow, KeyC
     """
     for judge in judges:
         others = [other for other in judges if other is not judge]
+        # The Windows that it was before, on the same drive, is asked first.
+        others.sort(key=lambda other: _disk_of(other) != _disk_of(judge))
         for missed in judge.missed:
             better = _asked(judge, missed, others)
             if better is not None:
                 yield missed.row, better
+
+
+def _disk_of(judge: Judge) -> tuple[str, str | None]:
+    installation = judge.evidence.installation
+    return installation.source_path, installation.volume
 
 
 def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow | None:
@@ -35,8 +42,11 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
     for other, found in asked:
         if found.path is not None:
             machine = other.evidence.machine
-            place = f"{other.paths.of(machine.machine_id, found.path)} of {machine.computer_name or 'another Windows'}"
+            of = "of the former Windows" if machine.kind == "former" else "of"
+            name = machine.computer_name or ("" if machine.kind == "former" else "another Windows")
+            place = f"{other.paths.of(machine.machine_id, found.path)} {of} {name}".rstrip()
             had = replace(row, recoverable=True, recoverable_from=found.path, recoverable_on=machine.machine_id)
+            had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None, recovery_doubt=None)
             return with_recovery(had, place, None)
     beside = judge.recovery.beside(missed.publics, missed.file)
     own = judge.paths

@@ -39,6 +39,7 @@ _BY_DOMAIN_ONLY = (
     "master key {} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows opens it, does so "
     "too was not shown"
 )
+_BY_BACKUP = "only the DPAPI_SYSTEM of the backup hives in {} opens master key {}; Windows no longer has that secret"
 
 
 def foreign_suffix(suffix: str | None, machine_guid: str | None) -> str:
@@ -147,7 +148,12 @@ class Links:
         if self.faults or self.proof.master_key_doubt or self._access_is_open:
             return "unknown"
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
-        proved = proved and self.password_doubt is None and self.proof.master_key_under is None
+        proved = (
+            proved
+            and self.proof.backup_hives is None
+            and self.password_doubt is None
+            and self.proof.master_key_under is None
+        )
         can_be_found = self.key_file == "present" and self.guid_known
         return "usable" if proved and can_be_found and not self._service_is_unknown else "unknown"
 
@@ -281,6 +287,8 @@ class Links:
             self.break_at("secret", f"{opened}, which Windows no longer uses", self.ground.secret)
         elif proof.unlocked_by == "nothing" and self.scope != "user":
             unopened = f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}"
+            if proof.backup_hives is not None:
+                unopened = _BY_BACKUP.format(proof.backup_hives, proof.master_key_guid)
             self.break_at("secret", unopened, self.ground.secret)
         elif proof.unlocked_by == "domain_key" and self.scope != "user":
             self.leave_open("secret", _BY_DOMAIN_ONLY.format(proof.master_key_guid))

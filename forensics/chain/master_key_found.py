@@ -32,6 +32,7 @@ class Unlocked:
         doubt: Why it is not published whether Windows itself would find or read the file; None where nothing is odd.
         elsewhere: File of the master key outside of where Windows looks for it: the one that opens, else any sound one.
         opens_elsewhere: That file is the one that was opened.
+        backup_hives: Folder of the backup hives whose DPAPI_SYSTEM opened it; None where none had to.
         waits: Why a file elsewhere may still open it; None where none may.
     """
 
@@ -48,6 +49,7 @@ class Unlocked:
     elsewhere: str | None = None
     opens_elsewhere: bool = False
     waits: str | None = None
+    backup_hives: str | None = None
 
     @property
     def is_of_no_use(self) -> bool:

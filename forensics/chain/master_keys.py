@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from forensics.chain.access import may_read
 from forensics.chain.master_key_copies import MasterKeyCopies
@@ -20,11 +21,14 @@ from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.dpapi import dpapi
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.dpapi.user_secrets import UserSecrets
-from forensics.formats.master_key import MasterKeyFile
+from forensics.formats.master_key import MasterKeyFile, MasterKeySection
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
 from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
+
+if TYPE_CHECKING:
+    from forensics.chain.backup_secret import BackupSecret
 
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
 
@@ -79,7 +83,7 @@ class MasterKeyRing:
         """
         place = (guid, owner_sid)
         if place not in self._unlocked:
-            home = self._at_home(guid, owner_sid)
+            home = self._with_backup(guid, owner_sid, self._at_home(guid, owner_sid))
             self._unlocked[place] = self._elsewhere(guid, owner_sid, home) if home.is_of_no_use else home
         return self._unlocked[place]
 
@@ -105,6 +109,34 @@ class MasterKeyRing:
             return replace(home, waits=not_searched)
         waits = f"a file of master key {guid} lies in {sound}, and nothing known here opens it"
         return replace(home, elsewhere=sound, waits=waits)
+
+    def _with_backup(self, guid: str, owner_sid: str | None, home: Unlocked) -> Unlocked:
+        """Try the secret of the backup hives on a master key of the system that those in use do not open."""
+        waits = home.key is None and home.outcome == "present" and home.by in ("nothing", "not_tried")
+        if not waits or not self._is_system(owner_sid) or self._backup is None:
+            return home
+        for item in self._by_guid.get(guid, []):
+            if item.row.owner_sid != owner_sid or item.parsed is None or item.parsed.master is None:
+                continue
+            for _, half, prekey in self._system_prekeys(item.row.half, owner_sid or SYSTEM, self._backup.system):
+                key = self._opened_with(item, item.parsed.master, prekey)
+                if key is not None:
+                    return replace(home, key=key, half=half, intact="yes", backup_hives=self._backup.folder)
+        return home
+
+    @cached_property
+    def _backup(self) -> BackupSecret | None:
+        from forensics.chain.backup_secret import backup_secret
+
+        return backup_secret(self.installation)
+
+    def _opened_with(self, item: MasterKeyEvidence, section: MasterKeySection, prekey: bytes) -> bytes | None:
+        if not self.work.may(dpapi.section_rounds(section), item.row.path):
+            return None
+        key = dpapi.open_master_section(section, prekey)
+        if self._witness:
+            self._witness.master_key(item.row.path, prekey, key, item.raw)
+        return key
 
     def _of_earlier_account(self, files: list[MasterKeyEvidence], owner_sid: str | None) -> Unlocked | None:
         """A user who was moved to another account keeps the master keys of the SID that he had."""
@@ -279,7 +311,7 @@ class MasterKeyRing:
     def _prekeys(self, item: MasterKeyEvidence) -> Iterator[tuple[UnlockedBy, Half | None, bytes]]:
         sid = item.row.owner_sid
         if self._is_system(sid):
-            yield from self._system_prekeys(item.row.half, sid or SYSTEM)
+            yield from self._system_prekeys(item.row.half, sid or SYSTEM, self._system)
         elif sid is not None:
             if sid not in self._user_prekeys:
                 self._user_prekeys[sid] = list(self._prekeys_of_user(sid))
@@ -293,13 +325,16 @@ class MasterKeyRing:
             if name in self._user_secrets.nt_hashes:
                 yield from dpapi.user_prekeys_from_nt_hash(self._user_secrets.nt_hashes[name], sid)
 
-    def _system_prekeys(self, half: Half | None, sid: str) -> Iterator[tuple[UnlockedBy, Half | None, bytes]]:
+    @staticmethod
+    def _system_prekeys(
+        half: Half | None, sid: str, system: DpapiSystem
+    ) -> Iterator[tuple[UnlockedBy, Half | None, bytes]]:
         """The folder's own half of CurrVal and OldVal first; the other halves cost time only when those fail."""
         own = half or "user"
         other: Half = "machine" if own == "user" else "user"
         generations: list[tuple[UnlockedBy, SystemSecret | None]] = [
-            ("current", self._system.current),
-            ("previous", self._system.previous),
+            ("current", system.current),
+            ("previous", system.previous),
         ]
         for name in (own, other):
             for by, secret in generations:

@@ -60,6 +60,7 @@ class Proof:
         master_key_elsewhere: File of the master key outside of where Windows looks for it; None where none was found.
         opened_elsewhere: That file is the one that opened it.
         master_key_waits: Why a file elsewhere may still open it; None where none may.
+        backup_hives: Folder of the backup hives whose DPAPI_SYSTEM opened the master key; None where none had to.
         is_users: It is a user's key, which hangs on a secret that no disk holds: what was given may be the wrong one.
     """
 
@@ -80,6 +81,7 @@ class Proof:
     opened_elsewhere: bool = False
     master_key_waits: str | None = None
     is_users: bool = False
+    backup_hives: str | None = None
 
 
 _NO_PRIVATE_HALF = Proof(private_key="damaged")
@@ -146,6 +148,7 @@ class Prover:
             opened_elsewhere=unlocked.opens_elsewhere,
             master_key_waits=unlocked.waits,
             is_users=is_users,
+            backup_hives=unlocked.backup_hives,
         )
         return start, unlocked
 

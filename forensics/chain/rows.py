@@ -67,6 +67,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         master_key_copy=proof.master_key_elsewhere,
         master_key_copy_deleted=is_deleted(proof.master_key_elsewhere) if proof.master_key_elsewhere else None,
         copy_opens=proof.opened_elsewhere if proof.master_key_elsewhere else None,
+        backup_hives=proof.backup_hives,
         known_by=links.known_by,
         reason=links.broken.get(broken_at, "") if broken_at else links.doubt or "",
     )

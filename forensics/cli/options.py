@@ -148,6 +148,7 @@ def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) 
             metavar="FILE",
             help="Password of zip and 7z archives, first line of FILE.",
         ),
+        click.option("--regback", is_flag=True, help="Take RegBack's backup hives for the machine: an older state."),
         click.option(
             "--image", type=click.IntRange(min=1), metavar="N", help="Examine image N of a WIM alone; all if not given."
         ),

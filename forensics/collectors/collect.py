@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.collectors.authority import collect_authorities
+from forensics.collectors.backup_identity import fill_backup_identity
 from forensics.collectors.certificates import collect_certificates
 from forensics.collectors.ek_lists import collect_ek_lists
 from forensics.collectors.event_identity import fill_identity
@@ -50,6 +51,8 @@ def collect(installation: Installation) -> Evidence:
     """
     evidence = Evidence(installation, collect_machine(installation))
     profiles: list[Profile] = []
+    with guard(installation, "backup hives"):
+        fill_backup_identity(installation, evidence.machine)
     with guard(installation, "services"):
         evidence.services.extend(collect_services(installation))
     with guard(installation, "event logs"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import field, fields
+from typing import TYPE_CHECKING, Any
 
 from forensics.collectors.local_groups import LocalGroups
 from forensics.collectors.service_identities import ServiceIdentity
@@ -26,6 +26,7 @@ from forensics.tables.hyperv import GuardianTraceRow
 from forensics.tables.key_folder import KeyFolderRow
 from forensics.tables.machine import MachineRow, ServiceRow, UserRow
 from forensics.tables.outcome import PRESENT, Outcome
+from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
 from forensics.tables.tpm import TpmRow
@@ -121,8 +122,8 @@ class KeyFolder:
     """A folder in which keys of one kind and owner lie.
 
     Attributes:
-        kind: Of what its files are; any: not looked into.
-        scope: Whose keys; earlier: those of an installation that an upgrade set aside.
+        kind: Of what its files are.
+        scope: Whose keys.
         owner_sid: Whose keys; S-1-5-18 for machine and system.
         path: Path in the tree.
         outcome: What can be said of its names: Windows finds a key by the name of its file, so where all were seen, one
@@ -131,8 +132,8 @@ class KeyFolder:
         lacks: Public keys that none of the files holds which were not read.
     """
 
-    kind: KeyFileKind | Literal["any"]
-    scope: KeyFileScope | Literal["earlier"]
+    kind: KeyFileKind
+    scope: KeyFileScope
     owner_sid: str | None
     path: str
     outcome: Outcome
@@ -199,3 +200,13 @@ class Evidence:
     authorities: list[CaRow] = field(default_factory=list)
     ek_lists: list[CaEkListRow] = field(default_factory=list)
     ek_list_entries: list[CaEkListEntryRow] = field(default_factory=list)
+
+
+def rows_of(evidence: Any) -> Iterator[Row]:
+    """Yield every table row that evidence holds: fields that are rows, or lists of rows or of things with a ``row``."""
+    for f in fields(evidence):
+        value = getattr(evidence, f.name)
+        for item in value if isinstance(value, list) else [value]:
+            row = getattr(item, "row", item)
+            if isinstance(row, Row):
+                yield row

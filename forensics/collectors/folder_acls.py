@@ -35,7 +35,7 @@ _ANY_ACCOUNT = frozenset({EVERYONE, AUTHENTICATED_USERS, USERS})
 def collect_folder_acls(installation: Installation, folders: Sequence[KeyFolder]) -> Iterator[FolderAclRow]:
     """Yield a row for each folder of machine, SYSTEM or service keys that is there, and for SYSTEM's master keys."""
     for folder in folders:
-        if not folder.outcome.is_there or folder.kind == "any":
+        if not folder.outcome.is_there:
             continue
         if folder.scope == "machine" or folder.scope == "system" or folder.scope == "service":
             yield _row(installation, folder.path, folder.kind, folder.scope, folder.owner_sid)

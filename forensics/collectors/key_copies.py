@@ -79,7 +79,7 @@ def find_key_copies_beside(
 
 def _known(installation: Installation, folders: Sequence[KeyFolder]) -> set[str]:
     """Return where the folders lie that were read, over whatever links."""
-    return {installation.really(folder.path).lower() for folder in folders if folder.kind != "any"}
+    return {installation.really(folder.path).lower() for folder in folders}
 
 
 def _read_all(

@@ -110,7 +110,7 @@ def collect_key_files(
     places = [
         _survey(installation, number, folder, names, named)
         for number, folder in enumerate(folders)
-        if folder.outcome.is_there and folder.kind != "any"
+        if folder.outcome.is_there
     ]
     for place, entry in _chosen(places, named):
         _add(installation, place, entry, found)
@@ -136,8 +136,6 @@ def named_hashes(certificates: Sequence[CertificateEvidence], code_page: int | N
 
 def _survey(installation: Installation, number: int, folder: KeyFolder, names: _Names, named: Container[str]) -> _Place:
     """List a folder: count its files, and choose those to read."""
-    assert folder.kind != "any"
-    assert folder.scope != "earlier"
     row = KeyFolderRow(
         machine_id=installation.machine_id,
         path=folder.path,
@@ -247,8 +245,6 @@ def split_name(kind: str, name: str) -> tuple[str, str | None] | None:
 
 
 def _read(installation: Installation, folder: KeyFolder, entry: Entry, names: _Names) -> KeyFileEvidence | None:
-    assert folder.kind != "any"
-    assert folder.scope != "earlier"
     name = split_name(folder.kind, entry.name)
     row = KeyFileRow(
         machine_id=installation.machine_id,

@@ -21,7 +21,7 @@ from forensics.collectors.profiles import (
 )
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import KeyFileKind, KeyFileScope
-from forensics.tables.outcome import NOT_COLLECTED, Outcome
+from forensics.tables.outcome import NOT_COLLECTED
 
 _CAPI_ALGORITHMS = ("RSA", "DSS")
 
@@ -38,18 +38,7 @@ def collect_key_folders(installation: Installation, profiles: Sequence[Profile])
             found[folder.path.lower()] = folder
             name = "/".join(folder.path.replace("\\", "/").split("/")[-2:])
             installation.coverage.tell("folder", f"{name} ({folder.kind}, {folder.scope})", folder.outcome, folder.path)
-    return [*found.values(), *_windows_old(installation)]
-
-
-def _windows_old(installation: Installation) -> Iterator[KeyFolder]:
-    """An earlier installation that an upgrade set aside may hold keys, and is not examined."""
-    path = installation.on_drive("Windows.old")
-    if folder_exists(installation, path):
-        apart = Outcome(
-            "not_examined", "an earlier installation on the same volume; copy it out and examine it by itself"
-        )
-        installation.coverage.tell("folder", "Windows.old", apart, path)
-        yield KeyFolder("any", "earlier", None, path, apart)
+    return list(found.values())
 
 
 def _folder(

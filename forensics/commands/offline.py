@@ -73,7 +73,7 @@ COMMANDS = (
     Command(
         "open-master-key",
         ("dpapi.py masterkey -file <master_key> -system SYSTEM -security SECURITY",),
-        "opens the copy of a master key file with the DPAPI_SYSTEM of today",
+        "opens the copy of a master key file with the DPAPI_SYSTEM of copied SYSTEM and SECURITY",
         {"master_key": _MASTER_KEY},
         shell="analyst",
         changes=False,

@@ -126,6 +126,7 @@ def compare(before: CaseTables, after: CaseTables) -> Comparison:
         before: The earlier one.
         after: The later one.
     """
+    before, after = before.present, after.present
     pairs = _pairs(before.rows("machine"), after.rows("machine"))
     return Comparison(before, after, tuple(_compared(before, after, was, now) for was, now in pairs))
 

@@ -101,7 +101,7 @@ def answers_about(database: RuleDatabase, packs: Packs, subject_id: str) -> list
 
 
 def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[RuleAnswer]:
-    query = Query(rule)
+    query = Query(rule, database.former)
     try:
         for number, row in enumerate(database.query(query.about(), [subject_id])):
             if number >= MOST_ROWS:
@@ -139,7 +139,7 @@ def _combined(children: Sequence[Judged], every: bool) -> Truth:
 def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[NamedSubject]:
     """Return the subjects whose identity, name or common name is, or whose names else hold, what is wanted.
 
-    Case does not matter.
+    Case does not matter. Of former installations they are only where no other has such a subject.
 
     Args:
         database: The evidence.
@@ -149,12 +149,21 @@ def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[Nam
     text = wanted.casefold()
     if not text.strip():
         return []
-    found: dict[tuple[str, int], NamedSubject] = {}
-    for subject in _all_subjects(database, packs):
-        if text in subject.id.casefold() or text in subject.label.casefold():
-            found.setdefault((subject.id, subject.machine_id), subject)
+    found = _named(database, packs, text, database.former)
+    if not found and database.former:
+        found = _named(database, packs, text, ())
     exact = [s for s in found.values() if text in _whole_names(s)]
     return exact or list(found.values())
+
+
+def _named(
+    database: RuleDatabase, packs: Packs, text: str, former: Sequence[int]
+) -> dict[tuple[str, int], NamedSubject]:
+    found: dict[tuple[str, int], NamedSubject] = {}
+    for subject in _all_subjects(database, packs, former):
+        if text in subject.id.casefold() or text in subject.label.casefold():
+            found.setdefault((subject.id, subject.machine_id), subject)
+    return found
 
 
 def _whole_names(subject: NamedSubject) -> Iterator[str]:
@@ -165,10 +174,10 @@ def _whole_names(subject: NamedSubject) -> Iterator[str]:
         yield common[1].casefold()
 
 
-def _all_subjects(database: RuleDatabase, packs: Packs) -> Iterator[NamedSubject]:
+def _all_subjects(database: RuleDatabase, packs: Packs, former: Sequence[int]) -> Iterator[NamedSubject]:
     asked = set()
     for rule in packs.rules:
-        query = Query(rule)
+        query = Query(rule, former)
         if (statement := query.subjects()) in asked:
             continue
         asked.add(statement)

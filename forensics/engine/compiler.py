@@ -18,6 +18,7 @@ class Query:
 
     Args:
         rule: The rule. The loader has checked its SQL.
+        former: Numbers of former installations, whose rows are looked up and not judged.
 
     Attributes:
         conditions: Names of the conditions, whose columns follow the fixed ones; corroboration comes last.
@@ -33,7 +34,7 @@ class Query:
     # Behind rowid, tree, subject id and label, severity, confidence, machine_id, source_path, rank and named keys.
     first_condition = 10
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, former: Sequence[int] = ()) -> None:
         self.rule = rule
         self.values: dict[str, str] = {}
         for name, sql in rule.values.items():
@@ -45,7 +46,11 @@ class Query:
         self.joins = list(rule.joins)
         self.groups = len(rule.group)
         joins = (f" LEFT JOIN {table} ON ({self.sql(on.text)})" for table, on in rule.joins.items())
-        self._source = f"{rule.table} AS this" + "".join(joins)
+        judged = rule.table
+        if former:
+            numbers = ", ".join(map(str, former))
+            judged = f"(SELECT rowid AS rowid, * FROM {judged} WHERE machine_id NOT IN ({numbers}))"
+        self._source = f"{judged} AS this" + "".join(joins)
 
     def sql(self, text: str) -> str:
         """Return a piece with its values filled in."""

@@ -68,6 +68,9 @@ class RuleDatabase:
         as_of: What "expired" refers to: column ``as_of`` of the one-row table ``examination``.
         seconds: How long one statement may take.
         values: More rows by table, as SQL values by column.
+
+    Attributes:
+        former: Numbers of former installations (Windows.old), which rules look things up in and do not judge.
     """
 
     def __init__(
@@ -90,6 +93,8 @@ class RuleDatabase:
         for name, row in ((n, row) for n, rows in (values or {}).items() for row in rows):
             self._insert(name, list(row), iter([list(row.values())]))
         self._learn_drives()
+        found = self._connection.execute("SELECT machine_id FROM machine WHERE kind = 'former'")
+        self.former = tuple(int(number) for (number,) in found)
         self._fence()
 
     def _learn_drives(self) -> None:

@@ -8,8 +8,10 @@ checks, so the statements of :class:`forensics.engine.compiler.Query` run over a
     for table in ROW_CLASSES:
         add_table(connection, table, f"read_parquet('fleet/{table}.parquet')")
     add_examination(connection, datetime.now(UTC))
-    connection.execute(Query(rule).judged())
+    former = connection.execute("SELECT machine_id FROM machine WHERE kind = 'former'").fetchall()
+    connection.execute(Query(rule, [number for (number,) in former]).judged())
 
+Former installations (Windows.old) are looked up and not judged.
 :meth:`Query.matches <forensics.engine.compiler.Query.matches>`, with all texts, runs too; DuckDB takes minutes to plan
 it where values build on values.
 
@@ -45,7 +47,9 @@ CREATE OR REPLACE MACRO windows_path(of_machine, in_source) AS coalesce(
      CASE WHEN m.root <> '' AND starts_with(lower(in_source), lower(m.root) || '/')
      THEN substr(in_source, length(m.root) + 2) ELSE in_source END, '/'), '/', '\')
    FROM (SELECT machine_id, drive,
-     regexp_replace(coalesce(system_root, ''), '(^|/)([Ww]indows\.old/)?[^/]*$', '') AS root FROM machine) AS m
+     regexp_replace(coalesce(system_root, ''),
+     '(^|/)((windows\.old( ?\([0-9]{1,3}\)|\.[0-9]{3})?|\$windows\.~bt/newos|\$windows\.~q/data)/)?[^/]*$',
+     '', 'i') AS root FROM machine) AS m
    WHERE m.machine_id = of_machine LIMIT 1),
   'C:\' || replace(ltrim(in_source, '/'), '/', '\'))
 """

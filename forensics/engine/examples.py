@@ -89,10 +89,9 @@ class _Example:
         values, as_of = self.read()
         if self.problems or as_of is None:
             return self.problems
-        query = Query(self.rule)
         try:
             with RuleDatabase({}, as_of, values=values) as database:
-                self._check(query, database, as_of)
+                self._check(Query(self.rule, database.former), database, as_of)
         except (RuleSqlError, RuleStoppedError) as error:
             self.tell(self.node.line, str(error))
         return self.problems

@@ -134,7 +134,7 @@ class _Turns:
         return True
 
     def _ask(self, rule: Rule, seconds: float) -> list[Finding]:
-        query = Query(rule)
+        query = Query(rule, self.database.former)
         # On one disk preparing a long statement is what costs, in a fleet looking through it twice.
         few = self.database.size(rule.table) <= _FEW_ROWS
         if few and not any(self.database.query(query.any_match(), seconds=seconds)):

@@ -31,6 +31,7 @@ _SUBJECTS = {
         "coalesce(this.computer_name, 'installation ' || this.member) || ' on ' || this.disk",
         "{id}",
     ),
+    "former_windows": ("this.folder", "{id}"),
     "efs_agent": ("this.thumbprint", "coalesce(this.subject, this.thumbprint)"),
     "secure_boot": (
         "coalesce((SELECT machine.computer_name FROM machine WHERE machine.machine_id = this.machine_id),"

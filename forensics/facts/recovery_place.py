@@ -22,7 +22,14 @@ def recovery_place(row: KeyChainRow, tables: Tables) -> str | None:
     path = WindowsPaths(machines).of(machine_id, row.recoverable_from)
     if row.recoverable_on is None:
         return path
+    if machines and machines[0].kind == "former" and not _lies_in(row.recoverable_from, machines[0]):
+        return f"{path}, by the secrets of {installation_name(machine_id, machines)}"
     return f"{installation_name(machine_id, machines)}: {path}"
+
+
+def _lies_in(path: str, former: MachineRow) -> bool:
+    folder = (former.system_root or "").rpartition("/")[0]
+    return path.lower().startswith(f"{folder.lower()}/")
 
 
 def installation_name(machine_id: int, machines: list[MachineRow]) -> str:
@@ -30,4 +37,6 @@ def installation_name(machine_id: int, machines: list[MachineRow]) -> str:
     row = machines[0] if machines else None
     known = (row.volume, row.system_root) if row is not None else ()
     apart = ", ".join([f"installation {machine_id}", *(part for part in known if part)])
+    if row is not None and row.kind == "former":
+        return f"the former Windows {row.computer_name or ''}".rstrip()
     return f"{row.computer_name} ({apart})" if row is not None and row.computer_name else apart

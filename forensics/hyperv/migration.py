@@ -184,7 +184,7 @@ def _listed(source: CaseTables | None) -> Outcome:
 
 
 def _rows(case: CaseTables | None) -> list[Row]:
-    return [row for table in case.tables.values() for row in table] if case is not None else []
+    return [row for table in case.present.tables.values() for row in table] if case is not None else []
 
 
 def _host(rows: Sequence[Row], argument: str, *, may_be_new: bool) -> Host:

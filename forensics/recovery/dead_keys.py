@@ -62,7 +62,9 @@ def wanted_chains(case: CaseTables, subjects: Sequence[str]) -> list[KeyChainRow
     """
     rows = [chain for subject in subjects for chain in _named(case, subject)] if subjects else case.rows("key_chain")
     return list(
-        {chain.thumbprint or (chain.machine_id, chain.key_file_path): chain for chain in _better_last(rows)}.values()
+        {
+            chain.thumbprint or (chain.machine_id, chain.key_file_path): chain for chain in _better_last(case, rows)
+        }.values()
     )
 
 
@@ -75,9 +77,13 @@ def _named(case: CaseTables, subject: str) -> list[KeyChainRow]:
     return found
 
 
-def _better_last(rows: Iterable[KeyChainRow]) -> list[KeyChainRow]:
-    """Put the rows from which more is to be had last, so that they stay where one certificate has several."""
-    return sorted(rows, key=lambda row: (row.private_key == "proved", bool(row.recoverable)))
+def _better_last(case: CaseTables, rows: Iterable[KeyChainRow]) -> list[KeyChainRow]:
+    """Put the rows from which more is to be had last, so that they stay where one certificate has several.
+
+    What the present Windows has goes back there, wherever its key was found; a former one comes before all others.
+    """
+    present = {machine.machine_id for machine in case.present.rows("machine")}
+    return sorted(rows, key=lambda row: (row.machine_id in present, row.private_key == "proved", bool(row.recoverable)))
 
 
 def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -> DeadKey:

@@ -209,6 +209,7 @@ def _log(
                 "key_file": key.path,
                 "unlocked_by": key.unlocked_by,
                 "exportable": key.exportable,
+                "backup_hives": key.chain.backup_hives,
                 "public_key_sha256": vault.publics[_thumbprint(key)].spki_sha256(),
                 "file": files[_thumbprint(key)],
                 "file_sha256": hashlib.sha256(made[_thumbprint(key)]).hexdigest(),

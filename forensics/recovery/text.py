@@ -18,6 +18,7 @@ _OPENED: dict[UnlockedBy, str] = {
     "password": "opened with the password or hash that was given",
     "domain_key": "opened with the backup key of the domain",
 }
+_BY_BACKUP = "opened with DPAPI_SYSTEM of the backup hives in RegBack"
 _EXPORT = {
     "yes": "it may be exported",
     "no": "by its policy it is not to be exported",
@@ -81,7 +82,8 @@ def _add_key(text: FoldedText, key: DeadKey, files: Mapping[str, str], folder: P
     if key.path is None:
         text.add(f"not to be had: {key.lack}", "  ")
         return
-    text.add(f"proved: {key.place}, {_OPENED.get(key.unlocked_by, 'opened')}; {_EXPORT[key.exportable]}", "  ")
+    opened = _BY_BACKUP if chain.backup_hives else _OPENED.get(key.unlocked_by, "opened")
+    text.add(f"proved: {key.place}, {opened}; {_EXPORT[key.exportable]}", "  ")
     if key.lack is not None:
         text.add(f"not written: {key.lack}", "  ")
         return

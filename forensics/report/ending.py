@@ -27,7 +27,7 @@ def ending(case: CaseTables, within: timedelta | None = None) -> list[KeyChainRo
 
 
 def _ahead(case: CaseTables, within: timedelta | None) -> Iterator[KeyChainRow]:
-    for chain in case.rows("key_chain"):
+    for chain in case.present.rows("key_chain"):
         if not chain.thumbprint or not chain.ends or chain.standing == "daily" or chain.ends < case.as_of:
             continue
         if within is None or chain.ends - case.as_of <= within:

@@ -51,6 +51,10 @@ def find_chains(case: CaseTables, wanted: str) -> list[KeyChainRow]:
     digits = "".join(c for c in wanted if c.isalnum()).upper()
     is_prefix = len(digits) >= SHORTEST_PREFIX and all(c in "0123456789ABCDEF" for c in digits)
     file, facts = wanted.replace("\\", "/").lower().strip("/"), Facts(case)
+    return _found(case.present, is_prefix, digits, file, facts) or _found(case, is_prefix, digits, file, facts)
+
+
+def _found(case: CaseTables, is_prefix: bool, digits: str, file: str, facts: Facts) -> list[KeyChainRow]:
     chains: list[KeyChainRow] = case.rows("key_chain")
     return [c for c in chains if (is_prefix and (c.thumbprint or "").startswith(digits)) or _has_file(c, file, facts)]
 
@@ -132,6 +136,9 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
     yield from fold(sanitise(label(chain)), width)
     machine, store = sanitise(facts.named_with_place(chain.machine_id)), sanitise(chain.store or "none")
     yield f"  on {machine}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
+    row = facts.machine(chain.machine_id)
+    if row is not None and row.kind == "former":
+        yield "  of a former Windows, which is not in use: what follows is how that Windows itself would open it"
     recoverable = {True: "yes", False: "no", None: "not told"}[chain.recoverable]
     at = f", broken at {chain.broken_at}" if chain.broken_at else ""
     yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"

@@ -55,7 +55,8 @@ class Explanation(Result):
     def has_findings(self) -> bool:
         """A key of it cannot be opened, or a rule finds more than information."""
         found = any(a.value and a.severity != "info" for answers in self.answers.values() for a in answers)
-        return found or any(chain.verdict == "unusable" for chain in self.chains)
+        present = {machine.machine_id for machine in self.case.present.rows("machine")}
+        return found or any(chain.verdict == "unusable" for chain in self.chains if chain.machine_id in present)
 
     def _render(self, format: str, width: int | None) -> str:
         if self.candidates:
@@ -101,7 +102,9 @@ def explain_subject(case: CaseTables, packs: Packs, wanted: str) -> Explanation:
             subjects = find_subjects(database, packs, wanted)
             if len({s.id for s in subjects}) > 1:
                 return Explanation(case, candidates=tuple(subjects))
-            chains = [c for c in case.rows("key_chain") if subjects and _identity(c) == subjects[0].id]
+            named = subjects[0].id if subjects else None
+            chains = [c for c in case.present.rows("key_chain") if named and _identity(c) == named]
+            chains = chains or [c for c in case.rows("key_chain") if named and _identity(c) == named]
         identities = list(dict.fromkeys([*map(_identity, chains), *(s.id for s in subjects)]))
         if not identities:
             raise UnknownSubjectError(f"nothing in this case is called {wanted!r}")

@@ -15,7 +15,7 @@ from forensics.tables.machine import MachineRow, ServiceRow
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.source import entry_of
 from forensics.tables.timestamps import as_utc, format_utc
-from forensics.tables.windows_path import WindowsPaths
+from forensics.tables.windows_path import WindowsPaths, windows_folder
 
 
 class Facts:
@@ -27,7 +27,8 @@ class Facts:
 
     def __init__(self, case: CaseTables) -> None:
         self.case = case
-        self._machines: dict[int, MachineRow] = {row.machine_id: row for row in case.rows("machine")}
+        self._machines: dict[int, MachineRow] = {row.machine_id: row for row in case.whole.rows("machine")}
+        self._present = [row.machine_id for row in case.present.rows("machine")]
         self._key_files: dict[tuple[int, str], KeyFileRow] = {
             (row.machine_id, row.path.lower()): row for row in case.rows("key_file")
         }
@@ -52,7 +53,7 @@ class Facts:
 
     def introduced(self, machine: MachineRow) -> str:
         """Say which Windows an installation is, and where it was found."""
-        place = self.place(machine.machine_id, with_volume=len(self._machines) > 1)
+        place = self.place(machine.machine_id, with_volume=len(self._present) > 1)
         build = f" build {machine.build}" if machine.build else ""
         update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""
         domain = f", domain {machine.domain_name}" if machine.domain_name else ""
@@ -67,7 +68,7 @@ class Facts:
 
     def named_with_place(self, machine_id: int) -> str:
         """Return what to call an installation where no list says which source it is of: the only one by its name."""
-        if len(self._machines) < 2 or machine_id not in self._machines:
+        if len(self._present) < 2 or machine_id not in self._present:
             return self.machine_name(machine_id)
         return f"{self.computer(machine_id)} in {self.place(machine_id)}"
 
@@ -82,9 +83,13 @@ class Facts:
     def _apart(self) -> dict[int, str]:
         """What tells installations of one name apart, by their numbers: source, volume or folder, as few as do."""
         named: dict[str, list[int]] = defaultdict(list)
-        for number in self._machines:
+        for number in self._present:
             named[self.computer(number).casefold()].append(number)
-        found: dict[int, str] = {}
+        found = {
+            number: windows_folder(row.system_root, row.drive)
+            for number, row in self._machines.items()
+            if row.kind == "former"
+        }
         for numbers in named.values():
             if len(numbers) > 1:
                 found |= self._told_apart(numbers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.case_tables import CaseTables
+from forensics.report.former import NOTHING_OF_TODAY, is_former_only
 from forensics.sources.coverage import Place, together
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
@@ -24,7 +25,7 @@ _BECAUSE = {
 def unseen_stores(case: CaseTables) -> dict[int, Outcome]:
     """Return the installations whose computer's certificate stores were not seen whole, with what was seen of each."""
     found = {}
-    for machine in case.rows("machine"):
+    for machine in case.present.rows("machine"):
         coverage = case.coverage_of(machine)
         seen = coverage.saw_certificates()
         if not seen.is_whole:
@@ -36,7 +37,7 @@ def unseen_stores(case: CaseTables) -> dict[int, Outcome]:
 def hives_in_part(case: CaseTables) -> dict[int, list[str]]:
     """Return the installations of which a hive that verdicts rest on was read in part, with the names of such hives."""
     found: dict[int, list[str]] = {}
-    for machine in case.rows("machine"):
+    for machine in case.present.rows("machine"):
         coverage = case.coverage_of(machine)
         for name in _HIVES:
             if coverage.saw(Place.of_hive(name)).state == "partial":
@@ -47,8 +48,12 @@ def hives_in_part(case: CaseTables) -> dict[int, list[str]]:
 def judges_nothing(case: CaseTables) -> bool:
     """Tell whether not one certificate's key was judged, though there are such keys, or may be in stores not seen.
 
-    Of a computer that was read whole and has keys of users only, all was said that can be said without a password.
+    Former installations do not count. Of a computer that was read whole and has keys of users only, all was said that
+    can be said without a password.
     """
+    if is_former_only(case):
+        return True
+    case = case.present
     chains = [chain for chain in case.rows("key_chain") if chain.thumbprint]
     if any(_is_judged(chain) for chain in chains):
         return False
@@ -67,6 +72,8 @@ def _waits_for_password(chain: KeyChainRow) -> bool:
 
 def no_certificate(case: CaseTables) -> str:
     """Return the sentence for a case without a single certificate that names a private key."""
+    if is_former_only(case):
+        return NOTHING_OF_TODAY
     because = _because(case)
     return _NOTHING_JUDGED + because if because else "No certificate here names a private key or should have one."
 
@@ -78,6 +85,7 @@ def further_certificates(case: CaseTables) -> str:
 
 
 def _because(case: CaseTables) -> str:
+    case = case.present
     unseen = unseen_stores(case)
     lacking = {m.machine_id for m in case.rows("machine") if not case.coverage_of(m).saw_store().is_whole}
     states = {outcome.state for machine_id, outcome in unseen.items() if machine_id in lacking}

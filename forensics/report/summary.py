@@ -5,6 +5,7 @@ from __future__ import annotations
 from forensics.case_tables import CaseTables
 from forensics.engine.templates import listed
 from forensics.report.facts import Facts, day, label
+from forensics.report.former import NOTHING_OF_TODAY, is_former_only
 from forensics.report.stores import further_certificates, judges_nothing, no_certificate
 from forensics.report.triage import Triage
 from forensics.report.undecided import Lack
@@ -23,6 +24,8 @@ def summary(case: CaseTables, sorted_keys: Triage, facts: Facts, lack: Lack) -> 
     total = t.keys
     if case.is_empty:
         return "Nothing could be examined."
+    if is_former_only(case):
+        return NOTHING_OF_TODAY
     if not case.rows("machine"):
         return "No Windows installation here, so no key can be judged: exported virtual machines only."
     if not t.judged:

@@ -14,6 +14,7 @@ from forensics.report.ending import SOON, condition, ending, when
 from forensics.report.facts import Facts, day, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
+from forensics.report.former import former_lines
 from forensics.report.gaps import gaps
 from forensics.report.reason import reason_of
 from forensics.report.stores import hives_in_part, unseen_stores
@@ -68,7 +69,7 @@ def render_text(
 
 class _Report:
     def __init__(self, case: CaseTables, width: int | None, styled: bool, min_severity: Severity | None) -> None:
-        self.case = case
+        self.case = case = case.present
         self.facts = Facts(case)
         self.triage: Triage = triage(case)
         self.findings = FindingIndex(case)
@@ -113,6 +114,8 @@ class _Report:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
         for machine in self.case.rows("machine"):
             self._add(self.facts.introduced(machine))
+        for sentence in former_lines(self.case):
+            self._add(sentence)
         line = examined_line(self.case.sources)
         if line:
             self._add(line)

@@ -55,6 +55,7 @@ class Moment:
 
 def timeline(case: CaseTables) -> list[Moment]:
     """Return what a case tells of times, the earliest first; expiries to come are entries too."""
+    case = case.present
     facts = Facts(case)
     entries = [
         *(entry for machine in case.rows("machine") for entry in _machine(machine)),

@@ -76,6 +76,7 @@ class Triage:
 
 def triage(case: CaseTables) -> Triage:
     """Sort the chains of a case."""
+    case = case.present
     result = Triage(case.as_of)
     result.kept = {(row.machine_id, row.thumbprint) for row in case.rows("certificate") if row.kept}
     for chain in sorted(case.rows("key_chain"), key=lambda c: c.rank(case.as_of)):

@@ -7,13 +7,16 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import note_evidence
 from forensics.disk.tree import Tree
 from forensics.sources.folder_tree import FolderTree
+from forensics.sources.former import former_windows
 from forensics.sources.installation import HiveOpener, Installation
 from forensics.sources.joined_evidence import LEFT_OUT
 from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, is_named_shadow_copy
 from forensics.sources.loose_hives import HiveFolder, hives_in, is_backup, not_placed
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
+from forensics.tables.machine import InstallationKind
 from forensics.tables.outcome import Outcome
+from forensics.tables.windows_path import is_moved_aside
 
 _LOGS = (".LOG", ".LOG1", ".LOG2")
 
@@ -22,7 +25,7 @@ _OTHER_DRIVE = "another drive of the machine, which holds no Windows: keys and p
 
 
 def add_root(source: Source, root: WindowsRoot, path: str, machine_id: int) -> None:
-    """Add the installation on a system drive that was collected.
+    """Add the installation on a system drive that was collected, and those that Setup moved aside on it.
 
     Args:
         source: Takes it.
@@ -32,7 +35,10 @@ def add_root(source: Source, root: WindowsRoot, path: str, machine_id: int) -> N
     """
     from forensics.registry.hives import open_hive
 
-    _add(source, path, root.tree, root.windows, root.drive, open_hive, machine_id, root.is_loose)
+    kind: InstallationKind = "former" if is_moved_aside(root.drive or path) else "windows"
+    _add(source, path, root.tree, root.windows, root.drive, open_hive, machine_id, root.is_loose, kind)
+    for number, former in enumerate(former_windows(root.tree, root.drive, source.coverage, path), machine_id + 1):
+        _add(source, path, root.tree, former.windows, former.drive, open_hive, number, kind="former")
     start = root.drive if root.label and path.endswith(f"/{root.label}") else ""
     source.searched.append(SearchedTree(root.tree, path, "", (root.windows,), root.drive, start))
     source.coverage.tell("folder", root.label or "collection", Outcome("present", f"Windows in {root.windows}"), path)
@@ -85,7 +91,8 @@ def _add(
     drive: str,
     open_hive: HiveOpener,
     machine_id: int,
-    is_loose: bool,
+    is_loose: bool = False,
+    kind: InstallationKind = "windows",
 ) -> None:
     source.add(
         Installation(
@@ -96,6 +103,7 @@ def _add(
             drive=drive,
             open_hive=open_hive,
             is_loose=is_loose,
+            kind=kind,
         )
     )
 

@@ -35,6 +35,7 @@ from forensics.sources.orc_collection import orc_collection
 from forensics.sources.parts_left import parts_without_the_first
 from forensics.sources.peek import Link, peek
 from forensics.sources.vm_files import is_configuration
+from forensics.tables.windows_path import is_moved_aside
 
 MAX_FOLDERS = 20_000
 """Evidence: folders that are searched for evidence, those inside a collected Windows not counted."""
@@ -52,7 +53,8 @@ _OF_A_DRIVE = frozenset(
     (
         "windows",
         "winnt",
-        "windows.old",
+        "$windows.~bt",
+        "$windows.~q",
         "program files",
         "program files (x86)",
         "programdata",
@@ -182,8 +184,7 @@ class _Search:
         if is_drive and _is_closed(path, entries):
             return []
         self._files(path, [entry for entry in entries if not entry.is_dir])
-        left = _OF_A_DRIVE if is_drive else frozenset()
-        folders = [entry for entry in entries if entry.is_dir and entry.name.casefold() not in left]
+        folders = [entry for entry in entries if entry.is_dir and not (is_drive and _is_of_a_drive(entry.name))]
         return [folder.path for folder in folders if not self._keys(folder)]
 
     def _keys(self, folder: Entry) -> bool:
@@ -275,6 +276,10 @@ class _Search:
         for entry in hives:
             if entry.path not in taken and not is_other_hive(self.tree, entry):
                 self.found.left_out.append((entry.path, not_placed(self.tree, entry)))
+
+
+def _is_of_a_drive(name: str) -> bool:
+    return name.casefold() in _OF_A_DRIVE or is_moved_aside(name)
 
 
 def _lies_on(path: str, drive: str) -> bool:

@@ -82,6 +82,7 @@ class Installation:
             to name.
         disk_volumes: All volumes of the same disk, its own among them; empty where the source is no disk of several.
         kind: What it is.
+        hive_folder: Folder in Windows' of the hives that stand for the machine.
         is_loose: Somebody put its hives together: nothing but what they say tells that they are of one machine.
         mixed: What tells that they are not; None where nothing does.
         mounted: The volumes that it knows by letters and names.
@@ -98,6 +99,7 @@ class Installation:
     volume: str | None = None
     disk_volumes: Sequence[DiskVolume] = ()
     kind: InstallationKind = "windows"
+    hive_folder: str = HIVE_FOLDER
     is_loose: bool = False
     mixed: str | None = None
     problems: list[ProblemRow] = field(default_factory=list)
@@ -118,7 +120,7 @@ class Installation:
 
     def _look(self, hive: str, key: str) -> Outcome | None:
         """Say what an open hive shows of a key; the hive by its name, its path, or the export that it was read from."""
-        at = self._hives.get(hive.lower()) or self._hives.get(self.in_windows(f"{HIVE_FOLDER}/{hive}").lower())
+        at = self._hives.get(hive.lower()) or self._hives.get(self.in_windows(f"{self.hive_folder}/{hive}").lower())
         named = [at] if at is not None else [h for h in self._hives.values() if h is not None and h.source_path == hive]
         shown = [seen_of_key(opened, key) for opened in named]
         return next((outcome for outcome in shown if outcome.is_there), shown[0] if shown else None)
@@ -257,12 +259,12 @@ class Installation:
 
     def hive(self, name: str) -> Hive | None:
         """Return one of SYSTEM, SOFTWARE, SECURITY, SAM, DEFAULT; None is explained in coverage."""
-        return self.hive_at(self.in_windows(f"{HIVE_FOLDER}/{name}"), name)
+        return self.hive_at(self.in_windows(f"{self.hive_folder}/{name}"), name)
 
     def hive_outcome(self, name: str) -> Outcome:
         """Say what :meth:`hive` is, or why it is None."""
         self.hive(name)
-        key = self.in_windows(f"{HIVE_FOLDER}/{name}").lower()
+        key = self.in_windows(f"{self.hive_folder}/{name}").lower()
         return self._cut_hives.get(key, self._outcomes[key])
 
     def hive_at(self, path: str, name: str) -> Hive | None:

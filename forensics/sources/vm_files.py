@@ -10,6 +10,7 @@ from dataclasses import field
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.late_methods import dataclass
 from forensics.sources.searched_tree import SearchedTree
+from forensics.tables.windows_path import is_moved_aside
 
 HYPER_V_FOLDER = "ProgramData/Microsoft/Windows/Hyper-V"
 INVENTORY = "data.vmcx"
@@ -30,7 +31,6 @@ _NO_VMS_IN = frozenset(
     (
         "windows",
         "winnt",
-        "windows.old",
         "program files",
         "program files (x86)",
         "$recycle.bin",
@@ -39,6 +39,7 @@ _NO_VMS_IN = frozenset(
         "perflogs",
         "$winreagent",
         "$windows.~bt",
+        "$windows.~q",
         "$windows.~ws",
         "appdata",
     )
@@ -179,7 +180,8 @@ def _left_out(place: SearchedTree, entry: Entry) -> bool:
     if not place.windows:
         return False
     # ProgramData is entered where Hyper-V keeps its files, not elsewhere.
-    return entry.name.lower() in _NO_VMS_IN or entry.path.lower() == below_drive(place, "ProgramData").lower()
+    is_closed = entry.name.lower() in _NO_VMS_IN or is_moved_aside(entry.name)
+    return is_closed or entry.path.lower() == below_drive(place, "ProgramData").lower()
 
 
 def _entries(place: SearchedTree, folder: Entry | str, found: VmFiles) -> Iterable[Entry]:

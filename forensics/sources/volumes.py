@@ -19,12 +19,14 @@ from forensics.disk.ntfs.volume import ntfs_size
 from forensics.disk.partitions import Partition, PartitionTable, read_partition_table
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
+from forensics.sources.former import FormerRoot, former_windows, windows_told
 from forensics.sources.holdings import may_hold_files, no_file_system, ntfs_holds, other_file_system
 from forensics.sources.installation import Installation, outcome_of
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.tables.hyperv import BitLockerRow
 from forensics.tables.outcome import Outcome
+from forensics.tables.windows_path import is_moved_aside
 
 _USUAL_NAMES = ("windows", "winnt")
 _MAX_ON_VOLUME = 16
@@ -284,23 +286,26 @@ def _add_installations(
         source.cut("volume", name, path, message)
         found = found[:_MAX_ON_VOLUME]
     before = len(source.installations)
-    for windows in found:
+    formers = former_windows(tree, "", source.coverage, path)
+    roots = [FormerRoot("", windows.path) for windows in found]
+    for root in [*roots, *formers]:
         source.add(
             Installation(
                 machine_id=first_machine_id + len(source.installations),
                 source_path=disk.path,
                 tree=tree,
-                windows=windows.path,
-                drive="",
+                windows=root.windows,
+                drive=root.drive,
                 open_hive=open_hive,
                 efi=disk.efi,
                 disk_volumes=() if disk.volumes is None else disk.volumes,
                 volume=None if path == disk.path else name,
+                kind="former" if root in formers else "windows",
             )
         )
     # Paths on the volume that holds Windows are told as the other rows tell them.
     source.searched.append(SearchedTree(tree, disk.path, "" if found else name, tuple(w.path for w in found)))
-    detail = f"NTFS{label}, Windows in {', '.join(w.path for w in found)}" if found else ntfs_holds(tree)
+    detail = windows_told(f"NTFS{label}", found, formers) if found or formers else ntfs_holds(tree)
     damage = tree.damage("")
     outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
     source.coverage.tell("volume", name, outcome or Outcome("present", detail), path)
@@ -316,7 +321,7 @@ def find_windows(tree: Tree) -> list[Entry]:
     found: list[Entry] = []
     remains: list[Entry] = []
     for entry in tree.entries(""):
-        if not entry.is_dir or entry.name.startswith("$"):
+        if not entry.is_dir or entry.name.startswith("$") or is_moved_aside(entry.name):
             continue
         usual = entry.name.lower() in _USUAL_NAMES
         try:

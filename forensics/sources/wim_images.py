@@ -13,6 +13,7 @@ from forensics.disk.wim.file import Wim, WimImage
 from forensics.disk.wim.parts import first_part, header_of
 from forensics.late_methods import dataclass
 from forensics.sources.collected_volume import add_collected_volumes
+from forensics.sources.former import FormerRoot, former_windows, windows_told
 from forensics.sources.holdings import tree_holds
 from forensics.sources.installation import Installation, outcome_of
 from forensics.sources.pieces import MAX_PIECES, Pieces
@@ -113,7 +114,8 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
     try:
         tree = wim.tree(image)
         found = find_windows(tree)
-        tree.complete = bool(found)
+        formers = former_windows(tree, "", piece.coverage, f"{path}#{name}")
+        tree.complete = bool(found or formers)
         damage = tree.damage("")
     except Unreadable as reason:
         piece.problem(f"{path}#{name}", reason.kind, str(reason))
@@ -122,21 +124,22 @@ def _add_image(piece: Source, wim: Wim, image: WimImage, path: str, first_machin
     if len(found) > _MAX_IN_IMAGE:
         message = f"only {_MAX_IN_IMAGE} of {len(found)} folders that look like Windows are examined"
         piece.cut("volume", name, f"{path}#{name}", message)
-    for windows in found[:_MAX_IN_IMAGE]:
+    for root in [*(FormerRoot("", entry.path) for entry in found[:_MAX_IN_IMAGE]), *formers]:
         piece.add(
             Installation(
                 machine_id=first_machine_id + len(piece.installations),
                 source_path=path,
                 tree=tree,
-                windows=windows.path,
-                drive="",
+                windows=root.windows,
+                drive=root.drive,
                 open_hive=open_hive,
                 volume=volume,
+                kind="former" if root in formers else "windows",
             )
         )
     piece.searched.append(SearchedTree(tree, path, "" if found else name, tuple(w.path for w in found)))
-    detail = f"{form}, Windows in {', '.join(w.path for w in found)}" if found else tree_holds(tree, form)
     piece.reader = wim.reader
+    detail = windows_told(form, found, formers) if found or formers else tree_holds(tree, form)
     outcome = Outcome("partial", f"{detail}; its root folder is damaged: {damage}") if damage else None
     piece.coverage.tell("volume", name, outcome or Outcome("present", detail), f"{path}#{name}")
 

@@ -67,6 +67,10 @@ class KeyChainRow(Row):
         "what opened the master key: DPAPI_SYSTEM as it is or as it was, a password or hash, a domain's backup key",
         "not_tried",
     )
+    backup_hives: str | None = column(
+        "Folder of the backup hives (RegBack) whose DPAPI_SYSTEM opened the master key that no secret in use opens",
+        None,
+    )
     private_key: PrivateKeyFound = column(
         "what came of opening it: proved to belong to the certificate's public key, or why it was not", "not_examined"
     )

@@ -25,7 +25,7 @@ class MachineRow(Row):
     description: ClassVar[str] = "One Windows installation: who it is, how old, and what was done to its identity"
 
     kind: InstallationKind = column(
-        "What it is: windows; former, what an upgrade or a new Setup put aside (Windows.old); profile, users' folders "
+        "What it is: windows; former, what Setup put aside (Windows.old) or left unfinished; profile, users' folders "
         "alone, without the Windows that they belong to",
         "windows",
     )
@@ -99,6 +99,14 @@ class MachineRow(Row):
         "certificates through CNG; null: not known",
         None,
     )
+    regback_at: datetime | None = column(
+        "When the newest backup copy of its hives (RegBack) was written, UTC; null: there is none that holds anything",
+        None,
+    )
+    regback_machine_guid: str | None = column("MachineGuid in these copies", None)
+    regback_computer_name: str | None = column("Name of the computer in them", None)
+    regback_machine_sid: str | None = column("Machine SID in them", None)
+    regback_dpapi_system_set_at: datetime | None = column("When the DPAPI_SYSTEM in them was set (CupdTime), UTC", None)
     source: str | None = column("Source that it was found in, as in `sources`", None)
     volume: str | None = column(
         "Volume of that disk, such as 'partition 3', or image of a WIM; null: the source has none", None

@@ -12,6 +12,7 @@ from forensics.tables.authority import CaEkListEntryRow, CaEkListRow, CaRow
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.efs_agent import EfsAgentRow
 from forensics.tables.event import EventRow, PackageRow, SetupEventRow
+from forensics.tables.former_windows import FormerWindowsRow
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.hyperv import BitLockerRow, GuardianRow, GuardianTraceRow, VmGuardianRow, VmRow
 from forensics.tables.identity import SharedIdentityRow
@@ -46,6 +47,7 @@ _CLASSES: tuple[type[Row], ...] = (
     ProviderRow,
     SecureBootRow,
     SharedIdentityRow,
+    FormerWindowsRow,
     EfsAgentRow,
     TpmRow,
     CaRow,
@@ -82,6 +84,7 @@ CONTRACT_TABLES = (
     "provider",
     "secure_boot",
     "shared_identity",
+    "former_windows",
     "efs_agent",
     "user",
     "tpm",

@@ -10,9 +10,16 @@ from forensics.tables.machine import MachineRow
 UNKNOWN_DRIVE = "%SystemDrive%"
 """What stands for the letter where the source does not tell it: Windows puts it in by itself."""
 _USUAL_DRIVE = "C:"
-_MOVED_ASIDE = "windows.old"
+_ASIDE = re.compile(
+    r"(?:^|/)(?:windows\.old(?: ?\([0-9]{1,3}\)|\.[0-9]{3})?|\$windows\.~bt/newos|\$windows\.~q/data)$", re.IGNORECASE
+)
 _OTHER_VOLUME = re.compile(r"partition [0-9]+(?=/)")
 """What a path begins with that lies on another volume of the disk, whose letter is not known."""
+
+
+def is_moved_aside(folder: str) -> bool:
+    """Tell whether a folder, by its path, is one into which Setup puts a whole Windows that is not in use."""
+    return _ASIDE.search(folder.replace("\\", "/").rstrip("/")) is not None
 
 
 def windows_path(path: str, root: str = "", drive: str | None = None) -> str:
@@ -31,6 +38,20 @@ def windows_path(path: str, root: str = "", drive: str | None = None) -> str:
     return f"{drive or UNKNOWN_DRIVE}\\" + path.lstrip("/").replace("/", "\\")
 
 
+def windows_folder(system_root: str | None, drive: str | None) -> str:
+    """Write the folder into which Setup put a Windows, as Windows does.
+
+    Args:
+        system_root: Path of its Windows folder in the source.
+        drive: Letter of its drive.
+    """
+    folder = system_root or ""
+    if not is_moved_aside(folder):
+        folder = folder.rpartition("/")[0]
+    aside = _ASIDE.search(folder)
+    return windows_path(folder[aside.start() :] if aside else folder, "", drive)
+
+
 class WindowsPaths:
     """Writes paths of several installations, each as its own Windows does.
 
@@ -47,9 +68,9 @@ class WindowsPaths:
     def add(self, machine_id: int, system_root: str | None, drive: str | None) -> None:
         """Take the drive of one installation from what its row says."""
         root = (system_root or "").rpartition("/")[0]
-        above, _, name = root.rpartition("/")
         # A Windows that an upgrade moved aside: its files lie there, and on its drive lie those of another.
-        self._drives[machine_id] = (above if name.lower() == _MOVED_ASIDE else root, drive)
+        aside = _ASIDE.search(root)
+        self._drives[machine_id] = (root[: aside.start()] if aside else root, drive)
 
     def of(self, machine_id: int | None, path: str | None) -> str | None:
         """Write a path of one installation; None stays None."""

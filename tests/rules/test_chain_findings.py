@@ -59,9 +59,11 @@ IDS = [
     "certificate-in-two-stores",
     "key-folder-overfull",
     "key-folder-cleaned-up",
+    "keys-only-in-former-windows",
 ]
 
 SHOWN_ELSEWHERE = {
+    "keys-only-in-former-windows",
     "key-file-to-put-back",
     "key-copy-locked",
     "master-key-elsewhere",

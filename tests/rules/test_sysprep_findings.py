@@ -144,6 +144,7 @@ def test_the_pack_has_its_rules() -> None:
         "image-not-yet-specialized",
         "machine-guid-changed-without-sysprep",
         "machine-sid-changed-alone",
+        "regback-of-earlier-identity",
         "secrets-restored-from-another-time",
         "specialize-skips-crypto",
         "upgrade-is-not-sysprep",
@@ -303,6 +304,7 @@ def test_real_windows_81(realdata: Path) -> None:
     assert {str(e.rule.id): e.value for e in told if e.rule.id in _of_this_pack()} == {
         "generalized-image": None,
         "machine-sid-changed-alone": None,
+        "regback-of-earlier-identity": None,
         "specialize-skips-crypto": None,
         "upgrade-is-not-sysprep": None,
         "image-not-yet-specialized": False,

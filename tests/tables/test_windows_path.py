@@ -16,6 +16,10 @@ MACHINES = [
     ("2026-11-29T10:11:12/host/c/Windows", None),
     ("C/Windows.old/Windows", "C:"),
     (None, None),
+    ("C/Windows.old(1)/Windows", "C:"),
+    ("Windows.old.000/WINNT", "C:"),
+    ("C/$WINDOWS.~BT/NewOS/Windows", "C:"),
+    ("Windows.older/Windows", "C:"),
 ]
 KEYS = "ProgramData/Microsoft/Crypto/Keys/f"
 ON_WINDOWS = "\\ProgramData\\Microsoft\\Crypto\\Keys\\f"
@@ -30,6 +34,10 @@ PATHS = [
     (7, f"C/Windows.old/{KEYS}", f"C:\\Windows.old{ON_WINDOWS}"),
     (1, f"Windows.old/{KEYS}", f"C:\\Windows.old{ON_WINDOWS}"),
     (8, KEYS, f"%SystemDrive%{ON_WINDOWS}"),
+    (9, f"C/Windows.old(1)/{KEYS}", f"C:\\Windows.old(1){ON_WINDOWS}"),
+    (10, f"Windows.old.000/{KEYS}", f"C:\\Windows.old.000{ON_WINDOWS}"),
+    (11, f"C/$WINDOWS.~BT/NewOS/{KEYS}", f"C:\\$WINDOWS.~BT\\NewOS{ON_WINDOWS}"),
+    (12, f"Windows.older/{KEYS}", f"C:{ON_WINDOWS}"),
     # A folder that merely begins like the drive's is another one.
     (2, f"Clients/{KEYS}", f"C:\\Clients{ON_WINDOWS}"),
     # No machine, as in the examples of rules.

@@ -59,7 +59,7 @@ def _machine_id(source: Source, place: SearchedTree, hosts: Sequence[SearchedTre
     if here:
         return here[0].machine_id
     trees = [host.tree for host in hosts if host.disk == place.disk]
-    on_disk = [i for i in source.installations if i.source_path == place.disk]
+    on_disk = [i for i in source.installations if i.source_path == place.disk and i.kind != "former"]
     ids = {i.machine_id for i in on_disk if any(i.own_tree is tree for tree in trees)} or {
         i.machine_id for i in on_disk
     }

@@ -14,7 +14,7 @@ from forensics.collectors.hyperv.settings import HGS_CLIENT
 from forensics.collectors.registry_view import RegistryView
 from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE, guardian_name
 from forensics.registry.hive import Key
-from forensics.sources.installation import HIVE_FOLDER, Installation
+from forensics.sources.installation import Installation
 from forensics.sources.vm_files import HYPER_V_FOLDER
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import GuardianTraceRow, TracePlace
@@ -83,7 +83,7 @@ def _traces(installation: Installation, names: list[str], thumbprints: list[str]
     wanted = _patterns(names, thumbprints)
     # A hive that was not collected, or cannot be read, was told of when it was opened as one.
     if installation.hive_outcome("SOFTWARE").is_there:
-        hive = installation.in_windows(f"{HIVE_FOLDER}/SOFTWARE")
+        hive = installation.in_windows(f"{installation.hive_folder}/SOFTWARE")
         with guard(installation, hive):
             entry = installation.tree.entry(hive)
             if entry.size > _MAX_HIVE:

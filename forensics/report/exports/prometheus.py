@@ -27,7 +27,7 @@ def render_prometheus(case: CaseTables) -> str:
     """Write when each certificate with a private key ends (also of those that have ended), and counts of findings."""
     from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
-    registry = CollectorRegistry()
+    registry, case = CollectorRegistry(), case.present
     facts = Facts(case)
     examined = Gauge(
         "keymortem_examination_timestamp_seconds", "The date the examination refers to, Unix time.", registry=registry

@@ -14,6 +14,7 @@ from forensics.report.ending import condition, ending, when
 from forensics.report.facts import Facts, label
 from forensics.report.first_screen.entries import Entry
 from forensics.report.first_screen.steps import first_step
+from forensics.report.former import only_former
 from forensics.report.outages.services import Doubt
 from forensics.report.stores import hives_in_part
 from forensics.report.triage import Triage
@@ -34,6 +35,8 @@ def savable(case: CaseTables, facts: Facts, where: Where) -> Iterator[Entry]:
         place = facts.found_in(chain) or facts.path(chain.machine_id, chain.key_file_path)
         store = f", store {chain.store}" if chain.store else ""
         yield Entry(f"{where(chain.machine_id)}{label(chain)}{store}, in {place}", machine_id=chain.machine_id)
+    for machine_id, name in only_former(case):
+        yield Entry(f"{where(machine_id)}{name}", machine_id=machine_id)
 
 
 @dataclass(frozen=True, slots=True)

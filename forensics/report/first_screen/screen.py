@@ -16,6 +16,7 @@ from forensics.report.first_screen.found import also_found
 from forensics.report.first_screen.layout import height, place
 from forensics.report.first_screen.prospects import WITHIN, ends_soon, not_examined, not_known, savable
 from forensics.report.folded_lines import fold
+from forensics.report.former import NOTHING_OF_TODAY, former_lines, is_former_only
 from forensics.report.outages.keys import Keys
 from forensics.report.outages.services import services
 from forensics.report.stores import no_certificate
@@ -32,6 +33,8 @@ NARROWEST = 40
 """Display: columns of a terminal; on a narrower one lines are wrapped by it."""
 MOST_MACHINES = 4
 """Display: machines that the first screen names with what they are; the others it counts."""
+MOST_FORMER = 2
+"""Display: former installations that the first screen names; the whole text names all."""
 
 
 def render_screen(
@@ -61,7 +64,7 @@ class FirstScreen:
     """
 
     def __init__(self, case: CaseTables, min_severity: Severity | None = None) -> None:
-        self._case = case
+        self._case = case = case.present
         self._facts = Facts(case)
         self._triage = triage(case)
         self._min_severity = min_severity
@@ -136,7 +139,8 @@ class FirstScreen:
         title = self._title()
         if case.is_empty:
             return [*title, "Nothing could be examined."]
-        return [*title, *doubts(case.sources)[:1], *self._machines(width), self._keys(), self._findings()]
+        former = [*former_lines(case)][:MOST_FORMER]
+        return [*title, *doubts(case.sources)[:1], *self._machines(width), *former, self._keys(), self._findings()]
 
     def _title(self) -> list[str]:
         sources = self._case.sources
@@ -174,6 +178,8 @@ class FirstScreen:
 
     def _keys(self) -> str:
         case, t = self._case, self._triage
+        if is_former_only(case):
+            return NOTHING_OF_TODAY
         if not case.rows("machine"):
             return "No Windows installation here: exported virtual machines only."
         if not t.judged:

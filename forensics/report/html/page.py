@@ -16,6 +16,7 @@ from forensics.case_tables import CaseTables
 from forensics.report.accounted import not_examined, reasons
 from forensics.report.ending import SOON
 from forensics.report.facts import Facts, day
+from forensics.report.former import former_lines
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
@@ -53,7 +54,7 @@ def render_html(case: CaseTables, language: str = "en") -> str:
     Returns:
         The page. It runs no script and loads no style but its own, and requests nothing.
     """
-    t = Catalogue(language)
+    t, case = Catalogue(language), case.present
     found = triage(case)
     chains = ChainViews(case, t)
     causes = Causes(case, chains, found, t)
@@ -79,7 +80,10 @@ def render_html(case: CaseTables, language: str = "en") -> str:
             "other_vms": without_tpm(case),
             "in_part": _in_part(case),
             "gaps": gaps_of(case, t),
-            "examined": {"counted": _counted(case, t), "reasons": reasons(case.sources)},
+            "examined": {
+                "counted": _counted(case, t),
+                "reasons": [*map(t.sentence, former_lines(case)), *reasons(case.sources)],
+            },
         },
     )
 

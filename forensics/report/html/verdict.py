@@ -6,6 +6,7 @@ from forensics.case_tables import CaseTables
 from forensics.late_methods import dataclass
 from forensics.report.ending import SOON, ending
 from forensics.report.facts import Facts, day, days_left, label
+from forensics.report.former import NOTHING_OF_TODAY, is_former_only
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
@@ -51,6 +52,8 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
     total = found.keys
     if case.is_empty:
         return t("Nothing could be examined.")
+    if is_former_only(case):
+        return t.sentence(NOTHING_OF_TODAY)
     if not case.rows("machine"):
         return t("No Windows installation here, so no key can be judged: exported virtual machines only.")
     if not found.judged:

@@ -36,6 +36,7 @@ def render_runbook(case: CaseTables) -> str:
         NothingToRepairError: Nothing is down.
         UnsuitableCaseError: It is not the case of one computer, or of one that cannot run the script.
     """
+    case = case.present
     facts = Facts(case)
     machine = _machine(case, facts)
     steps = parts(case, facts)

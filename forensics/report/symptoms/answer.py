@@ -118,6 +118,7 @@ def explain_symptom(case: CaseTables, symptom: str) -> SymptomAnswer:
     asked = read_symptom(symptom)
     if asked is None or (asked.is_bare and find_chains(case, symptom)):
         raise UnknownSubjectError(f"{symptom!r} is no error code, event or message that is known")
+    case = case.present
     facts = Facts(case)
     return SymptomAnswer(case, asked, tuple(_of_machine(case, asked, row, facts) for row in case.rows("machine")))
 
