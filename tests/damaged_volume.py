@@ -25,7 +25,7 @@ from forensics.disk.ntfs.stream import RunStream
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.unlock import Unlock
 from forensics.dpapi.user_secrets import UserSecrets
-from forensics.examination import _Run
+from forensics.examination_run import ExaminationRun
 from forensics.sources.choices import Choices
 from forensics.sources.open import open_source
 from forensics.tables.certificate import KeyFileRow
@@ -182,7 +182,7 @@ def _streams(tree: NtfsTree, number: int, record: FileRecord, path: str) -> Iter
 
 def examine(volume: Path) -> Seen:
     """Examine a volume as ``forensics.examine`` does, without asking the rules."""
-    run = _Run(Unlock(), Choices(), UserSecrets(), False, lambda line: None)
+    run = ExaminationRun(Unlock(), Choices(), UserSecrets(), False, lambda line: None)
     run.source(str(volume))
     run.facts(datetime(2026, 11, 22, tzinfo=UTC))
     seen = Seen()
