@@ -98,7 +98,7 @@ def _row(
     return UserRow(
         machine_id=installation.machine_id,
         sid=sid,
-        name=account.name if account else _WELL_KNOWN.get(sid, folder),
+        name=account.name if account else profile.name or _WELL_KNOWN.get(sid, folder),
         profile_path=profile.path,
         profile_outcome=profile.outcome.state,
         temporary_profile=temporary.path if temporary else None,

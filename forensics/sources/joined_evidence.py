@@ -23,7 +23,10 @@ def join(found: FoundEvidence, tree: Tree) -> None:
     """Put loose hives together with the keys, and with the drive without hives, beside which they lie."""
     _join_keys(found)
     roots = [root for root in found.layout.roots if not _holds_hives(root)]
-    beside = {root.label: hives_beside(f"{root.label}/x", (folder.path for folder in found.hives)) for root in roots}
+    of_machines, of_any = ([f.path for f in found.hives if f.is_of_machine], [f.path for f in found.hives])
+    beside = {
+        root.label: hives_beside(f"{root.label}/x", of_any if root.profile is None else of_machines) for root in roots
+    }
     claimed = Counter(paths[0] for paths in beside.values() if len(paths) == 1)
     for root in roots:
         paths = beside[root.label]
@@ -58,7 +61,8 @@ def _joined(root: WindowsRoot, folder: HiveFolder, tree: Tree) -> WindowsRoot:
         f"{windows}/{path.removeprefix('Windows/')}" if path.startswith("Windows/") else path: entry
         for path, entry in (folder.files | folder.keys).items()
     }
-    return WindowsRoot(UnionTree(root.tree, (root.drive,), MappingTree(tree, moved)), "", windows, root.label, True)
+    both = UnionTree(root.tree, (root.drive,), MappingTree(tree, moved))
+    return replace(root, tree=both, drive="", windows=windows, is_loose=True)
 
 
 def _holds_hives(root: WindowsRoot) -> bool:

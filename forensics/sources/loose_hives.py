@@ -40,6 +40,11 @@ class HiveFolder:
     left_out: list[Entry] = field(default_factory=list)
     keys: dict[str, Entry] = field(default_factory=dict)
 
+    @property
+    def is_of_machine(self) -> bool:
+        """One of them is the machine's, not a user's."""
+        return any(path.startswith("Windows/") for path in self.files)
+
     def tree(self, tree: Tree) -> MappingTree:
         """Return the hives, and the keys beside them, as a tree laid out like a system drive."""
         return MappingTree(tree, self.files | self.keys)
