@@ -130,8 +130,8 @@ def render_explain(
 
 def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: bool) -> Iterator[str]:
     yield from fold(sanitise(label(chain)), width)
-    machine, store = sanitise(facts.named_with_place(chain.machine_id)), sanitise(chain.store or "none")
-    yield f"  on {machine}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
+    where, store = sanitise(facts.on(chain.machine_id)), sanitise(chain.store or "none")
+    yield f"  {where}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
     recoverable = {True: "yes", False: "no", None: "not told"}[chain.recoverable]
     at = f", broken at {chain.broken_at}" if chain.broken_at else ""
     yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"

@@ -15,6 +15,7 @@ from forensics.report.facts import Facts, day, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.gaps import gaps
+from forensics.report.profiles import computers_of, windows_of
 from forensics.report.reason import reason_of
 from forensics.report.stores import hives_in_part, unseen_stores
 from forensics.report.summary import summary
@@ -113,6 +114,7 @@ class _Report:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
         for machine in self.case.rows("machine"):
             self._add(self.facts.introduced(machine))
+            self.lines += fold(sanitise(computers_of(machine)), self.width, "  ") if machine.key_guids else []
         line = examined_line(self.case.sources)
         if line:
             self._add(line)
@@ -214,7 +216,7 @@ class _Report:
     def _broken(self) -> None:
         if not self.triage.broken:
             return
-        self._heading("BROKEN: Windows on this disk cannot open these private keys")
+        self._heading(f"BROKEN: {windows_of(self.case)} cannot open these private keys")
         groups = self._groups(self.triage.broken)
         for number, ((machine_id, reason), chains) in enumerate(groups, 1):
             mark = f"  {number}. "
@@ -338,8 +340,8 @@ class _Report:
             [c for c in orphans if c.machine_id not in unseen],
         )
         self._orphans_under(
-            "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer were not seen whole, and "
-            "certificates there may well name these",
+            "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer, or of the user of a profile "
+            "alone, were not seen whole, and certificates there may well name these",
             [c for c in orphans if c.machine_id in unseen],
         )
 
