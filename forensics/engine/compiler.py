@@ -13,6 +13,10 @@ from forensics.engine.subjects import named_keys, rank
 from forensics.engine.templates import BUILT_IN, columns_in, path_column
 
 
+_ROWS = {"machine": "(SELECT rowid, * FROM machine WHERE kind IS DISTINCT FROM 'profile')"}
+"""What of a table a rule is asked about, where that is not all: profiles alone show nothing of any machine."""
+
+
 class Query:
     """The statements of one rule, each put together when it is asked for, and what their columns are.
 
@@ -45,7 +49,7 @@ class Query:
         self.joins = list(rule.joins)
         self.groups = len(rule.group)
         joins = (f" LEFT JOIN {table} ON ({self.sql(on.text)})" for table, on in rule.joins.items())
-        self._source = f"{rule.table} AS this" + "".join(joins)
+        self._source = f"{_ROWS.get(rule.table, rule.table)} AS this" + "".join(joins)
 
     def sql(self, text: str) -> str:
         """Return a piece with its values filled in."""
