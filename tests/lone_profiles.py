@@ -84,9 +84,7 @@ def parts(files: Mapping[str, FileSpec]) -> dict[str, FileSpec]:
 def container(path: Path, files: Mapping[str, FileSpec], at: str = "", label: str = "") -> Path:
     """Write a VHDX with one NTFS volume that holds files, with the access lists that they have."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    placed = [
-        FileSpec(f"{at}{name}", spec.data, spec.sd, spec.created, spec.modified) for name, spec in files.items()
-    ]
+    placed = [FileSpec(f"{at}{name}", spec.data, spec.sd, spec.created, spec.modified) for name, spec in files.items()]
     with tempfile.TemporaryDirectory() as work:
         volume, raw = Path(work, "volume"), Path(work, "raw")
         build_ntfs(placed, volume, SIZE, label=label, default_sd=acl.DEFAULT_SD)

@@ -37,7 +37,7 @@ def with_owner(installation: Installation, profile: Profile) -> Profile:
 
 
 def describe(machine: MachineRow, profiles: Sequence[Profile], key_files: Iterable[KeyFileRow]) -> None:
-    """Fill what the row of profiles alone says of them: whose they are, and the computers by which their keys are named.
+    """Fill what the row of profiles alone says of them: whose they are, and for which computers keys are named.
 
     Args:
         machine: The row.

@@ -12,7 +12,6 @@ from forensics.engine.sql_text import SqlTextError, check_expression, put_texts,
 from forensics.engine.subjects import named_keys, rank
 from forensics.engine.templates import BUILT_IN, columns_in, path_column
 
-
 _ROWS = {"machine": "(SELECT rowid, * FROM machine WHERE kind IS DISTINCT FROM 'profile')"}
 """What of a table a rule is asked about, where that is not all: profiles alone show nothing of any machine."""
 

@@ -7,6 +7,8 @@ from forensics.tables.machine import MachineRow
 
 MOST_USERS = 2
 """Display: users whose profiles a headline names; the others it counts."""
+MOST_GUIDS = 3
+"""Display: computers that one sentence names by their MachineGuid."""
 _WITHOUT = {True: "without the Windows it belongs to", False: "without the Windows they belong to"}
 
 
@@ -40,10 +42,14 @@ def computers_of(machine: MachineRow) -> str:
     guids = machine.key_guids
     if not guids:
         return ""
+    whose = "Its" if len(machine.profiles_of) == 1 else "Their"
     if len(guids) == 1:
-        return f"Its key files are named for MachineGuid {guids[0]}: that of the computer on which they were made."
-    named = ", ".join(guids[:3]) + (f" and {len(guids) - 3} more" if len(guids) > 3 else "")
-    return f"Its key files are named for {len(guids)} MachineGuids, of the computers on which they were made: {named}."
+        return f"{whose} key files are named for MachineGuid {guids[0]}: that of the computer on which they were made."
+    more = f" and {len(guids) - MOST_GUIDS} more" if len(guids) > MOST_GUIDS else ""
+    named = f"{', '.join(guids[:MOST_GUIDS])}{more}"
+    return (
+        f"{whose} key files are named for {len(guids)} MachineGuids, of the computers on which they were made: {named}."
+    )
 
 
 def has_profiles(case: CaseTables) -> bool:
@@ -54,6 +60,11 @@ def has_profiles(case: CaseTables) -> bool:
 def windows_of(case: CaseTables) -> str:
     """Return what to call the Windows that opens keys: of profiles alone it is not on this disk."""
     return "Windows" if has_profiles(case) else "Windows on this disk"
+
+
+def owner_of_stores(case: CaseTables) -> str:
+    """Return whose certificate stores are looked into first: a computer's, or those of the user of a profile alone."""
+    return "user" if only_profiles(case) else "computer or the user" if has_profiles(case) else "computer"
 
 
 def only_profiles(case: CaseTables) -> bool:

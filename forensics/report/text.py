@@ -15,7 +15,7 @@ from forensics.report.facts import Facts, day, label
 from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.gaps import gaps
-from forensics.report.profiles import computers_of, windows_of
+from forensics.report.profiles import computers_of, owner_of_stores, windows_of
 from forensics.report.reason import reason_of
 from forensics.report.stores import hives_in_part, unseen_stores
 from forensics.report.summary import summary
@@ -339,9 +339,10 @@ class _Report:
             "KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys",
             [c for c in orphans if c.machine_id not in unseen],
         )
+        owner = owner_of_stores(self.case)
         self._orphans_under(
-            "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer, or of the user of a profile "
-            "alone, were not seen whole, and certificates there may well name these",
+            f"KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the {owner} were not seen whole, and "
+            "certificates there may well name these",
             [c for c in orphans if c.machine_id in unseen],
         )
 
