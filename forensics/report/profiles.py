@@ -7,6 +7,8 @@ from forensics.tables.machine import MachineRow
 
 MOST_USERS = 2
 """Display: users whose profiles a headline names; the others it counts."""
+IN_A_SESSION = "Commands are for a session of the user with this profile."
+"""Where the commands of findings about profiles alone belong."""
 MOST_GUIDS = 3
 """Display: computers that one sentence names by their MachineGuid."""
 _WITHOUT = {True: "without the Windows it belongs to", False: "without the Windows they belong to"}

@@ -86,6 +86,7 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
             drive="",
             open_hive=open_hive,
             kind="windows" if folder.is_of_machine else "profile",
+            profile=folder.profile,
             is_loose=True,
         )
     )

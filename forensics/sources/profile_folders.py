@@ -78,7 +78,7 @@ def profile_at(tree: Tree, path: str, entries: Sequence[Entry]) -> FoundProfile 
     if _are_keys(tree, folders):
         named = ((part, folders.get(part.casefold())) for part in _PARTS)
         return FoundProfile(path, {f"{_MICROSOFT}/{part}": entry for part, entry in named if entry is not None})
-    return None
+    return FoundProfile(path, {f"{_MICROSOFT}/Crypto": tree.entry(path)}) if _is_of_user(tree, folders) else None
 
 
 def accounts_named(names: Iterable[str]) -> tuple[str | None, str | None]:
@@ -123,17 +123,22 @@ def _holds_keys(tree: Tree, folders: dict[str, Entry], name: str) -> bool:
 def _are_keys(tree: Tree, folders: dict[str, Entry]) -> bool:
     """Tell whether folders are those in which Windows keeps keys, master keys or certificates of a user."""
     if "crypto" in folders:
-        crypto = _folders(tree, folders["crypto"])
-        named = {name for kind in ("rsa", "dss") if kind in crypto for name in _folders(tree, crypto[kind])}
-        if named & _OF_WINDOWS or "systemkeys" in crypto:
-            return False
-        if any(map(_is_account, named)):
-            return True
+        of_user = _is_of_user(tree, _folders(tree, folders["crypto"]))
+        if of_user is not None:
+            return of_user
     if "protect" in folders and any(map(_is_account, _folders(tree, folders["protect"]))):
         return True
     my = _folders(tree, folders["systemcertificates"]).get("my") if "systemcertificates" in folders else None
     stored = _folders(tree, my).get("certificates") if my is not None else None
     return stored is not None and any(_THUMBPRINT.fullmatch(e.name) for e in _entries(tree, stored)[:_LOOKED_AT])
+
+
+def _is_of_user(tree: Tree, crypto: dict[str, Entry]) -> bool | None:
+    """Tell whether folders are those of a user's Crypto; None where nothing in them tells whose they are."""
+    named = {name for kind in ("rsa", "dss") if kind in crypto for name in _folders(tree, crypto[kind])}
+    if named & _OF_WINDOWS or "systemkeys" in crypto:
+        return False
+    return True if any(map(_is_account, named)) else None
 
 
 def _is_account(name: str) -> bool:

@@ -18,7 +18,7 @@ from forensics.report.first_screen.prospects import WITHIN, ends_soon, not_exami
 from forensics.report.folded_lines import fold
 from forensics.report.outages.keys import Keys
 from forensics.report.outages.services import services
-from forensics.report.profiles import computers_of, introduced_profile, is_profile, only_profiles
+from forensics.report.profiles import IN_A_SESSION, computers_of, introduced_profile, is_profile, only_profiles
 from forensics.report.stores import no_certificate
 from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import triage
@@ -214,7 +214,8 @@ class FirstScreen:
     def _last(self) -> str:
         has_commands = any(e.step is not None and e.step.is_command for s in self._sections for e in s.entries)
         before = ", and of each command what to know before it is run" if has_commands else ""
-        return f"More: -v tells all{before}."
+        where = f" {IN_A_SESSION}" if has_commands and only_profiles(self._case) else ""
+        return f"More: -v tells all{before}.{where}"
 
 
 def _severities(entries: Sequence[Entry]) -> str:
