@@ -227,8 +227,8 @@ def _which_of(files: list[KeyFileEvidence], public: PublicKey | None) -> str | N
     if len(guids) < 2 or all(_holds(file, public) for file in files):
         return None
     return (
-        f"its container has files named for {len(guids)} MachineGuids ({', '.join(guids[:3])}), and not all of them hold "
-        "the certificate's key: which one Windows opens depends on the computer"
+        f"its container has files named for {len(guids)} MachineGuids ({', '.join(guids[:3])}), and not all of them "
+        "hold the certificate's key: which one Windows opens depends on the computer"
     )
 
 

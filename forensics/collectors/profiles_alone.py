@@ -17,6 +17,7 @@ from forensics.collectors.profiles import Profile, folder_exists, hive_path, sid
 from forensics.collectors.registry_view import RegistryView
 from forensics.registry.hives import RegistryHive
 from forensics.sources.installation import Installation
+from forensics.sources.mapping_tree import MappingTree
 from forensics.sources.profile_folders import accounts_named
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.machine import MachineRow
@@ -33,7 +34,7 @@ def with_owner(installation: Installation, profile: Profile) -> Profile:
     sid, name = accounts_named(_names(installation, profile))
     known = profile.sid or (sids[0] if len(sids) == 1 else sid if sid in sids else None)
     found = replace(profile, sid=known or sid, is_likely=known is None and sid is not None)
-    return replace(found, name=_name_in_registry(installation, found) or name or _own_folder(found))
+    return replace(found, name=_name_in_registry(installation, found) or name or _own_folder(installation, found))
 
 
 def describe(machine: MachineRow, profiles: Sequence[Profile], key_files: Iterable[KeyFileRow]) -> None:
@@ -88,5 +89,8 @@ def _name_in_registry(installation: Installation, profile: Profile) -> str | Non
     return None
 
 
-def _own_folder(profile: Profile) -> str | None:
+def _own_folder(installation: Installation, profile: Profile) -> str | None:
+    """Return the name of the folder; that in which parts of a profile lie is not named for its user."""
+    if isinstance(installation.tree, MappingTree) and not profile.path.startswith("Users/"):
+        return None
     return profile.folder if profile.folder.lower() not in _NO_NAMES and profile.folder.upper() != profile.sid else None

@@ -94,7 +94,8 @@ def _row(
     account = accounts.get(sid)
     profile = min(own, key=lambda p: (p.temporary, not p.listed, p.set_aside))
     temporary = next((p for p in own if p.temporary and p is not profile), None)
-    folder = None if profile.folder.upper() == sid or profile.temporary else profile.folder
+    has_no_name = installation.kind == "profile" or profile.folder.upper() == sid or profile.temporary
+    folder = None if has_no_name else profile.folder
     return UserRow(
         machine_id=installation.machine_id,
         sid=sid,
