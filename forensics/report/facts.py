@@ -53,6 +53,11 @@ class Facts:
         apart = self._apart.get(machine_id)
         return f"{self.computer(machine_id)} ({apart})" if apart else self.computer(machine_id)
 
+    def whose(self, machine_id: int) -> str:
+        """Return of which computer, or of whose profile, something is, as the end of a sentence."""
+        row = self.machine(machine_id)
+        return f"{'the ' if row is not None and is_profile(row) else ''}{self.machine_name(machine_id)}"
+
     def introduced(self, machine: MachineRow) -> str:
         """Say which Windows an installation is, and where it was found."""
         place = self.place(machine.machine_id, with_volume=len(self._machines) > 1)
@@ -76,11 +81,12 @@ class Facts:
             return self.machine_name(machine_id)
         return f"{self.computer(machine_id)} in {self.place(machine_id)}"
 
-    def on(self, machine_id: int) -> str:
+    def on(self, machine_id: int, with_place: bool = True) -> str:
         """Return on which computer, or in whose profile, something is, as the end of a sentence."""
         row = self.machine(machine_id)
         in_or_on = "in the" if row is not None and is_profile(row) else "on"
-        return f"{in_or_on} {self.named_with_place(machine_id)}"
+        name = self.named_with_place(machine_id) if with_place else self.machine_name(machine_id)
+        return f"{in_or_on} {name}"
 
     def _source_of(self, machine_id: int) -> str:
         row = self.machine(machine_id)

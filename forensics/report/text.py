@@ -239,7 +239,8 @@ class _Report:
     def _on_machine(self, machine_id: int) -> str:
         has_others = len(self.case.rows("machine")) > 1
         # 0: what it is about is of no one installation, and says itself of which.
-        return f"On {self.facts.machine_name(machine_id)}: " if machine_id and has_others else ""
+        where = self.facts.on(machine_id, with_place=False)
+        return f"{where[0].upper()}{where[1:]}: " if machine_id and has_others else ""
 
     def _subject(self, chain: KeyChainRow, indent: str) -> None:
         if chain.thumbprint:

@@ -17,6 +17,7 @@ from forensics.report.result import UnsuitableCaseError
 from forensics.sources.coverage import Place
 from forensics.sources.loose_keys import WITHOUT_HIVES
 from forensics.sources.source import Source
+from testdata.builder.capi import Slot
 from testdata.builder.files import FileSpec
 from testdata.builder.keys import pvk, rsa_key
 from testdata.builder.machine import machine
@@ -152,7 +153,7 @@ def test_the_password_may_be_given_by_name_or_sid(tmp_path: Path, given: str) ->
 def test_the_domain_s_backup_key_and_the_nt_hash_open_a_profile(tmp_path: Path) -> None:
     made = machine("lone/domain", machine_guid=FIRST)
     dave = made.add_user(SID, "dave", None, bytes.fromhex("32ed87bdb5fdc5e9cba88547376818d4"))
-    made.put_capi(MAIL, exchange=lone.Slot(rsa_key("2048-09")), owner=dave)
+    made.put_capi(MAIL, exchange=Slot(rsa_key("2048-09")), owner=dave)
     lone.put(made, dave, MAIL, rsa_key("2048-09"))
     source = lay(tmp_path / "p", profile(made, dave))
     key = tmp_path / "domain.pvk"
@@ -175,7 +176,7 @@ def test_of_an_entra_account_nothing_that_can_be_given_opens_it(tmp_path: Path) 
 
 def test_keys_of_several_computers_are_told_with_their_guids(tmp_path: Path) -> None:
     made, owner = forged()
-    made.put_capi("roamed", exchange=lone.Slot(rsa_key("2048-11")), owner=owner, suffix=SECOND)
+    made.put_capi("roamed", exchange=Slot(rsa_key("2048-11")), owner=owner, suffix=SECOND)
     case = forensics.examine(lay(tmp_path, profile(made, owner)), as_of=AS_OF, passwords={"anna": PASSWORD})
     [machine] = case.rows("machine")
     assert (machine.machine_guid, machine.key_guids) == (None, [FIRST, SECOND])
@@ -186,7 +187,7 @@ def test_keys_of_several_computers_are_told_with_their_guids(tmp_path: Path) -> 
 
 def test_which_of_two_files_of_a_container_windows_opens_depends_on_the_computer(tmp_path: Path) -> None:
     made, owner = forged()
-    made.put_capi(MAIL, exchange=lone.Slot(rsa_key("2048-11")), owner=owner, suffix=SECOND)
+    made.put_capi(MAIL, exchange=Slot(rsa_key("2048-11")), owner=owner, suffix=SECOND)
     case = forensics.examine(lay(tmp_path, profile(made, owner)), as_of=AS_OF, passwords={"anna": PASSWORD})
     row = next(row for row in case.rows("key_chain") if row.subject == f"CN={MAIL}")
     assert (row.public_key, row.private_key, row.verdict) == ("match", "proved", "unknown")
@@ -295,7 +296,7 @@ def test_one_folder_named_directly(tmp_path: Path, part: str) -> None:
 def test_keys_of_a_machine_without_its_hives_are_no_profile(tmp_path: Path) -> None:
     made, _ = forged()
     start = "ProgramData/Microsoft/"
-    made.put_capi("machine's", exchange=lone.Slot(rsa_key("2048-11")))
+    made.put_capi("machine's", exchange=Slot(rsa_key("2048-11")))
     files = {f.path.removeprefix(start): f for f in made.files.values() if f.path.startswith(start) and f.data}
     with pytest.raises(SourceError, match=WITHOUT_HIVES):
         forensics.examine(lay(tmp_path, files))
