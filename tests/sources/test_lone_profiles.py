@@ -17,10 +17,11 @@ from forensics.report.result import UnsuitableCaseError
 from forensics.sources.coverage import Place
 from forensics.sources.loose_keys import WITHOUT_HIVES
 from forensics.sources.source import Source
+from testdata.builder import certs
 from testdata.builder.capi import Slot
 from testdata.builder.files import FileSpec
 from testdata.builder.keys import pvk, rsa_key
-from testdata.builder.machine import machine
+from testdata.builder.machine import capi_link, machine
 from testdata.builder.vhdx import write_differencing
 from tests import lone_profiles as lone
 from tests.disk.test_containers import opened
@@ -331,3 +332,22 @@ def test_what_a_profile_does_not_make(tmp_path: Path) -> None:
     assert f"CN={MAIL}, store My, in the profile of anna, key unknown" in ending
     thumbprint = next(row.thumbprint for row in case.rows("key_chain") if row.subject == f"CN={MAIL}")
     assert "in the profile of anna, store My" in case.explain(thumbprint).render()
+
+
+def test_no_rule_about_a_machine_is_asked_of_a_profile(tmp_path: Path) -> None:
+    """It would count what was never there to read: settings that are "not set", events that came "never"."""
+    made, owner = forged()
+    certificate = certs.make_certificate("card", rsa_key("2048-11"), eku=[certs.CLIENT_AUTH])
+    link = capi_link("card", "Microsoft Base Smart Card Crypto Provider", machine_keyset=False)
+    made.put_certificate(certificate, link=link, owner=owner)
+    case = forensics.examine(lay(tmp_path, profile(made, owner)), as_of=AS_OF)
+    assert {finding.rule for finding in case.finding_list} == {"key-file-missing", "key-on-smart-card"}
+    assert {finding.subject_table for finding in case.finding_list} == {"key_chain"}
+
+
+def test_where_the_key_of_a_profile_lies_is_told_as_its_user_s_session_writes_it(tmp_path: Path) -> None:
+    source = lone.committed("fslogix", tmp_path / "Profile_anna.VHDX")
+    case = forensics.examine(source, as_of=AS_OF, passwords={"anna": PASSWORD})
+    shown = "%USERPROFILE%\\" + CNG.replace("/", "\\")
+    assert f"  CN={VPN}, store My, in {shown}" in screen(case)
+    assert "Commands are for a session of the user with this profile." in screen(case)[-1]
