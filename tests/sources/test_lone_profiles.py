@@ -351,3 +351,16 @@ def test_where_the_key_of_a_profile_lies_is_told_as_its_user_s_session_writes_it
     shown = "%USERPROFILE%\\" + CNG.replace("/", "\\")
     assert f"  CN={VPN}, store My, in {shown}" in screen(case)
     assert "Commands are for a session of the user with this profile." in screen(case)[-1]
+
+
+@needs_tool("mkntfs", "ntfs-3g")
+@pytest.mark.parametrize("at", ["Shares/profiles/anna.V6", "Users/anna", "Backup/keys"])
+def test_a_profile_that_was_copied_onto_a_data_volume(tmp_path: Path, at: str) -> None:
+    """Its access lists there are those of whoever copied it."""
+    files = PARTS if at == "Backup/keys" else FILES
+    source = lone.container(tmp_path / "data.vhdx", {f"{at}/{path}": spec for path, spec in files.items()})
+    case = forensics.examine(source, as_of=AS_OF, passwords={SID: PASSWORD})
+    [machine] = case.rows("machine")
+    assert (machine.kind, machine.profile_folder, machine.machine_guid) == ("profile", at, FIRST)
+    assert chains(case)[MAIL][1:7] == (f"{at}/{CAPI}", "match", "present", "password", "proved", "usable")
+    assert {row.access for row in case.rows("key_chain")} == {"not_examined"}
