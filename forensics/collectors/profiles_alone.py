@@ -91,6 +91,6 @@ def _name_in_registry(installation: Installation, profile: Profile) -> str | Non
 
 def _own_folder(installation: Installation, profile: Profile) -> str | None:
     """Return the name of the folder; that in which parts of a profile lie is not named for its user."""
-    if isinstance(installation.tree, MappingTree) and not profile.path.startswith("Users/"):
+    if isinstance(installation.own_tree, MappingTree) and not profile.path.startswith("Users/"):
         return None
     return profile.folder if profile.folder.lower() not in _NO_NAMES and profile.folder.upper() != profile.sid else None
