@@ -108,7 +108,7 @@ class CaseTables:
         source = entry_of(self.sources, machine.machine_id)
         return Coverage(
             machine.machine_id,
-            whole_disk=source is not None and source.kind in _WHOLE_DISKS,
+            whole_disk=source is not None and source.kind in _WHOLE_DISKS and machine.kind != "profile",
             drive=(machine.system_root or "").rpartition("/")[0],
             rows=[row for row in self.rows("coverage") if row.machine_id == machine.machine_id],
         )

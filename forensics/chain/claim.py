@@ -217,7 +217,19 @@ def _choose(files: list[KeyFileEvidence], machine_guid: str | None, public: Publ
         return None
     current = [f for f in files if machine_guid is None or f.row.name_guid == machine_guid]
     file = max(current or files, key=lambda f: (_holds(f, public), f.row.outcome == "present", _born(f)))
-    return Resolved(_readable(file) if current else "other_machine_guid", file)
+    unproved = _which_of(files, public) if machine_guid is None else None
+    return Resolved(_readable(file) if current else "other_machine_guid", file, unproved=unproved)
+
+
+def _which_of(files: list[KeyFileEvidence], public: PublicKey | None) -> str | None:
+    """Say that it hangs on the computer which of several files Windows opens; None where that makes no difference."""
+    guids = sorted({file.row.name_guid for file in files if file.row.name_guid is not None})
+    if len(guids) < 2 or all(_holds(file, public) for file in files):
+        return None
+    return (
+        f"its container has files named for {len(guids)} MachineGuids ({', '.join(guids[:3])}), and not all of them "
+        "hold the certificate's key: which one Windows opens depends on the computer"
+    )
 
 
 def _holds(file: KeyFileEvidence, public: PublicKey | None) -> bool:

@@ -15,6 +15,10 @@ from forensics.sources.coverage import Place, together
 from forensics.sources.installation import Installation
 from forensics.tables.outcome import NOT_COLLECTED, PRESENT, Outcome
 
+_SERVICES_ELSEWHERE = (
+    "whether the service CNG Key Isolation (KeyIso), by which keys of CNG are opened, starts there is told by the "
+    "Windows that the profile belongs to, which is not in this source"
+)
 _DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
 
 
@@ -55,12 +59,13 @@ def ground_of(installation: Installation, key_iso_start: int | None, machine_gui
     services = saw(Place.of_key("SYSTEM", f"{installation.control_set()}\\Services\\KeyIso"))
     if services.state == "partial" and key_iso_start is None:
         services = Outcome("unreadable", services.why)
+    is_elsewhere = installation.kind == "profile"
     generations = [saw(Place.of_key("SECURITY", f"{_DPAPI_SYSTEM}\\{name}")) for name in ("CurrVal", "OldVal")]
     identity = _named("SOFTWARE", saw(Place.of_key("SOFTWARE", CRYPTOGRAPHY)))
     return Ground(
         identity=identity,
         secret=_named("SECURITY", together(generations)),
-        services=_named("SYSTEM", services),
+        services=Outcome("not_examined", _SERVICES_ELSEWHERE) if is_elsewhere else _named("SYSTEM", services),
         no_secret=reasons(_unread_hives(installation)),
         mixed=Outcome("partial", installation.mixed) if installation.mixed else None,
         no_guid=_no_guid(installation) if machine_guid is None and identity.is_whole else None,

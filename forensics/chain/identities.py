@@ -70,7 +70,9 @@ def _members(rows: Iterable[Row], disks: Mapping[int, str]) -> list[_Member]:
     for row in rows:
         if row.table in ("machine", "secret", "tpm", "event", "key_file", "certificate"):
             tables[row.table].append(row)
-    members = {m.machine_id: _Member(m, disks.get(m.machine_id, m.source_path)) for m in tables["machine"]}
+    # A profile is no computer: it has the keys of those on which its user worked.
+    computers = [m for m in tables["machine"] if m.kind != "profile"]
+    members = {m.machine_id: _Member(m, disks.get(m.machine_id, m.source_path)) for m in computers}
     for member in members.values():
         _take(member, "machine_guid", (member.machine.machine_guid or "").lower())
         if not _is_domain_controller(member.machine):

@@ -166,6 +166,11 @@ class Links:
         )
 
     @property
+    def _waits_for_user(self) -> bool:
+        """What is missing first is the password of the key's user, which is on no disk."""
+        return self.scope == "user" and self.proof.private_key == "locked" and self.proof.master_key == "present"
+
+    @property
     def _access_is_open(self) -> bool:
         """The disk holds an access list, and it was not got, or rests on memberships that are not on this disk."""
         return self.access == "not_examined" and (self.shut_out is not None or self._access_unread is not None)
@@ -185,7 +190,7 @@ class Links:
         if self.broken:
             return None
         suspected = [outcome for link, fault in self.faults.items() for outcome in self._doubts_of(link, fault)]
-        services = [self.ground.services] if self._service_is_unknown else []
+        services = [self.ground.services] if self._service_is_unknown and not self._waits_for_user else []
         services += [self.ground.mixed] if self.ground.mixed else []
         # Without MachineGuid it is not known which file Windows would open.
         lost = [] if self.guid_known or self.key_file != "present" else list(self._lost_identity())

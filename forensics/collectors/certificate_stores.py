@@ -16,7 +16,7 @@ from forensics.collectors.registry_view import RegistryView
 from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
 from forensics.registry.hive import Key
-from forensics.sources.coverage import FURTHER_CERTIFICATES
+from forensics.sources.coverage import FURTHER_CERTIFICATES, OWN_CERTIFICATES
 from forensics.sources.installation import Installation
 from forensics.tables.certificate import StoreScope
 from forensics.tables.coverage_names import CoverageArea
@@ -196,12 +196,12 @@ def _my_files(installation: Installation, profile: Profile) -> Iterator[Element]
     path = f"{profile.roaming}/{_MY_FOLDER}"
     listing = installation.listing(path)
     if profile.scope == "user" or listing.outcome.state != "absent":
-        name = f"My certificates of {profile.sid or profile.path}"
+        name = f"{OWN_CERTIFICATES} {profile.sid or profile.path}"
         installation.coverage.tell("folder", name, listing.outcome, path)
     files = [entry for entry in listing.entries if not entry.is_dir]
     if len(files) > MAX_ELEMENTS:
         message = f"only the first {MAX_ELEMENTS} of {len(files)} certificates were read"
-        installation.cut("folder", f"My certificates of {profile.sid or profile.path}", path, message)
+        installation.cut("folder", f"{OWN_CERTIFICATES} {profile.sid or profile.path}", path, message)
     for entry in files[:MAX_ELEMENTS]:
         content = installation.read(entry, MAX_ELEMENT_SIZE)
         if not content.outcome.is_there:

@@ -34,13 +34,15 @@ _UPGRADE = "source os (updated on "
 
 def collect_machine(installation: Installation) -> MachineRow:
     """Read the identity of an installation; what its hives do not hold, or were not there to hold, stays None."""
+    alone = installation.kind == "profile" and installation.profile is not None
     row = MachineRow(
         machine_id=installation.machine_id,
-        source_path=installation.windows or installation.source_path,
+        source_path=(installation.profile if alone else installation.windows) or installation.source_path,
         kind=installation.kind,
         source=installation.source_path,
         volume=installation.volume,
-        system_root=installation.windows,
+        system_root=None if alone else installation.windows,
+        profile_folder=installation.profile if alone else None,
     )
     for fill in (_fill_from_system, _fill_from_setup, _fill_from_software, _fill_from_policy, _fill_from_sam):
         with guard(installation, row.source_path):

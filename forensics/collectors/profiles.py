@@ -53,6 +53,8 @@ class Profile:
         source_path: Where it was found.
         source_time: Timestamp of its ProfileList key, UTC.
         elsewhere: It lies on a drive that this tree is not, or only its hive is known.
+        name: What it says itself of the name of its user, where that is all there is.
+        is_likely: Its SID is told by the name of its file or folder only.
     """
 
     sid: str | None
@@ -68,6 +70,8 @@ class Profile:
     source_path: str = ""
     source_time: datetime | None = None
     elsewhere: bool = False
+    name: str | None = None
+    is_likely: bool = False
 
     @property
     def folder(self) -> str:
@@ -77,7 +81,7 @@ class Profile:
     @property
     def is_xp(self) -> bool:
         """The profile has the layout of Windows XP, which knew neither CNG nor AppData."""
-        return not self.roaming.endswith("/AppData/Roaming")
+        return not self.roaming.endswith("AppData/Roaming")
 
 
 def is_sid(name: str) -> bool:
@@ -128,7 +132,12 @@ def hive_path(installation: Installation, profile: Profile) -> str | None:
     """Return where the registry of a profile's user lies; None when this source cannot hold it."""
     alone = installation.user_hives.get(profile.sid or "")
     nobody = profile.sid is None and not profile.outcome.is_there
-    return alone or (None if profile.elsewhere or nobody else f"{profile.path}/NTUSER.DAT")
+    return alone or (None if profile.elsewhere or nobody else below(profile.path, "NTUSER.DAT"))
+
+
+def below(folder: str, path: str) -> str:
+    """Return a path below a folder, which may be the root of its tree."""
+    return f"{folder}/{path}" if folder else path
 
 
 def knows_all_profiles(installation: Installation) -> bool:
@@ -138,12 +147,15 @@ def knows_all_profiles(installation: Installation) -> bool:
 
 
 def collect_profiles(installation: Installation) -> list[Profile]:
-    """Return every profile once: SYSTEM, the service accounts, ProfileList, then folders that nobody lists."""
+    """Return every profile once: SYSTEM, the service accounts, ProfileList, then folders that nobody lists.
+
+    Without their Windows there are the folders alone.
+    """
     found: dict[str, Profile] = {}
     with guard(installation, PROFILE_LIST):
         for profile in _listed(installation):
             found.setdefault(installation.really(profile.path).lower(), profile)
-    for sid, path in _built_in(installation).items():
+    for sid, path in _built_in(installation).items() if installation.kind != "profile" else ():
         if all(p.sid != sid for p in found.values()):
             profile = _profile(installation, sid, path)
             found.setdefault(installation.really(path).lower(), profile)
@@ -157,6 +169,10 @@ def collect_profiles(installation: Installation) -> list[Profile]:
             break
         found[place] = _profile(installation, None, entry.path)
     profiles = [_with_sid(installation, profile) for profile in found.values()]
+    if installation.kind == "profile":
+        from forensics.collectors.profiles_alone import with_owner
+
+        profiles = [with_owner(installation, profile) for profile in profiles]
     return profiles + list(_hives_alone(installation, {profile.sid for profile in profiles}))
 
 
@@ -232,6 +248,10 @@ def _built_in(installation: Installation) -> dict[str, str]:
 
 
 def _unlisted(installation: Installation) -> Iterator[Entry]:
+    if installation.profile is not None:
+        yield installation.tree.entry(installation.profile)
+        if installation.kind == "profile":
+            return
     for name in ("Users", _XP_USERS):
         path = installation.on_drive(name)
         if folder_exists(installation, path):
@@ -266,16 +286,23 @@ def _profile(installation: Installation, sid: str | None, path: str) -> Profile:
         path = installation.tree.entry(path).path
     parts = installation.really(path).lower().split("/")
     in_windows = path.lower().startswith(f"{installation.windows.lower()}/")
-    xp = _XP_USERS.lower() in parts or (in_windows and is_xp_layout(installation))
+    xp = _XP_USERS.lower() in parts or (in_windows and is_xp_layout(installation)) or _is_xp(installation, path)
     return Profile(
         sid=sid,
         path=path,
         outcome=installation.listing(path).outcome,
         scope=_scope(sid),
-        roaming=f"{path}/Application Data" if xp else f"{path}/AppData/Roaming",
-        local=f"{path}/Local Settings/Application Data" if xp else f"{path}/AppData/Local",
+        roaming=below(path, "Application Data" if xp else "AppData/Roaming"),
+        local=below(path, "Local Settings/Application Data" if xp else "AppData/Local"),
         source_path=path,
     )
+
+
+def _is_xp(installation: Installation, path: str) -> bool:
+    """Tell the layout of a profile that was taken out of its Windows."""
+    if installation.profile is None or folder_exists(installation, below(path, "AppData")):
+        return False
+    return folder_exists(installation, below(path, "Application Data"))
 
 
 def _with_sid(installation: Installation, profile: Profile) -> Profile:

@@ -94,11 +94,12 @@ def _row(
     account = accounts.get(sid)
     profile = min(own, key=lambda p: (p.temporary, not p.listed, p.set_aside))
     temporary = next((p for p in own if p.temporary and p is not profile), None)
-    folder = None if profile.folder.upper() == sid or profile.temporary else profile.folder
+    has_no_name = installation.kind == "profile" or profile.folder.upper() == sid or profile.temporary
+    folder = None if has_no_name else profile.folder
     return UserRow(
         machine_id=installation.machine_id,
         sid=sid,
-        name=account.name if account else _WELL_KNOWN.get(sid, folder),
+        name=account.name if account else profile.name or _WELL_KNOWN.get(sid, folder),
         profile_path=profile.path,
         profile_outcome=profile.outcome.state,
         temporary_profile=temporary.path if temporary else None,

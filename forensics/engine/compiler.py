@@ -12,6 +12,9 @@ from forensics.engine.sql_text import SqlTextError, check_expression, put_texts,
 from forensics.engine.subjects import named_keys, rank
 from forensics.engine.templates import BUILT_IN, columns_in, path_column
 
+_ASKED = {"machine": "kind IS DISTINCT FROM 'profile'"}
+"""Of which rows of a table a rule is asked, where that is not all: profiles alone show nothing of any machine."""
+
 
 class Query:
     """The statements of one rule, each put together when it is asked for, and what their columns are.
@@ -46,10 +49,9 @@ class Query:
         self.joins = list(rule.joins)
         self.groups = len(rule.group)
         joins = (f" LEFT JOIN {table} ON ({self.sql(on.text)})" for table, on in rule.joins.items())
-        judged = rule.table
-        if former:
-            numbers = ", ".join(map(str, former))
-            judged = f"(SELECT rowid AS rowid, * FROM {judged} WHERE machine_id NOT IN ({numbers}))"
+        asked = [_ASKED[rule.table]] if rule.table in _ASKED else []
+        asked += [f"machine_id NOT IN ({', '.join(map(str, former))})"] if former else []
+        judged = f"(SELECT rowid AS rowid, * FROM {rule.table} WHERE {' AND '.join(asked)})" if asked else rule.table
         self._source = f"{judged} AS this" + "".join(joins)
 
     def sql(self, text: str) -> str:

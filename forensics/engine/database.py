@@ -98,7 +98,7 @@ class RuleDatabase:
         self._fence()
 
     def _learn_drives(self) -> None:
-        for row in self._connection.execute("SELECT machine_id, system_root, drive FROM machine"):
+        for row in self._connection.execute("SELECT machine_id, system_root, drive, profile_folder FROM machine"):
             self._paths.add(*row)
         self._connection.create_function("windows_path", 2, self._paths.of, deterministic=True)
 

@@ -46,10 +46,12 @@ CREATE OR REPLACE MACRO windows_path(of_machine, in_source) AS coalesce(
   (SELECT coalesce(m.drive, '%SystemDrive%') || '\' || replace(ltrim(
      CASE WHEN m.root <> '' AND starts_with(lower(in_source), lower(m.root) || '/')
      THEN substr(in_source, length(m.root) + 2) ELSE in_source END, '/'), '/', '\')
-   FROM (SELECT machine_id, drive,
-     regexp_replace(coalesce(system_root, ''),
-     '(^|/)((windows\.old( ?\([0-9]{1,3}\)|\.[0-9]{3})?|\$windows\.~bt/newos|\$windows\.~q/data)/)?[^/]*$',
-     '', 'i') AS root FROM machine) AS m
+   FROM (SELECT machine_id,
+     CASE WHEN profile_folder IS NULL THEN drive ELSE '%USERPROFILE%' END AS drive,
+     coalesce(profile_folder,
+       regexp_replace(coalesce(system_root, ''),
+       '(^|/)((windows\.old( ?\([0-9]{1,3}\)|\.[0-9]{3})?|\$windows\.~bt/newos|\$windows\.~q/data)/)?[^/]*$',
+       '', 'i')) AS root FROM machine) AS m
    WHERE m.machine_id = of_machine LIMIT 1),
   'C:\' || replace(ltrim(in_source, '/'), '/', '\'))
 """

@@ -88,7 +88,7 @@ def _better_last(case: CaseTables, rows: Iterable[KeyChainRow]) -> list[KeyChain
 
 def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -> DeadKey:
     """Say of one chain whether its private key was had, and from where."""
-    computer = facts.machine_name(chain.machine_id)
+    computer = facts.whose(chain.machine_id)
     if chain.thumbprint is None:
         return DeadKey(chain, computer, lack=_SEALED.get(chain.private_key, _NO_CERTIFICATE))
     public = vault.publics.get(chain.thumbprint)

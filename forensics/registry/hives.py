@@ -62,7 +62,7 @@ def _open(tree: Tree, entry: Entry, stream: BinaryIO, report: Report) -> Registr
     if state == "in_transaction":
         report("in_transaction", _in_transaction(base), None)
     data = _hive_bytes(stream, entry.size, base, replay, report)
-    return RegistryHive(path, state, HiveCells(data, base.minor, report), base.root_cell, replay)
+    return RegistryHive(path, state, HiveCells(data, base.minor, report), base.root_cell, replay, base.name)
 
 
 def _base_block(stream: BinaryIO, path: str) -> tuple[BaseBlock | None, FormatError | None]:
@@ -100,13 +100,23 @@ class RegistryHive:
         source_path: Where it was read.
         state: ``clean``, ``replayed`` or ``in_transaction``.
         replay: What its logs put right, or None.
+        file_name: End of the path from which Windows last loaded it, at most 31 characters.
         lost: Where not all of it could be read.
     """
 
-    def __init__(self, source_path: str, state: str, cells: HiveCells, root_cell: int, replay: Replay | None) -> None:
+    def __init__(
+        self,
+        source_path: str,
+        state: str,
+        cells: HiveCells,
+        root_cell: int,
+        replay: Replay | None,
+        file_name: str = "",
+    ) -> None:
         self.source_path = source_path
         self.state = state
         self.replay = replay
+        self.file_name = file_name
         self._cells = cells
         self.lost = LostPlaces()
         try:

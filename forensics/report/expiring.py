@@ -72,7 +72,7 @@ def _text(found: Expiring, width: int | None) -> str:
         when = "expired     " if chain.ends < case.as_of else f"in {days_left(chain, case.as_of):4} days"
         state = f"key {chain.verdict}" + (f" (breaks at {chain.broken_at})" if chain.broken_at else "")
         state += ", replaced already" if chain.standing == "superseded" else ""
-        text = sanitise(f"{label(chain)}, store {chain.store}, on {facts.named_with_place(chain.machine_id)}, {state}")
+        text = sanitise(f"{label(chain)}, store {chain.store}, {facts.on(chain.machine_id)}, {state}")
         indent = f"{day(chain.ends)}  {when}  "
         lines += fold(f"{text}, {chain.thumbprint}", width, indent, " " * len(indent))
     return "\n".join([*lines, *told]) + "\n"

@@ -134,8 +134,8 @@ def render_explain(
 
 def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: bool) -> Iterator[str]:
     yield from fold(sanitise(label(chain)), width)
-    machine, store = sanitise(facts.named_with_place(chain.machine_id)), sanitise(chain.store or "none")
-    yield f"  on {machine}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
+    where, store = sanitise(facts.on(chain.machine_id)), sanitise(chain.store or "none")
+    yield f"  {where}, store {store}, thumbprint {chain.thumbprint or 'none: no certificate names this key'}"
     row = facts.machine(chain.machine_id)
     if row is not None and row.kind == "former":
         yield "  of a former Windows, which is not in use: what follows is how that Windows itself would open it"

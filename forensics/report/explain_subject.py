@@ -135,7 +135,7 @@ def _list(case: CaseTables, subjects: Iterable[NamedSubject]) -> Iterator[str]:
     facts = Facts(case)
     for subject in subjects:
         name = "" if subject.label == subject.id else f"{subject.label}, "
-        yield sanitise(f"{name}{subject.id} ({subject.table}, on {facts.named_with_place(subject.machine_id)})")
+        yield sanitise(f"{name}{subject.id} ({subject.table}, {facts.on(subject.machine_id)})")
 
 
 def _rules(

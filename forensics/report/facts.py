@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from forensics.case_tables import CaseTables
+from forensics.report.profiles import introduced_profile, is_profile, profile_name
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow, ServiceRow
@@ -42,6 +43,8 @@ class Facts:
     def computer(self, machine_id: int) -> str:
         """Return the name of an installation, which others may have too."""
         row = self.machine(machine_id)
+        if row is not None and is_profile(row):
+            return profile_name(row)
         return (row.computer_name if row else None) or (
             f"installation {machine_id}" if machine_id else "no one computer"
         )
@@ -51,9 +54,16 @@ class Facts:
         apart = self._apart.get(machine_id)
         return f"{self.computer(machine_id)} ({apart})" if apart else self.computer(machine_id)
 
+    def whose(self, machine_id: int) -> str:
+        """Return of which computer, or of whose profile, something is, as the end of a sentence."""
+        row = self.machine(machine_id)
+        return f"{'the ' if row is not None and is_profile(row) else ''}{self.machine_name(machine_id)}"
+
     def introduced(self, machine: MachineRow) -> str:
         """Say which Windows an installation is, and where it was found."""
         place = self.place(machine.machine_id, with_volume=len(self._present) > 1)
+        if is_profile(machine):
+            return f"{introduced_profile(machine)}, in {place}"
         build = f" build {machine.build}" if machine.build else ""
         update = f".{machine.ubr}" if machine.build and machine.ubr is not None else ""
         domain = f", domain {machine.domain_name}" if machine.domain_name else ""
@@ -71,6 +81,13 @@ class Facts:
         if len(self._present) < 2 or machine_id not in self._present:
             return self.machine_name(machine_id)
         return f"{self.computer(machine_id)} in {self.place(machine_id)}"
+
+    def on(self, machine_id: int, with_place: bool = True) -> str:
+        """Return on which computer, or in whose profile, something is, as the end of a sentence."""
+        row = self.machine(machine_id)
+        in_or_on = "in the" if row is not None and is_profile(row) else "on"
+        name = self.named_with_place(machine_id) if with_place else self.machine_name(machine_id)
+        return f"{in_or_on} {name}"
 
     def _source_of(self, machine_id: int) -> str:
         row = self.machine(machine_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forensics.case_tables import CaseTables
 from forensics.report.former import NOTHING_OF_TODAY, is_former_only
-from forensics.sources.coverage import Place, together
+from forensics.sources.coverage import OWN_CERTIFICATES, Coverage, Place, together
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
@@ -22,11 +22,33 @@ _BECAUSE = {
 }
 
 
+_OWN_STORE = "the folder of the user's own certificates (AppData\\Roaming\\Microsoft\\SystemCertificates\\My) "
+_OF_OWN_STORE = {
+    "unreadable": "cannot be read",
+    "partial": "was read in part only",
+    "not_examined": "was not there to read",
+    "absent": "is not there",
+}
+
+
+def saw_own_certificates(coverage: Coverage) -> Outcome:
+    """Say whether the certificates that users of profiles alone have of their own were seen whole."""
+    rows = (row for row in coverage if row.area == "folder" and row.name.startswith(OWN_CERTIFICATES))
+    return together(Outcome(row.outcome, row.detail) for row in rows)
+
+
 def unseen_stores(case: CaseTables) -> dict[int, Outcome]:
-    """Return the installations whose computer's certificate stores were not seen whole, with what was seen of each."""
+    """Return the installations whose computer's certificate stores were not seen whole, with what was seen of each.
+
+    Of profiles alone the stores of their users count.
+    """
     found = {}
     for machine in case.present.rows("machine"):
         coverage = case.coverage_of(machine)
+        if machine.kind == "profile":
+            if not (mine := saw_own_certificates(coverage)).is_whole:
+                found[machine.machine_id] = mine
+            continue
         seen = coverage.saw_certificates()
         if not seen.is_whole:
             # Of an export that lacks the stores a part of the hive was there.
@@ -87,6 +109,10 @@ def further_certificates(case: CaseTables) -> str:
 def _because(case: CaseTables) -> str:
     case = case.present
     unseen = unseen_stores(case)
+    profiles = {m.machine_id for m in case.rows("machine") if m.kind == "profile"}
+    if unseen and unseen.keys() <= profiles:
+        return f"{_OWN_STORE}{_OF_OWN_STORE[next(iter(unseen.values())).state]}."
+    unseen = {number: outcome for number, outcome in unseen.items() if number not in profiles}
     lacking = {m.machine_id for m in case.rows("machine") if not case.coverage_of(m).saw_store().is_whole}
     states = {outcome.state for machine_id, outcome in unseen.items() if machine_id in lacking}
     if unseen and not states:

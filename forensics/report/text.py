@@ -16,6 +16,7 @@ from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.former import former_lines
 from forensics.report.gaps import gaps
+from forensics.report.profiles import computers_of, owner_of_stores, windows_of
 from forensics.report.reason import reason_of
 from forensics.report.stores import hives_in_part, unseen_stores
 from forensics.report.summary import summary
@@ -114,11 +115,10 @@ class _Report:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
         for machine in self.case.rows("machine"):
             self._add(self.facts.introduced(machine))
-        for sentence in former_lines(self.case):
-            self._add(sentence)
+            self.lines += fold(sanitise(computers_of(machine)), self.width, "  ") if machine.key_guids else []
         line = examined_line(self.case.sources)
-        if line:
-            self._add(line)
+        for sentence in filter(None, (*former_lines(self.case), line)):
+            self._add(sentence)
         for sentence in reasons(self.case.sources):
             self._add(sentence, "  - " if line else "")
         for row in self.case.rows("coverage"):
@@ -217,7 +217,7 @@ class _Report:
     def _broken(self) -> None:
         if not self.triage.broken:
             return
-        self._heading("BROKEN: Windows on this disk cannot open these private keys")
+        self._heading(f"BROKEN: {windows_of(self.case)} cannot open these private keys")
         groups = self._groups(self.triage.broken)
         for number, ((machine_id, reason), chains) in enumerate(groups, 1):
             mark = f"  {number}. "
@@ -240,7 +240,8 @@ class _Report:
     def _on_machine(self, machine_id: int) -> str:
         has_others = len(self.case.rows("machine")) > 1
         # 0: what it is about is of no one installation, and says itself of which.
-        return f"On {self.facts.machine_name(machine_id)}: " if machine_id and has_others else ""
+        where = self.facts.on(machine_id, with_place=False)
+        return f"{where[0].upper()}{where[1:]}: " if machine_id and has_others else ""
 
     def _subject(self, chain: KeyChainRow, indent: str) -> None:
         if chain.thumbprint:
@@ -340,8 +341,9 @@ class _Report:
             "KEY FILES THAT NO CERTIFICATE NAMES: normal for services' own keys",
             [c for c in orphans if c.machine_id not in unseen],
         )
+        owner = owner_of_stores(self.case)
         self._orphans_under(
-            "KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the computer were not seen whole, and "
+            f"KEY FILES WITHOUT THEIR CERTIFICATES: the certificate stores of the {owner} were not seen whole, and "
             "certificates there may well name these",
             [c for c in orphans if c.machine_id in unseen],
         )

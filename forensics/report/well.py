@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from forensics.case_tables import CaseTables
+from forensics.report.profiles import windows_of
 from forensics.report.uses import is_use_of
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.use import CertificateUseRow
 
-_WELL = "WELL: opened and proved, Windows on this disk would open these keys"
+_WELL = "WELL: opened and proved, {} would open these keys"
 _BUT = "SOUND, BUT: Windows would open these keys too; their certificates have ended, or a service cannot use them"
 
 
@@ -37,4 +38,4 @@ def proved(case: CaseTables, chains: Iterable[KeyChainRow]) -> Iterator[tuple[st
             well.append((chain, ""))
         else:
             others.append((chain, ""))
-    yield from ((heading, told) for heading, told in ((_WELL, well), (_BUT, others)) if told)
+    yield from ((heading, told) for heading, told in ((_WELL.format(windows_of(case)), well), (_BUT, others)) if told)

@@ -8,13 +8,12 @@ from forensics.disk.evidence_files import note_evidence
 from forensics.disk.tree import Tree
 from forensics.sources.folder_tree import FolderTree
 from forensics.sources.former import former_windows
-from forensics.sources.installation import HiveOpener, Installation
+from forensics.sources.installation import Installation
 from forensics.sources.joined_evidence import LEFT_OUT
 from forensics.sources.layout import OLDER_STATE, Layout, WindowsRoot, is_named_shadow_copy
 from forensics.sources.loose_hives import HiveFolder, hives_in, is_backup, not_placed
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
-from forensics.tables.machine import InstallationKind
 from forensics.tables.outcome import Outcome
 from forensics.tables.windows_path import is_moved_aside
 
@@ -25,23 +24,45 @@ _OTHER_DRIVE = "another drive of the machine, which holds no Windows: keys and p
 
 
 def add_root(source: Source, root: WindowsRoot, path: str, machine_id: int) -> None:
-    """Add the installation on a system drive that was collected, and those that Setup moved aside on it.
+    """Add the installation on a system drive that was collected, and those moved aside on it, or a profile alone.
 
     Args:
         source: Takes it.
-        root: The drive.
+        root: The drive, or the profile.
         path: How its installation is named.
         machine_id: Number of the installation.
     """
     from forensics.registry.hives import open_hive
 
-    kind: InstallationKind = "former" if is_moved_aside(root.drive or path) else "windows"
-    _add(source, path, root.tree, root.windows, root.drive, open_hive, machine_id, root.is_loose, kind)
-    for number, former in enumerate(former_windows(root.tree, root.drive, source.coverage, path), machine_id + 1):
-        _add(source, path, root.tree, former.windows, former.drive, open_hive, number, kind="former")
-    start = root.drive if root.label and path.endswith(f"/{root.label}") else ""
-    source.searched.append(SearchedTree(root.tree, path, "", (root.windows,), root.drive, start))
-    source.coverage.tell("folder", root.label or "collection", Outcome("present", f"Windows in {root.windows}"), path)
+    found = Installation(
+        machine_id=machine_id,
+        source_path=path,
+        tree=root.tree,
+        windows=root.windows,
+        drive=root.drive,
+        open_hive=open_hive,
+        kind="former" if root.kind == "windows" and is_moved_aside(root.drive or path) else root.kind,
+        profile=root.profile,
+        is_loose=root.is_loose,
+    )
+    source.add(found)
+    if root.profile is None:
+        for number, former in enumerate(former_windows(root.tree, root.drive, source.coverage, path), machine_id + 1):
+            source.add(
+                Installation(
+                    machine_id=number,
+                    source_path=path,
+                    tree=root.tree,
+                    windows=former.windows,
+                    drive=former.drive,
+                    open_hive=open_hive,
+                    kind="former",
+                )
+            )
+        start = root.drive if root.label and path.endswith(f"/{root.label}") else ""
+        source.searched.append(SearchedTree(root.tree, path, "", (root.windows,), root.drive, start))
+    holds = f"Windows in {root.windows}" if found.kind != "profile" else "users' profiles, without their Windows"
+    source.coverage.tell("folder", root.label or "collection", Outcome("present", holds), path)
 
 
 def tell_search(source: Source, layout: Layout) -> None:
@@ -70,7 +91,19 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
     """
     from forensics.registry.hives import open_hive
 
-    _add(source, path, folder.tree(tree), "Windows", "", open_hive, machine_id, is_loose=True)
+    source.add(
+        Installation(
+            machine_id=machine_id,
+            source_path=path,
+            tree=folder.tree(tree),
+            windows="Windows",
+            drive="",
+            open_hive=open_hive,
+            kind="windows" if folder.is_of_machine else "profile",
+            profile=folder.profile,
+            is_loose=True,
+        )
+    )
     names = ", ".join(sorted(e.name for p, e in folder.files.items() if not p.upper().endswith(_LOGS)))
     keys = "".join(f"; keys beside them: {', '.join(sorted(e.path for e in folder.keys.values()))}" * bool(folder.keys))
     source.coverage.tell("folder", folder.path or "hives", Outcome("present", f"loose hives: {names}{keys}"), path)
@@ -81,31 +114,6 @@ def add_hives(source: Source, tree: Tree, folder: HiveFolder, path: str, machine
     above = path.removesuffix(f"/{folder.path}") if folder.path else path
     for entry in folder.left_out:
         source.coverage.tell("hive", entry.name, Outcome("not_examined", LEFT_OUT), f"{above}/{entry.path}")
-
-
-def _add(
-    source: Source,
-    path: str,
-    tree: Tree,
-    windows: str,
-    drive: str,
-    open_hive: HiveOpener,
-    machine_id: int,
-    is_loose: bool = False,
-    kind: InstallationKind = "windows",
-) -> None:
-    source.add(
-        Installation(
-            machine_id=machine_id,
-            source_path=path,
-            tree=tree,
-            windows=windows,
-            drive=drive,
-            open_hive=open_hive,
-            is_loose=is_loose,
-            kind=kind,
-        )
-    )
 
 
 def add_hive_file(source: Source, image: Image, first_machine_id: int) -> None:

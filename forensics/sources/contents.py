@@ -113,7 +113,7 @@ def _is_one_piece(found: FoundEvidence) -> bool:
 
 def _add_collections(pieces: Pieces, tree: CollectedTree, found: FoundEvidence, kind: str) -> None:
     for root in found.layout.roots:
-        entry = pieces.entry(pieces.inside(root.label or root.windows))
+        entry = pieces.entry(pieces.inside(root.label or ("" if root.kind == "profile" else root.windows)))
         pieces.open(entry, partial(_open_root, pieces, root, kind))
     for shadow in found.layout.shadows:
         pieces.entry(pieces.inside(shadow)).error = OLDER_STATE

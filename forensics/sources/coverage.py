@@ -17,6 +17,9 @@ ALWAYS_THERE = frozenset({"system", "software", "security", "sam"})
 FURTHER_CERTIFICATES = "further certificates"
 """Name of those of a store that were not read because there were too many."""
 
+OWN_CERTIFICATES = "My certificates of"
+"""Name with which those of the folders begin in which Windows keeps users' own certificates."""
+
 _HIVES = ALWAYS_THERE | {"default"}
 _STORES = "Microsoft\\SystemCertificates"
 _ELEMENT_DEPTH = _STORES.count("\\") + 3

@@ -1,7 +1,7 @@
 """Searches a folder or archive for everything in it that is evidence: collections, hives, disks, archives, exports.
 
 Each file is told by its content. What lies inside a collected system drive is that collection's content, as a file on a
-disk is the disk's, and is not looked at.
+disk is the disk's, and is not looked at; nor is what lies in the folders of a profile.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ MAX_LINKS = 100
 _LOGS = (".LOG", ".LOG1", ".LOG2")
 _DRIVE = re.compile(r"(?:[\\/]{2}[.?][\\/])?[A-Za-z](?::|_)?[\\/]?", re.IGNORECASE)
 _ON_EVERY_VOLUME = frozenset(("$recycle.bin", "system volume information", "pagefile.sys", "hiberfil.sys", "$mft"))
+_OF_A_PROFILE = "ntuser"
 _OF_A_DRIVE = frozenset(
     (
         "windows",
@@ -88,7 +89,7 @@ class FoundEvidence:
     """What a search came to.
 
     Attributes:
-        layout: The system drives of collections.
+        layout: The system drives of collections, and profiles without one.
         files: Disks, archives, and what is evidence but cannot be examined.
         hives: Folders that hold loose hives.
         exports: Registry exports by the path of their folder.
@@ -134,7 +135,9 @@ def search(tree: CollectedTree, layout: Layout | None = None) -> FoundEvidence:
 
 
 def paths_of(root: WindowsRoot) -> tuple[str, ...]:
-    """Return the folders of a collection that together show one system drive."""
+    """Return the folders of a collection that together show one system drive, or a profile or its parts."""
+    if root.profile is not None:
+        return root.kept or (root.profile,)
     return root.tree.roots if isinstance(root.tree, UnionTree) else (root.drive,)
 
 
@@ -143,7 +146,9 @@ class _Search:
         self.tree = tree
         self.found = found
         layout = found.layout
-        self.drives = {path for root in layout.roots for path in paths_of(root)} | set(layout.other_drives)
+        of_drives = [path for root in layout.roots if root.profile is None for path in paths_of(root)]
+        self.drives = {*of_drives, *layout.other_drives}
+        self.profiles = {path for root in layout.roots if root.profile is not None for path in paths_of(root)}
         self.shadows = frozenset(layout.shadows)
         self.samples: set[str] = set()
         self.files = 0
@@ -180,6 +185,9 @@ class _Search:
             reason = f"the folder cannot be read: {error}; whether evidence lies there is not known"
             self.found.left_out.append((path, reason))
             return []
+        if path in self.profiles:
+            self._files(path, [e for e in entries if not e.is_dir and not e.name.casefold().startswith(_OF_A_PROFILE)])
+            return []
         is_drive = path in self.drives
         if is_drive and _is_closed(path, entries):
             return []
@@ -189,7 +197,9 @@ class _Search:
 
     def _keys(self, folder: Entry) -> bool:
         """Take a folder of keys; what lies on a collected drive, or is older, is not loose."""
-        if is_shadow_copy(folder.path) or any(_lies_on(folder.path, drive) for drive in self.drives):
+        if is_shadow_copy(folder.path) or folder.path in self.profiles:
+            return False
+        if any(_lies_on(folder.path, drive) for drive in self.drives):
             return False
         keys = key_folders(self.tree, folder)
         self.found.keys += keys

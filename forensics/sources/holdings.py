@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Entry, NotFound, Unreadable
+from forensics.sources.profile_folders import OFFICE_CONTAINER
 from forensics.sources.source import Source
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ _NEXT = {
 }
 _MOUNT = "mount it read-only and examine the folder"
 _RESERVED = "Microsoft reserved partition"
+_OFFICE = (
+    "a container of FSLogix for Office (ODFC), in which no keys lie; those are in the container of the profile "
+    "(Profile_*.vhdx), examine that"
+)
 _WHOLE = 8 << 20
 _SAMPLES, _SAMPLE = 64, 16 << 10
 # Problems that tell nothing of why no Windows was found.
@@ -75,6 +80,8 @@ def tree_holds(tree: NtfsTree | WimTree, form: str) -> str:
         folders = [entry for entry in tree.entries("") if entry.is_dir and not _is_housekeeping(entry)]
     except Unreadable:
         return what
+    if any(entry.name.upper() == OFFICE_CONTAINER for entry in folders):
+        return f"{what}: {_OFFICE}"
     names = sorted((entry.name for entry in folders), key=str.lower)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     parts = [f"folder{'s' if len(names) > 1 else ''} {', '.join(names[:_NAMED])}{more}"] if names else []

@@ -26,6 +26,11 @@ HIVE_FOLDER = "System32/config"
 CUTS = frozenset({"too_many", "too_large", "too_much_work", "too_deep", "log_too_large"})
 """Kinds of problem by which a hive tells that a part of it was not read."""
 
+OF_ITS_WINDOWS = Outcome("not_examined", "of the Windows that the profile belongs to, which is not in this source")
+"""What is said of a place of the machine where there are only profiles."""
+_HOMES = ("Users", "Documents and Settings")
+_OF_THE_MACHINE = ("Windows", "WINNT", "ProgramData", "Documents and Settings/All Users")
+
 _LINKS_OF_WINDOWS = frozenset({"all users", "default user"})
 """Links beside the profiles by which Windows leads to what it has elsewhere, for programs of Windows XP."""
 _MAX_LINKS = 20
@@ -59,6 +64,10 @@ def outcome_of(error: Exception) -> Outcome:
     return Outcome("not_examined" if isinstance(error, NotObtained) else "unreadable", str(error))
 
 
+def _lies_in(path: str, folder: str) -> bool:
+    return not folder or f"{path}/".lower().startswith(f"{folder}/".lower())
+
+
 HiveOpener = Callable[[Tree, str, Callable[[str, str, int | None], None]], Hive]
 """Opens the hive at a path of a tree with its logs replayed; the callable records a problem (kind, message, offset)."""
 
@@ -83,6 +92,8 @@ class Installation:
         disk_volumes: All volumes of the same disk, its own among them; empty where the source is no disk of several.
         kind: What it is.
         hive_folder: Folder in Windows' of the hives that stand for the machine.
+        profile: Path of the one profile that it is, empty for the tree's root; None where it is another kind, or holds
+            the profiles of a drive.
         is_loose: Somebody put its hives together: nothing but what they say tells that they are of one machine.
         mixed: What tells that they are not; None where nothing does.
         mounted: The volumes that it knows by letters and names.
@@ -100,6 +111,7 @@ class Installation:
     disk_volumes: Sequence[DiskVolume] = ()
     kind: InstallationKind = "windows"
     hive_folder: str = HIVE_FOLDER
+    profile: str | None = None
     is_loose: bool = False
     mixed: str | None = None
     problems: list[ProblemRow] = field(default_factory=list)
@@ -113,7 +125,8 @@ class Installation:
     _following: FollowingTree = field(init=False)
 
     def __post_init__(self) -> None:
-        self.coverage = Coverage(self.machine_id, self.tree.complete, self.drive, look=self._look)
+        whole_disk = self.tree.complete and self.kind != "profile"
+        self.coverage = Coverage(self.machine_id, whole_disk, self.drive, look=self._look)
         self.own_tree, self.mounted = self.tree, MountedVolumes(self)
         self._following = FollowingTree(self.tree, LinkTargets(self))
         self.tree = self._following
@@ -182,7 +195,7 @@ class Installation:
             entries = self.tree.entries(path)
             cut = self.tree.cut_short(path)
         except NotFound:
-            return Listing(self.not_found)
+            return Listing(self._not_found(path))
         except Unreadable as error:
             self._refused(path, error)
             return Listing(outcome_of(error))
@@ -225,8 +238,21 @@ class Installation:
 
     @property
     def not_found(self) -> Outcome:
-        """What it means that the tree does not hold a file or folder: collections hold what was copied into them."""
+        """What it means that the tree does not hold a file of Windows: collections hold what was copied into them."""
+        if self.kind == "profile":
+            return OF_ITS_WINDOWS
         return ABSENT if self.tree.complete else NOT_COLLECTED
+
+    def _not_found(self, path: str) -> Outcome:
+        """Say of a path that is not in the tree what that means: a profile's own may be absent, its machine's not."""
+        if self.kind == "profile" and not self._is_of_profiles(path):
+            return OF_ITS_WINDOWS
+        return ABSENT if self.tree.complete else NOT_COLLECTED
+
+    def _is_of_profiles(self, path: str) -> bool:
+        homes = [self.profile] if self.profile is not None else [self.on_drive(name) for name in _HOMES]
+        machine = [self.windows, *(self.on_drive(name) for name in _OF_THE_MACHINE)]
+        return any(_lies_in(path, home) for home in homes) and not any(_lies_in(path, place) for place in machine)
 
     def read(self, file: Entry | str, limit: int = MAX_SMALL_FILE) -> FileContent:
         """Read a whole small file; one larger than ``limit`` bytes is ``not_examined`` and a problem."""
@@ -286,7 +312,8 @@ class Installation:
             hive = self.open_hive(self.tree, path, report)
         except NotFound:
             # Collectors copy single hives: one that lies beside the others is no proof that this one was not there.
-            return None, self._missing_file(path) if self.tree.complete else NOT_COLLECTED
+            missing = self._not_found(path)
+            return None, self._missing_file(path) if missing == ABSENT else missing
         except (Unreadable, SourceError) as error:
             self._refused(path, error)
             return None, outcome_of(error)

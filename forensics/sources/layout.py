@@ -1,4 +1,7 @@
-"""Finds the Windows roots in a collection: at its top, under drive letters, in KAPE and Velociraptor folders."""
+"""Finds the Windows roots in a collection: at its top, under drive letters, in KAPE and Velociraptor folders.
+
+Users' profiles without their Windows are roots of their own.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from forensics.late_methods import dataclass
 from forensics.sources.collected_tree import CollectedTree
 from forensics.sources.loose_hives import is_named_as_hive
 from forensics.sources.mapping_tree import UnionTree
+from forensics.sources.profile_folders import FoundProfile, profile_at
+from forensics.tables.machine import InstallationKind
 
 _MAX_DEPTH = 32
 """Evidence: folders within folders that are searched for a Windows."""
@@ -32,7 +37,7 @@ _SYSTEM_VOLUME = "sysvol"
 
 @dataclass(frozen=True, slots=True)
 class WindowsRoot:
-    """One system drive in a collection.
+    """One system drive in a collection, or one profile without its Windows.
 
     Attributes:
         tree: The tree to walk.
@@ -41,6 +46,8 @@ class WindowsRoot:
         label: Where it lies in the collection, for messages; empty at the top.
         is_loose: Its hives did not lie in it, but beside it.
         identity: Machine and volume, where the collector tells them: parts of one drive may lie in several archives.
+        profile: Path of the one profile that it is; None for a drive.
+        kept: Folders in the collection that are parts of that profile, where it is not one as a whole.
     """
 
     tree: Tree
@@ -49,6 +56,16 @@ class WindowsRoot:
     label: str
     is_loose: bool = False
     identity: tuple[str, str] | None = None
+    profile: str | None = None
+    kept: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> InstallationKind:
+        """What it is: a drive that shows nothing but users' folders holds profiles alone."""
+        if self.profile is not None:
+            return "windows" if _holds_windows(self) else "profile"
+        drive = self.windows.rpartition("/")[0]
+        return "windows" if _has(self.tree, drive, "windows", "winnt", "programdata") else "profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +73,7 @@ class Layout:
     """What a collection holds.
 
     Attributes:
-        roots: System drives.
+        roots: System drives, and profiles without one.
         shadows: Folders collected from volume shadow copies: older states of a drive, not machines of their own.
         other_drives: Drives without Windows, of a machine whose system drive is one of the roots.
         truncated: Not all folders were looked into.
@@ -90,6 +107,7 @@ def find_layout(tree: CollectedTree, is_volume: bool = False) -> Layout:
         system = [root for root, _ in found if _holds_windows(root)]
         roots += system or [root for root, _ in found]
         others += [path for root, paths in found if system and root not in system for path in paths]
+    roots += [_profile_root(tree, profile) for profile in sorted(search.profiles, key=lambda found: found.path)]
     return Layout(tuple(roots), tuple(sorted(search.shadows)), tuple(others), search.is_cut)
 
 
@@ -118,6 +136,7 @@ class _Search:
         tree: The collection.
         is_volume: As for :func:`find_layout`.
         found: Folders that look like a drive.
+        profiles: Profiles that lie on none.
         shadows: Those of them, and folders by their name, that show an older state.
         is_cut: A bound was reached.
     """
@@ -125,6 +144,7 @@ class _Search:
     tree: CollectedTree
     is_volume: bool = False
     found: list[str] = field(default_factory=list)
+    profiles: list[FoundProfile] = field(default_factory=list)
     shadows: list[str] = field(default_factory=list)
     is_cut: bool = False
 
@@ -133,11 +153,20 @@ class _Search:
         while pending and visited < _MAX_FOLDERS:
             path = pending.pop(0)
             visited += 1
-            folders = [entry for entry in _entries(self.tree, path) if entry.is_dir]
+            entries = list(_entries(self.tree, path))
+            folders = [entry for entry in entries if entry.is_dir]
             if _SHADOW.search(unquote(path.rpartition("/")[2])):
                 self.shadows.append(path)
             elif _is_root(self.tree, folders) and (not self.is_volume or _was_collected(self.tree, path, folders)):
                 (self.shadows if is_shadow_copy(path) else self.found).append(path)
+            elif (profile := profile_at(self.tree, path, entries)) is not None:
+                if is_shadow_copy(path):
+                    self.shadows.append(path)
+                else:
+                    self.profiles.append(profile)
+                if profile.parts and path.count("/") < _MAX_DEPTH:
+                    kept = profile.folders
+                    pending += [entry.path for entry in folders if entry.path not in kept]
             elif path.count("/") < _MAX_DEPTH:
                 pending += [entry.path for entry in folders]
             else:
@@ -242,6 +271,12 @@ def _root(tree: Tree, paths: list[str]) -> WindowsRoot:
         union = UnionTree(tree, paths)
         return WindowsRoot(union, "", _windows(union, ""), " and ".join(paths))
     return WindowsRoot(tree, paths[0], _windows(tree, paths[0]), paths[0])
+
+
+def _profile_root(tree: Tree, profile: FoundProfile) -> WindowsRoot:
+    windows = f"{profile.path}/Windows" if profile.path else "Windows"
+    shown = profile.tree(tree)
+    return WindowsRoot(shown, "", windows, profile.path, profile=profile.path, kept=profile.folders)
 
 
 def _windows(tree: Tree, drive: str) -> str:

@@ -40,6 +40,17 @@ class HiveFolder:
     left_out: list[Entry] = field(default_factory=list)
     keys: dict[str, Entry] = field(default_factory=dict)
 
+    @property
+    def is_of_machine(self) -> bool:
+        """One of them is the machine's, not a user's."""
+        return any(path.startswith("Windows/") for path in self.files)
+
+    @property
+    def profile(self) -> str | None:
+        """Where Windows keeps the profile of the one user of whom there are hives; None where there are others too."""
+        homes = {"/".join(path.split("/")[:2]) for path in self.files}
+        return homes.pop() if len(homes) == 1 and not self.is_of_machine else None
+
     def tree(self, tree: Tree) -> MappingTree:
         """Return the hives, and the keys beside them, as a tree laid out like a system drive."""
         return MappingTree(tree, self.files | self.keys)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.late_methods import dataclass
@@ -23,6 +24,7 @@ TAKEN = "another folder was taken as this one; examine it with its own hives"
 
 _CRYPTO = "ProgramData/Microsoft/Crypto"
 _MACHINE_FOLDERS = {"machinekeys": "MachineKeys", "systemkeys": "SystemKeys", "keys": "Keys", "pcpksp": "PCPKSP"}
+_USERS = "Users/"
 _ALGORITHMS = {"rsa": "RSA", "dss": "DSS"}
 _SYSTEM, _SERVICES = "S-1-5-18", {"S-1-5-19": "LocalService", "S-1-5-20": "NetworkService"}
 _SID = re.compile(r"S-1-\d+(-\d+){1,14}", re.IGNORECASE | re.ASCII)
@@ -44,6 +46,11 @@ class KeyFolder:
 
     entry: Entry
     place: str
+
+    @property
+    def is_of_user(self) -> bool:
+        """It is a user's, so that it says something without the hives of a machine."""
+        return self.place.startswith(_USERS)
 
 
 def key_folders(tree: Tree, folder: Entry) -> list[KeyFolder]:
@@ -93,6 +100,22 @@ def hives_beside(path: str, hives: Iterable[str]) -> list[str]:
     return []
 
 
+def of_one_user(folders: Sequence[KeyFolder], hives: Iterable[str]) -> Sequence[KeyFolder]:
+    """Put the keys of the one account that there is beside the hive of one user into that user's profile.
+
+    Args:
+        folders: Folders of keys that belong to the hives.
+        hives: Where Windows keeps the hives.
+    """
+    owners = {place.split("/")[1] for place in hives if place.startswith(_USERS)}
+    others = [place for place in hives if not place.startswith(_USERS)]
+    sids = {folder.place.split("/")[1] for folder in folders if folder.is_of_user}
+    if others or len(owners) != 1 or len(sids) != 1:
+        return folders
+    old, new = f"{_USERS}{sids.pop()}/", f"{_USERS}{owners.pop()}/"
+    return [replace(f, place=new + f.place.removeprefix(old)) if f.is_of_user else f for f in folders]
+
+
 def places(folders: Sequence[KeyFolder]) -> tuple[dict[str, Entry], list[KeyFolder]]:
     """Return the folders by where Windows keeps them, and those whose place another one has."""
     found: dict[str, Entry] = {}
@@ -106,7 +129,7 @@ def places(folders: Sequence[KeyFolder]) -> tuple[dict[str, Entry], list[KeyFold
 
 
 def _roaming(sid: str) -> str:
-    profile = f"Windows/ServiceProfiles/{_SERVICES[sid]}" if sid in _SERVICES else f"Users/{sid}"
+    profile = f"Windows/ServiceProfiles/{_SERVICES[sid]}" if sid in _SERVICES else f"{_USERS}{sid}"
     return f"{profile}/AppData/Roaming/Microsoft"
 
 

@@ -39,6 +39,9 @@ _OF_DRIVE = frozenset(
 )
 _PROFILES = ("users", "documents and settings")
 _HIVE_OF_USER = "ntuser.dat"
+_PROFILE = re.compile(r"(?:^|/)protect/s-1-(?:5-21|12-1)-[0-9-]+/preferred$", re.IGNORECASE)
+"""What a path ends with below the folder of a profile that holds its keys; one without master keys has none."""
+_OF_PROFILE = frozenset(("crypto", "systemcertificates"))
 _DEEP = 3
 """Evidence: folders within one that is named as a drive in which a Windows is looked for by the names of its own."""
 _KEY = re.compile(r"[0-9a-f]{32}_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -80,6 +83,10 @@ TELLING_NAMES = WantedNames(
     tuple(map(_whole_name, _TELLING)),
     any_case=True,
 )
+_PREFERRED = "preferred"
+PROFILE_NAMES = WantedNames(
+    re.compile(rf"\A{_PREFERRED}\Z", re.IGNORECASE), (_whole_name(_PREFERRED.upper()),), any_case=True
+)
 FILE_NAMES = WantedNames(
     re.compile(r"\.[0-9a-z]+\Z", re.IGNORECASE),
     (NameMark(re.compile(rb"\.\0(?:%b)" % b"|".join(map(_utf16, (*_SUFFIXES, "VMCX", "HIV", "HVE")))), 0, 4),),
@@ -96,6 +103,7 @@ class NamedPlaces:
         folders: Paths of the folders that lead to them, lower case.
         with_loose: Those of the folders that hold hives outside a Windows folder, or a folder of such.
         with_lists: Those that hold a list of samples of DFIR-ORC.
+        with_profiles: Those that hold the keys of users, as their master keys tell.
         more_hives: There may be hives that were not found.
         more_files: There are more images and archives than are looked at.
     """
@@ -104,6 +112,7 @@ class NamedPlaces:
     folders: frozenset[str]
     with_loose: frozenset[str]
     with_lists: frozenset[str]
+    with_profiles: frozenset[str]
     more_hives: bool
     more_files: bool
 
@@ -111,6 +120,8 @@ class NamedPlaces:
         """Tell whether an entry of a folder is to be looked at."""
         path, name, above = entry.path.lower(), entry.name.lower(), folder.lower()
         if path in self.files or path in self.folders or self._is_of_list(above):
+            return True
+        if entry.is_dir and name in _OF_PROFILE and above in self.with_profiles:
             return True
         if not entry.is_dir:
             is_log = above in self.folders and name.endswith(_LOGS)
@@ -146,6 +157,8 @@ def named_places(tree: Tree) -> NamedPlaces | None:
     if not isinstance(tree, FindsNames):
         return None
     hives, more_hives = _found(tree.paths_named(TELLING_NAMES, ()), MAX_HIVES)
+    profiles, more_profiles = _found(tree.paths_named(PROFILE_NAMES, ()), MAX_HIVES)
+    profiles = [path for path in profiles if _PROFILE.search(path)]
     files, more_files = _found(tree.paths_named(FILE_NAMES, ()), MAX_FILES)
     files = [path for path in files if _may_be_evidence(path.rpartition("/")[2])]
     hives += [path for path in files if path.endswith(_HIVE_SUFFIXES)]
@@ -153,12 +166,19 @@ def named_places(tree: Tree) -> NamedPlaces | None:
     loose = {path.rpartition("/")[0] for path in hives if not path.endswith(LIST)}
     loose = {folder for folder in loose if not _PLACE.fullmatch(folder)}
     above = {folder.rpartition("/")[0] for folder in loose} - {""}
-    if not hives and not files and not _named_drives(tree):
+    if not hives and not files and not profiles and not _named_drives(tree):
         return None
-    found = [*hives, *files]
+    found = [*hives, *files, *profiles]
+    with_profiles = {_PROFILE.sub("", path) for path in profiles}
     folders = {"/".join(parts[:depth]) for parts in (path.split("/") for path in found) for depth in range(len(parts))}
     return NamedPlaces(
-        frozenset(found), frozenset(folders), frozenset(loose | above), frozenset(lists), more_hives, more_files
+        frozenset(found),
+        frozenset(folders),
+        frozenset(loose | above),
+        frozenset(lists),
+        frozenset(with_profiles),
+        more_hives or more_profiles,
+        more_files,
     )
 
 

@@ -29,6 +29,15 @@ class MachineRow(Row):
         "alone, without the Windows that they belong to",
         "windows",
     )
+    profiles_of: list[str] = column(
+        "Of profiles alone: users, each with the SID; likely, where only a name tells it", factory=list
+    )
+    profile_folder: str | None = column(
+        "Of one profile alone: its folder in the source, empty for the whole of it; null: the folders of a drive", None
+    )
+    key_guids: list[str] = column(
+        "Of profiles alone: MachineGuids in the names of key files, of the computers that made them", factory=list
+    )
     computer_name: str | None = column("Name of the computer (ComputerName in SYSTEM)", None)
     host_name: str | None = column("Tcpip host name", None)
     domain_name: str | None = column("DNS domain (Tcpip Parameters Domain)", None)
@@ -39,7 +48,10 @@ class MachineRow(Row):
     build: str | None = column("CurrentBuild", None)
     ubr: int | None = column("Update build revision", None)
     install_date: datetime | None = column("InstallDate, UTC; feature updates rewrite it", None)
-    machine_guid: str | None = column("MachineGuid, the suffix of key file names", None)
+    machine_guid: str | None = column(
+        "MachineGuid, the suffix of key file names; of profiles alone that of all their key files, where it is one",
+        None,
+    )
     ansi_code_page: int | None = column(
         "ANSI code page (Control\\Nls\\CodePage, ACP): names of CryptoAPI containers are stored and hashed in it", None
     )
@@ -118,7 +130,12 @@ class MachineRow(Row):
 
     @property
     def key_suffix(self) -> str | None:
-        """MachineGuid as the names of key files end in it; None where it is not known, or is no GUID."""
+        """MachineGuid as the names of key files end in it; None where it is not known, or is no GUID.
+
+        Profiles alone do not know it: their key files may be of any computer of their user.
+        """
+        if self.kind == "profile":
+            return None
         guid = (self.machine_guid or "").strip().strip("{}").lower()
         return guid if _GUID.fullmatch(guid) else None
 

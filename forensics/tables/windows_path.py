@@ -9,6 +9,8 @@ from forensics.tables.machine import MachineRow
 
 UNKNOWN_DRIVE = "%SystemDrive%"
 """What stands for the letter where the source does not tell it: Windows puts it in by itself."""
+OWN_PROFILE = "%USERPROFILE%"
+"""What stands for the folder of a profile without its Windows: in its user's session Windows puts it in."""
 _USUAL_DRIVE = "C:"
 _ASIDE = re.compile(
     r"(?:^|/)(?:windows\.old(?: ?\([0-9]{1,3}\)|\.[0-9]{3})?|\$windows\.~bt/newos|\$windows\.~q/data)$", re.IGNORECASE
@@ -63,10 +65,15 @@ class WindowsPaths:
     def __init__(self, machines: Iterable[MachineRow] = ()) -> None:
         self._drives: dict[int, tuple[str, str | None]] = {}
         for row in machines:
-            self.add(row.machine_id, row.system_root, row.drive)
+            self.add(row.machine_id, row.system_root, row.drive, row.profile_folder)
 
-    def add(self, machine_id: int, system_root: str | None, drive: str | None) -> None:
-        """Take the drive of one installation from what its row says."""
+    def add(
+        self, machine_id: int, system_root: str | None, drive: str | None, profile_folder: str | None = None
+    ) -> None:
+        """Take the drive of one installation, or the folder of the one profile that it is, from what its row says."""
+        if profile_folder is not None:
+            self._drives[machine_id] = (profile_folder, OWN_PROFILE)
+            return
         root = (system_root or "").rpartition("/")[0]
         # A Windows that an upgrade moved aside: its files lie there, and on its drive lie those of another.
         aside = _ASIDE.search(root)

@@ -111,7 +111,7 @@ def test_the_head_counts_what_is_in_force_and_the_services_on_it(case: Case) -> 
     ) in text
     assert "daily" not in text.split("WELL")[0]
     heading = lxml.html.fromstring(forensics.render(case, "html")).xpath("string(//h1)")
-    assert "1 of 5 private keys on WEB01 cannot be opened" in heading
+    assert "1 of 5 private keys of WEB01 cannot be opened" in heading
     assert "cause: “The key file is named for MachineGuid" in heading
     assert "It hits 2 uses: http.sys 0.0.0.0:443 (IIS), SQL Server MSSQLSERVER." in heading
 

@@ -11,7 +11,7 @@ from forensics.report.accounted import doubts, examined_line
 from forensics.report.accounted import not_examined as unexamined
 from forensics.report.facts import Facts, day
 from forensics.report.first_screen.down import down_entry
-from forensics.report.first_screen.entries import SECTIONS, Entry, Section, cut
+from forensics.report.first_screen.entries import SECTIONS, Entry, Section, columns, cut
 from forensics.report.first_screen.found import also_found
 from forensics.report.first_screen.layout import height, place
 from forensics.report.first_screen.prospects import WITHIN, ends_soon, not_examined, not_known, savable
@@ -19,6 +19,7 @@ from forensics.report.folded_lines import fold
 from forensics.report.former import NOTHING_OF_TODAY, former_lines, is_former_only
 from forensics.report.outages.keys import Keys
 from forensics.report.outages.services import services
+from forensics.report.profiles import IN_A_SESSION, computers_of, introduced_profile, is_profile, only_profiles
 from forensics.report.stores import no_certificate
 from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import triage
@@ -161,19 +162,24 @@ class FirstScreen:
         several = len(rows) > 1
         named = rows[:MOST_MACHINES] if len(rows) > MOST_MACHINES else rows
         lines = [self._machine(row, width, f" ({down[row.machine_id]} down)" if several else "") for row in named]
+        lines += [told for row in (named if not several else ()) if (told := computers_of(row))]
         if rest := rows[len(named) :]:
             of = f" ({sum(down[row.machine_id] for row in rest)} down)"
             lines.append(f"and {len(rest)} more{of}: {', '.join(self._facts.machine_name(r.machine_id) for r in rest)}")
         return lines
 
     def _machine(self, row: MachineRow, width: int | None, down: str) -> str:
+        place = self._facts.place(row.machine_id, with_volume=len(self._case.rows("machine")) > 1)
+        if width is not None:
+            place = place.replace("\\", "/").rsplit("/", 1)[-1]
+        if is_profile(row):
+            whole = introduced_profile(row)
+            fits = width is None or columns(f"{whole}, in {place}") <= width
+            return cut(whole if fits else introduced_profile(row, with_sids=False), width, "", f", in {place}")
         product = row.product_name or "Windows (product name not read)"
         build = f" build {row.build}" if row.build else ""
         domain = f", domain {row.domain_name}" if row.domain_name else ""
-        place = self._facts.place(row.machine_id, with_volume=len(self._case.rows("machine")) > 1)
         what = f"{self._facts.computer(row.machine_id)}{down}: {product}{build}{domain}"
-        if width is not None:
-            place = place.replace("\\", "/").rsplit("/", 1)[-1]
         return cut(what, width, "", f", in {place}")
 
     def _keys(self) -> str:
@@ -197,10 +203,12 @@ class FirstScreen:
         less = f" {self._less_severe(left_out)}." if left_out else ""
         if not told and not less:
             besides = f" ({self._ending.cared_for})" if self._ending.cared_for else ""
-            return f"Nothing is down or wrong. Ends in {WITHIN.days} days: none{besides}."
+            nothing = "Nothing is wrong" if only_profiles(self._case) else "Nothing is down or wrong"
+            return f"{nothing}. Ends in {WITHIN.days} days: none{besides}."
         counts = Counter(f.severity if f.verdict == "match" else "undecided" for f in self._case.finding_list)
         told_counts = [f"{counts[name]} {name}" for name in (*SEVERITIES[:-1], "undecided") if counts[name]]
-        none_down = "" if "services" in told or less else "No service is known to be down. "
+        says_nothing = "services" in told or less or only_profiles(self._case)
+        none_down = "" if says_nothing else "No service is known to be down. "
         return f"{none_down}Findings: {', '.join(told_counts) or 'none'}.{less}"
 
     def _less_severe(self, count: int) -> str:
@@ -212,7 +220,8 @@ class FirstScreen:
     def _last(self) -> str:
         has_commands = any(e.step is not None and e.step.is_command for s in self._sections for e in s.entries)
         before = ", and of each command what to know before it is run" if has_commands else ""
-        return f"More: -v tells all{before}."
+        where = f" {IN_A_SESSION}" if has_commands and only_profiles(self._case) else ""
+        return f"More: -v tells all{before}.{where}"
 
 
 def _severities(entries: Sequence[Entry]) -> str:

@@ -8,6 +8,8 @@ from forensics.case_tables import CaseTables
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.machines import name_of
+from forensics.report.profiles import is_profile
 from forensics.tables.record import ProblemRow
 
 MOST_PROBLEMS = 500
@@ -82,6 +84,7 @@ def _gaps(case: CaseTables, t: Catalogue) -> list[Gap]:
 
 def _sources(case: CaseTables, t: Catalogue) -> list[SourceView]:
     names = {row.machine_id: row.computer_name or f"{row.machine_id}" for row in case.rows("machine")}
+    names |= {row.machine_id: name_of(row, t) for row in case.rows("machine") if is_profile(row)}
     views = []
     for entry in case.sources:
         size = t("{bytes} bytes", bytes=f"{entry.size:,}") if entry.size is not None else t("not a single file")

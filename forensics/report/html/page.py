@@ -21,9 +21,11 @@ from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
 from forensics.report.html.gaps import gaps_of
+from forensics.report.html.machines import machine_views
 from forensics.report.html.tables import Tables
 from forensics.report.html.times import time_view
 from forensics.report.html.verdict import figures, next_to_end, sentences
+from forensics.report.profiles import has_profiles
 from forensics.report.stores import hives_in_part
 from forensics.report.triage import triage
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
@@ -34,6 +36,8 @@ LONGEST = 4000
 """Characters of one value that the page shows."""
 
 
+DEAD_ELSEWHERE = "Dead: Windows cannot open them"
+"""Title where there are profiles without their Windows: that is not on the disk."""
 GROUP_TITLES = {
     "dead": "Dead: Windows on this disk cannot open them",
     "undecided": "Undecided: the evidence does not tell",
@@ -73,7 +77,8 @@ def render_html(case: CaseTables, language: str = "en") -> str:
             "causes": causes.root,
             "information": causes.information,
             "chains": chains,
-            "group_titles": GROUP_TITLES,
+            "group_titles": GROUP_TITLES | ({"dead": DEAD_ELSEWHERE} if has_profiles(case) else {}),
+            "machines": machine_views(case, chains.facts, t),
             "time": time_view(case, chains, t),
             "tables": [tables.certificates(), tables.uses(), tables.keys(), tables.master_keys()],
             "vms": [(t.sentence(vm_head(vm)), [t.sentence(n) for n in vm_needs(vm, case)], vm) for vm in machines],

@@ -10,6 +10,7 @@ from forensics.report.former import NOTHING_OF_TODAY, is_former_only
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
+from forensics.report.html.machines import name_of
 from forensics.report.stores import no_certificate
 from forensics.report.triage import Triage
 from forensics.report.undecided import Lack, lack_of_evidence
@@ -58,7 +59,7 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
         return t("No Windows installation here, so no key can be judged: exported virtual machines only.")
     if not found.judged:
         return t.sentence(no_certificate(case))
-    names = [machine.computer_name or t("a Windows without a name") for machine in case.rows("machine")]
+    names = [name_of(machine, t) for machine in case.rows("machine")]
     where = t.join([sanitise(name) for name in names[:MOST_CAUSES]]) + (" …" if len(names) > MOST_CAUSES else "")
     broken, unknown = found.in_force(found.broken), found.in_force(found.unknown)
     undecided = t("; {count} undecided", count=len(unknown)) if unknown else ""
@@ -70,7 +71,7 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
         )
     if not broken:
         return t(
-            "None of {total} private keys on {where} is known to be broken{undecided}.",
+            "None of {total} private keys of {where} is known to be broken{undecided}.",
             total=total,
             where=where,
             undecided=undecided,
@@ -86,7 +87,7 @@ def _keys(case: CaseTables, found: Triage, causes: Causes, lack: Lack, t: Catalo
     named += t(" and {count} more", count=len(hit) - MOST_CAUSES) if len(hit) > MOST_CAUSES else ""
     services = t(" It hits {count} uses: {names}.", count=len(hit), names=named) if hit else ""
     said = t(
-        "{broken} of {total} private keys on {where} cannot be opened by Windows{undecided}; {cause}.",
+        "{broken} of {total} private keys of {where} cannot be opened by Windows{undecided}; {cause}.",
         broken=len(broken),
         total=total,
         where=where,

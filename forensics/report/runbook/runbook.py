@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from forensics.case_tables import CaseTables
 from forensics.report.accounted import doubts
 from forensics.report.facts import Facts, day
+from forensics.report.profiles import is_profile
 from forensics.report.result import UnsuitableCaseError
 from forensics.report.runbook.script import script
 from forensics.report.runbook.steps import parts
@@ -51,6 +52,12 @@ def _machine(case: CaseTables, facts: Facts) -> MachineRow:
         names = ", ".join(facts.machine_name(row.machine_id) for row in machines[:5]) or "none"
         raise UnsuitableCaseError("case", f"a runbook is for one computer; {len(machines)} are in this case: {names}")
     (machine,) = machines
+    if is_profile(machine):
+        raise UnsuitableCaseError(
+            "case",
+            f"a runbook is for a computer; this is the {facts.introduced(machine)}: what its user can do in a session "
+            "of his own stands in keymortem examine SOURCE -v",
+        )
     build = _build(machine)
     if build is not None and build < _POWERSHELL_5_CAN_BE_HAD:
         raise UnsuitableCaseError(

@@ -40,7 +40,8 @@ def render_symptom(told: SymptomAnswer, width: int | None) -> str:
     for machine in told.machines:
         if len(told.machines) > 1:
             text.lines.append("")
-            text.add(f"On {facts.named_with_place(machine.machine.machine_id)}")
+            where = facts.on(machine.machine.machine_id)
+            text.add(f"{where[0].upper()}{where[1:]}")
         _recorded(text, told, machine)
         if told.is_known and machine.causes:
             _causes(text, told, machine)

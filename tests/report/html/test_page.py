@@ -50,7 +50,7 @@ def test_parts_stand_in_the_order_in_which_they_are_read() -> None:
 def test_verdict_is_two_sentences_with_cause_and_next_expiry() -> None:
     [heading] = tree(render_html(case())).xpath("//h1")
     assert text(heading) == (
-        "1 of 2 private keys on WEB01 cannot be opened by Windows; cause: “The key file is named for "
+        "1 of 2 private keys of WEB01 cannot be opened by Windows; cause: “The key file is named for "
         f"MachineGuid {OLD_GUID}; this machine's is {NOW_GUID}”. "
         "Of those with a working or undecided key the next to expire is CN=alive.contoso.test, on 2026-12-02, "
         "in 10 days; 1 expired already."
@@ -60,7 +60,7 @@ def test_verdict_is_two_sentences_with_cause_and_next_expiry() -> None:
 def test_nothing_broken_and_nothing_ahead() -> None:
     [heading] = tree(render_html(CaseTables([*case().rows("machine"), chain(not_after=None)], [], AS_OF))).xpath("//h1")
     assert text(heading) == (
-        "None of 1 private keys on WEB01 is known to be broken. "
+        "None of 1 private keys of WEB01 is known to be broken. "
         "Of those with a working or undecided key none has an expiry ahead."
     )
 

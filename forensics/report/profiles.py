@@ -1,0 +1,80 @@
+"""What reports call users' profiles without their Windows, and what is true of Windows where there are only those."""
+
+from __future__ import annotations
+
+from forensics.case_tables import CaseTables
+from forensics.tables.machine import MachineRow
+
+MOST_USERS = 2
+"""Display: users whose profiles a headline names; the others it counts."""
+IN_A_SESSION = "Commands are for a session of the user with this profile."
+"""Where the commands of findings about profiles alone belong."""
+MOST_GUIDS = 3
+"""Display: computers that one sentence names by their MachineGuid."""
+_WITHOUT = {True: "without the Windows it belongs to", False: "without the Windows they belong to"}
+
+
+def is_profile(machine: MachineRow) -> bool:
+    """Tell whether an installation is profiles alone."""
+    return machine.kind == "profile"
+
+
+def profile_name(machine: MachineRow, with_sids: bool = False) -> str:
+    """Return what to call profiles alone: after their users.
+
+    Args:
+        machine: Their row.
+        with_sids: Name the SIDs too.
+    """
+    users = machine.profiles_of if with_sids else [_name(user) for user in machine.profiles_of]
+    if not users:
+        return "profiles of nobody"
+    more = len(users) - MOST_USERS
+    names = f"{', '.join(users[:MOST_USERS])} and {more} more" if more > 0 else " and ".join(users)
+    return f"profile of {names}" if len(users) == 1 else f"profiles of {names}"
+
+
+def introduced_profile(machine: MachineRow, with_sids: bool = True) -> str:
+    """Say what profiles alone are: whose, and that their Windows was not there to see."""
+    return f"{profile_name(machine, with_sids)}, {_WITHOUT[len(machine.profiles_of) < 2]}"
+
+
+def computers_of(machine: MachineRow) -> str:
+    """Say which computers made the keys of profiles alone; empty where no name of a key file tells."""
+    guids = machine.key_guids
+    if not guids:
+        return ""
+    whose = "Its" if len(machine.profiles_of) == 1 else "Their"
+    if len(guids) == 1:
+        return f"{whose} key files are named for MachineGuid {guids[0]}: that of the computer on which they were made."
+    more = f" and {len(guids) - MOST_GUIDS} more" if len(guids) > MOST_GUIDS else ""
+    named = f"{', '.join(guids[:MOST_GUIDS])}{more}"
+    return (
+        f"{whose} key files are named for {len(guids)} MachineGuids, of the computers on which they were made: {named}."
+    )
+
+
+def has_profiles(case: CaseTables) -> bool:
+    """Tell whether there are profiles alone in a case: of those no Windows is on the disk."""
+    return any(map(is_profile, case.rows("machine")))
+
+
+def windows_of(case: CaseTables) -> str:
+    """Return what to call the Windows that opens keys: of profiles alone it is not on this disk."""
+    return "Windows" if has_profiles(case) else "Windows on this disk"
+
+
+def owner_of_stores(case: CaseTables) -> str:
+    """Return whose certificate stores are looked into first: a computer's, or those of the user of a profile alone."""
+    return "user" if only_profiles(case) else "computer or the user" if has_profiles(case) else "computer"
+
+
+def only_profiles(case: CaseTables) -> bool:
+    """Tell whether there is nothing in a case but profiles alone: no service, and nothing of a computer, was seen."""
+    machines: list[MachineRow] = case.rows("machine")
+    return bool(machines) and all(map(is_profile, machines)) and not case.rows("vm")
+
+
+def _name(user: str) -> str:
+    name, bracket, sid = user.rpartition(" (")
+    return name if bracket and "S-1-" in sid else user
