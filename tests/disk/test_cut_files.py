@@ -77,7 +77,9 @@ def test_a_part_by_letters_that_was_cut_short_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("names", [["c.001", "c.002"], ["c.000", "c.001"], ["c.aa", "c.ab"], ["c.0001", "c.0002"]])
 @pytest.mark.parametrize(
-    "content", [gzip.compress(RAW), b"7z\xbc\xaf\x27\x1c" + RAW, b"PK\3\4" + RAW, b"vhdxfile" + RAW], ids=repr
+    "content",
+    [gzip.compress(RAW), b"7z\xbc\xaf\x27\x1c" + RAW, b"PK\3\4" + RAW, b"vhdxfile" + RAW],
+    ids=["gzip", "7z", "zip", "vhdx"],
 )
 def test_what_is_read_as_a_whole_only_is_to_be_joined(tmp_path: Path, names: list[str], content: bytes) -> None:
     path = cut(tmp_path, content, names)
