@@ -148,7 +148,7 @@ class TestReinstalled:
         )
         assert lines[3] == "Keys of 1 certificate: 1 broken, 0 usable, 0 undecided; 0 expired."
         assert lines[-4:-1] == [
-            "KEYS YOU CAN STILL SAVE: 2",
+            "KEYS YOU CAN STILL SAVE (keymortem recover): 2",
             f"  CN=web.contoso.test, store MY, in {place}",
             "  CN=only.contoso.test, only in the former Windows in C:\\Windows.old",
         ]
@@ -270,7 +270,7 @@ class TestAlone:
             "C:\\Windows.old: a former Windows (OLD01, last ran 2026-10-30), not counted; keys that can be had: 1.",
             "No Windows of today is here, only a former one that Setup put aside: no key of today can be judged.",
             "No service is known to be down. Findings: none.",
-            "KEYS YOU CAN STILL SAVE: 1",
+            "KEYS YOU CAN STILL SAVE (keymortem recover): 1",
             "  CN=web.contoso.test, only in the former Windows in C:\\Windows.old",
             "NOT EXAMINED, OR IN PART: 1",
             f"  {older}which was not found",

@@ -126,7 +126,7 @@ class TestSecrets:
         )
         (finding,) = [f for f in case.finding_list if f.rule == "key-recoverable"]
         assert "SYSTEM and SECURITY of RegBack" in str(finding.remedy)
-        assert "KEYS YOU CAN STILL SAVE: 1" in str(render(case, "screen"))
+        assert "KEYS YOU CAN STILL SAVE (keymortem recover): 1" in str(render(case, "screen"))
         told = str(recover(tmp_path / "disk.raw", even_not_exportable=True))
         assert "opened with DPAPI_SYSTEM of the backup hives in RegBack" in told
 

@@ -57,7 +57,8 @@ class GuardedGroup(click.Group):
 def cli() -> None:
     """Tell why a Windows private key died, and which certificate dies next, from a disk that never boots again.
 
-    Sources are opened read-only: disk images (VHDX, VHD, VMDK, E01, raw), triage folders, zips and tars, hives.
+    Sources are opened read-only: disk images and snapshots, virtual machines, WIM images, triage folders and archives,
+    profiles, hives.
 
     \b
     Example:

@@ -36,6 +36,7 @@ MOST_MACHINES = 4
 """Display: machines that the first screen names with what they are; the others it counts."""
 MOST_FORMER = 2
 """Display: former installations that the first screen names; the whole text names all."""
+_SAVABLE = "KEYS YOU CAN STILL SAVE (keymortem recover)"
 
 
 def render_screen(
@@ -115,7 +116,7 @@ class FirstScreen:
             Section("services", "SERVICES DOWN", down, _severities(down), share=5, in_full=5),
             Section("found", "ALSO FOUND" if stopped.down else "FOUND", found, _severities(found), share=3),
             Section("not-known", "NOT KNOWN WHETHER THEY WORK", list(not_known(stopped.doubtful, where)), share=1),
-            Section("savable", "KEYS YOU CAN STILL SAVE", list(savable(case, facts, where)), others),
+            Section("savable", _SAVABLE, list(savable(case, facts, where)), others),
             Section("ending", f"ENDS WITHIN {WITHIN.days} DAYS", self._ending.entries, self._besides()),
             Section("not-examined", "NOT EXAMINED, OR IN PART", list(not_examined(case, facts, self._triage, where))),
         ]
