@@ -32,7 +32,7 @@ from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
-from forensics.sources.vm_disks import tell_current_disks
+from forensics.sources.vm_disks import disks_of_today, tell_current_disks
 from forensics.sources.volume_search import may_be_collection
 from forensics.sources.volume_tree import VolumeTree
 from forensics.tables.outcome import Outcome
@@ -240,10 +240,9 @@ def add_files(
     backups = disks_of_backups(found)
     older = older_versions(backups)
     not_opened = {id(version.disk) for version, _ in older}
-    add_disks(pieces, [disk for disk in found if id(disk) not in not_opened])
+    add_disks(pieces, [disk for disk in found if id(disk) not in not_opened], disks_of_today(pieces, bundles))
     tell_backups(pieces, tree, backups, older)
-    below = {disk.shown: disk.parents for disk in found}
-    tell_current_disks(pieces, bundles, below)
+    tell_current_disks(pieces, bundles, {disk.shown: [disk.path.resolve(), *disk.parents] for disk in found})
     if wims:
         _add_wims(pieces, place, wims)
     first = [file for file in archives if file.entry.path in place and not _is_later_segment(file, archives)]
