@@ -61,8 +61,8 @@ def disk_of_today(path: Path, beside: Sequence[Path]) -> tuple[str, str] | None:
                 said = f"it builds on {base}, and {name} says that the machine writes to that"
                 return str(base), f"{path} is an older state: {said}; examine {base}"
         missing = (disk for disk in bundle.disks if not disk.is_there and named_after(path.name, disk.path))
-        if (disk := next(missing, None)) is not None:
-            newer = str(folder / disk.path)
+        if (gone := next(missing, None)) is not None:
+            newer = str(folder / gone.path)
             said = f"{name} says that the machine writes to {newer}, which is not there"
             return newer, f"{path} may be an older state: {said}; put it there and name it"
     return None
