@@ -97,7 +97,8 @@ def _open_file(pieces: Pieces, path: Path) -> None:
     from forensics.disk.containers import open_disk, open_image
 
     source = pieces.source
-    image = open_image(path, str(path), source, pieces.progress)
+    holds_disk = pieces.choices.offset is not None
+    image = open_image(path, str(path), source, pieces.progress, holds_disk=holds_disk)
     if image.kind in ARCHIVES:
         from forensics.sources.contents import add_archive
         from forensics.sources.same_evidence import identity_of_path
