@@ -343,6 +343,12 @@ def add_archive(pieces: Pieces, image: Image, identity: object | None) -> None:
         return
     if tree.locked:
         raise SourceError("encrypted", f"{image.name} is {tree.locked[1]}")
+    if any(problem.kind == "truncated" for problem in source.problems):
+        raise SourceError(
+            "nothing_found",
+            f"{image.name} is cut short, and nothing that is evidence is left of it: copy it again, and compare its "
+            "size and hash with the original's",
+        )
     # Programs and documents are zips too; a logical image was made to be examined.
     source.holds_nothing = not source.problems and image.kind != "ad1"
     raise SourceError(

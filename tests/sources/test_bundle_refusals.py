@@ -26,6 +26,7 @@ from tests.sources.bundle_forms import (
     PVS,
     SPECS,
     VOLUME,
+    ova,
     pages,
     stream_optimized,
     vbox_text,
@@ -535,3 +536,15 @@ def test_the_disk_of_one_machine_is_not_taken_for_that_of_another(tmp_path: Path
     }
     (tmp_path / "A" / "a.vmx").write_text(vmx_text("/vmfs/volumes/5e1f/B/disk.vmdk"))
     assert told(forensics.examine(tmp_path)) == {}
+
+
+def test_an_ova_of_which_the_description_alone_was_copied(tmp_path: Path, raw: bytes) -> None:
+    """Nothing is to be unpacked or collected again: the file is to be copied again."""
+    whole = ova(tmp_path / "whole", raw).names[0]
+    cut_short = tmp_path / "web.ova"
+    cut_short.write_bytes(whole.read_bytes()[:700])
+    assert refused(cut_short) == (
+        "nothing_found",
+        f"{cut_short} is cut short, and nothing that is evidence is left of it: copy it again, and compare its size "
+        "and hash with the original's",
+    )
