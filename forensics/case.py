@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _MOST = 12
 """Display: findings, and sources that were not examined, that the summary lists."""
+_IN_PART = ("encrypted", "missing_part")
+"""Kinds of problems with which a part of the evidence stays closed though the rest of it was examined."""
 
 
 class Case(CaseTables):
@@ -64,7 +66,7 @@ class Case(CaseTables):
     @property
     def is_incomplete(self) -> bool:
         """Something that was named or found was not examined, or is no machine of today: "all is well" is not known."""
-        return bool(self.not_examined)
+        return bool(self.not_examined) or any(row.kind in _IN_PART for row in self.rows("problem"))
 
     def explain(self, subject: str, rules: Paths = ()) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""

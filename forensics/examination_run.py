@@ -202,7 +202,8 @@ class ExaminationRun:
 
     def _count_copies_once(self, opened: Source, entry: SourceEntry) -> None:
         """Forget the machines of each piece of evidence of which all that was read is what another one gave."""
-        for piece in leaves([entry, *opened.found]):
+        # An older state may say the same as the machine of today: that is the one to speak of.
+        for piece in sorted(leaves([entry, *opened.found]), key=lambda each: each.older_state_of is not None):
             rows = [row for row in self.rows if row.machine_id in piece.machine_ids]
             other = self.copies.other(piece, rows)
             if other is None:
@@ -211,8 +212,8 @@ class ExaminationRun:
             self.rows = [row for row in self.rows if row.machine_id not in gone]
             self.judges = [judge for judge in self.judges if judge.evidence.machine.machine_id not in gone]
             opened.forget_machines(gone)
-            entry.machine_ids[:] = [number for number in entry.machine_ids if number not in gone]
-            piece.machine_ids = []
+            for holder in (entry, *opened.found):
+                holder.machine_ids = [number for number in holder.machine_ids if number not in gone]
             piece.same_as, piece.error = other, f"the same as {other} in all that was read, counted once"
 
     def _hyperv(self, opened: Source) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pytest
 
-from forensics import compare, examination, examine
+from forensics import compare, examination, examine, render
 from forensics.case import Case
 from forensics.sources.opened_again import opened_again
 from forensics.sources.source import Source
@@ -216,6 +216,19 @@ def test_where_it_leads_nothing_lies(tmp_path: Path) -> None:
         "key_file",
     )
     assert (shared["open"].recoverable, shared["cng"].verdict) == (True, "usable")
+    windows = MACHINE_KEYS.replace("/", "\\")
+    said = f"{windows} is a junction to C:\\Gone, where nothing lies: Windows finds nothing behind it either"
+    told = [(row.source_path, row.message) for row in found.rows("problem") if row.kind == "link_to_nothing"]
+    assert told == [(MACHINE_KEYS, said)]
+    assert f"  {said}\n" in render(found, "screen")
+
+
+def test_a_link_that_was_not_followed_stands_on_the_first_screen(tmp_path: Path) -> None:
+    """However much lies behind it: as one problem of many it would not be seen."""
+    extras = NtfsExtras(junctions={"Users": "D:\\Users"})
+    screen = render(judged(build(tmp_path, server(), extras, {"Users": "Users"}, 2)), "screen")
+    assert "  Users is a junction to D:\\Users, which is not followed: examine what lies there too\n" in screen
+    assert "while reading" not in screen
 
 
 def test_links_to_links(tmp_path: Path, plain: list[tuple[str, ...]]) -> None:

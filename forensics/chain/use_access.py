@@ -148,6 +148,11 @@ class UseAccess:
         if use.thumbprint is None and use.sha256 is None:
             return _Answer(None, "this disk does not tell which certificate it uses")
         store = f"in store {use.store}" if use.store else "in any store"
+        was_seen = (
+            use.present is not None if use.store else self._judge.evidence.installation.coverage.saw_store().is_whole
+        )
+        if not was_seen:
+            return _Answer(None, f"whether the certificate is {store} is not known: that was not seen whole")
         return _Answer(None, f"the certificate is not {store} on this disk, so nothing leads to its key")
 
     def _certificate(self, use: CertificateUseRow) -> CertificateEvidence | None:

@@ -27,8 +27,15 @@ LEAST_DISK = 512
 """Format: bytes that a disk has at least: one sector."""
 
 
-def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Image:
+def open_image(path: Path, name: str, holder: Holder, progress: Progress, *, holds_disk: bool = False) -> Image:
     """Open a file and tell by its content what it is; compressed files are unpacked first.
+
+    Args:
+        path: The file.
+        name: For messages.
+        holder: Closes what is opened.
+        progress: Told how far unpacking is.
+        holds_disk: The user says that a disk begins further in: what it begins with may then be anything.
 
     Raises:
         SourceError: It cannot be read, is empty, or is a format to be converted first.
@@ -63,7 +70,7 @@ def open_image(path: Path, name: str, holder: Holder, progress: Progress) -> Ima
             )
     if not size:
         raise SourceError("empty", f"{name} is empty: nothing was copied into it; copy it again")
-    kind = recognise(path, name, file, size)
+    kind = recognise(path, name, file, size, holds_disk=holds_disk)
     if kind not in _JOINED and not unpacked:
         _refuse_part(path, name)
     if kind == "raw" and size < LEAST_DISK:

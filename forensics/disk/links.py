@@ -6,6 +6,10 @@ from typing import Literal
 
 from forensics.late_methods import dataclass
 
+NOT_FOLLOWED = "link_not_followed"
+LINK_TO_NOTHING = "link_to_nothing"
+"""Kinds of problems: what lies behind a link was not seen; or it was seen that nothing does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

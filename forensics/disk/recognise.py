@@ -68,7 +68,7 @@ _HEADS: tuple[tuple[int, bytes, str], ...] = (
 )
 
 
-def recognise(path: Path, name: str, file: BinaryIO, size: int) -> str:
+def recognise(path: Path, name: str, file: BinaryIO, size: int, *, holds_disk: bool = False) -> str:
     """Return what an opened file is: ``raw`` when nothing else fits.
 
     Args:
@@ -76,11 +76,14 @@ def recognise(path: Path, name: str, file: BinaryIO, size: int) -> str:
         name: For messages.
         file: It.
         size: Its bytes.
+        holds_disk: The user says that a disk begins further in: what it begins with may then be anything.
 
     Raises:
         SourceError: ``unsupported``: it is something that is not read; the message says what to do.
     """
     kind, reason = _look(path.name, file, size)
+    if reason is not None and holds_disk and not reason.is_evidence:
+        reason = None
     if reason is None:
         part = _lone_part(path, file, kind)
         reason = NotRead(part) if part is not None else None

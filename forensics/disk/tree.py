@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Protocol, runtime_checkable
 
-from forensics.disk.links import Link
+from forensics.disk.links import NOT_FOLLOWED, Link
 from forensics.late_methods import dataclass
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class NotFollowed(NotObtained):
         link: The same.
     """
 
-    kind = "link_not_followed"
+    kind = NOT_FOLLOWED
 
     def __init__(self, path: str, link: Link) -> None:
         super().__init__(link.not_followed(path))

@@ -7,7 +7,7 @@ or leads out of it, only the file name counts.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import field
 from urllib.parse import unquote
 
@@ -102,9 +102,12 @@ def read_bundles(
             break
         if (bundle := _read(pieces, tree, entry, kind)) is not None:
             named = bundle.said.current[: min(left, MAX_DISKS)]
-            bundle.disks += [_located(tree, bundle, disk, there) for disk in named]
+            bundle.disks += [_located(tree, bundle, disk) for disk in named]
             left -= len(bundle.disks)
             found.append(bundle)
+    own = {disk.entry.path for bundle in found for disk in bundle.disks if disk.entry is not None}
+    for bundle in found:
+        bundle.disks = [_elsewhere(bundle, disk, there, own) for disk in bundle.disks]
     return found
 
 
@@ -160,8 +163,8 @@ def _reader(kind: str) -> Callable[[bytes], NamedDisks]:
     return lambda data: NamedDisks()
 
 
-def _located(tree: CollectedTree, bundle: Bundle, named: NamedDisk, there: Mapping[str, Sequence[Entry]]) -> BundleDisk:
-    """Find a disk where its configuration says, or beside it; else by its name among the disks that were found."""
+def _located(tree: CollectedTree, bundle: Bundle, named: NamedDisk) -> BundleDisk:
+    """Find a disk where its configuration says, or beside it."""
     folder = bundle.entry.path.rpartition("/")[0]
     paths = list(dict.fromkeys(_paths(folder, bundle.kind, named)))
     if named.lies_at:
@@ -173,13 +176,23 @@ def _located(tree: CollectedTree, bundle: Bundle, named: NamedDisk, there: Mappi
                 return BundleDisk(named, path, link=entry.link.target)
             if entry is not None:
                 return BundleDisk(named, path, entry, is_there=True)
-    if bundle.kind in _ONLY_BESIDE or not is_elsewhere(named.path):
-        return BundleDisk(named, paths[0])
-    same = list(there.get(file_name(named.path), ()))
-    if len(same) > 1:
-        above = _folder_name(named.path)
-        same = [entry for entry in same if _folder_name(entry.path) == above] or same
-    return BundleDisk(named, paths[0], same[0] if len(same) == 1 else None, is_there=bool(same))
+    return BundleDisk(named, paths[0])
+
+
+def _elsewhere(bundle: Bundle, disk: BundleDisk, there: Mapping[str, Sequence[Entry]], own: Set[str]) -> BundleDisk:
+    """Find a disk by its name among all that were found, but for those of which another configuration is sure."""
+    named = disk.named
+    is_done = disk.is_there or disk.link or named.lies_at
+    if is_done or bundle.kind in _ONLY_BESIDE or not is_elsewhere(named.path):
+        return disk
+    all_of_name, above = there.get(file_name(named.path), ()), _folder_name(named.path)
+    free = [entry for entry in all_of_name if entry.path not in own]
+    # The folders of Hyper-V bear the same name for every machine.
+    in_folder = [
+        entry for entry in (free if bundle.kind == HYPER_V else all_of_name) if _folder_name(entry.path) == above
+    ]
+    same = in_folder or free
+    return BundleDisk(named, disk.path, same[0] if len(same) == 1 else None, is_there=bool(same))
 
 
 def _paths(folder: str, kind: str, named: NamedDisk) -> Iterator[str]:

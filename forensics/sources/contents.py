@@ -32,7 +32,7 @@ from forensics.sources.same_evidence import identity_of_path
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.unpacked_members import UnpackedMembers
-from forensics.sources.vm_disks import tell_current_disks
+from forensics.sources.vm_disks import disks_of_today, tell_current_disks
 from forensics.sources.volume_search import may_be_collection
 from forensics.sources.volume_tree import VolumeTree
 from forensics.tables.outcome import Outcome
@@ -240,10 +240,9 @@ def add_files(
     backups = disks_of_backups(found)
     older = older_versions(backups)
     not_opened = {id(version.disk) for version, _ in older}
-    add_disks(pieces, [disk for disk in found if id(disk) not in not_opened])
+    add_disks(pieces, [disk for disk in found if id(disk) not in not_opened], disks_of_today(pieces, bundles))
     tell_backups(pieces, tree, backups, older)
-    below = {disk.shown: disk.parents for disk in found}
-    tell_current_disks(pieces, bundles, below)
+    tell_current_disks(pieces, bundles, {disk.shown: [disk.path.resolve(), *disk.parents] for disk in found})
     if wims:
         _add_wims(pieces, place, wims)
     first = [file for file in archives if file.entry.path in place and not _is_later_segment(file, archives)]
@@ -344,6 +343,12 @@ def add_archive(pieces: Pieces, image: Image, identity: object | None) -> None:
         return
     if tree.locked:
         raise SourceError("encrypted", f"{image.name} is {tree.locked[1]}")
+    if any(problem.kind == "truncated" for problem in source.problems):
+        raise SourceError(
+            "nothing_found",
+            f"{image.name} is cut short, and nothing that is evidence is left of it: copy it again, and compare its "
+            "size and hash with the original's",
+        )
     # Programs and documents are zips too; a logical image was made to be examined.
     source.holds_nothing = not source.problems and image.kind != "ad1"
     raise SourceError(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 from forensics.disk.configurations import CONFIGURATIONS, SUFFIXES
+from forensics.disk.lineage import present_state
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.sources.bundles import HYPER_V, Bundle, file_name, names_of, read_bundles
@@ -26,18 +28,25 @@ _MAX_ASKED = 500
 _OF_HYPER_V = "Virtual Machines"
 
 
-def disk_of_today(path: Path) -> tuple[str, str] | None:
+def is_of_today(path: Path) -> bool:
+    """Tell whether a configuration says that its machine writes to a disk, and none that a snapshot has closed it."""
+    bundles, own = _configurations(path), set(names_of(path.name))
+    is_frozen = any(own.intersection(map(file_name, bundle.said.frozen)) for _, bundle in bundles)
+    return _is_named(bundles, own) and not is_frozen
+
+
+def disk_of_today(path: Path, beside: Sequence[Path]) -> tuple[str, str] | None:
     """Return what the machine of a disk writes to, where a configuration says that it is not this one.
+
+    Args:
+        path: The disk.
+        beside: What may build on others, or be what they build on.
 
     Returns:
         The path of that disk, or words for it; and a sentence that says so.
     """
-    folders = [path.parent]
-    if path.parent.name.lower() in ("snapshots", "virtual hard disks"):
-        folders.append(path.parent.parent)
-    bundles = [bundle for folder in folders for bundle in _bundles(folder)]
-    own = set(names_of(path.name))
-    if any(own.intersection(names_of(disk.path)) for _, bundle in bundles for disk in bundle.disks):
+    bundles, own = _configurations(path), set(names_of(path.name))
+    if _is_named(bundles, own):
         return None
     for folder, bundle in bundles:
         name = str(folder / bundle.entry.path)
@@ -46,12 +55,28 @@ def disk_of_today(path: Path) -> tuple[str, str] | None:
             if len(bundle.disks) == 1:
                 newer = str(folder / bundle.disks[0].path)
             return newer, f"{path} is an older state: {name} says that a snapshot has closed it; examine {newer}"
+        for disk in bundle.disks:
+            base = folder / disk.path
+            if disk.entry is not None and present_state(base, beside) == path:
+                said = f"it builds on {base}, and {name} says that the machine writes to that"
+                return str(base), f"{path} is an older state: {said}; examine {base}"
         missing = (disk for disk in bundle.disks if not disk.is_there and named_after(path.name, disk.path))
-        if (disk := next(missing, None)) is not None:
-            newer = str(folder / disk.path)
+        if (gone := next(missing, None)) is not None:
+            newer = str(folder / gone.path)
             said = f"{name} says that the machine writes to {newer}, which is not there"
             return newer, f"{path} may be an older state: {said}; put it there and name it"
     return None
+
+
+def _configurations(path: Path) -> list[tuple[Path, Bundle]]:
+    folders = [path.parent]
+    if path.parent.name.lower() in ("snapshots", "virtual hard disks"):
+        folders.append(path.parent.parent)
+    return [bundle for folder in folders for bundle in _bundles(folder)]
+
+
+def _is_named(bundles: Sequence[tuple[Path, Bundle]], own: set[str]) -> bool:
+    return any(own.intersection(names_of(disk.path)) for _, bundle in bundles for disk in bundle.disks)
 
 
 def _bundles(folder: Path) -> list[tuple[Path, Bundle]]:

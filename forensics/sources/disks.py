@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,8 +68,15 @@ def tell_parent(source: Source, path: Path, shown: str) -> None:
     source.coverage.tell("volume", path.name, outcome, shown)
 
 
-def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
-    """Add the Windows installations of the disks of a folder; what becomes of each file stands in its entry."""
+def add_disks(pieces: Pieces, found: Sequence[FoundDisk], today: Collection[str] = ()) -> None:
+    """Add the Windows installations of the disks of a folder; what becomes of each file stands in its entry.
+
+    Args:
+        pieces: Those of the folder.
+        found: The disks.
+        today: Paths, as rows name them, of those to which a machine writes: they are none of an earlier day, whatever
+            builds on them.
+    """
     parts = _parts(found)
     whole = [disk for disk in found if disk.path not in parts and not _CHANGES.fullmatch(disk.path.name)]
     # What is not compressed first: of two copies that is the one to speak of, and nothing is unpacked for it.
@@ -85,8 +92,10 @@ def add_disks(pieces: Pieces, found: Sequence[FoundDisk]) -> None:
         assert disk.entry is not None
         if disk.entry.same_as is not None:
             continue
-        child = read_as_parents.get(disk.path.resolve())
-        if child is not None:
+        if disk.shown in today:
+            if disk.piece is not None:
+                _take(pieces, disk, disk.entry, disk.piece)
+        elif (child := read_as_parents.get(disk.path.resolve())) is not None:
             parents.append((disk, child))
         elif (shown := pieces.seen.child_of(disk.path)) is not None:
             _counts_with(pieces, disk, disk.entry, shown)

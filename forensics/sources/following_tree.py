@@ -124,6 +124,21 @@ class FollowingTree:
         link = self._first_link(path)
         return None if link is None else f"read in {self.really(path)}: {link}"
 
+    def dead_end(self, path: str) -> tuple[str, str] | None:
+        """Return a link on the way to a path that leads to nothing, and a sentence about it; None where none does."""
+        if self._first_link(path) is None:
+            return None
+        parts = path.split("/")
+        above = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+        at = next(folder for folder in above if folder.lower() in self._followed)
+        try:
+            self.entry(at)
+        except NotFound:
+            return at, f"{self._followed[at.lower()]}, where nothing lies: Windows finds nothing behind it either"
+        except Unreadable:
+            return None
+        return None
+
     def _first_link(self, path: str) -> str | None:
         """Return what the first of the links is to which a path leads; None where it leads over none."""
         if not self._followed:

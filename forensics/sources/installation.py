@@ -9,6 +9,7 @@ from itertools import islice
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.efi import EfiPartition
 from forensics.disk.errors import SourceError
+from forensics.disk.links import LINK_TO_NOTHING
 from forensics.disk.ntfs.damage import BrokenStructure
 from forensics.disk.tree import Entry, NotFollowed, NotFound, NotObtained, Tree, Unreadable, damage_of
 from forensics.late_methods import dataclass
@@ -195,6 +196,8 @@ class Installation:
             entries = self.tree.entries(path)
             cut = self.tree.cut_short(path)
         except NotFound:
+            if self.own_tree.complete and (link := self._following.dead_end(path)) is not None:
+                self.problem(link[0], LINK_TO_NOTHING, link[1])
             return Listing(self._not_found(path))
         except Unreadable as error:
             self._refused(path, error)

@@ -38,7 +38,11 @@ _OF_DISKS = ("disk", "volume")
 
 
 def mark_older_states(source: Source) -> None:
-    """Mark the disks of a folder or archive on which a disk may build that could not be read."""
+    """Mark the disks of a folder or archive on which a disk may build that could not be read.
+
+    Those to which a machine writes, as its configuration says, are of today all the same.
+    """
+    disks = [entry for entry in source.found if entry.bundle is None]
     told = {entry.older_state_of for entry in source.found}
     needy = {row.source_path for row in source.problems if row.kind in NEEDS_ANOTHER}
     for child in source.found:
@@ -46,9 +50,9 @@ def mark_older_states(source: Source) -> None:
         is_unread = child.error is not None and child.kind == "unknown" and child.same_as is None
         is_top = child.older_state_of is None and child.path not in told
         if is_unread and is_top and (child.path in needy or _HOLDS_CHANGES.fullmatch(_plain(child.path))):
-            mark(source, child, source.found)
+            mark(source, child, disks)
         elif is_unread and is_top:
-            mark(source, child, _named_by(child.path, source.found))
+            mark(source, child, _named_by(child.path, disks))
 
 
 def mark(source: Source, child: SourceEntry, disks: Sequence[SourceEntry]) -> None:

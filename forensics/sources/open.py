@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,7 +97,8 @@ def _open_file(pieces: Pieces, path: Path) -> None:
     from forensics.disk.containers import open_disk, open_image
 
     source = pieces.source
-    image = open_image(path, str(path), source, pieces.progress)
+    holds_disk = pieces.choices.offset is not None
+    image = open_image(path, str(path), source, pieces.progress, holds_disk=holds_disk)
     if image.kind in ARCHIVES:
         from forensics.sources.contents import add_archive
         from forensics.sources.same_evidence import identity_of_path
@@ -122,7 +124,7 @@ def _open_file(pieces: Pieces, path: Path) -> None:
         from forensics.sources.disks import add_image, tell_parent
 
         child = pieces.seen.child_of(path)
-        if child is not None:
+        if child is not None and not _is_named_as_of_today(path):
             source.kind, source.older_state_of, source.is_parent = image.kind, child, True
             tell_parent(source, path, source.path)
             return
@@ -147,16 +149,30 @@ def _note_newer(source: Source, path: Path, named: tuple[Path, ...]) -> None:
             return
     beside = neighbours(path)
     child = present_state(path, dict.fromkeys([*beside, *named]))
-    if child is not None:
+    if child is not None and not _is_named_as_of_today(path):
         source.older_state_of = str(child)
         message = f"{path} is an older state: {child} builds on it and is the present one; examine {child}"
         source.problem(str(path), "older_state", message)
-    elif path.parent.name.lower() == _OF_HYPER_V or any(each.suffix.lower() in SUFFIXES for each in beside):
+    elif _has_configurations(path, beside):
         from forensics.sources.disk_of_today import disk_of_today
 
-        if (today := disk_of_today(path)) is not None:
+        if (today := disk_of_today(path, beside)) is not None:
             source.older_state_of, message = today
             source.problem(str(path), "older_state", message)
+
+
+def _has_configurations(path: Path, beside: Sequence[Path]) -> bool:
+    return path.parent.name.lower() == _OF_HYPER_V or any(each.suffix.lower() in SUFFIXES for each in beside)
+
+
+def _is_named_as_of_today(path: Path) -> bool:
+    from forensics.disk.lineage import neighbours
+
+    if not _has_configurations(path, neighbours(path)):
+        return False
+    from forensics.sources.disk_of_today import is_of_today
+
+    return is_of_today(path)
 
 
 def _open_folder(pieces: Pieces, path: Path) -> None:

@@ -18,13 +18,25 @@ from forensics.tables.source import SourceEntry
 _SNAPSHOTS = "Snapshots"
 
 
-def tell_current_disks(pieces: Pieces, bundles: Sequence[Bundle], below: Mapping[str, Sequence[Path]]) -> None:
+def disks_of_today(pieces: Pieces, bundles: Sequence[Bundle]) -> set[str]:
+    """Return the paths, as rows name them, of the disks that a configuration names and no snapshot has closed."""
+    frozen = {(_folder(bundle.entry.path), name) for bundle in bundles for name in map(file_name, bundle.said.frozen)}
+    return {
+        pieces.inside(disk.entry.path)
+        for bundle in bundles
+        for disk in bundle.disks
+        if disk.entry is not None
+        and not any((_folder(bundle.entry.path), name) in frozen for name in names_of(disk.entry.path))
+    }
+
+
+def tell_current_disks(pieces: Pieces, bundles: Sequence[Bundle], chains: Mapping[str, Sequence[Path]]) -> None:
     """Mark the disks that are not those to which their machine writes, and name the ones that are missing.
 
     Args:
         pieces: Those of the folder or archive.
         bundles: The configurations in it.
-        below: The files that were read as the parents of each disk, by its path as rows name it.
+        chains: Each disk, by its path as rows name it: its file, and those that were read as its parents.
     """
     by_folder: dict[str, list[SourceEntry]] = {}
     known: dict[str, SourceEntry] = {}
@@ -54,7 +66,7 @@ def tell_current_disks(pieces: Pieces, bundles: Sequence[Bundle], below: Mapping
         for disk in bundle.disks:
             _mark_without(pieces, bundle, disk, others, known)
             if disk.entry is not None:
-                _mark_branches(pieces, bundle, known.get(pieces.inside(disk.entry.path)), others, below)
+                _mark_branches(pieces, bundle, known.get(pieces.inside(disk.entry.path)), others, chains)
     # A disk of a snapshot on which nothing builds is that of a branch where the disk of today is known.
     for bundle, others in beside:
         _mark_frozen(pieces, bundle, others)
@@ -113,18 +125,20 @@ def _mark_branches(
     bundle: Bundle,
     current: SourceEntry | None,
     beside: Sequence[SourceEntry],
-    below: Mapping[str, Sequence[Path]],
+    chains: Mapping[str, Sequence[Path]],
 ) -> None:
     """Mark the disks that branch off from below the one to which the machine writes: it went back to a snapshot."""
     if current is None or not current.machine_ids or current.older_state_of is not None:
         return
     for entry in beside:
         is_machine = entry.machine_ids and entry.older_state_of is None
-        if is_machine and set(below.get(entry.path, ())) & set(below.get(current.path, ())):
+        parents = set(chains.get(entry.path, ())[1:])
+        if is_machine and parents.intersection(chains.get(current.path, ())):
             entry.older_state_of = current.path
+            builds_on_it = chains[current.path][0] in parents
+            made = f"it builds on {current.path}" if builds_on_it else f"it was made on the same base as {current.path}"
             message = (
-                f"{entry.path} is an older state: it was made on the same base as {current.path}, and "
-                f"{bundle.entry.name} says that the machine writes to that"
+                f"{entry.path} is an older state: {made}, and {bundle.entry.name} says that the machine writes to that"
             )
             pieces.source.problem(entry.path, "older_state", message)
 

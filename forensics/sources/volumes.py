@@ -257,7 +257,8 @@ def _backup_boot_sector(reader: VolumeReader, size: int) -> bytes | None:
             boot = reader.read_at(size - sector, 512)
         except Unreadable:
             continue
-        if boot[3:11] == b"NTFS    ":
+        # That of a volume that begins elsewhere leads astray: a disk may have lost its table of partitions.
+        if boot[3:11] == b"NTFS    " and ntfs_size(boot) + sector == size:
             return boot
     return None
 

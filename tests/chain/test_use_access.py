@@ -112,9 +112,15 @@ def admits(*sids: str) -> SecurityDescriptor:
 
 
 def test_a_certificate_that_is_not_there() -> None:
-    found = judged(Windows())
+    found = judged(Windows(), present=False)
     assert (found.opens, found.key_file_path) == ("unknown", None)
     assert found.opens_reason == "the certificate is not in store MY on this disk, so nothing leads to its key"
+
+
+def test_a_certificate_whose_store_was_not_seen() -> None:
+    found = judged(Windows())
+    assert (found.opens, found.key_file_path) == ("unknown", None)
+    assert found.opens_reason == "whether the certificate is in store MY is not known: that was not seen whole"
 
 
 def test_a_use_of_no_known_certificate() -> None:

@@ -26,6 +26,7 @@ from tests.sources.bundle_forms import (
     PVS,
     SPECS,
     VOLUME,
+    ova,
     pages,
     stream_optimized,
     vbox_text,
@@ -517,3 +518,33 @@ def test_an_export_of_windows_server_2008(tmp_path: Path, raw: bytes) -> None:
     exported = configuration.with_suffix(".exp")
     configuration.rename(exported)
     assert machines(forensics.examine(exported)) == {str(form.disk): None}
+
+
+def test_the_disk_of_one_machine_is_not_taken_for_that_of_another(tmp_path: Path, raw: bytes) -> None:
+    """Both are called disk.vmdk; that of the machine in A was not copied."""
+    of_b = disk(tmp_path / "B", raw, "disk.vmdk")
+    (tmp_path / "B" / "b.vmx").write_text(vmx_text("disk.vmdk"))
+    (tmp_path / "A").mkdir()
+    (tmp_path / "A" / "a.vmx").write_text(vmx_text("/vmfs/volumes/5e1f/A/disk.vmdk"))
+    case = forensics.examine(tmp_path, strict=False)
+    assert machines(case) == {str(of_b): None}
+    assert told(case) == {
+        str(
+            tmp_path / "A" / "disk.vmdk"
+        ): "a.vmx names it as a disk of the machine ('/vmfs/volumes/5e1f/A/disk.vmdk'), "
+        "and it is not there: put it beside the other files"
+    }
+    (tmp_path / "A" / "a.vmx").write_text(vmx_text("/vmfs/volumes/5e1f/B/disk.vmdk"))
+    assert told(forensics.examine(tmp_path)) == {}
+
+
+def test_an_ova_of_which_the_description_alone_was_copied(tmp_path: Path, raw: bytes) -> None:
+    """Nothing is to be unpacked or collected again: the file is to be copied again."""
+    whole = ova(tmp_path / "whole", raw).names[0]
+    cut_short = tmp_path / "web.ova"
+    cut_short.write_bytes(whole.read_bytes()[:700])
+    assert refused(cut_short) == (
+        "nothing_found",
+        f"{cut_short} is cut short, and nothing that is evidence is left of it: copy it again, and compare its size "
+        "and hash with the original's",
+    )

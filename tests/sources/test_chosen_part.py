@@ -378,3 +378,17 @@ def test_numbers_that_no_source_has_are_refused() -> None:
         forensics.examine("x.img", offset="find")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="partition is a number that a partition table gives, 1 or more"):
         forensics.examine("x.img", partition=0)
+
+
+@pytest.mark.parametrize("before", [b"made at the site of the customer\r\n".ljust(512, b" "), b"MZ".ljust(512, b"\0")])
+@pytest.mark.parametrize("offset", [51200, "search"])
+def test_what_a_file_begins_with_is_no_reason_against_a_disk_further_in(
+    ntfs_image: Path, tmp_path: Path, before: bytes, offset: Any
+) -> None:
+    build_disk([ntfs_image], tmp_path / "disk.raw")
+    whole = tmp_path / "whole.raw"
+    whole.write_bytes(before * 100 + (tmp_path / "disk.raw").read_bytes())
+    with pytest.raises(SourceError, match="no disk"):
+        open_source(whole)
+    with open_source(whole, choices=Choices(offset=offset)) as source:
+        assert len(source.installations) == 1

@@ -150,6 +150,20 @@ def test_only_the_members_that_stay_closed_are_counted(tmp_path: Path) -> None:
         assert source.installations[0].tree.open(NOTES).read() == b"open"
 
 
+def test_members_that_stay_closed_leave_the_answer_open(tmp_path: Path) -> None:
+    """All is well where nothing is found with the password; without it that is not known."""
+    files = files_of("healthy")
+    path = tmp_path / "x.zip"
+    path.write_bytes(
+        encrypted_zip(files, b"secret", {name: "zipcrypto" for name in files if name.startswith("Users/")})
+    )
+    (tmp_path / "right").write_text("secret\n")
+    as_of = ["--as-of", "2026-11-22"]
+    assert CliRunner().invoke(cli, ["examine", str(path), *as_of]).exit_code == 1
+    given = ["--archive-password-file", str(tmp_path / "right"), *as_of]
+    assert CliRunner().invoke(cli, ["examine", str(path), *given]).exit_code == 0
+
+
 def test_a_disk_in_an_encrypted_zip_is_accounted_for(tmp_path: Path) -> None:
     other_reader("pyzipper", "pyzipper")
     image = disk(tmp_path / "sample.vhdx").read_bytes()

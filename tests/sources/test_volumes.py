@@ -17,6 +17,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.partitions import read_partition_table
 from forensics.disk.tree import Entry, NotFound
+from forensics.sources.choices import Choices
 from forensics.sources.installation import Installation
 from forensics.sources.open import Unlock, open_source
 from forensics.sources.volumes import find_windows
@@ -343,3 +344,13 @@ def test_gpt_partition_types_know_their_guids() -> None:
 
     assert gpt.MICROSOFT_RESERVED in _UNREADABLE_TYPES
     assert uuid.UUID("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7") not in _UNREADABLE_TYPES
+
+
+def test_the_backup_of_a_volume_that_begins_further_in_is_not_taken(ntfs_image: Path, tmp_path: Path) -> None:
+    """MBR and GPT are gone, and the image ends with the last sector of the volume."""
+    disk = tmp_path / "disk.raw"
+    disk.write_bytes(bytes(MIB) + ntfs_image.read_bytes())
+    with pytest.raises(SourceError, match="begin further in, examine it again with --offset search"):
+        open_source(disk)
+    with open_source(disk, choices=Choices(offset="search")) as source:
+        assert_is_windows(source.installations[0])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from forensics.case_tables import CaseTables
+from forensics.disk.links import LINK_TO_NOTHING, NOT_FOLLOWED
 from forensics.engine.run import PROBLEM_KINDS
 from forensics.late_methods import dataclass
 from forensics.report.accounted import reasons
@@ -37,6 +38,10 @@ def savable(case: CaseTables, facts: Facts, where: Where) -> Iterator[Entry]:
         yield Entry(f"{where(chain.machine_id)}{label(chain)}{store}, in {place}", machine_id=chain.machine_id)
     for machine_id, name in only_former(case):
         yield Entry(f"{where(machine_id)}{name}", machine_id=machine_id)
+
+
+_LINKS = (NOT_FOLLOWED, LINK_TO_NOTHING)
+"""Kinds of problems of which one may take all keys out of sight: each is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +130,12 @@ def not_examined(case: CaseTables, facts: Facts, sorted_keys: Triage, where: Whe
         yield Entry(
             f"{where(machine_id)}{', '.join(names)}: read in part, later changes are not seen", machine_id=machine_id
         )
-    rules = [row for row in case.rows("problem") if row.kind in PROBLEM_KINDS]
-    for row in rules:
-        yield Entry(row.message, machine_id=row.machine_id)
-    if others := len(case.rows("problem")) - len(rules):
+    problems = [row for row in case.rows("problem") if row.kind not in (*PROBLEM_KINDS, *_LINKS)]
+    for row in case.rows("problem"):
+        if row.kind in PROBLEM_KINDS:
+            yield Entry(row.message, machine_id=row.machine_id)
+    links = (row for row in case.rows("problem") if row.kind in _LINKS)
+    for machine_id, message in dict.fromkeys((row.machine_id, row.message) for row in links):
+        yield Entry(f"{where(machine_id)}{message}", machine_id=machine_id)
+    if others := len(problems):
         yield Entry(f"{others} problem{'' if others == 1 else 's'} while reading")

@@ -204,6 +204,8 @@ OF_USES = (
     "this disk does not tell which certificate it uses",
     "the certificate is not in store MY on this disk, so nothing leads to its key",
     "the certificate is not in any store on this disk, so nothing leads to its key",
+    "whether the certificate is in store MY is not known: that was not seen whole",
+    "whether the certificate is in any store is not known: that was not seen whole",
     "its key lies where the policy was made",
     "nothing says that its key should be on this machine",
     "there is no key container iisWasKey on this disk",
