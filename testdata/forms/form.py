@@ -38,6 +38,7 @@ class Form:
         second_reader: Which other program reads it too, as ``tests/second_readers.py`` knows it; empty for none.
         needs: Programs and modules without which it cannot be made.
         options: What ``examine`` needs to open it.
+        told: Words of each line that an examination tells of it besides: ``Case.not_examined``.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Form:
     second_reader: str = ""
     needs: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
 
     @property
     def lacking(self) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from testdata.forms import archives, collections, exports, raw_disks, virtual_disks, wim_images
+from testdata.forms import archives, bundles, collections, exports, raw_disks, virtual_disks, wim_images
 from testdata.forms.form import Carries, Form
 
 GROUPS: dict[str, tuple[Form, ...]] = {
     "Disks": raw_disks.FORMS,
     "Virtual disks": virtual_disks.FORMS,
     "Exports of virtual machines": exports.FORMS,
+    "Bundles of virtual machines, and image backups": bundles.FORMS,
     "WIM images": wim_images.FORMS,
     "Archives": archives.FORMS,
     "Collections": collections.FORMS,

@@ -25,11 +25,32 @@ _ARCHIVES = (".zip", ".7z", ".tar", ".gz", ".tgz", ".xz", ".zst")
 
 
 def qemu_img(path: Path, work: Path, password: str = "") -> bytes:
-    """Have qemu-img convert a virtual disk."""
+    """Have qemu-img convert a virtual disk, or the one in a folder."""
+    if path.is_dir():
+        (path,) = [each for each in path.rglob("*") if each.suffix in (".qcow2", ".vhdx")]
     kind, out = _QEMU.get(path.suffix, path.suffix[1:]), work / "out.raw"
     command = [tool("qemu-img", "qemu-utils"), "convert", "-f", kind, "-O", "raw", str(path), str(out)]
     subprocess.run(command, check=True)
     return out.read_bytes()
+
+
+def dissect_target(path: Path, work: Path, password: str = "") -> bytes:
+    """Have dissect find the disk of a machine by its configuration."""
+    target = other_reader("dissect.target.target", "dissect.target").Target()
+    other_reader("dissect.target.loader", "dissect.target").open(path).map(target)
+    (disk,) = target.disks
+    disk.seek(0)
+    content: bytes = disk.read(disk.size)
+    return content
+
+
+def cut_export(path: Path, work: Path, password: str = "") -> bytes:
+    """Have gzip unpack the pieces of a disk beside its description, and qemu-img read it."""
+    pieces = b"".join(piece.read_bytes() for piece in sorted(path.parent.glob("*.vmdk.gz.*")))
+    disk = work / "disk.vmdk"
+    command = [tool("gzip", "gzip"), "-dc"]
+    disk.write_bytes(subprocess.run(command, input=pieces, check=True, capture_output=True).stdout)
+    return qemu_img(disk, work)
 
 
 def libvhdi(path: Path, work: Path, password: str = "") -> bytes:
@@ -184,6 +205,8 @@ def wimapply(path: Path, work: Path, password: str = "") -> dict[str, bytes]:
 
 SECOND_READERS: dict[str, SecondReader] = {
     "qemu-img": qemu_img,
+    "dissect.target": dissect_target,
+    "gzip, qemu-img": cut_export,
     "libvhdi": libvhdi,
     "libvhdi, dissect.ntfs": vhdx_of_large_sectors,
     "dissect.hypervisor": virtualbox_chain,
