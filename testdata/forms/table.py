@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from testdata.forms import archives, bundles, collections, exports, raw_disks, virtual_disks, wim_images
+from testdata.forms import (
+    archives,
+    bundles,
+    collections,
+    exports,
+    machine_backups,
+    raw_disks,
+    virtual_disks,
+    wim_images,
+)
 from testdata.forms.form import Carries, Form
 
 GROUPS: dict[str, tuple[Form, ...]] = {
@@ -10,6 +19,7 @@ GROUPS: dict[str, tuple[Form, ...]] = {
     "Virtual disks": virtual_disks.FORMS,
     "Exports of virtual machines": exports.FORMS,
     "Bundles of virtual machines, and image backups": bundles.FORMS,
+    "Backups of machines": machine_backups.FORMS,
     "WIM images": wim_images.FORMS,
     "Archives": archives.FORMS,
     "Collections": collections.FORMS,

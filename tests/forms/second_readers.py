@@ -53,6 +53,21 @@ def cut_export(path: Path, work: Path, password: str = "") -> bytes:
     return qemu_img(disk, work)
 
 
+def dissect_archive(path: Path, work: Path, password: str = "") -> bytes:
+    """Read the disk in a backup of a machine by dissect, unpacked first where it is packed."""
+    packer = {".zst": "zstd", ".gz": "gzip"}.get(path.suffix)
+    file = io.BytesIO(unpacker(packer)(path, work, password) if packer else path.read_bytes())
+    content: bytes
+    if path.suffix == ".xva":
+        export = other_reader("dissect.archive.xva", "dissect.archive").XVA(file)
+        (disk,) = export.disks()
+        content = export.open(disk).read()
+    else:
+        (device,) = other_reader("dissect.archive.vma", "dissect.archive").VMA(file).devices()
+        content = device.open().read()
+    return content
+
+
 def libvhdi(path: Path, work: Path, password: str = "") -> bytes:
     """Read a VHD or VHDX, with the parents beside it, by libvhdi.
 
@@ -207,6 +222,9 @@ SECOND_READERS: dict[str, SecondReader] = {
     "qemu-img": qemu_img,
     "dissect.target": dissect_target,
     "gzip, qemu-img": cut_export,
+    "dissect.archive": dissect_archive,
+    "zstd, dissect.archive": dissect_archive,
+    "gzip, dissect.archive": dissect_archive,
     "libvhdi": libvhdi,
     "libvhdi, dissect.ntfs": vhdx_of_large_sectors,
     "dissect.hypervisor": virtualbox_chain,
