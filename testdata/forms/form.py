@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ Carries = Literal["disk", "files", "hives", "exports"]
 Maker = Callable[[Path], Path]
 """Writes a form into an empty folder, and returns what is to be named."""
 
-PROGRAMS = {"qemu-img": "qemu-utils", "ewfacquire": "ewf-tools", "wimcapture": "wimtools"}
+PROGRAMS = {"qemu-img": "qemu-utils", "ewfacquire": "ewf-tools", "wimcapture": "wimtools", "mkntfs": "ntfs-3g"}
 """Programs that make a form, and the Debian packages that bring them."""
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+"""Debian puts mkntfs where an ordinary user's PATH does not lead."""
 MODULES = ("py7zr", "pyzipper")
 """Modules that make a form, each by the name of its distribution."""
 
@@ -60,4 +63,4 @@ class Form:
 
 
 def _is_at_hand(name: str) -> bool:
-    return find_spec(name) is not None if name in MODULES else shutil.which(name) is not None
+    return find_spec(name) is not None if name in MODULES else shutil.which(name, path=_PATH) is not None

@@ -6,6 +6,7 @@ from testdata.forms import (
     archives,
     bundles,
     collections,
+    collectors,
     exports,
     machine_backups,
     raw_disks,
@@ -22,7 +23,7 @@ GROUPS: dict[str, tuple[Form, ...]] = {
     "Backups of machines": machine_backups.FORMS,
     "WIM images": wim_images.FORMS,
     "Archives": archives.FORMS,
-    "Collections": collections.FORMS,
+    "Collections": (*collections.FORMS, *collectors.FORMS),
 }
 FORMS: dict[str, Form] = {form.name: form for forms in GROUPS.values() for form in forms}
 """Every form by its name."""

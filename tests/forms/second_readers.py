@@ -21,6 +21,8 @@ Content = bytes | dict[str, bytes]
 SecondReader = Callable[[Path, Path, str], Content]
 SECTOR = 512
 _QEMU = {".vhd": "vpc", ".avhd": "vpc"}
+_DRIVE = r"^(uploads/\w+/[^/]+|C:?|fs/C:|sysvol|\[root\]/mnt/windows)/"
+"""Where collectors put a drive."""
 _ARCHIVES = (".zip", ".7z", ".tar", ".gz", ".tgz", ".xz", ".zst")
 
 
@@ -126,7 +128,7 @@ def parts(path: Path, work: Path, password: str = "") -> bytes:
     return b"".join(part.read_bytes() for part in sorted(path.parent.iterdir()))
 
 
-def unpacker(program: str) -> SecondReader:
+def unpacker(program: str) -> Callable[[Path, Path, str], bytes]:
     """Return a reader that has a program unpack a file."""
 
     def unpack(path: Path, work: Path, password: str = "") -> bytes:
@@ -204,7 +206,17 @@ def _contents(path: Path, work: Path, extract: Callable[[Path, Path], None]) -> 
             elif file.suffix == ".E01":
                 return ewfexport(file, work)
             else:
-                files[re.sub(r"^(uploads/\w+/[^/]+|C)/", "", file.relative_to(into).as_posix())] = file.read_bytes()
+                files[re.sub(_DRIVE, "", file.relative_to(into).as_posix())] = file.read_bytes()
+    return files
+
+
+def dissect_evidence(path: Path, work: Path, password: str = "") -> dict[str, bytes]:
+    """Read the files of a logical image by dissect."""
+    segments = [each.open("rb") for each in sorted(path.parent.iterdir())]
+    image = other_reader("dissect.evidence.ad1", "dissect.evidence").AD1(segments)
+    files = {name: image.get(f"C:/{name}").open().read() for name in windows.files()}
+    for segment in segments:
+        segment.close()
     return files
 
 
@@ -234,6 +246,7 @@ SECOND_READERS: dict[str, SecondReader] = {
     "cat": parts,
     "7z": seven_zip,
     "tar": gnu_tar,
+    "dissect.evidence": dissect_evidence,
     "wimapply": wimapply,
     **{program: unpacker(program) for program in ("gzip", "bzip2", "xz", "zstd")},
 }
