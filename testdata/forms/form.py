@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-Carries = Literal["disk", "files", "hives", "exports"]
+Carries = Literal["disk", "part", "files", "hives", "exports"]
 """What of the machine a form holds.
 
-``disk`` is all of it with the access lists, ``files`` what a collector takes, without them, ``hives`` no key file, and
-``exports`` no times of registry keys either.
+``disk`` is all of it with the access lists, ``part`` one partition of several, ``files`` what a collector takes,
+without access lists, ``hives`` no key file, and ``exports`` no times of registry keys either.
 """
 
 Maker = Callable[[Path], Path]

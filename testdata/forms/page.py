@@ -19,8 +19,10 @@ put into each form, and its keys must be judged as in every other form that carr
 Under *carries* stands what a form holds of the machine:
 
 - **disk**: everything, with the access lists of the key files.
+- **part**: as disk; of a key that is missing it is not known whether it can be had elsewhere on the disk
+  (`recoverable` is null).
 - **files**: what was collected. Access lists are those of the collector, so `access` is `not_examined`; of a key that
-  is missing it is not known whether it can be had elsewhere on the disk (`recoverable` is null).
+  is missing it is not known either whether it can be had elsewhere.
 - **hives**: no key file. Every chain is `unknown`.
 - **exports**: as hives, without the times of registry keys.
 

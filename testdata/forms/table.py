@@ -5,6 +5,7 @@ from __future__ import annotations
 from testdata.forms import (
     archives,
     bundles,
+    chosen_parts,
     collections,
     collectors,
     exports,
@@ -17,6 +18,7 @@ from testdata.forms.form import Carries, Form
 
 GROUPS: dict[str, tuple[Form, ...]] = {
     "Disks": raw_disks.FORMS,
+    "Chosen parts of disks": chosen_parts.FORMS,
     "Virtual disks": virtual_disks.FORMS,
     "Exports of virtual machines": exports.FORMS,
     "Bundles of virtual machines, and image backups": bundles.FORMS,
@@ -29,6 +31,7 @@ FORMS: dict[str, Form] = {form.name: form for forms in GROUPS.values() for form 
 """Every form by its name."""
 REFERENCE: dict[Carries, str] = {
     "disk": "VHDX dynamic",
+    "part": "VHDX dynamic",
     "files": "folder with Windows, ProgramData, Users",
     "hives": "hives alone",
     "exports": "hives alone",

@@ -31,6 +31,8 @@ VOLUMES = Path(__file__).parent / "samples" / "volumes.xz"
 VOLUME_SIZE = 24 << 20
 PARTITION_START = 2048
 HIVES = "/System32/config/"
+GONE = "CN=gone.contoso.test"
+"""The certificate whose key file was deleted."""
 
 
 @cache
@@ -70,6 +72,8 @@ _ACCESS: tuple[tuple[str, str, bytes, Judged, str], ...] = (
 )
 
 
+_ELSEWHERE: Judged = {"recoverable": None}
+"""What is said of a key that is gone where copies of it may lie in what is not at hand."""
 _IN_FILES: dict[str, Judged] = {
     "CN=denied.contoso.test": {
         "verdict": "usable",
@@ -77,8 +81,7 @@ _IN_FILES: dict[str, Judged] = {
         "recoverable": None,
         "known_by": "decryption",
     },
-    # Copies of the key may lie where nobody collected.
-    "CN=gone.contoso.test": {"recoverable": None},
+    GONE: _ELSEWHERE,
 }
 """What else is said of a key where the access lists, and the rest of the disk, are not at hand."""
 _IN_HIVES: Judged = UNREACHED | {
@@ -97,6 +100,8 @@ def truth(carries: Carries) -> list[dict[str, Any]]:
     """Return the rows of ``key_chain`` that a form must give which carries that much."""
     if carries == "disk":
         return script().rows
+    if carries == "part":
+        return [row | (_ELSEWHERE if row["subject"] == GONE else {}) for row in script().rows]
     if carries in ("hives", "exports"):
         return [row | _IN_HIVES for row in script().rows]
     return [row | {"access": "not_examined"} | _IN_FILES.get(row["subject"], {}) for row in script().rows]
