@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import random
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
-from testdata.builder import gpt
-from testdata.builder.disk import Volume, build_disk
 from testdata.forms import windows
 from testdata.forms.form import Form
 from testdata.forms.raw_disks import whole
@@ -31,24 +27,13 @@ def _without_front() -> bytes:
     return bytes(_FRONT) + windows.disk()[_FRONT:]
 
 
-def _built(*volumes: tuple[bytes, uuid.UUID]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        made = []
-        for number, (content, kind) in enumerate(volumes):
-            image = Path(folder, str(number))
-            image.write_bytes(content)
-            made.append(Volume(image, kind))
-        build_disk(made, out := Path(folder, "disk"), seed="forms")
-        return out.read_bytes()
-
-
 def _beside_another() -> bytes:
-    return _built((windows.collected_volume(), gpt.BASIC_DATA), (windows.volume(), gpt.BASIC_DATA))
+    return windows.raw_disk([windows.collected_volume(), windows.volume()])
 
 
 def _dynamic(scheme: Literal["gpt", "mbr"]) -> bytes:
     if scheme == "gpt":
-        return _built((windows.volume(), LDM_DATA))
+        return windows.raw_disk([windows.volume()], kind=LDM_DATA)
     data = bytearray(windows.disk("mbr"))
     data[446 + 4] = _LDM_MBR
     return bytes(data)

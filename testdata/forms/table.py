@@ -9,6 +9,7 @@ from testdata.forms import (
     collections,
     collectors,
     exports,
+    links,
     machine_backups,
     raw_disks,
     virtual_disks,
@@ -19,6 +20,7 @@ from testdata.forms.form import Carries, Form
 GROUPS: dict[str, tuple[Form, ...]] = {
     "Disks": raw_disks.FORMS,
     "Chosen parts of disks": chosen_parts.FORMS,
+    "Keys behind links": links.FORMS,
     "Virtual disks": virtual_disks.FORMS,
     "Exports of virtual machines": exports.FORMS,
     "Bundles of virtual machines, and image backups": bundles.FORMS,

@@ -9,9 +9,11 @@ from __future__ import annotations
 import lzma
 import struct
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
 from testdata.builder import acl, gpt
 from testdata.builder.capi import Slot
@@ -38,6 +40,11 @@ GONE = "CN=gone.contoso.test"
 @cache
 def script() -> Script:
     """Return the machine with its truth."""
+    return forged()
+
+
+def forged() -> Script:
+    """Forge the machine anew, to which more can be added."""
     made = Script(machine("forms", computer_name="FORMS01"))
     capi_certificate(made, "sound.contoso.test", "2048-01", SOUND, "sound")
     cng_certificate(made, "sound-cng.contoso.test", "forms", SOUND, "sound, in the software key storage provider")
@@ -161,37 +168,57 @@ def disk(scheme: Literal["gpt", "mbr"] = "gpt", sector_size: int = 512) -> bytes
         scheme: Its partition table.
         sector_size: 4096 makes a native disk of such sectors of it (4Kn).
     """
-    return _on_disk(volume() if sector_size == 512 else with_large_sectors(volume()), scheme, sector_size)
+    return raw_disk([volume() if sector_size == 512 else with_large_sectors(volume())], scheme, sector_size)
 
 
 @cache
 def ordinary_disk() -> bytes:
     """Return the raw disk as Setup lays it out: EFI, reserved, Windows and recovery partitions."""
-    with tempfile.TemporaryDirectory() as folder:
-        image, out = Path(folder) / "volume", Path(folder) / "disk"
-        image.write_bytes(volume())
-        small = 1 << 20
-        volumes = [
+    small = 1 << 20
+    return raw_disk(
+        [
             Volume(None, gpt.EFI_SYSTEM, "EFI system partition", small),
             Volume(None, gpt.MICROSOFT_RESERVED, "Microsoft reserved partition", small),
-            Volume(image),
+            volume(),
             Volume(None, gpt.WINDOWS_RECOVERY, "Recovery", small),
         ]
-        build_disk(volumes, out, seed="forms")
-        return out.read_bytes()
+    )
 
 
 @cache
 def collected_disk() -> bytes:
     """Return the raw disk with the volume onto which was collected."""
-    return _on_disk(collected_volume(), "gpt", 512)
+    return raw_disk([collected_volume()])
 
 
-def _on_disk(written: bytes, scheme: Literal["gpt", "mbr"], sector_size: int) -> bytes:
+def raw_disk(
+    volumes: Sequence[bytes | Volume],
+    scheme: Literal["gpt", "mbr"] = "gpt",
+    sector_size: int = 512,
+    *,
+    kind: UUID = gpt.BASIC_DATA,
+    seed: str = "forms",
+) -> bytes:
+    """Return a raw disk with volumes.
+
+    Args:
+        volumes: What lies in its partitions.
+        scheme: Its partition table.
+        sector_size: Bytes of a sector.
+        kind: What GPT calls the partitions of volumes that are given as bytes.
+        seed: What its GUIDs are derived from.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        image, out = Path(folder) / "volume", Path(folder) / "disk"
-        image.write_bytes(written)
-        build_disk([image], out, scheme=scheme, sector_size=sector_size, seed="forms")
+        made = []
+        for number, content in enumerate(volumes):
+            if isinstance(content, bytes):
+                image = Path(folder, str(number))
+                image.write_bytes(content)
+                made.append(Volume(image, kind))
+            else:
+                made.append(content)
+        out = Path(folder, "disk")
+        build_disk(made, out, scheme=scheme, sector_size=sector_size, seed=seed)
         return out.read_bytes()
 
 
