@@ -38,9 +38,7 @@ def main() -> None:
     """Write the forms, or the volumes."""
     parser = argparse.ArgumentParser(description="Write one small Windows in every form.")
     parser.add_argument("folder", type=Path, nargs="?", help="folder to write to; it must not hold the forms yet")
-    parser.add_argument(
-        "--volumes", action="store_true", help="make the committed volumes anew"
-    )
+    parser.add_argument("--volumes", action="store_true", help="make the committed volumes anew")
     parser.add_argument("--page", action="store_true", help="print the page of the manual")
     given = parser.parse_args()
     if given.page:

@@ -20,6 +20,8 @@ without access lists, ``hives`` no key file, and ``exports`` no times of registr
 Maker = Callable[[Path], Path]
 """Writes a form into an empty folder, and returns what is to be named."""
 
+Machine = tuple[str, str | None, str | None]
+"""Kind, name and drive of an installation."""
 PROGRAMS = {"qemu-img": "qemu-utils", "ewfacquire": "ewf-tools", "wimcapture": "wimtools", "mkntfs": "ntfs-3g"}
 """Programs that make a form, and the Debian packages that bring them."""
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
@@ -42,6 +44,7 @@ class Form:
         needs: Programs and modules without which it cannot be made.
         options: What ``examine`` needs to open it.
         told: Words of each line that an examination tells of it besides: ``Case.not_examined``.
+        machines: What is found in it, the one whose keys are judged first.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Form:
     needs: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
     told: tuple[str, ...] = ()
+    machines: tuple[Machine, ...] = (("windows", "FORMS01", "C:"),)
 
     @property
     def lacking(self) -> str:

@@ -21,8 +21,8 @@ Content = bytes | dict[str, bytes]
 SecondReader = Callable[[Path, Path, str], Content]
 SECTOR = 512
 _QEMU = {".vhd": "vpc", ".avhd": "vpc"}
-_DRIVE = r"^(uploads/\w+/[^/]+|C:?|fs/C:|sysvol|\[root\]/mnt/windows)/"
-"""Where collectors put a drive."""
+_DRIVE = r"^(uploads/\w+/[^/]+|C:?|fs/C:|sysvol|\[root\]/mnt/windows|Windows\.old)/"
+"""Where collectors and Setup put a drive."""
 _ARCHIVES = (".zip", ".7z", ".tar", ".gz", ".tgz", ".xz", ".zst")
 
 

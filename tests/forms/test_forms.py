@@ -100,7 +100,7 @@ def reference(carries: Carries) -> list[dict[str, Any]]:
 def test_the_keys_are_judged_as_stated(made: tuple[Form, Path]) -> None:
     form, path = made
     case = examined(form, path)
-    assert [(row.computer_name, row.drive) for row in case.rows("machine")] == [("FORMS01", "C:")]
+    assert [(row.kind, row.computer_name, row.drive) for row in case.rows("machine")] == list(form.machines)
     rows = {row.thumbprint: row for row in case.rows("key_chain")}
     stated = {row["thumbprint"]: row for row in windows.truth(form.carries)}
     assert rows.keys() == stated.keys()
