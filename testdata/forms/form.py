@@ -10,11 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-Carries = Literal["disk", "part", "files", "hives", "exports"]
+Carries = Literal["disk", "part", "files", "hives", "exports", "profile", "profile files"]
 """What of the machine a form holds.
 
 ``disk`` is all of it with the access lists, ``part`` one partition of several, ``files`` what a collector takes,
-without access lists, ``hives`` no key file, and ``exports`` no times of registry keys either.
+without access lists, ``hives`` no key file, and ``exports`` no times of registry keys either. ``profile`` is that of a
+user without the Windows that it belongs to, ``profile files`` the same without access lists.
 """
 
 Maker = Callable[[Path], Path]

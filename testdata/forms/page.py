@@ -25,6 +25,8 @@ Under *carries* stands what a form holds of the machine:
   is missing it is not known either whether it can be had elsewhere.
 - **hives**: no key file. Every chain is `unknown`.
 - **exports**: as hives, without the times of registry keys.
+- **profile**: what one user has, with access lists, and nothing of the machine; the user's password is given.
+- **profile files**: as profile, without access lists.
 
 *Reader* is the library that reads a form where keymortem does not do it itself; *checked against* is another program
 that reads the same file in a test."""

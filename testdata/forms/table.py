@@ -12,6 +12,7 @@ from testdata.forms import (
     former,
     links,
     machine_backups,
+    profiles,
     raw_disks,
     virtual_disks,
     wim_images,
@@ -30,6 +31,7 @@ GROUPS: dict[str, tuple[Form, ...]] = {
     "WIM images": wim_images.FORMS,
     "Archives": archives.FORMS,
     "Collections": (*collections.FORMS, *collectors.FORMS),
+    "Profiles without their Windows": profiles.FORMS,
 }
 FORMS: dict[str, Form] = {form.name: form for forms in GROUPS.values() for form in forms}
 """Every form by its name."""
@@ -39,5 +41,7 @@ REFERENCE: dict[Carries, str] = {
     "files": "folder with Windows, ProgramData, Users",
     "hives": "hives alone",
     "exports": "hives alone",
+    "profile": "FSLogix profile container",
+    "profile files": "folder of a user",
 }
 """The plain form with which each other one that carries as much is compared."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from testdata.builder import acl, gpt
+from testdata.builder import acl, gpt, lone_profiles
 from testdata.builder.capi import Slot
 from testdata.builder.disk import Volume, build_disk
 from testdata.builder.files import FileSpec
@@ -109,6 +109,10 @@ def truth(carries: Carries) -> list[dict[str, Any]]:
         return script().rows
     if carries == "part":
         return [row | (_ELSEWHERE if row["subject"] == GONE else {}) for row in script().rows]
+    if carries == "profile":
+        return lone_profiles.truth()
+    if carries == "profile files":
+        return [row | {"access": "not_examined"} for row in lone_profiles.truth()]
     if carries in ("hives", "exports"):
         return [row | _IN_HIVES for row in script().rows]
     return [row | {"access": "not_examined"} | _IN_FILES.get(row["subject"], {}) for row in script().rows]

@@ -40,6 +40,7 @@ def main() -> None:
             if whole:
                 forensics.examine(path)
             else:
+                options.pop("passwords", None)
                 chosen = {each.name: options.pop(each.name) for each in fields(Choices) if each.name in options}
                 open_source(path, Unlock(**options), choices=Choices(**chosen)).close()
             print(json.dumps(imported()), flush=True)

@@ -81,9 +81,15 @@ def plain(value: Any) -> Any:
     return value.strftime("%Y-%m-%dT%H:%M:%SZ") if isinstance(value, datetime) else value
 
 
-def all_columns(case: forensics.Case) -> list[dict[str, Any]]:
-    """Return the rows with every column but the paths, in a fixed order."""
-    rows = [{name: value for name, value in asdict(row).items() if name not in PATHS} for row in case.rows("key_chain")]
+def all_columns(case: forensics.Case, carries: Carries) -> list[dict[str, Any]]:
+    """Return the rows with every column but the paths, in a fixed order.
+
+    Those of a copied profile have the times of the copy.
+    """
+    left_out = (*PATHS, "source_time") if carries == "profile files" else PATHS
+    rows = [
+        {name: value for name, value in asdict(row).items() if name not in left_out} for row in case.rows("key_chain")
+    ]
     return sorted(rows, key=lambda row: str(row["thumbprint"]))
 
 
@@ -91,7 +97,7 @@ def all_columns(case: forensics.Case) -> list[dict[str, Any]]:
 def reference(carries: Carries) -> list[dict[str, Any]]:
     form = FORMS[REFERENCE[carries]]
     with tempfile.TemporaryDirectory() as folder:
-        rows = all_columns(examined(form, form.make(Path(folder))))
+        rows = all_columns(examined(form, form.make(Path(folder))), carries)
     if carries == "part":
         return [row | (NOT_SEARCHED if row["subject"] == windows.GONE else {}) for row in rows]
     return [row | ({"source_time": None} if carries == "exports" else {}) for row in rows]
@@ -107,7 +113,7 @@ def test_the_keys_are_judged_as_stated(made: tuple[Form, Path]) -> None:
     for thumbprint, row in stated.items():
         ours = {column: plain(getattr(rows[thumbprint], column)) for column in row if column not in NOT_COLUMNS}
         assert ours == {column: value for column, value in row.items() if column not in NOT_COLUMNS}, row["why"]
-    assert all_columns(case) == reference(form.carries)
+    assert all_columns(case, form.carries) == reference(form.carries)
     assert case.sources[0].kind == form.kind
     assert {entry.error for entry in leaves(case.sources)} == {None}
 
@@ -116,7 +122,7 @@ def test_its_folder_is_the_same_machine(made: tuple[Form, Path]) -> None:
     form, path = made
     top = path if path.is_dir() else next(each for each in path.parents if each.name.startswith("form"))
     case = examined(form, top)
-    assert all_columns(case) == reference(form.carries)
+    assert all_columns(case, form.carries) == reference(form.carries)
     assert len(case.not_examined) == len(form.told)
     assert all(words in line for words, line in zip(form.told, case.not_examined, strict=True))
 
@@ -157,5 +163,7 @@ def test_the_names_are_unique_and_the_references_plain() -> None:
         "files": "files",
         "hives": "hives",
         "exports": "hives",
+        "profile": "profile",
+        "profile files": "profile files",
     }
     assert not any(FORMS[name].needs for name in REFERENCE.values())
