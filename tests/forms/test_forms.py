@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,13 @@ def ask() -> Iterator[Ask]:
 
 
 def examined(form: Form, path: Path) -> forensics.Case:
-    options: dict[str, Any] = dict(form.options)
+    return _examined(form.name, path)
+
+
+@lru_cache(maxsize=1)
+def _examined(name: str, path: Path) -> forensics.Case:
+    """Examine a form; that of a folder serves both tests that ask for it."""
+    options: dict[str, Any] = dict(FORMS[name].options)
     if password := options.pop("archive_password", None):
         options["archive_password_file"] = path.parent.parent / "password"
         options["archive_password_file"].write_text(password)
