@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from testdata.builder.cng import CngKey
 from testdata.builder.disk import Volume, build_disk
 from testdata.builder.files import FileSpec
 from testdata.builder.keys import rsa_key
+from testdata.builder.linked_volumes import gpt_identity, split
 from testdata.builder.machine import ForgedMachine, capi_link, cng_link, machine
 from testdata.builder.ntfs import NtfsExtras, build_ntfs, unavailable
 
@@ -59,23 +60,6 @@ def server() -> ForgedMachine:
     made.put_certificate(certificate, owner=alice, link=capi_link("alice", CAPI_ENHANCED, machine_keyset=False))
     made.put_capi("alice", exchange=Slot(certificate.key), owner=alice)  # type: ignore[arg-type]
     return made
-
-
-def gpt_identity(number: int, seed: str = SEED) -> bytes:
-    return b"DMIO:ID:" + uuid.uuid5(uuid.NAMESPACE_OID, f"{seed}/{number - 1}").bytes_le
-
-
-def split(specs: Sequence[FileSpec], moved: Mapping[str, str]) -> tuple[list[FileSpec], list[FileSpec]]:
-    """Return what stays, and what lies below the folders that were moved, under its new path."""
-    stays: list[FileSpec] = []
-    gone: list[FileSpec] = []
-    for spec in specs:
-        folder = next((f for f in moved if f"{spec.path}/".lower().startswith(f"{f.lower()}/")), None)
-        if folder is None:
-            stays.append(spec)
-        else:
-            gone.append(replace(spec, path=f"{moved[folder]}{spec.path[len(folder) :]}".strip("/")))
-    return stays, [spec for spec in gone if spec.path]
 
 
 def build(folder: Path, made: ForgedMachine, extras: NtfsExtras, moved: Mapping[str, str], to: int) -> Path:
@@ -150,7 +134,7 @@ def test_on_the_same_volume(tmp_path: Path, plain: list[tuple[str, ...]], case: 
 def test_on_another_volume_of_the_disk(tmp_path: Path, plain: list[tuple[str, ...]], case: str) -> None:
     _, folder, to, _ = OWN[case]
     made = server()
-    made.hives.system.key("MountedDevices").binary("\\DosDevices\\D:", gpt_identity(2))
+    made.hives.system.key("MountedDevices").binary("\\DosDevices\\D:", gpt_identity(2, SEED))
     extras = NtfsExtras(junctions={folder: "D:\\" + to.replace("/", "\\")})
     found = judged(build(tmp_path, made, extras, {folder: to}, 2))
     assert chains(found) == plain
@@ -165,7 +149,7 @@ def test_a_volume_that_is_mounted_in_a_folder(tmp_path: Path, plain: list[tuple[
     """It has no letter: MountedDevices knows it by its name alone."""
     made = server()
     name = "Volume{f0a2e1c4-0000-0000-0000-100000000000}"
-    made.hives.system.key("MountedDevices").binary(f"\\??\\{name}", gpt_identity(2))
+    made.hives.system.key("MountedDevices").binary(f"\\??\\{name}", gpt_identity(2, SEED))
     found = judged(build(tmp_path, made, NtfsExtras(junctions={CRYPTO: f"{name}\\"}), {CRYPTO: ""}, 2))
     assert chains(found) == plain
     assert "partition 2/RSA/MachineKeys" in source_paths(found, "key_file")
@@ -233,7 +217,7 @@ def test_a_link_that_was_not_followed_stands_on_the_first_screen(tmp_path: Path)
 
 def test_links_to_links(tmp_path: Path, plain: list[tuple[str, ...]]) -> None:
     made = server()
-    made.hives.system.key("MountedDevices").binary("\\DosDevices\\D:", gpt_identity(2))
+    made.hives.system.key("MountedDevices").binary("\\DosDevices\\D:", gpt_identity(2, SEED))
     junctions = {MACHINE_KEYS: "C:\\A", "A": "C:\\B\\keys", "B": "D:\\deep"}
     found = judged(build(tmp_path, made, NtfsExtras(junctions=junctions), {MACHINE_KEYS: "deep/keys"}, 2))
     assert chains(found) == plain

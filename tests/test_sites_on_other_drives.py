@@ -18,6 +18,7 @@ from testdata.builder.disk import Volume, build_disk
 from testdata.builder.fat import build_fat
 from testdata.builder.files import FileSpec
 from testdata.builder.keys import rsa_key
+from testdata.builder.linked_volumes import gpt_identity
 from testdata.builder.machine import ForgedMachine, capi_link, machine
 from testdata.builder.ntfs import build_ntfs, unavailable
 
@@ -48,11 +49,6 @@ def server(path: str = "D:\\shop") -> ForgedMachine:
 
 def mount(made: ForgedMachine, letter: str, identity: bytes) -> None:
     made.hives.system.key("MountedDevices").binary(f"\\DosDevices\\{letter}", identity)
-
-
-def gpt_identity(number: int) -> bytes:
-    """What Windows notes of a partition that build_disk writes into a GPT."""
-    return b"DMIO:ID:" + uuid.uuid5(uuid.NAMESPACE_OID, f"{SEED}/{number - 1}").bytes_le
 
 
 def data_volume(folder: Path, files: dict[str, bytes]) -> Volume:
@@ -99,7 +95,7 @@ def test_a_site_on_another_volume_of_the_disk(tmp_path: Path, scheme: str) -> No
     made = server()
     # The volume of Windows begins at 1 MiB and has 32: the second one begins at 33.
     signature = (uuid.uuid5(uuid.NAMESPACE_OID, f"{SEED}/disk").int & 0xFFFFFFFF).to_bytes(4, "little")
-    mount(made, "D:", gpt_identity(2) if scheme == "gpt" else signature + (33 << 20).to_bytes(8, "little"))
+    mount(made, "D:", gpt_identity(2, SEED) if scheme == "gpt" else signature + (33 << 20).to_bytes(8, "little"))
     case = examine(disk(tmp_path, made, data_volume(tmp_path, DATA), scheme=scheme), as_of=AS_OF)
     assert uses(case) == [(*FOUND, "partition 2/shop/bin/Shop.dll.config")]
     assert unseen(case) == []
@@ -120,7 +116,7 @@ def test_a_site_on_another_disk_that_is_named_too(tmp_path: Path) -> None:
 @needs_ntfs
 def test_a_site_on_a_fat_volume(tmp_path: Path) -> None:
     made = server("\\\\?\\d:\\SHOP\\")
-    mount(made, "D:", gpt_identity(2))
+    mount(made, "D:", gpt_identity(2, SEED))
     (tmp_path / "data.fat").write_bytes(build_fat(DATA, 8 << 20, bits=16))
     case = examine(disk(tmp_path, made, Volume(tmp_path / "data.fat")), as_of=AS_OF)
     assert [(consumer, thumbprint) for consumer, thumbprint, *_ in uses(case)] == [FOUND[:2]]
@@ -131,7 +127,7 @@ def test_a_site_on_a_fat_volume(tmp_path: Path) -> None:
 def test_the_letter_decides_and_not_which_volume_has_such_a_folder(tmp_path: Path) -> None:
     """The site lies on D, which is on another disk; partition 2 is E."""
     made = server()
-    mount(made, "E:", gpt_identity(2))
+    mount(made, "E:", gpt_identity(2, SEED))
     mount(made, "D:", b"DMIO:ID:" + bytes(range(16)))
     case = examine(disk(tmp_path, made, data_volume(tmp_path, DATA)), as_of=AS_OF)
     assert uses(case) == []
@@ -144,7 +140,7 @@ def test_the_letter_decides_and_not_which_volume_has_such_a_folder(tmp_path: Pat
 @needs_ntfs
 def test_a_volume_that_cannot_be_read(tmp_path: Path) -> None:
     made = server()
-    mount(made, "D:", gpt_identity(2))
+    mount(made, "D:", gpt_identity(2, SEED))
     (tmp_path / "locked").write_bytes(b"\xeb\x76\x90EXFAT   ".ljust(4 << 20, b"\x01"))
     case = examine(disk(tmp_path, made, Volume(tmp_path / "locked")), as_of=AS_OF)
     ((_, _, why),) = unseen(case)
@@ -155,7 +151,7 @@ def test_a_volume_that_cannot_be_read(tmp_path: Path) -> None:
 @needs_ntfs
 def test_a_folder_that_is_not_on_its_volume_names_nothing(tmp_path: Path) -> None:
     made = server("D:\\gone")
-    mount(made, "D:", gpt_identity(2))
+    mount(made, "D:", gpt_identity(2, SEED))
     case = examine(disk(tmp_path, made, data_volume(tmp_path, DATA)), as_of=AS_OF)
     assert (uses(case), unseen(case)) == ([], [])
     assert unused(case) == {USED.thumbprint, LEFT.thumbprint}
@@ -164,7 +160,7 @@ def test_a_folder_that_is_not_on_its_volume_names_nothing(tmp_path: Path) -> Non
 @needs_ntfs
 def test_a_drive_whose_root_is_the_site(tmp_path: Path) -> None:
     made = server("D:\\")
-    mount(made, "D:", gpt_identity(2))
+    mount(made, "D:", gpt_identity(2, SEED))
     case = examine(disk(tmp_path, made, data_volume(tmp_path, DATA)), as_of=AS_OF)
     assert uses(case) == [(*FOUND, "partition 2/shop/bin/Shop.dll.config")]
 
@@ -173,7 +169,7 @@ def test_a_drive_whose_root_is_the_site(tmp_path: Path) -> None:
 def test_a_file_there_that_cannot_be_read_is_a_problem_of_this_windows(tmp_path: Path) -> None:
     """A web.config whose bytes lie beyond the end of the image."""
     made = server()
-    mount(made, "D:", gpt_identity(2))
+    mount(made, "D:", gpt_identity(2, SEED))
     volume = data_volume(tmp_path, {"shop/web.config": SETTINGS + b" " * (600 << 10)})
     image = disk(tmp_path, made, volume)
     whole = image.read_bytes()

@@ -9,10 +9,10 @@ import argparse
 import re
 from pathlib import Path
 
+from testdata.forms import links, windows
 from testdata.forms.page import render
 from testdata.forms.refused import REFUSED
 from testdata.forms.table import FORMS
-from testdata.forms.windows import VOLUMES, make_volumes
 
 
 def write_all(folder: Path) -> None:
@@ -38,13 +38,14 @@ def main() -> None:
     """Write the forms, or the volumes."""
     parser = argparse.ArgumentParser(description="Write one small Windows in every form.")
     parser.add_argument("folder", type=Path, nargs="?", help="folder to write to; it must not hold the forms yet")
-    parser.add_argument("--volumes", action="store_true", help=f"make {VOLUMES.name} anew")
+    parser.add_argument("--volumes", action="store_true", help="make the committed volumes anew")
     parser.add_argument("--page", action="store_true", help="print the page of the manual")
     given = parser.parse_args()
     if given.page:
         print(render(), end="")
     if given.volumes:
-        make_volumes()
+        windows.make_volumes()
+        links.make_volumes()
     if given.folder is not None:
         write_all(given.folder)
 

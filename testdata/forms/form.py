@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,18 +10,23 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-Carries = Literal["disk", "files", "hives", "exports"]
+Carries = Literal["disk", "part", "files", "hives", "exports", "profile", "profile files"]
 """What of the machine a form holds.
 
-``disk`` is all of it with the access lists, ``files`` what a collector takes, without them, ``hives`` no key file, and
-``exports`` no times of registry keys either.
+``disk`` is all of it with the access lists, ``part`` one partition of several, ``files`` what a collector takes,
+without access lists, ``hives`` no key file, and ``exports`` no times of registry keys either. ``profile`` is that of a
+user without the Windows that it belongs to, ``profile files`` the same without access lists.
 """
 
 Maker = Callable[[Path], Path]
 """Writes a form into an empty folder, and returns what is to be named."""
 
-PROGRAMS = {"qemu-img": "qemu-utils", "ewfacquire": "ewf-tools", "wimcapture": "wimtools"}
+Machine = tuple[str, str | None, str | None]
+"""Kind, name and drive of an installation."""
+PROGRAMS = {"qemu-img": "qemu-utils", "ewfacquire": "ewf-tools", "wimcapture": "wimtools", "mkntfs": "ntfs-3g"}
 """Programs that make a form, and the Debian packages that bring them."""
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+"""Debian puts mkntfs where an ordinary user's PATH does not lead."""
 MODULES = ("py7zr", "pyzipper")
 """Modules that make a form, each by the name of its distribution."""
 
@@ -38,6 +44,8 @@ class Form:
         second_reader: Which other program reads it too, as ``tests/second_readers.py`` knows it; empty for none.
         needs: Programs and modules without which it cannot be made.
         options: What ``examine`` needs to open it.
+        told: Words of each line that an examination tells of it besides: ``Case.not_examined``.
+        machines: What is found in it, the one whose keys are judged first.
     """
 
     name: str
@@ -48,6 +56,8 @@ class Form:
     second_reader: str = ""
     needs: tuple[str, ...] = ()
     options: Mapping[str, object] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
+    machines: tuple[Machine, ...] = (("windows", "FORMS01", "C:"),)
 
     @property
     def lacking(self) -> str:
@@ -58,4 +68,4 @@ class Form:
 
 
 def _is_at_hand(name: str) -> bool:
-    return find_spec(name) is not None if name in MODULES else shutil.which(name) is not None
+    return find_spec(name) is not None if name in MODULES else shutil.which(name, path=_PATH) is not None

@@ -19,10 +19,14 @@ put into each form, and its keys must be judged as in every other form that carr
 Under *carries* stands what a form holds of the machine:
 
 - **disk**: everything, with the access lists of the key files.
+- **part**: as disk; of a key that is missing it is not known whether it can be had elsewhere on the disk
+  (`recoverable` is null).
 - **files**: what was collected. Access lists are those of the collector, so `access` is `not_examined`; of a key that
-  is missing it is not known whether it can be had elsewhere on the disk (`recoverable` is null).
+  is missing it is not known either whether it can be had elsewhere.
 - **hives**: no key file. Every chain is `unknown`.
 - **exports**: as hives, without the times of registry keys.
+- **profile**: what one user has, with access lists, and nothing of the machine; the user's password is given.
+- **profile files**: as profile, without access lists.
 
 *Reader* is the library that reads a form where keymortem does not do it itself; *checked against* is another program
 that reads the same file in a test."""

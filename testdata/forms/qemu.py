@@ -56,6 +56,7 @@ VMDK = (
 )
 QCOW2 = (
     _form("qcow2, compressed (zlib)", "qcow2", "qcow2", "-c"),
+    _form("qcow2, compressed (zstd)", "qcow2", "qcow2", "-c", "-o", "compression_type=zstd"),
     _form("qcow2 version 2", "qcow2", "qcow2", "-o", "compat=0.10"),
     Form(
         "qcow2 with an internal snapshot: its present state",

@@ -139,8 +139,8 @@ BACKUPS = (
         f"an index of a Proxmox Backup Server: {_RESTORE}",
     ),
     Refused(
-        "Veeam .vbk, .vib, .vrb",
-        "a.vbk",
+        "Veeam .vib, .vrb; .vbk that is none of Veeam's containers",
+        "a.vib",
         b"\x0d\0\0\0\1",
         "a Veeam backup: restore its disks with Veeam and examine those",
     ),

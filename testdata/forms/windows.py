@@ -9,11 +9,13 @@ from __future__ import annotations
 import lzma
 import struct
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from uuid import UUID
 
-from testdata.builder import acl, gpt
+from testdata.builder import acl, gpt, lone_profiles
 from testdata.builder.capi import Slot
 from testdata.builder.disk import Volume, build_disk
 from testdata.builder.files import FileSpec
@@ -31,11 +33,18 @@ VOLUMES = Path(__file__).parent / "samples" / "volumes.xz"
 VOLUME_SIZE = 24 << 20
 PARTITION_START = 2048
 HIVES = "/System32/config/"
+GONE = "CN=gone.contoso.test"
+"""The certificate whose key file was deleted."""
 
 
 @cache
 def script() -> Script:
     """Return the machine with its truth."""
+    return forged()
+
+
+def forged() -> Script:
+    """Forge the machine anew, to which more can be added."""
     made = Script(machine("forms", computer_name="FORMS01"))
     capi_certificate(made, "sound.contoso.test", "2048-01", SOUND, "sound")
     cng_certificate(made, "sound-cng.contoso.test", "forms", SOUND, "sound, in the software key storage provider")
@@ -70,6 +79,8 @@ _ACCESS: tuple[tuple[str, str, bytes, Judged, str], ...] = (
 )
 
 
+_ELSEWHERE: Judged = {"recoverable": None}
+"""What is said of a key that is gone where copies of it may lie in what is not at hand."""
 _IN_FILES: dict[str, Judged] = {
     "CN=denied.contoso.test": {
         "verdict": "usable",
@@ -77,8 +88,7 @@ _IN_FILES: dict[str, Judged] = {
         "recoverable": None,
         "known_by": "decryption",
     },
-    # Copies of the key may lie where nobody collected.
-    "CN=gone.contoso.test": {"recoverable": None},
+    GONE: _ELSEWHERE,
 }
 """What else is said of a key where the access lists, and the rest of the disk, are not at hand."""
 _IN_HIVES: Judged = UNREACHED | {
@@ -97,6 +107,12 @@ def truth(carries: Carries) -> list[dict[str, Any]]:
     """Return the rows of ``key_chain`` that a form must give which carries that much."""
     if carries == "disk":
         return script().rows
+    if carries == "part":
+        return [row | (_ELSEWHERE if row["subject"] == GONE else {}) for row in script().rows]
+    if carries == "profile":
+        return lone_profiles.truth()
+    if carries == "profile files":
+        return [row | {"access": "not_examined"} for row in lone_profiles.truth()]
     if carries in ("hives", "exports"):
         return [row | _IN_HIVES for row in script().rows]
     return [row | {"access": "not_examined"} | _IN_FILES.get(row["subject"], {}) for row in script().rows]
@@ -156,37 +172,57 @@ def disk(scheme: Literal["gpt", "mbr"] = "gpt", sector_size: int = 512) -> bytes
         scheme: Its partition table.
         sector_size: 4096 makes a native disk of such sectors of it (4Kn).
     """
-    return _on_disk(volume() if sector_size == 512 else with_large_sectors(volume()), scheme, sector_size)
+    return raw_disk([volume() if sector_size == 512 else with_large_sectors(volume())], scheme, sector_size)
 
 
 @cache
 def ordinary_disk() -> bytes:
     """Return the raw disk as Setup lays it out: EFI, reserved, Windows and recovery partitions."""
-    with tempfile.TemporaryDirectory() as folder:
-        image, out = Path(folder) / "volume", Path(folder) / "disk"
-        image.write_bytes(volume())
-        small = 1 << 20
-        volumes = [
+    small = 1 << 20
+    return raw_disk(
+        [
             Volume(None, gpt.EFI_SYSTEM, "EFI system partition", small),
             Volume(None, gpt.MICROSOFT_RESERVED, "Microsoft reserved partition", small),
-            Volume(image),
+            volume(),
             Volume(None, gpt.WINDOWS_RECOVERY, "Recovery", small),
         ]
-        build_disk(volumes, out, seed="forms")
-        return out.read_bytes()
+    )
 
 
 @cache
 def collected_disk() -> bytes:
     """Return the raw disk with the volume onto which was collected."""
-    return _on_disk(collected_volume(), "gpt", 512)
+    return raw_disk([collected_volume()])
 
 
-def _on_disk(written: bytes, scheme: Literal["gpt", "mbr"], sector_size: int) -> bytes:
+def raw_disk(
+    volumes: Sequence[bytes | Volume],
+    scheme: Literal["gpt", "mbr"] = "gpt",
+    sector_size: int = 512,
+    *,
+    kind: UUID = gpt.BASIC_DATA,
+    seed: str = "forms",
+) -> bytes:
+    """Return a raw disk with volumes.
+
+    Args:
+        volumes: What lies in its partitions.
+        scheme: Its partition table.
+        sector_size: Bytes of a sector.
+        kind: What GPT calls the partitions of volumes that are given as bytes.
+        seed: What its GUIDs are derived from.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        image, out = Path(folder) / "volume", Path(folder) / "disk"
-        image.write_bytes(written)
-        build_disk([image], out, scheme=scheme, sector_size=sector_size, seed="forms")
+        made = []
+        for number, content in enumerate(volumes):
+            if isinstance(content, bytes):
+                image = Path(folder, str(number))
+                image.write_bytes(content)
+                made.append(Volume(image, kind))
+            else:
+                made.append(content)
+        out = Path(folder, "disk")
+        build_disk(made, out, scheme=scheme, sector_size=sector_size, seed=seed)
         return out.read_bytes()
 
 

@@ -14,7 +14,7 @@ from forensics.disk.containers import open_disk, open_image
 from forensics.disk.errors import SourceError
 from forensics.sources.source import Source
 from testdata.builder.chain_disks import PAGE, layers
-from tests.disk.parallels_disks import TOP, cut, descriptor, expanding, guid, storage, write_hdd
+from testdata.builder.parallels import TOP, cut, descriptor, expanding, guid, storage, write_hdd
 from tests.oracles import tool
 from tests.time_bound import within
 

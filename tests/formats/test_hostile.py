@@ -42,10 +42,9 @@ from forensics.formats.preferred import parse_preferred
 from forensics.formats.private_key import is_vbs_blob, parse_capi_private, parse_cng_private
 from forensics.formats.sid import parse_sid, sid_of_account_domain
 from forensics.formats.tpm_public import parse_tpm2b_public
-from testdata.builder import acl, capi, certs, cng, dpapi, pcpkey
+from testdata.builder import acl, bundles, capi, certs, cng, dpapi, pcpkey
 from testdata.builder.keys import ec_key, rsa_key
-from tests.disk.parallels_disks import TOP, descriptor, storage
-from tests.sources import bundle_forms
+from testdata.builder.parallels import TOP, descriptor, storage
 
 RSA, EC = rsa_key("2048-01"), ec_key("P-256", "hostile")
 MASTER_KEY = dpapi.make_master_key("hostile", "S-1-5-18", bytes(20), rounds=1, domain=True)
@@ -54,9 +53,9 @@ PROPERTIES = cng.property_list([cng.Property(3, "Export Policy", bytes(4)), cng.
 DER = certs.make_certificate("hostile.test", RSA).der
 PEM = b"-----BEGIN CERTIFICATE-----\n" + base64.b64encode(DER) + b"\n-----END CERTIFICATE-----\n"
 
-VMX = bundle_forms.vmx_text("vm.vmdk", more='encryption.keySafe = "x"\n').encode()
-PLIST = bundle_forms.PLIST.format(drives="Drive", name="ImageName", image="a", kind="Disk")
-SPECS = bundle_forms.SPECS.format(volume=bundle_forms.VOLUME)
+VMX = bundles.vmx_text("vm.vmdk", more='encryption.keySafe = "x"\n').encode()
+PLIST = bundles.PLIST.format(drives="Drive", name="ImageName", image="a", kind="Disk")
+SPECS = bundles.SPECS.format(volume=bundles.VOLUME)
 HDD = descriptor(storage(0, 8, [(TOP, "Compressed", "a.hds")]), [TOP], top=True)
 
 Parser = Callable[[bytes], object]
@@ -83,18 +82,18 @@ PARSERS: list[tuple[str, Parser, list[bytes]]] = [
     ("vbs", is_vbs_blob, [cng.vbs_clear("h")]),
     ("vmx", parse_vmx, [VMX]),
     ("vmsd", parse_vmsd, [b'snapshot.numSnapshots = "1"\nsnapshot0.disk0.fileName = "vm.vmdk"\n']),
-    ("vbox", parse_vbox, [bundle_forms.vbox_text("Snapshots/{1}.vdi").encode()]),
-    ("ovf", parse_ovf, [bundle_forms.OVF.format(href="a.vmdk", more="", size=1).encode()]),
+    ("vbox", parse_vbox, [bundles.vbox_text("Snapshots/{1}.vdi").encode()]),
+    ("ovf", parse_ovf, [bundles.OVF.format(href="a.vmdk", more="", size=1).encode()]),
     ("manifest", parse_manifest, [b"SHA256(a.vmdk)= " + b"0" * 64]),
-    ("libvirt", parse_libvirt, [bundle_forms.LIBVIRT.format(path="/a.qcow2").encode()]),
+    ("libvirt", parse_libvirt, [bundles.LIBVIRT.format(path="/a.qcow2").encode()]),
     ("utm", parse_utm, [PLIST.encode()]),
-    ("pvs", parse_pvs, [bundle_forms.PVS.format(path="a.hdd").encode()]),
+    ("pvs", parse_pvs, [bundles.PVS.format(path="a.hdd").encode()]),
     ("parallels", parse_disk_descriptor, [HDD.encode()]),
     ("backup", parse_backup_specs, [SPECS.encode(), SPECS.encode("utf-16-le")]),
     (
         "hyper-v disks",
         parse_vm_disks,
-        [bundle_forms.HYPER_V_XML.format(name="a", vm="b").encode("utf-16")],
+        [bundles.HYPER_V_XML.format(name="a", vm="b").encode("utf-16")],
     ),
     ("action file", parse_action_file, [b"<a><sysprepModule methodName='m'/></a>"]),
     ("eap profile", parse_eap_profile, [b"<a><name>n</name><Type>13</Type></a>"]),

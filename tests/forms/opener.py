@@ -1,6 +1,7 @@
 """Opens sources, each in a process of its own, and prints which rare readers that imported.
 
-``python -m tests.forms.opener`` takes lines of JSON, ``[path, options of Unlock, whether to examine it whole]``.
+``python -m tests.forms.opener`` takes lines of JSON, ``[path, options of Unlock and Choices, whether to examine it
+whole]``.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import forensics
 from forensics.disk.unlock import Unlock
+from forensics.sources.choices import Choices
 from forensics.sources.open import open_source
 
 READERS = (
@@ -37,7 +40,9 @@ def main() -> None:
             if whole:
                 forensics.examine(path)
             else:
-                open_source(path, Unlock(**options)).close()
+                options.pop("passwords", None)
+                chosen = {each.name: options.pop(each.name) for each in fields(Choices) if each.name in options}
+                open_source(path, Unlock(**options), choices=Choices(**chosen)).close()
             print(json.dumps(imported()), flush=True)
             os._exit(0)
         if os.waitpid(child, 0)[1]:

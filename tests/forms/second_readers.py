@@ -21,15 +21,53 @@ Content = bytes | dict[str, bytes]
 SecondReader = Callable[[Path, Path, str], Content]
 SECTOR = 512
 _QEMU = {".vhd": "vpc", ".avhd": "vpc"}
+_DRIVE = r"^(uploads/\w+/[^/]+|C:?|fs/C:|sysvol|\[root\]/mnt/windows|Windows\.old)/"
+"""Where collectors and Setup put a drive."""
 _ARCHIVES = (".zip", ".7z", ".tar", ".gz", ".tgz", ".xz", ".zst")
 
 
 def qemu_img(path: Path, work: Path, password: str = "") -> bytes:
-    """Have qemu-img convert a virtual disk."""
+    """Have qemu-img convert a virtual disk, or the one in a folder."""
+    if path.is_dir():
+        (path,) = [each for each in path.rglob("*") if each.suffix in (".qcow2", ".vhdx")]
     kind, out = _QEMU.get(path.suffix, path.suffix[1:]), work / "out.raw"
     command = [tool("qemu-img", "qemu-utils"), "convert", "-f", kind, "-O", "raw", str(path), str(out)]
     subprocess.run(command, check=True)
     return out.read_bytes()
+
+
+def dissect_target(path: Path, work: Path, password: str = "") -> bytes:
+    """Have dissect find the disk of a machine by its configuration."""
+    target = other_reader("dissect.target.target", "dissect.target").Target()
+    other_reader("dissect.target.loader", "dissect.target").open(path).map(target)
+    (disk,) = target.disks
+    disk.seek(0)
+    content: bytes = disk.read(disk.size)
+    return content
+
+
+def cut_export(path: Path, work: Path, password: str = "") -> bytes:
+    """Have gzip unpack the pieces of a disk beside its description, and qemu-img read it."""
+    pieces = b"".join(piece.read_bytes() for piece in sorted(path.parent.glob("*.vmdk.gz.*")))
+    disk = work / "disk.vmdk"
+    command = [tool("gzip", "gzip"), "-dc"]
+    disk.write_bytes(subprocess.run(command, input=pieces, check=True, capture_output=True).stdout)
+    return qemu_img(disk, work)
+
+
+def dissect_archive(path: Path, work: Path, password: str = "") -> bytes:
+    """Read the disk in a backup of a machine by dissect, unpacked first where it is packed."""
+    packer = {".zst": "zstd", ".gz": "gzip"}.get(path.suffix)
+    file = io.BytesIO(unpacker(packer)(path, work, password) if packer else path.read_bytes())
+    content: bytes
+    if path.suffix == ".xva":
+        export = other_reader("dissect.archive.xva", "dissect.archive").XVA(file)
+        (disk,) = export.disks()
+        content = export.open(disk).read()
+    else:
+        (device,) = other_reader("dissect.archive.vma", "dissect.archive").VMA(file).devices()
+        content = device.open().read()
+    return content
 
 
 def libvhdi(path: Path, work: Path, password: str = "") -> bytes:
@@ -90,7 +128,7 @@ def parts(path: Path, work: Path, password: str = "") -> bytes:
     return b"".join(part.read_bytes() for part in sorted(path.parent.iterdir()))
 
 
-def unpacker(program: str) -> SecondReader:
+def unpacker(program: str) -> Callable[[Path, Path, str], bytes]:
     """Return a reader that has a program unpack a file."""
 
     def unpack(path: Path, work: Path, password: str = "") -> bytes:
@@ -168,7 +206,17 @@ def _contents(path: Path, work: Path, extract: Callable[[Path, Path], None]) -> 
             elif file.suffix == ".E01":
                 return ewfexport(file, work)
             else:
-                files[re.sub(r"^(uploads/\w+/[^/]+|C)/", "", file.relative_to(into).as_posix())] = file.read_bytes()
+                files[re.sub(_DRIVE, "", file.relative_to(into).as_posix())] = file.read_bytes()
+    return files
+
+
+def dissect_evidence(path: Path, work: Path, password: str = "") -> dict[str, bytes]:
+    """Read the files of a logical image by dissect."""
+    segments = [each.open("rb") for each in sorted(path.parent.iterdir())]
+    image = other_reader("dissect.evidence.ad1", "dissect.evidence").AD1(segments)
+    files = {name: image.get(f"C:/{name}").open().read() for name in windows.files()}
+    for segment in segments:
+        segment.close()
     return files
 
 
@@ -184,6 +232,11 @@ def wimapply(path: Path, work: Path, password: str = "") -> dict[str, bytes]:
 
 SECOND_READERS: dict[str, SecondReader] = {
     "qemu-img": qemu_img,
+    "dissect.target": dissect_target,
+    "gzip, qemu-img": cut_export,
+    "dissect.archive": dissect_archive,
+    "zstd, dissect.archive": dissect_archive,
+    "gzip, dissect.archive": dissect_archive,
     "libvhdi": libvhdi,
     "libvhdi, dissect.ntfs": vhdx_of_large_sectors,
     "dissect.hypervisor": virtualbox_chain,
@@ -193,6 +246,7 @@ SECOND_READERS: dict[str, SecondReader] = {
     "cat": parts,
     "7z": seven_zip,
     "tar": gnu_tar,
+    "dissect.evidence": dissect_evidence,
     "wimapply": wimapply,
     **{program: unpacker(program) for program in ("gzip", "bzip2", "xz", "zstd")},
 }

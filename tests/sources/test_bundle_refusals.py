@@ -16,10 +16,9 @@ from forensics.disk.errors import SourceError
 from forensics.formats.bundles.vmware import parse_vmx
 from forensics.sources.open import open_source
 from forensics.tables.source import leaves
-from testdata.builder.chain_disks import PAGE, vdi, vmdk, vmdk_name
-from tests.sources.bundle_forms import (
+from testdata.builder.bundles import (
+    BUNDLES,
     DISKS_OF_VBOX,
-    FORMS,
     LIBVIRT,
     OVF,
     PLIST,
@@ -33,6 +32,7 @@ from tests.sources.bundle_forms import (
     vmx_text,
     write_disk,
 )
+from testdata.builder.chain_disks import PAGE, vdi, vmdk, vmdk_name
 from tests.sources.test_chains import plain
 from tests.time_bound import within
 
@@ -186,16 +186,16 @@ def test_a_disk_whose_snapshots_alone_are_listed(tmp_path: Path, raw: bytes) -> 
 
 
 def test_a_base_of_hyper_v_that_is_named_alone(tmp_path: Path, raw: bytes) -> None:
-    form = FORMS["hyper_v_2012"](tmp_path / "vm", raw)
-    (configuration,) = form.names
+    bundle = BUNDLES["hyper_v_2012"](tmp_path / "vm", raw)
+    (configuration,) = bundle.names
     today = "web_8F3C0000-1111-4222-8333-444444444444.avhdx"
     text = configuration.read_text(encoding="utf-16").replace("web.vhdx", today)
     configuration.write_bytes(text.encode("utf-16"))
-    case = forensics.examine(form.disk)
+    case = forensics.examine(bundle.disk)
     (newer,) = machines(case).values()
     assert newer is not None
     assert newer.endswith(today)
-    folder = forensics.examine(form.folder)
+    folder = forensics.examine(bundle.folder)
     assert [Path(older).name for older in machines(folder).values() if older] == [today]
 
 
@@ -360,21 +360,21 @@ def test_names_that_an_export_writes_as_a_web_address(tmp_path: Path, raw: bytes
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_disk_that_is_not_what_the_manifest_says(tmp_path: Path, raw: bytes, packed: bool) -> None:
-    form = FORMS["ovf"](tmp_path / "x", raw)
-    assert [row.detail for row in forensics.examine(form.names[0]).rows("coverage") if row.name == "web.mf"] == [
+    bundle = BUNDLES["ovf"](tmp_path / "x", raw)
+    assert [row.detail for row in forensics.examine(bundle.names[0]).rows("coverage") if row.name == "web.mf"] == [
         "the checksums of 2 files are what it says"
     ]
-    data = bytearray(form.disk.read_bytes())
+    data = bytearray(bundle.disk.read_bytes())
     data[-1] ^= 1
-    form.disk.write_bytes(data)
-    top: Path = form.names[0]
-    shown = str(form.disk)
+    bundle.disk.write_bytes(data)
+    top: Path = bundle.names[0]
+    shown = str(bundle.disk)
     if packed:
         top = tmp_path / "x.zip"
         with zipfile.ZipFile(top, "w") as archive:
-            for file in form.folder.iterdir():
+            for file in bundle.folder.iterdir():
                 archive.write(file, file.name)
-        shown = f"{top}/{form.disk.name}"
+        shown = f"{top}/{bundle.disk.name}"
     case = forensics.examine(top)
     assert machines(case) == {shown: None}
     assert problems(case, "bad_checksum") == [
@@ -384,10 +384,10 @@ def test_a_disk_that_is_not_what_the_manifest_says(tmp_path: Path, raw: bytes, p
 
 
 def test_a_chunk_that_is_missing(tmp_path: Path, raw: bytes) -> None:
-    form = FORMS["ovf_chunks"](tmp_path / "x", raw)
-    gone = form.folder / "web-disk1.vmdk.gz.000000001"
+    bundle = BUNDLES["ovf_chunks"](tmp_path / "x", raw)
+    gone = bundle.folder / "web-disk1.vmdk.gz.000000001"
     gone.unlink()
-    kind, message = refused(form.names[0])
+    kind, message = refused(bundle.names[0])
     assert kind == "nothing_opened"
     assert message.endswith(f"{gone.name} is not beside it, and the image needs all its chunks: put it there")
 
@@ -422,9 +422,9 @@ def test_a_disk_of_the_mac_itself(tmp_path: Path) -> None:
 
 
 def test_a_property_list_in_binary_form(tmp_path: Path, raw: bytes) -> None:
-    form = FORMS["utm"](tmp_path / "x", raw)
-    form.names[0].write_bytes(b"bplist00" + bytes(40))
-    assert machines(forensics.examine(form.folder)) == {str(form.disk): None}
+    bundle = BUNDLES["utm"](tmp_path / "x", raw)
+    bundle.names[0].write_bytes(b"bplist00" + bytes(40))
+    assert machines(forensics.examine(bundle.folder)) == {str(bundle.disk): None}
 
 
 def test_configurations_on_a_collected_drive_are_no_evidence(tmp_path: Path) -> None:
@@ -437,48 +437,48 @@ def test_configurations_on_a_collected_drive_are_no_evidence(tmp_path: Path) -> 
 
 
 def test_an_older_backup_is_an_older_state(tmp_path: Path, raw: bytes) -> None:
-    form = FORMS["windows_backup"](tmp_path / "x", raw)
-    host = form.disk.parent.parent
+    bundle = BUNDLES["windows_backup"](tmp_path / "x", raw)
+    host = bundle.disk.parent.parent
     before = host / "Backup 2026-09-30 120000"
     before.mkdir()
-    older = before / form.disk.name
+    older = before / bundle.disk.name
     write_disk(older, raw[: 1 << 20] + bytes(PAGE) + raw[(1 << 20) + PAGE :])
     (before / "BackupSpecs.xml").write_text(SPECS.format(volume=VOLUME))
     only_then = before / "9b9cfbc3-369e-11e9-a17c-806e6f6e6963.vhdx"
     write_disk(only_then, bytes(4 << 20))
-    case = forensics.examine(form.folder, strict=False)
-    assert machines(case) == {str(form.disk): None}
+    case = forensics.examine(bundle.folder, strict=False)
+    assert machines(case) == {str(bundle.disk): None}
     entries = {entry.path: entry for entry in case.sources}
-    assert entries[str(older)].older_state_of == str(form.disk)
+    assert entries[str(older)].older_state_of == str(bundle.disk)
     assert entries[str(older)].error == (
-        f"older state of {form.disk}, which is examined; name this file itself to examine that older state"
+        f"older state of {bundle.disk}, which is examined; name this file itself to examine that older state"
     )
-    assert [entries[str(path)].backup_of for path in (form.disk, older, only_then)] == [
+    assert [entries[str(path)].backup_of for path in (bundle.disk, older, only_then)] == [
         "2026-11-01 12:00:00",
         "2026-09-30 12:00:00",
         "2026-09-30 12:00:00",
     ]
-    assert {entries[str(path)].bundle for path in (form.disk, older, only_then)} == {str(host)}
+    assert {entries[str(path)].bundle for path in (bundle.disk, older, only_then)} == {str(host)}
     assert (
-        f"{form.disk} is a backup: it shows its machine as it was at 2026-11-01 12:00:00 (by the name of its folder, "
+        f"{bundle.disk} is a backup: it shows its machine as it was at 2026-11-01 12:00:00 (by the name of its folder, "
         "likely UTC), not as it is today"
     ) in case.not_examined
     drives = [row.detail for row in case.rows("coverage") if row.name == "drive C:"]
-    assert drives == [f"{form.disk.name} is drive C: by BackupSpecs.xml, in the backup of 2026-11-01 12:00:00"]
+    assert drives == [f"{bundle.disk.name} is drive C: by BackupSpecs.xml, in the backup of 2026-11-01 12:00:00"]
     alone = forensics.examine(older)
-    assert machines(alone) == {str(older): str(form.disk)}
+    assert machines(alone) == {str(older): str(bundle.disk)}
     assert alone.sources[0].backup_of == "2026-09-30 12:00:00"
     assert problems(alone, "older_state") == [
-        f"{older} is an older state: {form.disk} is of a later backup; examine {form.disk}"
+        f"{older} is an older state: {bundle.disk} is of a later backup; examine {bundle.disk}"
     ]
 
 
 def test_two_computers_in_one_image_backup(tmp_path: Path, raw: bytes) -> None:
-    form = FORMS["windows_backup"](tmp_path / "x", raw)
-    other = form.disk.parent.parent.with_name("DB01") / "Backup 2026-12-24 120000" / form.disk.name
+    bundle = BUNDLES["windows_backup"](tmp_path / "x", raw)
+    other = bundle.disk.parent.parent.with_name("DB01") / "Backup 2026-12-24 120000" / bundle.disk.name
     other.parent.mkdir(parents=True)
     write_disk(other, plain(tmp_path, "mbr.vhdx")[0])
-    assert set(machines(forensics.examine(form.folder))) == {str(form.disk), str(other)}
+    assert set(machines(forensics.examine(bundle.folder))) == {str(bundle.disk), str(other)}
 
 
 def test_a_backup_without_its_disks(tmp_path: Path) -> None:
@@ -513,11 +513,11 @@ def test_vmdks_that_are_named_in_the_list_of_snapshots_only(tmp_path: Path, raw:
 
 def test_an_export_of_windows_server_2008(tmp_path: Path, raw: bytes) -> None:
     """Its configuration is no container and no XML of a machine; the disks beside it are what is examined."""
-    form = FORMS["hyper_v_2012"](tmp_path / "vm", raw)
-    (configuration,) = form.names
+    bundle = BUNDLES["hyper_v_2012"](tmp_path / "vm", raw)
+    (configuration,) = bundle.names
     exported = configuration.with_suffix(".exp")
     configuration.rename(exported)
-    assert machines(forensics.examine(exported)) == {str(form.disk): None}
+    assert machines(forensics.examine(exported)) == {str(bundle.disk): None}
 
 
 def test_the_disk_of_one_machine_is_not_taken_for_that_of_another(tmp_path: Path, raw: bytes) -> None:

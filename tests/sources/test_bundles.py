@@ -11,8 +11,8 @@ import pytest
 import forensics
 from forensics.case import Case
 from forensics.tables.source import leaves
+from testdata.builder.bundles import BUNDLES, Bundle
 from tests.oracles import other_reader, tool
-from tests.sources.bundle_forms import FORMS, Form
 from tests.sources.test_chains import digests, plain
 
 NAME = "broken-claim.vhdx"
@@ -29,7 +29,7 @@ def keys(case: Case, disk: str) -> list[str]:
     return [row.replace(disk, "DISK") for row in rows]
 
 
-def whole(case: Case, form: Form, disk: str) -> None:
+def whole(case: Case, bundle: Bundle, disk: str) -> None:
     """Assert that the disk is the one machine, and that nothing else is told of."""
     machines = [entry for entry in leaves(case.sources) if entry.machine_ids]
     assert [(entry.path, entry.older_state_of, entry.error) for entry in machines] == [(disk, None, None)]
@@ -37,48 +37,48 @@ def whole(case: Case, form: Form, disk: str) -> None:
     assert told == []
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", BUNDLES)
 def test_the_same_chains_as_the_plain_disk(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
     raw, expected = windows
     assert len(expected) > 5
-    form = FORMS[name](tmp_path / "evidence", raw)
-    before = digests(form.folder)
-    for named in [form.folder, *form.names, *([form.disk] if form.by_disk else [])]:
+    bundle = BUNDLES[name](tmp_path / "evidence", raw)
+    before = digests(bundle.folder)
+    for named in [bundle.folder, *bundle.names, *([bundle.disk] if bundle.by_disk else [])]:
         case = forensics.examine(named)
-        disk = str(named if named.suffix == ".hds" else form.disk)
+        disk = str(named if named.suffix == ".hds" else bundle.disk)
         assert keys(case, disk) == expected, named
-        whole(case, form, disk)
+        whole(case, bundle, disk)
         assert not case.shows_older_state
-    assert digests(form.folder) == before
+    assert digests(bundle.folder) == before
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", BUNDLES)
 def test_the_same_chains_inside_a_zip(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
     raw, expected = windows
-    form = FORMS[name](tmp_path / "evidence", raw)
+    bundle = BUNDLES[name](tmp_path / "evidence", raw)
     path = tmp_path / "evidence.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for file in sorted(form.folder.rglob("*")):
+        for file in sorted(bundle.folder.rglob("*")):
             if file.is_file():
-                archive.write(file, file.relative_to(form.folder))
+                archive.write(file, file.relative_to(bundle.folder))
     case = forensics.examine(path)
-    disk = f"{path}/{form.disk.relative_to(form.folder)}"
+    disk = f"{path}/{bundle.disk.relative_to(bundle.folder)}"
     assert keys(case, disk) == expected
-    whole(case, form, disk)
+    whole(case, bundle, disk)
 
 
-@pytest.mark.parametrize("name", sorted(set(FORMS) - {"hyper_v", "hyper_v_2012"}))
+@pytest.mark.parametrize("name", sorted(set(BUNDLES) - {"hyper_v", "hyper_v_2012"}))
 def test_the_configuration_stands_at_the_disk(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
-    form = FORMS[name](tmp_path / "evidence", windows[0])
-    case = forensics.examine(form.folder)
-    (entry,) = [each for each in case.sources if each.path == str(form.disk)]
+    bundle = BUNDLES[name](tmp_path / "evidence", windows[0])
+    case = forensics.examine(bundle.folder)
+    (entry,) = [each for each in case.sources if each.path == str(bundle.disk)]
     if name == "windows_backup":
         assert entry.bundle == str(tmp_path / "evidence" / "WindowsImageBackup" / "WEB01")
         assert entry.backup_of == "2026-11-01 12:00:00"
     elif name == "ova":
-        assert entry.bundle == str(form.names[0] / "web.ovf")
+        assert entry.bundle == str(bundle.names[0] / "web.ovf")
     else:
-        assert entry.bundle == str(form.names[0])
+        assert entry.bundle == str(bundle.names[0])
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_the_configuration_stands_at_the_disk(tmp_path: Path, windows: tuple[byt
 def test_dissect_finds_the_same_disk(tmp_path: Path, windows: tuple[bytes, list[str]], name: str) -> None:
     """Its loaders, where they know the form: the disk of the machine is the one that is examined here."""
     raw, _ = windows
-    form = FORMS[name](tmp_path / "evidence", raw)
+    bundle = BUNDLES[name](tmp_path / "evidence", raw)
     loader = other_reader("dissect.target.loader", "dissect.target")
     target = other_reader("dissect.target.target", "dissect.target").Target()
-    path = form.names[1] if name in ("utm", "parallels") else form.names[0]
+    path = bundle.names[1] if name in ("utm", "parallels") else bundle.names[0]
     found = loader.open(path)
     assert found is not None
     found.map(target)
@@ -102,7 +102,7 @@ def test_dissect_finds_the_same_disk(tmp_path: Path, windows: tuple[bytes, list[
 
 
 def test_what_an_export_compresses_is_what_qemu_reads(tmp_path: Path, windows: tuple[bytes, list[str]]) -> None:
-    form = FORMS["ovf"](tmp_path / "evidence", windows[0])
+    bundle = BUNDLES["ovf"](tmp_path / "evidence", windows[0])
     command = [
         tool("qemu-img", "qemu-utils"),
         "convert",
@@ -110,7 +110,7 @@ def test_what_an_export_compresses_is_what_qemu_reads(tmp_path: Path, windows: t
         "vmdk",
         "-O",
         "raw",
-        str(form.disk),
+        str(bundle.disk),
         str(tmp_path / "raw"),
     ]
     subprocess.run(command, check=True)

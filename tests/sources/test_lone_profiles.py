@@ -18,14 +18,27 @@ from forensics.sources.coverage import Place
 from forensics.sources.loose_keys import WITHOUT_HIVES
 from forensics.sources.source import Source
 from testdata.builder import certs
+from testdata.builder import lone_profiles as lone
 from testdata.builder.capi import Slot
 from testdata.builder.files import FileSpec
 from testdata.builder.keys import pvk, rsa_key
+from testdata.builder.lone_profiles import (
+    AS_OF,
+    FIRST,
+    LOST,
+    MAIL,
+    MICROSOFT,
+    PASSWORD,
+    SECOND,
+    SID,
+    VPN,
+    forged,
+    lay,
+    profile,
+)
 from testdata.builder.machine import capi_link, machine
 from testdata.builder.vhdx import write_differencing
-from tests import lone_profiles as lone
 from tests.disk.test_containers import opened
-from tests.lone_profiles import AS_OF, FIRST, LOST, MAIL, MICROSOFT, PASSWORD, SECOND, SID, VPN, forged, lay, profile
 from tests.oracles import needs_tool
 
 BEN = "S-1-5-21-3623811015-3361044348-30300820-1014"

@@ -17,6 +17,7 @@ from forensics.sources.folder_tree import FolderTree
 from forensics.sources.ntfs_mount import ACCESS_LIST, REPARSE_DATA
 from testdata.builder import acl
 from testdata.builder.files import FileSpec
+from testdata.builder.linked_volumes import split
 from testdata.builder.ntfs import NtfsExtras, junction_data, unavailable
 from tests import test_links_followed as links
 
@@ -163,7 +164,7 @@ def test_a_mount_inside_the_folder_that_is_named(mount: Path) -> None:
 def test_keys_behind_links_of_a_collected_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Reparse data lead to folders of the collection: on the drive of Windows, and on one that lies beside it."""
     root = tmp_path / "case"
-    stays, gone = links.split(links.server().volume(), {links.CRYPTO: "C/x", "Users": "D/Users"})
+    stays, gone = split(links.server().volume(), {links.CRYPTO: "C/x", "Users": "D/Users"})
     for spec in [*(FileSpec(f"C/{spec.path}", spec.data) for spec in stays), *gone]:
         if spec.data is not None:
             (root / spec.path).parent.mkdir(parents=True, exist_ok=True)

@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from testdata.builder.chain_disks import PAGE, Pages, layers, qcow2, vdi, vmdk, vmdk_name
+from testdata.builder.parallels import cut, write_hdd
 from testdata.builder.vhdx import write_dynamic
 from testdata.builder.virtual_machine import VirtualMachine
-from tests.disk.parallels_disks import cut, write_hdd
 
 VM = "0f0f0f0f-1111-4222-8333-444444444444"
 VOLUME = "9b9cfbc4-369e-11e9-a17c-806e6f6e6963"
@@ -23,8 +24,8 @@ WHEN = "Backup 2026-11-01 120000"
 
 
 @dataclass(frozen=True)
-class Form:
-    """A bundle.
+class Bundle:
+    """A bundle that was written.
 
     Attributes:
         folder: The folder that is it.
@@ -50,7 +51,7 @@ def vmx_text(*disks: str, more: str = "") -> str:
     return f'.encoding = "UTF-8"\nvirtualHW.version = "19"\n{"".join(lines)}ide1:0.fileName = "auto detect"\n{more}'
 
 
-def vmware(folder: Path, raw: bytes) -> Form:
+def vmware(folder: Path, raw: bytes) -> Bundle:
     """A machine with a snapshot: the .vmx names the disk of today, the .vmsd the frozen one."""
     chain = [dict(each) for each in layers(raw, 2)]
     folder.mkdir()
@@ -58,7 +59,7 @@ def vmware(folder: Path, raw: bytes) -> Form:
     (folder / "web.vmx").write_text(vmx_text(disk.name))
     frozen = f'.encoding = "UTF-8"\nsnapshot.numSnapshots = "1"\nsnapshot0.disk0.fileName = "{vmdk_name(0)}"\n'
     (folder / "web.vmsd").write_text(frozen)
-    return Form(folder, disk, [folder / "web.vmx", folder / "web.vmsd"])
+    return Bundle(folder, disk, [folder / "web.vmx", folder / "web.vmsd"])
 
 
 DISKS_OF_VBOX = "00000000-0000-0000-0000-000000000001", "00000000-0000-0000-0000-000000000002"
@@ -76,12 +77,12 @@ def vbox_text(snapshot: str) -> str:
     return VBOX.format(vm=VM, base=DISKS_OF_VBOX[0], today=DISKS_OF_VBOX[1], snapshot=snapshot)
 
 
-def virtualbox(folder: Path, raw: bytes) -> Form:
+def virtualbox(folder: Path, raw: bytes) -> Bundle:
     """A machine with a snapshot, in the folder where VirtualBox puts those."""
     folder.mkdir()
     disk = vdi(folder, len(raw), layers(raw, 2))
     (folder / "win.vbox").write_text(vbox_text(f"Snapshots/{disk.name}"))
-    return Form(folder, disk, [folder / "win.vbox"])
+    return Bundle(folder, disk, [folder / "win.vbox"])
 
 
 OVF = """<?xml version="1.0" encoding="UTF-8"?>
@@ -132,20 +133,20 @@ def _padded(data: bytes) -> bytes:
     return data.ljust(-(-len(data) // 512) * 512, b"\0")
 
 
-def ovf(folder: Path, raw: bytes) -> Form:
+def ovf(folder: Path, raw: bytes) -> Bundle:
     """An export: description, manifest and a VMDK."""
     folder.mkdir()
     (folder / "web-disk1.vmdk").write_bytes(stream_optimized(raw))
     (folder / "web.ovf").write_text(OVF.format(href="web-disk1.vmdk", more="", size=len(raw)))
     (folder / "web.mf").write_text(manifest(folder / "web.ovf", folder / "web-disk1.vmdk"))
-    return Form(folder, folder / "web-disk1.vmdk", [folder / "web.ovf"])
+    return Bundle(folder, folder / "web-disk1.vmdk", [folder / "web.ovf"])
 
 
 def manifest(*files: Path) -> str:
     return "".join(f"SHA256({file.name})= {hashlib.sha256(file.read_bytes()).hexdigest()}\n" for file in files)
 
 
-def ovf_chunks(folder: Path, raw: bytes) -> Form:
+def ovf_chunks(folder: Path, raw: bytes) -> Bundle:
     """An export whose disk is compressed with gzip and cut."""
     folder.mkdir()
     data = gzip.compress(stream_optimized(raw), 1)
@@ -154,18 +155,18 @@ def ovf_chunks(folder: Path, raw: bytes) -> Form:
         (folder / f"web-disk1.vmdk.gz.{number:09d}").write_bytes(data[number * step : (number + 1) * step])
     more = f'ovf:compression="gzip" ovf:chunkSize="{step}"'
     (folder / "web.ovf").write_text(OVF.format(href="web-disk1.vmdk.gz", more=more, size=len(raw)))
-    return Form(folder, folder / "web-disk1.vmdk.gz.000000000", [folder / "web.ovf"])
+    return Bundle(folder, folder / "web-disk1.vmdk.gz.000000000", [folder / "web.ovf"])
 
 
-def ova(folder: Path, raw: bytes) -> Form:
+def ova(folder: Path, raw: bytes) -> Bundle:
     """An export in one file."""
-    parts = ovf(folder.with_name(f"{folder.name}.parts"), raw)
     folder.mkdir()
     path = folder / "web.ova"
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+    with TemporaryDirectory() as above, tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        parts = ovf(Path(above) / "parts", raw)
         for name in ("web.ovf", "web.mf", "web-disk1.vmdk"):
             archive.add(parts.folder / name, name)
-    return Form(folder, path / "web-disk1.vmdk", [path], by_disk=False)
+    return Bundle(folder, path / "web-disk1.vmdk", [path], by_disk=False)
 
 
 LIBVIRT = """<domain type='kvm' id='3'>
@@ -181,12 +182,12 @@ LIBVIRT = """<domain type='kvm' id='3'>
 """
 
 
-def libvirt(folder: Path, raw: bytes) -> Form:
+def libvirt(folder: Path, raw: bytes) -> Bundle:
     """A machine of KVM whose configuration names the disk where it lay on the host."""
     folder.mkdir()
     disk = qcow2(folder, len(raw), [pages(raw)])
     (folder / "web.xml").write_text(LIBVIRT.format(path=f"/var/lib/libvirt/images/{disk.name}"))
-    return Form(folder, disk, [folder / "web.xml"])
+    return Bundle(folder, disk, [folder / "web.xml"])
 
 
 PLIST = """<?xml version="1.0" encoding="UTF-8"?>
@@ -207,24 +208,24 @@ PLIST = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def utm(folder: Path, raw: bytes) -> Form:
+def utm(folder: Path, raw: bytes) -> Bundle:
     """A machine of UTM 4."""
     bundle = folder / "Windows.utm"
     (bundle / "Data").mkdir(parents=True)
     disk = qcow2(bundle / "Data", len(raw), [pages(raw)])
     text = PLIST.format(drives="Drive", name="ImageName", image=disk.name, kind="Disk")
     (bundle / "config.plist").write_text(text)
-    return Form(folder, disk, [bundle / "config.plist", bundle])
+    return Bundle(folder, disk, [bundle / "config.plist", bundle])
 
 
-def utm_3(folder: Path, raw: bytes) -> Form:
+def utm_3(folder: Path, raw: bytes) -> Bundle:
     """A machine of UTM 3 and before."""
     bundle = folder / "Windows.utm"
     (bundle / "Images").mkdir(parents=True)
     disk = qcow2(bundle / "Images", len(raw), [pages(raw)])
     text = PLIST.format(drives="Drives", name="ImagePath", image=disk.name, kind="disk")
     (bundle / "config.plist").write_text(text)
-    return Form(folder, disk, [bundle / "config.plist", bundle])
+    return Bundle(folder, disk, [bundle / "config.plist", bundle])
 
 
 PVS = """<?xml version="1.0" encoding="UTF-8"?>
@@ -235,7 +236,7 @@ PVS = """<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def parallels(folder: Path, raw: bytes) -> Form:
+def parallels(folder: Path, raw: bytes) -> Bundle:
     """A machine of Parallels Desktop with a snapshot."""
     bundle = folder / "Windows.pvm"
     bundle.mkdir(parents=True)
@@ -246,16 +247,16 @@ def parallels(folder: Path, raw: bytes) -> Form:
     disk = write_hdd(bundle / "harddisk.hdd", len(raw), [{**base, **older}, today])
     (bundle / "config.pvs").write_text(PVS.format(path="harddisk.hdd"))
     files = sorted(disk.parent.glob("*.hds"))
-    return Form(folder, disk, [bundle / "config.pvs", bundle, disk.parent, files[0], files[1]])
+    return Bundle(folder, disk, [bundle / "config.pvs", bundle, disk.parent, files[0], files[1]])
 
 
-def hyper_v(folder: Path, raw: bytes) -> Form:
+def hyper_v(folder: Path, raw: bytes) -> Bundle:
     """An export of Hyper-V of today."""
     disk = _hyper_v_disk(folder, raw)
     path = f"D:\\VMs\\web\\Virtual Hard Disks\\{disk.name}"
     configuration = folder / "Virtual Machines" / f"{VM.upper()}.vmcx"
     configuration.write_bytes(VirtualMachine("web", VM, vtpm=False, disks=[path]).vmcx())
-    return Form(folder, disk, [configuration])
+    return Bundle(folder, disk, [configuration])
 
 
 HYPER_V_XML = """<?xml version="1.0" encoding="UTF-16" standalone="yes"?>
@@ -271,12 +272,12 @@ HYPER_V_XML = """<?xml version="1.0" encoding="UTF-16" standalone="yes"?>
 """
 
 
-def hyper_v_2012(folder: Path, raw: bytes) -> Form:
+def hyper_v_2012(folder: Path, raw: bytes) -> Bundle:
     """A machine of Windows Server 2012 and before, whose configuration is XML."""
     disk = _hyper_v_disk(folder, raw)
     configuration = folder / "Virtual Machines" / f"{VM.upper()}.xml"
     configuration.write_bytes(HYPER_V_XML.format(name=disk.name, vm=VM.upper()).encode("utf-16"))
-    return Form(folder, disk, [configuration])
+    return Bundle(folder, disk, [configuration])
 
 
 def _hyper_v_disk(folder: Path, raw: bytes) -> Path:
@@ -301,7 +302,7 @@ SPECS = (
 )
 
 
-def windows_backup(folder: Path, raw: bytes) -> Form:
+def windows_backup(folder: Path, raw: bytes) -> Bundle:
     """An image backup of Windows' own."""
     top = folder / "WindowsImageBackup"
     backup = top / "WEB01" / WHEN
@@ -314,10 +315,10 @@ def windows_backup(folder: Path, raw: bytes) -> Form:
     (backup / "BackupSpecs.xml").write_bytes(SPECS.format(volume=VOLUME).encode("utf-16-le"))
     (backup / f"{VOLUME}_Components.xml").write_text("<BackupComponents/>")
     host, names = top / "WEB01", ("MediaId", "Catalog/GlobalCatalog", f"{WHEN}/BackupSpecs.xml")
-    return Form(folder, disk, [top, top / "WEB01", backup, *(host / name for name in names)])
+    return Bundle(folder, disk, [top, top / "WEB01", backup, *(host / name for name in names)])
 
 
-FORMS: dict[str, Callable[[Path, bytes], Form]] = {
+BUNDLES: dict[str, Callable[[Path, bytes], Bundle]] = {
     "vmware": vmware,
     "virtualbox": virtualbox,
     "ovf": ovf,
@@ -331,14 +332,3 @@ FORMS: dict[str, Callable[[Path, bytes], Form]] = {
     "hyper_v_2012": hyper_v_2012,
     "windows_backup": windows_backup,
 }
-
-
-def tarred(files: dict[str, bytes]) -> bytes:
-    """Write a tar."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return out.getvalue()

@@ -1,6 +1,7 @@
 """Forged profiles without their Windows, in every shape in which people hold one.
 
-Run it (``python -m tests.lone_profiles``) to make the committed containers again, which needs mkntfs and libntfs-3g.
+Run it (``python -m testdata.builder.lone_profiles``) to make the committed containers again, which needs mkntfs and
+libntfs-3g.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from testdata.builder import acl, certs
 from testdata.builder.capi import Slot
@@ -28,7 +33,7 @@ SID = "S-1-5-21-3623811015-3361044348-30300820-1013"
 PASSWORD = "Spring-Tide-7"
 FIRST, SECOND = "1812015b-5fd1-4efb-99dc-b114951d3686", "7c0e51aa-9d6f-4f0e-8b0a-2d4b7e1f9c33"
 MICROSOFT = "AppData/Roaming/Microsoft"
-CONTAINERS = Path(__file__).parent / "sources" / "data"
+CONTAINERS = Path(__file__).parents[1] / "forms" / "samples"
 SIZE = 8 << 20
 
 MAIL, VPN, LOST = "anna mail", "anna vpn", "anna lost"
@@ -57,6 +62,40 @@ def profile(made: ForgedMachine, owner: Owner) -> dict[str, FileSpec]:
     """Return what lies in the profile of a user, by its path there."""
     start = f"{owner.profile}/"
     return {f.path.removeprefix(start): f for f in made.files.values() if f.path.startswith(start)}
+
+
+_OPEN = {"key_file": "present", "public_key": "match", "access": "ok", "master_key": "present"}
+_OPEN |= {"unlocked_by": "password", "private_key": "proved", "known_by": "decryption"}
+_TRUTHS: dict[str, dict[str, str | bool | None]] = {
+    MAIL: {**_OPEN, "verdict": "usable", "broken_at": None, "recoverable": None, "exportable": "yes"},
+    # Whether the service runs by which keys of CNG are opened is told by a Windows only.
+    VPN: {**_OPEN, "verdict": "unknown", "broken_at": None, "recoverable": True, "exportable": "no"},
+    LOST: {
+        **dict.fromkeys(("public_key", "access", "master_key", "private_key"), "not_examined"),
+        "key_file": "absent",
+        "unlocked_by": "not_tried",
+        "known_by": "inference",
+        "verdict": "unusable",
+        "broken_at": "key_file",
+        "recoverable": None,
+        "exportable": "unknown",
+    },
+}
+
+
+def truth() -> list[dict[str, Any]]:
+    """Return what ``key_chain`` must say of the profile, given the password."""
+    keys: dict[str, RSAPrivateKey | EllipticCurvePrivateKey] = {
+        MAIL: rsa_key("2048-09"),
+        VPN: ec_key("P-256", VPN),
+        LOST: rsa_key("2048-10"),
+    }
+    found = []
+    for name, key in keys.items():
+        certificate = certs.make_certificate(name, key, eku=[certs.CLIENT_AUTH])
+        named = {"thumbprint": certificate.thumbprint, "subject": f"CN={name}", "owner_sid": SID, "container": name}
+        found.append({**named, "store": "My", "store_scope": "user", **_TRUTHS[name]})
+    return found
 
 
 def lay(folder: Path, files: Mapping[str, FileSpec], at: str = "") -> Path:
