@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 import forensics
 from forensics.cli.main import cli
+from tests.examined import examined
 from tests.paths import IMAGES
 
 SAMPLE = IMAGES / "sample.vhdx.xz"
@@ -299,3 +301,26 @@ def test_a_folder_that_is_full_keeps_nothing_of_a_key(
     assert result.exit_code == 2
     assert "No space left on device" in result.stderr
     assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize("name", ["cleaned-up", "mixed"])
+def test_what_a_finding_says_to_type_writes_the_key(name: str, tmp_path: Path, password: Path) -> None:
+    (finding,) = (
+        f for f in examined(name).finding_list if f.rule == "key-recoverable" and "recover SOURCE" in str(f.remedy)
+    )
+    lines = [b.text for b in finding.remedy if b.text.startswith("keymortem recover ")]
+    assert len(lines) == 2
+    for line in lines:
+        places = {"SOURCE": IMAGES / f"{name}.vhdx.xz", "FOLDER": tmp_path / line.split()[3], "FILE": password}
+        assert run(*(places.get(word, word) for word in line.split()[2:])).exit_code == 0
+
+
+@pytest.mark.parametrize("form", ["text", "html", "runbook"])
+def test_no_command_names_a_deleted_file(form: str) -> None:
+    said = forensics.render(examined("cleaned-up"), form)
+    assert "(deleted, file record 98)" in said
+    verbs = r"(?:Copy-Item|Rename-Item|Test-Path|icacls|takeown|attrib|keymortem recover)\b"
+    assert [line for line in said.splitlines() if re.search(verbs + r".*\(deleted, file record", line)] == []
+    commands = [b for f in examined("cleaned-up").finding_list for b in f.remedy if b.kind == "command"]
+    assert [b.text for b in commands if "(deleted" in b.text] == []
+    assert ": keep it, see the finding key-recoverable" not in said
