@@ -31,7 +31,7 @@ MAX_READ = 2 << 30
 _PAGE = 4096
 _WINDOW = 4 << 20
 _HEAD = struct.Struct("<IH")
-_LARGEST = (1 << 63) - 1
+_WITHOUT_SIGN = (1 << 63) - 1
 _FILLED = re.compile(rb"[^\0]")
 
 
@@ -144,7 +144,7 @@ class ChangeJournal:
                 if folder is not None:
                     ticks = int.from_bytes(data[at + 32 : at + 40] if is_v2 else data[at + 48 : at + 56], "little")
                     yield Deletion(
-                        base + at, folder, ticks & _LARGEST, int.from_bytes(data[at + 8 : at + 16], "little")
+                        base + at, folder, ticks & _WITHOUT_SIGN, int.from_bytes(data[at + 8 : at + 16], "little")
                     )
 
     def _windows(self) -> Iterator[tuple[bytes, int, int]]:
