@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,9 +59,28 @@ def first_line(path: Path) -> str:
             line = file.readline(_LONGEST_LINE).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
     except OSError as error:
         raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
+    if len(line) >= _LONGEST_LINE:
+        raise SourceError("too_long", f"the first line of {path} is too long for a password")
     if not line:
         raise SourceError("empty", f"{path} holds no password: its first line is empty")
     return line.decode("utf-8", "surrogateescape")
+
+
+def file_password(path: Path) -> bytes:
+    """Return the password for files that are to be written, UTF-8: the first line of a file.
+
+    Raises:
+        SourceError: The file cannot be read, or its first line is none that somebody could type again.
+    """
+    password = first_line(path)
+    if any(0xD800 <= ord(c) < 0xE000 for c in password):
+        # Without the line itself, which is the secret.
+        raise SourceError("not_utf8", f"{path} is not UTF-8 text; save it as UTF-8")
+    if any(unicodedata.category(c) == "Cc" for c in password):
+        raise SourceError(
+            "not_text", f"the first line of {path} holds characters that nobody can type; save it as UTF-8 text"
+        )
+    return password.encode()
 
 
 def _domain_key(path: Path) -> object:

@@ -93,9 +93,9 @@ def refusals_told(target: Path) -> Iterator[None]:
     except (forensics.EvidenceTargetError, forensics.CaseFileError) as error:
         raise click.UsageError(str(error)) from error
     except FileExistsError as error:
-        raise click.UsageError(
-            f"{error.filename or target} exists; choose another place, or add --overwrite to have it replaced"
-        ) from error
+        may_replace = any(p.name == "overwrite" for p in click.get_current_context().command.params)
+        or_else = ", or add --overwrite to have it replaced" if may_replace else ""
+        raise click.UsageError(f"{error.filename or target} exists; choose another place{or_else}") from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise click.UsageError(f"{target} cannot be written: {reason}; choose another place") from error

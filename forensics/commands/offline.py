@@ -1,7 +1,7 @@
-"""Commands that are typed where keymortem runs: its own, and those of impacket.
+"""Commands that are typed where keymortem runs: its own, and one of impacket.
 
 References:
-    impacket, dpapi.py and secretsdump.py (as ``-h`` describes them).
+    impacket, dpapi.py (as ``-h`` describes it).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from forensics.commands import parameters as kind
 from forensics.commands.command import Command, Parameter
 
-_MASTER_KEY = Parameter(kind.guid)
+_OF_KEY = {"thumbprint": Parameter(kind.thumbprint), "exportable": Parameter(kind.export_policy)}
 
 COMMANDS = (
     Command(
@@ -63,42 +63,32 @@ COMMANDS = (
         changes=False,
     ),
     Command(
-        "print-secrets",
-        ("secretsdump.py -system <hive> -security SECURITY -history LOCAL",),
-        "prints the LSA secrets in copies of two hives, the former value of DPAPI_SYSTEM too",
-        {"hive": Parameter(kind.word, "SYSTEM")},
+        "recover-key",
+        ("keymortem recover SOURCE <thumbprint> --to FOLDER --password-file FILE<exportable>",),
+        "writes a proved key into a PFX file, which the password in FILE encrypts",
+        _OF_KEY,
         shell="analyst",
         changes=False,
     ),
     Command(
-        "open-master-key",
-        ("dpapi.py masterkey -file <master_key> -system SYSTEM -security SECURITY",),
-        "opens the copy of a master key file with the DPAPI_SYSTEM of copied SYSTEM and SECURITY",
-        {"master_key": _MASTER_KEY},
+        "recover-key-of-user",
+        (
+            "keymortem recover SOURCE <thumbprint> --password <sid>:FILE-WITH-PASSWORD --to FOLDER"
+            " --password-file FILE<exportable>",
+        ),
+        "writes the proved key of a user into a PFX file; the password of the user opens its master key",
+        {**_OF_KEY, "sid": Parameter(kind.sid)},
         shell="analyst",
         changes=False,
     ),
     Command(
-        "open-master-key-with-half",
-        ("dpapi.py masterkey -file <master_key> -key 0xHALF",),
-        "opens the copy of a master key file with a half of DPAPI_SYSTEM that print-secrets printed",
-        {"master_key": _MASTER_KEY},
-        shell="analyst",
-        changes=False,
-    ),
-    Command(
-        "open-master-key-of-user",
-        ("dpapi.py masterkey -file <master_key> -sid <sid>",),
-        "opens the copy of a user's master key file; asks for the password",
-        {"master_key": _MASTER_KEY, "sid": Parameter(kind.sid)},
-        shell="analyst",
-        changes=False,
-    ),
-    Command(
-        "open-master-key-of-domain",
-        ("dpapi.py masterkey -file <master_key> -pvk FILE.pvk",),
-        "opens the copy of a domain user's master key file with the backup key of the domain",
-        {"master_key": _MASTER_KEY},
+        "recover-key-of-domain",
+        (
+            "keymortem recover SOURCE <thumbprint> --domain-backup-key FILE.pvk --to FOLDER"
+            " --password-file FILE<exportable>",
+        ),
+        "writes the proved key of a domain's user into a PFX file; the domain's backup key opens its master key",
+        _OF_KEY,
         shell="analyst",
         changes=False,
     ),

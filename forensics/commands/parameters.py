@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from forensics.commands.refusal import Refused
+from forensics.tables.deleted_path import is_deleted
 from forensics.tables.sanitise import sanitise
 from forensics.tables.windows_path import UNKNOWN_DRIVE
 
@@ -84,6 +85,8 @@ def inside_quotes(value: str) -> str:
 
 def path(value: str) -> str:
     """Write a path as its Windows has it; on a drive of unknown letter only where that is the system drive."""
+    if is_deleted(value):
+        raise Refused("deleted")
     if value.startswith(UNKNOWN_DRIVE):
         rest = value.removeprefix(UNKNOWN_DRIVE)
         if sanitise(rest) != rest or _ACTIVE.search(rest):
@@ -112,6 +115,13 @@ def drive(scope: str) -> str:
     if scope == "enterprise":
         raise Refused("unknown")
     return "CurrentUser" if scope == "user" else "LocalMachine"
+
+
+def export_policy(exportable: str) -> str:
+    """Write the option without which ``recover`` keeps a key back; what could not be read may forbid it."""
+    if exportable not in ("yes", "no", "unknown"):
+        raise Refused("unknown")
+    return "" if exportable == "yes" else " --even-not-exportable"
 
 
 def enrolment(scope: str) -> str:

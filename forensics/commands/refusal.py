@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-Reason = Literal["unknown", "unsafe", "service_store", "policy_store", "other_volume", "kept", "not_shown", "by_owner"]
+Reason = Literal[
+    "unknown", "unsafe", "service_store", "policy_store", "other_volume", "kept", "not_shown", "by_owner", "deleted"
+]
 
 _WORDS: dict[str, dict[Reason, str]] = {
     "en": {
@@ -16,6 +18,7 @@ _WORDS: dict[str, dict[Reason, str]] = {
         "not_shown": "No command is printed here: this disk does not show that it would be right ({what}).",
         "by_owner": "No command is printed here: what made the binding changes it, see how it is set.",
         "kept": "No command is printed here: this certificate must not be taken out of its store.",
+        "deleted": "The file is deleted, and no command of Windows reaches it: let nothing write to this disk.",
     },
     "ja": {
         "unknown": "ここにコマンドは表示しません: {what} がこのディスクから分かりません。",
@@ -26,6 +29,7 @@ _WORDS: dict[str, dict[Reason, str]] = {
         "not_shown": "ここにコマンドは表示しません: それが正しいことをこのディスクは示していません ({what})。",
         "by_owner": "ここにコマンドは表示しません: バインドを作成したものが変更します。設定方法を参照してください。",
         "kept": "ここにコマンドは表示しません: この証明書をストアから取り除いてはなりません。",
+        "deleted": "このファイルは削除され、Windows のコマンドでは扱えません。このディスクに書き込まないでください。",
     },
 }
 

@@ -182,6 +182,9 @@ class KeepsJournal(Protocol):
     def change_journal(self) -> ChangeJournal | None:
         """Open its journal; None where there is none. Raises Unreadable where it cannot be opened."""
 
+    def folder_of(self, reference: int) -> str | None:
+        """Return the path of the folder with a file reference of the journal; None where it is gone."""
+
 
 @runtime_checkable
 class KeepsDeleted(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 JOURNAL = "$Extend/$UsnJrnl:$J"
 _COLLECTED_AS = (JOURNAL, "$Extend/$UsnJrnl%3A$J", "$Extend/$J", "$J")
 """Names under which collectors put the journal, from the root of the drive."""
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_KEY_FILE = re.compile(r"[0-9a-f]{32}_" + _GUID.pattern)
 _NAME_IN_COVERAGE = "change journal"
 
 
@@ -48,14 +51,15 @@ def key_history(evidence: Evidence, chains: Sequence[KeyChainRow]) -> tuple[list
             outcome = ABSENT if installation.tree.complete else NOT_COLLECTED
         else:
             outcome = _reach(journal)
-            folders = _folders(evidence)
-            rows = journal_rows(journal, needed, folders, installation.machine_id, path)
+            rows = journal_rows(journal, needed, _FolderOf(evidence), installation.machine_id, path)
     except Unreadable as error:
         installation.problem(path, error.kind, str(error))
         outcome = outcome_of(error)
     installation.coverage.tell("log", _NAME_IN_COVERAGE, outcome, path)
     _tell_shadow_copies(installation)
-    return rows, [_with_loss(chain, rows) for chain in chains]
+    knows_folders = isinstance(installation.own_tree, KeepsJournal) and not installation.drive
+    own = [row for row in rows if _is_of_keys(row, knows_folders)]
+    return rows, [_with_loss(chain, own) for chain in chains]
 
 
 def _tell_shadow_copies(installation: Installation) -> None:
@@ -105,6 +109,19 @@ def _folders(evidence: Evidence) -> dict[int, str]:
     return found
 
 
+class _FolderOf:
+    """Gives the path of a folder by its file reference, as the rows about keys have it where they have one."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._tree = evidence.installation.own_tree
+        self._known: dict[int, str | None] = dict(_folders(evidence))
+
+    def __call__(self, reference: int) -> str | None:
+        if reference not in self._known and isinstance(self._tree, KeepsJournal):
+            self._known[reference] = self._tree.folder_of(reference)
+        return self._known.get(reference)
+
+
 def _with_loss(chain: KeyChainRow, rows: Sequence[KeyHistoryRow]) -> KeyChainRow:
     """Return a broken chain with the last deletion or renaming of the file it needs."""
     lost = _loss([row for row in rows if chain.thumbprint in row.thumbprints])
@@ -121,6 +138,30 @@ def _with_loss(chain: KeyChainRow, rows: Sequence[KeyHistoryRow]) -> KeyChainRow
 
 
 def _loss(rows: Sequence[KeyHistoryRow]) -> KeyHistoryRow | None:
-    """Return where a file went away for good: the first deletion or renaming since it was made last."""
-    made = max((number for number, row in enumerate(rows) if row.happened == "created"), default=-1)
-    return next((row for row in rows[made + 1 :] if row.happened in ("deleted", "renamed")), None)
+    """Return where a file went away for good: the first deletion or renaming since it came last."""
+    came = (number for number, row in enumerate(rows) if row.happened == "created" or _is_own(row, row.other_name))
+    last = max(came, default=-1)
+    gone = (row for row in rows[last + 1 :] if row.happened in ("deleted", "renamed"))
+    return next((row for row in gone if _is_own(row, row.file_name)), None)
+
+
+def _is_own(row: KeyHistoryRow, name: str | None) -> bool:
+    """Tell whether Windows looks for the file under a name: a copy that somebody put beside it has another."""
+    return (
+        _KEY_FILE.fullmatch(name or "") is not None
+        if row.what == "key_file"
+        else _GUID.fullmatch(name or "") is not None
+    )
+
+
+def _is_of_keys(row: KeyHistoryRow, knows_folders: bool) -> bool:
+    """Tell whether a file was in a folder of Windows for such files, so far as that is known.
+
+    A backup of keys has files of the same names, and so has Windows.old, which Windows itself deletes.
+    """
+    if row.folder is None:
+        return not knows_folders
+    path = row.folder.lower()
+    return (
+        "microsoft/crypto/" if row.what == "key_file" else "microsoft/protect/"
+    ) in f"{path}/" and "windows.old" not in path

@@ -75,7 +75,7 @@ def pfx(
 
     own, *above = (x509.load_der_x509_certificate(der) for der in (certificate, *issuers))
     written = pkcs12.serialize_key_and_certificates(
-        name.encode() if name else None, key, own, above, _encryption(password, is_legacy)
+        name.encode("utf-8", "ignore") if name else None, key, own, above, _encryption(password, is_legacy)
     )
     return _with_destination(written, destination, password, "sha1" if is_legacy else "sha256")
 

@@ -15,7 +15,7 @@ from forensics.case import Case
 from forensics.chain.vault import Vault, keeping
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.examination import examine
-from forensics.given_secrets import first_line
+from forensics.given_secrets import file_password
 from forensics.late_methods import dataclass
 from forensics.outputs import new_files
 from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey, dead_key, wanted_chains
@@ -26,6 +26,7 @@ from forensics.recovery.text import recovered_text
 from forensics.report.facts import Facts
 from forensics.report.result import Result
 from forensics.tables.certificate import CertificateRow
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.timestamps import format_utc
 from forensics.version import __version__
 
@@ -106,6 +107,9 @@ def recover(
         raise ValueError("files with private keys need a password: name a file that holds it")
     if to is not None:
         EvidenceFiles([source]).refuse(Path(to))
+    given = EvidenceFiles()
+    with recording(given):
+        password = file_password(Path(pfx_password_file)) if pfx_password_file is not None else b""
     with keeping(vault := Vault()):
         case = examine(source, **options)
     facts = Facts(case)
@@ -114,21 +118,19 @@ def recover(
         keys = [_unless_forbidden(key) for key in keys]
     if to is None or pfx_password_file is None:
         return Recovered(case, tuple(keys), {})
-    with recording(case.evidence):
-        password = first_line(Path(pfx_password_file)).encode("utf-8", "surrogateescape")
     made: dict[str, bytes] = {}
     for number, key in enumerate(keys):
         if key.lack is None:
             try:
                 made[_thumbprint(key)] = _pfx(case, vault, key, password, legacy)
-            except (ValueError, UnicodeError):
+            except ValueError:
                 keys[number] = replace(key, lack=_REFUSED)
     if not made:
         return Recovered(case, tuple(keys), {}, Path(to))
     files = {thumbprint: f"{thumbprint}.pfx" for thumbprint in made}
     log = f"recovered-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     said = _log(case, vault, keys, files, made)
-    with new_files(Path(to), case.evidence) as place:
+    with new_files(Path(to), EvidenceFiles.together(case.evidence, given)) as place:
         for thumbprint, content in made.items():
             _write(place / files[thumbprint], content)
         _write(place / log, said)
@@ -150,15 +152,23 @@ def _pfx(case: Case, vault: Vault, key: DeadKey, password: bytes, is_legacy: boo
     private = library_key(next(o.key for o in vault.keys[vault.publics[thumbprint]] if o.path == key.path))
     check_pair(private, certificate)
     rows: Sequence[CertificateRow] = case.rows("certificate")
-    row = next(r for r in rows if r.thumbprint == thumbprint and r.machine_id == key.chain.machine_id)
+    chain = key.chain
+    # One certificate may stand in several stores: the copy whose chain this is says where its key goes.
+    copies = [row for row in rows if (row.thumbprint, row.machine_id) == (thumbprint, chain.machine_id)]
+    row = next((row for row in copies if row.source_path == chain.source_path), copies[0])
     above = issuers_of(case, vault.certificates, thumbprint)
-    return pfx(private, certificate, above, row.friendly_name, _destination(row), password, is_legacy=is_legacy)
+    return pfx(private, certificate, above, row.friendly_name, _destination(row, chain), password, is_legacy=is_legacy)
 
 
-def _destination(row: CertificateRow) -> Destination:
-    """Return where the certificate says its key was: a key of CNG has no key spec."""
+def _destination(row: CertificateRow, chain: KeyChainRow) -> Destination:
+    """Return where the certificate says its key was: a key of CNG has no key spec.
+
+    A provider that this Windows lacks or that is none of Windows' own for software keys would stop the import: without
+    one Windows chooses.
+    """
     spec = row.key_spec if row.key_spec in (1, 2) else None
-    return Destination(row.provider, row.store_scope != "user", spec)
+    serves = chain.provider_kind in ("capi", "cng") and chain.broken_at != "provider"
+    return Destination(row.provider if serves else None, row.store_scope != "user", spec)
 
 
 def check_pair(private: PKCS12PrivateKeyTypes, certificate: bytes) -> None:
@@ -218,4 +228,5 @@ def _log(
             if key.lack is None
         ],
     }
-    return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()
+    # Half characters, which file names may have, stand as JSON writes them.
+    return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

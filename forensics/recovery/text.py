@@ -65,6 +65,11 @@ def recovered_text(
                 "A Windows older than 10 version 1709 and Server 2019, as one here is, likely imports no file with AES "
                 "and then calls the password wrong: for an import there write the file with --legacy."
             )
+        if any(key.exportable == "no" for key in had):
+            text.add(
+                "certutil makes an imported key exportable; NoExport behind the name of the file keeps it as it was, "
+                "for a key that by its policy is not to be exported."
+            )
         text.add(
             "An import gives the key a new access list: an account of its own, such as that of a service, that read it "
             "before needs Read on the new key file. Delete the PFX files when the keys are where they belong."

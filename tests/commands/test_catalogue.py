@@ -45,7 +45,7 @@ GOOD = {
     "attestation": "https://hgs.contoso.test/Attestation",
     "protection": "https://hgs.contoso.test:8443/KeyProtection",
     "new": TP,
-    "master_key": "fb1190c1-123d-45f8-95f4-32aee28fe2eb",
+    "exportable": "yes",
     "library": "rsaenh.dll",
     "provider": "Microsoft Strong Cryptographic Provider",
 }
@@ -108,6 +108,19 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "lines"),
     [
+        (
+            "recover-key",
+            {"thumbprint": TP, "exportable": "yes"},
+            (f"keymortem recover SOURCE {TP} --to FOLDER --password-file FILE",),
+        ),
+        (
+            "recover-key-of-user",
+            {"thumbprint": TP, "sid": "S-1-5-21-1-2-3-1001", "exportable": "unknown"},
+            (
+                f"keymortem recover SOURCE {TP} --password S-1-5-21-1-2-3-1001:FILE-WITH-PASSWORD --to FOLDER"
+                " --password-file FILE --even-not-exportable",
+            ),
+        ),
         ("import-pfx", {"store": "WebHosting"}, ('certutil -f -importPFX "WebHosting" "FILE.pfx"',)),
         ("import-pfx", {"scope": "user", "store": "My"}, ('certutil -user -f -importPFX "My" "FILE.pfx"',)),
         ("show-certificate", {"store": "a$b", "thumbprint": TP}, (f"certutil -store 'a$b' {TP}",)),
@@ -181,6 +194,9 @@ def test_a_guardian_is_renewed_only_where_its_certificate_has_ended() -> None:
         ("import-pfx", {"scope": "service", "store": "NTDS\\MY"}, "service_store"),
         ("relink-key", {"scope": "policy", "store": "MY", "thumbprint": TP}, "policy_store"),
         ("grant", {"path": "partition 3:\\k", "grants": "*S-1-5-18:F"}, "other_volume"),
+        ("keep-copy", {"path": "C:\\k\\f (deleted, file record 98)"}, "deleted"),
+        ("rename-file", {"path": "C:\\k\\f (deleted, file record 98)", "name": "f.old"}, "deleted"),
+        ("recover-key", {"thumbprint": TP, "exportable": ""}, "unknown"),
         ("renew-certificate", {"serial": "01", "valid": "0"}, "not_shown"),
         ("enrol-now", {"enabled": "0"}, "not_shown"),
         *(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from forensics.disk.ntfs.journal import ChangeJournal
 from forensics.disk.tree import Unreadable
-from testdata.builder.change_journal import Change, deletion, journal
+from testdata.builder.change_journal import Change, deletion, journal, renaming
+from tests.time_bound import within
 
 WHEN = datetime(2026, 11, 7, 9, 14, 22, tzinfo=UTC)
 TB = 1 << 40
@@ -55,13 +57,57 @@ def test_a_hole_larger_than_the_volume_is_never_read() -> None:
     assert not read.is_cut
 
 
-def test_records_are_walked_around_a_byte_in_their_order() -> None:
-    data = journal(changes(500), {"k": 42}, TB)
+def test_deletions_of_a_folder_come_in_their_order() -> None:
+    mixed = [
+        c for change in changes(500) for c in (change, replace(change, path=change.path.replace("k", "m"), version=3))
+    ]
+    data = journal(mixed, {"k": 42, "m": 43}, TB)
     read = ChangeJournal(Sparse(data), [(TB, TB + len(data))])
-    (found, _) = sorted(read.named(["00000250"]), key=lambda f: f.offset)
-    near = [f.record.name for f in read.around(found.offset, 0, 4096)]
-    assert "00000250" in near
-    assert near == sorted(near)
+    (v3,) = {
+        found.record.parent
+        for found in read.named(["00000007"])
+        if found.record.name and found.record.parent & 43 == 43
+    }
+    found = list(read.deletions([v3]))
+    assert [deletion.file & 0xFFFFFFFF for deletion in found] == [100 + number // 2 for number in range(1000)]
+    assert [deletion.offset for deletion in found] == sorted(deletion.offset for deletion in found)
+
+
+def test_a_file_is_followed_under_its_next_names() -> None:
+    data = journal(
+        [*renaming(WHEN, "k/wanted", "k/old", 7), *deletion(WHEN, "k/old", 7), *deletion(WHEN, "k/old", 8)],
+        {"k": 42},
+        0,
+    )
+    found = list(ChangeJournal(io.BytesIO(data), [(0, len(data))]).named(["wanted"]))
+    assert [f.record.name for f in found] == ["wanted", "old", "old", "old", "old"]
+
+
+@pytest.mark.parametrize("before", [4096 * 3, 8 << 20, (8 << 20) + 512])
+def test_a_copy_begins_with_the_zeros_of_what_was_given_back(before: int) -> None:
+    data = bytes(before) + journal(changes(500), {"k": 42}, 1 << 30)
+    read = ChangeJournal(io.BytesIO(data), [(0, len(data))], is_whole=False)
+    first = read.first()
+    assert first is not None
+    assert first.name == "00000000"
+    assert len(list(read.named(["00000499"]))) == 2
+
+
+def test_lengths_that_lie_hide_no_more_than_a_record() -> None:
+    data = bytearray(journal(changes(20), {"k": 42}, 0))
+    data[0:4] = (0xFFFFFFF8).to_bytes(4, "little")
+    data[80:84] = (8).to_bytes(4, "little")
+    read = ChangeJournal(io.BytesIO(bytes(data)), [(0, len(data))])
+    assert len(list(read.named(["000000"]))) == 38
+
+
+def test_a_journal_of_millions_of_records_is_read_in_seconds() -> None:
+    page = journal(changes(20), {"k": 42}, 0)[:4096]
+    data = page * (25 << 8)
+    names = [f"{number:032x}" for number in range(500)]
+    read = ChangeJournal(io.BytesIO(data), [(0, len(data))], is_whole=False)
+    with within(0.3):
+        assert list(read.named(names)) == []
 
 
 def test_a_name_in_other_bytes_is_no_record() -> None:

@@ -11,7 +11,9 @@ import pytest
 import forensics
 from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
 from forensics.disk.tree import Tree
+from forensics.history.key_history import _is_of_keys, _loss
 from forensics.sources.open import open_source
+from forensics.tables.history import Happened, KeyHistoryRow
 from testdata.builder.change_journal import deletion, journal
 from tests.examined import AS_OF, examined
 from tests.oracles import needs_shared
@@ -139,3 +141,48 @@ def test_where_shadow_copies_were_not_read_nothing_is_lost_for_good(monkeypatch:
     )
     (row,) = (r for r in case.rows("coverage") if r.name == "shadow copies")
     assert row.outcome == "not_examined"
+
+
+KEY = "4209c24da88321c2d1aa5b3e46e0c245_64023be8-9c1a-4eee-b6ec-0f951b6c7610"
+
+
+def row(happened: Happened, name: str = KEY, folder: str | None = KEYS, other: str | None = None) -> KeyHistoryRow:
+    return KeyHistoryRow(
+        machine_id=1,
+        source_path="j",
+        file_name=name,
+        what="key_file",
+        folder=folder,
+        happened=happened,
+        other_name=other,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "lost"),
+    [
+        ([row("deleted"), row("created"), row("renamed", other="x"), row("deleted", "x")], 2),
+        # Named back, then deleted: the deletion took it.
+        ([row("renamed", other="x"), row("renamed", "x", other=KEY), row("deleted")], 2),
+        # A copy beside it under a name of somebody's own went, not the key file.
+        ([row("deleted", f"{KEY}.bak")], None),
+        ([row("deleted", f"{KEY}.bak"), row("deleted")], 1),
+    ],
+)
+def test_what_took_a_file_is_the_first_loss_since_it_came_last(rows: list[KeyHistoryRow], lost: int | None) -> None:
+    assert _loss(rows) is (None if lost is None else rows[lost])
+
+
+@pytest.mark.parametrize(
+    ("folder", "knows", "is_it"),
+    [
+        (KEYS, True, True),
+        ("Users/anna/AppData/Roaming/Microsoft/Crypto/Keys", True, True),
+        ("Backup/MachineKeys", True, False),
+        ("Windows.old/ProgramData/Microsoft/Crypto/RSA/MachineKeys", True, False),
+        (None, True, False),  # a folder that is gone, as that of Windows.old is
+        (None, False, True),  # a journal without its volume names no folder at all
+    ],
+)
+def test_a_file_of_the_same_name_elsewhere_is_not_the_key(folder: str | None, knows: bool, is_it: bool) -> None:
+    assert _is_of_keys(row("deleted", folder=folder), knows) is is_it

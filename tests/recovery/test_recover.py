@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
 import stat
 from pathlib import Path
 
 import pytest
+from asn1crypto import pkcs12 as asn1
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -14,11 +18,14 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 import forensics
 from forensics.cli.main import cli
+from tests.examined import examined
 from tests.paths import IMAGES
 
 SAMPLE = IMAGES / "sample.vhdx.xz"
 PASSWORD = "Pässw0rd!"
 WEB, API = "5128463CB51FB4BFB5489BA043D6FCE174F6CA79", "9D36AE7DEC02022E8049BE625E83A558A4CB3F7E"
+
+CSP_NAME, LOCAL_KEY_SET = "1.3.6.1.4.1.311.17.1", "1.3.6.1.4.1.311.17.2"
 
 
 @pytest.fixture
@@ -190,3 +197,130 @@ def test_an_empty_password_is_refused_before_anything_is_written(tmp_path: Path)
     assert result.exit_code == 2
     assert "holds no password: its first line is empty" in result.stderr
     assert not (tmp_path / "keys").exists()
+
+
+def attributes_of(file: Path) -> dict[str, object]:
+    """Return the attributes of the key by which Windows places it."""
+    safes = [s for s in asn1.Pfx.load(file.read_bytes()).authenticated_safe if s["content_type"].native == "data"]
+    (bag,) = asn1.SafeContents.load(safes[0]["content"].native)
+    found: dict[str, object] = {}
+    for attribute in bag["bag_attributes"]:
+        values = attribute["values"]
+        found[attribute["type"].dotted] = values[0].native if len(values) else None
+    return {oid: value for oid, value in found.items() if oid in (CSP_NAME, LOCAL_KEY_SET)}
+
+
+def test_of_two_stores_the_one_that_is_told_says_where_the_key_goes(tmp_path: Path, password: Path) -> None:
+    # Once usable in the store of the computer, once broken in that of a user: the broken one is what was asked for.
+    result = run(
+        IMAGES / "laptop.vhdx.xz",
+        "71D7B64A",
+        "--to",
+        tmp_path / "keys",
+        "--password-file",
+        password,
+        "--even-not-exportable",
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "certutil -user -f -importPFX" in result.stdout
+    (file,) = (tmp_path / "keys").glob("*.pfx")
+    assert LOCAL_KEY_SET not in attributes_of(file)
+
+
+def test_a_provider_that_does_not_serve_is_not_asked_for(tmp_path: Path, password: Path) -> None:
+    arguments = ("--to", tmp_path / "keys", "--password-file", password, "--even-not-exportable")
+    assert run(IMAGES / "odd-server.vhdx.xz", "D4DDAF42", *arguments).exit_code == 0
+    (file,) = (tmp_path / "keys").glob("*.pfx")
+    assert attributes_of(file) == {LOCAL_KEY_SET: None}
+
+
+def test_an_import_that_would_make_a_key_exportable_is_told(tmp_path: Path, password: Path) -> None:
+    arguments = ("--to", tmp_path / "keys", "--password-file", password, "--even-not-exportable")
+    assert "NoExport behind the name of the file keeps it" in run(SAMPLE, "intranet.contoso", *arguments).stdout
+    assert "NoExport" not in run(SAMPLE, WEB, *arguments).stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("pw\n".encode("utf-16"), "is not UTF-8 text; save it as UTF-8"),
+        ("Größe".encode("latin-1"), "is not UTF-8 text; save it as UTF-8"),
+        (b"\xed\xa0\x80secret", "is not UTF-8 text; save it as UTF-8"),
+        ("secret\n".encode("utf-16-le"), "holds characters that nobody can type"),
+        (b"secret\rsecond", "holds characters that nobody can type"),
+        (b"y" * 70_000, "is too long for a password"),
+        (b"\xef\xbb\xbf\r\nsecret", "its first line is empty"),
+    ],
+)
+def test_a_password_that_nobody_could_type_again_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "pw.txt").write_bytes(content)
+    result = run(SAMPLE, WEB, "--to", tmp_path / "keys", "--password-file", tmp_path / "pw.txt")
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+    assert "secret" not in result.stderr + result.stdout
+    assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize(("line", "password"), [(b"\xef\xbb\xbfpw\r\n", b"pw"), (b"x" * 300, b"x" * 300)])
+def test_marks_and_ends_of_lines_are_no_part_of_a_password(tmp_path: Path, line: bytes, password: bytes) -> None:
+    (tmp_path / "pw.txt").write_bytes(line)
+    forensics.recover(SAMPLE, WEB, to=tmp_path / "keys", pfx_password_file=tmp_path / "pw.txt")
+    key, _, _ = pkcs12.load_key_and_certificates((tmp_path / "keys" / f"{WEB}.pfx").read_bytes(), password)
+    assert isinstance(key, rsa.RSAPrivateKey)
+
+
+def test_a_source_whose_name_is_no_text_stands_in_the_log(tmp_path: Path, password: Path) -> None:
+    source = tmp_path / os.fsdecode(b"gr\xf6\xdfe.vhdx.xz")
+    try:
+        source.write_bytes(SAMPLE.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes names of text alone")
+    told = forensics.recover(source, WEB, to=tmp_path / "keys", pfx_password_file=password)
+    assert told.log is not None
+    log = json.loads((tmp_path / "keys" / told.log).read_bytes())
+    assert log["sources"] == [str(source)]
+
+
+def test_no_option_is_advised_that_this_command_lacks(tmp_path: Path, password: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / f"{WEB}.pfx").write_bytes(b"older")
+    result = run(SAMPLE, WEB, "--to", tmp_path / "keys", "--password-file", password)
+    assert result.exit_code == 2
+    assert "--overwrite" not in result.stderr
+
+
+def test_a_folder_that_is_full_keeps_nothing_of_a_key(
+    tmp_path: Path, password: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        path.write_bytes(content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("forensics.recovery.recover._write", full)
+    result = run(SAMPLE, WEB, "--to", tmp_path / "keys", "--password-file", password)
+    assert result.exit_code == 2
+    assert "No space left on device" in result.stderr
+    assert not (tmp_path / "keys").exists()
+
+
+@pytest.mark.parametrize("name", ["cleaned-up", "mixed"])
+def test_what_a_finding_says_to_type_writes_the_key(name: str, tmp_path: Path, password: Path) -> None:
+    (finding,) = (
+        f for f in examined(name).finding_list if f.rule == "key-recoverable" and "recover SOURCE" in str(f.remedy)
+    )
+    lines = [b.text for b in finding.remedy if b.text.startswith("keymortem recover ")]
+    assert len(lines) == 2
+    for line in lines:
+        places = {"SOURCE": IMAGES / f"{name}.vhdx.xz", "FOLDER": tmp_path / line.split()[3], "FILE": password}
+        assert run(*(places.get(word, word) for word in line.split()[2:])).exit_code == 0
+
+
+@pytest.mark.parametrize("form", ["text", "html", "runbook"])
+def test_no_command_names_a_deleted_file(form: str) -> None:
+    said = forensics.render(examined("cleaned-up"), form)
+    assert "(deleted, file record 98)" in said
+    verbs = r"(?:Copy-Item|Rename-Item|Test-Path|icacls|takeown|attrib|keymortem recover)\b"
+    assert [line for line in said.splitlines() if re.search(verbs + r".*\(deleted, file record", line)] == []
+    commands = [b for f in examined("cleaned-up").finding_list for b in f.remedy if b.kind == "command"]
+    assert [b.text for b in commands if "(deleted" in b.text] == []
+    assert ": keep it, see the finding key-recoverable" not in said

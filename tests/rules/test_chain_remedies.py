@@ -44,7 +44,7 @@ def assert_harmless(finding: Finding) -> None:
         assert block.shell in ("administrator", "user", "analyst"), block.text
         assert not re.search(r"-delstore|Remove-|-pulse|\bdel\b|copy /b|THUMBPRINT", block.text), block.text
         if "-importPFX" in block.text:
-            assert re.search(r'-f -importPFX "[^"]+" "FILE\.pfx"$', block.text), block.text
+            assert re.search(r'-f -importPFX "[^"]+" "(FILE|[0-9A-F]{40})\.pfx"$', block.text), block.text
     text = "\n".join(block.text for block in finding.remedy)
     assert not re.search(r"command prompt|elevated\)|delete the dead|auto-enrolment notices", text)
 

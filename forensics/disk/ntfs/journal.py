@@ -10,8 +10,11 @@ References:
 from __future__ import annotations
 
 import io
+import re
+import struct
+from array import array
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from forensics.disk.ntfs.index import parse_file_name
 from forensics.disk.ntfs.record import DATA
@@ -19,7 +22,7 @@ from forensics.disk.ntfs.stream import RunStream
 from forensics.disk.ntfs.volume import NtfsVolume
 from forensics.disk.tree import Unreadable
 from forensics.formats.errors import FormatError
-from forensics.formats.usn_record import LONGEST_RECORD, NAME_AT, UsnRecord, parse_usn_record
+from forensics.formats.usn_record import DELETED, LONGEST_RECORD, NAME_AT, UsnRecord, parse_usn_record
 from forensics.late_methods import dataclass
 
 _EXTEND = 11
@@ -27,6 +30,9 @@ MAX_READ = 2 << 30
 """Work: bytes of one journal that are searched, counted from its end."""
 _PAGE = 4096
 _WINDOW = 4 << 20
+_HEAD = struct.Struct("<IH")
+_WITHOUT_SIGN = (1 << 63) - 1
+_FILLED = re.compile(rb"[^\0]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,15 @@ class Found:
 
     offset: int
     record: UsnRecord
+
+
+class Deletion(NamedTuple):
+    """That a file of a folder was deleted: the byte of its record, its folder, the time as FILETIME, the file."""
+
+    offset: int
+    folder: int
+    ticks: int
+    file: int
 
 
 def open_journal(volume: NtfsVolume) -> ChangeJournal | None:
@@ -64,6 +79,7 @@ class ChangeJournal:
         self._stream = stream
         self._extents = [(start, end) for start, end in extents if end > start]
         self._is_whole = is_whole
+        self._begun: dict[int, array[int]] = {}
         room = MAX_READ
         kept: list[tuple[int, int]] = []
         for start, end in reversed(self._extents):
@@ -76,58 +92,93 @@ class ChangeJournal:
 
     def first(self) -> UsnRecord | None:
         """Return the oldest record that is searched; None where there is none."""
-        for start, end in self._searched:
-            for found in self._records(start, min(end, start + _WINDOW)):
-                return found.record
+        for data, base, within in self._windows():
+            for at in self._begins(data, base, within):
+                found = self._parsed(data, at, base)
+                if found is not None:
+                    return found.record
         return None
 
     def named(self, names: Iterable[str]) -> Iterator[Found]:
-        """Yield the records of files whose names begin so, in no order; capitals count.
+        """Yield the records of files whose names begin so, and what follows of the same files under other names.
+
+        They come in the order of the journal; capitals count.
 
         Raises:
             Unreadable: A part of the journal could not be got.
         """
-        needles = [name.encode("utf-16-le") for name in dict.fromkeys(names)]
+        needles = tuple(name.encode("utf-16-le") for name in dict.fromkeys(names))
+        if not needles:
+            return
+        shortest = min(map(len, needles))
+        heads = {needle[:shortest] for needle in needles}
+        followed: set[bytes] = set()
+        v2, v3 = NAME_AT[2], NAME_AT[3]
+        for data, base, within in self._windows():
+            for at in self._begins(data, base, within):
+                file = data[at + 8 : at + 16]
+                name = at + v2 if data[at + 4] == 2 else at + v3
+                if file in followed or (data[name : name + shortest] in heads and data.startswith(needles, name)):
+                    found = self._parsed(data, at, base)
+                    if found is not None:
+                        followed.add(file)
+                        yield found
+
+    def deletions(self, folders: Iterable[int]) -> Iterator[Deletion]:
+        """Yield each deletion in some folders, in the order of the journal.
+
+        Args:
+            folders: Their file references.
+
+        Raises:
+            Unreadable: A part of the journal could not be got.
+        """
+        wanted = {folder.to_bytes(8, "little"): folder for folder in folders}
+        for data, base, within in self._windows():
+            for at in self._begins(data, base, within):
+                is_v2 = data[at + 4] == 2
+                # DELETED is a bit of the second byte of the reason, which follows the time.
+                if not data[at + (41 if is_v2 else 57)] & DELETED >> 8:
+                    continue
+                folder = wanted.get(data[at + 16 : at + 24] if is_v2 else data[at + 24 : at + 32])
+                if folder is not None:
+                    ticks = int.from_bytes(data[at + 32 : at + 40] if is_v2 else data[at + 48 : at + 56], "little")
+                    yield Deletion(
+                        base + at, folder, ticks & _WITHOUT_SIGN, int.from_bytes(data[at + 8 : at + 16], "little")
+                    )
+
+    def _windows(self) -> Iterator[tuple[bytes, int, int]]:
+        """Yield what is searched piece by piece: bytes, where they lie, how many of them records may begin in."""
         for start, end in self._searched:
             for at in range(start, end, _WINDOW):
                 data = self._read(at, min(end, at + _WINDOW + LONGEST_RECORD))
-                within = min(end, at + _WINDOW) - at
-                yield from (f for needle in needles for f in self._hits(data, at, within, needle))
+                if data != bytes(len(data)):
+                    yield data, at, min(end - at, _WINDOW)
 
-    def around(self, offset: int, before: int, after: int) -> Iterator[Found]:
-        """Yield the records in a neighbourhood of a byte, in their order.
+    def _begins(self, data: bytes, base: int, within: int) -> array[int]:
+        """Return where in a window records begin that are whole in it.
 
-        Args:
-            offset: The byte.
-            before: Bytes before it.
-            after: Bytes behind it.
+        What is no record is passed over: the zeros that fill a page or a hole that a copy filled, and damage.
         """
-        for start, end in self._searched:
-            if start <= offset < end:
-                yield from self._records(max(start, (offset - before) // _PAGE * _PAGE), min(end, offset + after))
-
-    def _hits(self, data: bytes, base: int, within: int, needle: bytes) -> Iterator[Found]:
-        at = data.find(needle)
-        while at >= 0:
-            for version, name_at in NAME_AT.items():
-                begins = at - name_at
-                if 0 <= begins < within and begins % 8 == 0 and data[begins + 4 : begins + 6] == bytes([version, 0]):
-                    found = self._parsed(data, begins, base)
-                    if found is not None:
-                        yield found
-            at = data.find(needle, at + 2)
-
-    def _records(self, start: int, end: int) -> Iterator[Found]:
-        """Walk records page by page: none crosses a page, and what follows the last one of a page is zero."""
-        for page in range(start, end, _PAGE):
-            data = self._read(page, min(page + _PAGE, end))
-            at = 0
-            while at + 8 <= len(data):
-                found = self._parsed(data, at, page)
-                if found is None:
-                    break
-                yield found
-                at += found.record.size
+        if base in self._begun:
+            return self._begun[base]
+        begins = array("I")
+        add, head, last = begins.append, _HEAD.unpack_from, len(data) - 8
+        at, within = 0, min(within, last)
+        while at < within:
+            size, version = head(data, at)
+            if (version == 2 or version == 3) and 60 <= size <= LONGEST_RECORD and not size & 7:
+                add(at)
+                at += size
+            elif size:
+                at += 8
+            else:
+                filled = _FILLED.search(data, at + 8)
+                at = filled.start() & ~7 if filled else within
+        while begins and begins[-1] + _HEAD.unpack_from(data, begins[-1])[0] > len(data):
+            begins.pop()
+        self._begun[base] = begins
+        return begins
 
     def _parsed(self, data: bytes, at: int, base: int) -> Found | None:
         try:

@@ -178,6 +178,16 @@ class NtfsTree:
 
         return open_journal(self.volume)
 
+    def folder_of(self, reference: int) -> str | None:
+        """Return the path of the folder with a file reference; None where its record is another's by now."""
+        from forensics.disk.ntfs.mft_search import folder_path
+
+        try:
+            self.volume.record(reference)
+        except Unreadable:
+            return None
+        return folder_path(self.volume, reference & 0xFFFFFFFFFFFF, {ROOT: ""})
+
     def deleted_files(self) -> DeletedFiles:
         """Return the deleted files that $MFT still describes."""
         from forensics.disk.ntfs.deleted import DeletedFiles
