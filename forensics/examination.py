@@ -115,6 +115,7 @@ def examine(
             identify(entry, hash_sources)
         if strict and len(run.unopened) == len(sources):
             raise _nothing_opened(run.unopened)
+        run.moved_users()
         run.virtual_machines()
         run.shared_identities()
         run.efs_agents()

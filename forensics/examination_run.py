@@ -67,6 +67,17 @@ class ExaminationRun:
             )
             self.rows.append(ProblemRow(machine_id=0, source_path="", kind="unknown_user", message=message))
 
+    def moved_users(self) -> None:
+        """Forget the profiles on data disks that are likely those of a Windows of the same run, and say so."""
+        from forensics.facts.moved_users import moved_users
+
+        with self._told("looking for moved profiles"):
+            moved, told = moved_users(self.rows)
+            gone = {machine.machine_id for machine in moved}
+            self.rows = [row for row in self.rows if row.machine_id not in gone] + told
+            for entry in self.entries:
+                entry.machine_ids = [number for number in entry.machine_ids if number not in gone]
+
     def virtual_machines(self) -> None:
         """Judge the virtual machines of all sources, or tell that this failed."""
         from forensics.hyperv.judge import judge_hyperv

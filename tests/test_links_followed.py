@@ -322,6 +322,16 @@ def test_the_disk_alone_leaves_it_unknown(tmp_path: Path) -> None:
     assert len(unfollowed(case)) == 2
 
 
+def test_users_on_a_data_disk_are_no_machine_beside_a_windows(tmp_path: Path) -> None:
+    disk, data = two_disks(tmp_path / "vm", with_data_disk(DATA_GPT), TO_D, ON_D)
+    for case in (judged(disk, data), judged(data, disk)):
+        assert [(row.kind, row.source) for row in case.rows("machine")] == [("windows", str(disk))]
+        (row,) = (row for row in case.rows("coverage") if row.name == "profiles of users")
+        assert (row.outcome, row.source_path) == ("not_examined", f"{data}/Users")
+        assert "name this disk by itself to examine them alone" in (row.detail or "")
+    assert [row.kind for row in judged(data).rows("machine")] == ["profile"]
+
+
 def test_a_letter_alone_leads_nowhere(tmp_path: Path) -> None:
     two_disks(tmp_path / "vm", with_data_disk(gpt_identity(1, "another disk")), TO_D, ON_D)
     case = judged(tmp_path / "vm")

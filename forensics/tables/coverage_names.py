@@ -30,6 +30,7 @@ NAMES: Mapping[CoverageArea, tuple[str, ...]] = {
         "Protect\\S-1-*",
         "My certificates of *",
         "list of endorsement keys *",
+        "profiles of users",
         "virtual machines",
         "Windows.old*",
         "NewOS",

@@ -17,6 +17,7 @@ OF_THE_EVIDENCE = {"folder": re.compile(r"[A-Z](?:/.*)?"), "hive": re.compile(r"
 
 OF_OTHER_SOURCES = {
     ("volume", "shadow copies"),
+    ("folder", "profiles of users"),
     ("folder", "Crypto/RSA (capi, user)"),
     ("folder", "Crypto/Keys (cng, system)"),
     ("folder", "Crypto/PCPKSP (tpm, system)"),
