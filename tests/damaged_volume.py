@@ -87,7 +87,7 @@ class Seen:
 def packed_volume(name: str, out: Path) -> Path:
     """Write the volume with Windows of a committed test image, without container and partitions."""
     with open_source(IMAGES / f"{name}.vhdx.xz") as source:
-        tree = source.installations[0].tree
+        tree = source.installations[0].own_tree
         assert isinstance(tree, NtfsTree)
         reader = tree.volume.reader
         assert reader.size is not None
@@ -109,7 +109,7 @@ def crowded_volume(name: str, out: Path) -> Path:
 def regions(volume: Path) -> list[Region]:
     """Return the structures of a volume: boot sector, records in use, nodes of indexes, access lists."""
     with volume.open("rb") as file, open_source(volume) as source:
-        tree = source.installations[0].tree
+        tree = source.installations[0].own_tree
         assert isinstance(tree, NtfsTree)
         found = [Region(0, _BOOT_FIELDS, "", "boot sector")]
         mft = tree.volume._mft

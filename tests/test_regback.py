@@ -125,7 +125,9 @@ class TestSecrets:
             "no longer has that secret"
         )
         (finding,) = [f for f in case.finding_list if f.rule == "key-recoverable"]
-        assert "SYSTEM and SECURITY of RegBack" in str(finding.remedy)
+        said = " ".join(block.text for block in finding.remedy)
+        assert "with that of the backup hives in RegBack" in said
+        assert f"keymortem recover SOURCE {chain.thumbprint}" in said
         assert "KEYS YOU CAN STILL SAVE (keymortem recover): 1" in str(render(case, "screen"))
         told = str(recover(tmp_path / "disk.raw", even_not_exportable=True))
         assert "opened with DPAPI_SYSTEM of the backup hives in RegBack" in told
