@@ -31,7 +31,6 @@ def _form(
 
 FORMS = (
     _form("VMware machine with a snapshot (.vmx)", "vmware", reader=_HYPERVISOR, second=_TARGET),
-    _form("VMware machine with a snapshot, by its .vmsd", "vmware", named_by=1, reader=_HYPERVISOR),
     _form("VirtualBox machine with a snapshot (.vbox)", "virtualbox"),
     _form("OVF with manifest", "ovf", reader=_HYPERVISOR, second=_TARGET),
     _form("OVF, its disk in .gz and cut", "ovf_chunks", reader=_HYPERVISOR, second="gzip, qemu-img"),
@@ -39,9 +38,7 @@ FORMS = (
     _form("KVM machine (libvirt .xml)", "libvirt", reader=_HYPERVISOR, second=_TARGET),
     _form("UTM 4 (.utm)", "utm", kind="folder", named_by=1, reader=_HYPERVISOR, second=_TARGET),
     _form("UTM 3 (.utm)", "utm_3", kind="folder", named_by=1, reader=_HYPERVISOR, second="qemu-img"),
-    _form("Parallels machine with a snapshot (.pvs)", "parallels"),
     _form("Parallels machine with a snapshot (.pvm)", "parallels", kind="folder", named_by=1, second=_TARGET),
-    _form("Parallels disk with a snapshot (.hdd)", "parallels", kind="folder", named_by=2),
     _form("Parallels disk with a snapshot, by one of its .hds", "parallels", kind="disk", named_by=4),
     _form("Hyper-V machine of 2012 and before (.xml)", "hyper_v_2012", kind="export", second=_TARGET),
     _form(

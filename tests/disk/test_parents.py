@@ -40,7 +40,7 @@ def test_a_chain_reads_as_the_disk_that_it_was_made_of(tmp_path: Path, raw: byte
     with Source(str(newest)) as source:
         disk = opened(newest, source)
         assert (disk.size, len(disk.parents)) == (SIZE, 3)
-        assert_reads_like(disk, raw, 1000)
+        assert_reads_like(disk, raw, 300)
         assert source.problems == []
 
 
