@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from forensics.collectors.key_copies import KEY_NAMES
 from forensics.disk.ntfs.deleted import DeletedFiles
+from forensics.disk.ntfs.record import FileRecord
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import NotFound
@@ -67,6 +69,17 @@ def test_one_whose_clusters_another_file_has_taken_is_not_offered(disk: Path) ->
         file.seek(at)
         file.write(bytes([byte | 1 << lcn % 8]))
     assert not list(DeletedFiles(tree_of(disk).volume).find(KEY_NAMES))
+
+
+def test_where_the_free_clusters_are_not_known_the_search_says_so(disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = tree_of(disk).volume
+    whole = volume.stream
+
+    def without_bitmap(record: FileRecord, type_code: int = 0x80, name: str = "") -> BinaryIO | None:
+        return None if record is volume.record(6) else whole(record, type_code, name)
+
+    monkeypatch.setattr(volume, "stream", without_bitmap)
+    assert list(DeletedFiles(volume).find(KEY_NAMES)) == [None]
 
 
 def test_one_whose_record_is_another_files_by_now_is_not_found(disk: Path) -> None:

@@ -27,6 +27,10 @@ GONE_FOLDER = "a deleted folder"
 """Stands for the path of a folder that is no longer there."""
 
 
+class _Lost(NotObtained):
+    """The content of a deleted file is there no more."""
+
+
 class DeletedFiles:
     """Deleted files as a tree in which each is found by its path alone, which says that it is deleted.
 
@@ -45,7 +49,7 @@ class DeletedFiles:
     def find(self, wanted: WantedNames) -> Iterator[Entry | None]:
         """Yield the deleted files with a wanted name whose content may still be theirs.
 
-        None stands for a part of $MFT that was not searched.
+        None stands for a part of $MFT that was not searched, and for a file of which it is not known whether it is.
         """
         folders: dict[int, str | None] = {ROOT: ""}
         before = -1
@@ -58,8 +62,8 @@ class DeletedFiles:
                 if number != before:
                     before = number
                     entry = self._entry(number, wanted, folders)
-                    if entry is not None and self._is_free(entry):
-                        yield entry
+                    if entry is not None:
+                        yield from self._offered(entry)
 
     def entry(self, path: str) -> Entry:
         try:
@@ -78,7 +82,7 @@ class DeletedFiles:
         data = record.find(DATA)
         stream = self._volume.stream(record, DATA)
         if data is None or stream is None:
-            raise NotObtained("its record says nothing of its content any more")
+            raise _Lost("its record says nothing of its content any more")
         if data.value is None:
             self._refuse_taken([run for part in record.attributes if part.type == DATA for run in part.runs])
         return stream
@@ -92,12 +96,16 @@ class DeletedFiles:
         except NoSuchDescriptor:
             return None
 
-    def _is_free(self, entry: Entry) -> bool:
+    def _offered(self, entry: Entry) -> Iterator[Entry | None]:
+        """Yield a file whose content may be its own; nothing for one that has lost it, None where that is not known."""
         try:
             self.open(entry)
+        except _Lost:
+            return
         except Unreadable:
-            return False
-        return True
+            yield None
+        else:
+            yield entry
 
     def _record_of(self, item: Entry | str) -> FileRecord:
         entry = self.entry(item) if isinstance(item, str) else item
@@ -147,7 +155,7 @@ class DeletedFiles:
         """Refuse content of which a cluster belongs to another file by now."""
         clusters = [lcn + n for lcn, count in runs if lcn is not None for n in range(min(count, _MAX_CLUSTERS))]
         if len(clusters) >= _MAX_CLUSTERS:
-            raise NotObtained("it is too large for what is looked for")
+            raise _Lost("it is too large for what is looked for")
         bitmap = self._volume.stream(self._volume.record(_BITMAP), DATA)
         if bitmap is None:
             raise NotObtained("the volume does not tell which of its clusters are free")
@@ -155,4 +163,4 @@ class DeletedFiles:
             bitmap.seek(cluster // 8)
             byte = bitmap.read(1)
             if not byte or byte[0] >> cluster % 8 & 1:
-                raise NotObtained("another file has taken its clusters since it was deleted")
+                raise _Lost("another file has taken its clusters since it was deleted")
