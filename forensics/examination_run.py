@@ -69,14 +69,17 @@ class ExaminationRun:
 
     def moved_users(self) -> None:
         """Forget the profiles on data disks that are likely those of a Windows of the same run, and say so."""
-        from forensics.facts.moved_users import moved_users
+        from forensics.facts.moved_users import WHY, is_read_by_a_windows, moved_users
 
         with self._told("looking for moved profiles"):
             moved, told = moved_users(self.rows)
             gone = {machine.machine_id for machine in moved}
             self.rows = [row for row in self.rows if row.machine_id not in gone] + told
             for entry in self.entries:
+                alone = gone.intersection(entry.machine_ids)
                 entry.machine_ids = [number for number in entry.machine_ids if number not in gone]
+                if alone and not entry.machine_ids and not is_read_by_a_windows(entry.path, self.rows):
+                    entry.error = WHY
 
     def virtual_machines(self) -> None:
         """Judge the virtual machines of all sources, or tell that this failed."""

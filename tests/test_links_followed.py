@@ -329,7 +329,15 @@ def test_users_on_a_data_disk_are_no_machine_beside_a_windows(tmp_path: Path) ->
         (row,) = (row for row in case.rows("coverage") if row.name == "profiles of users")
         assert (row.outcome, row.source_path) == ("not_examined", f"{data}/Users")
         assert "name this disk by itself to examine them alone" in (row.detail or "")
+        assert [entry.error for entry in case.sources] == [None, None]
     assert [row.kind for row in judged(data).rows("machine")] == ["profile"]
+
+
+def test_users_to_which_no_link_leads_are_not_examined_beside_a_windows(tmp_path: Path) -> None:
+    disk, data = two_disks(tmp_path / "vm", with_data_disk(gpt_identity(1, "another disk")), TO_D, ON_D)
+    (entry,) = (entry for entry in judged(disk, data).sources if entry.path == str(data))
+    assert entry.error is not None
+    assert entry.error.endswith("name this disk by itself to examine them alone")
 
 
 def test_a_letter_alone_leads_nowhere(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from forensics.tables.record import CoverageRow
 from forensics.tables.row import Row
 
 _IN_USERS = re.compile(r"(?:users|documents and settings)/[^/]+", re.IGNORECASE)
-_WHY = (
+WHY = (
     "profiles of users: beside a Windows they are examined where its links lead to them; name this disk by itself to "
     "examine them alone"
 )
@@ -35,12 +35,17 @@ def moved_users(rows: Iterable[Row]) -> tuple[list[MachineRow], list[Row]]:
             area="folder",
             name="profiles of users",
             outcome="not_examined",
-            detail=_WHY,
+            detail=WHY,
             source_path=f"{source}/{folder}",
         )
         for source, folder in places
     ]
     return moved, told
+
+
+def is_read_by_a_windows(source: str, rows: Iterable[Row]) -> bool:
+    """Tell whether something on a volume of a disk was read over a link of a Windows on another one."""
+    return any(row.machine_id and row.source_path.startswith(f"{source}#") for row in rows)
 
 
 def _paths_of_volumes(rows: Sequence[Row]) -> set[str]:
