@@ -91,7 +91,7 @@ def _deleted(tree: Tree, wanted: WantedNames, volume: str | None) -> Iterator[Fo
 
 def _shadow_copies(tree: Tree, volume: str) -> Iterator[Unsearched]:
     count = count_shadow_copies(tree)
-    if count:
+    if count != 0:
         yield Unsearched(f"{volume} was not searched whole: {not_searched(count)}")
 
 

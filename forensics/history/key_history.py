@@ -64,7 +64,7 @@ def key_history(evidence: Evidence, chains: Sequence[KeyChainRow]) -> tuple[list
 
 def _tell_shadow_copies(installation: Installation) -> None:
     count = count_shadow_copies(installation.own_tree)
-    if count:
+    if count != 0:
         installation.coverage.tell("volume", "shadow copies", Outcome("not_examined", not_searched(count)), FOLDER)
 
 

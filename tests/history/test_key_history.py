@@ -186,3 +186,13 @@ def test_what_took_a_file_is_the_first_loss_since_it_came_last(rows: list[KeyHis
 )
 def test_a_file_of_the_same_name_elsewhere_is_not_the_key(folder: str | None, knows: bool, is_it: bool) -> None:
     assert _is_of_keys(row("deleted", folder=folder), knows) is is_it
+
+
+def test_shadow_copies_that_cannot_be_counted_are_not_denied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.collectors.name_search.count_shadow_copies", lambda tree: None)
+    monkeypatch.setattr("forensics.history.key_history.count_shadow_copies", lambda tree: None)
+    case = forensics.examine(IMAGES / "cleaned-up.vhdx.xz", as_of=AS_OF)
+    (api,) = (row for row in case.rows("key_chain") if row.subject == "CN=api.contoso.test")
+    assert api.recoverable is None
+    (row,) = (r for r in case.rows("coverage") if r.name == "shadow copies")
+    assert row.detail == "whether it has shadow copies, in which a file that is gone may still be, could not be read"
