@@ -6,7 +6,7 @@ References:
 
 from __future__ import annotations
 
-from forensics.disk.tree import NotFound, Tree, Unreadable, damage_of
+from forensics.disk.tree import KeepsJournal, NotFound, Tree, Unreadable, damage_of
 
 FOLDER = "System Volume Information"
 _STORE = "}{3808876b-c176-4e48-b7ae-04046e6cc752}"
@@ -14,8 +14,11 @@ _STORE = "}{3808876b-c176-4e48-b7ae-04046e6cc752}"
 
 
 def count_shadow_copies(tree: Tree) -> int | None:
-    """Return how many shadow copies a volume has; None where its folder of them cannot be listed whole."""
-    if not tree.complete:
+    """Return how many shadow copies a volume has; None where its folder of them cannot be listed whole.
+
+    What was copied out of a volume, a WIM or a collection, has none of it.
+    """
+    if not isinstance(tree, KeepsJournal):
         return 0
     try:
         count = sum(entry.name.lower().endswith(_STORE) for entry in tree.entries(FOLDER))
