@@ -13,6 +13,7 @@ from forensics.late_methods import dataclass
 if TYPE_CHECKING:
     from forensics.disk.ntfs.deleted import DeletedFiles
     from forensics.disk.ntfs.journal import ChangeJournal
+    from forensics.disk.shadow_copy import ShadowCopy
 
 
 class NotFound(Exception):
@@ -192,6 +193,14 @@ class KeepsDeleted(Protocol):
 
     def deleted_files(self) -> DeletedFiles:
         """Return them, as a tree of their own."""
+
+
+@runtime_checkable
+class KeepsShadowCopies(Protocol):
+    """A volume on which Windows may have kept older states of it."""
+
+    def shadow_copies(self) -> Sequence[ShadowCopy]:
+        """Return them, the newest first. Raises Unreadable where their list cannot be read whole."""
 
 
 @runtime_checkable

@@ -23,6 +23,7 @@ from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row, columns
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
+from forensics.tables.shadow_copy import ShadowCopyRow
 from forensics.tables.tpm import TpmRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
@@ -35,6 +36,7 @@ _CLASSES: tuple[type[Row], ...] = (
     SecretRow,
     KeyChainRow,
     KeyHistoryRow,
+    ShadowCopyRow,
     ServiceRow,
     EventRow,
     SetupEventRow,
@@ -73,6 +75,7 @@ CONTRACT_TABLES = (
     "secret",
     "key_chain",
     "key_history",
+    "shadow_copy",
     "service",
     "event",
     "setup_event",

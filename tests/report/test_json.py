@@ -81,6 +81,7 @@ def test_every_table_of_the_contract_is_there_filled_or_not() -> None:
         "secret": 2,
         "key_chain": 3,
         "key_history": 0,
+        "shadow_copy": 0,
         "service": 1,
         "event": 0,
         "setup_event": 0,
