@@ -23,6 +23,7 @@ _NV_COMPRESSION = 1 << 6  # ntfs_volume_state_bits, volume.h
 _NI_FILE_NAME_DIRTY = 1 << 3  # ntfs_inode_state_bits, inode.h
 _NOT_FOUND = 0xFFFF_FFFF_FFFF_FFFF
 _RECORD_OF_REFERENCE = 0xFFFF_FFFF_FFFF
+_MNT_RDONLY = 1  # ntfs_mount_flags, volume.h
 _POINTER = ctypes.c_void_p
 
 
@@ -115,14 +116,14 @@ def _library() -> ctypes.CDLL:
 
 
 class NtfsVolume:
-    """A volume image mounted for writing inside this process."""
+    """A volume image mounted inside this process, for writing unless said otherwise."""
 
     ROOT_RECORD, BITMAP_RECORD, EXTEND_RECORD = 5, 6, 11
 
-    def __init__(self, image: Path) -> None:
+    def __init__(self, image: Path, *, read_only: bool = False) -> None:
         self._library = _library()
         self._image = os.fsencode(image)
-        self._handle = self._library.ntfs_mount(self._image, 0)
+        self._handle = self._library.ntfs_mount(self._image, _MNT_RDONLY if read_only else 0)
         if not self._handle:
             raise _error(f"mounting {image}")
         # As the mount option "compression" does: files made in a folder with that attribute are compressed.

@@ -54,7 +54,7 @@ class ClusterBitmap:
             raise StoreError(f"clusters of {self.cluster} bytes are none of 512 bytes to 16 KiB")
         self._size = image.stat().st_size
         self._length = -(-(self._size // self.cluster) // 8)
-        with NtfsVolume(image) as volume, volume.open(volume.BITMAP_RECORD) as inode:
+        with NtfsVolume(image, read_only=True) as volume, volume.open(volume.BITMAP_RECORD) as inode:
             self._places = [number * self.cluster for number in inode.clusters(-(-self._length // self.cluster))]
 
     def read(self) -> bytearray:
