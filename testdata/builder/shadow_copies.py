@@ -22,8 +22,11 @@ from pathlib import Path
 from typing import Literal
 
 from testdata.builder import acl
+from testdata.builder.change_journal import Change
 from testdata.builder.disk import copy_sparse
+from testdata.builder.files import FileSpec
 from testdata.builder.filetime import filetime
+from testdata.builder.ntfs_changes import change_ntfs
 from testdata.builder.ntfs_library import NtfsVolume
 from testdata.builder.seeded import Seeded
 from testdata.builder.shadow_blocks import Bitmap, ClusterBitmap, differing_blocks, read_block
@@ -45,6 +48,19 @@ _CATALOG_SIZE = 4 * BLOCK
 _FOLDER_ATTRIBUTES, _FILE_ATTRIBUTES = 0x06, 0x26  # hidden, system; hidden, system, archive
 _UUID_TO_FILETIME = 5_748_192_000_000_000  # GUIDs count from 15 October 1582
 _SD = acl.security_descriptor([acl.Ace(acl.SYSTEM)])
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierState:
+    """What a volume held when a shadow copy of it was made.
+
+    Attributes:
+        created: When, UTC.
+        files: Its files and folders.
+    """
+
+    created: datetime
+    files: Sequence[FileSpec] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +268,38 @@ class ShadowedVolume:
             inode.set_times(created, created, created)
             assert inode.clusters(len(clusters)) == clusters
         return Area(reference, tuple(block * BLOCK for block in blocks))
+
+
+def carry_on(
+    image: Path,
+    copies: Sequence[EarlierState],
+    present: Sequence[FileSpec],
+    *,
+    default_sd: bytes | None = None,
+    changes: Sequence[Change] = (),
+    deleted: Sequence[FileSpec] = (),
+    shape: Shape | None = None,
+    reserve: Reserve | None = None,
+) -> None:
+    """Make the copies of a volume that holds the files of the oldest one, changing it from state to state.
+
+    Args:
+        image: The volume, as :func:`testdata.builder.ntfs.build_ntfs` made it of the oldest copy's files.
+        copies: The copies, oldest first.
+        present: What the volume holds in the end.
+        default_sd: Security descriptor of files that name none.
+        changes: What the change journal tells in the end; no copy has one.
+        deleted: Files that were written and deleted after the newest copy.
+        shape: See :class:`ShadowedVolume`.
+        reserve: See :class:`ShadowedVolume`.
+    """
+    shadowed = ShadowedVolume(image, reserve=reserve, shape=shape)
+    following = [*(copy.files for copy in copies[1:]), present]
+    for number, (copy, files) in enumerate(zip(copies, following, strict=True), 1):
+        shadowed.copy(copy.created)
+        told = (changes, deleted) if number == len(copies) else ((), ())
+        change_ntfs(image, copy.files, files, default_sd=default_sd, changes=told[0], deleted=told[1])
+    shadowed.finish()
 
 
 def _make_folder(volume: NtfsVolume, created: datetime) -> None:
