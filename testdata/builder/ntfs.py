@@ -160,6 +160,7 @@ class VolumeWriter:
             extend.create("$UsnJrnl", 0, is_dir=False) as inode,
         ):
             inode.write("$J", journal(self.extras.changes, self.records, _JOURNAL_START), _JOURNAL_START)
+            inode.set_times(DEFAULT_TIME, DEFAULT_TIME, DEFAULT_TIME)
 
     def _finish(self, files: Sequence[FileSpec], folders: Mapping[str, FileSpec]) -> None:
         if self.extras.changes:
