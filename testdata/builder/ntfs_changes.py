@@ -28,8 +28,8 @@ def change_ntfs(
 
     Args:
         image: Volume that :func:`testdata.builder.ntfs.build_ntfs` made.
-        before: Files and folders that are on it.
-        after: Files and folders that shall be; what is missing of ``before`` is deleted.
+        before: Files and folders that are on it, at least those that change.
+        after: What shall be of them, and what shall be new; what is missing of ``before`` is deleted.
         default_sd: Security descriptor of new files that name none.
         changes: What the change journal tells afterwards, of a volume that had none.
         deleted: Files that are written and deleted besides.
@@ -45,7 +45,8 @@ def change_ntfs(
         if (spec.is_dir, spec.sd, spec.streams) != (old[spec.path].is_dir, old[spec.path].sd, old[spec.path].streams):
             raise NtfsError(f"{spec.path} changes more than its content and dates")
     with NtfsVolume(image) as volume:
-        records = _records(volume, [*old, *(spec.path for spec in (*made, *deleted))])
+        named = [*(spec.path for spec in (*gone, *altered)), *(change.path for change in changes)]
+        records = _records(volume, [*named, *(spec.path for spec in (*made, *deleted))])
         writer = VolumeWriter(volume, {}, default_sd, NtfsExtras(changes=changes, deleted=deleted))
         writer.records.update(records)
         for spec in gone:

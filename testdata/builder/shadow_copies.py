@@ -8,8 +8,8 @@
     shadowed.finish()
 
 As Windows does, each copy first gets the file for its store, which is thus on the volume that the copy shows, and
-whose clusters nothing takes that changes later. Only ``finish`` fills the stores: until then each state is kept beside
-the image.
+whose clusters nothing takes that changes later. Only ``finish`` fills the stores: until then what they will hold is in
+memory, and the newest state lies beside the image.
 """
 
 from __future__ import annotations
@@ -102,15 +102,24 @@ class _Frozen:
 class ShadowedVolume:
     """The image of a volume, and the copies made of it so far.
 
+    ``keep_states`` leaves beside the image what each copy shows, for tests.
+
     Attributes:
         stored: The copies as their stores hold them, oldest first, once finished.
         areas: Catalog and stores, once they are reserved.
     """
 
     def __init__(
-        self, image: Path, *, reserve: Reserve | None = None, shape: Shape | None = None, seed: str = "shadow copies"
+        self,
+        image: Path,
+        *,
+        reserve: Reserve | None = None,
+        shape: Shape | None = None,
+        seed: str = "shadow copies",
+        keep_states: bool = False,
     ) -> None:
         self._image = image
+        self._keep_states = keep_states
         self._reserve = reserve or Reserve()
         self._shape = shape or Shape()
         self._seeded = Seeded(seed)
@@ -140,8 +149,8 @@ class ShadowedVolume:
             own_writes: By byte of the volume, whole sectors that the copy's own file system writes into the copy.
 
         Returns:
-            The state that the copy shows, but for its own writes and the blocks of the stores; ``finish`` deletes it
-            unless it is told not to.
+            The state that the copy shows, but for its own writes and the blocks of the stores. It is there until the
+            next copy is made, or for good where states are kept.
         """
         if self._frozen and created <= self._frozen[-1].created:
             raise StoreError("copies are made one after the other")
@@ -157,7 +166,7 @@ class ShadowedVolume:
         self._frozen.append(_Frozen(created, state, free, len(self.areas), *given))
         return state
 
-    def finish(self, *, keep_states: bool = False) -> None:
+    def finish(self) -> None:
         """Write volume header, catalog and stores of the copies made, into the volume as it is now.
 
         Raises:
@@ -173,9 +182,6 @@ class ShadowedVolume:
             placed = [(copy, write_store(volume, copy, self._shape)) for copy in self.stored]
             if self.areas:
                 write_catalog(volume, self._size, self.areas[0], placed, self._shape)
-        if not keep_states:
-            for frozen in self._frozen:
-                frozen.state.unlink()
 
     # --- what changed
 
@@ -198,6 +204,8 @@ class ShadowedVolume:
             for block, to in frozen.moved.items():
                 if read_block(after, to) != frozen.saved.pop(block, b""):
                     raise StoreError(f"block {block} did not move to {to}")
+        if not self._keep_states:
+            frozen.state.unlink()
         if beneath & frozen.saved.keys():
             raise StoreError("something else was written into the store of a copy")
 

@@ -106,7 +106,7 @@ def make(
 ) -> Made:
     """Make the volume; ``changes`` come before the first copy, after it, and after the second."""
     build_ntfs(STATES[0], path, SIZE, label="System", default_sd=acl.DEFAULT_SD)
-    shadowed = ShadowedVolume(path, reserve=reserve, shape=shape)
+    shadowed = ShadowedVolume(path, reserve=reserve, shape=shape, keep_states=True)
     before, between, after = (*changes, *(_nothing,) * 3)[:3]
     before(path)
     kept = [shadowed.copy(FIRST, **(first or {}))]
@@ -115,7 +115,7 @@ def make(
     kept.append(shadowed.copy(SECOND, **(second or {})))
     change_ntfs(path, STATES[1], STATES[2], default_sd=acl.DEFAULT_SD)
     after(path)
-    shadowed.finish(keep_states=True)
+    shadowed.finish()
     states = [_with(state.read_bytes(), copy.own_writes) for state, copy in zip(kept, shadowed.stored, strict=True)]
     return Made(path, shadowed, states)
 
