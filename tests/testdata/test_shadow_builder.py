@@ -11,11 +11,8 @@ Where only one of the two is asked, the other goes wrong (libvshadow 20260714, d
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,150 +24,35 @@ from testdata.builder.ntfs import build_ntfs, unavailable
 from testdata.builder.ntfs_changes import change_ntfs
 from testdata.builder.shadow_copies import FOLDER, Reserve, ShadowedVolume
 from testdata.builder.shadow_store import BLOCK, IDENTIFIER, Shape, StoreError
-from tests.oracles import other_reader
-
-pyfsntfs = other_reader("pyfsntfs", "libfsntfs-python")
-pyvshadow = other_reader("pyvshadow", "libvshadow-python")
-from dissect.volume.vss import VSS  # noqa: E402
+from tests.benchmarks.shadow_copies import make_copies
+from tests.testdata.shadowed_volume import (
+    FILL,
+    FIRST,
+    FROM,
+    LEFT,
+    SAVED,
+    SECOND,
+    SIZE,
+    STATES,
+    TO,
+    bit,
+    block_of,
+    files_of,
+    libvshadow,
+    make,
+    move,
+    nothing,
+    poke,
+    pyfsntfs,
+    pyvshadow,
+)
 
 _reason = unavailable()
 pytestmark = pytest.mark.skipif(_reason is not None, reason=f"needs mkntfs (Debian package ntfs-3g): {_reason}")
 
-SIZE = 16 << 20
-FIRST = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
-SECOND = FIRST + timedelta(days=3, microseconds=7)
 # 155534 and 155537 days since 1601 and two hours, in 100 ns.
 FILETIMES = [134_381_448_000_000_000, 134_384_040_000_000_070]
-STATES = (
-    [
-        FileSpec("keys/changes twice", b"1" * 100),
-        FileSpec("keys/shrinks", bytes(range(250)) * 360),
-        FileSpec("gone in the first days", b"3" * 500),
-        FileSpec("stays", b"s" * 5000),
-    ],
-    [
-        FileSpec("keys/changes twice", b"7" * 50_000),
-        FileSpec("keys/shrinks", b"5" * 5),
-        FileSpec("new folder/new", b"4" * 600),
-        FileSpec("stays", b"s" * 5000),
-    ],
-    [
-        FileSpec("keys/changes twice", b"8" * 50_000),
-        FileSpec("new folder/new", b"4" * 600),
-        FileSpec("stays", b"s" * 9000),
-        FileSpec("of today", b"n" * 40_000),
-    ],
-)
 BOTH = "libvshadow", "dissect"
-SAVED = Reserve(store_size=1 << 20, free_blocks="saved", older_removed=True)
-"""Every block of each state is kept, and the bitmaps decide nothing."""
-LEFT = Reserve(store_size=1 << 20)
-"""As Windows does: what was free is not kept."""
-FROM, TO = 900, 950
-"""Blocks that no file has."""
-
-
-@dataclass
-class Made:
-    """A volume with two copies.
-
-    Attributes:
-        path: Its image.
-        shadowed: What wrote the copies.
-        states: What they show.
-    """
-
-    path: Path
-    shadowed: ShadowedVolume
-    states: list[bytes]
-
-    def beneath(self) -> set[int]:
-        """Blocks of catalog and stores, of which a copy shows what the present has."""
-        return {offset // BLOCK for area in self.shadowed.areas for offset in area.offsets}
-
-    def differing(self, reader: str, number: int) -> list[int]:
-        """Return the blocks of a copy that are not what they were, those of the stores aside."""
-        read, were = READERS[reader](self.path, number), self.states[number]
-        assert len(read) == len(were)
-        blocks = [block for block in range(SIZE // BLOCK) if _block(read, block) != _block(were, block)]
-        return [block for block in blocks if block not in self.beneath()]
-
-
-def make(
-    path: Path,
-    reserve: Reserve = SAVED,
-    shape: Shape | None = None,
-    first: dict[str, Any] | None = None,
-    second: dict[str, Any] | None = None,
-    changes: Sequence[Callable[[Path], None]] = (),
-) -> Made:
-    """Make the volume; ``changes`` come before the first copy, after it, and after the second."""
-    build_ntfs(STATES[0], path, SIZE, label="System", default_sd=acl.DEFAULT_SD)
-    shadowed = ShadowedVolume(path, reserve=reserve, shape=shape, keep_states=True)
-    before, between, after = (*changes, *(_nothing,) * 3)[:3]
-    before(path)
-    kept = [shadowed.copy(FIRST, **(first or {}))]
-    change_ntfs(path, STATES[0], STATES[1], default_sd=acl.DEFAULT_SD)
-    between(path)
-    kept.append(shadowed.copy(SECOND, **(second or {})))
-    change_ntfs(path, STATES[1], STATES[2], default_sd=acl.DEFAULT_SD)
-    after(path)
-    shadowed.finish()
-    states = [_with(state.read_bytes(), copy.own_writes) for state, copy in zip(kept, shadowed.stored, strict=True)]
-    return Made(path, shadowed, states)
-
-
-def poke(block: int, content: bytes, within: int = 0) -> Callable[[Path], None]:
-    """Return what overwrites a block."""
-
-    def change(path: Path) -> None:
-        with path.open("r+b") as file:
-            file.seek(block * BLOCK + within)
-            file.write(content)
-
-    return change
-
-
-def move(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(FROM * BLOCK)
-        content = file.read(BLOCK)
-    poke(TO, content)(path)
-    poke(FROM, b"n" * BLOCK)(path)
-
-
-FILL = poke(FROM, b"moves".ljust(BLOCK, b"M"))
-
-
-def _nothing(path: Path) -> None:
-    del path
-
-
-def _with(state: bytes, writes: Any) -> bytes:
-    changed = bytearray(state)
-    for at, data in writes.items():
-        changed[at : at + len(data)] = data
-    return bytes(changed)
-
-
-def _block(data: bytes, block: int) -> bytes:
-    return data[block * BLOCK : (block + 1) * BLOCK]
-
-
-def libvshadow(path: Path, number: int) -> bytes:
-    volume = pyvshadow.volume()
-    volume.open(str(path))
-    return bytes(volume.get_store(number).read(SIZE + 1))
-
-
-def dissect(path: Path, number: int) -> bytes:
-    with path.open("rb") as file, redirect_stdout(io.StringIO()):  # it prints where it comes to a moved block
-        stream = VSS(file).catalog.stores[number].open()
-        return bytes(stream.read(SIZE))
-
-
-READERS = {"libvshadow": libvshadow, "dissect": dissect}
-
 WRITES = {970 * BLOCK + 512: b"o" * 512, 970 * BLOCK + 2048: b"p" * 1024, 972 * BLOCK - 512: b"q" * 1024}
 CASES: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "plain": ({}, BOTH),
@@ -183,7 +65,7 @@ CASES: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
     "before Windows 8": ({"shape": Shape(since_windows_8=False)}, BOTH),
     "stores in pieces": ({"reserve": replace(SAVED, pieces=3)}, BOTH),
     "stores made last": ({"reserve": replace(SAVED, when="last")}, BOTH),
-    "block 0 changed": ({"changes": [_nothing, poke(0, b"boot code", 0x100)]}, BOTH),
+    "block 0 changed": ({"changes": [nothing, poke(0, b"boot code", 0x100)]}, BOTH),
     "blocks saved unchanged": ({"first": {"also": (0, 2)}, "second": {"also": (2, 3)}}, BOTH),
     "own writes, older": ({"first": {"own_writes": WRITES}}, BOTH),
     "own writes, newer": ({"second": {"own_writes": WRITES}}, BOTH),
@@ -192,7 +74,7 @@ CASES: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
         BOTH,
     ),
     "moved, older": ({"first": {"moved": {FROM: TO}}, "changes": [FILL, move]}, BOTH),
-    "moved, newer": ({"second": {"moved": {FROM: TO}}, "changes": [FILL, _nothing, move]}, BOTH),
+    "moved, newer": ({"second": {"moved": {FROM: TO}}, "changes": [FILL, nothing, move]}, BOTH),
     "moved, then saved by the newer copy": (
         {"first": {"moved": {FROM: TO}}, "changes": [FILL, move, poke(TO, b"X" * BLOCK)]},
         BOTH,
@@ -202,7 +84,7 @@ CASES: dict[str, tuple[dict[str, Any], Sequence[str]]] = {
         ["libvshadow"],
     ),
     "moved and overwritten, newer": (
-        {"second": {"moved_on": {FROM: TO}}, "changes": [FILL, _nothing, poke(FROM, b"n" * BLOCK)]},
+        {"second": {"moved_on": {FROM: TO}}, "changes": [FILL, nothing, poke(FROM, b"n" * BLOCK)]},
         ["libvshadow"],
     ),
 }
@@ -225,10 +107,10 @@ def test_what_files_had_in_use_is_kept_without_what_was_free(when: Any, tmp_path
     assert newer.free_before is not None
     for number, copy in enumerate((older, newer)):
         lost = made.differing("libvshadow", number)
-        assert [block for block in lost if not _bit(copy.free, block)] == []
-    needless = {block for block in range(SIZE // BLOCK) if _bit(newer.free, block) and _bit(newer.free_before, block)}
+        assert [block for block in lost if not bit(copy.free, block)] == []
+    needless = {block for block in range(SIZE // BLOCK) if bit(newer.free, block) and bit(newer.free_before, block)}
     shown = libvshadow(made.path, 1)
-    assert not any(any(_block(shown, block)) for block in needless - newer.saved.keys() - made.beneath())
+    assert not any(any(block_of(shown, block)) for block in needless - newer.saved.keys() - made.beneath())
     assert set(older.saved) & set(newer.saved), "both saved some block, each as it was"
 
 
@@ -244,16 +126,16 @@ def test_a_block_that_was_free_in_the_newer_copy_is_saved_there_for_the_older_on
     poke(block, b"the place of what is gone")(path)
     shadowed.finish()
     older, newer = shadowed.stored
-    assert [_bit(copy.free, block) for copy in (older, newer)] == [False, True]
+    assert [bit(copy.free, block) for copy in (older, newer)] == [False, True]
     assert [block in copy.saved for copy in (older, newer)] == [False, True]
-    assert _files(path, 0)["gone between"] == gone.data
-    assert "gone between" not in _files(path, 1)
+    assert files_of(path, 0)["gone between"] == gone.data
+    assert "gone between" not in files_of(path, 1)
 
 
 @pytest.mark.parametrize("reserve", [SAVED, LEFT], ids=["saved", "left"])
 def test_libfsntfs_lists_the_files_of_each_state(reserve: Reserve, tmp_path: Path) -> None:
     made = make(tmp_path / "volume", reserve)
-    found = [_files(made.path, number) for number in (0, 1, None)]
+    found = [files_of(made.path, number) for number in (0, 1, None)]
     stores = [f"{FOLDER}/{{{copy.identifier}}}{{{IDENTIFIER}}}" for copy in made.shadowed.stored]
     catalog = f"{FOLDER}/{{{IDENTIFIER}}}"
     for number, files in enumerate(found):
@@ -266,7 +148,8 @@ def test_libfsntfs_lists_the_files_of_each_state(reserve: Reserve, tmp_path: Pat
 
 def test_no_copy_shows_stores_that_were_made_last(tmp_path: Path) -> None:
     made = make(tmp_path / "volume", replace(LEFT, when="last"))
-    assert [sum(path.startswith(FOLDER) for path in _files(made.path, number)) for number in (0, 1, None)] == [0, 0, 3]
+    found = [files_of(made.path, number) for number in (0, 1, None)]
+    assert [sum(path.startswith(FOLDER) for path in files) for files in found] == [0, 0, 3]
     assert IDENTIFIER.bytes_le in libvshadow_sector(made.path, None)
     assert libvshadow_sector(made.path, 0) == libvshadow_sector(made.path, 1) == bytes(512)
 
@@ -302,7 +185,7 @@ def test_the_files_of_the_present_are_where_the_catalog_says(tmp_path: Path) -> 
     for entry, area in zip(entries, made.shadowed.areas, strict=True):
         assert entry.file_reference == area.reference
         content = entry.read_buffer(entry.size)
-        assert content == b"".join(_block(data, offset // BLOCK) for offset in area.offsets)
+        assert content == b"".join(block_of(data, offset // BLOCK) for offset in area.offsets)
         assert content.startswith(IDENTIFIER.bytes_le)
     assert bytes(data[0x1E00 + 48 : 0x1E00 + 56]) == made.shadowed.areas[0].offsets[0].to_bytes(8, "little")
 
@@ -318,7 +201,7 @@ def test_states_are_kept_only_on_demand(tmp_path: Path) -> None:
     shadowed.copy(FIRST)
     shadowed.finish()
     assert [path.name for path in tmp_path.iterdir()] == ["volume"]
-    assert _files(tmp_path / "volume", 0).keys() - {spec.path for spec in STATES[0]} != set()
+    assert files_of(tmp_path / "volume", 0).keys() - {spec.path for spec in STATES[0]} != set()
 
 
 def test_bitmaps_of_more_than_one_block(tmp_path: Path) -> None:
@@ -329,9 +212,25 @@ def test_bitmaps_of_more_than_one_block(tmp_path: Path) -> None:
     change_ntfs(path, STATES[0], STATES[1], default_sd=acl.DEFAULT_SD)
     shadowed.finish()
     assert len(shadowed.stored[0].free) > 2 * (BLOCK - 128)
-    assert {spec.path: spec.data for spec in STATES[0]}.items() <= _files(path, 0, size).items()
+    assert {spec.path: spec.data for spec in STATES[0]}.items() <= files_of(path, 0, size).items()
     far = size // BLOCK - 10
-    assert _bit(shadowed.stored[0].free, far)
+    assert bit(shadowed.stored[0].free, far)
+
+
+def test_the_copies_of_a_benchmark(tmp_path: Path) -> None:
+    filler = [FileSpec(f"filler/{number:03}", b"number %03d" % number) for number in range(90)]
+    keys = [FileSpec(f"keys/{number}", b"key %d" % number) for number in range(4)]
+    path = tmp_path / "volume"
+    build_ntfs([*filler, *keys], path, SIZE, default_sd=acl.DEFAULT_SD)
+    busy, gone = [filler[number : number + 30] for number in (0, 30, 60)], [[key] for key in keys[:3]]
+    copies = make_copies(path, busy, gone, log_size=1 << 16, store_size=1 << 20)
+    assert [copy.created.day for copy in copies] == [1, 8, 15]
+    found = [files_of(path, number) for number in (0, 1, 2, None)]
+    assert [sorted(name for name in files if name.startswith("keys/")) for files in found] == [
+        [f"keys/{number}" for number in range(first, 4)] for first in range(4)
+    ]
+    assert [files["filler/040"] for files in found] == [b"number 040", b"number 040", b"040 rebmun", b"040 rebmun"]
+    assert [len(files.get("Windows/Temp/service.log", b"")) > 60_000 for files in found] == [False, True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -365,44 +264,3 @@ def test_copies_are_made_in_the_order_of_their_times(tmp_path: Path) -> None:
     shadowed.copy(SECOND)
     with pytest.raises(StoreError, match="one after the other"):
         shadowed.copy(FIRST)
-
-
-def _bit(bits: bytes, block: int) -> bool:
-    return bool(bits[block // 8] >> block % 8 & 1)
-
-
-class _Sized:
-    """A copy as the file object that libfsntfs wants."""
-
-    def __init__(self, store: Any, size: int) -> None:
-        self.read, self.seek, self.tell = store.read, store.seek, store.tell
-        self._size = size
-
-    def get_size(self) -> int:
-        return self._size
-
-
-def _files(path: Path, number: int | None, size: int = SIZE) -> dict[str, bytes]:
-    """Files of a copy, or of the present, as libfsntfs reads them."""
-    ntfs = pyfsntfs.volume()
-    if number is None:
-        ntfs.open(str(path))
-    else:
-        volume = pyvshadow.volume()
-        volume.open(str(path))
-        store = _Sized(volume.get_store(number), size)
-        ntfs.open_file_object(store)
-    found: dict[str, bytes] = {}
-    _collect(ntfs.get_root_directory(), "", found)
-    return found
-
-
-def _collect(folder: Any, above: str, found: dict[str, bytes]) -> None:
-    for index in range(folder.number_of_sub_file_entries):
-        entry = folder.get_sub_file_entry(index)
-        if entry.name.startswith("$"):
-            continue
-        if entry.has_directory_entries_index():
-            _collect(entry, f"{above}{entry.name}/", found)
-        else:
-            found[above + entry.name] = entry.read_buffer(entry.size) if entry.size else b""
