@@ -31,7 +31,8 @@ _FORWARDER, _OVERLAY, _NOT_USED = 1, 2, 4
 _RANGES_A_BLOCK = 677
 _BITMAP_BYTES = BLOCK - _HEAD
 _STORE_KIND = uuid.UUID("ae9a9337-0048-4ed6-9874-71500654b7b3")  # in every store of one Windows 7
-_CONTEXT = 9  # persistent, not released with its requester: as System Restore asks for
+_CONTEXT = 0x9  # persistent, not released with its requester: as System Restore asks for
+_ATTRIBUTES = 0x42_0000 | _CONTEXT  # differential, recovered by the copy's own writes
 
 
 class StoreError(Exception):
@@ -215,7 +216,7 @@ class _StoreWriter:
     def _information(self) -> bytes:
         name = self._shape.machine.encode("utf-16-le")
         identifiers = _STORE_KIND.bytes_le + self._copy.copy.bytes_le + self._copy.copy_set.bytes_le
-        return identifiers + struct.pack("<4I", _CONTEXT, 1, _CONTEXT, 0) + (struct.pack("<H", len(name)) + name) * 2
+        return identifiers + struct.pack("<4I", _CONTEXT, 1, _ATTRIBUTES, 0) + (struct.pack("<H", len(name)) + name) * 2
 
     def _bitmap(self, bits: bytes) -> int:
         parts = [bits[at : at + _BITMAP_BYTES] for at in range(0, len(bits), _BITMAP_BYTES)]

@@ -11,12 +11,13 @@ Where only one of the two is asked, the other goes wrong (libvshadow 20260714, d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dissect.hypervisor.disk.qcow2 import QCow2
 
 from testdata.builder import acl
 from testdata.builder.files import FileSpec
@@ -25,6 +26,8 @@ from testdata.builder.ntfs_changes import change_ntfs
 from testdata.builder.shadow_copies import FOLDER, Reserve, ShadowedVolume
 from testdata.builder.shadow_store import BLOCK, IDENTIFIER, Shape, StoreError
 from tests.benchmarks.shadow_copies import make_copies
+from tests.oracles import needs_shared
+from tests.paths import REALDATA
 from tests.testdata.shadowed_volume import (
     FILL,
     FIRST,
@@ -171,6 +174,35 @@ def test_what_libvshadow_tells_of_the_copies(tmp_path: Path) -> None:
     assert [store.copy_identifier for store in stores] == [str(copy.copy) for copy in stored]
     assert [store.copy_set_identifier for store in stores] == [str(copy.copy_set) for copy in stored]
     assert [copy.identifier.version for copy in stored] == [1, 1]
+
+
+@needs_shared(REALDATA / "shadow-copies")
+def test_the_structures_have_the_form_that_windows_7_gave_them(tmp_path: Path) -> None:
+    with QCow2(REALDATA / "shadow-copies" / "vsstest.qcow2").open() as file:
+        windows = _constants(lambda at, size: (file.seek(at), file.read(size))[1])
+    made = make(tmp_path / "volume", LEFT, Shape(since_windows_8=False, machine="infinity"))
+    data = made.path.read_bytes()
+    assert _constants(lambda at, size: data[at : at + size]) == windows
+
+
+def _constants(read: Callable[[int, int], bytes]) -> list[Any]:
+    """Of header, catalog and both stores, what depends on no place, size, time or identifier."""
+    header = read(0x1E00, 512)
+    catalog = read(int.from_bytes(header[48:56], "little"), BLOCK)
+    entries = [catalog[at : at + 128] for at in range(128, 5 * 128, 128)]
+    found = [header[:48], header[56:64], header[64:80] == header[80:96], header[96:]]
+    found += [catalog[:32], catalog[48:128], catalog[5 * 128 :]]
+    for entry in entries:
+        kind = entry[0]
+        found += [kind, entry[32:48], entry[56:]] if kind == 2 else [kind, entry[64:72], any(entry[72:80])]
+        if kind == 3:
+            places = [int.from_bytes(entry[at : at + 8], "little") for at in (32, 8, 40)]
+            for place in places:
+                head = read(place, BLOCK)
+                found += [head[:32], head[40:128]]
+            store = read(places[0], BLOCK)
+            found += [store[128:144], store[176:512]]
+    return found
 
 
 def test_the_files_of_the_present_are_where_the_catalog_says(tmp_path: Path) -> None:
