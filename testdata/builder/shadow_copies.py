@@ -170,7 +170,7 @@ class ShadowedVolume:
         """Write volume header, catalog and stores of the copies made, into the volume as it is now.
 
         Raises:
-            StoreError: A store is too small, or blocks have not moved whither they were said to.
+            StoreError: A store is too small, or a block did not move where it was said to.
         """
         if self._reserve.when == "last":
             for frozen in self._frozen:
