@@ -24,6 +24,7 @@ from testdata.builder.fat import build_fat
 from testdata.builder.ntfs import NtfsExtras, build_ntfs
 from testdata.builder.scenario import Disk, Scenario
 from testdata.builder.scenarios import SCENARIOS
+from testdata.builder.shadow_copies import carry_on
 from testdata.builder.vhdx import write_differencing, write_dynamic
 from testdata.builder.vhdx_log import LogShape
 from tests.paths import IMAGES
@@ -44,17 +45,30 @@ def raw_disk(disk: Disk, folder: Path, name: str) -> Path:
     begin = _BLOCK + sum(volume.bytes for volume in images)
     for number, files in enumerate(disk.volumes):
         image = folder / f"{name}-volume{number}.ntfs"
+        copies = () if number else disk.copies
+        told = NtfsExtras() if number else NtfsExtras(changes=disk.changes, deleted=disk.deleted)
         build_ntfs(
-            files,
+            copies[0].files if copies else files,
             image,
             disk.volume_size,
             label=f"Windows{number or ''}",
             default_sd=acl.DEFAULT_SD,
             serial=0x4B45_594D_0000_0000 + number,
             sector_size=disk.sector_size,
-            extras=NtfsExtras() if number else NtfsExtras(changes=disk.changes, deleted=disk.deleted),
+            extras=NtfsExtras() if copies else told,
             partition_start=(begin + number * disk.volume_size) // disk.sector_size,
         )
+        if copies:
+            carry_on(
+                image,
+                copies,
+                files,
+                default_sd=acl.DEFAULT_SD,
+                changes=told.changes,
+                deleted=told.deleted,
+                shape=disk.shape,
+                reserve=disk.reserve,
+            )
         images.append(Volume(image))
     out = folder / f"{name}.raw"
     build_disk(images, out, scheme=disk.scheme, sector_size=disk.sector_size)

@@ -26,7 +26,7 @@ from tests.paths import CONTRACT, IMAGES, PROJECT
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.glob("*.truth.json"))
 
 _second_opinion = cache(second_master_key)
-_NOT_COLUMNS = {"why", "unsettled", "with_passwords", "with_domain_key"}
+_NOT_COLUMNS = {"why", "unsettled", "with_passwords", "with_domain_key", "with_copies"}
 
 
 def _truth(name: str) -> dict[str, Any]:

@@ -23,7 +23,16 @@ from testdata.builder.change_journal import Change, journal
 from testdata.builder.files import DEFAULT_TIME, FileSpec
 from testdata.builder.ntfs_library import Inode, NtfsError, NtfsVolume, library_path
 
-__all__ = ["NtfsError", "NtfsExtras", "build_ntfs", "junction_data", "short_names", "symlink_data", "unavailable"]
+__all__ = [
+    "NtfsError",
+    "NtfsExtras",
+    "VolumeWriter",
+    "build_ntfs",
+    "junction_data",
+    "short_names",
+    "symlink_data",
+    "unavailable",
+]
 
 FILE_ATTRIBUTE_REPARSE_POINT = 0x400
 _IO_REPARSE_TAG_MOUNT_POINT = 0xA0000003
@@ -106,12 +115,16 @@ def build_ntfs(
     start = partition_start if partition_start is not None else (1 << 20) // sector_size
     _format(out, size, label, sector_size, cluster_size, start)
     with NtfsVolume(out) as volume:
-        _Writer(volume, dirs or {}, default_sd, extras).write(list(files))
+        VolumeWriter(volume, dirs or {}, default_sd, extras).write(list(files))
     _set_serial(out, size, serial, sector_size)
 
 
-class _Writer:
-    """Fills one mounted volume, folder by folder: libntfs-3g must not hold the same folder open twice."""
+class VolumeWriter:
+    """Fills one mounted volume, folder by folder: libntfs-3g must not hold the same folder open twice.
+
+    Attributes:
+        records: MFT record of each path that is on the volume; a folder that is not among them is made.
+    """
 
     def __init__(
         self, volume: NtfsVolume, dirs: Mapping[str, bytes], default_sd: bytes | None, extras: NtfsExtras
@@ -132,7 +145,7 @@ class _Writer:
         _check_names([*folders, *(spec.path for specs in by_folder.values() for spec in specs)])
 
         self._learn_security_ids([*files, *self.extras.deleted, *folders.values()])
-        for path in sorted(folders, key=lambda item: (item.count("/"), item)):
+        for path in sorted(folders.keys() - self.records.keys(), key=lambda item: (item.count("/"), item)):
             with self.volume.open(self.records[_parent(path)]) as parent:
                 self._create(parent, folders[path])
         for folder in sorted(by_folder):
@@ -147,6 +160,7 @@ class _Writer:
             extend.create("$UsnJrnl", 0, is_dir=False) as inode,
         ):
             inode.write("$J", journal(self.extras.changes, self.records, _JOURNAL_START), _JOURNAL_START)
+            inode.set_times(DEFAULT_TIME, DEFAULT_TIME, DEFAULT_TIME)
 
     def _finish(self, files: Sequence[FileSpec], folders: Mapping[str, FileSpec]) -> None:
         if self.extras.changes:

@@ -6,6 +6,8 @@ import ctypes
 import ctypes.util
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,10 +17,13 @@ from testdata.builder.filetime import filetime
 
 _S_IFDIR, _S_IFREG = 0o040000, 0o100000
 _AT_FILE_NAME, _AT_SECURITY_DESCRIPTOR, _AT_DATA = 0x30, 0x50, 0x80
-_RECORD_SIZE = 1024
+_RECORD_SIZE, _SEQUENCE = 1024, 0x10
 _AT_UNNAMED = b"\0\0"
 _NV_COMPRESSION = 1 << 6  # ntfs_volume_state_bits, volume.h
 _NI_FILE_NAME_DIRTY = 1 << 3  # ntfs_inode_state_bits, inode.h
+_NOT_FOUND = 0xFFFF_FFFF_FFFF_FFFF
+_RECORD_OF_REFERENCE = 0xFFFF_FFFF_FFFF
+_MNT_RDONLY = 1  # ntfs_mount_flags, volume.h
 _POINTER = ctypes.c_void_p
 
 
@@ -84,6 +89,7 @@ def _library() -> ctypes.CDLL:
         "ntfs_mount": (pointer, [text, ctypes.c_ulong]),
         "ntfs_umount": (ctypes.c_int, [pointer, ctypes.c_int]),
         "ntfs_inode_open": (pointer, [pointer, ctypes.c_uint64]),
+        "ntfs_inode_lookup_by_name": (ctypes.c_uint64, [pointer, text, ctypes.c_int]),
         "ntfs_inode_close": (ctypes.c_int, [pointer]),
         "ntfs_inode_close_in_dir": (ctypes.c_int, [pointer, pointer]),
         "ntfs_create": (pointer, [pointer, ctypes.c_uint32, text, ctypes.c_uint8, ctypes.c_uint32]),
@@ -91,6 +97,8 @@ def _library() -> ctypes.CDLL:
         "ntfs_attr_add": (ctypes.c_int, [pointer, ctypes.c_uint32, text, ctypes.c_uint8, text, long]),
         "ntfs_attr_open": (pointer, [pointer, ctypes.c_uint32, text, ctypes.c_uint32]),
         "ntfs_attr_pwrite": (long, [pointer, long, long, text]),
+        "ntfs_attr_truncate": (ctypes.c_int, [pointer, long]),
+        "ntfs_attr_vcn_to_lcn": (long, [pointer, long]),
         "ntfs_attr_pclose": (ctypes.c_int, [pointer]),
         "ntfs_attr_close": (None, [pointer]),
         "ntfs_attr_exist": (ctypes.c_int, [pointer, ctypes.c_uint32, text, ctypes.c_uint32]),
@@ -108,14 +116,14 @@ def _library() -> ctypes.CDLL:
 
 
 class NtfsVolume:
-    """A volume image mounted for writing inside this process."""
+    """A volume image mounted inside this process, for writing unless said otherwise."""
 
-    ROOT_RECORD, EXTEND_RECORD = 5, 11
+    ROOT_RECORD, BITMAP_RECORD, EXTEND_RECORD = 5, 6, 11
 
-    def __init__(self, image: Path) -> None:
+    def __init__(self, image: Path, *, read_only: bool = False) -> None:
         self._library = _library()
         self._image = os.fsencode(image)
-        self._handle = self._library.ntfs_mount(self._image, 0)
+        self._handle = self._library.ntfs_mount(self._image, _MNT_RDONLY if read_only else 0)
         if not self._handle:
             raise _error(f"mounting {image}")
         # As the mount option "compression" does: files made in a folder with that attribute are compressed.
@@ -136,6 +144,18 @@ class NtfsVolume:
         if not handle:
             raise _error(f"opening MFT record {record}")
         return Inode(self._library, self._handle, handle, None, f"MFT record {record}")
+
+    def find(self, path: str) -> int | None:
+        """Return the MFT record of a ``/``-separated path, "" for the root; None when nothing is there."""
+        reference = record = self.ROOT_RECORD
+        for name in path.split("/") if path else ():
+            with self.open(record) as folder:
+                encoded = name.encode("utf-16-le")
+                reference = self._library.ntfs_inode_lookup_by_name(folder.handle, encoded, len(encoded) // 2)
+            if reference == _NOT_FOUND:
+                return None
+            record = reference & _RECORD_OF_REFERENCE
+        return record
 
     def delete(self, folder: int, record: int, name: str) -> None:
         """Delete a file as a driver does: name and record are freed, not wiped."""
@@ -188,6 +208,12 @@ class Inode:
         """Number of the MFT record."""
         return int(self._fields.mft_no)
 
+    @property
+    def reference(self) -> int:
+        """Number of the MFT record, and in the upper 16 bits how often the record was used."""
+        sequence = ctypes.c_uint16.from_address(self._fields.mrec + _SEQUENCE).value
+        return self.record | sequence << 48
+
     def create(self, name: str, security_id: int, *, is_dir: bool) -> Inode:
         """Create a file or folder in this folder."""
         encoded = name.encode("utf-16-le")
@@ -200,19 +226,39 @@ class Inode:
     def write(self, stream: str, content: bytes, offset: int = 0) -> None:
         """Write a data stream, "" for the main one, of which what lies before an offset is a hole."""
         name = stream.encode("utf-16-le")
-        length = len(name) // 2
-        if stream and self._library.ntfs_attr_add(self.handle, _AT_DATA, name, length, None, 0):
+        if stream and self._library.ntfs_attr_add(self.handle, _AT_DATA, name, len(name) // 2, None, 0):
             raise _error(f"adding stream {stream} to {self._label}")
-        attribute = self._library.ntfs_attr_open(self.handle, _AT_DATA, name if stream else _AT_UNNAMED, length)
-        if not attribute:
-            raise _error(f"opening the data of {self._label}")
-        try:
+        with self._data(stream) as attribute:
             written = self._library.ntfs_attr_pwrite(attribute, offset, len(content), content)
             if written != len(content):
                 raise _error(f"writing {self._label}: {written} of {len(content)} bytes")
             # Compresses the last unit of a compressed stream; nothing to any other.
             if self._library.ntfs_attr_pclose(attribute):
                 raise _error(f"finishing {self._label}")
+
+    def truncate(self, size: int) -> None:
+        """Make the main data stream ``size`` bytes long."""
+        with self._data("") as attribute:
+            if self._library.ntfs_attr_truncate(attribute, size):
+                raise _error(f"cutting {self._label} to {size} bytes")
+
+    def clusters(self, count: int) -> list[int]:
+        """Return where on the volume each of the first ``count`` clusters of the main data stream lies."""
+        with self._data("") as attribute:
+            found = [self._library.ntfs_attr_vcn_to_lcn(attribute, number) for number in range(count)]
+        if min(found, default=0) < 0:
+            raise NtfsError(f"{self._label} has no {count} clusters of its own")
+        return found
+
+    @contextmanager
+    def _data(self, stream: str) -> Iterator[int]:
+        name = stream.encode("utf-16-le")
+        given = name if stream else _AT_UNNAMED
+        attribute = self._library.ntfs_attr_open(self.handle, _AT_DATA, given, len(name) // 2)
+        if not attribute:
+            raise _error(f"opening the data of {self._label}")
+        try:
+            yield attribute
         finally:
             self._library.ntfs_attr_close(attribute)
 

@@ -12,6 +12,8 @@ from testdata.builder.change_journal import Change
 from testdata.builder.files import FileSpec
 from testdata.builder.folders import MACHINE, Owner
 from testdata.builder.machine import ForgedMachine
+from testdata.builder.shadow_copies import EarlierState, Reserve
+from testdata.builder.shadow_store import Shape
 
 Judged = dict[str, Any]
 
@@ -75,6 +77,7 @@ class Script:
         unsettled: Sequence[str] = (),
         with_passwords: Judged | None = None,
         with_domain_key: Judged | None = None,
+        with_copies: Judged | None = None,
         service: str | None = None,
         **properties: Any,
     ) -> None:
@@ -97,6 +100,7 @@ class Script:
             unsettled: Columns that the contract leaves open for this case.
             with_passwords: Columns that differ once the passwords and NT hashes of the truth are given.
             with_domain_key: Columns that differ once ``keys/domain-backup.pvk`` is given.
+            with_copies: Columns that differ once the shadow copies of the volume are read.
             service: Service whose personal store it is, in the registry.
             properties: Further properties of the store element.
         """
@@ -127,6 +131,8 @@ class Script:
         self._add(identity, judged, why, unsettled, with_passwords)
         if with_domain_key:
             self.rows[-1]["with_domain_key"] = with_domain_key
+        if with_copies:
+            self.rows[-1]["with_copies"] = with_copies
 
     def orphan(
         self,
@@ -187,7 +193,9 @@ class Disk:
     """One disk as it stood at one time: volumes, each a list of files, and how they are laid out.
 
     Before them lies an EFI system partition (FAT32) where files by path are given in ``efi``. ``changes`` are what the
-    change journal of the first volume tells, ``deleted`` files that were written there and deleted.
+    change journal of the first volume tells, ``deleted`` files that were written there and deleted. ``copies`` are the
+    shadow copies of the first volume, oldest first: what it held when each was made; ``shape`` and ``reserve`` say how
+    they are kept.
     """
 
     volumes: list[list[FileSpec]]
@@ -197,6 +205,9 @@ class Disk:
     efi: dict[str, bytes] | None = None
     changes: Sequence[Change] = ()
     deleted: Sequence[FileSpec] = ()
+    copies: Sequence[EarlierState] = ()
+    shape: Shape | None = None
+    reserve: Reserve | None = None
 
 
 @dataclass

@@ -4,7 +4,8 @@
 
 writes ``CACHE/disk-40.vhdx`` and ``CACHE/disk-4.vhdx``, which differ in how many of the 40 master keys protect the key
 files (keys made over years are spread over all of them; keys made at once are under the last few), and beside each a
-``.json`` with what is on it.
+``.json`` with what is on it. With ``--copies 3`` the volume has three shadow copies, after each of which the files of a
+key were deleted, and the disks are called ``disk-40-copies.vhdx`` and so on.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from testdata.builder.ntfs import build_ntfs
 from testdata.builder.seeded import Seeded
 from testdata.builder.vhdx import write_dynamic
 from tests.benchmarks.reads import Reads, describe_descriptor
+from tests.benchmarks.shadow_copies import make_copies
 
 DISK_SIZE = 127 << 30
 BLOCK_SIZE = 32 << 20
@@ -40,6 +42,8 @@ FILES_PER_FOLDER = 100
 SOFTWARE_KEYS = 230_000
 KEY_FILES = 200
 CNG_OF_FIVE = 2
+BUSY = 16_000  # small files that are written anew after each shadow copy: 1,000 blocks of records
+GONE_EVERY = 7
 MASTER_KEYS = 40
 FIRST_KEY = datetime(2016, 1, 4, 8, 0, tzinfo=UTC)
 
@@ -58,12 +62,18 @@ def forge(cache: Path, used: int) -> tuple[ForgedMachine, list[FileSpec]]:
     return forged, forged.volume()
 
 
-def build(cache: Path, used: int) -> Path:
-    """Build the disk and note what is on it; returns its path."""
+def build(cache: Path, used: int, copies: int = 0) -> Path:
+    """Build the disk, with so many shadow copies, and note what is on it; returns its path."""
     forged, files = forge(cache, used)
-    volume, raw, out = cache / "volume.ntfs", cache / "disk.raw", cache / f"disk-{used}.vhdx"
+    volume, raw = cache / "volume.ntfs", cache / "disk.raw"
+    out = cache / f"disk-{used}{'-copies' if copies else ''}.vhdx"
     size = DISK_SIZE - (2 << 20)
-    build_ntfs([*files, *_filler()], volume, size, label="Windows", default_sd=acl.DEFAULT_SD)
+    filler = list(_filler())
+    build_ntfs([*files, *filler], volume, size, label="Windows", default_sd=acl.DEFAULT_SD)
+    keys = [file for file in files if file.path.startswith(f"{MACHINE.capi_folder}/")]
+    gone = [[key] for key in keys[: copies * GONE_EVERY : GONE_EVERY]]
+    make_copies(volume, [filler[number * BUSY : (number + 1) * BUSY] for number in range(len(gone))], gone)
+    files = [file for file in files if [file] not in gone]
     build_disk([volume], raw, size=DISK_SIZE)
     volume.unlink()
     with raw.open("rb") as file:
@@ -151,11 +161,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cache", type=Path, help="folder for the disks, some gigabytes sparse")
     parser.add_argument("--used", type=int, nargs="+", default=[MASTER_KEYS, 4], help="master keys in use, per disk")
+    parser.add_argument("--copies", type=int, default=0, help="shadow copies of the volume")
     arguments = parser.parse_args()
     arguments.cache.mkdir(parents=True, exist_ok=True)
     for used in arguments.used:
         started = time.monotonic()
-        print(build(arguments.cache, used), f"{time.monotonic() - started:.0f} s", flush=True)
+        print(build(arguments.cache, used, arguments.copies), f"{time.monotonic() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,15 @@ EXPECTED = {
     "clone-two": """
         CLONE-2 info certificate-used-by-nothing: own shared
         """,
+    "copies-healthy": """
+        WEB01 info certificate-used-by-nothing: joins latest stays
+        """,
+    "copies-master-key": """
+        WEB01 info certificate-used-by-nothing: early locked sound web
+        """,
+    "copies-sysprep": """
+        WEB01 info certificate-used-by-nothing: api intranet late mail web
+        """,
     "dirty-disk": """
         WEB01 info certificate-used-by-nothing: api web
         """,

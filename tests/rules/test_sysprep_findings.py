@@ -43,6 +43,10 @@ EXPECTED: dict[str, Stated] = {
         "generalized-image": ("info", "proved", {"WEB01"}),
         "generalize-orphaned-keys": ("critical", "likely", _hosts("web", "api", "ldap", "mail", "kept-name")),
     },
+    "copies-sysprep": {
+        "generalized-image": ("info", "likely", {"WEB01"}),
+        "generalize-orphaned-keys": ("critical", "likely", _hosts("web", "late", "api", "mail")),
+    },
     "sample": {
         "generalized-image": ("info", "proved", {"WEB01"}),
         "generalize-orphaned-keys": ("critical", "likely", _hosts("web", "api", "ldap", "mail")),

@@ -16,7 +16,6 @@ IMAGE_NAMES = sorted(path.name.removesuffix(".truth.json") for path in IMAGES.gl
 OF_THE_EVIDENCE = {"folder": re.compile(r"[A-Z](?:/.*)?"), "hive": re.compile(r".*\\.*")}
 
 OF_OTHER_SOURCES = {
-    ("volume", "shadow copies"),
     ("folder", "profiles of users"),
     ("folder", "Crypto/RSA (capi, user)"),
     ("folder", "Crypto/Keys (cng, system)"),

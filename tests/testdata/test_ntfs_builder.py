@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from testdata.builder import acl
+from testdata.builder.change_journal import deletion
 from testdata.builder.files import DEFAULT_TIME, FileSpec
 from testdata.builder.ntfs import NtfsError, NtfsExtras, build_ntfs, short_names, unavailable
 from tests.oracles import other_reader
@@ -57,6 +58,7 @@ EXTRAS = NtfsExtras(
     attributes={f"{KEYS}/own": 0x4},
     accessed={f"{KEYS}/own": ACCESSED},
     deleted=[FileSpec("Windows/Temp/gone.bin", b"deleted content" * 200)],
+    changes=deletion(MODIFIED, "Windows/Temp/gone.bin", 900),
 )
 
 

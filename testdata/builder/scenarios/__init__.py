@@ -27,6 +27,7 @@ from testdata.builder.scenarios.remote_desktop import rdp_2012_r2, rdp_2019
 from testdata.builder.scenarios.server_2003 import server_2003
 from testdata.builder.scenarios.server_roles import server_roles
 from testdata.builder.scenarios.services import keyiso_disabled, no_security
+from testdata.builder.scenarios.shadow_copies import copies_healthy, copies_master_key, copies_sysprep
 from testdata.builder.scenarios.sysprepped import sample, sysprepped
 from testdata.builder.scenarios.web_server import web_server
 
@@ -43,6 +44,9 @@ SCENARIOS: dict[str, Builder] = {
     "cleaned-up": cleaned_up,
     "clone-one": clone_one,
     "clone-two": clone_two,
+    "copies-healthy": copies_healthy,
+    "copies-master-key": copies_master_key,
+    "copies-sysprep": copies_sysprep,
     "dirty-disk": dirty_disk,
     "dirty-registry": dirty_registry,
     "generalized-not-booted": generalized_not_booted,
