@@ -18,6 +18,7 @@ from forensics.tables.answer import Answer
 from forensics.tables.secrets import UnlockedBy
 
 if TYPE_CHECKING:
+    from forensics.chain.placing import Placing
     from forensics.collectors.evidence import CertificateEvidence
 
 
@@ -46,16 +47,24 @@ class Vault:
         keys: Private keys by their public half.
         certificates: Certificates, DER, by thumbprint (upper hex).
         publics: Public key of each certificate that is modelled, by thumbprint.
+        placings: Which files bring a dead key back, as the disk has them: by installation, thumbprint and place of the
+            certificate.
     """
 
     keys: dict[PublicKey, list[OpenedKey]] = field(default_factory=dict, repr=False)
     certificates: dict[str, bytes] = field(default_factory=dict, repr=False)
     publics: dict[str, PublicKey] = field(default_factory=dict, repr=False)
+    placings: dict[tuple[int, str, str], Placing] = field(default_factory=dict, repr=False)
 
     def keep(self, opened: OpenedKey) -> None:
         """Keep an opened key; one without public half is of no certificate, and is not kept."""
         if opened.key.public is not None:
             self.keys.setdefault(opened.key.public, []).append(opened)
+
+    def forget(self) -> None:
+        """Let go of everything; what else refers to it has it still."""
+        for kept in (self.keys, self.certificates, self.publics, self.placings):
+            kept.clear()
 
     def take(self, certificates: Iterable[CertificateEvidence]) -> None:
         """Keep the certificates of an installation."""

@@ -48,12 +48,14 @@ GOOD = {
     "exportable": "yes",
     "library": "rsaenh.dll",
     "provider": "Microsoft Strong Cryptographic Provider",
+    "attributes": "+h +s",
 }
 SPECIAL = {
     "set-winrm-listener": {"listener": "Address=*+Transport=HTTPS"},
     "winrm-listener-has": {"listener": "Address=*+Transport=HTTPS"},
     "delete-certificate": {"store": "MY"},
     "trust-certificate": {"store": "Root", "file": "FILE.cer"},
+    "place-file": {"file": f"{'a1' * 16}_64023be8-9c1a-4eee-b6ec-0f951b6c7610"},
 }
 
 
