@@ -117,7 +117,10 @@ class MasterKeyPlaces:
         if owner_sid == SYSTEM:
             folder = self._installation.in_windows(f"System32/Microsoft/Protect/{SYSTEM}")
             return f"{folder}/User" if half == "user" else folder
-        own = [key_file, *(f.path for f in self._evidence.key_folders if f.owner_sid == owner_sid and f.outcome.is_there)]
+        own = [
+            key_file,
+            *(f.path for f in self._evidence.key_folders if f.owner_sid == owner_sid and f.outcome.is_there),
+        ]
         for path in own:
             at = path.lower().find(_CRYPTO)
             is_shared = any(

@@ -6,7 +6,7 @@ with a secret that Windows has today. What cannot work is refused in words.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +14,8 @@ from forensics.chain.key_index import KeySlot, slots_of
 from forensics.chain.links import Links
 from forensics.chain.master_key_place import CannotPlaceError, MasterKeyPlaces
 from forensics.chain.passwords import doubt_of, doubt_of_entra
-from forensics.chain.put_back import NoPlaceError, target_of
+from forensics.chain.put_back import NoPlaceError, target_of, target_of_container
+from forensics.chain.vault import OfCertificate
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.collectors.key_content import parse_key_file
 from forensics.collectors.lying_file import LyingFile, file_as_it_lies
@@ -22,6 +23,7 @@ from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.capi_key import CapiKeyFile
 from forensics.formats.cng_key import CngKeyFile
 from forensics.formats.errors import FormatError
+from forensics.formats.public_key import PublicKey
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.deleted_path import is_deleted
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
     from forensics.chain.judge import Judge
 
 _LOCAL_MACHINE = 4
-_IN_PLACE = "the key file and its master key lie where Windows looks for them, so nothing is to be placed"
+_NO_LINK = "the certificate has no link to a key (KEY_PROV_INFO) that says which file Windows looks for"
+_IN_PLACE = "it and its master key lie where Windows looks for them, so nothing is to be placed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class Placing:
         files: What must be placed; empty where nothing can, or need, be.
         refusal: Why nothing is placed, as a part of a sentence; None where something is.
         doubts: What stays open although the files are placed, as sentences without their full stop.
-        found: The key file from which it was proved, as rows name it.
+        found: The key file of which that is said, from which the key was had, as rows name it; None where it is said of
+            any.
         unlocked_by: What opened its master key.
         exportable: Whether that file lets the key be exported.
     """
@@ -87,29 +91,66 @@ class Placing:
     exportable: Answer = "unknown"
 
 
-def placings(judges: Sequence[Judge]) -> Iterator[tuple[tuple[int, str, str], Placing]]:
-    """Say of each certificate whose key Windows does not open what brings it back, while the sources are open.
-
-    Yields:
-        Installation, thumbprint and the place of the certificate; and what brings its key back.
-    """
+def placings(judges: Sequence[Judge]) -> Iterator[tuple[OfCertificate, Placing]]:
+    """Yield of each certificate whose key Windows does not open what brings it back, while the sources are open."""
     for judge in judges:
         places = MasterKeyPlaces(judge.evidence, judge.prover.ring)
+        judged: set[str] = set()
         for certificate in judge.evidence.certificates:
             links = judge.certificate_links(certificate)
+            if links is not None and links.file is not None:
+                judged.add(links.file.row.path)
             if links is not None and links.verdict != "usable":
                 row = certificate.row
-                key = (row.machine_id, row.thumbprint, row.source_path)
-                yield key, _Placer(judge, certificate, links, places).placing()
+                of: OfCertificate = (row.machine_id, row.thumbprint, row.store, row.store_scope, row.owner_sid)
+                yield of, _Placer(judge, _Claim.of_certificate(certificate, judge), links, places).placing()
+        for file in judge.evidence.key_files:
+            if file.row.path not in judged and any(judge.prover.prove(slot).recovered for slot in slots_of(file)):
+                links = judge.file_links(file)
+                if links.verdict != "usable":
+                    of = (file.row.machine_id, None, file.row.path, None, file.row.owner_sid)
+                    yield of, _Placer(judge, _Claim.of_file(file, judge), links, places).placing()
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What leads to a key: the link of a certificate, or the name of the container in a file that none names.
+
+    Attributes:
+        publics: The public halves of the key.
+        is_of_certificate: A certificate leads to it: another key under its name is of no use to anybody.
+        target: Returns where Windows looks for a slot of it; raises NoPlaceError.
+        missing: Why nothing leads to it; None where something does.
+    """
+
+    publics: tuple[PublicKey, ...]
+    is_of_certificate: bool
+    target: Callable[[KeySlot], str]
+    missing: str | None = None
+
+    @classmethod
+    def of_certificate(cls, certificate: CertificateEvidence, judge: Judge) -> _Claim:
+        link, publics = certificate.link, (certificate.public_key,) if certificate.public_key is not None else ()
+        if link is None:
+            return cls(publics, True, _nowhere, _NO_LINK)
+        return cls(publics, True, lambda slot: target_of(certificate, link, slot, judge.evidence))
+
+    @classmethod
+    def of_file(cls, file: KeyFileEvidence, judge: Judge) -> _Claim:
+        proofs = (judge.prover.prove(slot) for slot in slots_of(file))
+        publics = tuple(proof.public for proof in proofs if proof.public is not None)
+        return cls(publics, False, lambda slot: target_of_container(file, slot, judge.evidence))
+
+
+def _nowhere(slot: KeySlot) -> str:
+    raise NoPlaceError(_NO_LINK)
 
 
 class _Placer:
-    def __init__(
-        self, judge: Judge, certificate: CertificateEvidence, links: Links, master_keys: MasterKeyPlaces
-    ) -> None:
+    def __init__(self, judge: Judge, claim: _Claim, links: Links, master_keys: MasterKeyPlaces) -> None:
         self._judge = judge
         self._evidence = judge.evidence
-        self._certificate = certificate
+        self._claim = claim
         self._links = links
         self._master_keys = master_keys
 
@@ -117,15 +158,19 @@ class _Placer:
         refusal = self._refusal()
         if refusal is not None:
             return Placing(refusal=refusal)
-        first: str | None = None
+        first: Placing | None = None
         for slot in self._candidates():
             try:
                 return self._of(slot)
             except (CannotPlaceError, NoPlaceError) as reason:
-                first = first or f"{self._path(slot.file.row.path)}: {reason}"
+                first = first or self._refused(slot, str(reason))
             except (NotFound, Unreadable, OSError, FormatError) as error:
-                first = first or f"{self._path(slot.file.row.path)} could not be read once more ({error})"
-        return Placing(refusal=first or "no file that holds it was opened with a secret of this Windows")
+                first = first or self._refused(slot, f"it could not be read once more ({error})")
+        return first or Placing(refusal="no file that holds it was opened with a secret of this Windows")
+
+    def _refused(self, slot: KeySlot, why: str) -> Placing:
+        exportable = self._judge.prover.prove(slot).exportable
+        return Placing((), why, (), slot.file.row.path, self._unlocked_by(slot), exportable)
 
     def _refusal(self) -> str | None:
         """Say why no file helps, whichever it is."""
@@ -136,16 +181,15 @@ class _Placer:
             return "the Windows of this profile is not on this evidence, so what it looks for is not known"
         if installation.mixed is not None:
             return f"the hives are of two machines ({installation.mixed}), so which secret is today's is not known"
-        if self._certificate.link is None:
-            return "the certificate has no link to a key (KEY_PROV_INFO) that says which file Windows looks for"
+        if self._claim.missing is not None:
+            return self._claim.missing
         broken = self._links.broken
-        at = next((broken[link] for link in ("claim", "provider") if link in broken), None)  # type: ignore[index]
+        at = next((broken[link] for link in ("claim", "provider") if link in broken), None)
         return f"{at}; no file mends that" if at is not None else None
 
     def _candidates(self) -> list[KeySlot]:
         """Return the files that hold the key: the one that Windows opens first, deleted ones last."""
-        public = self._certificate.public_key
-        had = self._judge.recovery.had(public) if public is not None else []
+        had = [slot for public in self._claim.publics for slot in self._judge.recovery.had(public)]
 
         def order(slot: KeySlot) -> tuple[bool, bool, bool, str]:
             row = slot.file.row
@@ -178,7 +222,8 @@ class _Placer:
                 )
         files = (*self._key_file(slot), *missing)
         if not files:
-            raise CannotPlaceError(_IN_PLACE)
+            reason = self._links.broken.get(self._links.broken_at or "claim", self._links.doubt)
+            raise CannotPlaceError(f"{_IN_PLACE}{f'; what is wrong is that {reason}' if reason else ''}")
         doubts |= dict.fromkeys(self._doubts(slot))
         return Placing(files, None, tuple(doubts), row.path, self._unlocked_by(slot), proof.exportable)
 
@@ -189,11 +234,10 @@ class _Placer:
 
     def _key_file(self, slot: KeySlot) -> Iterator[FileToPlace]:
         """Yield the key file, unless Windows finds it where it lies."""
-        row, link = slot.file.row, self._certificate.link
-        assert link is not None
+        row = slot.file.row
         if self._links.file is slot.file and self._links.scope == "user" and not _is_elsewhere(slot.file):
             return  # of a user's keys Windows takes one under another suffix too
-        target = target_of(self._certificate, link, slot, self._evidence)
+        target = self._claim.target(slot)
         if self._is_same(row.path, target):
             return
         opened = self._links.file
@@ -225,18 +269,19 @@ class _Placer:
         if there is None or there.row.outcome == "not_examined":
             raise CannotPlaceError(f"what lies in {where} now was not read, and may be of use")
         slots = slots_of(there)
-        own = self._certificate.public_key
         publics = {public for s in slots for public in (s.public, self._judge.prover.prove(s).public) if public}
-        others = {c.public_key: c.row.subject for c in self._evidence.certificates if c.public_key != own}
+        others = {c.public_key: c.row.subject for c in self._evidence.certificates}
         for public in publics:
-            if public in others:
+            if public in others and public not in self._claim.publics:
                 raise CannotPlaceError(f"in {where} lies the key of {others[public] or 'another certificate'}")
         if not slots:
             return entry.path, "damaged"
-        if own in publics:
+        if publics.intersection(self._claim.publics):
             if any(self._opens_today(s) for s in slots):
                 raise CannotPlaceError(f"a sound one lies in {where}, where Windows looks for it")
             return entry.path, "locked"
+        if not self._claim.is_of_certificate:
+            raise CannotPlaceError(f"in {where} lies another key of its container, which may be in use")
         return entry.path, "another key"
 
     def _opens_today(self, slot: KeySlot) -> bool:

@@ -6,13 +6,14 @@ from forensics.chain.claim import UNKNOWN_ACCOUNT, home_of, searched_by
 from forensics.chain.key_index import Home, KeySlot
 from forensics.chain.proof import Proof
 from forensics.chain.providers import provider_kind
-from forensics.collectors.evidence import CertificateEvidence, Evidence
+from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFileEvidence
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.deleted_path import is_deleted
 
 _OPENED_TODAY = ("current", "password", "domain_key")
+_NO_SUFFIX = "the MachineGuid of this machine, in which the name of the file must end, is not known"
 _NAMES = {"capi": "CryptoAPI", "cng": "CNG"}
 
 
@@ -57,8 +58,29 @@ def target_of(certificate: CertificateEvidence, link: KeyProvInfo, slot: KeySlot
     row, suffix = slot.file.row, evidence.machine.key_suffix
     folder = folder_of(certificate, link, row, evidence)
     if suffix is None:
-        raise NoPlaceError("the MachineGuid of this machine, in which the name of the file must end, is not known")
+        raise NoPlaceError(_NO_SUFFIX)
     return f"{folder}/{row.name_hash}_{suffix}"
+
+
+def target_of_container(file: KeyFileEvidence, slot: KeySlot, evidence: Evidence) -> str:
+    """Return the path at which Windows looks for the container of a key file that no certificate names.
+
+    Args:
+        file: The key file.
+        slot: Its key, in whichever file of that container.
+        evidence: The installation.
+
+    Raises:
+        NoPlaceError: It looks for no such file there.
+    """
+    row, suffix = slot.file.row, evidence.machine.key_suffix
+    if file.where is not None or file.misplaced is not None or file.row.name_matches is not True:
+        raise NoPlaceError("it does not lie where Windows looks for a container of its name")
+    if (row.kind, row.name_hash) != (file.row.kind, file.row.name_hash):
+        raise NoPlaceError("its name is that of another container")
+    if suffix is None:
+        raise NoPlaceError(_NO_SUFFIX)
+    return f"{file.row.path.rpartition('/')[0]}/{row.name_hash}_{suffix}"
 
 
 def folder_of(certificate: CertificateEvidence, link: KeyProvInfo, row: KeyFileRow, evidence: Evidence) -> str:

@@ -47,11 +47,11 @@ COMMANDS = (
     Command(
         "place-file",
         (
-            "if (-not (Test-Path -LiteralPath <target>)) { Copy-Item -LiteralPath <file> -Destination <target>; "
-            "icacls <target> /setowner *<sid>; icacls <target> /inheritance:r /grant <grants> }",
+            "$place = <target>",
+            "if (-not (Test-Path -LiteralPath $place)) { Copy-Item -LiteralPath <file> -Destination $place; "
+            "icacls $place /setowner *<sid>; icacls $place /inheritance:r /grant <grants> }",
         ),
-        "puts a file that keymortem recover --as file wrote where it must lie, where nothing lies yet, with its owner and "
-        "access list",
+        "puts a file of keymortem recover --as file into its place, where nothing lies yet, with its owner and access list",
         {
             "file": Parameter(kind.recovered_file),
             "target": Parameter(kind.path),

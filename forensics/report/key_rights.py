@@ -51,11 +51,18 @@ def rights_of(owner: str, readers: Iterable[str] = ()) -> KeyRights:
 
 
 def accounts_of(chain: KeyChainRow, uses: Iterable[CertificateUseRow]) -> list[str]:
-    """Return the SIDs of those who use the key of a certificate, as far as the disk says."""
+    """Return who uses the key of a certificate, or of a key file without one, as far as the disk says."""
+
+    def is_of_it(use: CertificateUseRow) -> bool:
+        if chain.thumbprint is None:
+            return use.key_file_path is not None and use.key_file_path == chain.key_file_path
+        return use.thumbprint == chain.thumbprint
+
     return [
         use.account
         for use in uses
-        if (use.machine_id, use.thumbprint) == (chain.machine_id, chain.thumbprint)
+        if use.machine_id == chain.machine_id
+        and is_of_it(use)
         and use.certainty != "candidate"
         and use.consumer not in NOT_NOW
         and use.account is not None
