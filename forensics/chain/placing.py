@@ -279,6 +279,8 @@ class _Placer:
         if publics.intersection(self._claim.publics):
             if any(self._opens_today(s) for s in slots):
                 raise CannotPlaceError(f"a sound one lies in {where}, where Windows looks for it")
+            if there.row.scope == "user":
+                raise CannotPlaceError(f"{where} holds the same key, and may open with what its owner has today")
             return entry.path, "locked"
         if not self._claim.is_of_certificate:
             raise CannotPlaceError(f"in {where} lies another key of its container, which may be in use")

@@ -71,14 +71,6 @@ COMMANDS = (
         changes=False,
     ),
     Command(
-        "recover-key-file",
-        ("keymortem recover SOURCE <thumbprint> --as file --to FOLDER<exportable>",),
-        "writes the key file of a proved key, and its master key file where that is missed, as the disk has them",
-        _OF_KEY,
-        shell="analyst",
-        changes=False,
-    ),
-    Command(
         "recover-key-of-user",
         (
             "keymortem recover SOURCE <thumbprint> --password <sid>:FILE-WITH-PASSWORD --to FOLDER"

@@ -73,10 +73,13 @@ def placing_of(facts: Facts, vault: Vault, chain: KeyChainRow) -> Placing:
         return Placing(refusal="Windows on this disk opens it where it lies, so nothing is to be placed")
     entry = entry_of(facts.case.sources, chain.machine_id)
     if entry is not None and entry.older_state_of is not None:
-        older = f"what was examined is an older state ({entry.older_state_of} is newer)"
+        older = f"what was examined is an older state of {entry.older_state_of}"
         return Placing(refusal=f"{older}, so what its Windows opens today is not known")
     store = chain.store if chain.thumbprint is not None else chain.key_file_path
     kept = vault.placings.get((chain.machine_id, chain.thumbprint, store, chain.store_scope, chain.owner_sid))
+    if chain.recoverable_on is not None and (kept is None or kept.found is None):
+        other = facts.machine_name(chain.recoverable_on)
+        return Placing(refusal=f"it opens with the secrets of {other}, and with none of this Windows")
     return kept or Placing(refusal="no file that holds it was opened with a secret of this Windows")
 
 
