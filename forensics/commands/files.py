@@ -51,7 +51,7 @@ COMMANDS = (
             "if (-not (Test-Path -LiteralPath $place)) { Copy-Item -LiteralPath <file> -Destination $place; "
             "icacls $place /setowner *<sid>; icacls $place /inheritance:r /grant <grants> }",
         ),
-        "puts a file of keymortem recover --as file where it belongs, if nothing lies there, with owner and access list",
+        "puts a file of keymortem recover --as file where it belongs and nothing lies, with owner and access list",
         {
             "file": Parameter(kind.recovered_file),
             "target": Parameter(kind.path),
