@@ -51,7 +51,7 @@ COMMANDS = (
             "if (-not (Test-Path -LiteralPath $place)) { Copy-Item -LiteralPath <file> -Destination $place; "
             "icacls $place /setowner *<sid>; icacls $place /inheritance:r /grant <grants> }",
         ),
-        "puts a file of keymortem recover --as file where it belongs and nothing lies, with owner and access list",
+        "puts a file of recover --as file into its place, where nothing lies yet, with its owner and access list",
         {
             "file": Parameter(kind.recovered_file),
             "target": Parameter(kind.path),
