@@ -22,6 +22,7 @@ from forensics.collectors.lying_file import LyingFile, file_as_it_lies
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.capi_key import CapiKeyFile
 from forensics.formats.cng_key import CngKeyFile
+from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
 from forensics.late_methods import dataclass
@@ -294,6 +295,9 @@ class _Placer:
         row, ring, ground = slot.file.row, self._judge.prover.ring, self._judge.ground
         if self._judge.key_iso_fault is not None and row.kind == "cng":
             yield f"{self._judge.key_iso_fault}; until it starts, Windows opens no key of CNG"
+        if not self._links.ground.claim.is_whole:
+            why = self._links.ground.claim.why
+            yield f"that the certificate's link, which says where it belongs, is today's is likely only: {why}"
         if not ground.identity.is_whole:
             yield f"that the name ends in the MachineGuid of today is likely only: {ground.identity.why}"
         if row.scope != "user" and not ground.secret.is_whole:
@@ -303,6 +307,9 @@ class _Placer:
                 unlocked = ring.unlock(guid, row.owner_sid)
                 by = unlocked.opened.by if unlocked.opened is not None else "nothing"
                 yield from filter(None, (doubt_of_entra(row.owner_sid, by), doubt_of(by, unlocked.password)))
+        is_flag_unread = slot.capi is not None and self._judge.prover.prove(slot).exportable == "unknown"
+        if is_flag_unread and len(_blobs_of(slot)) > 1:
+            yield "its export flag, a blob of its own, did not open; what Windows makes of that is not known"
         is_the_computers = bool((row.blob_flags or 0) & _LOCAL_MACHINE)
         if row.blob_flags is not None and is_the_computers != (self._links.scope == "machine"):
             made_for = "the computer" if is_the_computers else "an account"
@@ -330,9 +337,13 @@ def _is_elsewhere(file: KeyFileEvidence) -> bool:
 
 def _master_keys_of(slot: KeySlot) -> list[str]:
     """Return the master keys that the blobs of a slot name, each once."""
+    return list(dict.fromkeys(blob.master_key_guid for blob in _blobs_of(slot)))
+
+
+def _blobs_of(slot: KeySlot) -> list[DpapiBlob]:
     parsed, blobs = slot.file.parsed, []
     if isinstance(parsed, CapiKeyFile) and slot.capi is not None:
         blobs = [slot.capi.private, slot.capi.export_flag]
     elif isinstance(parsed, CngKeyFile):
         blobs = [parsed.private_key, parsed.private_properties]
-    return list(dict.fromkeys(blob.master_key_guid for blob in blobs if blob is not None))
+    return [blob for blob in blobs if blob is not None]

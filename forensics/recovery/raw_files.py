@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import field
+from itertools import islice
 from typing import Literal
 
 from forensics.chain.placing import FileToPlace, Placing
@@ -27,6 +28,13 @@ _READS = 0x1 | 0x10000000 | 0x80000000
 """FILE_READ_DATA, GENERIC_ALL and GENERIC_READ."""
 _ATTRIBUTES = {"hidden": (0x2, "+h"), "system": (0x4, "+s"), "read-only": (0x1, "+r")}
 _USUAL = ("hidden", "system")
+_MOST_READERS = 50
+"""Format: accounts of an old access list that a new one is given; a command line holds 32,767 characters."""
+_GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", "IMAGE_STATE_GENERALIZE_RESEAL_TO_AUDIT")
+_NEW_IDENTITY = (
+    "the image is generalized: its first boot assigns a new MachineGuid and, likely, a new DPAPI_SYSTEM, after which "
+    "the file is of no use"
+)
 _NOBODY_OF_HIS_OWN = frozenset({"", "S-1-1-0", "S-1-5-2", "S-1-5-4", "S-1-5-7", "S-1-5-11", "S-1-5-32-545"})
 _NOBODY_LATER = ("S-1-3-", "S-1-5-5-", "S-1-15-")
 """Creators and owners, logon sessions and packages."""
@@ -75,6 +83,10 @@ def placing_of(facts: Facts, vault: Vault, chain: KeyChainRow) -> Placing:
     if entry is not None and entry.older_state_of is not None:
         older = f"what was examined is an older state of {entry.older_state_of}"
         return Placing(refusal=f"{older}, so what its Windows opens today is not known")
+    machine = facts.machine(chain.machine_id)
+    is_sealed = machine is not None and machine.image_state in _GENERALIZED and not machine.specialize_skips_crypto
+    if is_sealed and chain.store_scope != "user":
+        return Placing(refusal=_NEW_IDENTITY)
     store = chain.store if chain.thumbprint is not None else chain.key_file_path
     kept = vault.placings.get((chain.machine_id, chain.thumbprint, store, chain.store_scope, chain.owner_sid))
     if chain.recoverable_on is not None and (kept is None or kept.found is None):
@@ -102,7 +114,7 @@ def in_use(file: FileToPlace, chain: KeyChainRow, uses: Iterable[CertificateUseR
 
 def _raw_file(chain: KeyChainRow, file: FileToPlace, facts: Facts, accounts: Iterable[str]) -> RawFile:
     own = file.lying.security if file.is_at_home else None
-    readers = (*accounts, *_readers(own)) if file.what == "key_file" else ()
+    readers = (*accounts, *islice(_readers(own), _MOST_READERS)) if file.what == "key_file" else ()
     rights = rights_of(file.owner_sid, (sid for sid in readers if sid.startswith("S-1-")))
     attributes, known_from = _attributes(file)
     place = facts.path(chain.machine_id, file.target)

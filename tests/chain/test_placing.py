@@ -16,7 +16,7 @@ from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.certs import CAPI_ENHANCED, CNG_SOFTWARE, make_certificate
 from testdata.builder.cng import CngKey, make_cng_key
 from testdata.builder.dpapi import LOCAL_MACHINE, DpapiSystem, make_master_key
-from testdata.builder.folders import LOCAL_SYSTEM, MACHINE, Owner
+from testdata.builder.folders import LOCAL_SYSTEM, MACHINE, Owner, service
 from testdata.builder.keys import rsa_key
 from testdata.builder.machine import ForgedMachine, capi_link, cng_link, machine
 from testdata.builder.names import capi_file_name, cng_file_name
@@ -376,3 +376,34 @@ class TestDoubts:
         assert placing(made).doubts == (
             "the file was made in the key set of an account, and Windows looks in another one",
         )
+
+    def test_an_export_flag_that_does_not_open(self) -> None:
+        made = server()
+        data = copy_of(made)
+        made.write(f"Backup/{name_of(made)}", data[:-1] + bytes([data[-1] ^ 1]))
+        got = placing(made)
+        assert (len(got.files), got.exportable) == (1, "unknown")
+        assert got.doubts == (
+            "its export flag, a blob of its own, did not open; what Windows makes of that is not known",
+        )
+
+
+def test_a_key_of_a_service_account() -> None:
+    made = machine("placing/service")
+    network = service(acl.NETWORK_SERVICE)
+    made.add_master_key(network)
+    made.put_capi("other", exchange=Slot(OTHER), owner=network)
+    link = capi_link("web", CAPI_ENHANCED, machine_keyset=False)
+    made.put_certificate(WEB, link=link, owner=network)
+    key = made.write(f"Backup/{name_of(made)}", copy_of(made, network))
+    got = placing(made)
+    assert told(got) == [("key_file", f"{network.capi_folder}/{name_of(made)}", key, None)]
+    assert (got.files[0].owner_sid, got.unlocked_by) == (acl.NETWORK_SERVICE, "current")
+    mended = put(made, got)
+    assert chain_of(mended).verdict == "usable"
+    guid = made.keys[network].guid
+    master = mended.move(f"{network.protect_folder}/{guid}", f"Backup/{guid}")
+    got = placing(mended)
+    assert told(got) == [("master_key", f"{network.protect_folder}/{guid}", master, None)]
+    assert got.files[0].owner_sid == acl.NETWORK_SERVICE
+    assert chain_of(put(mended, got)).verdict == "usable"

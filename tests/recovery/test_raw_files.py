@@ -402,6 +402,37 @@ class TestForgedDisks:
             "into a PFX file"
         )
 
+    def test_a_generalized_image_gets_other_names_and_secrets(self, tmp_path: Path) -> None:
+        made = machine("raw-files/sealed", image_state="IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE")
+        made.put_certificate(make_certificate("web.contoso.test", KEY), link=capi_link("web", CAPI_ENHANCED))
+        made.write(f"Backup/{capi_file_name('web', made.suffix)}", self.copy_of(made))
+        told = forensics.recover(disk(tmp_path, made), "web", form="file", even_not_exportable=True)
+        assert told.keys[0].lack == (
+            "the image is generalized: its first boot assigns a new MachineGuid and, likely, a new DPAPI_SYSTEM, after "
+            "which the file is of no use; without --as file it is written into a PFX file"
+        )
+
+    def test_a_key_without_certificate(self, tmp_path: Path) -> None:
+        """What uses it reads the file; no certificate is there to be verified."""
+        made = machine("raw-files/alone")
+        old = made.put_capi("iisWasKey", exchange=Slot(KEY), suffix="c0ffee00-1111-4222-8333-0123456789ab")
+        source = disk(tmp_path / "disk", made)
+        told = forensics.recover(
+            source, old.rpartition("/")[2], to=tmp_path / "files", form="file", even_not_exportable=True
+        )
+        assert told.is_whole
+        (key,) = told.keys
+        (file,) = key.files
+        assert (key.path, file.place) == (old, f"{MACHINE_KEYS}\\{capi_file_name('iisWasKey', made.suffix)}")
+        assert "certutil" not in told.render()
+        (logged,) = log_in(tmp_path / "files")["keys"]
+        assert logged["public_key_sha256"] == "1ab41accdce01a1ff96ce86f46d3330df4c654d58646ccda0d3db92836bc3df5"
+        rows = forensics.examine(disk(tmp_path / "after", put(made, told))).rows("key_chain")
+        assert {row.key_file_path: row.verdict for row in rows} == {
+            old: "unusable",
+            f"{MACHINE.capi_folder}/{file.name}": "usable",
+        }
+
     def test_another_windows_of_the_disk_is_another_machine(self, tmp_path: Path) -> None:
         made, other = server(), machine("raw-files/other", computer_name="WEB02")
         other.put_capi("web", exchange=Slot(KEY))
