@@ -48,12 +48,12 @@ COMMANDS = (
         "place-file",
         (
             "$place = <target>",
-            "if (-not (Test-Path -LiteralPath $place)) { Copy-Item -LiteralPath <file> -Destination $place; "
+            "if (-not (Test-Path -LiteralPath $place)) { Copy-Item -LiteralPath <file> -Destination $place -Force; "
             "icacls $place /setowner *<sid>; icacls $place /inheritance:r /grant <grants> }",
         ),
-        "puts a file of recover --as file into its place, where nothing lies yet, with its owner and access list",
+        "puts a copy of a file, or one that recover wrote, where nothing lies yet, with its owner and access list",
         {
-            "file": Parameter(kind.recovered_file),
+            "file": Parameter(kind.key_file),
             "target": Parameter(kind.path),
             "sid": Parameter(kind.sid),
             "grants": Parameter(kind.grants),
