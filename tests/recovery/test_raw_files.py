@@ -141,7 +141,8 @@ class TestDeletedFiles:
         assert [block.text for block in file.commands] == [
             f'$place = "{MACHINE_KEYS}\\{WEB_FILE}"',
             f'if (-not (Test-Path -LiteralPath $place)) {{ Copy-Item -LiteralPath "{WEB_FILE}" -Destination $place '
-            '-Force; icacls $place /setowner *S-1-5-18; icacls $place /inheritance:r /grant "*S-1-5-18:F" "*S-1-5-32-544:F" }',
+            "-Force; icacls $place /setowner *S-1-5-18; icacls $place /inheritance:r "
+            '/grant "*S-1-5-18:F" "*S-1-5-32-544:F" }',
         ]
 
     def test_the_master_key_file_alone_where_the_key_file_is_at_home(self, told: forensics.Recovered) -> None:
