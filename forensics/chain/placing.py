@@ -27,8 +27,8 @@ from forensics.formats.errors import FormatError
 from forensics.formats.public_key import PublicKey
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
-from forensics.tables.deleted_path import is_deleted
 from forensics.tables.secrets import UnlockedBy
+from forensics.tables.shadow_path import is_past
 
 if TYPE_CHECKING:
     from forensics.chain.judge import Judge
@@ -189,12 +189,12 @@ class _Placer:
         return f"{at}; no file mends that" if at is not None else None
 
     def _candidates(self) -> list[KeySlot]:
-        """Return the files that hold the key: the one that Windows opens first, deleted ones last."""
+        """Return the files that hold the key: the one that Windows opens first, those of the past last."""
         had = [slot for public in self._claim.publics for slot in self._judge.recovery.had(public)]
 
         def order(slot: KeySlot) -> tuple[bool, bool, bool, str]:
             row = slot.file.row
-            return slot.file is not self._links.file, is_deleted(row.path), row.guid_is_current is not True, row.path
+            return slot.file is not self._links.file, is_past(row.path), row.guid_is_current is not True, row.path
 
         return sorted(had, key=order)
 

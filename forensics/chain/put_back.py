@@ -10,7 +10,7 @@ from forensics.collectors.evidence import CertificateEvidence, Evidence, KeyFile
 from forensics.formats.key_file_name import capi_name_hashes, cng_name_hash, split_key_file_name
 from forensics.formats.key_prov_info import KeyProvInfo
 from forensics.tables.certificate import KeyFileRow
-from forensics.tables.deleted_path import is_deleted
+from forensics.tables.shadow_path import is_past
 
 _OPENED_TODAY = ("current", "password", "domain_key")
 _NO_SUFFIX = "the MachineGuid of this machine, in which the name of the file must end, is not known"
@@ -34,7 +34,7 @@ def place_of(
         evidence: The installation.
     """
     row = slot.file.row
-    if is_deleted(row.path) or proof.private_key != "proved" or proof.unlocked_by not in _OPENED_TODAY:
+    if is_past(row.path) or proof.private_key != "proved" or proof.unlocked_by not in _OPENED_TODAY:
         return None
     try:
         target = target_of(certificate, link, slot, evidence)

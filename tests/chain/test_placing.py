@@ -9,8 +9,10 @@ import pytest
 from forensics.chain.judge import Judge
 from forensics.chain.placing import Placing, placings
 from forensics.chain.vault import OfCertificate
+from forensics.collectors.name_search import FoundFile
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.shadow_path import shadow_path
 from testdata.builder import acl
 from testdata.builder.capi import Slot, make_capi_key
 from testdata.builder.certs import CAPI_ENHANCED, CNG_SOFTWARE, make_certificate
@@ -21,6 +23,7 @@ from testdata.builder.keys import rsa_key
 from testdata.builder.machine import ForgedMachine, capi_link, cng_link, machine
 from testdata.builder.names import capi_file_name, cng_file_name
 from tests.forged_machine import chains, evidence_of
+from tests.memory_tree import MemoryTree
 
 KEY, OTHER = rsa_key("2048-01"), rsa_key("2048-02")
 ALICE, PASSWORD = "S-1-5-21-1-2-3-1001", "Correct-Horse-9"
@@ -122,6 +125,23 @@ def test_a_key_of_system_itself() -> None:
     assert told(got) == [("key_file", f"{LOCAL_SYSTEM.capi_folder}/{name_of(made)}", found, None)]
     assert got.doubts == ()
     assert chain_of(put(made, got)).verdict == "usable"
+
+
+def test_a_file_of_the_past_of_a_kind_that_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place that yields what it found with the tree in which that lies needs nothing more."""
+    made = server()
+    target = f"{KEYS}/{name_of(made)}"
+    label = shadow_path(target, "11111111-2222-3333-4444-555555555555", None)
+    then = MemoryTree({target: copy_of(made)}, descriptors={target: acl.RDP_KEY_SD})
+    monkeypatch.setattr(
+        "forensics.collectors.key_copies.on_own_volume", lambda *_: iter([FoundFile(then, target, label)])
+    )
+    got = placing(made)
+    assert told(got) == [("key_file", target, label, None)]
+    assert got.files[0].is_at_home
+    assert got.files[0].lying.data == copy_of(made)
+    assert chain_of(put(made, got)).verdict == "usable"
+    assert chain_of(made).restore_to is None
 
 
 class TestUsers:

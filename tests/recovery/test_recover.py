@@ -176,17 +176,18 @@ def test_openssl_reads_each_file_and_its_key_signs(tmp_path: Path, password: Pat
         pytest.skip("no openssl on this computer")
     forensics.recover(SAMPLE, WEB, API, to=tmp_path / "keys", pfx_password_file=password)
     (tmp_path / "text").write_bytes(b"signed")
+    key, own, public, signature, text = (str(tmp_path / name) for name in ("key", "own", "public", "signature", "text"))
+
+    def told(*arguments: str) -> str:
+        return subprocess.run([openssl, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
     for thumbprint in (WEB, API):
-        common = ["pkcs12", "-in", tmp_path / "keys" / f"{thumbprint}.pfx", "-passin", f"file:{password}", "-nodes"]
-        for option, out in (("-nocerts", "key.pem"), ("-nokeys", "certificate.pem")):
-            subprocess.run([openssl, *common, option, "-out", tmp_path / out], check=True, capture_output=True)
-        sign = ["dgst", "-sha256", "-sign", tmp_path / "key.pem", "-out", tmp_path / "signature", tmp_path / "text"]
-        subprocess.run([openssl, *sign], check=True, capture_output=True)
-        public = ["x509", "-in", tmp_path / "certificate.pem", "-pubkey", "-noout", "-out", tmp_path / "public.pem"]
-        subprocess.run([openssl, *public], check=True, capture_output=True)
-        verify = ["-verify", tmp_path / "public.pem", "-signature", tmp_path / "signature", tmp_path / "text"]
-        told = subprocess.run([openssl, "dgst", "-sha256", *verify], capture_output=True, text=True, check=True)
-        assert told.stdout.strip() == "Verified OK"
+        file = str(tmp_path / "keys" / f"{thumbprint}.pfx")
+        told("pkcs12", "-in", file, "-passin", f"file:{password}", "-nodes", "-nocerts", "-out", key)
+        told("pkcs12", "-in", file, "-passin", f"file:{password}", "-nodes", "-nokeys", "-out", own)
+        told("dgst", "-sha256", "-sign", key, "-out", signature, text)
+        told("x509", "-in", own, "-pubkey", "-noout", "-out", public)
+        assert told("dgst", "-sha256", "-verify", public, "-signature", signature, text) == "Verified OK"
 
 
 def test_keys_are_let_go_of_and_no_core_dump_is_left(
