@@ -150,8 +150,15 @@ def as_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
     placing = placing_of(facts, vault, chain)
     if placing.found is not None:
         place = facts.path(chain.machine_id, placing.found)
-        by, exportable = placing.unlocked_by, placing.exportable
-        return replace(key, path=placing.found, place=place, unlocked_by=by, exportable=exportable, lack=lack)
+        return replace(
+            key,
+            path=placing.found,
+            place=place,
+            unlocked_by=placing.unlocked_by,
+            exportable=placing.exportable,
+            lack=lack,
+            master_key_file=key.master_key_file if placing.found == key.path else None,
+        )
     if not is_alone:
         return replace(key, lack=lack)
     if chain.private_key != "proved":

@@ -91,7 +91,7 @@ def placing_of(facts: Facts, vault: Vault, chain: KeyChainRow) -> Placing:
     kept = vault.placings.get((chain.machine_id, chain.thumbprint, store, chain.store_scope, chain.owner_sid))
     if chain.recoverable_on is not None and (kept is None or kept.found is None):
         other = facts.machine_name(chain.recoverable_on)
-        return Placing(refusal=f"it opens with the secrets of {other}, and with none of this Windows")
+        return Placing(refusal=f"it was opened with the secrets of {other}, not with those of this Windows")
     return kept or Placing(refusal="no file that holds it was opened with a secret of this Windows")
 
 

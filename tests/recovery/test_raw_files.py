@@ -442,6 +442,6 @@ class TestForgedDisks:
         told = forensics.recover(source, "web.contoso", form="file", even_not_exportable=True)
         (key,) = told.keys
         assert key.lack == (
-            "it opens with the secrets of WEB02, and with none of this Windows; without --as file it is written into a "
-            "PFX file"
+            "it was opened with the secrets of WEB02, not with those of this Windows; without --as file it is written "
+            "into a PFX file"
         )
