@@ -179,6 +179,26 @@ class TestUsers:
         assert got.files[0].owner_sid == ALICE
         assert chain_of(put(made, got), self.GIVEN).verdict == "usable"
 
+    def test_both_files_of_a_user(self) -> None:
+        """No master key at home tells whose the copy is; the certificate does."""
+        made, alice = self.made()
+        key = made.write(f"Backup/{name_of(made)}", copy_of(made, alice))
+        guid = made.keys[alice].guid
+        home = f"{alice.protect_folder}/{guid}"
+        master = made.move(home, f"Backup/{guid}")
+        got = placing(made, self.GIVEN)
+        assert told(got) == [
+            ("key_file", f"{alice.capi_folder}/{name_of(made)}", key, None),
+            ("master_key", home, master, None),
+        ]
+        assert chain_of(put(made, got), self.GIVEN).verdict == "usable"
+        row = chain_of(made)
+        assert (row.recoverable, row.key_copy, row.recovery_doubt) == (
+            None,
+            key,
+            f"a file of master key {guid} lies in {master}, and nothing known here opens it",
+        )
+
     def test_a_whole_one_at_home_is_not_replaced(self) -> None:
         """It may be under the password of today, which was not given."""
         made, alice = self.made()
