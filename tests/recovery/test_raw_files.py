@@ -303,6 +303,11 @@ def test_a_key_of_a_tpm_never_leaves(tmp_path: Path) -> None:
 def test_the_list_of_pfx_files_tells_of_this_way_too() -> None:
     lines = run(CLEANED_UP, "--list").stdout.splitlines()
     assert f"  --as file: {PROTECT}\\{LOST} (deleted, file record 102), to be put at {PROTECT}\\{LOST}" in lines
+    assert [line for line in lines if line.endswith("by its policy it is not to be exported") and LOST in line] == [
+        "  proved: C:\\ProgramData\\Microsoft\\Crypto\\Keys\\bf627e5670f6737d2cdd001f0bc30125_"
+        f"64023be8-9c1a-4eee-b6ec-0f951b6c7610, its master key in {PROTECT}\\{LOST} (deleted, file record 102), "
+        "opened with DPAPI_SYSTEM; by its policy it is not to be exported"
+    ]
     told = run(IMAGES / "sample.vhdx.xz", "web.contoso", "--list").stdout.splitlines()
     assert told[4] == (
         "  not by --as file: master key 33d1d616-fe93-4101-8a23-4b0868e40ad2 opens only with the earlier DPAPI_SYSTEM "
