@@ -13,7 +13,7 @@ Every command of ``keymortem`` is a function here:
     explain, expiring               one key of a case; certificates that end soon
     explain_symptom                 an error code, event or message: what produces it, what does not
     compare                         a machine before and after
-    recover                         proved keys of a source in password-protected files
+    recover                         proved keys of a source in password-protected files, or as the disk has them
     plan_migration, attest          virtual machines to another Hyper-V host; keys of TPMs to an authority
     list_rules, show_rule           the rules
     lint_rules, test_rules          rules of your own

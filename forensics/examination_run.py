@@ -197,6 +197,7 @@ class ExaminationRun:
 
                 better = {id(row): other for row, other in found_elsewhere(self.judges)}
                 self.rows = [better.get(id(row), row) for row in self.rows]
+            self._keep_files()
             has_vms = self._hyperv(opened)
         finally:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
@@ -213,6 +214,17 @@ class ExaminationRun:
             entry.error = nothing_found(opened)
             if was_seen_whole(opened):
                 self.data_disks.append(entry)
+
+    def _keep_files(self) -> None:
+        """Keep the files that bring keys back, where somebody asked for keys."""
+        from forensics.chain.vault import open_vault
+
+        vault = open_vault()
+        if vault is not None:
+            from forensics.chain.placing import placings
+
+            with self._told("looking where key files belong"):
+                vault.placings.update(placings(self.judges))
 
     def _count_copies_once(self, opened: Source, entry: SourceEntry) -> None:
         """Forget the machines of each piece of evidence of which all that was read is what another one gave."""

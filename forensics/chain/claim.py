@@ -15,7 +15,7 @@ from forensics.tables.key_chain import KeyFileFound
 
 _SYSTEM = Home("system", "S-1-5-18")
 _MACHINE = Home("machine", "S-1-5-18")
-_UNKNOWN_ACCOUNT = ""
+UNKNOWN_ACCOUNT = ""
 """Stands for the SID of a domain's account that only a domain controller could tell: no folder is known to be its."""
 _SERVICE_SIDS = ("S-1-5-19", "S-1-5-20")
 
@@ -63,7 +63,7 @@ def home_of(certificate: CertificateEvidence, link: KeyProvInfo, caller: str | N
     """
     row, owner = certificate.row, caller or certificate.row.owner_sid
     if caller is None and certificate.service is not None and row.store_scope == "service":
-        owner = certificate.service.account_sid or _UNKNOWN_ACCOUNT
+        owner = certificate.service.account_sid or UNKNOWN_ACCOUNT
     is_system = owner == "S-1-5-18" or (owner is None and row.store_scope != "user")
     is_the_computers = is_system or row.store_scope not in ("user", "service")
     if link.machine_keyset or (is_the_computers and provider_kind(link) == "tpm"):
@@ -99,7 +99,7 @@ def resolve(
         found = _resolve_file_name(link, kind, index, home, as_file_name, machine_guid, certificate.public_key)
         if found is not None:
             return found
-    searched = _searched_by(link, kind)
+    searched = searched_by(link, kind)
     examined = all(index.was_examined(k, home) for k in searched)
     found = _resolve_name(link.container, searched, index, home, machine_guid, certificate.public_key)
     if found is None and not link.container.isascii() and "capi" in searched:
@@ -109,7 +109,7 @@ def resolve(
         return Resolved("not_examined")
     if found is not None:
         return found
-    if home != _MACHINE and home.owner_sid != _UNKNOWN_ACCOUNT and certificate.row.store_scope != "user":
+    if home != _MACHINE and home.owner_sid != UNKNOWN_ACCOUNT and certificate.row.store_scope != "user":
         elsewhere = _resolve_name(link.container, searched, index, None, machine_guid, certificate.public_key)
         if elsewhere is not None and elsewhere.file is not None:
             misplaced = _misplaced(elsewhere.file, home)
@@ -163,7 +163,7 @@ def _resolve_file_name(
 ) -> Resolved | None:
     """The container is already a unique file name: of this machine, or of one it was before."""
     error = _earlier_suffix(as_file_name, machine_guid)
-    for k in _searched_by(link, kind):
+    for k in searched_by(link, kind):
         if error is None:
             exact = index.with_file_name(k, link.container, home)
             if exact:
@@ -206,7 +206,7 @@ def _resolve_spelling(
     return None
 
 
-def _searched_by(link: KeyProvInfo, kind: str) -> tuple[str, ...]:
+def searched_by(link: KeyProvInfo, kind: str) -> tuple[str, ...]:
     """Return the kinds of key file that are looked for, in this order; type 0 always goes by way of CNG."""
     return _SEARCHED_BY["cng" if kind == "capi" and link.provider_type == 0 and link.provider.strip() else kind]
 

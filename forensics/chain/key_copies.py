@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from forensics.chain.claim import home_of
 from forensics.chain.key_index import KeySlot, slots_of
 from forensics.chain.proof import Prover
 from forensics.collectors.evidence import Evidence, KeyFileEvidence
@@ -37,12 +38,20 @@ class KeyCopies:
         found = self._search()
         owners = {item.row.guid: item.row.owner_sid for item in self._evidence.master_keys}
         for file in found.files:
-            # Whose key it is, the master key tells that its blob names.
+            # Whose key it is, the master key tells that its blob names; else the certificate whose key it is.
             file.row.guid_is_current = file.row.name_guid == self._evidence.machine.key_suffix
             owner = next((owners[guid] for guid in sorted(master_keys_named([file])) if guid in owners), None)
-            if owner not in (None, "S-1-5-18"):
+            if owner is None:
+                owner = next((self._homes[s.public] for s in slots_of(file) if s.public in self._homes), None)
+            if owner and owner != "S-1-5-18":
                 file.row = replace(file.row, scope="user", owner_sid=owner)
         return found
+
+    @cached_property
+    def _homes(self) -> dict[PublicKey | None, str | None]:
+        """Who opens the key of each certificate: it tells whose a copy is whose master key is not at home either."""
+        linked = ((c, c.link) for c in self._evidence.certificates if c.public_key is not None and c.link is not None)
+        return {certificate.public_key: home_of(certificate, link).owner_sid for certificate, link in linked}
 
     @property
     def not_searched(self) -> str | None:

@@ -16,6 +16,21 @@ SYSTEM = "S-1-5-18"
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """The file of a master key that opened, and what opened it.
+
+    Attributes:
+        item: The file.
+        by: The secret.
+        half: Half of DPAPI_SYSTEM; None for a user's.
+    """
+
+    item: MasterKeyEvidence
+    by: UnlockedBy
+    half: Half | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unlocked:
     """What could be done with the master key that a blob names.
 
@@ -34,6 +49,7 @@ class Unlocked:
         opens_elsewhere: That file is the one that was opened.
         backup_hives: Folder of the backup hives whose DPAPI_SYSTEM opened it; None where none had to.
         waits: Why a file elsewhere may still open it; None where none may.
+        opened: The file that was opened with what Windows has or a user gave; None where none was.
     """
 
     outcome: MasterKeyFound
@@ -50,6 +66,7 @@ class Unlocked:
     opens_elsewhere: bool = False
     waits: str | None = None
     backup_hives: str | None = None
+    opened: Opened | None = None
 
     @property
     def is_of_no_use(self) -> bool:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from forensics.chain.access import may_read
 from forensics.chain.master_key_copies import MasterKeyCopies
-from forensics.chain.master_key_found import SYSTEM, Unlocked, beside_damaged, doubt_of_place, had_elsewhere
+from forensics.chain.master_key_found import (
+    SYSTEM,
+    Opened,
+    Unlocked,
+    beside_damaged,
+    doubt_of_place,
+    had_elsewhere,
+)
 from forensics.chain.passwords import GivenPassword, Passwords
 from forensics.chain.tokens import Tokens
 from forensics.chain.user_names import names_by_owner
@@ -245,10 +252,11 @@ class MasterKeyRing:
             if self._witness:
                 self._witness.master_key(row.path, prekey, key, item.raw)
             if key is not None:
-                return Unlocked("present", by, key, half, "yes")
+                return Unlocked("present", by, key, half, "yes", opened=Opened(item, by, half))
         by_domain, key = self._open_with_domain_key(file, row.path)
         if key is not None:
-            return Unlocked("present", "domain_key", key, intact="yes", domain_key=by_domain)
+            opened = Opened(item, "domain_key", None)
+            return Unlocked("present", "domain_key", key, intact="yes", domain_key=by_domain, opened=opened)
         not_opened = self._not_opened(item, tried or by_domain != "not_tried")
         return replace(not_opened, domain_key=by_domain)
 

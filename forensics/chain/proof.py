@@ -260,7 +260,8 @@ class Prover:
 def _keep(slot: KeySlot, start: Proof, key: PrivateKey) -> None:
     vault = open_vault()
     if vault is not None:
-        vault.keep(OpenedKey(slot.file.row.path, start.unlocked_by, start.exportable, key))
+        elsewhere = start.master_key_elsewhere if start.opened_elsewhere else None
+        vault.keep(OpenedKey(slot.file.row.path, start.unlocked_by, start.exportable, key, elsewhere))
 
 
 def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:

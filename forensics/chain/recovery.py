@@ -158,6 +158,12 @@ class Recovery:
         open_ = (_why_open(slot.file.row.path, proof) for slot, proof in proofs if _could_still_open(proof))
         return Found(next(had, None), tuple(locked), next(open_, None))
 
+    def had(self, public: PublicKey) -> list[KeySlot]:
+        """Return the slots, wherever they lie, from which a private key was had so far; each once."""
+        slots = {(slot.file.row.path, slot.name): slot for slot in (*self._slots(public), *self._recovered.values())}
+        proofs = [(slot, self._prover.prove(slot)) for slot in slots.values()]
+        return [slot for slot, proof in proofs if proof.recovered and proof.public == public]
+
     def found_in(self, path: str) -> KeySlot | None:
         """Return the slot that held the key in a file from which one was had; None for other files."""
         return self._recovered.get(path)

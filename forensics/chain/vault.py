@@ -18,7 +18,12 @@ from forensics.tables.answer import Answer
 from forensics.tables.secrets import UnlockedBy
 
 if TYPE_CHECKING:
+    from forensics.chain.placing import Placing
     from forensics.collectors.evidence import CertificateEvidence
+
+
+OfCertificate = tuple[int, str | None, str | None, str | None, str | None]
+"""A certificate in a store: its installation and thumbprint, and name, scope and owner of the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +35,14 @@ class OpenedKey:
         unlocked_by: What opened its master key.
         exportable: Whether its own file lets it be exported.
         key: It.
+        master_key_file: The file of its master key, where that is not the one that Windows looks for; else None.
     """
 
     path: str
     unlocked_by: UnlockedBy
     exportable: Answer
     key: PrivateKey = field(repr=False)
+    master_key_file: str | None = None
 
 
 @dataclass(slots=True)
@@ -46,16 +53,23 @@ class Vault:
         keys: Private keys by their public half.
         certificates: Certificates, DER, by thumbprint (upper hex).
         publics: Public key of each certificate that is modelled, by thumbprint.
+        placings: Which files bring a dead key back, as the disk has them.
     """
 
     keys: dict[PublicKey, list[OpenedKey]] = field(default_factory=dict, repr=False)
     certificates: dict[str, bytes] = field(default_factory=dict, repr=False)
     publics: dict[str, PublicKey] = field(default_factory=dict, repr=False)
+    placings: dict[OfCertificate, Placing] = field(default_factory=dict, repr=False)
 
     def keep(self, opened: OpenedKey) -> None:
         """Keep an opened key; one without public half is of no certificate, and is not kept."""
         if opened.key.public is not None:
             self.keys.setdefault(opened.key.public, []).append(opened)
+
+    def forget(self) -> None:
+        """Let go of everything; what else refers to it has it still."""
+        for kept in (self.keys, self.certificates, self.publics, self.placings):
+            kept.clear()
 
     def take(self, certificates: Iterable[CertificateEvidence]) -> None:
         """Keep the certificates of an installation."""

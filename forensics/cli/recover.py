@@ -1,9 +1,9 @@
-"""``keymortem recover``: proved keys in PFX files."""
+"""``keymortem recover``: proved keys in PFX files, or as the files of the disk that hold them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -16,11 +16,18 @@ from forensics.cli.run import run_examination
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command(short_help="Keys that are proved, in password-protected PFX files.")
+@click.command(short_help="Keys that are proved, in password-protected PFX files or as the disk has them.")
 @click.argument("source", metavar="SOURCE", type=SOURCE)
 @click.argument("subjects", nargs=-1, metavar="[SUBJECT...]")
 @click.option("--list", "listed", is_flag=True, help="Write nothing: say from where each key is had, or what lacks.")
 @click.option("--to", type=click.Path(file_okay=False, path_type=Path), metavar="FOLDER", help="Write the files there.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(("pfx", "file")),
+    default="pfx",
+    help="file: the key file itself, encrypted as on the disk, to be put back on its own Windows; needs no password.",
+)
 @click.option("--password-file", type=_FILE, metavar="FILE", help="Password of the files, first line of FILE.")
 @click.option("--legacy", is_flag=True, help="For Windows Server 2016 and older, which import no AES.")
 @click.option("--even-not-exportable", is_flag=True, help="Keys too that by their policy are not to be exported.")
@@ -33,6 +40,7 @@ def recover(
     subjects: tuple[str, ...],
     listed: bool,
     to: Path | None,
+    form: Literal["pfx", "file"],
     password_file: Path | None,
     legacy: bool,
     even_not_exportable: bool,
@@ -45,6 +53,11 @@ def recover(
     it that the disk has, and goes back into the provider and key set where the key was. A log of names and fingerprints
     is written beside them. Files that exist are never replaced.
 
+    With --as file the key file itself is written, and the file of its master key where Windows misses that, as they lie
+    on the disk, deleted ones too: under the name that Windows looks for, with the path, owner, access list and
+    attributes they must have and the commands that place them. They are of use only to the Windows of this disk as it
+    is today; where they are of none, it says why and writes nothing.
+
     SUBJECT is a certificate's thumbprint (six digits are enough), a part of its subject, or a key file's name or path.
     --list without one lists all keys.
 
@@ -54,12 +67,17 @@ def recover(
     Example:
       keymortem recover disk.vhdx --list
       keymortem recover disk.vhdx web.contoso --to keys --password-file pw.txt
+      keymortem recover disk.vhdx web.contoso --to files --as file
     """
     if listed == (to is not None):
         raise click.UsageError("say either --to FOLDER, or --list to see what could be written")
     if to is not None and not subjects:
         raise click.UsageError("name the keys that are to be written; keymortem recover SOURCE --list lists them")
-    if to is not None and password_file is None:
+    if form == "file" and (password_file is not None or legacy):
+        raise click.UsageError(
+            "--password-file and --legacy are for PFX files; --as file leaves files as the disk has them"
+        )
+    if form == "pfx" and to is not None and password_file is None:
         raise click.UsageError("--to needs --password-file: what is written is encrypted with that password")
     if password_file is not None:
         named_files().append(password_file)
@@ -71,6 +89,7 @@ def recover(
             source,
             *subjects,
             to=to,
+            form=form,
             pfx_password_file=password_file,
             legacy=legacy,
             even_not_exportable=even_not_exportable,

@@ -33,6 +33,7 @@ from forensics.tables.tpm import TpmRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
 if TYPE_CHECKING:
+    from forensics.collectors.name_search import FoundFile
     from forensics.sources.installation import Installation
 
 ParsedKey = CapiKeyFile | CngKeyFile | PcpKeyFile
@@ -69,6 +70,7 @@ class KeyFileEvidence:
         security: Its security descriptor, None where the source holds none, or it was not got.
         unread_because: Why its content was not got; None where it was.
         access_unread: Why its security descriptor was not got, or does not parse; None where the source holds none.
+        where: Where it was found outside of the folders of keys; None for one in them.
     """
 
     row: KeyFileRow
@@ -76,6 +78,7 @@ class KeyFileEvidence:
     security: SecurityDescriptor | None = None
     unread_because: str | None = None
     access_unread: str | None = None
+    where: FoundFile | None = None
 
     @property
     def looked_for_as(self) -> KeyFileKind:
@@ -106,6 +109,7 @@ class MasterKeyEvidence:
         access_unread: Why its security descriptor was not got, or does not parse; None where the source holds none.
         in_profile_of: SID of another account in whose profile it lies, where its own account has one; else None.
         raw: Its bytes, where it was found outside of the folders of master keys; else None.
+        where: Where that is; None for one in them.
     """
 
     row: MasterKeyRow
@@ -115,6 +119,7 @@ class MasterKeyEvidence:
     access_unread: str | None = None
     in_profile_of: str | None = None
     raw: bytes | None = field(default=None, repr=False)
+    where: FoundFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

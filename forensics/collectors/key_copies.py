@@ -139,5 +139,5 @@ def _read(installation: Installation, item: FoundFile, code_page: int | None) ->
             source_time=entry.modified,
         )
         add_facts(installation, row, parsed, code_page)
-        return KeyFileEvidence(row, parsed)
+        return KeyFileEvidence(row, parsed, where=item)
     return None

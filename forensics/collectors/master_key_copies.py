@@ -100,4 +100,4 @@ def _read(installation: Installation, item: FoundFile, guids: Collection[str], f
         source_time=entry.modified,
     )
     add_master_key_facts(row, parsed)
-    found.files[parsed.guid].append(MasterKeyEvidence(row, parsed, raw=data))
+    found.files[parsed.guid].append(MasterKeyEvidence(row, parsed, raw=data, where=item))

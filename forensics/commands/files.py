@@ -1,7 +1,7 @@
 """Commands about key and master key files, which carry the attributes hidden and system.
 
 References:
-    Microsoft Learn, Copy-Item and Rename-Item (-Force); Get-ChildItem; Group-Object.
+    Microsoft Learn, Copy-Item and Rename-Item (-Force); Get-ChildItem; Group-Object; attrib; icacls.
 """
 
 from __future__ import annotations
@@ -43,6 +43,27 @@ COMMANDS = (
         ),
         "puts the file of a backup, where there is one, into the place of a damaged one, which stays beside it",
         {"name": Parameter(kind.inside_quotes), "path": Parameter(kind.path)},
+    ),
+    Command(
+        "place-file",
+        (
+            "$place = <target>",
+            "if (-not (Test-Path -LiteralPath $place)) { Copy-Item -LiteralPath <file> -Destination $place -Force; "
+            "icacls $place /setowner *<sid>; icacls $place /inheritance:r /grant <grants> }",
+        ),
+        "puts a copy of a file, or one that recover wrote, where nothing lies yet, with its owner and access list",
+        {
+            "file": Parameter(kind.key_file),
+            "target": Parameter(kind.path),
+            "sid": Parameter(kind.sid),
+            "grants": Parameter(kind.grants),
+        },
+    ),
+    Command(
+        "set-attributes",
+        ("attrib <attributes> <path>",),
+        "gives a file the attributes hidden (+h), system (+s) or read-only (+r)",
+        {"attributes": Parameter(kind.attributes), "path": Parameter(kind.path)},
     ),
     Command(
         "count-files-by-day",

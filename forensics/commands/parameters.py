@@ -38,6 +38,7 @@ FOLDER = re.compile(r"[A-Z]:\\[A-Za-z0-9-]+")
 AUTHORITY_STORE = re.compile(r"Root|CA|EKROOT|EKCA")
 """Stores of authorities' certificates."""
 _STORE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]*")
+_KEY_FILE = re.compile(rf"(?:[0-9a-f]{{32}}_)?{_GUID.pattern}")
 _LETTER = re.compile(r"[A-Za-z]:\\")
 _URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]*)?")
 
@@ -95,6 +96,11 @@ def path(value: str) -> str:
     if not _LETTER.match(value):
         raise Refused("other_volume")
     return quoted(value)
+
+
+def key_file(value: str) -> str:
+    """Write the path of a key or master key file; or the name of one that ``recover`` wrote, in the folder at hand."""
+    return f'"{value}"' if _KEY_FILE.fullmatch(value) else path(value)
 
 
 def context(scope: str) -> str:
@@ -171,3 +177,4 @@ number = matching(_NUMBER)
 letter = matching(re.compile(r"[A-Za-z]:"))
 url = matching(_URL)
 flags = matching(re.compile(r"0x[0-9A-Fa-f]{1,8}"))
+attributes = matching(re.compile(r"\+[hrs](?: \+[hrs]){0,2}"))

@@ -211,6 +211,14 @@ class TellsDamage(Protocol):
         """Say what was found broken in a folder that was listed; None where nothing was."""
 
 
+@runtime_checkable
+class TellsAttributes(Protocol):
+    """A tree that keeps the attributes that Windows gave a file."""
+
+    def attributes(self, item: Entry | str) -> int | None:
+        """Return its FILE_ATTRIBUTE flags; None where they are not told. Raises NotFound and Unreadable."""
+
+
 def damage_of(tree: Tree, folder: Entry | str) -> str | None:
     """Say why a folder that was listed may have held more; None for a tree that cannot tell."""
     return tree.damage(folder) if isinstance(tree, TellsDamage) else None

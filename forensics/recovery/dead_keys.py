@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from forensics.case_tables import CaseTables
 from forensics.chain.vault import Vault
 from forensics.late_methods import dataclass
+from forensics.recovery.raw_files import RawFile, in_use, placing_of, raw_files
 from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
 from forensics.report.facts import Facts
@@ -14,6 +16,7 @@ from forensics.report.reason import reason_of
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import UnlockedBy
+from forensics.tables.use import CertificateUseRow
 
 NOT_EXPORTABLE = "its policy forbids that; if you may decide otherwise, add --even-not-exportable"
 _FIRST_BUILD_WITH_AES = 16299
@@ -22,6 +25,7 @@ _SEALED = {
     "sealed_vbs": "it is sealed to the secure kernel (VBS) of the computer and never leaves it",
     "needs_pin": "it asks for a PIN or password of its own, or lies on a smart card",
 }
+_BY_PFX = "without --as file it is written into a PFX file"
 _NO_CERTIFICATE = "no certificate on this evidence belongs to it, and a PFX file needs one"
 
 
@@ -38,6 +42,10 @@ class DeadKey:
         exportable: Whether that file lets it be exported.
         imports_no_aes: Its Windows is one that likely imports only what ``--legacy`` writes.
         lack: Why it is not written; None where nothing is in the way.
+        master_key_file: Where the file of its master key was found, as Windows writes it, where that is not at home.
+        files: The files that bring it back on its Windows as the disk has them.
+        doubts: What stays open although they are placed.
+        not_placed: Why no files bring it back there; None where some do.
     """
 
     chain: KeyChainRow
@@ -48,6 +56,16 @@ class DeadKey:
     exportable: Answer = "unknown"
     imports_no_aes: bool = False
     lack: str | None = None
+    master_key_file: str | None = None
+    files: tuple[RawFile, ...] = ()
+    doubts: tuple[str, ...] = ()
+    not_placed: str | None = None
+
+    @property
+    def thumbprint(self) -> str:
+        """Of its certificate; a key without one was not had."""
+        assert self.chain.thumbprint is not None
+        return self.chain.thumbprint
 
 
 def wanted_chains(case: CaseTables, subjects: Sequence[str]) -> list[KeyChainRow]:
@@ -90,7 +108,8 @@ def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -
     """Say of one chain whether its private key was had, and from where."""
     computer = facts.whose(chain.machine_id)
     if chain.thumbprint is None:
-        return DeadKey(chain, computer, lack=_SEALED.get(chain.private_key, _NO_CERTIFICATE))
+        key = DeadKey(chain, computer, lack=_SEALED.get(chain.private_key, _NO_CERTIFICATE))
+        return _with_files(key, facts, vault) if chain.private_key not in _SEALED else key
     public = vault.publics.get(chain.thumbprint)
     had = vault.keys.get(public, []) if public is not None else []
     if not had:
@@ -100,7 +119,52 @@ def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -
     machine = chain.recoverable_on or chain.machine_id
     place = chain.recovery_place or facts.path(machine, opened.path)
     old = _imports_no_aes(facts, chain.machine_id)
-    return DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.exportable, old)
+    key = DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.exportable, old)
+    key = replace(key, master_key_file=facts.path(machine, opened.master_key_file) or None)
+    return _with_files(key, facts, vault)
+
+
+def _with_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
+    """Add the files that bring a key back on its Windows, or why none do."""
+    placing = placing_of(facts, vault, key.chain)
+    uses: list[CertificateUseRow] = facts.case.rows("certificate_use")
+    files = raw_files(key.chain, placing, facts, uses)
+    used = next((name for file in placing.files if (name := in_use(file, key.chain, uses)) is not None), None)
+    if used is not None:
+        return replace(key, not_placed=f"the key that lies in its place now is used by {used}")
+    return replace(key, files=files, doubts=placing.doubts, not_placed=placing.refusal)
+
+
+def as_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
+    """Return a key as it is written by the files that hold it, not by its numbers.
+
+    Args:
+        key: The key.
+        facts: The rows of the case.
+        vault: What was opened.
+    """
+    chain, is_alone = key.chain, key.lack == _NO_CERTIFICATE
+    if key.path is None and not is_alone:
+        return key
+    lack = key.not_placed if is_alone or key.not_placed is None else f"{key.not_placed}; {_BY_PFX}"
+    placing = placing_of(facts, vault, chain)
+    if placing.found is not None:
+        place = facts.path(chain.machine_id, placing.found)
+        return replace(
+            key,
+            path=placing.found,
+            place=place,
+            unlocked_by=placing.unlocked_by,
+            exportable=placing.exportable,
+            lack=lack,
+            master_key_file=key.master_key_file if placing.found == key.path else None,
+        )
+    if not is_alone:
+        return replace(key, lack=lack)
+    if chain.private_key != "proved":
+        return replace(key, lack=_lack(chain, facts))
+    place, by = facts.path(chain.machine_id, chain.key_file_path), chain.unlocked_by
+    return replace(key, path=chain.key_file_path, place=place, unlocked_by=by, exportable=chain.exportable, lack=lack)
 
 
 def _imports_no_aes(facts: Facts, machine_id: int) -> bool:

@@ -1,15 +1,13 @@
-"""Writes proved private keys into PFX files: the one door by which secrets leave memory."""
+"""Writes proved private keys into PFX files, or as the disk has them: the one door by which secrets leave memory."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from forensics.case import Case
 from forensics.chain.vault import Vault, keeping
@@ -18,17 +16,18 @@ from forensics.examination import examine
 from forensics.given_secrets import file_password
 from forensics.late_methods import dataclass
 from forensics.outputs import new_files
-from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey, dead_key, wanted_chains
+from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey, as_files, dead_key, wanted_chains
 from forensics.recovery.issuers import issuers_of
+from forensics.recovery.log import log_of
+from forensics.recovery.memory import without_core_dumps
 from forensics.recovery.pkcs12 import Destination, pfx
 from forensics.recovery.private_keys import library_key
+from forensics.recovery.raw_files_text import raw_files_text
 from forensics.recovery.text import recovered_text
 from forensics.report.facts import Facts
 from forensics.report.result import Result
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.timestamps import format_utc
-from forensics.version import __version__
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12PrivateKeyTypes
@@ -36,19 +35,24 @@ if TYPE_CHECKING:
 _REFUSED = (
     "the cryptography library writes no PFX file of it: its certificate or key is of a kind that it does not know"
 )
+_SAME_NAME = "another key that was asked for has a file of the same name: have it written into a folder of its own"
+
+
+Form = Literal["pfx", "file"]
 
 
 @dataclass(frozen=True, repr=False)
 class Recovered(Result):
-    """What :func:`recover` returns; it holds no secret.
+    """What :func:`recover` returns; it holds no secret in the clear.
 
     Attributes:
         case: What was examined.
         keys: Each key that was asked for.
-        files: Name of the file that was written, by thumbprint.
-        folder: Where they are; None where only a list was asked for.
-        log: Name of the log beside them; None where nothing was written.
-        legacy: They were written for a Windows that imports no AES.
+        files: Name of the PFX file that was written, by thumbprint.
+        folder: Where what was written is; None where only a list was asked for.
+        log: Name of the log beside it; None where nothing was written.
+        legacy: The PFX files were written for a Windows that imports no AES.
+        form: As PFX files, or as the files of the disk.
     """
 
     case: Case
@@ -57,6 +61,7 @@ class Recovered(Result):
     folder: Path | None = None
     log: str | None = None
     legacy: bool = False
+    form: Form = "pfx"
 
     @property
     def evidence(self) -> EvidenceFiles:
@@ -68,6 +73,8 @@ class Recovered(Result):
         return all(key.lack is None for key in self.keys)
 
     def _render(self, format: str, width: int | None) -> str:
+        if self.form == "file":
+            return raw_files_text(self.keys, self.folder, self.log, width)
         return recovered_text(self.keys, self.files, self.folder, self.log, width, is_legacy=self.legacy)
 
 
@@ -75,6 +82,7 @@ def recover(
     source: str | Path,
     *subjects: str,
     to: str | Path | None = None,
+    form: Form = "pfx",
     pfx_password_file: str | Path | None = None,
     legacy: bool = False,
     even_not_exportable: bool = False,
@@ -86,68 +94,108 @@ def recover(
     key into the provider and key set it was in. Only keys that were decrypted, and whose numbers fit the certificate,
     are written; each signs once before, and is checked by the certificate.
 
+    As files of the disk, what is written is what the disk has, encrypted as it is there: the key file and, where
+    Windows misses it, the file of its master key, under the names that Windows looks for, and only where they are of
+    use to the Windows of the source as it is today.
+
     Args:
         source: Disk, collection or archive.
         subjects: Thumbprints (six digits are enough), names or paths of key files, or parts of certificates' subjects;
             without any all keys of the source.
         to: Folder for the files; made when it is not there. None: nothing is written, the answer lists the keys.
+        form: ``pfx``, or ``file``: as the disk has them.
         pfx_password_file: File whose first line is the password of the PFX files; UTF-8.
         legacy: Encrypt with triple DES and SHA-1, for Windows Server 2016 and older, which import no AES.
         even_not_exportable: Keys too whose policy says that they are not to be exported.
         options: As of :func:`forensics.examine`.
 
     Raises:
-        ValueError: ``to`` was given without ``pfx_password_file``.
+        ValueError: There is no such form; PFX files without ``pfx_password_file``, or files of the disk with it.
         SourceError: The source, or the file with the password, cannot be read.
         UnknownSubjectError: No key is called that.
         EvidenceTargetError: ``to`` is evidence, or lies in it.
         OSError: A file cannot be written; FileExistsError where it is there.
     """
-    if to is not None and pfx_password_file is None:
-        raise ValueError("files with private keys need a password: name a file that holds it")
+    _check_form(form, to, pfx_password_file, legacy)
     if to is not None:
         EvidenceFiles([source]).refuse(Path(to))
     given = EvidenceFiles()
     with recording(given):
         password = file_password(Path(pfx_password_file)) if pfx_password_file is not None else b""
-    with keeping(vault := Vault()):
-        case = examine(source, **options)
+    with without_core_dumps(), keeping(vault := Vault()):
+        try:
+            case = examine(source, **options)
+            wanted = _wanted(case, vault, subjects, form, even_not_exportable=even_not_exportable)
+            if to is None:
+                return Recovered(case, tuple(wanted), {}, form=form)
+            keys, files, made = _made(case, vault, wanted, None if form == "file" else password, legacy)
+            said = log_of(case, vault, keys, files, made)
+        finally:
+            vault.forget()
+    if not made:
+        return Recovered(case, tuple(keys), {}, Path(to), form=form)
+    log = f"recovered-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    with new_files(Path(to), EvidenceFiles.together(case.evidence, given)) as place:
+        for name, content in made.items():
+            _write(place / name, content)
+        _write(place / log, said)
+    return Recovered(case, tuple(keys), files, Path(to), log, legacy, form)
+
+
+def _check_form(form: str, to: object, pfx_password_file: object, legacy: bool) -> None:
+    if form not in get_args(Form):
+        raise ValueError(f"there is no form {form!r} of keys; there are {', '.join(get_args(Form))}")
+    if form == "file" and (pfx_password_file is not None or legacy):
+        raise ValueError("a password and legacy encryption are for PFX files; files of the disk stay as they are")
+    if form == "pfx" and to is not None and pfx_password_file is None:
+        raise ValueError("files with private keys need a password: name a file that holds it")
+
+
+def _wanted(
+    case: Case, vault: Vault, subjects: Sequence[str], form: Form, *, even_not_exportable: bool
+) -> list[DeadKey]:
     facts = Facts(case)
     keys = [dead_key(case, facts, vault, chain) for chain in wanted_chains(case, subjects)]
-    if not even_not_exportable:
-        keys = [_unless_forbidden(key) for key in keys]
-    if to is None or pfx_password_file is None:
-        return Recovered(case, tuple(keys), {})
-    made: dict[str, bytes] = {}
+    if form == "file":
+        keys = [as_files(key, facts, vault) for key in keys]
+    return keys if even_not_exportable else [_unless_forbidden(key) for key in keys]
+
+
+def _made(
+    case: Case, vault: Vault, wanted: Sequence[DeadKey], password: bytes | None, legacy: bool
+) -> tuple[list[DeadKey], dict[str, str], dict[str, bytes]]:
+    """Make what is written.
+
+    Returns:
+        The keys, with why one is not written after all; names of PFX files by thumbprint; content by name of file.
+    """
+    keys, files, made = list(wanted), dict[str, str](), dict[str, bytes]()
     for number, key in enumerate(keys):
-        if key.lack is None:
-            try:
-                made[_thumbprint(key)] = _pfx(case, vault, key, password, legacy)
-            except ValueError:
-                keys[number] = replace(key, lack=_REFUSED)
-    if not made:
-        return Recovered(case, tuple(keys), {}, Path(to))
-    files = {thumbprint: f"{thumbprint}.pfx" for thumbprint in made}
-    log = f"recovered-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    said = _log(case, vault, keys, files, made)
-    with new_files(Path(to), EvidenceFiles.together(case.evidence, given)) as place:
-        for thumbprint, content in made.items():
-            _write(place / files[thumbprint], content)
-        _write(place / log, said)
-    return Recovered(case, tuple(keys), files, Path(to), log, legacy)
+        if key.lack is not None:
+            continue
+        if password is None:
+            own = {file.name: file.content for file in key.files}
+            if any(made.get(name, content) != content for name, content in own.items()):
+                keys[number] = replace(key, lack=_SAME_NAME)
+                continue
+            made |= own
+            continue
+        try:
+            content = _pfx(case, vault, key, password, legacy)
+        except ValueError:
+            keys[number] = replace(key, lack=_REFUSED)
+            continue
+        files[key.thumbprint] = f"{key.thumbprint}.pfx"
+        made[files[key.thumbprint]] = content
+    return keys, files, made
 
 
 def _unless_forbidden(key: DeadKey) -> DeadKey:
     return replace(key, lack=NOT_EXPORTABLE) if key.lack is None and key.exportable == "no" else key
 
 
-def _thumbprint(key: DeadKey) -> str:
-    assert key.chain.thumbprint is not None
-    return key.chain.thumbprint
-
-
 def _pfx(case: Case, vault: Vault, key: DeadKey, password: bytes, is_legacy: bool) -> bytes:
-    thumbprint = _thumbprint(key)
+    thumbprint = key.thumbprint
     certificate = vault.certificates[thumbprint]
     private = library_key(next(o.key for o in vault.keys[vault.publics[thumbprint]] if o.path == key.path))
     check_pair(private, certificate)
@@ -201,32 +249,3 @@ def _write(path: Path, content: bytes) -> None:
     """Write a file that nobody else may read, not even for a moment."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
-
-
-def _log(
-    case: Case, vault: Vault, keys: Sequence[DeadKey], files: Mapping[str, str], made: Mapping[str, bytes]
-) -> bytes:
-    """Return what was recovered: names and fingerprints only."""
-    said = {
-        "tool": {"name": "keymortem", "version": __version__},
-        "written_at": format_utc(datetime.now(UTC)),
-        "sources": [entry.path for entry in case.sources],
-        "keys": [
-            {
-                "thumbprint": key.chain.thumbprint,
-                "subject": key.chain.subject,
-                "computer": key.computer,
-                "key_file": key.path,
-                "unlocked_by": key.unlocked_by,
-                "exportable": key.exportable,
-                "backup_hives": key.chain.backup_hives,
-                "public_key_sha256": vault.publics[_thumbprint(key)].spki_sha256(),
-                "file": files[_thumbprint(key)],
-                "file_sha256": hashlib.sha256(made[_thumbprint(key)]).hexdigest(),
-            }
-            for key in keys
-            if key.lack is None
-        ],
-    }
-    # Half characters, which file names may have, stand as JSON writes them.
-    return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

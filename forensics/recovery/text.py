@@ -10,6 +10,7 @@ from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey
 from forensics.report.folded_lines import FoldedText
 from forensics.tables.finding import Block
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.sanitise import sanitise
 from forensics.tables.secrets import UnlockedBy
 
 _OPENED: dict[UnlockedBy, str] = {
@@ -47,14 +48,13 @@ def recovered_text(
     """
     text = FoldedText(width)
     had = [key for key in keys if key.lack is None]
-    held_back = sum(key.lack == NOT_EXPORTABLE for key in keys)
     if folder is None:
-        more = f", {held_back} more with --even-not-exportable" if held_back else ""
-        text.add(f"{len(had)} of {_counted(len(keys))} can be written into PFX files{more}; --to FOLDER does that.")
+        head = f"{len(had)} of {counted(len(keys))} can be written into PFX files"
+        text.add(f"{head}{held_back(keys)}; --to FOLDER does that.")
     elif log is None:
         text.add("Nothing was written.")
     else:
-        text.add(f"{len(had)} of {_counted(len(keys))} written into {folder}; {log} says which, without any secret.")
+        text.add(f"{len(had)} of {counted(len(keys))} written into {folder}; {log} says which, without any secret.")
     for key in (*had, *(key for key in keys if key.lack is not None)):
         text.lines.append("")
         _add_key(text, key, files, folder)
@@ -77,18 +77,44 @@ def recovered_text(
     return text.whole()
 
 
-def _counted(count: int) -> str:
+def counted(count: int) -> str:
+    """Return a number of keys."""
     return "1 key" if count == 1 else f"{count} keys"
+
+
+def held_back(keys: Sequence[DeadKey]) -> str:
+    """Say how many more an option would write; empty where none."""
+    more = sum(key.lack == NOT_EXPORTABLE for key in keys)
+    return f", {more} more with --even-not-exportable" if more else ""
+
+
+def add_head(text: FoldedText, key: DeadKey) -> None:
+    """Say which key it is, and from where and by which secret it was had, or what is missing."""
+    text.add(f"{_name(key.chain)}, of {key.computer}")
+    if key.path is None:
+        text.add(f"not to be had: {key.lack}", "  ")
+        return
+    opened = _BY_BACKUP if key.chain.backup_hives else _OPENED.get(key.unlocked_by, "opened")
+    master_key = f", its master key in {key.master_key_file}" if key.master_key_file else ""
+    text.add(f"proved: {key.place}{master_key}, {opened}; {_EXPORT[key.exportable]}", "  ")
+
+
+def add_commands(text: FoldedText, blocks: Sequence[Block]) -> None:
+    """Add commands, each on a line of its own however long it is, and what is said in their place."""
+    for block in blocks:
+        if block.kind == "command":
+            text.lines.append(f"    {sanitise(block.text, len(block.text))}")
+        else:
+            text.add(block.text, "  ")
 
 
 def _add_key(text: FoldedText, key: DeadKey, files: Mapping[str, str], folder: Path | None) -> None:
     chain = key.chain
-    text.add(f"{_name(chain)}, of {key.computer}")
+    add_head(text, key)
+    if folder is None and chain.verdict != "usable":
+        _add_other_way(text, key)
     if key.path is None:
-        text.add(f"not to be had: {key.lack}", "  ")
         return
-    opened = _BY_BACKUP if chain.backup_hives else _OPENED.get(key.unlocked_by, "opened")
-    text.add(f"proved: {key.place}, {opened}; {_EXPORT[key.exportable]}", "  ")
     if key.lack is not None:
         text.add(f"not written: {key.lack}", "  ")
         return
@@ -96,8 +122,15 @@ def _add_key(text: FoldedText, key: DeadKey, files: Mapping[str, str], folder: P
     if name is None or folder is None:
         return
     text.add(f"written: {folder / name}", "  ")
-    for block in labelled(tuple(_import(chain, name))):
-        text.add(block.text, "    " if block.kind == "command" else "  ")
+    add_commands(text, tuple(labelled(tuple(_import(chain, name)))))
+
+
+def _add_other_way(text: FoldedText, key: DeadKey) -> None:
+    """Say whether files of the disk bring it back on its own Windows."""
+    if key.not_placed is not None:
+        text.add(f"not by --as file: {key.not_placed}", "  ")
+    for file in key.files:
+        text.add(f"--as file: {file.found}, to be put at {file.place}", "  ")
 
 
 def _import(chain: KeyChainRow, name: str) -> Iterator[Block]:

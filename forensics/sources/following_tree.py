@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import BinaryIO, overload
 
 from forensics.disk.links import Link
-from forensics.disk.tree import Entry, NotFollowed, NotFound, Tree, Unreadable, damage_of
+from forensics.disk.tree import Entry, NotFollowed, NotFound, TellsAttributes, Tree, Unreadable, damage_of
 from forensics.late_methods import dataclass
 from forensics.sources.link_targets import Ground, LinkTargets, NoTarget
 
@@ -102,6 +102,10 @@ class FollowingTree:
     def security_descriptor(self, item: Entry | str) -> bytes | None:
         ground, at = self._place(self.entry(item) if isinstance(item, str) else item)
         return ground.tree.security_descriptor(at)
+
+    def attributes(self, item: Entry | str) -> int | None:
+        ground, at = self._place(self.entry(item) if isinstance(item, str) else item)
+        return ground.tree.attributes(at) if isinstance(ground.tree, TellsAttributes) else None
 
     @property
     def has_followed(self) -> bool:

@@ -48,12 +48,14 @@ GOOD = {
     "exportable": "yes",
     "library": "rsaenh.dll",
     "provider": "Microsoft Strong Cryptographic Provider",
+    "attributes": "+h +s",
 }
 SPECIAL = {
     "set-winrm-listener": {"listener": "Address=*+Transport=HTTPS"},
     "winrm-listener-has": {"listener": "Address=*+Transport=HTTPS"},
     "delete-certificate": {"store": "MY"},
     "trust-certificate": {"store": "Root", "file": "FILE.cer"},
+    "place-file": {"file": f"{'a1' * 16}_64023be8-9c1a-4eee-b6ec-0f951b6c7610", "target": "C:\\k\\f"},
 }
 
 
@@ -132,6 +134,16 @@ def test_a_hostile_value_ends_no_word(command: Command, hostile: str) -> None:
             {"path": "D:\\k", "grants": "*S-1-5-20:(R) S-1-5-18:F"},
             ('icacls "D:\\k" /grant "*S-1-5-20:(R)" "*S-1-5-18:F"',),
         ),
+        (
+            "place-file",
+            {"file": "D:\\copies\\f", "target": "C:\\k\\f", "sid": "S-1-5-18", "grants": "*S-1-5-18:F"},
+            (
+                '$place = "C:\\k\\f"',
+                'if (-not (Test-Path -LiteralPath $place)) { Copy-Item -LiteralPath "D:\\copies\\f" -Destination '
+                '$place -Force; icacls $place /setowner *S-1-5-18; icacls $place /inheritance:r /grant "*S-1-5-18:F" }',
+            ),
+        ),
+        ("set-attributes", {"attributes": "+h +s", "path": "C:\\k"}, ('attrib +h +s "C:\\k"',)),
         ("has-no-file", {"path": "C:\\k $x"}, ("-not (Test-Path -LiteralPath 'C:\\k $x')",)),
         ("has-no-certificate", {"thumbprint": TP}, (f'-not (Test-Path -LiteralPath "Cert:\\LocalMachine\\MY\\{TP}")',)),
         (
@@ -196,6 +208,8 @@ def test_a_guardian_is_renewed_only_where_its_certificate_has_ended() -> None:
         ("grant", {"path": "partition 3:\\k", "grants": "*S-1-5-18:F"}, "other_volume"),
         ("keep-copy", {"path": "C:\\k\\f (deleted, file record 98)"}, "deleted"),
         ("rename-file", {"path": "C:\\k\\f (deleted, file record 98)", "name": "f.old"}, "deleted"),
+        ("place-file", {"file": "f", "target": "C:\\k\\f", "sid": "S-1-5-18", "grants": "*S-1-5-18:F"}, "other_volume"),
+        ("set-attributes", {"attributes": "+h /s", "path": "C:\\k"}, "unsafe"),
         ("recover-key", {"thumbprint": TP, "exportable": ""}, "unknown"),
         ("renew-certificate", {"serial": "01", "valid": "0"}, "not_shown"),
         ("enrol-now", {"enabled": "0"}, "not_shown"),

@@ -6,7 +6,9 @@ import errno
 import json
 import os
 import re
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 import forensics
+from forensics.chain.vault import Vault
 from forensics.cli.main import cli
 from tests.examined import examined
 from tests.paths import IMAGES
@@ -143,6 +146,69 @@ def test_a_key_of_a_tpm_never_leaves(tmp_path: Path, password: Path) -> None:
     assert result.exit_code == 1
     assert "not to be had: its private half lies in the TPM of the computer and never leaves it" in result.stdout
     assert not (tmp_path / "k").exists()
+
+
+@pytest.mark.parametrize("form", ["pfx", "file"])
+@pytest.mark.parametrize(
+    ("image", "subject", "why"),
+    [
+        ("bound", "vbs.contoso", "it is sealed to the secure kernel (VBS) of the computer and never leaves it"),
+        ("bound", "vbs-per-boot", "it is sealed to the secure kernel (VBS) of the computer and never leaves it"),
+        ("bound", "hello.contoso", "it asks for a PIN or password of its own, or lies on a smart card"),
+        ("broken-claim", "card-capi", "it asks for a PIN or password of its own, or lies on a smart card"),
+        ("broken-claim", "card-cng", "it asks for a PIN or password of its own, or lies on a smart card"),
+    ],
+)
+def test_sealed_keys_and_those_on_cards_never_leave(
+    tmp_path: Path, password: Path, image: str, subject: str, why: str, form: str
+) -> None:
+    way = ("--as", "file") if form == "file" else ("--password-file", password)
+    source = IMAGES / f"{image}.vhdx.xz"
+    result = run(source, subject, "--to", tmp_path / "keys", "--even-not-exportable", *way)
+    assert result.exit_code == 1
+    assert f"  not to be had: {why}" in result.stdout.splitlines()
+    assert not (tmp_path / "keys").exists()
+
+
+def test_openssl_reads_each_file_and_its_key_signs(tmp_path: Path, password: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl on this computer")
+    forensics.recover(SAMPLE, WEB, API, to=tmp_path / "keys", pfx_password_file=password)
+    (tmp_path / "text").write_bytes(b"signed")
+    key, own, public, signature, text = (str(tmp_path / name) for name in ("key", "own", "public", "signature", "text"))
+
+    def told(*arguments: str) -> str:
+        return subprocess.run([openssl, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    for thumbprint in (WEB, API):
+        file = str(tmp_path / "keys" / f"{thumbprint}.pfx")
+        told("pkcs12", "-in", file, "-passin", f"file:{password}", "-nodes", "-nocerts", "-out", key)
+        told("pkcs12", "-in", file, "-passin", f"file:{password}", "-nodes", "-nokeys", "-out", own)
+        told("dgst", "-sha256", "-sign", key, "-out", signature, text)
+        told("x509", "-in", own, "-pubkey", "-noout", "-out", public)
+        assert told("dgst", "-sha256", "-verify", public, "-signature", signature, text) == "Verified OK"
+
+
+def test_keys_are_let_go_of_and_no_core_dump_is_left(
+    tmp_path: Path, password: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    vaults: list[Vault] = []
+    limits: list[tuple[int, int]] = []
+
+    def made() -> Vault:
+        limits.append(resource.getrlimit(resource.RLIMIT_CORE))
+        vaults.append(Vault())
+        return vaults[-1]
+
+    monkeypatch.setattr("forensics.recovery.recover.Vault", made)
+    forensics.recover(SAMPLE, WEB, to=tmp_path / "keys", pfx_password_file=password)
+    assert limits[0][0] == 0
+    assert resource.getrlimit(resource.RLIMIT_CORE) == before
+    (vault,) = vaults
+    assert [len(kept) for kept in (vault.keys, vault.certificates, vault.publics, vault.placings)] == [0, 0, 0, 0]
 
 
 def test_files_that_are_there_and_evidence_are_never_written(tmp_path: Path, password: Path) -> None:

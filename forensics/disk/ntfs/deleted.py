@@ -96,6 +96,9 @@ class DeletedFiles:
         except NoSuchDescriptor:
             return None
 
+    def attributes(self, item: Entry | str) -> int | None:
+        return self._record_of(item).file_attributes
+
     def _offered(self, entry: Entry) -> Iterator[Entry | None]:
         """Yield a file whose content may be its own; nothing for one that has lost it, None where that is not known."""
         try:

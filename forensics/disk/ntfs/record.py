@@ -87,6 +87,13 @@ class FileRecord:
                 return attribute
         return None
 
+    @property
+    def file_attributes(self) -> int | None:
+        """FILE_ATTRIBUTE flags of $STANDARD_INFORMATION; None where that is not there."""
+        standard = self.find(STANDARD_INFORMATION)
+        value = (standard.value or b"") if standard else b""
+        return int.from_bytes(value[32:36], "little") if len(value) >= 36 else None
+
 
 def apply_fixups(data: bytes, magic: bytes) -> bytes:
     """Undo the sector protection of a multi-sector structure.

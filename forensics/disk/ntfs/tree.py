@@ -230,6 +230,9 @@ class NtfsTree:
             self._log.tell(path, str(reason), getattr(reason, "offset", None))
             raise
 
+    def attributes(self, item: Entry | str) -> int | None:
+        return self._record(item).file_attributes
+
     def _record(self, item: Entry | str) -> FileRecord:
         entry = self.entry(item) if isinstance(item, str) else item
         handle = entry.handle

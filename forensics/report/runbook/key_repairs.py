@@ -7,13 +7,13 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from forensics.case_tables import CaseTables
 from forensics.chain.access import account_name
 from forensics.commands.refusal import Refused
 from forensics.report.facts import Facts, label
-from forensics.report.outages.services import NOT_NOW
+from forensics.report.key_rights import ADMINISTRATORS, SYSTEM, accounts_of, rights_of
 from forensics.report.runbook.kinds import Act
 from forensics.report.runbook.lines import line, lines
 from forensics.tables.certificate import KeyFileRow
@@ -21,8 +21,6 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import MasterKeyRow
 from forensics.tables.use import CertificateUseRow
 
-SYSTEM = "S-1-5-18"
-ADMINISTRATORS = "S-1-5-32-544"
 _ADMINISTRATORS_FULL = re.compile(rf"(?:^|[ ,]){ADMINISTRATORS}:F(?:,|$)")
 
 
@@ -133,10 +131,7 @@ class KeyRepairs:
     def _put_back(self, chain: KeyChainRow, source: str, target: str) -> Act:
         machine_id = chain.machine_id
         here, there = self._facts.path(machine_id, source), self._facts.path(machine_id, target)
-        owner = chain.owner_sid or SYSTEM
-        full = dict.fromkeys((SYSTEM, ADMINISTRATORS, owner))
-        readers = dict.fromkeys(account for account in self._accounts(chain) if account not in full)
-        rights = " ".join((*(f"*{sid}:F" for sid in full), *(f"*{sid}:R" for sid in readers)))
+        rights = rights_of(chain.owner_sid or SYSTEM, accounts_of(chain, self._uses))
         return Act(
             title=f"Put the key file of {_named(chain)} where Windows looks for it",
             checks=(
@@ -146,23 +141,12 @@ class KeyRepairs:
             ),
             lines=(
                 *lines("copy-file", path=here, target=there),
-                *lines("set-owner", path=there, sid=owner),
-                *lines("grant-alone", path=there, grants=rights),
+                *lines("set-owner", path=there, sid=rights.owner),
+                *lines("grant-alone", path=there, grants=rights.grants),
             ),
             shows=_verified(chain),
             notes=("It was opened with the secrets of this disk. That Windows opens it there is likely.",),
             goal=_key_opens(chain),
-        )
-
-    def _accounts(self, chain: KeyChainRow) -> Iterable[str]:
-        """Return who reads the key of a certificate as far as the disk says."""
-        return (
-            use.account
-            for use in self._uses
-            if (use.machine_id, use.thumbprint) == (chain.machine_id, chain.thumbprint)
-            and use.certainty != "candidate"
-            and use.consumer not in NOT_NOW
-            and use.account is not None
         )
 
     def _name_of_today(self, chain: KeyChainRow) -> str | None:

@@ -11,9 +11,10 @@ from forensics.case_tables import CaseTables
 from forensics.commands.refusal import Refused, refusal
 from forensics.facts.renewal import GUARDIANS
 from forensics.report.facts import Facts, day, label
+from forensics.report.key_rights import SYSTEM
 from forensics.report.outages.keys import Keys
 from forensics.report.outages.services import Doubt, Down, Fault, services
-from forensics.report.runbook.key_repairs import SYSTEM, KeyRepairs
+from forensics.report.runbook.key_repairs import KeyRepairs
 from forensics.report.runbook.kinds import Act, Lost, Need, Part, Step
 from forensics.report.runbook.lines import lines, told
 from forensics.report.runbook.replacements import (
