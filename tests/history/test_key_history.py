@@ -11,7 +11,8 @@ import pytest
 import forensics
 from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
 from forensics.disk.tree import Tree
-from forensics.history.key_history import _is_of_keys, _loss
+from forensics.history.loss import loss
+from forensics.history.places import is_of_keys
 from forensics.sources.open import open_source
 from forensics.tables.history import Happened, KeyHistoryRow
 from testdata.builder.change_journal import deletion, journal
@@ -170,7 +171,7 @@ def row(happened: Happened, name: str = KEY, folder: str | None = KEYS, other: s
     ],
 )
 def test_what_took_a_file_is_the_first_loss_since_it_came_last(rows: list[KeyHistoryRow], lost: int | None) -> None:
-    assert _loss(rows) is (None if lost is None else rows[lost])
+    assert loss(rows) is (None if lost is None else rows[lost])
 
 
 @pytest.mark.parametrize(
@@ -185,7 +186,7 @@ def test_what_took_a_file_is_the_first_loss_since_it_came_last(rows: list[KeyHis
     ],
 )
 def test_a_file_of_the_same_name_elsewhere_is_not_the_key(folder: str | None, knows: bool, is_it: bool) -> None:
-    assert _is_of_keys(row("deleted", folder=folder), knows) is is_it
+    assert is_of_keys("key_file", folder, knows) is is_it
 
 
 def test_shadow_copies_that_cannot_be_counted_are_not_denied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from forensics.disk.ntfs.record import (
     Attribute,
     AttributeListEntry,
     FileRecord,
+    apply_fixups,
     parse_attribute_list,
     parse_file_record,
     parse_volume_flags,
@@ -243,6 +244,17 @@ class NtfsVolume:
         """Return what a record still says of a deleted file; None where it holds none, or a part of one."""
         found = self._parse(number)
         return found if not found.in_use and found.base is None else None
+
+    def record_bytes(self, number: int) -> bytes:
+        """Return a file record as it was written, with what lies behind its used part.
+
+        Raises:
+            Unreadable: It is damaged, or its bytes were not got.
+        """
+        try:
+            return apply_fixups(self._raw(number), b"FILE")
+        except FormatError as error:
+            raise BrokenStructure(f"file record {number} is damaged: {error}", self.place_of(number)) from error
 
     def _complete(self, number: int, base: FileRecord) -> tuple[FileRecord, int]:
         """Return a record with what its extension records hold, and the bytes of all of them."""
