@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from forensics.history.needed_files import is_name_of_windows
 from forensics.late_methods import dataclass
-from forensics.tables.history import WITNESSES, HistoryWitness, KeyHistoryRow
+from forensics.tables.history import WITNESSES, HistoryOf, HistoryWitness, KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.timestamps import format_utc
 
 _SAW_IT_GO: tuple[HistoryWitness, ...] = ("change_journal", "audit_log")
 """What notes each change when it is made, the best first."""
-_CAME = ("created", "named", "put_there")
+_CAME = ("created", "named")
 _WAS_THERE = ("existed", "created", "named", "overwritten")
 _ONE_MOMENT = timedelta(seconds=5)
 
@@ -44,28 +44,32 @@ def with_loss(
         suffix: MachineGuid with which Windows looks for key files; None where it is not known.
         replaced: Another file has the name of the one that it needs.
     """
-    if chain.verdict != "unusable":
+    wanted = _lacks(chain)
+    if wanted is None:
         return chain
-    about = [row for row in rows if chain.thumbprint in row.thumbprints]
-    wanted = "master_key" if chain.broken_at == "master_key" else "key_file"
-    own = [row for row in about if row.what == wanted] or about
+    own = [row for row in rows if row.what == wanted and chain.thumbprint in row.thumbprints]
+    if chain.key_file == "other_machine_guid" and suffix is not None:
+        # What is there under other names is not what Windows lacks.
+        own = [row for row in own if row.file_name.endswith(f"_{suffix}") or (row.other_name or "").endswith(suffix)]
     lost = next(
         (found for found in (loss([r for r in own if r.witness == w], suffix, replaced) for w in _SAW_IT_GO) if found),
         None,
     )
     known = [row for row in own if is_name_of_windows(row.what, row.file_name)]
     limit = lost.at if lost is not None else replaced.at if replaced is not None else None
-    seen = None
-    if limit is not None or replaced is None:
+    # A file that is there under another name, or damaged, was seen for as long as it is there.
+    is_gone = chain.key_file == "absent" if wanted == "key_file" else chain.master_key == "absent"
+    seen = gone = None
+    if limit is not None or is_gone:
         seen = _best(known, lambda row: row.happened in _WAS_THERE and (limit is None or _at(row) <= limit), max)
-    gone = None
-    if lost is None:
-        gone = _best(own, lambda row: row.happened == "not_there" and (seen is None or _at(row) > _at(seen)), min)
-    if lost is None and seen is None and gone is None and (replaced is None or replaced.at is None):
-        return chain
+    if lost is None and (is_gone or replaced is not None):
+        earliest = [time for time in (chain.not_before, seen.at if seen is not None else None) if time is not None]
+        gone = _best(own, lambda row: row.happened == "not_there" and all(_at(row) > time for time in earliest), min)
     before, by = (_at(gone), gone.witness) if gone is not None else (None, None)
     if lost is None and replaced is not None and replaced.at is not None and (before is None or before > replaced.at):
         before, by = replaced.at, "file_times"
+    if lost is None and seen is None and before is None:
+        return chain
     return replace(
         chain,
         lost_at=lost.at if lost is not None else None,
@@ -81,6 +85,15 @@ def with_loss(
         lost_before_witness=by,
         lost_doubt=_doubt(lost, known, replaced),
     )
+
+
+def _lacks(chain: KeyChainRow) -> HistoryOf | None:
+    """Return which file an unusable key lacks; None where that is not what is wrong."""
+    if chain.verdict != "unusable":
+        return None
+    if chain.key_file in ("absent", "other_machine_guid") or chain.public_key == "mismatch":
+        return "key_file"
+    return "master_key" if chain.master_key in ("absent", "unreadable") else None
 
 
 def loss(
