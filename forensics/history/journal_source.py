@@ -21,7 +21,7 @@ _COLLECTED_AS = (JOURNAL, "$Extend/$UsnJrnl%3A$J", "$Extend/$J", "$J")
 """Names under which collectors put the journal, from the root of the drive."""
 _MFT = "$MFT"
 _MAX_DEPTH = 64
-"""Evidence: folders within folders above a file."""
+"""Evidence: folders within folders in a collected $MFT."""
 _SIZES = (1024, 4096)
 """Format: bytes of a file record."""
 

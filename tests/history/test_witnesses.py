@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import forensics
+from forensics.cli.main import cli
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.shadow_copy import ShadowCopy
 from forensics.disk.tree import NotObtained, Tree
@@ -362,3 +364,41 @@ def test_a_collected_journal_finds_its_folders_in_a_collected_mft(server: Server
         ("deleted", "C/Backup"),
     ]
     assert chain_of(case, "web").lost_at == went
+
+
+def test_compare_names_the_date_by_the_history_of_either_disk(server: Server, tmp_path: Path) -> None:
+    web, went = server.file("web"), datetime(2026, 11, 7, 9, 14, 22, tzinfo=UTC)
+    (tmp_path / "dead").mkdir()
+    (tmp_path / "alive").mkdir()
+    (tmp_path / "later").mkdir()
+    dead = server.disk(tmp_path / "dead", changes=deletion(went, web, 70))
+    whole = Server()
+    key = rsa_key("2048-02")
+    whole.machine.put_capi(WEB, exchange=Slot(key))
+    alive = examined(whole.disk(tmp_path / "alive"))
+    [machine_row] = forensics.compare(alive, examined(dead)).machines
+    (died,) = (key for key in machine_row.keys if key.fate == "died")
+    assert died.lost == "the file that it needs was deleted at 2026-11-07 09:14:22 UTC (change journal)"
+    text = forensics.compare(alive, examined(dead)).render()
+    assert "the file that it needs was deleted at 2026-11-07 09:14:22 UTC (change journal)" in text
+    # The disk on which it is dead has no journal; the later one, where it is back, still tells of the loss.
+    back = [*deletion(went, web, 70), *creation(went + timedelta(days=1), web, 71)]
+    later = examined(whole.disk(tmp_path / "later", changes=back), history=True)
+    (tmp_path / "silent").mkdir()
+    silent = examined(server.disk(tmp_path / "silent"))
+    [machine_row] = forensics.compare(silent, later).machines
+    (revived,) = (key for key in machine_row.keys if key.fate == "revived")
+    name = web.rpartition("/")[2]
+    assert revived.lost == (
+        f"at 2026-11-07 09:14:22 UTC key file {name} was deleted (change journal), as the later disk has it"
+    )
+
+
+def test_the_command_asks_for_the_history_of_all_keys(server: Server, tmp_path: Path) -> None:
+    disk = server.disk(tmp_path, changes=creation(datetime(2026, 11, 1, tzinfo=UTC), server.file("sound"), 70))
+    told = [
+        CliRunner().invoke(cli, ["examine", str(disk), "--only", "history", "--as-of", "2026-11-22", *more]).output
+        for more in ([], ["--history"])
+    ]
+    assert told[0] == "There is nothing to tell of history.\n"
+    assert told[1].startswith("HISTORY of the files of keys that are not broken, as witnesses of the past tell it\n")

@@ -41,7 +41,6 @@ _MAX_NODE = 1 << 16
 """Format: bytes of one node of an index."""
 _NAME_AT = 66
 """Where the name stands in a $FILE_NAME structure."""
-_LONGEST = 255
 _ROOT_HEADER, _NODE_HEADER = 16, 24
 """Where the header of the entries stands in the root of an index, and in another node."""
 _NAMESPACES = 3
@@ -209,7 +208,7 @@ def _remain(data: bytes, at: int, start: int, own: int, place: str) -> Trace | N
     if at < start or int.from_bytes(data[at : at + 8], "little") not in (own, own & NUMBER):
         return None
     length, namespace = data[at + 64], data[at + 65]
-    if not 1 <= length <= _LONGEST or namespace > _NAMESPACES or namespace == DOS_NAME:
+    if not length or namespace > _NAMESPACES or namespace == DOS_NAME:
         return None
     try:
         key = parse_file_name(data[at : at + _NAME_AT + 2 * length])
