@@ -50,24 +50,30 @@ def is_name_of_windows(what: HistoryOf, name: str | None) -> bool:
     return split_key_file_name(name) is not None if what == "key_file" else _GUID.fullmatch(name) is not None
 
 
-@dataclass(frozen=True, slots=True)
 class NeededFiles:
     """The files that are looked for.
 
-    Attributes:
+    Args:
         files: The files.
         is_cut: There are more than are looked for.
+
+    Attributes:
+        files: The same.
+        is_cut: The same.
     """
 
-    files: Sequence[NeededFile]
-    is_cut: bool = False
+    def __init__(self, files: Sequence[NeededFile], is_cut: bool = False) -> None:
+        self.files = files
+        self.is_cut = is_cut
+        self._by_beginning = {file.begins: file for file in files}
 
     def __bool__(self) -> bool:
         return bool(self.files)
 
     def of_name(self, name: str) -> NeededFile | None:
         """Return the file that Windows would look for under a name."""
-        return next((file for file in self.files if file.is_named(name)), None)
+        file = self._by_beginning.get(name.lower().partition("_")[0])
+        return file if file is not None and file.is_named(name) else None
 
     def names(self) -> Iterator[WantedNames]:
         """Yield the names under which they are looked for on a volume, key files apart from master keys."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import field
 
 from forensics.collectors.evidence import Evidence
-from forensics.disk.tree import KeepsJournal, NotFound, Unreadable
+from forensics.disk.tree import Entry, KeepsJournal, NotFound, Tree, Unreadable
 from forensics.late_methods import dataclass
 from forensics.tables.history import HistoryOf
 
@@ -23,10 +25,17 @@ class Places:
     Attributes:
         folders: Paths on the volume, each once, in their order; those that are not there now among them.
         elsewhere: Kinds of files of which folders lie on another volume, or where that is not known.
+        shown: What rows call a folder that a link leads to, by its path on the volume.
     """
 
     folders: dict[HistoryOf, list[str]]
-    elsewhere: frozenset[HistoryOf]
+    elsewhere: frozenset[HistoryOf] = frozenset()
+    shown: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def all(self) -> list[str]:
+        """All folders, each once."""
+        return list(dict.fromkeys(path for paths in self.folders.values() for path in paths))
 
 
 def places_of(evidence: Evidence) -> Places:
@@ -45,6 +54,7 @@ def places_of(evidence: Evidence) -> Places:
     }
     folders: dict[HistoryOf, list[str]] = {"key_file": [], "master_key": []}
     elsewhere: set[HistoryOf] = set()
+    shown: dict[str, str] = {}
     for what, paths in told.items():
         for path in dict.fromkeys(paths):
             really = installation.really(path)
@@ -52,7 +62,8 @@ def places_of(evidence: Evidence) -> Places:
                 elsewhere.add(what)
             elif really not in folders[what]:
                 folders[what].append(really)
-    return Places(folders, frozenset(elsewhere))
+                shown.setdefault(really, path)
+    return Places(folders, frozenset(elsewhere), shown)
 
 
 def _is_folder(evidence: Evidence, path: str) -> bool:
@@ -78,16 +89,27 @@ def is_of_keys(what: HistoryOf, folder: str | None, knows_folders: bool) -> bool
     return _WITHIN[what].search(path) is not None and "windows.old" not in path
 
 
+def named_in(tree: Tree, folder: str) -> Sequence[Entry]:
+    """List a folder for the names in it: sizes and times may lag behind, where the tree can tell the names alone.
+
+    Raises:
+        NotFound: It is not there.
+        Unreadable: It cannot be listed.
+    """
+    skim = getattr(tree, "skim", None)
+    return skim(folder) if skim is not None else tree.entries(folder)
+
+
 class FolderOf:
     """Gives the path of a folder by its file reference, as the rows about keys have it where they have one."""
 
     def __init__(self, evidence: Evidence, places: Places) -> None:
         self._tree = evidence.installation.own_tree
         self._known: dict[int, str | None] = {}
-        for path in {path for paths in places.folders.values() for path in paths}:
+        for path in places.all:
             reference = self.reference(path)
             if reference is not None:
-                self._known[reference] = path
+                self._known[reference] = places.shown.get(path, path)
 
     def reference(self, path: str) -> int | None:
         """Return the file reference of a folder of the volume; None where it is not there, or has none."""

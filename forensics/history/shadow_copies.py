@@ -6,14 +6,14 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from itertools import groupby
 
 from forensics.disk.shadow_copy import ShadowCopy
-from forensics.disk.tree import Entry, NotFound, Tree, Unreadable, damage_of
+from forensics.disk.tree import NotFound, Tree, Unreadable, damage_of
 from forensics.history.needed_files import NeededFile, NeededFiles
-from forensics.history.places import Places
+from forensics.history.places import Places, named_in
 from forensics.late_methods import dataclass
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.shadow_path import shadow_path
@@ -85,7 +85,8 @@ def copy_rows(copies: Sequence[ShadowCopy], needed: NeededFiles, places: Places,
 def _look_into(
     copy: ShadowCopy, tree: Tree, needed: NeededFiles, places: Places, sights: dict[str, list[_Sight]]
 ) -> None:
-    listed = {what: _Listed(tree, folders) for what, folders in places.folders.items()}
+    begins = frozenset(sights)
+    listed = {what: _Listed(tree, folders, begins) for what, folders in places.folders.items()}
     for file in needed.files:
         names = listed[file.what].of(file)
         sights[file.begins] += [_Sight(copy, folder, name) for folder, name in names]
@@ -96,20 +97,24 @@ def _look_into(
 class _Listed:
     """The names of files in some folders of a copy.
 
+    Args:
+        tree: The volume as it was then.
+        folders: The folders.
+        begins: How the names that matter begin.
+
     Attributes:
         is_whole: What is not among them was not there.
     """
 
-    def __init__(self, tree: Tree, folders: Sequence[str]) -> None:
+    def __init__(self, tree: Tree, folders: Sequence[str], begins: Container[str]) -> None:
         self.is_whole = True
         self._by_beginning: dict[str, list[tuple[str, str]]] = {}
         for folder in folders:
             try:
-                for entry in _entries(tree, folder):
-                    if not entry.is_dir:
-                        self._by_beginning.setdefault(entry.name.lower().partition("_")[0], []).append(
-                            (folder, entry.name)
-                        )
+                for entry in named_in(tree, folder):
+                    beginning = entry.name.lower().partition("_")[0]
+                    if beginning in begins and not entry.is_dir:
+                        self._by_beginning.setdefault(beginning, []).append((folder, entry.name))
                 if tree.cut_short(folder) is not None or damage_of(tree, folder) is not None:
                     self.is_whole = False
             except NotFound:
@@ -120,11 +125,6 @@ class _Listed:
     def of(self, file: NeededFile) -> list[tuple[str, str]]:
         """Return folder and name of a file, for each under which it is there."""
         return [found for found in self._by_beginning.get(file.begins, ()) if file.is_named(found[1])]
-
-
-def _entries(tree: Tree, folder: str) -> Sequence[Entry]:
-    skim = getattr(tree, "skim", None)  # sizes and times are not asked for
-    return skim(folder) if skim is not None else tree.entries(folder)
 
 
 def _told(file: NeededFile, sights: Sequence[_Sight], machine_id: int) -> list[KeyHistoryRow]:

@@ -57,15 +57,16 @@ def slack_rows(
     """
     found = TracesFound([])
     for wanted in needed.names():
-        for path in dict.fromkeys(path for paths in places.folders.values() for path in paths):
+        for path in places.all:
             reference = folder_of.reference(path)
             if reference is None:
                 continue
             latest: dict[str, Trace] = {}
             for trace in traces.in_index(reference, wanted):
-                if trace is None:
+                if trace is None or len(latest) >= MAX_TRACES:
                     found.is_whole = False
-                elif trace.name not in latest or _later(trace, latest[trace.name]):
+                    continue
+                if trace.name not in latest or _later(trace, latest[trace.name]):
                     latest[trace.name] = trace
             for trace in latest.values():
                 if len(found.rows) >= MAX_TRACES:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from forensics.disk.tree import Entry, NotFound, Tree, Unreadable
 from forensics.history.needed_files import NeededFile, NeededFiles
-from forensics.history.places import Places
+from forensics.history.places import Places, named_in
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.windows_path import is_moved_aside
 
@@ -38,7 +39,8 @@ def former_rows(
                 for entry in _entries(tree, f"{aside.path}/{folder[len(before) :]}"):
                     file = needed.of_name(entry.name)
                     if file is not None and file.what == what and _is_of_machine(file, entry.name, suffix):
-                        yield _row(file, entry, machine_id)
+                        with suppress(NotFound, Unreadable):
+                            yield _row(file, tree.entry(entry.path), machine_id)
 
 
 def _is_of_machine(file: NeededFile, name: str, suffix: str | None) -> bool:
@@ -60,8 +62,8 @@ def _row(file: NeededFile, entry: Entry, machine_id: int) -> KeyHistoryRow:
     )
 
 
-def _entries(tree: Tree, path: str) -> list[Entry]:
+def _entries(tree: Tree, path: str) -> Sequence[Entry]:
     try:
-        return list(tree.entries(path))
+        return named_in(tree, path)
     except (NotFound, Unreadable):
-        return []
+        return ()

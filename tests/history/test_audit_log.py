@@ -16,7 +16,7 @@ GUID = "7a1bf91d-ebdd-449c-825d-c97f2f47cd01"
 NAME = f"c0a496c6786f0d25e8624fee96e4e580_{GUID}"
 KEYS = "ProgramData/Microsoft/Crypto/Keys"
 NEEDED = NeededFiles([NeededFile(NAME[:32], "key_file", ["AA"])])
-PLACES = Places({"key_file": [KEYS], "master_key": []}, frozenset())
+PLACES = Places({"key_file": [KEYS], "master_key": []})
 DAY = datetime(2026, 11, 3, 4, 5, 6, tzinfo=UTC)
 DELETE, READ, WRITE = "%%2457", "%%2458", "%%2459"
 

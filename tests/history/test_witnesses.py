@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -191,6 +192,26 @@ def test_one_that_got_its_name_came_by_that(server: Server, tmp_path: Path) -> N
         ("deleted", None),
     ]
     assert chain_of(case, "web").lost_at == went
+
+
+def test_keys_behind_a_junction_keep_the_name_of_their_folder(server: Server, tmp_path: Path) -> None:
+    went = datetime(2026, 11, 7, tzinfo=UTC)
+    web = server.file("web").replace(KEYS, "Keys")
+    files = [replace(f, path=f.path.replace(KEYS, "Keys")) for f in server.machine.volume()]
+    extras = NtfsExtras(
+        junctions={KEYS: "C:\\Keys"},
+        changes=deletion(went, web, 70),
+        deleted=[FileSpec(web, b"k", created=LAST_CHANGED, modified=LAST_CHANGED)],
+    )
+    build_ntfs(files, tmp_path / "c.ntfs", 32 << 20, default_sd=acl.DEFAULT_SD, extras=extras)
+    build_disk([Volume(tmp_path / "c.ntfs")], tmp_path / "disk.raw", seed="witnesses")
+    case = examined(tmp_path / "disk.raw")
+    assert {(r.witness, r.folder) for r in case.rows("key_history") if r.witness != "index_slack"} == {
+        ("change_journal", KEYS),
+        ("deleted_record", KEYS),
+    }
+    web_chain = chain_of(case, "web")
+    assert (web_chain.lost_at, web_chain.lost_folder) == (went, KEYS)
 
 
 def test_a_clock_that_was_set_back_is_told(server: Server, tmp_path: Path) -> None:
