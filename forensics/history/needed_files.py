@@ -75,14 +75,14 @@ class NeededFiles:
         file = self._by_beginning.get(name.lower().partition("_")[0])
         return file if file is not None and file.is_named(name) else None
 
-    def names(self) -> Iterator[WantedNames]:
-        """Yield the names under which they are looked for on a volume, key files apart from master keys."""
+    def names(self) -> Iterator[tuple[HistoryOf, WantedNames]]:
+        """Yield the names under which they are looked for on a volume, by the kind of file."""
         hashes = frozenset(file.begins for file in self.files if file.what == "key_file")
         if hashes:
-            yield replace(KEY_NAMES, among=_OfHashes(hashes))
+            yield "key_file", replace(KEY_NAMES, among=_OfHashes(hashes))
         guids = frozenset(file.begins for file in self.files if file.what == "master_key")
         if guids:
-            yield master_key_names(guids)
+            yield "master_key", master_key_names(guids)
 
 
 @dataclass(frozen=True, slots=True)

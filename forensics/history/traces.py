@@ -37,7 +37,7 @@ def deleted_rows(traces: FileTraces, needed: NeededFiles, folder_of: FolderOf, m
     When it was deleted no record says.
     """
     found = TracesFound([])
-    for wanted in needed.names():
+    for _, wanted in needed.names():
         for trace in traces.deleted(wanted):
             if trace is None or len(found.rows) >= MAX_TRACES:
                 found.is_whole = False
@@ -56,8 +56,8 @@ def slack_rows(
     A name that is there now says nothing: its entry was moved within the index.
     """
     found = TracesFound([])
-    for wanted in needed.names():
-        for path in places.all:
+    for what, wanted in needed.names():
+        for path in places.folders[what]:
             reference = folder_of.reference(path)
             if reference is None:
                 continue

@@ -123,9 +123,9 @@ class FileTraces:
         try:
             record = self._volume.record(folder)
             own = number | record.sequence << 48
-            for data, start, place in self._unused(record, number):
+            for data, place in self._unused(record, number):
                 for at in names_in(data, wanted):
-                    trace = _remain(data, at - _NAME_AT, start, own, place)
+                    trace = _remain(data, at - _NAME_AT, own, place)
                     if trace is not None and wanted.fit(trace.name):
                         yield trace
             if _size_of_index(record) > _MAX_INDEX:
@@ -170,18 +170,15 @@ class FileTraces:
                 times = _own_times(record) or _times(value, 8)
                 yield Trace(key.name, int.from_bytes(value[:8], "little"), times, f"file record {number}")
 
-    def _unused(self, record: FileRecord, number: int) -> Iterator[tuple[bytes, int, str]]:
-        """Yield what of a folder may hold remains: bytes, where what is in use ends in them, and what they are."""
-        slack = self._volume.record_bytes(number)
-        yield slack, struct.unpack_from("<I", slack, 24)[0], f"the end of file record {number}"
+    def _unused(self, record: FileRecord, number: int) -> Iterator[tuple[bytes, str]]:
+        """Yield what of a folder may hold remains: the bytes behind what is in use, and where they lie."""
+        data = self._volume.record_bytes(number)
+        yield data[struct.unpack_from("<I", data, 24)[0] :], f"the end of file record {number}"
         root = record.find(INDEX_ROOT, "$I30")
         if root is None or root.value is None or len(root.value) < _ROOT_HEADER + 16:
             return
-        yield (
-            root.value,
-            _ROOT_HEADER + struct.unpack_from("<I", root.value, _ROOT_HEADER + 4)[0],
-            "the root of its index",
-        )
+        end = _ROOT_HEADER + struct.unpack_from("<I", root.value, _ROOT_HEADER + 4)[0]
+        yield root.value[end:], "the root of its index"
         size = struct.unpack_from("<I", root.value, 8)[0]
         stream = self._volume.stream(record, INDEX_ALLOCATION, "$I30")
         if stream is None or not 512 <= size <= _MAX_NODE or size & (size - 1):
@@ -190,7 +187,7 @@ class FileTraces:
         yield from _nodes(stream, size, used.read(_MAX_MAP) if used is not None else b"")
 
 
-def _nodes(stream: BinaryIO, size: int, used: bytes) -> Iterator[tuple[bytes, int, str]]:
+def _nodes(stream: BinaryIO, size: int, used: bytes) -> Iterator[tuple[bytes, str]]:
     end = min(stream.seek(0, io.SEEK_END), _MAX_INDEX)
     for slot in range(end // size):
         stream.seek(slot * size)
@@ -200,12 +197,12 @@ def _nodes(stream: BinaryIO, size: int, used: bytes) -> Iterator[tuple[bytes, in
             continue
         is_used = slot >> 3 < len(used) and used[slot >> 3] >> (slot & 7) & 1
         start = _NODE_HEADER + struct.unpack_from("<I", node, _NODE_HEADER + 4)[0] if is_used else _NODE_HEADER + 16
-        yield node, start, f"byte {slot * size} of its index"
+        yield node[start:], f"byte {slot * size} of its index"
 
 
-def _remain(data: bytes, at: int, start: int, own: int, place: str) -> Trace | None:
-    """Return the name whose structure stands at an offset behind what is in use, if it is one of the own folder."""
-    if at < start or int.from_bytes(data[at : at + 8], "little") not in (own, own & NUMBER):
+def _remain(data: bytes, at: int, own: int, place: str) -> Trace | None:
+    """Return the name whose structure stands at an offset, if it is one of the own folder."""
+    if at < 0 or int.from_bytes(data[at : at + 8], "little") not in (own, own & NUMBER):
         return None
     length, namespace = data[at + 64], data[at + 65]
     if not length or namespace > _NAMESPACES or namespace == DOS_NAME:
