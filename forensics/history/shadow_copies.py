@@ -17,6 +17,7 @@ from forensics.history.places import Places, named_in
 from forensics.late_methods import dataclass
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.shadow_path import shadow_path
+from forensics.tables.timestamps import format_utc
 
 MAX_COPIES = 64
 """Work: shadow copies of one volume that are looked into, of more the newest."""
@@ -71,8 +72,10 @@ def copy_rows(copies: Sequence[ShadowCopy], needed: NeededFiles, places: Places,
     for copy in sorted(dated, key=lambda each: each.created or datetime.max):
         try:
             _look_into(copy, copy.open(), needed, places, sights)
-        except Unreadable as reason:
-            seen.why = seen.why or f"the one of {copy.created:%Y-%m-%d %H:%M:%S} UTC: {reason}"
+        except (NotFound, Unreadable) as reason:
+            seen.why = seen.why or f"the one of {_time(copy)}: {reason}"
+        except Exception as error:  # whatever the libraries behind a tree raise on damaged or hostile bytes
+            seen.why = seen.why or f"the one of {_time(copy)}: reading it failed with {type(error).__name__}"
     if len(dated) < len(copies[:MAX_COPIES]):
         seen.why = seen.why or "one of them has no time"
     for file in needed.files:
@@ -80,6 +83,10 @@ def copy_rows(copies: Sequence[ShadowCopy], needed: NeededFiles, places: Places,
     if len(seen.rows) > MAX_TOLD:
         seen.rows, seen.why = seen.rows[:MAX_TOLD], seen.why or f"only {MAX_TOLD} of what they show is told"
     return seen
+
+
+def _time(copy: ShadowCopy) -> str:
+    return "an unknown time" if copy.created is None else format_utc(copy.created)
 
 
 def _look_into(

@@ -82,3 +82,12 @@ def test_of_very_many_copies_the_newest_are_looked_into() -> None:
     found = seen(copies(*[NEW] * (MAX_COPIES + 2)))
     assert found.why == f"only the newest {MAX_COPIES} of {MAX_COPIES + 2} were looked into"
     assert [(r.at, r.since) for r in found.rows] == [(day(MAX_COPIES + 1), day(2))]
+
+
+def test_a_copy_whose_reader_fails_does_not_silence_the_others() -> None:
+    def broken() -> MemoryTree:
+        raise ZeroDivisionError
+
+    found = seen([*copies(NEW), ShadowCopy("f" * 32, day(-1), broken)])
+    assert [(r.happened, r.at) for r in found.rows] == [("existed", day(0))]
+    assert found.why == "the one of 2026-10-31T00:00:00Z: reading it failed with ZeroDivisionError"

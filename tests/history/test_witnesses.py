@@ -316,7 +316,7 @@ def test_a_copy_that_cannot_be_opened_is_told_and_denies_nothing(
     assert told(case) == []
     assert chain_of(case, "web").lost_before is None
     (row,) = (r for r in case.rows("coverage") if r.name == "shadow copies")
-    assert (row.outcome, row.detail) == ("partial", "the one of 2026-11-03 02:00:00 UTC: libvshadow is not installed")
+    assert (row.outcome, row.detail) == ("partial", "the one of 2026-11-03T02:00:00Z: libvshadow is not installed")
 
 
 def test_a_windows_that_setup_moved_aside_still_has_the_file(server: Server, tmp_path: Path) -> None:
