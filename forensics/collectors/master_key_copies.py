@@ -44,7 +44,7 @@ class FoundMasterKeys:
 
 
 def master_key_names(guids: Collection[str]) -> WantedNames:
-    """Return the names that hold that of one of some master keys, by their GUIDs in lower case."""
+    """Return the names that hold one of some GUIDs, lower case."""
     return WantedNames(_GUID, (_MARK,), frozenset(guids))
 
 

@@ -153,8 +153,8 @@ class NtfsVolume:
         reach = min(size, sum(count for _, count in runs) * self.cluster)
         return cast(BinaryIO, RunStream(self.reader, tuple(runs), self.cluster, reach, reach))
 
-    def _raw(self, number: int) -> bytes:
-        """Read one record through a small read-ahead: neighbours are wanted next."""
+    def raw_record(self, number: int) -> bytes:
+        """Return the bytes of a record, read through a small read-ahead: neighbours are wanted next."""
         offset = number * self.record_size
         window = offset // _READ_AHEAD
         if window not in self._ahead:
@@ -189,7 +189,7 @@ class NtfsVolume:
         """Parse a record; of a damaged one nothing is got of what it stands for, which may be sound."""
         self.spend(1)
         try:
-            return parse_file_record(self._raw(number), number)
+            return parse_file_record(self.raw_record(number), number)
         except FormatError as error:
             place = self.place_of(number, error.offset)
             if number < _MIRRORED:
@@ -252,7 +252,7 @@ class NtfsVolume:
             Unreadable: It is damaged, or its bytes were not got.
         """
         try:
-            return apply_fixups(self._raw(number), b"FILE")
+            return apply_fixups(self.raw_record(number), b"FILE")
         except FormatError as error:
             raise BrokenStructure(f"file record {number} is damaged: {error}", self.place_of(number)) from error
 
