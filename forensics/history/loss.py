@@ -47,10 +47,11 @@ def with_loss(
     wanted = _lacks(chain)
     if wanted is None:
         return chain
-    own = [row for row in rows if row.what == wanted and chain.thumbprint in row.thumbprints]
-    if chain.key_file == "other_machine_guid" and suffix is not None:
-        # What is there under other names is not what Windows lacks.
-        own = [row for row in own if row.file_name.endswith(f"_{suffix}") or (row.other_name or "").endswith(suffix)]
+    own = [
+        row
+        for row in rows
+        if row.what == wanted and chain.thumbprint in row.thumbprints and _may_be_its(row, chain, suffix)
+    ]
     lost = next(
         (found for found in (loss([r for r in own if r.witness == w], suffix, replaced) for w in _SAW_IT_GO) if found),
         None,
@@ -94,6 +95,21 @@ def _lacks(chain: KeyChainRow) -> HistoryOf | None:
     if chain.key_file in ("absent", "other_machine_guid") or chain.public_key == "mismatch":
         return "key_file"
     return "master_key" if chain.master_key in ("absent", "unreadable") else None
+
+
+def _may_be_its(row: KeyHistoryRow, chain: KeyChainRow, suffix: str | None) -> bool:
+    """Tell whether a file of the right container, by its name, can be the one that a key needs.
+
+    With another MachineGuid it may be of another time, or machine: then it counts since the certificate began, and not
+    at all where such a file is there, for that is not what Windows lacks.
+    """
+    if row.what == "master_key" or row.happened == "not_there" or suffix is None:
+        return True
+    if any((name or "").endswith(f"_{suffix}") for name in (row.file_name, row.other_name)):
+        return True
+    if chain.key_file == "other_machine_guid":
+        return False
+    return row.at is None or chain.not_before is None or row.at >= chain.not_before
 
 
 def loss(

@@ -121,3 +121,10 @@ def test_a_master_key_that_is_damaged_was_not_lost_when_it_was_last_seen() -> No
     assert with_loss(given, [seen], NOW) is given
     absent = dead(key_file="present", public_key="match", master_key="absent", broken_at="master_key")
     assert with_loss(absent, [seen, row("deleted", 3)], NOW).lost_after == day(2)
+
+
+def test_a_file_of_the_container_from_before_the_certificate_and_the_identity_is_another_one() -> None:
+    rows = [row("deleted", 3, name=OLD), row("existed", 2, "deleted_record", name=OLD)]
+    assert with_loss(dead(not_before=day(4)), rows, NOW).lost_after is None
+    found = with_loss(dead(not_before=day(1)), rows, NOW)
+    assert (found.lost_at, found.lost_file, found.lost_after) == (day(3), OLD, day(2))
