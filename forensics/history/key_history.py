@@ -64,6 +64,8 @@ class _History:
         self._folder_of = FolderOf(evidence, self._places)
         self._suffix = evidence.machine.key_suffix
         self._journal_knows_folders = False
+        self._public_keys = {c.row.thumbprint: c.row.public_key_sha256 for c in evidence.certificates}
+        self._key_files = {key.row.path: key.row for key in evidence.key_files}
 
     def told(self) -> tuple[list[KeyHistoryRow], list[KeyChainRow]]:
         installation = self._installation
@@ -155,12 +157,18 @@ class _History:
 
     def _replaced(self, chain: KeyChainRow, rows: Sequence[KeyHistoryRow]) -> Replaced | None:
         """Return since when another file has the name of the one that a chain needs, where that is so."""
-        if chain.key_file != "present" or chain.public_key != "mismatch":
+        if (chain.key_file, chain.public_key) != ("present", "mismatch") or chain.provider_kind not in ("capi", "cng"):
             return None
-        name = (chain.key_file_path or "").rpartition("/")[2]
+        path = chain.key_file_path or ""
+        public, file = self._public_keys.get(chain.thumbprint or ""), self._key_files.get(path)
+        if file is None or public in (None, file.public_key_sha256, file.second_public_key_sha256):
+            return None
+        if chain.recoverable and chain.recoverable_from in (None, path):
+            # Its public half is wrong, and the private half in it is the right one.
+            return None
+        name = path.rpartition("/")[2]
         put = [row.at for row in rows if row.happened == "put_there" and row.file_name == name and row.at is not None]
-        made = [key.row.created for key in self._evidence.key_files if key.row.path == chain.key_file_path]
-        at = next((time for time in (*put, *made) if time is not None), None)
+        at = next((time for time in (*put, file.created) if time is not None), None)
         # One that is older than the certificate took the place of nothing.
         return Replaced(at if at is None or chain.not_before is None or at > chain.not_before else None)
 

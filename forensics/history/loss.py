@@ -44,7 +44,7 @@ def with_loss(
         suffix: MachineGuid with which Windows looks for key files; None where it is not known.
         replaced: Another file has the name of the one that it needs.
     """
-    wanted = _lacks(chain)
+    wanted = _lacks(chain, replaced is not None)
     if wanted is None:
         return chain
     own = [
@@ -88,11 +88,11 @@ def with_loss(
     )
 
 
-def _lacks(chain: KeyChainRow) -> HistoryOf | None:
+def _lacks(chain: KeyChainRow, is_replaced: bool) -> HistoryOf | None:
     """Return which file an unusable key lacks; None where that is not what is wrong."""
     if chain.verdict != "unusable":
         return None
-    if chain.key_file in ("absent", "other_machine_guid") or chain.public_key == "mismatch":
+    if is_replaced or chain.key_file in ("absent", "other_machine_guid"):
         return "key_file"
     return "master_key" if chain.master_key in ("absent", "unreadable") else None
 

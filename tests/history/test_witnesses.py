@@ -422,3 +422,13 @@ def test_the_command_asks_for_the_history_of_all_keys(server: Server, tmp_path: 
     ]
     assert told[0] == "There is nothing to tell of history.\n"
     assert told[1].startswith("HISTORY of the files of keys that are not broken, as witnesses of the past tell it\n")
+
+
+def test_a_key_in_the_other_slot_was_not_replaced(tmp_path: Path) -> None:
+    """Its public half differs from what the certificate names, and the file is the right one."""
+    server = Server()
+    certificate = make_certificate("slot.contoso.test", rsa_key("2048-06"))
+    server.machine.put_certificate(certificate, link=capi_link("slot", CAPI_ENHANCED))
+    server.machine.put_capi("slot", exchange=Slot(rsa_key("2048-07")), signature=Slot(rsa_key("2048-06")))
+    slot = chain_of(examined(server.disk(tmp_path)), "slot")
+    assert (slot.verdict, slot.public_key, slot.lost_before) == ("unusable", "mismatch", None)
