@@ -64,8 +64,6 @@ def journal_rows(
             )
             if happened in ("renamed", "moved"):
                 _tell_new_place(row, all_found[at + 1 :][:1], folder_of)
-            elif happened == "named" and at and all_found[at - 1].record.reason & OLD_NAME:
-                row.other_name = all_found[at - 1].record.name
             told.append((found, row))
     told = sorted(told, key=lambda pair: pair[0].offset)[:MAX_TOLD]
     _count_together(journal, [(found, row) for found, row in told if row.happened == "deleted"])
@@ -99,7 +97,7 @@ def _events(all_found: Sequence[Found], file: NeededFile) -> Iterator[tuple[Happ
             yield "overwritten", at
         if news & OLD_NAME and not reason & NEW_NAME:
             yield "moved" if _is_moved(all_found[at : at + 2]) else "renamed", at
-        if news & NEW_NAME and file.is_named(found.record.name) and not _is_told_before(all_found, at, file):
+        if news & NEW_NAME and file.is_named(found.record.name) and not _is_told_before(all_found, at):
             yield "named", at
         if news & DELETED and "deleted" not in once:
             once.add("deleted")
@@ -113,10 +111,9 @@ def _is_moved(old_and_new: Sequence[Found]) -> bool:
     return len(parents) == 2 and bool(old_and_new[1].record.reason & NEW_NAME)
 
 
-def _is_told_before(all_found: Sequence[Found], at: int, file: NeededFile) -> bool:
-    """Tell whether the record before is of the old name, and such that its row tells of the new one too."""
-    before = all_found[at - 1].record if at else None
-    return before is not None and bool(before.reason & OLD_NAME) and before.name.startswith(file.begins)
+def _is_told_before(all_found: Sequence[Found], at: int) -> bool:
+    """Tell whether the record before is that of the old name, whose row tells of the new one too."""
+    return at > 0 and bool(all_found[at - 1].record.reason & OLD_NAME)
 
 
 def _tell_new_place(row: KeyHistoryRow, following: Sequence[Found], folder_of: Callable[[int], str | None]) -> None:

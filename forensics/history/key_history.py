@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from forensics.collectors.events import LOG_FOLDER
 from forensics.collectors.guard import guard
 from forensics.collectors.shadow_copies import FOLDER, count_shadow_copies, not_searched
 from forensics.disk.ntfs.journal import ChangeJournal
@@ -73,8 +74,15 @@ class _History:
             message = f"only {MAX_NEEDED} key and master key files are looked for in witnesses of the past"
             installation.problem(installation.source_path, "too_many", message)
         rows: list[KeyHistoryRow] = []
-        for witness in (self._journal, self._audit_log, self._traces, self._shadow_copies, self._windows_old):
-            with guard(installation, installation.on_drive(JOURNAL if witness == self._journal else "")):
+        witnesses = {
+            JOURNAL: self._journal,
+            LOG_FOLDER: self._audit_log,
+            "$MFT": self._traces,
+            FOLDER: self._shadow_copies,
+            "Windows.old": self._windows_old,
+        }
+        for place, witness in witnesses.items():
+            with guard(installation, installation.on_drive(place)):
                 rows += witness()
         own = [row for row in rows if self._is_of_keys(row)]
         return rows, [with_loss(c, own, self._suffix, self._replaced(c, own)) for c in self._chains]

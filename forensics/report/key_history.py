@@ -68,7 +68,7 @@ def _told(row: KeyHistoryRow) -> str:
     if row.happened == "put_there":
         return f"{file} was written to this volume, with an older date of its own"
     if row.happened == "named":
-        return f"{file} got its name" + (f", which was {row.other_name} before" if row.other_name else "")
+        return f"{file} got its name"
     if row.happened == "moved":
         return f"{file} was moved to {row.other_folder or 'another folder'}" + _as_name(row)
     if row.happened == "renamed":

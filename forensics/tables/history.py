@@ -45,7 +45,7 @@ class KeyHistoryRow(Row):
     folder: str | None = column("Its folder by its path in the source; null: not one of those that are there now", None)
     thumbprints: list[str] = column("Certificates whose keys need it", factory=list)
     happened: Happened = column(
-        "what happened to it: named: it got this name; put_there: it was written to this volume; existed, not_there: as "
+        "what happened to it: named: it got this name, from one that is not known; put_there: it was written to this volume; existed, not_there: as "
         "the witness found it then"
     )
     at: datetime | None = column("When, UTC", None)
@@ -56,9 +56,7 @@ class KeyHistoryRow(Row):
     certainty: HistoryCertainty = column(
         "how sure it is: proved by what the witness holds, or likely, where it follows from times alone", "proved"
     )
-    other_name: str | None = column(
-        "Of a file that was renamed or moved: its name afterwards; of one that got this name: the one before", None
-    )
+    other_name: str | None = column("Of a file that was renamed or moved: its name afterwards", None)
     other_folder: str | None = column("Of a file that was moved: its folder afterwards; null: not known", None)
     witness: HistoryWitness = column("what tells it", "change_journal")
     together: int = column("Of a deletion: other files deleted in the same folder within ten seconds of it", 0)
