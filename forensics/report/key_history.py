@@ -63,6 +63,8 @@ def _told(row: KeyHistoryRow) -> str:
     file = f"{_WHAT[row.what]} {row.file_name}"
     if row.happened == "existed":
         return f"{file} was there" + (f", as since {format_utc(row.since)}" if row.since else "")
+    if row.happened == "not_there" and row.what == "key_file" and "_" not in row.file_name:
+        return "no key file of its container was there"  # of which the name goes by its provider
     if row.happened == "not_there":
         return f"{file} was not there" + (f" any more; at {format_utc(row.since)} it was" if row.since else "")
     if row.happened == "put_there":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +13,10 @@ from click.testing import CliRunner
 
 import forensics
 from forensics.cli.main import cli
+from forensics.disk.ntfs.traces import FileTraces, Trace
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.shadow_copy import ShadowCopy
-from forensics.disk.tree import NotObtained, Tree
+from forensics.disk.tree import NotObtained, Tree, WantedNames
 from forensics.tables.key_chain import KeyChainRow
 from testdata.builder import acl
 from testdata.builder.capi import Slot
@@ -295,6 +296,17 @@ def test_a_file_went_between_the_last_copy_that_has_it_and_the_first_that_has_no
     assert {r.outcome for r in case.rows("coverage") if r.name == "shadow copies"} <= {"present"}
 
 
+def test_a_file_that_no_copy_has_is_told_by_its_container(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_copies(monkeypatch, {FIRST_COPY: copy_with()})
+    case = examined(server.disk(tmp_path))
+    assert chain_of(case, "web").lost_before == FIRST_COPY
+    text = forensics.explain(case, "web.contoso").render()
+    assert "  - in short: its file was gone at 2026-11-03 02:00:00 UTC (shadow copy)\n" in text
+    assert "  - 2026-11-03T02:00:00Z: no key file of its container was there (shadow copy)\n" in text
+
+
 def test_journal_and_copies_make_one_sentence(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web, went = server.file("web"), datetime(2026, 11, 7, 9, 14, 22, tzinfo=UTC)
     with_copies(monkeypatch, {FIRST_COPY: copy_with(web)})
@@ -432,3 +444,29 @@ def test_a_key_in_the_other_slot_was_not_replaced(tmp_path: Path) -> None:
     server.machine.put_capi("slot", exchange=Slot(rsa_key("2048-07")), signature=Slot(rsa_key("2048-06")))
     slot = chain_of(examined(server.disk(tmp_path)), "slot")
     assert (slot.verdict, slot.public_key, slot.lost_before) == ("unusable", "mismatch", None)
+
+
+def test_what_of_the_traces_was_not_searched_is_told(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileTraces, "deleted", lambda traces, wanted: iter([None]))
+    monkeypatch.setattr(FileTraces, "in_index", lambda traces, folder, wanted: iter([None]))
+    case = examined(server.disk(tmp_path))
+    names = ("deleted file records", "remains of names in folders")
+    told_of = [(r.name, r.outcome, r.detail) for r in case.rows("coverage") if r.name in names]
+    assert told_of == [(name, "partial", "not all of them were searched") for name in names]
+
+
+def test_a_witness_that_fails_silences_no_other(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(traces: FileTraces, wanted: WantedNames) -> Iterator[Trace | None]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(FileTraces, "deleted", failing)
+    went = datetime(2026, 11, 7, tzinfo=UTC)
+    case = examined(server.disk(tmp_path, changes=deletion(went, server.file("web"), 70)))
+    assert chain_of(case, "web").lost_at == went
+    assert ("$MFT", "reading failed with ZeroDivisionError") in {
+        (r.source_path, r.message) for r in case.rows("problem")
+    }
