@@ -118,9 +118,12 @@ class _History:
         traces = self._tree.traces()
         deleted = deleted_rows(traces, self._needed, self._folder_of, machine_id)
         slack = slack_rows(traces, self._tree, self._needed, self._places, self._folder_of, machine_id)
-        for name, found in (("deleted file records", deleted), ("remains of names in folders", slack)):
+        for name, path, found in (
+            ("deleted file records", "$MFT", deleted),
+            ("remains of names in folders", "$I30", slack),
+        ):
             if not found.is_whole:
-                installation.coverage.tell("volume", name, Outcome("partial", "not all of them were searched"), "$MFT")
+                installation.coverage.tell("volume", name, Outcome("partial", "not all of them were searched"), path)
         if traces.is_dirty:
             installation.coverage.tell("volume", "$LogFile", Outcome("not_examined", _NOT_REPLAYED), "$LogFile")
         yield from deleted.rows
@@ -139,7 +142,7 @@ class _History:
             return
         seen = copy_rows(copies, self._needed, self._places, installation.machine_id)
         if seen.why is not None:
-            installation.coverage.tell("volume", "shadow copies", Outcome("partial", seen.why), FOLDER)
+            installation.coverage.cut("volume", "shadow copies", seen.why, FOLDER)
         yield from seen.rows
 
     def _windows_old(self) -> Iterator[KeyHistoryRow]:
