@@ -38,6 +38,7 @@ def examine(
     archive_password_file: str | Path | None = None,
     image: int | None = None,
     regback: bool = False,
+    history: bool = False,
     passwords: Mapping[str, str] | None = None,
     nt_hashes: Mapping[str, str] | None = None,
     domain_backup_keys: Paths = (),
@@ -63,6 +64,8 @@ def examine(
         archive_password_file: File whose first line is the password of encrypted zip and 7z archives.
         image: Number of the one image of a WIM that is examined; all, if not given.
         regback: Have the backup hives in RegBack stand for each machine, as an older state; one without is left out.
+        history: Ask witnesses of the past (change journal, deleted records, shadow copies) for the files of all keys,
+            not of broken ones alone.
         passwords: Password by user name or SID, to open that user's master keys.
         nt_hashes: NT hash (32 hex digits) by user name or SID.
         domain_backup_keys: DPAPI backup private keys of domains (.pvk); one path, or several.
@@ -87,7 +90,7 @@ def examine(
     """
     if not sources:
         raise ValueError("name at least one source")
-    choices = checked(Choices(offset=offset, partition=partition, image=image, regback=regback))
+    choices = checked(Choices(offset=offset, partition=partition, image=image, regback=regback, history=history))
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 

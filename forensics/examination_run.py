@@ -289,19 +289,19 @@ class ExaminationRun:
             _log.debug("while judging %s", installation.source_path, exc_info=True)
             installation.problem(installation.windows, "internal_error", _where(error))
             return list(rows_of(evidence))
-        made = _with_history(judge, judged.rows)
+        made = _with_history(judge, judged.rows, self.choices.history)
         replaced = {row.table for row in made}
         return [*(row for row in rows_of(evidence) if row.table not in replaced), *made]
 
 
-def _with_history(judge: Judge, rows: list[Row]) -> list[Row]:
-    """Add what became of the files that broken keys need, where there is such a key."""
+def _with_history(judge: Judge, rows: list[Row], everything: bool) -> list[Row]:
+    """Add what became of the files that broken keys need, where there is such a key; those of all keys when asked."""
     chains = [row for row in rows if isinstance(row, KeyChainRow)]
-    if all(chain.verdict != "unusable" for chain in chains):
+    if not everything and all(chain.verdict != "unusable" for chain in chains):
         return rows
     from forensics.history.key_history import key_history
 
-    history, better = key_history(judge.evidence, chains)
+    history, better = key_history(judge.evidence, chains, everything)
     instead = {id(chain): other for chain, other in zip(chains, better, strict=True)}
     judge.missed = [replace(missed, row=instead[id(missed.row)]) for missed in judge.missed]
     return [*(row for row in rows if not isinstance(row, KeyChainRow)), *better, *history]

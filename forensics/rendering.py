@@ -31,6 +31,7 @@ SECTIONS = (
     "well",
     "undecided",
     "orphans",
+    "history",
     "information",
     "not-examined",
     "problems",

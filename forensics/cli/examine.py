@@ -31,6 +31,7 @@ _SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensic
 @click.option("--runbook", type=_NEW_FILE, metavar="FILE.ps1", help="Write the repair of one computer as a script too.")
 @overwrite_option
 @click.option("--lang", type=_LANGUAGES, default="en", help="Language of the HTML report; else en.")
+@click.option("--history", is_flag=True, help="Ask what became of the files of all keys, not of broken ones alone.")
 @click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources too (of small ones always).")
 @rules_option
 @source_options
@@ -64,10 +65,13 @@ def examine(
     says so. Nothing is deleted, and no password is in it. Where nothing is to be repaired, none is written, and stderr
     says so; nor is one of several computers, or of a Windows before 7 and Server 2008 R2 (exit code 2).
 
+    --history asks the witnesses of the past (change journal, deleted records, shadow copies) of every key, broken or
+    not, and adds the section history; else they are asked of keys that lack their file.
+
     Sections for --only: services (that are down), savable (keys), not-known (services of which the disk does not say
     whether they work), findings, broken, too-open, expired, ending (soon), virtual-machines, well, undecided, orphans,
-    information, not-examined, problems. Severities: critical, high, medium, low, info. Colours are for terminals; the
-    variable NO_COLOR turns them off.
+    history, information, not-examined, problems. Severities: critical, high, medium, low, info. Colours are for
+    terminals; the variable NO_COLOR turns them off.
 
     A file that exists is replaced with --overwrite only. Evidence is never written: no source, nothing inside a source
     folder, and no other file that is read for it, such as a parent disk, the next part of a split image or a log.

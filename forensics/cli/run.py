@@ -71,6 +71,7 @@ def run_examination(examination: Callable[..., T], options: dict[str, Any]) -> T
                 archive_password_file=options["archive_password_file"],
                 image=options["image"],
                 regback=options["regback"],
+                history=options.get("history", False),
                 passwords=options["passwords"],
                 nt_hashes=options["nt_hashes"],
                 domain_backup_keys=options["domain_backup_key"],

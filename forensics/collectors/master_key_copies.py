@@ -43,6 +43,11 @@ class FoundMasterKeys:
     not_searched: str | None = None
 
 
+def master_key_names(guids: Collection[str]) -> WantedNames:
+    """Return the names that hold one of some GUIDs, lower case."""
+    return WantedNames(_GUID, (_MARK,), frozenset(guids))
+
+
 def find_master_key_copies(
     installation: Installation, guids: Collection[str], is_known: Callable[[str], bool]
 ) -> FoundMasterKeys:
@@ -54,7 +59,7 @@ def find_master_key_copies(
         is_known: Tells of a path, lower case, whether the file was read already.
     """
     found = FoundMasterKeys()
-    wanted = WantedNames(_GUID, (_MARK,), frozenset(guids))
+    wanted = master_key_names(guids)
     seen = 0
     with guard(installation, installation.source_path) as guarded:
         for item in chain(on_own_volume(installation, wanted), on_other_volumes(installation, wanted)):

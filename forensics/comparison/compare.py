@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from forensics.case_tables import CaseTables
 from forensics.comparison.deaths import KeyChange, key_changes
 from forensics.comparison.differences import COMPARED, FACTS_OF_KEYS, Difference, differences
+from forensics.comparison.losses import lost_file
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.late_methods import dataclass
 from forensics.report.result import Result
@@ -95,7 +96,7 @@ class Comparison(Result):
 
         Columns ``machine`` (name after), ``fate`` (categorical), ``subject``, ``container``, ``thumbprint``,
         ``verdict_before``, ``verdict_after``, ``broken_at``, ``recoverable``, ``cause``, ``also`` (list of texts),
-        ``known_by``.
+        ``known_by``, ``lost``.
         """
         from forensics.comparison.frames import keys_frame
 
@@ -178,7 +179,8 @@ def _compared(
     old_chains, new_chains = _rows(before, "key_chain", was.machine_id), _rows(after, "key_chain", now.machine_id)
     shared = {c.thumbprint for c in old_chains if c.thumbprint} & {c.thumbprint for c in new_chains}
     changes = key_changes(old_chains, new_chains, found, saw_before.relative, saw_after.relative, paths[1])
-    keys = [key for key in changes if is_told(key.before, key.after)]
+    witnesses = [_rows(case, "key_history", m.machine_id) for case, m in ((before, was), (after, now))]
+    keys = [replace(key, lost=lost_file(key, *witnesses)) for key in changes if is_told(key.before, key.after)]
     return MachineComparison(was, now, tuple(found), tuple(keys), len(shared), tuple(skipped))
 
 

@@ -27,6 +27,7 @@ class KeyChange:
             nothing changed hands.
         also: Changes that broke later links, which would keep the key shut after the first one is mended.
         known_by: ``values`` where a compared value explains the broken link, ``inference`` otherwise.
+        lost: When the dead one lost its file, as witnesses of the past tell; None where none does.
     """
 
     fate: Fate
@@ -35,6 +36,7 @@ class KeyChange:
     cause: str
     also: tuple[str, ...]
     known_by: Literal["values", "inference"]
+    lost: str | None = None
 
 
 def key_changes(

@@ -28,13 +28,14 @@ def keys_frame(machines: Iterable[MachineComparison]) -> pd.DataFrame:
             "cause": key.cause,
             "also": list(key.also),
             "known_by": key.known_by,
+            "lost": key.lost,
         }
         for machine in machines
         for key in machine.keys
         if (chain := key.after or key.before) is not None
     ]
     names = ["machine", "fate", "subject", "container", "thumbprint", "verdict_before", "verdict_after"]
-    names += ["broken_at", "recoverable", "cause", "also", "known_by"]
+    names += ["broken_at", "recoverable", "cause", "also", "known_by", "lost"]
     types = dict.fromkeys(names, "string") | {"recoverable": "boolean", "also": "object"}
     return pd.DataFrame(rows, columns=names).astype(types | {"fate": pd.CategoricalDtype(_FATES)})
 

@@ -177,7 +177,9 @@ def key_name(change: KeyChange) -> str:
 
 
 def key_notes(change: KeyChange) -> Iterator[str]:
-    """Yield what else to know of a dead key: how sure the cause is, what would keep it shut, whether it can be had."""
+    """Yield what else to know of a key: when it lost its file, what would keep it shut, whether it can be had."""
+    if change.lost:
+        yield change.lost
     if change.fate != "died" or change.after is None:
         return
     yield from (f"besides: {cause}" for cause in change.also)
@@ -279,6 +281,7 @@ def _key_document(key: KeyChange) -> dict[str, Any]:
         "cause": key.cause,
         "also": list(key.also),
         "known_by": key.known_by,
+        "lost": key.lost,
     }
 
 

@@ -13,6 +13,7 @@ from forensics.late_methods import dataclass
 if TYPE_CHECKING:
     from forensics.disk.ntfs.deleted import DeletedFiles
     from forensics.disk.ntfs.journal import ChangeJournal
+    from forensics.disk.ntfs.traces import FileTraces
     from forensics.disk.shadow_copy import ShadowCopy
 
 
@@ -193,6 +194,14 @@ class KeepsDeleted(Protocol):
 
     def deleted_files(self) -> DeletedFiles:
         """Return them, as a tree of their own."""
+
+
+@runtime_checkable
+class KeepsTraces(Protocol):
+    """A tree whose file system still says when files were there that are gone."""
+
+    def traces(self) -> FileTraces:
+        """Return what reads it."""
 
 
 @runtime_checkable

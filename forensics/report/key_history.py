@@ -1,31 +1,180 @@
-"""What became of a file that a broken key needs, in words."""
+"""What became of the files that keys need, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 from forensics.case_tables import CaseTables
-from forensics.tables.history import HistoryOf, KeyHistoryRow
+from forensics.late_methods import dataclass
+from forensics.tables.history import WITNESSES, HistoryOf, HistoryWitness, KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.record import CoverageRow
 from forensics.tables.timestamps import format_utc
 
 _WHAT: dict[HistoryOf, str] = {"key_file": "key file", "master_key": "master key file"}
+_ONE_EVENT = timedelta(seconds=2)
+"""What two witnesses tell of one file is one event where their times are so near."""
+_NO_TIME = "at a time that is not told"
 
 
-def told_history(row: KeyHistoryRow) -> str:
-    """Say what happened to a file, without its time."""
-    said = f"{_WHAT[row.what]} {row.file_name} was {row.happened}"
+@dataclass(frozen=True, slots=True)
+class HistoryEvent:
+    """One thing that happened to a file, by one witness or several.
+
+    Attributes:
+        row: What the first of them says.
+        witnesses: All of them.
+    """
+
+    row: KeyHistoryRow
+    witnesses: tuple[HistoryWitness, ...]
+
+    @property
+    def told(self) -> str:
+        """What happened, without its time: one sentence."""
+        by = " and ".join(WITNESSES[witness] for witness in self.witnesses)
+        likely = "likely, by the" if self.row.certainty == "likely" else ""
+        doubt = f"; {self.row.doubt}" if self.row.doubt else ""
+        return f"{_told(self.row)} ({likely} {by}{doubt})".replace("( ", "(")
+
+
+def history_events(rows: Iterable[KeyHistoryRow]) -> list[HistoryEvent]:
+    """Return what rows tell, in their order; what several witnesses tell of one event once."""
+    events: list[HistoryEvent] = []
+    by_kind: dict[tuple[int, str, str], list[int]] = {}
+    for row in rows:
+        alike = by_kind.setdefault((row.machine_id, row.file_name.lower(), row.happened), [])
+        at = next((n for n in alike if _is_one(events[n].row, row) and row.witness not in events[n].witnesses), None)
+        if at is None:
+            alike.append(len(events))
+            events.append(HistoryEvent(row, (row.witness,)))
+        else:
+            events[at] = HistoryEvent(events[at].row, (*events[at].witnesses, row.witness))
+    return events
+
+
+def _is_one(one: KeyHistoryRow, other: KeyHistoryRow) -> bool:
+    return one.at is not None and other.at is not None and abs(one.at - other.at) <= _ONE_EVENT
+
+
+def _told(row: KeyHistoryRow) -> str:
+    """Say what happened to a file, without its time and witness."""
+    file = f"{_WHAT[row.what]} {row.file_name}"
+    if row.happened == "existed":
+        return f"{file} was there" + (f", as since {format_utc(row.since)}" if row.since else "")
+    if row.happened == "not_there" and row.what == "key_file" and "_" not in row.file_name:
+        return "no key file of its container was there"  # of which the name goes by its provider
+    if row.happened == "not_there":
+        return f"{file} was not there" + (f" any more; at {format_utc(row.since)} it was" if row.since else "")
+    if row.happened == "put_there":
+        return f"{file} was written to this volume, with an older date of its own"
+    if row.happened == "named":
+        return f"{file} got its name"
+    if row.happened == "moved":
+        return f"{file} was moved to {row.other_folder or 'another folder'}" + _as_name(row)
     if row.happened == "renamed":
-        return f"{said} to {row.other_name}" if row.other_name else said
-    if row.together:
-        files = "1 other file" if row.together == 1 else f"{row.together} other files"
-        return f"{said}, and within ten seconds {files} of its folder"
-    return said
+        return f"{file} was renamed" + (f" to {row.other_name}" if row.other_name else "")
+    return f"{file} was {row.happened}{_together(row.together, row.together_seconds, row.folder)}"
+
+
+def _as_name(row: KeyHistoryRow) -> str:
+    return f" as {row.other_name}" if row.other_name and row.other_name != row.file_name else ""
+
+
+def _together(together: int | None, seconds: int | None, folder: str | None) -> str:
+    if not together:
+        return ""
+    files = "1 other file" if together == 1 else f"{together} other files"
+    of = f"of {folder.rpartition('/')[2]}" if folder else "of its folder"
+    within = "" if seconds is None else " within 1 second" if seconds == 1 else f" within {seconds} seconds"
+    return f", together with {files} {of}{within}"
+
+
+def told_loss(chain: KeyChainRow) -> str | None:
+    """Say in one sentence when a key lost its file, as far as witnesses tell; None where none does."""
+    parts: list[str] = []
+    if chain.lost_after is not None and chain.lost_after_witness is not None:
+        parts.append(f"existed at {moment(chain.lost_after)} ({WITNESSES[chain.lost_after_witness]})")
+    if chain.lost_by is not None and chain.lost_witness is not None:
+        at = f" at {moment(chain.lost_at)}" if chain.lost_at else f" {_NO_TIME}"
+        was = "" if parts else "was "
+        parts.append(f"{was}{chain.lost_by}{at} ({WITNESSES[chain.lost_witness]})")
+    elif chain.lost_before is not None and chain.lost_before_witness == "file_times":
+        parts.append(
+            f"another file has had its name since {moment(chain.lost_before)} (likely, by the times of that file)"
+        )
+    elif chain.lost_before is not None and chain.lost_before_witness is not None:
+        parts.append(f"was gone at {moment(chain.lost_before)} ({WITNESSES[chain.lost_before_witness]})")
+    if not parts:
+        return None
+    if len(parts) == 1 and chain.lost_after is not None:
+        parts.append("when it went no witness tells")
+    together = _together(chain.lost_together, chain.lost_seconds, chain.lost_folder)
+    doubt = f"; {chain.lost_doubt}" if chain.lost_doubt else ""
+    return f"{', '.join(parts)}{together}{doubt}"
+
+
+def moment(time: datetime) -> str:
+    """Write a time as sentences have it."""
+    return format_utc(time).replace("T", " ").removesuffix("Z") + " UTC"
 
 
 def history_lines(case: CaseTables, chain: KeyChainRow) -> Iterator[str]:
-    """Yield what became of the files that a chain needs, with its time and witness."""
+    """Yield what became of the files that a chain needs: first in one sentence, then event by event."""
+    rows = [row for row in case.rows("key_history") if _is_about(row, chain)]
+    if not rows and not _lacks_a_file(chain):
+        return
+    if told := told_loss(chain):
+        yield f"in short: {chain.lost_file or 'its file'} {told}"
+    for event in sorted(history_events(rows), key=_order):
+        yield f"{format_utc(event.row.at) if event.row.at else _NO_TIME}: {event.told}"
+    for row in _journals(case, chain.machine_id):
+        if row.detail and row.outcome in ("present", "partial"):
+            names = "" if rows else "names none of its files, and "
+            yield f"the change journal {names}{row.detail}: what happened before that it does not tell"
+
+
+def loss_beside(chain: KeyChainRow, said: str) -> str | None:
+    """Say when a key lost its file, unless a text that stands above says so."""
+    times = [time for time in (chain.lost_at, chain.lost_after, chain.lost_before) if time is not None]
+    return told_loss(chain) if any(moment(time) not in said for time in times) else None
+
+
+def files_of_working_keys(case: CaseTables) -> Iterator[tuple[int, str]]:
+    """Yield with its machine what became of each file that no broken key needs: one line."""
+    broken = {(chain.machine_id, chain.thumbprint) for chain in case.rows("key_chain") if chain.verdict == "unusable"}
+    files: dict[tuple[int, str], list[KeyHistoryRow]] = {}
     for row in case.rows("key_history"):
-        if row.machine_id == chain.machine_id and chain.thumbprint in row.thumbprints:
-            when = format_utc(row.at) if row.at else "at a time that is not told"
-            yield f"{when}: {told_history(row)} (change journal)"
+        if not any((row.machine_id, thumbprint) in broken for thumbprint in row.thumbprints):
+            files.setdefault((row.machine_id, row.file_name), []).append(row)
+    for (machine_id, name), of_file in files.items():
+        begins = f"{_WHAT[of_file[0].what]} {name} "
+        told = (
+            f"{event.told.removeprefix(begins)} at {moment(event.row.at)}" if event.row.at else event.told
+            for event in sorted(history_events(of_file), key=_order)
+        )
+        yield machine_id, f"{begins}{', '.join(told)}"
+
+
+def _order(event: HistoryEvent) -> tuple[bool, str]:
+    return (event.row.at is None, format_utc(event.row.at, fraction=True) if event.row.at else "")
+
+
+def _is_about(row: KeyHistoryRow, chain: KeyChainRow) -> bool:
+    if row.machine_id != chain.machine_id:
+        return False
+    if chain.thumbprint is not None:
+        return chain.thumbprint in row.thumbprints
+    file = (chain.key_file_path or "").rpartition("/")[2].lower()
+    return row.file_name.lower() in (file, (chain.master_key_guid or "-").lower())
+
+
+def _journals(case: CaseTables, machine_id: int) -> Iterator[CoverageRow]:
+    for row in case.rows("coverage"):
+        if (row.machine_id, row.area, row.name) == (machine_id, "log", "change journal"):
+            yield row
+
+
+def _lacks_a_file(chain: KeyChainRow) -> bool:
+    return chain.verdict == "unusable" and "absent" in (chain.key_file, chain.master_key)

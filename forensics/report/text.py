@@ -16,6 +16,8 @@ from forensics.report.findings import FindingIndex, head, text_lines
 from forensics.report.folded_lines import fold
 from forensics.report.former import former_lines
 from forensics.report.gaps import gaps
+from forensics.report.key_history import files_of_working_keys, loss_beside
+from forensics.report.orphans import told_orphan
 from forensics.report.profiles import computers_of, owner_of_stores, windows_of
 from forensics.report.reason import reason_of
 from forensics.report.stores import hives_in_part, unseen_stores
@@ -182,14 +184,14 @@ class _Report:
     def _subjects(self, finding: Finding, indent: str) -> None:
         """List what a finding is about; a key is described where it is first named."""
         chains, most = self.findings.chains(finding), self._at_most(MOST_SUBJECTS)
+        said = sanitise(as_text(finding.because), MANY)
         for chain in chains[:most]:
             if id(chain) in self.told:
                 self._add(f"{label(chain)}, {chain.thumbprint or chain.key_file_path}", f"{indent}- ", f"{indent}  ")
             else:
                 self.told.add(id(chain))
-                self._subject(chain, indent)
+                self._subject(chain, indent, said)
         is_machine = finding.subject_table == "machine"
-        said = sanitise(as_text(finding.because), MANY)
         others = [] if chains or is_machine else [s for s in finding.subjects if sanitise(s.id) not in said]
         for subject in others[:most]:
             name = "" if subject.label == subject.id else f"{subject.label}, "
@@ -243,7 +245,7 @@ class _Report:
         where = self.facts.on(machine_id, with_place=False)
         return f"{where[0].upper()}{where[1:]}: " if machine_id and has_others else ""
 
-    def _subject(self, chain: KeyChainRow, indent: str) -> None:
+    def _subject(self, chain: KeyChainRow, indent: str, said: str = "") -> None:
         if chain.thumbprint:
             self._add(f"{label(chain)}, {self._where(chain)}, {self._validity(chain)}", f"{indent}- ", f"{indent}  ")
             self._add(f"thumbprint {chain.thumbprint}", f"{indent}  ")
@@ -257,6 +259,8 @@ class _Report:
             self._add(f"key found in {self.facts.found_in(chain)}", f"{indent}  ")
         if copy := self.facts.copy_of(chain):
             self._add(f"a file with its public key, which did not open: {copy}", f"{indent}  ")
+        if lost := loss_beside(chain, said):
+            self._add(f"the file that it needs {lost}", f"{indent}  ")
 
     def _where(self, chain: KeyChainRow) -> str:
         owners = {"machine": "of the computer", "enterprise": "of the enterprise", "policy": "set by policy"}
@@ -351,16 +355,12 @@ class _Report:
     def _orphans_under(self, heading: str, orphans: list[KeyChainRow]) -> None:
         if orphans:
             self._heading(heading)
-            self._listed(map(self._orphan, orphans))
+            self._listed(told_orphan(chain, self.facts) for chain in orphans)
 
-    def _orphan(self, chain: KeyChainRow) -> str:
-        state = {"usable": "opens", "unknown": "undecided"}.get(
-            chain.verdict, f"does not open (breaks at {chain.broken_at})"
-        )
-        saved = ", recoverable" if chain.recoverable else ""
-        too_open = ", everybody may read it" if chain.access == "too_open" else ""
-        path = self.facts.path(chain.machine_id, chain.key_file_path)
-        return f"{path}: container {chain.container or '?'}, {state}{saved}{too_open}"
+    def _history(self) -> None:
+        if told := list(files_of_working_keys(self.case)):
+            self._heading("HISTORY of the files of keys that are not broken, as witnesses of the past tell it")
+            self._listed(f"{self._on_machine(machine_id)}{line}" for machine_id, line in told)
 
     def _not_examined(self) -> None:
         told = list(gaps(self.case, self._on_machine, self._at_most(MOST)))
@@ -390,6 +390,7 @@ _PARTS: dict[str, Callable[[_Report], None]] = {
     "well": _Report._well,
     "undecided": _Report._unknown,
     "orphans": _Report._orphans,
+    "history": _Report._history,
     "information": _Report._information,
     "not-examined": _Report._not_examined,
     "problems": _Report._problems,

@@ -10,7 +10,7 @@ from typing import Literal
 from forensics.case_tables import CaseTables
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts, label
-from forensics.report.key_history import told_history
+from forensics.report.key_history import history_events
 from forensics.tables.event import EventRow, SetupEventRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.timestamps import as_utc
@@ -125,10 +125,11 @@ def _keys(case: CaseTables) -> Iterator[Moment]:
 
 
 def _history(case: CaseTables) -> Iterator[Moment]:
-    for row in case.rows("key_history"):
+    for event in history_events(case.rows("key_history")):
+        row = event.row
         if row.at is not None:
             subject = row.thumbprints[0] if row.thumbprints else None
-            yield Moment(as_utc(row.at), "key", told_history(row), row.machine_id, row.source_path, subject=subject)
+            yield Moment(as_utc(row.at), "key", event.told, row.machine_id, row.source_path, subject=subject)
 
 
 def _certificates(case: CaseTables, facts: Facts) -> Iterator[Moment]:

@@ -19,12 +19,14 @@ class Choices:
         partition: Number of the one partition that is examined; None: all.
         image: Number of the one image of a WIM that is examined; None: all.
         regback: RegBack's hives stand for the machine, as an older state.
+        history: What became of the files of all keys is asked, not of broken ones alone.
     """
 
     offset: int | Literal["search"] | None = None
     partition: int | None = None
     image: int | None = None
     regback: bool = False
+    history: bool = False
 
 
 def checked(choices: Choices) -> Choices:

@@ -45,7 +45,16 @@ NAMES: Mapping[CoverageArea, tuple[str, ...]] = {
         "Windows installations",
         "EFI system partitions",
     ),
-    "volume": ("disk", "partition *", "drive *", "a volume without a letter", "shadow copies"),
+    "volume": (
+        "disk",
+        "partition *",
+        "drive *",
+        "a volume without a letter",
+        "shadow copies",
+        "deleted file records",
+        "remains of names in folders",
+        "$LogFile",
+    ),
     "log": (
         "change journal",
         "setupact.log",

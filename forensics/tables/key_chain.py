@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.certificate import Standing, StoreScope
-from forensics.tables.history import Happened
+from forensics.tables.history import Happened, HistoryWitness
 from forensics.tables.row import Row, column
 from forensics.tables.secrets import UnlockedBy
 
@@ -119,16 +119,30 @@ class KeyChainRow(Row):
     master_key_copy_deleted: bool | None = column("master_key_copy is a deleted file", None)
     copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
     lost_at: datetime | None = column(
-        "When a file that the key needs was deleted or renamed away, UTC, as table key_history tells; null: not told",
+        "When a file that the key needs was deleted, renamed or moved away, UTC, as table key_history tells; null: not "
+        "told to the second",
         None,
     )
     lost_by: Happened | None = column("What happened to that file", None)
+    lost_witness: HistoryWitness | None = column("what tells it", None)
     lost_file: str | None = column("Its name", None)
     lost_folder: str | None = column("Its folder by its path in the source; null: not one that is there now", None)
     lost_together: int | None = column(
         "Other files that were deleted with it, in the same folder within ten seconds; null: it is not told to be gone",
         None,
     )
+    lost_seconds: int | None = column("In how many seconds these were deleted, rounded up; null: there are none", None)
+    lost_after: datetime | None = column(
+        "Last time before the loss at which a witness says that the file was there, UTC; null: none says so", None
+    )
+    lost_after_witness: HistoryWitness | None = column("what tells that time", None)
+    lost_before: datetime | None = column(
+        "First time after lost_after at which a witness says that it was there no more, or that another file had its "
+        "name, UTC; null: none says so, or lost_at is told",
+        None,
+    )
+    lost_before_witness: HistoryWitness | None = column("what tells that time", None)
+    lost_doubt: str | None = column("What speaks against these times, one sentence; null: nothing that was seen", None)
     reason: str = column("The verdict in one sentence, with this disk's values", "")
     standing: Standing = column("as in certificate; a key file without certificate: unused", "unused")
 

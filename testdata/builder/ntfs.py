@@ -52,6 +52,7 @@ class NtfsExtras:
             a link to a folder. A target without drive or name of a volume is relative.
         attributes: FILE_ATTRIBUTE_* bits to set on a file or folder (hidden 2, system 4, ...).
         accessed: Access times; by default the modification time.
+        named: When files got their names, where that is another time than the one of their making, which programs set.
         deleted: Files that were written and then deleted: their records and content stay in the image.
         short_names: Give every name its 8.3 name as Windows does (a second directory entry where it is longer);
             without, names are in the POSIX namespace, one entry each.
@@ -62,6 +63,7 @@ class NtfsExtras:
     symlinks: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, int] = field(default_factory=dict)
     accessed: Mapping[str, datetime] = field(default_factory=dict)
+    named: Mapping[str, datetime] = field(default_factory=dict)
     deleted: Sequence[FileSpec] = ()
     short_names: bool = False
     changes: Sequence[Change] = ()
@@ -225,7 +227,8 @@ class VolumeWriter:
             self._set_times(inode, spec)
 
     def _set_times(self, inode: Inode, spec: FileSpec) -> None:
-        inode.set_times(spec.created, spec.modified, self.extras.accessed.get(spec.path, spec.modified))
+        accessed = self.extras.accessed.get(spec.path, spec.modified)
+        inode.set_times(spec.created, spec.modified, accessed, self.extras.named.get(spec.path))
 
 
 def short_names(paths: Iterable[str]) -> dict[str, str]:

@@ -286,8 +286,13 @@ class Inode:
         if self._library.ntfs_set_ntfs_reparse_data(self.handle, data, len(data), 0):
             raise _error(f"setting the reparse point of {self._label}")
 
-    def set_times(self, created: datetime, modified: datetime, accessed: datetime) -> None:
-        """Set all four times; that of the record's own change becomes ``modified``, not the time of the build."""
+    def set_times(
+        self, created: datetime, modified: datetime, accessed: datetime, named: datetime | None = None
+    ) -> None:
+        """Set all four times; that of the record's own change becomes ``modified``, not the time of the build.
+
+        Those in $FILE_NAME are the same, or all that of ``named``.
+        """
         fields = self._fields
         times = (filetime(created), filetime(modified), filetime(modified), filetime(accessed))
         (
@@ -296,7 +301,7 @@ class Inode:
             fields.last_mft_change_time,
             fields.last_access_time,
         ) = times
-        self._set_file_name_times(struct.pack("<4Q", *times))
+        self._set_file_name_times(struct.pack("<4Q", *(times if named is None else [filetime(named)] * 4)))
         # ntfs_inode_set_times would put the present into the record's own change time. These two marks make the
         # library write the fields, to the record and to the folder's index, when the inode is closed.
         fields.state |= _NI_FILE_NAME_DIRTY

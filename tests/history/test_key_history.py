@@ -11,7 +11,8 @@ import pytest
 import forensics
 from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
 from forensics.disk.tree import Tree
-from forensics.history.key_history import _is_of_keys, _loss
+from forensics.history.loss import loss
+from forensics.history.places import is_of_keys
 from forensics.sources.open import open_source
 from forensics.tables.history import Happened, KeyHistoryRow
 from testdata.builder.change_journal import deletion, journal
@@ -39,6 +40,9 @@ def test_each_file_that_is_missed_has_its_past() -> None:
         ("2026-11-09T10:00:01+00:00", "key_file", "renamed", CNG, "api.old", 0),
         ("2026-11-09T10:01:01+00:00", "key_file", "deleted", CNG, None, 0),
         ("2026-11-10T03:00:00+00:00", "master_key", "deleted", PROTECT, None, 0),
+        # What their records, which nobody has used again, say besides.
+        ("2024-03-04T09:15:00+00:00", "key_file", "existed", KEYS, None, 0),
+        ("2024-03-04T08:00:00+00:00", "master_key", "existed", PROTECT, None, 0),
     ]
 
 
@@ -69,19 +73,22 @@ def test_the_clean_up_is_the_cause_and_the_missing_file_its_consequence() -> Non
     assert [s.label for s in cause.subjects] == ["CN=web.contoso.test"]
     assert missing.rule in {f.rule for f in examined("cleaned-up").finding_list if f.id in cause.consequences}
     said = " ".join(block.text for block in missing.because)
-    assert "deleted at 2026-11-07 09:14:22 UTC, and within ten seconds 212 others of its folder" in said
+    assert "deleted at 2026-11-07 09:14:22 UTC (change journal), together with 212 others of its folder" in said
 
 
 def test_explain_and_the_time_line_tell_it() -> None:
     text = forensics.explain(examined("cleaned-up"), "api.contoso").render()
     assert (
         "  what became of its files\n"
+        "  - in short: 7c6603facc389e7b19d73084f042ad36_64023be8-9c1a-4eee-b6ec-0f951b6c7610 was renamed at "
+        "2026-11-09 10:00:01 UTC (change journal)\n"
         "  - 2026-11-09T10:00:01Z: key file 7c6603facc389e7b19d73084f042ad36_64023be8-9c1a-4eee-b6ec-0f951b6c7610 was "
         "renamed to api.old (change journal)\n"
         "  - 2026-11-09T10:01:01Z: key file api.old was deleted (change journal)\n"
+        "  - the change journal reaches back to 2026-11-03T02:00:00Z: what happened before that it does not tell\n"
     ) in text
     page = forensics.render(examined("cleaned-up"), "html")
-    assert "and within ten seconds 212 other files of its folder" in page
+    assert "was deleted, together with 212 other files of MachineKeys within 3 seconds (change journal)" in page
 
 
 def test_a_collected_journal_is_read_too(tmp_path: Path) -> None:
@@ -170,7 +177,7 @@ def row(happened: Happened, name: str = KEY, folder: str | None = KEYS, other: s
     ],
 )
 def test_what_took_a_file_is_the_first_loss_since_it_came_last(rows: list[KeyHistoryRow], lost: int | None) -> None:
-    assert _loss(rows) is (None if lost is None else rows[lost])
+    assert loss(rows) is (None if lost is None else rows[lost])
 
 
 @pytest.mark.parametrize(
@@ -185,7 +192,7 @@ def test_what_took_a_file_is_the_first_loss_since_it_came_last(rows: list[KeyHis
     ],
 )
 def test_a_file_of_the_same_name_elsewhere_is_not_the_key(folder: str | None, knows: bool, is_it: bool) -> None:
-    assert _is_of_keys(row("deleted", folder=folder), knows) is is_it
+    assert is_of_keys("key_file", folder, knows) is is_it
 
 
 def test_shadow_copies_that_cannot_be_counted_are_not_denied(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,9 @@ OF_OTHER_SOURCES = {
     ("folder", "exports"),
     ("volume", "disk"),
     ("volume", "a volume without a letter"),
+    ("volume", "deleted file records"),
+    ("volume", "remains of names in folders"),
+    ("volume", "$LogFile"),
     ("file", "ComputerName"),
     ("file", "MachineGuid"),
     ("proof", "second opinion"),
@@ -40,8 +43,8 @@ OF_OTHER_SOURCES = {
     ("file", "rasphone.pbk"),
     ("file", "traces of guardians"),
 }
-"""Written of collections, exports and event logs without hives, of disks without partitions, with an option, and where
-a bound was reached.
+"""Written of collections, exports and event logs without hives, of disks without partitions, with an option, where
+a bound was reached, and of volumes that are marked dirty.
 """
 
 

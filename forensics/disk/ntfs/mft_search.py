@@ -90,6 +90,15 @@ def _paths_of(
         yield None if folder is None else f"{folder}/{key.name}" if folder else key.name
 
 
+def folder_at(volume: NtfsVolume, reference: int) -> str | None:
+    """Return the path of the folder with a file reference; None where its record is another's by now."""
+    try:
+        volume.record(reference)
+    except Unreadable:
+        return None
+    return folder_path(volume, reference & 0xFFFFFFFFFFFF, {ROOT: ""})
+
+
 def folder_path(volume: NtfsVolume, number: int, folders: dict[int, str | None]) -> str | None:
     names: list[tuple[int, str]] = []
     at = number

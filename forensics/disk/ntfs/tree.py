@@ -33,6 +33,7 @@ from forensics.late_methods import dataclass
 if TYPE_CHECKING:
     from forensics.disk.ntfs.deleted import DeletedFiles
     from forensics.disk.ntfs.journal import ChangeJournal
+    from forensics.disk.ntfs.traces import FileTraces
 
 MAX_ENTRIES = 500_000
 """Evidence: names in one folder that are listed, short names among them; of a larger one the rest is not seen."""
@@ -180,19 +181,21 @@ class NtfsTree:
 
     def folder_of(self, reference: int) -> str | None:
         """Return the path of the folder with a file reference; None where its record is another's by now."""
-        from forensics.disk.ntfs.mft_search import folder_path
+        from forensics.disk.ntfs.mft_search import folder_at
 
-        try:
-            self.volume.record(reference)
-        except Unreadable:
-            return None
-        return folder_path(self.volume, reference & 0xFFFFFFFFFFFF, {ROOT: ""})
+        return folder_at(self.volume, reference)
 
     def deleted_files(self) -> DeletedFiles:
         """Return the deleted files that $MFT still describes."""
         from forensics.disk.ntfs.deleted import DeletedFiles
 
         return DeletedFiles(self.volume)
+
+    def traces(self) -> FileTraces:
+        """Return what reads the traces of files that are gone."""
+        from forensics.disk.ntfs.traces import FileTraces
+
+        return FileTraces(self.volume)
 
     def cut_short(self, folder: str) -> str | None:
         return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None

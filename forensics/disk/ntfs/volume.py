@@ -27,6 +27,7 @@ from forensics.disk.ntfs.record import (
     Attribute,
     AttributeListEntry,
     FileRecord,
+    apply_fixups,
     parse_attribute_list,
     parse_file_record,
     parse_volume_flags,
@@ -152,8 +153,8 @@ class NtfsVolume:
         reach = min(size, sum(count for _, count in runs) * self.cluster)
         return cast(BinaryIO, RunStream(self.reader, tuple(runs), self.cluster, reach, reach))
 
-    def _raw(self, number: int) -> bytes:
-        """Read one record through a small read-ahead: neighbours are wanted next."""
+    def raw_record(self, number: int) -> bytes:
+        """Return the bytes of a record, read through a small read-ahead: neighbours are wanted next."""
         offset = number * self.record_size
         window = offset // _READ_AHEAD
         if window not in self._ahead:
@@ -188,7 +189,7 @@ class NtfsVolume:
         """Parse a record; of a damaged one nothing is got of what it stands for, which may be sound."""
         self.spend(1)
         try:
-            return parse_file_record(self._raw(number), number)
+            return parse_file_record(self.raw_record(number), number)
         except FormatError as error:
             place = self.place_of(number, error.offset)
             if number < _MIRRORED:
@@ -243,6 +244,17 @@ class NtfsVolume:
         """Return what a record still says of a deleted file; None where it holds none, or a part of one."""
         found = self._parse(number)
         return found if not found.in_use and found.base is None else None
+
+    def record_bytes(self, number: int) -> bytes:
+        """Return a file record as it was written, with what lies behind its used part.
+
+        Raises:
+            Unreadable: It is damaged, or its bytes were not got.
+        """
+        try:
+            return apply_fixups(self.raw_record(number), b"FILE")
+        except FormatError as error:
+            raise BrokenStructure(f"file record {number} is damaged: {error}", self.place_of(number)) from error
 
     def _complete(self, number: int, base: FileRecord) -> tuple[FileRecord, int]:
         """Return a record with what its extension records hold, and the bytes of all of them."""

@@ -23,7 +23,7 @@ LANES = {
     "setup": "Setup, Sysprep, upgrades",
     "identity": "Machine identity",
     "secret": "DPAPI_SYSTEM, master keys",
-    "key": "Key files made",
+    "key": "Key files",
     "certificate": "Certificates begin",
     "expiry": "Certificates end",
     "event": "Events",
