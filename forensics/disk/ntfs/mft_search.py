@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from forensics.disk.ntfs.index import DOS_NAME, parse_file_name
 from forensics.disk.ntfs.record import FILE_NAME
@@ -21,10 +21,18 @@ _NAME_AT = 66
 
 
 def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) -> Iterator[str | None]:
+    """Yield the paths of files with a wanted name, of all of $MFT; the rest is as :func:`paths_in` has it."""
+    return paths_in(volume, volume.mft_blocks(AT_ONCE, MAX_SEARCHED), wanted, skip)
+
+
+def paths_in(
+    volume: NtfsVolume, blocks: Iterable[tuple[int, bytes | None]], wanted: WantedNames, skip: Collection[int]
+) -> Iterator[str | None]:
     """Yield the paths of files with a wanted name.
 
     Args:
         volume: The volume.
+        blocks: What of $MFT is searched, whole records, with their offsets; None for bytes that were not got.
         wanted: The names; of one that lies across two sectors of $MFT two bytes are others there.
         skip: Numbers of the folders whose files are not wanted.
 
@@ -33,7 +41,7 @@ def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) 
     """
     folders: dict[int, str | None] = {ROOT: ""}
     before = -1
-    for at, block in volume.mft_blocks(AT_ONCE, MAX_SEARCHED):
+    for at, block in blocks:
         if block is None:
             yield None
             continue

@@ -1,0 +1,135 @@
+"""An NTFS volume as a shadow copy has it, and what of it the present volume still has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO
+
+from forensics.disk.ntfs.mft_search import AT_ONCE, MAX_SEARCHED, paths_in
+from forensics.disk.ntfs.names import NUMBER
+from forensics.disk.ntfs.record import ATTRIBUTE_LIST, DATA
+from forensics.disk.ntfs.stream import Piece, VolumeReader
+from forensics.disk.ntfs.tree import NtfsTree
+from forensics.disk.tree import Entry, Unreadable, WantedNames
+from forensics.formats.errors import FormatError
+from forensics.formats.shadow_catalog import BLOCK
+
+if TYPE_CHECKING:
+    from forensics.disk.ntfs.damage import Report
+    from forensics.disk.ntfs.volume import NtfsVolume
+    from forensics.disk.shadow_copy import ShadowCopy
+
+_MAX_COMPARED = 1 << 20
+"""Work: bytes of a file outside of its record that are compared with those of today; no key file has as many."""
+
+
+class ShadowTree(NtfsTree):
+    """Tree over a volume as it was when a shadow copy of it was made.
+
+    Args:
+        stream: The volume then.
+        size: Its bytes.
+        present: The volume of today.
+        saved: Yields where its blocks begin that may differ from those of today, or raises FormatError or Unreadable.
+        report: Is told of every structure that is found to be broken.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        size: int,
+        present: NtfsVolume,
+        saved: Callable[[], Iterator[set[int]]],
+        report: Report,
+    ) -> None:
+        reader = VolumeReader(stream, 0, size)
+        boot = reader.read_at(0, 512)
+        # A boot sector that was damaged before the copy was made is so in the copy too.
+        super().__init__(reader, boot if boot[3:11] == b"NTFS    " else present.boot, report)
+        self._present = present
+        self._saved = saved
+
+    def shadow_copies(self) -> Sequence[ShadowCopy]:
+        """Return none: what a copy holds of the catalog and of stores is of no use in it."""
+        return ()
+
+    def is_unchanged(self, file: Entry | str) -> bool:
+        """Tell whether the present volume has this very file: its record and its content, byte for byte.
+
+        False where that is not known.
+        """
+        try:
+            entry = self.entry(file) if isinstance(file, str) else file
+            if not isinstance(entry.handle, int):
+                return False
+            number = entry.handle & NUMBER
+            if self.volume.raw_record(number) != self._present.raw_record(number):
+                return False
+            record = self.volume.record(entry.handle)
+            data = record.find(DATA)
+            if record.find(ATTRIBUTE_LIST) is not None or data is None:
+                return False
+            if data.value is not None:
+                return True
+            then, now = self.volume.stream(record), self._present.stream(record)
+            return then is not None and now is not None and data.size <= _MAX_COMPARED and then.read() == now.read()
+        except Unreadable:
+            return False
+
+    def changed_paths_named(self, wanted: WantedNames, skip: Iterable[str]) -> Iterator[str | None]:
+        """Yield the paths of files with a wanted name whose records the present volume may not have so.
+
+        What is left out stands in the $MFT of today under the same number, byte for byte. The rest is as
+        :meth:`paths_named` has it.
+        """
+        return paths_in(self.volume, self._changed_blocks(), wanted, self._numbers_of(skip))
+
+    def _changed_blocks(self) -> Iterator[tuple[int, bytes | None]]:
+        try:
+            changed = self._changed()
+        except (FormatError, Unreadable):
+            changed = None
+        return self.volume.mft_blocks(AT_ONCE, MAX_SEARCHED, changed)
+
+    def _changed(self) -> list[tuple[int, int]] | None:
+        """Return first byte and end of each part of the $MFT then that the $MFT of today may not have; None for all.
+
+        A block that neither this copy nor a newer one says anything of is the one of today. Where the library takes it
+        for unused and fills it with zeros, it holds no names either.
+
+        Raises:
+            FormatError, Unreadable: What the copies say of blocks is not known.
+        """
+        if self._present.record_size != self.volume.record_size:
+            return None
+        size = min(self.volume.mft_size, MAX_SEARCHED)
+        common = [piece for piece in self.volume.mft_pieces(BLOCK) if piece.end <= size and self._is_in_place(piece)]
+        blocks = {piece.place & -BLOCK for piece in common}
+        saved: set[int] = set()
+        for begins in self._saved():
+            saved |= blocks & begins
+        changed: list[tuple[int, int]] = []
+        at = 0
+        for piece in common:
+            if piece.place & -BLOCK not in saved:
+                self._add_records(changed, at, piece.start)
+                at = piece.end
+        self._add_records(changed, at, self.volume.mft_size)
+        return changed
+
+    def _is_in_place(self, piece: Piece) -> bool:
+        """Tell whether a piece of the $MFT then lies where the $MFT of today has the same records."""
+        return piece.end <= self._present.mft_size and all(
+            self._present.mft_place(at) == piece.place + at - piece.start
+            for at in range(piece.start, piece.end, self._present.cluster)
+        )
+
+    def _add_records(self, parts: list[tuple[int, int]], start: int, end: int) -> None:
+        """Add the records that lie in a part, whole ones, to those before it."""
+        if start >= end:
+            return
+        record = self.volume.record_size
+        start, end = start // record * record, -(-end // record) * record
+        if parts and parts[-1][1] >= start:
+            start = parts.pop()[0]
+        parts.append((start, end))
