@@ -56,7 +56,7 @@ class ShadowTree(NtfsTree):
     def is_unchanged(self, file: Entry | str) -> bool:
         """Tell whether the present volume has this very file: its record and its content, byte for byte.
 
-        False where that is not known.
+        False where that is not known. Raises NotFound.
         """
         try:
             entry = self.entry(file) if isinstance(file, str) else file
