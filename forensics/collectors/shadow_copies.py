@@ -9,7 +9,6 @@ References:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -21,9 +20,8 @@ from forensics.tables.outcome import Outcome
 from forensics.tables.shadow_copy import ShadowCopyRow
 
 FOLDER = "System Volume Information"
-_STORE = "{{{}}}{{3808876b-c176-4e48-b7ae-04046e6cc752}}"
-_IS_STORE = re.compile(r"\{([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\}\{3808876b-c176-4e48-b7ae-04046e6cc752\}")
-"""Name of a file that keeps one copy, lower case; that of the catalog has the last GUID alone."""
+_STORE = "}{3808876b-c176-4e48-b7ae-04046e6cc752}"
+"""End of the name of a file that keeps one copy; that of the catalog has the last GUID alone."""
 _NEEDLESS = "shadow copies are searched only for what a broken key lacks"
 
 
@@ -54,7 +52,8 @@ def known_copies(tree: Tree) -> KnownCopies:
     except Unreadable as reason:
         return KnownCopies((), outcome_of(reason), reason)
     try:
-        kept = [match[1] for e in tree.entries(FOLDER) if (match := _IS_STORE.fullmatch(e.name.lower()))]
+        names = (entry.name.lower() for entry in tree.entries(FOLDER))
+        kept = [name[1 : -len(_STORE)] for name in names if name.endswith(_STORE)]
         damage = damage_of(tree, FOLDER)
     except NotFound:
         kept, damage = [], None
@@ -63,8 +62,10 @@ def known_copies(tree: Tree) -> KnownCopies:
     unnamed = sorted(set(kept) - {copy.identifier for copy in copies})
     if unnamed:
         return KnownCopies(copies, Outcome("partial" if copies else "not_examined", _told(unnamed)))
-    # Its catalog says so, but of a damaged volume it may be lost with the files that would contradict.
-    return KnownCopies(copies, Outcome("not_examined", damage) if damage is not None and not copies else None)
+    if damage is not None and not copies:
+        # That the volume has no catalog either does not prove it: the damage may have taken both.
+        return KnownCopies((), Outcome("not_examined", f"whether it has any is not known: {FOLDER}: {damage}"))
+    return KnownCopies(copies)
 
 
 def _told(unnamed: Sequence[str]) -> str:
@@ -101,7 +102,7 @@ def _rows(installation: Installation, tree: Tree, folder: str, volume: str | Non
     return [
         ShadowCopyRow(
             machine_id=installation.machine_id,
-            source_path=f"{folder}/{_STORE.format(copy.identifier)}",
+            source_path=f"{folder}/{{{copy.identifier}{_STORE}",
             id=copy.identifier,
             created=copy.created,
             volume=volume,

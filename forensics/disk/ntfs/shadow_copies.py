@@ -45,8 +45,6 @@ def shadow_copies(volume: NtfsVolume, damage: DamageLog) -> Sequence[ShadowCopy]
         NotObtained: The volume does not give their catalog.
         Unreadable: The catalog does not parse, or leaves out what it should name.
     """
-    if _size(volume) < HEADER_AT + HEADER_SIZE:
-        return ()
     try:
         header = parse_shadow_header(volume.reader.read_at(HEADER_AT, HEADER_SIZE))
         if header is None or not header.catalog:

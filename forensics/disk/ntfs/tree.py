@@ -46,6 +46,7 @@ _ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
 """Work: folders that are kept in memory."""
 _SYSTEM_RECORDS = 24
+_SHADOW_HEADER_AT, _SHADOW_MARK = 0x1E00, bytes.fromhex("6b87083876c1484eb7ae04046e6cc752")
 # Event logs and the like are laid out before they are filled; what is smaller is written at once.
 _SMALL = 64 << 10
 _STRANGER = "file record {} does not bear the name that its folder gives it"
@@ -179,6 +180,9 @@ class NtfsTree:
 
     def shadow_copies(self) -> Sequence[ShadowCopy]:
         """List the older states of the volume that Windows kept, the newest first. Raises Unreadable."""
+        if self.volume.reader.read_at(_SHADOW_HEADER_AT, len(_SHADOW_MARK)) != _SHADOW_MARK:
+            return ()
+        # Imported here because few volumes ever had one.
         from forensics.disk.ntfs.shadow_copies import shadow_copies
 
         return shadow_copies(self.volume, self._log)
