@@ -9,6 +9,7 @@ import re
 import struct
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, BinaryIO, cast
 
 import pytest
@@ -17,8 +18,10 @@ from forensics.disk.ntfs import shadow_volume
 from forensics.disk.ntfs.shadow_tree import ShadowTree
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
+from forensics.disk.ntfs.volume import NtfsVolume
 from forensics.disk.shadow_copy import KnowsPresent, ShadowCopy
 from forensics.disk.tree import Entry, KeepsShadowCopies, NameMark, NotFound, NotObtained, Tree, Unreadable, WantedNames
+from forensics.formats.shadow_catalog import parse_catalog
 from forensics.sources.open import open_source
 from tests.oracles import needs_shared, other_reader
 from tests.paths import REALDATA
@@ -278,6 +281,32 @@ def test_what_is_left_out_of_the_search_is_byte_for_byte_the_present(present: Nt
     assert sum(end - start for start, end in parts) < tree.volume.mft_size
 
 
+def test_records_that_lie_elsewhere_today_are_all_searched(present: NtfsTree) -> None:
+    tree = by_id(present)[NEWER].open()
+    assert isinstance(tree, ShadowTree)
+    mft = tree.volume
+    # A piece of it lies elsewhere; then it is shorter; then its records are others.
+    then = {"record_size": 1024, "cluster": 4096, "mft_size": mft.mft_size, "mft_place": mft.mft_place}
+    shifted = {"mft_place": lambda at: (mft.mft_place(at) or 0) + 4096 * (at >= 32768)}
+    for differing, expected in (
+        ({}, [(0, 12288), (28672, 45056)]),
+        (shifted, [(0, 12288), (28672, 262144)]),
+        ({"mft_size": 65536}, [(0, 12288), (28672, 45056), (61440, 262144)]),
+        ({"record_size": 4096}, None),
+    ):
+        tree._present = cast(NtfsVolume, SimpleNamespace(**then | differing))
+        assert tree._changed() == expected
+
+
+def test_records_are_searched_whole(present: NtfsTree) -> None:
+    tree = by_id(present)[NEWER].open()
+    assert isinstance(tree, ShadowTree)
+    parts: list[tuple[int, int]] = []
+    for start, end in ((512, 512), (1536, 2560), (2600, 2700), (5000, 5120)):
+        tree._add_records(parts, start, end)
+    assert parts == [(1024, 3072), (4096, 5120)]
+
+
 def test_where_the_lists_cannot_be_followed_all_records_are_searched(
     present: NtfsTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +333,26 @@ def test_a_store_that_is_damaged_takes_no_newer_copy_with_it(present: NtfsTree) 
         assert names(copies[NEWER].open()) == ["another_file", "syslog.gz", SYSTEM]
         with pytest.raises(Unreadable, match="what it keeps does not parse"):
             copies[OLDER].open()
+
+
+def test_the_library_is_shown_another_catalog_only_while_it_is_opened(present: NtfsTree) -> None:
+    volume = changed(present, {OLDER_STORE: bytes(16)}).volume
+    catalog = parse_catalog(volume.reader.read_at, CATALOG, 1 << 30)
+    library = shadow_volume.ShadowVolume(volume, catalog)
+    file = shadow_volume._VolumeFile(volume, catalog, catalog.copies[:1])
+    assert [(copy, read(file, CATALOG)[at : at + 8]) for copy, at in (("newer", 128), ("older", 384))] == [
+        ("newer", struct.pack("<Q", 2)),
+        ("older", bytes(8)),
+    ]
+    library.stream(catalog.copies[0])
+    assert library._opened is not None
+    for place in (0, CATALOG):
+        assert read(library._opened._file, place) == volume.reader.read_at(place, 1 << 14)
+
+
+def read(file: shadow_volume._VolumeFile, place: int) -> bytes:
+    file.seek(place)
+    return file.read(1 << 14)
 
 
 def test_what_a_newer_copy_keeps_is_needed_for_an_older_one(present: NtfsTree) -> None:

@@ -13,6 +13,7 @@ from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import NameMark, NotFound, Unreadable, WantedNames
 from testdata.builder import acl
+from testdata.builder.files import FileSpec
 from testdata.builder.ntfs import build_ntfs
 from testdata.builder.ntfs_changes import change_ntfs
 from testdata.builder.shadow_copies import ShadowedVolume
@@ -36,6 +37,8 @@ FILES = WantedNames(
     re.compile("|".join(NAMES)),
     tuple(NameMark(re.compile(re.escape(name.encode("utf-16-le"))), 0, 2 * len(name)) for name in NAMES),
 )
+
+NUMBERED = WantedNames(re.compile(r"\d{3}"), (NameMark(re.compile(rb"(?:\d\0){3}"), 0, 6),))
 
 
 def opened(path: Path) -> NtfsTree:
@@ -105,24 +108,27 @@ def test_the_files_of_then(tmp_path: Path) -> None:
 
 
 def test_a_record_that_only_a_newer_copy_saved_is_searched_in_the_older_one(tmp_path: Path) -> None:
-    # Between the copies nothing changed: what the older one shows, the newer one's store has.
+    # What the older one shows of most records, the newer one's store has: they changed after that was made.
+    files = [FileSpec(f"f/{number:03d}", b"x") for number in range(300)]
     path = tmp_path / "volume"
-    build_ntfs(STATES[1], path, SIZE, default_sd=acl.DEFAULT_SD)
+    build_ntfs(files, path, SIZE, default_sd=acl.DEFAULT_SD)
     shadowed = ShadowedVolume(path, reserve=LEFT)
     shadowed.copy(FIRST)
     shadowed.copy(SECOND)
-    change_ntfs(path, STATES[1], [], default_sd=acl.DEFAULT_SD)
+    change_ntfs(path, files, [spec for spec in files if spec.path != "f/150"], default_sd=acl.DEFAULT_SD)
     shadowed.finish()
+    older, newer = shadowed.stored
     present = opened(path)
     for copy in present.shadow_copies():
         tree = copy.open()
         assert isinstance(tree, ShadowTree)
-        assert sorted(str(found) for found in tree.changed_paths_named(FILES, ())) == [
-            "keys/changes twice",
-            "keys/shrinks",
-            "new folder/new",
-            "stays",
-        ]
+        handle = tree.entry("f/150").handle
+        assert isinstance(handle, int)
+        block = (tree.volume.place_of(handle & 0xFFFFFFFFFFFF) or 0) // BLOCK
+        assert (block in older.saved, block in newer.saved) == (False, True)
+        found = sorted(str(each) for each in tree.changed_paths_named(NUMBERED, ()))
+        assert "f/150" in found
+        assert len(found) < 100
 
 
 def test_a_hostile_list_never_hangs_nor_passes(tmp_path: Path) -> None:
