@@ -36,10 +36,7 @@ class KnowsPresent(Protocol):
     """
 
     def is_unchanged(self, file: Entry | str) -> bool:
-        """Tell whether the volume of today has this very file, record and content; False where that is not known.
-
-        Raises NotFound.
-        """
+        """Tell whether the volume of today has this very file, record and content; False where that is not known."""
 
     def changed_paths_named(self, wanted: WantedNames, skip: Iterable[str]) -> Iterator[str | None]:
         """Yield the paths of files with a wanted name, but for those whose records the volume of today still has.
