@@ -14,24 +14,15 @@ from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import NameMark, NotFound, Unreadable, WantedNames
 from testdata.builder import acl
 from testdata.builder.files import FileSpec
-from testdata.builder.ntfs import build_ntfs
+from testdata.builder.ntfs import build_ntfs, unavailable
 from testdata.builder.ntfs_changes import change_ntfs
 from testdata.builder.shadow_copies import ShadowedVolume
 from testdata.builder.shadow_store import BLOCK, Shape
-from tests.testdata.test_shadow_builder import (
-    CASES,
-    FIRST,
-    LEFT,
-    SAVED,
-    SECOND,
-    SIZE,
-    STATES,
-    Made,
-    make,
-    pytestmark,
-)
+from tests.testdata.shadowed_volume import FIRST, LEFT, SAVED, SECOND, SIZE, STATES, Made, bit, block_of, make
+from tests.testdata.test_shadow_builder import CASES
 
-assert pytestmark
+_reason = unavailable()
+pytestmark = pytest.mark.skipif(_reason is not None, reason=f"needs mkntfs (Debian package ntfs-3g): {_reason}")
 NAMES = ("changes twice", "shrinks", "gone in the first days", "new folder", "new", "stays", "of today")
 FILES = WantedNames(
     re.compile("|".join(NAMES)),
@@ -57,16 +48,11 @@ def copies_of(made: Made) -> tuple[NtfsTree, list[ShadowTree]]:
     return present, trees  # type: ignore[return-value]
 
 
-def _block(data: bytes, block: int) -> bytes:
-    return data[block * BLOCK : (block + 1) * BLOCK]
-
-
 def _is_as_it_was(made: Made, number: int, tree: ShadowTree) -> None:
     read, were = tree.volume.reader.read_at(0, SIZE), made.states[number]
-    differ = {block for block in range(SIZE // BLOCK) if _block(read, block) != _block(were, block)}
-    free = made.shadowed.stored[number].free if made.shadowed.stored[number].free is not None else b""
-    lost = {block for block in differ - made.beneath() if not free[block // 8] >> block % 8 & 1}
-    assert lost == set()
+    differ = {block for block in range(SIZE // BLOCK) if block_of(read, block) != block_of(were, block)}
+    free = made.shadowed.stored[number].free
+    assert {block for block in differ - made.beneath() if not bit(free, block)} == set()
 
 
 def _leaves_out_only_what_is_the_same(present: NtfsTree, tree: ShadowTree) -> None:
