@@ -441,6 +441,13 @@ def test_a_copy_whose_store_is_not_named_and_those_that_depend_on_it(present: Nt
     assert names(copies[NEWER].open()) == ["another_file", "syslog.gz", SYSTEM]
 
 
+def test_a_copy_of_no_bytes(present: NtfsTree) -> None:
+    copies = by_id(changed(present, {ENTRIES["older"] + 8: bytes(8)}))
+    with pytest.raises(Unreadable, match="gives it 0 bytes"):
+        copies[OLDER].open()
+    assert names(copies[NEWER].open()) == ["another_file", "syslog.gz", SYSTEM]
+
+
 def test_a_store_that_stands_before_its_copy_in_the_catalog(present: NtfsTree) -> None:
     # libvshadow itself takes such a copy for one without a store.
     catalog = present.volume.reader.read_at(CATALOG, 1024)

@@ -87,6 +87,8 @@ class _Kept:
 
     def _refuse_unclear(self, copy: CatalogCopy) -> None:
         newer = self._catalog.copies[: self._catalog.copies.index(copy)]
+        if copy.is_described and copy.volume_size < HEADER_AT:
+            raise Unreadable(f"the catalog of shadow copies gives it {copy.volume_size} bytes")
         if copy.saved is None:
             raise NotObtained("the catalog of shadow copies does not say where it keeps its blocks")
         if any(other.saved is None for other in newer):

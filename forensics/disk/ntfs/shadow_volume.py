@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_LISTS = 128 << 20
-"""Work: bytes of the lists by which the shadow copies of one volume find what they saved: 64 GiB of it, which take up
-800 MB of memory.
+"""Evidence: bytes of the lists by which the shadow copies of one volume find what they saved: 64 GiB of it, and 800 MB of
+memory.
 """
 NO_LIBRARY = "its blocks are put together by libvshadow, which is missing: pip install 'keymortem[shadow]'"
 _REASON = re.compile(r"libvshadow_\w+: ([^.]+)\.")
