@@ -16,7 +16,7 @@ import pytest
 
 from forensics.disk.ntfs import shadow_volume
 from forensics.disk.ntfs.shadow_tree import ShadowTree
-from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.ntfs.stream import Piece, VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.ntfs.volume import NtfsVolume
 from forensics.disk.shadow_copy import KnowsPresent, ShadowCopy
@@ -284,17 +284,20 @@ def test_what_is_left_out_of_the_search_is_byte_for_byte_the_present(present: Nt
 def test_records_that_lie_elsewhere_today_are_all_searched(present: NtfsTree) -> None:
     tree = by_id(present)[NEWER].open()
     assert isinstance(tree, ShadowTree)
-    mft = tree.volume
-    # A piece of it lies elsewhere; then it is shorter; then its records are others.
-    then = {"record_size": 1024, "cluster": 4096, "mft_size": mft.mft_size, "mft_place": mft.mft_place}
-    shifted = {"mft_place": lambda at: (mft.mft_place(at) or 0) + 4096 * (at >= 32768)}
-    for differing, expected in (
-        ({}, [(0, 12288), (28672, 45056)]),
-        (shifted, [(0, 12288), (28672, 262144)]),
-        ({"mft_size": 65536}, [(0, 12288), (28672, 45056), (61440, 262144)]),
-        ({"record_size": 4096}, None),
+    (piece,) = tree.volume.mft_pieces()
+    assert (piece.start, piece.end) == (0, 262144)
+    at = piece.place
+    # The same; in two pieces; from some byte on elsewhere; with a hole; shorter; its records are others.
+    for pieces, record_size, expected in (
+        ([(0, 262144, at)], 1024, [(0, 12288), (28672, 45056)]),
+        ([(0, 40000, at), (40000, 262144, at + 40000)], 1024, [(0, 12288), (28672, 45056)]),
+        ([(0, 32768, at), (32768, 262144, at + 36864)], 1024, [(0, 12288), (28672, 262144)]),
+        ([(0, 69632, at), (86016, 262144, at + 86016)], 1024, [(0, 12288), (28672, 45056), (69632, 86016)]),
+        ([(0, 65536, at)], 1024, [(0, 12288), (28672, 45056), (65536, 262144)]),
+        ([(0, 262144, at)], 4096, None),
     ):
-        tree._present = cast(NtfsVolume, SimpleNamespace(**then | differing))
+        now = SimpleNamespace(record_size=record_size, mft_pieces=lambda of=pieces: (Piece(*each) for each in of))
+        tree._present = cast(NtfsVolume, now)
         assert tree._changed() == expected
 
 

@@ -102,27 +102,24 @@ class ShadowTree(NtfsTree):
         """
         if self._present.record_size != self.volume.record_size:
             return None
-        size = min(self.volume.mft_size, MAX_SEARCHED)
-        common = [piece for piece in self.volume.mft_pieces(BLOCK) if piece.end <= size and self._is_in_place(piece)]
-        blocks = {piece.place & -BLOCK for piece in common}
+        common = [
+            part
+            for piece in _in_common(self.volume.mft_pieces(), self._present.mft_pieces())
+            for part in _by_block(piece)
+            if part.end <= MAX_SEARCHED
+        ]
+        blocks = {part.place & -BLOCK for part in common}
         saved: set[int] = set()
         for begins in self._saved():
             saved |= blocks & begins
         changed: list[tuple[int, int]] = []
         at = 0
-        for piece in common:
-            if piece.place & -BLOCK not in saved:
-                self._add_records(changed, at, piece.start)
-                at = piece.end
+        for part in common:
+            if part.place & -BLOCK not in saved:
+                self._add_records(changed, at, part.start)
+                at = part.end
         self._add_records(changed, at, self.volume.mft_size)
         return changed
-
-    def _is_in_place(self, piece: Piece) -> bool:
-        """Tell whether a piece of the $MFT then lies where the $MFT of today has the same records."""
-        return piece.end <= self._present.mft_size and all(
-            self._present.mft_place(at) == piece.place + at - piece.start
-            for at in range(piece.start, piece.end, self._present.cluster)
-        )
 
     def _add_records(self, parts: list[tuple[int, int]], start: int, end: int) -> None:
         """Add the records that lie in a part, whole ones, to those before it."""
@@ -133,3 +130,25 @@ class ShadowTree(NtfsTree):
         if parts and parts[-1][1] >= start:
             start = parts.pop()[0]
         parts.append((start, end))
+
+
+def _in_common(then: Iterator[Piece], now: Iterator[Piece]) -> Iterator[Piece]:
+    """Yield the parts of one stream that another has under the same bytes in the same place."""
+    one, other = next(then, None), next(now, None)
+    while one is not None and other is not None:
+        start, end = max(one.start, other.start), min(one.end, other.end)
+        if start < end and one.place - one.start == other.place - other.start:
+            yield Piece(start, end, one.place + start - one.start)
+        if one.end <= other.end:
+            one = next(then, None)
+        else:
+            other = next(now, None)
+
+
+def _by_block(piece: Piece) -> Iterator[Piece]:
+    """Split a piece where blocks of the volume begin, as shadow copies save them."""
+    start, end, place = piece
+    while start < end:
+        stop = min(end, start + BLOCK - place % BLOCK)
+        yield Piece(start, stop, place)
+        start, place = stop, place + stop - start

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_LISTS = 128 << 20
-"""Evidence: bytes of the lists by which the shadow copies of one volume find what they saved: 64 GiB of it, and 800 MB of
+"""Evidence: bytes of the lists by which the shadow copies of a volume find what they saved: 64 GiB of it, and 800 MB of
 memory.
 """
 NO_LIBRARY = "its blocks are put together by libvshadow, which is missing: pip install 'keymortem[shadow]'"

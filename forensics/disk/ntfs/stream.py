@@ -126,14 +126,12 @@ class RunStream(io.RawIOBase):
             if lcn is not None:
                 yield start, min(end, self._size)
 
-    def pieces(self, unit: int) -> Iterator[Piece]:
-        """Yield what lies in clusters, split where blocks of ``unit`` bytes of the volume begin."""
+    def pieces(self) -> Iterator[Piece]:
+        """Yield what lies in clusters, in order."""
         for start, end in self.extents():
-            place = self.place(start) or 0
-            while start < end:
-                stop = min(end, start + unit - place % unit)
-                yield Piece(start, stop, place)
-                start, place = stop, place + stop - start
+            place = self.place(start)
+            if place is not None and start < end:
+                yield Piece(start, end, place)
 
     def _content(self, offset: int, count: int) -> bytes:
         parts = []

@@ -178,13 +178,9 @@ class NtfsVolume:
         """Bytes of $MFT."""
         return self._mft.seek(0, io.SEEK_END)
 
-    def mft_place(self, offset: int) -> int | None:
-        """Return where a byte of $MFT lies on the volume; None where it lies in no cluster."""
-        return self.place_in(self._mft, offset)
-
-    def mft_pieces(self, unit: int) -> Iterator[Piece]:
-        """Yield where $MFT lies, split where blocks of ``unit`` bytes of the volume begin."""
-        return self._mft.pieces(unit) if isinstance(self._mft, RunStream) else iter(())
+    def mft_pieces(self) -> Iterator[Piece]:
+        """Yield where $MFT lies, in order."""
+        return self._mft.pieces() if isinstance(self._mft, RunStream) else iter(())
 
     def mft_blocks(
         self, size: int, most: int, parts: Sequence[tuple[int, int]] | None = None
