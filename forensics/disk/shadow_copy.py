@@ -39,7 +39,7 @@ class KnowsPresent(Protocol):
         """Tell whether the volume of today has this very file, record and content; False where that is not known."""
 
     def changed_paths_named(self, wanted: WantedNames, skip: Iterable[str]) -> Iterator[str | None]:
-        """Yield the paths of files with a wanted name, but for those whose records the volume of today still has.
+        """Yield the paths of files with a wanted name, but for those that the volume of today still has as they were.
 
         Args:
             wanted: The names.

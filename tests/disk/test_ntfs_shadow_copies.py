@@ -8,6 +8,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, BinaryIO, cast
@@ -243,7 +244,7 @@ def test_content_that_was_written_over_in_place_is_no_more_the_same(present: Ntf
     assert isinstance(tree, ShadowTree)
     # Nobody saved that cluster, so the copy has it from the present, and the two agree.
     assert tree.is_unchanged(upper_case)
-    tree._present = present.volume
+    tree._present = replace(tree._present, volume=present.volume)
     assert not tree.is_unchanged(upper_case)
 
 
@@ -297,7 +298,7 @@ def test_records_that_lie_elsewhere_today_are_all_searched(present: NtfsTree) ->
         ([(0, 262144, at)], 4096, None),
     ):
         now = SimpleNamespace(record_size=record_size, mft_pieces=lambda of=pieces: (Piece(*each) for each in of))
-        tree._present = cast(NtfsVolume, now)
+        tree._present = replace(tree._present, volume=cast(NtfsVolume, now))
         assert tree._changed() == expected
 
 
@@ -320,7 +321,7 @@ def test_where_the_lists_cannot_be_followed_all_records_are_searched(
         yield {0}
         raise NotObtained("a bad sector")
 
-    tree._saved = damaged
+    tree._present = replace(tree._present, saved=damaged)
     assert list(tree.changed_paths_named(ALL, ())) == ["syslog.gz", "another_file"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from forensics.disk.ntfs.names import NUMBER
 from forensics.disk.ntfs.shadow_tree import ShadowTree
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
@@ -115,6 +116,35 @@ def test_a_record_that_only_a_newer_copy_saved_is_searched_in_the_older_one(tmp_
         found = sorted(str(each) for each in tree.changed_paths_named(NUMBERED, ()))
         assert "f/150" in found
         assert len(found) < 100
+
+
+def test_content_that_was_written_over_in_place_is_searched_too(tmp_path: Path) -> None:
+    # Its record and those around it are as they were; what a copy saved is a cluster of the content.
+    files = [FileSpec(f"f/{number:03d}", bytes([number]) * 5000) for number in range(200)]
+    path = tmp_path / "volume"
+    build_ntfs(files, path, SIZE, default_sd=acl.DEFAULT_SD)
+    shadowed = ShadowedVolume(path, reserve=LEFT)
+    for created in (FIRST, SECOND):
+        shadowed.copy(created)
+    place = path.read_bytes().index(files[150].data or b"")
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"n" * 5000)
+    shadowed.finish()
+    present = opened(path)
+    for copy in present.shadow_copies():
+        tree = copy.open()
+        assert isinstance(tree, ShadowTree)
+        handle = tree.entry("f/150").handle
+        assert isinstance(handle, int)
+        assert tree.volume.raw_record(handle & NUMBER) == present.volume.raw_record(handle & NUMBER)
+        parts = tree._changed() or []
+        assert not any(start <= (handle & NUMBER) * 1024 < end for start, end in parts)
+        found = {str(each) for each in tree.changed_paths_named(NUMBERED, ())}
+        # A block has the content of four files at most.
+        assert {each for each in found if not tree.is_unchanged(each)} == {"f/150"}
+        assert len(found) < 60
+        assert tree.open("f/150").read() == files[150].data
 
 
 def test_a_hostile_list_never_hangs_nor_passes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from forensics.disk.ntfs.index import DOS_NAME, parse_file_name
 from forensics.disk.ntfs.record import FILE_NAME
@@ -51,6 +52,13 @@ def paths_in(
             if number != before and not (start >= 0 and _folder_in(block[start : start + 6]) in skip):
                 before = number
                 yield from _paths_of(volume, number, wanted, skip, folders)
+
+
+def records_named(volume: NtfsVolume, wanted: WantedNames) -> set[int]:
+    """Return the numbers of the records in which a name of the wanted form stands, whichever are wanted of it."""
+    form = replace(wanted, among=None)
+    blocks = volume.mft_blocks(AT_ONCE, MAX_SEARCHED)
+    return {(at + name) // volume.record_size for at, block in blocks if block for name in names_in(block, form)}
 
 
 def names_in(block: bytes, wanted: WantedNames) -> Iterator[int]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from forensics.disk.ntfs.damage import Report
     from forensics.disk.ntfs.shadow_tree import ShadowTree
     from forensics.disk.ntfs.shadow_volume import ShadowVolume
+    from forensics.disk.tree import WantedNames
 
 _VOLUME = "$Volume"
 """Stands for the volume itself in the path of what is damaged in a copy of it."""
@@ -73,17 +74,19 @@ class _Kept:
         self._catalog = catalog
         self._damage = damage
         self._library: ShadowVolume | None = None
+        self._named: dict[object, set[int]] = {}
 
     def open(self, copy: CatalogCopy) -> ShadowTree:
         """Open the volume as a copy has it. Raises NotObtained and Unreadable."""
-        from forensics.disk.ntfs.shadow_tree import ShadowTree
+        from forensics.disk.ntfs.shadow_tree import Present, ShadowTree
         from forensics.disk.ntfs.shadow_volume import ShadowVolume
 
         self._refuse_unclear(copy)
         if self._library is None:
             self._library = ShadowVolume(self._volume, self._catalog)
         stream = self._library.stream(copy)
-        return ShadowTree(stream, copy.volume_size, self._volume, partial(self._saved_since, copy), self._report(copy))
+        now = Present(self._volume, self._records_named, partial(self._saved_since, copy))
+        return ShadowTree(stream, copy.volume_size, now, self._report(copy))
 
     def _refuse_unclear(self, copy: CatalogCopy) -> None:
         newer = self._catalog.copies[: self._catalog.copies.index(copy)]
@@ -105,6 +108,15 @@ class _Kept:
         """Yield where blocks begin that may differ from those of today. Raises FormatError and NotObtained."""
         for newer in self._catalog.copies[: self._catalog.copies.index(copy) + 1]:
             yield from saved_blocks(self._volume.reader.read_at, newer, _size(self._volume))
+
+    def _records_named(self, wanted: WantedNames) -> set[int]:
+        """Return the numbers of the present records with a name of the wanted form, searched once for all copies."""
+        from forensics.disk.ntfs.mft_search import records_named
+
+        form = wanted.marks, wanted.any_case
+        if form not in self._named:
+            self._named[form] = records_named(self._volume, wanted)
+        return self._named[form]
 
     def _report(self, copy: CatalogCopy) -> Report:
         def report(path: str, kind: str, message: str, offset: int | None) -> None:
