@@ -299,11 +299,16 @@ def _with_history(judge: Judge, rows: list[Row], everything: bool) -> list[Row]:
     chains = [row for row in rows if isinstance(row, KeyChainRow)]
     if not everything and all(chain.verdict != "unusable" for chain in chains):
         return rows
+    from forensics.collectors.guard import guard
+    from forensics.collectors.shadow_copies import shadow_copies_beside
     from forensics.history.key_history import key_history
 
     history, better = key_history(judge.evidence, chains, everything)
     instead = {id(chain): other for chain, other in zip(chains, better, strict=True)}
     judge.missed = [replace(missed, row=instead[id(missed.row)]) for missed in judge.missed]
+    installation = judge.evidence.installation
+    with guard(installation, "shadow copies of other volumes"):
+        judge.evidence.shadow_copies.extend(shadow_copies_beside(installation))
     return [*(row for row in rows if not isinstance(row, KeyChainRow)), *better, *history]
 
 

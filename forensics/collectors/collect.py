@@ -32,6 +32,7 @@ from forensics.collectors.secure_boot import collect_secure_boot
 from forensics.collectors.service_identities import collect_service_identities
 from forensics.collectors.services import collect_services
 from forensics.collectors.setup_events import collect_setup_events
+from forensics.collectors.shadow_copies import collect_shadow_copies
 from forensics.collectors.templates import collect_templates
 from forensics.collectors.tpm import collect_tpm
 from forensics.collectors.users import collect_users
@@ -135,6 +136,8 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "Hyper-V settings"):
         evidence.policies.extend(collect_hyperv_settings(installation))
         evidence.guardian_traces.extend(collect_guardian_traces(installation, certificates))
+    with guard(installation, "shadow copies"):
+        evidence.shadow_copies.extend(collect_shadow_copies(installation))
     with guard(installation, "wrong bits"):
         tell_wrong_bits(evidence)
     installation.tell_lost_places()

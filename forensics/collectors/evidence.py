@@ -29,6 +29,7 @@ from forensics.tables.outcome import PRESENT, Outcome
 from forensics.tables.row import Row
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
+from forensics.tables.shadow_copy import ShadowCopyRow
 from forensics.tables.tpm import TpmRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
@@ -205,6 +206,7 @@ class Evidence:
     authorities: list[CaRow] = field(default_factory=list)
     ek_lists: list[CaEkListRow] = field(default_factory=list)
     ek_list_entries: list[CaEkListEntryRow] = field(default_factory=list)
+    shadow_copies: list[ShadowCopyRow] = field(default_factory=list)
 
 
 def rows_of(evidence: Any) -> Iterator[Row]:

@@ -17,7 +17,10 @@ from forensics.tables.history import Happened, KeyHistoryRow
 _KEY_FILE_OPERATION = 5058
 _SUCCESS = "0x0"
 _OPERATIONS: dict[str, Happened] = {"%%2457": "deleted", "%%2458": "existed", "%%2459": "existed"}
-"""Delete key file; read persisted key from file; write persisted key to file."""
+"""Delete key file; read persisted key from file; write persisted key to file.
+
+Microsoft publishes the last; the second stands in real logs; the first, of which none is at hand, is likely.
+"""
 
 
 def audit_rows(events: Iterable[EventRow], needed: NeededFiles, places: Places, machine_id: int) -> list[KeyHistoryRow]:
@@ -56,6 +59,7 @@ def _row(event: EventRow, file: NeededFile, happened: Happened, folder: str | No
         happened=happened,
         at=event.time,
         witness="audit_log",
+        certainty="likely" if happened == "deleted" else "proved",
     )
 
 

@@ -12,8 +12,8 @@ from forensics.tables.history import WITNESSES, HistoryOf, HistoryWitness, KeyHi
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.timestamps import format_utc
 
-_SAW_IT_GO: tuple[HistoryWitness, ...] = ("change_journal", "audit_log")
-"""What notes each change when it is made, the best first."""
+_SAW_IT_GO: HistoryWitness = "change_journal"
+"""What notes each change when it is made."""
 _CAME = ("created", "named")
 _WAS_THERE = ("existed", "created", "named", "overwritten")
 _ONE_MOMENT = timedelta(seconds=5)
@@ -52,10 +52,7 @@ def with_loss(
         for row in rows
         if row.what == wanted and chain.thumbprint in row.thumbprints and _may_be_its(row, chain, suffix)
     ]
-    lost = next(
-        (found for found in (loss([r for r in own if r.witness == w], suffix, replaced) for w in _SAW_IT_GO) if found),
-        None,
-    )
+    lost = loss([row for row in own if row.witness == _SAW_IT_GO], suffix, replaced)
     known = [row for row in own if is_name_of_windows(row.what, row.file_name)]
     limit = lost.at if lost is not None else replaced.at if replaced is not None else None
     # A file that is there under another name, or damaged, was seen for as long as it is there.

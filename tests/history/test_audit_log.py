@@ -46,6 +46,7 @@ def told(*events: EventRow) -> list[tuple[str, int, str | None]]:
 def test_the_last_use_before_a_deletion_and_the_deletion_are_told() -> None:
     events = [event(1, WRITE), event(2, READ), event(4, DELETE), event(3, READ)]
     assert told(*events) == [("existed", 3, KEYS), ("deleted", 4, KEYS)]
+    assert [row.certainty for row in audit_rows(events, NEEDED, PLACES, 1)] == ["proved", "likely"]
 
 
 def test_of_a_file_that_is_only_used_the_last_use_is_told() -> None:

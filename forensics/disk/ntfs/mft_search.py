@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 
 from forensics.disk.ntfs.index import DOS_NAME, parse_file_name
 from forensics.disk.ntfs.record import FILE_NAME
@@ -21,10 +22,18 @@ _NAME_AT = 66
 
 
 def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) -> Iterator[str | None]:
+    """Yield the paths of files with a wanted name, of all of $MFT; the rest is as :func:`paths_in` has it."""
+    return paths_in(volume, volume.mft_blocks(AT_ONCE, MAX_SEARCHED), wanted, skip)
+
+
+def paths_in(
+    volume: NtfsVolume, blocks: Iterable[tuple[int, bytes | None]], wanted: WantedNames, skip: Collection[int]
+) -> Iterator[str | None]:
     """Yield the paths of files with a wanted name.
 
     Args:
         volume: The volume.
+        blocks: What of $MFT is searched, whole records, with their offsets; None for bytes that were not got.
         wanted: The names; of one that lies across two sectors of $MFT two bytes are others there.
         skip: Numbers of the folders whose files are not wanted.
 
@@ -33,7 +42,7 @@ def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) 
     """
     folders: dict[int, str | None] = {ROOT: ""}
     before = -1
-    for at, block in volume.mft_blocks(AT_ONCE, MAX_SEARCHED):
+    for at, block in blocks:
         if block is None:
             yield None
             continue
@@ -43,6 +52,13 @@ def paths_named(volume: NtfsVolume, wanted: WantedNames, skip: Collection[int]) 
             if number != before and not (start >= 0 and _folder_in(block[start : start + 6]) in skip):
                 before = number
                 yield from _paths_of(volume, number, wanted, skip, folders)
+
+
+def records_named(volume: NtfsVolume, wanted: WantedNames) -> set[int]:
+    """Return the numbers of the records in which a name of the wanted form stands, whichever are wanted of it."""
+    form = replace(wanted, among=None)
+    blocks = volume.mft_blocks(AT_ONCE, MAX_SEARCHED)
+    return {(at + name) // volume.record_size for at, block in blocks if block for name in names_in(block, form)}
 
 
 def names_in(block: bytes, wanted: WantedNames) -> Iterator[int]:

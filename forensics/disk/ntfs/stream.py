@@ -6,7 +6,7 @@ import io
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from forensics.disk.tree import NotObtained, Unreadable
 
@@ -47,6 +47,14 @@ class VolumeReader:
         if len(data) != count:
             raise NotObtained(f"the image ends before byte {self.offset + offset + count}: it is truncated")
         return data
+
+
+class Piece(NamedTuple):
+    """A part of a stream that lies in one place: its first byte and end, and the byte of the volume where it begins."""
+
+    start: int
+    end: int
+    place: int
 
 
 class RunStream(io.RawIOBase):
@@ -117,6 +125,13 @@ class RunStream(io.RawIOBase):
         for (lcn, _), start, end in zip(self._runs, self._starts, self._starts[1:], strict=False):
             if lcn is not None:
                 yield start, min(end, self._size)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield what lies in clusters, in order."""
+        for start, end in self.extents():
+            place = self.place(start)
+            if place is not None and start < end:
+                yield Piece(start, end, place)
 
     def _content(self, offset: int, count: int) -> bytes:
         parts = []

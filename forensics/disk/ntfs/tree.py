@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
-from forensics.disk.ntfs.btree import Hit, NtfsIndex, is_after
+from forensics.disk.ntfs.btree import Hit, is_after
 from forensics.disk.ntfs.claims import ClusterClaims
 from forensics.disk.ntfs.damage import BrokenStructure, DamageLog, Report, TooMuchWork
+from forensics.disk.ntfs.folder import Folder
 from forensics.disk.ntfs.index import DIRECTORY_FLAG, DOS_NAME, REPARSE_FLAG, FileNameKey, parse_file_name
 from forensics.disk.ntfs.listing import IndexEntries, Listing, entry_from_index, find_in
 from forensics.disk.ntfs.names import NUMBER, bears, fold, folded_key
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from forensics.disk.ntfs.deleted import DeletedFiles
     from forensics.disk.ntfs.journal import ChangeJournal
     from forensics.disk.ntfs.traces import FileTraces
+    from forensics.disk.shadow_copy import ShadowCopy
 
 MAX_ENTRIES = 500_000
 """Evidence: names in one folder that are listed, short names among them; of a larger one the rest is not seen."""
@@ -45,32 +47,10 @@ _ENTRIES_PER_UNIT = 8
 _MAX_FOLDERS = 2_000
 """Work: folders that are kept in memory."""
 _SYSTEM_RECORDS = 24
+_SHADOW_HEADER_AT, _SHADOW_MARK = 0x1E00, bytes.fromhex("6b87083876c1484eb7ae04046e6cc752")
 # Event logs and the like are laid out before they are filled; what is smaller is written at once.
 _SMALL = 64 << 10
 _STRANGER = "file record {} does not bear the name that its folder gives it"
-
-
-class _Folder:
-    """A folder's index, and its whole listing by folded name once that was needed.
-
-    Attributes:
-        names: By folded name, short names included; none of a folder with very many, whose index is asked instead.
-        own: File reference of the folder.
-        cut: It holds more than :data:`MAX_ENTRIES`.
-    """
-
-    __slots__ = ("cut", "index", "listing", "names", "own")
-
-    def __init__(self, index: NtfsIndex, own: int) -> None:
-        self.index = index
-        self.own = own
-        self.names: dict[str, tuple[int, FileNameKey]] | None = None
-        self.listing: list[tuple[int, FileNameKey]] = []
-        self.cut = False
-
-    def holds(self, key: bytes) -> bool:
-        """Tell whether an entry of the index names this folder as the one it lies in."""
-        return int.from_bytes(key[:8], "little") in (self.own, self.own & NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +77,7 @@ class NtfsTree:
         self._security = SecurityDescriptors(self.volume)
         self._claims = ClusterClaims(self._log)
         self._damaged: dict[int, str] = {}
-        self._folders: dict[int, _Folder] = {}
+        self._folders: dict[int, Folder] = {}
         self._entries: dict[str, Entry] = {"": Entry("", "", True, handle=ROOT)}
 
     @property
@@ -165,12 +145,16 @@ class NtfsTree:
         # Imported here because only a disk with a broken key is searched.
         from forensics.disk.ntfs.mft_search import paths_named
 
+        return paths_named(self.volume, wanted, self._numbers_of(skip))
+
+    def _numbers_of(self, paths: Iterable[str]) -> set[int]:
+        """Return the numbers of the records of what lies at some paths."""
         known: set[int] = set()
-        for path in skip:
+        for path in paths:
             with suppress(NotFound, Unreadable):
                 handle = self.entry(path).handle
                 known |= {handle & NUMBER} if isinstance(handle, int) else set()
-        return paths_named(self.volume, wanted, known)
+        return known
 
     def change_journal(self) -> ChangeJournal | None:
         """Open $Extend\\$UsnJrnl:$J; None where the volume keeps no journal. Raises Unreadable."""
@@ -196,6 +180,15 @@ class NtfsTree:
         from forensics.disk.ntfs.traces import FileTraces
 
         return FileTraces(self.volume)
+
+    def shadow_copies(self) -> Sequence[ShadowCopy]:
+        """List the older states of the volume that Windows kept, the newest first. Raises Unreadable."""
+        if self.volume.reader.read_at(_SHADOW_HEADER_AT, len(_SHADOW_MARK)) != _SHADOW_MARK:
+            return ()
+        # Imported here because few volumes ever had one.
+        from forensics.disk.ntfs.shadow_copies import shadow_copies
+
+        return shadow_copies(self.volume, self._log)
 
     def cut_short(self, folder: str) -> str | None:
         return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None
@@ -253,7 +246,7 @@ class NtfsTree:
         if reparse_tag(record):
             raise not_obtained(record, entry.path, self.volume.stream)
 
-    def _folder(self, entry: Entry) -> _Folder:
+    def _folder(self, entry: Entry) -> Folder:
         if isinstance(entry.handle, _Doubt):
             raise BrokenStructure(entry.handle.reason)
         assert isinstance(entry.handle, int)
@@ -266,7 +259,7 @@ class NtfsTree:
             if len(self._folders) >= _MAX_FOLDERS:
                 self._folders.clear()
             index = self.volume.index(record, "$I30")
-            folder = self._folders[number] = _Folder(index, number | record.sequence << 48)
+            folder = self._folders[number] = Folder(index, number | record.sequence << 48)
         return folder
 
     def _broken(self, folder: Entry, message: str, offset: int | None = None) -> None:
@@ -275,7 +268,7 @@ class NtfsTree:
         self._damaged.setdefault(folder.handle & NUMBER, message)
         self._log.tell(folder.path, message, offset)
 
-    def _listed(self, entry: Entry) -> _Folder:
+    def _listed(self, entry: Entry) -> Folder:
         folder = self._folder(entry)
         if folder.names is not None:
             return folder
@@ -339,7 +332,7 @@ class NtfsTree:
             raise NotObtained("its folder holds more names than are read, so it cannot be told whether it is there")
         raise NotFound(path)
 
-    def _search(self, parent: Entry, folder: _Folder, wanted: str) -> Hit | None:
+    def _search(self, parent: Entry, folder: Folder, wanted: str) -> Hit | None:
         """Look a name up in a folder's index; None where that is damaged on the way.
 
         A miss lies between two neighbours: a name of one of them that is not its file's own leaves the folder damaged,

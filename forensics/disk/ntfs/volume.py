@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO, cast
 
 from forensics.disk.ntfs.btree import NtfsIndex
@@ -32,7 +32,7 @@ from forensics.disk.ntfs.record import (
     parse_file_record,
     parse_volume_flags,
 )
-from forensics.disk.ntfs.stream import CompressedStream, RunStream, VolumeReader
+from forensics.disk.ntfs.stream import CompressedStream, Piece, RunStream, VolumeReader
 from forensics.disk.tree import NotObtained, Unreadable
 from forensics.formats.errors import FormatError
 
@@ -95,6 +95,7 @@ class NtfsVolume:
 
     def __init__(self, reader: VolumeReader, boot: bytes, damage: DamageLog | None = None) -> None:
         self.reader = reader
+        self.boot = boot
         self.damage = damage or DamageLog()
         if boot[3:11] != b"NTFS    ":
             raise Unreadable("no NTFS boot sector")
@@ -173,17 +174,34 @@ class NtfsVolume:
             raise BrokenStructure(f"file record {number} lies beyond the end of $MFT")
         return raw
 
-    def mft_blocks(self, size: int, most: int) -> Iterator[tuple[int, bytes | None]]:
-        """Yield $MFT in blocks with their offsets; None for one that was not got, and for what lies beyond ``most``."""
-        end = self._mft.seek(0, io.SEEK_END)
-        for at in range(0, min(end, most), size):
-            self._mft.seek(at)
-            try:
-                yield at, self._mft.read(min(size, most - at))
-            except Unreadable:
-                yield at, None
-        if end > most:
-            yield most, None
+    @property
+    def mft_size(self) -> int:
+        """Bytes of $MFT."""
+        return self._mft.seek(0, io.SEEK_END)
+
+    def mft_pieces(self) -> Iterator[Piece]:
+        """Yield where $MFT lies, in order."""
+        return self._mft.pieces() if isinstance(self._mft, RunStream) else iter(())
+
+    def mft_blocks(
+        self, size: int, most: int, parts: Sequence[tuple[int, int]] | None = None
+    ) -> Iterator[tuple[int, bytes | None]]:
+        """Yield $MFT in blocks with their offsets; None for one that was not got, and for what lies beyond ``most``.
+
+        Args:
+            size: Bytes of a block.
+            most: Bytes of $MFT that are read of all.
+            parts: First byte and end of each part that is read, in order; None: all.
+        """
+        for start, end in [(0, self.mft_size)] if parts is None else parts:
+            for at in range(start, min(end, most), size):
+                self._mft.seek(at)
+                try:
+                    yield at, self._mft.read(min(size, min(end, most) - at))
+                except Unreadable:
+                    yield at, None
+            if end > most:
+                yield max(start, most), None
 
     def _parse(self, number: int) -> FileRecord:
         """Parse a record; of a damaged one nothing is got of what it stands for, which may be sound."""
