@@ -43,6 +43,11 @@ class FoundMasterKeys:
     not_searched: str | None = None
 
 
+def master_key_names(guids: Collection[str]) -> WantedNames:
+    """Return the names that hold one of some GUIDs, lower case."""
+    return WantedNames(_GUID, (_MARK,), frozenset(guids))
+
+
 def find_master_key_copies(
     installation: Installation, guids: Collection[str], is_known: Callable[[str], bool]
 ) -> FoundMasterKeys:
@@ -54,7 +59,7 @@ def find_master_key_copies(
         is_known: Tells of a path, lower case, whether the file was read already.
     """
     found = FoundMasterKeys()
-    wanted = WantedNames(_GUID, (_MARK,), frozenset(guids))
+    wanted = master_key_names(guids)
     seen = 0
     with guard(installation, installation.source_path) as guarded:
         for item in chain(on_own_volume(installation, wanted), on_other_volumes(installation, wanted)):
@@ -69,7 +74,7 @@ def find_master_key_copies(
                 installation.problem(installation.source_path, "too_many", found.not_searched)
                 break
             with guard(installation, item.label) as read:
-                _read(installation, item, guids, found)
+                read_master_key(installation, item, guids, found)
             if read.failure is not None:
                 found.not_searched = found.not_searched or f"{item.label} could not be read: {read.failure.why}"
     if guarded.failure is not None:
@@ -77,8 +82,17 @@ def find_master_key_copies(
     return found
 
 
-def _read(installation: Installation, item: FoundFile, guids: Collection[str], found: FoundMasterKeys) -> None:
-    """Parse a file; one that is no master key, or a damaged one, is passed over in silence."""
+def read_master_key(
+    installation: Installation, item: FoundFile, guids: Collection[str], found: FoundMasterKeys
+) -> None:
+    """Parse a file; one that is no master key, or a damaged one, is passed over in silence.
+
+    Args:
+        installation: Whose keys need it.
+        item: The file.
+        guids: Lower-case GUIDs of the master keys that are needed.
+        found: Takes it.
+    """
     entry = item.tree.entry(item.path)
     if entry.size > MAX_FILE_SIZE:
         return

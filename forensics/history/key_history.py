@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from forensics.collectors.shadow_copies import FOLDER, count_shadow_copies, not_searched
 from forensics.disk.ntfs.journal import ChangeJournal
 from forensics.disk.tree import KeepsJournal, NotFound, Unreadable
 from forensics.history.change_journal import journal_rows
@@ -56,16 +55,9 @@ def key_history(evidence: Evidence, chains: Sequence[KeyChainRow]) -> tuple[list
         installation.problem(path, error.kind, str(error))
         outcome = outcome_of(error)
     installation.coverage.tell("log", _NAME_IN_COVERAGE, outcome, path)
-    _tell_shadow_copies(installation)
     knows_folders = isinstance(installation.own_tree, KeepsJournal) and not installation.drive
     own = [row for row in rows if _is_of_keys(row, knows_folders)]
     return rows, [_with_loss(chain, own) for chain in chains]
-
-
-def _tell_shadow_copies(installation: Installation) -> None:
-    count = count_shadow_copies(installation.own_tree)
-    if count != 0:
-        installation.coverage.tell("volume", "shadow copies", Outcome("not_examined", not_searched(count)), FOLDER)
 
 
 def _journal(installation: Installation) -> tuple[ChangeJournal | None, str]:
