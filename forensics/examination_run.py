@@ -20,8 +20,9 @@ from forensics.sources.same_evidence import Copies, SeenEvidence
 from forensics.tables.former_windows import without_former
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
-from forensics.tables.record import ProblemRow
+from forensics.tables.record import CoverageRow, ProblemRow
 from forensics.tables.row import Row
+from forensics.tables.shadow_copy import ShadowCopyRow
 from forensics.tables.source import SourceEntry, entry_of, leaves
 
 if TYPE_CHECKING:
@@ -197,6 +198,7 @@ class ExaminationRun:
 
                 better = {id(row): other for row, other in found_elsewhere(self.judges)}
                 self.rows = [better.get(id(row), row) for row in self.rows]
+            self._tell_of_search()
             self._keep_files()
             has_vms = self._hyperv(opened)
         finally:
@@ -214,6 +216,22 @@ class ExaminationRun:
             entry.error = nothing_found(opened)
             if was_seen_whole(opened):
                 self.data_disks.append(entry)
+
+    def _tell_of_search(self) -> None:
+        """Add what the search for keys over the whole disk has to tell, shadow copies included, where one was made."""
+        for judge in self.judges:
+            past, installation = judge.prover.ring.asked_past, judge.evidence.installation
+            if past is None and not judge.missed:
+                continue
+            number = installation.machine_id
+            told = (ProblemRow, CoverageRow)
+            self.rows = [row for row in self.rows if row.machine_id != number or not isinstance(row, told)]
+            if past is not None:
+                past.volumes.tell()
+                copies = [row for row in self.rows if row.machine_id == number and isinstance(row, ShadowCopyRow)]
+                judged = {id(row): past.volumes.judged(row) for row in copies}
+                self.rows = [judged.get(id(row), row) for row in self.rows]
+            self.rows += [*installation.problems, *installation.coverage]
 
     def _keep_files(self) -> None:
         """Keep the files that bring keys back, where somebody asked for keys."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import lzma
 import re
+import sys
 from base64 import b64encode
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +86,23 @@ def _compare(case: CaseTables, truth: dict[str, Any], given: str = "") -> None:
 
 def test_every_chain_is_judged_as_stated(examined: tuple[str, CaseTables]) -> None:
     name, case = examined
+    _compare(case, _truth(name), "with_copies" if find_spec("pyvshadow") else "")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("copies-")])
+def test_without_the_library_what_shadow_copies_hold_is_not_known(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvshadow", None)
+    case = forensics.examine(IMAGES / f"{name}.vhdx.xz")
     _compare(case, _truth(name))
+    told = [(row.outcome, row.detail) for row in case.rows("coverage") if row.name == "shadow copies"]
+    why = "its blocks are put together by libvshadow, which is missing: pip install 'keymortem[shadow]'"
+    missing = [] if name == "copies-healthy" else [("not_examined", f"2 shadow copies were not searched: {why}")]
+    assert told == missing
+    assert {(row.examined, row.why) for row in case.rows("shadow_copy")} == (
+        {("not_examined", why)}
+        if missing
+        else {("not_examined", "shadow copies are searched only for what a broken key lacks")}
+    )
 
 
 def test_every_unknown_verdict_has_its_reason(examined: tuple[str, CaseTables]) -> None:

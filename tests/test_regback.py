@@ -149,7 +149,7 @@ class TestSecrets:
         def asked(*_: object) -> None:
             raise AssertionError
 
-        monkeypatch.setattr("forensics.chain.backup_secret.backup_secret", asked)
+        monkeypatch.setattr("forensics.chain.older_secrets.OlderSecrets", asked)
         files = [*now().volume(), *backup_hives(then(), BACKED_UP)]
         assert only(examine(disk(tmp_path, files), as_of=AS_OF))[1].verdict == "usable"
 

@@ -1,4 +1,4 @@
-"""Keys that lie in another Windows of the same disk, or on another volume of it."""
+"""Keys that lie in another Windows of the same disk, on another volume of it, or in a shadow copy of one."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import replace
 
 from forensics.chain.judge import Judge, Missed
 from forensics.chain.recovery import Found, LockedCopy
-from forensics.chain.rows import with_recovery
+from forensics.chain.rows import found_at, with_recovery
 from forensics.formats.public_key import PublicKey
 from forensics.tables.key_chain import KeyChainRow
 
 
 def found_elsewhere(judges: Sequence[Judge]) -> Iterator[tuple[KeyChainRow, KeyChainRow]]:
     """Look for the keys that one installation misses in the others of the same source, then on other volumes.
+
+    What none of them has is looked for in shadow copies, as the volumes were before.
 
     Args:
         judges: Every installation of one source, judged.
@@ -45,20 +47,23 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
             of = "of the former Windows" if machine.kind == "former" else "of"
             name = machine.computer_name or ("" if machine.kind == "former" else "another Windows")
             place = f"{other.paths.of(machine.machine_id, found.path)} {of} {name}".rstrip()
-            had = replace(row, recoverable=True, recoverable_from=found.path, recoverable_on=machine.machine_id)
+            had = found_at(row, found.path, found.exportable, machine.machine_id)
             had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None, recovery_doubt=None)
             return with_recovery(had, place, None)
-    beside = judge.recovery.beside(missed.publics, missed.file)
     own = judge.paths
-    if beside.path is not None:
-        had = replace(row, recoverable=True, recoverable_from=beside.path)
-        return with_recovery(had, own.of(row.machine_id, beside.path), None)
+    beside = judge.recovery.beside(missed.publics, missed.file)
+    past = judge.recovery.past(missed.publics, missed.file) if beside.path is None else Found()
+    had_there = beside if beside.path is not None else past
+    if had_there.path is not None:
+        had = found_at(row, had_there.path, had_there.exportable)
+        had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None, recovery_doubt=None)
+        return with_recovery(had, own.of(row.machine_id, had_there.path), None)
     better = row
-    copies: list[tuple[int | None, LockedCopy]] = [(None, copy) for copy in beside.locked]
+    copies: list[tuple[int | None, LockedCopy]] = [(None, copy) for copy in (*beside.locked, *past.locked)]
     copies += [(other.evidence.machine.machine_id, copy) for other, found in asked for copy in found.locked]
     if row.key_copy is None and copies:
         better = _with_copy(row, *copies[0], judge, others)
-    doubts = (beside.undecided, *(found.undecided for _, found in asked))
+    doubts = (beside.undecided, *(found.undecided for _, found in asked), past.undecided)
     doubt = next((why for why in doubts if why is not None), None)
     if doubt is not None and row.recoverable is not None:
         better = with_recovery(replace(better, recoverable=None, recovery_doubt=doubt), None, None)

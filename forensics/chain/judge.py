@@ -10,7 +10,7 @@ from forensics.chain.caller import Caller
 from forensics.chain.claim import Resolved, home_of, resolve
 from forensics.chain.expected_keys import ExpectedKeys
 from forensics.chain.ground import ground_of, ground_of_certificate
-from forensics.chain.key_copies import copies_on_other_volumes, copies_on_own_volume
+from forensics.chain.key_copies import PastCopies, copies_on_other_volumes, copies_on_own_volume
 from forensics.chain.key_index import KeyIndex, KeySlot, is_empty_container, slots_of
 from forensics.chain.links import UNREADABLE_FILE, Links
 from forensics.chain.master_keys import MasterKeyRing
@@ -130,7 +130,7 @@ class Judge:
         self.names = AccountNames(evidence)
         self.prover = Prover(MasterKeyRing(evidence, self.system, user_secrets, witness), witness)
         copies = copies_on_own_volume(evidence, self.prover), copies_on_other_volumes(evidence, self.prover)
-        self.recovery = Recovery(self.index, self.prover, *copies)
+        self.recovery = Recovery(self.index, self.prover, *copies, PastCopies(evidence, self.prover))
         self.expected_keys = ExpectedKeys(evidence)
         self.paths = WindowsPaths([evidence.machine])
         self.machine_guid = evidence.machine.key_suffix

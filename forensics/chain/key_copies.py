@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from forensics.chain.claim import home_of
 from forensics.chain.key_index import KeySlot, slots_of
 from forensics.chain.proof import Prover
-from forensics.collectors.evidence import Evidence, KeyFileEvidence
+from forensics.collectors.evidence import Evidence, KeyFileEvidence, KeyFolder
 from forensics.collectors.key_content import master_keys_named
 from forensics.formats.public_key import PublicKey
 
 if TYPE_CHECKING:
     from forensics.collectors.key_copies import FoundCopies
+    from forensics.collectors.past_volumes import PastVolume
 
 
 class KeyCopies:
@@ -38,14 +39,22 @@ class KeyCopies:
         found = self._search()
         owners = {item.row.guid: item.row.owner_sid for item in self._evidence.master_keys}
         for file in found.files:
-            # Whose key it is, the master key tells that its blob names; else the certificate whose key it is.
             file.row.guid_is_current = file.row.name_guid == self._evidence.machine.key_suffix
+            # A file that was in a folder of keys, and is deleted or in a shadow copy, was of that one's owner.
+            home = self._folders.get((file.row.kind, file.row.path.rpartition("/")[0].lower()))
+            if home is not None:
+                file.row = replace(file.row, scope=home.scope, owner_sid=home.owner_sid)
+            # Else the master key tells that its blob names.
             owner = next((owners[guid] for guid in sorted(master_keys_named([file])) if guid in owners), None)
             if owner is None:
                 owner = next((self._homes[s.public] for s in slots_of(file) if s.public in self._homes), None)
             if owner and owner != "S-1-5-18":
                 file.row = replace(file.row, scope="user", owner_sid=owner)
         return found
+
+    @cached_property
+    def _folders(self) -> Mapping[tuple[str, str], KeyFolder]:
+        return {(folder.kind, folder.path.lower()): folder for folder in self._evidence.key_folders}
 
     @cached_property
     def _homes(self) -> dict[PublicKey | None, str | None]:
@@ -101,3 +110,41 @@ def copies_on_other_volumes(evidence: Evidence, prover: Prover) -> KeyCopies:
         return find_key_copies_beside(evidence.installation, evidence.key_folders, evidence.machine.ansi_code_page)
 
     return KeyCopies(evidence, prover, search)
+
+
+class PastCopies:
+    """The key files in the shadow copies of an installation's disk, one :class:`KeyCopies` for each, the newest first.
+
+    Args:
+        evidence: What the collectors found on the installation that misses keys.
+        prover: Opens them, and knows the shadow copies.
+    """
+
+    def __init__(self, evidence: Evidence, prover: Prover) -> None:
+        self._evidence = evidence
+        self._prover = prover
+        self._in: dict[int, KeyCopies] = {}
+
+    def __iter__(self) -> Iterator[KeyCopies]:
+        for volume in self._prover.ring.past.volumes:
+            if id(volume) not in self._in:
+                self._in[id(volume)] = KeyCopies(self._evidence, self._prover, partial(self._search, volume))
+            yield self._in[id(volume)]
+
+    @property
+    def not_searched(self) -> str | None:
+        """Why what none of them has may be in one all the same; None where it is not."""
+        return self._prover.ring.past.volumes.not_searched
+
+    def _search(self, volume: PastVolume) -> FoundCopies:
+        from forensics.collectors.key_copies import read_key_files
+
+        evidence = self._evidence
+        named = self._prover.ring.past.key_files(volume)
+        found = read_key_files(evidence.installation, named, evidence.machine.ansi_code_page)
+        if found.not_searched is not None:
+            volume.fail(found.not_searched)
+        today = {volume.label(file.row.path).lower(): file.parsed for file in evidence.key_files}
+        found.files = [file for file in found.files if file.parsed != today.get(file.row.path.lower())]
+        self._prover.ring.past.need(master_keys_named(found.files))
+        return found

@@ -23,6 +23,7 @@ from forensics.tables.key_chain import (
     PublicKeyFound,
 )
 from forensics.tables.outcome import PRESENT, Outcome
+from forensics.tables.shadow_path import shadow_copy_of
 
 _ORDER: tuple[ChainLink, ...] = get_args(ChainLink)
 _FOLLOW_THE_CLAIM = ("claim", "provider", "key_file", "public_key")
@@ -39,7 +40,7 @@ _BY_DOMAIN_ONLY = (
     "master key {} opens with the backup key of the domain; that DPAPI_SYSTEM, with which Windows opens it, does so "
     "too was not shown"
 )
-_BY_BACKUP = "only the DPAPI_SYSTEM of the backup hives in {} opens master key {}; Windows no longer has that secret"
+_BY_OLDER = "only the DPAPI_SYSTEM of the {} in {} opens master key {}; Windows no longer has that secret"
 
 
 def foreign_suffix(suffix: str | None, machine_guid: str | None) -> str:
@@ -150,7 +151,7 @@ class Links:
         proved = self.proof.private_key == "proved" and self.proof.unlocked_by != "previous" and self.is_the_right_key
         proved = (
             proved
-            and self.proof.backup_hives is None
+            and self.proof.older_hives is None
             and self.password_doubt is None
             and self.proof.master_key_under is None
         )
@@ -291,9 +292,11 @@ class Links:
             opened = f"master key {proof.master_key_guid} opens only with the previous DPAPI_SYSTEM (OldVal)"
             self.break_at("secret", f"{opened}, which Windows no longer uses", self.ground.secret)
         elif proof.unlocked_by == "nothing" and self.scope != "user":
-            unopened = f"no DPAPI_SYSTEM secret on this disk opens master key {proof.master_key_guid}"
-            if proof.backup_hives is not None:
-                unopened = _BY_BACKUP.format(proof.backup_hives, proof.master_key_guid)
+            of = "on this disk" if proof.master_key_waits is None else "that could be read"
+            unopened = f"no DPAPI_SYSTEM secret {of} opens master key {proof.master_key_guid}"
+            if proof.older_hives is not None:
+                kind = "hives" if shadow_copy_of(proof.older_hives) else "backup hives"
+                unopened = _BY_OLDER.format(kind, proof.older_hives, proof.master_key_guid)
             self.break_at("secret", unopened, self.ground.secret)
         elif proof.unlocked_by == "domain_key" and self.scope != "user":
             self.leave_open("secret", _BY_DOMAIN_ONLY.format(proof.master_key_guid))

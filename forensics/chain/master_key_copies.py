@@ -1,11 +1,16 @@
-"""Master keys outside of their folders, searched for once for all that are missed, and only when a key needs one."""
+"""Master keys outside of their folders and in shadow copies, searched for only when a key needs one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.collectors.key_content import master_keys_named
+from forensics.formats.master_key import MasterKeyFile
+
+if TYPE_CHECKING:
+    from forensics.collectors.past_files import PastFiles
 
 _MOST_SEARCHES = 4
 """Work: searches of all names of one disk for master keys; copies of key files may name some that no key file did."""
@@ -32,6 +37,31 @@ class MasterKeyCopies:
         if guid not in self._searched:
             self._search({guid, *master_keys_named(self._evidence.key_files)} - self._searched)
         return self._files.get(guid, ()), self._not_searched
+
+    def in_past(self, guid: str, past: PastFiles) -> Iterator[MasterKeyEvidence]:
+        """Yield the sound files of a master key in shadow copies, the newest first, that are not as one of today is.
+
+        Args:
+            guid: The master key, lower case.
+            past: What the shadow copies have.
+        """
+        from forensics.collectors.guard import guard
+        from forensics.collectors.master_key_copies import FoundMasterKeys, read_master_key
+
+        installation = self._evidence.installation
+        home = (file for file in self._evidence.master_keys if file.row.guid == guid)
+        seen: list[MasterKeyFile | None] = [file.parsed for file in (*home, *self._files.get(guid, ()))]
+        for volume in past.volumes:
+            found = FoundMasterKeys()
+            for file in past.master_keys(volume, [guid]):
+                with guard(installation, file.label) as read:
+                    read_master_key(installation, file, [guid], found)
+                if read.failure is not None:
+                    volume.fail(f"{file.path} could not be read: {read.failure.why}")
+            for item in found.files.get(guid, ()):
+                if item.parsed not in seen:
+                    seen.append(item.parsed)
+                    yield item
 
     def _search(self, guids: set[str]) -> None:
         from forensics.collectors.master_key_copies import find_master_key_copies

@@ -47,7 +47,7 @@ class Unlocked:
         doubt: Why it is not published whether Windows itself would find or read the file; None where nothing is odd.
         elsewhere: File of the master key outside of where Windows looks for it: the one that opens, else any sound one.
         opens_elsewhere: That file is the one that was opened.
-        backup_hives: Folder of the backup hives whose DPAPI_SYSTEM opened it; None where none had to.
+        older_hives: Folder of the hives of an older state whose DPAPI_SYSTEM opened it; None where none had to.
         waits: Why a file elsewhere may still open it; None where none may.
         opened: The file that was opened with what Windows has or a user gave; None where none was.
     """
@@ -65,7 +65,7 @@ class Unlocked:
     elsewhere: str | None = None
     opens_elsewhere: bool = False
     waits: str | None = None
-    backup_hives: str | None = None
+    older_hives: str | None = None
     opened: Opened | None = None
 
     @property

@@ -16,6 +16,7 @@ from forensics.disk.tree import NotFound, TellsAttributes
 from forensics.formats.master_key import parse_master_key_file
 from forensics.late_methods import dataclass
 from forensics.tables.secrets import Half, MasterKeyRow
+from forensics.tables.shadow_path import shadow_copy_of
 
 _MOST_NEIGHBOURS = 20
 """Work: files of one folder whose attributes are looked at."""
@@ -92,9 +93,10 @@ class MasterKeyPlaces:
 
     def _opened_today(self, guid: str, owner_sid: str | None, unlocked: Unlocked) -> Opened:
         opened = unlocked.opened
-        if unlocked.backup_hives is not None:
+        if unlocked.older_hives is not None:
+            hives = "hives" if shadow_copy_of(unlocked.older_hives) else "backup hives"
             raise CannotPlaceError(
-                f"only the DPAPI_SYSTEM of the backup hives in {unlocked.backup_hives} opens master key {guid}, and "
+                f"only the DPAPI_SYSTEM of the {hives} in {unlocked.older_hives} opens master key {guid}, and "
                 "Windows no longer has that secret"
             )
         if opened is None:

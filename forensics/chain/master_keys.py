@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from forensics.chain.access import may_read
@@ -35,7 +35,8 @@ from forensics.tables.key_chain import MasterKeyFound
 from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
 
 if TYPE_CHECKING:
-    from forensics.chain.backup_secret import BackupSecret
+    from forensics.chain.older_secrets import OlderSecrets
+    from forensics.collectors.past_files import PastFiles
 
 SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
 
@@ -56,12 +57,14 @@ class MasterKeyRing:
     Attributes:
         installation: Whose they are.
         work: What all attempts together may still cost.
+        asked_past: What the shadow copies of the disk have, once a broken key asked for it; None: none did.
     """
 
     def __init__(
         self, evidence: Evidence, system: DpapiSystem, user_secrets: UserSecrets, witness: Witness | None = None
     ) -> None:
         self._witness = witness
+        self._evidence = evidence
         self.installation = evidence.installation
         self.work = Work(evidence.installation, with_witness=witness is not None)
         self._system = system
@@ -80,6 +83,7 @@ class MasterKeyRing:
         self._copies = MasterKeyCopies(evidence)
         self._user_prekeys: dict[str, list[bytes]] = {}
         self._backups: dict[str, bool] = {}
+        self.asked_past: PastFiles | None = None
 
     def unlock(self, guid: str, owner_sid: str | None) -> Unlocked:
         """Find and open a master key.
@@ -90,7 +94,7 @@ class MasterKeyRing:
         """
         place = (guid, owner_sid)
         if place not in self._unlocked:
-            home = self._with_backup(guid, owner_sid, self._at_home(guid, owner_sid))
+            home = self._with_older_secret(guid, owner_sid, self._at_home(guid, owner_sid))
             self._unlocked[place] = self._elsewhere(guid, owner_sid, home) if home.is_of_no_use else home
         return self._unlocked[place]
 
@@ -106,36 +110,54 @@ class MasterKeyRing:
         others = [f for f in self._by_guid.get(guid, []) if f.row.owner_sid != owner_sid and f.parsed is not None]
         copies, not_searched = self._copies.of(guid)
         sound: str | None = None
-        for item in (*others, *copies):
-            opened = self._open(replace(item, row=replace(item.row, owner_sid=owner_sid, half=None)))
+        # Shadow copies are opened only where what lies there today does not open.
+        for item in chain(others, copies, self._copies.in_past(guid, self.past)):
+            theirs = replace(item, row=replace(item.row, owner_sid=owner_sid, half=None))
+            opened = self._open(theirs)
+            if opened.outcome == "present" and opened.key is None:
+                sound = sound or item.row.path
+                opened = self._open_older(theirs, opened)
             if opened.key is not None:
                 return had_elsewhere(home, item, opened, owner_sid)
-            if opened.outcome == "present":
-                sound = sound or item.row.path
         if sound is None:
-            return replace(home, waits=not_searched)
+            return replace(home, waits=not_searched or self.past.volumes.not_searched)
         waits = f"a file of master key {guid} lies in {sound}, and nothing known here opens it"
         return replace(home, elsewhere=sound, waits=waits)
 
-    def _with_backup(self, guid: str, owner_sid: str | None, home: Unlocked) -> Unlocked:
-        """Try the secret of the backup hives on a master key of the system that those in use do not open."""
-        waits = home.key is None and home.outcome == "present" and home.by in ("nothing", "not_tried")
-        if not waits or not self._is_system(owner_sid) or self._backup is None:
+    def _with_older_secret(self, guid: str, owner_sid: str | None, home: Unlocked) -> Unlocked:
+        """Try the secrets of older states on a master key of the system that those in use do not open."""
+        if home.key is not None or home.outcome != "present":
             return home
-        for item in self._by_guid.get(guid, []):
-            if item.row.owner_sid != owner_sid or item.parsed is None or item.parsed.master is None:
-                continue
-            for _, half, prekey in self._system_prekeys(item.row.half, owner_sid or SYSTEM, self._backup.system):
-                key = self._opened_with(item, item.parsed.master, prekey)
+        own = (item for item in self._by_guid.get(guid, []) if item.row.owner_sid == owner_sid)
+        opened = (self._open_older(item, home) for item in own)
+        return next((found for found in opened if found.key is not None), home)
+
+    def _open_older(self, item: MasterKeyEvidence, tried: Unlocked) -> Unlocked:
+        """Return what the secrets of older states give of a file that no secret of today opened."""
+        sid, file = item.row.owner_sid, item.parsed
+        if tried.by not in ("nothing", "not_tried") or not self._is_system(sid) or file is None or file.master is None:
+            return tried
+        for older in self._older_secrets:
+            for _, half, prekey in self._system_prekeys(item.row.half, sid or SYSTEM, older.system):
+                key = self._opened_with(item, file.master, prekey)
                 if key is not None:
-                    return replace(home, key=key, half=half, intact="yes", backup_hives=self._backup.folder)
-        return home
+                    return replace(tried, key=key, half=half, intact="yes", older_hives=older.hives)
+        return tried
 
     @cached_property
-    def _backup(self) -> BackupSecret | None:
-        from forensics.chain.backup_secret import backup_secret
+    def _older_secrets(self) -> OlderSecrets:
+        from forensics.chain.older_secrets import OlderSecrets
 
-        return backup_secret(self.installation)
+        return OlderSecrets(self.installation, self.past.volumes, self._system)
+
+    @property
+    def past(self) -> PastFiles:
+        """What the shadow copies of the disk have; whoever asks has a key that is broken."""
+        if self.asked_past is None:
+            from forensics.collectors.past_files import PastFiles
+
+            self.asked_past = PastFiles(self._evidence)
+        return self.asked_past
 
     def _opened_with(self, item: MasterKeyEvidence, section: MasterKeySection, prekey: bytes) -> bytes | None:
         if not self.work.may(dpapi.section_rounds(section), item.row.path):

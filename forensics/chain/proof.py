@@ -60,7 +60,8 @@ class Proof:
         master_key_elsewhere: File of the master key outside of where Windows looks for it; None where none was found.
         opened_elsewhere: That file is the one that opened it.
         master_key_waits: Why a file elsewhere may still open it; None where none may.
-        backup_hives: Folder of the backup hives whose DPAPI_SYSTEM opened the master key; None where none had to.
+        older_hives: Folder of the hives of an older state (RegBack, or in a shadow copy) whose DPAPI_SYSTEM opened the
+            master key; None where none had to.
         is_users: It is a user's key, which hangs on a secret that no disk holds: what was given may be the wrong one.
     """
 
@@ -81,7 +82,7 @@ class Proof:
     opened_elsewhere: bool = False
     master_key_waits: str | None = None
     is_users: bool = False
-    backup_hives: str | None = None
+    older_hives: str | None = None
 
 
 _NO_PRIVATE_HALF = Proof(private_key="damaged")
@@ -148,7 +149,7 @@ class Prover:
             opened_elsewhere=unlocked.opens_elsewhere,
             master_key_waits=unlocked.waits,
             is_users=is_users,
-            backup_hives=unlocked.backup_hives,
+            older_hives=unlocked.older_hives,
         )
         return start, unlocked
 
@@ -261,7 +262,8 @@ def _keep(slot: KeySlot, start: Proof, key: PrivateKey) -> None:
     vault = open_vault()
     if vault is not None:
         elsewhere = start.master_key_elsewhere if start.opened_elsewhere else None
-        vault.keep(OpenedKey(slot.file.row.path, start.unlocked_by, start.exportable, key, elsewhere))
+        path, hives = slot.file.row.path, start.older_hives
+        vault.keep(OpenedKey(path, start.unlocked_by, start.exportable, key, elsewhere, hives))
 
 
 def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:

@@ -36,6 +36,8 @@ def place_of(
     row = slot.file.row
     if is_past(row.path) or proof.private_key != "proved" or proof.unlocked_by not in _OPENED_TODAY:
         return None
+    if proof.opened_elsewhere:
+        return None
     try:
         target = target_of(certificate, link, slot, evidence)
     except NoPlaceError:

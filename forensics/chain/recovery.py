@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 
-from forensics.chain.key_copies import KeyCopies
+from forensics.chain.key_copies import KeyCopies, PastCopies
 from forensics.chain.key_index import KeyIndex, KeySlot, slots_of
 from forensics.chain.links import Links
 from forensics.chain.proof import Proof, Prover
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.formats.public_key import PublicKey
 from forensics.late_methods import dataclass
+from forensics.tables.answer import Answer
 
 _SEALED = ("sealed_tpm", "sealed_vbs")
 
@@ -38,15 +39,19 @@ class Found:
         path: File from which the key was had; None where it was had from none.
         locked: Files with the public half that did not open.
         undecided: Why one that was found, and not read or not opened, may hold it; None where none may.
+        exportable: Whether that file lets its key be exported.
     """
 
     path: str | None = None
     locked: tuple[LockedCopy, ...] = ()
     undecided: str | None = None
+    exportable: Answer = "unknown"
 
     def and_then(self, other: Found) -> Found:
         """Return this joined with what a search elsewhere found."""
-        return Found(self.path or other.path, self.locked + other.locked, self.undecided or other.undecided)
+        exportable = self.exportable if self.path is not None else other.exportable
+        undecided = self.undecided or other.undecided
+        return Found(self.path or other.path, self.locked + other.locked, undecided, exportable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +63,14 @@ class Recoverable:
         path: File that holds the key when it is another than the one judged.
         locked: Another file with its public half, which did not open.
         doubt: Why the answer is not known, where that is for want of a place that was searched, or of a secret.
+        exportable: Whether that other file lets the key be exported.
     """
 
     answer: bool | None
     path: str | None = None
     locked: LockedCopy | None = None
     doubt: str | None = None
+    exportable: Answer = "unknown"
 
 
 class Recovery:
@@ -74,14 +81,16 @@ class Recovery:
         prover: Proves what is found.
         copies: Key files outside the folders of keys, on the same volume.
         beside: Key files on the other volumes of the disk.
+        past: Key files in the shadow copies of the disk.
     """
 
-    def __init__(self, index: KeyIndex, prover: Prover, copies: KeyCopies, beside: KeyCopies) -> None:
+    def __init__(self, index: KeyIndex, prover: Prover, copies: KeyCopies, beside: KeyCopies, past: PastCopies) -> None:
         self._index = index
         self._prover = prover
         self._best: dict[PublicKey, KeySlot | None] = {}
         self._copies = copies
         self._beside = beside
+        self._past = past
         self._had: dict[PublicKey, Found] = {}
         self._had_of_copies: dict[PublicKey, Found] = {}
         self._recovered: dict[str, KeySlot] = {}
@@ -121,7 +130,7 @@ class Recovery:
         public = certificate.public_key
         found = self.search(public, beyond=links.verdict == "unusable") if public else Found()
         if found.path is not None:
-            return Recoverable(True, found.path)
+            return Recoverable(True, found.path, exportable=found.exportable)
         return self._not_found(links, public, found)
 
     def search(self, public: PublicKey, *, beyond: bool = True) -> Found:
@@ -149,14 +158,19 @@ class Recovery:
         self._recovered |= {slot.file.row.path: slot for slot, _ in recovered}
         # One that is named for this machine may only have to be put back.
         recovered.sort(key=lambda found: found[0].file.row.guid_is_current is not True)
-        had = (slot.file.row.path for slot, proof in recovered if not publics or proof.public in publics)
+        had = (
+            (slot.file.row.path, proof.exportable)
+            for slot, proof in recovered
+            if not publics or proof.public in publics
+        )
+        path, exportable = next(had, (None, None))
         locked = (
             LockedCopy(slot.file.row.path, proof.master_key_guid)
             for slot, proof in proofs
             if slot.public in publics and proof.private_key in ("locked", "needs_pin", "not_examined")
         )
         open_ = (_why_open(slot.file.row.path, proof) for slot, proof in proofs if _could_still_open(proof))
-        return Found(next(had, None), tuple(locked), next(open_, None))
+        return Found(path, tuple(locked), next(open_, None), exportable or "unknown")
 
     def had(self, public: PublicKey) -> list[KeySlot]:
         """Return the slots, wherever they lie, from which a private key was had so far; each once."""
@@ -204,7 +218,7 @@ class Recovery:
         slots = {id(s): s for public in publics for s in (*self._slots(public), *self._copies.with_public(public))}
         found = self._searched([*slots.values(), *self._copies.of_name(file)], publics)
         if found.path is not None:
-            return Recoverable(True, found.path)
+            return Recoverable(True, found.path, exportable=found.exportable)
         locked = next((copy for copy in found.locked if copy.path != file.row.path), None)
         unsearched = (self.not_searched(public) for public in (publics or (None,)))
         doubt = found.undecided or next((why for why in unsearched if why is not None), None)
@@ -217,10 +231,22 @@ class Recovery:
             publics: The public halves.
             file: The key file, where that is what was judged.
         """
-        named = self._beside.of_name(file) if file is not None else ()
-        slots = {id(s): s for s in (*(s for p in publics for s in self._beside.with_public(p)), *named)}
-        found = self._searched(slots.values(), publics)
+        found = self._among(self._beside, publics, file)
         return found.and_then(Found(undecided=self._beside.not_searched))
+
+    def past(self, publics: Collection[PublicKey], file: KeyFileEvidence | None) -> Found:
+        """Look in shadow copies, from the newest to the one that has it; the arguments are those of :meth:`beside`."""
+        found = Found()
+        for copies in self._past:
+            found = found.and_then(self._among(copies, publics, file))
+            if found.path is not None:
+                return found
+        return found.and_then(Found(undecided=self._past.not_searched))
+
+    def _among(self, copies: KeyCopies, publics: Collection[PublicKey], file: KeyFileEvidence | None) -> Found:
+        named = copies.of_name(file) if file is not None else ()
+        slots = {id(s): s for s in (*(s for p in publics for s in copies.with_public(p)), *named)}
+        return self._searched(slots.values(), publics)
 
 
 def publics_of(file: KeyFileEvidence) -> list[PublicKey]:

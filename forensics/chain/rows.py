@@ -7,8 +7,10 @@ from dataclasses import replace
 from forensics.chain.links import NO_FILE_THERE, Links
 from forensics.chain.recovery import Recoverable
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
+from forensics.tables.answer import Answer
 from forensics.tables.deleted_path import is_deleted
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.shadow_path import shadow_copy_of
 from forensics.tables.windows_path import WindowsPaths
 
 
@@ -59,19 +61,41 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         verdict=links.verdict,
         broken_at=broken_at,
         recoverable=recoverable.answer,
-        recoverable_from=recoverable.path,
-        recoverable_deleted=is_deleted(recoverable.path) if recoverable.path else None,
         recovery_doubt=recoverable.doubt,
         key_copy=recoverable.locked.path if recoverable.locked else None,
         key_copy_needs=recoverable.locked.master_key_guid if recoverable.locked else None,
         master_key_copy=proof.master_key_elsewhere,
         master_key_copy_deleted=is_deleted(proof.master_key_elsewhere) if proof.master_key_elsewhere else None,
+        master_key_shadow_copy=shadow_copy_of(proof.master_key_elsewhere),
         copy_opens=proof.opened_elsewhere if proof.master_key_elsewhere else None,
-        backup_hives=proof.backup_hives,
+        backup_hives=proof.older_hives if shadow_copy_of(proof.older_hives) is None else None,
+        shadow_hives=proof.older_hives if shadow_copy_of(proof.older_hives) is not None else None,
         known_by=links.known_by,
         reason=links.broken.get(broken_at, "") if broken_at else links.doubt or "",
     )
+    if recoverable.path is not None:
+        row = found_at(row, recoverable.path, recoverable.exportable)
     return with_recovery(row, paths.of(machine_id, row.recoverable_from), paths.of(machine_id, row.key_copy))
+
+
+def found_at(row: KeyChainRow, path: str, exportable: Answer, machine_id: int | None = None) -> KeyChainRow:
+    """Return a row that says in which other file its key was had.
+
+    Args:
+        row: The row.
+        path: The file.
+        exportable: Whether that lets its key be exported.
+        machine_id: Its installation, where that is another one.
+    """
+    return replace(
+        row,
+        recoverable=True,
+        recoverable_from=path,
+        recoverable_deleted=is_deleted(path),
+        recoverable_shadow_copy=shadow_copy_of(path),
+        recoverable_exportable=exportable,
+        recoverable_on=machine_id,
+    )
 
 
 def with_recovery(row: KeyChainRow, found: str | None, copy: str | None) -> KeyChainRow:

@@ -36,6 +36,7 @@ class OpenedKey:
         exportable: Whether its own file lets it be exported.
         key: It.
         master_key_file: The file of its master key, where that is not the one that Windows looks for; else None.
+        older_hives: Folder of the hives of an older state whose DPAPI_SYSTEM opened its master key; None: none had to.
     """
 
     path: str
@@ -43,6 +44,7 @@ class OpenedKey:
     exportable: Answer
     key: PrivateKey = field(repr=False)
     master_key_file: str | None = None
+    older_hives: str | None = None
 
 
 @dataclass(slots=True)

@@ -67,14 +67,18 @@ def find_key_copies(
         folders: The folders of keys, which were read already.
         code_page: ANSI code page of the machine, None when it is not known.
     """
-    return _read_all(installation, on_own_volume(installation, KEY_NAMES, _known(installation, folders)), code_page)
+    return read_key_files(
+        installation, on_own_volume(installation, KEY_NAMES, _known(installation, folders)), code_page
+    )
 
 
 def find_key_copies_beside(
     installation: Installation, folders: Sequence[KeyFolder], code_page: int | None = None
 ) -> FoundCopies:
     """Search the other volumes of an installation's disk for key files; the arguments are those of find_key_copies."""
-    return _read_all(installation, on_other_volumes(installation, KEY_NAMES, _known(installation, folders)), code_page)
+    return read_key_files(
+        installation, on_other_volumes(installation, KEY_NAMES, _known(installation, folders)), code_page
+    )
 
 
 def _known(installation: Installation, folders: Sequence[KeyFolder]) -> set[str]:
@@ -82,9 +86,16 @@ def _known(installation: Installation, folders: Sequence[KeyFolder]) -> set[str]
     return {installation.really(folder.path).lower() for folder in folders}
 
 
-def _read_all(
+def read_key_files(
     installation: Installation, named: Iterable[FoundFile | Unsearched], code_page: int | None
 ) -> FoundCopies:
+    """Read files that are named for key files; those that are none are passed over.
+
+    Args:
+        installation: Whose keys are broken.
+        named: The files.
+        code_page: ANSI code page of the machine, None when it is not known.
+    """
     found = FoundCopies()
     seen = 0
     with guard(installation, installation.source_path) as guarded:

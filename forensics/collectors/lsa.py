@@ -32,6 +32,17 @@ def collect_lsa(installation: Installation) -> LsaMaterial:
     )
 
 
+def sealed_secrets(installation: Installation) -> tuple[bytes | None, ...] | None:
+    """Return what SECURITY holds of DPAPI_SYSTEM, still encrypted, with the key to it; None where it holds none.
+
+    Where it is the same at two times, so is the secret.
+    """
+    security = RegistryView.of_machine(installation, "SECURITY")
+    secrets = [security.data(f"{DPAPI_SYSTEM}\\{value}", "") for _, value, _ in _GENERATIONS]
+    keys = (security.data(f"Policy\\{name}", "") for name in ("PolEKList", "PolSecretEncryptionKey"))
+    return (*secrets, *keys) if any(secrets) else None
+
+
 def _boot_key_classes(installation: Installation) -> tuple[str, str, str, str] | None:
     system = RegistryView.of_machine(installation, "SYSTEM")
     lsa = f"{installation.control_set()}\\Control\\Lsa"

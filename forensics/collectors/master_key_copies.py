@@ -74,7 +74,7 @@ def find_master_key_copies(
                 installation.problem(installation.source_path, "too_many", found.not_searched)
                 break
             with guard(installation, item.label) as read:
-                _read(installation, item, guids, found)
+                read_master_key(installation, item, guids, found)
             if read.failure is not None:
                 found.not_searched = found.not_searched or f"{item.label} could not be read: {read.failure.why}"
     if guarded.failure is not None:
@@ -82,8 +82,17 @@ def find_master_key_copies(
     return found
 
 
-def _read(installation: Installation, item: FoundFile, guids: Collection[str], found: FoundMasterKeys) -> None:
-    """Parse a file; one that is no master key, or a damaged one, is passed over in silence."""
+def read_master_key(
+    installation: Installation, item: FoundFile, guids: Collection[str], found: FoundMasterKeys
+) -> None:
+    """Parse a file; one that is no master key, or a damaged one, is passed over in silence.
+
+    Args:
+        installation: Whose keys need it.
+        item: The file.
+        guids: Lower-case GUIDs of the master keys that are needed.
+        found: Takes it.
+    """
     entry = item.tree.entry(item.path)
     if entry.size > MAX_FILE_SIZE:
         return

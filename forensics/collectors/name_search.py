@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterator
 
-from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
 from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import Entry, FindsNames, KeepsDeleted, NotFound, Tree, Unreadable, WantedNames, damage_of
 from forensics.late_methods import dataclass
@@ -54,11 +53,10 @@ def on_own_volume(
     named = tree.paths_named(wanted, skip) if isinstance(tree, FindsNames) else _walked(installation, wanted)
     for path in named:
         if path is None:
-            yield Unsearched(_in_part(installation.volume))
+            yield Unsearched(in_part(installation.volume))
         elif path.rpartition("/")[0].lower() not in skip:
             yield FoundFile(tree, path, path)
     yield from _deleted(tree, wanted, installation.volume)
-    yield from _shadow_copies(tree, installation.volume or "the volume")
 
 
 def on_other_volumes(
@@ -86,23 +84,21 @@ def _deleted(tree: Tree, wanted: WantedNames, volume: str | None) -> Iterator[Fo
     if isinstance(tree, KeepsDeleted):
         files = tree.deleted_files()
         for entry in files.find(wanted):
-            yield Unsearched(_in_part(volume)) if entry is None else FoundFile(files, entry.path, entry.path)
-
-
-def _shadow_copies(tree: Tree, volume: str) -> Iterator[Unsearched]:
-    count = count_shadow_copies(tree)
-    if count != 0:
-        yield Unsearched(f"{volume} was not searched whole: {not_searched(count)}")
+            yield Unsearched(in_part(volume)) if entry is None else FoundFile(files, entry.path, entry.path)
 
 
 def _on_volume(volume: DiskVolume, tree: Tree, wanted: WantedNames) -> Iterator[FoundFile | Unsearched]:
-    named = tree.paths_named(wanted, ()) if isinstance(tree, FindsNames) else _walked_from_root(tree, wanted)
-    for path in named:
-        yield Unsearched(_in_part(volume.name)) if path is None else FoundFile(tree, path, volume.label(path))
-    yield from _shadow_copies(tree, volume.name)
+    for path in names_on(tree, wanted):
+        yield Unsearched(in_part(volume.name)) if path is None else FoundFile(tree, path, volume.label(path))
 
 
-def _in_part(volume: str | None) -> str:
+def names_on(tree: Tree, wanted: WantedNames) -> Iterator[str | None]:
+    """Yield the paths of files of a whole volume with a wanted name; None for each part that was not searched."""
+    return tree.paths_named(wanted, ()) if isinstance(tree, FindsNames) else _walked_from_root(tree, wanted)
+
+
+def in_part(volume: str | None) -> str:
+    """Say that a part of a volume, or of the one there is, was not searched."""
     return f"the names of files were not all searched{f' on {volume}' if volume else ''}"
 
 

@@ -111,17 +111,3 @@ def _rows(installation: Installation, tree: Tree, folder: str, volume: str | Non
         )
         for copy in known.copies
     ]
-
-
-def count_shadow_copies(tree: Tree) -> int | None:
-    """Return how many shadow copies a volume has; None where that is not known."""
-    known = known_copies(tree)
-    return len(known.copies) if known.copies or known.more is None else None
-
-
-def not_searched(count: int | None) -> str:
-    """Say that shadow copies were not searched, by their number."""
-    if count is None:
-        return "whether it has shadow copies, in which a file that is gone may still be, could not be read"
-    copies = "its shadow copy was" if count == 1 else f"its {count} shadow copies were"
-    return f"{copies} not searched: older states of the volume, in which a file that is gone may still be"

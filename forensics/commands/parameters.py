@@ -12,6 +12,7 @@ from collections.abc import Callable
 from forensics.commands.refusal import Refused
 from forensics.tables.deleted_path import is_deleted
 from forensics.tables.sanitise import sanitise
+from forensics.tables.shadow_path import is_past
 from forensics.tables.windows_path import UNKNOWN_DRIVE
 
 Kind = Callable[[str], str]
@@ -86,8 +87,8 @@ def inside_quotes(value: str) -> str:
 
 def path(value: str) -> str:
     """Write a path as its Windows has it; on a drive of unknown letter only where that is the system drive."""
-    if is_deleted(value):
-        raise Refused("deleted")
+    if is_past(value):
+        raise Refused("deleted" if is_deleted(value) else "shadow_copy")
     if value.startswith(UNKNOWN_DRIVE):
         rest = value.removeprefix(UNKNOWN_DRIVE)
         if sanitise(rest) != rest or _ACTIVE.search(rest):

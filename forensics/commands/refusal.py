@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Literal
 
 Reason = Literal[
-    "unknown", "unsafe", "service_store", "policy_store", "other_volume", "kept", "not_shown", "by_owner", "deleted"
+    "unknown",
+    "unsafe",
+    "service_store",
+    "policy_store",
+    "other_volume",
+    "kept",
+    "not_shown",
+    "by_owner",
+    "deleted",
+    "shadow_copy",
 ]
 
 _WORDS: dict[str, dict[Reason, str]] = {
@@ -19,6 +28,7 @@ _WORDS: dict[str, dict[Reason, str]] = {
         "by_owner": "No command is printed here: what made the binding changes it, see how it is set.",
         "kept": "No command is printed here: this certificate must not be taken out of its store.",
         "deleted": "The file is deleted, and no command of Windows reaches it: let nothing write to this disk.",
+        "shadow_copy": "No command is printed here: the file lies in a shadow copy, under no path of Windows.",
     },
     "ja": {
         "unknown": "ここにコマンドは表示しません: {what} がこのディスクから分かりません。",
@@ -30,6 +40,7 @@ _WORDS: dict[str, dict[Reason, str]] = {
         "by_owner": "ここにコマンドは表示しません: バインドを作成したものが変更します。設定方法を参照してください。",
         "kept": "ここにコマンドは表示しません: この証明書をストアから取り除いてはなりません。",
         "deleted": "このファイルは削除され、Windows のコマンドでは扱えません。このディスクに書き込まないでください。",
+        "shadow_copy": "ここにコマンドは表示しません: ファイルはシャドウ コピー内にあり、Windows のパスがありません。",
     },
 }
 

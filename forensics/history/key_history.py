@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from forensics.collectors.events import LOG_FOLDER
 from forensics.collectors.guard import guard
-from forensics.collectors.shadow_copies import FOLDER, count_shadow_copies, not_searched
+from forensics.collectors.shadow_copies import FOLDER
 from forensics.disk.ntfs.journal import ChangeJournal
 from forensics.disk.tree import KeepsShadowCopies, KeepsTraces, Unreadable
 from forensics.history.audit_log import audit_rows
@@ -19,7 +19,7 @@ from forensics.history.places import FolderOf, Places, is_of_keys, places_of
 from forensics.history.shadow_copies import copy_rows
 from forensics.history.traces import deleted_rows, put_there_rows, slack_rows
 from forensics.history.windows_old import former_rows
-from forensics.sources.installation import Installation, outcome_of
+from forensics.sources.installation import outcome_of
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, Outcome
@@ -133,7 +133,6 @@ class _History:
     def _shadow_copies(self) -> Iterator[KeyHistoryRow]:
         tree, installation = self._tree, self._installation
         if not isinstance(tree, KeepsShadowCopies) or installation.drive:
-            _tell_shadow_copies(installation)
             return
         try:
             copies = tree.shadow_copies()
@@ -182,12 +181,6 @@ class _History:
         at = next((time for time in (*put, file.created) if time is not None), None)
         # One that is older than the certificate took the place of nothing.
         return Replaced(at if at is None or chain.not_before is None or at > chain.not_before else None)
-
-
-def _tell_shadow_copies(installation: Installation) -> None:
-    count = count_shadow_copies(installation.own_tree)
-    if count != 0:
-        installation.coverage.tell("volume", "shadow copies", Outcome("not_examined", not_searched(count)), FOLDER)
 
 
 def _reach(journal: ChangeJournal) -> Outcome:

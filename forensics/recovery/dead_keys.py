@@ -41,6 +41,8 @@ class DeadKey:
         unlocked_by: What opened its master key.
         exportable: Whether that file lets it be exported.
         imports_no_aes: Its Windows is one that likely imports only what ``--legacy`` writes.
+        older_hives: Folder of the hives of an older state whose DPAPI_SYSTEM opened its master key, as Windows writes
+            it; None: none had to.
         lack: Why it is not written; None where nothing is in the way.
         master_key_file: Where the file of its master key was found, as Windows writes it, where that is not at home.
         files: The files that bring it back on its Windows as the disk has them.
@@ -55,6 +57,7 @@ class DeadKey:
     unlocked_by: UnlockedBy = "not_tried"
     exportable: Answer = "unknown"
     imports_no_aes: bool = False
+    older_hives: str | None = None
     lack: str | None = None
     master_key_file: str | None = None
     files: tuple[RawFile, ...] = ()
@@ -120,7 +123,11 @@ def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -
     place = chain.recovery_place or facts.path(machine, opened.path)
     old = _imports_no_aes(facts, chain.machine_id)
     key = DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.exportable, old)
-    key = replace(key, master_key_file=facts.path(machine, opened.master_key_file) or None)
+    key = replace(
+        key,
+        master_key_file=facts.path(machine, opened.master_key_file) or None,
+        older_hives=facts.path(machine, opened.older_hives) or None,
+    )
     return _with_files(key, facts, vault)
 
 
@@ -158,13 +165,21 @@ def as_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
             exportable=placing.exportable,
             lack=lack,
             master_key_file=key.master_key_file if placing.found == key.path else None,
+            older_hives=key.older_hives if placing.found == key.path else None,
         )
     if not is_alone:
         return replace(key, lack=lack)
     if chain.private_key != "proved":
         return replace(key, lack=_lack(chain, facts))
-    place, by = facts.path(chain.machine_id, chain.key_file_path), chain.unlocked_by
-    return replace(key, path=chain.key_file_path, place=place, unlocked_by=by, exportable=chain.exportable, lack=lack)
+    return replace(
+        key,
+        path=chain.key_file_path,
+        place=facts.path(chain.machine_id, chain.key_file_path),
+        unlocked_by=chain.unlocked_by,
+        exportable=chain.exportable,
+        older_hives=facts.path(chain.machine_id, chain.shadow_hives or chain.backup_hives) or None,
+        lack=lack,
+    )
 
 
 def _imports_no_aes(facts: Facts, machine_id: int) -> bool:

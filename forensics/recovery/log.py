@@ -50,6 +50,8 @@ def _key(key: DeadKey, vault: Vault) -> dict[str, Any]:
         "unlocked_by": key.unlocked_by,
         "exportable": key.exportable,
         "backup_hives": key.chain.backup_hives,
+        "older_hives": key.older_hives,
+        "master_key_file": key.master_key_file,
         "public_key_sha256": _public(key, vault),
     }
 

@@ -12,6 +12,7 @@ from forensics.tables.finding import Block
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
 from forensics.tables.secrets import UnlockedBy
+from forensics.tables.shadow_path import shadow_copy_of
 
 _OPENED: dict[UnlockedBy, str] = {
     "current": "opened with DPAPI_SYSTEM",
@@ -19,7 +20,7 @@ _OPENED: dict[UnlockedBy, str] = {
     "password": "opened with the password or hash that was given",
     "domain_key": "opened with the backup key of the domain",
 }
-_BY_BACKUP = "opened with DPAPI_SYSTEM of the backup hives in RegBack"
+_BACKUP_HIVES = "backup hives in RegBack"
 _EXPORT = {
     "yes": "it may be exported",
     "no": "by its policy it is not to be exported",
@@ -94,7 +95,10 @@ def add_head(text: FoldedText, key: DeadKey) -> None:
     if key.path is None:
         text.add(f"not to be had: {key.lack}", "  ")
         return
-    opened = _BY_BACKUP if key.chain.backup_hives else _OPENED.get(key.unlocked_by, "opened")
+    opened = _OPENED.get(key.unlocked_by, "opened")
+    if key.older_hives is not None:
+        is_past = shadow_copy_of(key.older_hives) is not None
+        opened = f"opened with DPAPI_SYSTEM of the {f'hives in {key.older_hives}' if is_past else _BACKUP_HIVES}"
     master_key = f", its master key in {key.master_key_file}" if key.master_key_file else ""
     text.add(f"proved: {key.place}{master_key}, {opened}; {_EXPORT[key.exportable]}", "  ")
 

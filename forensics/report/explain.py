@@ -81,14 +81,20 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
     yield Link("key_file", chain.key_file, facts.path(chain.machine_id, chain.key_file_path), key_file)
     yield Link("public_key", chain.public_key, _public_halves(certificate, key_file), key_file or certificate)
     yield Link("access", chain.access, (key_file.acl if key_file else None) or "", key_file)
-    yield Link("master_key", chain.master_key, chain.master_key_guid or "", master_key or key_file)
+    named = chain.master_key_guid or ""
+    if chain.master_key_copy is not None:
+        named = f"{named}; a file of it lies in {facts.path(chain.machine_id, chain.master_key_copy)}"
+    yield Link("master_key", chain.master_key, named, master_key or key_file)
     if key_file is not None and key_file.scope == "user":
         yield Link("secret", f"unlocked by {chain.unlocked_by}", _secrets_of_users(master_key), master_key)
     else:
         generation = "previous" if chain.unlocked_by == "previous" else "current"
         secret = facts.secret(chain, generation)
-        since = f"DPAPI_SYSTEM {generation}, set {format_utc(secret.set_at)}" if secret and secret.set_at else ""
-        yield Link("secret", f"unlocked by {chain.unlocked_by}", since, secret)
+        detail = f"DPAPI_SYSTEM {generation}, set {format_utc(secret.set_at)}" if secret and secret.set_at else ""
+        if (older := chain.shadow_hives or chain.backup_hives) is not None:
+            opened = f"opened with that of {facts.path(chain.machine_id, older)}"
+            detail = f"{detail}; {opened}" if detail else opened
+        yield Link("secret", f"unlocked by {chain.unlocked_by}", detail, secret)
     yield Link("private_key", chain.private_key, f"exportable {chain.exportable}", key_file)
     service = facts.service(chain, "KeyIso")
     starts = {2: "automatic", 3: "manual", 4: "disabled"}

@@ -71,6 +71,10 @@ class KeyChainRow(Row):
         "Folder of the backup hives (RegBack) whose DPAPI_SYSTEM opened the master key that no secret in use opens",
         None,
     )
+    shadow_hives: str | None = column(
+        "Folder of the hives in a shadow copy whose DPAPI_SYSTEM opened the master key that no secret in use opens",
+        None,
+    )
     private_key: PrivateKeyFound = column(
         "what came of opening it: proved to belong to the certificate's public key, or why it was not", "not_examined"
     )
@@ -88,6 +92,10 @@ class KeyChainRow(Row):
         "recoverable_from is a deleted file, whose content nobody has overwritten yet; no command of Windows can name it",
         None,
     )
+    recoverable_shadow_copy: str | None = column(
+        "Shadow copy (`shadow_copy.id`) in which recoverable_from lies; no command of Windows can name the file", None
+    )
+    recoverable_exportable: Answer | None = column("whether recoverable_from lets its key be exported", None)
     recoverable_on: int | None = column(
         "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
     )
@@ -117,6 +125,7 @@ class KeyChainRow(Row):
         None,
     )
     master_key_copy_deleted: bool | None = column("master_key_copy is a deleted file", None)
+    master_key_shadow_copy: str | None = column("Shadow copy (`shadow_copy.id`) in which master_key_copy lies", None)
     copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
     lost_at: datetime | None = column(
         "When a file that the key needs was deleted, renamed or moved away, UTC, as table key_history tells; null: not "
@@ -150,6 +159,13 @@ class KeyChainRow(Row):
     def is_request(self) -> bool:
         """It is a request for a certificate, whose place a throw-away certificate holds until the answer comes."""
         return (self.store or "").upper() == REQUEST
+
+    @property
+    def hangs_on_shadow_copy(self) -> bool:
+        """Its key is had by what only a shadow copy has: key file, master key or secret."""
+        if self.recoverable_from is not None:
+            return self.recoverable_shadow_copy is not None
+        return self.shadow_hives is not None or (self.copy_opens is True and self.master_key_shadow_copy is not None)
 
     @property
     def is_missed(self) -> bool:

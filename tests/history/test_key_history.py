@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import forensics
-from forensics.collectors.shadow_copies import count_shadow_copies, not_searched
+from forensics.collectors.shadow_copies import known_copies
 from forensics.disk.tree import Tree
 from forensics.history.loss import loss
 from forensics.history.places import is_of_keys
@@ -18,7 +18,7 @@ from forensics.tables.history import Happened, KeyHistoryRow
 from testdata.builder.change_journal import deletion, journal
 from tests.examined import AS_OF, examined
 from tests.oracles import needs_shared
-from tests.paths import IMAGES, REALDATA
+from tests.paths import REALDATA
 
 REAL = REALDATA / "shadow-copies" / "vsstest.qcow2"
 KEYS, CNG = "ProgramData/Microsoft/Crypto/RSA/MachineKeys", "ProgramData/Microsoft/Crypto/Keys"
@@ -130,24 +130,7 @@ def _copy(tree: Tree, path: str, to: Path, wanted: tuple[str, ...]) -> None:
 @needs_shared(REAL)
 def test_shadow_copies_that_windows_made_are_counted() -> None:
     with open_source(REAL) as source:
-        assert count_shadow_copies(source.searched[0].tree) == 2
-    assert not_searched(2) == (
-        "its 2 shadow copies were not searched: older states of the volume, in which a file that is gone may still be"
-    )
-
-
-def test_where_shadow_copies_were_not_read_nothing_is_lost_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forensics.collectors.name_search.count_shadow_copies", lambda tree: 2)
-    monkeypatch.setattr("forensics.history.key_history.count_shadow_copies", lambda tree: 2)
-    case = forensics.examine(IMAGES / "cleaned-up.vhdx.xz", as_of=AS_OF)
-    (api,) = (row for row in case.rows("key_chain") if row.subject == "CN=api.contoso.test")
-    assert api.recoverable is None
-    assert api.recovery_doubt == (
-        "partition 1 was not searched whole: its 2 shadow copies were not searched: older states of the volume, in "
-        "which a file that is gone may still be"
-    )
-    (row,) = (r for r in case.rows("coverage") if r.name == "shadow copies")
-    assert row.outcome == "not_examined"
+        assert len(known_copies(source.searched[0].tree).copies) == 2
 
 
 KEY = "4209c24da88321c2d1aa5b3e46e0c245_64023be8-9c1a-4eee-b6ec-0f951b6c7610"
@@ -193,13 +176,3 @@ def test_what_took_a_file_is_the_first_loss_since_it_came_last(rows: list[KeyHis
 )
 def test_a_file_of_the_same_name_elsewhere_is_not_the_key(folder: str | None, knows: bool, is_it: bool) -> None:
     assert is_of_keys("key_file", folder, knows) is is_it
-
-
-def test_shadow_copies_that_cannot_be_counted_are_not_denied(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forensics.collectors.name_search.count_shadow_copies", lambda tree: None)
-    monkeypatch.setattr("forensics.history.key_history.count_shadow_copies", lambda tree: None)
-    case = forensics.examine(IMAGES / "cleaned-up.vhdx.xz", as_of=AS_OF)
-    (api,) = (row for row in case.rows("key_chain") if row.subject == "CN=api.contoso.test")
-    assert api.recoverable is None
-    (row,) = (r for r in case.rows("coverage") if r.name == "shadow copies")
-    assert row.detail == "whether it has shadow copies, in which a file that is gone may still be, could not be read"

@@ -133,12 +133,18 @@ EXPECTED: dict[str, list[tuple[str, str, str]]] = {
         ("low", "key-recoverable", "1A8B 6086"),
     ],
     "chain": [("high", "key-file-missing", "1940"), ("high", "key-recreated", "12B7")],
-    "copies-master-key": [("high", "key-file-missing", "6086 C165"), ("high", "master-key-missing", "1A8B")],
+    "copies-master-key": [
+        ("high", "key-file-missing", "6086 C165"),
+        ("high", "master-key-missing", "1A8B"),
+        ("medium", "master-key-elsewhere", "1A8B"),
+        ("low", "key-recoverable", "1A8B 6086"),
+    ],
     "copies-sysprep": [
         ("high", "key-file-missing", "9D36"),
         ("high", "key-file-of-another-machine-guid", "5128 C722"),
         ("high", "key-recreated", "692E"),
-        ("high", "master-key-does-not-open", "5128 C722"),  # no copy is read
+        ("high", "master-key-does-not-open", "5128 C722"),
+        ("low", "key-recoverable", "5128 692E 9D36 C722"),
     ],
     "dirty-disk": [("high", "key-file-missing", "5128")],
     "dirty-registry": [

@@ -77,6 +77,7 @@ class NtfsTree:
         self._security = SecurityDescriptors(self.volume)
         self._claims = ClusterClaims(self._log)
         self._damaged: dict[int, str] = {}
+        self._shadow_copies: Sequence[ShadowCopy] | None = None
         self._folders: dict[int, Folder] = {}
         self._entries: dict[str, Entry] = {"": Entry("", "", True, handle=ROOT)}
 
@@ -185,10 +186,12 @@ class NtfsTree:
         """List the older states of the volume that Windows kept, the newest first. Raises Unreadable."""
         if self.volume.reader.read_at(_SHADOW_HEADER_AT, len(_SHADOW_MARK)) != _SHADOW_MARK:
             return ()
-        # Imported here because few volumes ever had one.
-        from forensics.disk.ntfs.shadow_copies import shadow_copies
+        if self._shadow_copies is None:
+            # Imported here because few volumes ever had one.
+            from forensics.disk.ntfs.shadow_copies import shadow_copies
 
-        return shadow_copies(self.volume, self._log)
+            self._shadow_copies = shadow_copies(self.volume, self._log)
+        return self._shadow_copies
 
     def cut_short(self, folder: str) -> str | None:
         return f"only {MAX_ENTRIES} of its names are listed" if self._listed(self.entry(folder)).cut else None

@@ -154,6 +154,8 @@ class KeyRepairs:
         machine = self._facts.machine(chain.machine_id)
         if (chain.key_file, chain.broken_at, chain.unlocked_by) != ("other_machine_guid", "key_file", "current"):
             return None
+        if chain.master_key != "present" or chain.copy_opens:
+            return None
         file = self._facts.key_file(chain)
         if file is None or machine is None or not (machine.machine_guid and file.name_hash and chain.recoverable):
             return None

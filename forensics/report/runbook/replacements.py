@@ -212,6 +212,12 @@ def still_on_disk(chain: KeyChainRow | None, facts: Facts) -> Iterable[str]:
                 "finding key-recoverable before anything is done."
             )
             return
+        if chain.hangs_on_shadow_copy:
+            yield (
+                "Its key can still be had by way of a shadow copy, as long as Windows keeps that: see the finding "
+                "key-recoverable before anything is done."
+            )
+            return
         yield f"Its key can still be had from this disk ({place}): keep it, see the finding key-recoverable."
 
 

@@ -43,6 +43,10 @@ LOCKED_OF_BEFORE = FOREIGN | UNKNOWN_YET | {"unlocked_by": "nothing", "private_k
 """Key file and master key file of the life before are there; the secret that opens them is not."""
 
 IN_A_COPY: Judged = {"recoverable": True}
+BY_ITS_MASTER_KEY: Judged = IN_A_COPY | {"private_key": "proved", "unlocked_by": "current", "exportable": "no"}
+"""The key file of today opens with a master key that only a copy has."""
+BY_ITS_SECRET: Judged = IN_A_COPY | {"private_key": "proved", "exportable": "yes"}
+"""Key file and master key file of today open with the secret that only a copy has; no secret in use opens them."""
 IN_NO_COPY: Judged = {"recoverable": False}
 _NO_FILE: dict[str, Any] = {"written": False, "master_key": None, "exportable": "unknown"}
 
@@ -100,7 +104,7 @@ def _with_master_key(number: int) -> Script:
         path=forged.put_cng(container_of(host), CngKey.ec(ec_key("P-256", "locked")), master_key=lost),
         master_key=lost.guid,
         exportable="unknown",
-        with_copies=IN_A_COPY,
+        with_copies=BY_ITS_MASTER_KEY,
     )
     if number > 0:
         forged.remove(f"{MACHINE.protect_folder}/{lost.guid}")
@@ -180,7 +184,7 @@ def _of_before(script: Script, before: ForgedMachine, old: dpapi.MasterKey) -> N
     path = forged.put_capi(container_of(host), exchange=Slot(rsa_key("2048-01"), True), suffix=OLD_GUID, master_key=old)
     forged.files[path] = before.files[path]
     why = "file and master key of before are there; the older copy has the secret"
-    locked: dict[str, Any] = {"master_key": old.guid, "exportable": "unknown", "with_copies": IN_A_COPY}
+    locked: dict[str, Any] = {"master_key": old.guid, "exportable": "unknown", "with_copies": BY_ITS_SECRET}
     capi_certificate(script, host, "2048-01", LOCKED_OF_BEFORE, why, path=path, **locked)
     host = "late.contoso.test"
     path = forged.put_capi(

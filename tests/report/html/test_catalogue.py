@@ -107,6 +107,11 @@ REASONS = (
     f"master key {OLD_GUID} cannot be read; a file of it lies in 1/{OLD_GUID}",
     f"master key {OLD_GUID} opens only with the previous DPAPI_SYSTEM (OldVal), which Windows no longer uses",
     f"no DPAPI_SYSTEM secret on this disk opens master key {OLD_GUID}",
+    f"no DPAPI_SYSTEM secret that could be read opens master key {OLD_GUID}",
+    f"only the DPAPI_SYSTEM of the backup hives in W/System32/config/RegBack opens master key {OLD_GUID}; Windows no "
+    "longer has that secret",
+    f"only the DPAPI_SYSTEM of the hives in W/System32/config opens master key {OLD_GUID}; "
+    "Windows no longer has that secret",
     "the private key's DPAPI blob is damaged",
     "the key lived for one boot only (VBS per-boot key)",
     "the service CNG Key Isolation (KeyIso) is disabled",
@@ -244,3 +249,19 @@ def test_page_in_japanese_holds_no_english_of_its_own() -> None:
     )
     assert [text for text in texts if ENGLISH.search(text) and not known.search(text)] == []
     assert "WEB01 の秘密キー 3 個のうち 1 個を Windows は開けません" in parsed.xpath("string(//h1)")
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        "it was searched",
+        "all 3 were searched",
+        "1 of 3 were searched, which was enough",
+        "a shadow copy was not searched: its blocks are put together by libvshadow, which is missing: pip install "
+        "'keymortem[shadow]'",
+        "only the newest 64 of 70 shadow copies are searched",
+    ],
+)
+def test_what_became_of_shadow_copies_is_translated(detail: str) -> None:
+    said = Catalogue("ja").sentence(detail)
+    assert not ENGLISH.search(said.replace("pip install", "")), said

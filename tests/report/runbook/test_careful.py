@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.examined import examined
-from tests.report.runbook.rows import SITE, case_of, certificate, dead, use
+from tests.report.runbook.rows import SITE, SYSTEM, case_of, certificate, dead, key_file, use
 from tests.runbooks import runbook
 
 
@@ -38,3 +38,28 @@ def test_remote_desktop_is_given_a_key_only_when_somebody_saw_that_it_reads_it()
         "Invoke-Tool { Get-CimInstance"
     )
     assert text.count("Confirm-That '") == 1
+
+
+@pytest.mark.parametrize(("master_key", "copy_opens", "told"), [("present", None, True), ("absent", True, False)])
+def test_a_key_file_gets_its_name_only_where_its_master_key_is_at_home(
+    master_key: str, copy_opens: bool | None, told: bool
+) -> None:
+    """Else Windows would find the file and not open it: the master key lies in a shadow copy, or in a backup."""
+    path = f"ProgramData/Microsoft/Crypto/RSA/MachineKeys/{'4' * 32}_{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    file = key_file(path=path, name_hash="4" * 32, scope="machine", guid_is_current=False, owner_sid=SYSTEM)
+    chain = dead(
+        key_file="other_machine_guid",
+        key_file_path=path,
+        unlocked_by="current",
+        master_key=master_key,
+        copy_opens=copy_opens,
+        recoverable=True,
+    )
+    assert ("Put the key file of" in runbook(case_of(use(), chain, certificate(), file))) is told
+
+
+def test_a_key_that_hangs_on_a_shadow_copy_is_told() -> None:
+    copy = "0b2e4a5c-1111-2222-3333-444444444444"
+    chain = dead(recoverable=True, recoverable_from=f"k (shadow copy {copy})", recoverable_shadow_copy=copy)
+    text = " ".join(runbook(case_of(use(), chain, certificate())).replace("#", " ").split())
+    assert "Its key can still be had by way of a shadow copy, as long as Windows keeps that" in text
