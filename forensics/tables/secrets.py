@@ -15,6 +15,10 @@ Half = Literal["machine", "user"]
 UnlockedBy = Literal["current", "previous", "password", "domain_key", "nothing", "not_tried"]
 DomainKeyFound = Literal["opens", "does_not_open", "not_tried"]
 Generation = Literal["current", "previous"]
+Opener = Literal["dpapi_system", "password", "nt_hash", "domain_key", "cloudap"]
+OpenedWith = Literal["given_password", "given_nt_hash", "empty_password", "tbal", "credhist", "domain_key"]
+GivenPassword = Literal["none", "todays", "another", "unknown"]
+MissingSecret = Literal["password", "older_password", "domain_key", "cloudap"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -43,7 +47,31 @@ class MasterKeyRow(Row):
         "what the given domain backup keys did with its domain section; not tried where something else opened it",
         "not_tried",
     )
+    opens_with: list[Opener] = column(
+        "each of these opens it, by whose it is and how it is protected. password: the one that its user had when it was "
+        "last protected; nt_hash: that of the same password, of accounts of a domain; cloudap: likely a secret that "
+        "Windows has from Entra ID",
+        factory=list,
+    )
     unlocked_by: UnlockedBy = column("what opened it; it is tried only when a key needs it", "not_tried")
+    opened_with: OpenedWith | None = column(
+        "which secret that was, of a user's. tbal: what automatic sign-on after a restart keeps in the LSA secrets; "
+        "credhist: an earlier password, to which the file CREDHIST leads",
+        None,
+    )
+    given_password: GivenPassword = column(
+        "the password or NT hash given for its user, tested against SAM; another: it is not today's", "none"
+    )
+    credhist: State | None = column(
+        "its user's file CREDHIST, which leads from one password to those before; null: not looked for", None
+    )
+    credhist_passwords: int | None = column("Number of earlier passwords in it; null: not read", None)
+    credhist_opened: int | None = column("How many of these what is known here opened; null: not read", None)
+    missing_secret: list[MissingSecret] = column(
+        "any one of these would open a user's master key that a key needs and that nothing here opened. older_password: "
+        "the one given is today's, and does not open it",
+        factory=list,
+    )
     opened_with_half: Half | None = column("half of DPAPI_SYSTEM that opened it", None)
     intact: Answer = column("what the backup section proves", "unknown")
     preferred: bool | None = column("Named by the Preferred file of its folder", None)

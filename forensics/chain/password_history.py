@@ -1,0 +1,150 @@
+"""Walks CREDHIST: from a password that is known to those that its user had before."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import field
+
+from forensics.chain.work import Work
+from forensics.collectors.credhist import FoundCredHist, find_credhist, read_credhist
+from forensics.collectors.evidence import MasterKeyEvidence
+from forensics.dpapi.credhist import PasswordHashes, open_credhist_link
+from forensics.dpapi.dpapi import section_rounds, user_prekey_from_sha1, user_prekeys_from_nt_hash
+from forensics.formats.credhist import CredHistLink
+from forensics.late_methods import dataclass
+from forensics.sources.installation import Installation
+from forensics.tables.outcome import State
+
+_MOST_FILES = 4
+"""Work: files CREDHIST of one account that are walked; it has as many as profiles."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPassword:
+    """A password as far as its hashes tell it.
+
+    Attributes:
+        prekeys: What it gives for the keys of an account, by SID, likeliest first.
+        nt_hash: Of the password from which the walk began: its own, if it was given.
+    """
+
+    prekeys: Callable[[str], Sequence[bytes]] = field(repr=False)
+    nt_hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What CREDHIST of an account gave.
+
+    Attributes:
+        state: What was seen of the file.
+        path: Where it lies, or would lie.
+        passwords: Earlier passwords in it; None where it was not read.
+        opened: How many of them what is known here opened; None where it was not read.
+        why: Why it was not read, where it was not.
+    """
+
+    state: State
+    path: str
+    passwords: int | None = None
+    opened: int | None = None
+    why: str | None = None
+
+
+class PasswordHistories:
+    """The files CREDHIST of one installation, each read and walked once, when a key needs it.
+
+    Args:
+        installation: Whose they are.
+        master_keys: Its master keys, beside whose folders they lie.
+        work: What opening them may cost.
+    """
+
+    def __init__(self, installation: Installation, master_keys: Iterable[MasterKeyEvidence], work: Work) -> None:
+        self._installation = installation
+        self._work = work
+        self._folders: dict[str, list[str]] = defaultdict(list)
+        for item in master_keys:
+            protect = item.row.path.rpartition("/")[0].rpartition("/")[0]
+            known = self._folders[item.row.owner_sid or ""]
+            if protect and protect not in known and len(known) < _MOST_FILES:
+                known.append(protect)
+        self._read: dict[str, FoundCredHist] = {}
+        self._opened: dict[str, dict[str, int]] = defaultdict(dict)
+        self._earlier: dict[str, list[tuple[PasswordHashes, bytes]]] = {}
+
+    def seen(self, sid: str) -> History:
+        """Say whether an account has such a file, without reading it."""
+        return self._best(sid, [self._read.get(f) or find_credhist(self._installation, f) for f in self._folders[sid]])
+
+    def read(self, sid: str) -> History:
+        """Say what the file of an account holds, and what of it was opened."""
+        return self._best(sid, [self._content(folder) for folder in self._folders[sid]])
+
+    def earlier(self, sid: str, known: Sequence[KnownPassword]) -> list[tuple[PasswordHashes, bytes]]:
+        """Return the earlier passwords of an account to which some passwords lead, newest first.
+
+        Args:
+            sid: Whose.
+            known: The passwords.
+
+        Returns:
+            Each with the NT hash of the password from which the walk began.
+        """
+        if sid not in self._earlier:
+            self._earlier[sid] = []
+            for folder in self._folders[sid] if known else ():
+                found = self._content(folder)
+                opened = self._walk(found, known)
+                self._opened[sid][found.path] = len(opened)
+                self._earlier[sid] += opened
+        return self._earlier[sid]
+
+    def _content(self, folder: str) -> FoundCredHist:
+        if folder not in self._read:
+            self._read[folder] = read_credhist(self._installation, folder)
+        return self._read[folder]
+
+    def _best(self, sid: str, found: Sequence[FoundCredHist]) -> History:
+        """Of several profiles of one account take the file that is there."""
+        if not found:
+            return History("not_examined", "")
+        best = min(found, key=lambda f: (not f.outcome.is_there, f.outcome.state == "absent"))
+        if best.content is None:
+            return History(best.outcome.state, best.path, why=best.outcome.why)
+        opened = self._opened[sid].get(best.path, 0)
+        return History(best.outcome.state, best.path, best.content.count, opened)
+
+    def _walk(self, found: FoundCredHist, known: Sequence[KnownPassword]) -> list[tuple[PasswordHashes, bytes]]:
+        """Open one link after the other, with what is known and with what the link before gave."""
+        opened: list[tuple[PasswordHashes, bytes]] = []
+        newer: list[KnownPassword] = []
+        for link in found.content.links if found.content is not None else ():
+            hit = self._open(link, [*newer, *known], found.path)
+            newer = []
+            if hit is not None:
+                opened.append(hit)
+                newer = [KnownPassword(prekeys_of(hit[0]), hit[1])]
+        return opened
+
+    def _open(
+        self, link: CredHistLink, known: Sequence[KnownPassword], path: str
+    ) -> tuple[PasswordHashes, bytes] | None:
+        for password in known:
+            for pre in password.prekeys(link.sid):
+                if not self._work.may(section_rounds(link), path):
+                    return None
+                hashes = open_credhist_link(link, pre)
+                if hashes is not None:
+                    return hashes, password.nt_hash
+        return None
+
+
+def prekeys_of(hashes: PasswordHashes) -> Callable[[str], Sequence[bytes]]:
+    """Return what the hashes of a password give for the keys of an account."""
+
+    def of(sid: str) -> Sequence[bytes]:
+        return [user_prekey_from_sha1(hashes.sha1, sid), *user_prekeys_from_nt_hash(hashes.nt, sid)]
+
+    return of
