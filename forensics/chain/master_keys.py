@@ -59,7 +59,7 @@ class MasterKeyRing:
         self._system = system
         self._user_secrets = user_secrets
         self._folders = evidence.master_key_folders
-        self.prekeys = Prekeys(evidence, system, user_secrets, self.work)
+        self.prekeys = Prekeys(evidence, system, user_secrets)
         self._tokens = Tokens(evidence)
         self._secret_is_absent = _lacks_secret(evidence)
         self._found = evidence.master_keys

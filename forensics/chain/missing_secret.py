@@ -56,15 +56,17 @@ def told_missing(row: MasterKeyRow, user: str) -> str:
     Returns:
         Parts of one sentence, without full stop.
     """
-    ways = [_WAYS[kind].format(user=user, key=row.domain_key_guid or "of unknown GUID") for kind in row.missing_secret]
+    option = "--password" if "nt_hash" not in row.opens_with else "--password, or its NT hash by --nt-hash"
+    values = {"user": user, "key": row.domain_key_guid or "of unknown GUID", "option": option}
+    ways = [_WAYS[kind].format(**values) for kind in row.missing_secret]
     if not ways:
         return ""
     return f"{', or '.join(ways)}; {'; '.join(_tried(row, user))}".rstrip("; ")
 
 
 _WAYS: dict[MissingSecret, str] = {
-    "password": "the password that {user} had when the master key was last protected (--password)",
-    "older_password": "an older password of {user}, of the time when the master key was last protected (--password)",
+    "password": "the password that {user} had when the master key was last protected ({option})",
+    "older_password": "an older password of {user}, of the time when the master key was last protected ({option})",
     "domain_key": "the DPAPI backup key {key} of the domain (--domain-backup-key)",
     "cloudap": "likely a secret that Windows has from the cloud (CloudAP), which cannot be given here",
 }

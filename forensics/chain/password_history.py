@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import field
 
-from forensics.chain.work import Work
+from forensics.chain.work import MAX_HISTORY_WORK, Work
 from forensics.collectors.credhist import FoundCredHist, find_credhist, read_credhist
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.dpapi.credhist import PasswordHashes, open_credhist_link
@@ -41,7 +41,7 @@ class History:
         state: What was seen of the file.
         path: Where it lies, or would lie.
         passwords: Earlier passwords in it; None where it was not read.
-        opened: How many of them what is known here opened; None where it was not read.
+        opened: How many of them what is known here opened; None where it was not read, or not tried to its end.
         why: Why it was not read, where it was not.
     """
 
@@ -58,12 +58,12 @@ class PasswordHistories:
     Args:
         installation: Whose they are.
         master_keys: Its master keys, beside whose folders they lie.
-        work: What opening them may cost.
     """
 
-    def __init__(self, installation: Installation, master_keys: Iterable[MasterKeyEvidence], work: Work) -> None:
+    def __init__(self, installation: Installation, master_keys: Iterable[MasterKeyEvidence]) -> None:
         self._installation = installation
-        self._work = work
+        self._work = Work(installation, left=MAX_HISTORY_WORK)
+        self._is_cut: set[str] = set()
         self._folders: dict[str, list[str]] = defaultdict(list)
         for item in master_keys:
             protect = item.row.path.rpartition("/")[0].rpartition("/")[0]
@@ -113,7 +113,7 @@ class PasswordHistories:
         best = min(found, key=lambda f: (not f.outcome.is_there, f.outcome.state == "absent"))
         if best.content is None:
             return History(best.outcome.state, best.path, why=best.outcome.why)
-        opened = self._opened[sid].get(best.path, 0)
+        opened = None if best.path in self._is_cut else self._opened[sid].get(best.path, 0)
         return History(best.outcome.state, best.path, best.content.count, opened)
 
     def _walk(self, found: FoundCredHist, known: Sequence[KnownPassword]) -> list[tuple[PasswordHashes, bytes]]:
@@ -134,6 +134,7 @@ class PasswordHistories:
         for password in known:
             for pre in password.prekeys(link.sid):
                 if not self._work.may(section_rounds(link), path):
+                    self._is_cut.add(path)
                     return None
                 hashes = open_credhist_link(link, pre)
                 if hashes is not None:

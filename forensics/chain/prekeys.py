@@ -10,7 +10,6 @@ from forensics.chain.master_key_found import SYSTEM
 from forensics.chain.password_history import KnownPassword, PasswordHistories, prekeys_of
 from forensics.chain.passwords import Passwords
 from forensics.chain.user_names import names_by_owner
-from forensics.chain.work import Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.dpapi import dpapi
 from forensics.dpapi.credhist import PasswordHashes
@@ -57,21 +56,20 @@ class Prekeys:
         evidence: What the collectors found.
         system: DPAPI_SYSTEM, current and previous.
         given: What the examiner brought.
-        work: What opening CREDHIST may cost.
 
     Attributes:
         histories: Users' files CREDHIST.
         online: SIDs of accounts that sign in as a Microsoft account.
     """
 
-    def __init__(self, evidence: Evidence, system: DpapiSystem, given: UserSecrets, work: Work) -> None:
+    def __init__(self, evidence: Evidence, system: DpapiSystem, given: UserSecrets) -> None:
         self._evidence = evidence
         self._system = system
         self._given = given
         self._passwords = Passwords(evidence, system, given)
         self._names = names_by_owner(evidence.users, evidence.master_keys)
         self.online = self._passwords.online
-        self.histories = PasswordHistories(evidence.installation, evidence.master_keys, work)
+        self.histories = PasswordHistories(evidence.installation, evidence.master_keys)
         self._of_user: dict[str, list[Prekey]] = {}
 
     def of(self, item: MasterKeyEvidence) -> Iterator[Prekey]:

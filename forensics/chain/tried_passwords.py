@@ -81,7 +81,7 @@ def _and(history: History | None) -> str:
 def told_history(history: History) -> str:
     """Say what the file CREDHIST of a user gave, as a part of a sentence."""
     many, opened = history.passwords, history.opened
-    if many is None or opened is None:
+    if many is None:
         fate = {
             "absent": "is not on this disk",
             "unreadable": "is damaged",
@@ -92,6 +92,8 @@ def told_history(history: History) -> str:
     if many == 0:
         return "the file CREDHIST holds no older password"
     passwords = f"{many} older password{'s' if many > 1 else ''}{damaged}"
+    if opened is None:
+        return f"the file CREDHIST holds {passwords}, which were not all tried, since that costs too much"
     if opened == 0:
         return f"the file CREDHIST holds {passwords}, and nothing known here opens it; {_ONLY_CHANGED}"
     if opened == many:

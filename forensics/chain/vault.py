@@ -15,7 +15,7 @@ from forensics.formats.private_key import PrivateKey
 from forensics.formats.public_key import PublicKey
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
-from forensics.tables.secrets import UnlockedBy
+from forensics.tables.secrets import OpenedWith, UnlockedBy
 
 if TYPE_CHECKING:
     from forensics.chain.placing import Placing
@@ -35,14 +35,14 @@ class OpenedKey:
         unlocked_by: What opened its master key.
         exportable: Whether its own file lets it be exported.
         key: It.
-        master_key_file: The file of its master key, where that is not the one that Windows looks for; else None.
+        opened_with: Of a user's: which of his secrets that was.
     """
 
     path: str
     unlocked_by: UnlockedBy
     exportable: Answer
     key: PrivateKey = field(repr=False)
-    master_key_file: str | None = None
+    opened_with: OpenedWith | None = None
 
 
 @dataclass(slots=True)

@@ -13,10 +13,10 @@ from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
+from forensics.report.users_secret import missing_of_user
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.secrets import UnlockedBy
-from forensics.tables.use import CertificateUseRow
+from forensics.tables.secrets import OpenedWith, UnlockedBy
 
 NOT_EXPORTABLE = "its policy forbids that; if you may decide otherwise, add --even-not-exportable"
 _FIRST_BUILD_WITH_AES = 16299
@@ -39,6 +39,7 @@ class DeadKey:
         path: Key file from which it was had, in the source; None where it was not.
         place: The same as Windows writes it.
         unlocked_by: What opened its master key.
+        opened_with: Of a user's: which of his secrets that was.
         exportable: Whether that file lets it be exported.
         imports_no_aes: Its Windows is one that likely imports only what ``--legacy`` writes.
         lack: Why it is not written; None where nothing is in the way.
@@ -53,6 +54,7 @@ class DeadKey:
     path: str | None = None
     place: str | None = None
     unlocked_by: UnlockedBy = "not_tried"
+    opened_with: OpenedWith | None = None
     exportable: Answer = "unknown"
     imports_no_aes: bool = False
     lack: str | None = None
@@ -119,52 +121,7 @@ def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -
     machine = chain.recoverable_on or chain.machine_id
     place = chain.recovery_place or facts.path(machine, opened.path)
     old = _imports_no_aes(facts, chain.machine_id)
-    key = DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.exportable, old)
-    key = replace(key, master_key_file=facts.path(machine, opened.master_key_file) or None)
-    return _with_files(key, facts, vault)
-
-
-def _with_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
-    """Add the files that bring a key back on its Windows, or why none do."""
-    placing = placing_of(facts, vault, key.chain)
-    uses: list[CertificateUseRow] = facts.case.rows("certificate_use")
-    files = raw_files(key.chain, placing, facts, uses)
-    used = next((name for file in placing.files if (name := in_use(file, key.chain, uses)) is not None), None)
-    if used is not None:
-        return replace(key, not_placed=f"the key that lies in its place now is used by {used}")
-    return replace(key, files=files, doubts=placing.doubts, not_placed=placing.refusal)
-
-
-def as_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
-    """Return a key as it is written by the files that hold it, not by its numbers.
-
-    Args:
-        key: The key.
-        facts: The rows of the case.
-        vault: What was opened.
-    """
-    chain, is_alone = key.chain, key.lack == _NO_CERTIFICATE
-    if key.path is None and not is_alone:
-        return key
-    lack = key.not_placed if is_alone or key.not_placed is None else f"{key.not_placed}; {_BY_PFX}"
-    placing = placing_of(facts, vault, chain)
-    if placing.found is not None:
-        place = facts.path(chain.machine_id, placing.found)
-        return replace(
-            key,
-            path=placing.found,
-            place=place,
-            unlocked_by=placing.unlocked_by,
-            exportable=placing.exportable,
-            lack=lack,
-            master_key_file=key.master_key_file if placing.found == key.path else None,
-        )
-    if not is_alone:
-        return replace(key, lack=lack)
-    if chain.private_key != "proved":
-        return replace(key, lack=_lack(chain, facts))
-    place, by = facts.path(chain.machine_id, chain.key_file_path), chain.unlocked_by
-    return replace(key, path=chain.key_file_path, place=place, unlocked_by=by, exportable=chain.exportable, lack=lack)
+    return DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.opened_with, opened.exportable, old)
 
 
 def _imports_no_aes(facts: Facts, machine_id: int) -> bool:
@@ -174,10 +131,13 @@ def _imports_no_aes(facts: Facts, machine_id: int) -> bool:
 
 def _lack(chain: KeyChainRow, facts: Facts) -> str:
     """Say what keeps the private key from being had: not always what keeps Windows from opening it."""
+    master_key = f"master key {chain.master_key_guid}"
+    is_in_file = chain.key_file in ("present", "other_machine_guid") and chain.public_key != "mismatch"
+    if is_in_file and chain.private_key == "locked" and (missing := missing_of_user(facts.master_key(chain), facts)):
+        return f"nothing here opens {master_key}, which covers it; missing: {missing}"
     if chain.recovery_doubt:
         return chain.recovery_doubt
-    master_key = f"master key {chain.master_key_guid}"
-    if chain.key_file in ("present", "other_machine_guid") and chain.public_key != "mismatch":
+    if is_in_file:
         if chain.private_key == "damaged":
             return "the private key's DPAPI blob is damaged"
         if chain.private_key == "locked" and chain.master_key == "absent":

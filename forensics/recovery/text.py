@@ -8,6 +8,7 @@ from pathlib import Path
 from forensics.commands.blocks import blocks_of, labelled
 from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey
 from forensics.report.folded_lines import FoldedText
+from forensics.report.users_secret import OPENED_WITH
 from forensics.tables.finding import Block
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
@@ -16,8 +17,6 @@ from forensics.tables.secrets import UnlockedBy
 _OPENED: dict[UnlockedBy, str] = {
     "current": "opened with DPAPI_SYSTEM",
     "previous": "opened with the earlier DPAPI_SYSTEM (OldVal)",
-    "password": "opened with the password or hash that was given",
-    "domain_key": "opened with the backup key of the domain",
 }
 _BY_BACKUP = "opened with DPAPI_SYSTEM of the backup hives in RegBack"
 _EXPORT = {
@@ -115,6 +114,9 @@ def _add_key(text: FoldedText, key: DeadKey, files: Mapping[str, str], folder: P
         _add_other_way(text, key)
     if key.path is None:
         return
+    opened = OPENED_WITH[key.opened_with] if key.opened_with else _OPENED.get(key.unlocked_by, "opened")
+    opened = _BY_BACKUP if chain.backup_hives else opened
+    text.add(f"proved: {key.place}, {opened}; {_EXPORT[key.exportable]}", "  ")
     if key.lack is not None:
         text.add(f"not written: {key.lack}", "  ")
         return

@@ -66,7 +66,9 @@ class MasterKeyRow(Row):
         "its user's file CREDHIST, which leads from one password to those before; null: not looked for", None
     )
     credhist_passwords: int | None = column("Number of earlier passwords in it; null: not read", None)
-    credhist_opened: int | None = column("How many of these what is known here opened; null: not read", None)
+    credhist_opened: int | None = column(
+        "How many of these what is known here opened; null: not read, or not tried to the end", None
+    )
     missing_secret: list[MissingSecret] = column(
         "any one of these would open a user's master key that a key needs and that nothing here opened. older_password: "
         "the one given is today's, and does not open it",

@@ -13,11 +13,9 @@ from itertools import pairwise
 
 from Crypto.Hash import MD4
 
-from testdata.builder.dpapi import AES_SHA512, TDES_SHA1, Suite, encrypt, password_prekey, stretch
+from testdata.builder.dpapi import AES_SHA512, Suite, encrypt, password_prekey, stretch
 from testdata.builder.seeded import Seeded
 from testdata.builder.sid import sid_bytes
-
-__all__ = ["AES_SHA512", "TDES_SHA1", "credhist", "link_guids"]
 
 
 def link_guids(seed: str, passwords: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from Crypto.Cipher import AES
+from Crypto.Hash import MD4
 
 from testdata.builder.dpapi import DpapiSystem
 from testdata.builder.seeded import Seeded
@@ -68,3 +69,10 @@ class LsaStore:
         """Return ``CurrVal`` or ``OldVal`` of the secret DPAPI_SYSTEM."""
         payload = struct.pack("<I", 1) + secret.both
         return encrypt_secret(f"{self.seed}/{generation}", self.lsa_key_guid, self.lsa_key, payload)
+
+    def tbal(self, password: str) -> bytes:
+        """Return ``CurrVal`` of what automatic sign-on after a restart keeps of a local user's password."""
+        raw = password.encode("utf-16-le")
+        payload = bytes.fromhex("0300ffff9a0000000500000000000000") + MD4.new(raw).digest() + bytes(16)
+        payload += hashlib.sha1(raw).digest() + bytes(20)
+        return encrypt_secret(f"{self.seed}/TBAL", self.lsa_key_guid, self.lsa_key, payload.ljust(0x9A, b"\0"))

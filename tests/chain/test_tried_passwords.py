@@ -96,6 +96,7 @@ FILE = "the file CREDHIST"
             History("present", "x", 3, 3),
             "older passwords, which what is known here opens, and none is that of the key",
         ),
+        (History("present", "x", 3), "holds 3 older passwords, which were not all tried, since that costs too much"),
         (History("present", "x", 3, 1), "of which what is known here opens 1: none is that of the key"),
     ],
 )
