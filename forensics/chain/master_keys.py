@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from forensics.chain.access import may_read
+from forensics.chain.domain_keys import DomainKeys
 from forensics.chain.master_key_copies import MasterKeyCopies
 from forensics.chain.master_key_found import SYSTEM, Unlocked, beside_damaged, doubt_of_place, had_elsewhere
 from forensics.chain.missing_secret import missing_secret, opens_with
@@ -16,16 +17,16 @@ from forensics.chain.prekeys import Prekey, Prekeys, is_system, system_prekeys
 from forensics.chain.tokens import Tokens
 from forensics.chain.tried_passwords import TriedPasswords
 from forensics.chain.witness import Witness
-from forensics.chain.work import RSA_OPERATION, Work
+from forensics.chain.work import Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.dpapi import dpapi
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.dpapi.user_secrets import UserSecrets
-from forensics.formats.master_key import MasterKeyFile, MasterKeySection
+from forensics.formats.master_key import MasterKeySection
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
-from forensics.tables.secrets import DomainKeyFound, MasterKeyRow
+from forensics.tables.secrets import MasterKeyRow
 
 if TYPE_CHECKING:
     from forensics.chain.backup_secret import BackupSecret
@@ -57,7 +58,7 @@ class MasterKeyRing:
         self.installation = evidence.installation
         self.work = Work(evidence.installation, with_witness=witness is not None)
         self._system = system
-        self._user_secrets = user_secrets
+        self._domain_keys = DomainKeys(evidence.installation, user_secrets.domain_keys, self.work, witness)
         self._folders = evidence.master_key_folders
         self.prekeys = Prekeys(evidence, system, user_secrets)
         self._tokens = Tokens(evidence)
@@ -185,6 +186,7 @@ class MasterKeyRing:
             opened_with_half=opened.half,
             intact=opened.intact,
             domain_key=opened.domain_key,
+            domain_keys_given=self._domain_keys.guids if opened.domain_key == "does_not_open" else [],
             opened_with=opened.tried.opened_with,
             given_password=opened.tried.given,
         )
@@ -244,7 +246,7 @@ class MasterKeyRing:
                 self._witness.master_key(row.path, prekey.pre, key, item.raw)
             if key is not None:
                 return self._opened_by(prekey, key, row.owner_sid)
-        by_domain, key = self._open_with_domain_key(file, row.path)
+        by_domain, key = self._domain_keys.open(file, row.path)
         told = self._tried(row.owner_sid)
         if key is not None:
             told = replace(told, opened_with="domain_key")
@@ -321,25 +323,6 @@ class MasterKeyRing:
             and not f.parsed.flags & _BACKUP_NEEDS_SECRET
         )
         return list(islice(bare, _SIBLINGS_ASKED + 1))
-
-    def _open_with_domain_key(self, file: MasterKeyFile, path: str) -> tuple[DomainKeyFound, bytes | None]:
-        if file.domain is None or not self._user_secrets.domain_keys:
-            return "not_tried", None
-        from forensics.dpapi.domain_backup import can_open, open_domain_section
-
-        if not can_open(file):
-            message = f"the domain section has version {file.domain.version}; only 2 and 3 are published"
-            self.installation.problem(path, "unknown_version", message)
-            return "not_tried", None
-        for domain_key in self._user_secrets.domain_keys:
-            if not self.work.may(RSA_OPERATION, path):
-                return "not_tried", None
-            key = open_domain_section(file, domain_key)
-            if self._witness:
-                self._witness.domain_section(path, file, domain_key, key)
-            if key is not None:
-                return "opens", key
-        return "does_not_open", None
 
     def _secrets(self) -> list[SystemSecret]:
         return [s for s in (self._system.current, self._system.previous) if s is not None]

@@ -79,7 +79,15 @@ def _tried(row: MasterKeyRow, user: str) -> list[str]:
     elif row.given_password != "none":
         tried.append(f"what was given for {user} does not open it")
     if "domain_key" in row.missing_secret and row.domain_key == "does_not_open":
-        tried.append("no backup key given is that one")
+        tried.append(_other_keys(row))
     if row.credhist is not None and row.missing_secret != ["cloudap"]:
         tried.append(told_history(History(row.credhist, "", row.credhist_passwords, row.credhist_opened)))
     return tried
+
+
+def _other_keys(row: MasterKeyRow) -> str:
+    """Say which backup keys were given, that one not among them."""
+    if row.domain_key_guid in row.domain_keys_given:
+        return "a backup key whose file is named for that GUID was given, and does not open it"
+    named = f", named for {', '.join(row.domain_keys_given)}," if row.domain_keys_given else ""
+    return f"the backup key given{named} does not open it: it is another one"

@@ -47,6 +47,10 @@ class MasterKeyRow(Row):
         "what the given domain backup keys did with its domain section; not tried where something else opened it",
         "not_tried",
     )
+    domain_keys_given: list[str] = column(
+        "GUIDs of the domain backup keys that do not open it, where they are known: as their files are named",
+        factory=list,
+    )
     opens_with: list[Opener] = column(
         "each of these opens it, by whose it is and how it is protected. password: the one that its user had when it was "
         "last protected; nt_hash: that of the same password, of accounts of a domain; cloudap: likely a secret that "
