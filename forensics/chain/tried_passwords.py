@@ -87,7 +87,7 @@ def told_history(history: History) -> str:
             "unreadable": "is damaged",
             "present": "is there, and was not read",
         }.get(history.state, f"was not read{f': {history.why}' if history.why else ''}")
-        return f"the file CREDHIST, by which Windows gets from a password to older ones, {fate}"
+        return f"CREDHIST, the history of older passwords, {fate}"
     damaged = " that can be read" if history.state == "partial" else ""
     if many == 0:
         return "the file CREDHIST holds no older password"

@@ -86,9 +86,9 @@ FILE = "the file CREDHIST"
 @pytest.mark.parametrize(
     ("history", "says"),
     [
-        (History("absent", "x"), "by which Windows gets from a password to older ones, is not on this disk"),
-        (History("not_examined", "x", why="not in this source"), "to older ones, was not read: not in this source"),
-        (History("unreadable", "x"), "to older ones, is damaged"),
+        (History("absent", "x"), "CREDHIST, the history of older passwords, is not on this disk"),
+        (History("not_examined", "x", why="not in this source"), "older passwords, was not read: not in this source"),
+        (History("unreadable", "x"), "older passwords, is damaged"),
         (History("present", "x", 0, 0), f"{FILE} holds no older password"),
         (History("present", "x", 1, 0), f"{FILE} holds 1 older password, and nothing known here opens it; it leads"),
         (History("partial", "x", 3, 0), "holds 3 older passwords that can be read, and nothing known here opens it"),

@@ -95,7 +95,7 @@ class TestGiven:
         assert (chain.unlocked_by, chain.private_key, chain.verdict) == ("nothing", "locked", "unknown")
         assert chain.reason == (
             "the password given is today's (it fits SAM); the master key is from before it was set. Give the older "
-            "password; the file CREDHIST, by which Windows gets from a password to older ones, is not on this disk"
+            "password; CREDHIST, the history of older passwords, is not on this disk"
         )
 
     def test_a_password_that_is_neither(self) -> None:
@@ -169,9 +169,7 @@ class TestCredHist:
         computer.forged.write(f"{computer.protect}/CREDHIST", b"\xff" * 10)
         chain, row = computer.seen(TODAY)
         assert (row.credhist, row.credhist_passwords) == ("unreadable", None)
-        assert "the file CREDHIST, by which Windows gets from a password to older ones, is damaged" in (
-            chain.reason or ""
-        )
+        assert "CREDHIST, the history of older passwords, is damaged" in (chain.reason or "")
 
     def test_what_costs_too_much_is_not_tried_and_takes_nothing_from_master_keys(
         self, monkeypatch: pytest.MonkeyPatch
