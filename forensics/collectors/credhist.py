@@ -10,7 +10,7 @@ from forensics.sources.installation import Installation
 from forensics.tables.outcome import ABSENT, NOT_COLLECTED, PRESENT, Outcome
 
 MAX_FILE_SIZE = 1 << 20
-"""Format: bytes of one file; a link has about 150."""
+"""Format: bytes of one file CREDHIST; an earlier password takes about 150."""
 
 
 @dataclass(frozen=True, slots=True)

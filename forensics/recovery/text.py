@@ -18,6 +18,8 @@ _OPENED: dict[UnlockedBy, str] = {
     "current": "opened with DPAPI_SYSTEM",
     "previous": "opened with the earlier DPAPI_SYSTEM (OldVal)",
 }
+_LONGEST = 1_000
+"""Display: characters of one line, of which one may name several secrets of a user that are missing."""
 _BY_BACKUP = "opened with DPAPI_SYSTEM of the backup hives in RegBack"
 _EXPORT = {
     "yes": "it may be exported",
@@ -45,7 +47,7 @@ def recovered_text(
         width: Columns to fold to; None leaves lines whole.
         is_legacy: They were written for a Windows that imports no AES.
     """
-    text = FoldedText(width)
+    text = FoldedText(width, _LONGEST)
     had = [key for key in keys if key.lack is None]
     if folder is None:
         head = f"{len(had)} of {counted(len(keys))} can be written into PFX files"

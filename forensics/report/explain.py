@@ -22,6 +22,8 @@ MAX_USES = 50
 """Display: uses of one key that are told one by one."""
 MAX_HISTORY = 50
 """Display: what became of one key's files that is told one by one."""
+_LONGEST_DETAIL = 1_000
+"""Display: characters of one link's values, of which one may name several secrets of a user that are missing."""
 SHORTEST_PREFIX = 6
 """Hex digits of a thumbprint that are enough to name a certificate."""
 
@@ -166,7 +168,7 @@ def _link_lines(link: Link, chain: KeyChainRow, width: int | None) -> Iterator[s
     mark = "X" if link.name == chain.broken_at else " "
     detail = f", {link.detail}" if link.detail else ""
     indent = " " * 16
-    yield from fold(sanitise(f"{link.value}{detail}"), width, f"{mark} {link.name:<12}  ", indent)
+    yield from fold(sanitise(f"{link.value}{detail}", _LONGEST_DETAIL), width, f"{mark} {link.name:<12}  ", indent)
     if link.read_from is not None:
         when = f", written {format_utc(link.read_from.source_time)}" if link.read_from.source_time else ""
         yield from fold(sanitise(f"read in {link.read_from.source_path}{when}"), width, indent, indent)
