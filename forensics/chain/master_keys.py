@@ -15,7 +15,6 @@ from forensics.chain.master_key_found import SYSTEM, Unlocked, beside_damaged, d
 from forensics.chain.missing_secret import missing_secret, opens_with
 from forensics.chain.prekeys import Prekey, Prekeys, is_system, system_prekeys
 from forensics.chain.tokens import Tokens
-from forensics.chain.tried_passwords import TriedPasswords
 from forensics.chain.witness import Witness
 from forensics.chain.work import Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
@@ -238,35 +237,32 @@ class MasterKeyRing:
             return Unlocked("unreadable")
         tried = False
         for prekey in self.prekeys.of(item):
-            if not self.work.may(dpapi.section_rounds(file.master), row.path):
-                return Unlocked("present", tried=self._tried(row.owner_sid))
+            work = self.prekeys.extra_work if prekey.is_extra else self.work
+            if not work.may(dpapi.section_rounds(file.master), row.path):
+                if not prekey.is_extra:
+                    return Unlocked("present", tried=self.prekeys.tried(item))
+                self.prekeys.histories.cut(row.owner_sid or "")
+                continue
             tried = tried or prekey.was_given
             key = dpapi.open_master_section(file.master, prekey.pre)
             if self._witness:
                 self._witness.master_key(row.path, prekey.pre, key, item.raw)
             if key is not None:
-                return self._opened_by(prekey, key, row.owner_sid)
+                return self._opened_by(prekey, key, item)
         by_domain, key = self._domain_keys.open(file, row.path)
-        told = self._tried(row.owner_sid)
+        told = self.prekeys.tried(item)
         if key is not None:
             told = replace(told, opened_with="domain_key")
             return Unlocked("present", "domain_key", key, intact="yes", domain_key=by_domain, tried=told)
         not_opened = self._not_opened(item, tried or by_domain != "not_tried")
         return replace(not_opened, domain_key=by_domain, tried=told)
 
-    def _opened_by(self, prekey: Prekey, key: bytes, sid: str | None) -> Unlocked:
-        tried = replace(self._tried(sid), opened_with=prekey.opened_with)
+    def _opened_by(self, prekey: Prekey, key: bytes, item: MasterKeyEvidence) -> Unlocked:
+        tried = replace(self.prekeys.tried(item), opened_with=prekey.opened_with)
         if prekey.nt_hash is not None:
             # Of several that were given, it matters of which one the key opens.
-            tried = replace(tried, given=self.prekeys.compared(sid, prekey.nt_hash))
+            tried = replace(tried, given=self.prekeys.compared(item.row.owner_sid, prekey.nt_hash))
         return Unlocked("present", prekey.by, key, prekey.half, "yes", tried=tried)
-
-    def _tried(self, sid: str | None) -> TriedPasswords:
-        """Return what is known of a user's passwords, with nothing opened yet."""
-        if sid is None or is_system(sid):
-            return TriedPasswords()
-        history = self.prekeys.histories.read(sid)
-        return TriedPasswords(self.prekeys.given_for(sid), None, history, sid in self.prekeys.online)
 
     def _not_opened(self, item: MasterKeyEvidence, tried: bool) -> Unlocked:
         intact = self._intact(item)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Container
 
 from forensics.chain.password_history import History
-from forensics.chain.prekeys import LOCAL_ACCOUNT, is_system
+from forensics.chain.prekeys import LOCAL_ACCOUNT, OF_PEOPLE, is_system
 from forensics.chain.tried_passwords import told_history
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.tables.secrets import MasterKeyRow, MissingSecret, Opener
 
-_OF_PEOPLE = "S-1-5-21-"
 _OF_ENTRA = "S-1-12-1-"
 
 
@@ -28,7 +27,7 @@ def opens_with(item: MasterKeyEvidence, online: Container[str]) -> list[Opener]:
         return ["dpapi_system"]
     if sid.startswith(_OF_ENTRA):
         return ["cloudap"]
-    if not sid.startswith(_OF_PEOPLE):
+    if not sid.startswith(OF_PEOPLE):
         return []
     found: list[Opener] = ["password"] if file.flags & LOCAL_ACCOUNT else ["password", "nt_hash"]
     if file.domain is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 
-from forensics.chain.work import MAX_HISTORY_WORK, Work
+from forensics.chain.work import Work
 from forensics.collectors.credhist import FoundCredHist, find_credhist, read_credhist
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.dpapi.credhist import PasswordHashes, open_credhist_link
@@ -29,8 +29,23 @@ class KnownPassword:
         nt_hash: Of the password from which the walk began: its own, if it was given.
     """
 
-    prekeys: Callable[[str], Sequence[bytes]] = field(repr=False)
+    prekeys: Callable[[str], Iterable[bytes]] = field(repr=False)
     nt_hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierPassword:
+    """A password that a link of CREDHIST gave.
+
+    Attributes:
+        hashes: It.
+        link: GUID of the link; master keys name the one of their password.
+        began_with: NT hash of the password from which the walk began.
+    """
+
+    hashes: PasswordHashes
+    link: str
+    began_with: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +73,12 @@ class PasswordHistories:
     Args:
         installation: Whose they are.
         master_keys: Its master keys, beside whose folders they lie.
+        work: What opening them may cost.
     """
 
-    def __init__(self, installation: Installation, master_keys: Iterable[MasterKeyEvidence]) -> None:
+    def __init__(self, installation: Installation, master_keys: Iterable[MasterKeyEvidence], work: Work) -> None:
         self._installation = installation
-        self._work = Work(installation, left=MAX_HISTORY_WORK)
+        self._work = work
         self._is_cut: set[str] = set()
         self._folders: dict[str, list[str]] = defaultdict(list)
         for item in master_keys:
@@ -72,7 +88,7 @@ class PasswordHistories:
                 known.append(protect)
         self._read: dict[str, FoundCredHist] = {}
         self._opened: dict[str, dict[str, int]] = defaultdict(dict)
-        self._earlier: dict[str, list[tuple[PasswordHashes, bytes]]] = {}
+        self._earlier: dict[str, list[EarlierPassword]] = {}
 
     def seen(self, sid: str) -> History:
         """Say whether an account has such a file, without reading it."""
@@ -82,16 +98,8 @@ class PasswordHistories:
         """Say what the file of an account holds, and what of it was opened."""
         return self._best(sid, [self._content(folder) for folder in self._folders[sid]])
 
-    def earlier(self, sid: str, known: Sequence[KnownPassword]) -> list[tuple[PasswordHashes, bytes]]:
-        """Return the earlier passwords of an account to which some passwords lead, newest first.
-
-        Args:
-            sid: Whose.
-            known: The passwords.
-
-        Returns:
-            Each with the NT hash of the password from which the walk began.
-        """
+    def earlier(self, sid: str, known: Sequence[KnownPassword]) -> list[EarlierPassword]:
+        """Return the earlier passwords of an account to which some passwords lead, newest first."""
         if sid not in self._earlier:
             self._earlier[sid] = []
             for folder in self._folders[sid] if known else ():
@@ -100,6 +108,10 @@ class PasswordHistories:
                 self._opened[sid][found.path] = len(opened)
                 self._earlier[sid] += opened
         return self._earlier[sid]
+
+    def cut(self, sid: str) -> None:
+        """Note that what the files of an account gave was not all tried on its master keys."""
+        self._is_cut.update(self._content(folder).path for folder in self._folders[sid])
 
     def _content(self, folder: str) -> FoundCredHist:
         if folder not in self._read:
@@ -116,21 +128,19 @@ class PasswordHistories:
         opened = None if best.path in self._is_cut else self._opened[sid].get(best.path, 0)
         return History(best.outcome.state, best.path, best.content.count, opened)
 
-    def _walk(self, found: FoundCredHist, known: Sequence[KnownPassword]) -> list[tuple[PasswordHashes, bytes]]:
+    def _walk(self, found: FoundCredHist, known: Sequence[KnownPassword]) -> list[EarlierPassword]:
         """Open one link after the other, with what is known and with what the link before gave."""
-        opened: list[tuple[PasswordHashes, bytes]] = []
+        opened: list[EarlierPassword] = []
         newer: list[KnownPassword] = []
         for link in found.content.links if found.content is not None else ():
-            hit = self._open(link, [*newer, *known], found.path)
+            earlier = self._open(link, [*newer, *known], found.path)
             newer = []
-            if hit is not None:
-                opened.append(hit)
-                newer = [KnownPassword(prekeys_of(hit[0]), hit[1])]
+            if earlier is not None:
+                opened.append(earlier)
+                newer = [KnownPassword(prekeys_of(earlier.hashes), earlier.began_with)]
         return opened
 
-    def _open(
-        self, link: CredHistLink, known: Sequence[KnownPassword], path: str
-    ) -> tuple[PasswordHashes, bytes] | None:
+    def _open(self, link: CredHistLink, known: Sequence[KnownPassword], path: str) -> EarlierPassword | None:
         for password in known:
             for pre in password.prekeys(link.sid):
                 if not self._work.may(section_rounds(link), path):
@@ -138,14 +148,15 @@ class PasswordHistories:
                     return None
                 hashes = open_credhist_link(link, pre)
                 if hashes is not None:
-                    return hashes, password.nt_hash
+                    return EarlierPassword(hashes, link.guid, password.nt_hash)
         return None
 
 
-def prekeys_of(hashes: PasswordHashes) -> Callable[[str], Sequence[bytes]]:
+def prekeys_of(hashes: PasswordHashes) -> Callable[[str], Iterator[bytes]]:
     """Return what the hashes of a password give for the keys of an account."""
 
-    def of(sid: str) -> Sequence[bytes]:
-        return [user_prekey_from_sha1(hashes.sha1, sid), *user_prekeys_from_nt_hash(hashes.nt, sid)]
+    def of(sid: str) -> Iterator[bytes]:
+        yield user_prekey_from_sha1(hashes.sha1, sid)
+        yield from user_prekeys_from_nt_hash(hashes.nt, sid)
 
     return of

@@ -39,15 +39,17 @@ class Passwords:
             except FormatError:
                 self._boot_key = None
 
-    def given_for(self, sid: str, names: Sequence[str]) -> GivenPassword:
+    def given_for(self, sid: str, names: Sequence[str], hashes_count: bool = True) -> GivenPassword:
         """Say what was given for a user.
 
         Args:
             sid: Whose it is.
             names: What the user may be called, lower case.
+            hashes_count: NT hashes that were given count, as they do not for a key that hangs on SHA-1 of the password.
         """
         hashes = [nt_hash(self._given.passwords[name]) for name in names if name in self._given.passwords]
-        hashes += [self._given.nt_hashes[name] for name in names if name in self._given.nt_hashes]
+        if hashes_count:
+            hashes += [self._given.nt_hashes[name] for name in names if name in self._given.nt_hashes]
         return self.compared(sid, hashes) if hashes else "none"
 
     def compared(self, sid: str, hashes: Sequence[bytes]) -> GivenPassword:

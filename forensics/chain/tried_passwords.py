@@ -27,12 +27,14 @@ class TriedPasswords:
         opened_with: Which of his secrets opened it.
         history: What his file CREDHIST gave.
         signs_in_online: The account signs in as a Microsoft account.
+        only_hash: Only an NT hash was given, and the key hangs on SHA-1 of the password.
     """
 
     given: GivenPassword = "none"
     opened_with: OpenedWith | None = None
     history: History | None = None
     signs_in_online: bool = False
+    only_hash: bool = False
 
 
 def doubt_of_entra(owner_sid: str | None, by: UnlockedBy) -> str | None:
@@ -54,6 +56,11 @@ def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
         return (
             f"{_OPENED.get(tried.opened_with, _GIVEN_OPENED)} is not today's in SAM: likely it was reset since, and "
             f"Windows opens the key again only when the user has that password again{leads}"
+        )
+    if by == "nothing" and tried.only_hash:
+        return (
+            "the NT hash given does not open the master key: as that of a local account it hangs on another hash of "
+            "the password (SHA-1). Give the password"
         )
     if by != "nothing" or tried.given == "none":
         return None

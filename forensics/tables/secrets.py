@@ -64,7 +64,8 @@ class MasterKeyRow(Row):
         None,
     )
     given_password: GivenPassword = column(
-        "the password or NT hash given for its user, tested against SAM; another: it is not today's", "none"
+        "the password given for its user (or NT hash, where that could open it), tested against SAM; another: it is not today's",
+        "none",
     )
     credhist: State | None = column(
         "its user's file CREDHIST, which leads from one password to those before; null: not looked for", None

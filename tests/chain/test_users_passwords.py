@@ -103,8 +103,9 @@ class TestGiven:
         assert told(row) == ("nothing", None, "another", ["password"])
 
     def test_the_nt_hash_of_today_opens_no_key_of_a_local_account(self) -> None:
-        _, row = Computer().seen(nt_hashes={"maria": nt_hash(TODAY)})
-        assert told(row) == ("nothing", None, "todays", ["older_password"])
+        chain, row = Computer(of_key=TODAY).seen(nt_hashes={"maria": nt_hash(TODAY)})
+        assert told(row) == ("nothing", None, "none", ["password"])
+        assert (chain.reason or "").startswith("the NT hash given does not open the master key: as that of a local")
 
     def test_nothing_given_is_told_as_such(self) -> None:
         chain, row = Computer().seen()
@@ -157,11 +158,11 @@ class TestCredHist:
         assert told(row) == ("nothing", None, "todays", ["older_password"])
         assert "2 older passwords, which what is known here opens, and none is that of the key" in (chain.reason or "")
 
-    def test_without_anything_given_it_is_read_and_not_walked(self) -> None:
+    def test_without_anything_given_it_is_seen_and_not_read(self) -> None:
         computer = Computer()
         computer.history(OLD, MIDDLE, TODAY)
         _, row = computer.seen()
-        assert (row.credhist, row.credhist_passwords, row.credhist_opened) == ("present", 2, 0)
+        assert (row.credhist, row.credhist_passwords, row.credhist_opened) == ("present", None, None)
         assert told(row) == ("not_tried", None, "none", ["password"])
 
     def test_a_damaged_file_is_a_problem_and_no_traceback(self) -> None:
@@ -174,7 +175,7 @@ class TestCredHist:
     def test_what_costs_too_much_is_not_tried_and_takes_nothing_from_master_keys(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("forensics.chain.password_history.MAX_HISTORY_WORK", 50)
+        monkeypatch.setattr("forensics.chain.prekeys.MAX_EXTRA_WORK", 8090)
         computer = Computer()
         computer.history(OLD, MIDDLE, TODAY)
         chain, row = computer.seen(TODAY)
@@ -191,7 +192,8 @@ class TestOnDisk:
         assert (chain.unlocked_by, chain.private_key, chain.verdict) == ("password", "proved", "usable")
 
     def test_an_empty_password_of_before_is_not_todays(self) -> None:
-        chain, row = Computer(of_key="").seen()
+        assert told(Computer(of_key="").seen()[1]) == ("not_tried", None, "none", ["password"])
+        chain, row = Computer(of_key="").seen(TODAY)
         assert told(row) == ("password", "empty_password", "another", [])
         assert (chain.private_key, chain.verdict) == ("proved", "unknown")
 
