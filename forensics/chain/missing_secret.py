@@ -40,7 +40,7 @@ def missing_secret(row: MasterKeyRow) -> list[MissingSecret]:
     was_cut_short = row.unlocked_by == "not_tried" and row.given_password != "none"
     if row.outcome != "present" or was_cut_short:
         return []
-    password: MissingSecret = "older_password" if row.given_password == "todays" else "password"
+    password: MissingSecret = "older_password" if row.given_password in ("todays", "cached") else "password"
     kinds: dict[Opener, MissingSecret] = {"password": password, "domain_key": "domain_key", "cloudap": "cloudap"}
     return [kinds[opener] for opener in row.opens_with if opener in kinds]
 
@@ -75,6 +75,8 @@ def _tried(row: MasterKeyRow, user: str) -> list[str]:
     tried = []
     if row.given_password == "todays":
         tried.append("the one given is today's, tested against SAM, and does not open it")
+    elif row.given_password == "cached":
+        tried.append("the one given is that of a sign-in here (cached credentials), and does not open it")
     elif row.given_password != "none":
         tried.append(f"what was given for {user} does not open it")
     if "domain_key" in row.missing_secret and row.domain_key == "does_not_open":

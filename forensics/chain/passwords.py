@@ -1,14 +1,17 @@
-"""Whether the password that was given for a user is the one that SAM holds today."""
+"""Whether the password that was given for a user is the one that SAM holds today, or that of the last sign-in."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
+from forensics.collectors.cached_logons import collect_cached_logons
 from forensics.collectors.evidence import Evidence
 from forensics.dpapi.dpapi import nt_hash
 from forensics.dpapi.lsa import DpapiSystem
 from forensics.dpapi.sam import is_todays
 from forensics.dpapi.user_secrets import UserSecrets
+from forensics.formats.cached_logon import CachedLogons
 from forensics.formats.errors import FormatError
 from forensics.formats.lsa import boot_key
 from forensics.tables.secrets import GivenPassword
@@ -29,6 +32,7 @@ class Passwords:
     def __init__(self, evidence: Evidence, system: DpapiSystem, given: UserSecrets) -> None:
         self._sam = evidence.sam
         self._machine_sid = evidence.machine.machine_sid
+        self._evidence = evidence
         self.online = frozenset(f"{self._machine_sid}-{rid}" for rid in (self._sam.linked if self._sam else ()))
         self._given = given
         self._boot_key: bytes | None = None
@@ -53,9 +57,26 @@ class Passwords:
         return self.compared(sid, hashes) if hashes else "none"
 
     def compared(self, sid: str, hashes: Sequence[bytes]) -> GivenPassword:
-        """Say whether one of some NT hashes is the one that SAM holds for an account."""
+        """Say whether one of some NT hashes is what SAM holds for an account, or what is kept of its sign-ins."""
         domain, _, number = sid.rpartition("-")
-        if self._boot_key is None or self._sam is None or domain != self._machine_sid or not number.isdecimal():
+        if self._boot_key is None or not number.isdecimal():
+            return "unknown"
+        # SAM of a domain controller holds other accounts than its domain, of whose SID they may be.
+        if domain == self._evidence.machine.domain_sid:
+            return "cached" if self._is_of_last_logon(int(number), hashes) else "unknown"
+        if self._sam is None or domain != self._machine_sid:
             return "unknown"
         answers = {is_todays(self._sam, self._boot_key, int(number), one) for one in hashes}
         return "todays" if True in answers else "another" if answers == {False} else "unknown"
+
+    def _is_of_last_logon(self, rid: int, hashes: Sequence[bytes]) -> bool:
+        """Ask the cached sign-ins; that none fits says little, for the domain may have another password by now."""
+        if self._evidence.lsa is None:
+            return False
+        from forensics.dpapi.cached_logon import is_of_last_logon
+
+        return any(is_of_last_logon(self._evidence.lsa, self._cached_logons, rid, one) for one in hashes)
+
+    @cached_property
+    def _cached_logons(self) -> CachedLogons:
+        return collect_cached_logons(self._evidence.installation)

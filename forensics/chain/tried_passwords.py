@@ -75,6 +75,11 @@ def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
     older = f"Give the older password{_and(tried.history)}"
     if tried.given == "todays":
         return f"the password given is today's (it fits SAM); the master key is from before it was set. {older}"
+    if tried.given == "cached":
+        return (
+            "the password given is that of a sign-in here (it fits the cached credentials); likely the master key is "
+            f"from before it was set. {older}"
+        )
     return (
         "the password given does not open the master key: it is wrong, or likely it is today's password and the master "
         f"key is from before it was set. {older}"

@@ -17,7 +17,7 @@ DomainKeyFound = Literal["opens", "does_not_open", "not_tried"]
 Generation = Literal["current", "previous"]
 Opener = Literal["dpapi_system", "password", "nt_hash", "domain_key", "cloudap"]
 OpenedWith = Literal["given_password", "given_nt_hash", "empty_password", "tbal", "credhist", "domain_key"]
-GivenPassword = Literal["none", "todays", "another", "unknown"]
+GivenPassword = Literal["none", "todays", "another", "cached", "unknown"]
 MissingSecret = Literal["password", "older_password", "domain_key", "cloudap"]
 
 
@@ -64,7 +64,8 @@ class MasterKeyRow(Row):
         None,
     )
     given_password: GivenPassword = column(
-        "the password given for its user (or NT hash, where that could open it), tested against SAM; another: it is not today's",
+        "the password given for its user (or NT hash, where that could open it), tested against SAM. another: it is "
+        "not today's; cached: of a domain's user, it is that of a sign-in here which Windows keeps",
         "none",
     )
     credhist: State | None = column(
@@ -76,7 +77,7 @@ class MasterKeyRow(Row):
     )
     missing_secret: list[MissingSecret] = column(
         "any one of these would open a user's master key that a key needs and that nothing here opened. older_password: "
-        "the one given is today's, and does not open it",
+        "the one given is today's, or that of the last sign-in, and does not open it",
         factory=list,
     )
     opened_with_half: Half | None = column("half of DPAPI_SYSTEM that opened it", None)

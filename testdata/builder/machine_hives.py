@@ -182,6 +182,12 @@ class MachineHives:
         user.binary("V", sam.user_value(rid, nt_hash)).binary("F", sam.user_state(rid))
         self.sam.key(f"{accounts}\\Users\\Names\\{name}").set("", rid, b"")
 
+    def add_cached_logon(self, number: int, key: bytes, record: bytes) -> None:
+        """Put a sign-in of a user of the domain, and the LSA secret that opens it."""
+        self.security.key("Policy\\Secrets\\NL$KM\\CurrVal").set("", REG_NONE, key)
+        cache = self.security.key("Cache")
+        cache.binary("NL$Control", bytes(8)).binary(f"NL${number}", record).binary("NL$10", bytes(96))
+
     def add_tbal(self, value: bytes) -> None:
         """Put the secret of automatic sign-on after a restart."""
         name = "M$_MSV1_0_TBAL_PRIMARY_{22BE8E5B-58B3-4A87-BA71-41B0ECF3A9EA}"

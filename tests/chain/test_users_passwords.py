@@ -218,6 +218,45 @@ class TestOnDisk:
         assert told(row) == ("password", "credhist", "todays", [])
 
 
+class TestOfADomain:
+    """A user of the domain, whose key hangs on the NT hash, and who signed in here with a password that is kept."""
+
+    def computer(self, of_key: str, signed_in_with: str) -> tuple[ForgedMachine, str]:
+        forged = machine("users-passwords-domain")
+        sid = f"{forged.facts.domain_sid}-1120"
+        owner = forged.add_user(sid, "dave", None, nt_hash(of_key))
+        forged.hives.add_cached_logon(1, *forged.lsa.cached_logon(1120, "dave", "contoso.test", signed_in_with))
+        key = rsa_key("2048-09")
+        forged.put_capi("dave", exchange=Slot(key, True), owner=owner)
+        link = capi_link("dave", certs.CAPI_ENHANCED, machine_keyset=False)
+        forged.put_certificate(certs.make_certificate("dave", key), link=link, owner=owner)
+        return forged, sid
+
+    def seen(self, of_key: str, signed_in_with: str, **given: Any) -> tuple[KeyChainRow, MasterKeyRow]:
+        forged, sid = self.computer(of_key, signed_in_with)
+        found = judged(forged, UserSecrets(**given))
+        [chain] = [row for row in found.key_chains if row.owner_sid == sid]
+        [row] = [row for row in found.master_keys if row.owner_sid == sid]
+        return chain, row
+
+    def test_the_password_of_the_last_sign_in_that_opens_the_key(self) -> None:
+        chain, row = self.seen(TODAY, TODAY, passwords={"dave": TODAY})
+        assert told(row) == ("password", "given_password", "cached", [])
+        assert (row.opens_with, chain.verdict) == (["password", "nt_hash", "domain_key"], "usable")
+        assert told(self.seen(TODAY, TODAY, nt_hashes={"dave": nt_hash(TODAY)})[1])[1:3] == ("given_nt_hash", "cached")
+
+    def test_the_password_of_the_last_sign_in_that_does_not(self) -> None:
+        chain, row = self.seen(OLD, TODAY, passwords={"dave": TODAY})
+        assert told(row) == ("nothing", None, "cached", ["older_password", "domain_key"])
+        assert (chain.reason or "").startswith(
+            "the password given is that of a sign-in here (it fits the cached credentials); likely the master key is "
+        )
+
+    def test_one_that_is_not_kept_may_be_newer(self) -> None:
+        _, row = self.seen(OLD, OLD, passwords={"dave": TODAY})
+        assert told(row) == ("nothing", None, "unknown", ["password", "domain_key"])
+
+
 def test_the_forged_account_is_one_to_impacket(tmp_path: Any) -> None:
     secretsdump = pytest.importorskip("impacket.examples.secretsdump")
     computer = Computer()

@@ -66,11 +66,16 @@ def test_what_opened_it(opened_with: OpenedWith) -> None:
             f"{OF_DOMAIN}; a backup key whose file is named for that GUID was given, and does not open it",
         ),
         (
+            {"missing_secret": ["older_password"], "given_password": "cached"},
+            "an older password of maria, of the time when the master key was last protected (--password); the one "
+            "given is that of a sign-in here (cached credentials), and does not open it",
+        ),
+        (
             {"missing_secret": ["cloudap"], "credhist": "absent"},
             "likely a secret that Windows has from the cloud (CloudAP), which cannot be given here",
         ),
     ],
-    ids=["nothing given", "today's given", "domain", "misnamed backup key", "cloud"],
+    ids=["nothing given", "today's given", "domain", "misnamed backup key", "sign-in", "cloud"],
 )
 def test_what_is_missing(given: dict[str, Any], says: str) -> None:
     assert missing_of_user(row(**given), facts()) == says
