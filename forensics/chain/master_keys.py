@@ -59,7 +59,7 @@ class MasterKeyRing:
         self._system = system
         self._domain_keys = DomainKeys(evidence.installation, user_secrets.domain_keys, self.work, witness)
         self._folders = evidence.master_key_folders
-        self.prekeys = Prekeys(evidence, system, user_secrets)
+        self.prekeys = Prekeys(evidence, system, user_secrets, with_witness=witness is not None)
         self._tokens = Tokens(evidence)
         self._secret_is_absent = _lacks_secret(evidence)
         self._found = evidence.master_keys
@@ -188,6 +188,7 @@ class MasterKeyRing:
             domain_keys_given=self._domain_keys.guids if opened.domain_key == "does_not_open" else [],
             opened_with=opened.tried.opened_with,
             given_password=opened.tried.given,
+            disk_holds=list(opened.tried.held),
         )
         if (history := opened.tried.history) is not None:
             row.credhist, row.credhist_passwords, row.credhist_opened = history.state, history.passwords, history.opened

@@ -14,7 +14,7 @@ from forensics.dpapi.user_secrets import UserSecrets
 from forensics.formats.cached_logon import CachedLogons
 from forensics.formats.errors import FormatError
 from forensics.formats.lsa import boot_key
-from forensics.tables.secrets import GivenPassword
+from forensics.tables.secrets import GivenPassword, HeldSecret
 
 
 class Passwords:
@@ -68,6 +68,16 @@ class Passwords:
             return "unknown"
         answers = {is_todays(self._sam, self._boot_key, int(number), one) for one in hashes}
         return "todays" if True in answers else "another" if answers == {False} else "unknown"
+
+    def held(self, sid: str) -> list[HeldSecret]:
+        """Return what SAM and the cached sign-ins hold of an account's password."""
+        domain, _, number = sid.rpartition("-")
+        if not number.isdecimal():
+            return []
+        if domain == self._evidence.machine.domain_sid:
+            return ["cached"] if any(logon.rid == int(number) for logon in self._cached_logons.logons) else []
+        has_account = self._sam is not None and int(number) in self._sam.users
+        return ["sam"] if has_account and domain == self._machine_sid else []
 
     def _is_of_last_logon(self, rid: int, hashes: Sequence[bytes]) -> bool:
         """Ask the cached sign-ins; that none fits says little, for the domain may have another password by now."""

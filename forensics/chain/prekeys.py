@@ -66,6 +66,7 @@ class Prekeys:
         evidence: What the collectors found.
         system: DPAPI_SYSTEM, current and previous.
         given: What the examiner brought.
+        with_witness: Each opening of a master key is repeated by impacket.
 
     Attributes:
         extra_work: What trying may cost that nobody gave.
@@ -73,14 +74,14 @@ class Prekeys:
         online: SIDs of accounts that sign in as a Microsoft account.
     """
 
-    def __init__(self, evidence: Evidence, system: DpapiSystem, given: UserSecrets) -> None:
+    def __init__(self, evidence: Evidence, system: DpapiSystem, given: UserSecrets, with_witness: bool = False) -> None:
         self._evidence = evidence
         self._system = system
         self._given = given
         self._passwords = Passwords(evidence, system, given)
         self._names = names_by_owner(evidence.users, evidence.master_keys)
         self.online = self._passwords.online
-        self.extra_work = Work(evidence.installation, left=MAX_EXTRA_WORK)
+        self.extra_work = Work(evidence.installation, with_witness, MAX_EXTRA_WORK)
         self.histories = PasswordHistories(evidence.installation, evidence.master_keys, self.extra_work)
         self._given_to_user: dict[str, list[tuple[OpenedWith, KnownPassword]]] = {}
         self._of_user: dict[str, list[Prekey]] = {}
@@ -104,7 +105,11 @@ class Prekeys:
         is_local = _is_local(item)
         given = self._passwords.given_for(sid, self._names_of(sid), hashes_count=not is_local)
         only_hash = is_local and given == "none" and bool(self._given_passwords(sid))
-        return TriedPasswords(given, None, self._history_of(sid), sid in self.online, only_hash)
+        history = self._history_of(sid)
+        held = self._passwords.held(sid)
+        held += ["credhist"] if history.state in ("present", "partial") else []
+        held += ["tbal"] if is_local and self._tbal is not None else []
+        return TriedPasswords(given, None, history, sid in self.online, only_hash, tuple(held))
 
     def _history_of(self, sid: str) -> History:
         """Say what CREDHIST of a user gave; where nothing could open it, only whether it is there."""

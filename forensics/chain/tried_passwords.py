@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forensics.chain.password_history import History
 from forensics.late_methods import dataclass
-from forensics.tables.secrets import GivenPassword, OpenedWith, UnlockedBy
+from forensics.tables.secrets import GivenPassword, HeldSecret, OpenedWith, UnlockedBy
 
 _ENTRA = "S-1-12-1-"
 _ONLY_CHANGED = (
@@ -15,6 +15,7 @@ _OPENED: dict[OpenedWith | None, str] = {
     "empty_password": "the empty password opens the key, and",
     "tbal": "the password that Windows kept to sign its user on after a restart (TBAL) opens the key, and",
 }
+_UNASKED = ("empty_password", "tbal")
 _GIVEN_OPENED = "the password given opens the key, and"
 
 
@@ -28,6 +29,7 @@ class TriedPasswords:
         history: What his file CREDHIST gave.
         signs_in_online: The account signs in as a Microsoft account.
         only_hash: Only an NT hash was given, and the key hangs on SHA-1 of the password.
+        held: What the disk holds of them.
     """
 
     given: GivenPassword = "none"
@@ -35,6 +37,7 @@ class TriedPasswords:
     history: History | None = None
     signs_in_online: bool = False
     only_hash: bool = False
+    held: tuple[HeldSecret, ...] = ()
 
 
 def doubt_of_entra(owner_sid: str | None, by: UnlockedBy) -> str | None:
@@ -57,6 +60,8 @@ def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
             f"{_OPENED.get(tried.opened_with, _GIVEN_OPENED)} is not today's in SAM: likely it was reset since, and "
             f"Windows opens the key again only when the user has that password again{leads}"
         )
+    if by == "password" and tried.given == "unknown" and tried.opened_with in _UNASKED:
+        return f"{_OPENED[tried.opened_with]} whether it is today's is not known: SAM does not tell"
     if by == "nothing" and tried.only_hash:
         return (
             "the NT hash given does not open the master key: as that of a local account it hangs on another hash of "

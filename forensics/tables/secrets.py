@@ -18,6 +18,7 @@ Generation = Literal["current", "previous"]
 Opener = Literal["dpapi_system", "password", "nt_hash", "domain_key", "cloudap"]
 OpenedWith = Literal["given_password", "given_nt_hash", "empty_password", "tbal", "credhist", "domain_key"]
 GivenPassword = Literal["none", "todays", "another", "cached", "unknown"]
+HeldSecret = Literal["sam", "cached", "credhist", "tbal"]
 MissingSecret = Literal["password", "older_password", "domain_key", "cloudap"]
 
 
@@ -43,6 +44,9 @@ class MasterKeyRow(Row):
     has_credhist: bool | None = column("CREDHIST section is there", None)
     has_domain_backup: bool | None = column("Domain-backup section is there: the domain can recover it", None)
     domain_key_guid: str | None = column("Domain backup key that can open it", None)
+    domain_key_version: int | None = column(
+        "Version of that section: 2 (3DES and SHA-1 inside) or 3 (AES-256 and SHA-512); others are not published", None
+    )
     domain_key: DomainKeyFound = column(
         "what the given domain backup keys did with its domain section; not tried where something else opened it",
         "not_tried",
@@ -67,6 +71,11 @@ class MasterKeyRow(Row):
         "the password given for its user (or NT hash, where that could open it), tested against SAM. another: it is "
         "not today's; cached: of a domain's user, it is that of a sign-in here which Windows keeps",
         "none",
+    )
+    disk_holds: list[HeldSecret] = column(
+        "what this disk holds of its user's passwords, where a key needs it. sam: the NT hash of today's, which opens no key "
+        "of a local account; cached: only a test for that of a sign-in; tbal: of a local user, whose is not known before it opens",
+        factory=list,
     )
     credhist: State | None = column(
         "its user's file CREDHIST, which leads from one password to those before; null: not looked for", None

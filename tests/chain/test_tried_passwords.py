@@ -80,6 +80,13 @@ def test_the_key_of_a_microsoft_account_is_likely_no_matter_of_the_password() ->
     assert "likely the master key hangs on a secret that Windows has from there (CloudAP)" in said
 
 
+@pytest.mark.parametrize("opened_with", ["empty_password", "tbal"])
+def test_what_nobody_gave_may_not_be_todays(opened_with: OpenedWith) -> None:
+    said = doubt_of("password", TriedPasswords("unknown", opened_with)) or ""
+    assert said.endswith("opens the key, and whether it is today's is not known: SAM does not tell")
+    assert doubt_of("password", TriedPasswords("todays", opened_with)) is None
+
+
 FILE = "the file CREDHIST"
 
 

@@ -111,7 +111,7 @@ class TestGiven:
         chain, row = Computer().seen()
         assert told(row) == ("not_tried", None, "none", ["password"])
         assert chain.unlocked_by == "not_tried"
-        assert row.opens_with == ["password"]
+        assert (row.opens_with, row.disk_holds) == (["password"], ["sam"])
 
     def test_of_a_microsoft_account_the_password_says_little(self) -> None:
         computer = Computer()
@@ -131,6 +131,7 @@ class TestCredHist:
         chain, row = computer.seen(TODAY)
         assert told(row) == ("password", "credhist", "todays", [])
         assert (row.credhist, row.credhist_passwords, row.credhist_opened) == ("present", 2, 2)
+        assert row.disk_holds == ["sam", "credhist"]
         # Windows walks the same way.
         assert (chain.unlocked_by, chain.private_key, chain.verdict) == ("password", "proved", "usable")
 
@@ -208,6 +209,7 @@ class TestOnDisk:
         computer.forged.hives.add_tbal(computer.forged.lsa.tbal(TODAY))
         chain, row = computer.seen()
         assert told(row) == ("password", "tbal", "todays", [])
+        assert row.disk_holds == ["sam", "tbal"]
         assert (chain.private_key, chain.verdict) == ("proved", "usable")
 
     def test_it_leads_by_credhist_to_an_older_one(self) -> None:
@@ -243,6 +245,7 @@ class TestOfADomain:
         chain, row = self.seen(TODAY, TODAY, passwords={"dave": TODAY})
         assert told(row) == ("password", "given_password", "cached", [])
         assert (row.opens_with, chain.verdict) == (["password", "nt_hash", "domain_key"], "usable")
+        assert (row.disk_holds, row.domain_key_version) == (["cached"], 2)
         assert told(self.seen(TODAY, TODAY, nt_hashes={"dave": nt_hash(TODAY)})[1])[1:3] == ("given_nt_hash", "cached")
 
     def test_the_password_of_the_last_sign_in_that_does_not(self) -> None:
