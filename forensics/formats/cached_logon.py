@@ -13,7 +13,7 @@ from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
 
 _IS_ENCRYPTED = 1
-_LEAST_DATA = 0x48
+_NAME_AT = 0x48
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def parse_cached_logon(data: bytes) -> CachedLogon | None:
     if not any(iv) or not flags & _IS_ENCRYPTED:
         return None
     body = body[: len(body) // 16 * 16]
-    if len(body) < _LEAST_DATA + name_length:
+    if len(body) < _NAME_AT + name_length:
         raise FormatError("truncated", len(data), f"a cached sign-in holds no name of {name_length} bytes")
     return CachedLogon(rid, name_length, iv, body)
 

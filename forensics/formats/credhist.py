@@ -23,7 +23,7 @@ MAX_LINKS = 1_000
 SHA1_SIZE, NT_SIZE = 20, 16
 
 # Zeros behind the two hashes alone tell that a link was opened; 3DES leaves 4, AES 12.
-_LEAST_FILL = 4
+_ZEROS_BEHIND = 4
 _HEADER = 24
 
 
@@ -119,7 +119,7 @@ def _parse_link(body: bytes, guid: str) -> CredHistLink:
         raise FormatError("bad_rounds", 8, f"{rounds} rounds are not plausible")
     # The NT hash may be told longer than it is: zeros follow it.
     is_odd = sha1_size != SHA1_SIZE or not NT_SIZE <= nt_size <= len(ciphertext) - SHA1_SIZE
-    if is_odd or len(ciphertext) % block or len(ciphertext) < SHA1_SIZE + NT_SIZE + _LEAST_FILL:
+    if is_odd or len(ciphertext) % block or len(ciphertext) < SHA1_SIZE + NT_SIZE + _ZEROS_BEHIND:
         message = f"{len(ciphertext)} bytes hold no SHA-1 of {sha1_size} and NT hash of {nt_size} bytes"
         raise FormatError("bad_length", 20, message)
     return CredHistLink(guid, sid, salt, rounds, hash_algorithm, cipher, ciphertext)
