@@ -79,7 +79,7 @@ def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
         )
     older = f"Give the older password{_and(tried.history)}"
     if tried.given == "todays":
-        return f"the password given is today's (it fits SAM); the master key is from before it was set. {older}"
+        return f"the password given is today's (it fits SAM); likely the master key is from before it was set. {older}"
     if tried.given == "cached":
         return (
             "the password given is that of a sign-in here (it fits the cached credentials); likely the master key is "

@@ -12,7 +12,7 @@ from forensics.tables.secrets import GivenPassword, OpenedWith, UnlockedBy
 @pytest.mark.parametrize(
     ("by", "password", "says"),
     [
-        ("nothing", "todays", "the password given is today's (it fits SAM); the master key is from before"),
+        ("nothing", "todays", "the password given is today's (it fits SAM); likely the master key is from before"),
         ("nothing", "unknown", "it is wrong, or likely it is today's password"),
         ("nothing", "another", "the password given is neither today's in SAM nor that of the master key"),
         ("password", "another", "the password given opens the key, and is not today's in SAM: likely it was reset"),

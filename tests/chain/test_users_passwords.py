@@ -94,7 +94,7 @@ class TestGiven:
         assert (row.credhist, row.credhist_passwords, row.credhist_opened) == ("absent", None, None)
         assert (chain.unlocked_by, chain.private_key, chain.verdict) == ("nothing", "locked", "unknown")
         assert chain.reason == (
-            "the password given is today's (it fits SAM); the master key is from before it was set. Give the older "
+            "the password given is today's (it fits SAM); likely the master key is from before it was set. Give the older "
             "password; CREDHIST, the history of older passwords, is not on this disk"
         )
 
