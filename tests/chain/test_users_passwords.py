@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from forensics.chain.judge import Judged
+from forensics.asked_rules import ask_rules
+from forensics.case_tables import CaseTables
+from forensics.chain.judge import Judged, judge
+from forensics.collectors.evidence import rows_of
 from forensics.dpapi.dpapi import nt_hash
 from forensics.dpapi.user_secrets import UserSecrets
+from forensics.engine.loader import load_packs
+from forensics.tables.finding import Finding
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import MasterKeyRow
 from testdata.builder import certs, dpapi
@@ -18,7 +23,8 @@ from testdata.builder.credhist import credhist
 from testdata.builder.folders import Owner
 from testdata.builder.keys import rsa_key
 from testdata.builder.machine import ForgedMachine, capi_link, machine
-from tests.forged_machine import judged
+from tests.examined import AS_OF
+from tests.forged_machine import evidence_of, judged
 
 RID = 1001
 OLD, MIDDLE, TODAY = "Winter 2022", "Frühling 2023", "Sommer 2024"
@@ -94,8 +100,8 @@ class TestGiven:
         assert (row.credhist, row.credhist_passwords, row.credhist_opened) == ("absent", None, None)
         assert (chain.unlocked_by, chain.private_key, chain.verdict) == ("nothing", "locked", "unknown")
         assert chain.reason == (
-            "the password given is today's (it fits SAM); likely the master key is from before it was set. Give the older "
-            "password; CREDHIST, the history of older passwords, is not on this disk"
+            "the password given is today's (it fits SAM); likely the master key is from before it was set. Give the "
+            "older password; CREDHIST, the history of older passwords, is not on this disk"
         )
 
     def test_a_password_that_is_neither(self) -> None:
@@ -271,6 +277,35 @@ def test_the_forged_account_is_one_to_impacket(tmp_path: Any) -> None:
     dump.finish()
     found = list(dump._SAMHashes__itemsFound.values())
     assert [line.split(":")[1:4:2] for line in found] == [[str(RID), nt_hash(TODAY).hex()]]
+
+
+def findings(computer: Computer, password: str) -> list[Finding]:
+    evidence = evidence_of(computer.forged)
+    rows = judge(evidence, UserSecrets(passwords={"maria": password})).rows
+    replaced = {row.table for row in rows}
+    case = CaseTables([*(row for row in rows_of(evidence) if row.table not in replaced), *rows], as_of=AS_OF)
+    ask_rules(case, load_packs())
+    return [finding for finding in case.finding_list if finding.rule == "user-key-under-another-password"]
+
+
+def test_a_finding_says_that_the_password_was_another_then() -> None:
+    [finding] = findings(Computer(), TODAY)
+    assert (finding.severity, finding.confidence) == ("medium", "likely")
+    said = " ".join(block.text for block in finding.because)
+    assert "The password given is today's (it fits SAM), and does not open it" in said
+    assert said.endswith("by which Windows gets from today's password to older ones, is not on this disk.")
+    [finding] = findings(Computer(), OLD)
+    assert (finding.severity, finding.confidence) == ("medium", "proved")
+    said = " ".join(block.text for block in finding.because)
+    assert "The password given opens it, and is not today's (it does not fit SAM)" in said
+
+
+def test_no_finding_speaks_of_a_key_that_todays_password_or_credhist_opens() -> None:
+    assert findings(Computer(of_key=TODAY), TODAY) == []
+    computer = Computer()
+    computer.history(OLD, MIDDLE, TODAY)
+    assert findings(computer, TODAY) == []
+    assert findings(Computer(), "Herbst") == []
 
 
 def test_no_secret_stands_in_a_row_or_a_problem() -> None:
