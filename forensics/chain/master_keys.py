@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 from forensics.chain.access import may_read
 from forensics.chain.domain_keys import DomainKeys
 from forensics.chain.master_key_copies import MasterKeyCopies
-from forensics.chain.master_key_found import SYSTEM, Unlocked, beside_damaged, doubt_of_place, had_elsewhere
+from forensics.chain.master_key_found import (
+    SYSTEM,
+    Opened,
+    Unlocked,
+    beside_damaged,
+    doubt_of_place,
+    had_elsewhere,
+)
 from forensics.chain.missing_secret import missing_secret, opens_with
 from forensics.chain.prekeys import Prekey, Prekeys, is_system, system_prekeys
 from forensics.chain.tokens import Tokens
@@ -253,8 +260,8 @@ class MasterKeyRing:
         by_domain, key = self._domain_keys.open(file, row.path)
         told = self.prekeys.tried(item)
         if key is not None:
-            told = replace(told, opened_with="domain_key")
-            return Unlocked("present", "domain_key", key, intact="yes", domain_key=by_domain, tried=told)
+            told, opened = replace(told, opened_with="domain_key"), Opened(item, "domain_key", None)
+            return Unlocked("present", "domain_key", key, None, "yes", by_domain, tried=told, opened=opened)
         not_opened = self._not_opened(item, tried or by_domain != "not_tried")
         return replace(not_opened, domain_key=by_domain, tried=told)
 
@@ -263,7 +270,8 @@ class MasterKeyRing:
         if prekey.nt_hash is not None:
             # Of several that were given, it matters of which one the key opens.
             tried = replace(tried, given=self.prekeys.compared(item.row.owner_sid, prekey.nt_hash))
-        return Unlocked("present", prekey.by, key, prekey.half, "yes", tried=tried)
+        opened = Opened(item, prekey.by, prekey.half)
+        return Unlocked("present", prekey.by, key, prekey.half, "yes", tried=tried, opened=opened)
 
     def _not_opened(self, item: MasterKeyEvidence, tried: bool) -> Unlocked:
         intact = self._intact(item)

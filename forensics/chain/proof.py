@@ -260,8 +260,9 @@ class Prover:
 def _keep(slot: KeySlot, start: Proof, key: PrivateKey) -> None:
     vault = open_vault()
     if vault is not None:
+        elsewhere = start.master_key_elsewhere if start.opened_elsewhere else None
         path, with_what = slot.file.row.path, start.tried.opened_with
-        vault.keep(OpenedKey(path, start.unlocked_by, start.exportable, key, with_what))
+        vault.keep(OpenedKey(path, start.unlocked_by, start.exportable, key, with_what, elsewhere))
 
 
 def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:

@@ -36,6 +36,7 @@ class OpenedKey:
         exportable: Whether its own file lets it be exported.
         key: It.
         opened_with: Of a user's: which of his secrets that was.
+        master_key_file: The file of its master key, where that is not the one that Windows looks for; else None.
     """
 
     path: str
@@ -43,6 +44,7 @@ class OpenedKey:
     exportable: Answer
     key: PrivateKey = field(repr=False)
     opened_with: OpenedWith | None = None
+    master_key_file: str | None = None
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from forensics.report.users_secret import missing_of_user
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import OpenedWith, UnlockedBy
+from forensics.tables.use import CertificateUseRow
 
 NOT_EXPORTABLE = "its policy forbids that; if you may decide otherwise, add --even-not-exportable"
 _FIRST_BUILD_WITH_AES = 16299
@@ -121,7 +122,53 @@ def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -
     machine = chain.recoverable_on or chain.machine_id
     place = chain.recovery_place or facts.path(machine, opened.path)
     old = _imports_no_aes(facts, chain.machine_id)
-    return DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.opened_with, opened.exportable, old)
+    key = DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.opened_with, opened.exportable, old)
+    key = replace(key, master_key_file=facts.path(machine, opened.master_key_file) or None)
+    return _with_files(key, facts, vault)
+
+
+def _with_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
+    """Add the files that bring a key back on its Windows, or why none do."""
+    placing = placing_of(facts, vault, key.chain)
+    uses: list[CertificateUseRow] = facts.case.rows("certificate_use")
+    files = raw_files(key.chain, placing, facts, uses)
+    used = next((name for file in placing.files if (name := in_use(file, key.chain, uses)) is not None), None)
+    if used is not None:
+        return replace(key, not_placed=f"the key that lies in its place now is used by {used}")
+    return replace(key, files=files, doubts=placing.doubts, not_placed=placing.refusal)
+
+
+def as_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
+    """Return a key as it is written by the files that hold it, not by its numbers.
+
+    Args:
+        key: The key.
+        facts: The rows of the case.
+        vault: What was opened.
+    """
+    chain, is_alone = key.chain, key.lack == _NO_CERTIFICATE
+    if key.path is None and not is_alone:
+        return key
+    lack = key.not_placed if is_alone or key.not_placed is None else f"{key.not_placed}; {_BY_PFX}"
+    placing = placing_of(facts, vault, chain)
+    if placing.found is not None:
+        place = facts.path(chain.machine_id, placing.found)
+        return replace(
+            key,
+            path=placing.found,
+            place=place,
+            unlocked_by=placing.unlocked_by,
+            opened_with=key.opened_with if placing.found == key.path else None,
+            exportable=placing.exportable,
+            lack=lack,
+            master_key_file=key.master_key_file if placing.found == key.path else None,
+        )
+    if not is_alone:
+        return replace(key, lack=lack)
+    if chain.private_key != "proved":
+        return replace(key, lack=_lack(chain, facts))
+    place, by = facts.path(chain.machine_id, chain.key_file_path), chain.unlocked_by
+    return replace(key, path=chain.key_file_path, place=place, unlocked_by=by, exportable=chain.exportable, lack=lack)
 
 
 def _imports_no_aes(facts: Facts, machine_id: int) -> bool:

@@ -17,6 +17,8 @@ from forensics.tables.secrets import UnlockedBy
 _OPENED: dict[UnlockedBy, str] = {
     "current": "opened with DPAPI_SYSTEM",
     "previous": "opened with the earlier DPAPI_SYSTEM (OldVal)",
+    "password": "opened with a password of its user",
+    "domain_key": "opened with the backup key of the domain",
 }
 _LONGEST = 1_000
 """Display: characters of one line, of which one may name several secrets of a user that are missing."""
@@ -95,7 +97,8 @@ def add_head(text: FoldedText, key: DeadKey) -> None:
     if key.path is None:
         text.add(f"not to be had: {key.lack}", "  ")
         return
-    opened = _BY_BACKUP if key.chain.backup_hives else _OPENED.get(key.unlocked_by, "opened")
+    opened = OPENED_WITH[key.opened_with] if key.opened_with else _OPENED.get(key.unlocked_by, "opened")
+    opened = _BY_BACKUP if key.chain.backup_hives else opened
     master_key = f", its master key in {key.master_key_file}" if key.master_key_file else ""
     text.add(f"proved: {key.place}{master_key}, {opened}; {_EXPORT[key.exportable]}", "  ")
 
@@ -116,9 +119,6 @@ def _add_key(text: FoldedText, key: DeadKey, files: Mapping[str, str], folder: P
         _add_other_way(text, key)
     if key.path is None:
         return
-    opened = OPENED_WITH[key.opened_with] if key.opened_with else _OPENED.get(key.unlocked_by, "opened")
-    opened = _BY_BACKUP if chain.backup_hives else opened
-    text.add(f"proved: {key.place}, {opened}; {_EXPORT[key.exportable]}", "  ")
     if key.lack is not None:
         text.add(f"not written: {key.lack}", "  ")
         return
