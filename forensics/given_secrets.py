@@ -12,6 +12,7 @@ from forensics.disk.evidence_files import open_given
 from forensics.sources.given_paths import Paths, given_paths
 
 if TYPE_CHECKING:
+    from forensics.dpapi.domain_backup import DomainBackupKey
     from forensics.dpapi.user_secrets import UserSecrets
 
 _LONGEST_LINE = 64 << 10
@@ -83,13 +84,13 @@ def file_password(path: Path) -> bytes:
     return password.encode()
 
 
-def _domain_key(path: Path) -> object:
+def _domain_key(path: Path) -> DomainBackupKey:
     from forensics.dpapi.domain_backup import load_pvk
     from forensics.formats.errors import FormatError
 
     try:
         with open_given(path) as file:
-            return load_pvk(file.read())
+            return load_pvk(file.read(), path.name)
     except OSError as error:
         raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
     except FormatError as error:

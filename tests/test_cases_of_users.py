@@ -55,6 +55,9 @@ def test_todays_password_is_not_that_of_a_master_key_from_before_the_reset() -> 
     assert "likely it is today's password and the master key is from before it was set" in chain.reason
     assert "older password" in chain.reason
     assert "CREDHIST" in chain.reason
+    [row] = [row for row in case.rows("master_key") if row.guid == chain.master_key_guid]
+    # SAM names no accounts, and the archive holds no CREDHIST, which says nothing of the disk.
+    assert (row.given_password, row.missing_secret, row.credhist) == ("unknown", ["password"], "not_examined")
 
 
 @NEEDED

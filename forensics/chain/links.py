@@ -8,8 +8,8 @@ from typing import get_args
 
 from forensics.chain.access import account_name
 from forensics.chain.ground import Ground, reasons
-from forensics.chain.passwords import doubt_of, doubt_of_entra
 from forensics.chain.proof import Proof
+from forensics.chain.tried_passwords import doubt_of, doubt_of_entra
 from forensics.collectors.evidence import KeyFileEvidence
 from forensics.formats.shut_out import ShutOut
 from forensics.late_methods import dataclass
@@ -210,7 +210,7 @@ class Links:
         if proof.master_key != "present":
             return None
         owner = self.file.row.owner_sid if self.file else None
-        return doubt_of_entra(owner, proof.unlocked_by) or doubt_of(proof.unlocked_by, proof.password)
+        return doubt_of_entra(owner, proof.unlocked_by) or doubt_of(proof.unlocked_by, proof.tried)
 
     def _unread(self) -> Iterator[Outcome]:
         """Yield what is there and was not got, with the reason."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field, replace
 
-from forensics.chain.passwords import GivenPassword
+from forensics.chain.tried_passwords import TriedPasswords
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
@@ -41,7 +41,7 @@ class Unlocked:
         half: Half of DPAPI_SYSTEM that opened it.
         intact: What the backup section proves.
         domain_key: What the given backup keys of domains did with its domain section.
-        password: Of a user: whether a password was given for him, and is the one in SAM today.
+        tried: Of a user's: what is known of his passwords.
         unread_because: Why the content of the file was not got; None where it was, or there is no file.
         under_sid: The SID in whose folder it lies, where that is another user's than the key's.
         doubt: Why it is not published whether Windows itself would find or read the file; None where nothing is odd.
@@ -58,7 +58,7 @@ class Unlocked:
     half: Half | None = None
     intact: Answer = "unknown"
     domain_key: DomainKeyFound = "not_tried"
-    password: GivenPassword = "none"
+    tried: TriedPasswords = TriedPasswords()
     unread_because: str | None = None
     under_sid: str | None = None
     doubt: str | None = None
@@ -84,7 +84,7 @@ def had_elsewhere(home: Unlocked, item: MasterKeyEvidence, opened: Unlocked, own
         owner_sid: Whose the master key is.
     """
     path, sid = item.row.path, item.row.owner_sid
-    found = replace(opened, elsewhere=path, opens_elsewhere=True, password=home.password)
+    found = replace(opened, elsewhere=path, opens_elsewhere=True)
     if home.outcome == "present":
         doubt = f"the file of master key {item.row.guid} does not open, and its copy {path} does"
         return replace(found, by=home.by, intact=home.intact, domain_key=home.domain_key, doubt=doubt)

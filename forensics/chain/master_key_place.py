@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Literal
 
 from forensics.chain.master_key_found import SYSTEM, Opened, Unlocked
-from forensics.chain.master_keys import SERVICE_ACCOUNTS, MasterKeyRing
+from forensics.chain.master_keys import MasterKeyRing
+from forensics.chain.prekeys import is_system
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.collectors.lying_file import LyingFile, file_as_it_lies
 from forensics.disk.tree import NotFound, TellsAttributes
@@ -105,7 +106,7 @@ class MasterKeyPlaces:
             raise CannotPlaceError(
                 f"master key {guid} opens only with the earlier DPAPI_SYSTEM (OldVal), which Windows no longer uses"
             )
-        if _is_system(owner_sid) and opened.by != "current":
+        if is_system(owner_sid) and opened.by != "current":
             raise CannotPlaceError(f"that DPAPI_SYSTEM opens master key {guid} was not shown")
         if unlocked.under_sid is not None:
             raise CannotPlaceError(
@@ -149,7 +150,7 @@ class MasterKeyPlaces:
             raise CannotPlaceError(f"what lies in {target} now was not read, and may be of use")
         if there.outcome == "unreadable":
             return entry.path, "damaged"
-        if not _is_system(owner_sid) or there.unlocked_by == "current":
+        if not is_system(owner_sid) or there.unlocked_by == "current":
             raise CannotPlaceError(f"a sound file lies in {target}, and nothing shows that it is of no use")
         return entry.path, "locked"
 
@@ -169,7 +170,3 @@ class MasterKeyPlaces:
     def _is_same(self, path: str, other: str) -> bool:
         really = self._installation.really
         return really(path).lower() == really(other).lower()
-
-
-def _is_system(sid: str | None) -> bool:
-    return sid == SYSTEM or sid in SERVICE_ACCOUNTS

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from forensics.chain.access import may_read
+from forensics.chain.domain_keys import DomainKeys
 from forensics.chain.master_key_copies import MasterKeyCopies
 from forensics.chain.master_key_found import (
     SYSTEM,
@@ -19,26 +19,24 @@ from forensics.chain.master_key_found import (
     doubt_of_place,
     had_elsewhere,
 )
-from forensics.chain.passwords import GivenPassword, Passwords
+from forensics.chain.missing_secret import missing_secret, opens_with
+from forensics.chain.prekeys import Prekey, Prekeys, is_system, system_prekeys
 from forensics.chain.tokens import Tokens
-from forensics.chain.user_names import names_by_owner
 from forensics.chain.witness import Witness
-from forensics.chain.work import RSA_OPERATION, Work
+from forensics.chain.work import Work
 from forensics.collectors.evidence import Evidence, MasterKeyEvidence
 from forensics.dpapi import dpapi
 from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.dpapi.user_secrets import UserSecrets
-from forensics.formats.master_key import MasterKeyFile, MasterKeySection
+from forensics.formats.master_key import MasterKeySection
 from forensics.sources.coverage import Place
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import MasterKeyFound
-from forensics.tables.secrets import DomainKeyFound, Half, MasterKeyRow, UnlockedBy
+from forensics.tables.secrets import MasterKeyRow
 
 if TYPE_CHECKING:
     from forensics.chain.older_secrets import OlderSecrets
     from forensics.collectors.past_files import PastFiles
-
-SERVICE_ACCOUNTS = ("S-1-5-19", "S-1-5-20")
 
 _BACKUP_NEEDS_SECRET = 1
 _SIBLINGS_ASKED = 3
@@ -58,6 +56,7 @@ class MasterKeyRing:
         installation: Whose they are.
         work: What all attempts together may still cost.
         asked_past: What the shadow copies of the disk have, once a broken key asked for it; None: none did.
+        prekeys: What may open them.
     """
 
     def __init__(
@@ -68,10 +67,9 @@ class MasterKeyRing:
         self.installation = evidence.installation
         self.work = Work(evidence.installation, with_witness=witness is not None)
         self._system = system
-        self._user_secrets = user_secrets
+        self._domain_keys = DomainKeys(evidence.installation, user_secrets.domain_keys, self.work, witness)
         self._folders = evidence.master_key_folders
-        self._names = names_by_owner(evidence.users, evidence.master_keys)
-        self._passwords = Passwords(evidence, system, user_secrets)
+        self.prekeys = Prekeys(evidence, system, user_secrets, with_witness=witness is not None)
         self._tokens = Tokens(evidence)
         self._secret_is_absent = _lacks_secret(evidence)
         self._found = evidence.master_keys
@@ -81,7 +79,6 @@ class MasterKeyRing:
         self._opened: dict[str, Unlocked] = {}
         self._unlocked: dict[tuple[str, str | None], Unlocked] = {}
         self._copies = MasterKeyCopies(evidence)
-        self._user_prekeys: dict[str, list[bytes]] = {}
         self._backups: dict[str, bool] = {}
         self.asked_past: PastFiles | None = None
 
@@ -135,13 +132,13 @@ class MasterKeyRing:
     def _open_older(self, item: MasterKeyEvidence, tried: Unlocked) -> Unlocked:
         """Return what the secrets of older states give of a file that no secret of today opened."""
         sid, file = item.row.owner_sid, item.parsed
-        if tried.by not in ("nothing", "not_tried") or not self._is_system(sid) or file is None or file.master is None:
+        if tried.by not in ("nothing", "not_tried") or not is_system(sid) or file is None or file.master is None:
             return tried
         for older in self._older_secrets:
-            for _, half, prekey in self._system_prekeys(item.row.half, sid or SYSTEM, older.system):
-                key = self._opened_with(item, file.master, prekey)
+            for prekey in system_prekeys(item.row.half, sid or SYSTEM, older.system):
+                key = self._opened_with(item, file.master, prekey.pre)
                 if key is not None:
-                    return replace(tried, key=key, half=half, intact="yes", older_hives=older.hives)
+                    return replace(tried, key=key, half=prekey.half, intact="yes", older_hives=older.hives)
         return tried
 
     @cached_property
@@ -169,9 +166,9 @@ class MasterKeyRing:
 
     def _of_earlier_account(self, files: list[MasterKeyEvidence], owner_sid: str | None) -> Unlocked | None:
         """A user who was moved to another account keeps the master keys of the SID that he had."""
-        if owner_sid is None or self._is_system(owner_sid):
+        if owner_sid is None or is_system(owner_sid):
             return None
-        others = [f for f in files if f.row.owner_sid is not None and not self._is_system(f.row.owner_sid)]
+        others = [f for f in files if f.row.owner_sid is not None and not is_system(f.row.owner_sid)]
         return replace(self._unlock_any(others), under_sid=others[0].row.owner_sid) if others else None
 
     def _unlock_any(self, own: list[MasterKeyEvidence]) -> Unlocked:
@@ -204,18 +201,28 @@ class MasterKeyRing:
         return self._row(item) if item is not None else None
 
     def _row(self, item: MasterKeyEvidence) -> MasterKeyRow:
-        row = replace(item.row, system_can_read=self._system_can_read(item))
+        row = replace(
+            item.row, system_can_read=self._system_can_read(item), opens_with=opens_with(item, self.prekeys.online)
+        )
         opened = self._opened.get(row.path)
         if opened is None:
             return row
-        return replace(
+        row = replace(
             row,
             outcome="unreadable" if opened.outcome == "unreadable" else "present",
             unlocked_by=opened.by,
             opened_with_half=opened.half,
             intact=opened.intact,
             domain_key=opened.domain_key,
+            domain_keys_given=self._domain_keys.guids if opened.domain_key == "does_not_open" else [],
+            opened_with=opened.tried.opened_with,
+            given_password=opened.tried.given,
+            disk_holds=list(opened.tried.held),
         )
+        if (history := opened.tried.history) is not None:
+            row.credhist, row.credhist_passwords, row.credhist_opened = history.state, history.passwords, history.opened
+        row.missing_secret = missing_secret(row) if opened.key is None and not is_system(row.owner_sid) else []
+        return row
 
     def _missing(self, owner_sid: str | None) -> MasterKeyFound:
         """A master key without file is absent only when every folder it could lie in was seen whole."""
@@ -226,8 +233,7 @@ class MasterKeyRing:
         path = item.row.path
         if path not in self._opened:
             opened = self._open(item)
-            doubt = self._shut_out(item) or doubt_of_place(item, opened.half)
-            self._opened[path] = replace(opened, password=self._password_for(item.row.owner_sid), doubt=doubt)
+            self._opened[path] = replace(opened, doubt=self._shut_out(item) or doubt_of_place(item, opened.half))
         return self._opened[path]
 
     def _shut_out(self, item: MasterKeyEvidence) -> str | None:
@@ -255,38 +261,45 @@ class MasterKeyRing:
 
         return may_read(item.security, self._tokens.of(SYSTEM), is_group)
 
-    def _password_for(self, sid: str | None) -> GivenPassword:
-        if sid is None or self._is_system(sid):
-            return "none"
-        names = self._names.get(sid, [sid.lower()])
-        return self._passwords.given_for(sid, names)
-
     def _open(self, item: MasterKeyEvidence) -> Unlocked:
         row, file = item.row, item.parsed
         if file is None or file.master is None:
             return Unlocked("unreadable")
         tried = False
-        for by, half, prekey in self._prekeys(item):
-            if not self.work.may(dpapi.section_rounds(file.master), row.path):
-                return Unlocked("present")
-            tried = True
-            key = dpapi.open_master_section(file.master, prekey)
+        for prekey in self.prekeys.of(item):
+            work = self.prekeys.extra_work if prekey.is_extra else self.work
+            if not work.may(dpapi.section_rounds(file.master), row.path):
+                if not prekey.is_extra:
+                    return Unlocked("present", tried=self.prekeys.tried(item))
+                self.prekeys.histories.cut(row.owner_sid or "")
+                continue
+            tried = tried or prekey.was_given
+            key = dpapi.open_master_section(file.master, prekey.pre)
             if self._witness:
-                self._witness.master_key(row.path, prekey, key, item.raw)
+                self._witness.master_key(row.path, prekey.pre, key, item.raw)
             if key is not None:
-                return Unlocked("present", by, key, half, "yes", opened=Opened(item, by, half))
-        by_domain, key = self._open_with_domain_key(file, row.path)
+                return self._opened_by(prekey, key, item)
+        by_domain, key = self._domain_keys.open(file, row.path)
+        told = self.prekeys.tried(item)
         if key is not None:
-            opened = Opened(item, "domain_key", None)
-            return Unlocked("present", "domain_key", key, intact="yes", domain_key=by_domain, opened=opened)
+            told, opened = replace(told, opened_with="domain_key"), Opened(item, "domain_key", None)
+            return Unlocked("present", "domain_key", key, None, "yes", by_domain, tried=told, opened=opened)
         not_opened = self._not_opened(item, tried or by_domain != "not_tried")
-        return replace(not_opened, domain_key=by_domain)
+        return replace(not_opened, domain_key=by_domain, tried=told)
+
+    def _opened_by(self, prekey: Prekey, key: bytes, item: MasterKeyEvidence) -> Unlocked:
+        tried = replace(self.prekeys.tried(item), opened_with=prekey.opened_with)
+        if prekey.nt_hash is not None:
+            # Of several that were given, it matters of which one the key opens.
+            tried = replace(tried, given=self.prekeys.compared(item.row.owner_sid, prekey.nt_hash))
+        opened = Opened(item, prekey.by, prekey.half)
+        return Unlocked("present", prekey.by, key, prekey.half, "yes", tried=tried, opened=opened)
 
     def _not_opened(self, item: MasterKeyEvidence, tried: bool) -> Unlocked:
         intact = self._intact(item)
         if intact == "no":
             return Unlocked("unreadable", intact=intact)
-        tried = tried or (self._secret_is_absent and self._is_system(item.row.owner_sid))
+        tried = tried or (self._secret_is_absent and is_system(item.row.owner_sid))
         return Unlocked("present", "nothing" if tried else "not_tried", intact=intact)
 
     def _intact(self, item: MasterKeyEvidence) -> Answer:
@@ -300,7 +313,7 @@ class MasterKeyRing:
             return "no" if sid == SYSTEM and self._backup_rule_holds(item) else "unknown"
         if any(self._backup_opens(item, sid, s.machine + s.user) for s in self._secrets()):
             # DPAPI_SYSTEM opens the backup half of any owner's file, the master half only of a system account's.
-            return "no" if self._is_system(sid) else "yes"
+            return "no" if is_system(sid) else "yes"
         return "unknown"
 
     def _backup_opens(self, item: MasterKeyEvidence, sid: str, secret: bytes | None) -> bool | None:
@@ -338,67 +351,8 @@ class MasterKeyRing:
         )
         return list(islice(bare, _SIBLINGS_ASKED + 1))
 
-    def _prekeys(self, item: MasterKeyEvidence) -> Iterator[tuple[UnlockedBy, Half | None, bytes]]:
-        sid = item.row.owner_sid
-        if self._is_system(sid):
-            yield from self._system_prekeys(item.row.half, sid or SYSTEM, self._system)
-        elif sid is not None:
-            if sid not in self._user_prekeys:
-                self._user_prekeys[sid] = list(self._prekeys_of_user(sid))
-            for prekey in self._user_prekeys[sid]:
-                yield "password", None, prekey
-
-    def _prekeys_of_user(self, sid: str) -> Iterator[bytes]:
-        for name in self._names.get(sid, [sid.lower()]):
-            if name in self._user_secrets.passwords:
-                yield from dpapi.user_prekeys_from_password(self._user_secrets.passwords[name], sid)
-            if name in self._user_secrets.nt_hashes:
-                yield from dpapi.user_prekeys_from_nt_hash(self._user_secrets.nt_hashes[name], sid)
-
-    @staticmethod
-    def _system_prekeys(
-        half: Half | None, sid: str, system: DpapiSystem
-    ) -> Iterator[tuple[UnlockedBy, Half | None, bytes]]:
-        """The folder's own half of CurrVal and OldVal first; the other halves cost time only when those fail."""
-        own = half or "user"
-        other: Half = "machine" if own == "user" else "user"
-        generations: list[tuple[UnlockedBy, SystemSecret | None]] = [
-            ("current", system.current),
-            ("previous", system.previous),
-        ]
-        for name in (own, other):
-            for by, secret in generations:
-                if secret is None:
-                    continue
-                raw = secret.machine if name == "machine" else secret.user
-                for prekey in dpapi.service_prekeys(raw, sid) if sid in SERVICE_ACCOUNTS else [raw]:
-                    yield by, name, prekey
-
-    def _open_with_domain_key(self, file: MasterKeyFile, path: str) -> tuple[DomainKeyFound, bytes | None]:
-        if file.domain is None or not self._user_secrets.domain_keys:
-            return "not_tried", None
-        from forensics.dpapi.domain_backup import can_open, open_domain_section
-
-        if not can_open(file):
-            message = f"the domain section has version {file.domain.version}; only 2 and 3 are published"
-            self.installation.problem(path, "unknown_version", message)
-            return "not_tried", None
-        for domain_key in self._user_secrets.domain_keys:
-            if not self.work.may(RSA_OPERATION, path):
-                return "not_tried", None
-            key = open_domain_section(file, domain_key)
-            if self._witness:
-                self._witness.domain_section(path, file, domain_key, key)
-            if key is not None:
-                return "opens", key
-        return "does_not_open", None
-
     def _secrets(self) -> list[SystemSecret]:
         return [s for s in (self._system.current, self._system.previous) if s is not None]
-
-    @staticmethod
-    def _is_system(sid: str | None) -> bool:
-        return sid == SYSTEM or sid in SERVICE_ACCOUNTS
 
 
 def _lacks_secret(evidence: Evidence) -> bool:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from forensics.chain.key_index import KeySlot, slots_of
 from forensics.chain.links import Links
 from forensics.chain.master_key_place import CannotPlaceError, MasterKeyPlaces
-from forensics.chain.passwords import doubt_of, doubt_of_entra
 from forensics.chain.put_back import NoPlaceError, target_of, target_of_container
+from forensics.chain.tried_passwords import doubt_of, doubt_of_entra
 from forensics.chain.vault import OfCertificate
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.collectors.key_content import parse_key_file
@@ -306,7 +306,7 @@ class _Placer:
             for guid in _master_keys_of(slot):
                 unlocked = ring.unlock(guid, row.owner_sid)
                 by = unlocked.opened.by if unlocked.opened is not None else "nothing"
-                yield from filter(None, (doubt_of_entra(row.owner_sid, by), doubt_of(by, unlocked.password)))
+                yield from filter(None, (doubt_of_entra(row.owner_sid, by), doubt_of(by, unlocked.tried)))
         is_flag_unread = slot.capi is not None and self._judge.prover.prove(slot).exportable == "unknown"
         if is_flag_unread and len(_blobs_of(slot)) > 1:
             yield "its export flag, a blob of its own, did not open; what Windows makes of that is not known"

@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from forensics.chain.key_index import KeySlot
 from forensics.chain.master_key_found import Unlocked
 from forensics.chain.master_keys import MasterKeyRing
-from forensics.chain.passwords import GivenPassword
+from forensics.chain.tried_passwords import TriedPasswords
 from forensics.chain.vault import OpenedKey, open_vault
 from forensics.chain.witness import Witness
 from forensics.dpapi import dpapi
@@ -52,7 +52,7 @@ class Proof:
         public: Public half of the opened private key (of a TPM key: of its opened blob).
         recovered: The private key itself was had, even if damage keeps Windows from opening it.
         per_boot: A VBS key that lived for one boot only.
-        password: Of a user's key: whether a password was given for him, and is the one in SAM today.
+        tried: Of a user's key: what is known of his passwords.
         master_key_under: The SID in whose folder the master key lies, where that is another user's than the key's.
         master_key_unread: Why the content of the master key file was not got; None where it was, or there is no file.
         not_modelled: The kind or form of the key, in words, where the blob is sound and that is not known here.
@@ -73,7 +73,7 @@ class Proof:
     public: PublicKey | None = None
     recovered: bool = False
     per_boot: bool = False
-    password: GivenPassword = "none"
+    tried: TriedPasswords = TriedPasswords()
     master_key_under: str | None = None
     master_key_unread: str | None = None
     not_modelled: str | None = None
@@ -141,7 +141,7 @@ class Prover:
             master_key=unlocked.outcome,
             master_key_guid=named,
             unlocked_by=unlocked.by,
-            password=unlocked.password,
+            tried=unlocked.tried,
             master_key_under=unlocked.under_sid,
             master_key_unread=unlocked.unread_because,
             master_key_doubt=unlocked.doubt,
@@ -262,8 +262,8 @@ def _keep(slot: KeySlot, start: Proof, key: PrivateKey) -> None:
     vault = open_vault()
     if vault is not None:
         elsewhere = start.master_key_elsewhere if start.opened_elsewhere else None
-        path, hives = slot.file.row.path, start.older_hives
-        vault.keep(OpenedKey(path, start.unlocked_by, start.exportable, key, elsewhere, hives))
+        path, with_what = slot.file.row.path, start.tried.opened_with
+        vault.keep(OpenedKey(path, start.unlocked_by, start.exportable, key, with_what, elsewhere, start.older_hives))
 
 
 def _unless_pin(judged: Proof, opened: OpenedBlob, wants_pin: bool) -> Proof:

@@ -15,7 +15,7 @@ from forensics.formats.private_key import PrivateKey
 from forensics.formats.public_key import PublicKey
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
-from forensics.tables.secrets import UnlockedBy
+from forensics.tables.secrets import OpenedWith, UnlockedBy
 
 if TYPE_CHECKING:
     from forensics.chain.placing import Placing
@@ -35,6 +35,7 @@ class OpenedKey:
         unlocked_by: What opened its master key.
         exportable: Whether its own file lets it be exported.
         key: It.
+        opened_with: Of a user's: which of his secrets that was.
         master_key_file: The file of its master key, where that is not the one that Windows looks for; else None.
         older_hives: Folder of the hives of an older state whose DPAPI_SYSTEM opened its master key; None: none had to.
     """
@@ -43,6 +44,7 @@ class OpenedKey:
     unlocked_by: UnlockedBy
     exportable: Answer
     key: PrivateKey = field(repr=False)
+    opened_with: OpenedWith | None = None
     master_key_file: str | None = None
     older_hives: str | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forensics.dpapi.domain_backup import DomainBackupKey
 from forensics.dpapi.dpapi import OpenedBlob
 from forensics.dpapi.second_opinion import second_blob, second_domain_section, second_master_key
 from forensics.formats.dpapi_blob import DpapiBlob
@@ -27,7 +28,7 @@ class Witness:
         raw = self._installation.read(path).data if raw is None else raw
         self._record(path, "master key", second_master_key(raw, prekey, key))
 
-    def domain_section(self, path: str, file: MasterKeyFile, domain_key: object, key: bytes | None) -> None:
+    def domain_section(self, path: str, file: MasterKeyFile, domain_key: DomainBackupKey, key: bytes | None) -> None:
         """Repeat the opening of a master key file's domain section with one backup key."""
         self._record(path, "master key", second_domain_section(file, domain_key, key))
 

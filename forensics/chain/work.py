@@ -10,6 +10,11 @@ MAX_WORK = 5_000_000
 nothing opens. What is not tried is not examined.
 """
 
+MAX_EXTRA_WORK = 3_000_000
+"""Evidence: rounds of HMAC for passwords of users that nobody gave (CREDHIST, TBAL, the empty one), apart from the
+above, so that they take nothing from what was given and from DPAPI_SYSTEM: 375 tries of 8,000 rounds.
+"""
+
 RSA_OPERATION = 20_000
 """What one use of a private RSA key of 2048 to 4096 bits costs."""
 
@@ -24,12 +29,13 @@ class Work:
     Args:
         installation: Where it is recorded that the work ran out.
         with_witness: Each derivation is repeated by impacket, which is slower.
+        left: Rounds of HMAC that may be run, where others than usual.
     """
 
-    def __init__(self, installation: Installation, with_witness: bool = False) -> None:
+    def __init__(self, installation: Installation, with_witness: bool = False, left: int | None = None) -> None:
         self._installation = installation
         self._factor = _WITNESS_FACTOR if with_witness else 1
-        self._left = MAX_WORK
+        self._left = MAX_WORK if left is None else left
         self._told = False
 
     def may(self, rounds: int, path: str) -> bool:

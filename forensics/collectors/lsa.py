@@ -9,6 +9,8 @@ from forensics.tables.outcome import State
 from forensics.tables.secrets import Generation, SecretRow
 
 DPAPI_SYSTEM = "Policy\\Secrets\\DPAPI_SYSTEM"
+TBAL = "Policy\\Secrets\\M$_MSV1_0_TBAL_PRIMARY_{22BE8E5B-58B3-4A87-BA71-41B0ECF3A9EA}"
+"""What automatic sign-on after a restart (ARSO) keeps of the last local user's password."""
 
 _BOOT_KEYS = ("JD", "Skew1", "GBG", "Data")
 _GENERATIONS: tuple[tuple[Generation, str, str], ...] = (
@@ -27,6 +29,7 @@ def collect_lsa(installation: Installation) -> LsaMaterial:
         pol_secret_encryption_key=security.data("Policy\\PolSecretEncryptionKey", ""),
         current=security.data(f"{DPAPI_SYSTEM}\\CurrVal", ""),
         previous=security.data(f"{DPAPI_SYSTEM}\\OldVal", ""),
+        tbal=security.data(f"{TBAL}\\CurrVal", ""),
         current_time=security.time(f"{DPAPI_SYSTEM}\\CupdTime", ""),
         previous_time=security.time(f"{DPAPI_SYSTEM}\\OupdTime", ""),
     )

@@ -217,6 +217,7 @@ def add_master_key_facts(row: MasterKeyRow, parsed: MasterKeyFile) -> None:
     row.has_credhist = parsed.has_credhist
     row.has_domain_backup = parsed.domain is not None
     row.domain_key_guid = parsed.domain.key_guid if parsed.domain else None
+    row.domain_key_version = parsed.domain.version if parsed.domain else None
     section: MasterKeySection | None = parsed.master
     if section is not None:
         row.rounds = section.rounds

@@ -9,12 +9,14 @@ from forensics.sources.installation import Installation
 
 _ACCOUNT = "SAM\\Domains\\Account"
 _HEX_DIGITS = 8
+_MICROSOFT_ACCOUNT = "InternetUserName"
 
 
 def collect_sam(installation: Installation) -> SamMaterial:
     """Gather the values that lead to the NT hashes of local accounts."""
     sam = RegistryView.of_machine(installation, "SAM")
     users: dict[int, bytes] = {}
+    linked: set[int] = set()
     for key in sam.subkeys(f"{_ACCOUNT}\\Users", MAX_PROFILES):
         # Beside the accounts, by their number in hexadecimal digits, stands the list of their names.
         if len(key.name) != _HEX_DIGITS or not key.name.isalnum():
@@ -26,4 +28,6 @@ def collect_sam(installation: Installation) -> SamMaterial:
         value = sam.data(key, "V")
         if value is not None:
             users[rid] = value
-    return SamMaterial(sam.data(_ACCOUNT, "F"), users)
+        if sam.data(key, _MICROSOFT_ACCOUNT):
+            linked.add(rid)
+    return SamMaterial(sam.data(_ACCOUNT, "F"), users, frozenset(linked))

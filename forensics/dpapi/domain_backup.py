@@ -8,6 +8,7 @@ References:
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import field
 from typing import Any
@@ -22,6 +23,7 @@ _PVK_MAGIC = 0xB0B5F11E
 _PVK_HEADER = 24
 _MAX_PVK = 16384
 """Format: bytes of a domain's backup key."""
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _MIN_PKCS1_PADDING = 8
 _CLEAR_HEADER = {2: struct.Struct("<II"), 3: struct.Struct("<IIII")}
 """What precedes the secret: two lengths; in version 3 also the ALG_IDs of the cipher and hash of the access check."""
@@ -29,13 +31,23 @@ _CLEAR_HEADER = {2: struct.Struct("<II"), 3: struct.Struct("<IIII")}
 
 @dataclass(frozen=True, slots=True)
 class DomainBackupKey:
-    """The private RSA key of a domain's DPAPI backup."""
+    """The private RSA key of a domain's DPAPI backup.
+
+    Attributes:
+        key: It.
+        guid: What the domain calls it, lower case, as its file is named; a .pvk file itself does not hold it.
+    """
 
     key: RsaPrivateKey = field(repr=False)
+    guid: str | None = None
 
 
-def load_pvk(data: bytes) -> DomainBackupKey:
+def load_pvk(data: bytes, name: str = "") -> DomainBackupKey:
     """Read a .pvk file, as ``lsadump::backupkeys`` and its relatives write it.
+
+    Args:
+        data: The file.
+        name: Of the file; these tools put the GUID of the key into it.
 
     Raises:
         FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, or ``bad_key`` when the
@@ -64,21 +76,22 @@ def load_pvk(data: bytes) -> DomainBackupKey:
     key = RsaPrivateKey(n, e, p, q, d, dp, dq, qi)
     if not key.is_consistent():
         raise FormatError("bad_key", _PVK_HEADER, "the numbers in the .pvk file are no RSA key")
-    return DomainBackupKey(key)
+    guid = _GUID.search(name)
+    return DomainBackupKey(key, guid[0].lower() if guid else None)
 
 
-def open_domain_section(file: MasterKeyFile, key: object) -> bytes | None:
+def open_domain_section(file: MasterKeyFile, key: DomainBackupKey) -> bytes | None:
     """Open the domain section of a user's master key file.
 
     Args:
         file: The master key file.
-        key: What ``load_pvk`` returned.
+        key: The backup key.
 
     Returns:
         The 64-byte master key; None without domain section whose version is known, or when this is not the backup key
         it was made for.
     """
-    if not can_open(file) or file.domain is None or not isinstance(key, DomainBackupKey) or key.key.d is None:
+    if not can_open(file) or file.domain is None or key.key.d is None:
         return None
     rsa = key.key
     size = (rsa.n.bit_length() + 7) // 8

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
 from forensics.dpapi.pbkdf2 import dpapi_pbkdf2
 from forensics.formats.alg_id import CALG_3DES, block_size, digest_size, hash_name, key_size
+from forensics.formats.credhist import CredHistLink
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.master_key import MasterKeyFile, MasterKeySection
 from forensics.late_methods import dataclass
@@ -58,8 +59,8 @@ def open_master_section(section: MasterKeySection, pre: bytes) -> bytes | None:
     return _open_section(section, pre, MASTER_KEY_SIZE)
 
 
-def section_rounds(section: MasterKeySection) -> int:
-    """Return how many rounds of HMAC one try at a section takes."""
+def section_rounds(section: MasterKeySection | CredHistLink) -> int:
+    """Return how many rounds of HMAC one try at a section, or at a link of CREDHIST, takes."""
     digest = digest_size(section.hash_algorithm) or 1
     wanted = (key_size(section.cipher_algorithm, 256) or 0) + (block_size(section.cipher_algorithm) or 0)
     return section.rounds * -(-wanted // digest)
@@ -93,8 +94,12 @@ def open_backup_section(file: MasterKeyFile, sid: str, dpapi_system: bytes | Non
 def user_prekeys_from_password(password: str, sid: str) -> list[bytes]:
     """Return the pre-keys a password may give, likeliest first: SHA-1 (local account), NT hash, protected NT hash."""
     raw = password.encode("utf-16-le", "surrogatepass")
-    sha1 = _digest("sha1", raw)
-    return [_keyed_with_sid(sha1, sid), *user_prekeys_from_nt_hash(_md4(raw), sid)]
+    return [user_prekey_from_sha1(_digest("sha1", raw), sid), *user_prekeys_from_nt_hash(_md4(raw), sid)]
+
+
+def user_prekey_from_sha1(sha1: bytes, sid: str) -> bytes:
+    """Return the pre-key that the SHA-1 of a password gives, by which the keys of local accounts open."""
+    return _keyed_with_sid(sha1, sid)
 
 
 def nt_hash(password: str) -> bytes:
@@ -130,7 +135,7 @@ def open_blob(blob: DpapiBlob, master_key: bytes, entropy: bytes = b"") -> Opene
     short = master_key if len(master_key) == 20 else _digest("sha1", master_key)
     sign = _keyed(name, short, blob.hmac_nonce, entropy, blob.signed_range)
     session = _keyed(name, short, blob.salt, entropy, b"")
-    raw = _decrypt(blob.cipher_algorithm, _cipher_key(name, session, size), None, blob.data)
+    raw = decrypt_cbc(blob.cipher_algorithm, _cipher_key(name, session, size), None, blob.data)
     return OpenedBlob(hmac.compare_digest(sign, blob.sign), _unpad(raw, block_size(blob.cipher_algorithm) or 8), raw)
 
 
@@ -142,7 +147,7 @@ def _open_section(section: MasterKeySection, pre: bytes, payload_size: int) -> b
     if len(section.ciphertext) < _INNER_SALT + digest + payload_size:
         return None
     derived = dpapi_pbkdf2(name, pre, section.salt, section.rounds, key_bytes + block)
-    clear = _decrypt(section.cipher_algorithm, derived[:key_bytes], derived[key_bytes:], section.ciphertext)
+    clear = decrypt_cbc(section.cipher_algorithm, derived[:key_bytes], derived[key_bytes:], section.ciphertext)
     inner_salt, stored = clear[:_INNER_SALT], clear[_INNER_SALT : _INNER_SALT + digest]
     payload = clear[-payload_size:]
     computed = hmac.digest(hmac.digest(pre, inner_salt, name), payload, name)
@@ -166,7 +171,8 @@ def _cipher_key(name: str, session: bytes, size: int) -> bytes:
     return b"".join(_digest(name, pad) for pad in pads)[:size]
 
 
-def _decrypt(cipher: int, key: bytes, iv: bytes | None, data: bytes) -> bytes:
+def decrypt_cbc(cipher: int, key: bytes, iv: bytes | None, data: bytes) -> bytes:
+    """Decrypt whole blocks; without IV under zeros."""
     algorithm: CipherAlgorithm
     if cipher == CALG_3DES:
         from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES

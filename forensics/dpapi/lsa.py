@@ -83,7 +83,7 @@ def unlock_dpapi_system(material: LsaMaterial) -> DpapiSystem:
     if material.boot_key_classes is None:
         return DpapiSystem(reason="the SYSTEM hive gave no boot key")
     try:
-        open_secret = _secret_opener(material, boot_key(material.boot_key_classes))
+        open_secret = secret_opener(material, boot_key(material.boot_key_classes))
     except FormatError as error:
         return DpapiSystem(problems=[error], reason=error.message)
     problems: list[FormatError] = []
@@ -104,8 +104,12 @@ def unlock_dpapi_system(material: LsaMaterial) -> DpapiSystem:
     return DpapiSystem(current, previous, problems, reason)
 
 
-def _secret_opener(material: LsaMaterial, key: bytes) -> Opener:
-    """Return what opens a secret of this machine."""
+def secret_opener(material: LsaMaterial, key: bytes) -> Opener:
+    """Return what opens a secret of this machine.
+
+    Raises:
+        FormatError: The hives hold no LSA key, or the boot key does not open it.
+    """
     if material.pol_ek_list is not None:
         lsa_keys = _open_pol_ek_list(key, material.pol_ek_list)
         return lambda value: _open_aes_secret(lsa_keys, value)

@@ -20,7 +20,7 @@ from forensics.formats.sam import SamMaterial, Sealed, parse_account_key, parse_
 _QWERTY = b"!@#$%^&*()qwertyUIOPAzxcvbnmQQQQQQQQQQQQ)(*@&%\0"
 _DIGITS = b"0123456789012345678901234567890123456789\0"
 _NT_PASSWORD = b"NTPASSWORD\0"
-_EMPTY = bytes.fromhex("31d6cfe0d16ae931b73c59d7e0c089c0")
+EMPTY_NT_HASH = bytes.fromhex("31d6cfe0d16ae931b73c59d7e0c089c0")
 """NT hash of the empty password."""
 
 
@@ -46,7 +46,7 @@ def is_todays(material: SamMaterial, boot_key: bytes, rid: int, nt_hash: bytes) 
         return None
     if key is None:
         return None
-    stored = _EMPTY if sealed is None else _open_hash(sealed, key, rid)
+    stored = EMPTY_NT_HASH if sealed is None else _open_hash(sealed, key, rid)
     return hmac.compare_digest(stored, nt_hash)
 
 

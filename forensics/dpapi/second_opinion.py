@@ -33,20 +33,15 @@ def second_master_key(raw_file: bytes, pre: bytes, ours: bytes | None) -> Opinio
     return "agrees" if theirs == ours else "disagrees"
 
 
-def second_domain_section(file: MasterKeyFile, key: object, ours: bytes | None) -> Opinion:
+def second_domain_section(file: MasterKeyFile, key: DomainBackupKey, ours: bytes | None) -> Opinion:
     """Open a domain section of version 2 once more; impacket reads version 3 as if it were 2, and gets a wrong key.
 
     Args:
         file: The master key file.
-        key: What ``load_pvk`` returned.
+        key: The backup key.
         ours: The 64 bytes we found, None when the key opened nothing.
     """
-    if (
-        file.domain is None
-        or file.domain.version != _IMPACKET_DOMAIN_VERSION
-        or not isinstance(key, DomainBackupKey)
-        or key.key.d is None
-    ):
+    if file.domain is None or file.domain.version != _IMPACKET_DOMAIN_VERSION or key.key.d is None:
         return "cannot_judge"
     library = _impacket()
     from Crypto.Cipher import PKCS1_v1_5

@@ -18,7 +18,7 @@ _CLASS = re.compile(r"[0-9a-fA-F]{8}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class LsaMaterial:
-    """Registry values that lead to DPAPI_SYSTEM; a field is None when its key or value is not there.
+    """Registry values that lead to DPAPI_SYSTEM and TBAL; a field is None when its key or value is not there.
 
     Attributes:
         boot_key_classes: Class names of JD, Skew1, GBG and Data.
@@ -26,6 +26,7 @@ class LsaMaterial:
         pol_secret_encryption_key: Default value of Policy\\PolSecretEncryptionKey (XP and 2003).
         current: Default value of Policy\\Secrets\\DPAPI_SYSTEM\\CurrVal.
         previous: Default value of OldVal.
+        tbal: Default value of CurrVal of the secret of automatic sign-on after a restart.
         current_time: CupdTime, UTC.
         previous_time: OupdTime, UTC.
     """
@@ -35,6 +36,7 @@ class LsaMaterial:
     pol_secret_encryption_key: bytes | None = field(default=None, repr=False)
     current: bytes | None = field(default=None, repr=False)
     previous: bytes | None = field(default=None, repr=False)
+    tbal: bytes | None = field(default=None, repr=False)
     current_time: datetime | None = None
     previous_time: datetime | None = None
 

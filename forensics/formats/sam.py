@@ -31,10 +31,12 @@ class SamMaterial:
     Attributes:
         account: Value F of SAM\\Domains\\Account; None when it is not there.
         users: Value V of each account, by its number (RID).
+        linked: Numbers of the accounts that sign in as a Microsoft account.
     """
 
     account: bytes | None = field(default=None, repr=False)
     users: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+    linked: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,10 @@ from forensics.report.explain import find_chains
 from forensics.report.explain_subject import UnknownSubjectError
 from forensics.report.facts import Facts
 from forensics.report.reason import reason_of
+from forensics.report.users_secret import missing_of_user
 from forensics.tables.answer import Answer
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.secrets import UnlockedBy
+from forensics.tables.secrets import OpenedWith, UnlockedBy
 from forensics.tables.use import CertificateUseRow
 
 NOT_EXPORTABLE = "its policy forbids that; if you may decide otherwise, add --even-not-exportable"
@@ -39,6 +40,7 @@ class DeadKey:
         path: Key file from which it was had, in the source; None where it was not.
         place: The same as Windows writes it.
         unlocked_by: What opened its master key.
+        opened_with: Of a user's: which of his secrets that was.
         exportable: Whether that file lets it be exported.
         imports_no_aes: Its Windows is one that likely imports only what ``--legacy`` writes.
         older_hives: Folder of the hives of an older state whose DPAPI_SYSTEM opened its master key, as Windows writes
@@ -55,6 +57,7 @@ class DeadKey:
     path: str | None = None
     place: str | None = None
     unlocked_by: UnlockedBy = "not_tried"
+    opened_with: OpenedWith | None = None
     exportable: Answer = "unknown"
     imports_no_aes: bool = False
     older_hives: str | None = None
@@ -122,7 +125,7 @@ def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -
     machine = chain.recoverable_on or chain.machine_id
     place = chain.recovery_place or facts.path(machine, opened.path)
     old = _imports_no_aes(facts, chain.machine_id)
-    key = DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.exportable, old)
+    key = DeadKey(chain, computer, opened.path, place, opened.unlocked_by, opened.opened_with, opened.exportable, old)
     key = replace(
         key,
         master_key_file=facts.path(machine, opened.master_key_file) or None,
@@ -162,6 +165,7 @@ def as_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
             path=placing.found,
             place=place,
             unlocked_by=placing.unlocked_by,
+            opened_with=key.opened_with if placing.found == key.path else None,
             exportable=placing.exportable,
             lack=lack,
             master_key_file=key.master_key_file if placing.found == key.path else None,
@@ -189,10 +193,13 @@ def _imports_no_aes(facts: Facts, machine_id: int) -> bool:
 
 def _lack(chain: KeyChainRow, facts: Facts) -> str:
     """Say what keeps the private key from being had: not always what keeps Windows from opening it."""
+    master_key = f"master key {chain.master_key_guid}"
+    is_in_file = chain.key_file in ("present", "other_machine_guid") and chain.public_key != "mismatch"
+    if is_in_file and chain.private_key == "locked" and (missing := missing_of_user(facts.master_key(chain), facts)):
+        return f"nothing here opens {master_key}, which covers it; missing: {missing}"
     if chain.recovery_doubt:
         return chain.recovery_doubt
-    master_key = f"master key {chain.master_key_guid}"
-    if chain.key_file in ("present", "other_machine_guid") and chain.public_key != "mismatch":
+    if is_in_file:
         if chain.private_key == "damaged":
             return "the private key's DPAPI blob is damaged"
         if chain.private_key == "locked" and chain.master_key == "absent":

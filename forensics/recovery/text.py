@@ -8,6 +8,7 @@ from pathlib import Path
 from forensics.commands.blocks import blocks_of, labelled
 from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey
 from forensics.report.folded_lines import FoldedText
+from forensics.report.users_secret import OPENED_WITH
 from forensics.tables.finding import Block
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.sanitise import sanitise
@@ -17,10 +18,12 @@ from forensics.tables.shadow_path import shadow_copy_of
 _OPENED: dict[UnlockedBy, str] = {
     "current": "opened with DPAPI_SYSTEM",
     "previous": "opened with the earlier DPAPI_SYSTEM (OldVal)",
-    "password": "opened with the password or hash that was given",
+    "password": "opened with a password of its user",
     "domain_key": "opened with the backup key of the domain",
 }
 _BACKUP_HIVES = "backup hives in RegBack"
+_LONGEST = 1_000
+"""Display: characters of one line, of which one may name several secrets of a user that are missing."""
 _EXPORT = {
     "yes": "it may be exported",
     "no": "by its policy it is not to be exported",
@@ -47,7 +50,7 @@ def recovered_text(
         width: Columns to fold to; None leaves lines whole.
         is_legacy: They were written for a Windows that imports no AES.
     """
-    text = FoldedText(width)
+    text = FoldedText(width, _LONGEST)
     had = [key for key in keys if key.lack is None]
     if folder is None:
         head = f"{len(had)} of {counted(len(keys))} can be written into PFX files"
@@ -95,7 +98,7 @@ def add_head(text: FoldedText, key: DeadKey) -> None:
     if key.path is None:
         text.add(f"not to be had: {key.lack}", "  ")
         return
-    opened = _OPENED.get(key.unlocked_by, "opened")
+    opened = OPENED_WITH[key.opened_with] if key.opened_with else _OPENED.get(key.unlocked_by, "opened")
     if key.older_hives is not None:
         is_past = shadow_copy_of(key.older_hives) is not None
         opened = f"opened with DPAPI_SYSTEM of the {f'hives in {key.older_hives}' if is_past else _BACKUP_HIVES}"

@@ -10,18 +10,20 @@ from forensics.report.facts import Facts, label
 from forensics.report.folded_lines import fold
 from forensics.report.key_history import history_lines
 from forensics.report.reason import reason_of
+from forensics.report.users_secret import secret_of_user
 from forensics.report.uses import told_use, uses_of
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.row import Row
 from forensics.tables.sanitise import sanitise
-from forensics.tables.secrets import MasterKeyRow
 from forensics.tables.timestamps import format_utc
 
 MAX_USES = 50
 """Display: uses of one key that are told one by one."""
 MAX_HISTORY = 50
 """Display: what became of one key's files that is told one by one."""
+_LONGEST_DETAIL = 1_000
+"""Display: characters of one link's values, of which one may name several secrets of a user that are missing."""
 SHORTEST_PREFIX = 6
 """Hex digits of a thumbprint that are enough to name a certificate."""
 
@@ -86,7 +88,7 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
         named = f"{named}; a file of it lies in {facts.path(chain.machine_id, chain.master_key_copy)}"
     yield Link("master_key", chain.master_key, named, master_key or key_file)
     if key_file is not None and key_file.scope == "user":
-        yield Link("secret", f"unlocked by {chain.unlocked_by}", _secrets_of_users(master_key), master_key)
+        yield Link("secret", f"unlocked by {chain.unlocked_by}", secret_of_user(master_key, facts), master_key)
     else:
         generation = "previous" if chain.unlocked_by == "previous" else "current"
         secret = facts.secret(chain, generation)
@@ -100,17 +102,6 @@ def links_of(chain: KeyChainRow, facts: Facts) -> Iterator[Link]:
     starts = {2: "automatic", 3: "manual", 4: "disabled"}
     start = "not examined" if service is None else starts.get(service.start or 0, f"start {service.start}")
     yield Link("service", f"KeyIso {start}", "only CNG keys need it", service)
-
-
-def _secrets_of_users(master_key: MasterKeyRow | None) -> str:
-    """Name what may open a user's master key; one without domain section is no matter of any domain."""
-    password = "the owner's password"
-    if master_key is None or master_key.has_domain_backup is None:
-        return f"{password}, or a domain's backup key where the master key has a copy for it"
-    if not master_key.has_domain_backup:
-        return f"{password}; there is no copy for a domain"
-    name = f"the domain's backup key {master_key.domain_key_guid or '(of unknown GUID)'}"
-    return f"{password}, or {name}" + (", which was not given" if master_key.domain_key == "does_not_open" else "")
 
 
 def _public_halves(certificate: CertificateRow | None, key_file: KeyFileRow | None) -> str:
@@ -183,7 +174,7 @@ def _link_lines(link: Link, chain: KeyChainRow, width: int | None) -> Iterator[s
     mark = "X" if link.name == chain.broken_at else " "
     detail = f", {link.detail}" if link.detail else ""
     indent = " " * 16
-    yield from fold(sanitise(f"{link.value}{detail}"), width, f"{mark} {link.name:<12}  ", indent)
+    yield from fold(sanitise(f"{link.value}{detail}", _LONGEST_DETAIL), width, f"{mark} {link.name:<12}  ", indent)
     if link.read_from is not None:
         when = f", written {format_utc(link.read_from.source_time)}" if link.read_from.source_time else ""
         yield from fold(sanitise(f"read in {link.read_from.source_path}{when}"), width, indent, indent)

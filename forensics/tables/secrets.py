@@ -15,6 +15,11 @@ Half = Literal["machine", "user"]
 UnlockedBy = Literal["current", "previous", "password", "domain_key", "nothing", "not_tried"]
 DomainKeyFound = Literal["opens", "does_not_open", "not_tried"]
 Generation = Literal["current", "previous"]
+Opener = Literal["dpapi_system", "password", "nt_hash", "domain_key", "cloudap"]
+OpenedWith = Literal["given_password", "given_nt_hash", "empty_password", "tbal", "credhist", "domain_key"]
+GivenPassword = Literal["none", "todays", "another", "cached", "unknown"]
+HeldSecret = Literal["sam", "cached", "credhist", "tbal"]
+MissingSecret = Literal["password", "older_password", "domain_key", "cloudap"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -39,11 +44,51 @@ class MasterKeyRow(Row):
     has_credhist: bool | None = column("CREDHIST section is there", None)
     has_domain_backup: bool | None = column("Domain-backup section is there: the domain can recover it", None)
     domain_key_guid: str | None = column("Domain backup key that can open it", None)
+    domain_key_version: int | None = column(
+        "Version of that section: 2 (3DES and SHA-1 inside) or 3 (AES-256 and SHA-512); others are not published", None
+    )
     domain_key: DomainKeyFound = column(
         "what the given domain backup keys did with its domain section; not tried where something else opened it",
         "not_tried",
     )
+    domain_keys_given: list[str] = column(
+        "GUIDs of the domain backup keys that do not open it, where they are known: as their files are named",
+        factory=list,
+    )
+    opens_with: list[Opener] = column(
+        "each of these opens it, by whose it is and how it is protected. password: the one that its user had when it was "
+        "last protected; nt_hash: that of the same password, of accounts of a domain; cloudap: likely a secret that "
+        "Windows has from Entra ID",
+        factory=list,
+    )
     unlocked_by: UnlockedBy = column("what opened it; it is tried only when a key needs it", "not_tried")
+    opened_with: OpenedWith | None = column(
+        "which secret that was, of a user's. tbal: what automatic sign-on after a restart keeps in the LSA secrets; "
+        "credhist: an earlier password, to which the file CREDHIST leads",
+        None,
+    )
+    given_password: GivenPassword = column(
+        "the password given for its user (or NT hash, where that could open it), tested against SAM. another: it is "
+        "not today's; cached: of a domain's user, it is that of a sign-in here which Windows keeps",
+        "none",
+    )
+    disk_holds: list[HeldSecret] = column(
+        "what this disk holds of its user's passwords, where a key needs it. sam: the NT hash of today's, which opens no key "
+        "of a local account; cached: only a test for that of a sign-in; tbal: of a local user, whose is not known before it opens",
+        factory=list,
+    )
+    credhist: State | None = column(
+        "its user's file CREDHIST, which leads from one password to those before; null: not looked for", None
+    )
+    credhist_passwords: int | None = column("Number of earlier passwords in it; null: not read", None)
+    credhist_opened: int | None = column(
+        "How many of these what is known here opened; null: not read, or not tried to the end", None
+    )
+    missing_secret: list[MissingSecret] = column(
+        "any one of these would open a user's master key that a key needs and that nothing here opened. older_password: "
+        "the one given is today's, or that of the last sign-in, and does not open it",
+        factory=list,
+    )
     opened_with_half: Half | None = column("half of DPAPI_SYSTEM that opened it", None)
     intact: Answer = column("what the backup section proves", "unknown")
     preferred: bool | None = column("Named by the Preferred file of its folder", None)

@@ -58,7 +58,8 @@ def _hmac(suite: Suite, key: bytes, data: bytes) -> bytes:
     return hmac.new(key, data, suite.hash_name).digest()
 
 
-def _encrypt(suite: Suite, key: bytes, iv: bytes, data: bytes) -> bytes:
+def encrypt(suite: Suite, key: bytes, iv: bytes, data: bytes) -> bytes:
+    """Encrypt whole blocks with the cipher of a suite."""
     if suite.cipher == AES_SHA512.cipher:
         return bytes(AES.new(key, AES.MODE_CBC, iv).encrypt(data))
     return bytes(DES3.new(_des_parity(key), DES3.MODE_CBC, iv).encrypt(data))
@@ -113,7 +114,7 @@ def service_prekey(half: bytes, sid: str) -> bytes:
 
 
 @cache
-def _stretch(suite: Suite, pre: bytes, salt: bytes, rounds: int) -> tuple[bytes, bytes]:
+def stretch(suite: Suite, pre: bytes, salt: bytes, rounds: int) -> tuple[bytes, bytes]:
     """Microsoft's PBKDF2: each round feeds the XOR so far, not the last output."""
     inner = hashlib.new(suite.hash_name)
     padded = pre.ljust(inner.block_size, b"\0")
@@ -143,9 +144,9 @@ def _section(suite: Suite, pre: bytes, payload: bytes, rounds: int, stream: Seed
     mac = _hmac(suite, _hmac(suite, pre, inner_salt), payload)
     clear = inner_salt + mac
     clear += bytes(-(len(clear) + len(payload)) % suite.block) + payload
-    key, iv = _stretch(suite, pre, salt, rounds)
+    key, iv = stretch(suite, pre, salt, rounds)
     head = struct.pack("<I16sIII", 2, salt, rounds, suite.section_hash, suite.cipher)
-    return head + _encrypt(suite, key, iv, clear)
+    return head + encrypt(suite, key, iv, clear)
 
 
 def domain_section_v3(master_key: bytes, sid: str, seed: str) -> bytes:
@@ -282,7 +283,7 @@ def make_blob(
     sha1 = suite.hash_name == "sha1"
     session = _microsoft_sha1_hmac(key, salt, mixed) if sha1 else _hmac(suite, key, salt + mixed)
     fill = suite.block - len(clear) % suite.block
-    data = _encrypt(suite, _session_key(suite, session), bytes(suite.block), clear + bytes([fill]) * fill)
+    data = encrypt(suite, _session_key(suite, session), bytes(suite.block), clear + bytes([fill]) * fill)
     text = description.encode("utf-16-le") + b"\0\0"
     signed = struct.pack("<I", 1) + uuid.UUID(master_key.guid).bytes_le + struct.pack("<II", flags, len(text)) + text
     signed += struct.pack("<III", suite.cipher, suite.key_bits, len(salt)) + salt + struct.pack("<I", 0)

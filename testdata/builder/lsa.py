@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 
 from Crypto.Cipher import AES
+from Crypto.Hash import MD4
 
 from testdata.builder.dpapi import DpapiSystem
 from testdata.builder.seeded import Seeded
@@ -68,3 +69,28 @@ class LsaStore:
         """Return ``CurrVal`` or ``OldVal`` of the secret DPAPI_SYSTEM."""
         payload = struct.pack("<I", 1) + secret.both
         return encrypt_secret(f"{self.seed}/{generation}", self.lsa_key_guid, self.lsa_key, payload)
+
+    def tbal(self, password: str) -> bytes:
+        """Return ``CurrVal`` of what automatic sign-on after a restart keeps of a local user's password."""
+        raw = password.encode("utf-16-le")
+        payload = bytes.fromhex("0300ffff9a0000000500000000000000") + MD4.new(raw).digest() + bytes(16)
+        payload += hashlib.sha1(raw).digest() + bytes(20)
+        return encrypt_secret(f"{self.seed}/TBAL", self.lsa_key_guid, self.lsa_key, payload.ljust(0x9A, b"\0"))
+
+    def cached_logon(self, rid: int, name: str, domain: str, password: str) -> tuple[bytes, bytes]:
+        """Return ``CurrVal`` of NL$KM, and what Windows keeps of a sign-in (NL$1 and so on)."""
+        stream = Seeded(f"{self.seed}/NL$KM")
+        key, iv = stream.bytes(64), stream.bytes(16)
+        salt, nt_hash = name.lower().encode("utf-16-le"), MD4.new(password.encode("utf-16-le")).digest()
+        verifier = hashlib.pbkdf2_hmac("sha1", MD4.new(nt_hash + salt).digest(), salt, 10240, 16)
+        named, of = name.encode("utf-16-le"), domain.encode("utf-16-le")
+        clear = verifier.ljust(0x48, b"\0") + _padded(named) + _padded(of) + of
+        clear += bytes(-len(clear) % 16)
+        head = struct.pack("<HH12x", len(named), len(of)) + struct.pack("<II24x", rid, 513)
+        head += struct.pack("<II", 1, 0) + struct.pack("<IHH", 0, len(of), 0)
+        record = head + iv + bytes(16) + bytes(AES.new(key[:16], AES.MODE_CBC, iv).encrypt(clear))
+        return encrypt_secret(f"{self.seed}/NL$KM", self.lsa_key_guid, self.lsa_key, key), record
+
+
+def _padded(text: bytes) -> bytes:
+    return text + bytes(-len(text) % 4)

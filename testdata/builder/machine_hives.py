@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from testdata.builder import certs, lsa_xp
+from testdata.builder import certs, lsa_xp, sam
 from testdata.builder.dpapi import DpapiSystem
 from testdata.builder.filetime import filetime_bytes
 from testdata.builder.lsa import LsaStore, boot_key_classes
@@ -173,6 +173,25 @@ class MachineHives:
         """Register a profile in ProfileList."""
         key = self.software.key(f"Microsoft\\Windows NT\\CurrentVersion\\ProfileList\\{sid}", when)
         key.expand_sz("ProfileImagePath", folder).binary("Sid", sid_bytes(sid)).dword("State", 0)
+
+    def add_account(self, rid: int, name: str, boot_key: bytes, nt_hash: bytes | None) -> None:
+        """Put a local account into SAM; without hash no password is set."""
+        accounts = "SAM\\Domains\\Account"
+        self.sam.key(accounts).binary("F", sam.account_value(boot_key))
+        user = self.sam.key(f"{accounts}\\Users\\{rid:08X}")
+        user.binary("V", sam.user_value(rid, nt_hash)).binary("F", sam.user_state(rid))
+        self.sam.key(f"{accounts}\\Users\\Names\\{name}").set("", rid, b"")
+
+    def add_cached_logon(self, number: int, key: bytes, record: bytes) -> None:
+        """Put a sign-in of a user of the domain, and the LSA secret that opens it."""
+        self.security.key("Policy\\Secrets\\NL$KM\\CurrVal").set("", REG_NONE, key)
+        cache = self.security.key("Cache")
+        cache.binary("NL$Control", bytes(8)).binary(f"NL${number}", record).binary("NL$10", bytes(96))
+
+    def add_tbal(self, value: bytes) -> None:
+        """Put the secret of automatic sign-on after a restart."""
+        name = "M$_MSV1_0_TBAL_PRIMARY_{22BE8E5B-58B3-4A87-BA71-41B0ECF3A9EA}"
+        self.security.key(f"Policy\\Secrets\\{name}\\CurrVal").set("", REG_NONE, value)
 
     def add_certificate(self, store: str, thumbprint: str, element: bytes, when: datetime | None = None) -> None:
         """Put a store element into a machine store."""

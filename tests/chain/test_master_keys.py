@@ -328,7 +328,10 @@ def test_no_key_is_in_a_repr() -> None:
 
 
 def test_passwords_are_in_no_repr() -> None:
-    assert repr(UserSecrets({"a": PASSWORD}, {"b": NT_HASH}, (b"key",))) == "UserSecrets()"
+    assert (
+        repr(UserSecrets({"a": PASSWORD}, {"b": NT_HASH}, (load_pvk(pvk(rsa_key("domain-backup"))),)))
+        == "UserSecrets()"
+    )
 
 
 class TestNames:

@@ -147,10 +147,12 @@ class TestCapi:
 
     def test_a_users_key_without_password_is_locked_by_nothing_that_was_tried(self) -> None:
         users = slot(capi(master_key=USERS).file.parsed or pytest.fail("not parsed"), "user", USER)
-        assert prover().prove(users) == Proof("locked", "present", USERS.guid, "not_tried", is_users=True)
+        proof = prover().prove(users)
+        assert proof == Proof("locked", "present", USERS.guid, "not_tried", is_users=True, tried=proof.tried)
+        assert (proof.tried.given, proof.tried.opened_with) == ("none", None)
         # A key of the machine would not wait for a password: then nothing is said about it.
         machines = slot(users.file.parsed or pytest.fail("not parsed"), "machine", USER)
-        assert prover().prove(machines) == Proof("not_examined", "present", USERS.guid, "not_tried")
+        assert prover().prove(machines) == Proof("not_examined", "present", USERS.guid, "not_tried", tried=proof.tried)
 
     @pytest.mark.parametrize(
         ("export", "exportable"),

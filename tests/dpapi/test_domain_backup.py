@@ -48,11 +48,23 @@ def test_the_domain_key_opens_the_master_key() -> None:
     assert open_domain_section(parse_master_key_file(MADE.file), load_pvk(BACKUP_KEY)) == MADE.key
 
 
+@pytest.mark.parametrize(
+    ("name", "guid"),
+    [
+        (f"ntds_capi_0_{dpapi.DOMAIN_BACKUP_GUID}.pvk", dpapi.DOMAIN_BACKUP_GUID),
+        (f"G$BCKUPKEY_{dpapi.DOMAIN_BACKUP_GUID.upper()}.pvk", dpapi.DOMAIN_BACKUP_GUID),
+        ("backup.pvk", None),
+        ("", None),
+    ],
+)
+def test_the_name_of_its_file_tells_which_key_it_is(name: str, guid: str | None) -> None:
+    assert load_pvk(BACKUP_KEY, name).guid == guid
+
+
 def test_another_domain_key_does_not() -> None:
     file = parse_master_key_file(MADE.file)
     assert open_domain_section(file, load_pvk(pvk(rsa_key("2048-01")))) is None
     assert open_domain_section(file, load_pvk(pvk(rsa_key("4096-01")))) is None
-    assert open_domain_section(file, "no key") is None
     assert open_domain_section(replace(file, domain=None), load_pvk(BACKUP_KEY)) is None
 
 
@@ -158,7 +170,7 @@ def test_a_section_of_another_size_than_the_key_is_not_tried() -> None:
 
 
 def test_no_number_is_in_a_repr() -> None:
-    assert repr(load_pvk(BACKUP_KEY)) == "DomainBackupKey()"
+    assert repr(load_pvk(BACKUP_KEY)) == "DomainBackupKey(guid=None)"
 
 
 V3 = parse_master_key_file(dpapi.with_domain_section(MADE.file, dpapi.domain_section_v3(MADE.key, USER, "domain")))

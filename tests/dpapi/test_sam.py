@@ -7,53 +7,25 @@ import struct
 from pathlib import Path
 
 import pytest
-from Crypto.Cipher import AES, ARC4, DES
+from Crypto.Cipher import ARC4, DES
 from Crypto.Hash import MD4
 
 from forensics.dpapi.sam import is_todays
 from forensics.formats.lsa import boot_key
 from forensics.formats.sam import SamMaterial
+from testdata.builder import sam
 from tests.student_pc8 import hive
 
 QWERTY = b"!@#$%^&*()qwertyUIOPAzxcvbnmQQQQQQQQQQQQ)(*@&%\0"
 DIGITS = b"0123456789012345678901234567890123456789\0"
-BOOT_KEY, ACCOUNT_KEY, RID = bytes(range(16)), b"A" * 16, 1001
+BOOT_KEY, RID = bytes(range(16)), 1001
 NT_HASH = MD4.new("Sommer".encode("utf-16-le")).digest()
 EMPTY = MD4.new(b"").digest()
 
 
-def des_keys(rid: int) -> tuple[bytes, bytes]:
-    """Spread an account's number over two DES keys, bit by bit."""
-    number = struct.pack("<I", rid)
-    keys = []
-    for seven in (number + number[:3], number[3:] + number + number[:2]):
-        bits = "".join(f"{byte:08b}" for byte in seven)
-        keys.append(bytes(int(bits[at : at + 7] + "0", 2) for at in range(0, 56, 7)))
-    return keys[0], keys[1]
-
-
 def sealed(nt_hash: bytes | None, aes: bool, rid: int = RID) -> SamMaterial:
-    salt = b"s" * 16
-    first, second = des_keys(rid)
-    if aes:
-        key = AES.new(BOOT_KEY, AES.MODE_CBC, salt).encrypt(ACCOUNT_KEY + b"\x10" * 16)
-        account = bytes(0x68) + struct.pack("<IIII", 2, 112, 0, len(key)) + salt + key
-    else:
-        rc4 = ARC4.new(hashlib.md5(salt + QWERTY + BOOT_KEY + DIGITS).digest())
-        check = hashlib.md5(ACCOUNT_KEY + DIGITS + ACCOUNT_KEY + QWERTY).digest()
-        account = bytes(0x68) + struct.pack("<II", 1, 56) + salt + rc4.encrypt(ACCOUNT_KEY + check) + bytes(8)
-    body = struct.pack("<HH", 2, 2 if aes else 1)
-    if aes:
-        body += struct.pack("<I", 24) + salt
-    if nt_hash is not None:
-        raw = DES.new(first, DES.MODE_ECB).encrypt(nt_hash[:8]) + DES.new(second, DES.MODE_ECB).encrypt(nt_hash[8:])
-        if aes:
-            body += AES.new(ACCOUNT_KEY, AES.MODE_CBC, salt).encrypt(raw + b"\x10" * 16)
-        else:
-            body += ARC4.new(hashlib.md5(ACCOUNT_KEY + struct.pack("<I", rid) + b"NTPASSWORD\0").digest()).encrypt(raw)
-    user = bytearray(0xCC) + b"name" + body
-    struct.pack_into("<II", user, 0xA8, 4, len(body))
-    return SamMaterial(account, {rid: bytes(user)})
+    account, users = sam.values(BOOT_KEY, {rid: nt_hash}, aes)
+    return SamMaterial(account, users)
 
 
 @pytest.mark.parametrize("aes", [True, False], ids=["AES", "RC4"])
@@ -88,14 +60,14 @@ def test_the_key_of_old_windows_proves_the_boot_key() -> None:
 
 def test_a_real_sam_against_impacket(realdata: Path) -> None:
     secretsdump = pytest.importorskip("impacket.examples.secretsdump")
-    system, sam = hive(realdata, "SYSTEM"), hive(realdata, "SAM")
+    system, accounts_hive = hive(realdata, "SYSTEM"), hive(realdata, "SAM")
     current = system.open("Select").value("Current").value
     lsa = system.open(f"ControlSet{current:03}\\Control\\Lsa")
     classes = [lsa.subkey(name).class_name for name in ("JD", "Skew1", "GBG", "Data")]
     key = boot_key((classes[0], classes[1], classes[2], classes[3]))
-    users = sam.open("SAM\\Domains\\Account\\Users")
+    users = accounts_hive.open("SAM\\Domains\\Account\\Users")
     accounts = {int(k.name, 16): k.value("V").value for k in users.subkeys() if k.name != "Names"}
-    material = SamMaterial(sam.open("SAM\\Domains\\Account").value("F").value, accounts)
+    material = SamMaterial(accounts_hive.open("SAM\\Domains\\Account").value("F").value, accounts)
     assert material.account is not None
 
     def theirs(rid: int, data: bytes) -> bytes:

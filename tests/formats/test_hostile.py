@@ -20,6 +20,7 @@ from forensics.formats.bundles.utm import parse_utm
 from forensics.formats.bundles.virtualbox import parse_vbox
 from forensics.formats.bundles.vmware import parse_vmsd, parse_vmx
 from forensics.formats.bundles.windows_backup import parse_backup_specs
+from forensics.formats.cached_logon import parse_cached_logon
 from forensics.formats.capi_key import parse_capi_key_file
 from forensics.formats.capi_public import parse_capi_public
 from forensics.formats.cert_element import parse_cert_element
@@ -27,6 +28,7 @@ from forensics.formats.certificate import CertificateParser
 from forensics.formats.certificate_der import certificate_parts, der_of
 from forensics.formats.certificate_template import period_seconds
 from forensics.formats.cng_key import parse_cng_key_file, parse_cng_private_properties, parse_cng_properties
+from forensics.formats.credhist import parse_credhist
 from forensics.formats.distinguished_name import distinguished_name
 from forensics.formats.dpapi_blob import parse_dpapi_blob
 from forensics.formats.eap_profile import parse_eap_profile
@@ -43,7 +45,9 @@ from forensics.formats.private_key import is_vbs_blob, parse_capi_private, parse
 from forensics.formats.sid import parse_sid, sid_of_account_domain
 from forensics.formats.tpm_public import parse_tpm2b_public
 from testdata.builder import acl, bundles, capi, certs, cng, dpapi, pcpkey
+from testdata.builder.credhist import credhist
 from testdata.builder.keys import ec_key, rsa_key
+from testdata.builder.lsa import LsaStore
 from testdata.builder.parallels import TOP, descriptor, storage
 
 RSA, EC = rsa_key("2048-01"), ec_key("P-256", "hostile")
@@ -70,6 +74,8 @@ PARSERS: list[tuple[str, Parser, list[bytes]]] = [
     ("blob", parse_dpapi_blob, [dpapi.make_blob("h", MASTER_KEY, b"clear", description="text")]),
     ("link", parse_key_prov_info, [certs.key_prov_info("Key", "Provider", type_=1, flags=0, key_spec=1)]),
     ("master key", parse_master_key_file, [MASTER_KEY.file]),
+    ("CREDHIST", parse_credhist, [credhist("hostile", "S-1-5-21-1-2-3-1001", ["a", "b", "c"], rounds=1)]),
+    ("cached sign-in", parse_cached_logon, [LsaStore.seeded("hostile").cached_logon(1120, "a", "b", "c")[1]]),
     ("pcp file", parse_pcpkey, [pcpkey.make_pcpkey("h", "Key", "RSA", pcpkey.pcp_blob("h", RSA))]),
     ("pcp blob", parse_pcp_blob, [pcpkey.pcp_blob("h", EC)]),
     ("preferred", parse_preferred, [bytes(24)]),
@@ -131,6 +137,8 @@ def test_what_is_valid_parses() -> None:
         "cng file": ["CngKeyFile"],
         "properties": ["CngPolicy"],
         "blob": ["DpapiBlob"],
+        "CREDHIST": ["CredHist"],
+        "cached sign-in": ["CachedLogon"],
         "link": ["KeyProvInfo"],
         "master key": ["MasterKeyFile"],
         "pcp file": ["PcpKeyFile"],

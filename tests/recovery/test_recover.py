@@ -390,3 +390,20 @@ def test_no_command_names_a_deleted_file(form: str) -> None:
     commands = [b for f in examined("cleaned-up").finding_list for b in f.remedy if b.kind == "command"]
     assert [b.text for b in commands if "(deleted" in b.text] == []
     assert ": keep it, see the finding key-recoverable" not in said
+
+
+def test_the_list_names_the_secret_of_a_user_that_is_missing() -> None:
+    result = run(IMAGES / "healthy.vhdx.xz", "bob", "dave", "--list")
+    lines = result.stdout.splitlines()
+    at = {line.split(",")[0]: lines[number + 1] for number, line in enumerate(lines) if line.startswith("CN=")}
+    of_then = "had when the master key was last protected"
+    no_history = "; CREDHIST, the history of older passwords, is not on this disk"
+    assert at["CN=bob"] == (
+        "  not to be had: nothing here opens master key 71ebe672-9987-42fe-b04b-09312b00024c, which covers it; "
+        f"missing: the password that bob {of_then} (--password){no_history}"
+    )
+    assert at["CN=dave"] == (
+        "  not to be had: nothing here opens master key 953c6325-55c2-461c-b283-6311d1b9dd20, which covers it; "
+        f"missing: the password that dave {of_then} (--password, or its NT hash by --nt-hash), or the DPAPI backup key "
+        f"3f0b7a5e-0d1c-4b7e-9a55-6c2d8f10e4b1 of the domain (--domain-backup-key){no_history}"
+    )

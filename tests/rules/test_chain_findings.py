@@ -60,6 +60,7 @@ IDS = [
     "key-folder-overfull",
     "key-folder-cleaned-up",
     "keys-only-in-former-windows",
+    "user-key-under-another-password",
 ]
 
 SHOWN_ELSEWHERE = {
@@ -73,6 +74,7 @@ SHOWN_ELSEWHERE = {
     "keyiso-not-registered",
     "master-key-in-the-other-folder",
     "master-key-shuts-out-system",
+    "user-key-under-another-password",
 }
 
 OLD_IIS = "9a3c5b1e-0f4d-4e2b-8c77-1d2e3f405162"

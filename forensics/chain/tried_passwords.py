@@ -1,0 +1,118 @@
+"""What is known of a user's passwords after a master key was tried with them, and what that leaves open."""
+
+from __future__ import annotations
+
+from forensics.chain.password_history import History
+from forensics.late_methods import dataclass
+from forensics.tables.secrets import GivenPassword, HeldSecret, OpenedWith, UnlockedBy
+
+_ENTRA = "S-1-12-1-"
+_ONLY_CHANGED = (
+    "it leads from today's password to older ones only where the user changed it himself, not where it was reset"
+)
+_OPENED: dict[OpenedWith | None, str] = {
+    "credhist": "a password older than the one given, to which CREDHIST leads, opens the key; the one given",
+    "empty_password": "the empty password opens the key, and",
+    "tbal": "the password that Windows kept to sign its user on after a restart (TBAL) opens the key, and",
+}
+_UNASKED = ("empty_password", "tbal")
+_GIVEN_OPENED = "the password given opens the key, and"
+
+
+@dataclass(frozen=True, slots=True)
+class TriedPasswords:
+    """What came of a user's passwords.
+
+    Attributes:
+        given: Whether the password that opened the key, or any that was given for its user, is that in SAM today.
+        opened_with: Which of his secrets opened it.
+        history: What his file CREDHIST gave.
+        signs_in_online: The account signs in as a Microsoft account.
+        only_hash: Only an NT hash was given, and the key hangs on SHA-1 of the password.
+        held: What the disk holds of them.
+    """
+
+    given: GivenPassword = "none"
+    opened_with: OpenedWith | None = None
+    history: History | None = None
+    signs_in_online: bool = False
+    only_hash: bool = False
+    held: tuple[HeldSecret, ...] = ()
+
+
+def doubt_of_entra(owner_sid: str | None, by: UnlockedBy) -> str | None:
+    """Say why what an examiner can bring does not open a master key of an Entra account; None for other accounts."""
+    if owner_sid is None or not owner_sid.startswith(_ENTRA) or by not in ("nothing", "not_tried"):
+        return None
+    return (
+        "the master key is that of an Entra account: likely it hangs on a secret that Windows has from Entra ID "
+        "(CloudAP), and neither a password nor the backup key of a domain opens it"
+    )
+
+
+def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
+    """Say what an opening of a user's master key leaves open, as far as the given password shows it."""
+    if by == "password" and tried.given == "another":
+        leads = "; CREDHIST, which could lead to it, is not on this disk"
+        if tried.history is None or tried.history.state != "absent":
+            leads = ", or where CREDHIST leads to it"
+        return (
+            f"{_OPENED.get(tried.opened_with, _GIVEN_OPENED)} is not today's in SAM: likely it was reset since, and "
+            f"Windows opens the key again only when the user has that password again{leads}"
+        )
+    if by == "password" and tried.given == "unknown" and tried.opened_with in _UNASKED:
+        return f"{_OPENED[tried.opened_with]} whether it is today's is not known: SAM does not tell"
+    if by == "nothing" and tried.only_hash:
+        return (
+            "the NT hash given does not open the master key: as that of a local account it hangs on another hash of "
+            "the password (SHA-1). Give the password"
+        )
+    if by != "nothing" or tried.given == "none":
+        return None
+    if tried.given == "another":
+        return f"the password given is neither today's in SAM nor that of the master key{_and(tried.history)}"
+    if tried.signs_in_online:
+        which = "is today's (it fits SAM)" if tried.given == "todays" else "does not open the master key"
+        return (
+            f"the password given {which}; the account signs in as a Microsoft account, and likely the master key hangs "
+            "on a secret that Windows has from there (CloudAP), or is from before"
+        )
+    older = f"Give the older password{_and(tried.history)}"
+    if tried.given == "todays":
+        return f"the password given is today's (it fits SAM); likely the master key is from before it was set. {older}"
+    if tried.given == "cached":
+        return (
+            "the password given is that of a sign-in here (it fits the cached credentials); likely the master key is "
+            f"from before it was set. {older}"
+        )
+    return (
+        "the password given does not open the master key: it is wrong, or likely it is today's password and the master "
+        f"key is from before it was set. {older}"
+    )
+
+
+def _and(history: History | None) -> str:
+    return "" if history is None else f"; {told_history(history)}"
+
+
+def told_history(history: History) -> str:
+    """Say what the file CREDHIST of a user gave, as a part of a sentence."""
+    many, opened = history.passwords, history.opened
+    if many is None:
+        fate = {
+            "absent": "is not on this disk",
+            "unreadable": "is damaged",
+            "present": "is there, and was not read",
+        }.get(history.state, f"was not read{f': {history.why}' if history.why else ''}")
+        return f"CREDHIST, the history of older passwords, {fate}"
+    damaged = " that can be read" if history.state == "partial" else ""
+    if many == 0:
+        return "the file CREDHIST holds no older password"
+    passwords = f"{many} older password{'s' if many > 1 else ''}{damaged}"
+    if opened is None:
+        return f"the file CREDHIST holds {passwords}, which were not all tried, since that costs too much"
+    if opened == 0:
+        return f"the file CREDHIST holds {passwords}, and nothing known here opens it; {_ONLY_CHANGED}"
+    if opened == many:
+        return f"the file CREDHIST holds {passwords}, which what is known here opens, and none is that of the key"
+    return f"the file CREDHIST holds {passwords}, of which what is known here opens {opened}: none is that of the key"

@@ -1,0 +1,44 @@
+"""What opened a user's master key, or which secret is missing."""
+
+from __future__ import annotations
+
+from forensics.chain.missing_secret import told_missing
+from forensics.report.facts import Facts
+from forensics.tables.secrets import MasterKeyRow, OpenedWith
+
+OPENED_WITH: dict[OpenedWith, str] = {
+    "given_password": "opened with the password that was given",
+    "given_nt_hash": "opened with the NT hash that was given",
+    "empty_password": "opened with the empty password",
+    "tbal": "opened with the password that Windows kept to sign its user on after a restart (TBAL)",
+    "credhist": "opened with an older password, to which the file CREDHIST leads",
+    "domain_key": "opened with the backup key of the domain",
+}
+
+
+def secret_of_user(master_key: MasterKeyRow | None, facts: Facts) -> str:
+    """Say of a user's master key what opened it or what is missing; where neither is known, what may open it."""
+    if master_key is not None and master_key.opened_with is not None:
+        return OPENED_WITH[master_key.opened_with]
+    missing = missing_of_user(master_key, facts)
+    return f"missing: {missing}" if missing else _may_open(master_key)
+
+
+def missing_of_user(master_key: MasterKeyRow | None, facts: Facts) -> str:
+    """Say which secret of a user is missing, as parts of one sentence; empty where none is known to be."""
+    if master_key is None or not master_key.missing_secret:
+        return ""
+    users = (u for u in facts.case.rows("user") if u.machine_id == master_key.machine_id)
+    name = next((user.name for user in users if user.sid == master_key.owner_sid), None)
+    return told_missing(master_key, name or master_key.owner_sid or "its user")
+
+
+def _may_open(master_key: MasterKeyRow | None) -> str:
+    """Name what may open a user's master key; one without domain section is no matter of any domain."""
+    password = "the owner's password"
+    if master_key is None or master_key.has_domain_backup is None:
+        return f"{password}, or a domain's backup key where the master key has a copy for it"
+    if not master_key.has_domain_backup:
+        return f"{password}; there is no copy for a domain"
+    name = f"the domain's backup key {master_key.domain_key_guid or '(of unknown GUID)'}"
+    return f"{password}, or {name}" + (", which was not given" if master_key.domain_key == "does_not_open" else "")
