@@ -125,9 +125,8 @@ class MasterKeyRing:
         """Try the secrets of older states on a master key of the system that those in use do not open."""
         if home.key is not None or home.outcome != "present":
             return home
-        own = (item for item in self._by_guid.get(guid, []) if item.row.owner_sid == owner_sid)
-        opened = (self._open_older(item, home) for item in own)
-        return next((found for found in opened if found.key is not None), home)
+        own = (self._open_older(f, home) for f in self._by_guid.get(guid, []) if f.row.owner_sid == owner_sid)
+        return next((found for found in own if found.key is not None), home)
 
     def _open_older(self, item: MasterKeyEvidence, tried: Unlocked) -> Unlocked:
         """Return what the secrets of older states give of a file that no secret of today opened."""
