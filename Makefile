@@ -15,8 +15,12 @@ PIP_INSTALL := -m pip --quiet --disable-pip-version-check install
 SAMPLE := testdata/images/sample.vhdx.xz
 # The day the sample disk was made: its certificates expire from then on.
 SAMPLE_DATE := 2026-11-22
-PYTEST_OPTIONS := -n auto --dist loadgroup
+# Each process takes a half in the order of the files, so that few examine or build the same twice.
+PYTEST_OPTIONS := -n auto --dist worksteal
 TYPED := forensics tests testdata
+
+# Byte code is kept, whatever this shell says: the tests start many processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-lowest test-newest lint lock docs mutants new-rule dist check-dist clean
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,14 @@ from tests.paths import REALDATA
 from tests.stretched_once import keys_stretched_once
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a module's tests in one process of pytest-xdist, and those together that examine every test image."""
-    for item in items:
-        together = "rules" if item.path.parent.name == "rules" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(together))
+def pytest_collection_finish() -> None:
+    """Leave the tests themselves out of every garbage collection, which takes half a second with twelve thousand.
+
+    And collect more rarely: what an examination makes is hardly ever a cycle.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

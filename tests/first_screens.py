@@ -11,7 +11,7 @@ from collections.abc import Callable
 import forensics
 from testdata.builder.ordinary import directory
 from tests.examined import examined
-from tests.ordinary import examined as ordinary
+from tests.ordinary import of_role
 from tests.paths import PROJECT
 
 COLUMNS, LINES = 80, 25
@@ -27,9 +27,9 @@ CASES: dict[str, Callable[[], forensics.Case]] = {
     "hyperv-target": lambda: examined("hyperv-target"),
     "laptop": lambda: examined("laptop"),
     "two-windows": lambda: examined("two-windows"),
-    "member": lambda: ordinary(directory.file_server(False).machine),
-    "member-faulty": lambda: ordinary(directory.file_server(True).machine),
-    "authority-faulty": lambda: ordinary(directory.issuing_authority(True).machine),
+    "member": lambda: of_role(directory.file_server, False)[1],
+    "member-faulty": lambda: of_role(directory.file_server, True)[1],
+    "authority-faulty": lambda: of_role(directory.issuing_authority, True)[1],
 }
 """What is examined, by name of its screen."""
 

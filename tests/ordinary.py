@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from testdata.builder.machine import ForgedMachine
 from testdata.builder.ordinary import clients, directory, gateways, hosts, web
-from testdata.builder.ordinary.windows import Ordinary
+from testdata.builder.ordinary.windows import Ordinary, Planted
 from tests.examined import AS_OF
 from tests.forged_machine import tree_of
 
@@ -43,6 +44,13 @@ ROLES: tuple[Role, ...] = (
     gateways.cloud_server,
     gateways.management_server,
 )
+
+
+@cache
+def of_role(role: Role, is_faulty: bool) -> tuple[Planted | None, forensics.Case]:
+    """Return what is wrong with an ordinary machine and its case, which no test may change."""
+    made = role(is_faulty)
+    return made.planted, examined(made.machine)
 
 
 def examined(forged: ForgedMachine) -> forensics.Case:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import forensics
 from testdata.builder.ordinary import gateways
 from tests.examined import examined
-from tests.ordinary import examined as ordinary
+from tests.ordinary import of_role
 from tests.paths import PROJECT
 
 SCRIPTS = PROJECT / "tests" / "report" / "runbook" / "scripts"
@@ -22,7 +22,7 @@ CASES: dict[str, Callable[[], forensics.Case]] = {
     "hyperv-target": lambda: examined("hyperv-target"),
     "keyiso-disabled": lambda: examined("keyiso-disabled"),
     "rdp-2012-r2": lambda: examined("rdp-2012-r2"),
-    "vpn-server": lambda: ordinary(gateways.vpn_server(True).machine),
+    "vpn-server": lambda: of_role(gateways.vpn_server, True)[1],
 }
 """What is examined, by name of its script."""
 

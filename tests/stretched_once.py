@@ -1,4 +1,4 @@
-"""Remembers what most of an examination is: the test disks share their secrets, each stretched 8,000 times."""
+"""Remembers what most of an examination is: the test disks share their secrets, each stretched thousands of times."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from contextlib import contextmanager
 from functools import cache
 from unittest import mock
 
+from dissect.fve.bde.key import stretch
+
 from forensics.dpapi.pbkdf2 import dpapi_pbkdf2
 
 
 @contextmanager
 def keys_stretched_once() -> Iterator[None]:
-    """Stretch a secret with a salt once, however many disks are examined."""
-    with mock.patch("forensics.dpapi.dpapi.dpapi_pbkdf2", cache(dpapi_pbkdf2)):
+    """Stretch a secret with a salt once, however many disks are examined: those of DPAPI, and those of BitLocker."""
+    with (
+        mock.patch("forensics.dpapi.dpapi.dpapi_pbkdf2", cache(dpapi_pbkdf2)),
+        mock.patch("dissect.fve.bde.bde.stretch", cache(stretch)),
+    ):
         yield

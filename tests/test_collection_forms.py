@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from forensics.tables.finding import as_text
 from testdata.builder import acl
 from testdata.builder.files import FileSpec
 from testdata.builder.ntfs import NtfsExtras, build_ntfs, unavailable
+from testdata.builder.scenario import Scenario
 from testdata.builder.scenarios import SCENARIOS
 
 AS_OF = datetime(2026, 11, 29, tzinfo=UTC)
@@ -40,8 +42,13 @@ COLUMNS = (
 )
 
 
+@cache
+def _scenario(name: str) -> Scenario:
+    return SCENARIOS[name]()
+
+
 def files(name: str) -> list[FileSpec]:
-    return [f for f in SCENARIOS[name]().stages[-1].volumes[0] if f.data is not None]
+    return [f for f in _scenario(name).stages[-1].volumes[0] if f.data is not None]
 
 
 def write(name: str, folder: Path, drive: str = "", letter: str = "C") -> Path:
@@ -152,7 +159,7 @@ def test_keys_behind_a_symbolic_link_are_not_missing(tmp_path: Path) -> None:
 def test_keys_behind_a_junction_are_not_missing(tmp_path: Path) -> None:
     junctions = {"ProgramData/Microsoft/Crypto": "D:\\Keys", "Documents and Settings": "C:\\Users"}
     junctions |= {"ProgramData/Application Data": "C:\\ProgramData", "Users/Default User": "C:\\Users\\Default"}
-    specs = [f for f in SCENARIOS["healthy"]().stages[-1].volumes[0] if not f.path.lower().startswith(CRYPTO[:-1])]
+    specs = [f for f in _scenario("healthy").stages[-1].volumes[0] if not f.path.lower().startswith(CRYPTO[:-1])]
     image = tmp_path / "volume.ntfs"
     build_ntfs(specs, image, 64 << 20, default_sd=acl.DEFAULT_SD, extras=NtfsExtras(junctions=junctions))
     case = forensics.examine(image, as_of=AS_OF)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import forensics
 from forensics.case_tables import CaseTables
 from testdata.builder.files import FileSpec
+from testdata.builder.scenario import Scenario
 from testdata.builder.scenarios import SCENARIOS
 from tests.torn_hive import tear
 
@@ -31,12 +33,17 @@ SAME_AS_ON_DISK = (
 )
 
 
+@cache
+def _scenario(name: str) -> Scenario:
+    return SCENARIOS[name]()
+
+
 def _files(name: str) -> list[FileSpec]:
-    return [f for f in SCENARIOS[name]().stages[-1].volumes[0] if f.data is not None]
+    return [f for f in _scenario(name).stages[-1].volumes[0] if f.data is not None]
 
 
 def _truth(name: str) -> list[dict[str, Any]]:
-    return [row for row in SCENARIOS[name]().truth[0]["key_chain"] if row["thumbprint"]]
+    return [row for row in _scenario(name).truth[0]["key_chain"] if row["thumbprint"]]
 
 
 def _write(name: str, folder: Path, keep: Keep = lambda path: True, prefix: str = "") -> Path:

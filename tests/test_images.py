@@ -22,6 +22,7 @@ from forensics.case_tables import CaseTables
 from forensics.chain.undecided import ANY_OTHER
 from forensics.dpapi.second_opinion import second_master_key
 from forensics.report.json import document
+from tests.examined import examined as case_of
 from tests.oracles import shared
 from tests.paths import CONTRACT, IMAGES, PROJECT
 
@@ -46,10 +47,10 @@ def _image(name: str, folder: Path) -> Path:
     return folder / str(truth["examine"])
 
 
-@pytest.fixture(scope="module", params=NAMES)
-def examined(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, CaseTables]:
+@pytest.fixture(params=NAMES)
+def examined(request: pytest.FixtureRequest) -> tuple[str, CaseTables]:
     """One image and its case, without passwords."""
-    return request.param, forensics.examine(_image(request.param, tmp_path_factory.mktemp(request.param)))
+    return request.param, case_of(request.param)
 
 
 def test_there_are_images() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import forensics
 from forensics.tables.finding import Finding
-from tests.ordinary import ROLES, Role, examined
+from tests.ordinary import ROLES, Role, of_role
 
 QUIET = frozenset({"low", "info"})
 TOLD_LOW = {
@@ -50,9 +50,8 @@ def explained_by(found: Finding, case: forensics.Case) -> set[str]:
 
 
 def test_a_healthy_one_is_quiet(role: Role) -> None:
-    healthy = role(False)
-    assert healthy.planted is None
-    case = examined(healthy.machine)
+    planted, case = of_role(role, False)
+    assert planted is None
     assert [(f.rule, f.severity, f.subjects) for f in loud(case)] == []
     assert [problem.message for problem in case.rows("problem")] == []
     told_low = {finding.rule for finding in case.finding_list if finding.severity == "low"}
@@ -62,10 +61,8 @@ def test_a_healthy_one_is_quiet(role: Role) -> None:
 
 
 def test_the_planted_fault_is_told_and_nothing_else(role: Role) -> None:
-    faulty = role(True)
-    planted = faulty.planted
+    planted, case = of_role(role, True)
     assert planted is not None
-    case = examined(faulty.machine)
     told = loud(case)
     (found,) = [finding for finding in told if finding.rule == planted.rule]
     assert found.severity == planted.severity

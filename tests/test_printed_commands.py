@@ -16,8 +16,7 @@ from forensics.engine.rule import Rule
 from forensics.tables.registry import column_specs
 from forensics.tables.timestamps import parse_utc
 from tests.examined import examined
-from tests.ordinary import ROLES, Role
-from tests.ordinary import examined as ordinary
+from tests.ordinary import ROLES, Role, of_role
 from tests.paths import IMAGES
 from tests.printed_commands import Evidence, deletions, faults, thumbprints
 
@@ -55,7 +54,7 @@ def test_nothing_that_works_is_taken_away(name: str) -> None:
 @pytest.mark.parametrize("is_faulty", [False, True])
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.__name__)
 def test_commands_for_an_ordinary_machine_name_what_is_on_it(role: Role, is_faulty: bool) -> None:
-    case = ordinary(role(is_faulty).machine)
+    _, case = of_role(role, is_faulty)
     evidence = Evidence(_tables(case))
     assert [f"{f.rule}: {fault}" for f in case.finding_list for fault in faults(f.remedy, evidence)] == []
 

@@ -22,6 +22,8 @@ LONGEST_RECORD = 76 + 2 * 255 + 8
 """Format: bytes of a record: the header of version 3, a name of 255 characters, and what aligns it."""
 NAME_AT = {2: 60, 3: 76}
 """Byte of a record at which its name begins, by major version."""
+FILE_AT, PARENT_AT, TIME_AT, REASON_AT = {2: 8, 3: 8}, {2: 16, 3: 24}, {2: 32, 3: 48}, {2: 40, 3: 56}
+"""Bytes of a record at which other fields begin; of a reference the 64 bits that NTFS uses."""
 _V2, _V3 = struct.Struct("<IHHQQqqIIIIHH"), struct.Struct("<IHH16s16sqqIIIIHH")
 
 

@@ -90,7 +90,7 @@ def bek_file() -> bytes:
 def encrypt(volume: bytes) -> bytes:
     """Return the volume encrypted; it must hold nothing at METADATA and HEADER_AT."""
     for at in (*METADATA, HEADER_AT):
-        assert not any(volume[at : at + 65536]), "the volume uses the place of the metadata"
+        assert volume[at : at + 65536] == bytes(65536), "the volume uses the place of the metadata"
     moved = volume[: HEADER_SECTORS * SECTOR]
     plain = volume[:HEADER_AT] + moved + volume[HEADER_AT + len(moved) :]
     out = bytearray()

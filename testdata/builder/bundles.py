@@ -43,7 +43,7 @@ class Bundle:
 def pages(raw: bytes) -> Pages:
     """Return the pages of a disk that are not empty."""
     parts = {at // PAGE: raw[at : at + PAGE] for at in range(0, len(raw), PAGE)}
-    return {page: content for page, content in parts.items() if any(content)}
+    return {page: content for page, content in parts.items() if content != bytes(len(content))}
 
 
 def vmx_text(*disks: str, more: str = "") -> str:
@@ -106,7 +106,7 @@ def stream_optimized(raw: bytes) -> bytes:
     tables: dict[int, list[int]] = {}
     for number in range(-(-len(raw) // (grain * 512))):
         content = raw[number * grain * 512 : (number + 1) * grain * 512].ljust(grain * 512, b"\0")
-        if any(content):
+        if content != bytes(len(content)):
             packed = zlib.compress(content)
             tables.setdefault(number // per_table, [0] * per_table)[number % per_table] = len(out) // 512
             out += _padded(struct.pack("<QI", number * grain, len(packed)) + packed)

@@ -25,7 +25,7 @@ def layers(raw: bytes, count: int, seed: int = 1) -> list[dict[int, bytes | None
     chain: list[dict[int, bytes | None]] = [{} for _ in range(count)]
     for page in range(len(raw) // PAGE):
         content = raw[page * PAGE : (page + 1) * PAGE]
-        is_empty = not any(content)
+        is_empty = content == bytes(PAGE)
         at = mix.randrange(count)
         if is_empty and mix.random() > 0.02:
             continue
@@ -40,9 +40,13 @@ def merged(size: int, chain: Sequence[Pages]) -> bytes:
     """Return the disk that a chain shows."""
     raw = bytearray(size)
     for pages in chain:
-        for page, content in pages.items():
-            raw[page * PAGE : (page + 1) * PAGE] = content or bytes(PAGE)
+        _put(raw, pages)
     return bytes(raw)
+
+
+def _put(raw: bytearray, pages: Pages) -> None:
+    for page, content in pages.items():
+        raw[page * PAGE : (page + 1) * PAGE] = content or bytes(PAGE)
 
 
 def _shuffled(pages: Pages, seed: int) -> dict[int, bytes]:
@@ -190,17 +194,18 @@ def vdi(folder: Path, size: int, chain: Sequence[Pages]) -> Path:
     paths = [folder / "vm.vdi", *(folder / "Snapshots" / f"{{{number}}}.vdi" for number in range(1, len(chain)))]
     if len(chain) > 1:
         (folder / "Snapshots").mkdir()
-    view = bytes(size)
+    view = bytearray(size)
     for number, pages in enumerate(chain):
-        view = merged(size, [dict(enumerate(view[at : at + PAGE] for at in range(0, size, PAGE))), pages])
+        _put(view, pages)
         touched = sorted({page * PAGE // VDI_BLOCK for page in pages})
         random.Random(number).shuffle(touched)
         entries = [0xFFFFFFFF] * blocks
         held: list[bytes] = []
         for block in touched:
-            content = view[block * VDI_BLOCK : (block + 1) * VDI_BLOCK].ljust(VDI_BLOCK, b"\0")
-            entries[block] = len(held) if any(content) else 0xFFFFFFFE
-            held += [content] if any(content) else []
+            content = bytes(view[block * VDI_BLOCK : (block + 1) * VDI_BLOCK]).ljust(VDI_BLOCK, b"\0")
+            is_empty = content == bytes(VDI_BLOCK)
+            entries[block] = 0xFFFFFFFE if is_empty else len(held)
+            held += [] if is_empty else [content]
         data_at = 512 + -(-blocks * 4 // 512) * 512
         header = bytearray(512)
         header[64:72] = b"\x7f\x10\xda\xbe\x01\0\x01\0"

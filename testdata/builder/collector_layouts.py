@@ -92,7 +92,7 @@ def without_holes(files: Mapping[str, bytes]) -> dict[str, bytes]:
         content, ranges = b"", []
         for start in range(0, len(data), 512):
             block = data[start : start + 512]
-            kept = block if any(block) else b""
+            kept = block if block != bytes(len(block)) else b""
             each = {
                 "original_offset": start,
                 "length": len(block),

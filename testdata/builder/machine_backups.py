@@ -73,7 +73,7 @@ def _vma_extent(clusters: list[tuple[int, int, bytes]]) -> bytes:
         cluster = content[number * _CLUSTER : (number + 1) * _CLUSTER].ljust(_CLUSTER, b"\0")
         for bit in range(16):
             block = cluster[bit * _BLOCK : (bit + 1) * _BLOCK]
-            if any(block):
+            if block != bytes(len(block)):
                 mask |= 1 << bit
                 data += block
         infos += struct.pack(">HxBI", mask, device, number)
@@ -111,7 +111,7 @@ def xva(
                 if silent is not None and number == silent and not is_edge:
                     _block(tar, reference, number, b"", sums)
                     number += 1
-                if any(data) or is_edge:
+                if is_edge or data != bytes(len(data)):
                     _block(tar, reference, number, data, sums)
                 number += 1
     return target.getvalue()

@@ -33,7 +33,7 @@ def cut(raw: bytes, tracks: int = 8) -> dict[int, bytes]:
     """Return the clusters of a disk that are not empty."""
     step = tracks * 512
     parts = {at // step: raw[at : at + step] for at in range(0, len(raw), step)}
-    return {number: part for number, part in parts.items() if any(part)}
+    return {number: part for number, part in parts.items() if part != bytes(len(part))}
 
 
 def guid(number: int) -> str:

@@ -114,7 +114,7 @@ def _file(
     descriptors = []
     for at in range(0, len(content), block):
         plain = content[at : at + block]
-        if not any(plain):
+        if plain == bytes(len(plain)):
             descriptors.append(struct.pack("<IB16sQB16s", len(plain), 1, bytes(16), 0, 0, bytes(16)))
             continue
         digest = hashlib.md5(plain).digest()

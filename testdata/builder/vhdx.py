@@ -176,9 +176,9 @@ def _change_block(image: _Image, number: int, start: int, piece: bytes) -> None:
     """Add a change within one block of a differencing disk."""
     in_disk = min(image.block_size, image.size - number * image.block_size)
     if len(piece) == in_disk:
-        image.states[number] = FULLY_PRESENT if any(piece) else ZERO
+        image.states[number] = FULLY_PRESENT if piece != bytes(len(piece)) else ZERO
         image.blocks.pop(number, None)
-        if any(piece):
+        if piece != bytes(len(piece)):
             image.blocks[number] = [(0, piece)]
         return
     if image.states.get(number) == ZERO:

@@ -130,7 +130,7 @@ def test_without_fork_output_is_bounded() -> None:
 
 @pytest.mark.usefixtures("without_fork")
 def test_without_fork_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_parser, "MAX_WAIT_WITHOUT_FORK", 3)
+    monkeypatch.setattr(event_parser, "MAX_WAIT_WITHOUT_FORK", 1)
     with pytest.raises(ParserGaveUp, match="too much time or memory"):
         list(wanted_records([hostile.endless_names()], lambda record: True, 1))
 

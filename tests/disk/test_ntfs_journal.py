@@ -7,12 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from dissect.ntfs.usnjrnl import UsnJrnl
 
 from forensics.disk.ntfs.journal import ChangeJournal
 from forensics.disk.tree import Unreadable
 from testdata.builder.change_journal import Change, deletion, journal, renaming
+from tests.oracles import needs_shared
+from tests.paths import REALDATA
 from tests.time_bound import within
 
+REAL = REALDATA / "shadow-copies" / "UsnJrnl.raw"
 WHEN = datetime(2026, 11, 7, 9, 14, 22, tzinfo=UTC)
 TB = 1 << 40
 
@@ -138,3 +142,50 @@ def test_of_a_huge_journal_the_end_is_searched(monkeypatch: pytest.MonkeyPatch) 
     assert read.is_cut
     assert not list(read.named(["00000001"]))
     assert len(list(read.named(["00000499"]))) == 2
+
+
+def test_damage_between_records_hides_none() -> None:
+    """Bytes that are no record, and one that says it is longer than it is, stand before what is looked for."""
+    data = bytearray(journal(changes(20), {"k": 42}, 0))
+    data[160:240] = b"\x02\0\0\0" * 20
+    data[320:324] = (584).to_bytes(4, "little")
+    read = ChangeJournal(io.BytesIO(bytes(data)), [(0, len(data))])
+    assert [f.offset for f in read.named(["000000"])] == [80 * number for number in range(40) if number != 2]
+    assert [d.offset for d in read.deletions([42 | 1 << 48])] == [80 * number for number in range(40) if number != 2]
+
+
+def test_a_name_that_ends_before_what_follows_makes_it_longer_is_another() -> None:
+    data = bytearray(journal(changes(3), {"k": 42}, 0))
+    data[56:58] = (8).to_bytes(2, "little")
+    read = ChangeJournal(io.BytesIO(bytes(data)), [(0, len(data))])
+    assert [f.record.name for f in read.named(["00000000"])] == ["00000000"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_hundreds_of_files_anywhere_are_followed_among_thousands(version: int) -> None:
+    """Their references are so unlike that no pattern tells them from others."""
+    numbers = [(number * 7919 + 13) % 200_003 for number in range(3000)]
+    named = [Change(WHEN, f"k/{number:06x}", 0x100, number, version) for number in numbers]
+    renamed = [Change(WHEN, f"k/was {number:06x}", 0x80000200, number, version) for number in numbers]
+    data = journal([*named, *renamed], {"k": 42}, 0)
+    wanted = numbers[::7]
+    found = list(ChangeJournal(io.BytesIO(data), [(0, len(data))]).named([f"{number:06x}" for number in wanted]))
+    assert [f.record.name for f in found] == [
+        *(f"{number:06x}" for number in wanted),
+        *(f"was {number:06x}" for number in wanted),
+    ]
+
+
+@needs_shared(REAL)
+def test_a_piece_of_a_real_journal_is_searched_as_another_reader_lists_it() -> None:
+    data = REAL.read_bytes()
+    theirs = [(r.filename, int(r.record.Usn), r.record.Reason.value) for r in UsnJrnl(io.BytesIO(data)).records()]
+    read = ChangeJournal(io.BytesIO(data), [(0, len(data))])
+    first = read.first()
+    assert first is not None
+    assert first.name == theirs[0][0]
+    found = [(f.record.name, f.offset, f.record.reason) for f in read.named({name for name, _, _ in theirs})]
+    assert found == theirs
+    folders = {f.record.parent for f in read.named({name for name, _, _ in theirs})}
+    deleted = [offset for _, offset, reason in theirs if reason & 0x200]
+    assert [deletion.offset for deletion in read.deletions(folders)] == deleted

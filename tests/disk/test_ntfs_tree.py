@@ -24,11 +24,8 @@ from tests.time_bound import within
 RECORD = 1024
 
 
-def open_bytes(data: bytes, tmp_path: Path) -> NtfsTree:
-    path = tmp_path / "changed.ntfs"
-    path.write_bytes(data)
-    file = path.open("rb")
-    return NtfsTree(VolumeReader(file, 0, len(data)), data[:512])
+def open_bytes(data: bytes) -> NtfsTree:
+    return NtfsTree(VolumeReader(io.BytesIO(data), 0, len(data)), data[:512])
 
 
 def record_of(data: bytes | bytearray, name: str) -> int:
@@ -139,7 +136,7 @@ def test_junctions_are_not_followed(ntfs_tree: NtfsTree, path: str, target: str)
         (0x80000ABC, "a reparse point of type 0x80000ABC, which is not followed"),
     ],
 )
-def test_content_behind_a_reparse_point_is_not_obtained(ntfs_image: Path, tmp_path: Path, tag: int, why: str) -> None:
+def test_content_behind_a_reparse_point_is_not_obtained(ntfs_image: Path, tag: int, why: str) -> None:
     data = bytearray(ntfs_image.read_bytes())
     record = record_of(data, "\\??\\C:\\Windows")
     junction, other = (struct.pack("<I", number) for number in (0xA0000003, tag))
@@ -148,7 +145,7 @@ def test_content_behind_a_reparse_point_is_not_obtained(ntfs_image: Path, tmp_pa
         # Standard information follows the header of the first attribute: the file is recalled when it is read.
         standard = record + struct.unpack_from("<H", data, record + 20)[0]
         struct.pack_into("<I", data, standard + 24 + 32, 0x400 | 0x400000)
-    tree = open_bytes(bytes(data), tmp_path)
+    tree = open_bytes(bytes(data))
     with pytest.raises(NotObtained) as caught:
         tree.open("Windows/loop")
     assert (str(caught.value), caught.value.kind) == (why, "not_obtained")
@@ -207,12 +204,12 @@ def test_agrees_with_libfsntfs_on_every_file(ntfs_tree: NtfsTree, ntfs_image: Pa
     assert compared > fixture.MANY + 200
 
 
-def test_torn_file_record_is_not_obtained_and_still_listed(ntfs_image: Path, tmp_path: Path) -> None:
+def test_torn_file_record_is_not_obtained_and_still_listed(ntfs_image: Path) -> None:
     data = bytearray(ntfs_image.read_bytes())
     name = fixture.key_name(5)
     at = record_of(data, name)
     data[at + 510] ^= 0xFF
-    tree = open_bytes(bytes(data), tmp_path)
+    tree = open_bytes(bytes(data))
     assert name in [e.name for e in tree.entries(fixture.KEYS)]
     with pytest.raises(NotObtained, match="does not carry the update sequence number"):
         tree.open(f"{fixture.KEYS}/{name}")
@@ -220,16 +217,16 @@ def test_torn_file_record_is_not_obtained_and_still_listed(ntfs_image: Path, tmp
         tree.security_descriptor(f"{fixture.KEYS}/{name}")
 
 
-def test_reused_record_is_not_taken_for_the_file(ntfs_image: Path, tmp_path: Path) -> None:
+def test_reused_record_is_not_taken_for_the_file(ntfs_image: Path) -> None:
     data = bytearray(ntfs_image.read_bytes())
     at = record_of(data, fixture.key_name(6))
     struct.pack_into("<H", data, at + 16, struct.unpack_from("<H", data, at + 16)[0] + 1)
-    tree = open_bytes(bytes(data), tmp_path)
+    tree = open_bytes(bytes(data))
     with pytest.raises(NotObtained, match="holds a deleted or another file"):
         tree.open(f"{fixture.KEYS}/{fixture.key_name(6)}")
 
 
-def test_damaged_index_node_hides_no_absence(ntfs_image: Path, tmp_path: Path) -> None:
+def test_damaged_index_node_hides_no_absence(ntfs_image: Path) -> None:
     """A name that may stand in a damaged node is unreadable, not missing; the other nodes are still listed."""
     data = bytearray(ntfs_image.read_bytes())
     wanted = "Component-00700-with-a-rather-long-name.manifest"
@@ -237,7 +234,7 @@ def test_damaged_index_node_hides_no_absence(ntfs_image: Path, tmp_path: Path) -
              if data[at : at + 4] == b"INDX" and wanted.encode("utf-16-le") in data[at : at + 4096]]  # fmt: skip
     for node in nodes:
         data[node : node + 4] = b"BAAD"
-    tree = open_bytes(bytes(data), tmp_path)
+    tree = open_bytes(bytes(data))
     with pytest.raises(Unreadable, match="cannot be told whether it is there"):
         tree.entry(f"many/{wanted}")
     assert 1000 < len(tree.entries("many")) < fixture.MANY
@@ -246,10 +243,10 @@ def test_damaged_index_node_hides_no_absence(ntfs_image: Path, tmp_path: Path) -
     assert tree.damage("names") is None
 
 
-def test_truncated_image_gives_nothing_where_it_ends(ntfs_image: Path, tmp_path: Path) -> None:
+def test_truncated_image_gives_nothing_where_it_ends(ntfs_image: Path) -> None:
     data = ntfs_image.read_bytes()
     at = data.index(fixture.BIG[:4096])
-    tree = open_bytes(data[: at + 8192], tmp_path)
+    tree = open_bytes(data[: at + 8192])
     with pytest.raises(NotObtained, match="lie outside the volume"):
         tree.open("notes/attribute list.bin").read()
 
@@ -268,7 +265,7 @@ def test_index_that_points_at_itself_ends(ntfs_tree: NtfsTree, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_random_damage_is_unreadable_never_an_accident(ntfs_image: Path, tmp_path: Path, seed: int) -> None:
+def test_random_damage_is_unreadable_never_an_accident(ntfs_image: Path, seed: int) -> None:
     import random
 
     rng = random.Random(seed)
@@ -279,7 +276,7 @@ def test_random_damage_is_unreadable_never_an_accident(ntfs_image: Path, tmp_pat
         # Not into the sequence numbers at the ends of sectors: those are caught before any field is believed.
         data[at if at % 512 < 508 else at - 8] = rng.randrange(256)
     try:
-        tree = open_bytes(bytes(data), tmp_path)
+        tree = open_bytes(bytes(data))
         pending = [""]
         while pending:
             for entry in tree.entries(pending.pop()):

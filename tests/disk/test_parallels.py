@@ -83,7 +83,9 @@ def test_snapshots(tmp_path: Path, top: bool) -> None:
     raw = content()
     chain = [{page: held for page, held in pages.items() if held is not None} for pages in layers(raw, 3)]
     # A cluster that no image holds is empty all the way down.
-    for page, lower in ((p, c) for at, c in enumerate(chain) for p in list(c) if not any(raw[p * PAGE :][:PAGE])):
+    for page, lower in (
+        (p, c) for at, c in enumerate(chain) for p in list(c) if raw[p * PAGE : (p + 1) * PAGE] == bytes(PAGE)
+    ):
         lower[page] = bytes(PAGE)
     path = write_hdd(tmp_path / "harddisk.hdd", SIZE, chain, top=top)
     assert read(path) == raw

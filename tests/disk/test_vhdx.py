@@ -142,9 +142,9 @@ def test_a_child_larger_than_one_chunk_finds_its_bitmaps(tmp_path: Path) -> None
 
 def pending_for(raw: bytearray) -> list[tuple[int, bytes]]:
     """Return changes of existing blocks, zeroed pages, and a block that was not there."""
-    empty = next(start for start in range(0, DISK, MIB) if not any(raw[start : start + MIB]))
+    empty = next(start for start in range(0, DISK, MIB) if raw[start : start + MIB] == bytes(MIB))
     changes = random_changes(21, DISK, 512, 30, longest=12)
-    changes = [change for change in changes if any(raw[change[0] // MIB * MIB :][:MIB])]
+    changes = [change for change in changes if raw[change[0] // MIB * MIB :][:MIB] != bytes(MIB)]
     return [*changes, (4096 * 3, bytes(8192)), (empty + 1000, b"a new block" * 5000)]
 
 

@@ -151,7 +151,7 @@ def _volume(image: Path, number: int, to: Path) -> Path:
         disk.seek((1 << 20) + number * size)
         for _ in range(size >> 20):
             piece = disk.read(1 << 20)
-            if any(piece):
+            if piece != bytes(len(piece)):
                 out.write(piece)
             else:
                 out.seek(len(piece), io.SEEK_CUR)

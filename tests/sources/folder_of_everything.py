@@ -6,6 +6,8 @@ import lzma
 import subprocess
 import tarfile
 import zipfile
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from testdata.builder.files import FileSpec
@@ -37,6 +39,11 @@ def qemu(kind: str, path: Path, raw: Path | None = None, backing: str | None = N
 
 def files_of(scenario: str) -> dict[str, bytes]:
     """Return the files of a forged machine by their path on its drive."""
+    return dict(_forged(scenario))
+
+
+@cache
+def _forged(scenario: str) -> Mapping[str, bytes]:
     return {f.path: f.data for f in SCENARIOS[scenario]().stages[-1].volumes[0] if f.data is not None}
 
 

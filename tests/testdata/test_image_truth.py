@@ -148,12 +148,18 @@ def unlock(volume: Volume, path: str, halves: dict[str, bytes]) -> tuple[str, by
     """Which generation opens a master key file of SYSTEM, and the key."""
     data = volume.read(path)
     assert data
-    parsed = dissect_masterkey.MasterKeyFile(io.BytesIO(data))
     for generation, both in halves.items():
-        half = both[20:] if "/User/" in path else both[:20]
-        if parsed.decrypt_with_key(half):
-            return generation, parsed.key
+        key = opened_by(data, both[20:] if "/User/" in path else both[:20])
+        if key is not None:
+            return generation, key
     return "nothing", None
+
+
+@cache
+def opened_by(data: bytes, half: bytes) -> bytes | None:
+    """The key in a master key file; None where the half of the secret does not open it."""
+    parsed = dissect_masterkey.MasterKeyFile(io.BytesIO(data))
+    return parsed.key if parsed.decrypt_with_key(half) else None
 
 
 def master_key_path(row: dict[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -16,8 +17,7 @@ from forensics.tables.use import CertificateUseRow
 from tests.commands.powershell import commands_of_script
 from tests.examined import examined
 from tests.hand_made import chain, machine, utc
-from tests.ordinary import ROLES
-from tests.ordinary import examined as ordinary
+from tests.ordinary import ROLES, of_role
 from tests.paths import IMAGES
 from tests.printed_commands import DELETION, Evidence, absent, thumbprints
 from tests.report.runbook.rows import SITE, SYSTEM, case_of, certificate, code, dead, key_file, use
@@ -36,10 +36,11 @@ def machines() -> list[Any]:
     return [*IMAGE_NAMES, *(role.__name__ for role in ROLES)]
 
 
+@cache
 def written(name: str) -> tuple[forensics.Case, str] | None:
     """Return a case with its runbook; None where it has none."""
     role = next((role for role in ROLES if role.__name__ == name), None)
-    case = examined(name) if role is None else ordinary(role(True).machine)
+    case = examined(name) if role is None else of_role(role, True)[1]
     try:
         return case, runbook(case)
     except forensics.UnsuitableCaseError:
