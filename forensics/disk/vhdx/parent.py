@@ -14,6 +14,7 @@ from forensics.disk.compressed import MAGIC_SIZE, SUFFIXES, compression, unpack
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.lineage import with_identity
+from forensics.disk.places import place_of
 from forensics.disk.vhdx.file import VhdxFile
 from forensics.disk.vhdx.structures import ParentLocator
 
@@ -33,7 +34,7 @@ def find_beside(child: str, locator: ParentLocator) -> Iterator[ParentCandidate]
     First the relative path is followed, unless it leaves the child's folder, then the file names of the relative and
     the absolute path are looked for in that folder itself; upper and lower case are the same.
     """
-    folder = Path(child).absolute().parent
+    folder = place_of(child).absolute().parent
     seen: set[Path] = set()
     for candidate in _candidates(folder, locator):
         # A FIFO or a device would block or have side effects.
