@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-BLOCK = 64 << 10
+BLOCK = 32 << 10
 """Work: bytes to which requests are rounded."""
 MAX_KEPT = 128 << 20
 """Work: bytes of all files of one examination that are kept."""
 MAX_FETCHED = 8 << 20
 """Work: bytes of one request."""
-FIRST_AHEAD = 2
+FIRST_AHEAD = 1
 """Work: blocks that are fetched where a file is read at a new place."""
-MAX_AHEAD = 32
+MAX_AHEAD = 64
 """Work: blocks that are fetched at once where a file is read on from block to block."""
 _MAX_RUNS = 16
 """Work: places of one file at which it is remembered that reading may go on."""
