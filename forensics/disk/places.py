@@ -34,6 +34,17 @@ def place_of(place: str | Path) -> Path:
     return RemotePath(place)
 
 
+def not_listed(path: Path) -> str | None:
+    """Say why it is not known what lies beside a file; None where it is, as for every file of this machine."""
+    if not is_url(path):
+        return None
+    try:
+        path.parent.iterdir()
+    except OSError as error:
+        return error.strerror
+    return None
+
+
 def absolute(path: Path) -> str:
     """Return a path without ``..`` in it, as it is compared; that of a server is whole already."""
     return str(path) if is_url(path) else os.path.abspath(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from forensics.disk.configurations import CONFIGURATIONS, SUFFIXES
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
-from forensics.disk.places import place_of
+from forensics.disk.places import not_listed, place_of
 from forensics.disk.unlock import Unlock
 from forensics.sources.choices import Choices
 from forensics.sources.file_kind import ARCHIVES
@@ -18,6 +18,7 @@ from forensics.sources.same_evidence import SeenEvidence
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import is_configuration
+from forensics.tables.outcome import Outcome
 
 __all__ = ["Choices", "Progress", "SeenEvidence", "Source", "Unlock", "open_source"]
 
@@ -149,6 +150,9 @@ def _note_newer(source: Source, path: Path, named: tuple[Path, ...]) -> None:
         if source.backup_of is not None:
             return
     beside = neighbours(path)
+    if (why := not_listed(path)) is not None:
+        reason = f"whether a newer state of it lies beside {path} is not known: {why}"
+        source.coverage.tell("folder", "beside the disk", Outcome("not_examined", reason), str(path.parent))
     child = present_state(path, dict.fromkeys([*beside, *named]))
     if child is not None and not _is_named_as_of_today(path):
         source.older_state_of = str(child)

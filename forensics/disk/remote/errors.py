@@ -17,10 +17,14 @@ class RemoteError(OSError):
 
     def __init__(self, message: str) -> None:
         super().__init__(errno.EIO, message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
 
 
-class ListsNothingError(RemoteError):
-    """The server does not say what lies in a folder."""
+class UnreachableError(RemoteError):
+    """The server did not answer, however often it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +55,10 @@ OTHER_BYTES = "the server sends other bytes than those that were asked for: copy
 def why(error: BaseException) -> Reason:
     """Say why a request failed; nothing of the error's own text is repeated."""
     status = next((code for cause in _causes(error) if (code := _status(cause)) is not None), None)
-    if status in _REFUSED or (status is None and isinstance(error, PermissionError)):
+    number = error.errno if isinstance(error, OSError) and status is None else None
+    if status in _REFUSED or number in (errno.EACCES, errno.EPERM) or isinstance(error, PermissionError):
         return Reason(REFUSED)
-    if status in _GONE or (status is None and isinstance(error, FileNotFoundError)):
+    if status in _GONE or number == errno.ENOENT or (status is None and isinstance(error, FileNotFoundError)):
         return Reason(GONE, is_gone=True)
     if status in _CHANGED:
         return Reason(CHANGED)

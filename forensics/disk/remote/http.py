@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from fsspec import filesystem
 
 from forensics.disk.remote.backends import ask, exactly
-from forensics.disk.remote.errors import CHANGED, GONE, IGNORES_RANGES, OTHER_BYTES, ListsNothingError, RemoteError
+from forensics.disk.remote.errors import CHANGED, GONE, IGNORES_RANGES, OTHER_BYTES, RemoteError
 from forensics.disk.remote.server import CONNECT_LIMIT, TIME_LIMIT, UNKNOWN_SIZE, Status
 from forensics.late_methods import dataclass
 
@@ -27,7 +27,7 @@ _NOTHING = re.compile(r"bytes \*/0")
 _REFERENCE = re.compile(r"<a\s[^>]*?href\s*=\s*[\"']([^\"'<>]+)[\"']", re.IGNORECASE)
 _MAX_INDEX = 16 << 20
 """Format: bytes of the page in which a web server lists a folder."""
-_LISTS_NOTHING = "the server does not list its folders: name every file that belongs to it"
+_LISTS_NOTHING = "the server does not list its folders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class HttpServer:
     def entries(self, folder: str) -> Iterable[Status]:
         answer = self._get(f"{folder.rstrip('/')}/" if folder else "", None, _MAX_INDEX)
         if not _is_page(answer):
-            raise ListsNothingError(_LISTS_NOTHING)
+            raise RemoteError(_LISTS_NOTHING)
         above = urlsplit(answer.url)
         found: dict[str, Status] = {}
         for written in _REFERENCE.findall(answer.data.decode("utf-8", "replace")):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from forensics.disk.remote.errors import RemoteError, why
+from forensics.disk.remote.errors import RemoteError, UnreachableError, why
 from forensics.late_methods import dataclass
 
 T = TypeVar("T")
@@ -22,6 +22,8 @@ MAX_TRIES = 5
 FIRST_WAIT = 0.5
 """Work: seconds before a request is made for the second time; twice as long before each further one."""
 UNKNOWN_SIZE = -1
+KINDS = ("file", "directory")
+"""What is taken of a folder, as fsspec calls it: a link may lead anywhere on its server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def persistently(request: Callable[[], T]) -> T:
     """Make a request, several times where the server does not answer or is busy.
 
     Raises:
-        RemoteError: It failed.
+        RemoteError: It failed; UnreachableError where the server did not answer.
         FileNotFoundError: There is no such file or folder.
     """
     for number in range(MAX_TRIES):
@@ -81,4 +83,4 @@ def persistently(request: Callable[[], T]) -> T:
                 raise RemoteError(reason.message) from None
         if number < MAX_TRIES - 1:
             time.sleep(FIRST_WAIT * 2**number * random.uniform(0.75, 1.25))
-    raise RemoteError(f"{reason.message}, asked {MAX_TRIES} times: examine it again when the server can be reached")
+    raise UnreachableError(f"{reason.message}, asked {MAX_TRIES} times: examine it again when it can be reached")

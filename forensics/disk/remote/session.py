@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from forensics.disk.remote.blocks import Blocks, ReadAhead
-from forensics.disk.remote.errors import CHANGED, RemoteError
+from forensics.disk.remote.errors import CHANGED, GONE, RemoteError, UnreachableError
 from forensics.disk.remote.server import UNKNOWN_SIZE, Server, Status, persistently
 
 if TYPE_CHECKING:
     from forensics.disk.remote.path import RemotePath
+
+T = TypeVar("T")
 
 MAX_LISTED = 100_000
 """Evidence: names of one folder on a server that are listed."""
@@ -33,6 +35,7 @@ class Session:
     def __init__(self, signed: Mapping[str, str] | None = None) -> None:
         self._signed = dict(signed or {})
         self._servers: dict[tuple[str, str], Server] = {}
+        self._down: dict[tuple[str, str], UnreachableError] = {}
         self._statuses: dict[str, Status | None] = {}
         self._folders: dict[str, dict[str, Status]] = {}
         self._ahead: dict[str, ReadAhead] = {}
@@ -58,8 +61,7 @@ class Session:
                 return found
         if url not in self._statuses:
             try:
-                server = self._server(path)
-                self._statuses[url] = persistently(lambda: server.status(path.inside))
+                self._statuses[url] = self._ask(path, lambda server: server.status(path.inside))
             except FileNotFoundError:
                 self._statuses[url] = None
         return self._statuses[url]
@@ -72,11 +74,13 @@ class Session:
         """
         url = str(folder)
         if url not in self._folders:
+            above = self._folders.get(str(folder.parent))
+            if above is not None and folder.name not in above:
+                raise RemoteError(GONE)
             try:
-                server = self._server(folder)
-                found = persistently(lambda: list(islice(server.entries(folder.inside), MAX_LISTED + 1)))
-            except FileNotFoundError as error:
-                raise RemoteError(error.strerror or "") from None
+                found = self._ask(folder, lambda server: list(islice(server.entries(folder.inside), MAX_LISTED + 1)))
+            except FileNotFoundError:
+                raise RemoteError(GONE) from None
             if len(found) > MAX_LISTED:
                 self.cut.add(url)
             # Names that a path cannot hold would be taken for others.
@@ -94,10 +98,9 @@ class Session:
         if url in self.failures:
             raise RemoteError(self.failures[url])
         try:
-            server = self._server(path)
-            return persistently(lambda: server.fetch(path.inside, status, start, end))
+            return self._ask(path, lambda server: server.fetch(path.inside, status, start, end))
         except RemoteError as error:
-            self.failures[url] = error.strerror or ""
+            self.failures[url] = error.message
             raise
         except FileNotFoundError:
             self.failures[url] = CHANGED
@@ -107,13 +110,23 @@ class Session:
         """Return what is known of how a file is read, however often it is opened."""
         return self._ahead.setdefault(f"{path}\0{status.version}", ReadAhead())
 
-    def _server(self, path: RemotePath) -> Server:
+    def _ask(self, path: RemotePath, question: Callable[[Server], T]) -> T:
+        """Ask the server of a URL; one that did not answer once is given up."""
         key = (path.scheme, path.host)
-        if key not in self._servers:
+        if key in self._down:
+            raise self._down[key]
+        try:
+            return persistently(lambda: question(self._server(*key)))
+        except UnreachableError as error:
+            self._down[key] = error
+            raise
+
+    def _server(self, scheme: str, host: str) -> Server:
+        if (scheme, host) not in self._servers:
             from forensics.disk.remote.backends import connect
 
-            self._servers[key] = persistently(lambda: connect(path.scheme, path.host, self._signed))
-        return self._servers[key]
+            self._servers[scheme, host] = connect(scheme, host, self._signed)
+        return self._servers[scheme, host]
 
 
 _current: ContextVar[Session | None] = ContextVar("_current", default=None)

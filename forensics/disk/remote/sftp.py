@@ -14,7 +14,7 @@ from fsspec import filesystem
 
 from forensics.disk.remote.backends import ask, exactly
 from forensics.disk.remote.errors import CHANGED, RemoteError
-from forensics.disk.remote.server import CONNECT_LIMIT, Status
+from forensics.disk.remote.server import CONNECT_LIMIT, KINDS, Status
 
 
 class SftpServer:
@@ -41,7 +41,8 @@ class SftpServer:
         return _status(self._files.info(f"/{path}"))
 
     def entries(self, folder: str) -> Iterable[Status]:
-        return [_status(each) for each in self._files.ls(f"/{folder}", detail=True)]
+        found = self._files.ls(f"/{folder}", detail=True)
+        return [_status(each) for each in found if each["type"] in KINDS]
 
     def fetch(self, path: str, status: Status, start: int, end: int) -> bytes:
         return exactly(ask(self._files.loop, self._get, path, status, start, end), start, end)

@@ -14,7 +14,9 @@ from fsspec import filesystem
 
 from forensics.disk.remote.backends import exactly
 from forensics.disk.remote.errors import CHANGED, RemoteError
-from forensics.disk.remote.server import CONNECT_LIMIT, Status
+from forensics.disk.remote.server import CONNECT_LIMIT, KINDS, Status
+
+_NO_SUCH_FILE = 0xC000000F
 
 
 class SmbServer:
@@ -35,10 +37,16 @@ class SmbServer:
         self._open: dict[str, Any] = {}
 
     def status(self, path: str) -> Status | None:
-        return _status(path, self._files.info(f"/{path}"))
+        try:
+            return _status(path, self._files.info(f"/{path}"))
+        except OSError as error:
+            if getattr(error, "ntstatus", None) == _NO_SUCH_FILE:
+                return None
+            raise
 
     def entries(self, folder: str) -> Iterable[Status]:
-        return [_status(str(each["name"]), each) for each in self._files.ls(f"/{folder}", detail=True)]
+        found = self._files.ls(f"/{folder}", detail=True)
+        return [_status(str(each["name"]), each) for each in found if each["type"] in KINDS]
 
     def fetch(self, path: str, status: Status, start: int, end: int) -> bytes:
         file = self._open.get(path)
@@ -48,7 +56,9 @@ class SmbServer:
             self._open[path] = file
         try:
             file.seek(start)
-            data = file.read(end - start)
+            data = bytearray()
+            while len(data) < end - start and (part := file.read(end - start - len(data))):
+                data += part
             now = self.status(path)
         except Exception:
             self._open.pop(path, None)
@@ -62,5 +72,5 @@ def _status(path: str, said: Mapping[str, Any]) -> Status:
     name = path.rstrip("/").rpartition("/")[2]
     if said.get("type") == "directory":
         return Status(name, True)
-    written, size = float(said["last_write_time"]), int(said["size"])
+    written, size = float(said["mtime"]), int(said["size"])
     return Status(name, False, size, datetime.fromtimestamp(written, UTC), f"{size} {written}")

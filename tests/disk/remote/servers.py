@@ -16,6 +16,7 @@ import pytest
 
 from tests.oracles import find_tool
 
+_PAGES = 1 << 20
 ACCOUNT = "devstoreaccount1"
 # The well-known account of Azurite, which its manual publishes.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -29,13 +30,13 @@ class Running:
         url: Of the folder with the files.
         put: Replaces a file: name, content.
         environment: What its backend takes from the environment.
-        requests: How many requests for files it had; None where it does not say.
+        requests: How many requests for files it had, and the bytes that it sent; None where it does not say.
     """
 
     url: str
     put: Callable[[str, bytes], object]
     environment: Mapping[str, str] = field(default_factory=dict)
-    requests: Callable[[], int] | None = None
+    requests: Callable[[], tuple[int, int]] | None = None
 
 
 def free_port() -> int:
@@ -64,8 +65,8 @@ def running(command: list[str], port: int) -> Iterator[None]:
         wait_for(port, process)
         yield
     finally:
-        process.terminate()
-        process.wait(10)
+        process.kill()  # asked to end, some wait for their clients
+        process.wait()
 
 
 @contextmanager
@@ -104,11 +105,11 @@ def s3(files: Mapping[str, bytes]) -> Iterator[Running]:
 
 @contextmanager
 def azure(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
-    """Azurite; page blobs for what is a multiple of 512 bytes."""
+    """Azurite; a base disk is a page blob, as those of machines in Azure are."""
     program = os.environ.get("KEYMORTEM_AZURITE") or shutil.which("azurite-blob")
     if program is None or shutil.which("node") is None:
         pytest.skip("needs azurite-blob (npm: azurite; KEYMORTEM_AZURITE names it elsewhere)")
-    from azure.storage.blob import BlobServiceClient, BlobType
+    from azure.storage.blob import BlobServiceClient
 
     port = free_port()
     command = [program, "--silent", "--location", str(folder), "--blobPort", str(port), "--skipApiVersionCheck"]
@@ -118,8 +119,15 @@ def azure(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
         container = BlobServiceClient.from_connection_string(said).create_container("evidence")
 
         def put(name: str, data: bytes) -> None:
-            kind = BlobType.BLOCKBLOB if len(data) % 512 else BlobType.PAGEBLOB
-            container.upload_blob(f"web01/{name}", data, kind, overwrite=True)
+            blob = container.get_blob_client(f"web01/{name}")
+            if not name.endswith(".vhdx"):
+                blob.upload_blob(data, overwrite=True)
+                return
+            blob.create_page_blob(len(data))
+            pages = ((at, data[at : at + _PAGES]) for at in range(0, len(data), _PAGES))
+            for at, part in pages:
+                if part.strip(b"\0"):
+                    blob.upload_page(part, at, len(part))
 
         for name, data in files.items():
             put(name, data)
@@ -154,3 +162,34 @@ def sftp(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
     with running([server, "-D", "-f", str(folder / "config")], port):
         url = f"sftp://{getpass.getuser()}@127.0.0.1:{port}{data}"
         yield Running(url, lambda name, content: (data / name).write_bytes(content), {"HOME": str(home)})
+
+
+@contextmanager
+def smb(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
+    """impacket's server of files."""
+    import threading
+
+    from fsspec.config import conf
+    from impacket import smbserver
+    from impacket.ntlm import compute_lmhash, compute_nthash
+
+    pytest.importorskip("smbclient", reason="needs smbclient (pip: smbprotocol)")
+    port = free_port()
+    server = smbserver.SimpleSMBServer("127.0.0.1", port)
+    server.addShare("EVIDENCE", str(folder))
+    server.setSMB2Support(True)
+    server.addCredential("tester", 0, compute_lmhash("secret"), compute_nthash("secret"))
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    threading.Thread(target=server.start, daemon=True).start()
+    before = conf.get("smb")
+    conf["smb"] = {"password": "secret"}
+    try:
+        url = f"smb://tester@127.0.0.1:{port}/EVIDENCE"
+        yield Running(url, lambda name, content: (folder / name).write_bytes(content))
+    finally:
+        conf.pop("smb")
+        if before is not None:
+            conf["smb"] = (
+                before  # the server is not stopped, which waits for its clients: its thread ends with the tests
+            )
