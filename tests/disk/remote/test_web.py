@@ -7,7 +7,6 @@ import json
 import logging
 import lzma
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from forensics.disk.evidence_files import open_evidence
 from forensics.disk.places import place_of
 from forensics.disk.remote import errors
 from forensics.disk.remote.blocks import BLOCK
+from forensics.disk.remote.errors import RemoteError
 from forensics.disk.remote.session import session_of
 from tests.disk.remote.web_server import SIGNATURE, WebServer, web_server
 from tests.examined import AS_OF
@@ -29,8 +29,8 @@ pytest.importorskip("aiohttp", reason="needs aiohttp (pip: keymortem[remote])")
 TEXT = bytes(range(251)) * 4000
 BUSY = "the server answers with status 503, asked 5 times: examine it again when it can be reached"
 UNTOLD = (
-    "the server tells neither ETag nor Last-Modified, so that a change while it is read would not be seen: copy it here "
-    "and examine that"
+    "the server tells neither ETag nor Last-Modified, so that a change while it is read would not be seen: copy it "
+    "here and examine that"
 )
 
 
@@ -91,13 +91,14 @@ def test_reading_on_fetches_more_at_once() -> None:
         ("signed", errors.REFUSED),
         ("busy", BUSY),
     ],
+    ids=lambda said: said if said.isalpha() else "",
 )
 def test_a_server_that_does_something_else_is_refused(behaviour: str, message: str) -> None:
-    with web_server({"text.raw": TEXT}, behaviour) as server, pytest.raises(OSError, match="") as caught:
+    with web_server({"text.raw": TEXT}, behaviour) as server, pytest.raises(RemoteError) as caught:
         read(server)
     assert caught.value.strerror == message
     assert len(server.requests) == {"busy": 5, "others": 2, "short": 2}.get(behaviour, 1)
-    assert server.sent <= 2 * BLOCK
+    assert server.sent <= 2 * BLOCK + 1
 
 
 def test_a_busy_server_is_asked_again() -> None:
@@ -115,19 +116,19 @@ def test_a_server_that_is_silent_is_given_up_for_good(monkeypatch: pytest.Monkey
     assert {name for name, _, _ in server.requests} == {"text.raw"}
 
 
-@pytest.mark.parametrize("after", [6, 20, 40])
+@pytest.mark.parametrize("after", [3, 7, 11])
 def test_a_disk_that_changes_is_never_judged_by_a_guess(disk: bytes, after: int) -> None:
     with web_server({"disk.vhdx": disk}) as server:
         whole = forensics.examine(f"{server.url}/disk.vhdx", as_of=AS_OF)
-        known = {row.key_file_path: row.verdict for row in whole.tables["key_chain"]}
+        known = {row.key_file_path: row.verdict for row in whole.rows("key_chain")}
         count = len(server.requests)
         changed = disk[:-1] + b"\1"
         server.before = lambda number: server.files.update({"disk.vhdx": changed}) if number == count + after else None
         case = forensics.examine(f"{server.url}/disk.vhdx", as_of=AS_OF, strict=False)
     place = f"{server.url}/disk.vhdx"
-    told = [row.message for row in case.tables["problem"] if row.kind == "not_obtained" and row.source_path == place]
+    told = [row.message for row in case.rows("problem") if row.kind == "not_obtained" and row.source_path == place]
     assert f"{place} cannot be read: {errors.CHANGED}" in told
-    for row in case.tables.get("key_chain", ()):
+    for row in case.rows("key_chain"):
         assert row.verdict in (known.get(row.key_file_path, "unknown"), "unknown")
         assert row.private_key != "damaged"
     assert case.is_incomplete or case.is_empty
@@ -144,7 +145,7 @@ def test_a_parent_on_a_server_that_lists_nothing_is_found_when_both_are_named(di
         "What lies beside it is not known: it is not on the server, or no longer: check its name; name both."
     )
     assert [(source.path, source.error) for source in both.sources] == [(url, None) for url in urls]
-    told = [row.detail for row in both.tables["coverage"] if row.name == "beside the disk"]
+    told = [row.detail for row in both.rows("coverage") if row.name == "beside the disk"]
     assert told[0].startswith(f"whether a newer state of it lies beside {urls[0]} is not known")
 
 
@@ -155,33 +156,31 @@ def test_a_signed_url_is_read_and_its_signature_is_nowhere(
     with web_server({"a b/disk.vhdx": disk}, "signed", lists=False) as server:
         url = f"{server.url}/a%20b/disk.vhdx"
         (tmp_path / "urls").write_text(f"\n{url}?{SIGNATURE}\n")
-        said = ["--as-of", "2026-11-22", "--debug", "--case", str(tmp_path / "case.sqlite")]
-        runs = [
-            CliRunner().invoke(cli, ["examine", url, "--signed-urls", str(tmp_path / "urls"), "--format", form, *said])
-            for form, said in (("json", said), ("html", said[:2]), ("text", said[:2]))
-        ]
+        case, page = tmp_path / "case.sqlite", tmp_path / "page.html"
+        signed = ["examine", url, "--signed-urls", str(tmp_path / "urls"), "--as-of", "2026-11-22"]
+        more = (["--format", "json", "--debug", "--case", str(case)], ["-o", str(page), "--format", "html"], ["-v"])
+        runs = [CliRunner().invoke(cli, [*signed, *said]) for said in more]
         refused = CliRunner().invoke(cli, ["examine", f"{url}?{SIGNATURE}"])
         without = CliRunner().invoke(cli, ["examine", url])
         wrong = CliRunner().invoke(cli, ["examine", url, "--signed-urls", str(IMAGES / "chain.truth.json")])
-    assert [run.exit_code for run in (*runs, refused, without, wrong)] == [1, 1, 1, 2, 3, 2]
+    assert [run.exit_code for run in (*runs, refused, without, wrong)] == [0, 0, 0, 2, 3, 2]
     document = json.loads(runs[0].stdout)
     assert document["sources"][0]["path"] == f"{server.url}/a b/disk.vhdx"
     assert "name that with --signed-urls" in refused.output
     assert errors.REFUSED in without.output
     assert "is no signed URL" in wrong.output
     texts = [run.output.encode() for run in (*runs, refused, without, wrong)]
-    texts += [(tmp_path / "case.sqlite").read_bytes(), caplog.text.encode()]
-    for part in (SIGNATURE, "secretsecret", "sig="):
-        assert all(part.encode() not in text for text in texts)
+    texts += [case.read_bytes(), page.read_bytes(), caplog.text.encode()]
+    for part in (SIGNATURE, "hushhush", "sig="):
+        assert [text[text.find(part.encode()) - 80 :][:200] for text in texts if part.encode() in text] == []
 
 
 @pytest.fixture
-def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object) -> None:
         raise AssertionError("a server was asked")
 
     monkeypatch.setattr("forensics.disk.remote.backends.connect", refuse)
-    yield
 
 
 @pytest.mark.usefixtures("no_network")

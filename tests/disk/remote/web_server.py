@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-SIGNATURE = "sv=2024-11-04&sr=b&sig=Xk2%2Bq7secretsecretsecret%3D"
+SIGNATURE = "sv=2024-11-04&sr=b&sig=Xk2%2Bq7hushhushhush%3D"
 
 
 @dataclass
@@ -21,8 +21,8 @@ class WebServer:
 
     Attributes:
         files: Content by path.
-        behaviour: ``ranges``, ``ignores`` ranges, sends ``others`` or too ``short`` ones, ``encoded``, with no validator
-            (``untold``), is ``busy``, never answers (``hangs``), or wants a ``signed`` URL.
+        behaviour: ``ranges``, ``ignores`` ranges, sends ``others`` or too ``short`` ones, ``encoded``, or with no
+            validator (``untold``), is ``busy``, never answers (``hangs``), or wants a ``signed`` URL.
         lists: It lists its folders.
         busy: How many requests it answers with 503 first.
         before: Called with the number of each request.
