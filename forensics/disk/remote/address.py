@@ -56,8 +56,10 @@ def signed_urls(path: Path) -> dict[str, str]:
             data = file.read(MAX_SIGNED + 1)
     except OSError as error:
         raise unreadable(str(path), error) from error
+    if len(data) > MAX_SIGNED:
+        raise SourceError("too_large", f"{path} has more than {MAX_SIGNED} bytes: name a file of signed URLs")
     found: dict[str, str] = {}
-    for number, line in enumerate(data[:MAX_SIGNED].decode("utf-8-sig", "replace").splitlines(), 1):
+    for number, line in enumerate(data.decode("utf-8-sig", "replace").splitlines(), 1):
         if not line.strip():
             continue
         plain, query, has_password = _taken_apart(line.strip()) if is_url(line.strip()) else ("", "", False)

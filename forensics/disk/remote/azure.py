@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fsspec import filesystem
-
-from forensics.disk.remote.backends import ask, exactly
+from forensics.disk.remote.backends import ask, exactly, files_of
 from forensics.disk.remote.errors import CHANGED, RemoteError
 from forensics.disk.remote.server import Status
 
@@ -31,7 +29,7 @@ class AzureServer:
         self._container, _, server = host.partition("@")
         account = next((server.removesuffix(end) for end in _HOSTS if server.lower().endswith(end)), server)
         said = {"account_name": account} if account else {}
-        self._files = filesystem("abfs", skip_instance_cache=True, use_listings_cache=False, **said)
+        self._files = files_of("abfs", use_listings_cache=False, **said)
 
     def status(self, path: str) -> Status | None:
         return _status(self._files.info(f"{self._container}/{path}", refresh=True))

@@ -51,6 +51,18 @@ def connect(scheme: str, host: str, signed: Mapping[str, str]) -> Server:
         raise RemoteError(WITHOUT_EXTRA) from None
 
 
+def files_of(kind: str, **said: Any) -> Any:
+    """Return fsspec's files of a kind of server, with nothing in them that another examination left.
+
+    Args:
+        kind: As fsspec calls it.
+        said: What its backend is told.
+    """
+    from fsspec import filesystem
+
+    return filesystem(kind, skip_instance_cache=True, **said)
+
+
 def ask(loop: Any, question: Callable[..., Coroutine[Any, Any, T]], *arguments: Any, limit: float = TIME_LIMIT) -> T:
     """Run a coroutine of a backend, and end it when it takes too long.
 

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from fsspec import filesystem
-
-from forensics.disk.remote.backends import ask, exactly
+from forensics.disk.remote.backends import ask, exactly, files_of
 from forensics.disk.remote.errors import OTHER_BYTES, RemoteError
 from forensics.disk.remote.server import Status
 
@@ -27,7 +25,7 @@ class GoogleServer:
     """
 
     def __init__(self, scheme: str, host: str, signed: Mapping[str, str]) -> None:
-        self._files = filesystem("gs", skip_instance_cache=True, use_listings_cache=False)
+        self._files = files_of("gs", use_listings_cache=False)
         self._bucket = host
 
     def status(self, path: str) -> Status | None:

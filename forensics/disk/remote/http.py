@@ -15,9 +15,7 @@ from html import unescape
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from fsspec import filesystem
-
-from forensics.disk.remote.backends import ask, exactly
+from forensics.disk.remote.backends import ask, exactly, files_of
 from forensics.disk.remote.errors import CHANGED, GONE, IGNORES_RANGES, OTHER_BYTES, RemoteError
 from forensics.disk.remote.server import CONNECT_LIMIT, TIME_LIMIT, UNKNOWN_SIZE, Status
 from forensics.late_methods import dataclass
@@ -32,6 +30,8 @@ _LISTS_NOTHING = "the server does not list its folders"
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
+    """What a server answered, with as much of its data as was wanted."""
+
     status: int
     url: str
     headers: Mapping[str, str]
@@ -51,7 +51,7 @@ class HttpServer:
         from aiohttp import ClientTimeout
 
         limits = ClientTimeout(total=TIME_LIMIT, connect=CONNECT_LIMIT)
-        self._files = filesystem("http", skip_instance_cache=True, client_kwargs={"trust_env": True, "timeout": limits})
+        self._files = files_of("http", client_kwargs={"trust_env": True, "timeout": limits})
         self._top = f"{scheme}://{host}/"
         self._signed = signed
 

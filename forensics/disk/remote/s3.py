@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fsspec import filesystem
-
-from forensics.disk.remote.backends import ask, exactly
+from forensics.disk.remote.backends import ask, exactly, files_of
 from forensics.disk.remote.errors import CHANGED, OTHER_BYTES, RemoteError
 from forensics.disk.remote.server import CONNECT_LIMIT, TIME_LIMIT, Status
 
@@ -27,7 +25,7 @@ class S3Server:
 
     def __init__(self, scheme: str, host: str, signed: Mapping[str, str]) -> None:
         limits = {"connect_timeout": CONNECT_LIMIT, "read_timeout": TIME_LIMIT, "retries": {"max_attempts": 0}}
-        self._files = filesystem("s3", skip_instance_cache=True, use_listings_cache=False, config_kwargs=limits)
+        self._files = files_of("s3", use_listings_cache=False, config_kwargs=limits)
         self._files.retries = 1  # requests are repeated in one place
         self._bucket = host
 

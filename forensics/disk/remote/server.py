@@ -14,11 +14,11 @@ from forensics.late_methods import dataclass
 T = TypeVar("T")
 
 TIME_LIMIT = 60
-"""Work: seconds that one request may take."""
+"""Evidence: seconds that one request may take."""
 CONNECT_LIMIT = 20
-"""Work: seconds that a connection may take to be made."""
+"""Evidence: seconds that a connection may take to be made."""
 MAX_TRIES = 5
-"""Work: times that one request is made when the server does not answer it, or is busy."""
+"""Evidence: times that one request is made when the server does not answer it, or is busy."""
 FIRST_WAIT = 0.5
 """Work: seconds before a request is made for the second time; twice as long before each further one."""
 UNKNOWN_SIZE = -1

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fsspec import filesystem
-
-from forensics.disk.remote.backends import ask, exactly
+from forensics.disk.remote.backends import ask, exactly, files_of
 from forensics.disk.remote.errors import CHANGED, RemoteError
 from forensics.disk.remote.server import CONNECT_LIMIT, KINDS, Status
 
@@ -32,9 +30,7 @@ class SftpServer:
         said: dict[str, Any] = {"username": user} if user else {}
         said |= {"port": int(port)} if port.isdecimal() else {}
         # sshfs trusts every server unless it is told where the known ones are; () are those of OpenSSH.
-        self._files = filesystem(
-            "ssh", host=name, skip_instance_cache=True, known_hosts=(), connect_timeout=CONNECT_LIMIT, **said
-        )
+        self._files = files_of("ssh", host=name, known_hosts=(), connect_timeout=CONNECT_LIMIT, **said)
         self._open: dict[str, Any] = {}
 
     def status(self, path: str) -> Status | None:

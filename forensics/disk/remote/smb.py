@@ -10,9 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from fsspec import filesystem
-
-from forensics.disk.remote.backends import exactly
+from forensics.disk.remote.backends import exactly, files_of
 from forensics.disk.remote.errors import CHANGED, RemoteError
 from forensics.disk.remote.server import CONNECT_LIMIT, KINDS, Status
 
@@ -33,7 +31,7 @@ class SmbServer:
         name, _, port = server.partition(":") if server.count(":") == 1 else (server, "", "")
         said: dict[str, Any] = {"username": user} if user else {}
         said |= {"port": int(port)} if port.isdecimal() else {}
-        self._files = filesystem("smb", host=name, skip_instance_cache=True, timeout=CONNECT_LIMIT, **said)
+        self._files = files_of("smb", host=name, timeout=CONNECT_LIMIT, **said)
         self._open: dict[str, Any] = {}
 
     def status(self, path: str) -> Status | None:
