@@ -61,6 +61,7 @@ def web_server(files: Mapping[str, Content], behaviour: str = "ranges", **said: 
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_said: object) -> None:
             pass
