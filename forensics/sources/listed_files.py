@@ -48,7 +48,7 @@ def listed_files(place: str | Path) -> ListedFiles:
         found.files.append(path)
         return found
     else:
-        top, wanted = path, (_ANY_DEPTH, "*")
+        top, wanted = path, (_ANY_DEPTH,)
     folders = 0
     pending = deque([(top, wanted)])
     seen: set[tuple[Path, tuple[str, ...]]] = set()

@@ -51,7 +51,7 @@ class HttpServer:
         from aiohttp import ClientTimeout
 
         limits = ClientTimeout(total=TIME_LIMIT, connect=CONNECT_LIMIT)
-        self._files = files_of("http", client_kwargs={"trust_env": True, "timeout": limits})
+        self._files = files_of("http", encoded=True, client_kwargs={"trust_env": True, "timeout": limits})
         self._top = f"{scheme}://{host}/"
         self._signed = signed
 
@@ -98,10 +98,10 @@ class HttpServer:
 
     async def _answer(self, path: str, start: int | None, end: int) -> _Answer:
         """Ask for a part of a file, or for a page where ``start`` is None; more than that is not taken in."""
-        from yarl import URL
-
         query = self._signed.get(f"{self._top}{path}", "")
-        url = URL(self._top + quote(path, safe="/!$&'()*+,;=:@-._~") + (f"?{query}" if query else ""), encoded=True)
+        url = self._files.encode_url(
+            self._top + quote(path, safe="/!$&'()*+,;=:@-._~") + (f"?{query}" if query else "")
+        )
         session: Any = await self._files.set_session()
         headers = {"Accept-Encoding": "identity"}
         if start is not None:

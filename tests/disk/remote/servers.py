@@ -173,9 +173,10 @@ def smb(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
     from impacket import smbserver
     from impacket.ntlm import compute_lmhash, compute_nthash
 
-    pytest.importorskip("smbclient", reason="needs smbclient (pip: smbprotocol)")
+    smbclient = pytest.importorskip("smbclient", reason="needs smbclient (pip: smbprotocol)")
     port = free_port()
     server = smbserver.SimpleSMBServer("127.0.0.1", port)
+    server.getServer().daemon_threads = True
     server.addShare("EVIDENCE", str(folder))
     server.setSMB2Support(True)
     server.addCredential("tester", 0, compute_lmhash("secret"), compute_nthash("secret"))
@@ -190,6 +191,6 @@ def smb(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
     finally:
         conf.pop("smb")
         if before is not None:
-            conf["smb"] = (
-                before  # the server is not stopped, which waits for its clients: its thread ends with the tests
-            )
+            conf["smb"] = before
+        smbclient.reset_connection_cache()  # the server waits for its clients
+        server.stop()
