@@ -99,9 +99,7 @@ class HttpServer:
     async def _answer(self, path: str, start: int | None, end: int) -> _Answer:
         """Ask for a part of a file, or for a page where ``start`` is None; more than that is not taken in."""
         query = self._signed.get(f"{self._top}{path}", "")
-        url = self._files.encode_url(
-            self._top + quote(path, safe="/!$&'()*+,;=:@-._~") + (f"?{query}" if query else "")
-        )
+        url = self._files.encode_url(self._top + quote(path, safe="/-._~") + (f"?{query}" if query else ""))
         session: Any = await self._files.set_session()
         headers = {"Accept-Encoding": "identity"}
         if start is not None:

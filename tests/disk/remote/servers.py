@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles import find_tool
+from tests.oracles import find_tool, tool
 
 _PAGES = 1 << 20
 ACCOUNT = "devstoreaccount1"
@@ -135,10 +135,37 @@ def azure(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
+def nginx(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
+    """nginx, which lists its folders."""
+    program, port, data = tool("nginx", "nginx-light"), free_port(), folder / "data" / "web01"
+    data.mkdir(parents=True)
+    for name, content in files.items():
+        (data / name).write_bytes(content)
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off; pid {folder}/pid; error_log stderr; {'user root;' * (os.getuid() == 0)}\n"
+        "events {}\n"
+        f"http {{ {temporary} log_format sent '$status $body_bytes_sent'; access_log {folder}/access.log sent;\n"
+        f"server {{ listen 127.0.0.1:{port}; root {folder}/data; autoindex on; }} }}\n"
+    )
+
+    def requests() -> tuple[int, int]:
+        sent = [line.split() for line in (folder / "access.log").read_text().splitlines()]
+        return len(sent), sum(int(count) for _, count in sent)
+
+    with running([program, "-p", str(folder), "-c", str(folder / "nginx.conf")], port):
+        yield Running(
+            f"http://127.0.0.1:{port}/web01", lambda name, content: (data / name).write_bytes(content), {}, requests
+        )
+
+
+@contextmanager
 def sftp(files: Mapping[str, bytes], folder: Path) -> Iterator[Running]:
     """OpenSSH, of this machine's own user."""
     server, keygen = find_tool("sshd"), find_tool("ssh-keygen")
-    if server is None or keygen is None:
+    if server is None or keygen is None or not hasattr(os, "getuid"):
         pytest.skip("needs sshd (Debian package openssh-server)")
     import getpass
 

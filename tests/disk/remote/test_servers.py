@@ -42,12 +42,13 @@ def here(files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-@pytest.fixture(scope="module", params=["http", "s3", "azure", "sftp", "smb"])
+@pytest.fixture(scope="module", params=["http", "nginx", "s3", "azure", "sftp", "smb"])
 def server(
     request: pytest.FixtureRequest, files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     starters: dict[str, Callable[[], AbstractContextManager[Running]]] = {
         "s3": lambda: servers.s3(files),
+        "nginx": lambda: servers.nginx(files, tmp_path_factory.mktemp("nginx")),
         "azure": lambda: servers.azure(files, tmp_path_factory.mktemp("azure")),
         "sftp": lambda: servers.sftp(files, tmp_path_factory.mktemp("sftp")),
         "smb": lambda: servers.smb(files, tmp_path_factory.mktemp("smb")),
