@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from forensics.disk.remote.backends import ask, exactly, files_of
-from forensics.disk.remote.errors import OTHER_BYTES, RemoteError
+from forensics.disk.remote.errors import CHANGED, OTHER_BYTES, RemoteError
 from forensics.disk.remote.server import Status
 
 
@@ -42,8 +42,13 @@ class GoogleServer:
         url = self._files.url(f"{self._bucket}/{path}")
         wanted = {"Range": f"bytes={start}-{end - 1}"}
         answer, data = await self._files._call("GET", url, headers=wanted, generation=status.version)
-        said = next((value for name, value in answer.items() if name.lower() == "content-range"), None)
-        if said != f"bytes {start}-{end - 1}/{status.size}":
+        said = {name.lower(): value for name, value in answer.items()}
+        generation = said.get("x-goog-generation")
+        if generation is None:
+            generation = str((await self._files._info(f"{self._bucket}/{path}")).get("generation"))
+        if generation != status.version:
+            raise RemoteError(CHANGED)
+        if said.get("content-range") != f"bytes {start}-{end - 1}/{status.size}":
             raise RemoteError(OTHER_BYTES)
         return bytes(data)
 
