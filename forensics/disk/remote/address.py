@@ -84,9 +84,12 @@ def _taken_apart(url: str) -> tuple[str, str, bool]:
     if scheme in _WEB:
         path = unquote(path)
         has_password = bool(at)
-        host = server
+        host = server.lower()
     else:
         has_password = bool(colon)
         host = f"{name}{at}{server}"
+    port = server.rpartition("]")[2].partition(":")[2]
+    if port and not port.isdecimal():  # a password with a "/", "?" or "#" in it: of what follows nothing is told
+        return f"{scheme}://...", "", True
     parts = [part for part in path.split("/") if part not in ("", ".", "..")]
     return f"{scheme}://{'/'.join([host, *parts])}", query, has_password

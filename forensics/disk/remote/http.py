@@ -69,7 +69,10 @@ class HttpServer:
         raise RemoteError(IGNORES_RANGES)
 
     def entries(self, folder: str) -> Iterable[Status]:
-        answer = self._get(f"{folder.rstrip('/')}/" if folder else "", None, _MAX_INDEX)
+        try:
+            answer = self._get(f"{folder.rstrip('/')}/" if folder else "", None, _MAX_INDEX)
+        except FileNotFoundError:
+            raise RemoteError(_LISTS_NOTHING) from None
         if not _is_page(answer):
             raise RemoteError(_LISTS_NOTHING)
         above = urlsplit(answer.url)

@@ -37,6 +37,7 @@ class Session:
         self._servers: dict[tuple[str, str], Server] = {}
         self._down: dict[tuple[str, str], UnreachableError] = {}
         self._statuses: dict[str, Status | None] = {}
+        self._unlisted: dict[str, RemoteError] = {}
         self._folders: dict[str, dict[str, Status]] = {}
         self._ahead: dict[str, ReadAhead] = {}
         self.blocks = Blocks()
@@ -73,6 +74,8 @@ class Session:
             RemoteError: The server does not say.
         """
         url = str(folder)
+        if url in self._unlisted:
+            raise self._unlisted[url]
         if url not in self._folders:
             above = self._folders.get(str(folder.parent))
             if above is not None and folder.name not in above:
@@ -80,7 +83,11 @@ class Session:
             try:
                 found = self._ask(folder, lambda server: list(islice(server.entries(folder.inside), MAX_LISTED + 1)))
             except FileNotFoundError:
-                raise RemoteError(GONE) from None
+                self._unlisted[url] = RemoteError(GONE)
+                raise self._unlisted[url] from None
+            except RemoteError as error:
+                self._unlisted[url] = error
+                raise
             if len(found) > MAX_LISTED:
                 self.cut.add(url)
             # Names that a path cannot hold would be taken for others.

@@ -142,7 +142,7 @@ def test_a_parent_on_a_server_that_lists_nothing_is_found_when_both_are_named(di
         both = forensics.examine(*urls, as_of=AS_OF)
     assert caught.value.kind == "missing_parent"
     assert caught.value.message.endswith(
-        "What lies beside it is not known: it is not on the server, or no longer: check its name; name both."
+        "What lies beside it is not known: the server does not list its folders; name both."
     )
     assert [(source.path, source.error) for source in both.sources] == [(url, None) for url in urls]
     told = [row.detail for row in both.rows("coverage") if row.name == "beside the disk"]
@@ -194,6 +194,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         "az://container/disk.vhdx?sig=hunter2",
         "s3://bucket/disk.vhdx?X-Amz-Signature=hunter2",
         "HTTPS://host/disk.vhdx?sig=hunter2#part",
+        "https://user:un/hunter2@host/disk.vhdx",
+        "sftp://user:un?hunter2@host/disk.vhdx",
     ],
 )
 def test_what_is_secret_is_not_taken_on_a_command_line(url: str) -> None:
