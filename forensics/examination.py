@@ -12,6 +12,7 @@ from forensics.asked_rules import ask_rules
 from forensics.case import Case
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
+from forensics.disk.places import place_of
 from forensics.examination_run import ExaminationRun
 from forensics.given_secrets import first_line, given_secrets
 from forensics.sources.choices import Choices, checked, unused_choices
@@ -20,6 +21,7 @@ from forensics.sources.identify import identify
 from forensics.sources.named_disks import disks_named, newest_first
 from forensics.sources.opened_again import opened_again
 from forensics.sources.same_evidence import SeenEvidence
+from forensics.sources.servers import servers, without_secrets
 from forensics.tables.record import ProblemRow
 from forensics.tables.timestamps import as_utc
 
@@ -33,6 +35,7 @@ _NAMED = 10
 def examine(
     *sources: str | Path,
     recovery_key: str | None = None,
+    signed_urls: str | Path | None = None,
     password_file: str | Path | None = None,
     bek_file: str | Path | None = None,
     archive_password_file: str | Path | None = None,
@@ -57,7 +60,10 @@ def examine(
     the others are examined all the same. Where not one can be opened, there is nothing to make a case of.
 
     Args:
-        sources: Disk images, VM exports, triage folders, zips, tars, 7z archives, WIM images, or hives.
+        sources: Disk images, VM exports, triage folders, zips, tars, 7z archives, WIM images, or hives; paths of this
+            machine, or URLs of S3, Azure, Google, web, SSH and file servers.
+        signed_urls: File of signed URLs, one a line, by which the sources are read that are one of them without ``?``
+            and what follows.
         recovery_key: BitLocker recovery password, 48 digits.
         password_file: File whose first line is the BitLocker password.
         bek_file: BitLocker external key (.BEK).
@@ -94,7 +100,8 @@ def examine(
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 
-    with recording(evidence := EvidenceFiles(sources)):
+    sources = tuple(without_secrets(sources))
+    with recording(evidence := EvidenceFiles(sources)), servers(sources, signed_urls) as not_obtained:
         # What strangers wrote is checked before anything is read.
         folders = given_paths(rules)
         packs = load_packs(folders) if folders else None
@@ -105,7 +112,7 @@ def examine(
             archive_password=first_line(Path(archive_password_file)) if archive_password_file else None,
         )
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
-        disks = disks_named([Path(source) for source in sources])
+        disks = disks_named([place_of(source) for source in sources])
         seen = SeenEvidence(tuple(path for files in disks for path in files))
         say = progress or (lambda line: None)
         run = ExaminationRun(unlock, choices, user_secrets, second_opinion, say, seen, named=len(sources))
@@ -129,6 +136,7 @@ def examine(
         run.facts(moment)
         run.former_windows()
         run.count_data_disks()
+        run.rows += not_obtained()
         run.name_sources()
     case = Case(run.rows, run.entries, moment, evidence=evidence)
     run.progress("asking the rules")

@@ -284,6 +284,8 @@ def test_the_newer_state_of_a_disk_is_evidence_though_it_is_not_read(tmp_path: P
 ROOMS = ("disk", "sources", "registry", "collectors", "hyperv", "dpapi", "engine", "formats", "chain", "facts")
 OPENERS = {
     "forensics/disk/evidence_files.py": "opens evidence for all others",
+    "forensics/disk/remote/sftp.py": "opens files on a server",
+    "forensics/disk/remote/smb.py": "opens files on a server",
     "forensics/engine/skeleton.py": "writes new rules",
     "forensics/sources/unpacked_members.py": "writes temporary copies",
     "forensics/sources/seven_zip_tree.py": "unpacks into temporary files",

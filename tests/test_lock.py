@@ -39,7 +39,7 @@ def test_every_version_is_pinned_and_has_hashes() -> None:
     assert unpinned == []
 
 
-@pytest.mark.parametrize("group", ["dependencies", "test", "fleet", "shadow", "build"])
+@pytest.mark.parametrize("group", ["dependencies", "test", "fleet", "remote", "shadow", "build"])
 def test_it_covers_what_the_project_names(group: str) -> None:
     project = PYPROJECT["project"]
     named = {
@@ -56,7 +56,7 @@ def test_every_requirement_has_a_lower_bound() -> None:
     project = PYPROJECT["project"]
     extras = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
     named = [*project["dependencies"], *extras, *PYPROJECT["dependency-groups"]["build"]]
-    assert [name for name in named if ">=" not in name] == ["keymortem[archives,fleet,shadow]"]
+    assert [name for name in named if ">=" not in name] == ["keymortem[archives,fleet,remote,shadow]"]
 
 
 def test_the_hosted_workflow_calls_targets_of_the_makefile() -> None:

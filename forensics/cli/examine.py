@@ -32,7 +32,7 @@ _SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensic
 @overwrite_option
 @click.option("--lang", type=_LANGUAGES, default="en", help="Language of the HTML report; else en.")
 @click.option("--history", is_flag=True, help="Ask what became of the files of all keys, not of broken ones alone.")
-@click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources too (of small ones always).")
+@click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources, or on servers, too.")
 @rules_option
 @source_options
 @click.pass_context

@@ -131,6 +131,13 @@ def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) 
     existing = click.Path(exists=True, dir_okay=False, path_type=Path)
     options = [
         click.option("--as-of", callback=utc_time, metavar="DATE", help="What 'expired' refers to; now if not given."),
+        click.option(
+            "--signed-urls",
+            type=existing,
+            callback=_named,
+            metavar="FILE",
+            help="Signed URLs (SAS, presigned) of sources on servers, one a line of FILE.",
+        ),
         click.option("--recovery-key", metavar="KEY", help="BitLocker recovery password, 48 digits."),
         click.option(
             *of_bitlocker,

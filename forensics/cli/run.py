@@ -66,6 +66,7 @@ def run_examination(examination: Callable[..., T], options: dict[str, Any]) -> T
         with invalid_pack_told(), _progress() as progress:
             return examination(
                 recovery_key=options["recovery_key"],
+                signed_urls=options["signed_urls"],
                 password_file=options["bitlocker_password_file"],
                 bek_file=options["bek"],
                 archive_password_file=options["archive_password_file"],

@@ -15,6 +15,7 @@ from forensics.disk.evidence_files import note_evidence, open_evidence
 from forensics.disk.image import Image, disk_of
 from forensics.disk.not_read import saved_by_clonezilla
 from forensics.disk.part_names import following
+from forensics.disk.places import place_of
 from forensics.disk.recognise import image_kind, kind_of, recognise, refusal
 from forensics.disk.relatives import note_relatives
 
@@ -196,7 +197,7 @@ def _vhdx(image: Image, holder: Holder) -> Disk:
     )
     holder.resources.callback(stream.close)
     holder.watch(image.name, lambda: stream.problems)
-    return disk_of(image, stream, stream.sector_size, tuple(Path(name) for name in stream.files[1:]))
+    return disk_of(image, stream, stream.sector_size, tuple(place_of(name) for name in stream.files[1:]))
 
 
 def _e01(image: Image, holder: Holder) -> Disk:

@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
+from forensics.disk.places import is_url, place_of
+
 Identity = tuple[int, int]
 """Device and inode: the same for every name of a file."""
 
@@ -39,7 +41,8 @@ class EvidenceFiles:
 
     def add(self, path: str | Path) -> None:
         """Take a file or a folder as evidence, with all that a folder holds; it need not be there."""
-        self._named.setdefault(os.path.abspath(path), str(path))
+        if not is_url(path):  # what is on a server is never written to
+            self._named.setdefault(os.path.abspath(path), str(path))
 
     def record(self, status: os.stat_result) -> None:
         """Take an opened file as evidence, under whatever name it is met again."""
@@ -117,7 +120,8 @@ def open_evidence(path: str | Path, *, buffering: int = -1, follow_symlinks: boo
         OSError: It cannot be read, or is neither a file nor a block device: nothing waits for a FIFO.
     """
     file = peek_at(path, buffering=buffering, follow_symlinks=follow_symlinks)
-    _record(os.fstat(file.fileno()))
+    if not is_url(path):
+        _record(os.fstat(file.fileno()))
     return file
 
 
@@ -126,6 +130,8 @@ def peek_at(path: str | Path, *, buffering: int = -1, follow_symlinks: bool = Tr
 
     What lies beside a disk may be an older report. Who finds evidence in it calls :func:`note_evidence`.
     """
+    if is_url(path):
+        return _open_remote(path, buffering)
     flags = 0 if follow_symlinks else getattr(os, "O_NOFOLLOW", 0)
     # O_NONBLOCK: opening a FIFO returns at once, and is refused below; to files and disks it means nothing.
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -138,6 +144,15 @@ def peek_at(path: str | Path, *, buffering: int = -1, follow_symlinks: bool = Tr
         file.close()
         raise
     return file
+
+
+def _open_remote(path: str | Path, buffering: int) -> BinaryIO:
+    from forensics.disk.remote.path import RemotePath
+    from forensics.disk.remote.stream import open_remote
+
+    place = place_of(path)
+    assert isinstance(place, RemotePath)
+    return open_remote(place, buffering)
 
 
 def open_given(path: str | Path) -> BinaryIO:
@@ -156,7 +171,8 @@ def open_given(path: str | Path) -> BinaryIO:
 def note_evidence(path: str | Path) -> None:
     """Record a file that a library opens by its path, or that belongs to what is examined although it is not read."""
     try:
-        _record(os.stat(path))
+        if not is_url(path):
+            _record(os.stat(path))
     except OSError:
         return  # what is not there cannot be written over
 

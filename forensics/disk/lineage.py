@@ -27,6 +27,7 @@ from uuid import UUID
 from forensics.disk.compressed import SUFFIXES
 from forensics.disk.evidence_files import note_evidence, peek_at
 from forensics.disk.magic import QCOW_MAGIC, VMDK_DESCRIPTOR, VMDK_SPARSE
+from forensics.disk.places import absolute
 from forensics.disk.vhdx import structures as vhdx
 from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
@@ -175,11 +176,11 @@ def _means(child: Path, written: str, parent: Path) -> bool:
         names.add(parent.stem.casefold())
     if parts[-1].casefold() not in names:
         return False
-    folder, of_parent = os.path.abspath(child.parent), os.path.abspath(parent.parent)
+    folder, of_parent = absolute(child.parent), absolute(parent.parent)
     if folder == of_parent:
         return True
     named = os.path.normpath(os.path.join(folder, *parts[:-1]))
-    return named.casefold() == of_parent.casefold()
+    return named.casefold() == os.path.normpath(of_parent).casefold()
 
 
 def _is_same(one: Path, other: Path) -> bool:

@@ -23,6 +23,7 @@ from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import note_evidence, open_evidence
 from forensics.disk.image import Image, checked_disk
 from forensics.disk.magic import PARALLELS, PARALLELS_EXT
+from forensics.disk.places import place_of
 from forensics.disk.split_file import ConcatStream
 from forensics.formats.bundles.parallels import DESCRIPTOR, HddDescriptor, HddImage, HddStorage, parse_disk_descriptor
 from forensics.formats.errors import FormatError
@@ -134,7 +135,8 @@ class _Opener:
             if each.is_plain:
                 below = _PlainImage(file, size)
                 continue
-            upper = ExpandingImage(file, str(Path(self._image.name).with_name(place.name)), self._holder, self._left)
+            shown = str(place_of(self._image.name).with_name(place.name))
+            upper = ExpandingImage(file, shown, self._holder, self._left)
             self._left -= upper.clusters
             upper.parent, below = below, upper
         assert below is not None

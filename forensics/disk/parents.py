@@ -16,6 +16,7 @@ from forensics.disk.disk import Disk, Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.image import Image
 from forensics.disk.lineage import neighbours, parent_name, parents_among
+from forensics.disk.places import not_listed, place_of
 from forensics.late_methods import dataclass
 
 MAX_PARENTS = 64
@@ -99,7 +100,7 @@ def open_parent(child: Image, wanted: Wanted, holder: Holder) -> ParentDisk:
 def _open(child: Image, path: Path, wanted: Wanted, holder: Holder) -> ParentDisk:
     from forensics.disk.containers import open_disk, open_image
 
-    shown = str(Path(child.name).with_name(path.name)) if path.parent == child.path.parent else str(path)
+    shown = str(place_of(child.name).with_name(path.name)) if path.parent == child.path.parent else str(path)
     try:
         image = open_image(path, shown, holder, lambda line: None)
         if wanted.is_raw:
@@ -136,6 +137,12 @@ def _missing(child: Image, wanted: Wanted) -> SourceError:
     named = parent_name(child.file)
     parent = f"'{named}'" if named else "another disk, which it does not name"
     put = f"'{named}'" if named else "that disk"
+    if (why := not_listed(child.path)) is not None:
+        return SourceError(
+            "missing_parent",
+            f"this {wanted.form} is a snapshot that holds only changes to {parent}, and what lies beside it is not "
+            f"known: {why}; name {put} too",
+        )
     return SourceError(
         "missing_parent",
         f"this {wanted.form} is a snapshot that holds only changes to {parent}, and that is not there: put {put} "

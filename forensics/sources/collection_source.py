@@ -6,7 +6,7 @@ from forensics.disk.containers import Image
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import note_evidence
 from forensics.disk.tree import Tree
-from forensics.sources.folder_tree import FolderTree
+from forensics.sources.folder_tree import folder_tree
 from forensics.sources.former import former_windows
 from forensics.sources.installation import Installation
 from forensics.sources.joined_evidence import LEFT_OUT
@@ -124,7 +124,7 @@ def add_hive_file(source: Source, image: Image, first_machine_id: int) -> None:
     """
     if image.unpacked:
         raise SourceError("unsupported", f"{image.name} is a compressed hive: unpack it, with its .LOG files")
-    tree = FolderTree(image.path.parent)
+    tree = folder_tree(image.path.parent)
     wanted = {image.path.name.casefold() + suffix for suffix in ("", *(log.casefold() for log in _LOGS))}
     entries = [e for e in tree.entries("") if e.name.casefold() in wanted]
     for entry in entries:  # a clean hive's logs are not opened, and are evidence all the same

@@ -10,6 +10,7 @@ from pathlib import Path
 from forensics.disk.containers import Image, open_image
 from forensics.disk.errors import SourceError
 from forensics.disk.machine_backup import BACKUPS
+from forensics.disk.places import place_of
 from forensics.disk.tree import Entry
 from forensics.sources.archive_tree import ArchiveTree
 from forensics.sources.archives import open_archive
@@ -222,7 +223,7 @@ def add_files(
         if file.kind.reason:
             pieces.left_out(pieces.inside(file.entry.path), file.kind.reason).size = file.entry.size
     if isinstance(tree, FolderTree):
-        place = {file.entry.path: Path(str(file.entry.handle)) for file in whole}
+        place = {file.entry.path: place_of(str(file.entry.handle)) for file in whole}
     else:
         assert isinstance(tree, ArchiveTree)
         opened = [file.entry for kind in (disks, wims, archives) for file in kind[:MAX_PIECES]]

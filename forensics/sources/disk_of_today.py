@@ -14,7 +14,7 @@ from forensics.sources.bundles import HYPER_V, Bundle, file_name, names_of, read
 from forensics.sources.choices import Choices
 from forensics.sources.disks import named_after
 from forensics.sources.file_kind import FileKind
-from forensics.sources.folder_tree import FolderTree
+from forensics.sources.folder_tree import FolderTree, folder_tree
 from forensics.sources.peek import peek
 from forensics.sources.pieces import Pieces
 from forensics.sources.same_evidence import SeenEvidence
@@ -80,7 +80,7 @@ def _is_named(bundles: Sequence[tuple[Path, Bundle]], own: set[str]) -> bool:
 
 
 def _bundles(folder: Path) -> list[tuple[Path, Bundle]]:
-    tree = FolderTree(folder)
+    tree = folder_tree(folder)
     said: list[tuple[Entry, str]] = []
     for place in ("", _OF_HYPER_V):
         try:

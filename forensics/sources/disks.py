@@ -13,6 +13,7 @@ from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
 from forensics.disk.lineage import MAX_NEIGHBOURS
 from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.places import place_of
 from forensics.late_methods import dataclass
 from forensics.sources.chosen_part import add_chosen
 from forensics.sources.holdings import no_volume
@@ -173,7 +174,7 @@ def _opener(pieces: Pieces, disk: FoundDisk, others: tuple[Path, ...]) -> Callab
         except SourceError as error:
             disk.failed_as = error.kind
             # An unpacked member of an archive is known by its name there.
-            shown = str(Path(disk.shown).parent)
+            shown = str(place_of(disk.shown).parent)
             raise SourceError(error.kind, error.message.replace(str(disk.path.parent), shown)) from error
 
     return opener

@@ -11,11 +11,23 @@ from typing import BinaryIO
 
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.links import Link
+from forensics.disk.places import is_url
 from forensics.disk.tree import Entry, NotObtained
 from forensics.sources.collected_tree import CollectedTree, Node
 from forensics.sources.ntfs_mount import NtfsMounts, link_at
 
 _MOUNT_POINT = 0xA0000003
+
+
+def folder_tree(folder: Path) -> FolderTree:
+    """Return the tree over a folder, on this machine or on a server."""
+    if not is_url(folder):
+        return FolderTree(folder)
+    from forensics.disk.remote.path import RemotePath
+    from forensics.sources.remote_folder import RemoteFolderTree
+
+    assert isinstance(folder, RemotePath)
+    return RemoteFolderTree(folder)
 
 
 class FolderTree(CollectedTree):

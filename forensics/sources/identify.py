@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from io import BufferedReader
-from pathlib import Path
 from typing import cast
 
 from forensics.disk.evidence_files import open_evidence
+from forensics.disk.places import is_url, place_of
 from forensics.tables.source import SourceEntry
 
 CHEAP = 32 << 20
-"""Bytes that are hashed without being asked to: a fraction of a second."""
+"""Bytes that are hashed without being asked to where they lie on this machine: a fraction of a second."""
 
 
 def identify(entry: SourceEntry, hash_all: bool = False) -> None:
@@ -21,12 +21,12 @@ def identify(entry: SourceEntry, hash_all: bool = False) -> None:
         entry: The source; ``size`` and ``sha256`` are set. Of a split or differencing image: of the named file alone.
         hash_all: Hash larger files than :data:`CHEAP` too.
     """
-    path = Path(entry.path)
+    path = place_of(entry.path)
     try:
         if not path.is_file():
             return
         entry.size = path.stat().st_size
-        if hash_all or entry.size <= CHEAP:
+        if hash_all or (entry.size <= CHEAP and not is_url(entry.path)):
             with open_evidence(path) as file:
                 entry.sha256 = hashlib.file_digest(cast(BufferedReader, file), "sha256").hexdigest()
     except OSError:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from forensics.disk.lineage import MAX_NEIGHBOURS, children_of, holds_changes
+from forensics.disk.lineage import MAX_NEIGHBOURS, children_of, holds_changes, neighbours
+from forensics.disk.places import is_url
 
 
 def disks_named(sources: Sequence[Path]) -> list[list[Path]]:
@@ -47,6 +48,8 @@ def newest_first(disks: Sequence[Sequence[Path]]) -> list[int]:
 
 def _files(source: Path) -> list[Path]:
     try:
+        if is_url(source) and source.is_dir():
+            return neighbours(source / "*")
         if not source.is_dir():
             return [source] if source.is_file() else []
         below = (Path(folder) / name for folder, _, names in os.walk(source) for name in sorted(names))

@@ -9,6 +9,7 @@ from pathlib import Path
 from forensics.disk.configurations import CONFIGURATIONS, SUFFIXES
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError, unreadable
+from forensics.disk.places import not_listed, place_of
 from forensics.disk.unlock import Unlock
 from forensics.sources.choices import Choices
 from forensics.sources.file_kind import ARCHIVES
@@ -17,6 +18,7 @@ from forensics.sources.same_evidence import SeenEvidence
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from forensics.sources.vm_files import is_configuration
+from forensics.tables.outcome import Outcome
 
 __all__ = ["Choices", "Progress", "SeenEvidence", "Source", "Unlock", "open_source"]
 
@@ -57,7 +59,7 @@ def open_source(
     source = Source(str(path))
     pieces = Pieces(source, keys, choices, first_machine_id, progress, seen or SeenEvidence())
     try:
-        _open(pieces, Path(path))
+        _open(pieces, place_of(path))
     except SourceError:
         source.close()
         raise
@@ -148,6 +150,9 @@ def _note_newer(source: Source, path: Path, named: tuple[Path, ...]) -> None:
         if source.backup_of is not None:
             return
     beside = neighbours(path)
+    if (why := not_listed(path)) is not None:
+        reason = f"whether a newer state of it lies beside {path} is not known: {why}"
+        source.coverage.tell("folder", "beside the disk", Outcome("not_examined", reason), str(path.parent))
     child = present_state(path, dict.fromkeys([*beside, *named]))
     if child is not None and not _is_named_as_of_today(path):
         source.older_state_of = str(child)
@@ -177,9 +182,9 @@ def _is_named_as_of_today(path: Path) -> bool:
 
 def _open_folder(pieces: Pieces, path: Path) -> None:
     from forensics.sources.contents import add_contents
-    from forensics.sources.folder_tree import FolderTree
+    from forensics.sources.folder_tree import folder_tree
 
-    tree = FolderTree(path)
+    tree = folder_tree(path)
     try:
         tree.entries("")
     except Exception as error:
@@ -195,12 +200,12 @@ def _open_folder(pieces: Pieces, path: Path) -> None:
 
 def _open_configuration(pieces: Pieces, path: Path) -> None:
     from forensics.sources.contents import add_disks_of
-    from forensics.sources.folder_tree import FolderTree
+    from forensics.sources.folder_tree import folder_tree
     from forensics.sources.vm_files import find_vm_files
 
     source = pieces.source
     folder = path.parent.parent if path.parent.name.lower() == "virtual machines" else path.parent
-    tree = FolderTree(folder)
+    tree = folder_tree(folder)
     place = SearchedTree(tree, None, str(folder), wanted=path.stem.lower())
     is_export = bool(find_vm_files(place).configurations)
     if is_export:

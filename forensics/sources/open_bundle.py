@@ -13,7 +13,7 @@ from forensics.sources.bundles import WITH_SNAPSHOTS, Bundle, names_of, read_bun
 from forensics.sources.contents import add_disks_of, add_files
 from forensics.sources.evidence_search import EvidenceFile
 from forensics.sources.file_kind import DISKS, FileKind
-from forensics.sources.folder_tree import FolderTree
+from forensics.sources.folder_tree import FolderTree, folder_tree
 from forensics.sources.peek import peek
 from forensics.sources.pieces import Pieces
 
@@ -35,7 +35,7 @@ def open_bundle(pieces: Pieces, image: Image) -> None:
         raise SourceError("unsupported", f"{image.name} is compressed: unpack it beside the disks that it names")
     # Where a link leads is what the user named.
     path = Path(os.path.realpath(image.path)) if image.path.is_symlink() else image.path
-    tree = FolderTree(path.parent)
+    tree = folder_tree(path.parent)
     pieces.top = str(path.parent)
     pieces.source.kind = "bundle"
     if image.kind == "windows_backup":

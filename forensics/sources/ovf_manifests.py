@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from forensics.disk.evidence_files import open_evidence
+from forensics.disk.places import is_url
 from forensics.disk.tree import NotFound, Unreadable
 from forensics.formats.bundles.ovf import Checksum, parse_manifest
 from forensics.sources.bundles import Bundle
@@ -45,7 +46,7 @@ def check_manifests(pieces: Pieces, tree: CollectedTree, bundles: Sequence[Bundl
             if said is None:
                 continue
             shown, place = pieces.inside(file.path), places.get(file.path)
-            if file.size > MAX_COMPARED:
+            if file.size > MAX_COMPARED or (place is not None and is_url(place)):
                 beyond += 1
                 continue
             pieces.progress(f"comparing {shown} with the manifest")
@@ -85,7 +86,7 @@ def _digest(file: BinaryIO, algorithm: str) -> str:
 def _tell(pieces: Pieces, bundle: Bundle, fitting: int, beyond: int) -> None:
     detail = f"the checksums of {fitting} files are what it says"
     if beyond:
-        detail += f"; {beyond} files of more than {MAX_COMPARED >> 30} GiB were not compared"
+        detail += f"; {beyond} files of more than {MAX_COMPARED >> 30} GiB, or on a server, were not compared"
     name = f"{posixpath.splitext(bundle.entry.name)[0]}.mf"
     shown = f"{posixpath.splitext(pieces.inside(bundle.entry.path))[0]}.mf"
     pieces.source.coverage.tell("file", name, Outcome("present", detail), shown)

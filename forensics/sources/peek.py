@@ -8,6 +8,7 @@ import stat
 
 from forensics.disk.errors import unreadable
 from forensics.disk.evidence_files import peek_at
+from forensics.disk.places import is_url
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.late_methods import dataclass
 from forensics.sources.archive_tree import ArchiveTree
@@ -42,6 +43,8 @@ def peek(tree: CollectedTree, entry: Entry) -> FileKind | Link | None:
     """Tell what a file of a folder or archive is; None for what is no evidence."""
     if isinstance(entry.handle, UploadInPieces):
         return _peek_in_pieces(tree, entry)
+    if isinstance(tree, FolderTree) and is_url(str(entry.handle)):
+        return _peek_remote(str(entry.handle), entry)
     if isinstance(tree, FolderTree):
         return _peek_path(tree, str(entry.handle), entry.name)
     if isinstance(tree, ArchiveTree):
@@ -67,6 +70,16 @@ def _peek_path(tree: FolderTree, path: str, name: str) -> FileKind | Link | None
             return kind_of_file(path, file, status.st_size)
     except OSError as error:
         return FileKind("unknown", unreadable(path, error).message) if may_be_evidence(name) else None
+
+
+def _peek_remote(url: str, entry: Entry) -> FileKind | None:
+    if not entry.size:
+        return FileKind("unknown", f"{url} is empty: nothing was copied into it") if looks_like_a_disk(url) else None
+    try:
+        with peek_at(url, buffering=0) as file:
+            return kind_of_file(url, file, entry.size)
+    except OSError as error:
+        return FileKind("unknown", unreadable(url, error).message) if may_be_evidence(entry.name) else None
 
 
 def _link(tree: FolderTree, path: str) -> Link:

@@ -32,6 +32,7 @@ NAMES: Mapping[CoverageArea, tuple[str, ...]] = {
         "list of endorsement keys *",
         "profiles of users",
         "virtual machines",
+        "beside the disk",
         "Windows.old*",
         "NewOS",
         "DATA",

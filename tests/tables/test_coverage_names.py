@@ -17,6 +17,7 @@ OF_THE_EVIDENCE = {"folder": re.compile(r"[A-Z](?:/.*)?"), "hive": re.compile(r"
 
 OF_OTHER_SOURCES = {
     ("folder", "profiles of users"),
+    ("folder", "beside the disk"),
     ("folder", "Crypto/RSA (capi, user)"),
     ("folder", "Crypto/Keys (cng, system)"),
     ("folder", "Crypto/PCPKSP (tpm, system)"),
@@ -43,8 +44,8 @@ OF_OTHER_SOURCES = {
     ("file", "rasphone.pbk"),
     ("file", "traces of guardians"),
 }
-"""Written of collections, exports and event logs without hives, of disks without partitions, with an option, where
-a bound was reached, and of volumes that are marked dirty.
+"""Written of collections, exports and event logs without hives, of disks on servers or without partitions, with an
+option, where a bound was reached, and of volumes that are marked dirty.
 """
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import peek_at
 from forensics.disk.ewf.segment import HEADER, segment_number
+from forensics.disk.places import not_listed
 
 _EXTENSION = re.compile(r"\.[a-z{\[][0-9a-z]{2}", re.IGNORECASE)
 
@@ -41,7 +42,7 @@ def first_segment(path: Path) -> Path | None:
 def _numbered(path: Path) -> dict[int, Path]:
     """Return the files beside a segment that belong to its image, by their numbers."""
     found: dict[int, Path] = {}
-    for sibling in sorted(path.parent.iterdir()):
+    for sibling in _beside(path):
         if not _EXTENSION.fullmatch(sibling.suffix) or sibling.stem.casefold() != path.stem.casefold():
             continue
         number = _number(sibling)
@@ -51,6 +52,16 @@ def _numbered(path: Path) -> dict[int, Path]:
     own = _number(path)
     if own:
         found[own] = path
+    return found
+
+
+def _beside(path: Path) -> list[Path]:
+    """Return the files beside a segment; from a server that does not list them, those that follow one another."""
+    if not_listed(path) is None:
+        return sorted(path.parent.iterdir())
+    found: list[Path] = []
+    while (sibling := path.with_suffix(f".{extension(path, len(found) + 1)}")).is_file():
+        found.append(sibling)
     return found
 
 

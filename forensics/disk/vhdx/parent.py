@@ -14,6 +14,7 @@ from forensics.disk.compressed import MAGIC_SIZE, SUFFIXES, compression, unpack
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.lineage import with_identity
+from forensics.disk.places import not_listed, place_of
 from forensics.disk.vhdx.file import VhdxFile
 from forensics.disk.vhdx.structures import ParentLocator
 
@@ -33,7 +34,7 @@ def find_beside(child: str, locator: ParentLocator) -> Iterator[ParentCandidate]
     First the relative path is followed, unless it leaves the child's folder, then the file names of the relative and
     the absolute path are looked for in that folder itself; upper and lower case are the same.
     """
-    folder = Path(child).absolute().parent
+    folder = place_of(child).absolute().parent
     seen: set[Path] = set()
     for candidate in _candidates(folder, locator):
         # A FIFO or a device would block or have side effects.
@@ -101,11 +102,12 @@ def missing_parent(child: VhdxFile) -> SourceError:
     assert locator is not None
     paths = [locator.relative_path, locator.absolute_win32_path, locator.volume_path]
     named = " or ".join(repr(path) for path in paths if path) or "no path at all"
+    why = not_listed(place_of(child.name))
+    put = "Put the parent beside the child." if why is None else f"What lies beside it is not known: {why}; name both."
     return SourceError(
         "missing_parent",
         f"{child.name} (DataWriteGuid {{{child.header.data_write_guid}}}) is a differencing disk and its parent, with "
-        f"DataWriteGuid {expected_guids(locator)}, was not found; the child names it {named}. Put the parent beside "
-        "the child.",
+        f"DataWriteGuid {expected_guids(locator)}, was not found; the child names it {named}. {put}",
     )
 
 

@@ -1,0 +1,51 @@
+"""The servers of one examination: sources on them without what is secret in their URLs, and what they did not give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from forensics.disk.places import is_url
+from forensics.tables.record import ProblemRow
+
+
+def without_secrets(sources: Sequence[str | Path]) -> Sequence[str | Path]:
+    """Return sources as rows name them.
+
+    Raises:
+        SourceError: There is a password or a signature in a URL.
+    """
+    if not any(map(is_url, sources)):
+        return sources
+    from forensics.disk.remote.address import checked
+
+    return [checked(source) for source in sources]
+
+
+@contextmanager
+def servers(sources: Sequence[str | Path], signed_urls: str | Path | None) -> Iterator[Callable[[], list[ProblemRow]]]:
+    """Know nothing of servers from before while sources are examined.
+
+    Args:
+        sources: Of one examination.
+        signed_urls: File of signed URLs.
+
+    Yields:
+        What returns a problem for each file of a server that was not obtained, or not all of it.
+
+    Raises:
+        SourceError: The file cannot be read, or holds something else.
+    """
+    if not any(map(is_url, sources)):
+        yield list
+        return
+    from forensics.disk.remote.address import signed_urls as read_signed
+    from forensics.disk.remote.session import session_of
+
+    signed = read_signed(Path(signed_urls)) if signed_urls is not None else {}
+    with session_of(signed) as session:
+        yield lambda: [
+            ProblemRow(machine_id=0, source_path=url, kind="not_obtained", message=f"{url} cannot be read: {why}")
+            for url, why in session.failures.items()
+        ]
