@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from forensics.tables.history import WITNESSES
+from forensics.tables.history import WITNESSES, HistoryWitness
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.timestamps import format_utc
 
 NO_TIME = "at a time that is not told"
 _BY = {"moved": "moved away"}
+_KEEP_IT: tuple[HistoryWitness, ...] = ("shadow_copy", "former_windows")
+"""Witnesses that have the file itself, and not only its name."""
 
 
 def loss_told(chain: KeyChainRow) -> str | None:
@@ -27,10 +29,10 @@ def loss_told(chain: KeyChainRow) -> str | None:
 
 
 def _seen(chain: KeyChainRow) -> str | None:
-    """Say when it was there; that the journal saw it before it saw it go says nothing more."""
+    """Say when it was there; where it is known when it went, only that what may still have it had it then."""
     if chain.lost_after is None or chain.lost_after_witness is None:
         return None
-    if chain.lost_by is not None and chain.lost_after_witness == "change_journal":
+    if chain.lost_by is not None and chain.lost_after_witness not in _KEEP_IT:
         return None
     return f"existed at {moment(chain.lost_after)} ({WITNESSES[chain.lost_after_witness]})"
 
