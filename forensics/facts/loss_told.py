@@ -45,7 +45,7 @@ def _went(chain: KeyChainRow) -> str | None:
     if chain.lost_before is None or chain.lost_before_witness is None:
         return None
     if chain.lost_before_witness == "file_times":
-        return f"was likely gone at {moment(chain.lost_before)} (by the times of the file that has its name now)"
+        return f"was likely replaced at {moment(chain.lost_before)} (by the times of the file in its place)"
     return f"was gone at {moment(chain.lost_before)} ({WITNESSES[chain.lost_before_witness]})"
 
 

@@ -60,8 +60,8 @@ TOLD: list[tuple[dict[str, Any], str, str]] = [
     ),
     (
         {"lost_before": WENT, "lost_before_witness": "file_times"},
-        "was likely gone at 2026-11-07 09:14:22 UTC (by the times of the file that has its name now)",
-        "次の時刻にはおそらくなし: 2026-11-07 09:14:22 UTC (現在その名前を持つファイルの時刻から推定)",
+        "was likely replaced at 2026-11-07 09:14:22 UTC (by the times of the file in its place)",
+        "おそらく置き換え: 2026-11-07 09:14:22 UTC (現在そこにあるファイルの時刻から推定)",
     ),
     (
         {"lost_after": SEEN, "lost_after_witness": "deleted_record"},
