@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forensics.comparison.deaths import KeyChange
-from forensics.report.key_history import HistoryEvent, history_events, moment, told_loss
+from forensics.facts.loss_told import moment
+from forensics.report.key_history import HistoryEvent, history_events, told_loss
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 

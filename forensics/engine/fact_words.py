@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from forensics.engine.loss_words import LOST, LOST_JA, LOST_PHRASES_JA
 from forensics.engine.new_certificate_words import (
     IN_A_LIST,
     IN_A_LIST_JA,
@@ -47,6 +48,7 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "new_by": IN_A_LIST,
         "new_way": {**IN_A_LIST, "none": "the certificate stays, and nothing is deleted"},
         "instead": INSTEAD_OF_A_DEAD_KEY,
+        "lost_told": {"": "", ANY: LOST},
     },
     "ja": {
         "used_by": {
@@ -80,5 +82,9 @@ FACT_WORDS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "new_by": IN_A_LIST_JA,
         "new_way": {**IN_A_LIST_JA, "none": "証明書はそのまま使用し、何も削除しません"},
         "instead": INSTEAD_OF_A_DEAD_KEY_JA,
+        "lost_told": {"": "", ANY: LOST_JA},
     },
 }
+
+FACT_PHRASES: Mapping[str, Mapping[str, Mapping[str, str]]] = {"en": {}, "ja": {"lost_told": LOST_PHRASES_JA}}
+"""Of facts that are sentences: phrases that stand in them, and what to say instead, in this order."""

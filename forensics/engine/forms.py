@@ -4,7 +4,7 @@ date        the day of a time
 path        a path of the source as its Windows writes it (:mod:`forensics.tables.windows_path`), which the row's column
             already is: the drive is a fact of the row's machine
 list        the items of a list column, with commas
-words       a fact in the words of the language: who uses a certificate, what it is for
+words       a fact in the words of the language: who uses a certificate, what it is for, when a key lost its file
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from forensics.engine.fact_words import ANY, FACT_WORDS
+from forensics.engine.fact_words import ANY, FACT_PHRASES, FACT_WORDS
 
 MOST_ITEMS = 20
 """Display: items of a list that are written; the rest is counted."""
@@ -35,6 +35,7 @@ class Wording(NamedTuple):
         nothing: For an empty list of what was looked for.
         parts: Over the parts of a list, by the rank of what is in them (:func:`forensics.engine.subjects.rank`).
         facts: Words for the values of a column; those of no value under the empty name, of others under :data:`ANY`.
+        phrases: Of a column whose values are sentences: their phrases, and what to say instead.
     """
 
     language: str
@@ -49,6 +50,7 @@ class Wording(NamedTuple):
     nothing: str
     parts: tuple[str, ...]
     facts: Mapping[str, Mapping[str, str]]
+    phrases: Mapping[str, Mapping[str, str]]
 
 
 ENGLISH = Wording(
@@ -71,6 +73,7 @@ ENGLISH = Wording(
         "Made anew each day:",
     ),
     FACT_WORDS["en"],
+    FACT_PHRASES["en"],
 )
 WORDINGS = {
     "en": ENGLISH,
@@ -94,6 +97,7 @@ WORDINGS = {
             "毎日新しく作成されるもの:",
         ),
         FACT_WORDS["ja"],
+        FACT_PHRASES["ja"],
     ),
 }
 
@@ -114,10 +118,14 @@ def formed(text: str, form: str | None, name: str, wording: Wording) -> str:
     if form == "list":
         return _items(text, ", ", wording) or wording.none
     if form == "words":
-        facts = wording.facts.get(name.rpartition(".")[2], {})
+        column = name.rpartition(".")[2]
+        facts = wording.facts.get(column, {})
         if text in facts:
             return facts[text]
-        return facts.get(ANY, "{}").replace("{}", _items(text, "; ", wording) or wording.nothing)
+        told = _items(text, "; ", wording) or wording.nothing
+        for english, other in wording.phrases.get(column, {}).items():
+            told = told.replace(english, other)
+        return facts.get(ANY, "{}").replace("{}", told)
     return text
 
 

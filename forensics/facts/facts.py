@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from forensics.facts.loss_told import loss_told
 from forensics.facts.machine_life import machine_life
 from forensics.facts.new_certificate import NewCertificates
 from forensics.facts.purpose import purpose
@@ -65,7 +66,7 @@ class _Facts:
             return self.virtual_machines.guardian(row)
         if isinstance(row, KeyChainRow):
             place = recovery_place(row, self.tables) if row.recoverable_from is not None else None
-            return replace(row, standing=self._standing(row), recovery_place=place)
+            return replace(row, standing=self._standing(row), recovery_place=place, lost_told=loss_told(row))
         if isinstance(row, VmRow):
             return replace(row, label=self.virtual_machines.label(row))
         return row

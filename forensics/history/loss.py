@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from forensics.history.needed_files import is_name_of_windows
 from forensics.late_methods import dataclass
-from forensics.tables.history import WITNESSES, HistoryOf, HistoryWitness, KeyHistoryRow
+from forensics.tables.history import WITNESSES, Happened, HistoryOf, HistoryWitness, KeyHistoryRow, Loss
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.timestamps import format_utc
 
 _SAW_IT_GO: HistoryWitness = "change_journal"
-"""What notes each change when it is made."""
+"""What notes each change when it is made, and so dates a loss; what others call one is likely only."""
+_LEFT: Mapping[Happened, Loss] = {"deleted": "deleted", "renamed": "renamed", "moved": "moved"}
 _CAME = ("created", "named")
 _WAS_THERE = ("existed", "created", "named", "overwritten")
 _ONE_MOMENT = timedelta(seconds=5)
@@ -71,8 +72,7 @@ def with_loss(
     return replace(
         chain,
         lost_at=lost.at if lost is not None else None,
-        lost_by=lost.happened if lost is not None else None,
-        lost_witness=lost.witness if lost is not None else None,
+        lost_by=_LEFT[lost.happened] if lost is not None else None,
         lost_file=next((row.file_name for row in (lost, seen) if row is not None), None),
         lost_folder=next((row.folder for row in (lost, seen) if row is not None), None),
         lost_together=lost.together if lost is not None else None,
@@ -141,7 +141,7 @@ def _has_left(row: KeyHistoryRow, suffix: str | None) -> bool:
     if row.happened == "renamed" and _is_own(row, row.other_name):
         ends = f"_{suffix}"
         return suffix is not None and row.file_name.endswith(ends) and not (row.other_name or "").endswith(ends)
-    return row.happened in ("deleted", "renamed", "moved")
+    return row.happened in _LEFT
 
 
 def _is_own(row: KeyHistoryRow, name: str | None) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from forensics.case_tables import CaseTables
+from forensics.facts.loss_told import NO_TIME, moment, together
 from forensics.late_methods import dataclass
 from forensics.tables.history import WITNESSES, HistoryOf, HistoryWitness, KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
@@ -15,7 +16,6 @@ from forensics.tables.timestamps import format_utc
 _WHAT: dict[HistoryOf, str] = {"key_file": "key file", "master_key": "master key file"}
 _ONE_EVENT = timedelta(seconds=2)
 """What two witnesses tell of one file is one event where their times are so near."""
-_NO_TIME = "at a time that is not told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,49 +75,18 @@ def _told(row: KeyHistoryRow) -> str:
         return f"{file} was moved to {row.other_folder or 'another folder'}" + _as_name(row)
     if row.happened == "renamed":
         return f"{file} was renamed" + (f" to {row.other_name}" if row.other_name else "")
-    return f"{file} was {row.happened}{_together(row.together, row.together_seconds, row.folder)}"
+    return f"{file} was {row.happened}{together(row.together, row.together_seconds, row.folder)}"
 
 
 def _as_name(row: KeyHistoryRow) -> str:
     return f" as {row.other_name}" if row.other_name and row.other_name != row.file_name else ""
 
 
-def _together(together: int | None, seconds: int | None, folder: str | None) -> str:
-    if not together:
-        return ""
-    files = "1 other file" if together == 1 else f"{together} other files"
-    of = f"of {folder.rpartition('/')[2]}" if folder else "of its folder"
-    within = "" if seconds is None else " within 1 second" if seconds == 1 else f" within {seconds} seconds"
-    return f", together with {files} {of}{within}"
-
-
 def told_loss(chain: KeyChainRow) -> str | None:
-    """Say in one sentence when a key lost its file, as far as witnesses tell; None where none does."""
-    parts: list[str] = []
-    if chain.lost_after is not None and chain.lost_after_witness is not None:
-        parts.append(f"existed at {moment(chain.lost_after)} ({WITNESSES[chain.lost_after_witness]})")
-    if chain.lost_by is not None and chain.lost_witness is not None:
-        at = f" at {moment(chain.lost_at)}" if chain.lost_at else f" {_NO_TIME}"
-        was = "" if parts else "was "
-        parts.append(f"{was}{chain.lost_by}{at} ({WITNESSES[chain.lost_witness]})")
-    elif chain.lost_before is not None and chain.lost_before_witness == "file_times":
-        parts.append(
-            f"another file has had its name since {moment(chain.lost_before)} (likely, by the times of that file)"
-        )
-    elif chain.lost_before is not None and chain.lost_before_witness is not None:
-        parts.append(f"was gone at {moment(chain.lost_before)} ({WITNESSES[chain.lost_before_witness]})")
-    if not parts:
-        return None
-    if len(parts) == 1 and chain.lost_after is not None:
-        parts.append("when it went no witness tells")
-    together = _together(chain.lost_together, chain.lost_seconds, chain.lost_folder)
-    doubt = f"; {chain.lost_doubt}" if chain.lost_doubt else ""
-    return f"{', '.join(parts)}{together}{doubt}"
-
-
-def moment(time: datetime) -> str:
-    """Write a time as sentences have it."""
-    return format_utc(time).replace("T", " ").removesuffix("Z") + " UTC"
+    """Say when a key lost its file, and what speaks against it; None where no witness tells."""
+    if chain.lost_told is None or chain.lost_doubt is None:
+        return chain.lost_told
+    return f"{chain.lost_told}: {chain.lost_doubt}"
 
 
 def history_lines(case: CaseTables, chain: KeyChainRow) -> Iterator[str]:
@@ -128,7 +97,7 @@ def history_lines(case: CaseTables, chain: KeyChainRow) -> Iterator[str]:
     if told := told_loss(chain):
         yield f"in short: {chain.lost_file or 'its file'} {told}"
     for event in sorted(history_events(rows), key=_order):
-        yield f"{format_utc(event.row.at) if event.row.at else _NO_TIME}: {event.told}"
+        yield f"{format_utc(event.row.at) if event.row.at else NO_TIME}: {event.told}"
     for row in _journals(case, chain.machine_id):
         if row.detail and row.outcome in ("present", "partial"):
             names = "" if rows else "names none of its files, and "
@@ -136,9 +105,10 @@ def history_lines(case: CaseTables, chain: KeyChainRow) -> Iterator[str]:
 
 
 def loss_beside(chain: KeyChainRow, said: str) -> str | None:
-    """Say when a key lost its file, unless a text that stands above says so."""
-    times = [time for time in (chain.lost_at, chain.lost_after, chain.lost_before) if time is not None]
-    return told_loss(chain) if any(moment(time) not in said for time in times) else None
+    """Say when a key lost its file, unless a text that stands above says all of it."""
+    if chain.lost_told is None or (chain.lost_told in said and chain.lost_doubt is None):
+        return None
+    return told_loss(chain)
 
 
 def files_of_working_keys(case: CaseTables) -> Iterator[tuple[int, str]]:

@@ -12,6 +12,8 @@ from forensics.tables.row import Row, column
 Happened = Literal[
     "created", "named", "overwritten", "renamed", "moved", "deleted", "existed", "not_there", "put_there"
 ]
+Loss = Literal["deleted", "renamed", "moved"]
+"""How a file goes away."""
 HistoryWitness = Literal[
     "change_journal", "audit_log", "deleted_record", "index_slack", "shadow_copy", "former_windows", "file_times"
 ]

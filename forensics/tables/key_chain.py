@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from forensics.late_methods import dataclass
 from forensics.tables.answer import Answer
 from forensics.tables.certificate import Standing, StoreScope
-from forensics.tables.history import Happened, HistoryWitness
+from forensics.tables.history import HistoryWitness, Loss
 from forensics.tables.row import Row, column
 from forensics.tables.secrets import UnlockedBy
 
@@ -128,12 +128,11 @@ class KeyChainRow(Row):
     master_key_shadow_copy: str | None = column("Shadow copy (`shadow_copy.id`) in which master_key_copy lies", None)
     copy_opens: bool | None = column("master_key_copy opens with what is known here", None)
     lost_at: datetime | None = column(
-        "When a file that the key needs was deleted, renamed or moved away, UTC, as table key_history tells; null: not "
+        "When a file that the key needs was deleted, renamed or moved away, UTC, as the change journal tells; null: not "
         "told to the second",
         None,
     )
-    lost_by: Happened | None = column("What happened to that file", None)
-    lost_witness: HistoryWitness | None = column("what tells it", None)
+    lost_by: Loss | None = column("what happened to that file then", None)
     lost_file: str | None = column("Its name", None)
     lost_folder: str | None = column("Its folder by its path in the source; null: not one that is there now", None)
     lost_together: int | None = column(
@@ -152,6 +151,9 @@ class KeyChainRow(Row):
     )
     lost_before_witness: HistoryWitness | None = column("what tells that time", None)
     lost_doubt: str | None = column("What speaks against these times, one sentence; null: nothing that was seen", None)
+    lost_told: str | None = column(
+        "These columns in words, with the witnesses, to follow the name of the file; null: no witness tells", None
+    )
     reason: str = column("The verdict in one sentence, with this disk's values", "")
     standing: Standing = column("as in certificate; a key file without certificate: unused", "unused")
 

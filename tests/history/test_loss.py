@@ -44,7 +44,7 @@ def dead(**values: Any) -> KeyChainRow:
 
 
 def times(found: KeyChainRow) -> tuple[object, ...]:
-    return found.lost_at, found.lost_witness, found.lost_after, found.lost_before
+    return found.lost_at, found.lost_by, found.lost_after, found.lost_before
 
 
 def test_the_journal_dates_a_loss_and_what_else_was_seen_bounds_it() -> None:
@@ -56,7 +56,7 @@ def test_the_journal_dates_a_loss_and_what_else_was_seen_bounds_it() -> None:
         row("not_there", 7, "shadow_copy"),
     ]
     found = with_loss(dead(), rows, NOW)
-    assert times(found) == (day(5), "change_journal", day(3), None)
+    assert times(found) == (day(5), "deleted", day(3), None)
     # What the Security log calls a deletion is likely one: it dates nothing by itself.
     assert times(with_loss(dead(), rows[1:], NOW)) == (None, None, day(3), day(7))
     assert times(with_loss(dead(), rows[3:], NOW)) == (None, None, day(2), day(7))
@@ -96,7 +96,7 @@ def test_another_suffix_that_is_deleted_is_not_what_windows_lacks() -> None:
 def test_of_a_file_that_was_replaced_the_one_before_was_lost() -> None:
     mismatch = dead(key_file="present", public_key="mismatch", broken_at="public_key")
     rows = [row("deleted", 2), row("created", 3), row("existed", 1, "shadow_copy"), row("existed", 5, "shadow_copy")]
-    assert times(with_loss(mismatch, rows, NOW, Replaced(day(3)))) == (day(2), "change_journal", day(1), None)
+    assert times(with_loss(mismatch, rows, NOW, Replaced(day(3)))) == (day(2), "deleted", day(1), None)
     assert times(with_loss(mismatch, rows[2:], NOW, Replaced(day(3)))) == (None, None, day(1), day(3))
     # Since when the other file is there is not known: the copies may show either.
     assert with_loss(mismatch, rows[2:], NOW, Replaced(None)) == mismatch

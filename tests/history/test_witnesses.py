@@ -119,13 +119,13 @@ def test_a_deleted_record_says_that_the_file_was_there_and_not_when_it_went(serv
     text = forensics.explain(case, "web.contoso").render()
     assert (
         f"in short: {server.file('web').rpartition('/')[2]} existed at 2026-06-01 04:05:06 UTC (deleted file record), "
-        "when it went no witness tells"
+        "and no witness tells when it went"
     ) in text
     # Two witnesses of one thing are one line.
     assert "was there (deleted file record and remains of the folder's index)" in text
     (finding,) = (f for f in case.finding_list if f.rule == "key-file-missing")
     said = " ".join(block.text for block in finding.because)
-    assert "the file that it needs was there at 2026-06-01 04:05:06 UTC (keymortem explain tells who says so)" in said
+    assert "the file that it needs existed at 2026-06-01 04:05:06 UTC (deleted file record), and no witness" in said
 
 
 def test_remains_in_its_folder_prove_that_a_file_was_there(server: Server, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_the_file_that_was_replaced_is_the_one_that_went_before(server: Server, 
     made, went = server.file("made"), REPLACED - timedelta(minutes=1)
     case = examined(server.disk(tmp_path, changes=[*deletion(went, made, 70), *creation(REPLACED, made, 71)]))
     row = chain_of(case, "made")
-    assert (row.lost_at, row.lost_by, row.lost_witness, row.lost_before) == (went, "deleted", "change_journal", None)
+    assert (row.lost_at, row.lost_by, row.lost_before) == (went, "deleted", None)
     (finding,) = (f for f in case.finding_list if f.rule == "key-recreated")
     said = " ".join(block.text for block in finding.because)
     assert "the file that it needs was deleted at 2026-09-01 11:59:00 UTC (change journal)" in said
@@ -289,7 +289,8 @@ def test_a_file_went_between_the_last_copy_that_has_it_and_the_first_that_has_no
         "shadow_copy",
     )
     assert (
-        "the file that it needs was there at 2026-11-03 02:00:00 UTC, and was gone at 2026-11-10 02:00:00 UTC"
+        "the file that it needs existed at 2026-11-03 02:00:00 UTC (shadow copy), and was gone at 2026-11-10 02:00:00 "
+        "UTC (shadow copy)."
     ) in forensics.render(case, "text")
     page = forensics.render(case, "html")
     assert "was not there any more; at 2026-11-03T02:00:00Z it was (shadow copy)" in page
@@ -315,8 +316,8 @@ def test_journal_and_copies_make_one_sentence(server: Server, tmp_path: Path, mo
     ]
     case = examined(server.disk(tmp_path, changes=[*deletion(went, web, 70), *others]))
     assert (
-        f"in short: {web.rpartition('/')[2]} existed at 2026-11-03 02:00:00 UTC (shadow copy), deleted at 2026-11-07 "
-        "09:14:22 UTC (change journal), together with 5 other files of MachineKeys within 2 seconds\n"
+        f"in short: {web.rpartition('/')[2]} existed at 2026-11-03 02:00:00 UTC (shadow copy), and was deleted at "
+        "2026-11-07 09:14:22 UTC (change journal), together with 5 other files of MachineKeys within 2 seconds\n"
     ) in forensics.explain(case, "web.contoso").render()
 
 
