@@ -47,7 +47,7 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
             of = "of the former Windows" if machine.kind == "former" else "of"
             name = machine.computer_name or ("" if machine.kind == "former" else "another Windows")
             place = f"{other.paths.of(machine.machine_id, found.path)} {of} {name}".rstrip()
-            had = found_at(row, found.path, found.exportable, machine.machine_id)
+            had = found_at(row, found.path, found.exportable, found.opened_by, machine.machine_id)
             had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None, recovery_doubt=None)
             return with_recovery(had, place, None)
     own = judge.paths
@@ -55,7 +55,7 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
     past = judge.recovery.past(missed.publics, missed.file) if beside.path is None else Found()
     had_there = beside if beside.path is not None else past
     if had_there.path is not None:
-        had = found_at(row, had_there.path, had_there.exportable)
+        had = found_at(row, had_there.path, had_there.exportable, had_there.opened_by)
         had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None, recovery_doubt=None)
         return with_recovery(had, own.of(row.machine_id, had_there.path), None)
     better = row
