@@ -233,6 +233,12 @@ def test_where_a_copy_was_not_read_nothing_is_lost_for_good(
         f"shadow copies of partition 1: a shadow copy was not searched: {error}",
     )
     assert told(case) == [(outcome, f"a shadow copy was not searched: {error}")]
+    assert (
+        "NOT EXAMINED, OR IN PART: 1\n"
+        "  Shadow copies may have missing keys: do not start this disk before they are searched\n"
+        f"    a shadow copy was not searched: {error}\n"
+    ) in str(render(case, "screen"))
+    assert f"not known whether it can be had: {row.recovery_doubt}" in str(recover(images("today key"), as_of=AS_OF))
     missing = said(case, "key-file-missing")
     assert "whether its private key lies elsewhere on this disk is not known" in missing
     assert "nowhere on this disk" not in missing
