@@ -64,6 +64,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         recovery_doubt=recoverable.doubt,
         key_copy=recoverable.locked.path if recoverable.locked else None,
         key_copy_needs=recoverable.locked.master_key_guid if recoverable.locked else None,
+        key_copy_hangs_on=hangs_on(recoverable.locked.path) if recoverable.locked else None,
         master_key_copy=proof.master_key_elsewhere,
         master_key_copy_deleted=is_deleted(proof.master_key_elsewhere) if proof.master_key_elsewhere else None,
         master_key_shadow_copy=shadow_copy_of(proof.master_key_elsewhere),
@@ -74,7 +75,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         reason=links.broken.get(broken_at, "") if broken_at else links.doubt or "",
     )
     if recoverable.answer:
-        row.hangs_on = _hangs_on(row.master_key_copy if row.copy_opens else None, proof.older_hives)
+        row.hangs_on = hangs_on(row.master_key_copy if row.copy_opens else None, proof.older_hives)
     if recoverable.path is not None:
         row = found_at(row, recoverable.path, recoverable.exportable, recoverable.opened_by)
     return with_recovery(row, paths.of(machine_id, row.recoverable_from), paths.of(machine_id, row.key_copy))
@@ -102,11 +103,11 @@ def found_at(
         recoverable_on=machine_id,
         recoverable_master_key=opened_by.master_key,
         recoverable_hives=opened_by.hives,
-        hangs_on=_hangs_on(path, opened_by.master_key, opened_by.hives),
+        hangs_on=hangs_on(path, opened_by.master_key, opened_by.hives),
     )
 
 
-def _hangs_on(*files: str | None) -> HangsOn | None:
+def hangs_on(*files: str | None) -> HangsOn | None:
     """Tell of which kind the one of some files is that is lost first; None where all are files of today."""
     if any(map(is_deleted, files)):
         return "deleted_file"

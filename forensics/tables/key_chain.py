@@ -134,6 +134,7 @@ class KeyChainRow(Row):
         "Installation (`machine.machine_id`) of key_copy, when it is another one of the same source", None
     )
     key_copy_needs: str | None = column("Master key that key_copy needs", None)
+    key_copy_hangs_on: HangsOn | None = column("where key_copy lies, if Windows may overwrite or delete it there", None)
     master_key_copy: str | None = column(
         "File of master_key_guid outside of where Windows looks for it, or beside a damaged one: the one that opens, "
         "else any that is whole",

@@ -108,6 +108,7 @@ class TestKeyFiles:
         then.put_capi("web", exchange=Slot(KEY), master_key=dpapi.make_master_key("gone", "S-1-5-18", b"z" * 20))
         row = Judgement(no_key(), then).of_web
         assert (row.recoverable, row.key_copy) == (False, name_of(key_file(server())))
+        assert (row.key_copy_hangs_on, row.hangs_on) == ("shadow_copy", None)
 
     def test_a_file_that_is_there_as_it_was_is_no_copy_of_itself(self) -> None:
         made = no_master_key()
