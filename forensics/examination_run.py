@@ -195,8 +195,13 @@ class ExaminationRun:
                 self._count_copies_once(opened, entry)
             if any(judge.missed for judge in self.judges):
                 from forensics.chain.across import found_elsewhere
+                from forensics.history.loss import with_proof
 
-                better = {id(row): other for row, other in found_elsewhere(self.judges)}
+                made = {row.id: row.created for row in self.rows if isinstance(row, ShadowCopyRow)}
+                found = found_elsewhere(self.judges)
+                better = {
+                    id(row): with_proof(other, made.get(other.recoverable_shadow_copy or "")) for row, other in found
+                }
                 self.rows = [better.get(id(row), row) for row in self.rows]
             self._tell_of_search()
             self._keep_files()

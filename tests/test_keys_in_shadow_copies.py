@@ -147,7 +147,7 @@ def test_a_key_that_hangs_on_a_shadow_copy(
     kept(f"then {kind}")
     case = examine(images(f"today {kind}"), as_of=AS_OF)
     row = of_web(case)
-    assert (row.verdict, row.recoverable, row.hangs_on_shadow_copy) == ("unusable", True, True)
+    assert (row.verdict, row.recoverable, row.hangs_on) == ("unusable", True, "shadow_copy")
     assert text in said(case, cause)
     advice = said(case, "key-recoverable")
     assert "It hangs on a shadow copy, an older state of a volume" in advice
@@ -157,7 +157,9 @@ def test_a_key_that_hangs_on_a_shadow_copy(
     commands = [block.text for f in case.finding_list for block in f.remedy if block.kind == "command"]
     assert commands
     assert not [line for line in commands if "shadow copy" in line]
-    assert "KEYS YOU CAN STILL SAVE (keymortem recover): 1" in str(render(case, "screen"))
+    assert (
+        "KEYS YOU CAN STILL SAVE (keymortem recover): 1 (do not start this disk: 1 hangs on what Windows may delete)\n"
+    ) in str(render(case, "screen"))
     assert list(still_on_disk(row, Facts(case))) == [
         "Its key can still be had by way of a shadow copy, as long as Windows keeps that: see the finding "
         "key-recoverable before anything is done."
@@ -231,6 +233,12 @@ def test_where_a_copy_was_not_read_nothing_is_lost_for_good(
         f"shadow copies of partition 1: a shadow copy was not searched: {error}",
     )
     assert told(case) == [(outcome, f"a shadow copy was not searched: {error}")]
+    assert (
+        "NOT EXAMINED, OR IN PART: 1\n"
+        "  Shadow copies may have missing keys: do not start this disk before they are searched\n"
+        f"    a shadow copy was not searched: {error}\n"
+    ) in str(render(case, "screen"))
+    assert f"not known whether it can be had: {row.recovery_doubt}" in str(recover(images("today key"), as_of=AS_OF))
     missing = said(case, "key-file-missing")
     assert "whether its private key lies elsewhere on this disk is not known" in missing
     assert "nowhere on this disk" not in missing
@@ -296,7 +304,8 @@ def test_whether_it_may_be_exported_is_told_of_the_file_that_has_it() -> None:
     (row,) = (row for row in case.rows("key_chain") if row.subject == "CN=mail.contoso.test")
     assert (row.exportable, row.recoverable_exportable) == ("no", "yes")
     advice = said(case, "key-recoverable")
-    assert f"{row.recovery_place}; exportable by policy: yes" in advice
+    hives = (row.recoverable_hives or "").replace("/", "\\")
+    assert f"{row.recovery_place}, by the DPAPI_SYSTEM of the hives in C:\\{hives}; exportable by policy: yes" in advice
     assert f"keymortem recover SOURCE {row.thumbprint} --to FOLDER --password-file FILE keymortem" in advice
 
 

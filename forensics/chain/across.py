@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from forensics.chain.judge import Judge, Missed
 from forensics.chain.recovery import Found, LockedCopy
-from forensics.chain.rows import found_at, with_recovery
+from forensics.chain.rows import found_at, hangs_on, with_recovery
 from forensics.formats.public_key import PublicKey
 from forensics.tables.key_chain import KeyChainRow
+
+_NO_COPY: dict[str, Any] = dict.fromkeys(
+    ("key_copy", "key_copy_on", "key_copy_needs", "key_copy_hangs_on", "recovery_doubt")
+)
+"""What is not told of a key that was had."""
 
 
 def found_elsewhere(judges: Sequence[Judge]) -> Iterator[tuple[KeyChainRow, KeyChainRow]]:
@@ -47,16 +53,16 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
             of = "of the former Windows" if machine.kind == "former" else "of"
             name = machine.computer_name or ("" if machine.kind == "former" else "another Windows")
             place = f"{other.paths.of(machine.machine_id, found.path)} {of} {name}".rstrip()
-            had = found_at(row, found.path, found.exportable, machine.machine_id)
-            had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None, recovery_doubt=None)
+            had = found_at(row, found.path, found.exportable, found.opened_by, machine.machine_id)
+            had = replace(had, **_NO_COPY)
             return with_recovery(had, place, None)
     own = judge.paths
     beside = judge.recovery.beside(missed.publics, missed.file)
     past = judge.recovery.past(missed.publics, missed.file) if beside.path is None else Found()
     had_there = beside if beside.path is not None else past
     if had_there.path is not None:
-        had = found_at(row, had_there.path, had_there.exportable)
-        had = replace(had, key_copy=None, key_copy_on=None, key_copy_needs=None, recovery_doubt=None)
+        had = found_at(row, had_there.path, had_there.exportable, had_there.opened_by)
+        had = replace(had, **_NO_COPY)
         return with_recovery(had, own.of(row.machine_id, had_there.path), None)
     better = row
     copies: list[tuple[int | None, LockedCopy]] = [(None, copy) for copy in (*beside.locked, *past.locked)]
@@ -84,5 +90,11 @@ def _with_copy(
     row: KeyChainRow, on: int | None, copy: LockedCopy, judge: Judge, others: Sequence[Judge]
 ) -> KeyChainRow:
     paths = next((other.paths for other in others if other.evidence.machine.machine_id == on), judge.paths)
-    named = replace(row, key_copy=copy.path, key_copy_on=on, key_copy_needs=copy.master_key_guid)
+    named = replace(
+        row,
+        key_copy=copy.path,
+        key_copy_on=on,
+        key_copy_needs=copy.master_key_guid,
+        key_copy_hangs_on=hangs_on(copy.path),
+    )
     return with_recovery(named, None, paths.of(on or row.machine_id, copy.path))

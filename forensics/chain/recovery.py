@@ -32,6 +32,23 @@ class LockedCopy:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedBy:
+    """What opened a key file and does not lie where Windows would use it.
+
+    Attributes:
+        master_key: File of its master key outside of where Windows looks for it; None where none had to be asked.
+        hives: Folder of the hives of an older state whose DPAPI_SYSTEM opened that; None where none had to be asked.
+    """
+
+    master_key: str | None = None
+    hives: str | None = None
+
+
+AS_TODAY = OpenedBy()
+"""What Windows has today opened it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What a search for one public half came to.
 
@@ -40,18 +57,20 @@ class Found:
         locked: Files with the public half that did not open.
         undecided: Why one that was found, and not read or not opened, may hold it; None where none may.
         exportable: Whether that file lets its key be exported.
+        opened_by: What else that file hangs on.
     """
 
     path: str | None = None
     locked: tuple[LockedCopy, ...] = ()
     undecided: str | None = None
     exportable: Answer = "unknown"
+    opened_by: OpenedBy = AS_TODAY
 
     def and_then(self, other: Found) -> Found:
         """Return this joined with what a search elsewhere found."""
-        exportable = self.exportable if self.path is not None else other.exportable
+        had = self if self.path is not None else other
         undecided = self.undecided or other.undecided
-        return Found(self.path or other.path, self.locked + other.locked, undecided, exportable)
+        return Found(had.path, self.locked + other.locked, undecided, had.exportable, had.opened_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +83,7 @@ class Recoverable:
         locked: Another file with its public half, which did not open.
         doubt: Why the answer is not known, where that is for want of a place that was searched, or of a secret.
         exportable: Whether that other file lets the key be exported.
+        opened_by: What else that other file hangs on.
     """
 
     answer: bool | None
@@ -71,6 +91,7 @@ class Recoverable:
     locked: LockedCopy | None = None
     doubt: str | None = None
     exportable: Answer = "unknown"
+    opened_by: OpenedBy = AS_TODAY
 
 
 class Recovery:
@@ -130,7 +151,7 @@ class Recovery:
         public = certificate.public_key
         found = self.search(public, beyond=links.verdict == "unusable") if public else Found()
         if found.path is not None:
-            return Recoverable(True, found.path, exportable=found.exportable)
+            return Recoverable(True, found.path, exportable=found.exportable, opened_by=found.opened_by)
         return self._not_found(links, public, found)
 
     def search(self, public: PublicKey, *, beyond: bool = True) -> Found:
@@ -159,18 +180,17 @@ class Recovery:
         # One that is named for this machine may only have to be put back.
         recovered.sort(key=lambda found: found[0].file.row.guid_is_current is not True)
         had = (
-            (slot.file.row.path, proof.exportable)
+            Found(slot.file.row.path, exportable=proof.exportable, opened_by=_opened_by(proof))
             for slot, proof in recovered
             if not publics or proof.public in publics
         )
-        path, exportable = next(had, (None, None))
         locked = (
             LockedCopy(slot.file.row.path, proof.master_key_guid)
             for slot, proof in proofs
             if slot.public in publics and proof.private_key in ("locked", "needs_pin", "not_examined")
         )
         open_ = (_why_open(slot.file.row.path, proof) for slot, proof in proofs if _could_still_open(proof))
-        return Found(path, tuple(locked), next(open_, None), exportable or "unknown")
+        return next(had, Found()).and_then(Found(locked=tuple(locked), undecided=next(open_, None)))
 
     def had(self, public: PublicKey) -> list[KeySlot]:
         """Return the slots, wherever they lie, from which a private key was had so far; each once."""
@@ -218,7 +238,7 @@ class Recovery:
         slots = {id(s): s for public in publics for s in (*self._slots(public), *self._copies.with_public(public))}
         found = self._searched([*slots.values(), *self._copies.of_name(file)], publics)
         if found.path is not None:
-            return Recoverable(True, found.path, exportable=found.exportable)
+            return Recoverable(True, found.path, exportable=found.exportable, opened_by=found.opened_by)
         locked = next((copy for copy in found.locked if copy.path != file.row.path), None)
         unsearched = (self.not_searched(public) for public in (publics or (None,)))
         doubt = found.undecided or next((why for why in unsearched if why is not None), None)
@@ -257,6 +277,10 @@ def publics_of(file: KeyFileEvidence) -> list[PublicKey]:
 def is_sealed(links: Links) -> bool:
     """Tell whether a key lies in a TPM, in VBS or on a smart card, so that no file holds it."""
     return links.kind == "smart_card" or links.proof.private_key in _SEALED
+
+
+def _opened_by(proof: Proof) -> OpenedBy:
+    return OpenedBy(proof.master_key_elsewhere if proof.opened_elsewhere else None, proof.older_hives)
 
 
 def _is_key_of(proof: Proof, certificate: CertificateEvidence, links: Links) -> bool:

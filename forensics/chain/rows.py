@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from forensics.chain.links import NO_FILE_THERE, Links
-from forensics.chain.recovery import Recoverable
+from forensics.chain.recovery import OpenedBy, Recoverable
 from forensics.collectors.evidence import CertificateEvidence, KeyFileEvidence
 from forensics.tables.answer import Answer
 from forensics.tables.deleted_path import is_deleted
-from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.key_chain import HangsOn, KeyChainRow
 from forensics.tables.shadow_path import shadow_copy_of
 from forensics.tables.windows_path import WindowsPaths
 
@@ -64,6 +64,7 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         recovery_doubt=recoverable.doubt,
         key_copy=recoverable.locked.path if recoverable.locked else None,
         key_copy_needs=recoverable.locked.master_key_guid if recoverable.locked else None,
+        key_copy_hangs_on=hangs_on(recoverable.locked.path) if recoverable.locked else None,
         master_key_copy=proof.master_key_elsewhere,
         master_key_copy_deleted=is_deleted(proof.master_key_elsewhere) if proof.master_key_elsewhere else None,
         master_key_shadow_copy=shadow_copy_of(proof.master_key_elsewhere),
@@ -73,18 +74,23 @@ def _row(links: Links, recoverable: Recoverable, machine_id: int, source_path: s
         known_by=links.known_by,
         reason=links.broken.get(broken_at, "") if broken_at else links.doubt or "",
     )
+    if recoverable.answer:
+        row.hangs_on = hangs_on(row.master_key_copy if row.copy_opens else None, proof.older_hives)
     if recoverable.path is not None:
-        row = found_at(row, recoverable.path, recoverable.exportable)
+        row = found_at(row, recoverable.path, recoverable.exportable, recoverable.opened_by)
     return with_recovery(row, paths.of(machine_id, row.recoverable_from), paths.of(machine_id, row.key_copy))
 
 
-def found_at(row: KeyChainRow, path: str, exportable: Answer, machine_id: int | None = None) -> KeyChainRow:
+def found_at(
+    row: KeyChainRow, path: str, exportable: Answer, opened_by: OpenedBy, machine_id: int | None = None
+) -> KeyChainRow:
     """Return a row that says in which other file its key was had.
 
     Args:
         row: The row.
         path: The file.
         exportable: Whether that lets its key be exported.
+        opened_by: What else that hangs on.
         machine_id: Its installation, where that is another one.
     """
     return replace(
@@ -95,7 +101,17 @@ def found_at(row: KeyChainRow, path: str, exportable: Answer, machine_id: int | 
         recoverable_shadow_copy=shadow_copy_of(path),
         recoverable_exportable=exportable,
         recoverable_on=machine_id,
+        recoverable_master_key=opened_by.master_key,
+        recoverable_hives=opened_by.hives,
+        hangs_on=hangs_on(path, opened_by.master_key, opened_by.hives),
     )
+
+
+def hangs_on(*files: str | None) -> HangsOn | None:
+    """Tell of which kind the one of some files is that is lost first; None where all are files of today."""
+    if any(map(is_deleted, files)):
+        return "deleted_file"
+    return "shadow_copy" if any(shadow_copy_of(file) is not None for file in files) else None
 
 
 def with_recovery(row: KeyChainRow, found: str | None, copy: str | None) -> KeyChainRow:

@@ -110,8 +110,10 @@ def _causes(was: KeyChainRow, now: KeyChainRow, found: Sequence[Difference], pat
     if cause is None:
         return
     yield cause
-    if now.broken_at in ("claim", "key_file", "public_key", "access") and now.unlocked_by in ("previous", "nothing"):
-        yield from _secret(now, found)
+    if now.broken_at in ("claim", "key_file", "public_key", "access"):
+        yield from _master_key(now, found)
+        if now.unlocked_by in ("previous", "nothing"):
+            yield from _secret(now, found)
     if now.broken_at == "public_key":
         yield from _machine_guid(found)
 

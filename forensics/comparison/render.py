@@ -176,6 +176,12 @@ def key_name(change: KeyChange) -> str:
     return f"{label(chain)}, store {chain.store}, {ends}, {chain.thumbprint}"
 
 
+_HANGS = {
+    "shadow_copy": ", by way of a shadow copy, as long as Windows keeps that: do not start this disk",
+    "deleted_file": ", by way of a deleted file, as long as nothing writes to this disk: do not start it",
+}
+
+
 def key_notes(change: KeyChange) -> Iterator[str]:
     """Yield what else to know of a key: when it lost its file, what would keep it shut, whether it can be had."""
     if change.lost:
@@ -185,7 +191,8 @@ def key_notes(change: KeyChange) -> Iterator[str]:
     yield from (f"besides: {cause}" for cause in change.also)
     if change.after.recoverable:
         place = f", in {change.after.recovery_place}" if change.after.recovery_place else ""
-        yield f"the private key can still be had from the later disk{place}"
+        hangs = _HANGS.get(change.after.hangs_on or "", "")
+        yield f"the private key can still be had from the later disk{place}{hangs}"
     elif change.after.recoverable is False:
         yield "the private key is lost on the later disk: take it from the earlier one"
 

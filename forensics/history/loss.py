@@ -85,6 +85,33 @@ def with_loss(
     )
 
 
+def with_proof(chain: KeyChainRow, copied: datetime | None) -> KeyChainRow:
+    """Return a chain whose key was had in a shadow copy, with what that proves of the time of its loss.
+
+    A file that was written over keeps the time at which the one before it was made: that says nothing of a loss.
+
+    Args:
+        chain: The chain.
+        copied: When the shadow copy was made in which its key was had.
+    """
+    path, found = chain.key_file_path or "", chain.recoverable_from or ""
+    is_written_over = (chain.key_file, chain.public_key) == ("present", "mismatch") and chain.lost_at is None
+    if copied is None or not is_written_over or not found.lower().startswith(f"{path.lower()} ("):
+        return chain
+    known_before = chain.lost_before is not None and chain.lost_before > copied
+    known_after = chain.lost_after is not None and chain.lost_after > copied
+    folder, _, name = path.rpartition("/")
+    return replace(
+        chain,
+        lost_file=name,
+        lost_folder=folder,
+        lost_after=chain.lost_after if known_after else copied,
+        lost_after_witness=chain.lost_after_witness if known_after else "shadow_copy",
+        lost_before=chain.lost_before if known_before else None,
+        lost_before_witness=chain.lost_before_witness if known_before else None,
+    )
+
+
 def _lacks(chain: KeyChainRow, is_replaced: bool) -> HistoryOf | None:
     """Return which file an unusable key lacks; None where that is not what is wrong."""
     if chain.verdict != "unusable":

@@ -96,7 +96,8 @@ def add_head(text: FoldedText, key: DeadKey) -> None:
     """Say which key it is, and from where and by which secret it was had, or what is missing."""
     text.add(f"{_name(key.chain)}, of {key.computer}")
     if key.path is None:
-        text.add(f"not to be had: {key.lack}", "  ")
+        is_open = key.chain.recoverable is None and key.lack == key.chain.recovery_doubt
+        text.add(f"{'not known whether it can be had' if is_open else 'not to be had'}: {key.lack}", "  ")
         return
     opened = OPENED_WITH[key.opened_with] if key.opened_with else _OPENED.get(key.unlocked_by, "opened")
     if key.older_hives is not None:

@@ -23,6 +23,7 @@ ChainLink = Literal[
 ]
 KeyVerdict = Literal["usable", "unusable", "unknown"]
 KnownBy = Literal["decryption", "public_key", "inference"]
+HangsOn = Literal["deleted_file", "shadow_copy"]
 
 REQUEST = "REQUEST"
 """Store of requests for certificates that were made here, upper case."""
@@ -99,6 +100,20 @@ class KeyChainRow(Row):
     recoverable_on: int | None = column(
         "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
     )
+    recoverable_master_key: str | None = column(
+        "File of the master key that opened recoverable_from, outside of where Windows looks for it; null: none had to",
+        None,
+    )
+    recoverable_hives: str | None = column(
+        "Folder of the hives of an older state (RegBack, or in a shadow copy) whose DPAPI_SYSTEM opened the master key "
+        "of recoverable_from; null: none had to",
+        None,
+    )
+    hangs_on: HangsOn | None = column(
+        "what Windows may overwrite or delete of that by which the key is had, be it key file, master key or hives; "
+        "null: none of it, or the key is not had",
+        None,
+    )
     restore_to: str | None = column(
         "Path at which Windows looks for recoverable_from, a copy that has the very name it looks for and opens with "
         "the secrets of today; null: it is not looked for under that name, or not known",
@@ -119,6 +134,7 @@ class KeyChainRow(Row):
         "Installation (`machine.machine_id`) of key_copy, when it is another one of the same source", None
     )
     key_copy_needs: str | None = column("Master key that key_copy needs", None)
+    key_copy_hangs_on: HangsOn | None = column("where key_copy lies, if Windows may overwrite or delete it there", None)
     master_key_copy: str | None = column(
         "File of master_key_guid outside of where Windows looks for it, or beside a damaged one: the one that opens, "
         "else any that is whole",
@@ -161,13 +177,6 @@ class KeyChainRow(Row):
     def is_request(self) -> bool:
         """It is a request for a certificate, whose place a throw-away certificate holds until the answer comes."""
         return (self.store or "").upper() == REQUEST
-
-    @property
-    def hangs_on_shadow_copy(self) -> bool:
-        """Its key is had by what only a shadow copy has: key file, master key or secret."""
-        if self.recoverable_from is not None:
-            return self.recoverable_shadow_copy is not None
-        return self.shadow_hives is not None or (self.copy_opens is True and self.master_key_shadow_copy is not None)
 
     @property
     def is_missed(self) -> bool:

@@ -65,6 +65,14 @@ def no_master_key() -> ForgedMachine:
     return without(server(), master_key(server()))
 
 
+BACKUP = f"Backup/{key_file(server()).rpartition('/')[2]}"
+
+
+def _moved(made: ForgedMachine) -> ForgedMachine:
+    made.move(key_file(made), BACKUP)
+    return made
+
+
 class TestKeyFiles:
     def test_one_deleted_after_the_copy(self) -> None:
         found = Judgement(no_key(), server())
@@ -100,6 +108,7 @@ class TestKeyFiles:
         then.put_capi("web", exchange=Slot(KEY), master_key=dpapi.make_master_key("gone", "S-1-5-18", b"z" * 20))
         row = Judgement(no_key(), then).of_web
         assert (row.recoverable, row.key_copy) == (False, name_of(key_file(server())))
+        assert (row.key_copy_hangs_on, row.hangs_on) == ("shadow_copy", None)
 
     def test_a_file_that_is_there_as_it_was_is_no_copy_of_itself(self) -> None:
         made = no_master_key()
@@ -135,6 +144,27 @@ class TestKeyFiles:
         found = Judgement(without(windows(), path), windows(), given=given)
         (row,) = (row for row in found.rows if row.subject == "CN=alice.contoso.test")
         assert (row.recoverable, row.recoverable_from) == (True, name_of(path))
+
+
+class TestCopiesOfToday:
+    """A copy of the key file lies on the volume of today, and opens only with what a shadow copy has."""
+
+    def test_its_master_key_is_in_a_shadow_copy(self) -> None:
+        row = Judgement(_moved(no_master_key()), server()).of_web
+        assert (row.recoverable, row.recoverable_from) == (True, BACKUP)
+        assert (row.recoverable_shadow_copy, row.recoverable_master_key) == (None, name_of(master_key(server())))
+        assert (row.recoverable_hives, row.hangs_on) == (None, "shadow_copy")
+
+    def test_its_secret_is_in_a_shadow_copy(self) -> None:
+        made = _moved(server())
+        made.secret = EARLIER
+        row = Judgement(made, server()).of_web
+        assert (row.recoverable, row.recoverable_from, row.recoverable_master_key) == (True, BACKUP, None)
+        assert (row.recoverable_hives, row.hangs_on) == (name_of("Windows/System32/config"), "shadow_copy")
+
+    def test_all_that_it_needs_is_there_today(self) -> None:
+        row = Judgement(_moved(server()), server()).of_web
+        assert (row.recoverable_from, row.recoverable_master_key, row.hangs_on) == (BACKUP, None, None)
 
 
 class TestMasterKeys:

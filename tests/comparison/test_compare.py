@@ -91,6 +91,15 @@ def test_a_machine_guid_that_changed_killed_the_key() -> None:
     assert f"machine_guid was {OLD}, is {NEW}" in text
 
 
+def test_a_key_that_hangs_on_a_shadow_copy_is_not_to_be_had_from_a_started_disk() -> None:
+    lost = chain(verdict="unusable", broken_at="key_file", key_file="absent", recoverable=True, hangs_on="shadow_copy")
+    text = render_comparison(compare(case(machine(), chain(), key_file()), case(machine(), lost)))
+    assert (
+        "the private key can still be had from the later disk, by way of a shadow copy, as long as Windows keeps that: "
+        "do not start this disk\n"
+    ) in text
+
+
 @pytest.mark.parametrize(
     ("broken_at", "before", "after", "why"),
     [

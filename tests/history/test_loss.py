@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from forensics.history.loss import Replaced, with_loss
+from forensics.history.loss import Replaced, with_loss, with_proof
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
 from tests.hand_made import chain
@@ -100,6 +100,30 @@ def test_of_a_file_that_was_replaced_the_one_before_was_lost() -> None:
     assert times(with_loss(mismatch, rows[2:], NOW, Replaced(day(3)))) == (None, None, day(1), day(3))
     # Since when the other file is there is not known: the copies may show either.
     assert with_loss(mismatch, rows[2:], NOW, Replaced(None)) == mismatch
+
+
+IN_COPY = f"k/{KEY} (shadow copy 00000001-0000-4000-8000-000000000000 of 2026-11-05T02:00:00Z)"
+
+
+@pytest.mark.parametrize(
+    ("given", "times_told"),
+    [
+        # It was written over in place, and has the time at which the one before was made.
+        ({"lost_before": day(2), "lost_before_witness": "file_times"}, (None, None, day(5), None)),
+        ({"lost_before": day(7), "lost_before_witness": "file_times"}, (None, None, day(5), day(7))),
+        ({"lost_after": day(3), "lost_before": day(7)}, (None, None, day(5), day(7))),
+        ({"lost_after": day(6), "lost_before": day(7)}, (None, None, day(6), day(7))),
+        ({"lost_at": day(6), "lost_witness": "change_journal"}, (day(6), "change_journal", None, None)),
+        ({"lost_before": day(2), "recoverable_from": IN_COPY.replace("k/", "b/")}, (None, None, None, day(2))),
+        ({"lost_before": day(2), "public_key": "match"}, (None, None, None, day(2))),
+    ],
+)
+def test_a_shadow_copy_that_has_the_right_key_proves_until_when_it_was_there(
+    given: dict[str, Any], times_told: tuple[object, ...]
+) -> None:
+    values: dict[str, Any] = {"key_file": "present", "public_key": "mismatch", "broken_at": "public_key"}
+    values |= {"key_file_path": f"k/{KEY}", "recoverable": True, "recoverable_from": IN_COPY}
+    assert times(with_proof(dead(**(values | given)), day(5))) == times_told
 
 
 @pytest.mark.parametrize(

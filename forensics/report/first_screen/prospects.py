@@ -44,6 +44,9 @@ _LINKS = (NOT_FOLLOWED, LINK_TO_NOTHING)
 """Kinds of problems of which one may take all keys out of sight: each is named."""
 
 
+_MAY_HAVE_KEYS = "Shadow copies may have missing keys: do not start this disk before they are searched"
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """What ends soon.
@@ -130,6 +133,11 @@ def not_examined(case: CaseTables, facts: Facts, sorted_keys: Triage, where: Whe
         yield Entry(
             f"{where(machine_id)}{', '.join(names)}: read in part, later changes are not seen", machine_id=machine_id
         )
+    doubtful = {chain.machine_id for chain in case.rows("key_chain") if chain.thumbprint and chain.recovery_doubt}
+    for row in case.rows("coverage"):
+        is_of_copies = (row.area, row.name) == ("volume", "shadow copies")
+        if is_of_copies and row.outcome != "present" and row.machine_id in doubtful:
+            yield Entry(f"{where(row.machine_id)}{_MAY_HAVE_KEYS}", why=row.detail or "", machine_id=row.machine_id)
     problems = [row for row in case.rows("problem") if row.kind not in (*PROBLEM_KINDS, *_LINKS)]
     for row in case.rows("problem"):
         if row.kind in PROBLEM_KINDS:

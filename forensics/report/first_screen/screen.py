@@ -25,6 +25,7 @@ from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import triage
 from forensics.report.undecided import lack_of_evidence
 from forensics.tables.finding import SEVERITIES, Severity
+from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
 from forensics.tables.source import leaves
 
@@ -110,13 +111,12 @@ class FirstScreen:
         down = self._down = self._severe("services", (down_entry(one, where(one.machine_id)) for one in stopped.down))
         self._ending = ends_soon(case, facts, where)
         found = self._severe("found", also_found(case, facts, self._triage, stopped.down, self._ending.told, where))
-        nameless = sum(chain.thumbprint is None for chain in case.rows("key_chain") if chain.recoverable)
-        others = f"and {nameless} of no certificate" if nameless else ""
+        savable_ones = [chain for chain in case.rows("key_chain") if chain.recoverable]
         sections = [
             Section("services", "SERVICES DOWN", down, _severities(down), share=5, in_full=5),
             Section("found", "ALSO FOUND" if stopped.down else "FOUND", found, _severities(found), share=3),
             Section("not-known", "NOT KNOWN WHETHER THEY WORK", list(not_known(stopped.doubtful, where)), share=1),
-            Section("savable", _SAVABLE, list(savable(case, facts, where)), others),
+            Section("savable", _SAVABLE, list(savable(case, facts, where)), _beside_savable(savable_ones)),
             Section("ending", f"ENDS WITHIN {WITHIN.days} DAYS", self._ending.entries, self._besides()),
             Section("not-examined", "NOT EXAMINED, OR IN PART", list(not_examined(case, facts, self._triage, where))),
         ]
@@ -223,6 +223,13 @@ class FirstScreen:
         before = ", and of each command what to know before it is run" if has_commands else ""
         where = f" {IN_A_SESSION}" if has_commands and only_profiles(self._case) else ""
         return f"More: -v tells all{before}.{where}"
+
+
+def _beside_savable(chains: Sequence[KeyChainRow]) -> str:
+    hanging = sum(chain.hangs_on is not None for chain in chains)
+    nameless = sum(chain.thumbprint is None for chain in chains)
+    lost = f"do not start this disk: {hanging} {'hangs' if hanging == 1 else 'hang'} on what Windows may delete"
+    return ", ".join([lost] * bool(hanging) + [f"and {nameless} of no certificate"] * bool(nameless))
 
 
 def _severities(entries: Sequence[Entry]) -> str:

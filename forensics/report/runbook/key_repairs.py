@@ -200,6 +200,7 @@ def _opens_but_for_its_list(chain: KeyChainRow) -> bool:
     return (
         chain.recoverable is not False
         and chain.public_key != "mismatch"
+        and chain.master_key not in ("absent", "unreadable")
         and chain.unlocked_by in ("current", "not_tried")
         and chain.private_key not in ("locked", "damaged")
     )

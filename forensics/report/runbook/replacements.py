@@ -206,13 +206,13 @@ def still_on_disk(chain: KeyChainRow | None, facts: Facts) -> Iterable[str]:
     """Say where a key lies that Windows does not open, if it can be had."""
     if chain is not None and chain.verdict == "unusable" and chain.recoverable:
         place = facts.found_in(chain) or facts.path(chain.machine_id, chain.key_file_path)
-        if chain.recoverable_deleted or (chain.recoverable_from is None and chain.master_key_copy_deleted):
+        if chain.hangs_on == "deleted_file":
             yield (
                 "Its key can still be had by way of a deleted file, as long as nothing writes to this disk: see the "
                 "finding key-recoverable before anything is done."
             )
             return
-        if chain.hangs_on_shadow_copy:
+        if chain.hangs_on == "shadow_copy":
             yield (
                 "Its key can still be had by way of a shadow copy, as long as Windows keeps that: see the finding "
                 "key-recoverable before anything is done."

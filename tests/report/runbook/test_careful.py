@@ -60,6 +60,6 @@ def test_a_key_file_gets_its_name_only_where_its_master_key_is_at_home(
 
 def test_a_key_that_hangs_on_a_shadow_copy_is_told() -> None:
     copy = "0b2e4a5c-1111-2222-3333-444444444444"
-    chain = dead(recoverable=True, recoverable_from=f"k (shadow copy {copy})", recoverable_shadow_copy=copy)
+    chain = dead(recoverable=True, recoverable_from=f"k (shadow copy {copy})", hangs_on="shadow_copy")
     text = " ".join(runbook(case_of(use(), chain, certificate())).replace("#", " ").split())
     assert "Its key can still be had by way of a shadow copy, as long as Windows keeps that" in text
