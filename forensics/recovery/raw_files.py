@@ -131,7 +131,7 @@ def _raw_file(chain: KeyChainRow, file: FileToPlace, facts: Facts, accounts: Ite
         known_from,
         in_the_way,
         file.in_the_way_is,
-        tuple(_commands(file, place, in_the_way, rights, attributes)),
+        _all_or_none(_commands(file, place, in_the_way, rights, attributes)),
     )
 
 
@@ -149,6 +149,13 @@ def _attributes(file: FileToPlace) -> tuple[tuple[str, ...], KnownFrom]:
     if flags is None:
         return _USUAL, "likely"
     return tuple(name for name, (flag, _) in _ATTRIBUTES.items() if flags & flag), known_from  # type: ignore[return-value]
+
+
+def _all_or_none(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """Return commands, or only why one of them is not printed: what sets a file aside must not stand alone."""
+    whole = tuple(blocks)
+    refused = tuple(dict.fromkeys(block for block in whole if block.kind != "command"))
+    return refused or whole
 
 
 def _commands(
