@@ -74,7 +74,10 @@ class Passwords:
         if self._sam is None or domain != self._machine_sid:
             return "unknown"
         answers = {is_todays(self._sam, self._boot_key, int(number), one) for one in hashes}
-        return "todays" if True in answers else "another" if answers == {False} else "unknown"
+        if True in answers:
+            return "todays"
+        # The boot key of another machine opens SAM to noise, which fits no password at all.
+        return "another" if answers == {False} and self._evidence.installation.mixed is None else "unknown"
 
     def held(self, sid: str) -> list[HeldSecret]:
         """Return what SAM and the cached sign-ins hold of an account's password."""
