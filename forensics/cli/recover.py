@@ -100,6 +100,8 @@ def recover(
         with refusals_told(to or Path()):
             told = run_examination(recovered, options)
     except forensics.UnknownSubjectError as error:
+        for sentence in error.args[1:]:
+            say(sentence)
         raise click.UsageError(f"{error.args[0]}; keymortem recover {source} --list lists what there is") from None
     for sentence in told.case.not_examined:
         say(sentence)

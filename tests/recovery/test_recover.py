@@ -257,6 +257,23 @@ def test_wrong_usage_says_what_is_right(arguments: tuple[str, ...], words: str) 
     assert words in " ".join(result.stderr.split())
 
 
+def test_of_what_was_not_examined_no_key_is_said_to_be_unknown(tmp_path: Path, password: Path) -> None:
+    for how in (("--list",), ("--to", tmp_path / "keys", "--password-file", password)):
+        result = run(tmp_path / "none.vhdx", "web", *how)
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert "none.vhdx does not exist" in result.stderr
+        assert "no key here is called" not in result.stderr
+    assert not (tmp_path / "keys").exists()
+
+
+def test_what_was_not_examined_is_told_beside_a_name_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forensics.Case, "not_examined", ["1 of 2 volumes was not examined: it is locked"])
+    result = run(SAMPLE, "nosuch", "--list")
+    assert result.exit_code == 2
+    assert "keymortem: 1 of 2 volumes was not examined: it is locked" in result.stderr
+    assert "no key here is called 'nosuch'" in result.stderr
+
+
 def test_an_empty_password_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "pw.txt").write_text("\nsecret\n")
     result = run(SAMPLE, "web.contoso", "--to", tmp_path / "keys", "--password-file", tmp_path / "pw.txt")
