@@ -274,6 +274,13 @@ def test_what_was_not_examined_is_told_beside_a_name_that_is_unknown(monkeypatch
     assert "no key here is called 'nosuch'" in result.stderr
 
 
+def test_the_account_is_named_as_which_a_users_key_is_to_be_imported() -> None:
+    lines = run(IMAGES / "laptop.vhdx.xz", "frank@mail", "lap-31.contoso", "LAP-31", "--list").stdout.splitlines()
+    frank = "store My of frank (S-1-12-1-2164260864-1207959552-2550136832-3405691582), of LAP-31"
+    assert [line.partition(", ")[2].partition(", ")[2] for line in lines if line.startswith("CN=")][:2] == [frank] * 2
+    assert any(line.endswith(", store Remote Desktop, of LAP-31") for line in lines)
+
+
 def test_an_empty_password_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "pw.txt").write_text("\nsecret\n")
     result = run(SAMPLE, "web.contoso", "--to", tmp_path / "keys", "--password-file", tmp_path / "pw.txt")
