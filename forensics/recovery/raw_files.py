@@ -11,7 +11,7 @@ from dataclasses import field
 from itertools import islice
 from typing import Literal
 
-from forensics.chain.placing import FileToPlace, Placing
+from forensics.chain.placing import NOT_IN_USE, FileToPlace, Placing
 from forensics.chain.vault import Vault
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.commands.blocks import blocks_of
@@ -77,13 +77,15 @@ class RawFile:
 
 def placing_of(facts: Facts, vault: Vault, chain: KeyChainRow) -> Placing:
     """Return what brings the key of a chain back on its Windows, as it was found while its source was open."""
-    if chain.verdict == "usable":
-        return Placing(refusal="Windows on this disk opens it where it lies, so nothing is to be placed")
     entry = entry_of(facts.case.sources, chain.machine_id)
     if entry is not None and entry.older_state_of is not None:
         older = f"what was examined is an older state of {entry.older_state_of}"
         return Placing(refusal=f"{older}, so what its Windows opens today is not known")
     machine = facts.machine(chain.machine_id)
+    if machine is not None and machine.kind in NOT_IN_USE:
+        return Placing(refusal=NOT_IN_USE[machine.kind])
+    if chain.verdict == "usable":
+        return Placing(refusal="Windows on this disk opens it where it lies, so nothing is to be placed")
     is_sealed = machine is not None and machine.image_state in _GENERALIZED and not machine.specialize_skips_crypto
     if is_sealed and chain.store_scope != "user":
         return Placing(refusal=_NEW_IDENTITY)

@@ -356,6 +356,14 @@ def test_two_secrets_of_one_user_are_refused_not_one_of_them_forgotten(tmp_path:
     assert "anna is named twice, and only one secret of a user is tried" in " ".join(result.stderr.split())
 
 
+def test_a_large_file_named_as_a_backup_key_is_not_read_whole(tmp_path: Path) -> None:
+    with open(tmp_path / "disk.vhdx", "wb") as file:
+        file.truncate(1 << 42)
+    result = run("examine", "d", "--domain-backup-key", tmp_path / "disk.vhdx")
+    assert result.exit_code == 2
+    assert "a .pvk file has no more than 16384 bytes" in " ".join(result.stderr.split())
+
+
 def test_a_file_that_is_no_backup_key_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "k.pvk").write_bytes(bytes(100))
     result = run("examine", "d", "--domain-backup-key", tmp_path / "k.pvk")
