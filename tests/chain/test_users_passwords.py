@@ -131,6 +131,19 @@ class TestGiven:
         assert row.missing_secret == ["older_password", "cloudap"]
         assert "the account signs in as a Microsoft account" in (chain.reason or "")
 
+    def test_a_password_that_opens_a_key_of_a_microsoft_account_is_not_said_to_have_been_reset(self) -> None:
+        computer = Computer()
+        user = f"SAM\\Domains\\Account\\Users\\{RID:08X}"
+        computer.forged.hives.sam.key(user).binary("InternetUserName", "maria@example.test".encode("utf-16-le"))
+        chain, row = computer.seen(OLD)
+        assert told(row) == ("password", "given_password", "another", [])
+        assert (chain.private_key, chain.verdict) == ("proved", "unknown")
+        assert (chain.reason or "").endswith("only where Windows saw it: whether it is today's is not known")
+        assert "reset" not in (chain.reason or "")
+        assert findings(computer, OLD) == []
+        chain, _ = computer.seen("Herbst")
+        assert (chain.reason or "").startswith("the password given does not open the master key; the account signs in as")
+
 
 class TestCredHist:
     @pytest.mark.parametrize("suite", [dpapi.AES_SHA512, dpapi.TDES_SHA1], ids=["AES", "3DES"])
