@@ -274,6 +274,11 @@ def test_what_was_not_examined_is_told_beside_a_name_that_is_unknown(monkeypatch
     assert "no key here is called 'nosuch'" in result.stderr
 
 
+def test_a_slip_in_the_name_of_a_user_is_told(tmp_path: Path, password: Path) -> None:
+    result = run(SAMPLE, "web.contoso", "--list", "--password", f"nobody:{password}")
+    assert "a password or NT hash was given for nobody, whom none of the sources knows" in result.stderr
+
+
 def test_the_account_is_named_as_which_a_users_key_is_to_be_imported() -> None:
     lines = run(IMAGES / "laptop.vhdx.xz", "frank@mail", "lap-31.contoso", "LAP-31", "--list").stdout.splitlines()
     frank = "store My of frank (S-1-12-1-2164260864-1207959552-2550136832-3405691582), of LAP-31"
