@@ -142,7 +142,9 @@ class TestGiven:
         assert "reset" not in (chain.reason or "")
         assert findings(computer, OLD) == []
         chain, _ = computer.seen("Herbst")
-        assert (chain.reason or "").startswith("the password given does not open the master key; the account signs in as")
+        assert (chain.reason or "").startswith(
+            "the password given does not open the master key; the account signs in as"
+        )
 
 
 class TestCredHist:

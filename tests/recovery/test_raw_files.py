@@ -254,6 +254,18 @@ def test_nothing_is_set_aside_where_the_command_that_fills_its_place_is_not_prin
     assert [block.kind for block in refused] == ["paragraph"]
 
 
+def test_no_use_opens_a_key_to_everybody() -> None:
+    file = FileToPlace("key_file", f"x/{WEB_FILE}", "x", LyingFile(b""), False, "S-1-5-18")
+    facts: Any = SimpleNamespace(path=lambda machine, path: path and "C:\\x")
+    chain: Any = SimpleNamespace(machine_id=1, thumbprint="A", key_file_path=None)
+    accounts = ("S-1-1-0", "S-1-5-20", "S-1-5-11", "S-1-5-32-546", "S-1-5-21-1-2-3-514", "NT AUTHORITY", "S-1-5-7")
+    uses: Any = [
+        SimpleNamespace(machine_id=1, thumbprint="A", certainty="likely", consumer="x", account=account)
+        for account in accounts
+    ]
+    assert raw_files(chain, Placing((file,)), facts, uses)[0].rights.readers == ("S-1-5-20",)
+
+
 def test_what_policy_forbids_needs_the_option_here_too(tmp_path: Path) -> None:
     result = run(CLEANED_UP, "web.contoso", "--as", "file", "--to", tmp_path / "files")
     assert (result.exit_code, (tmp_path / "files").exists()) == (1, False)
