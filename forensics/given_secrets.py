@@ -85,12 +85,12 @@ def file_password(path: Path) -> bytes:
 
 
 def _domain_key(path: Path) -> DomainBackupKey:
-    from forensics.dpapi.domain_backup import load_pvk
+    from forensics.dpapi.domain_backup import MAX_PVK, load_pvk
     from forensics.formats.errors import FormatError
 
     try:
         with open_given(path) as file:
-            return load_pvk(file.read(), path.name)
+            return load_pvk(file.read(MAX_PVK + 1), path.name)
     except OSError as error:
         raise SourceError("unreadable", f"{path} cannot be read: {error.strerror}") from error
     except FormatError as error:

@@ -37,3 +37,14 @@ def test_without_the_password_it_is_locked(tmp_path: Path) -> None:
     case = forensics.examine(shared(CASES / "06-profile-container.zip"))
     row = next(row for row in case.rows("key_chain") if row.thumbprint == SMIME)
     assert (row.private_key, row.unlocked_by, row.verdict, row.broken_at) == ("locked", "not_tried", "unknown", None)
+
+
+def test_nothing_is_said_of_a_windows_that_is_not_there(tmp_path: Path) -> None:
+    with zipfile.ZipFile(shared(CASES / "06-profile-container.zip")) as archive:
+        archive.extractall(tmp_path)
+    password = (tmp_path / "pw.txt").read_text().splitlines()[0]
+    told = forensics.recover(tmp_path / "E", SMIME, form="file", passwords={SID: password})
+    assert [key.lack for key in told.keys] == [
+        "the Windows of this profile is not on this evidence, so what it looks for is not known; without --as file it "
+        "is written into a PFX file"
+    ]

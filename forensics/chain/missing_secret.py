@@ -91,4 +91,4 @@ def _other_keys(row: MasterKeyRow) -> str:
     if row.domain_key_guid in row.domain_keys_given:
         return "a backup key whose file is named for that GUID was given, and does not open it"
     named = f", named for {', '.join(row.domain_keys_given)}," if row.domain_keys_given else ""
-    return f"the backup key given{named} does not open it: it is another one"
+    return f"the backup key given{named} does not open it: likely it is another one"

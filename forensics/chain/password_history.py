@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 
-from forensics.chain.work import Work
+from forensics.chain.work import PROTECTED_USER, Work
 from forensics.collectors.credhist import FoundCredHist, find_credhist, read_credhist
 from forensics.collectors.evidence import MasterKeyEvidence
 from forensics.dpapi.credhist import PasswordHashes, open_credhist_link
@@ -142,14 +142,23 @@ class PasswordHistories:
 
     def _open(self, link: CredHistLink, known: Sequence[KnownPassword], path: str) -> EarlierPassword | None:
         for password in known:
+            # Each link may name an account of its own, for which the password is stretched anew.
+            if not self._may(PROTECTED_USER, path):
+                return None
             for pre in password.prekeys(link.sid):
-                if not self._work.may(section_rounds(link), path):
-                    self._is_cut.add(path)
+                if not self._may(section_rounds(link), path):
                     return None
                 hashes = open_credhist_link(link, pre)
                 if hashes is not None:
                     return EarlierPassword(hashes, link.guid, password.nt_hash)
         return None
+
+    def _may(self, rounds: int, path: str) -> bool:
+        """Take work; where there is none left, what the file holds is not all tried."""
+        if self._work.may(rounds, path):
+            return True
+        self._is_cut.add(path)
+        return False
 
 
 def prekeys_of(hashes: PasswordHashes) -> Callable[[str], Iterator[bytes]]:

@@ -35,6 +35,7 @@ class Passwords:
         self._evidence = evidence
         self.online = frozenset(f"{self._machine_sid}-{rid}" for rid in (self._sam.linked if self._sam else ()))
         self._given = given
+        self._compared: dict[tuple[str, tuple[bytes, ...]], GivenPassword] = {}
         self._boot_key: bytes | None = None
         classes = evidence.lsa.boot_key_classes if evidence.lsa else None
         if classes is not None and (system.current or system.previous):
@@ -58,6 +59,12 @@ class Passwords:
 
     def compared(self, sid: str, hashes: Sequence[bytes]) -> GivenPassword:
         """Say whether one of some NT hashes is what SAM holds for an account, or what is kept of its sign-ins."""
+        asked = (sid, tuple(hashes))
+        if asked not in self._compared:  # once, however many master keys an account has
+            self._compared[asked] = self._compare(sid, hashes)
+        return self._compared[asked]
+
+    def _compare(self, sid: str, hashes: Sequence[bytes]) -> GivenPassword:
         domain, _, number = sid.rpartition("-")
         if self._boot_key is None or not number.isdecimal():
             return "unknown"
@@ -67,7 +74,10 @@ class Passwords:
         if self._sam is None or domain != self._machine_sid:
             return "unknown"
         answers = {is_todays(self._sam, self._boot_key, int(number), one) for one in hashes}
-        return "todays" if True in answers else "another" if answers == {False} else "unknown"
+        if True in answers:
+            return "todays"
+        # The boot key of another machine opens SAM to noise, which fits no password at all.
+        return "another" if answers == {False} and self._evidence.installation.mixed is None else "unknown"
 
     def held(self, sid: str) -> list[HeldSecret]:
         """Return what SAM and the cached sign-ins hold of an account's password."""

@@ -37,6 +37,12 @@ _LOCAL_MACHINE = 4
 _NO_LINK = "the certificate has no link to a key (KEY_PROV_INFO) that says which file Windows looks for"
 _IN_PLACE = "it and its master key lie where Windows looks for them, so nothing is to be placed"
 
+NOT_IN_USE = {
+    "former": "it is of a Windows that is not in use any more, so nothing is placed there",
+    "profile": "the Windows of this profile is not on this evidence, so what it looks for is not known",
+}
+"""Why nothing is placed in an installation that is no Windows of today, by its kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class FileToPlace:
@@ -176,10 +182,8 @@ class _Placer:
     def _refusal(self) -> str | None:
         """Say why no file helps, whichever it is."""
         installation = self._evidence.installation
-        if installation.kind == "former":
-            return "it is of a Windows that is not in use any more, so nothing is placed there"
-        if installation.kind == "profile":
-            return "the Windows of this profile is not on this evidence, so what it looks for is not known"
+        if installation.kind in NOT_IN_USE:
+            return NOT_IN_USE[installation.kind]
         if installation.mixed is not None:
             return f"the hives are of two machines ({installation.mixed}), so which secret is today's is not known"
         if self._claim.missing is not None:

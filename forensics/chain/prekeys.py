@@ -85,6 +85,7 @@ class Prekeys:
         self.histories = PasswordHistories(evidence.installation, evidence.master_keys, self.extra_work)
         self._given_to_user: dict[str, list[tuple[OpenedWith, KnownPassword]]] = {}
         self._of_user: dict[str, list[Prekey]] = {}
+        self._of_hash: dict[tuple[bytes, str], list[bytes]] = {}
 
     def of(self, item: MasterKeyEvidence) -> Iterator[Prekey]:
         """Yield what may open a master key; CREDHIST is walked only where nothing before it did."""
@@ -174,8 +175,14 @@ class Prekeys:
             known.append(KnownPassword(prekeys_of(_EMPTY), _EMPTY.nt))
         for earlier in sorted(self.histories.earlier(sid, known), key=lambda e: e.link != link):
             by_sha1 = [dpapi.user_prekey_from_sha1(earlier.hashes.sha1, sid)]
-            for pre in by_sha1 if is_local else dpapi.user_prekeys_from_nt_hash(earlier.hashes.nt, sid):
+            for pre in by_sha1 if is_local else self._stretched(earlier.hashes.nt, sid):
                 yield Prekey(pre, opened_with="credhist", nt_hash=earlier.began_with)
+
+    def _stretched(self, nt_hash: bytes, sid: str) -> list[bytes]:
+        """Stretch an NT hash once, however many master keys are tried with it."""
+        if (nt_hash, sid) not in self._of_hash:
+            self._of_hash[nt_hash, sid] = dpapi.user_prekeys_from_nt_hash(nt_hash, sid)
+        return self._of_hash[nt_hash, sid]
 
 
 def _is_local(item: MasterKeyEvidence) -> bool:

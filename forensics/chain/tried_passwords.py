@@ -52,6 +52,11 @@ def doubt_of_entra(owner_sid: str | None, by: UnlockedBy) -> str | None:
 
 def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
     """Say what an opening of a user's master key leaves open, as far as the given password shows it."""
+    if by == "password" and tried.given == "another" and tried.signs_in_online:
+        return (
+            f"{_OPENED.get(tried.opened_with, _GIVEN_OPENED)} is not the one in SAM. The account signs in as a Microsoft "
+            "account, of which SAM holds today's password only where Windows saw it: whether it is today's is not known"
+        )
     if by == "password" and tried.given == "another":
         leads = "; CREDHIST, which could lead to it, is not on this disk"
         if tried.history is None or tried.history.state != "absent":
@@ -69,14 +74,14 @@ def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
         )
     if by != "nothing" or tried.given == "none":
         return None
-    if tried.given == "another":
-        return f"the password given is neither today's in SAM nor that of the master key{_and(tried.history)}"
     if tried.signs_in_online:
         which = "is today's (it fits SAM)" if tried.given == "todays" else "does not open the master key"
         return (
             f"the password given {which}; the account signs in as a Microsoft account, and likely the master key hangs "
             "on a secret that Windows has from there (CloudAP), or is from before"
         )
+    if tried.given == "another":
+        return f"the password given is neither today's in SAM nor that of the master key{_and(tried.history)}"
     older = f"Give the older password{_and(tried.history)}"
     if tried.given == "todays":
         return f"the password given is today's (it fits SAM); likely the master key is from before it was set. {older}"

@@ -18,6 +18,9 @@ above, so that they take nothing from what was given and from DPAPI_SYSTEM: 375 
 RSA_OPERATION = 20_000
 """What one use of a private RSA key of 2048 to 4096 bits costs."""
 
+PROTECTED_USER = 2_000
+"""What the stretching of one NT hash costs, by which keys of protected users open: 10,000 rounds of SHA-256 in C."""
+
 _ATTEMPT = 20
 _WITNESS_FACTOR = 8
 _PER_SQUARE = {RsaPrivateKey: 10, DsaPrivateKey: 400}

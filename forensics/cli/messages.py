@@ -17,6 +17,15 @@ def say(message: str) -> None:
     click.echo(f"keymortem: {forensics.sanitise(message)}", err=True)
 
 
+def say_what_was_not_had(case: forensics.Case) -> None:
+    """Say what was not examined, and which secrets were given for users whom nothing here knows: a slip of the pen."""
+    for sentence in case.not_examined:
+        say(sentence)
+    for row in case.rows("problem"):
+        if row.kind == "unknown_user":
+            say(row.message)
+
+
 @contextmanager
 def invalid_pack_told() -> Iterator[None]:
     """Let an invalid rule pack end the command with everything that is wrong with it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,8 @@ SOURCE = click.Path()
 
 _OFFSET = re.compile(r"(0x[0-9a-f]{1,16}|\d{1,19})(s?)")
 _SECTOR = 512
+_LONGEST_SECRET = 4 << 10
+"""Format: bytes of a first line with a user's password, of which Windows takes 256 characters."""
 _SPAN = re.compile(r"(\d{1,5})([dwy]?)")
 _DAYS = {"": 1, "d": 1, "w": 7, "y": 365}
 
@@ -53,7 +56,15 @@ def user_secrets(ctx: click.Context, parameter: click.Parameter, values: tuple[s
 
     It is never on the command line itself, where other users of the computer could read it.
     """
-    return dict(_user_secret(value) for value in values)
+    found: dict[str, tuple[str, str]] = {}
+    for user, secret in map(_user_secret, values):
+        if user.lower() in found:
+            raise click.BadParameter(
+                f"{user} is named twice, and only one secret of a user is tried: examine once with each; two accounts "
+                "of one name are told apart by their SIDs"
+            )
+        found[user.lower()] = user, secret
+    return dict(found.values())
 
 
 def _user_secret(value: str) -> tuple[str, str]:
@@ -63,13 +74,21 @@ def _user_secret(value: str) -> tuple[str, str]:
         raise click.BadParameter("write USER:FILE, where the first line of FILE holds the secret")
     named_files().append(Path(file))
     try:
-        text = Path(file).read_text(encoding="utf-8-sig")
+        with open(file, "rb") as opened:
+            raw = opened.readline(_LONGEST_SECRET)
+        line = raw.decode("utf-8-sig").rstrip("\r\n")
     except OSError as error:
         raise click.BadParameter(f"{file} cannot be read ({error.strerror}); the secret is its first line") from None
     except UnicodeDecodeError:
         # From None: the exception would carry the secret's bytes.
         raise click.BadParameter(f"{file} is not UTF-8 text; save it as UTF-8") from None
-    return user, text.split("\n", 1)[0].rstrip("\r")
+    if len(raw) >= _LONGEST_SECRET:
+        raise click.BadParameter(f"the first line of {file} is too long for a secret of a user")
+    if any(unicodedata.category(c) == "Cc" for c in line):
+        raise click.BadParameter(
+            f"the first line of {file} holds characters that nobody can type; save it as UTF-8 text"
+        )
+    return user, line
 
 
 def named_files() -> list[Path]:

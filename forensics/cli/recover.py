@@ -8,7 +8,7 @@ from typing import Any, Literal
 import click
 
 import forensics
-from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say, say_what_was_not_had
 from forensics.cli.options import SOURCE, named_files, source_options_beside_a_password
 from forensics.cli.output import emit, refusals_told
 from forensics.cli.run import run_examination
@@ -100,9 +100,10 @@ def recover(
         with refusals_told(to or Path()):
             told = run_examination(recovered, options)
     except forensics.UnknownSubjectError as error:
+        for sentence in error.args[1:]:
+            say(sentence)
         raise click.UsageError(f"{error.args[0]}; keymortem recover {source} --list lists what there is") from None
-    for sentence in told.case.not_examined:
-        say(sentence)
+    say_what_was_not_had(told.case)
     if told.case.is_empty:
         ctx.exit(NOTHING_EXAMINED)
     emit(told)

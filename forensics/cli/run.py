@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 import forensics
-from forensics.cli.messages import NOTHING_EXAMINED, invalid_pack_told, say
+from forensics.cli.messages import NOTHING_EXAMINED, invalid_pack_told, say, say_what_was_not_had
 
 T = TypeVar("T")
 
@@ -27,8 +27,7 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Cas
             if forensics.is_case_file(Path(source)):
                 raise click.UsageError(f"{source} is a case file, which stands alone: name either it or sources")
         case = run_examination(partial(forensics.examine, *sources), options)
-    for sentence in case.not_examined:
-        say(sentence)
+    say_what_was_not_had(case)
     return case
 
 

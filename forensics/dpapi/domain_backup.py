@@ -21,7 +21,7 @@ from forensics.late_methods import dataclass
 
 _PVK_MAGIC = 0xB0B5F11E
 _PVK_HEADER = 24
-_MAX_PVK = 16384
+MAX_PVK = 16384
 """Format: bytes of a domain's backup key."""
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _MIN_PKCS1_PADDING = 8
@@ -50,13 +50,15 @@ def load_pvk(data: bytes, name: str = "") -> DomainBackupKey:
         name: Of the file; these tools put the GUID of the key into it.
 
     Raises:
-        FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, or ``bad_key`` when the
-            numbers are no RSA key.
+        FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, ``bad_length``, or ``bad_key``
+            when the numbers are no RSA key.
     """
     import impacket.dpapi
 
     library: Any = impacket.dpapi
-    if len(data) < _PVK_HEADER or len(data) > _MAX_PVK:
+    if len(data) > MAX_PVK:
+        raise FormatError("bad_length", 0, f"a .pvk file has no more than {MAX_PVK} bytes")
+    if len(data) < _PVK_HEADER:
         raise FormatError("truncated", 0, f"a .pvk file does not have {len(data)} bytes")
     header = library.PVK_FILE_HDR(data)
     if header["dwMagic"] != _PVK_MAGIC:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from forensics.case_tables import CaseTables
+from forensics.chain.master_key_found import SYSTEM
 from forensics.chain.vault import Vault
 from forensics.late_methods import dataclass
 from forensics.recovery.raw_files import RawFile, in_use, placing_of, raw_files
@@ -37,6 +38,7 @@ class DeadKey:
     Attributes:
         chain: Its row.
         computer: Whose it is.
+        user: Account in whose store its certificate is, or among whose keys it lies; None of the computer's.
         path: Key file from which it was had, in the source; None where it was not.
         place: The same as Windows writes it.
         unlocked_by: What opened its master key.
@@ -66,6 +68,7 @@ class DeadKey:
     files: tuple[RawFile, ...] = ()
     doubts: tuple[str, ...] = ()
     not_placed: str | None = None
+    user: str | None = None
 
     @property
     def thumbprint(self) -> str:
@@ -112,6 +115,20 @@ def _better_last(case: CaseTables, rows: Iterable[KeyChainRow]) -> list[KeyChain
 
 def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -> DeadKey:
     """Say of one chain whether its private key was had, and from where."""
+    return replace(_dead_key(case, facts, vault, chain), user=_user(chain, facts))
+
+
+def _user(chain: KeyChainRow, facts: Facts) -> str | None:
+    """Name the account that a key is of, where one computer may have several of that store."""
+    sid = chain.owner_sid
+    if sid is None or sid == SYSTEM:
+        return None
+    users = (user for user in facts.case.rows("user") if user.machine_id == chain.machine_id and user.sid == sid)
+    name = next((user.name for user in users), None)
+    return f"{name} ({sid})" if name else sid
+
+
+def _dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -> DeadKey:
     computer = facts.whose(chain.machine_id)
     if chain.thumbprint is None:
         key = DeadKey(chain, computer, lack=_SEALED.get(chain.private_key, _NO_CERTIFICATE))

@@ -6,12 +6,14 @@ References:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import field
+from itertools import chain as chain_of
 from itertools import islice
 from typing import Literal
 
-from forensics.chain.placing import FileToPlace, Placing
+from forensics.chain.placing import NOT_IN_USE, FileToPlace, Placing
 from forensics.chain.vault import Vault
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.commands.blocks import blocks_of
@@ -35,7 +37,10 @@ _NEW_IDENTITY = (
     "the image is generalized: its first boot assigns a new MachineGuid and, likely, a new DPAPI_SYSTEM, after which "
     "the file is of no use"
 )
-_NOBODY_OF_HIS_OWN = frozenset({"", "S-1-1-0", "S-1-5-2", "S-1-5-4", "S-1-5-7", "S-1-5-11", "S-1-5-32-545"})
+_NOBODY_OF_HIS_OWN = frozenset(
+    {"", "S-1-1-0", "S-1-5-2", "S-1-5-4", "S-1-5-7", "S-1-5-11", "S-1-5-32-545", "S-1-5-32-546"}
+)
+_GUESTS = re.compile(r"S-1-5-21(?:-\d+){3}-(?:501|514)", re.ASCII)
 _NOBODY_LATER = ("S-1-3-", "S-1-5-5-", "S-1-15-")
 """Creators and owners, logon sessions and packages."""
 
@@ -77,13 +82,15 @@ class RawFile:
 
 def placing_of(facts: Facts, vault: Vault, chain: KeyChainRow) -> Placing:
     """Return what brings the key of a chain back on its Windows, as it was found while its source was open."""
-    if chain.verdict == "usable":
-        return Placing(refusal="Windows on this disk opens it where it lies, so nothing is to be placed")
     entry = entry_of(facts.case.sources, chain.machine_id)
     if entry is not None and entry.older_state_of is not None:
         older = f"what was examined is an older state of {entry.older_state_of}"
         return Placing(refusal=f"{older}, so what its Windows opens today is not known")
     machine = facts.machine(chain.machine_id)
+    if machine is not None and machine.kind in NOT_IN_USE:
+        return Placing(refusal=NOT_IN_USE[machine.kind])
+    if chain.verdict == "usable":
+        return Placing(refusal="Windows on this disk opens it where it lies, so nothing is to be placed")
     is_sealed = machine is not None and machine.image_state in _GENERALIZED and not machine.specialize_skips_crypto
     if is_sealed and chain.store_scope != "user":
         return Placing(refusal=_NEW_IDENTITY)
@@ -114,8 +121,8 @@ def in_use(file: FileToPlace, chain: KeyChainRow, uses: Iterable[CertificateUseR
 
 def _raw_file(chain: KeyChainRow, file: FileToPlace, facts: Facts, accounts: Iterable[str]) -> RawFile:
     own = file.lying.security if file.is_at_home else None
-    readers = (*accounts, *islice(_readers(own), _MOST_READERS)) if file.what == "key_file" else ()
-    rights = rights_of(file.owner_sid, (sid for sid in readers if sid.startswith("S-1-")))
+    readers = chain_of(accounts, _readers(own)) if file.what == "key_file" else ()
+    rights = rights_of(file.owner_sid, islice(filter(_is_one_account, readers), _MOST_READERS))
     attributes, known_from = _attributes(file)
     place = facts.path(chain.machine_id, file.target)
     in_the_way = facts.path(chain.machine_id, file.in_the_way) or None
@@ -131,16 +138,22 @@ def _raw_file(chain: KeyChainRow, file: FileToPlace, facts: Facts, accounts: Ite
         known_from,
         in_the_way,
         file.in_the_way_is,
-        tuple(_commands(file, place, in_the_way, rights, attributes)),
+        _all_or_none(_commands(file, place, in_the_way, rights, attributes)),
     )
 
 
 def _readers(security: SecurityDescriptor | None) -> Iterator[str]:
-    """Yield the accounts of their own that an access list lets read; everybody is none of them."""
+    """Yield whom an access list lets read."""
     for ace in security.dacl or () if security is not None else ():
         is_for_it = ace.type == ACCESS_ALLOWED and not ace.flags & INHERIT_ONLY and ace.mask & _READS
-        if is_for_it and ace.sid not in _NOBODY_OF_HIS_OWN and not ace.sid.startswith(_NOBODY_LATER):
+        if is_for_it:
             yield ace.sid
+
+
+def _is_one_account(sid: str) -> bool:
+    """Tell accounts and groups of their own from those that stand for everybody, guests, or whoever signs in."""
+    is_everybody = sid in _NOBODY_OF_HIS_OWN or sid.startswith(_NOBODY_LATER) or bool(_GUESTS.fullmatch(sid))
+    return sid.startswith("S-1-") and not is_everybody
 
 
 def _attributes(file: FileToPlace) -> tuple[tuple[str, ...], KnownFrom]:
@@ -149,6 +162,13 @@ def _attributes(file: FileToPlace) -> tuple[tuple[str, ...], KnownFrom]:
     if flags is None:
         return _USUAL, "likely"
     return tuple(name for name, (flag, _) in _ATTRIBUTES.items() if flags & flag), known_from  # type: ignore[return-value]
+
+
+def _all_or_none(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """Return commands, or only why one of them is not printed: what sets a file aside must not stand alone."""
+    whole = tuple(blocks)
+    refused = tuple(dict.fromkeys(block for block in whole if block.kind != "command"))
+    return refused or whole
 
 
 def _commands(

@@ -13,6 +13,8 @@ from forensics.recovery.text import add_commands, add_head, counted, held_back
 from forensics.report.folded_lines import FoldedText
 from forensics.tables.finding import Block
 
+_LONGEST = 4_000
+"""Display: characters of one line, of which one may hold an access list of 50 accounts."""
 _WHAT = {"key_file": "key file", "master_key": "master key file"}
 _ASIDE = {
     "damaged": "damaged",
@@ -30,7 +32,7 @@ def raw_files_text(keys: Sequence[DeadKey], folder: Path | None, log: str | None
         log: Name of the log beside them; None where nothing was written.
         width: Columns to fold to; None leaves lines whole.
     """
-    text = FoldedText(width)
+    text = FoldedText(width, _LONGEST)
     had = [key for key in keys if key.lack is None]
     if folder is None:
         head = f"{len(had)} of {counted(len(keys))} can be brought back by files of the disk"

@@ -24,6 +24,7 @@ from forensics.recovery.pkcs12 import Destination, pfx
 from forensics.recovery.private_keys import library_key
 from forensics.recovery.raw_files_text import raw_files_text
 from forensics.recovery.text import recovered_text
+from forensics.report.explain_subject import UnknownSubjectError
 from forensics.report.facts import Facts
 from forensics.report.result import Result
 from forensics.tables.certificate import CertificateRow
@@ -112,7 +113,7 @@ def recover(
     Raises:
         ValueError: There is no such form; PFX files without ``pfx_password_file``, or files of the disk with it.
         SourceError: The source, or the file with the password, cannot be read.
-        UnknownSubjectError: No key is called that.
+        UnknownSubjectError: No key is called that, where anything was examined; behind its message stands what was not.
         EvidenceTargetError: ``to`` is evidence, or lies in it.
         OSError: A file cannot be written; FileExistsError where it is there.
     """
@@ -125,6 +126,8 @@ def recover(
     with without_core_dumps(), keeping(vault := Vault()):
         try:
             case = examine(source, **options)
+            if case.is_empty:
+                return Recovered(case, (), {}, form=form)
             wanted = _wanted(case, vault, subjects, form, even_not_exportable=even_not_exportable)
             if to is None:
                 return Recovered(case, tuple(wanted), {}, form=form)
@@ -155,7 +158,11 @@ def _wanted(
     case: Case, vault: Vault, subjects: Sequence[str], form: Form, *, even_not_exportable: bool
 ) -> list[DeadKey]:
     facts = Facts(case)
-    keys = [dead_key(case, facts, vault, chain) for chain in wanted_chains(case, subjects)]
+    try:
+        chains = wanted_chains(case, subjects)
+    except UnknownSubjectError as error:
+        raise UnknownSubjectError(*error.args, *case.not_examined) from None
+    keys = [dead_key(case, facts, vault, chain) for chain in chains]
     if form == "file":
         keys = [as_files(key, facts, vault) for key in keys]
     return keys if even_not_exportable else [_unless_forbidden(key) for key in keys]

@@ -94,7 +94,8 @@ def held_back(keys: Sequence[DeadKey]) -> str:
 
 def add_head(text: FoldedText, key: DeadKey) -> None:
     """Say which key it is, and from where and by which secret it was had, or what is missing."""
-    text.add(f"{_name(key.chain)}, of {key.computer}")
+    of_user = f" of {key.user}" if key.user is not None else ""
+    text.add(f"{_name(key.chain)}{of_user}, of {key.computer}")
     if key.path is None:
         is_open = key.chain.recoverable is None and key.lack == key.chain.recovery_doubt
         text.add(f"{'not known whether it can be had' if is_open else 'not to be had'}: {key.lack}", "  ")

@@ -141,14 +141,14 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
     yield f"  verdict: {chain.verdict}{at}; known by {chain.known_by}; recoverable: {recoverable}"
     reason = reason_of(chain, facts) if with_reason else ""
     if reason:
-        yield from fold(sanitise(reason), width, "  ", "  ")
+        yield from fold(sanitise(reason, _LONGEST_DETAIL), width, "  ", "  ")
     if chain.recoverable_from:
         yield from fold(sanitise(f"key found in {facts.found_in(chain)}"), width, "  ", "  ")
     if copy := facts.copy_of(chain):
         yield from fold(sanitise(f"a file with its public key, which did not open: {copy}"), width, "  ", "  ")
     if chain.recoverable is None and chain.recovery_doubt:
         told = f"whether the key can be had is not known: {chain.recovery_doubt}"
-        yield from fold(sanitise(told), width, "  ", "  ")
+        yield from fold(sanitise(told, _LONGEST_DETAIL), width, "  ", "  ")
     yield ""
     for link in links_of(chain, facts):
         yield from _link_lines(link, chain, width)

@@ -22,8 +22,15 @@ CLASSES = (RAW[:8], RAW[8:16], RAW[16:24], RAW[24:])
 OPENED = DpapiSystem(SystemSecret(b"m" * 20, b"u" * 20))
 
 
-def given(secrets: UserSecrets, sid: str = USER, system: DpapiSystem = OPENED, sam: bool = True) -> GivenPassword:
+def given(
+    secrets: UserSecrets,
+    sid: str = USER,
+    system: DpapiSystem = OPENED,
+    sam: bool = True,
+    mixed: str | None = None,
+) -> GivenPassword:
     evidence = Evidence(installation({}), MachineRow(machine_id=1, source_path="x", machine_sid=MACHINE))
+    evidence.installation.mixed = mixed
     evidence.lsa = LsaMaterial(boot_key_classes=CLASSES)
     evidence.sam = sealed(NT_HASH, aes=True) if sam else None
     return Passwords(evidence, system, secrets).given_for(sid, NAMES)
@@ -46,3 +53,8 @@ def test_what_sam_cannot_tell_is_unknown() -> None:
     # DPAPI_SYSTEM did not open: nothing proves the boot key.
     assert given(right, system=DpapiSystem()) == "unknown"
     assert given(right, sam=False) == "unknown"
+
+
+def test_sam_of_another_machine_opens_to_noise_which_calls_no_password_another() -> None:
+    assert given(UserSecrets(passwords={"maria": "Winter"}), mixed="SAM and SYSTEM name two computers") == "unknown"
+    assert given(UserSecrets(passwords={"maria": "Sommer"}), mixed="SAM and SYSTEM name two computers") == "todays"

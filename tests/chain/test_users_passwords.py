@@ -10,8 +10,10 @@ import pytest
 from forensics.asked_rules import ask_rules
 from forensics.case_tables import CaseTables
 from forensics.chain.judge import Judged, judge
+from forensics.chain.prekeys import Prekeys
 from forensics.collectors.evidence import rows_of
 from forensics.dpapi.dpapi import nt_hash
+from forensics.dpapi.lsa import DpapiSystem, SystemSecret
 from forensics.dpapi.user_secrets import UserSecrets
 from forensics.engine.loader import load_packs
 from forensics.tables.finding import Finding
@@ -27,6 +29,7 @@ from tests.examined import AS_OF
 from tests.forged_machine import evidence_of, judged
 
 RID = 1001
+OPENED = DpapiSystem(SystemSecret(bytes(20), bytes(20)), None)
 OLD, MIDDLE, TODAY = "Winter 2022", "Frühling 2023", "Sommer 2024"
 
 
@@ -128,6 +131,21 @@ class TestGiven:
         assert row.missing_secret == ["older_password", "cloudap"]
         assert "the account signs in as a Microsoft account" in (chain.reason or "")
 
+    def test_a_password_that_opens_a_key_of_a_microsoft_account_is_not_said_to_have_been_reset(self) -> None:
+        computer = Computer()
+        user = f"SAM\\Domains\\Account\\Users\\{RID:08X}"
+        computer.forged.hives.sam.key(user).binary("InternetUserName", "maria@example.test".encode("utf-16-le"))
+        chain, row = computer.seen(OLD)
+        assert told(row) == ("password", "given_password", "another", [])
+        assert (chain.private_key, chain.verdict) == ("proved", "unknown")
+        assert (chain.reason or "").endswith("only where Windows saw it: whether it is today's is not known")
+        assert "reset" not in (chain.reason or "")
+        assert findings(computer, OLD) == []
+        chain, _ = computer.seen("Herbst")
+        assert (chain.reason or "").startswith(
+            "the password given does not open the master key; the account signs in as"
+        )
+
 
 class TestCredHist:
     @pytest.mark.parametrize("suite", [dpapi.AES_SHA512, dpapi.TDES_SHA1], ids=["AES", "3DES"])
@@ -190,6 +208,15 @@ class TestCredHist:
         assert (row.credhist, row.credhist_passwords, row.credhist_opened) == ("present", 2, None)
         assert "2 older passwords, which were not all tried, since that costs too much" in (chain.reason or "")
         assert Computer(of_key=TODAY).seen(TODAY)[0].private_key == "proved"
+
+    def test_stretching_a_hash_for_each_link_costs_work_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The rounds of the links themselves may be one, and each link may name another account."""
+        monkeypatch.setattr("forensics.chain.prekeys.MAX_EXTRA_WORK", 3 * 2_500)
+        computer = Computer()
+        passwords = [f"Winter {year}" for year in range(2000, 2010)]
+        computer.forged.write(f"{computer.protect}/CREDHIST", credhist("maria", computer.sid, passwords, rounds=1))
+        _, row = computer.seen("Herbst")
+        assert (row.credhist, row.credhist_passwords, row.credhist_opened) == ("present", 9, None)
 
 
 class TestOnDisk:
@@ -260,6 +287,19 @@ class TestOfADomain:
         assert (chain.reason or "").startswith(
             "the password given is that of a sign-in here (it fits the cached credentials); likely the master key is "
         )
+
+    def test_a_password_is_compared_once_however_many_master_keys_it_is_tried_on(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int] = []
+        monkeypatch.setattr(
+            "forensics.dpapi.cached_logon.is_of_last_logon", lambda _, __, rid, ___: bool(asked.append(rid))
+        )
+        forged, sid = self.computer(OLD, TODAY)
+        prekeys = Prekeys(evidence_of(forged), OPENED, UserSecrets(passwords={"dave": TODAY}))
+        for _ in range(3):
+            assert prekeys.compared(sid, nt_hash(TODAY)) == "unknown"
+        assert asked == [1120]
 
     def test_one_that_is_not_kept_may_be_newer(self) -> None:
         _, row = self.seen(OLD, OLD, passwords={"dave": TODAY})

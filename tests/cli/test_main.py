@@ -330,6 +330,40 @@ def test_a_wrong_nt_hash_is_wrong_usage_and_not_repeated(tmp_path: Path) -> None
     assert "0011223344" not in result.output
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("secret\n".encode("utf-16"), "is not UTF-8 text; save it as UTF-8"),
+        ("secret\n".encode("utf-16-le"), "holds characters that nobody can type; save it as UTF-8 text"),
+        (b"secret\rsecond", "holds characters that nobody can type"),
+        (b"secret" * 1000, "is too long for a secret of a user"),
+    ],
+)
+def test_a_users_password_that_nobody_could_type_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "pw").write_bytes(content)
+    result = run("examine", "d", "--password", f"anna:{tmp_path}/pw")
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+    assert "secret\n" not in result.stderr
+    assert "secretsecret" not in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--password", "--nt-hash"])
+def test_two_secrets_of_one_user_are_refused_not_one_of_them_forgotten(tmp_path: Path, option: str) -> None:
+    (tmp_path / "pw").write_text("geheim")
+    result = run("examine", "d", option, f"CONTOSO\\Anna:{tmp_path}/pw", option, f"anna:{tmp_path}/pw")
+    assert result.exit_code == 2
+    assert "anna is named twice, and only one secret of a user is tried" in " ".join(result.stderr.split())
+
+
+def test_a_large_file_named_as_a_backup_key_is_not_read_whole(tmp_path: Path) -> None:
+    with open(tmp_path / "disk.vhdx", "wb") as file:
+        file.truncate(1 << 42)
+    result = run("examine", "d", "--domain-backup-key", tmp_path / "disk.vhdx")
+    assert result.exit_code == 2
+    assert "a .pvk file has no more than 16384 bytes" in " ".join(result.stderr.split())
+
+
 def test_a_file_that_is_no_backup_key_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "k.pvk").write_bytes(bytes(100))
     result = run("examine", "d", "--domain-backup-key", tmp_path / "k.pvk")

@@ -93,7 +93,7 @@ def test_a_real_section_does_not_open_with_a_stranger(realdata: Path) -> None:
         (BACKUP_KEY[:23], "truncated", 0),
         (BACKUP_KEY[:24], "truncated", 24),
         (bytes(16384), "bad_magic", 0),
-        (bytes(16385), "truncated", 0),
+        (bytes(16385), "bad_length", 0),
         (b"X" + BACKUP_KEY[1:], "bad_magic", 0),
         # dwEncryptType is the fourth number of the header, cbEncryptData (the size of a salt) the fifth.
         (pvk(rsa_key("domain-backup"), encrypted=1), "encrypted", 12),

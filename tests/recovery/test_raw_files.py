@@ -7,12 +7,17 @@ import json
 import re
 import stat
 from pathlib import Path, PureWindowsPath
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 import forensics
+from forensics.chain.placing import FileToPlace, Placing
 from forensics.cli.main import cli
+from forensics.collectors.lying_file import LyingFile
+from forensics.recovery.raw_files import raw_files
 from forensics.sources.open import open_source
 from testdata.builder import acl
 from testdata.builder.capi import Slot, make_capi_key
@@ -232,6 +237,33 @@ def test_what_is_printed(tmp_path: Path) -> None:
         "    attributes: none that matter (as it has them on the disk)",
     ]
     assert "That Windows opens the keys then is likely." in result.stdout
+
+
+def test_nothing_is_set_aside_where_the_command_that_fills_its_place_is_not_printed() -> None:
+    folder = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
+    files = (
+        FileToPlace(
+            "key_file", f"{folder}/{WEB_FILE}", "x", LyingFile(b""), False, owner, f"{folder}/{WEB_FILE}", "damaged"
+        )
+        for owner in ("S-1-5-18", "")
+    )
+    facts: Any = SimpleNamespace(path=lambda machine, path: path and f"C:\\{path}".replace("/", "\\"))
+    chain: Any = SimpleNamespace(machine_id=1, thumbprint=None, key_file_path=None)
+    whole, refused = (raw_files(chain, Placing((file,)), facts, ())[0].commands for file in files)
+    assert [block.text.split()[0] for block in whole if "Rename" in block.text] == ["Rename-Item"]
+    assert [block.kind for block in refused] == ["paragraph"]
+
+
+def test_no_use_opens_a_key_to_everybody() -> None:
+    file = FileToPlace("key_file", f"x/{WEB_FILE}", "x", LyingFile(b""), False, "S-1-5-18")
+    facts: Any = SimpleNamespace(path=lambda machine, path: path and "C:\\x")
+    chain: Any = SimpleNamespace(machine_id=1, thumbprint="A", key_file_path=None)
+    accounts = ("S-1-1-0", "S-1-5-20", "S-1-5-11", "S-1-5-32-546", "S-1-5-21-1-2-3-514", "NT AUTHORITY", "S-1-5-7")
+    uses: Any = [
+        SimpleNamespace(machine_id=1, thumbprint="A", certainty="likely", consumer="x", account=account)
+        for account in accounts
+    ]
+    assert raw_files(chain, Placing((file,)), facts, uses)[0].rights.readers == ("S-1-5-20",)
 
 
 def test_what_policy_forbids_needs_the_option_here_too(tmp_path: Path) -> None:

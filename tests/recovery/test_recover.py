@@ -263,6 +263,35 @@ def test_wrong_usage_says_what_is_right(arguments: tuple[str, ...], words: str) 
     assert words in " ".join(result.stderr.split())
 
 
+def test_of_what_was_not_examined_no_key_is_said_to_be_unknown(tmp_path: Path, password: Path) -> None:
+    for how in (("--list",), ("--to", tmp_path / "keys", "--password-file", password)):
+        result = run(tmp_path / "none.vhdx", "web", *how)
+        assert (result.exit_code, result.stdout) == (3, "")
+        assert "none.vhdx does not exist" in result.stderr
+        assert "no key here is called" not in result.stderr
+    assert not (tmp_path / "keys").exists()
+
+
+def test_what_was_not_examined_is_told_beside_a_name_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forensics.Case, "not_examined", ["1 of 2 volumes was not examined: it is locked"])
+    result = run(SAMPLE, "nosuch", "--list")
+    assert result.exit_code == 2
+    assert "keymortem: 1 of 2 volumes was not examined: it is locked" in result.stderr
+    assert "no key here is called 'nosuch'" in result.stderr
+
+
+def test_a_slip_in_the_name_of_a_user_is_told(tmp_path: Path, password: Path) -> None:
+    result = run(SAMPLE, "web.contoso", "--list", "--password", f"nobody:{password}")
+    assert "a password or NT hash was given for nobody, whom none of the sources knows" in result.stderr
+
+
+def test_the_account_is_named_as_which_a_users_key_is_to_be_imported() -> None:
+    lines = run(IMAGES / "laptop.vhdx.xz", "frank@mail", "lap-31.contoso", "LAP-31", "--list").stdout.splitlines()
+    frank = "store My of frank (S-1-12-1-2164260864-1207959552-2550136832-3405691582), of LAP-31"
+    assert [line.partition(", ")[2].partition(", ")[2] for line in lines if line.startswith("CN=")][:2] == [frank] * 2
+    assert any(line.endswith(", store Remote Desktop, of LAP-31") for line in lines)
+
+
 def test_an_empty_password_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "pw.txt").write_text("\nsecret\n")
     result = run(SAMPLE, "web.contoso", "--to", tmp_path / "keys", "--password-file", tmp_path / "pw.txt")

@@ -54,7 +54,7 @@ def test_what_opened_it(opened_with: OpenedWith) -> None:
                 "domain_keys_given": [OTHER_KEY],
             },
             f"{OF_THEN} (--password, or its NT hash by --nt-hash), or {OF_DOMAIN}; what was given for maria does "
-            f"not open it; the backup key given, named for {OTHER_KEY}, does not open it: it is another one",
+            f"not open it; the backup key given, named for {OTHER_KEY}, does not open it: likely it is another one",
         ),
         (
             {
