@@ -292,9 +292,12 @@ class TestOfADomain:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[int] = []
-        monkeypatch.setattr(
-            "forensics.dpapi.cached_logon.is_of_last_logon", lambda _, __, rid, ___: bool(asked.append(rid))
-        )
+
+        def is_of_last_logon(_: object, __: object, rid: int, ___: object) -> bool:
+            asked.append(rid)
+            return False
+
+        monkeypatch.setattr("forensics.dpapi.cached_logon.is_of_last_logon", is_of_last_logon)
         forged, sid = self.computer(OLD, TODAY)
         prekeys = Prekeys(evidence_of(forged), OPENED, UserSecrets(passwords={"dave": TODAY}))
         for _ in range(3):
