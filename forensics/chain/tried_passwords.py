@@ -54,8 +54,9 @@ def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
     """Say what an opening of a user's master key leaves open, as far as the given password shows it."""
     if by == "password" and tried.given == "another" and tried.signs_in_online:
         return (
-            f"{_OPENED.get(tried.opened_with, _GIVEN_OPENED)} is not the one in SAM. The account signs in as a Microsoft "
-            "account, of which SAM holds today's password only where Windows saw it: whether it is today's is not known"
+            f"{_OPENED.get(tried.opened_with, _GIVEN_OPENED)} is not the one in SAM. The account signs in as a "
+            "Microsoft account, of which SAM holds today's password only where Windows saw it: whether it is today's "
+            "is not known"
         )
     if by == "password" and tried.given == "another":
         leads = "; CREDHIST, which could lead to it, is not on this disk"

@@ -50,8 +50,8 @@ def load_pvk(data: bytes, name: str = "") -> DomainBackupKey:
         name: Of the file; these tools put the GUID of the key into it.
 
     Raises:
-        FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, ``bad_length``, or ``bad_key``
-            when the numbers are no RSA key.
+        FormatError: ``bad_magic``, ``encrypted`` (a password protects it), ``truncated``, ``bad_length``, or
+            ``bad_key`` when the numbers are no RSA key.
     """
     import impacket.dpapi
 
