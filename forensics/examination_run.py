@@ -64,7 +64,7 @@ class ExaminationRun:
     controllers: list[DomainController] = field(default_factory=list)
 
     def domain_keys(self) -> tuple[list[DomainBackupKey], list[Row]]:
-        """Return the backup keys for which master keys wait and that domain controllers of the run have, and problems."""
+        """Return the backup keys for which master keys wait, from controllers of the run, and problems there."""
         from forensics.chain.domain_controllers import keys_of, wanted_keys
 
         given = {key.guid for key in self.user_secrets.domain_keys if key.guid is not None}

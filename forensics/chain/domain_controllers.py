@@ -124,9 +124,7 @@ class _Search:
 
     def tell(self, controller: DomainController, kind: str, message: str) -> None:
         """Record what went wrong in a directory."""
-        row = ProblemRow(
-            machine_id=controller.machine_id, source_path=controller.directory, kind=kind, message=message
-        )
+        row = ProblemRow(machine_id=controller.machine_id, source_path=controller.directory, kind=kind, message=message)
         self.problems.append(row)
 
     def _read(self, controller: DomainController) -> DirectoryKeys | None:

@@ -1,7 +1,7 @@
 """Opens users' master keys with the backup keys of domains, that of the right GUID first.
 
-A key that somebody brought is tried whatever its GUID, which a file may not tell; one of a domain controller's disk only
-where the master key asks for it.
+A key that somebody brought is tried whatever its GUID, which a file may not tell; one from the disk of a domain
+controller only where the master key asks for it.
 """
 
 from __future__ import annotations

@@ -43,9 +43,7 @@ _ESE = 0x89ABCDEF
 _CLEAN = 3
 _PAGE_SIZES = (2048, 4096, 8192, 16384, 32768)
 _NAME, _CURRENT_VALUE, _PEK_LIST = "ATTm589825", "ATTk589851", "ATTk590689"
-_BACKUP_KEY = re.compile(
-    r"BCKUPKEY_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) Secret", re.IGNORECASE | re.ASCII
-)
+_BACKUP_KEY = re.compile(r"BCKUPKEY_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) Secret", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def _state(stream: BinaryIO) -> int:
     return int(state)
 
 
-class _Database(ESE):  # type: ignore[misc]
+class _Database(ESE):
     """A database of which no more pages are read than may be: a hostile one leads in circles.
 
     Attributes:
@@ -212,7 +210,7 @@ class _Search:
 
     def _value(self, record: Record, column: str) -> bytes:
         self._database.may_read = MAX_PAGES_OF_VALUE
-        value = record.get(column)
+        value: Any = record.get(column)
         return bytes(value[0] if isinstance(value, list) else value)
 
 
@@ -224,8 +222,9 @@ def _opened(search: _Search, boot_key: bytes) -> tuple[dict[str, RsaPrivateKey],
         return keys, unusable
     peks = [pek for pek in (_pek(sealed, boot_key) for sealed in search.lists) if pek is not None]
     if not peks:
-        found = "the boot key of SYSTEM does not open the key to its secrets" if search.lists else "no key to its secrets"
-        raise FormatError("wrong_boot_key", 0, found)
+        if not search.lists:
+            raise FormatError("no_key", 0, f"it has no key to its own secrets; {search.not_read or 'all was searched'}")
+        raise FormatError("wrong_boot_key", 0, "the boot key of SYSTEM does not open the key to its secrets")
     for guid, values in search.sealed.items():
         for value in values:
             for pek in peks:

@@ -194,9 +194,7 @@ def _outside(table: Table, raw: bytes) -> bytes:
     return struct.pack("<I", number)
 
 
-def _catalog(
-    table: int, kind: int, number: int, where: int, size: int, flags: int, pages: int, name: str
-) -> Node:
+def _catalog(table: int, kind: int, number: int, where: int, size: int, flags: int, pages: int, name: str) -> Node:
     fixed: list[tuple[bytes | None, int]] = [
         (struct.pack("<I", table), 4),
         (struct.pack("<H", kind), 2),
