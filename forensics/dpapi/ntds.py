@@ -160,8 +160,8 @@ class _Search:
                 record = Record(self._table, node)
                 if record.get(_CURRENT_VALUE, raw=True) is not None:
                     self._secret(record)
-                if record.get(_PEK_LIST, raw=True) is not None and len(self.lists) < MAX_ALIKE:
-                    self.lists.append(self._value(record, _PEK_LIST))
+                if record.get(_PEK_LIST, raw=True) is not None:
+                    self._keep(self.lists, record, _PEK_LIST)
             except Exception:  # as above
                 self._lost_objects += 1
         if self.not_read is None and (self._lost_pages or self._lost_objects):
@@ -199,9 +199,13 @@ class _Search:
             if len(self.others) < MAX_TOLD:
                 self.others.add(guid)
             return
-        values = self.sealed.setdefault(guid, [])
+        self._keep(self.sealed.setdefault(guid, []), record, _CURRENT_VALUE)
+
+    def _keep(self, values: list[bytes], record: Record, column: str) -> None:
         if len(values) < MAX_ALIKE:
-            values.append(self._value(record, _CURRENT_VALUE))
+            values.append(self._value(record, column))
+        else:
+            self.not_read = f"more than {MAX_ALIKE} of its values claim to be one key"
 
     def _text(self, record: Record) -> str:
         self._database.may_read = MAX_PAGES_OF_VALUE
