@@ -28,10 +28,14 @@ MAX_PAGES = 2_000_000
 """Evidence: pages of the directory of a domain, NTDS.dit, that are searched for its backup keys; 16 GB."""
 MAX_OBJECTS = 3_000_000
 """Evidence: objects of the directory of a domain that are searched for its backup keys."""
-MAX_PAGES_OF_CATALOG = 4_000
+MAX_PAGES_OF_CATALOG = 600
 """Format: pages with the names of all columns of the directory of a domain."""
-MAX_PAGES_OF_VALUE = 24
+MAX_PAGES_OF_VALUE = 12
 """Format: pages that are read for one value of the directory of a domain, of which backup keys have 2 KB."""
+MAX_NAME = 1024
+"""Format: bytes of the name of an object in the directory of a domain; none lies outside of its row."""
+MAX_SECRETS = 4_000
+"""Evidence: objects with secrets in the directory of a domain of which the name is read."""
 MAX_ALIKE = 8
 """Evidence: values in the directory of a domain that claim to be one backup key, or the key to all secrets."""
 MAX_TOLD = 16
@@ -148,7 +152,7 @@ class _Search:
         tagged = (self._table.column(name).identifier for name in (_CURRENT_VALUE, _PEK_LIST))
         # A row names each tagged column that it has by its number; to read all the rows takes five times as long.
         self._numbers = [struct.pack("<H", number) for number in tagged]
-        self._lost_pages = self._lost_objects = 0
+        self._lost_pages = self._lost_objects = self._secrets = 0
         for count, node in enumerate(self._leaves(self._table.root_page)):
             if count >= MAX_OBJECTS:
                 self.not_read = f"only {MAX_OBJECTS} of its objects were searched"
@@ -191,7 +195,11 @@ class _Search:
             pages += reversed(below)
 
     def _secret(self, record: Record) -> None:
-        found = _BACKUP_KEY.fullmatch(self._text(record))
+        self._secrets += 1
+        if self._secrets > MAX_SECRETS:
+            self.not_read = f"only {MAX_SECRETS} of its secrets were looked at"
+            return
+        found = _BACKUP_KEY.fullmatch(self._name(record))
         if found is None:
             return
         guid = found[1].lower()
@@ -207,8 +215,11 @@ class _Search:
         else:
             self.not_read = f"more than {MAX_ALIKE} of its values claim to be one key"
 
-    def _text(self, record: Record) -> str:
-        self._database.may_read = MAX_PAGES_OF_VALUE
+    def _name(self, record: Record) -> str:
+        self._database.may_read = 0
+        raw: Any = record.get(_NAME, raw=True)
+        if len(raw) > MAX_NAME:
+            raise FormatError("too_large", 0, f"a name of {len(raw)} bytes")
         value = record.get(_NAME)
         return str(value[0] if isinstance(value, list) else value)
 

@@ -212,3 +212,17 @@ class TestBounds:
         found = read(forge.written(rows))
         assert (found.keys, found.unusable) == ({}, {GUID: "a backup key does not have 4 bytes"})
         assert found.not_read == "more than 2 of its values claim to be one key"
+
+    def test_of_too_many_secrets_not_all_are_looked_at(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ntds, "MAX_SECRETS", 2)
+        found = read(forge.directory(KEYS, BOOT_KEY))
+        assert (found.keys, found.not_read) == ({}, "only 2 of its secrets were looked at")
+
+    @pytest.mark.parametrize("length", [600, 3000])
+    def test_a_name_as_long_as_none_is_counts_as_not_read(self, length: int) -> None:
+        rows = forge.objects({GUID: KEYS[GUID]}, forge.Sealer(BOOT_KEY, "2016", "x"))
+        rows.append({"DNT_col": 50, "PDNT_col": 10, forge.NAME: "n" * length, forge.CURRENT_VALUE: b"x"})
+        found = read(forge.written(rows, intrinsic=4000 if length == 600 else 1024))
+        assert (sorted(found.keys), found.not_read) == (
+            [GUID], "0 of its pages and 1 of its objects cannot be read",
+        )  # fmt: skip
