@@ -16,7 +16,7 @@ from forensics.tables.secrets import MasterKeyRow
 from testdata.builder import certs, ntds
 from testdata.builder.capi import Slot
 from testdata.builder.dpapi import DOMAIN_BACKUP_GUID as GUID
-from testdata.builder.ese import DIRTY
+from testdata.builder.ese import DIRTY, PAGE
 from testdata.builder.keys import pvk, rsa_key
 from testdata.builder.lone_profiles import lay
 from testdata.builder.machine import ForgedMachine, capi_link, machine
@@ -27,7 +27,7 @@ OTHER = "aaaaaaaa-0000-4000-8000-000000000001"
 DAVE, HASH = "dave", bytes.fromhex("32ed87bdb5fdc5e9cba88547376818d4")
 BACKUP = rsa_key("domain-backup")
 PLACE = "C:\\Windows\\NTDS\\ntds.dit"
-NOT_LOOKED = "no backup key of the domain was looked for in the directory"
+NOT_HAD = "no backup key of the domain was had from the directory"
 
 Reader = Callable[[BinaryIO, bytes, Collection[str]], Any]
 
@@ -214,6 +214,26 @@ class TestNotHad:
         assert sum(line.startswith("opening") for line in told) == 2
         assert read == [[GUID]]
 
+    def test_of_a_directory_without_any(self, tmp_path: Path, workstation: Path) -> None:
+        made = controller("bare")
+        sealer = ntds.Sealer(made.lsa.boot_key, "2016", "bare")
+        made.write(ntds.AT, ntds.written(ntds.objects({}, sealer)[:2]))
+        assert problems(examined(workstation, laid(made, tmp_path / "dc"))) == [
+            (2, PLACE, "no_such_key", f"the directory has no backup key {GUID} of the domain, nor any other")
+        ]
+
+    def test_of_a_directory_that_is_damaged_where_the_key_is(self, tmp_path: Path, workstation: Path) -> None:
+        made = controller("torn", users=600)
+        data = bytearray(made.files[ntds.AT].data or b"")
+        at = data.rindex(f"BCKUPKEY_{GUID}".encode("utf-16-le")) // PAGE * PAGE
+        data[at : at + PAGE] = b"\xff" * PAGE
+        made.write(ntds.AT, bytes(data))
+        case = examined(workstation, laid(made, tmp_path / "dc"))
+        message = (
+            f"the backup key {GUID} of the domain was not found, and 1 of its pages and 0 of its objects cannot be read"
+        )
+        assert (chain(case), problems(case)) == (LOCKED, [(2, PLACE, "not_whole", message)])
+
     def test_of_two_the_one_that_has_it(
         self, tmp_path: Path, workstation: Path, server: Path, read: list[list[str]]
     ) -> None:
@@ -240,23 +260,23 @@ class TestNotHad:
     @pytest.mark.parametrize(
         ("made_with", "kind", "message"),
         [
-            ({"data": b""}, "truncated", f"{NOT_LOOKED}: a database does not have 0 bytes"),
-            ({"data": bytes(8192)}, "bad_magic", f"{NOT_LOOKED}: it is no database of the Extensible Storage Engine"),
+            ({"data": b""}, "truncated", f"{NOT_HAD}: a database does not have 0 bytes"),
+            ({"data": bytes(8192)}, "bad_magic", f"{NOT_HAD}: it is no database of the Extensible Storage Engine"),
             (
                 {"data": ntds.directory({GUID: BACKUP}, bytes(16))},
                 "wrong_boot_key",
-                f"{NOT_LOOKED}: the boot key of SYSTEM does not open the key to its secrets",
+                f"{NOT_HAD}: the boot key of SYSTEM does not open the key to its secrets",
             ),
             (
                 {"data": ntds.directory({GUID: BACKUP}, bytes(16))[: 5 * 8192]},
                 "catalog_not_read",
-                f"{NOT_LOOKED}: its catalog cannot be read (IndexError)",
+                f"{NOT_HAD}: its catalog cannot be read (IndexError)",
             ),
-            ({"at": "Windows/NTDS/other.dit"}, "not_examined", f"{NOT_LOOKED}, which is not there to read: {ntds.AT}"),
+            ({"at": "Windows/NTDS/other.dit"}, "not_examined", f"{NOT_HAD}, which is not there: {ntds.AT}"),
             (
                 {"path": "D:\\NTDS\\ntds.dit"},
                 "not_examined",
-                f"{NOT_LOOKED}, which is not there to read: it lies on drive D:, which was not collected",
+                f"{NOT_HAD}, which could not be read: it lies on drive D:, which was not collected",
             ),
             (
                 {"keys": {}, "state": DIRTY},
@@ -283,9 +303,7 @@ class TestNotHad:
 
         monkeypatch.setattr("forensics.dpapi.ntds.read_directory", broken)
         case = examined(workstation, server)
-        assert [row[2:] for row in problems(case)] == [
-            ("unexpected", f"{NOT_LOOKED}: reading it failed with ValueError")
-        ]
+        assert [row[2:] for row in problems(case)] == [("unexpected", f"{NOT_HAD}: reading it failed with ValueError")]
         assert chain(case) == LOCKED
 
     def test_of_too_many_the_rest_is_told(

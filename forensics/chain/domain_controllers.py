@@ -128,7 +128,7 @@ class _Search:
         self.problems.append(row)
 
     def _read(self, controller: DomainController) -> DirectoryKeys | None:
-        because = "no backup key of the domain was looked for in the directory"
+        because = "no backup key of the domain was had from the directory"
         try:
             with self.opener(controller.source, controller.first) as source:
                 installation = next((each for each in source.installations if controller.is_on(each)), None)
@@ -136,9 +136,11 @@ class _Search:
                     self.tell(controller, "not_examined", f"{because}: its disk does not open a second time")
                     return None
                 return self._read_in(installation, controller)
-        except (NotFound, Unreadable, SourceError, OSError) as error:
-            kind = "not_examined" if isinstance(error, NotFound | OSError) else error.kind
-            self.tell(controller, kind, f"{because}, which is not there to read: {error}")
+        except NotFound as error:
+            self.tell(controller, "not_examined", f"{because}, which is not there: {error}")
+        except (Unreadable, SourceError, OSError) as error:
+            kind = "not_examined" if isinstance(error, OSError) else error.kind
+            self.tell(controller, kind, f"{because}, which could not be read: {error}")
         except FormatError as error:
             self.tell(controller, error.kind, f"{because}: {error.message}")
         except Exception as error:  # whatever the libraries behind a tree raise; their text may hold what lies there
@@ -174,8 +176,9 @@ class _Search:
                 why = f"the backup key {guid} of the domain was not found, and {read.not_read}"
                 self.tell(controller, "not_whole", why + dirty)
             else:
-                others = f", but {', '.join(read.others[:_NAMED])}" if read.others else ""
-                why = f"the directory has no backup key {guid} of the domain{others}: likely it is of another domain"
+                named = ", ".join(read.others[:_NAMED])
+                others = f", but {named}: likely it is of another domain" if named else ", nor any other"
+                why = f"the directory has no backup key {guid} of the domain{others}"
                 self.tell(controller, "no_such_key", why + dirty)
 
 

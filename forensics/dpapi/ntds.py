@@ -190,7 +190,7 @@ class _Search:
             if is_leaf:
                 yield from nodes
                 continue
-            below = [node.child for node in nodes if node.child not in met]
+            below = [child for child in dict.fromkeys(node.child for node in nodes) if child not in met]
             met.update(below)
             pages += reversed(below)
 
