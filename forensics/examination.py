@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
     from forensics.disk.disk import Progress
+    from forensics.dpapi.user_secrets import UserSecrets
 
 _NAMED = 10
 """Display: sources that one sentence names."""
@@ -97,6 +99,7 @@ def examine(
     if not sources:
         raise ValueError("name at least one source")
     choices = checked(Choices(offset=offset, partition=partition, image=image, regback=regback, history=history))
+    from forensics.chain.vault import open_vault
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 
@@ -113,14 +116,26 @@ def examine(
         )
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
         disks = disks_named([place_of(source) for source in sources])
-        seen = SeenEvidence(tuple(path for files in disks for path in files))
         say = progress or (lambda line: None)
-        run = ExaminationRun(unlock, choices, user_secrets, second_opinion, say, seen, named=len(sources))
-        order = newest_first(disks)
-        seen.disks.named = [str(sources[number]) for number in order]
-        seen.disks.opener = partial(opened_again, seen, unlock, run.choices, say)
-        opened = {number: run.source(str(sources[number])) for number in order}
-        run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
+
+        def run_with(user_secrets: UserSecrets) -> ExaminationRun:
+            seen = SeenEvidence(tuple(path for files in disks for path in files))
+            run = ExaminationRun(unlock, choices, user_secrets, second_opinion, say, seen, named=len(sources))
+            order = newest_first(disks)
+            seen.disks.named = [str(sources[number]) for number in order]
+            seen.disks.opener = partial(opened_again, seen, unlock, run.choices, say)
+            opened = {number: run.source(str(sources[number])) for number in order}
+            run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
+            return run
+
+        run = run_with(user_secrets)
+        domain_keys, problems = run.domain_keys()
+        if domain_keys:
+            say("examining all again with the backup keys of the domain that its domain controller has")
+            if (vault := open_vault()) is not None:
+                vault.forget()
+            run = run_with(replace(user_secrets, domain_keys=(*user_secrets.domain_keys, *domain_keys)))
+        run.rows += problems
         for entry in run.entries:
             identify(entry, hash_sources)
         if strict and len(run.unopened) == len(sources):
@@ -130,7 +145,7 @@ def examine(
         run.shared_identities()
         run.efs_agents()
         run.tell_unknown_users()
-        if (unused := unused_choices(choices, seen.has_disk)) is not None:
+        if (unused := unused_choices(choices, run.seen.has_disk)) is not None:
             run.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         run.facts(moment)

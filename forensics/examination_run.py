@@ -26,10 +26,12 @@ from forensics.tables.shadow_copy import ShadowCopyRow
 from forensics.tables.source import SourceEntry, entry_of, leaves
 
 if TYPE_CHECKING:
+    from forensics.chain.domain_controllers import DomainController
     from forensics.chain.judge import Judge
     from forensics.collectors.hyperv.evidence import HyperVEvidence
     from forensics.disk.disk import Progress
     from forensics.disk.unlock import Unlock
+    from forensics.dpapi.domain_backup import DomainBackupKey
     from forensics.dpapi.user_secrets import UserSecrets
     from forensics.sources.installation import Installation
     from forensics.sources.source import Source
@@ -59,6 +61,33 @@ class ExaminationRun:
     data_disks: list[SourceEntry] = field(default_factory=list)
     named: int = 1
     copies: Copies = field(default_factory=Copies)
+    controllers: list[DomainController] = field(default_factory=list)
+
+    def domain_keys(self) -> tuple[list[DomainBackupKey], list[Row]]:
+        """Return the backup keys for which master keys wait, from controllers of the run, and problems there."""
+        from forensics.chain.domain_controllers import keys_of, wanted_keys
+
+        given = {key.guid for key in self.user_secrets.domain_keys if key.guid is not None}
+        wanted = wanted_keys(self.rows, given) if self.controllers else set()
+        if not wanted:
+            return [], []
+        examined = {row.machine_id for row in self.rows if isinstance(row, MachineRow)}
+        there = [controller for controller in self.controllers if controller.machine_id in examined]
+        with self._told("looking for backup keys of domains"):
+            return keys_of(there, wanted, self._opened_for_keys)
+        return [], []
+
+    def _opened_for_keys(self, path: str, first: int) -> Source:
+        from forensics.sources.open import open_source
+
+        self.progress(f"looking for backup keys of the domain on {path}")
+        self.seen.disks.opening(path)
+        known = self.seen.once_more()
+        opened = open_source(
+            path, self.unlock, choices=self.choices, first_machine_id=first, progress=self.progress, seen=known
+        )
+        self.seen.disks.examining(path, opened.resources)
+        return opened
 
     def tell_unknown_users(self) -> None:
         """Record each secret given for a user whom no source knows: it opened nothing, and not by being wrong."""
@@ -185,12 +214,14 @@ class ExaminationRun:
         from forensics.collectors.provenance import tell_where_read
 
         self.judges = []
+        first = self.machines + 1
         try:
             self.machines += show_backups(opened, entry) if self.choices.regback else 0
             for installation in opened.installations:
                 self.machines += 1
                 entry.machine_ids.append(installation.machine_id)
                 self._installation(installation)
+                self._controller(entry, first, installation)
             if self.named > 1 or opened.found:
                 self._count_copies_once(opened, entry)
             if any(judge.missed for judge in self.judges):
@@ -292,6 +323,14 @@ class ExaminationRun:
         if installation.mixed:
             self.mixed[installation.machine_id] = installation.mixed
         self.rows += [*installation.problems, *installation.coverage]
+
+    def _controller(self, entry: SourceEntry, first: int, installation: Installation) -> None:
+        """Take down a domain controller, whose directory is read once all sources were, if a key waits for it."""
+        from forensics.chain.domain_controllers import domain_controller
+
+        with self._told("looking for domain controllers"):
+            found = domain_controller(entry.path, first, installation)
+            self.controllers += [found] if found is not None else []
 
     def _examined(self, installation: Installation) -> list[Row]:
         from forensics.chain.judge import Judge

@@ -213,6 +213,7 @@ class MasterKeyRing:
             opened_with_half=opened.half,
             intact=opened.intact,
             domain_key=opened.domain_key,
+            domain_key_from=self._domain_keys.sources.get(row.path),
             domain_keys_given=self._domain_keys.guids if opened.domain_key == "does_not_open" else [],
             opened_with=opened.tried.opened_with,
             given_password=opened.tried.given,

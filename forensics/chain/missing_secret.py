@@ -87,7 +87,10 @@ def _tried(row: MasterKeyRow, user: str) -> list[str]:
 
 
 def _other_keys(row: MasterKeyRow) -> str:
-    """Say which backup keys were given, that one not among them."""
+    """Say which backup keys were tried, that one not among them."""
+    if row.domain_key_from is not None:
+        where = f"in the directory of the domain controller {row.domain_key_from}"
+        return f"the backup key of that GUID {where} does not open it"
     if row.domain_key_guid in row.domain_keys_given:
         return "a backup key whose file is named for that GUID was given, and does not open it"
     named = f", named for {', '.join(row.domain_keys_given)}," if row.domain_keys_given else ""

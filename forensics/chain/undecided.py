@@ -22,6 +22,11 @@ _REASONS: tuple[tuple[Mapping[str, str], str], ...] = (
     ({"provider_kind": "other"}, "the key is kept by a provider that this tool cannot look into"),
     ({"key_file": "not_examined"}, "the key file could not be looked for or read in this source"),
     (
+        {"unlocked_by": "nothing", "scope": "user", "domain_key": "does_not_open", "has_key_of_controller": "yes"},
+        "the user's DPAPI master key is there, but the domain backup key that it names, from the disk of a domain "
+        "controller, does not open it: likely the copy for the domain in it is damaged",
+    ),
+    (
         {"unlocked_by": "nothing", "scope": "user", "domain_key": "does_not_open"},
         "the user's DPAPI master key is there, but neither a password nor the domain backup key given opens it: that "
         "is not the key of its domain section",
@@ -113,6 +118,7 @@ def why_undecided(chain: KeyChainRow, file: KeyFileRow | None, master_key: Maste
         "has_certificate": "yes" if chain.thumbprint else "no",
         "scope": file.scope if file is not None else None,
         "domain_key": master_key.domain_key if master_key else None,
+        "has_key_of_controller": "yes" if master_key and master_key.domain_key_from else "no",
         "has_domain_section": None if has_domain is None else "yes" if has_domain else "no",
     }
     return next((reason for wanted, reason in _REASONS if wanted.items() <= seen.items()), ANY_OTHER)

@@ -24,7 +24,7 @@ def collect_lsa(installation: Installation) -> LsaMaterial:
     security = RegistryView.of_machine(installation, "SECURITY")
     security.tell(DPAPI_SYSTEM)
     return LsaMaterial(
-        boot_key_classes=_boot_key_classes(installation),
+        boot_key_classes=boot_key_classes(installation),
         pol_ek_list=security.data("Policy\\PolEKList", ""),
         pol_secret_encryption_key=security.data("Policy\\PolSecretEncryptionKey", ""),
         current=security.data(f"{DPAPI_SYSTEM}\\CurrVal", ""),
@@ -46,7 +46,8 @@ def sealed_secrets(installation: Installation) -> tuple[bytes | None, ...] | Non
     return (*secrets, *keys) if any(secrets) else None
 
 
-def _boot_key_classes(installation: Installation) -> tuple[str, str, str, str] | None:
+def boot_key_classes(installation: Installation) -> tuple[str, str, str, str] | None:
+    """Return the class names that make the boot key; None where they could not be read."""
     system = RegistryView.of_machine(installation, "SYSTEM")
     lsa = f"{installation.control_set()}\\Control\\Lsa"
     system.tell(lsa)

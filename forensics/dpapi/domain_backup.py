@@ -1,9 +1,9 @@
-"""Opens user master keys with the domain's DPAPI backup key (.pvk).
+"""Opens user master keys with the domain's DPAPI backup key: of a .pvk file, or as the domain stores it.
 
 The version in the section alone says how its clear text is laid out; each version of Windows since 7 may write both.
 
 References:
-    MS-BKRP 2.2.2.1, 2.2.2.2 (client-side wrapped secrets, versions 2 and 3)
+    MS-BKRP 2.2.2.1, 2.2.2.2 (client-side wrapped secrets, versions 2 and 3), 2.2.5 (the key pair)
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _PVK_HEADER = 24
 MAX_PVK = 16384
 """Format: bytes of a domain's backup key."""
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_KEY_PAIR = struct.Struct("<III")
+_KEY_PAIR_VERSION = 2
 _MIN_PKCS1_PADDING = 8
 _CLEAR_HEADER = {2: struct.Struct("<II"), 3: struct.Struct("<IIII")}
 """What precedes the secret: two lengths; in version 3 also the ALG_IDs of the cipher and hash of the access check."""
@@ -36,10 +38,12 @@ class DomainBackupKey:
     Attributes:
         key: It.
         guid: What the domain calls it, lower case, as its file is named; a .pvk file itself does not hold it.
+        source: Disk of the domain controller whose directory gave it; None where somebody brought it.
     """
 
     key: RsaPrivateKey = field(repr=False)
     guid: str | None = None
+    source: str | None = None
 
 
 def load_pvk(data: bytes, name: str = "") -> DomainBackupKey:
@@ -65,21 +69,45 @@ def load_pvk(data: bytes, name: str = "") -> DomainBackupKey:
         raise FormatError("bad_magic", 0, "no .pvk magic")
     if header["dwEncryptType"] or header["cbEncryptData"]:
         raise FormatError("encrypted", 12, "the .pvk file is protected by a password")
-    try:
-        blob = library.PRIVATE_KEY_BLOB(data[_PVK_HEADER:])
-        n, p, q, dp, dq, qi, d = (
-            int.from_bytes(blob[name], "little")
-            for name in ("modulus", "prime1", "prime2", "exponent1", "exponent2", "coefficient", "privateExponent")
-        )
-        e = int(blob["rsapubkey"]["pubexp"])
-    except Exception:
-        # impacket's structures raise whatever their slices ran into; from None, for their text may hold key bytes.
-        raise FormatError("truncated", _PVK_HEADER, "the private key blob is not whole") from None
-    key = RsaPrivateKey(n, e, p, q, d, dp, dq, qi)
-    if not key.is_consistent():
-        raise FormatError("bad_key", _PVK_HEADER, "the numbers in the .pvk file are no RSA key")
+    key = _private_key(data[_PVK_HEADER:], _PVK_HEADER, "the .pvk file")
     guid = _GUID.search(name)
     return DomainBackupKey(key, guid[0].lower() if guid else None)
+
+
+def parse_key_pair(data: bytes) -> RsaPrivateKey:
+    """Read a backup key as its domain stores it: version 2, two lengths, the private key, and a certificate of it.
+
+    Raises:
+        FormatError: ``unknown_version`` (1 is a key of the time before RSA), ``truncated``, or ``bad_key``.
+    """
+    if len(data) < _KEY_PAIR.size:
+        raise FormatError("truncated", 0, f"a backup key does not have {len(data)} bytes")
+    version, key_size, certificate_size = _KEY_PAIR.unpack_from(data)
+    if version != _KEY_PAIR_VERSION:
+        raise FormatError("unknown_version", 0, f"the backup key has version {version}; one with RSA keys has 2")
+    if _KEY_PAIR.size + key_size + certificate_size > len(data):
+        raise FormatError("truncated", 4, "the backup key is shorter than its lengths say")
+    return _private_key(data[_KEY_PAIR.size : _KEY_PAIR.size + key_size], _KEY_PAIR.size, "the directory")
+
+
+def _private_key(blob: bytes, offset: int, where: str) -> RsaPrivateKey:
+    import impacket.dpapi
+
+    library: Any = impacket.dpapi
+    try:
+        parsed = library.PRIVATE_KEY_BLOB(blob)
+        n, p, q, dp, dq, qi, d = (
+            int.from_bytes(parsed[name], "little")
+            for name in ("modulus", "prime1", "prime2", "exponent1", "exponent2", "coefficient", "privateExponent")
+        )
+        e = int(parsed["rsapubkey"]["pubexp"])
+    except Exception:
+        # impacket's structures raise whatever their slices ran into; from None, for their text may hold key bytes.
+        raise FormatError("truncated", offset, "the private key blob is not whole") from None
+    key = RsaPrivateKey(n, e, p, q, d, dp, dq, qi)
+    if not key.is_consistent():
+        raise FormatError("bad_key", offset, f"the numbers in {where} are no RSA key")
+    return key
 
 
 def open_domain_section(file: MasterKeyFile, key: DomainBackupKey) -> bytes | None:

@@ -19,9 +19,15 @@ OPENED_WITH: dict[OpenedWith, str] = {
 def secret_of_user(master_key: MasterKeyRow | None, facts: Facts) -> str:
     """Say of a user's master key what opened it or what is missing; where neither is known, what may open it."""
     if master_key is not None and master_key.opened_with is not None:
-        return OPENED_WITH[master_key.opened_with]
+        return _opened(master_key, master_key.opened_with)
     missing = missing_of_user(master_key, facts)
     return f"missing: {missing}" if missing else _may_open(master_key)
+
+
+def _opened(master_key: MasterKeyRow, by: OpenedWith) -> str:
+    if by == "domain_key" and master_key.domain_key_from is not None:
+        return f"{OPENED_WITH[by]}, which the directory of the domain controller {master_key.domain_key_from} gave"
+    return OPENED_WITH[by]
 
 
 def missing_of_user(master_key: MasterKeyRow | None, facts: Facts) -> str:

@@ -51,6 +51,11 @@ class MasterKeyRow(Row):
         "what the given domain backup keys did with its domain section; not tried where something else opened it",
         "not_tried",
     )
+    domain_key_from: str | None = column(
+        "Disk of the domain controller whose directory (NTDS.dit) gave the domain backup key that was tried; null: none "
+        "did, or none was needed",
+        None,
+    )
     domain_keys_given: list[str] = column(
         "GUIDs of the domain backup keys that do not open it, where they are known: as their files are named",
         factory=list,

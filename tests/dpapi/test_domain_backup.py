@@ -170,7 +170,7 @@ def test_a_section_of_another_size_than_the_key_is_not_tried() -> None:
 
 
 def test_no_number_is_in_a_repr() -> None:
-    assert repr(load_pvk(BACKUP_KEY)) == "DomainBackupKey(guid=None)"
+    assert repr(load_pvk(BACKUP_KEY)) == "DomainBackupKey(guid=None, source=None)"
 
 
 V3 = parse_master_key_file(dpapi.with_domain_section(MADE.file, dpapi.domain_section_v3(MADE.key, USER, "domain")))
