@@ -53,6 +53,10 @@ def test_metadata(wheel: zipfile.ZipFile) -> None:
     assert b"Apache License" in wheel.read(f"{info}/licenses/rules/LICENSE")
 
 
+_OF_USERS = ("archives", "fleet", "remote", "shadow")
+"""The extras that whoever examines may want; the others are for whoever works on this project, or in notebooks."""
+
+
 def imported_modules() -> set[str]:
     nodes = [node for path in (PROJECT / "forensics").rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -68,6 +72,7 @@ def distribution(module: str) -> str:
         "prometheus_client": "prometheus-client",
         "jinja2": "Jinja2",
         "markupsafe": "MarkupSafe",
+        "pyvshadow": "libvshadow-python",
     }
     return names.get(module.split(".")[0], module.split(".")[0])
 
@@ -77,7 +82,7 @@ def test_every_library_that_is_imported_is_named_in_the_project() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     # What an extra brings is asked for by name where it is missing, never silently left out.
     extras = project["optional-dependencies"]
-    dependencies = [*project["dependencies"], *extras["archives"], *extras["fleet"]]
+    dependencies = [*project["dependencies"], *(name for extra in _OF_USERS for name in extras[extra])]
     named = {re.split(r"[>\[]", dependency)[0] for dependency in dependencies}
     imported = {distribution(module) for module in imported_modules()}
     assert "click" in imported
