@@ -73,6 +73,11 @@ def _user_secret(value: str) -> tuple[str, str]:
     if not colon or not user or not file:
         raise click.BadParameter("write USER:FILE, where the first line of FILE holds the secret")
     named_files().append(Path(file))
+    return user, _first_line(file)
+
+
+def _first_line(file: str | Path) -> str:
+    """Return the secret in the first line of a file; what nobody could have typed is wrong usage."""
     try:
         with open(file, "rb") as opened:
             raw = opened.readline(_LONGEST_SECRET)
@@ -83,12 +88,12 @@ def _user_secret(value: str) -> tuple[str, str]:
         # From None: the exception would carry the secret's bytes.
         raise click.BadParameter(f"{file} is not UTF-8 text; save it as UTF-8") from None
     if len(raw) >= _LONGEST_SECRET:
-        raise click.BadParameter(f"the first line of {file} is too long for a secret of a user")
+        raise click.BadParameter(f"the first line of {file} is too long for a password")
     if any(unicodedata.category(c) == "Cc" for c in line):
         raise click.BadParameter(
             f"the first line of {file} holds characters that nobody can type; save it as UTF-8 text"
         )
-    return user, line
+    return line
 
 
 def named_files() -> list[Path]:
@@ -100,6 +105,13 @@ def named_files() -> list[Path]:
 def _named(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
     named_files().extend(value if isinstance(value, tuple) else [value] if value is not None else [])
     return value
+
+
+def _password(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Check the file of a password that would be tried as it is, and be called wrong; a pipe can be read but once."""
+    if value is not None and value.is_file():
+        _first_line(value)
+    return _named(ctx, parameter, value)  # type: ignore[no-any-return]
 
 
 def _debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -162,7 +174,7 @@ def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) 
             *of_bitlocker,
             "bitlocker_password_file",
             type=existing,
-            callback=_named,
+            callback=_password,
             metavar="FILE",
             help="BitLocker password, first line of FILE.",
         ),

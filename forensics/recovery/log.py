@@ -37,8 +37,8 @@ def log_of(
             {**_key(key, vault), **(_pfx(files, made, key) if files else _raw(key))} for key in keys if key.lack is None
         ],
     }
-    # Half characters, which file names may have, stand as JSON writes them.
-    return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+    # ASCII alone, as in the JSON of a case: no name from a disk steers the terminal that shows the log.
+    return (json.dumps(said, indent=2) + "\n").encode("ascii")
 
 
 def _key(key: DeadKey, vault: Vault) -> dict[str, Any]:

@@ -6,10 +6,8 @@ References:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import field
-from itertools import chain as chain_of
 from itertools import islice
 from typing import Literal
 
@@ -37,13 +35,6 @@ _NEW_IDENTITY = (
     "the image is generalized: its first boot assigns a new MachineGuid and, likely, a new DPAPI_SYSTEM, after which "
     "the file is of no use"
 )
-_NOBODY_OF_HIS_OWN = frozenset(
-    {"", "S-1-1-0", "S-1-5-2", "S-1-5-4", "S-1-5-7", "S-1-5-11", "S-1-5-32-545", "S-1-5-32-546"}
-)
-_GUESTS = re.compile(r"S-1-5-21(?:-\d+){3}-(?:501|514)", re.ASCII)
-_NOBODY_LATER = ("S-1-3-", "S-1-5-5-", "S-1-15-")
-"""Creators and owners, logon sessions and packages."""
-
 KnownFrom = Literal["file", "folder", "likely"]
 
 
@@ -121,8 +112,8 @@ def in_use(file: FileToPlace, chain: KeyChainRow, uses: Iterable[CertificateUseR
 
 def _raw_file(chain: KeyChainRow, file: FileToPlace, facts: Facts, accounts: Iterable[str]) -> RawFile:
     own = file.lying.security if file.is_at_home else None
-    readers = chain_of(accounts, _readers(own)) if file.what == "key_file" else ()
-    rights = rights_of(file.owner_sid, islice(filter(_is_one_account, readers), _MOST_READERS))
+    readers = (*accounts, *islice(_readers(own), _MOST_READERS)) if file.what == "key_file" else ()
+    rights = rights_of(file.owner_sid, readers)
     attributes, known_from = _attributes(file)
     place = facts.path(chain.machine_id, file.target)
     in_the_way = facts.path(chain.machine_id, file.in_the_way) or None
@@ -148,12 +139,6 @@ def _readers(security: SecurityDescriptor | None) -> Iterator[str]:
         is_for_it = ace.type == ACCESS_ALLOWED and not ace.flags & INHERIT_ONLY and ace.mask & _READS
         if is_for_it:
             yield ace.sid
-
-
-def _is_one_account(sid: str) -> bool:
-    """Tell accounts and groups of their own from those that stand for everybody, guests, or whoever signs in."""
-    is_everybody = sid in _NOBODY_OF_HIS_OWN or sid.startswith(_NOBODY_LATER) or bool(_GUESTS.fullmatch(sid))
-    return sid.startswith("S-1-") and not is_everybody
 
 
 def _attributes(file: FileToPlace) -> tuple[tuple[str, ...], KnownFrom]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from forensics.late_methods import dataclass
@@ -11,6 +12,10 @@ from forensics.tables.use import CertificateUseRow
 
 SYSTEM = "S-1-5-18"
 ADMINISTRATORS = "S-1-5-32-544"
+_EVERYBODY = ("S-1-1-0", "S-1-5-2", "S-1-5-4", "S-1-5-7", "S-1-5-11", "S-1-5-32-545", "S-1-5-32-546")
+_GUESTS = re.compile(r"S-1-5-21(?:-\d+){3}-(?:501|514)", re.ASCII)
+_NOBODY_LATER = ("S-1-3-", "S-1-5-5-", "S-1-15-")
+"""Creators and owners, logon sessions and packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,18 @@ def rights_of(owner: str, readers: Iterable[str] = ()) -> KeyRights:
 
     Args:
         owner: SID.
-        readers: SIDs of others who read it.
+        readers: SIDs of others who read it; who stands for everybody, guests or whoever signs in gets no right.
     """
     full = dict.fromkeys((SYSTEM, ADMINISTRATORS, owner))
-    return KeyRights(owner, tuple(full), tuple(dict.fromkeys(sid for sid in readers if sid not in full)))
+    return KeyRights(
+        owner, tuple(full), tuple(dict.fromkeys(sid for sid in readers if sid not in full and _is_one(sid)))
+    )
+
+
+def _is_one(sid: str) -> bool:
+    """Tell accounts, and groups that somebody chose, from those in which everybody is."""
+    is_everybody = sid in _EVERYBODY or sid.startswith(_NOBODY_LATER) or bool(_GUESTS.fullmatch(sid))
+    return sid.startswith("S-1-") and not is_everybody
 
 
 def accounts_of(chain: KeyChainRow, uses: Iterable[CertificateUseRow]) -> list[str]:

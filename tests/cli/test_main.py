@@ -336,16 +336,17 @@ def test_a_wrong_nt_hash_is_wrong_usage_and_not_repeated(tmp_path: Path) -> None
         ("secret\n".encode("utf-16"), "is not UTF-8 text; save it as UTF-8"),
         ("secret\n".encode("utf-16-le"), "holds characters that nobody can type; save it as UTF-8 text"),
         (b"secret\rsecond", "holds characters that nobody can type"),
-        (b"secret" * 1000, "is too long for a secret of a user"),
+        (b"secret" * 1000, "is too long for a password"),
     ],
 )
 def test_a_users_password_that_nobody_could_type_is_refused(tmp_path: Path, content: bytes, words: str) -> None:
     (tmp_path / "pw").write_bytes(content)
-    result = run("examine", "d", "--password", f"anna:{tmp_path}/pw")
-    assert result.exit_code == 2
-    assert words in " ".join(result.stderr.split())
-    assert "secret\n" not in result.stderr
-    assert "secretsecret" not in result.stderr
+    for option in (("--password", f"anna:{tmp_path}/pw"), ("--password-file", f"{tmp_path}/pw")):
+        result = run("examine", "d", *option)
+        assert result.exit_code == 2
+        assert words in " ".join(result.stderr.split())
+        assert "secret\n" not in result.stderr
+        assert "secretsecret" not in result.stderr
 
 
 @pytest.mark.parametrize("option", ["--password", "--nt-hash"])

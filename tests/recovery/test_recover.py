@@ -370,6 +370,16 @@ def test_marks_and_ends_of_lines_are_no_part_of_a_password(tmp_path: Path, line:
     assert isinstance(key, rsa.RSAPrivateKey)
 
 
+def test_the_log_holds_nothing_that_steers_a_terminal(tmp_path: Path, password: Path) -> None:
+    source = tmp_path / "\u202egnp\x9b2J.vhdx.xz"
+    source.write_bytes(SAMPLE.read_bytes())
+    told = forensics.recover(source, WEB, to=tmp_path / "keys", pfx_password_file=password)
+    assert told.log is not None
+    log = (tmp_path / "keys" / told.log).read_bytes()
+    assert all(byte == 0x0A or 0x20 <= byte < 0x7F for byte in log)
+    assert json.loads(log)["sources"] == [str(source)]
+
+
 def test_a_source_whose_name_is_no_text_stands_in_the_log(tmp_path: Path, password: Path) -> None:
     source = tmp_path / os.fsdecode(b"gr\xf6\xdfe.vhdx.xz")
     try:
