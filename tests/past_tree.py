@@ -127,7 +127,9 @@ class Judgement:
         return [(row.outcome, row.detail) for row in rows if row.name == "shadow copies"]
 
 
-def judge_of(tree: Tree, given: UserSecrets | None = None, volumes: Sequence[DiskVolume] = ()) -> Judge:
+def judge_of(
+    tree: Tree, given: UserSecrets | None = None, volumes: Sequence[DiskVolume] = (), volume: str = "partition 1"
+) -> Judge:
     """Collect the Windows on a tree; its judge has judged nothing yet."""
-    windows = Installation(1, "memory", tree, "Windows", "", open_hive, volume="partition 1", disk_volumes=volumes)
+    windows = Installation(1, "memory", tree, "Windows", "", open_hive, volume=volume, disk_volumes=volumes)
     return Judge(collect(windows), given or UserSecrets())

@@ -306,6 +306,8 @@ def test_whether_it_may_be_exported_is_told_of_the_file_that_has_it() -> None:
     advice = said(case, "key-recoverable")
     hives = (row.recoverable_hives or "").replace("/", "\\")
     assert f"{row.recovery_place}, by the DPAPI_SYSTEM of the hives in C:\\{hives}; exportable by policy: yes" in advice
+    told = f"key found in {row.recovery_place}, by the DPAPI_SYSTEM of the hives in C:\\{hives}\n"
+    assert told in explain(case, "mail.contoso").render(width=None)
     assert f"keymortem recover SOURCE {row.thumbprint} --to FOLDER --password-file FILE keymortem" in advice
 
 

@@ -49,13 +49,7 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
     asked = [(other, _asked_of(other, missed.publics)) for other in others]
     for other, found in asked:
         if found.path is not None:
-            machine = other.evidence.machine
-            of = "of the former Windows" if machine.kind == "former" else "of"
-            name = machine.computer_name or ("" if machine.kind == "former" else "another Windows")
-            place = f"{other.paths.of(machine.machine_id, found.path)} {of} {name}".rstrip()
-            had = found_at(row, found.path, found.exportable, found.opened_by, machine.machine_id)
-            had = replace(had, **_NO_COPY)
-            return with_recovery(had, place, None)
+            return _had_of(other, row, found)
     own = judge.paths
     beside = judge.recovery.beside(missed.publics, missed.file)
     past = judge.recovery.past(missed.publics, missed.file) if beside.path is None else Found()
@@ -64,6 +58,12 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
         had = found_at(row, had_there.path, had_there.exportable, had_there.opened_by)
         had = replace(had, **_NO_COPY)
         return with_recovery(had, own.of(row.machine_id, had_there.path), None)
+    for other in others:
+        # What a shadow copy has may open with the secrets of the Windows whose it was.
+        found = other.recovery.past(missed.publics, None)
+        if found.path is not None:
+            return _had_of(other, row, found)
+        asked.append((other, found))
     better = row
     copies: list[tuple[int | None, LockedCopy]] = [(None, copy) for copy in (*beside.locked, *past.locked)]
     copies += [(other.evidence.machine.machine_id, copy) for other, found in asked for copy in found.locked]
@@ -74,6 +74,16 @@ def _asked(judge: Judge, missed: Missed, others: Sequence[Judge]) -> KeyChainRow
     if doubt is not None and row.recoverable is not None:
         better = with_recovery(replace(better, recoverable=None, recovery_doubt=doubt), None, None)
     return better if better is not row else None
+
+
+def _had_of(other: Judge, row: KeyChainRow, found: Found) -> KeyChainRow:
+    """Return a row whose key another installation has, or what that one opens has it."""
+    machine, path = other.evidence.machine, found.path or ""
+    of = "of the former Windows" if machine.kind == "former" else "of"
+    name = machine.computer_name or ("" if machine.kind == "former" else "another Windows")
+    place = f"{other.paths.of(machine.machine_id, path)} {of} {name}".rstrip()
+    had = found_at(row, path, found.exportable, found.opened_by, machine.machine_id)
+    return with_recovery(replace(had, **_NO_COPY), place, None)
 
 
 def _asked_of(other: Judge, publics: Sequence[PublicKey]) -> Found:

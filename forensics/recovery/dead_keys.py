@@ -107,10 +107,16 @@ def _named(case: CaseTables, subject: str) -> list[KeyChainRow]:
 def _better_last(case: CaseTables, rows: Iterable[KeyChainRow]) -> list[KeyChainRow]:
     """Put the rows from which more is to be had last, so that they stay where one certificate has several.
 
-    What the present Windows has goes back there, wherever its key was found; a former one comes before all others.
+    What the present Windows has goes back there, wherever its key was found; a former one comes before all others. Of
+    two of them the one whose secrets open it is told.
     """
     present = {machine.machine_id for machine in case.present.rows("machine")}
-    return sorted(rows, key=lambda row: (row.machine_id in present, row.private_key == "proved", bool(row.recoverable)))
+
+    def worth(row: KeyChainRow) -> tuple[bool, ...]:
+        had = bool(row.recoverable)
+        return row.machine_id in present, row.private_key == "proved", had, had and row.recoverable_on is None
+
+    return sorted(rows, key=worth)
 
 
 def dead_key(case: CaseTables, facts: Facts, vault: Vault, chain: KeyChainRow) -> DeadKey:

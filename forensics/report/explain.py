@@ -143,7 +143,8 @@ def _block(chain: KeyChainRow, facts: Facts, width: int | None, with_reason: boo
     if reason:
         yield from fold(sanitise(reason, _LONGEST_DETAIL), width, "  ", "  ")
     if chain.recoverable_from:
-        yield from fold(sanitise(f"key found in {facts.found_in(chain)}"), width, "  ", "  ")
+        found = f"key found in {facts.found_in(chain)}{facts.opened_by(chain)}"
+        yield from fold(sanitise(found), width, "  ", "  ")
     if copy := facts.copy_of(chain):
         yield from fold(sanitise(f"a file with its public key, which did not open: {copy}"), width, "  ", "  ")
     if chain.recoverable is None and chain.recovery_doubt:

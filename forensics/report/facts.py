@@ -138,6 +138,14 @@ class Facts:
         """Write where the key of a chain was found, which may be in another installation; empty where it was not."""
         return chain.recovery_place or self.path(chain.recoverable_on or chain.machine_id, chain.recoverable_from)
 
+    def opened_by(self, chain: KeyChainRow) -> str:
+        """Write what opened the file in which the key was found, where that is not in its place; empty where all is."""
+        machine = chain.recoverable_on or chain.machine_id
+        master_key = self.path(machine, chain.recoverable_master_key)
+        hives = self.path(machine, chain.recoverable_hives)
+        by_master_key = f", by the master key in {master_key}" if master_key else ""
+        return by_master_key + (f", by the DPAPI_SYSTEM of the hives in {hives}" if hives else "")
+
     def copy_of(self, chain: KeyChainRow) -> str:
         """Write where a key file lies that has the public key of a chain and did not open; empty where none does."""
         if chain.key_copy is None:

@@ -256,7 +256,7 @@ class _Report:
         if chain.broken_at in ("master_key", "secret"):
             self._add(f"master key {chain.master_key_guid}", f"{indent}  ")
         if chain.recoverable_from and chain.recoverable_from != chain.key_file_path:
-            self._add(f"key found in {self.facts.found_in(chain)}", f"{indent}  ")
+            self._add(f"key found in {self.facts.found_in(chain)}{self.facts.opened_by(chain)}", f"{indent}  ")
         if copy := self.facts.copy_of(chain):
             self._add(f"a file with its public key, which did not open: {copy}", f"{indent}  ")
         if lost := loss_beside(chain, said):

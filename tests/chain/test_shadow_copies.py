@@ -8,8 +8,10 @@ from functools import partial
 import pytest
 
 from forensics.chain import older_secrets
+from forensics.chain.across import found_elsewhere
 from forensics.collectors import past_files, past_volumes
 from forensics.collectors.name_search import names_on
+from forensics.disk.disk_volume import DiskVolume
 from forensics.disk.tree import Entry, NotObtained, Unreadable, WantedNames
 from forensics.dpapi.lsa import DpapiSystem, unlock_dpapi_system
 from forensics.dpapi.user_secrets import UserSecrets
@@ -23,7 +25,7 @@ from testdata.builder.keys import rsa_key
 from testdata.builder.machine import ForgedMachine, capi_link, cng_link, machine
 from tests.forged_machine import tree_of
 from tests.memory_tree import MemoryTree
-from tests.past_tree import Judgement, State, identifier, name_of
+from tests.past_tree import Judgement, Kept, PastTree, State, identifier, judge_of, name_of
 
 KEY = rsa_key("2048-01")
 CONFIG = "Windows/System32/config"
@@ -144,6 +146,20 @@ class TestKeyFiles:
         found = Judgement(without(windows(), path), windows(), given=given)
         (row,) = (row for row in found.rows if row.subject == "CN=alice.contoso.test")
         assert (row.recoverable, row.recoverable_from) == (True, name_of(path))
+
+
+def test_another_windows_of_the_disk_opens_what_a_copy_of_its_volume_has() -> None:
+    """The certificate was carried to it without its key; the copy's file hangs on the secret of the first one."""
+    other = machine("past/other", computer_name="WEB02")
+    other.put_certificate(make_certificate("web.contoso.test", KEY), link=capi_link("web", CAPI_ENHANCED))
+    first = PastTree(tree_of(no_key()), Kept(no_key(), [server()]))
+    volumes = [DiskVolume("partition 1", lambda: first), DiskVolume("partition 2")]
+    has_it, lacks_it = judge_of(first, None, volumes), judge_of(tree_of(other), None, volumes, "partition 2")
+    lacks_it.judged()
+    has_it.judged()
+    (row,) = (better for _, better in found_elsewhere([lacks_it, has_it]) if better.recoverable_on is not None)
+    assert (row.recoverable, row.recoverable_from, row.recoverable_on) == (True, name_of(key_file(server())), 1)
+    assert (row.hangs_on, row.key_copy, row.recovery_doubt) == ("shadow_copy", None, None)
 
 
 class TestCopiesOfToday:

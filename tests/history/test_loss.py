@@ -113,7 +113,7 @@ IN_COPY = f"k/{KEY} (shadow copy 00000001-0000-4000-8000-000000000000 of 2026-11
         ({"lost_before": day(7), "lost_before_witness": "file_times"}, (None, None, day(5), day(7))),
         ({"lost_after": day(3), "lost_before": day(7)}, (None, None, day(5), day(7))),
         ({"lost_after": day(6), "lost_before": day(7)}, (None, None, day(6), day(7))),
-        ({"lost_at": day(6), "lost_witness": "change_journal"}, (day(6), "change_journal", None, None)),
+        ({"lost_at": day(6), "lost_by": "deleted"}, (day(6), "deleted", None, None)),
         ({"lost_before": day(2), "recoverable_from": IN_COPY.replace("k/", "b/")}, (None, None, None, day(2))),
         ({"lost_before": day(2), "public_key": "match"}, (None, None, None, day(2))),
     ],

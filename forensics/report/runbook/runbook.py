@@ -78,6 +78,15 @@ def _about(case: CaseTables, machine: MachineRow, facts: Facts) -> Iterator[str]
     yield f"Written by keymortem {case.tool_version} of what was on that disk, as of {day(case.as_of)}."
     yield from doubts(case.sources)
     yield "No certificate, key or binding is deleted, and no password is in it."
+    chains = (
+        chain for chain in case.rows("key_chain") if machine.machine_id in (chain.machine_id, chain.recoverable_on)
+    )
+    if hanging := len({chain.thumbprint or chain.key_file_path for chain in chains if chain.hangs_on is not None}):
+        keys = "1 key hangs" if hanging == 1 else f"{hanging} keys hang"
+        yield (
+            f"{keys} on deleted files or shadow copies of this disk, which a Windows that runs overwrites or deletes: "
+            "before it is started, have them with keymortem recover, as the finding key-recoverable says."
+        )
     number = _build(machine)
     if number is not None and number < _HAS_POWERSHELL_5_1:
         yield (

@@ -63,3 +63,7 @@ def test_a_key_that_hangs_on_a_shadow_copy_is_told() -> None:
     chain = dead(recoverable=True, recoverable_from=f"k (shadow copy {copy})", hangs_on="shadow_copy")
     text = " ".join(runbook(case_of(use(), chain, certificate())).replace("#", " ").split())
     assert "Its key can still be had by way of a shadow copy, as long as Windows keeps that" in text
+    assert (
+        "1 key hangs on deleted files or shadow copies of this disk, which a Windows that runs overwrites or deletes: "
+        "before it is started, have them with keymortem recover"
+    ) in text
