@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from forensics.disk.errors import SourceError, unreadable
 from forensics.disk.evidence_files import open_given
 from forensics.disk.ntfs.stream import VolumeReader
+from forensics.disk.sized_stream import SizedStream
 from forensics.disk.tree import NotObtained
 from forensics.disk.unlock import Unlock
 from forensics.tables.hyperv import BitLockerRow
@@ -53,29 +54,15 @@ _SAVE = (
 )
 
 
-class _Window(io.RawIOBase):
+class _Window(SizedStream):
     """The volume as a file from offset 0, which dissect.fve reads."""
 
     def __init__(self, volume: VolumeReader, size: int) -> None:
-        super().__init__()
-        self._volume, self._size, self._at = volume, size, 0
-
-    def seekable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
+        super().__init__(size)
+        self._volume = volume
 
     def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._size - self._at)
-        count = left if size is None or size < 0 else min(size, left)
+        count = self._count(size)
         data = self._volume.read_at(self._at, count) if count else b""
         self._at += count
         return data

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.volume import NtfsVolume, ntfs_size
+from forensics.disk.sized_stream import SizedStream
 from forensics.disk.tree import NotObtained, Unreadable
 from forensics.formats.shadow_catalog import BLOCK, CatalogCopy, ShadowCatalog
 
@@ -172,29 +173,15 @@ class _Counted:
                 )
 
 
-class _CopyStream(io.RawIOBase):
+class _CopyStream(SizedStream):
     """The volume as it was."""
 
     def __init__(self, store: Any, file: _VolumeFile, size: int) -> None:
-        super().__init__()
-        self._store, self._file, self._size, self._at = store, file, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = offset + (0, self._at, self._size)[whence]
-        return self._at
+        super().__init__(size)
+        self._store, self._file = store, file
 
     def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._size - self._at)
-        count = left if size is None or size < 0 else min(size, left)
+        count = self._count(size)
         try:
             data: bytes = self._store.read_buffer_at_offset(count, self._at) if count else b""
         except OSError as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from forensics.disk.sized_stream import SizedStream
 from forensics.disk.tree import NotObtained, Unreadable
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Piece(NamedTuple):
     place: int
 
 
-class RunStream(io.RawIOBase):
+class RunStream(SizedStream):
     """The content of a non-resident stream.
 
     Args:
@@ -69,36 +69,17 @@ class RunStream(io.RawIOBase):
     """
 
     def __init__(self, volume: VolumeReader, runs: Sequence[Run], cluster: int, size: int, initialized: int) -> None:
-        super().__init__()
+        super().__init__(size)
         self._volume = volume
         self._runs = runs
         self._cluster = cluster
-        self._size = size
         self._initialized = initialized
         self._starts = [0, *accumulate(count * cluster for _, count in runs)]
-        self._at = 0
         if self._starts[-1] < initialized:
             raise NotObtained("its run list is shorter than the file")
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError("negative seek position")
-        self._at = base + offset
-        return self._at
-
     def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self._size - self._at)
-        count = left if size is None or size < 0 else min(size, left)
+        count = self._count(size)
         written = max(0, min(count, self._initialized - self._at))
         data = self._content(self._at, written) if written else b""
         self._at += count
