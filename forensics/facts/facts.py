@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from forensics.facts.loss_told import loss_told
+from forensics.facts.loss_told import with_loss_told
 from forensics.facts.machine_life import machine_life
 from forensics.facts.new_certificate import NewCertificates
 from forensics.facts.purpose import purpose
@@ -42,6 +42,7 @@ def with_facts(rows: Iterable[Row], as_of: datetime) -> list[Row]:
 class _Facts:
     def __init__(self, tables: Tables, as_of: datetime) -> None:
         self.tables = tables
+        self._as_of = as_of
         self.users = Users(tables)
         self.successors = Successors(tables, self.users, as_of)
         self.renewals = Renewals(tables)
@@ -66,7 +67,8 @@ class _Facts:
             return self.virtual_machines.guardian(row)
         if isinstance(row, KeyChainRow):
             place = recovery_place(row, self.tables) if row.recoverable_from is not None else None
-            return replace(row, standing=self._standing(row), recovery_place=place, lost_told=loss_told(row))
+            judged = replace(row, standing=self._standing(row), recovery_place=place)
+            return with_loss_told(judged, self._as_of)
         if isinstance(row, VmRow):
             return replace(row, label=self.virtual_machines.label(row))
         return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from forensics.tables.history import WITNESSES, HistoryWitness
@@ -12,6 +13,21 @@ NO_TIME = "at a time that is not told"
 _BY = {"moved": "moved away"}
 _KEEP_IT: tuple[HistoryWitness, ...] = ("shadow_copy", "former_windows")
 """Witnesses that have the file itself, and not only its name."""
+
+
+def with_loss_told(chain: KeyChainRow, as_of: datetime) -> KeyChainRow:
+    """Return a chain with the words of its loss; a time that is yet to come is one of a clock that was wrong.
+
+    Args:
+        chain: The chain.
+        as_of: What "now" is.
+    """
+    times = (chain.lost_at, chain.lost_after, chain.lost_before)
+    latest = max((time for time in times if time is not None), default=None)
+    if chain.lost_doubt is None and latest is not None and latest > as_of:
+        doubt = f"{format_utc(latest)} lies after the moment that this examination takes for now, {format_utc(as_of)}"
+        chain = replace(chain, lost_doubt=doubt)
+    return replace(chain, lost_told=loss_told(chain))
 
 
 def loss_told(chain: KeyChainRow) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from forensics.engine.forms import WORDINGS, formed
-from forensics.facts.loss_told import loss_told
+from forensics.facts.loss_told import loss_told, with_loss_told
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.key_history import loss_beside
 from forensics.tables.history import WITNESSES, HistoryWitness
@@ -98,3 +98,16 @@ def test_what_speaks_against_a_loss_is_told_although_its_time_was() -> None:
     sure = chain(lost_told="was deleted at 9 UTC")
     assert loss_beside(sure, "the file that it needs was deleted at 9 UTC.") is None
     assert loss_beside(sure, "the key file is gone.") == "was deleted at 9 UTC"
+
+
+def test_a_time_that_is_yet_to_come_is_doubted() -> None:
+    seen = chain(**COPY, lost_before=WENT, lost_before_witness="shadow_copy")
+    later = with_loss_told(seen, datetime(2026, 11, 5, tzinfo=UTC))
+    assert later.lost_doubt == (
+        "2026-11-07T09:14:22Z lies after the moment that this examination takes for now, 2026-11-05T00:00:00Z"
+    )
+    assert later.lost_told == (
+        "existed at 2026-11-03 02:00:00 UTC (shadow copy), and was gone at 2026-11-07 09:14:22 UTC (shadow copy), "
+        "though something speaks against this time"
+    )
+    assert with_loss_told(seen, datetime(2026, 11, 8, tzinfo=UTC)).lost_doubt is None
