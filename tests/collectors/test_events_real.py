@@ -214,8 +214,8 @@ def test_large_system_log_costs_little_more_than_parsing_it(windows_10: Computer
         rows = collect_events(opened({f"{LOGS}/System.evtx": large}))
         spent.append(_processor_time() - start)
         assert sum(row.event_id == 1056 for row in rows) == 9 * 26
-    # To fork a test process that holds every test image takes a fifth of a second by itself.
-    assert min(spent) < 3 * min(bare) + 0.3
+    # To fork a test process of two gigabytes takes up to four tenths of a second by itself.
+    assert min(spent) < 3 * min(bare) + 0.5
 
 
 def _processor_time() -> float:
