@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from forensics.disk.ntfs.index import DOS_NAME, parse_file_name
-from forensics.disk.ntfs.mft_search import AT_ONCE, MAX_SEARCHED, folder_path, names_in
+from forensics.disk.ntfs.mft_search import folder_path, numbers_named
 from forensics.disk.ntfs.record import DATA, FILE_NAME, STANDARD_INFORMATION, FileRecord
 from forensics.disk.ntfs.secure import NoSuchDescriptor, SecurityDescriptors
 from forensics.disk.ntfs.volume import ROOT, NtfsVolume, WrongRecord
@@ -52,18 +52,11 @@ class DeletedFiles:
         None stands for a part of $MFT that was not searched, and for a file of which it is not known whether it is.
         """
         folders: dict[int, str | None] = {ROOT: ""}
-        before = -1
-        for at, block in self._volume.mft_blocks(AT_ONCE, MAX_SEARCHED):
-            if block is None:
+        for number in numbers_named(self._volume, wanted):
+            if number is None:
                 yield None
-                continue
-            for name in names_in(block, wanted):
-                number = (at + name) // self._volume.record_size
-                if number != before:
-                    before = number
-                    entry = self._entry(number, wanted, folders)
-                    if entry is not None:
-                        yield from self._offered(entry)
+            elif (entry := self._entry(number, wanted, folders)) is not None:
+                yield from self._offered(entry)
 
     def entry(self, path: str) -> Entry:
         try:

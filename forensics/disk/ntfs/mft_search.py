@@ -61,6 +61,20 @@ def records_named(volume: NtfsVolume, wanted: WantedNames) -> set[int]:
     return {(at + name) // volume.record_size for at, block in blocks if block for name in names_in(block, form)}
 
 
+def numbers_named(volume: NtfsVolume, wanted: WantedNames) -> Iterator[int | None]:
+    """Yield the number of each record in which a wanted name stands; None for a part of $MFT that was not searched."""
+    before = -1
+    for at, block in volume.mft_blocks(AT_ONCE, MAX_SEARCHED):
+        if block is None:
+            yield None
+            continue
+        for name in names_in(block, wanted):
+            number = (at + name) // volume.record_size
+            if number != before:
+                before = number
+                yield number
+
+
 def names_in(block: bytes, wanted: WantedNames) -> Iterator[int]:
     """Yield where in a block of $MFT a wanted name stands, or what was added to one."""
     text = block.upper() if wanted.any_case else block

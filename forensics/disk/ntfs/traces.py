@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import BinaryIO
 
 from forensics.disk.ntfs.index import DOS_NAME, parse_file_name
-from forensics.disk.ntfs.mft_search import AT_ONCE, MAX_SEARCHED, names_in
+from forensics.disk.ntfs.mft_search import names_in, numbers_named
 from forensics.disk.ntfs.names import NUMBER
 from forensics.disk.ntfs.record import (
     BITMAP,
@@ -98,16 +98,11 @@ class FileTraces:
 
         None stands for a part of $MFT that was not searched.
         """
-        before = -1
-        for at, block in self._volume.mft_blocks(AT_ONCE, MAX_SEARCHED):
-            if block is None:
+        for number in numbers_named(self._volume, wanted):
+            if number is None:
                 yield None
-                continue
-            for name in names_in(block, wanted):
-                number = (at + name) // self._volume.record_size
-                if number != before:
-                    before = number
-                    yield from self._of_record(number, wanted)
+            else:
+                yield from self._of_record(number, wanted)
 
     def in_index(self, folder: int, wanted: WantedNames) -> Iterator[Trace | None]:
         """Yield the remains of wanted names in the index of a folder, those of names that are there now among them.

@@ -9,6 +9,7 @@ from forensics.disk.remote.blocks import BLOCK, MAX_FETCHED, Key
 from forensics.disk.remote.path import RemotePath
 from forensics.disk.remote.server import Status
 from forensics.disk.remote.session import Session, current
+from forensics.disk.sized_stream import SizedStream
 
 
 def open_remote(path: RemotePath, buffering: int = -1) -> BinaryIO:
@@ -30,7 +31,7 @@ def open_remote(path: RemotePath, buffering: int = -1) -> BinaryIO:
     return cast(BinaryIO, file if buffering == 0 else io.BufferedReader(file))
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile(SizedStream):
     """A file on a server in the version that was there when it was first asked for.
 
     Args:
@@ -40,31 +41,15 @@ class RemoteFile(io.RawIOBase):
     """
 
     def __init__(self, session: Session, path: RemotePath, status: Status) -> None:
+        super().__init__(status.size)
         self._session, self._path, self._status = session, path, status
         self._url = str(path)
         self._ahead = session.ahead(path, status)
-        self._at = 0
 
     @property
     def name(self) -> str:
         """Its URL."""
         return self._url
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._status.size}[whence]
-        if start + offset < 0:
-            raise OSError(22, "a place before its beginning")
-        self._at = start + offset
-        return self._at
 
     def readinto(self, buffer: object) -> int:
         view = memoryview(buffer).cast("B")  # type: ignore[arg-type]
