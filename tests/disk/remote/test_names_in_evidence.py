@@ -13,8 +13,7 @@ import pytest
 import forensics
 
 VMDK = (
-    "# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID={}\n"
-    'createType="monolithicFlat"\n{}RW 2048 FLAT "{}" 0\n'
+    '# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID={}\ncreateType="monolithicFlat"\n{}RW 2048 FLAT "{}" 0\n'
 )
 
 
