@@ -21,7 +21,7 @@ class FormerWindowsRow(Row):
         "where it is not on the same volume; `former` names the former one"
     )
 
-    former: int = column("Its `machine.machine_id`")
+    former: int = column("Its `machine.machine_id`", names_machine=True)
     folder: str = column("Folder in which it lies, as Windows writes it")
     computer_name: str | None = column("Name of the computer then", None)
     product_name: str | None = column("Product", None)

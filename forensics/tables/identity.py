@@ -24,7 +24,7 @@ class SharedIdentityRow(Row):
     )
 
     shared_group: int = column("Number of the group that shares, from 1")
-    member: int = column("Its `machine.machine_id`")
+    member: int = column("Its `machine.machine_id`", names_machine=True)
     computer_name: str | None = column("Name of the computer", None)
     disk: str = column("Disk or collection that holds it")
     relation: Relation = column(

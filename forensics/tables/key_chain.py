@@ -98,7 +98,9 @@ class KeyChainRow(Row):
     )
     recoverable_exportable: Answer | None = column("whether recoverable_from lets its key be exported", None)
     recoverable_on: int | None = column(
-        "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source", None
+        "Installation (`machine.machine_id`) of recoverable_from, when it is another one of the same source",
+        None,
+        names_machine=True,
     )
     recoverable_master_key: str | None = column(
         "File of the master key that opened recoverable_from, outside of where Windows looks for it; null: none had to",
@@ -131,7 +133,9 @@ class KeyChainRow(Row):
         None,
     )
     key_copy_on: int | None = column(
-        "Installation (`machine.machine_id`) of key_copy, when it is another one of the same source", None
+        "Installation (`machine.machine_id`) of key_copy, when it is another one of the same source",
+        None,
+        names_machine=True,
     )
     key_copy_needs: str | None = column("Master key that key_copy needs", None)
     key_copy_hangs_on: HangsOn | None = column("where key_copy lies, if Windows may overwrite or delete it there", None)

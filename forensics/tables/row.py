@@ -10,17 +10,22 @@ from typing import Any, ClassVar
 from forensics.late_methods import dataclass
 
 
-def column(doc: str, default: Any = MISSING, factory: Any = MISSING) -> Any:
+NAMES_MACHINE = "names_machine"
+
+
+def column(doc: str, default: Any = MISSING, factory: Any = MISSING, *, names_machine: bool = False) -> Any:
     """Declare a column with its one-line documentation.
 
     Args:
         doc: One line for `keymortem tables`, with the unit where there is one.
         default: Value of a column that may stay empty.
         factory: Makes the default of a list column.
+        names_machine: It holds a `machine.machine_id`, which changes where cases are put together.
     """
+    metadata = {"doc": doc, NAMES_MACHINE: names_machine}
     if factory is not MISSING:
-        return field(default_factory=factory, metadata={"doc": doc})
-    return field(default=default, metadata={"doc": doc})
+        return field(default_factory=factory, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -31,7 +36,8 @@ class Row:
     description: ClassVar[str]
 
     machine_id: int = column(
-        "Which Windows installation (`machine.machine_id`) the row belongs to; 0 is the source itself"
+        "Which Windows installation (`machine.machine_id`) the row belongs to; 0 is the source itself",
+        names_machine=True,
     )
     source_path: str = column("Where it was read: path in the image, or hive key and value")
     source_time: datetime | None = column("Timestamp of that file or registry key, UTC", None)
