@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.row import NAMES_MACHINE, Row
 
 AnyRow = TypeVar("AnyRow", bound=Row)
@@ -19,11 +20,14 @@ def renumbered(row: AnyRow, number_of: Callable[[int], int]) -> AnyRow:
         row: It stays as it is.
         number_of: The other number of a machine; it is not asked for 0, which is no machine.
     """
-    numbers = {name: getattr(row, name) for name in _columns(type(row))}
-    return replace(row, **{name: number_of(number) if number else number for name, number in numbers.items()})
+    numbers: dict[str, Any] = {}
+    for name in _columns(row.table):
+        number = getattr(row, name)
+        numbers[name] = number_of(number) if number else number
+    return replace(row, **numbers)
 
 
 @cache
-def _columns(row_class: type[Row]) -> tuple[str, ...]:
+def _columns(table: str) -> tuple[str, ...]:
     """Return the columns of a table that hold a `machine.machine_id`."""
-    return tuple(field.name for field in fields(row_class) if field.metadata[NAMES_MACHINE])
+    return tuple(field.name for field in fields(ROW_CLASSES[table]) if field.metadata[NAMES_MACHINE])

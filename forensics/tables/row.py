@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from forensics.late_methods import dataclass
 
-
 NAMES_MACHINE = "names_machine"
 
 
