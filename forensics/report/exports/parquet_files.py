@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from forensics.case_tables import CaseTables
-from forensics.report.exports.flat import FlatTable, flat_tables
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from forensics.report.exports.arrow import arrow_table
+from forensics.report.exports.flat import flat_tables
 
 
 def write_parquet(case: CaseTables, folder: Path) -> list[Path]:
@@ -32,34 +29,6 @@ def write_parquet(case: CaseTables, folder: Path) -> list[Path]:
     written = []
     for table in flat_tables(case):
         path = folder / f"{table.name}.parquet"
-        pq.write_table(_arrow(table), path, compression="zstd")
+        pq.write_table(arrow_table(table.columns, table.rows), path, compression="zstd")
         written.append(path)
     return written
-
-
-def _arrow(table: FlatTable) -> pa.Table:
-    import pyarrow as pa
-
-    types = {
-        "text": pa.string(),
-        "integer": pa.int64(),
-        "boolean": pa.bool_(),
-        "datetime": pa.timestamp("us", tz="UTC"),
-        "list": pa.list_(pa.string()),
-    }
-    schema = pa.schema([pa.field(c.name, types[c.kind], metadata={"doc": c.meaning}) for c in table.columns])
-    columns = list(zip(*table.rows, strict=True)) if table.rows else [()] * len(table.columns)
-    clean = [
-        [_utf8(value) for value in column] if spec.kind in ("text", "list") else column
-        for spec, column in zip(table.columns, columns, strict=True)
-    ]
-    return pa.Table.from_arrays(
-        [pa.array(column, type=field.type) for column, field in zip(clean, schema, strict=True)], schema=schema
-    )
-
-
-def _utf8(value: object) -> object:
-    """Names on a disk may be broken UTF-16, which no UTF-8 column can hold."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    return [_utf8(item) for item in value] if isinstance(value, list) else value

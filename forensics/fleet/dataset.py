@@ -1,0 +1,114 @@
+"""The folder of a fleet: Parquet parts by table, each whole or not there.
+
+::
+
+    fleet.json                        format, and the date that "expired" refers to
+    key_chain/bucket=3/3f…9.parquet   rows of one disk, named for its key
+    key_chain/bucket=3/folded-….parquet   rows of many disks, whose keys stand in its metadata under "disks"
+    disk/bucket=3/…                   table disk, likewise: its row is written last, and makes the others count
+    across/key_chain.parquet          what spans machines, written anew by each run
+
+A bucket is the first digit of a key. Every row has its key in column ``disk``, so that any tool reads a table as
+``read_parquet('FLEET/key_chain/*/*.parquet', hive_partitioning = true)``; which rows count is told by
+:mod:`forensics.fleet.stored`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from forensics.disk.evidence_files import EvidenceFiles
+from forensics.late_methods import dataclass
+from forensics.outputs import new_file
+from forensics.tables.registry import ROW_CLASSES
+from forensics.tables.timestamps import format_utc, parse_utc
+from forensics.version import __version__
+
+FORMAT = 1
+_HEAD = "fleet.json"
+PER_DISK = (*ROW_CLASSES, "source", "finding")
+"""Tables of which each disk may have rows."""
+BUCKETS = "0123456789abcdef"
+
+
+class DatasetError(Exception):
+    """The folder is no dataset of a fleet, or one of another format; the message is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A fleet's folder.
+
+    Attributes:
+        path: The folder.
+        as_of: What "expired" refers to in all that it holds, UTC.
+    """
+
+    path: Path
+    as_of: datetime
+
+    @classmethod
+    def create(cls, path: str | Path, as_of: datetime, evidence: EvidenceFiles | None = None) -> Dataset:
+        """Make an empty dataset in a folder that is empty or not there.
+
+        Args:
+            path: The folder.
+            as_of: What "expired" refers to.
+            evidence: What must not be written.
+
+        Raises:
+            DatasetError: Something is there already.
+            EvidenceTargetError: It is evidence, or lies in a folder of it.
+            OSError: It cannot be written.
+        """
+        folder, kept = Path(path), evidence or EvidenceFiles()
+        kept.refuse(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise DatasetError(f"{folder} holds something else; name a folder that is empty or not there")
+        head = {"format": FORMAT, "tool": "keymortem", "version": __version__}
+        with new_file(folder / _HEAD, kept) as file:
+            file.write_text(json.dumps({**head, "as_of": format_utc(as_of, fraction=True)}) + "\n", encoding="utf-8")
+        return cls(folder, as_of)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Dataset:
+        """Open a dataset.
+
+        Raises:
+            DatasetError: It is none, or of another format.
+        """
+        folder = Path(path)
+        try:
+            with (folder / _HEAD).open(encoding="utf-8") as file:
+                head = json.loads(file.read(1 << 16))
+            version, as_of = head["format"], parse_utc(head["as_of"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            raise DatasetError(f"{folder} is no dataset of keymortem fleet run") from None
+        if version != FORMAT:
+            raise DatasetError(f"{folder} has format {version}; this version reads format {FORMAT}")
+        return cls(folder, as_of)
+
+    def part(self, table: str, disk: str) -> Path:
+        """Return where the rows of one disk are written."""
+        return self.path / table / f"bucket={disk[0]}" / f"{disk}.parquet"
+
+    def across(self, table: str) -> Path:
+        """Return where the rows of a table are written that span machines."""
+        return self.path / "across" / f"{table}.parquet"
+
+    def files(self, table: str) -> Iterator[Path]:
+        """Yield the finished files of a table, those of disks alone."""
+        for bucket in BUCKETS:
+            try:
+                with os.scandir(self.path / table / f"bucket={bucket}") as entries:
+                    names = sorted(entry.name for entry in entries)
+            except FileNotFoundError:
+                continue
+            for name in names:
+                if name.endswith(".parquet") and not name.startswith("."):
+                    yield self.path / table / f"bucket={bucket}" / name
