@@ -234,7 +234,7 @@ class ExaminationRun:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
             for installation in opened.installations:
                 tell_where_read(installation, self.rows)
-        if entry.machine_ids or has_vms or opened.is_parent:
+        if entry.machine_ids or has_vms or opened.is_parent or entry.same_as is not None:
             return
         if any(found.error for found in opened.found):
             reason = next(found.error for found in opened.found if found.error)
