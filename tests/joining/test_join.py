@@ -137,10 +137,9 @@ def test_the_date_is_the_latest_or_the_one_that_is_given() -> None:
         assert document(joined)["findings"] == document(again)["findings"]
     joined = forensics.join_cases([early, late])
     assert [entry.examined_for for entry in joined.sources] == ["2026-11-22T00:00:00Z", "2026-11-22T00:00:00Z"]
-    assert joined.examined_otherwise == [
-        f"{IMAGES / 'expiring.vhdx.xz'}, {IMAGES / 'clone-one.vhdx.xz'}: examined for 2026-11-22; what hangs on the date "
-        "is reckoned for 2027-08-01."
-    ]
+    disks = f"{IMAGES / 'expiring.vhdx.xz'}, {IMAGES / 'clone-one.vhdx.xz'}"
+    told = f"{disks}: examined for 2026-11-22; what hangs on the date is reckoned for 2027-08-01."
+    assert joined.examined_otherwise == [told]
 
 
 def test_what_another_version_examined_stands_and_is_told() -> None:
