@@ -31,6 +31,30 @@ class _Piece(NamedTuple):
         return self.part.rows_of(self.entry)
 
 
+class _Copies:
+    """Finds copies by all that was read and judged of them, once another piece has the names of its machines."""
+
+    def __init__(self) -> None:
+        self._of_names: dict[tuple[object, ...], list[_Piece]] = {}
+        self._said: dict[str, _Piece] = {}
+
+    def add(self, piece: _Piece) -> None:
+        self._of_names.setdefault(tuple(_machines(piece)), []).append(piece)
+
+    def original(self, piece: _Piece) -> _Piece | None:
+        """Return what was added before and says the very same, where that still counts."""
+        waiting = self._of_names.get(tuple(_machines(piece)))
+        if waiting is None or (own := _said(piece)) is None:
+            return None
+        for each in waiting:
+            said = _said(each)
+            if said is not None and (said not in self._said or self._said[said].entry.same_as is not None):
+                self._said[said] = each
+        waiting.clear()
+        other = self._said.get(own)
+        return other if other is not None and other.entry.same_as is None else None
+
+
 def count_once(parts: Sequence[Part]) -> None:
     """Take out of the parts what another one examined too, and say in its entry of which other it is the same.
 
@@ -38,20 +62,18 @@ def count_once(parts: Sequence[Part]) -> None:
         parts: In the order in which the cases were named; without the rows about several machines.
     """
     by_path: dict[tuple[str, int], list[_Piece]] = {}
-    by_name: dict[object, list[_Piece]] = {}
-    said: dict[int, str | None] = {}
+    copies = _Copies()
     for part in parts:
         own: list[_Piece] = []
         for entry in sorted(leaves(part.entries), key=lambda each: each.older_state_of is not None):
             piece = _Piece(part, entry)
-            if _is_copy(piece, by_name, said) or _is_same(piece, by_path):
-                continue
-            own.append(piece)
+            if not _is_copy(piece, copies) and not _is_same(piece, by_path):
+                own.append(piece)
         # One examination has compared its own sources.
         for piece in own:
             if piece.entry.size is not None:
                 by_path.setdefault((piece.entry.path, piece.entry.size), []).append(piece)
-            by_name.setdefault(_name(piece), []).append(piece)
+            copies.add(piece)
     for part in parts:
         part.without_forgotten()
 
@@ -127,18 +149,9 @@ def _as_read(piece: _Piece) -> tuple[list[tuple[object, ...]], list[tuple[str, s
     return _machines(piece), sorted(read)
 
 
-def _is_copy(piece: _Piece, by_name: dict[object, list[_Piece]], said: dict[int, str | None]) -> bool:
+def _is_copy(piece: _Piece, copies: _Copies) -> bool:
     """Take out a copy of what an earlier part examined."""
-
-    def said_by(each: _Piece) -> str | None:
-        if id(each.entry) not in said:
-            said[id(each.entry)] = said_of(each.entry, (row for row in each.rows if not is_judged(row)))
-        return said[id(each.entry)]
-
-    known = by_name.get(_name(piece), [])
-    if not known or not piece.entry.machine_ids or (own := said_by(piece)) is None:
-        return False
-    other = next((each for each in known if said_by(each) == own and each.entry.same_as is None), None)
+    other = copies.original(piece) if piece.entry.machine_ids else None
     if other is None:
         return False
     path = other.entry.path
@@ -147,6 +160,5 @@ def _is_copy(piece: _Piece, by_name: dict[object, list[_Piece]], said: dict[int,
     return True
 
 
-def _name(piece: _Piece) -> object:
-    """Return what copies have in common and few others do, so that only these need be compared row by row."""
-    return tuple(_machines(piece))
+def _said(piece: _Piece) -> str | None:
+    return said_of(piece.entry, (row for row in piece.rows if not is_judged(row)))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from forensics.sources.other_disks import OtherDisks
 from forensics.tables.machine_numbers import renumbered
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
+from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
     from forensics.sources.mapping_tree import UnionTree
@@ -127,9 +129,15 @@ def said_of(entry: SourceEntry, rows: Iterable[Row]) -> str | None:
     if not any(row.table in _TELLING for row in given):
         return None
     said = hashlib.sha256()
-    for line in sorted(repr(renumbered(row, lambda number: numbers.get(number, -1))) for row in given):
+    for line in sorted(_content(renumbered(row, lambda number: numbers.get(number, -1))) for row in given):
         said.update(line.replace(entry.path, "").encode("utf-8", "backslashreplace"))
     return said.hexdigest()
+
+
+def _content(row: Row) -> str:
+    values = (getattr(row, each.name) for each in fields(row))
+    # A case file has all times in UTC, also those of which no zone is known.
+    return f"{row.table} {[as_utc(value) if isinstance(value, datetime) else value for value in values]!r}"
 
 
 def same_content(other: str) -> str:
