@@ -104,10 +104,12 @@ def _joined(parts: Sequence[Part], as_of: datetime | None, packs: Packs | None, 
     from forensics.hyperv.judged_rows import is_judged, judged_anew
 
     moment = as_utc(as_of) if as_of else max(part.as_of for part in parts)
+    problems: list[Row] = []
     for part in parts:
         part.rows = [row for row in part.rows if row.table not in _MADE]
         if part.as_of != moment:
-            part.rows = with_facts(part.rows, moment)
+            with _told("computing facts", problems):
+                part.rows = with_facts(part.rows, moment)
     count_once(parts)
     first = 1
     for part in parts:
@@ -115,7 +117,6 @@ def _joined(parts: Sequence[Part], as_of: datetime | None, packs: Packs | None, 
         first = part.numbered(first)
     rows = [row for part in parts for row in part.rows if not is_judged(row)]
     entries = told_once([entry for part in parts for entry in part.entries])
-    problems: list[Row] = []
     with _told("judging virtual machines", problems):
         rows += judged_anew([part.rows for part in parts])
     disks = {row.machine_id: row.source or row.source_path for row in rows if isinstance(row, MachineRow)}

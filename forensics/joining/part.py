@@ -123,7 +123,8 @@ class Part:
             # One that was forgotten has no row to speak of.
             return numbers.get(number, 0)
 
-        self.rows = [renumbered(row, number_of) for row in self.rows]
+        if any(old != new for old, new in numbers.items()):
+            self.rows = [renumbered(row, number_of) for row in self.rows]
         for entry in self.entries:
             entry.machine_ids = [numbers[number] for number in entry.machine_ids]
         return next_one
