@@ -10,6 +10,7 @@
 Every command of ``keymortem`` is a function here:
 
     examine, open_case              sources, or a case file that was saved, to a Case
+    join_cases, append_to_case_file several cases as one; one more in a case file
     explain, expiring               one key of a case; certificates that end soon
     explain_symptom                 an error code, event or message: what produces it, what does not
     compare                         a machine before and after
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from forensics.examination import examine as examine
     from forensics.hyperv.migration import MigrationPlan as MigrationPlan
     from forensics.hyperv.migration import plan_migration as plan_migration
+    from forensics.joining.join import append_to_case_file as append_to_case_file
+    from forensics.joining.join import join_cases as join_cases
     from forensics.recovery.recover import Recovered as Recovered
     from forensics.recovery.recover import recover as recover
     from forensics.rendering import FOLDER_FORMATS as FOLDER_FORMATS
@@ -103,6 +106,7 @@ _HOMES = {
     "forensics.engine.rule": ("RulePackError",),
     "forensics.examination": ("examine",),
     "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
+    "forensics.joining.join": ("append_to_case_file", "join_cases"),
     "forensics.recovery.recover": ("Recovered", "recover"),
     "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "LANGUAGES", "SECTIONS", "check_target", "render", "write"),
     "forensics.report.expiring": ("Expiring", "expiring"),
@@ -167,6 +171,7 @@ __all__ = [
     "UnknownSubjectError",
     "UnsuitableCaseError",
     "__version__",
+    "append_to_case_file",
     "apply_rules",
     "attest",
     "check_target",
@@ -177,6 +182,7 @@ __all__ = [
     "explain",
     "explain_symptom",
     "is_case_file",
+    "join_cases",
     "lint_rules",
     "list_commands",
     "list_rules",

@@ -57,6 +57,16 @@ class Case(CaseTables):
         return head_lines(self.sources)
 
     @property
+    def examined_otherwise(self) -> list[str]:
+        """What was examined by another version of keymortem, or on another day, than this case says; one sentence each.
+
+        Only where cases were joined: what another version read and judged stands, and dates are those of this case.
+        """
+        from forensics.report.accounted import examined_otherwise
+
+        return examined_otherwise(self.sources, self.as_of)
+
+    @property
     def shows_older_state(self) -> bool:
         """A disk was found on which another one builds, and the present state of its machine was not examined."""
         from forensics.report.accounted import older_states

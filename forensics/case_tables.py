@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import sqlite3
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -174,15 +175,16 @@ class CaseTables:
         evidence = EvidenceFiles([path])
         return cls(rows, content.sources, content.as_of, content.findings, content.tool_version, evidence)
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+    def save(self, path: str | Path, *, overwrite: bool = False, instead_of: os.stat_result | None = None) -> None:
         """Write the case file (SQLite).
 
         Args:
             path: The file; there whole or not at all, and never written over evidence.
             overwrite: Replace a case file that is there; a file of another kind never is.
+            instead_of: Replace the case file that was there in this state, and no other one.
 
         Raises:
-            CaseFileError: The file exists, or cannot be written.
+            CaseFileError: The file exists, was changed since it was in that state, or cannot be written.
             EvidenceTargetError: The file is evidence, or lies in a folder of it; it is a ValueError.
         """
         target = Path(path)
@@ -191,12 +193,19 @@ class CaseTables:
             raise CaseFileError(f"{target} exists and is no keymortem case file; choose another name")
         content = CaseContent(self.tool_version, self.as_of, self.sources, self._tables, self.finding_list)
         try:
-            with new_file(target, self.evidence, overwrite) as file:
+            with new_file(target, self.evidence, overwrite or instead_of is not None) as file:
                 write_case_file(file, content)
+                if instead_of is not None and _changed(target, instead_of):
+                    raise CaseFileError(f"{target} was changed meanwhile, and is left as it is now; append once more")
         except FileExistsError as error:
             raise CaseFileError(f"{target} exists; choose another name, or have it replaced (overwrite)") from error
         except (OSError, sqlite3.Error) as error:
             raise CaseFileError(f"{target} cannot be written: {getattr(error, 'strerror', error)}") from error
+
+
+def _changed(path: Path, state: os.stat_result) -> bool:
+    now = path.stat()
+    return (now.st_ino, now.st_size, now.st_mtime_ns) != (state.st_ino, state.st_size, state.st_mtime_ns)
 
 
 def _series(cells: list[Any], spec: ColumnSpec) -> pd.Series[Any]:

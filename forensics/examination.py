@@ -142,8 +142,7 @@ def examine(
             raise _nothing_opened(run.unopened)
         run.moved_users()
         run.virtual_machines()
-        run.shared_identities()
-        run.efs_agents()
+        run.across_machines()
         run.tell_unknown_users()
         if (unused := unused_choices(choices, run.seen.has_disk)) is not None:
             run.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))

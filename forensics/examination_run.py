@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forensics.across_machines import COMPARISONS
 from forensics.disk.errors import SourceError
 from forensics.late_methods import dataclass
 from forensics.sources.backup_hives import show_backups
 from forensics.sources.choices import Choices
 from forensics.sources.former import mark_alone
-from forensics.sources.same_evidence import Copies, SeenEvidence
+from forensics.sources.same_evidence import Copies, SeenEvidence, same_content
 from forensics.tables.former_windows import without_former
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow
@@ -118,19 +119,11 @@ class ExaminationRun:
         with self._told("judging virtual machines"):
             self.rows += judge_hyperv(self.hyperv, without_former(self.rows))
 
-    def shared_identities(self) -> None:
-        """Tell which installations of all sources are clones of each other."""
-        from forensics.chain.identities import shared_identities
-
-        with self._told("comparing identities"):
-            self.rows += shared_identities(without_former(self.rows), self.disks)
-
-    def efs_agents(self) -> None:
-        """Tell which recovery agents of EFS each domain hands out."""
-        from forensics.facts.efs_agents import efs_agents
-
-        with self._told("looking for recovery agents"):
-            self.rows += efs_agents(without_former(self.rows))
+    def across_machines(self) -> None:
+        """Tell what all installations of all sources together say, such as which are clones of each other."""
+        for comparison in COMPARISONS:
+            with self._told(comparison.doing):
+                self.rows += comparison.rows(without_former(self.rows), self.disks)
 
     def facts(self, as_of: datetime) -> None:
         """Add to the rows what follows from all of them."""
@@ -241,7 +234,7 @@ class ExaminationRun:
             self.rows += [*opened.problems, *opened.coverage, *opened.bitlocker]
             for installation in opened.installations:
                 tell_where_read(installation, self.rows)
-        if entry.machine_ids or has_vms or opened.is_parent:
+        if entry.machine_ids or has_vms or opened.is_parent or entry.same_as is not None:
             return
         if any(found.error for found in opened.found):
             reason = next(found.error for found in opened.found if found.error)
@@ -294,7 +287,7 @@ class ExaminationRun:
             opened.forget_machines(gone)
             for holder in (entry, *opened.found):
                 holder.machine_ids = [number for number in holder.machine_ids if number not in gone]
-            piece.same_as, piece.error = other, f"the same as {other} in all that was read, counted once"
+            piece.same_as, piece.error = other, same_content(other)
 
     def _hyperv(self, opened: Source) -> bool:
         """Read the virtual machines of a source, which are judged when all sources were read; tell if there are any."""

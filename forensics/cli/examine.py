@@ -10,7 +10,7 @@ import click
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, say
 from forensics.cli.options import SOURCE, overwrite_option, rules_option, source_options
-from forensics.cli.output import check_runbook, check_targets, emit, save_case, save_runbook
+from forensics.cli.output import append_case, check_runbook, check_targets, emit, save_case, save_runbook
 from forensics.cli.run import examined
 
 _TEXTS = ("screen", "text")
@@ -28,6 +28,7 @@ _SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensic
 @click.option("--min-severity", type=_SEVERITIES, metavar="SEVERITY", help="Leave out findings that are less severe.")
 @click.option("-o", "--output", type=_TARGET, metavar="FILE", help="Write there; a folder for csv, parquet.")
 @click.option("--case", "case_file", type=_NEW_FILE, metavar="FILE.sqlite", help="Save every row in a case file too.")
+@click.option("--append", is_flag=True, help="Add to the case file that is there; one that is not there is made.")
 @click.option("--runbook", type=_NEW_FILE, metavar="FILE.ps1", help="Write the repair of one computer as a script too.")
 @overwrite_option
 @click.option("--lang", type=_LANGUAGES, default="en", help="Language of the HTML report; else en.")
@@ -46,6 +47,7 @@ def examine(
     min_severity: str | None,
     output: Path | None,
     case_file: Path | None,
+    append: bool,
     runbook: Path | None,
     overwrite: bool,
     lang: str,
@@ -54,7 +56,12 @@ def examine(
     """Examine sources: what is down, why and what to do; what can still be saved; what ends next, on 25 lines.
 
     All that the rules find, and every private key, usable, broken (and where), or undecided, tells -v. A case file that
-    --case wrote is a source too, alone: it is printed again without the disk.
+    --case wrote is a source too: it is printed again without the disk. Several, and disks with them, are joined to one
+    case: machines are numbered anew; clones, hosts of virtual machines and the rules are judged anew, for the latest of
+    their dates or --as-of. A disk in two of them counts once, as the newer examination has it.
+
+    --case with --append adds what was examined now to the case file that is there, in the same way; printed is what was
+    examined now.
 
     Formats: screen (the 25 lines); text (as -v); html (one page, to be read and sent on); json (one document); csv and
     parquet (one file a table); records (flow.record, for rdump); ics (a calendar of expiries); prom (metrics for
@@ -83,6 +90,8 @@ def examine(
     Example:
       keymortem examine disk.vhdx --case disk.sqlite
       keymortem examine disk.sqlite -v
+      keymortem examine disk2.vhdx --case disk.sqlite --append
+      keymortem examine disk.sqlite other.sqlite disk3.vhdx
       keymortem examine disk.sqlite --only findings --min-severity high
       keymortem examine disk.vhdx --format html -o report.html
       keymortem examine disk.sqlite --runbook fix.ps1
@@ -94,7 +103,7 @@ def examine(
     form = form or ("text" if verbose or output is not None else "screen")
     if form not in _TEXTS and (only or min_severity):
         raise click.UsageError(f"--only and --min-severity are for text, not for --format {form}")
-    check_targets(form, output, case_file, sources, overwrite)
+    check_targets(form, output, case_file, sources, overwrite, append)
     if runbook is not None:
         check_runbook(runbook, (output, case_file), sources, overwrite)
     if lang != "en" and form != "html":
@@ -106,7 +115,9 @@ def examine(
         # A name mistyped must not cost the last good result.
         say(f"nothing was examined, and nothing replaced: {', '.join(str(path) for path in kept)}")
         ctx.exit(NOTHING_EXAMINED)
-    if case_file is not None:
+    if case_file is not None and append:
+        append_case(case, case_file, options["rules"])
+    elif case_file is not None:
         save_case(case, case_file, overwrite)
     if form not in _TEXTS or output is not None or not case.is_empty:
         if lang != "en":

@@ -15,20 +15,21 @@ from forensics.cli.run import examined_or_exit
 
 
 @click.command(short_help="Certificates with a key that end soon, soonest first.")
-@click.argument("source", metavar="SOURCE", type=SOURCE)
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", type=SOURCE)
 @click.option(
     "--within", callback=span, default="180d", metavar="SPAN", help="How far ahead: 30d, 8w, 1y; 180d if not given."
 )
 @source_options
 @click.pass_context
-def expiring(ctx: click.Context, /, source: str, within: timedelta, **options: Any) -> None:
+def expiring(ctx: click.Context, /, sources: tuple[str, ...], within: timedelta, **options: Any) -> None:
     """List certificates with a private key that have expired or soon will, soonest first.
 
     \b
     Example:
       keymortem expiring disk.vhdx --within 180d
+      keymortem expiring monday.sqlite tuesday.sqlite
     """
-    case = examined_or_exit((source,), options)
+    case = examined_or_exit(sources, options)
     found = forensics.expiring(case, within)
     emit(found)
     if found.chains:

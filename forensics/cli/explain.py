@@ -30,14 +30,14 @@ def _unsigned(argument: str) -> str:
 
 
 @click.command(cls=_WithCodes, short_help="One key's chain and every rule about it, or what produces one error.")
-@click.argument("source", metavar="SOURCE", type=SOURCE)
+@click.argument("sources", nargs=-1, metavar="SOURCE...", type=SOURCE)
 @click.argument("wanted", metavar="SUBJECT")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="json: of an error only.")
 @rules_option
 @source_options
 @click.pass_context
 def explain(
-    ctx: click.Context, /, source: str, wanted: str, form: str, rules: tuple[Path, ...], **options: Any
+    ctx: click.Context, /, sources: tuple[str, ...], wanted: str, form: str, rules: tuple[Path, ...], **options: Any
 ) -> None:
     """Show one key's chain link by link, and then what each rule says of it, condition by condition.
 
@@ -55,11 +55,13 @@ def explain(
       keymortem explain disk.vhdx "Schannel 36870"
       keymortem explain disk.vhdx "Keyset does not exist"
     """
-    case = examined_or_exit((source,), options | {"rules": rules})
+    if not sources:
+        raise click.UsageError("Missing argument 'SUBJECT': what to explain stands behind the sources")
+    case = examined_or_exit(sources, options | {"rules": rules})
     try:
         symptom = forensics.explain_symptom(case, wanted)
     except forensics.UnknownSubjectError:
-        _explain_key(ctx, case, source, wanted, form, rules)
+        _explain_key(ctx, case, " ".join(sources), wanted, form, rules)
         return
     emit(symptom, form)
     if not symptom.is_known:

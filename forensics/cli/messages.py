@@ -18,8 +18,8 @@ def say(message: str) -> None:
 
 
 def say_what_was_not_had(case: forensics.Case) -> None:
-    """Say what was not examined, and which secrets were given for users whom nothing here knows: a slip of the pen."""
-    for sentence in case.not_examined:
+    """Say what was not examined, what was otherwise, and which secrets were given for users whom nothing here knows."""
+    for sentence in [*case.not_examined, *case.examined_otherwise]:
         say(sentence)
     for row in case.rows("problem"):
         if row.kind == "unknown_user":

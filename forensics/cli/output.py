@@ -12,14 +12,19 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli.messages import say
+from forensics.cli.messages import invalid_pack_told, say
 from forensics.cli.options import named_files
 
 _FILE_ONLY = ("records", "html")
 
 
 def check_targets(
-    form: str, output: Path | None, case_file: Path | None, sources: tuple[str, ...], overwrite: bool
+    form: str,
+    output: Path | None,
+    case_file: Path | None,
+    sources: tuple[str, ...],
+    overwrite: bool,
+    append: bool = False,
 ) -> None:
     """Refuse, before a long examination and not after it, what must not or cannot be written.
 
@@ -29,10 +34,15 @@ def check_targets(
         case_file: Where the case is saved too.
         sources: What will be examined; the files that options name are evidence as well.
         overwrite: Whether files that are there may be replaced.
+        append: Whether the case is added to the case file that is there.
 
     Raises:
         click.UsageError: It says what to do instead.
     """
+    if append and case_file is None:
+        raise click.UsageError("--append adds to a case file: name it with --case")
+    if append and overwrite:
+        raise click.UsageError("--append adds to what is there, and --overwrite replaces it: choose one")
     evidence: list[str | Path] = [*sources, *named_files()]
     is_folder = form in forensics.FOLDER_FORMATS
     if output is None and (is_folder or form in _FILE_ONLY):
@@ -45,7 +55,7 @@ def check_targets(
         with refusals_told(output):
             forensics.check_target(form, output, evidence=evidence, overwrite=overwrite)
     if case_file is not None:
-        _check_case_file(case_file, evidence, overwrite)
+        _check_case_file(case_file, evidence, overwrite, append)
     if output is not None and case_file is not None:
         place = case_file.resolve()
         if place == output.resolve() or (is_folder and place.parent == output.resolve() and place.suffix[1:] == form):
@@ -76,13 +86,16 @@ def _check_kind(form: str, output: Path) -> None:
         raise click.UsageError(f"{output} is a folder; --format {form} writes one file: name it")
 
 
-def _check_case_file(path: Path, evidence: list[str | Path], overwrite: bool) -> None:
+def _check_case_file(path: Path, evidence: list[str | Path], overwrite: bool, append: bool) -> None:
     # Of a file that is no case file only this is said: --overwrite does not help.
     is_other = path.exists() and not forensics.is_case_file(path)
     with refusals_told(path):
-        forensics.check_target("case", path, evidence=evidence, overwrite=overwrite or is_other)
+        forensics.check_target("case", path, evidence=evidence, overwrite=overwrite or append or is_other)
     if is_other:
         raise click.UsageError(f"{path} exists and is no keymortem case file; choose another name")
+    if append and path.exists():
+        with refusals_told(path):
+            forensics.open_case(path)  # what cannot be read now cannot be added to after hours either
 
 
 @contextmanager
@@ -93,8 +106,10 @@ def refusals_told(target: Path) -> Iterator[None]:
     except (forensics.EvidenceTargetError, forensics.CaseFileError) as error:
         raise click.UsageError(str(error)) from error
     except FileExistsError as error:
-        may_replace = any(p.name == "overwrite" for p in click.get_current_context().command.params)
-        or_else = ", or add --overwrite to have it replaced" if may_replace else ""
+        options = {parameter.name for parameter in click.get_current_context().command.params}
+        or_else = ", or add --overwrite to have it replaced" if "overwrite" in options else ""
+        if "append" in options and target == click.get_current_context().params.get("case_file"):
+            or_else += ", or --append to add to it"
         raise click.UsageError(f"{error.filename or target} exists; choose another place{or_else}") from error
     except OSError as error:
         reason = error.strerror or str(error)
@@ -102,10 +117,25 @@ def refusals_told(target: Path) -> Iterator[None]:
 
 
 def save_case(case: forensics.Case, path: Path, overwrite: bool) -> None:
-    """Write the case file; what cannot be written is wrong usage."""
+    """Write the case file, and say so where an older one is replaced; what cannot be written is wrong usage."""
+    is_there = path.exists()
     _check_again("case", path, overwrite)
     with refusals_told(path):
         case.save(path, overwrite=overwrite)
+    if is_there:
+        say(f"{path} was there, and is replaced")
+
+
+def append_case(case: forensics.Case, path: Path, rules: tuple[Path, ...]) -> None:
+    """Add to the case file, or say that it was not there and is made; what cannot be written is wrong usage."""
+    is_there = path.exists()
+    _check_again("case", path, True)
+    with refusals_told(path), invalid_pack_told():
+        whole = forensics.append_to_case_file(case, path, rules=rules)
+    if not is_there:
+        say(f"{path} was not there, and is made")
+    for sentence in whole.examined_otherwise:
+        say(sentence)
 
 
 def _check_again(form: str, target: Path, overwrite: bool) -> None:

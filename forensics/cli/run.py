@@ -1,4 +1,4 @@
-"""Examines the sources that a command was given, or reads the case file."""
+"""Examines the sources that a command was given, reads case files, and joins what it has so."""
 
 from __future__ import annotations
 
@@ -19,16 +19,29 @@ T = TypeVar("T")
 
 
 def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
-    """Examine the sources, or read the one case file; tell on stderr what could not be examined."""
-    if len(sources) == 1 and forensics.is_case_file(Path(sources[0])):
+    """Examine the sources, read case files among them, and join these; tell on stderr what could not be examined."""
+    files = [source for source in sources if forensics.is_case_file(Path(source))]
+    if not files:
+        case = run_examination(partial(forensics.examine, *sources), options)
+    elif len(sources) == 1:
         case = _opened(sources[0], options["as_of"], options.get("rules", ()))
     else:
-        for source in sources:
-            if forensics.is_case_file(Path(source)):
-                raise click.UsageError(f"{source} is a case file, which stands alone: name either it or sources")
-        case = run_examination(partial(forensics.examine, *sources), options)
+        case = _joined(sources, files, options)
     say_what_was_not_had(case)
     return case
+
+
+def _joined(sources: tuple[str, ...], files: list[str], options: dict[str, Any]) -> forensics.Case:
+    """Join case files, and one examination of all other sources, in the order in which they were named."""
+    if (twice := next((file for file in files if files.count(file) > 1), None)) is not None:
+        raise click.UsageError(f"{twice} is named twice")
+    others = [source for source in sources if source not in files]
+    cases: dict[str, forensics.Case] = {file: _read(file) for file in files}
+    if others:
+        cases[others[0]] = run_examination(partial(forensics.examine, *others), options)
+    with invalid_pack_told():
+        parts = [cases[source] for source in sources if source in cases]
+        return forensics.join_cases(parts, as_of=options["as_of"], rules=options.get("rules", ()))
 
 
 def examined_or_exit(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Case:
@@ -39,12 +52,16 @@ def examined_or_exit(sources: tuple[str, ...], options: dict[str, Any]) -> foren
     return case
 
 
-def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> forensics.Case:
+def _read(path: str) -> forensics.Case:
     try:
-        case = forensics.open_case(path)
+        return forensics.open_case(path)
     except forensics.CaseFileError as error:
         say(str(error))
         raise click.exceptions.Exit(NOTHING_EXAMINED) from error
+
+
+def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> forensics.Case:
+    case = _read(path)
     case.as_of = as_of or case.as_of
     if as_of or rules:
         with invalid_pack_told():

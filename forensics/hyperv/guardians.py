@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING
 
 from forensics.formats.hyperv.guardian_name import GUARDIAN_STORE, guardian_name
 from forensics.tables.certificate import CertificateRow
-from forensics.tables.hyperv import GuardianRole, GuardianRow
+from forensics.tables.hyperv import GuardianRole, GuardianRow, VmGuardianRow
 from forensics.tables.key_chain import KeyChainRow
 
 if TYPE_CHECKING:
     from forensics.formats.hyperv.guardian_name import GuardianName
-    from forensics.formats.hyperv.key_protector import KeyProtector
 
 _MADE_TOGETHER = timedelta(minutes=2)
 _HAS_FILE = {"present": True, "other_machine_guid": True, "unreadable": True, "absent": False}
 
 
 def guardian_rows(
-    certificates: Iterable[CertificateRow], chains: Iterable[KeyChainRow], protectors: Sequence[KeyProtector]
+    certificates: Iterable[CertificateRow], chains: Iterable[KeyChainRow], wrappings: Sequence[VmGuardianRow]
 ) -> list[GuardianRow]:
     """Return a row for each guardian certificate in a store of one machine, pairs and generations told.
 
@@ -30,9 +29,9 @@ def guardian_rows(
     Args:
         certificates: Rows of one machine.
         chains: Rows of the same machine.
-        protectors: Key protectors of virtual machines on it.
+        wrappings: Of the key protectors of virtual machines on it.
     """
-    roles = _roles(protectors)
+    roles = _roles(wrappings)
     chain_of = {(c.thumbprint, (c.store or "").lower(), c.store_scope, c.owner_sid): c for c in chains}
     rows = []
     for certificate in certificates:
@@ -41,19 +40,18 @@ def guardian_rows(
         if in_store or name is not None or certificate.thumbprint in roles:
             key = (certificate.thumbprint, certificate.store.lower(), certificate.store_scope, certificate.owner_sid)
             rows.append(_row(certificate, name, roles.get(certificate.thumbprint), in_store, chain_of.get(key)))
-    _pair(rows, protectors)
+    _pair(rows, wrappings)
     _number_generations(rows)
     return rows
 
 
-def _roles(protectors: Sequence[KeyProtector]) -> dict[str, GuardianRole]:
+def _roles(wrappings: Sequence[VmGuardianRow]) -> dict[str, GuardianRole]:
     roles: dict[str, GuardianRole] = {}
-    for protector in protectors:
-        for wrapping in protector.wrappings:
-            if wrapping.signing is not None:
-                roles.setdefault(wrapping.signing.thumbprint, "signing")
-            if wrapping.encryption is not None:
-                roles.setdefault(wrapping.encryption.thumbprint, "encryption")
+    for wrapping in wrappings:
+        if wrapping.signing_thumbprint is not None:
+            roles.setdefault(wrapping.signing_thumbprint, "signing")
+        if wrapping.encryption_thumbprint is not None:
+            roles.setdefault(wrapping.encryption_thumbprint, "encryption")
     return roles
 
 
@@ -92,13 +90,12 @@ def _row(
     return row
 
 
-def _pair(rows: list[GuardianRow], protectors: Sequence[KeyProtector]) -> None:
+def _pair(rows: list[GuardianRow], wrappings: Sequence[VmGuardianRow]) -> None:
     """Join signing and encryption certificates: by key protectors, else by names and the moment they were made."""
-    for protector in protectors:
-        for wrapping in protector.wrappings:
-            if wrapping.signing is not None and wrapping.encryption is not None:
-                for row in rows:
-                    _join(row, wrapping.signing.thumbprint, wrapping.encryption.thumbprint)
+    for wrapping in wrappings:
+        if wrapping.signing_thumbprint is not None and wrapping.encryption_thumbprint is not None:
+            for row in rows:
+                _join(row, wrapping.signing_thumbprint, wrapping.encryption_thumbprint)
     for signing in rows:
         if signing.role == "signing" and signing.partner is None and signing.guardian is not None:
             near = [row for row in rows if _made_with(row, signing)]

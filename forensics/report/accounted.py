@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from forensics.tables.source import SourceEntry, leaves
+from forensics.tables.timestamps import format_utc
 
 MOST_NAMED = 5
 """Display: pieces of evidence that the line about what was not examined names."""
@@ -56,6 +58,32 @@ def head_lines(sources: Sequence[SourceEntry]) -> list[str]:
     told = reasons(sources)
     line = examined_line(sources)
     return [*([line] if line else []), *told] if told else []
+
+
+def examined_otherwise(sources: Sequence[SourceEntry], as_of: datetime) -> list[str]:
+    """Return what to say of sources that another version of the tool examined, or for another day.
+
+    Args:
+        sources: Of a case that was joined.
+        as_of: Its date.
+    """
+    counted = [entry for entry in leaves(sources) if entry.machine_ids]
+    told = []
+    for version in sorted({entry.examined_with for entry in counted if entry.examined_with}):
+        names = _names([entry for entry in counted if entry.examined_with == version])
+        told.append(f"{names}: examined by keymortem {version}; what that read and judged stands as it was.")
+    day = format_utc(as_of)[:10]
+    earlier = [entry for entry in counted if entry.examined_for and entry.examined_for[:10] != day]
+    if earlier:
+        days = sorted({(entry.examined_for or "")[:10] for entry in earlier})
+        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        told.append(f"{_names(earlier)}: examined for {when}; what hangs on the date is reckoned for {day}.")
+    return told
+
+
+def _names(entries: Sequence[SourceEntry]) -> str:
+    more = f" and {len(entries) - MOST_NAMED} more" if len(entries) > MOST_NAMED else ""
+    return ", ".join(entry.path for entry in entries[:MOST_NAMED]) + more
 
 
 def _backup(entry: SourceEntry) -> str:

@@ -62,6 +62,8 @@ def _source(entry: SourceEntry) -> dict[str, Any]:
         "reader": entry.reader,
         "bundle": entry.bundle,
         "backup_of": entry.backup_of,
+        "examined_with": entry.examined_with,
+        "examined_for": entry.examined_for,
     }
 
 

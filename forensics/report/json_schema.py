@@ -47,7 +47,9 @@ def _source() -> dict[str, Any]:
     described = _object({"path": _TEXT, "kind": _TEXT})
     numbers = {"type": "array", "items": _TYPES["integer"]}
     may_be = ("error", "found_in", "older_state_of", "same_as", "mixed", "reader", "bundle", "backup_of")
-    described["properties"] |= {"machine_ids": numbers, **{name: {"type": ["string", "null"]} for name in may_be}}
+    joined = ("examined_with", "examined_for")
+    texts = {name: {"type": ["string", "null"]} for name in (*may_be, *joined)}
+    described["properties"] |= {"machine_ids": numbers, **texts}
     return described
 
 

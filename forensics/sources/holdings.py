@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from forensics.disk.ntfs.stream import VolumeReader
@@ -10,6 +11,7 @@ from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.sources.profile_folders import OFFICE_CONTAINER
 from forensics.sources.source import Source
+from forensics.tables.record import CoverageRow
 
 if TYPE_CHECKING:
     from forensics.disk.wim.tree import WimTree
@@ -51,6 +53,8 @@ _NEXT = {
 }
 _MOUNT = "mount it read-only and examine the folder"
 _RESERVED = "Microsoft reserved partition"
+NO_WINDOWS = "no Windows installation was found in it"
+"""What the error of a disk begins with that holds none."""
 _OFFICE = (
     "a container of FSLogix for Office (ODFC), in which no keys lie; those are in the container of the profile "
     "(Profile_*.vhdx), examine that"
@@ -146,7 +150,7 @@ def only_zeros(reader: VolumeReader, size: int) -> str | None:
 
 def nothing_found(source: Source) -> str:
     """Say why a source gave no Windows: what its volumes hold, or what kept them from being read."""
-    said = "no Windows installation was found in it"
+    said = NO_WINDOWS
     volumes = [row for row in source.coverage if row.area == "volume" and row.detail]
     problems = [row.message or row.kind for row in source.problems if row.kind not in _REMARKS]
     if not volumes:
@@ -162,8 +166,16 @@ def nothing_found(source: Source) -> str:
 
 def was_seen_whole(source: Source) -> bool:
     """Tell whether a disk without Windows hides none: every volume of it that can hold files was read."""
-    volumes = [row for row in source.coverage if row.area == "volume" and row.detail != _RESERVED]
-    return bool(source.searched) and all(row.outcome in ("present", "absent") for row in volumes)
+    return bool(source.searched) and were_seen_whole(row for row in source.coverage if row.area == "volume")
+
+
+def were_seen_whole(volumes: Iterable[CoverageRow]) -> bool:
+    """Tell whether every volume of a disk that can hold files was read.
+
+    Args:
+        volumes: What was seen of each.
+    """
+    return all(row.outcome in ("present", "absent") for row in volumes if row.detail != _RESERVED)
 
 
 def _label(tree: NtfsTree) -> str:

@@ -7,16 +7,19 @@ it: reading the whole of two disks would take hours, and two states of one disk 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field, fields
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.disk.errors import SourceError
 from forensics.late_methods import dataclass
 from forensics.sources.other_disks import OtherDisks
+from forensics.tables.machine_numbers import renumbered
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
+from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
     from forensics.sources.mapping_tree import UnionTree
@@ -104,16 +107,39 @@ class Copies:
             entry: A piece of evidence.
             rows: All that was read and judged of its machines.
         """
-        if not any(row.table in _TELLING for row in rows):
+        said = said_of(entry, rows)
+        if said is None:
             return None
-        said = hashlib.sha256()
-        numbers = {number: f"machine {at}" for at, number in enumerate(entry.machine_ids)}
-        for line in sorted(_content(row, numbers) for row in rows):
-            said.update(line.replace(entry.path, "").encode("utf-8", "backslashreplace"))
-        other = self._said.setdefault(said.hexdigest(), entry.path)
+        other = self._said.setdefault(said, entry.path)
         return other if other != entry.path else None
 
 
-def _content(row: Row, numbers: Mapping[int, str]) -> str:
-    values = [(f.name, getattr(row, f.name)) for f in fields(row) if f.name != "machine_id"]
-    return f"{row.table} {numbers.get(row.machine_id)} {values!r}"
+def said_of(entry: SourceEntry, rows: Iterable[Row]) -> str | None:
+    """Return the digest of all that was read and judged of the machines of a piece of evidence, whatever its path.
+
+    Args:
+        entry: The piece.
+        rows: Of its machines.
+
+    Returns:
+        None where the rows say too little of a machine to be called the same as another.
+    """
+    numbers = {number: at for at, number in enumerate(entry.machine_ids, 1)}
+    given = list(rows)
+    if not any(row.table in _TELLING for row in given):
+        return None
+    said = hashlib.sha256()
+    for line in sorted(_content(renumbered(row, lambda number: numbers.get(number, -1))) for row in given):
+        said.update(line.replace(entry.path, "").encode("utf-8", "backslashreplace"))
+    return said.hexdigest()
+
+
+def _content(row: Row) -> str:
+    values = (getattr(row, each.name) for each in fields(row))
+    # A case file has all times in UTC, also those of which no zone is known.
+    return f"{row.table} {[as_utc(value) if isinstance(value, datetime) else value for value in values]!r}"
+
+
+def same_content(other: str) -> str:
+    """Say of a piece of evidence that it is a copy of another one."""
+    return f"the same as {other} in all that was read, counted once"

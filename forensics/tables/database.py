@@ -48,6 +48,8 @@ _SOURCE_COLUMNS = {
     "reader": "reader TEXT",
     "bundle": "bundle TEXT",
     "backup_of": "backup_of TEXT",
+    "examined_with": "examined_with TEXT",
+    "examined_for": "examined_for TEXT",
 }
 
 

@@ -93,6 +93,13 @@ class VmRow(Row):
     checkpoint_of: str | None = column("GUID of the virtual machine of which this is a checkpoint, where known", None)
     outcome: State = column("its configuration file", "present")
     registered: bool | None = column("Listed in the host's data.vmcx; null: no such list in the source", None)
+    listed_at: str | None = column(
+        "Path of its configuration in that list, as Windows writes it; null: not listed, or a checkpoint", None
+    )
+    on_disk: str | None = column(
+        "Disk or collection that holds its configuration; null: a folder of an export, or none was found", None
+    )
+    volume: str | None = column("Volume of that disk, such as partition 4; null: that of Windows, or no disk", None)
     configuration_version: str | None = column("Configuration version, such as 9.0", None)
     generation: int | None = column("1 or 2; null: not told", None)
     secure_boot: bool | None = column("Secure Boot is on", None)

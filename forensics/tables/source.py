@@ -27,7 +27,8 @@ class SourceEntry:
             This one was then read as its parent (no error, no installation), not examined (an error), or, being named
             itself, examined as the older state that it is. Where the entry of the other one has an error, this one is
             examined and only may be an older state: whether that one builds on it could not be read.
-        same_as: Path of the entry that is the same disk or file and is examined; this one does not count.
+        same_as: Path of the entry that is the same disk or file and is examined; this one does not count. Where cases
+            were joined that may be the same path, examined once more.
         bundle: Path of the configuration that names it as a disk of its machine, with ``#`` and the name of that machine
             where it describes several; of a backup the folder that bears the name of the computer. Disks with the same
             one are of one machine. None where nothing says so.
@@ -35,6 +36,10 @@ class SourceEntry:
             UTC. None for what lies in no backup.
         mixed: That what was examined as one machine is of two, and what tells it, one sentence; None where nothing does.
         reader: The library that reads its container, such as ``dissect.archive``; None where the reader is keymortem's.
+        examined_with: Version of keymortem that examined it, where cases were joined and that is another one than the
+            case's; what that version read and judged stands.
+        examined_for: Date for which it was examined, UTC text, where cases were joined and that is another one than the
+            case's, for which all is reckoned anew.
     """
 
     path: str
@@ -50,6 +55,8 @@ class SourceEntry:
     reader: str | None = None
     bundle: str | None = None
     backup_of: str | None = None
+    examined_with: str | None = None
+    examined_for: str | None = None
 
 
 def leaves(entries: Sequence[SourceEntry]) -> list[SourceEntry]:

@@ -387,12 +387,6 @@ def test_a_reader_that_leaves_early_gets_no_complaint(saved: Path) -> None:
     assert done.stdout.startswith("machine: ")
 
 
-def test_a_case_file_stands_alone(saved: Path) -> None:
-    result = run("examine", saved, "disk.vhdx")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert f"{saved} is a case file, which stands alone: name either it or sources" in result.stderr
-
-
 @pytest.mark.parametrize("option", ["--from", "--vm"])
 def test_a_host_that_is_not_there_is_no_host_without_virtual_machines(option: str) -> None:
     target = PROJECT / "testdata" / "images" / "hyperv-target.vhdx.xz"

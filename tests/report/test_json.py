@@ -65,6 +65,8 @@ def test_frame_of_the_document() -> None:
             "reader": None,
             "bundle": None,
             "backup_of": None,
+            "examined_with": None,
+            "examined_for": None,
         }
     ]
     assert document["findings"] == []

@@ -223,6 +223,7 @@ class PlaceReader:
     def _read_configuration(self, entry: Entry, readers: Sequence[PlaceReader]) -> None:
         row = VmRow(machine_id=0, source_path=self.place.label(entry.path), source_time=entry.modified)
         row.configuration_time = entry.modified
+        row.on_disk, row.volume = self.place.disk, (self.place.name or None) if self.place.disk is not None else None
         row.is_checkpoint = is_checkpoint(entry)
         named = guid_of(_stem(entry.name))
         if row.is_checkpoint:

@@ -44,6 +44,8 @@ SOURCE = (
     ColumnSpec("reader", "text", True, "The library that reads its container, where that is not keymortem itself"),
     ColumnSpec("bundle", "text", True, "The configuration, or backup, that names it as a disk of its machine"),
     ColumnSpec("backup_of", "text", True, "When the backup was made in which it lies, by its folder: likely UTC"),
+    ColumnSpec("examined_with", "text", True, "Version of keymortem that examined it, where that is not the case's"),
+    ColumnSpec("examined_for", "text", True, "Date for which it was examined, UTC, where that is not the case's"),
 )
 TABLES = (*(name for name in CONTRACT_TABLES if column_specs(name)), "source", "finding", "finding_subject")
 """Names of all tables."""
