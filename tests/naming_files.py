@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import random
 import struct
-import uuid
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.sax.saxutils import escape
 
+from testdata.builder.ad1 import ad1
 from testdata.builder.bundles import (
     HYPER_V_XML,
     LIBVIRT,
@@ -17,13 +19,17 @@ from testdata.builder.bundles import (
     PLIST,
     PVS,
     VM,
+    manifest,
     stream_optimized,
     vbox_text,
 )
 from testdata.builder.chain_disks import PAGE, qcow2, vhd
+from testdata.builder.ewf import write_e01
+from testdata.builder.files import FileSpec
 from testdata.builder.parallels import TOP, descriptor, storage
-from testdata.builder.virtual_machine import VirtualMachine
 from testdata.builder.vhdx import write_differencing, write_dynamic
+from testdata.builder.virtual_machine import VirtualMachine
+from testdata.builder.wim import WimImageSpec, parts_of, split
 
 SIZE = 64 * PAGE
 VMDK = """# Disk DescriptorFile
@@ -35,7 +41,6 @@ parentFileNameHint="{hint}"
 {extents}
 """
 LOCATORS = ("W2ru", "W2ku", "Wi2r", "Wi2k", "Mac ", "MacX")
-KEYS_OF_VHDX = ("relative_path", "absolute_win32_path", "volume_path")
 
 Maker = Callable[[Path, str], Path]
 """Writes a file into a folder that names another one: (folder, the name) -> the file."""
@@ -115,8 +120,6 @@ def _vhd(folder: Path, name: str) -> Path:
 
 @cache
 def _base_of_vhdx() -> bytes:
-    import io
-
     with TemporaryDirectory() as made:
         write_dynamic(io.BytesIO(bytes(1 << 20)), 1 << 20, Path(made) / "base.vhdx", seed="base")
         return (Path(made) / "base.vhdx").read_bytes()
@@ -126,8 +129,8 @@ def _vhdx(key: str, folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as made:
         base = write(Path(made) / "base.vhdx", _base_of_vhdx())
-        names = {"relative_path": "", "absolute_path": None} | {"absolute_path" if "abs" in key else key: name}
-        names.pop("volume_path", None)
+        text = name.encode("utf-8", "replace").decode()[:4000]
+        names = {"relative_path": "", "absolute_path": None, "volume_path": None} | {key: text}
         write_differencing(base, [], folder / "disk.avhdx", **names)  # type: ignore[arg-type]
     return folder / "disk.avhdx"
 
@@ -192,7 +195,8 @@ FORMS: Mapping[str, Maker] = {
     "qcow2, external data file": lambda folder, name: _qcow2(folder, name, data_file=True),
     "VHD, parent name and locators": _vhd,
     "VHDX, relative_path": lambda folder, name: _vhdx("relative_path", folder, name),
-    "VHDX, absolute_win32_path": lambda folder, name: _vhdx("absolute_win32_path", folder, name),
+    "VHDX, absolute_win32_path": lambda folder, name: _vhdx("absolute_path", folder, name),
+    "VHDX, volume_path": lambda folder, name: _vhdx("volume_path", folder, name),
     "VMX": _vmx,
     "VMX, in a folder of that name": _vmx_of_vmdk,
     "VMSD": _vmsd,
@@ -209,7 +213,51 @@ FORMS: Mapping[str, Maker] = {
 }
 """Every form of a file that names another one."""
 
+Parts = Callable[[Path], tuple[Path, ...]]
+"""Writes an image in several files into a folder: what is named, then the files that are found by its name."""
 
-def identity(path: Path) -> uuid.UUID:
-    """Return the identity in the footer of a VHD."""
-    return uuid.UUID(bytes=path.read_bytes()[-512:][68:84])
+
+def _numbered(names: tuple[str, ...], folder: Path) -> tuple[Path, ...]:
+    step = 1 << 20  # what is smaller is no part of a disk where it is only found
+    raw = disk().ljust(len(names) * step, b"\1")
+    return tuple(write(folder / name, raw[at * step : (at + 1) * step]) for at, name in enumerate(names))
+
+
+def _segments(folder: Path) -> tuple[Path, ...]:
+    return tuple(write_e01(disk(), folder / "disk.E01", 3))
+
+
+def _ad1(folder: Path) -> tuple[Path, ...]:
+    parts = ad1({"a": random.Random(1).randbytes(100_000)}, segment=40_000)
+    return tuple(write(folder / f"case.ad{number}", part) for number, part in enumerate(parts, 1))
+
+
+def _wim(folder: Path) -> tuple[Path, ...]:
+    image = WimImageSpec("files", [FileSpec(name, name.encode()) for name in "abc"])
+    parts = split(parts_of([image]), 3)
+    return tuple(write(folder / f"x{number if number > 1 else ''}.swm", part) for number, part in enumerate(parts, 1))
+
+
+def _map(folder: Path) -> tuple[Path, ...]:
+    text = f"# Mapfile. Created by GNU ddrescue version 1.27\n0x0 + 1\n0x0 {SIZE:#x} -\n"
+    return write(folder / "disk.raw", disk()), write(folder / "disk.raw.map", text)
+
+
+def _export(folder: Path) -> tuple[Path, ...]:
+    write(folder / "web-disk1.vmdk", stream_optimized(disk()))
+    ovf = write(folder / "web.ovf", OVF.format(href="web-disk1.vmdk", more="", size=SIZE))
+    return ovf, folder / "web-disk1.vmdk", write(folder / "web.mf", manifest(ovf, folder / "web-disk1.vmdk"))
+
+
+PARTS: Mapping[str, Parts] = {
+    "raw, .001": partial(_numbered, ("disk.001", "disk.002", "disk.003")),
+    "raw, .000": partial(_numbered, ("disk.000", "disk.001", "disk.002")),
+    "raw, .aa": partial(_numbered, ("disk.aa", "disk.ab", "disk.ac")),
+    "chunks of an OVF": partial(_numbered, tuple(f"disk.vmdk.{number:09d}" for number in range(3))),
+    "E01": _segments,
+    "AD1": _ad1,
+    "split WIM": _wim,
+    "map of ddrescue": _map,
+    "export with a manifest": _export,
+}
+"""Every form of an image in several files that are found by their names."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
 import forensics
-from forensics.disk.errors import SourceError
-from tests.naming_files import FORMS, disk, write
+from forensics.case import Case
+from forensics.tables.source import leaves
+from tests.naming_files import FORMS, PARTS, disk, write
 from tests.opened_files import OpenedFiles, opened_files
 
 SECRET = "secret.vmdk"
+_NOT_NEEDED = ("map of ddrescue",)
 
 
 @pytest.fixture
@@ -83,29 +84,63 @@ def hostile(folder: Path, elsewhere: Path) -> list[str]:
     ]
 
 
-def examined(path: Path) -> OpenedFiles:
-    with opened_files() as opened:
-        try:
-            forensics.examine(path, strict=False)
-        except SourceError as error:  # pragma: no cover - strict=False tells it in a row
-            raise AssertionError(error.message) from error
-    return opened
+def outside(opened: OpenedFiles, *folders: Path) -> list[str]:
+    """Return what was opened outside of some folders and of that for temporary files, and what is no file."""
+    return opened.outside(*folders, tempfile.gettempdir()) + opened.special()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
 @pytest.mark.parametrize("form", FORMS)
 def test_nothing_outside_is_opened(form: str, places: tuple[Path, Path]) -> None:
-    """Whether the file is named itself, or the folder that it lies in."""
+    """Whether the files are named themselves, or the folder that they lie in."""
     evidence, elsewhere = places
-    wrong: list[tuple[str, list[str], list[str]]] = []
+    named = []
     for number, name in enumerate(hostile(evidence / "0", elsewhere)):
-        folder = evidence / str(number)
-        _lay(folder, elsewhere)
-        path = FORMS[form](folder, name)
-        for source in (path, folder):
-            opened = examined(source)
-            assert opened.names_in(folder)
-            if opened.outside(folder, places[0].parent / "room") or opened.special():  # noqa
-                wrong.append((name, opened.outside(folder, places[0].parent / "room"), opened.special()))
-        shutil.rmtree(folder)
-    assert wrong == []
+        _lay(evidence / str(number), elsewhere)
+        named.append(FORMS[form](evidence / str(number), name))
+    for sources in (named, [evidence]):
+        with opened_files() as opened:
+            forensics.examine(*sources, strict=False)
+        assert outside(opened, evidence) == []
+        assert {os.path.relpath(each, evidence) for each in named} <= opened.names_in(evidence)
+
+
+def told(case: Case) -> str:
+    """Return all that a case says of what it did not read."""
+    said = [problem.message for problem in case.rows("problem")]
+    said += [entry.error or "" for entry in leaves(case.sources)]
+    return "\n".join([*said, *(f"{row.source_path} {row.detail}" for row in case.rows("coverage"))])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+@pytest.mark.parametrize("stands", ["link", "FIFO", "device"])
+@pytest.mark.parametrize("form", PARTS)
+def test_what_stands_in_the_place_of_a_part_is_not_opened(form: str, stands: str, places: tuple[Path, Path]) -> None:
+    """It is named, for want of it the image is not whole."""
+    evidence, elsewhere = places
+    first, *others = PARTS[form](evidence)
+    for other in others:
+        other.rename(elsewhere / other.name)
+        if stands == "FIFO":
+            os.mkfifo(other)
+        else:
+            other.symlink_to(elsewhere / other.name if stands == "link" else "/dev/zero")
+    for source in (first, evidence):
+        with opened_files() as opened:
+            case = forensics.examine(source, strict=False)
+        assert outside(opened, evidence) == []
+        assert opened.names_in(evidence) == {first.name}
+        if stands != "FIFO" or form not in _NOT_NEEDED:
+            assert others[0].name in told(case)
+
+
+@pytest.mark.parametrize("form", ["raw, .001", "raw, .aa", "E01", "map of ddrescue"])
+def test_a_folder_of_links_to_an_image_is_that_image(form: str, places: tuple[Path, Path]) -> None:
+    """Where the link that the user named leads is the folder of the evidence."""
+    evidence, elsewhere = places
+    for path in PARTS[form](elsewhere):
+        (evidence / path.name).symlink_to(path)
+    named = sorted(evidence.iterdir())[0]
+    with opened_files() as opened:
+        forensics.examine(named, strict=False)
+    assert opened.names_in(elsewhere) == {path.name for path in evidence.iterdir()}
