@@ -119,7 +119,7 @@ def _vhd(folder: Path, name: str) -> Path:
 
 
 @cache
-def _base_of_vhdx() -> bytes:
+def base_of_vhdx() -> bytes:
     with TemporaryDirectory() as made:
         write_dynamic(io.BytesIO(bytes(1 << 20)), 1 << 20, Path(made) / "base.vhdx", seed="base")
         return (Path(made) / "base.vhdx").read_bytes()
@@ -128,7 +128,7 @@ def _base_of_vhdx() -> bytes:
 def _vhdx(key: str, folder: Path, name: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as made:
-        base = write(Path(made) / "base.vhdx", _base_of_vhdx())
+        base = write(Path(made) / "base.vhdx", base_of_vhdx())
         text = name.encode("utf-8", "replace").decode()[:4000]
         names = {"relative_path": "", "absolute_path": None, "volume_path": None} | {key: text}
         write_differencing(base, [], folder / "disk.avhdx", **names)  # type: ignore[arg-type]

@@ -26,17 +26,20 @@ _OF_THE_PROGRAM = tuple(str(PROJECT / name) for name in ("forensics", "rules", "
 # Accounting of memory, the mounts that access lists are asked of, random numbers, the time zone.
 _OF_THE_SYSTEM = ("/proc/self/", "/proc/meminfo", "/dev/null", "/dev/urandom", "/etc/localtime", "/sys/fs/cgroup/")
 _RECORDERS: list[int] = []
+_FENCES: list[tuple[str, ...]] = []
 _SEPARATOR = b"\0"
 
 
 def _hear(event: str, arguments: tuple[object, ...]) -> None:
-    if not _RECORDERS or event not in ("open", "sqlite3.connect"):
+    if not (_RECORDERS or _FENCES) or event not in ("open", "sqlite3.connect"):
         return
     path = arguments[0]
     if isinstance(path, str | bytes | os.PathLike) and path != ":memory:" and not _is_folder(arguments):
-        line = os.fsencode(os.path.abspath(os.fsdecode(path))) + _SEPARATOR
+        whole = os.path.abspath(os.fsdecode(path))
         for recorder in _RECORDERS:
-            os.write(recorder, line)
+            os.write(recorder, os.fsencode(whole) + _SEPARATOR)
+        if any(not _is_in(whole, fence) or _is_special(whole) for fence in _FENCES):
+            raise PermissionError(f"{whole} lies outside")
 
 
 def _is_folder(arguments: tuple[object, ...]) -> bool:
@@ -66,9 +69,10 @@ class OpenedFiles:
         return [path for path in self.paths if not path.startswith(_OF_THE_SYSTEM) and _is_special(path)]
 
     def names_in(self, folder: Path) -> set[str]:
-        """Return the files of a folder that were opened, relative to it."""
+        """Return the files of a folder that were opened and are there, relative to it."""
         top = os.path.realpath(folder)
-        return {os.path.relpath(os.path.realpath(each), top) for each in self.paths if _is_in(each, (top,))}
+        inside = (os.path.realpath(each) for each in self.paths if _is_in(each, (top,)))
+        return {os.path.relpath(each, top) for each in inside if os.path.isfile(each)}
 
 
 def _is_in(path: str, folders: Iterable[str]) -> bool:
@@ -98,3 +102,14 @@ def opened_files() -> Iterator[OpenedFiles]:
             _RECORDERS.remove(record.fileno())
             record.seek(0)
             found.paths = list(dict.fromkeys(os.fsdecode(each) for each in record.read().split(_SEPARATOR)[:-1]))
+
+
+@contextmanager
+def fenced(*folders: Path) -> Iterator[None]:
+    """Let nothing be opened but files in these folders, Python's and the program's: what opens another fails."""
+    fence = (*_OF_PYTHON, *_OF_THE_PROGRAM, *map(os.path.realpath, folders))
+    _FENCES.append(fence)
+    try:
+        yield
+    finally:
+        _FENCES.remove(fence)

@@ -20,7 +20,7 @@ _NOT_NEEDED = ("map of ddrescue",)
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """A folder of evidence with links out of it and a FIFO, what lies beside that folder, and a room for temporary files."""
+    """A folder of evidence, and what lies beside it; temporary files have a folder of their own."""
     evidence, elsewhere, room = (tmp_path / name for name in ("evidence", "elsewhere", "room"))
     for folder in (evidence, elsewhere, room):
         folder.mkdir()

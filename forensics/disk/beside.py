@@ -1,4 +1,4 @@
-"""Tells of the files of an image that are found by their names whether they lie with it, or a link leads elsewhere."""
+"""Finds the files of an image that lie with it by what it, or their names, say: no link leads out of their folder."""
 
 from __future__ import annotations
 
@@ -23,6 +23,23 @@ def leads_away(path: Path, other: Path) -> bool:
         return False
     folders = {os.path.realpath(path.parent), os.path.dirname(os.path.realpath(path))}
     return os.path.dirname(os.path.realpath(other)) not in folders
+
+
+def below(folder: Path, written: str) -> Path | None:
+    """Return the file at a path that evidence writes, relative to a folder, in any system's notation.
+
+    Returns:
+        None for a path that is absolute or leads upwards, has a link on its way, or leads to no file.
+    """
+    parts = written.replace("\\", "/").split("/")
+    if not parts[0] or ":" in parts[0] or ".." in parts or "\0" in written:
+        return None
+    place = folder
+    for part in parts:
+        place = place / part
+        if place.is_symlink():
+            return None
+    return place if place.is_file() else None
 
 
 def refuse_stand_in(path: Path, other: Path) -> None:

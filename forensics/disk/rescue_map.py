@@ -75,7 +75,7 @@ def without_lost_areas(disk: Disk, image: Path, holder: Holder) -> Disk:
     notes = Notes(disk.path)
     holder.watch(disk.path, lambda: notes.problems)
     if leads_away(image, path):
-        message = f"{path.name}, perhaps the map of its copy, is a symbolic link that leads elsewhere and is not followed"
+        message = f"{path.name}, perhaps the map of its copy, is a link that leads elsewhere and is not followed"
         notes.add("bad_map", 0, message)
         return disk
     with open_evidence(path) as file:

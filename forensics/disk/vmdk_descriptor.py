@@ -16,6 +16,8 @@ from forensics.late_methods import dataclass
 _SECTOR = 512
 _MAX_TEXT = 64 << 10
 """Format: bytes of a VMDK's descriptor."""
+_MAX_SHOWN = 200
+"""Display: characters of a line of a VMDK's descriptor that is damaged."""
 _NO_PARENT = "ffffffff"
 _IDENTITIES = ("cid", "parentcid", "parentfilenamehint")
 _ACCESS = re.compile(r"\s*(?:RW|RDONLY|NOACCESS)\s", re.IGNORECASE)
@@ -88,7 +90,7 @@ def _parse(data: bytes, offset: int) -> VmdkDescriptor:
             sectors, kind, name, at = extent.groups()
             extents.append(Extent(int(sectors), kind.upper(), name or "", int(at or 0)))
         elif _ACCESS.match(line) and not offset:
-            misread = misread or "a line that names an extent is damaged"
+            misread = misread or f"a line that names an extent is damaged: {line.strip()[:_MAX_SHOWN]}"
         elif "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
             key, value = key.strip().lower(), value.strip().strip('"')

@@ -123,7 +123,7 @@ def test_a_map_behind_a_link_that_leads_away_is_not_followed_and_told(tmp_path: 
     (folder / "disk.map").symlink_to(tmp_path / "elsewhere")
     with Source("x") as source:
         assert lost(opened(path, source)) == []
-        said = "disk.map, perhaps the map of its copy, is a symbolic link that leads elsewhere and is not followed"
+        said = f"{path}: disk.map, perhaps the map of its copy, is a link that leads elsewhere and is not followed"
         assert [(problem.kind, problem.message) for problem in source.problems] == [("bad_map", said)]
 
 

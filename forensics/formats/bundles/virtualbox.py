@@ -15,7 +15,6 @@ from forensics.formats.xml_text import at_path, local_name, parse_xml
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-_ONLY_UUID = "where it lies is not said there: look that UUID up in VirtualBox, and name the disk"
 _MAX_DEPTH = 128
 """Format: disks of a VirtualBox machine that build on each other."""
 
@@ -27,11 +26,10 @@ def parse_vbox(data: bytes) -> NamedDisks:
     for registry in at_path(root, "Machine", "MediaRegistry", "HardDisks"):
         chains |= _chains(registry)
     attached = [image.get("uuid", "").lower() for device in _devices(root) for image in at_path(device, "Image")]
-    unknown = [NamedDisk(f"{{{uuid.strip('{}')}}}", _ONLY_UUID) for uuid in attached if uuid and uuid not in chains]
     known = [chains[uuid] for uuid in attached if chains.get(uuid, ("",))[-1]]
     current = dict.fromkeys(chain[-1] for chain in known)
     frozen = dict.fromkeys(path for chain in known for path in chain[:-1] if path and path not in current)
-    return NamedDisks((*map(NamedDisk, current), *dict.fromkeys(unknown)), tuple(frozen))
+    return NamedDisks(tuple(map(NamedDisk, current)), tuple(frozen))
 
 
 def _chains(registry: Element) -> dict[str, tuple[str, ...]]:
