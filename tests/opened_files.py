@@ -34,7 +34,7 @@ def _hear(event: str, arguments: tuple[object, ...]) -> None:
     if not (_RECORDERS or _FENCES) or event not in ("open", "sqlite3.connect"):
         return
     path = arguments[0]
-    if isinstance(path, str | bytes | os.PathLike) and path != ":memory:" and not _is_folder(arguments):
+    if isinstance(path, str | bytes | os.PathLike) and path != ":memory:" and not _is_of_a_folder(path, arguments):
         whole = os.path.abspath(os.fsdecode(path))
         for recorder in _RECORDERS:
             os.write(recorder, os.fsencode(whole) + _SEPARATOR)
@@ -42,9 +42,12 @@ def _hear(event: str, arguments: tuple[object, ...]) -> None:
             raise PermissionError(f"{whole} lies outside")
 
 
-def _is_folder(arguments: tuple[object, ...]) -> bool:
+def _is_of_a_folder(path: object, arguments: tuple[object, ...]) -> bool:
+    """Tell what opens a folder, or takes one away: that goes by names in it, which mean nothing by themselves."""
     flags = arguments[2] if len(arguments) > 2 else 0
-    return isinstance(flags, int) and bool(flags & getattr(os, "O_DIRECTORY", 0))
+    if isinstance(flags, int) and flags & getattr(os, "O_DIRECTORY", 0):
+        return True
+    return sys._getframe(2).f_globals.get("__name__") == "shutil" and not os.path.isabs(os.fsdecode(str(path)))
 
 
 sys.addaudithook(_hear)
@@ -57,12 +60,12 @@ class OpenedFiles:
         self.paths: list[str] = []
 
     def outside(self, *folders: Path | str) -> list[str]:
-        """Return what lies in none of these folders, and is not Python's, the program's or the system's.
+        """Return what lies in none of these folders, and is no temporary file, and not Python's or the system's.
 
         By the real place of each: a link in a folder that leads out of it is outside.
         """
         allowed = (*_OF_PYTHON, *_OF_THE_PROGRAM, *map(os.path.realpath, folders))
-        return [path for path in self.paths if not _is_in(path, allowed)]
+        return [path for path in self.paths if not _is_in(path, allowed) and not _is_temporary(path)]
 
     def special(self) -> list[str]:
         """Return what is there and neither a file nor a folder, the devices of the system itself left out."""
@@ -80,6 +83,11 @@ def _is_in(path: str, folders: Iterable[str]) -> bool:
     if real.startswith(_OF_THE_SYSTEM) or path.startswith(_OF_THE_SYSTEM):
         return not real.startswith("/proc/self/") or os.path.basename(real) in ("maps", "status", "statm", "mountinfo")
     return any(real == folder or real.startswith(f"{folder}{os.sep}") for folder in folders)
+
+
+def _is_temporary(path: str) -> bool:
+    folder = tempfile.gettempdir()
+    return path == folder or path.startswith(os.path.join(folder, "keymortem-"))
 
 
 def _is_special(path: str) -> bool:

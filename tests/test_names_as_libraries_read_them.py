@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,7 +54,7 @@ def _split(path: Path) -> object:
 
 
 def _segments(path: Path) -> object:
-    return [each.open("rb").close() for each in segments_of(path)]
+    return [each.read_bytes() for each in segments_of(path)]
 
 
 def _hdd(path: Path) -> object:
@@ -210,15 +209,9 @@ def lacking(path: Path, names: Iterable[str]) -> list[str]:
     """Return the names that are neither opened when a file is examined nor told."""
     with opened_files() as opened:
         case = forensics.examine(path, strict=False)
-    assert opened.outside(path.parent, tempfile.gettempdir()) == []
+    assert opened.outside(path.parent) == []
     said = told(case)
     return sorted(name for name in set(names) - opened.names_in(path.parent) if Path(name).name not in said)
-
-
-@pytest.fixture(autouse=True)
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "room").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "room"))
 
 
 @pytest.mark.parametrize("title", ["# Disk Descriptor File", "# disk descriptorfile", "", "version=1"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,11 @@ _NOT_NEEDED = ("map of ddrescue",)
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """A folder of evidence, and what lies beside it; temporary files have a folder of their own."""
-    evidence, elsewhere, room = (tmp_path / name for name in ("evidence", "elsewhere", "room"))
-    for folder in (evidence, elsewhere, room):
-        folder.mkdir()
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """A folder of evidence, and what lies beside it."""
+    evidence, elsewhere = (tmp_path / name for name in ("evidence", "elsewhere"))
+    evidence.mkdir()
     write(elsewhere / SECRET, disk(7))
-    monkeypatch.setattr(tempfile, "tempdir", str(room))
     return evidence, elsewhere
 
 
@@ -85,8 +82,8 @@ def hostile(folder: Path, elsewhere: Path) -> list[str]:
 
 
 def outside(opened: OpenedFiles, *folders: Path) -> list[str]:
-    """Return what was opened outside of some folders and of that for temporary files, and what is no file."""
-    return opened.outside(*folders, tempfile.gettempdir()) + opened.special()
+    """Return what was opened outside of some folders, and what is no file."""
+    return opened.outside(*folders) + opened.special()
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
