@@ -91,9 +91,11 @@ dist: $(VENV)/installed $(AUDIT)/installed
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
 	$(BIN)/python -m tests.licences --lock > dist/brought.lock
-	$(AUDIT_BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --validate \
+	version=$$($(BIN)/python -c 'from forensics.version import __version__; print(__version__)') && \
+		sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > dist/pyproject.toml
+	$(AUDIT_BIN)/cyclonedx-py requirements --pyproject dist/pyproject.toml --output-reproducible --validate \
 		--output-file dist/keymortem.cdx.json dist/brought.lock
-	rm dist/brought.lock
+	rm dist/brought.lock dist/pyproject.toml
 
 check-dist: dist
 	$(PYTHON) -m venv --clear .venv-dist
