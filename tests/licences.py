@@ -217,9 +217,9 @@ def is_compatible(expression: str) -> bool:
 def _found(distribution: Distribution) -> tuple[str, str]:
     """Return the licence of a distribution, and where it was found when its metadata does not say it plainly."""
     metadata = distribution.metadata
-    if expression := metadata.get("License-Expression"):
-        return expression, ""
-    text = (metadata.get("License") or "").strip()
+    if expressions := metadata.get_all("License-Expression"):
+        return str(expressions[0]), ""
+    text = "".join(map(str, metadata.get_all("License") or ())).strip()
     classifiers = [each.rpartition(" :: ")[2] for each in metadata.get_all("Classifier") or () if "License ::" in each]
     for said in (text, *classifiers):
         if is_compatible(SPDX.get(said, said)):

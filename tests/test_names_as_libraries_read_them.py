@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +33,7 @@ from testdata.builder.bundles import LIBVIRT, OVF, PVS, stream_optimized, vbox_t
 from testdata.builder.ewf import CHUNK, write_e01
 from tests.naming_files import FORMS, SIZE, base_of_vhdx, disk, vmdk_text, write
 from tests.opened_files import fenced, opened_files
+from tests.oracles import tool
 from tests.test_names_of_other_files import told
 
 FLAT = f'RW {SIZE // 512} FLAT "disk-flat.vmdk" 0'
@@ -183,6 +187,8 @@ CASES: Mapping[str, tuple[Opener, Variants]] = {
     "PVS": (_loader(PvsLoader), _of_configurations("config.pvs", PVS.format(path="@"))),
     "libvirt": (_loader(LibvirtLoader), _of_configurations("web.xml", LIBVIRT.format(path="@"))),
 }
+BY_ANOTHER_TITLE = ("with a mark of UTF-8", "another case of the title")
+"""To QEMU, which is told that they are VMDKs, they are; here they are told to have no such title."""
 FLAT_CASES = [(form, odd) for form, (_, variants) in CASES.items() for odd in variants]
 
 
@@ -211,10 +217,12 @@ def lacking(path: Path, names: Iterable[str]) -> list[str]:
         case = forensics.examine(path, strict=False)
     assert opened.outside(path.parent) == []
     said = told(case)
-    return sorted(name for name in set(names) - opened.names_in(path.parent) if Path(name).name not in said)
+    return sorted(name for name in set(names) - opened.names_in(path.parent) if name not in said)
 
 
-@pytest.mark.parametrize("title", ["# Disk Descriptor File", "# disk descriptorfile", "", "version=1"])
+@pytest.mark.parametrize(
+    "title", ["# Disk Descriptor File", "# disk descriptorfile", "\ufeff# Disk DescriptorFile", "", "version=1"]
+)
 def test_a_descriptor_by_another_title_is_told(title: str, tmp_path: Path) -> None:
     """dissect goes by its first four bytes, QEMU by the line with the version."""
     lay(tmp_path / "evidence")
@@ -319,3 +327,29 @@ def test_very_many_segments(tmp_path: Path) -> None:
     with opened_files() as opened:
         forensics.examine(folder / "disk.E01", strict=False)
     assert opened.names_in(folder) == {f"disk.{name}" for name in names}
+
+
+def _named_by_qemu(path: Path) -> set[str]:
+    """Return the files of the folder that QEMU says an image is made of or builds on."""
+    command = [tool("qemu-img", "qemu-utils"), "info", "--output=json", "-f", path.suffix[1:], str(path)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    said = json.loads(answer.stdout) if answer.returncode == 0 else {}
+    data = said.get("format-specific", {}).get("data", {})
+    extents = [each["filename"] for each in data.get("extents", ())]
+    places = [*extents, said.get("full-backing-filename"), data.get("data-file")]
+    inside = [os.path.relpath(each, path.parent) for each in places if each and os.path.isfile(each)]
+    return {name for name in inside if not name.startswith("..")} - {path.name}
+
+
+@pytest.mark.parametrize("odd", [odd for odd in CASES["VMDK"][1] if odd not in BY_ANOTHER_TITLE])
+def test_a_vmdk_as_qemu_reads_it(odd: str, tmp_path: Path) -> None:
+    name, content = CASES["VMDK"][1][odd]
+    lay(tmp_path / "evidence")
+    path = write(tmp_path / "evidence" / name, content)
+    assert lacking(path, _named_by_qemu(path)) == []
+
+
+@pytest.mark.parametrize(("form", "name"), [each for each in OTHERS if each[0].startswith("qcow2")])
+def test_a_qcow2_as_qemu_reads_it(form: str, name: str, tmp_path: Path) -> None:
+    path = named_inside(form, tmp_path / "evidence", name)
+    assert lacking(path, _named_by_qemu(path)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import forensics
 from forensics.case import Case
 from forensics.tables.source import leaves
-from tests.naming_files import FORMS, PARTS, disk, write
+from tests.naming_files import FORMS, PARTS, base_of_vhdx, disk, write
 from tests.opened_files import OpenedFiles, opened_files
 
 SECRET = "secret.vmdk"
@@ -31,6 +32,8 @@ def _lay(folder: Path, elsewhere: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "link.vmdk").symlink_to(elsewhere / SECRET)
     (folder / "linked").symlink_to(elsewhere)
+    (folder / "Snapshots").symlink_to(elsewhere)
+    (folder / "Virtual Hard Disks").symlink_to(elsewhere)
     (folder / "device.vmdk").symlink_to("/dev/zero")
     os.mkfifo(folder / "fifo.vmdk")
 
@@ -141,3 +144,23 @@ def test_a_folder_of_links_to_an_image_is_that_image(form: str, places: tuple[Pa
     with opened_files() as opened:
         forensics.examine(named, strict=False)
     assert opened.names_in(elsewhere) == {path.name for path in evidence.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["Snapshots", "Virtual Machines"])
+def test_a_folder_beside_a_disk_that_is_a_link_is_not_looked_into(name: str, places: tuple[Path, Path]) -> None:
+    """Snapshots of VirtualBox, and configurations of Hyper-V, lie there where it is a folder."""
+    evidence, elsewhere = places
+    path = write(evidence / "Virtual Hard Disks" / "web.vhdx", base_of_vhdx())
+    make = FORMS["VHDX, relative_path"] if name == "Snapshots" else FORMS["Hyper-V, .xml"]
+    made = make(elsewhere, "..\\Virtual Hard Disks\\web.vhdx")
+    for link in (evidence / name, evidence / "Virtual Hard Disks" / name):
+        link.symlink_to(made.parent)
+    with opened_files() as opened:
+        forensics.examine(path, strict=False)
+    assert outside(opened, evidence) == []
+    for link in (evidence / name, evidence / "Virtual Hard Disks" / name):
+        link.unlink()
+    shutil.copytree(made.parent, path.parent / name if name == "Snapshots" else evidence / name)
+    with opened_files() as opened:
+        forensics.examine(path, strict=False)
+    assert made.name in {Path(each).name for each in opened.names_in(evidence)}

@@ -35,11 +35,14 @@ def below(folder: Path, written: str) -> Path | None:
     if not parts[0] or ":" in parts[0] or ".." in parts or "\0" in written:
         return None
     place = folder
-    for part in parts:
-        place = place / part
-        if place.is_symlink():
-            return None
-    return place if place.is_file() else None
+    try:
+        for part in parts:
+            place = place / part
+            if place.is_symlink():
+                return None
+        return place if place.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 def refuse_stand_in(path: Path, other: Path) -> None:

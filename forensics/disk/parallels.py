@@ -105,10 +105,7 @@ def _whole(image: Image, folder: Path, descriptor: HddDescriptor, holder: Holder
 
 def _place(folder: Path, image: HddImage) -> Path | None:
     """Return where a file lies: where the description says, seen from its folder, or beside it."""
-    try:
-        return below(folder, image.path) or below(folder, _name(image.path))
-    except (OSError, ValueError):
-        return None
+    return below(folder, image.path) or below(folder, _name(image.path))
 
 
 class _Opener:
