@@ -71,7 +71,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _PROGRAM, _TOOLS = "program", "tests and tools"
 HEAD = """# Licences of what is installed with keymortem
 
-keymortem is AGPL-3.0-or-later, its rules are Apache-2.0. Below stands every distribution of `requirements.lock`, as
+The program is AGPL-3.0-or-later, its rules are Apache-2.0. Below stands every distribution of `requirements.lock`, as
 `make docs` prints it from the metadata of what is installed; a test fails for one that is not here, and for one whose
 licence is neither known to be compatible nor explained.
 
