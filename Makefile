@@ -11,6 +11,8 @@ endif
 
 VENV := .venv
 BIN := $(VENV)/$(SCRIPTS)
+AUDIT := .venv-audit
+AUDIT_BIN := $(AUDIT)/$(SCRIPTS)
 PIP_INSTALL := -m pip --quiet --disable-pip-version-check install
 SAMPLE := testdata/images/sample.vhdx.xz
 # The day the sample disk was made: its certificates expire from then on.
@@ -22,7 +24,7 @@ TYPED := forensics tests testdata
 # Byte code is kept, whatever this shell says: the tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-lowest test-newest lint lock docs mutants new-rule dist check-dist clean
+.PHONY: demo test test-lowest test-newest lint lock audit docs mutants new-rule dist check-dist clean
 
 demo: $(VENV)/installed
 	@# Exit code 1 says that something is broken on the disk, which is what the demo shows.
@@ -58,6 +60,14 @@ lock: $(VENV)/installed
 	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade --no-annotate \
 		--custom-compile-command "make lock" --extra test --group build --output-file requirements.lock pyproject.toml
 
+	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade --no-annotate \
+		--custom-compile-command "make lock" --group audit --output-file audit.lock
+
+# Asks PyPI's advisory service for known vulnerabilities of every locked version; it fails where that is not reached, or
+# does not know one of them.
+audit: $(AUDIT)/installed
+	$(AUDIT_BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement requirements.lock
+
 # Changes the program in small ways and lists what no test notices; ROOMS="chain dpapi" or ARGS="--sample 200" for others.
 mutants: $(VENV)/installed
 	$(BIN)/python $(PIP_INSTALL) 'mutmut>=3.8'
@@ -70,15 +80,22 @@ docs: $(VENV)/installed
 	$(BIN)/keymortem rules commands --markdown > docs/commands.md
 	$(BIN)/python -m testdata.forms --page > docs/forms.md
 	$(BIN)/python -m tests.bounds
+	$(BIN)/python -m tests.licences
 
 # A new rule to fill in: make new-rule ID=chain/my-rule
 new-rule: $(VENV)/installed
 	$(BIN)/keymortem rules new rules/$(ID)
 
-# A wheel and a source archive, and a proof that the wheel works where nothing else of this folder is (docs/releasing.md).
-dist: $(VENV)/installed
+# A wheel, a source archive and a list of what an installation brings (CycloneDX), and a proof that the wheel works where nothing else of this folder is (docs/releasing.md).
+dist: $(VENV)/installed $(AUDIT)/installed
 	rm -rf dist
 	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m tests.licences --lock > dist/brought.lock
+	version=$$($(BIN)/python -c 'from forensics.version import __version__; print(__version__)') && \
+		sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml > dist/pyproject.toml
+	$(AUDIT_BIN)/cyclonedx-py requirements --pyproject dist/pyproject.toml --output-reproducible --validate \
+		--output-file dist/keymortem.cdx.json dist/brought.lock
+	rm dist/brought.lock dist/pyproject.toml
 
 check-dist: dist
 	$(PYTHON) -m venv --clear .venv-dist
@@ -97,6 +114,11 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(AUDIT)/installed: audit.lock
+	$(PYTHON) -m venv --clear $(AUDIT)
+	$(AUDIT_BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement audit.lock
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .venv-dist build dist
+	rm -rf $(VENV) $(AUDIT) .venv-lowest .venv-newest .venv-dist build dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import forensics
+from tests.opened_files import opened_files
 from tests.paths import IMAGES
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
@@ -19,11 +20,17 @@ AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 def examined(*names: str) -> forensics.Case:
     """Return the case of one image, or of several examined together, as of :data:`AS_OF`.
 
+    Nothing else is opened meanwhile.
+
     Args:
         names: Names of images without suffix; a differencing chain counts as one and is examined at its leaf.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return forensics.examine(*(_disk(name, Path(folder)) for name in names), as_of=AS_OF)
+        disks = [_disk(name, Path(folder)) for name in names]
+        with opened_files() as opened:
+            case = forensics.examine(*disks, as_of=AS_OF)
+        assert opened.outside(IMAGES, folder) == []
+        return case
 
 
 def _disk(name: str, folder: Path) -> Path:

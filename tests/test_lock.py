@@ -11,6 +11,7 @@ import yaml
 from tests.paths import PROJECT
 
 LOCK = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
+AUDIT_LOCK = (PROJECT / "audit.lock").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -19,24 +20,47 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def locked() -> dict[str, str]:
-    """Blocks of the lock file by name; a name that is locked differently for other Pythons has them all."""
+def locked(lock: str = LOCK) -> dict[str, str]:
+    """Blocks of a lock file by name; a name that is locked differently for other Pythons has them all."""
     blocks: dict[str, str] = {}
-    for block in re.split(r"\n(?=\S)", LOCK):
+    for block in re.split(r"\n(?=\S)", lock):
         if not block.startswith("#"):
             name = plain(block.split("==")[0])
             blocks[name] = blocks.get(name, "") + block
     return blocks
 
 
-def test_it_names_no_place() -> None:
-    assert re.findall(r"://|index-url|find-links|file:", LOCK) == []
+@pytest.mark.parametrize("lock", [LOCK, AUDIT_LOCK], ids=["requirements.lock", "audit.lock"])
+def test_it_names_no_place(lock: str) -> None:
+    assert re.findall(r"://|index-url|find-links|file:", lock) == []
 
 
-def test_every_version_is_pinned_and_has_hashes() -> None:
-    assert len(locked()) > 100
-    unpinned = [name for name, block in locked().items() if "==" not in block or "--hash=sha256:" not in block]
+@pytest.mark.parametrize(("lock", "least"), [(LOCK, 100), (AUDIT_LOCK, 30)], ids=["requirements.lock", "audit.lock"])
+def test_every_version_is_pinned_and_has_hashes(lock: str, least: int) -> None:
+    assert len(locked(lock)) > least
+    unpinned = [name for name, block in locked(lock).items() if "==" not in block or "--hash=sha256:" not in block]
     assert unpinned == []
+
+
+def test_what_audits_is_locked_by_itself() -> None:
+    names = {plain(found[0]) for each in PYPROJECT["dependency-groups"]["audit"] if (found := NAME.match(each))}
+    assert names == {"pip-audit", "cyclonedx-bom"}
+    assert names <= set(locked(AUDIT_LOCK))
+    assert not names & set(locked())
+
+
+def test_nothing_is_installed_without_its_hash_but_the_project_itself() -> None:
+    """From the locks; the environments of the oldest and newest versions are those that no lock can name."""
+    text = (PROJECT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    calls = [line.strip() for line in text.splitlines() if "$(PIP_INSTALL)" in line]
+    assert [line for line in calls if "--require-hashes" not in line] == [
+        ".venv-lowest/$(SCRIPTS)/python $(PIP_INSTALL) --requirement .venv-lowest/requirements.txt",
+        ".venv-lowest/$(SCRIPTS)/python $(PIP_INSTALL) --no-deps --editable .",
+        ".venv-newest/$(SCRIPTS)/python $(PIP_INSTALL) --editable '.[test]'",
+        "$(BIN)/python $(PIP_INSTALL) 'mutmut>=3.8'",
+        ".venv-dist/$(SCRIPTS)/python $(PIP_INSTALL) dist/*.whl",
+        "$(BIN)/python $(PIP_INSTALL) --no-deps --no-build-isolation --editable .",
+    ]
 
 
 @pytest.mark.parametrize("group", ["dependencies", "test", "fleet", "remote", "shadow", "build"])
@@ -67,5 +91,5 @@ def test_the_hosted_workflow_calls_targets_of_the_makefile() -> None:
     assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
     called = set(re.findall(r"make ([a-z-]+)", text)) | set(jobs["ranges"]["strategy"]["matrix"]["target"])
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert called == {"demo", "test", "lint", "check-dist", "test-lowest", "test-newest"}
+    assert called == {"demo", "test", "lint", "audit", "check-dist", "test-lowest", "test-newest"}
     assert called <= targets

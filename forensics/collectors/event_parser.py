@@ -120,7 +120,11 @@ def _from_new_python(chunks: Sequence[bytes], wants: Callable[[str], bool]) -> I
     code = f"import sys; sys.path.insert(0, sys.argv[1]); from {__name__} import serve; serve()"
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [sys.executable, "-c", code, package], stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+        # -P: what lies in the folder in which this was started, perhaps that of the evidence, is not imported.
+        [sys.executable, "-P", "-c", code, package],
+        stdin=pipe,
+        stdout=pipe,
+        stderr=subprocess.DEVNULL,
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None

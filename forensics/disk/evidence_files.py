@@ -114,10 +114,11 @@ def open_evidence(path: str | Path, *, buffering: int = -1, follow_symlinks: boo
     Args:
         path: Its path.
         buffering: As of :func:`open`.
-        follow_symlinks: Whether the last component may be a symbolic link.
+        follow_symlinks: Whether the last component may be a symbolic link, or a block device: what the user named may,
+            what evidence names may not.
 
     Raises:
-        OSError: It cannot be read, or is neither a file nor a block device: nothing waits for a FIFO.
+        OSError: It cannot be read, or is neither a file nor a block device: such a thing is not even opened.
     """
     file = peek_at(path, buffering=buffering, follow_symlinks=follow_symlinks)
     if not is_url(path):
@@ -132,18 +133,24 @@ def peek_at(path: str | Path, *, buffering: int = -1, follow_symlinks: bool = Tr
     """
     if is_url(path):
         return _open_remote(path, buffering)
+    _refuse_special(path, os.stat(path, follow_symlinks=follow_symlinks).st_mode, follow_symlinks)
     flags = 0 if follow_symlinks else getattr(os, "O_NOFOLLOW", 0)
-    # O_NONBLOCK: opening a FIFO returns at once, and is refused below; to files and disks it means nothing.
+    # O_NONBLOCK: where a FIFO took the place of the file meanwhile, opening it returns at once.
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     file = open(path, "rb", buffering, opener=lambda name, mode: os.open(name, mode | flags))  # noqa: SIM115
     try:
-        mode = os.fstat(file.fileno()).st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
-            raise OSError(errno.EINVAL, "neither a file nor a disk", str(path))
+        _refuse_special(path, os.fstat(file.fileno()).st_mode, follow_symlinks)
     except BaseException:
         file.close()
         raise
     return file
+
+
+def _refuse_special(path: str | Path, mode: int, may_be_device: bool) -> None:
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (may_be_device and stat.S_ISBLK(mode))):
+        raise OSError(errno.EINVAL, "neither a file nor a disk", str(path))
 
 
 def _open_remote(path: str | Path, buffering: int) -> BinaryIO:

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
 
+from forensics.disk.beside import below
 from forensics.disk.compressed import SUFFIXES
 from forensics.disk.evidence_files import note_evidence, peek_at
 from forensics.disk.magic import QCOW_MAGIC, VMDK_DESCRIPTOR, VMDK_SPARSE
-from forensics.disk.places import absolute
+from forensics.disk.places import absolute, is_url
 from forensics.disk.vhdx import structures as vhdx
 from forensics.formats.errors import FormatError
 from forensics.late_methods import dataclass
@@ -81,19 +82,21 @@ def neighbours(path: Path) -> list[Path]:
 
 
 def parents_among(path: Path, file: BinaryIO, candidates: Iterable[Path]) -> list[Path]:
-    """Return the images among the candidates that an opened disk says it builds on, those that it names first.
+    """Return the images that an opened disk says it builds on, those that it names first.
 
     Args:
         path: Where the disk lies; it may be compressed.
         file: It, opened and unpacked.
-        candidates: Files to ask; compressed ones are known by their names alone.
+        candidates: Files to ask; compressed ones are known by their names alone. What lies below its folder where it
+            says comes before them: another file of that name may lie beside it.
     """
     file.seek(0)
     said = _read_guarded(file)
+    there = [] if is_url(path) else [found for name in said.names if (found := below(path.parent, name)) is not None]
     others = [candidate for candidate in candidates if not _is_same(path, candidate)]
     named = [other for other in others if any(_means(path, name, other) for name in said.names)]
     known = [other for other in others if said.parents and _declared_by(other).own in said.parents]
-    return list(dict.fromkeys([*named, *known]))
+    return list(dict.fromkeys([*there, *named, *known]))
 
 
 def present_state(path: Path, candidates: Iterable[Path]) -> Path | None:

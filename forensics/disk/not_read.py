@@ -95,6 +95,10 @@ _BY_SUFFIX = {
     **dict.fromkeys((".v2i", ".iv2i"), f"a Veritas System Recovery backup: {_RESTORE}"),
     **dict.fromkeys((".spf", ".spi"), f"a ShadowProtect backup: {_RESTORE}"),
 }
+_NO_DESCRIPTOR = (
+    "named as a VMDK and is a text whose first line is not that of a descriptor (# Disk DescriptorFile): copy it "
+    "again, or make a raw disk of what it describes"
+)
 _MDF = "an optical disc image (MDF) or a database of SQL Server: neither is the disk of a machine"
 LEAST_VHDX = 3 << 20
 """Format: bytes that the headers and tables of every VHDX take."""
@@ -161,6 +165,8 @@ def no_disk(name: str, head: bytes) -> NotRead | None:
             return NotRead(what if ": " in what else f"{what}, no disk and no collection", is_evidence=False)
     for recognise in (_der, _text):
         told = recognise(head)
+        if told is not None and recognise is _text and name.lower().endswith(".vmdk"):
+            return NotRead(_NO_DESCRIPTOR)
         if told is not None:
             return NotRead(told, is_evidence=False)
     if any(head[at : at + 5] in _CD_KINDS for at in _CD_MARKS):

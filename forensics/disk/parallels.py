@@ -18,6 +18,7 @@ from typing import BinaryIO, cast
 
 from dissect.util.stream import AlignedStream
 
+from forensics.disk.beside import below
 from forensics.disk.disk import Disk, Holder
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import note_evidence, open_evidence
@@ -103,10 +104,8 @@ def _whole(image: Image, folder: Path, descriptor: HddDescriptor, holder: Holder
 
 
 def _place(folder: Path, image: HddImage) -> Path | None:
-    """Return where a file lies: beside the description, whatever path that writes."""
-    name = _name(image.path)
-    place = folder / name
-    return place if name not in ("", ".", "..") and not place.is_symlink() and place.is_file() else None
+    """Return where a file lies: where the description says, seen from its folder, or beside it."""
+    return below(folder, image.path) or below(folder, _name(image.path))
 
 
 class _Opener:

@@ -31,8 +31,10 @@ _ZSTD = 1
 _MAX_L1 = 32 << 20
 """Format: bytes of the first table of a qcow2."""
 _MAX_EXTENSIONS = 64 << 10
-"""Format: bytes of the header extensions of a qcow2 that are searched for the form of its backing file."""
-_BACKING_FORMAT = 0xE2792ACA
+"""Format: bytes of the header extensions of a qcow2 that are searched for what they say of other files."""
+_MAX_NAME = 1023
+"""Format: bytes of the name of another file in a qcow2."""
+_BACKING_FORMAT, _DATA_FILE_NAME = 0xE2792ACA, 0x44415441
 _FORMS = {"raw": "raw", "qcow2": "qcow2", "vmdk": "vmdk", "vdi": "vdi", "vpc": "vhd", "vhdx": "vhdx"}
 _PROTOCOL = re.compile(r"(?!file:|json:)[A-Za-z][\w+.-]+:")
 _FLATTEN = "qemu-img convert -O raw makes a disk of it that can be examined"
@@ -50,6 +52,7 @@ class Qcow2Header:
         compression: 0 for deflate, 1 for zstd.
         first_table: Bytes of the first table.
         length: Bytes of the header.
+        data_file: The name of the file in which the data lies, as far as what was parsed holds it.
     """
 
     version: int
@@ -59,10 +62,11 @@ class Qcow2Header:
     compression: int
     first_table: int
     length: int
+    data_file: str = ""
 
 
 def read_header(head: bytes) -> Qcow2Header:
-    """Parse the first :data:`HEADER` bytes; raises SourceError when they are cut short."""
+    """Parse the first :data:`HEADER` bytes, or more; raises SourceError when they are cut short."""
     if len(head) < LEAST_HEADER:
         raise SourceError("truncated", "the qcow2 header is cut short")
     version, backing, name_length = struct.unpack_from(">IQI", head, 4)
@@ -73,7 +77,8 @@ def read_header(head: bytes) -> Qcow2Header:
     if length > 104 and len(head) > 104:
         compression = head[104]
     backing_name = (backing, name_length) if backing else (0, 0)
-    return Qcow2Header(version, backing_name, encryption, features, compression, 8 * entries, length)
+    data_file = _extension(head[length:_MAX_EXTENSIONS], _DATA_FILE_NAME) if features & _DATA_FILE else ""
+    return Qcow2Header(version, backing_name, encryption, features, compression, 8 * entries, length, data_file)
 
 
 def unsupported(header: Qcow2Header) -> str | None:
@@ -83,7 +88,8 @@ def unsupported(header: Qcow2Header) -> str | None:
     if header.encryption:
         return f"an encrypted qcow2: {_FLATTEN} where its secret is known"
     if header.features & _DATA_FILE:
-        return f"a qcow2 whose data lies in an external data file: {_FLATTEN}, with that file in its place"
+        named = f" ('{header.data_file}')" if header.data_file else ""
+        return f"a qcow2 whose data lies in an external data file{named}: {_FLATTEN}, with that file in its place"
     if header.features & _EXTENDED_L2:
         return f"a qcow2 with extended L2 entries (subclusters), which are not read: {_FLATTEN}"
     if header.compression > _ZSTD:
@@ -131,7 +137,7 @@ def _parent(image: Image, header: Qcow2Header, holder: Holder) -> ParentDisk:
 
     file, (offset, length) = image.file, header.backing
     file.seek(min(offset, 1 << 62))
-    written = file.read(min(length, 1023)).decode("utf-8", "replace")
+    written = file.read(min(length, _MAX_NAME)).decode("utf-8", "replace")
     if _PROTOCOL.match(written) or (written.startswith("json:") and not parent_name(file)):
         raise SourceError(
             "needs_parent", f"this qcow2 holds only changes to a disk that is reached over a network: there {_FLATTEN}"
@@ -152,11 +158,16 @@ def _parent(image: Image, header: Qcow2Header, holder: Holder) -> ParentDisk:
 def _backing_form(file: BinaryIO, header: Qcow2Header) -> str:
     """Return QEMU's name for the form of the backing file; empty where the image does not say."""
     file.seek(header.length)
-    data, at = file.read(_MAX_EXTENSIONS), 0
+    return _extension(file.read(_MAX_EXTENSIONS), _BACKING_FORMAT).lower()
+
+
+def _extension(data: bytes, wanted: int) -> str:
+    """Return the text of a header extension; empty where there is none."""
+    at = 0
     while at + 8 <= len(data):
         kind, length = struct.unpack_from(">II", data, at)
-        if kind == _BACKING_FORMAT:
-            return data[at + 8 : at + 8 + length].decode("ascii", "replace").lower()
+        if kind == wanted:
+            return data[at + 8 : at + 8 + min(length, _MAX_NAME)].decode("utf-8", "replace")
         if not kind:
             break
         at += 8 + -(-length // 8) * 8

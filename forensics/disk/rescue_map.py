@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 
 from dissect.util.stream import AlignedStream
 
+from forensics.disk.beside import leads_away
 from forensics.disk.checked_stream import NotInImageError
 from forensics.disk.disk import Disk, Holder
 from forensics.disk.evidence_files import open_evidence, peek_at
@@ -68,11 +69,15 @@ def without_lost_areas(disk: Disk, image: Path, holder: Holder) -> Disk:
         image: The file that it is in; its map lies beside it.
         holder: Where problems go.
     """
-    path = next((path for path in map(image.with_name, map_names(image.name)) if _is_map(path)), None)
+    path = next((path for path in map(image.with_name, map_names(image.name)) if _may_be_map(image, path)), None)
     if path is None:
         return disk
     notes = Notes(disk.path)
     holder.watch(disk.path, lambda: notes.problems)
+    if leads_away(image, path):
+        message = f"{path.name}, perhaps the map of its copy, is a link that leads elsewhere and is not followed"
+        notes.add("bad_map", 0, message)
+        return disk
     with open_evidence(path) as file:
         lost = _lost_areas(file.read(MAX_MAP + 1), disk.size)
     if lost is None:
@@ -91,9 +96,12 @@ def without_lost_areas(disk: Disk, image: Path, holder: Holder) -> Disk:
     return Disk(cast(BinaryIO, stream), disk.size, disk.path, disk.sector_size, parents=disk.parents)
 
 
-def _is_map(path: Path) -> bool:
+def _may_be_map(image: Path, path: Path) -> bool:
+    """Tell a map by its content; of a link that leads away that cannot be told."""
     try:
-        if path.is_symlink() or not path.is_file():
+        if leads_away(image, path):
+            return True
+        if not path.is_file():
             return False
         with peek_at(path) as file:
             return file.read(max(map(len, MARKS))).startswith(MARKS)

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from dissect.util.stream import AlignedStream
 
+from forensics.disk.beside import refuse_stand_in
 from forensics.disk.errors import SourceError
 from forensics.disk.part_names import lettered, letters
 
@@ -48,17 +49,17 @@ def chunks(path: Path) -> list[Path]:
     """Return all files of an image that an export cut into chunks, in order; only ``path`` where it is none of them.
 
     Raises:
-        SourceError: ``missing_part``: a number up to the last that is there is not.
+        SourceError: ``missing_part``: a number up to the last that is there is not, or a link that leads away is one.
     """
     match = _CHUNK.fullmatch(path.name)
     if match is None:
         return [path]
     stem = match[1].lower()
-    numbers = {
-        int(sibling.name[-9:]): sibling
-        for sibling in path.parent.iterdir()
-        if _CHUNK.fullmatch(sibling.name) and sibling.name[:-9].lower() == stem and not sibling.is_symlink()
-    }
+    numbers = {}
+    for sibling in sorted(path.parent.iterdir()):
+        if _CHUNK.fullmatch(sibling.name) and sibling.name[:-9].lower() == stem:
+            refuse_stand_in(path, sibling)
+            numbers[int(sibling.name[-9:])] = sibling
     missing = next((number for number in range(max(numbers, default=0) + 1) if number not in numbers), None)
     if missing is not None:
         name = f"{match[1]}{missing:09d}"
@@ -70,16 +71,18 @@ def split_parts(path: Path) -> list[Path]:
     """Return all parts of a split image, in order, or only ``path`` when it is not one.
 
     Raises:
-        SourceError: ``missing_part``: a number between the first and the last is not there.
+        SourceError: ``missing_part``: a number between the first and the last is not there, or a link that leads away
+            is one.
     """
     match = _NUMBERED.fullmatch(path.name)
     if match is None:
         return _lettered_parts(path)
     stem, width = match[1], len(match[2])
     numbers = {}
-    for sibling in path.parent.iterdir():
+    for sibling in sorted(path.parent.iterdir()):
         other = _NUMBERED.fullmatch(sibling.name)
-        if other and other[1].lower() == stem.lower() and len(other[2]) == width and sibling.is_file():
+        if other and other[1].lower() == stem.lower() and len(other[2]) == width:
+            refuse_stand_in(path, sibling)
             numbers[int(other[2])] = sibling
     if len(numbers) == 1:
         return [path]
@@ -99,7 +102,8 @@ def _lettered_parts(path: Path) -> list[Path]:
     parts: list[Path] = []
     while True:
         following = path.with_name(stem + letters(len(parts), width))
-        if not following.is_file() or following.is_symlink():
+        refuse_stand_in(path, following)
+        if not following.is_file():
             break
         parts.append(following)
     return parts if own < len(parts) else [path]

@@ -16,10 +16,13 @@ from forensics.late_methods import dataclass
 _SECTOR = 512
 _MAX_TEXT = 64 << 10
 """Format: bytes of a VMDK's descriptor."""
+_MAX_SHOWN = 200
+"""Display: characters of a line of a VMDK's descriptor that is damaged."""
 _NO_PARENT = "ffffffff"
 _IDENTITIES = ("cid", "parentcid", "parentfilenamehint")
-_ACCESS = re.compile(r"\s*(?:RW|RDONLY|NOACCESS)\s")
-_EXTENT = re.compile(r'(?:RW|RDONLY|NOACCESS)\s+(\d{1,18})\s+(\w+)(?:\s+"([^"]*)"(?:\s+(\d{1,18}))?.*)?')
+_ACCESS = re.compile(r"\s*(?:RW|RDONLY|NOACCESS)\s", re.IGNORECASE)
+# A quote behind the name is part of it to some programs, and not to others.
+_EXTENT = re.compile(r'(?:RW|RDONLY|NOACCESS)\s+(\d{1,18})\s+(\w+)(?:\s+"([^"]*)"(?:\s+(\d{1,18}))?(?:\s[^"]*)?)?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,10 @@ def read_descriptor(file: BinaryIO) -> VmdkDescriptor | None:
 
 
 def _parse(data: bytes, offset: int) -> VmdkDescriptor:
-    text, end, _ = data.partition(b"\0")
+    text, end, behind = data.partition(b"\0")
     misread = "" if end or len(data) < _MAX_TEXT else f"it is longer than {_MAX_TEXT} bytes"
+    if not offset and behind.strip(b"\0\r\n\t "):
+        misread = "it goes on behind a byte of zero, where some programs stop"
     settings: dict[str, str] = {}
     extents: list[Extent] = []
     for line in text.decode("utf-8", "replace").splitlines():
@@ -85,7 +90,7 @@ def _parse(data: bytes, offset: int) -> VmdkDescriptor:
             sectors, kind, name, at = extent.groups()
             extents.append(Extent(int(sectors), kind.upper(), name or "", int(at or 0)))
         elif _ACCESS.match(line) and not offset:
-            misread = misread or "a line that names an extent is damaged"
+            misread = misread or f"a line that names an extent is damaged: {line.strip()[:_MAX_SHOWN]}"
         elif "=" in line and not line.startswith("#"):
             key, _, value = line.partition("=")
             key, value = key.strip().lower(), value.strip().strip('"')

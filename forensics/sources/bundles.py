@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import field
+from dataclasses import field, replace
 from urllib.parse import unquote
 
 from forensics.disk.compressed import SUFFIXES
@@ -28,6 +28,8 @@ _MAX_CONFIGURATIONS = 200
 """Evidence: configurations of virtual machines of one folder or archive that are asked for their disks."""
 _MAX_NAMED = 2_000
 """Evidence: disks that the configurations of one folder or archive name together and that are looked for."""
+_MAX_PATH = 4096
+"""Format: characters of the path of a disk; of a longer one the rest is left out."""
 _FIRST_CHUNK = ".000000000"
 _PLACES: Mapping[str, tuple[str, ...]] = {
     "utm": ("Data", "Images", ""),
@@ -102,7 +104,7 @@ def read_bundles(
             break
         if (bundle := _read(pieces, tree, entry, kind)) is not None:
             named = bundle.said.current[: min(left, MAX_DISKS)]
-            bundle.disks += [_located(tree, bundle, disk) for disk in named]
+            bundle.disks += [_located(tree, bundle, replace(disk, path=disk.path[:_MAX_PATH])) for disk in named]
             left -= len(bundle.disks)
             found.append(bundle)
     own = {disk.entry.path for bundle in found for disk in bundle.disks if disk.entry is not None}

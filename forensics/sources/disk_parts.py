@@ -13,14 +13,11 @@ from pathlib import Path
 from forensics.disk.evidence_files import open_evidence
 from forensics.disk.ewf.files import first_segment
 from forensics.disk.part_names import lettered, letters
+from forensics.disk.vmdk_descriptor import read_descriptor
 from forensics.formats.bundles.parallels import DESCRIPTOR, parse_disk_descriptor
 from forensics.formats.errors import FormatError
 from forensics.formats.xml_text import MAX_XML_SIZE
 
-_DESCRIPTOR = b"# Disk DescriptorFile"
-_MAX_DESCRIPTOR = 64 << 10
-"""Format: bytes of a VMDK descriptor that are searched for the names of its extents."""
-_EXTENT = re.compile(r'^[ \t]*(?:RW|RDONLY|NOACCESS)\s+\d+\s+\S+\s+"([^"]+)"', re.MULTILINE)
 _NUMBERED = re.compile(r"(.*)\.(\d{3,4}|\d{9})", re.DOTALL)
 
 
@@ -47,12 +44,12 @@ def parts_of_others(kinds: Mapping[Path, str]) -> set[Path]:
 def _extents(path: Path) -> list[str]:
     try:
         with open_evidence(path, follow_symlinks=False) as file:
-            head = file.read(_MAX_DESCRIPTOR)
+            descriptor = read_descriptor(file)
     except OSError:
         return []
-    if not head.startswith(_DESCRIPTOR):
-        return []
-    return [name.lower() for name in _EXTENT.findall(head.split(b"\0", 1)[0].decode("utf-8", "replace"))]
+    # One within a sparse extent names that extent.
+    extents = descriptor.extents if descriptor is not None and not descriptor.offset else ()
+    return [extent.name.lower() for extent in extents if extent.name]
 
 
 def _files_of_parallels(path: Path) -> list[str]:

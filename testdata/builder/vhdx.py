@@ -137,6 +137,7 @@ def write_differencing(
     linkage2: str | None = None,
     relative_path: str | None = None,
     absolute_path: str | None = None,
+    volume_path: str | None = None,
 ) -> None:
     """Write a differencing disk that holds only changed sectors.
 
@@ -154,6 +155,7 @@ def write_differencing(
         linkage2: A second such GUID; not written by default.
         relative_path: By default the parent's file name in the same folder; "" leaves it out.
         absolute_path: ``absolute_win32_path``; not written by default.
+        volume_path: Likewise.
     """
     size, sector_size, guid = describe(parent)
     locator = {"parent_linkage": f"{{{linkage or guid}}}"}
@@ -163,6 +165,8 @@ def write_differencing(
         locator["relative_path"] = relative_path or f".\\{parent.name}"
     if absolute_path is not None:
         locator["absolute_win32_path"] = absolute_path
+    if volume_path is not None:
+        locator["volume_path"] = volume_path
     image = _Image(size, block_size, sector_size, seed, locator=locator)
     for offset, data in changes:
         if offset % sector_size or len(data) % sector_size or offset + len(data) > size:

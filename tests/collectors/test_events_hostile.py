@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -120,6 +121,18 @@ def test_without_fork_records_come_all_the_same() -> None:
     assert read(sound())[1] == [1, 2, 3]
     logs = wanted_records(sound(2) * 40, lambda record: '"n":"2"' in record.replace(" ", ""), 1)
     assert sum(record is not None for record in logs) == 40
+
+
+@pytest.mark.usefixtures("without_fork")
+@pytest.mark.parametrize("module", ["evtx", "json", "struct"])
+def test_nothing_is_imported_from_where_it_was_started(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may be the folder of the evidence."""
+    (tmp_path / f"{module}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    assert read(sound())[1] == [1, 2, 3]
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.usefixtures("without_fork")

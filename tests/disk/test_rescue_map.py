@@ -114,13 +114,17 @@ def test_another_log_beside_the_image_is_no_map(tmp_path: Path, content: bytes) 
         assert source.problems == []
 
 
-def test_a_map_behind_a_link_is_not_followed(tmp_path: Path) -> None:
+def test_a_map_behind_a_link_that_leads_away_is_not_followed_and_told(tmp_path: Path) -> None:
+    folder = tmp_path / "evidence"
+    folder.mkdir()
     (tmp_path / "elsewhere").write_text(rescue_map([(0, SIZE, "-")]))
-    path = written(tmp_path, "")
-    (tmp_path / "disk.map").unlink()
-    (tmp_path / "disk.map").symlink_to(tmp_path / "elsewhere")
+    path = written(folder, "")
+    (folder / "disk.map").unlink()
+    (folder / "disk.map").symlink_to(tmp_path / "elsewhere")
     with Source("x") as source:
         assert lost(opened(path, source)) == []
+        said = f"{path}: disk.map, perhaps the map of its copy, is a link that leads elsewhere and is not followed"
+        assert [(problem.kind, problem.message) for problem in source.problems] == [("bad_map", said)]
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])

@@ -23,6 +23,7 @@ from testdata.forms import windows
 from testdata.forms.form import Carries, Form
 from testdata.forms.table import FORMS, GROUPS, REFERENCE
 from tests.forms.second_readers import SECOND_READERS
+from tests.opened_files import opened_files
 from tests.paths import PROJECT
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
@@ -80,7 +81,11 @@ def _examined(name: str, path: Path) -> forensics.Case:
     if password := options.pop("archive_password", None):
         options["archive_password_file"] = path.parent.parent / "password"
         options["archive_password_file"].write_text(password)
-    return forensics.examine(path, as_of=AS_OF, **options)
+    with opened_files() as opened:
+        case = forensics.examine(path, as_of=AS_OF, **options)
+    folder = next((above for above in (path, *path.parents) if above.name.startswith("form")), path.parent)
+    assert opened.outside(folder, *map(str, options.values())) == []
+    return case
 
 
 def plain(value: Any) -> Any:

@@ -501,7 +501,13 @@ def test_thousands_of_disks_that_are_not_there(tmp_path: Path, raw: bytes) -> No
 def test_lines_without_end_take_no_time() -> None:
     with within(2):
         assert parse_vmx(b"\n" * (4 << 20)).current == ()
-        assert parse_vmx(b"scsi0:0.fileName = " * (1 << 17)).current == ()
+        assert len(parse_vmx(b"scsi0:0.fileName = " * (1 << 17)).current) == 1
+
+
+def test_a_path_without_end_is_told_cut(tmp_path: Path) -> None:
+    (tmp_path / "web.vmx").write_text(vmx_text("x" * 100_000 + ".vmdk"))
+    (named,) = told(forensics.examine(tmp_path / "web.vmx", strict=False))
+    assert named == f"{tmp_path}/{'x' * 4096}"
 
 
 def test_vmdks_that_are_named_in_the_list_of_snapshots_only(tmp_path: Path, raw: bytes) -> None:

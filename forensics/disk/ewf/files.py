@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from forensics.disk.beside import leads_away, refuse_stand_in
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import peek_at
 from forensics.disk.ewf.segment import HEADER, segment_number
@@ -24,13 +25,19 @@ def segment_files(path: Path) -> list[Path]:
         path: Any of them.
 
     Raises:
-        SourceError: ``missing_part``: a number below the highest one is not there.
+        SourceError: ``missing_part``: a number below the highest one is not there, or a link that leads away is one.
     """
     found = _numbered(path)
-    for number in range(1, max(found, default=0)):
-        if number not in found:
-            missing = path.with_suffix(f".{extension(path, number)}").name
-            raise SourceError("missing_part", f"{missing} is missing: put all segments of the image into one folder")
+    highest = max(found, default=0)
+    for number in range(1, highest + 2):
+        if number in found:
+            continue
+        missing = path.with_suffix(f".{extension(path, number)}")
+        refuse_stand_in(path, missing)
+        if number < highest:
+            raise SourceError(
+                "missing_part", f"{missing.name} is missing: put all segments of the image into one folder"
+            )
     return [found[number] for number in sorted(found)] or [path]
 
 
@@ -44,6 +51,8 @@ def _numbered(path: Path) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for sibling in _beside(path):
         if not _EXTENSION.fullmatch(sibling.suffix) or sibling.stem.casefold() != path.stem.casefold():
+            continue
+        if leads_away(path, sibling):
             continue
         number = _number(sibling)
         # disk.E01 and disk.s01 may lie side by side: two images of one disk.

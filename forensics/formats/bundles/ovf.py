@@ -22,6 +22,7 @@ _DISK_DRIVE = "17"
 _SUM = re.compile(r"\s*(SHA1|SHA256|SHA384|SHA512)\s*\((.{1,1024}?)\)\s*=\s*([0-9A-Fa-f]{40,128})\s*", re.IGNORECASE)
 _MAX_SUMS = 10_000
 """Format: files of one manifest."""
+_NO_FILE = "which file it is in is not said there: name that file"
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -47,9 +48,12 @@ def parse_ovf(data: bytes) -> NamedDisks:
     disks: dict[str, NamedDisk] = {}
     for section in (*at_path(root, "DiskSection"), *at_path(root, "Section")):
         for disk in at_path(section, "Disk"):
-            file = files.get(_attribute(disk, "fileRef"))
+            reference = _attribute(disk, "fileRef")
+            file = files.get(reference)
             if file is not None:
                 disks[_attribute(disk, "diskId")] = _of_file(file, builds_on=_attribute(disk, "parentRef"))
+            elif reference:
+                disks[_attribute(disk, "diskId")] = NamedDisk(reference, _NO_FILE)
     systems = list(named(root, "VirtualSystem"))
     attached: dict[str, str] = {}
     for number, system in enumerate(systems, 1):

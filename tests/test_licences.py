@@ -1,0 +1,79 @@
+"""Everything that is locked stands in docs/licences.md, with a licence that may be combined with the program's."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+import pytest
+
+from tests.licences import BY_HAND, HEAD, PAGE, blocks, brought, installed, is_compatible, licensed, parts, plain
+
+LICENCE_OF_IMPACKET = "c847171fcd225ebe6a137242d7741a18d29a1bc24fd1c382ca1d57e1ae1d8f00"
+ROW = re.compile(r"\| ([a-z0-9][a-z0-9-]*) \| (.*?) \| (.*?) \| (.*?) \| (.*?) ?\|")
+TEXT = PAGE.read_text(encoding="utf-8")
+ROWS = {match[1]: match[0] for match in map(ROW.fullmatch, TEXT.splitlines()) if match and match[1] != "distribution"}
+
+
+def test_everything_that_is_locked_stands_there_and_nothing_else() -> None:
+    assert set(ROWS) == set(blocks())
+    assert HEAD.format(tools="tests and tools") in TEXT
+
+
+@pytest.mark.parametrize("name", sorted(blocks()))
+def test_a_distribution(name: str) -> None:
+    """Its row is what its metadata says, where the locked version is installed."""
+    match = ROW.fullmatch(ROWS[name])
+    assert match is not None
+    part, licence, verdict, why = match.groups()[1:]
+    assert part
+    if verdict == "compatible":
+        assert is_compatible(licence)
+    elif verdict == "examined":
+        assert f"## {name}\n" in TEXT
+    else:
+        assert (verdict, part) == ("not combined", "tests and tools")
+    if name in installed() and f"{name}=={installed()[name].version} " in "".join(plain_blocks(name)):
+        assert (licence, verdict, why) == (licensed(name).licence, licensed(name).verdict, licensed(name).why)
+
+
+def plain_blocks(name: str) -> list[str]:
+    return [plain(block.split("==")[0]) + "==" + block.split("==", 1)[1].replace(";", " ;") for block in blocks()[name]]
+
+
+def test_only_one_licence_needed_a_section_of_its_own() -> None:
+    assert [name for name in sorted(blocks()) if licensed(name).verdict == "examined"] == ["impacket"]
+    assert set(BY_HAND) <= set(blocks())
+
+
+def test_the_text_of_impackets_licence_is_that_which_was_read() -> None:
+    """A new text must be read again."""
+    files = [file for file in installed()["impacket"].files or () if file.name == "LICENSE"]
+    read = {sha256(file.read_binary()).hexdigest() for file in files}
+    assert read == {LICENCE_OF_IMPACKET}
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("MIT", True),
+        ("EPL-2.0 OR GPL-2.0-or-later", True),
+        ("GPL-2.0-only", False),
+        ("MIT AND Apache-1.1", False),
+        ("BSD-3-Clause AND 0BSD AND MIT AND Zlib AND CC0-1.0", True),
+        ("SSPL-1.0", False),
+        ("Apache-1.1 (modified)", False),
+        ("", False),
+    ],
+)
+def test_an_expression(expression: str, expected: bool) -> None:
+    assert is_compatible(expression) is expected
+
+
+def test_what_an_installation_brings_is_locked_by_hash_and_has_no_tools() -> None:
+    lock = brought()
+    names = {plain(line.split("==")[0]) for line in lock.splitlines() if "==" in line}
+    assert {"dissect-target", "impacket", "py7zr", "duckdb", "fsspec", "libvshadow-python", "colorama"} <= names
+    assert not {"pytest", "ruff", "mypy", "uv", "dploot", "selenium"} & names
+    assert all(parts()[name] != "tests and tools" for name in names)
+    assert lock.count("--hash=sha256:") > len(names)
