@@ -39,6 +39,7 @@ _REFUSED = (
 _SAME_NAME = "another key that was asked for has a file of the same name: have it written into a folder of its own"
 
 
+_OWNER_ALONE = 0o600
 Form = Literal["pfx", "file"]
 
 
@@ -138,10 +139,9 @@ def recover(
     if not made:
         return Recovered(case, tuple(keys), {}, Path(to), form=form)
     log = f"recovered-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    with new_files(Path(to), EvidenceFiles.together(case.evidence, given)) as place:
-        for name, content in made.items():
-            _write(place / name, content)
-        _write(place / log, said)
+    with new_files(Path(to), EvidenceFiles.together(case.evidence, given), mode=_OWNER_ALONE) as file_of:
+        for name, content in (*made.items(), (log, said)):
+            file_of(name).write_bytes(content)
     return Recovered(case, tuple(keys), files, Path(to), log, legacy, form)
 
 
@@ -250,9 +250,3 @@ def check_pair(private: PKCS12PrivateKeyTypes, certificate: bytes) -> None:
             raise ValueError("a key of another kind than the certificate's")
     except InvalidSignature as error:
         raise ValueError("a key that is not the certificate's") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that nobody else may read, not even for a moment."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)

@@ -93,8 +93,9 @@ def _chain(letters: str, subject: str | None, not_after: datetime, verdict: KeyV
 
 
 def test_csv_is_read_by_pandas_and_formulas_are_defused(case: CaseTables, tmp_path: Path) -> None:
-    files = write_csv(case, tmp_path / "out")
-    assert {path.stem for path in files} == TABLES
+    (tmp_path / "out").mkdir()
+    write_csv(case, (tmp_path / "out").joinpath)
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == TABLES
     certificates = pd.read_csv(tmp_path / "out" / "certificate.csv")
     (row,) = certificates.to_dict("records")
     assert row["subject"] == "'" + HOSTILE
@@ -107,15 +108,17 @@ def test_csv_is_read_by_pandas_and_formulas_are_defused(case: CaseTables, tmp_pa
 
 
 def test_no_csv_cell_of_a_real_disk_begins_like_a_formula(healthy_case: CaseTables, tmp_path: Path) -> None:
-    for path in write_csv(healthy_case, tmp_path):
+    write_csv(healthy_case, tmp_path.joinpath)
+    for path in tmp_path.iterdir():
         with path.open(encoding="utf-8-sig", newline="") as file:
             cells = [cell for row in csv.reader(file) for cell in row]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))], path
 
 
 def test_parquet_is_read_by_duckdb_with_its_types(case: CaseTables, tmp_path: Path) -> None:
-    files = write_parquet(case, tmp_path / "out")
-    assert {path.stem for path in files} == TABLES
+    (tmp_path / "out").mkdir()
+    write_parquet(case, (tmp_path / "out").joinpath)
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == TABLES
     answer = duckdb.execute(
         f"SELECT subject, eku, key_bits, self_signed, epoch(not_after) FROM '{tmp_path}/out/certificate.parquet'"
     ).fetchall()
@@ -126,9 +129,10 @@ def test_parquet_is_read_by_duckdb_with_its_types(case: CaseTables, tmp_path: Pa
     assert pd.read_parquet(tmp_path / "out" / "key_chain.parquet")["not_after"].dt.tz is not None
 
 
-def test_records_are_read_by_rdump(case: CaseTables, tmp_path: Path) -> None:
-    path = tmp_path / "case.rec"
-    assert write_records(case, path) == 8
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+def test_records_are_read_by_rdump(suffix: str, case: CaseTables, tmp_path: Path) -> None:
+    path = tmp_path / f"case.rec{suffix}"
+    assert write_records(case, path, suffix) == 8
     rdump = Path(sys.executable).with_name("rdump")
     answer = subprocess.run(
         [rdump, path, "-s", "r.verdict == 'unusable'", "--multi-timestamp", "-f", "{thumbprint} {subject}"],
