@@ -15,7 +15,7 @@ from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.examination import examine
 from forensics.given_secrets import file_password
 from forensics.late_methods import dataclass
-from forensics.outputs import new_files
+from forensics.outputs import check_room, new_files
 from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey, as_files, dead_key, wanted_chains
 from forensics.recovery.issuers import issuers_of
 from forensics.recovery.log import log_of
@@ -121,6 +121,7 @@ def recover(
     _check_form(form, to, pfx_password_file, legacy)
     if to is not None:
         EvidenceFiles([source]).refuse(Path(to))
+        check_room(Path(to))
     given = EvidenceFiles()
     with recording(given):
         password = file_password(Path(pfx_password_file)) if pfx_password_file is not None else b""
