@@ -1,4 +1,4 @@
-"""``kill -9`` at random moments of writing: every output is whole, the older or the newer one, with nothing beside it."""
+"""``kill -9`` at random moments of writing: each output is whole, the older or the newer one, and alone."""
 
 from __future__ import annotations
 
