@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import unicodedata
@@ -22,6 +23,8 @@ _SECTOR = 512
 _LONGEST_SECRET = 4 << 10
 """Format: bytes of a first line with a user's password, of which Windows takes 256 characters."""
 _STANDARD_INPUT = "/dev/stdin"
+_LONGEST_INPUT = 1 << 20
+"""Format: bytes of standard input, of which a file with signed URLs is the longest."""
 _SPAN = re.compile(r"(\d{1,5})([dwy]?)")
 _DAYS = {"": 1, "d": 1, "w": 7, "y": 365}
 
@@ -109,15 +112,26 @@ GIVEN_FILE = _GivenFile(exists=True, dir_okay=False, path_type=Path)
 
 
 def _standard_input(file: str) -> str:
-    """Return the name of standard input for ``-``, once a command: it can be read but once."""
+    """Return a name of standard input for ``-``, once a command: what was read lies in memory, to be read again.
+
+    Several volumes, or sources, may ask for one password, and a pipe can be read but once.
+    """
     if file != "-":
         return file
-    if not Path(_STANDARD_INPUT).exists():
-        raise click.BadParameter("standard input has no name on this system; name a file")
-    if click.get_current_context().meta.setdefault("forensics.cli.standard_input", False):
+    meta = click.get_current_context().meta
+    if meta.setdefault("forensics.cli.standard_input", False):
         raise click.BadParameter("standard input can be read once: name files for the others")
-    click.get_current_context().meta["forensics.cli.standard_input"] = True
-    return _STANDARD_INPUT
+    meta["forensics.cli.standard_input"] = True
+    if not hasattr(os, "memfd_create"):
+        if not Path(_STANDARD_INPUT).exists():
+            raise click.BadParameter("standard input has no name on this system; name a file")
+        return _STANDARD_INPUT
+    content = sys.stdin.buffer.read(_LONGEST_INPUT + 1)
+    if len(content) > _LONGEST_INPUT:
+        raise click.BadParameter("standard input is too long for what is asked for")
+    held = os.memfd_create("standard input")
+    os.write(held, content)
+    return f"/proc/self/fd/{held}"
 
 
 def _recovery_key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

@@ -59,7 +59,8 @@ def recover(
     SUBJECT is a certificate's thumbprint (six digits are enough), a part of its subject, or a key file's name or path.
     --list without one lists all keys.
 
-    Exit codes: 0 every key that was named was had, 1 one was not, 2 wrong usage, 3 nothing could be examined.
+    Exit codes: 0 every key that was named was had, 1 one was not, 2 wrong usage, 3 nothing could be examined,
+    5 the files could not be written.
 
     \b
     Example:

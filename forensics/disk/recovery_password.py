@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 _GROUPS, _DIGITS = 8, 6
-_CHECK, _LARGEST = 11, 0xFFFF * 11
+_CHECK, _END = 11, 11 << 16
 
 
 def recovery_password(text: str) -> str:
@@ -31,7 +31,7 @@ def recovery_password(text: str) -> str:
         which = f": {_named(odd)} {'has' if len(odd) == 1 else 'have'} not six" if odd and len(parts) > 1 else ""
         raise ValueError(f"the BitLocker recovery password has {len(digits)} digits, not 48{which}")
     groups = [digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)]
-    wrong = [number for number, group in enumerate(groups, 1) if int(group) % _CHECK or int(group) > _LARGEST]
+    wrong = [number for number, group in enumerate(groups, 1) if int(group) % _CHECK or int(group) >= _END]
     if wrong:
         raise ValueError(
             f"the BitLocker recovery password is mistyped in {_named(wrong)}: the check digit does not fit"

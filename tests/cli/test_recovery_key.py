@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 import forensics
+from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from testdata.builder.bitlocker import RECOVERY_KEY, encrypt
 from tests.disk.ntfs_fixture import PACKED
@@ -65,10 +67,25 @@ def test_mistyped_it_is_wrong_usage_before_anything_is_opened(monkeypatch: pytes
         assert "000012" not in result.output
 
 
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="standard input is read as it comes here")
+def test_a_password_of_standard_input_is_read_for_every_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    read: list[bytes] = []
+
+    def examined(*sources: str, **options: Any) -> CaseTables:
+        read.append(options["password_file"].read_bytes())
+        return case()
+
+    monkeypatch.setattr(forensics, "examine", examined)
+    words = ["compare", "before", "after", "--bitlocker-password-file", "-"]
+    assert CliRunner().invoke(cli, words, input="secret\n").exit_code == 0
+    assert read == [b"secret\n", b"secret\n"]
+    assert CliRunner().invoke(cli, words, input="x" * (2 << 20)).exit_code == 2
+
+
 @pytest.mark.skipif(not Path("/dev/stdin").exists(), reason="standard input has no name here")
 def test_there_is_one_recovery_key_and_one_secret_of_standard_input(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(WRONG)
     both = run("examine", "d", "--recovery-key", WRONG, "--recovery-key-file", tmp_path / "key")
     assert (both.exit_code, "are the same: give one of them" in both.stderr) == (2, True)
-    twice = run("examine", "d", "--password", "anna:-", "--archive-password-file", "-")
+    twice = CliRunner().invoke(cli, ["examine", "d", "--password", "anna:-", "--bek", "-"], input="secret")
     assert (twice.exit_code, "standard input can be read once" in twice.stderr) == (2, True)

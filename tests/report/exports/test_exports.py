@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import icalendar
@@ -15,7 +17,8 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
-from forensics import examine
+import forensics
+from forensics import examine, outputs
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from forensics.report.exports.calendar import render_calendar
@@ -156,6 +159,34 @@ def test_calendar_holds_what_is_to_come(case: CaseTables) -> None:
     ]
     assert len({str(e["uid"]) for e in events}) == 2
     assert [a.decoded("trigger") for a in events[1].walk("VALARM")] == [timedelta(days=-30)]
+
+
+def test_the_textfile_collector_sees_whole_metrics_alone(
+    case: CaseTables, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As node_exporter asks for it: a name that ends otherwise until it is renamed, and no times."""
+    target, seen = tmp_path / "keymortem.prom", list[list[str]]()
+    sync = outputs._Unborn.sync
+
+    def synced(self: Any) -> None:
+        seen.append([path.read_text() for path in tmp_path.glob("*.prom")])
+        sync(self)
+
+    monkeypatch.setattr(outputs._Unborn, "sync", synced)
+    mask = os.umask(0o022)
+    try:
+        forensics.write(case, "prom", target)
+        forensics.write(case, "prom", target, overwrite=True)
+    finally:
+        os.umask(mask)
+    text = target.read_text()
+    assert seen == [[], [text]]
+    assert text.endswith("\n")
+    assert target.stat().st_mode & 0o777 == 0o644
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    assert samples
+    assert {sample.timestamp for sample in samples} == {None}
+    assert len({(sample.name, tuple(sorted(sample.labels.items()))) for sample in samples}) == len(samples)
 
 
 def test_metrics_are_parsed_by_prometheus(case: CaseTables) -> None:
