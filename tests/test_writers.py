@@ -27,6 +27,7 @@ WRITERS = {
     "forensics/engine/skeleton.py": "writes to paths that outputs gives",
     "forensics/engine/database.py": "a database in memory",
     "forensics/collectors/event_parser.py": "pipes to a process of its own",
+    "forensics/cli/options.py": "keeps standard input in memory",
     "forensics/cli/main.py": "turns away from a pipe that nobody reads",
     "forensics/cli/output.py": "turns away from a standard output that is full",
     "forensics/disk/compressed.py": "a temporary file without a name",
