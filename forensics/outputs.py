@@ -180,13 +180,14 @@ def _make(files: dict[str, _Unborn], folder: Path, near: Path) -> None:
         inner.mkdir(parents=True, exist_ok=True)
         for name, file in files.items():
             file.take(inner / name, overwrite=False)
-        _sync_folder(inner)
         try:
             fresh.rename(near / first)
         except OSError as error:
             if os.path.lexists(near / first):  # somebody was faster
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(near / first)) from error
             raise
+    # After it: a file system that keeps a journal has these names before that one anyway, and nothing waits meanwhile.
+    _sync_folder(folder)
     _sync_folder(near)
 
 

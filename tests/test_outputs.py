@@ -198,7 +198,7 @@ def test_every_format_is_there_however_its_file_was_begun(form: str, tmp_path: P
 def test_folders_above_appear_with_the_folder_or_not_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     forensics.write(case(), "csv", tmp_path / "a" / "b" / "c")
     assert (tmp_path / "a" / "b" / "c" / "machine.csv").is_file()
-    monkeypatch.setattr(outputs, "_sync_folder", fail_while_writing)
+    monkeypatch.setattr(outputs._Unborn, "_link", fail_while_writing)
     with pytest.raises(OSError, match="no space left on the disk"):
         forensics.write(case(), "csv", tmp_path / "d" / "e")
     assert {path.name for path in tmp_path.iterdir()} == {"a"}
