@@ -88,7 +88,9 @@ def check_room(folder: Path) -> None:
 
 
 @contextmanager
-def new_file(target: Path, evidence: EvidenceFiles, overwrite: bool = False, mode: int = _ANYBODY) -> Iterator[Path]:
+def new_file(
+    target: Path, evidence: EvidenceFiles, overwrite: bool = False, mode: int = _ANYBODY, *, is_synced: bool = True
+) -> Iterator[Path]:
     """Give a path to write a file to, which takes its place when the block ends; after a failure nothing has changed.
 
     Args:
@@ -97,6 +99,8 @@ def new_file(target: Path, evidence: EvidenceFiles, overwrite: bool = False, mod
         evidence: What must not be written.
         overwrite: Whether a file that is there may be replaced; its permissions stay.
         mode: Permissions of a file that is new, less what the user's mask takes.
+        is_synced: It is on the disk when it has its name. Of very many files, which can be made again, that takes most
+            of the time; without it a loss of power, and that alone, can leave an empty one.
 
     Raises:
         EvidenceTargetError: The place is evidence, or lies in a folder of it.
@@ -106,11 +110,13 @@ def new_file(target: Path, evidence: EvidenceFiles, overwrite: bool = False, mod
     _remove_left_over(target.parent, evidence)
     with _full_disk_told(target), closing(_Unborn(target.parent, mode)) as file:
         yield file.path
-        file.sync()
+        if is_synced:
+            file.sync()
         # Once more: writing may have taken long.
         check_file(target, evidence, overwrite)
         file.take(target, overwrite)
-        _sync_folder(target.parent)
+        if is_synced:
+            _sync_folder(target.parent)
 
 
 @contextmanager

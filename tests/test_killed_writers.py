@@ -13,14 +13,14 @@ from tests.paths import PROJECT
 
 KILLS = {
     "json": 200,
-    "case": 200,
-    "records": 50,
-    "csv": 50,
-    "parquet": 20,
-    "json new": 200,
-    "case new": 100,
-    "csv new": 50,
-    "several new": 200,
+    "case": 100,
+    "records": 40,
+    "csv": 25,
+    "parquet": 10,
+    "json new": 100,
+    "case new": 50,
+    "csv new": 25,
+    "several new": 100,
 }
 """By kind of output: into a file or folder that is there, or (new) that is not; fewer where one takes longer."""
 
