@@ -78,11 +78,7 @@ def check_files(folder: Path, names: Iterable[str], evidence: EvidenceFiles, ove
 
 
 def check_room(folder: Path) -> None:
-    """Refuse a folder in which no file can be made, though others may be: one is begun there, and vanishes.
-
-    Raises:
-        OSError: Why: no permission, a medium that is read-only, no room at all.
-    """
+    """Begin a file that vanishes, in a folder or above it; raises the OSError that says why none can be made there."""
     with _full_disk_told(folder):
         _Unborn(_nearest(folder), _ANYBODY).close()
 
@@ -218,12 +214,7 @@ class _Unborn:
         os.fsync(self._descriptor)
 
     def take(self, target: Path, overwrite: bool) -> None:
-        """Give it its name; of what follows, nothing is left undone but by ``kill -9``.
-
-        Raises:
-            FileExistsError: Somebody else has that name, and is not to be replaced.
-            OSError: It cannot have it.
-        """
+        """Give it its name; raises OSError where it cannot have it, as where another has that and is not replaced."""
         if not overwrite or not os.path.lexists(target):
             try:
                 self._link(target)
@@ -351,11 +342,7 @@ def _remove_left_over(folder: Path, evidence: EvidenceFiles) -> None:
 
 
 def _remove_dead(path: Path) -> None:
-    """Remove a file or folder of a run that has ended.
-
-    Raises:
-        OSError: It is held by one that has not, or may not be removed.
-    """
+    """Remove a file or folder of a run that has ended; raises OSError where it has not, or it may not be removed."""
     import shutil
 
     mode = os.lstat(path).st_mode
