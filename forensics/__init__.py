@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from forensics.comparison.compare import compare as compare
     from forensics.disk.errors import SourceError as SourceError
     from forensics.disk.evidence_files import EvidenceTargetError as EvidenceTargetError
+    from forensics.disk.recovery_password import recovery_password as recovery_password
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
     from forensics.hyperv.migration import MigrationPlan as MigrationPlan
@@ -103,6 +104,7 @@ _HOMES = {
     "forensics.comparison.compare": ("Comparison", "compare"),
     "forensics.disk.errors": ("SourceError",),
     "forensics.disk.evidence_files": ("EvidenceTargetError",),
+    "forensics.disk.recovery_password": ("recovery_password",),
     "forensics.engine.rule": ("RulePackError",),
     "forensics.examination": ("examine",),
     "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
@@ -191,6 +193,7 @@ __all__ = [
     "parse_utc",
     "plan_migration",
     "recover",
+    "recovery_password",
     "render",
     "sanitise",
     "show_rule",

@@ -193,7 +193,7 @@ class CaseTables:
             raise CaseFileError(f"{target} exists and is no keymortem case file; choose another name")
         content = CaseContent(self.tool_version, self.as_of, self.sources, self._tables, self.finding_list)
         try:
-            with new_file(target, self.evidence, overwrite or instead_of is not None) as file:
+            with new_file(target, self.evidence, overwrite or instead_of is not None, mode=0o600) as file:
                 write_case_file(file, content)
                 if instead_of is not None and _changed(target, instead_of):
                     raise CaseFileError(f"{target} was changed meanwhile, and is left as it is now; append once more")

@@ -66,7 +66,7 @@ def examine(
             machine, or URLs of S3, Azure, Google, web, SSH and file servers.
         signed_urls: File of signed URLs, one a line, by which the sources are read that are one of them without ``?``
             and what follows.
-        recovery_key: BitLocker recovery password, 48 digits.
+        recovery_key: BitLocker recovery password, 48 digits, which are checked by their own check digits.
         password_file: File whose first line is the BitLocker password.
         bek_file: BitLocker external key (.BEK).
         archive_password_file: File whose first line is the password of encrypted zip and 7z archives.
@@ -91,7 +91,8 @@ def examine(
         The case; what it read is never written over by what is written of it.
 
     Raises:
-        ValueError: No source was given, an NT hash is not 32 hex digits, or no byte or partition can have the number.
+        ValueError: No source was given, an NT hash is not 32 hex digits, the recovery password is mistyped, or no byte
+            or partition can have the number.
         SourceError: Not one of the sources can be opened; or a domain backup key, or the password of
             archives, cannot be read.
         RulePackError: A rule pack is invalid; nothing was examined.

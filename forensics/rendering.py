@@ -133,12 +133,12 @@ def write(
     place, evidence = Path(target), result.evidence
     if isinstance(result, CaseTables) and format in FOLDER_FORMATS:
         _check(format, place, evidence, overwrite)
-        with new_files(place, evidence, overwrite) as folder:
-            _FILES[format](result, folder)
+        with new_files(place, evidence, overwrite) as file_of:
+            _FOLDERS[format](result, file_of)
         return
     with new_file(place, evidence, overwrite) as file:
-        if isinstance(result, CaseTables) and format in _FILES:
-            _FILES[format](result, file)
+        if isinstance(result, CaseTables) and format == "records":
+            _records(result, file, place.suffix)
         else:
             text = render(result, format, language=language, only=only, min_severity=min_severity)
             file.write_text(text, encoding="utf-8")
@@ -156,11 +156,14 @@ def check_target(format: str, target: str | Path, *, evidence: Paths = (), overw
     Raises:
         EvidenceTargetError: The target is evidence, or lies in a folder of it.
         FileExistsError: The target is there, and is not to be replaced.
-        OSError: What is there is no file.
+        OSError: What is there is no file, or none can be made there.
     """
     from forensics.disk.evidence_files import EvidenceFiles
+    from forensics.outputs import check_room
 
-    _check(format, Path(target), EvidenceFiles(given_paths(evidence)), overwrite)
+    place = Path(target)
+    _check(format, place, EvidenceFiles(given_paths(evidence)), overwrite)
+    check_room(place if format in FOLDER_FORMATS else place.parent)
 
 
 def _check(format: str, target: Path, evidence: EvidenceFiles, overwrite: bool) -> None:
@@ -220,24 +223,24 @@ def _runbook(case: CaseTables) -> str:
     return render_runbook(case)
 
 
-def _csv(case: CaseTables, folder: Path) -> None:
+def _csv(case: CaseTables, file_of: Callable[[str], Path]) -> None:
     from forensics.report.exports.csv_files import write_csv
 
-    write_csv(case, folder)
+    write_csv(case, file_of)
 
 
-def _parquet(case: CaseTables, folder: Path) -> None:
+def _parquet(case: CaseTables, file_of: Callable[[str], Path]) -> None:
     from forensics.report.exports.parquet_files import write_parquet
 
-    write_parquet(case, folder)
+    write_parquet(case, file_of)
 
 
-def _records(case: CaseTables, file: Path) -> None:
+def _records(case: CaseTables, file: Path, suffix: str) -> None:
     from forensics.report.exports.flow_records import write_records
 
-    write_records(case, file)
+    write_records(case, file, suffix)
 
 
 _IN_PARTS = ("screen", "text")
 _TEXTS: dict[str, Callable[[CaseTables], str]] = {"json": _json, "ics": _ics, "prom": _prom, "runbook": _runbook}
-_FILES: dict[str, Callable[[CaseTables, Path], None]] = {"csv": _csv, "parquet": _parquet, "records": _records}
+_FOLDERS: dict[str, Callable[[CaseTables, Callable[[str], Path]], None]] = {"csv": _csv, "parquet": _parquet}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import forensics
-from forensics import rendering
+from forensics import outputs
 from forensics.cli.main import cli
 from forensics.disk.evidence_files import (
     EvidenceFiles,
@@ -24,6 +26,7 @@ from forensics.disk.evidence_files import (
     recording,
 )
 from forensics.outputs import new_file, new_files
+from forensics.report.exports import flat
 from tests.hand_made import case
 
 NOTHING = EvidenceFiles()
@@ -154,6 +157,15 @@ def fail_while_writing(*_arguments: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+@pytest.fixture(params=["without a name", "with one"])
+def begun(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Have files begun as on Linux, or as where the file system gives none without a name."""
+    if request.param == "with one":
+        monkeypatch.setattr(outputs, "_without_name", lambda folder, mode: None)
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("begun")
 @pytest.mark.parametrize("form", [*FORMATS, *FOLDERS])
 @pytest.mark.parametrize("is_there", [False, True])
 def test_a_failure_leaves_what_was_there_and_nothing_else(
@@ -164,29 +176,136 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(
     if is_there:
         older.parent.mkdir(exist_ok=True)
         older.write_bytes(b"older")
-
-    def half_of_it(_case: object, place: Path) -> None:
-        (place / FOLDERS[form] if form in FOLDERS else place).write_bytes(b"half of i")
-        fail_while_writing()
-
-    monkeypatch.setitem(rendering._FILES, form, half_of_it)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(outputs._Unborn, "sync", fail_while_writing)
+    with pytest.raises(OSError, match="no space left on the disk"):
         forensics.write(case(), form, target, overwrite=True)
-    assert {path for path in tmp_path.rglob("*") if path.is_file()} == ({older} if is_there else set())
     assert names(tmp_path) == ({str(p.relative_to(tmp_path)) for p in {target, older}} if is_there else set())
     if is_there:
         assert older.read_bytes() == b"older"
 
 
+@pytest.mark.usefixtures("begun")
+@pytest.mark.parametrize("form", [*FORMATS, *FOLDERS])
+def test_every_format_is_there_however_its_file_was_begun(form: str, tmp_path: Path) -> None:
+    forensics.write(case(), form, tmp_path / "out" if form in FOLDERS else tmp_path / FORMATS[form])
+    made = {name: (tmp_path / name).stat().st_size for name in names(tmp_path) if (tmp_path / name).is_file()}
+    assert len(made) == (len(flat.TABLES) if form in FOLDERS else 1)
+    assert all(made.values())
+    assert not any(".keymortem-" in name for name in names(tmp_path))
+
+
+@pytest.mark.usefixtures("begun")
+def test_folders_above_appear_with_the_folder_or_not_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    forensics.write(case(), "csv", tmp_path / "a" / "b" / "c")
+    assert (tmp_path / "a" / "b" / "c" / "machine.csv").is_file()
+    monkeypatch.setattr(outputs._Unborn, "_link", fail_while_writing)
+    with pytest.raises(OSError, match="no space left on the disk"):
+        forensics.write(case(), "csv", tmp_path / "d" / "e")
+    assert {path.name for path in tmp_path.iterdir()} == {"a"}
+
+
+@pytest.mark.usefixtures("begun")
+def test_who_makes_the_folder_first_keeps_it(tmp_path: Path) -> None:
+    def write(somebody: Callable[[], object]) -> None:
+        with new_files(tmp_path / "a" / "b", NOTHING) as file_of:
+            file_of("x").write_bytes(b"mine")
+            somebody()
+
+    def folder() -> None:
+        (tmp_path / "a" / "b").mkdir(parents=True)
+        (tmp_path / "a" / "b" / "x").write_bytes(b"another's")
+
+    with pytest.raises(FileExistsError, match=r"a'$"):
+        write(lambda: (tmp_path / "a").write_bytes(b"another's"))
+    assert names(tmp_path) == {"a"}
+    (tmp_path / "a").unlink()
+    with pytest.raises(FileExistsError, match=r"x'$"):
+        write(folder)
+    assert names(tmp_path) == {"a", "a/b", "a/b/x"}
+    assert (tmp_path / "a" / "b" / "x").read_bytes() == b"another's"
+
+
+@pytest.mark.usefixtures("begun")
+def test_of_files_that_replace_none_all_take_their_places_or_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    take = outputs._Unborn.take
+
+    def taken(self: Any, target: Path, overwrite: bool) -> None:
+        if target.name == "c":
+            fail_while_writing()
+        take(self, target, overwrite)
+
+    monkeypatch.setattr(outputs._Unborn, "take", taken)
+
+    def write() -> None:
+        with new_files(tmp_path, NOTHING) as file_of:
+            for name in "abc":
+                file_of(name).write_bytes(b"x")
+
+    with pytest.raises(OSError, match="no space left on the disk"):
+        write()
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there what is open cannot be removed")
+def test_what_a_dead_run_left_is_removed_and_what_a_living_one_writes_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(outputs, "_without_name", lambda folder, mode: None)
+    (tmp_path / f".keymortem-{'a' * 16}").write_bytes(b"half of i")
+    (tmp_path / f".keymortem-{'b' * 16}").mkdir()
+    (tmp_path / f".keymortem-{'b' * 16}" / "machine.csv").write_bytes(b"half of i")
+    evidence = EvidenceFiles([tmp_path / f".keymortem-{'e' * 16}"])
+    others = {".keymortem-notes", f".keymortem-{'c' * 17}", f".keymortem-{'e' * 16}"}
+    for name in others:
+        (tmp_path / name).write_bytes(b"a user's, or a source")
+    os.mkfifo(tmp_path / f".keymortem-{'d' * 16}")
+    others.add(f".keymortem-{'d' * 16}")
+    with new_file(tmp_path / "first", evidence) as first:
+        first.write_bytes(b"1")
+        with new_files(tmp_path / "second", evidence) as second:
+            second("x").write_bytes(b"2")
+            assert len(names(tmp_path)) == len(others) + 2  # both are begun, and the dead one's are gone
+    assert names(tmp_path) == others | {"first", "second", "second/x"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links are another thing there")
+def test_a_file_system_without_hard_links_is_written_to_also(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refused(*_arguments: object, **_named: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(outputs, "_without_name", lambda folder, mode: None)
+    monkeypatch.setattr(os, "link", refused)
+    forensics.write(case(), "json", tmp_path / "out.json")
+    with pytest.raises(FileExistsError):
+        forensics.write(case(), "json", tmp_path / "out.json")
+    forensics.write(case(), "json", tmp_path / "out.json", overwrite=True)
+    assert names(tmp_path) == {"out.json"}
+
+
 def test_a_failing_case_file_leaves_the_older_one(monkeypatch: pytest.MonkeyPatch, saved: Path) -> None:
     content = saved.read_bytes()
     monkeypatch.setattr("forensics.tables.database._write", fail_while_writing)
-    with pytest.raises(forensics.CaseFileError, match=r"saved.sqlite cannot be written: No space left on device"):
+    with pytest.raises(forensics.CaseFileError, match=r"saved.sqlite cannot be written: no space left on the disk"):
         case().save(saved, overwrite=True)
     assert saved.read_bytes() == content
     assert names(saved.parent) == {"saved.sqlite"}
 
 
+def test_a_full_temporary_folder_is_told_by_its_name(monkeypatch: pytest.MonkeyPatch, saved: Path) -> None:
+    def fill(database: sqlite3.Connection, content: object) -> None:
+        database.execute("PRAGMA max_page_count = 2")
+        database.execute("CREATE TABLE a (x)")
+        database.execute("INSERT INTO a VALUES (zeroblob(100000))")
+
+    monkeypatch.setattr("forensics.tables.database._write", fill)
+    with pytest.raises(forensics.CaseFileError, match=f"no space left in the temporary folder {tempfile.gettempdir()}"):
+        case().save(saved, overwrite=True)
+    assert names(saved.parent) == {"saved.sqlite"}
+
+
+@pytest.mark.usefixtures("begun")
 def test_whoever_is_faster_keeps_the_file(tmp_path: Path) -> None:
     def write() -> None:
         with new_file(tmp_path / "x", NOTHING) as place:
@@ -199,14 +318,15 @@ def test_whoever_is_faster_keeps_the_file(tmp_path: Path) -> None:
     assert names(tmp_path) == {"x"}
 
 
+@pytest.mark.usefixtures("begun")
 def test_what_becomes_evidence_meanwhile_is_not_written(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_bytes(b"evidence")
     evidence = EvidenceFiles()
 
     def write() -> None:
-        with new_files(tmp_path, evidence, overwrite=True) as place:
+        with new_files(tmp_path, evidence, overwrite=True) as file_of:
             for name in ("a.csv", "b.csv"):
-                (place / name).write_bytes(b"mine")
+                file_of(name).write_bytes(b"mine")
             with recording(evidence):
                 note_evidence(tmp_path / "b.csv")
 
@@ -216,6 +336,7 @@ def test_what_becomes_evidence_meanwhile_is_not_written(tmp_path: Path) -> None:
     assert (tmp_path / "b.csv").read_bytes() == b"evidence"
 
 
+@pytest.mark.usefixtures("begun")
 def test_permissions_are_those_of_the_file_that_was_replaced(tmp_path: Path) -> None:
     (tmp_path / "old").write_bytes(b"")
     (tmp_path / "old").chmod(0o640)
@@ -288,14 +409,14 @@ def test_a_new_rule_is_written_through_no_link_and_leaves_no_half(
     with pytest.raises(FileExistsError):
         forensics.new_rule(tmp_path / "mine")
     assert names(tmp_path) == {"mine.yaml"}
-    original = Path.open
+    original = Path.write_text
 
-    def full(self: Path, *arguments: Any, **named: Any) -> Any:
-        if ".ja" in self.name:
+    def full(self: Path, text: str, *arguments: Any, **named: Any) -> int:
+        if text.startswith("title:"):
             fail_while_writing()
-        return original(self, *arguments, **named)
+        return original(self, text, *arguments, **named)
 
-    monkeypatch.setattr(Path, "open", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="no space left on the disk"):
         forensics.new_rule(tmp_path / "other")
     assert names(tmp_path) == {"mine.yaml"}

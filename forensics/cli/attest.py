@@ -49,7 +49,7 @@ def attest(
 
     What Confirm-CAEndorsementKeyInfo answers on the running authority, here from disks: its list of endorsement keys,
     the manufacturers it trusts (EKROOT, EKCA), and what templates permit. Exit codes: 0 every device is accepted, 1
-    one is not or it cannot be told, 2 wrong usage, 3 nothing could be examined.
+    one is not or it cannot be told, 2 wrong usage, 3 nothing could be examined, 5 the result could not be written.
 
     \b
     Example:

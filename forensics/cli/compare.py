@@ -38,7 +38,7 @@ def compare(
 
     BEFORE and AFTER are sources or case files: an image before sysprep and after, a machine and its migrated copy, a
     snapshot and now. Exit codes: 0 nothing changed, 1 something did, or not all could be examined, 2 wrong usage, 3
-    nothing could be examined.
+    nothing could be examined, 5 the result could not be written.
 
     \b
     Example:

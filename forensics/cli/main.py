@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -15,12 +16,16 @@ from forensics.cli.compare import compare
 from forensics.cli.examine import examine
 from forensics.cli.expiring import expiring
 from forensics.cli.explain import explain
-from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, say
+from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINATED, say
 from forensics.cli.migrate import migrate
 from forensics.cli.options import debug_option
 from forensics.cli.recover import recover
 from forensics.cli.rules import rules_group
 from forensics.cli.tables import tables
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ended as by Ctrl-C, so that nothing is left half and no temporary file behind."""
 
 
 class GuardedGroup(click.Group):
@@ -32,6 +37,9 @@ class GuardedGroup(click.Group):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.ClickException):
             raise
+        except Terminated:
+            say("terminated")
+            ctx.exit(TERMINATED)
         except (KeyboardInterrupt, click.Abort):
             say("interrupted")
             ctx.exit(INTERRUPTED)
@@ -78,4 +86,9 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             # A console of another encoding shows '?' rather than nothing at all.
             stream.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, _terminate)
     cli(prog_name="keymortem")
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated

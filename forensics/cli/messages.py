@@ -9,7 +9,8 @@ import click
 
 import forensics
 
-FOUND, NOTHING_EXAMINED, INVALID_PACK, INTERRUPTED = 1, 3, 4, 130  # click itself ends wrong usage with 2
+FOUND, NOTHING_EXAMINED, INVALID_PACK, NOT_WRITTEN = 1, 3, 4, 5  # click itself ends wrong usage with 2
+INTERRUPTED, TERMINATED = 130, 143  # as a shell says it of what SIGINT and SIGTERM ended
 
 
 def say(message: str) -> None:

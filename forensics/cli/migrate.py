@@ -43,7 +43,8 @@ def migrate(
     """Tell which virtual machines would start on another Hyper-V host, and what must be carried there first.
 
     Name the old host's disk with --from, or exported machines with --vm, or both. Exit codes: 0 everything works as it
-    is, 1 something does not or is not known, 2 wrong usage, 3 nothing could be examined, or nothing is there to move.
+    is, 1 something does not or is not known, 2 wrong usage, 3 nothing could be examined, or nothing is there to move,
+    5 the result could not be written.
 
     \b
     Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import unicodedata
@@ -21,6 +22,9 @@ _OFFSET = re.compile(r"(0x[0-9a-f]{1,16}|\d{1,19})(s?)")
 _SECTOR = 512
 _LONGEST_SECRET = 4 << 10
 """Format: bytes of a first line with a user's password, of which Windows takes 256 characters."""
+_STANDARD_INPUT = "/dev/stdin"
+_LONGEST_INPUT = 1 << 20
+"""Format: bytes of standard input, of which a file with signed URLs is the longest."""
 _SPAN = re.compile(r"(\d{1,5})([dwy]?)")
 _DAYS = {"": 1, "d": 1, "w": 7, "y": 365}
 
@@ -72,6 +76,7 @@ def _user_secret(value: str) -> tuple[str, str]:
     user = user.rsplit("\\", 1)[-1]  # DOMAIN\user: profiles and SAM know the user alone
     if not colon or not user or not file:
         raise click.BadParameter("write USER:FILE, where the first line of FILE holds the secret")
+    file = _standard_input(file)
     named_files().append(Path(file))
     return user, _first_line(file)
 
@@ -94,6 +99,70 @@ def _first_line(file: str | Path) -> str:
             f"the first line of {file} holds characters that nobody can type; save it as UTF-8 text"
         )
     return line
+
+
+class _GivenFile(click.Path):
+    """A file with something that is known to the user alone; ``-`` is standard input."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert(_standard_input(value), param, ctx)
+
+
+GIVEN_FILE = _GivenFile(exists=True, dir_okay=False, path_type=Path)
+
+
+def _standard_input(file: str) -> str:
+    """Return a name of standard input for ``-``, once a command: what was read lies in memory, to be read again.
+
+    Several volumes, or sources, may ask for one password, and a pipe can be read but once.
+    """
+    if file != "-":
+        return file
+    meta = click.get_current_context().meta
+    if meta.setdefault("forensics.cli.standard_input", False):
+        raise click.BadParameter("standard input can be read once: name files for the others")
+    meta["forensics.cli.standard_input"] = True
+    if not hasattr(os, "memfd_create"):
+        if not Path(_STANDARD_INPUT).exists():
+            raise click.BadParameter("standard input has no name on this system; name a file")
+        return _STANDARD_INPUT
+    content = sys.stdin.buffer.read(_LONGEST_INPUT + 1)
+    if len(content) > _LONGEST_INPUT:
+        raise click.BadParameter("standard input is too long for what is asked for")
+    held = os.memfd_create("standard input")
+    os.write(held, content)
+    return f"/proc/self/fd/{held}"
+
+
+def _recovery_key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    click.echo(
+        "keymortem: a recovery key on the command line is seen by everybody who lists the processes of this computer, "
+        "and stays in the shell's history; give it with --recovery-key-file FILE, or - for standard input",
+        err=True,
+    )
+    return _checked_key(value)
+
+
+def _recovery_key_file(ctx: click.Context, parameter: click.Parameter, value: Path | None) -> str | None:
+    return _checked_key(_first_line(_named(ctx, parameter, value))) if value is not None else None
+
+
+def _checked_key(text: str) -> str:
+    """Check what would be tried in vain, before anything is opened."""
+    try:
+        return forensics.recovery_password(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def recovery_key(options: dict[str, Any]) -> str | None:
+    """Return the recovery key of the options, by whichever of them it was given."""
+    if options["recovery_key"] and options["recovery_key_file"]:
+        raise click.UsageError("--recovery-key and --recovery-key-file are the same: give one of them")
+    key: str | None = options["recovery_key_file"] or options["recovery_key"]
+    return key
 
 
 def named_files() -> list[Path]:
@@ -159,29 +228,40 @@ def source_options_beside_a_password(command: Callable[..., Any]) -> Callable[..
 
 
 def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) -> Callable[..., Any]:
-    existing = click.Path(exists=True, dir_okay=False, path_type=Path)
     options = [
         click.option("--as-of", callback=utc_time, metavar="DATE", help="What 'expired' refers to; now if not given."),
         click.option(
             "--signed-urls",
-            type=existing,
+            type=GIVEN_FILE,
             callback=_named,
             metavar="FILE",
             help="Signed URLs (SAS, presigned) of sources on servers, one a line of FILE.",
         ),
-        click.option("--recovery-key", metavar="KEY", help="BitLocker recovery password, 48 digits."),
+        click.option(
+            "--recovery-key-file",
+            type=GIVEN_FILE,
+            callback=_recovery_key_file,
+            metavar="FILE",
+            help="BitLocker recovery password, 48 digits, first line of FILE.",
+        ),
+        click.option(
+            "--recovery-key",
+            callback=_recovery_key,
+            metavar="KEY",
+            help="The digits themselves, which others can see here.",
+        ),
         click.option(
             *of_bitlocker,
             "bitlocker_password_file",
-            type=existing,
+            type=GIVEN_FILE,
             callback=_password,
             metavar="FILE",
             help="BitLocker password, first line of FILE.",
         ),
-        click.option("--bek", type=existing, callback=_named, metavar="FILE", help="BitLocker external key (.BEK)."),
+        click.option("--bek", type=GIVEN_FILE, callback=_named, metavar="FILE", help="BitLocker external key (.BEK)."),
         click.option(
             "--archive-password-file",
-            type=existing,
+            type=GIVEN_FILE,
             callback=_named,
             metavar="FILE",
             help="Password of zip and 7z archives, first line of FILE.",
@@ -208,7 +288,7 @@ def _source_options(command: Callable[..., Any], of_bitlocker: tuple[str, ...]) 
         ),
         click.option(
             "--domain-backup-key",
-            type=existing,
+            type=GIVEN_FILE,
             callback=_named,
             multiple=True,
             metavar="FILE.pvk",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -12,10 +13,14 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli.messages import invalid_pack_told, say
+from forensics.cli.messages import NOT_WRITTEN, invalid_pack_told, say
 from forensics.cli.options import named_files
 
 _FILE_ONLY = ("records", "html")
+_NO_PLACE = frozenset(
+    (errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR)
+)
+"""What another name would cure; what remains, a full disk or a lacking permission, is no wrong usage."""
 
 
 def check_targets(
@@ -94,17 +99,24 @@ def _check_case_file(path: Path, evidence: list[str | Path], overwrite: bool, ap
     if is_other:
         raise click.UsageError(f"{path} exists and is no keymortem case file; choose another name")
     if append and path.exists():
-        with refusals_told(path):
+        try:
             forensics.open_case(path)  # what cannot be read now cannot be added to after hours either
+        except forensics.CaseFileError as error:
+            raise click.UsageError(str(error)) from error
 
 
 @contextmanager
 def refusals_told(target: Path) -> Iterator[None]:
-    """Let what must not or cannot be written end the command, as wrong usage."""
+    """Let what must not be written end the command as wrong usage, and what cannot with a code of its own."""
     try:
         yield
-    except (forensics.EvidenceTargetError, forensics.CaseFileError) as error:
+    except forensics.EvidenceTargetError as error:
         raise click.UsageError(str(error)) from error
+    except forensics.CaseFileError as error:
+        cause = error.__cause__
+        if cause is None or (isinstance(cause, OSError) and cause.errno in _NO_PLACE):
+            raise click.UsageError(str(error)) from error
+        raise _not_written(str(error)) from error
     except FileExistsError as error:
         options = {parameter.name for parameter in click.get_current_context().command.params}
         or_else = ", or add --overwrite to have it replaced" if "overwrite" in options else ""
@@ -112,12 +124,19 @@ def refusals_told(target: Path) -> Iterator[None]:
             or_else += ", or --append to add to it"
         raise click.UsageError(f"{error.filename or target} exists; choose another place{or_else}") from error
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.UsageError(f"{target} cannot be written: {reason}; choose another place") from error
+        sentence = f"{target} cannot be written: {error.strerror or error}"
+        if error.errno in _NO_PLACE:
+            raise click.UsageError(f"{sentence}; choose another place") from error
+        raise _not_written(sentence) from error
+
+
+def _not_written(sentence: str) -> click.exceptions.Exit:
+    say(f"{sentence}; what was there before is as it was")
+    return click.exceptions.Exit(NOT_WRITTEN)
 
 
 def save_case(case: forensics.Case, path: Path, overwrite: bool) -> None:
-    """Write the case file, and say so where an older one is replaced; what cannot be written is wrong usage."""
+    """Write the case file, and say so where an older one is replaced; where it cannot be written, end the command."""
     is_there = path.exists()
     _check_again("case", path, overwrite)
     with refusals_told(path):
@@ -127,7 +146,7 @@ def save_case(case: forensics.Case, path: Path, overwrite: bool) -> None:
 
 
 def append_case(case: forensics.Case, path: Path, rules: tuple[Path, ...]) -> None:
-    """Add to the case file, or say that it was not there and is made; what cannot be written is wrong usage."""
+    """Add to the case file, or say that it was not there and is made; where it cannot be written, end the command."""
     is_there = path.exists()
     _check_again("case", path, True)
     with refusals_told(path), invalid_pack_told():
@@ -165,7 +184,7 @@ def emit(
             only=only,
             min_severity=min_severity,
         )
-        click.echo(text, nl=False)
+        _print(text)
         return
     _check_again(form, output, overwrite)
     try:
@@ -177,6 +196,19 @@ def emit(
         raise click.UsageError(
             f"--format {form} needs the Python package {error.name}: pip install 'keymortem[fleet]'"
         ) from error
+
+
+def _print(text: str) -> None:
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would fail once more, when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        reason = "no space left on the disk" if error.errno == errno.ENOSPC else error.strerror
+        say(f"standard output cannot be written: {reason}")
+        raise click.exceptions.Exit(NOT_WRITTEN) from error
 
 
 def save_runbook(case: forensics.Case, path: Path, overwrite: bool) -> None:

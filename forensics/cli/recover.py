@@ -9,11 +9,9 @@ import click
 
 import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say, say_what_was_not_had
-from forensics.cli.options import SOURCE, named_files, source_options_beside_a_password
+from forensics.cli.options import GIVEN_FILE, SOURCE, named_files, source_options_beside_a_password
 from forensics.cli.output import emit, refusals_told
 from forensics.cli.run import run_examination
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command(short_help="Keys that are proved, in password-protected PFX files or as the disk has them.")
@@ -28,7 +26,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     default="pfx",
     help="file: the key file itself, encrypted as on the disk, to be put back on its own Windows; needs no password.",
 )
-@click.option("--password-file", type=_FILE, metavar="FILE", help="Password of the files, first line of FILE.")
+@click.option("--password-file", type=GIVEN_FILE, metavar="FILE", help="Password of the files, first line of FILE.")
 @click.option("--legacy", is_flag=True, help="For Windows Server 2016 and older, which import no AES.")
 @click.option("--even-not-exportable", is_flag=True, help="Keys too that by their policy are not to be exported.")
 @source_options_beside_a_password
@@ -61,7 +59,8 @@ def recover(
     SUBJECT is a certificate's thumbprint (six digits are enough), a part of its subject, or a key file's name or path.
     --list without one lists all keys.
 
-    Exit codes: 0 every key that was named was had, 1 one was not, 2 wrong usage, 3 nothing could be examined.
+    Exit codes: 0 every key that was named was had, 1 one was not, 2 wrong usage, 3 nothing could be examined,
+    5 the files could not be written.
 
     \b
     Example:

@@ -9,6 +9,7 @@ import click
 import forensics
 from forensics.cli.messages import FOUND, invalid_pack_told
 from forensics.cli.options import debug_option, rules_option
+from forensics.cli.output import refusals_told
 
 _FOLDERS = click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(exists=True, path_type=Path))
 
@@ -127,9 +128,8 @@ def new_rule(path: Path) -> None:
       keymortem rules new my-rules/web-key-exportable
     """
     try:
-        files = forensics.new_rule(path)
+        with refusals_told(path):
+            files = forensics.new_rule(path)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    except OSError as error:
-        raise click.UsageError(f"the rule cannot be written: {error.strerror or error}") from error
     click.echo(forensics.render(files), nl=False)

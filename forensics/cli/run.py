@@ -14,6 +14,7 @@ import click
 
 import forensics
 from forensics.cli.messages import NOTHING_EXAMINED, invalid_pack_told, say, say_what_was_not_had
+from forensics.cli.options import recovery_key
 
 T = TypeVar("T")
 
@@ -76,12 +77,13 @@ def run_examination(examination: Callable[..., T], options: dict[str, Any]) -> T
         examination: :func:`forensics.examine`, or what takes the same options.
         options: Of the command.
     """
+    key = recovery_key(options)
     if not click.get_current_context().meta.get("debug"):
         _quieten_libraries()
     try:
         with invalid_pack_told(), _progress() as progress:
             return examination(
-                recovery_key=options["recovery_key"],
+                recovery_key=key,
                 signed_urls=options["signed_urls"],
                 password_file=options["bitlocker_password_file"],
                 bek_file=options["bek"],

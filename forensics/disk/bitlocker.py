@@ -47,7 +47,7 @@ _MAX_PROTECTORS = 100
 """Display: key protectors of one volume."""
 _NAMED = 20
 """Display: key protectors that one sentence names."""
-_GIVE = "examine it again with --recovery-key, --password-file or --bek"
+_GIVE = "examine it again with --recovery-key-file, --password-file or --bek"
 _SAVE = (
     "make the image again, from the disk itself; where that is so too, repair-bde of Windows may save what is on a "
     "copy of it, with the recovery key"
@@ -163,7 +163,7 @@ def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
     tried = []
     if keys.recovery_key:
         tried.append("the recovery password")
-        _attempt(bde, "unlock_with_recovery_password", _grouped(keys.recovery_key))
+        _attempt(bde, "unlock_with_recovery_password", keys.recovery_key)
     if keys.password_file and not bde.unlocked:
         tried.append("the password")
         lines = _content(keys.password_file).decode("utf-8-sig", "replace").splitlines()
@@ -172,12 +172,6 @@ def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
         tried.append(f"the key file {keys.bek_file.name}")
         _attempt(bde, "unlock_with_bek", io.BytesIO(_content(keys.bek_file)))
     return tried
-
-
-def _grouped(recovery_key: str) -> str:
-    """Return eight groups of six digits, however they were separated."""
-    digits = "".join(character for character in recovery_key if character.isdigit())
-    return "-".join(digits[at : at + 6] for at in range(0, len(digits), 6))
 
 
 def _attempt(bde: BDE, method: str, key: object) -> None:

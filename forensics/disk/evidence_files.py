@@ -2,7 +2,8 @@
 
 :func:`open_evidence` is the one function by which a file of this machine is opened to be examined: a disk and its
 parents, extents and parts, a hive and its logs, a file of a folder, a key that the user gave, a rule. It records the
-file in the :class:`EvidenceFiles` of the examination that is running, which the case keeps.
+file in the :class:`EvidenceFiles` of the examination that is running, which the case keeps. Where Linux allows it (to
+the owner of a file, and to root), reading leaves the time of last access as it was.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ def peek_at(path: str | Path, *, buffering: int = -1, follow_symlinks: bool = Tr
     flags = 0 if follow_symlinks else getattr(os, "O_NOFOLLOW", 0)
     # O_NONBLOCK: where a FIFO took the place of the file meanwhile, opening it returns at once.
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    file = open(path, "rb", buffering, opener=lambda name, mode: os.open(name, mode | flags))  # noqa: SIM115
+    file = open(path, "rb", buffering, opener=lambda name, mode: _opened(name, mode | flags))  # noqa: SIM115
     try:
         _refuse_special(path, os.fstat(file.fileno()).st_mode, follow_symlinks)
     except BaseException:
@@ -151,6 +152,18 @@ def _refuse_special(path: str | Path, mode: int, may_be_device: bool) -> None:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (may_be_device and stat.S_ISBLK(mode))):
         raise OSError(errno.EINVAL, "neither a file nor a disk", str(path))
+
+
+def _opened(path: str, flags: int) -> int:
+    """Open a file so that its time of last access stays, which is evidence too; only its owner may ask for that."""
+    unmarked = getattr(os, "O_NOATIME", 0)
+    if unmarked:
+        try:
+            return os.open(path, flags | unmarked)
+        except PermissionError as error:
+            if error.errno != errno.EPERM:
+                raise
+    return os.open(path, flags)
 
 
 def _open_remote(path: str | Path, buffering: int) -> BinaryIO:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from forensics.disk.evidence_files import EvidenceFiles
 from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.rule import LANGUAGES, Presence, Problem, Rule, named_conditions
 from forensics.engine.yaml_source import Mapping, Node, Text
+from forensics.outputs import new_files
 
 FILL_IN = "FILL IN "
 """Marks what the author has yet to write."""
@@ -72,22 +73,10 @@ def write_skeleton(path: Path) -> list[Path]:
     rule = path.with_name(f"{path.name}.yaml")
     texts = {rule: _RULE, file_beside(rule, EXAMPLES): _EXAMPLES}
     texts |= {file_beside(rule, language): _TRANSLATION for language in LANGUAGES}
-    for file in texts:
-        if os.path.lexists(file):
-            raise FileExistsError(f"{file} is there already")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written: list[Path] = []
-    try:
+    with new_files(path.parent, EvidenceFiles()) as file_of:
         for file, text in texts.items():
-            # "x": not even through a link that somebody put there meanwhile.
-            with file.open("x", encoding="utf-8") as stream:
-                written.append(file)
-                stream.write(text.replace("id: ID", f"id: {path.name}"))
-    except BaseException:
-        for file in written:
-            file.unlink(missing_ok=True)
-        raise
-    return written
+            file_of(file.name).write_text(text.replace("id: ID", f"id: {path.name}"), encoding="utf-8")
+    return list(texts)
 
 
 def unfilled(rule: Rule) -> Iterator[Problem]:

@@ -52,7 +52,7 @@ def _fold(connection: duckdb.DuckDBPyConnection, files: list[Path], counting: li
         metadata = f"KV_METADATA {{{KEYS.decode()}: '{told}'}}"
         connection.execute(
             f"COPY (SELECT * FROM {source} WHERE disk IN (SELECT disk FROM main.disk) ORDER BY disk) "
-            f"TO '{_in_sql(file)}' (FORMAT parquet, COMPRESSION zstd, {metadata})"
+            f"TO '{_in_sql(file)}' (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, {metadata})"
         )
     for path in files:
         if path != target:

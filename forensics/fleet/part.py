@@ -66,7 +66,7 @@ def _write(
 
     place = dataset.part(table, disk)
     place.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(place, evidence, overwrite=True) as file:
+    with new_file(place, evidence, overwrite=True, is_synced=table == "disk") as file:
         # A part has few rows: what would say more of its columns is longer than they are.
         options = {"write_statistics": False, "use_dictionary": False, "store_schema": False}
         pq.write_table(arrow_table(columns, rows), file, compression="zstd", **options)

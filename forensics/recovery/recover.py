@@ -15,7 +15,7 @@ from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.examination import examine
 from forensics.given_secrets import file_password
 from forensics.late_methods import dataclass
-from forensics.outputs import new_files
+from forensics.outputs import check_room, new_files
 from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey, as_files, dead_key, wanted_chains
 from forensics.recovery.issuers import issuers_of
 from forensics.recovery.log import log_of
@@ -39,6 +39,7 @@ _REFUSED = (
 _SAME_NAME = "another key that was asked for has a file of the same name: have it written into a folder of its own"
 
 
+_OWNER_ALONE = 0o600
 Form = Literal["pfx", "file"]
 
 
@@ -120,6 +121,7 @@ def recover(
     _check_form(form, to, pfx_password_file, legacy)
     if to is not None:
         EvidenceFiles([source]).refuse(Path(to))
+        check_room(Path(to))
     given = EvidenceFiles()
     with recording(given):
         password = file_password(Path(pfx_password_file)) if pfx_password_file is not None else b""
@@ -138,10 +140,9 @@ def recover(
     if not made:
         return Recovered(case, tuple(keys), {}, Path(to), form=form)
     log = f"recovered-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    with new_files(Path(to), EvidenceFiles.together(case.evidence, given)) as place:
-        for name, content in made.items():
-            _write(place / name, content)
-        _write(place / log, said)
+    with new_files(Path(to), EvidenceFiles.together(case.evidence, given), mode=_OWNER_ALONE) as file_of:
+        for name, content in (*made.items(), (log, said)):
+            file_of(name).write_bytes(content)
     return Recovered(case, tuple(keys), files, Path(to), log, legacy, form)
 
 
@@ -250,9 +251,3 @@ def check_pair(private: PKCS12PrivateKeyTypes, certificate: bytes) -> None:
             raise ValueError("a key of another kind than the certificate's")
     except InvalidSignature as error:
         raise ValueError("a key that is not the certificate's") from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file that nobody else may read, not even for a moment."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)

@@ -8,13 +8,16 @@ object a row, as in the JSON document. ``PRAGMA user_version`` is the format.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from forensics.late_methods import dataclass
 from forensics.tables.finding import Finding
@@ -27,6 +30,7 @@ from forensics.tables.timestamps import format_utc, parse_utc
 FORMAT = 8
 APPLICATION_ID = 0x4B45594D  # "KEYM", so that a case file is told from any other SQLite file
 _MAGIC = b"SQLite format 3\0"
+_AT_ONCE = 1 << 20
 _SQL_TYPES: dict[Kind, str] = {
     "text": "TEXT",
     "integer": "INTEGER",
@@ -90,20 +94,51 @@ def is_case_file(path: Path) -> bool:
 
 
 def write_case_file(path: Path, content: CaseContent) -> None:
-    """Write a case file, which its user alone may read; nothing must be there.
+    """Write a case file into a file of any name, or of none: SQLite itself takes names only, and makes others of them.
+
+    It is made in the temporary folder, where its name is gone as soon as it is open, and its bytes are then taken over.
+    In memory (``Connection.serialize``) no case of two gigabytes could be made, and none of half of it cheaply.
+
+    Args:
+        path: The file, as :func:`forensics.outputs.new_file` gives it.
+        content: What it holds.
 
     Raises:
         OSError: It cannot be written.
-        sqlite3.Error: It cannot be written.
+        sqlite3.Error: It cannot be made.
     """
-    path.touch(mode=0o600, exist_ok=False)
-    with closing(sqlite3.connect(path)) as database:
-        _write(database, content)
+    with _nameless_database() as (database, made):
+        try:
+            _write(database, content)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                raise
+            full = f"no space left in the temporary folder {tempfile.gettempdir()}"
+            raise sqlite3.OperationalError(full) from error
+        with path.open("wb") as file:
+            shutil.copyfileobj(made, file, _AT_ONCE)
+
+
+@contextmanager
+def _nameless_database() -> Iterator[tuple[sqlite3.Connection, BinaryIO]]:
+    """Give an empty database, and the file that it is in once it is committed; both vanish."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keymortem-"))
+        path = Path(folder) / "case.sqlite"
+        database = stack.enter_context(closing(sqlite3.connect(path)))
+        # Nobody reads it before it is whole: no journal, of which there would be files, and nothing to wait for.
+        database.execute("PRAGMA journal_mode = OFF")
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute(f"PRAGMA user_version = {FORMAT}")
+        made = stack.enter_context(path.open("rb"))
+        if os.name == "posix":  # elsewhere what is open keeps its name
+            path.unlink()
+            Path(folder).rmdir()
+        yield database, made
 
 
 def _write(database: sqlite3.Connection, content: CaseContent) -> None:
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    database.execute(f"PRAGMA user_version = {FORMAT}")
     database.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
     database.execute(f"CREATE TABLE source ({', '.join(_SOURCE_COLUMNS.values())})")
     database.execute("CREATE TABLE finding (json TEXT)")

@@ -189,7 +189,7 @@ def test_a_failure_while_writing_leaves_the_old_file(one: Path, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("forensics.case_tables.write_case_file", fail)
-    with pytest.raises(forensics.CaseFileError, match="cannot be written: No space left on device"):
+    with pytest.raises(forensics.CaseFileError, match="cannot be written: no space left on the disk"):
         forensics.append_to_case_file(examined("clone-two"), one)
     assert one.read_bytes() == before
     assert [each.name for each in one.parent.iterdir()] == ["one.sqlite"]

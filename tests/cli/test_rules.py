@@ -131,8 +131,8 @@ def test_a_new_rule_is_begun(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("Mine", "the id 'Mine' is not made of lower-case words with '-' between them"),
-        ("there", "the rule cannot be written: {folder}/there.yaml is there already"),
-        ("there.yaml/mine", "the rule cannot be written: File exists"),
+        ("there", "{folder}/there.yaml exists; choose another place"),
+        ("there.yaml/mine", "{folder}/there.yaml/mine cannot be written: Not a directory; choose another place"),
     ],
 )
 def test_a_rule_that_cannot_be_begun(name: str, message: str, tmp_path: Path) -> None:

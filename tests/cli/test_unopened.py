@@ -99,7 +99,7 @@ CASES: list[tuple[Callable[[Path], Path], str]] = [
     (truncated_vhdx, "it is truncated, copy it again"),
     (one_segment_of_e01, "disk.E02 is missing: put all segments of the image into one folder"),
     (orphan_child, "Put the parent beside the child."),
-    (locked_volume, "examine it again with --recovery-key, --password-file or --bek"),
+    (locked_volume, "examine it again with --recovery-key-file, --password-file or --bek"),
     (fifo, "is neither a file nor a folder nor a disk: save what it gives first"),
 ]
 

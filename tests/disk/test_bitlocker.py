@@ -81,8 +81,8 @@ def test_without_a_key_the_protectors_are_named(locked: Path) -> None:
         assert (volume.suspended, volume.unlocked) == (False, False)
 
 
-@pytest.mark.parametrize("recovery_key", ["-".join(["000011"] * 8), "no key at all", "123"])
-def test_wrong_key_says_so_and_is_not_repeated(locked: Path, recovery_key: str) -> None:
+def test_wrong_key_says_so_and_is_not_repeated(locked: Path) -> None:
+    recovery_key = "-".join(["000011"] * 8)
     with open_source(locked, Unlock(recovery_key=recovery_key)) as source:
         assert source.installations == []
         (problem,) = source.problems

@@ -49,6 +49,6 @@ def test_filled_in_it_has_nothing_left(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "my-rule.ja.yaml").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"my-rule\.ja\.yaml is there already"):
+    with pytest.raises(FileExistsError, match=r"my-rule\.ja\.yaml'$"):
         write_skeleton(tmp_path / "my-rule")
     assert [file.name for file in tmp_path.iterdir()] == ["my-rule.ja.yaml"]

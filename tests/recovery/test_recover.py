@@ -403,15 +403,17 @@ def test_no_option_is_advised_that_this_command_lacks(tmp_path: Path, password: 
 def test_a_folder_that_is_full_keeps_nothing_of_a_key(
     tmp_path: Path, password: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, content: bytes) -> None:
-        path.write_bytes(content[:100])
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        write(path, content[:100])
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("forensics.recovery.recover._write", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     result = run(SAMPLE, WEB, "--to", tmp_path / "keys", "--password-file", password)
-    assert result.exit_code == 2
-    assert "No space left on device" in result.stderr
-    assert not (tmp_path / "keys").exists()
+    assert result.exit_code == 5
+    assert f"{tmp_path}/keys cannot be written: no space left on the disk; what was there" in result.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {password.name}
 
 
 @pytest.mark.parametrize("name", ["cleaned-up", "mixed"])

@@ -17,7 +17,7 @@ SEPARATOR = "; "
 """Between the items of a list."""
 
 
-def write_csv(case: CaseTables, folder: Path) -> list[Path]:
+def write_csv(case: CaseTables, file_of: Callable[[str], Path]) -> None:
     """Write ``TABLE.csv`` for every table; a table without rows has its heading only.
 
     Text that begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return gets an apostrophe before it: it comes
@@ -25,26 +25,19 @@ def write_csv(case: CaseTables, folder: Path) -> list[Path]:
 
     Args:
         case: The case.
-        folder: Where the files go; made when it is not there.
-
-    Returns:
-        The files.
+        file_of: Gives the path for the file of a name, as :func:`forensics.outputs.new_files` does.
 
     Raises:
         OSError: A file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
     for table in flat_tables(case):
-        path = folder / f"{table.name}.csv"
+        path = file_of(f"{table.name}.csv")
         with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(column.name for column in table.columns)
             cells: list[Callable[[Any], object]] = [_CELLS[column.kind] for column in table.columns]
             for row in table.rows:
                 writer.writerow(cell(value) for cell, value in zip(cells, row, strict=True))
-        written.append(path)
-    return written
 
 
 def _text(value: str | None) -> str:

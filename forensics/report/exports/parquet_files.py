@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from forensics.case_tables import CaseTables
@@ -9,15 +10,12 @@ from forensics.report.exports.arrow import arrow_table
 from forensics.report.exports.flat import flat_tables
 
 
-def write_parquet(case: CaseTables, folder: Path) -> list[Path]:
+def write_parquet(case: CaseTables, file_of: Callable[[str], Path]) -> None:
     """Write ``TABLE.parquet`` for every table; lists are lists of strings, times are microseconds in UTC.
 
     Args:
         case: The case.
-        folder: Where the files go; made when it is not there.
-
-    Returns:
-        The files.
+        file_of: Gives the path for the file of a name, as :func:`forensics.outputs.new_files` does.
 
     Raises:
         ModuleNotFoundError: pyarrow is not installed (``pip install 'keymortem[fleet]'``).
@@ -25,10 +23,6 @@ def write_parquet(case: CaseTables, folder: Path) -> list[Path]:
     """
     import pyarrow.parquet as pq
 
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
     for table in flat_tables(case):
-        path = folder / f"{table.name}.parquet"
+        path = file_of(f"{table.name}.parquet")
         pq.write_table(arrow_table(table.columns, table.rows), path, compression="zstd")
-        written.append(path)
-    return written

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import icalendar
@@ -15,7 +17,8 @@ import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
-from forensics import examine
+import forensics
+from forensics import examine, outputs
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from forensics.report.exports.calendar import render_calendar
@@ -93,8 +96,9 @@ def _chain(letters: str, subject: str | None, not_after: datetime, verdict: KeyV
 
 
 def test_csv_is_read_by_pandas_and_formulas_are_defused(case: CaseTables, tmp_path: Path) -> None:
-    files = write_csv(case, tmp_path / "out")
-    assert {path.stem for path in files} == TABLES
+    (tmp_path / "out").mkdir()
+    write_csv(case, (tmp_path / "out").joinpath)
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == TABLES
     certificates = pd.read_csv(tmp_path / "out" / "certificate.csv")
     (row,) = certificates.to_dict("records")
     assert row["subject"] == "'" + HOSTILE
@@ -107,15 +111,17 @@ def test_csv_is_read_by_pandas_and_formulas_are_defused(case: CaseTables, tmp_pa
 
 
 def test_no_csv_cell_of_a_real_disk_begins_like_a_formula(healthy_case: CaseTables, tmp_path: Path) -> None:
-    for path in write_csv(healthy_case, tmp_path):
+    write_csv(healthy_case, tmp_path.joinpath)
+    for path in tmp_path.iterdir():
         with path.open(encoding="utf-8-sig", newline="") as file:
             cells = [cell for row in csv.reader(file) for cell in row]
         assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))], path
 
 
 def test_parquet_is_read_by_duckdb_with_its_types(case: CaseTables, tmp_path: Path) -> None:
-    files = write_parquet(case, tmp_path / "out")
-    assert {path.stem for path in files} == TABLES
+    (tmp_path / "out").mkdir()
+    write_parquet(case, (tmp_path / "out").joinpath)
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == TABLES
     answer = duckdb.execute(
         f"SELECT subject, eku, key_bits, self_signed, epoch(not_after) FROM '{tmp_path}/out/certificate.parquet'"
     ).fetchall()
@@ -126,9 +132,10 @@ def test_parquet_is_read_by_duckdb_with_its_types(case: CaseTables, tmp_path: Pa
     assert pd.read_parquet(tmp_path / "out" / "key_chain.parquet")["not_after"].dt.tz is not None
 
 
-def test_records_are_read_by_rdump(case: CaseTables, tmp_path: Path) -> None:
-    path = tmp_path / "case.rec"
-    assert write_records(case, path) == 8
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+def test_records_are_read_by_rdump(suffix: str, case: CaseTables, tmp_path: Path) -> None:
+    path = tmp_path / f"case.rec{suffix}"
+    assert write_records(case, path, suffix) == 8
     rdump = Path(sys.executable).with_name("rdump")
     answer = subprocess.run(
         [rdump, path, "-s", "r.verdict == 'unusable'", "--multi-timestamp", "-f", "{thumbprint} {subject}"],
@@ -152,6 +159,34 @@ def test_calendar_holds_what_is_to_come(case: CaseTables) -> None:
     ]
     assert len({str(e["uid"]) for e in events}) == 2
     assert [a.decoded("trigger") for a in events[1].walk("VALARM")] == [timedelta(days=-30)]
+
+
+def test_the_textfile_collector_sees_whole_metrics_alone(
+    case: CaseTables, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As node_exporter asks for it: a name that ends otherwise until it is renamed, and no times."""
+    target, seen = tmp_path / "keymortem.prom", list[list[str]]()
+    sync = outputs._Unborn.sync
+
+    def synced(self: Any) -> None:
+        seen.append([path.read_text() for path in tmp_path.glob("*.prom")])
+        sync(self)
+
+    monkeypatch.setattr(outputs._Unborn, "sync", synced)
+    mask = os.umask(0o022)
+    try:
+        forensics.write(case, "prom", target)
+        forensics.write(case, "prom", target, overwrite=True)
+    finally:
+        os.umask(mask)
+    text = target.read_text()
+    assert seen == [[], [text]]
+    assert text.endswith("\n")
+    assert target.stat().st_mode & 0o777 == 0o644
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    assert samples
+    assert {sample.timestamp for sample in samples} == {None}
+    assert len({(sample.name, tuple(sorted(sample.labels.items()))) for sample in samples}) == len(samples)
 
 
 def test_metrics_are_parsed_by_prometheus(case: CaseTables) -> None:
