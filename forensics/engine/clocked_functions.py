@@ -24,7 +24,7 @@ MOST_REPLACED = 1 << 20
 """Format: characters of what ``replace`` gives."""
 
 _MANY = 1000
-"""Characters from which a call looks at the clock."""
+"""Work: characters from which a call looks at the clock."""
 
 Value = str | int | float | bytes | None
 
