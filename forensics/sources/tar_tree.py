@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import IO, BinaryIO, cast
 
 from forensics.disk.errors import SourceError
@@ -22,30 +21,23 @@ _DIGITS = re.compile(rb"[0-9]{1000}")
 
 
 class _Headers:
-    """An archive of which headers are read in bounds: the library reads as much at once as a header claims to have."""
+    """An archive of which headers are read in bounds: the library reads as much at once as a header claims to have.
+
+    Attributes:
+        left: Bytes that what stands before the next member may still have.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._left: int | None = None
+        self.left = MAX_HEADERS
         self.seek, self.tell = file.seek, file.tell
         self.name = ""
 
-    @contextmanager
-    def bounded(self) -> Iterator[None]:
-        """Read the headers before one member."""
-        self._left = MAX_HEADERS
-        try:
-            yield
-        finally:
-            self._left = None
-
     def read(self, count: int = -1) -> bytes:
         """Read, and refuse a header out of bounds."""
-        if self._left is None:
-            return self._file.read(count)
-        if not 0 <= count <= self._left:
+        if not 0 <= count <= self.left:
             raise tarfile.ReadError(f"a header of more than {MAX_HEADERS >> 20} MiB")
-        self._left -= count
+        self.left -= count
         data = self._file.read(count)
         # Python before 3.11.10 searches each of so many digits for the end of all.
         if _DIGITS.search(data):
@@ -66,13 +58,14 @@ class TarTree(ArchiveTree):
         super().__init__()
         file.seek(0)
         try:
-            self._tar = tarfile.open(fileobj=cast("BinaryIO", _Headers(file)), mode="r:")  # noqa: SIM115
+            headers = _Headers(file)
+            self._tar = tarfile.open(fileobj=cast("BinaryIO", headers), mode="r:")  # noqa: SIM115
         except Exception as error:
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}; copy it again") from error
         try:
             # It returns None at the end, and as silently at a damaged header, or where the archive is cut.
             extents = 0
-            while (member := self._next()) is not None:
+            while (member := self._next(headers)) is not None:
                 extents += len(self._extents(member) or ())
                 if extents > MAX_EXTENTS:
                     raise too_large("stretches between the holes of its files", MAX_EXTENTS)
@@ -88,13 +81,13 @@ class TarTree(ArchiveTree):
         except Exception as error:
             message = f"the archive is damaged or cut short: {error}; what stands before that is examined"
             self.broken = ArchiveDamage("truncated", message, self._tar.offset)
+        # What is read of members from here on is bounded by their own sizes.
+        self._tar.fileobj = file
         self.broken = damage_of_tar(file, self._tar.offset) or self.broken
 
-    def _next(self) -> tarfile.TarInfo | None:
-        headers = self._tar.fileobj
-        assert isinstance(headers, _Headers)
-        with headers.bounded():
-            return self._tar.next()
+    def _next(self, headers: _Headers) -> tarfile.TarInfo | None:
+        headers.left = MAX_HEADERS
+        return self._tar.next()
 
     def _name(self, name: str, encoding: str | None) -> str:
         # Bytes that are no UTF-8 come as lone surrogates.
