@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.outputs import new_file
 from forensics.sources.coverage import Coverage
-from forensics.tables.database import CaseContent, CaseFileError, is_case_file, read_case_file, write_case_file
+from forensics.tables.case_reader import read_case_file
+from forensics.tables.database import CaseContent, CaseFileError, is_case_file, write_case_file
 from forensics.tables.finding import CONFIDENCES, SEVERITIES, Finding, as_text
 from forensics.tables.former_windows import former_last, without_former
 from forensics.tables.machine import MachineRow

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from forensics.disk.disk import Progress
@@ -23,7 +23,6 @@ MAX_RATIO = 2_000
 """Format: what a file may unpack to in proportion to itself: an empty disk shrinks by 100 to 700."""
 LEAST_LIMIT = 4 << 30
 """Format: bytes that a file may unpack to however small it is."""
-_RESERVE = 512 << 20
 _BLOCK = 64 * 1024
 _OUTPUT = 1 << 20
 # One zstd block of a few bytes can stand for 128 KiB, and its decompressor has no output limit.
@@ -82,9 +81,9 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
     Raises:
         SourceError: ``truncated``, ``damaged``, ``too_large`` or ``disk_full``.
     """
-    import tempfile  # here, as in the others: most disks are not compressed
+    from forensics.disk.temporary import temporary  # here, as in the others: most disks are not compressed
 
-    target = tempfile.TemporaryFile(prefix="keymortem-")  # noqa: SIM115
+    target = temporary()
     try:
         limit = min(limit, max(LEAST_LIMIT, size * MAX_RATIO))
         _fill(target, _chunks(file, kind), file, name, size, progress, limit)
@@ -97,6 +96,12 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
     # Each decompressor has its own exceptions, and all of them mean that the data is not what it should be.
     except Exception as error:
         target.close()
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            import tempfile
+
+            folder = tempfile.gettempdir()
+            message = f"{name} does not fit into {folder}: unpack it elsewhere (or set TMPDIR)"
+            raise SourceError("disk_full", message) from error
         raise SourceError(
             "damaged", f"{name} cannot be unpacked, its {kind} data is damaged: {error}; copy it again"
         ) from error
@@ -107,27 +112,23 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
 def _fill(
     target: BinaryIO, chunks: Iterator[bytes], file: BinaryIO, name: str, size: int, progress: Progress, limit: int
 ) -> None:
-    import shutil
-    import tempfile
+    from forensics.disk.temporary import Room
 
-    folder = Path(tempfile.gettempdir())
-    room = shutil.disk_usage(folder).free - _RESERVE
-    done, written, told = 0, 0, 0
+    room = Room()
+    done, told = 0, 0
     for chunk in chunks:
         for start in range(0, len(chunk), _BLOCK):
             part = chunk[start : start + _BLOCK]
             if part != _ZERO[: len(part)]:
+                room.take(len(part))
                 target.seek(done)
                 target.write(part)
-                written += len(part)
             done += len(part)
         if done > limit:
             raise SourceError(
                 "too_large",
                 f"{name} unpacks to more than {limit} bytes: if it is no trap, unpack it yourself and examine that",
             )
-        if written > room:
-            raise SourceError("disk_full", f"{name} does not fit into {folder}: unpack it elsewhere (or set TMPDIR)")
         part_done = 20 * file.tell() // max(1, size)
         if part_done > told:
             told = part_done

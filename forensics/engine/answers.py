@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from forensics.engine.compiler import Query
-from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.database import RuleDatabase
+from forensics.engine.fence import RuleSqlError, RuleStoppedError
 from forensics.engine.rule import Condition, Either, Every, Negated, Packs, Rule
 from forensics.late_methods import dataclass
 

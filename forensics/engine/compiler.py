@@ -6,7 +6,8 @@ from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 
 from forensics.engine.conditions import named_sql, tree_sql, truth
-from forensics.engine.database import RuleDatabase, RuleSqlError
+from forensics.engine.database import RuleDatabase
+from forensics.engine.fence import RuleSqlError
 from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditions, needed_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
 from forensics.engine.subjects import named_keys, rank
@@ -186,6 +187,9 @@ def check_rule(rule: Rule, database: RuleDatabase) -> list[Problem]:
     Args:
         rule: The rule.
         database: One without rows.
+
+    Raises:
+        RuleStoppedError: It takes too long even so.
     """
     problems = [p for line, text, _ in _pieces(rule) if (p := _text_problem(rule, line, text))]
     if problems:

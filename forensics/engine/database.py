@@ -2,62 +2,53 @@
 
 What rules may do is listed, everything else is refused: read the evidence tables, and call a few functions that
 SQLite and DuckDB share. A statement that runs too long is stopped. Rule packs are data from strangers.
-
-References:
-    https://www.sqlite.org/c3ref/set_authorizer.html
-    https://www.sqlite.org/security.html
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+from forensics.engine.clocked_functions import add_clocked
+from forensics.engine.fence import Fence
 from forensics.engine.indexes import indexes
+from forensics.late_methods import dataclass
 from forensics.tables.database import quick_values, row_values, sql_type
-from forensics.tables.registry import CONTRACT_TABLES, ROW_CLASSES, ColumnSpec, column_specs
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 from forensics.tables.windows_path import WindowsPaths
 
 SECONDS_PER_RULE = 10.0
 """Evidence: seconds that one rule may compute; one that is stopped is unknown."""
-FUNCTIONS = frozenset(
-    {"abs", "avg", "coalesce", "count", "group_concat", "ifnull", "instr", "json_extract", "julianday", "length"}
-    | {"like", "lower", "ltrim", "max", "min", "nullif", "replace", "round", "rtrim", "substr", "sum", "trim", "upper"}
-    | {"->>", "windows_path"}
-)
-"""What rules may call; DuckDB knows these too, but ``julianday`` and ``windows_path``, a path of the source as the
-Windows of a machine writes it: see :mod:`forensics.engine.duckdb_functions`.
-"""
+LONGEST_VALUE = 16 << 10
+"""Evidence: bytes of one value of the evidence as rules see it; of a longer one they see the beginning."""
 
-_STEPS = 20_000  # virtual machine instructions between two looks at the clock, about a millisecond
-_LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: 16 << 20,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 512 << 10,
-    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 500,
-    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
-    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
-    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 1000,
-    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
-}
+_MARK = "…"
+_AT_ONCE = 50
 
 
-def now() -> float:
-    """Return the seconds this thread has computed: what rules find shall not depend on what else the machine does."""
-    return time.thread_time()
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """A column of which rules see some values in part.
 
+    Attributes:
+        table: Its table.
+        column: Its name.
+        count: How many values.
+        machine_id: Where the first of them was found.
+        source_path: Where that was read.
+    """
 
-class RuleSqlError(Exception):
-    """SQLite refuses a statement; the message is a sentence about it."""
-
-
-class RuleStoppedError(Exception):
-    """A statement ran too long."""
+    table: str
+    column: str
+    count: int
+    machine_id: int
+    source_path: str
 
 
 class RuleDatabase:
@@ -71,6 +62,8 @@ class RuleDatabase:
 
     Attributes:
         former: Numbers of former installations (Windows.old), which rules look things up in and do not judge.
+        shortened: Columns of which rules see some values in part.
+        fence: What holds its statements.
     """
 
     def __init__(
@@ -81,9 +74,9 @@ class RuleDatabase:
         values: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:
         self.seconds = seconds
-        self._deadline = 0.0
         # One statement a rule, each asked for once or twice: no need to look for more in the cache.
         self._connection = sqlite3.connect(":memory:", isolation_level=None, cached_statements=16)
+        self.shortened: list[Shortened] = []
         self._sizes = {name: len(rows) for name, rows in tables.items()}
         self._paths = WindowsPaths()
         self._create(as_of)
@@ -92,10 +85,13 @@ class RuleDatabase:
                 self._fill(name, rows)
         for name, row in ((n, row) for n, rows in (values or {}).items() for row in rows):
             self._insert(name, list(row), iter([list(row.values())]))
+        for name in values or {}:
+            self._shorten(name, column_specs(name))
         self._learn_drives()
         found = self._connection.execute("SELECT machine_id FROM machine WHERE kind = 'former'")
         self.former = tuple(int(number) for (number,) in found)
-        self._fence()
+        add_clocked(self._connection, lambda: self.fence.look())
+        self.fence = Fence(self._connection)
 
     def _learn_drives(self) -> None:
         for row in self._connection.execute("SELECT machine_id, system_root, drive, profile_folder FROM machine"):
@@ -104,8 +100,8 @@ class RuleDatabase:
 
     def _create(self, as_of: datetime) -> None:
         execute = self._connection.execute
-        # As in DuckDB, so that a pack says the same on both.
-        execute("PRAGMA case_sensitive_like = ON")
+        # What a statement of a stranger sorts or joins is bounded in memory; on the disk nothing would bound it.
+        execute("PRAGMA temp_store = MEMORY")
         for name in ROW_CLASSES:
             specs = sorted(column_specs(name), key=_is_wide)
             columns = ", ".join(f'"{s.name}" {sql_type(s)}' for s in specs)
@@ -122,23 +118,32 @@ class RuleDatabase:
         except (sqlite3.Error, UnicodeError, OverflowError):
             self._connection.execute("ROLLBACK")
             self._insert(table, names, row_values(rows, specs))
+        self._shorten(table, specs)
         for statement in indexes(table, len(rows)):
             self._connection.execute(statement)
+
+    def _shorten(self, table: str, specs: Sequence[ColumnSpec]) -> None:
+        """Cut values that are longer than any rule needs: a few of a hostile disk would else make every rule fail."""
+        wide = [spec for spec in specs if _is_wide(spec)]
+        if not wide:
+            return
+        longest = ", ".join(f'max(length(CAST("{spec.name}" AS BLOB)))' for spec in wide)
+        (sizes,) = self._connection.execute(f'SELECT {longest} FROM "{table}"')
+        for spec in (spec for spec, size in zip(wide, sizes, strict=True) if (size or 0) > LONGEST_VALUE):
+            column = f'"{spec.name}"'
+            sql = f'SELECT rowid, {column}, machine_id, source_path FROM "{table}"'
+            found = self._connection.execute(
+                f"{sql} WHERE length(CAST({column} AS BLOB)) > ?", [LONGEST_VALUE]
+            ).fetchall()
+            cut = [(_beginning(text, spec), rowid) for rowid, text, _, _ in found]
+            self._connection.executemany(f'UPDATE "{table}" SET {column} = ? WHERE rowid = ?', cut)
+            self.shortened.append(Shortened(table, spec.name, len(found), *found[0][2:]))
 
     def _insert(self, table: str, columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
         names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)
         self._connection.execute("BEGIN")
         self._connection.executemany(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', rows)
         self._connection.execute("COMMIT")
-
-    def _fence(self) -> None:
-        for category, limit in _LIMITS.items():
-            self._connection.setlimit(category, limit)
-        self._connection.set_authorizer(_authorize)
-        self._connection.set_progress_handler(self._is_late, _STEPS)
-
-    def _is_late(self) -> bool:
-        return now() > self._deadline
 
     def query(
         self, sql: str, parameters: Sequence[Any] = (), seconds: float | None = None
@@ -152,18 +157,17 @@ class RuleDatabase:
 
         Raises:
             RuleSqlError: It is no permitted SQL, or names a table or column that does not exist.
-            RuleStoppedError: It took too long; the rows so far were yielded.
+            RuleStoppedError: It took too long; some of its rows may have been yielded.
         """
-        seconds = self.seconds if seconds is None else seconds
-        self._deadline = now() + seconds
-        try:
-            yield from self._connection.execute(sql, parameters)
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-                raise RuleStoppedError(f"stopped after {seconds:.3g} seconds") from error
-            raise RuleSqlError(_sentence(str(error))) from error
-        except (sqlite3.Warning, OverflowError, UnicodeError, ValueError) as error:
-            raise RuleSqlError(str(error)) from error
+        self.fence.begin(self.seconds if seconds is None else seconds)
+        with self.fence.held():
+            cursor = self._connection.execute(sql, parameters)
+        while True:
+            with self.fence.held():
+                rows = cursor.fetchmany(_AT_ONCE)
+            if not rows:
+                return
+            yield from rows
 
     def size(self, table: str) -> int:
         """Return how many rows of a case a table holds."""
@@ -187,26 +191,15 @@ def _is_wide(spec: ColumnSpec) -> bool:
     return spec.kind in ("list", "datetime") or (spec.kind == "text" and not spec.possible_values)
 
 
-def _authorize(action: int, first: str | None, second: str | None, database: str | None, inner: str | None) -> int:
-    if action == sqlite3.SQLITE_SELECT:
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_READ and (first in ROW_CLASSES or first == "examination"):
-        return sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_FUNCTION and second in FUNCTIONS:
-        return sqlite3.SQLITE_OK
-    return sqlite3.SQLITE_DENY
-
-
-def _sentence(message: str) -> str:
-    """Make SQLite's message one that names what to do."""
-    kind, _, what = message.partition(": ")
-    if kind == "no such table":
-        known = ", ".join(t for t in CONTRACT_TABLES if t in ROW_CLASSES)
-        return f"there is no table '{what}'; there are {known}, examination"
-    if kind == "no such column":
-        return f"there is no column '{what}'; see keymortem tables"
-    if kind == "not authorized to use function":
-        return f"the function {what} is not permitted; rules may call {', '.join(sorted(FUNCTIONS))}"
-    if any(word in message for word in ("not authorized", "prohibited", "vtable constructor failed")):
-        return "rules may only read the evidence tables, with SELECT and without recursion"
-    return f"no valid SQL: {message}"
+def _beginning(text: str, spec: ColumnSpec) -> str:
+    """Return as much of a value as rules see; of a list its first items."""
+    if spec.kind != "list":
+        return text.encode()[: LONGEST_VALUE - len(_MARK.encode())].decode(errors="ignore") + _MARK
+    kept: list[str] = []
+    room = LONGEST_VALUE - 2
+    for item in json.loads(text):
+        room -= len(json.dumps(item)) + 2
+        if room < 0:
+            break
+        kept.append(item)
+    return json.dumps(kept)

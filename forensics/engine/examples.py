@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
@@ -15,7 +16,8 @@ from typing import Any
 
 from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.compiler import Query
-from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.database import RuleDatabase
+from forensics.engine.fence import RuleSqlError, RuleStoppedError, now
 from forensics.engine.findings import make_findings
 from forensics.engine.rule import Packs, Problem, Rule
 from forensics.engine.yaml_source import Mapping as YamlMapping
@@ -28,6 +30,10 @@ from forensics.tables.row import columns as row_columns
 from forensics.tables.timestamps import format_utc, parse_utc
 
 EXPECTATIONS = ("match", "miss", "unknown")
+SECONDS_PER_EXAMPLE = 2.0
+"""Format: seconds that one statement of a rule may compute over one example."""
+SECONDS_FOR_EXAMPLES = 600.0
+"""Format: seconds that all examples of the packs together may compute."""
 AS_OF = "2026-11-22T00:00:00Z"
 """What "expired" refers to where an example does not say."""
 
@@ -50,8 +56,13 @@ class ExampleResult:
 def run_examples(packs: Packs) -> ExampleResult:
     """Run every example of every rule; the packs must have been loaded with them."""
     result = ExampleResult()
+    end = now() + SECONDS_FOR_EXAMPLES
     for rule in packs.rules:
         for number, example in enumerate(rule.examples, 1):
+            if now() > end:
+                told = f"from this example on none was run: the others took {SECONDS_FOR_EXAMPLES:g} seconds"
+                result.problems.append(Problem(file_beside(rule.path, EXAMPLES), example.line, told))
+                return result
             problems = _Example(rule, example, number).run()
             expect = example.get(Text("expect"))
             result.run[str(expect)] += 1
@@ -90,10 +101,12 @@ class _Example:
         if self.problems or as_of is None:
             return self.problems
         try:
-            with RuleDatabase({}, as_of, values=values) as database:
+            with RuleDatabase({}, as_of, SECONDS_PER_EXAMPLE, values) as database:
                 self._check(Query(self.rule, database.former), database, as_of)
         except (RuleSqlError, RuleStoppedError) as error:
             self.tell(self.node.line, str(error))
+        except (sqlite3.Error, OverflowError) as error:
+            self.tell(self.node.line, f"its rows cannot be stored: {error}")
         return self.problems
 
     def read(self) -> tuple[dict[str, list[dict[str, Any]]], datetime | None]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from forensics.engine.beside import PARTS, rule_of
 from forensics.engine.compiler import check_rule
 from forensics.engine.database import RuleDatabase
+from forensics.engine.fence import RuleStoppedError, now
 from forensics.engine.part_reader import with_examples, with_translation
 from forensics.engine.rule import LANGUAGES, Packs, Problem, Rule, RulePackError
 from forensics.engine.rule_reader import RuleReader
@@ -18,6 +19,12 @@ from forensics.engine.yaml_source import RuleYamlError, read_text, read_yaml
 
 MOST_FILES = 2000 * (1 + len(PARTS))
 """Format: files of one rule pack."""
+LARGEST_PACK = 32 << 20
+"""Format: bytes of the files of one rule pack."""
+SECONDS_TO_CHECK_ONE = 2.0
+"""Format: seconds that a rule may compute while nothing is in the tables."""
+SECONDS_TO_CHECK = 60.0
+"""Format: seconds that all rules of the packs together may compute so."""
 _MOST_KEPT = 500
 """Work: built-in rules that are read once in a process, as long as their files stay the same."""
 _TABLE = re.compile(r"^for: *([a-z_]+) *(?:#.*)?$", re.MULTILINE)
@@ -78,8 +85,18 @@ def check_rules(rules: Sequence[Rule]) -> list[Problem]:
     """Have SQLite prepare every rule on an empty database; return what it refuses."""
     if not rules:
         return []
-    with RuleDatabase({}, datetime(2000, 1, 1, tzinfo=UTC)) as database:
-        return [problem for rule in rules for problem in check_rule(rule, database)]
+    problems: list[Problem] = []
+    end = now() + SECONDS_TO_CHECK
+    with RuleDatabase({}, datetime(2000, 1, 1, tzinfo=UTC), SECONDS_TO_CHECK_ONE) as database:
+        for rule in rules:
+            if now() > end:
+                problems.append(Problem(rule.path, 1, f"not checked: the others took {SECONDS_TO_CHECK:g} seconds"))
+                break
+            try:
+                problems += check_rule(rule, database)
+            except RuleStoppedError as error:
+                problems.append(Problem(rule.path, rule.line("when"), f"of empty tables it was {error}"))
+    return problems
 
 
 def read_rules(
@@ -115,6 +132,9 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
     if len(files) > MOST_FILES:
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
+        return []
+    if sum(file.stat().st_size for file in files) > LARGEST_PACK:
+        problems.append(Problem(path, 1, f"the rule files of one pack have more than {LARGEST_PACK >> 20} MiB"))
         return []
     beside = {file: rule for file in files if (rule := rule_of(file))}
     rules = [file for file in files if file not in beside]

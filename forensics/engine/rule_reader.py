@@ -17,6 +17,7 @@ from forensics.engine.rule import (
     Problem,
     Rule,
     Sql,
+    named_conditions,
 )
 from forensics.engine.sql_text import SqlTextError, check_expression, put_values
 from forensics.engine.subjects import default_subject
@@ -46,6 +47,12 @@ KEYS = (
     "report-unknown",
     "in-parts",
 )
+MOST_VALUES = 100
+"""Format: values of one rule."""
+MOST_JOINS = 10
+"""Format: tables that one rule joins to its own."""
+MOST_CONDITIONS = 200
+"""Format: named conditions of one rule."""
 _REQUIRED = ("id", "title", "for", "severity", "confidence", "when", "because")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -118,6 +125,10 @@ class RuleReader:
         self._check_texts((because, remedy), table, joins, values)
         if when is None:
             return None
+        corroboration = self._corroboration(reader)
+        if len(list(named_conditions(when))) + len(corroboration) > MOST_CONDITIONS:
+            self.tell(1, f"the rule has more than {MOST_CONDITIONS} conditions")
+            return None
         return Rule(
             path=self.path,
             pack=self.path.parent.name,
@@ -132,7 +143,7 @@ class RuleReader:
             subject_id=subject_id,
             subject_label=subject_label,
             joins=joins,
-            corroboration=self._corroboration(reader),
+            corroboration=corroboration,
             group=tuple(Sql(str(key), key.line) for key in self._texts("group")),
             values=values,
             explains=tuple(self._texts("explains")),
@@ -186,6 +197,9 @@ class RuleReader:
             return {}
         if not isinstance(node, Mapping):
             self.tell(node.line, f"'{key}' is a mapping of names to SQL")
+            return {}
+        if len(node) > (most := MOST_JOINS if key == "with" else MOST_VALUES):
+            self.tell(node.line, f"'{key}' names more than {most}")
             return {}
         result: dict[str, Sql] = {}
         for name, text in node.items():

@@ -7,8 +7,9 @@ from dataclasses import field
 from datetime import datetime
 
 from forensics.engine.compiler import Query
-from forensics.engine.database import SECONDS_PER_RULE, RuleDatabase, RuleSqlError, RuleStoppedError, now
+from forensics.engine.database import LONGEST_VALUE, SECONDS_PER_RULE, RuleDatabase, Shortened
 from forensics.engine.evidence import FoundRows
+from forensics.engine.fence import RuleSqlError, RuleStoppedError, now
 from forensics.engine.findings import causes_first, hang_consequences, make_findings, order
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
@@ -19,7 +20,7 @@ from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 
-PROBLEM_KINDS = ("rule_stopped", "rule_failed")
+PROBLEM_KINDS = ("rule_stopped", "rule_failed", "value_cut")
 """Kinds of ``problem`` rows that speak of rules, not of evidence."""
 
 SECONDS_FOR_ALL = 8.0
@@ -76,10 +77,20 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds_for_al
         database, as_of, SECONDS_FOR_ALL + rows * SECONDS_PER_ROW if seconds_for_all is None else seconds_for_all
     )
     turns.take(packs.rules)
+    turns.problems += map(_cut, database.shortened)
     # In the order of the rules, whichever turn each was answered in: the report shall not depend on the clock.
     findings = [finding for rule in packs.rules for finding in turns.findings.get(rule.id, ())]
     order(findings)
     return RunResult(causes_first(hang_consequences(findings, packs)), turns.problems)
+
+
+def _cut(column: Shortened) -> ProblemRow:
+    message = (
+        f"rules saw only the first {LONGEST_VALUE >> 10} KiB of {column.count} values of column {column.column} of "
+        f"table {column.table}, so what they say of these rows may be wrong: look at them with keymortem examine "
+        "--format json"
+    )
+    return ProblemRow(machine_id=column.machine_id, source_path=column.source_path, kind="value_cut", message=message)
 
 
 class _Turns:

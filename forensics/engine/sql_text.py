@@ -19,7 +19,6 @@ _TOKEN = re.compile(
 )
 _WORD = re.compile(r"(?:\b([a-z_]\w*)\s*\.\s*)?\b([a-z_]\w*)\b(\s*\()?", re.I)
 _OPERATORS = frozenset({"AND", "OR", "NOT", "IN", "IS", "NULL", "LIKE", "BETWEEN"})
-_INNERMOST = re.compile(r"\([^()]*\)")
 _OR = re.compile(r"\bOR\b", re.I)
 _WHY = {
     "--": "comments belong into YAML (#)",
@@ -30,6 +29,11 @@ _WHY = {
     "[": "write names without brackets",
     "]": "write names without brackets",
 }
+
+LONGEST_PIECE = 16 << 10
+"""Format: characters of one piece of SQL in a rule."""
+LONGEST_SQL = 256 << 10
+"""Format: characters of one statement of a rule, and of one piece of SQL with its values put in."""
 
 
 class SqlTextError(Exception):
@@ -44,6 +48,8 @@ def check_expression(text: str) -> None:
     """
     if not text.strip():
         raise SqlTextError("SQL is missing here")
+    if len(text) > LONGEST_PIECE:
+        raise SqlTextError(f"one piece of SQL has more than {LONGEST_PIECE >> 10} KiB")
     depth = 0
     for token in _TOKEN.finditer(text):
         if token["refused"]:
@@ -64,23 +70,41 @@ def put_values(text: str, values: dict[str, str]) -> str:
         SqlTextError: There is no such value (yet: a value may use only those written before it).
     """
 
+    room = LONGEST_SQL - len(text)
+
     def replace(token: re.Match[str]) -> str:
+        nonlocal room
         if not token["value"]:
             return token[0]
         if token["name"] not in values:
             known = f"; there are {', '.join(values)}" if values else "; the rule has no values before this"
             raise SqlTextError(f"no value '{token['name']}'{known}")
-        return f"({values[token['name']]})"
+        value = values[token["name"]]
+        room -= len(value)
+        if room < 0:
+            raise SqlTextError(f"with its values put in it has more than {LONGEST_SQL >> 10} KiB")
+        return f"({value})"
 
     return _TOKEN.sub(replace, text)
 
 
 def put_texts(text: str, texts: Mapping[Text, str]) -> str:
-    """Replace quoted texts by others, such as those of another language."""
+    """Replace quoted texts by others, such as those of another language.
+
+    Raises:
+        SqlTextError: The others are too long.
+    """
+    room = LONGEST_SQL - len(text)
 
     def replace(token: re.Match[str]) -> str:
+        nonlocal room
         other = texts.get(Text(token["string"][1:-1].replace("''", "'"))) if token["string"] else None
-        return token[0] if other is None else quoted(other)
+        if other is None:
+            return token[0]
+        room -= len(other)
+        if room < 0:
+            raise SqlTextError(f"with its texts translated it has more than {LONGEST_SQL >> 10} KiB")
+        return quoted(other)
 
     return _TOKEN.sub(replace, text)
 
@@ -111,9 +135,18 @@ def looks_only_at(table: str, text: str) -> bool:
     for qualifier, word, call in _WORD.findall(words):
         if (qualifier and qualifier != table) or (not qualifier and not call and word.upper() not in _OPERATORS):
             return False
-    while (outer := _INNERMOST.sub("", words)) != words:
-        words = outer
-    return not _OR.search(words)
+    return not _OR.search(_outside(words))
+
+
+def _outside(words: str) -> str:
+    """Return what stands in no parentheses."""
+    depth, outside = 0, []
+    for character in words:
+        depth += character == "("
+        if not depth:
+            outside.append(character)
+        depth -= character == ")" and depth > 0
+    return "".join(outside)
 
 
 def quoted(text: str) -> str:

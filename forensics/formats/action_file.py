@@ -9,7 +9,7 @@ def parse_action_file(data: bytes) -> frozenset[str]:
     """Return the names of the methods that an action file calls, lower case.
 
     Raises:
-        FormatError: It is no XML, or one that only an attack would contain.
+        FormatError: As :func:`~forensics.formats.xml_text.parse_xml`.
     """
-    modules = named(parse_xml(data, doctype=True), "sysprepModule")
+    modules = named(parse_xml(data), "sysprepModule")
     return frozenset(m.get("methodName", "").strip().lower() for m in modules if m.get("methodName") is not None)

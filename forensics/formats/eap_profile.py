@@ -34,7 +34,7 @@ def parse_eap_profile(data: bytes) -> EapProfile:
     """Parse a profile.
 
     Raises:
-        FormatError: It is no XML, or one that only an attack would contain.
+        FormatError: As :func:`~forensics.formats.xml_text.parse_xml`.
     """
     root = parse_xml(data)
     found = {name: next(named(root, name), None) is not None for name in ("SmartCard", "CertificateStore")}

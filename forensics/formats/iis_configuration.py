@@ -109,7 +109,7 @@ def parse_iis_configuration(data: bytes) -> IisConfiguration:
     """Parse applicationHost.config.
 
     Raises:
-        FormatError: It is no XML, or one that only an attack would contain.
+        FormatError: As :func:`~forensics.formats.xml_text.parse_xml`.
     """
     root = parse_xml(data)
     return IisConfiguration(

@@ -55,7 +55,7 @@ def eap_configurations(data: bytes) -> Iterator[EapConfiguration]:
     """Yield the EAP configuration of each policy: the policy is the element whose Properties hold it.
 
     Raises:
-        FormatError: It is no XML, or one that only an attack would contain.
+        FormatError: As :func:`~forensics.formats.xml_text.parse_xml`.
     """
     for policy in parse_xml(data).iter():
         for properties in policy:

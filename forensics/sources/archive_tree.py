@@ -26,6 +26,8 @@ MAX_RATIO = 2000
 """Format: what a member may unpack to in proportion to itself."""
 MAX_MEMBERS = 250_000
 """Format: members of one archive; a larger one has to be unpacked."""
+MAX_FOLDERS = 250_000
+"""Format: folders of one archive, those counted too of which only its members' names tell."""
 MAX_LEGACY_NAMES = 5_000
 """Work: names of members by which the code page of an archive is told."""
 _MAX_DEPTH = 64
@@ -59,6 +61,7 @@ class ArchiveTree(CollectedTree):
     def __init__(self) -> None:
         self._top = _Folder()
         self._members = 0
+        self._folders = 0
         self.left_out = 0
         self.encrypted = 0
         self.locked: tuple[int, str] | None = None
@@ -172,11 +175,13 @@ class ArchiveTree(CollectedTree):
         """Say why a member could not be got."""
         return not_got(error)
 
-    @staticmethod
-    def _folder(parent: _Folder, name: str) -> _Folder:
+    def _folder(self, parent: _Folder, name: str) -> _Folder:
         key = _key(name)
         node = parent.children.get(key)
         if node is None or not node.is_dir:
+            self._folders += 1
+            if self._folders > MAX_FOLDERS:
+                raise too_large("folders", MAX_FOLDERS)
             node = parent.children[key] = Node(name, True, _Folder())
         assert isinstance(node.handle, _Folder)
         return node.handle
@@ -194,8 +199,9 @@ def normalised(name: str) -> list[str]:
     return [part.encode("utf-8", "backslashreplace").decode() for part in parts if part not in ("", ".", "..")]
 
 
-def too_large() -> SourceError:
-    message = f"the archive has more than {MAX_MEMBERS} members: unpack it and examine the folder"
+def too_large(of_what: str = "members", most: int = MAX_MEMBERS) -> SourceError:
+    """Say that an archive has more of something than is read."""
+    message = f"the archive has more than {most} {of_what}: unpack it and examine the folder"
     return SourceError("too_large", message)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from collections.abc import Sequence
 from typing import IO, BinaryIO, cast
@@ -10,7 +11,38 @@ from forensics.disk.errors import SourceError
 from forensics.disk.links import Link
 from forensics.disk.tree import Unreadable
 from forensics.sources.archive_damage import ArchiveDamage, damage_of_tar
-from forensics.sources.archive_tree import ArchiveTree, time_of
+from forensics.sources.archive_tree import ArchiveTree, time_of, too_large
+
+MAX_HEADERS = 4 << 20
+"""Format: bytes of what stands before one member of a tar archive: long names, PAX records, maps of holes."""
+MAX_EXTENTS = 1_000_000
+"""Format: stretches between the holes of all files of one tar archive."""
+_DIGITS = re.compile(rb"[0-9]{1000}")
+
+
+class _Headers:
+    """An archive of which headers are read in bounds: the library reads as much at once as a header claims to have.
+
+    Attributes:
+        left: Bytes that what stands before the next member may still have.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.left = MAX_HEADERS
+        self.seek, self.tell = file.seek, file.tell
+        self.name = ""
+
+    def read(self, count: int = -1) -> bytes:
+        """Read, and refuse a header out of bounds."""
+        if not 0 <= count <= self.left:
+            raise tarfile.ReadError(f"a header of more than {MAX_HEADERS >> 20} MiB")
+        self.left -= count
+        data = self._file.read(count)
+        # Python before 3.11.10 searches each of so many digits for the end of all.
+        if _DIGITS.search(data):
+            raise tarfile.ReadError("a header with a number of a thousand digits")
+        return data
 
 
 class TarTree(ArchiveTree):
@@ -26,12 +58,17 @@ class TarTree(ArchiveTree):
         super().__init__()
         file.seek(0)
         try:
-            self._tar = tarfile.open(fileobj=file, mode="r:")  # noqa: SIM115
+            headers = _Headers(file)
+            self._tar = tarfile.open(fileobj=cast("BinaryIO", headers), mode="r:")  # noqa: SIM115
         except Exception as error:
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}; copy it again") from error
         try:
             # It returns None at the end, and as silently at a damaged header, or where the archive is cut.
-            while (member := self._tar.next()) is not None:
+            extents = 0
+            while (member := self._next(headers)) is not None:
+                extents += len(self._extents(member) or ())
+                if extents > MAX_EXTENTS:
+                    raise too_large("stretches between the holes of its files", MAX_EXTENTS)
                 if member.isdir() or member.isreg() or member.islnk() or member.issym():
                     link = _tar_link(member)
                     name = self._name(member.name, encoding)
@@ -44,7 +81,13 @@ class TarTree(ArchiveTree):
         except Exception as error:
             message = f"the archive is damaged or cut short: {error}; what stands before that is examined"
             self.broken = ArchiveDamage("truncated", message, self._tar.offset)
+        # What is read of members from here on is bounded by their own sizes.
+        self._tar.fileobj = file
         self.broken = damage_of_tar(file, self._tar.offset) or self.broken
+
+    def _next(self, headers: _Headers) -> tarfile.TarInfo | None:
+        headers.left = MAX_HEADERS
+        return self._tar.next()
 
     def _name(self, name: str, encoding: str | None) -> str:
         # Bytes that are no UTF-8 come as lone surrogates.

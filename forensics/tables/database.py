@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -21,11 +21,11 @@ from typing import Any, BinaryIO
 
 from forensics.late_methods import dataclass
 from forensics.tables.finding import Finding
-from forensics.tables.finding_json import as_json, from_json
-from forensics.tables.registry import ROW_CLASSES, ColumnSpec, Kind, by_table, column_specs
+from forensics.tables.finding_json import as_json
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, Kind, column_specs
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry
-from forensics.tables.timestamps import format_utc, parse_utc
+from forensics.tables.timestamps import format_utc
 
 FORMAT = 8
 APPLICATION_ID = 0x4B45594D  # "KEYM", so that a case file is told from any other SQLite file
@@ -38,7 +38,7 @@ _SQL_TYPES: dict[Kind, str] = {
     "datetime": "TEXT",
     "list": "TEXT",
 }
-_SOURCE_COLUMNS = {
+SOURCE_COLUMNS = {
     "path": "path TEXT",
     "kind": "kind TEXT",
     "machine_ids": "machine_ids TEXT",
@@ -140,12 +140,12 @@ def _nameless_database() -> Iterator[tuple[sqlite3.Connection, BinaryIO]]:
 def _write(database: sqlite3.Connection, content: CaseContent) -> None:
     database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     database.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
-    database.execute(f"CREATE TABLE source ({', '.join(_SOURCE_COLUMNS.values())})")
+    database.execute(f"CREATE TABLE source ({', '.join(SOURCE_COLUMNS.values())})")
     database.execute("CREATE TABLE finding (json TEXT)")
     database.execute('CREATE TABLE "columns" ("table" TEXT, "column" TEXT, type TEXT, doc TEXT)')
     meta = {"tool": "keymortem", "version": content.tool_version, "as_of": format_utc(content.as_of, fraction=True)}
     database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-    marks = ", ".join("?" for _ in _SOURCE_COLUMNS)
+    marks = ", ".join("?" for _ in SOURCE_COLUMNS)
     database.executemany(f"INSERT INTO source VALUES ({marks})", map(_source_cells, content.sources))
     database.executemany("INSERT INTO finding VALUES (?)", [(json.dumps(as_json(f)),) for f in content.findings])
     for name, row_class in ROW_CLASSES.items():
@@ -216,71 +216,9 @@ def _cell(value: Any, spec: ColumnSpec) -> str | int | None:
     return number if -(1 << 63) <= number < 1 << 63 else hex(number)
 
 
-def read_case_file(path: Path) -> CaseContent:
-    """Read a case file.
-
-    Raises:
-        CaseFileError: Not a case file, a newer format, or damaged.
-    """
-    if not path.exists():
-        raise CaseFileError(f"{path} does not exist; write one with keymortem examine SOURCE --case {path}")
-    if not is_case_file(path):
-        raise CaseFileError(f"{path} is no keymortem case file; examine it as a source instead")
-    try:
-        # A case file may come from a stranger: nothing in it is run, and it is never written.
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)) as database:
-            database.execute("PRAGMA trusted_schema = OFF")
-            return _read(database, path)
-    except (sqlite3.Error, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise CaseFileError(f"{path} is damaged: {error}; examine the source again") from error
-
-
 def _source_cells(entry: SourceEntry) -> list[str | int | None]:
-    cells = [getattr(entry, name) for name in _SOURCE_COLUMNS]
+    cells = [getattr(entry, name) for name in SOURCE_COLUMNS]
     return [
         json.dumps(cell) if isinstance(cell, list) else _storable(cell) if isinstance(cell, str) else cell
         for cell in cells
     ]
-
-
-def _source(*cells: Any) -> SourceEntry:
-    entry = SourceEntry(**dict(zip(_SOURCE_COLUMNS, cells, strict=True)))
-    entry.machine_ids = json.loads(cells[list(_SOURCE_COLUMNS).index("machine_ids")])
-    return entry
-
-
-def _read(database: sqlite3.Connection, path: Path) -> CaseContent:
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version != FORMAT:
-        raise CaseFileError(f"{path} has format {version}, this version reads {FORMAT}; use the version that wrote it")
-    meta = dict(database.execute("SELECT name, value FROM meta"))
-    names = ", ".join(_SOURCE_COLUMNS)
-    sources = [_source(*row) for row in database.execute(f"SELECT {names} FROM source ORDER BY rowid")]
-    rows = [row for row_class in ROW_CLASSES.values() for row in _read_table(database, row_class)]
-    findings = [from_json(json.loads(text)) for (text,) in database.execute("SELECT json FROM finding ORDER BY rowid")]
-    return CaseContent(meta["version"], parse_utc(meta["as_of"]), sources, by_table(rows), findings)
-
-
-def _read_table(database: sqlite3.Connection, row_class: type[Row]) -> list[Row]:
-    specs = column_specs(row_class.table)
-    names = ", ".join(f'"{s.name}"' for s in specs)
-    cells = database.execute(f'SELECT {names} FROM "{row_class.table}" ORDER BY rowid')
-    return [row_class(**_values(specs, row)) for row in cells]
-
-
-def _values(specs: Sequence[ColumnSpec], cells: Sequence[Any]) -> Mapping[str, Any]:
-    return {s.name: _value(cell, s) for s, cell in zip(specs, cells, strict=True)}
-
-
-def _value(cell: Any, spec: ColumnSpec) -> Any:
-    if cell is None:
-        return None
-    if spec.kind == "list":
-        return json.loads(cell)
-    if spec.kind == "datetime":
-        return parse_utc(cell)
-    if spec.kind == "boolean":
-        return bool(cell)
-    if spec.kind == "integer":
-        return int(cell, 0) if isinstance(cell, str) else int(cell)
-    return str(cell)

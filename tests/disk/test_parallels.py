@@ -135,7 +135,7 @@ def test_a_branch_that_the_machine_left_is_not_read(tmp_path: Path) -> None:
             f"{TOP}}}</ParentGUID>",
             "build on each other in a circle",
         ),
-        ("<?xml version='1.0' encoding='UTF-8'?>", "<!DOCTYPE x [<!ENTITY a 'b'>]>", "what only an attack needs"),
+        ("<?xml version='1.0' encoding='UTF-8'?>", "<!DOCTYPE x [<!ENTITY a 'b'>]>", "document type definition"),
         ("</Snapshots>", "", "no well-formed XML"),
         (
             ".hds</File>",

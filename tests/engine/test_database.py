@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from forensics.engine.database import FUNCTIONS, RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.database import RuleDatabase
+from forensics.engine.fence import FUNCTIONS, RuleSqlError, RuleStoppedError
 from forensics.engine.loader import load_packs
 from forensics.engine.run import run
 from forensics.tables.database import quick_values, row_values
@@ -83,7 +84,7 @@ def test_endless_statement_is_stopped() -> None:
 
 
 def test_recursion_is_stopped_by_the_clock_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("forensics.engine.database._authorize", lambda *arguments: sqlite3.SQLITE_OK)
+    monkeypatch.setattr("forensics.engine.fence._authorize", lambda *arguments: sqlite3.SQLITE_OK)
     with pytest.raises(RuleStoppedError):
         ask(ENDLESS, seconds=0.2)
 

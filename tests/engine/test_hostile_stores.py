@@ -12,6 +12,7 @@ import pytest
 
 from forensics.case_tables import CaseTables
 from forensics.engine.database import RuleDatabase
+from forensics.engine.fence import Fence
 from forensics.engine.findings import hang_consequences
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
@@ -138,14 +139,14 @@ def test_ten_thousand_identical_certificates(packs: Packs) -> None:
 @pytest.mark.parametrize("kind", CASES)
 def test_no_rule_looks_at_every_row_for_every_row(kind: str, packs: Packs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts what SQLite's virtual machine does, which no busy machine can change."""
-    steps: Counter[int] = Counter()
+    steps: Counter[Fence] = Counter()
 
-    def count(database: RuleDatabase) -> bool:
-        steps[database.size("problem")] += 1
+    def count(fence: Fence) -> bool:
+        steps[fence] += 1
         return False
 
-    monkeypatch.setattr("forensics.engine.database._STEPS", 1000)
-    monkeypatch.setattr("forensics.engine.database.RuleDatabase._is_late", count)
+    monkeypatch.setattr("forensics.engine.fence._STEPS", 1000)
+    monkeypatch.setattr("forensics.engine.fence.Fence._is_over", count)
     few, many = 600, 2400
     slow = {}
     with RuleDatabase(store(few, kind), AS_OF) as small, RuleDatabase(store(many, kind), AS_OF) as large:
@@ -154,8 +155,8 @@ def test_no_rule_looks_at_every_row_for_every_row(kind: str, packs: Packs, monke
             for database in (small, large):
                 assert run_on(database, Packs((rule,)), AS_OF, seconds_for_all=300).problems == []
             # Four times the rows; sixteen times the steps were it quadratic. Below 200,000 steps nobody waits.
-            if steps[many] > max(200, 7 * steps[few]):
-                slow[str(rule.id)] = steps[many] / steps[few]
+            if steps[large.fence] > max(200, 7 * steps[small.fence]):
+                slow[str(rule.id)] = steps[large.fence] / steps[small.fence]
     assert slow == {}
 
 

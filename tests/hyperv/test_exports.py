@@ -221,7 +221,7 @@ def test_a_damaged_key_protector(tmp_path: Path) -> None:
     row = _one(case)
     assert (row.key_protector, row.starts_here, row.needs) == ("damaged", "unknown", [])
     assert row.starts_because == "it has a virtual TPM, and its key protector cannot be read"
-    assert [(p.source_path, p.kind) for p in case.rows("problem")] == [(row.source_path, "not_xml")]
+    assert [(p.source_path, p.kind) for p in case.rows("problem")] == [(row.source_path, "bad_xml")]
 
 
 def test_a_damaged_guest_state(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_documents_of_strangers(tmp_path: Path) -> None:
     with _in_time():
         case = forensics.examine(export)
     problems = {p.source_path: p.kind for p in case.rows("problem")}
-    assert problems[f"{export}/guardian bomb.xml"] == "dtd"
+    assert problems[f"{export}/guardian bomb.xml"] == "forbidden_xml"
     assert f"{export}/guardian deep.xml" in problems
     assert not {"unexpected", "internal_error"} & {*problems.values()}
     sound = [r for r in case.rows("guardian") if "/Guardian backup/" in r.source_path]
@@ -169,7 +169,7 @@ def test_an_external_entity_in_a_key_protector_is_not_followed() -> None:
     (vm,) = _vms(rows)
     assert (vm.key_protector, vm.starts_here) == ("damaged", "unknown")
     # The document is cut out from its root on: no DTD comes with it, and the entity is one that nobody defined.
-    assert _kinds(source) == {"not_xml"}
+    assert _kinds(source) == {"bad_xml"}
 
 
 def test_a_node_that_is_above_itself() -> None:

@@ -153,11 +153,21 @@ def test_reading_what_is_not_there_or_not_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
-        ("PRAGMA user_version = 1", "has format 1, this version reads 8; use the version that wrote it"),
-        ("PRAGMA user_version = 9", "has format 9, this version reads 8; use the version that wrote it"),
+        (
+            "PRAGMA user_version = 7",
+            "has format 7, of an older version; this one reads 8. Examine the source again",
+        ),
+        ("PRAGMA user_version = 9", "has format 9, of a newer version; this one reads 8. Update keymortem"),
+        ("PRAGMA user_version = 0", "has format 0, which no version writes. Examine the source again"),
         ("INSERT INTO finding VALUES ('{}')", "damaged: 'id' of a finding is no text; examine the source again"),
-        ("DROP TABLE key_chain", "damaged: no such table: key_chain"),
-        ("UPDATE key_chain SET not_after = 'soon'", "damaged: Invalid isoformat string: 'soon'"),
+        (
+            "DROP TABLE key_chain",
+            "is not read: its table key_chain is missing, or is not as keymortem",
+        ),
+        (
+            "UPDATE key_chain SET not_after = 'soon'",
+            "damaged: column not_after of table key_chain: Invalid isoformat string",
+        ),
         ("UPDATE certificate SET eku = '[['", "damaged: "),
         ("DELETE FROM meta", "damaged: 'version'"),
     ],

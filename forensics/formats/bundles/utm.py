@@ -24,7 +24,7 @@ def parse_utm(data: bytes) -> NamedDisks:
     """Return the disks of a config.plist; raises FormatError."""
     if data.startswith(b"bplist"):
         raise FormatError("bad_structure", 0, "a property list in binary form: convert it (plutil -convert xml1)")
-    root = parse_xml(data, doctype=True)
+    root = parse_xml(data, document_type="plist")
     found: list[NamedDisk] = []
     for top in at_path(root, "dict"):
         for key, value in _pairs(top):

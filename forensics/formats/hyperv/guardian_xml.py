@@ -13,21 +13,14 @@ import codecs
 import re
 from collections.abc import Callable, Collection
 from dataclasses import field
-from typing import Literal
+from typing import Any, Literal
 from xml.etree.ElementTree import C14NWriterTarget, Element, TreeBuilder
 
 from forensics.formats.errors import FormatError
+from forensics.formats.xml_text import MAX_XML_SIZE, XmlTarget, feed_xml
 from forensics.late_methods import dataclass
 
 NAMESPACE = "http://schemas.microsoft.com/kps/2014/07"
-
-MAX_DOCUMENT_SIZE = 4 << 20
-"""Format: bytes of a document; real protectors have some thousands."""
-
-MAX_ELEMENTS = 20_000
-"""Format: elements of one document."""
-MAX_DEPTH = 64
-"""Format: elements within elements."""
 
 Encoding = Literal["utf-8", "utf-16-le"]
 
@@ -65,12 +58,12 @@ def parse_guardian_xml(data: bytes, root_name: str) -> GuardianXml:
         root_name: Local name of the root.
 
     Raises:
-        FormatError: ``empty``, ``too_large``, ``bad_text`` (not in that encoding), ``dtd``, ``not_xml``,
-            ``too_many`` elements, ``too_deep``, or ``bad_structure`` (another root).
+        FormatError: ``empty``, ``too_large``, ``bad_text`` (not in that encoding), ``bad_structure`` (another root), or
+            as :func:`~forensics.formats.xml_text.parse_xml`.
     """
     text, encoding = _decode(data)
     utf8 = text.encode()
-    builder = _BoundedBuilder()
+    builder = _PrefixedBuilder()
     root = _feed(utf8, builder)
     if not isinstance(root, Element) or root.tag != tag(root_name):
         raise FormatError("bad_structure", 0, f"the root of the document is no {root_name} of {NAMESPACE}")
@@ -78,8 +71,8 @@ def parse_guardian_xml(data: bytes, root_name: str) -> GuardianXml:
 
 
 def _decode(data: bytes) -> tuple[str, Encoding]:
-    if len(data) > MAX_DOCUMENT_SIZE:
-        raise FormatError("too_large", 0, f"{len(data)} bytes of XML; at most {MAX_DOCUMENT_SIZE} are read")
+    if len(data) > MAX_XML_SIZE:
+        raise FormatError("too_large", 0, f"{len(data)} bytes of XML; at most {MAX_XML_SIZE} are read")
     wide = data.startswith(codecs.BOM_UTF16_LE) or data[1:2] == b"\0"
     encoding: Encoding = "utf-16-le" if wide else "utf-8"
     try:
@@ -92,34 +85,16 @@ def _decode(data: bytes) -> tuple[str, Encoding]:
     return text, encoding
 
 
-def _feed(utf8: bytes, target: object) -> object:
-    # Imported here because most disks have no such document.
-    from defusedxml import DefusedXmlException, DTDForbidden
-    from defusedxml.ElementTree import DefusedXMLParser, ParseError
-
+def _feed(utf8: bytes, target: XmlTarget) -> Any:
     # The encoding given here overrides the one in the XML declaration, which spoke of the bytes before decoding.
-    parser = DefusedXMLParser(target=target, encoding="utf-8", forbid_dtd=True)
-    try:
-        parser.feed(utf8)
-        return parser.close()
-    except DTDForbidden as error:
-        raise FormatError("dtd", 0, "the document has a document type, which only an attack would contain") from error
-    except DefusedXmlException as error:
-        raise FormatError("dtd", 0, "the document declares entities, which only an attack would contain") from error
-    except ParseError as error:
-        line, column = error.position
-        raise FormatError("not_xml", 0, f"no well-formed XML at line {line}, column {column}") from error
-    except (ValueError, LookupError) as error:
-        raise FormatError("not_xml", 0, f"no well-formed XML ({type(error).__name__})") from error
+    return feed_xml(utf8, target, encoding="utf-8")
 
 
-class _BoundedBuilder:
-    """Builds the tree and stops where no honest document goes on."""
+class _PrefixedBuilder:
+    """Builds the tree and remembers which prefixes stand for which namespaces."""
 
     def __init__(self) -> None:
         self._tree = TreeBuilder()
-        self._depth = 0
-        self._count = 0
         self._namespaces: set[tuple[str, str]] = set()
 
     def prefixes_are_plain(self) -> bool:
@@ -130,16 +105,9 @@ class _BoundedBuilder:
         self._namespaces.add((prefix, uri))
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        self._count += 1
-        if self._depth > MAX_DEPTH:
-            raise FormatError("too_deep", 0, f"elements are nested more than {MAX_DEPTH} deep")
-        if self._count > MAX_ELEMENTS:
-            raise FormatError("too_many", 0, f"the document has more than {MAX_ELEMENTS} elements")
         self._tree.start(name, attributes)
 
     def end(self, name: str) -> None:
-        self._depth -= 1
         self._tree.end(name)
 
     def data(self, text: str) -> None:
@@ -240,3 +208,6 @@ class _Subtrees:
     def _each(self, act: Callable[[C14NWriterTarget], None]) -> None:
         for _, writer in self._writers:
             act(writer)
+
+    def close(self) -> None:
+        """Nothing is returned: the forms are the result."""

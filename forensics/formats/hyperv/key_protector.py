@@ -30,7 +30,6 @@ from xml.etree.ElementTree import Element
 from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import GuardianCertificate, read_certificate
 from forensics.formats.hyperv.guardian_xml import (
-    MAX_DOCUMENT_SIZE,
     NAMESPACE,
     Encoding,
     GuardianXml,
@@ -41,6 +40,7 @@ from forensics.formats.hyperv.guardian_xml import (
     unsigned_int,
 )
 from forensics.formats.signature import SignatureCheck, check_signature, is_known_algorithm
+from forensics.formats.xml_text import MAX_XML_SIZE
 from forensics.late_methods import dataclass
 
 MAX_WRAPPINGS = 256
@@ -123,7 +123,7 @@ def find_key_protectors(data: bytes) -> list[bytes]:
     documents = []
     for index, (start, encoding, prefix) in enumerate(starts[:MAX_PROTECTORS]):
         limit = starts[index + 1][0] if index + 1 < len(starts) else len(data)
-        limit = min(limit, start + MAX_DOCUMENT_SIZE)
+        limit = min(limit, start + MAX_XML_SIZE)
         end_tag = re.compile(re.escape(f"</{prefix}Protector".encode(encoding)) + rb"[ \t\r\n\0]{0,64}>")
         end = end_tag.search(data, start, limit)
         stop = limit if end is None else end.end() + (encoding == "utf-16-le")

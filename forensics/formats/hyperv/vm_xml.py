@@ -23,8 +23,6 @@ HEAD_SIZE = 512
 """Bytes of a file that tell whether it may be such a configuration."""
 
 _ROOT = "configuration"
-_MAX_DEPTH = 64
-"""Format: elements within elements of one configuration; Windows nests ten."""
 _KINDS = {"string": "string", "integer": "int64", "bool": "bool", "bytes": "array", "double": "double"}
 
 
@@ -41,7 +39,7 @@ def parse_vm_xml(data: bytes) -> HyperVStorage:
 
     Raises:
         FormatError: As :func:`~forensics.formats.xml_text.parse_xml`; ``bad_xml`` for another topmost element,
-            ``bad_value`` for what is no value of its type, ``too_deep``.
+            ``bad_value`` for what is no value of its type.
     """
     root = parse_xml(data)
     if root.tag != _ROOT:
@@ -68,13 +66,11 @@ def parse_vm_xml(data: bytes) -> HyperVStorage:
 
 def _elements(root: Element) -> Iterator[tuple[str, Element]]:
     """Yield every element with its path, in the order of the document."""
-    pending = [(_ROOT, root, 1)]
+    pending = [(_ROOT, root)]
     while pending:
-        path, element, depth = pending.pop()
+        path, element = pending.pop()
         yield path, element
-        if depth == _MAX_DEPTH:
-            raise FormatError("too_deep", 0, f"the XML is deeper than {_MAX_DEPTH} elements")
-        pending += [(f"{path}/{child.tag}", child, depth + 1) for child in reversed(element)]
+        pending += [(f"{path}/{child.tag}", child) for child in reversed(element)]
 
 
 def _value(path: str, kind: str, text: str) -> StorageValue:

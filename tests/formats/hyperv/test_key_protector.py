@@ -168,7 +168,7 @@ def test_several_documents_in_one_value() -> None:
     assert find_key_protectors(old + torn) == [old, torn]
     with pytest.raises(FormatError) as caught:
         parse_key_protector(torn)
-    assert caught.value.kind == "not_xml"
+    assert caught.value.kind == "bad_xml"
 
 
 @pytest.mark.parametrize("value", [b"", bytes(4096), forge.write_guardian_metadata(OWNER)], ids=["", "0", "metadata"])

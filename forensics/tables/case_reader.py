@@ -1,0 +1,277 @@
+"""Reads a case file, which may come from a stranger: its tables as this version writes them, and nothing else.
+
+Nothing in it is run and it is never written. A view, a trigger, a generated column or a virtual table would have SQLite
+compute what the stranger wrote, so a file with any is refused. What a journal beside it holds is not applied: SQLite
+would write the file for that, and a journal of a stranger may hold anything.
+
+References:
+    https://www.sqlite.org/security.html, https://www.sqlite.org/fileformat2.html, https://www.sqlite.org/lockingv3.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from forensics.tables.database import FORMAT, SOURCE_COLUMNS, CaseContent, CaseFileError, is_case_file, sql_type
+from forensics.tables.finding_json import from_json
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, by_table, column_specs
+from forensics.tables.row import Row
+from forensics.tables.sanitise import sanitise
+from forensics.tables.source import SourceEntry
+from forensics.tables.timestamps import parse_utc
+
+MAX_CASE_SIZE = 4 << 30
+"""Format: bytes of a case file."""
+MAX_CELL = 64 << 20
+"""Format: bytes of one value of a case file, and of one row."""
+MAX_ITEMS = 200_000
+"""Format: items of one list in a case file."""
+SECONDS_TO_READ = 300.0
+"""Format: seconds that SQLite may compute to read one case file."""
+
+_STEPS = 100_000
+_MOST_OBJECTS = 1000
+"""Format: tables and other objects of a case file; it has some fifty."""
+_LONGEST = 200
+"""Display: characters of what SQLite says of a damaged case file."""
+_DEFENSIVE = getattr(sqlite3, "SQLITE_DBCONFIG_DEFENSIVE", None)  # since Python 3.12
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: MAX_CELL,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1 << 20,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 20,
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 50_000,
+    sqlite3.SQLITE_LIMIT_COLUMN: 500,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+_NUMBER = re.compile(r"-?0x[0-9a-f]{1,32}")
+_AGAIN = "examine the source again"
+
+
+def read_case_file(path: Path) -> CaseContent:
+    """Read a case file.
+
+    Raises:
+        CaseFileError: Not a case file, one of another format, one that holds what keymortem never writes, or damaged.
+    """
+    try:
+        if not path.exists():
+            raise CaseFileError(f"{path} does not exist; write one with keymortem examine SOURCE --case {path}")
+        if not is_case_file(path):
+            raise CaseFileError(f"{path} is no keymortem case file; examine it as a source instead")
+        if (size := path.stat().st_size) > MAX_CASE_SIZE:
+            raise CaseFileError(f"{path} has {size} bytes; case files of up to {MAX_CASE_SIZE >> 30} GiB are read")
+        _refuse_journals(path)
+        return _Reader(path).content()
+    except OSError as error:
+        raise CaseFileError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _refuse_journals(path: Path) -> None:
+    """Refuse a file that another program was changing: what it holds is half, and the other half is not to be trusted."""
+    for suffix in ("-journal", "-wal"):
+        beside = path.with_name(path.name + suffix)
+        # One that was finished is empty, or begins with zeros.
+        if beside.is_file() and beside.stat().st_size and _begins(beside):
+            raise CaseFileError(
+                f"{path} has {beside.name} beside it: a program changed the file and has not finished, so it may be "
+                f"half written; {_AGAIN}, or open and close it once with the program that changed it"
+            )
+
+
+def _begins(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return bool(stream.read(8).strip(b"\0"))
+
+
+class _Reader:
+    """Reads one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._deadline = time.thread_time() + SECONDS_TO_READ
+
+    def content(self) -> CaseContent:
+        uri = f"{self._path.resolve().as_uri()}?mode=ro&immutable=1"
+        try:
+            with closing(sqlite3.connect(uri, uri=True)) as database:
+                self._fence(database)
+                self._check_format(database)
+                self._check_schema(database)
+                self._check_pages(database)
+                return self._read(database)
+        except (sqlite3.Error, sqlite3.Warning, MemoryError) as error:
+            if time.thread_time() > self._deadline:
+                raise self._refusal(f"reading it took more than {SECONDS_TO_READ:g} seconds") from error
+            raise self._damaged(error) from error
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+            raise self._damaged(error) from error
+
+    def _refusal(self, why: str) -> CaseFileError:
+        return CaseFileError(f"{self._path} is not read: {why}; {_AGAIN}")
+
+    def _damaged(self, error: BaseException) -> CaseFileError:
+        # What SQLite says may hold what it read, line ends and control characters included.
+        said = sanitise(" ".join(str(error).split()))[:_LONGEST] or type(error).__name__
+        told = "it needs too much memory" if isinstance(error, MemoryError) else said
+        return CaseFileError(f"{self._path} is damaged: {told}; {_AGAIN}")
+
+    def _fence(self, database: sqlite3.Connection) -> None:
+        for category, limit in _LIMITS.items():
+            database.setlimit(category, limit)
+        if _DEFENSIVE is not None:
+            database.setconfig(_DEFENSIVE, True)  # type: ignore[attr-defined,unused-ignore]
+        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "query_only = ON"):
+            database.execute(f"PRAGMA {pragma}")
+        database.set_progress_handler(lambda: time.thread_time() > self._deadline, _STEPS)
+
+    def _check_format(self, database: sqlite3.Connection) -> None:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version == FORMAT:
+            return
+        if 0 < version < FORMAT:
+            why = f"has format {version}, of an older version; this one reads {FORMAT}. Examine the source again"
+        elif version > FORMAT:
+            why = f"has format {version}, of a newer version; this one reads {FORMAT}. Update keymortem"
+        else:
+            why = f"has format {version}, which no version writes. Examine the source again"
+        raise CaseFileError(f"{self._path} {why}, or use the version that wrote it")
+
+    def _check_schema(self, database: sqlite3.Connection) -> None:
+        """Refuse what is no table that this version writes, and what of one SQLite would compute."""
+        expected = _expected()
+        found = database.execute(f"SELECT type, name, sql FROM sqlite_master LIMIT {_MOST_OBJECTS}").fetchall()
+        for kind, name, sql in found:
+            if kind == "index" and name == "sqlite_autoindex_meta_1" and sql is None:
+                continue
+            if kind != "table" or name not in expected or not str(sql).upper().startswith("CREATE TABLE"):
+                raise self._refusal(f"it holds {_named(kind, name, sql)}, which keymortem never writes")
+        kinds = {name: (kind, rowless) for _, name, kind, _, rowless, *_ in database.execute("PRAGMA main.table_list")}
+        for name, columns in expected.items():
+            if kinds.get(name) != ("table", 0):
+                raise self._refusal(f"its table {name} is missing, or is not as keymortem writes it")
+            there = [
+                (column, kind) if not hidden else None
+                for _, column, kind, *_, hidden in database.execute(f'PRAGMA main.table_xinfo("{name}")')
+            ]
+            if there != columns:
+                raise self._refusal(f"its table {name} has other columns than keymortem writes")
+
+    def _check_pages(self, database: sqlite3.Connection) -> None:
+        [(said,)] = database.execute("PRAGMA main.quick_check(1)").fetchmany(1)
+        if said != "ok":
+            raise ValueError(str(said).replace("*** in database main ***", ""))
+
+    def _read(self, database: sqlite3.Connection) -> CaseContent:
+        meta = dict(database.execute("SELECT name, value FROM meta LIMIT 100"))
+        names = ", ".join(SOURCE_COLUMNS)
+        sources = [_source(row) for row in database.execute(f"SELECT {names} FROM source ORDER BY rowid")]
+        rows = [row for row_class in ROW_CLASSES.values() for row in _rows(database, row_class)]
+        findings = [
+            from_json(json.loads(_text(text)))
+            for (text,) in database.execute("SELECT json FROM finding ORDER BY rowid")
+        ]
+        return CaseContent(_text(meta["version"]), parse_utc(_text(meta["as_of"])), sources, by_table(rows), findings)
+
+
+def _named(kind: object, name: object, sql: object) -> str:
+    """Name an object of a stranger's schema, in few characters that a terminal shows."""
+    word = "virtual table" if kind == "table" and str(sql).upper().startswith("CREATE VIRTUAL") else str(kind)
+    return f"the {word[:20]} {str(name)[:60]!a}"
+
+
+def _expected() -> dict[str, list[tuple[str, str]]]:
+    """Return name and type of the columns of every table."""
+    tables = {name: [(s.name, sql_type(s)) for s in column_specs(name)] for name in ROW_CLASSES}
+    of_source = [(name, line.rpartition(" ")[2]) for name, line in SOURCE_COLUMNS.items()]
+    columns = [("table", "TEXT"), ("column", "TEXT"), ("type", "TEXT"), ("doc", "TEXT")]
+    meta = [("name", "TEXT"), ("value", "TEXT")]
+    return {**tables, "meta": meta, "source": of_source, "finding": [("json", "TEXT")], "columns": columns}
+
+
+def _source(cells: Sequence[Any]) -> SourceEntry:
+    values: dict[str, Any] = {}
+    for (name, line), cell in zip(SOURCE_COLUMNS.items(), cells, strict=True):
+        if name == "machine_ids":
+            values[name] = _items(cell, int)
+        elif cell is None and name not in ("path", "kind"):
+            values[name] = None
+        else:
+            values[name] = _integer(cell) if line.endswith("INTEGER") else _text(cell)
+    return SourceEntry(**values)
+
+
+def _rows(database: sqlite3.Connection, row_class: type[Row]) -> Iterator[Row]:
+    specs = column_specs(row_class.table)
+    names = ", ".join(f'"{s.name}"' for s in specs)
+    for cells in database.execute(f'SELECT {names} FROM "{row_class.table}" ORDER BY rowid'):
+        yield row_class(**_values(row_class.table, specs, cells))
+
+
+def _values(table: str, specs: Sequence[ColumnSpec], cells: Sequence[Any]) -> Mapping[str, Any]:
+    values = {}
+    for spec, cell in zip(specs, cells, strict=True):
+        try:
+            values[spec.name] = _value(cell, spec)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise ValueError(f"column {spec.name} of table {table}: {error}") from error
+    return values
+
+
+def _value(cell: Any, spec: ColumnSpec) -> Any:
+    if cell is None:
+        if not spec.nullable:
+            raise ValueError("a value is missing")
+        return None
+    value = _READERS[spec.kind](cell)
+    if spec.possible_values:
+        for word in value if spec.kind == "list" else [value]:
+            if word not in spec.possible_values:
+                raise ValueError(f"{str(word)[:40]!a} is none of its words")
+    return value
+
+
+def _text(cell: Any) -> str:
+    if not isinstance(cell, str):
+        raise TypeError("a value is no text")
+    return cell
+
+
+def _integer(cell: Any) -> int:
+    if isinstance(cell, int):
+        return cell
+    if isinstance(cell, str) and _NUMBER.fullmatch(cell):
+        return int(cell, 16)
+    raise TypeError("a value is no number")
+
+
+def _boolean(cell: Any) -> bool:
+    if cell not in (0, 1) or isinstance(cell, float):
+        raise TypeError("a value is neither 0 nor 1")
+    return bool(cell)
+
+
+def _items(cell: Any, kind: type) -> list[Any]:
+    items = json.loads(_text(cell))
+    if not isinstance(items, list) or not all(type(item) is kind for item in items):
+        raise TypeError("a value is no list of what it should hold")
+    if len(items) > MAX_ITEMS:
+        raise ValueError(f"a list has more than {MAX_ITEMS} items")
+    return items
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "text": _text,
+    "integer": _integer,
+    "boolean": _boolean,
+    "datetime": lambda cell: parse_utc(_text(cell)),
+    "list": lambda cell: _items(cell, str),
+}
