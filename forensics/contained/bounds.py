@@ -4,14 +4,14 @@ Where there is no ``fork`` (Windows) only the clock and the size of the answer a
 files are not.
 
 References:
-    https://man7.org/linux/man-pages/man2/setrlimit.2.html, https://man7.org/linux/man-pages/man2/prctl.2.html
+    https://man7.org/linux/man-pages/man2/setrlimit.2.html,
+    https://man7.org/linux/man-pages/man2/fcntl.2.html (F_SETSIG)
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from forensics.late_methods import dataclass
 
 _GRACE = 2
 """Seconds of processor time between the signal that tells why and the one that nothing survives."""
-_SET_DEATH_SIGNAL = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +42,19 @@ class Bounds:
     quiet: bool = False
 
 
-def prepare() -> None:
-    """Import what a child needs to bound itself, so that no child has to."""
-    if sys.platform == "linux":
-        import ctypes  # noqa: F401
-    with suppress(ImportError):
-        import resource  # noqa: F401
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent is gone, where it can (Linux); else the pipe ends it.
+def die_with(parent: int, life: int) -> None:
+    """Have the kernel kill this process when its parent is gone, where it can; else the pipe for the answer ends it.
 
     Args:
-        parent: The process that forked it; it had one thread.
+        parent: The process that forked it.
+        life: The end for reading of a pipe, of which the parent alone has the other end.
     """
-    if sys.platform == "linux":
-        import ctypes
+    import fcntl
 
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_SET_DEATH_SIGNAL, signal.SIGKILL)
+    with suppress(OSError, AttributeError):
+        fcntl.fcntl(life, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(life, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(life, fcntl.F_SETFL, fcntl.fcntl(life, fcntl.F_GETFL) | os.O_ASYNC)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -19,13 +19,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from forensics.contained.answers import loaded
-from forensics.contained.bounds import die_with, prepare
+from forensics.contained.bounds import die_with
 from forensics.contained.failure import (
     ContainedFailure,
     ended_with,
@@ -42,7 +42,8 @@ _PATIENCE = 5.0
 _PROTOCOL_ROOM = 1 << 20
 
 _contained = False
-_pipes: set[int] = set()
+_held: set[int] = set()
+"""Descriptors of this process that none of its children may keep."""
 
 
 class Process(Protocol):
@@ -103,7 +104,7 @@ class Child:
         except OSError as error:
             why = f"no process could be started for it ({error.strerror})"
             raise ContainedFailure("crashed", why) from error
-        _pipes.add(self._pipe)
+        _held.add(self._pipe)
 
     def fileno(self) -> int:
         """Return what becomes readable when :meth:`read` would not wait."""
@@ -157,7 +158,7 @@ class Child:
         if self._failure is not None:
             raise self._failure
         if self._answer is None:
-            raise ended_with(code if code is not None else -signal.SIGTERM, self.task.bounds)
+            raise ended_with(code, self.task.bounds)
         return loaded(self._answer, self.task.classes)
 
     def end(self) -> int | None:
@@ -165,7 +166,7 @@ class Child:
         if self._is_over:
             return None
         self._is_over = True
-        _pipes.discard(self._pipe)
+        _held.discard(self._pipe)
         os.close(self._pipe)
         code = self._process.end()
         if self._answer is None and self._pid is not None:
@@ -198,37 +199,54 @@ def _started(task: Task) -> tuple[int, Process]:
         from forensics.contained.nursery import born
 
         return born(task)
-    prepare()
     reading, writing = os.pipe()
-    parent, nested = os.getpid(), _contained
-    pid = os.fork()
-    if not pid:
-        be_child(task, writing, parent, {reading, *_pipes})
-    os.close(writing)
-    if not nested:
-        with suppress(OSError):
-            os.setpgid(pid, pid)
-    return reading, _Forked(pid, is_group=not nested)
+    try:
+        return reading, fork_into(task, writing, [reading])
+    except BaseException:
+        os.close(reading)
+        raise
 
 
-def be_child(task: Task, writing: int, parent: int, others: set[int]) -> None:
-    """Do a task in the child that was forked for it, which ends with it.
+def fork_into(task: Task, writing: int, others: Iterable[int]) -> Forked:
+    """Fork a child for a task, in a process with one thread.
 
     Args:
         task: The task.
-        writing: Where the answer goes.
-        parent: The process that forked it.
-        others: Descriptors of the parent that are not the child's.
+        writing: Where its answer goes, a descriptor that is closed here.
+        others: Descriptors that are not the child's.
+
+    Raises:
+        OSError: There are too many processes, or too little memory.
     """
+    living, life = os.pipe()
+    parent, nested = os.getpid(), _contained
+    try:
+        pid = os.fork()
+    except OSError:
+        for descriptor in (living, life, writing):
+            os.close(descriptor)
+        raise
+    if not pid:
+        _be_child(task, writing, parent, living, [life, *others, *_held])
+    os.close(writing)
+    os.close(living)
+    if not nested:
+        with suppress(OSError):
+            os.setpgid(pid, pid)
+    return Forked(pid, life, is_group=not nested)
+
+
+def _be_child(task: Task, writing: int, parent: int, living: int, others: Iterable[int]) -> NoReturn:
+    """Do a task in the child that was forked for it, which ends with it."""
     global _contained
     try:
         if not _contained:
             os.setpgid(0, 0)
-        die_with(parent)
+        die_with(parent, living)
         for descriptor in others:
             with suppress(OSError):
                 os.close(descriptor)
-        _pipes.clear()
+        _held.clear()
         _contained = True
         gc.freeze()
         do(task, writing)
@@ -236,34 +254,40 @@ def be_child(task: Task, writing: int, parent: int, others: set[int]) -> None:
         os._exit(0)
 
 
-class _Forked:
-    """A child of this process."""
+class Forked:
+    """A child of this process.
 
-    def __init__(self, pid: int, is_group: bool) -> None:
-        self._pid = pid
+    Args:
+        pid: It.
+        life: Is closed when it is over, and by the kernel when this process is.
+        is_group: It has a process group of its own.
+    """
+
+    def __init__(self, pid: int, life: int, is_group: bool) -> None:
+        self.pid = pid
+        self._life = life
+        self._ended: int | None = None
         self._kill: Callable[[int, int], None] = os.killpg if is_group else os.kill
+        _held.add(life)
+
+    def has_ended(self) -> bool:
+        """Tell whether it ended by itself."""
+        self._ended = self._ended if self._ended is not None else _code(self.pid)
+        return self._ended is not None
 
     def end(self) -> int | None:
         """Kill it and what it started, if it has not ended; return its exit code, negative for a signal."""
-        return reaped(self._pid, self._kill)
-
-
-def reaped(pid: int, kill: Callable[[int, int], None]) -> int | None:
-    """Kill a child of this process with its group, unless it has ended, and return its exit code.
-
-    Args:
-        pid: The child.
-        kill: ``os.killpg``, or ``os.kill`` for one without a group of its own.
-    """
-    code = _code(pid)
-    with suppress(OSError):
-        kill(pid, signal.SIGKILL)
-    until = time.monotonic() + _PATIENCE
-    while code is None and time.monotonic() < until:
-        code = _code(pid)
-        if code is None:
-            time.sleep(0.0005)
-    return code
+        code = self._ended if self.has_ended() else None
+        with suppress(OSError):
+            self._kill(self.pid, signal.SIGKILL)
+        until = time.monotonic() + _PATIENCE
+        while code is None and time.monotonic() < until:
+            code = _code(self.pid)
+            if code is None:
+                time.sleep(0.0005)
+        _held.discard(self._life)
+        os.close(self._life)
+        return code
 
 
 def _code(pid: int) -> int | None:

@@ -39,13 +39,16 @@ def too_large_answer(bounds: Bounds) -> ContainedFailure:
     return ContainedFailure("too_large_answer", f"it had more to say than {bounds.answer >> 20} MiB")
 
 
-def ended_with(code: int, bounds: Bounds) -> ContainedFailure:
+def ended_with(code: int | None, bounds: Bounds) -> ContainedFailure:
     """Return what it means that a child ended so, without an answer.
 
     Args:
-        code: Its exit code; of one that a signal ended the negative number of that.
+        code: Its exit code; of one that a signal ended the negative number of that; None
+            where nothing tells.
         bounds: What it was allowed to take.
     """
+    if code is None:
+        return ContainedFailure("crashed", "it ended, and nothing tells how")
     if code == -getattr(signal, "SIGALRM", 0) and code:
         return past_deadline(bounds)
     if code == -getattr(signal, "SIGXCPU", 0) and code:

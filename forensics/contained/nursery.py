@@ -20,8 +20,7 @@ import threading
 from contextlib import suppress
 from typing import NoReturn
 
-from forensics.contained.bounds import prepare
-from forensics.contained.child import Process, be_child, reaped
+from forensics.contained.child import Forked, Process, fork_into
 from forensics.contained.task import Task
 
 _HEAD = struct.Struct("<IQ")
@@ -119,7 +118,6 @@ def serve(number: int) -> NoReturn:
         number: Descriptor of the socket over which tasks come.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    prepare()
     _Server(socket.socket(fileno=number)).run()
     os._exit(0)
 
@@ -129,7 +127,7 @@ class _Server:
 
     def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._children: dict[int, socket.socket] = {}
+        self._children: dict[Forked, socket.socket] = {}
         self._waiting = selectors.DefaultSelector()
         self._waiting.register(control, selectors.EVENT_READ)
         self._wake, wakes = os.pipe()
@@ -152,19 +150,19 @@ class _Server:
                         os.read(self._wake, 4096)
                     else:
                         self._let_go(key.data)
-                for pid in list(self._children):
-                    if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-                        self._let_go(pid)
+                for child in list(self._children):
+                    if child.has_ended():
+                        self._let_go(child)
         finally:
-            for pid in self._children:
-                reaped(pid, os.killpg)
+            for child in self._children:
+                child.end()
 
-    def _let_go(self, pid: int) -> None:
+    def _let_go(self, child: Forked) -> None:
         """Tell how a child ended, or end it."""
-        if (life := self._children.pop(pid, None)) is None:
+        if (life := self._children.pop(child, None)) is None:
             return
         self._waiting.unregister(life)
-        code = reaped(pid, os.killpg)
+        code = child.end()
         with life, suppress(OSError):
             life.sendall(_CODE.pack(code if code is not None else -signal.SIGKILL))
 
@@ -178,20 +176,22 @@ class _Server:
         # In here, so that the children have it, too, and with all that it imports.
         with suppress(Exception):
             importlib.import_module(module.decode())
-        parent = os.getpid()
-        pid = os.fork()
-        if not pid:
-            signal.set_wakeup_fd(-1)
-            try:
-                task: Task = pickle.loads(payload)
-            except BaseException:
-                os._exit(70)
-            be_child(task, writing, parent, {life, *self._own, *(s.fileno() for s in self._children.values())})
-        os.close(writing)
-        with suppress(OSError):
-            os.setpgid(pid, pid)
-        self._children[pid] = socket.socket(fileno=life)
-        self._waiting.register(self._children[pid], selectors.EVENT_READ, pid)
+        ours = socket.socket(fileno=life)
+        others = [life, *self._own, *(each.fileno() for each in self._children.values())]
+        try:
+            task: Task = pickle.loads(payload)
+        except Exception:
+            # The parent is told by the two that are closed.
+            os.close(writing)
+            ours.close()
+            return True
+        try:
+            child = fork_into(task, writing, others)
+        except OSError:
+            ours.close()
+            return True
+        self._children[child] = ours
+        self._waiting.register(self._children[child], selectors.EVENT_READ, child)
         return True
 
     def _exactly(self, count: int) -> bytes:
