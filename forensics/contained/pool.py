@@ -20,8 +20,8 @@ def answers(
     jobs: int,
     line: Callable[[int, str], None],
     tick: Callable[[], None] = lambda: None,
-) -> Iterator[tuple[int, Any | ContainedFailure]]:
-    """Yield the number of each task and its answer, or why there is none, as they come.
+) -> Iterator[tuple[int, list[bytes], Any | ContainedFailure]]:
+    """Yield the number of each task, the records that came of it, and its answer, or why there is none, as they come.
 
     Whatever ends this early (Ctrl-C, an error of whoever asks, a generator that is closed) kills the children.
 
@@ -41,7 +41,7 @@ def answers(
                     try:
                         child = Child(task)
                     except ContainedFailure as failure:
-                        yield number, failure
+                        yield number, [], failure
                         continue
                     running[child] = number
                     ready.register(child, selectors.EVENT_READ)
@@ -62,7 +62,7 @@ def answers(
                         over.append(child)
                 for child in over:
                     outcome = _outcome(child)
-                    yield running.pop(child), outcome
+                    yield running.pop(child), child.records, outcome
                 tick()
         finally:
             for child in running:

@@ -30,12 +30,17 @@ from tests.paths import PROJECT
 pytestmark = pytest.mark.skipif(not is_possible(), reason="what no child can be forked for is not bounded")
 
 
+def _is_forked_soon() -> bool:
+    time.sleep(0.001)
+    return is_forked_here()
+
+
 @pytest.fixture(params=["forked", "nursery"])
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
     """Have children forked here, or, as in a process with threads, by the nursery."""
     if request.param == "forked":
         # A thread that was joined is gone a little later; those of pytest-xdist stay.
-        if threading.active_count() > 1 or not any(is_forked_here() or time.sleep(0.01) for _ in range(100)):
+        if threading.active_count() > 1 or not any(_is_forked_soon() for _ in range(100)):
             pytest.skip("this process has threads")
         yield "forked"
         return
