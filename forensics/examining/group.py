@@ -17,8 +17,10 @@ from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import GuardianCertificate
 from forensics.formats.hyperv.key_protector import KeyProtector, Wrapping
 from forensics.formats.private_key import RsaPrivateKey
+from forensics.formats.public_key import DsaPublicKey, EcPublicKey, RsaPublicKey
 from forensics.late_methods import dataclass
 from forensics.sources.same_evidence import Met
+from forensics.tables.outcome import Outcome
 from forensics.tables.record import ProblemRow
 from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.source import SourceEntry
@@ -82,6 +84,10 @@ GROUP_CLASSES: tuple[type, ...] = (
     KeyProtector,
     Wrapping,
     GuardianCertificate,
+    RsaPublicKey,
+    EcPublicKey,
+    DsaPublicKey,
+    Outcome,
     FormatError,
     *ROW_CLASSES.values(),
 )

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forensics.contained.child import scratch_prefix
 from forensics.disk.errors import SourceError
 from forensics.late_methods import dataclass
 from forensics.sources.other_disks import OtherDisks
@@ -124,13 +125,17 @@ class SeenEvidence:
         return Met(frozenset(noted | said), frozenset(asked | said))
 
 
-def identity_of_path(path: Path) -> tuple[int, int] | None:
-    """Return what is the same for every name of a file; None where its file system has no such thing."""
+def identity_of_path(path: Path) -> tuple[int | str, ...] | None:
+    """Return what is the same for every name of a file; None where its file system has no such thing.
+
+    A temporary copy has the name of its folder in it: its inode is another file's when it is gone.
+    """
     try:
         status = path.stat()
     except OSError:
         return None
-    return (status.st_dev, status.st_ino) if status.st_ino else None
+    scratch = (part for part in path.parts if part.startswith(scratch_prefix()))
+    return (*scratch, status.st_dev, status.st_ino) if status.st_ino else None
 
 
 class Copies:

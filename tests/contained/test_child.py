@@ -56,7 +56,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def outcome(made: Task) -> Any:
-    [(_, answer)] = answers([made], 1, lambda number, line: None)
+    [(_, _, answer)] = answers([made], 1, lambda number, line: None)
     return answer
 
 
@@ -147,7 +147,9 @@ def test_what_is_not_listed_is_not_answered() -> None:
 def test_several_at_a_time_each_with_its_own_outcome() -> None:
     tasks = [task(work.give, 1), task(work.fall), task(work.give, 2), task(work.fail), task(work.give, 3)]
     said: list[tuple[int, str]] = []
-    came = dict(answers(tasks, 2, lambda number, line: said.append((number, line))))
+    outcomes = list(answers(tasks, 2, lambda number, line: said.append((number, line))))
+    came = {number: answer for number, _, answer in outcomes}
+    assert {number: records for number, records, _ in outcomes if records} == dict.fromkeys((0, 2, 4), [b"one", b"two"])
     assert [came[0], came[2], came[4]] == [1, 2, 3]
     assert [came[1].kind, came[3].kind] == ["crashed", "crashed"]
     assert sorted(said) == [(0, "giving"), (2, "giving"), (4, "giving")]
@@ -157,7 +159,7 @@ def test_several_at_a_time_each_with_its_own_outcome() -> None:
 def test_an_answer_that_is_not_waited_for_leaves_no_child(tmp_path: Path) -> None:
     marker = tmp_path / "pids"
     came = answers([task(work.hang_with_a_child, marker), task(work.give, 1)], 2, lambda number, line: None)
-    assert next(came) == (1, 1)
+    assert next(came) == (1, [b"one", b"two"], 1)
     pids = _pids(marker)
     came.close()  # type: ignore[attr-defined]
     _gone(pids)
@@ -173,7 +175,7 @@ def test_records_that_are_not_waited_for_leave_no_child() -> None:
 @pytest.mark.usefixtures("way")
 def test_what_a_killed_child_unpacked_is_removed() -> None:
     said: list[str] = []
-    [(_, answer)] = answers([task(work.leave_litter)], 1, lambda number, line: said.append(line))
+    [(_, _, answer)] = answers([task(work.leave_litter)], 1, lambda number, line: said.append(line))
     assert answer.kind == "crashed"
     assert not Path(said[0]).exists()
 
