@@ -38,7 +38,7 @@ from forensics.contained.task import Task, do
 
 _PORTION = 1 << 18
 _PATIENCE = 5.0
-"""Seconds for which a killed child is waited for; one that hangs in the kernel is left to it."""
+"""Work: seconds for which a killed child is waited for; one that hangs in the kernel is left to it."""
 _PROTOCOL_ROOM = 1 << 20
 
 _contained = False

@@ -26,6 +26,7 @@ from forensics.contained.task import Task
 _HEAD = struct.Struct("<IQ")
 _CODE = struct.Struct("<i")
 _PATIENCE = 10.0
+"""Work: seconds for which the nursery is waited for."""
 _START = "import sys; sys.path[:] = {path!r}; from forensics.contained.nursery import serve; serve({number})"
 
 

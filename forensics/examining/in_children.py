@@ -37,8 +37,7 @@ if TYPE_CHECKING:
     from forensics.examining.tally import Tally
 
 MAX_MEMORY = 4 << 30
-"""Work: bytes that the examination of one source may take; less where the machine's memory is shared by more children.
-"""
+"""Work: bytes that the examination of one source may take; less where children share less memory."""
 LEAST_MEMORY = 1 << 30
 """Work: bytes that it may take on any machine."""
 MAX_SECONDS = 12 * 3600
