@@ -82,9 +82,9 @@ def examine(
     terminals; the variable NO_COLOR turns them off.
 
     Each source is examined in a process of its own, --jobs of them at a time; the report is the same as of one at a
-    time. Such a process may take 12 hours, 4 of them of processor time, and 4 GiB of memory, or its share where the machine
-    has less. What crashes, hangs or takes more is not examined, with the reason; the others are. On Windows all are
-    examined in one process, without these bounds.
+    time. Such a process may take 12 hours, 4 of them of processor time, and 4 GiB of memory, or its share where the
+    machine has less. What crashes, hangs or takes more is not examined, with the reason; the others are. On Windows all
+    are examined in one process, without these bounds.
 
     A file that exists is replaced with --overwrite only. Evidence is never written: no source, nothing inside a source
     folder, and no other file that is read for it, such as a parent disk, the next part of a split image or a log.

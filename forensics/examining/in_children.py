@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import forensics.examining.imported  # noqa: F401
 from forensics.contained.bounds import Bounds
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.pool import answers
