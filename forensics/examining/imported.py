@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import cryptography.hazmat.primitives.serialization
+import cryptography.x509  # noqa: F401
+import defusedxml.ElementTree  # noqa: F401
+
 import forensics.chain.across
 import forensics.chain.judge
 import forensics.chain.recovery

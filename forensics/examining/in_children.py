@@ -205,5 +205,5 @@ def _last(records: Sequence[bytes], group: Group) -> int:
 
 def _failed(path: str, why: ContainedFailure) -> ExaminedSource:
     source = ExaminedSource([SourceEntry(path, "unknown")])
-    source.failed(why.kind, f"examining {path} was ended: {why.message}")
+    source.failed(why.kind, f"its examination was ended: {why.message}")
     return source
