@@ -22,7 +22,7 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Cas
     """Examine the sources, read case files among them, and join these; tell on stderr what could not be examined."""
     files = [source for source in sources if forensics.is_case_file(Path(source))]
     if not files:
-        case = run_examination(partial(forensics.examine, *sources), options)
+        case = run_examination(partial(forensics.examine, *sources), options, len(sources))
     elif len(sources) == 1:
         case = _opened(sources[0], options["as_of"], options.get("rules", ()))
     else:
