@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
@@ -207,13 +208,14 @@ def _started(task: Task) -> tuple[int, Process]:
         raise
 
 
-def fork_into(task: Task, writing: int, others: Iterable[int]) -> Forked:
+def fork_into(task: Task, writing: int, others: Iterable[int], before: Callable[[], None] = lambda: None) -> Forked:
     """Fork a child for a task, in a process with one thread.
 
     Args:
         task: The task.
         writing: Where its answer goes, a descriptor that is closed here.
         others: Descriptors that are not the child's.
+        before: What the child does before its task.
 
     Raises:
         OSError: There are too many processes, or too little memory.
@@ -227,7 +229,7 @@ def fork_into(task: Task, writing: int, others: Iterable[int]) -> Forked:
             os.close(descriptor)
         raise
     if not pid:
-        _be_child(task, writing, parent, living, [life, *others, *_held])
+        _be_child(partial(_do, task, writing, before), parent, living, [life, *others, *_held])
     os.close(writing)
     os.close(living)
     if not nested:
@@ -236,8 +238,13 @@ def fork_into(task: Task, writing: int, others: Iterable[int]) -> Forked:
     return Forked(pid, life, is_group=not nested)
 
 
-def _be_child(task: Task, writing: int, parent: int, living: int, others: Iterable[int]) -> NoReturn:
-    """Do a task in the child that was forked for it, which ends with it."""
+def _do(task: Task, writing: int, before: Callable[[], None]) -> None:
+    before()
+    do(task, writing)
+
+
+def _be_child(work: Callable[[], None], parent: int, living: int, others: Iterable[int]) -> NoReturn:
+    """Do what the child was forked for, which ends with it."""
     global _contained
     try:
         if not _contained:
@@ -249,7 +256,7 @@ def _be_child(task: Task, writing: int, parent: int, living: int, others: Iterab
         _held.clear()
         _contained = True
         gc.freeze()
-        do(task, writing)
+        work()
     finally:
         os._exit(0)
 

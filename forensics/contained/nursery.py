@@ -18,6 +18,7 @@ import struct
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import NoReturn
 
 from forensics.contained.child import Forked, Process, fork_into
@@ -54,7 +55,8 @@ class _Nursery:
 
     def send(self, task: Task, writing: int, life: socket.socket) -> None:
         """Have it do a task in a child."""
-        module, payload = task.function.__module__.encode(), pickle.dumps(task)
+        module = task.function.__module__.encode()
+        payload = pickle.dumps((dict(os.environ), _folder(), task))
         socket.send_fds(self._control, [_HEAD.pack(len(module), len(payload))], [writing, life.fileno()])
         self._control.sendall(module + payload)
 
@@ -92,6 +94,22 @@ def born(task: Task) -> tuple[int, Process]:
     finally:
         os.close(writing)
     return reading, _Born(life)
+
+
+def _folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def _be_where(environment: dict[str, str], folder: str | None) -> None:
+    """Take over what may have changed in the parent since the nursery began."""
+    os.environ.clear()
+    os.environ.update(environment)
+    if folder is not None:
+        with suppress(OSError):
+            os.chdir(folder)
 
 
 class _Born:
@@ -180,14 +198,14 @@ class _Server:
         ours = socket.socket(fileno=life)
         others = [life, *self._own, *(each.fileno() for each in self._children.values())]
         try:
-            task: Task = pickle.loads(payload)
+            environment, folder, task = pickle.loads(payload)
         except Exception:
             # The parent is told by the two that are closed.
             os.close(writing)
             ours.close()
             return True
         try:
-            child = fork_into(task, writing, others)
+            child = fork_into(task, writing, others, partial(_be_where, environment, folder))
         except OSError:
             ours.close()
             return True

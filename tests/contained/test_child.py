@@ -77,6 +77,15 @@ def test_the_answer_comes_back_with_progress_and_records() -> None:
 
 
 @pytest.mark.usefixtures("way")
+def test_it_is_where_its_parent_is_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in ("1", "2"):
+        (tmp_path / number).mkdir()
+        monkeypatch.chdir(tmp_path / number)
+        monkeypatch.setenv("KEYMORTEM_TEST", number)
+        assert outcome(task(work.give_place, "KEYMORTEM_TEST")) == (str(tmp_path / number), number)
+
+
+@pytest.mark.usefixtures("way")
 def test_an_exception_is_an_answer_like_another() -> None:
     answer = outcome(task(work.give_error, classes=(FormatError,)))
     assert type(answer) is FormatError

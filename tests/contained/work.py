@@ -40,6 +40,10 @@ def give(sender: Sender, value: Any) -> Any:
     return value
 
 
+def give_place(sender: Sender, name: str) -> tuple[str, str | None]:
+    return os.getcwd(), os.environ.get(name)
+
+
 def give_error(sender: Sender) -> FormatError:
     return FormatError("bad_magic", 3, "no magic")
 
