@@ -310,7 +310,7 @@ def _new_python(task: Task) -> tuple[int, Process]:
 
     code = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); import forensics.contained.child as c; "
     child = subprocess.Popen(
-        [sys.executable, "-c", f"{code}c.serve()"],
+        [sys.executable, "-P", "-c", f"{code}c.serve()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL if task.bounds.quiet else None,
