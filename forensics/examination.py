@@ -1,11 +1,9 @@
-"""Examines sources one after the other: what each holds, then what that says of every key."""
+"""Examines sources: what each holds, in contained children, then what that says of every key, in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,21 +12,20 @@ from forensics.case import Case
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.disk.places import place_of
-from forensics.examination_run import ExaminationRun
+from forensics.examining.cores import usable_cores
+from forensics.examining.passes import examined, examiner
+from forensics.examining.settings import Settings
 from forensics.given_secrets import first_line, given_secrets
 from forensics.sources.choices import Choices, checked, unused_choices
 from forensics.sources.given_paths import Paths, given_paths
-from forensics.sources.identify import identify
-from forensics.sources.named_disks import disks_named, newest_first
-from forensics.sources.opened_again import opened_again
-from forensics.sources.same_evidence import SeenEvidence
-from forensics.sources.servers import servers, without_secrets
+from forensics.sources.named_disks import arranged, disks_named
+from forensics.sources.servers import asked_servers, not_obtained, signatures, without_secrets
 from forensics.tables.record import ProblemRow
 from forensics.tables.timestamps import as_utc
 
 if TYPE_CHECKING:
     from forensics.disk.disk import Progress
-    from forensics.dpapi.user_secrets import UserSecrets
+    from forensics.examining.tally import Tally
 
 _NAMED = 10
 """Display: sources that one sentence names."""
@@ -53,13 +50,19 @@ def examine(
     hash_sources: bool = False,
     as_of: datetime | None = None,
     rules: Paths = (),
+    jobs: int | None = None,
     progress: Progress | None = None,
+    tally: Tally | None = None,
     strict: bool = True,
 ) -> Case:
     """Examine disks, exports, collections or loose hives, read-only.
 
     A source that cannot be opened becomes a row of table ``problem`` and an entry of ``case.sources`` with its error;
     the others are examined all the same. Where not one can be opened, there is nothing to make a case of.
+
+    Each source is examined in a process of its own, which may take 12 hours, 4 of them of processor time, and 4 GiB of
+    memory; where the machine has less for each of ``jobs``, its share. One that crashes, hangs or takes more is told as
+    one that cannot be opened. Where there is no ``fork`` (Windows) all are examined in this process, unbounded.
 
     Args:
         sources: Disk images, VM exports, triage folders, zips, tars, 7z archives, WIM images, or hives; paths of this
@@ -84,28 +87,34 @@ def examine(
         hash_sources: Take the SHA-256 of every source that is a file, however large; else of small ones only.
         as_of: The moment "expired" refers to; a time without zone is UTC. Now, if not given.
         rules: Folders of rule packs to run beside the built-in ones; one path, or several.
+        jobs: Sources that are examined at a time; as many as cores may be used, if not given.
         progress: Called with one line whenever a new step begins.
+        tally: Called some times a second with the numbers of sources that are done, and of those that failed among
+            them.
         strict: Raise where not one source can be opened; else the case holds no more than why.
 
     Returns:
         The case; what it read is never written over by what is written of it.
 
     Raises:
-        ValueError: No source was given, an NT hash is not 32 hex digits, the recovery password is mistyped, or no byte
-            or partition can have the number.
+        ValueError: No source was given, or less than one job; an NT hash is not 32 hex digits, the recovery password is
+            mistyped, or no byte or partition can have the number.
         SourceError: Not one of the sources can be opened; or a domain backup key, or the password of
             archives, cannot be read.
         RulePackError: A rule pack is invalid; nothing was examined.
     """
     if not sources:
         raise ValueError("name at least one source")
+    if jobs is not None and jobs < 1:
+        raise ValueError("examine at least one source at a time: jobs is 1 or more")
     choices = checked(Choices(offset=offset, partition=partition, image=image, regback=regback, history=history))
-    from forensics.chain.vault import open_vault
     from forensics.disk.unlock import Unlock
     from forensics.engine.loader import load_packs
 
     sources = tuple(without_secrets(sources))
-    with recording(evidence := EvidenceFiles(sources)), servers(sources, signed_urls) as not_obtained:
+    signed = signatures(sources, signed_urls)
+    say = progress or (lambda line: None)
+    with recording(evidence := EvidenceFiles(sources)), asked_servers(signed) as failures:
         # What strangers wrote is checked before anything is read.
         folders = given_paths(rules)
         packs = load_packs(folders) if folders else None
@@ -117,44 +126,37 @@ def examine(
         )
         user_secrets = given_secrets(passwords or {}, nt_hashes or {}, domain_backup_keys)
         disks = disks_named([place_of(source) for source in sources])
-        say = progress or (lambda line: None)
-
-        def run_with(user_secrets: UserSecrets) -> ExaminationRun:
-            seen = SeenEvidence(tuple(path for files in disks for path in files))
-            run = ExaminationRun(unlock, choices, user_secrets, second_opinion, say, seen, named=len(sources))
-            order = newest_first(disks)
-            seen.disks.named = [str(sources[number]) for number in order]
-            seen.disks.opener = partial(opened_again, seen, unlock, run.choices, say)
-            opened = {number: run.source(str(sources[number])) for number in order}
-            run.entries = [entry for _, entries in sorted(opened.items()) for entry in entries]
-            return run
-
-        run = run_with(user_secrets)
-        domain_keys, problems = run.domain_keys()
-        if domain_keys:
-            say("examining all again with the backup keys of the domain that its domain controller has")
-            if (vault := open_vault()) is not None:
-                vault.forget()
-            run = run_with(replace(user_secrets, domain_keys=(*user_secrets.domain_keys, *domain_keys)))
-        run.rows += problems
-        for entry in run.entries:
-            identify(entry, hash_sources)
-        if strict and len(run.unopened) == len(sources):
-            raise _nothing_opened(run.unopened)
-        run.moved_users()
-        run.virtual_machines()
-        run.across_machines()
-        run.tell_unknown_users()
-        if (unused := unused_choices(choices, run.seen.has_disk)) is not None:
-            run.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
+        order, groups = arranged(disks)
+        settings = Settings(
+            sources=[str(source) for source in sources],
+            order=order,
+            named=[path for files in disks for path in files],
+            unlock=unlock,
+            choices=choices,
+            user_secrets=user_secrets,
+            second_opinion=second_opinion,
+            hash_sources=hash_sources,
+            signed=signed,
+        )
+        by = examiner(jobs or usable_cores(), say, tally or (lambda done, failed: None))
+        whole = examined(by, settings, groups, say)
+        evidence.take(by.read)
+        if strict and len(whole.unopened) == len(sources):
+            raise _nothing_opened([SourceError(kind, message) for kind, message in whole.unopened])
+        whole.moved_users()
+        whole.virtual_machines()
+        whole.across_machines()
+        whole.tell_unknown_users([*user_secrets.passwords, *user_secrets.nt_hashes])
+        if (unused := unused_choices(choices, by.has_disk)) is not None:
+            whole.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
-        run.facts(moment)
-        run.former_windows()
-        run.count_data_disks()
-        run.rows += not_obtained()
-        run.name_sources()
-    case = Case(run.rows, run.entries, moment, evidence=evidence)
-    run.progress("asking the rules")
+        whole.facts(moment)
+        whole.former_windows()
+        whole.count_data_disks()
+        whole.rows += not_obtained({**failures(), **by.failures})
+        whole.name_sources()
+    case = Case(whole.rows, whole.entries, moment, evidence=evidence)
+    say("asking the rules")
     ask_rules(case, packs or load_packs(tables={name for name, rows in case.tables.items() if rows}))
     return case
 

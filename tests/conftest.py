@@ -6,9 +6,11 @@ import gc
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from forensics.contained.child import is_possible
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from tests.disk.ntfs_fixture import PACKED, SIZE
@@ -37,6 +39,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def stretched_once() -> Iterator[None]:
     """Stretch each secret once a process; tests of the stretching itself call it where this does not reach."""
     with keys_stretched_once():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_this_process() -> Iterator[None]:
+    """Examine in the process of the tests, where they can look and change things; tests of the children undo this."""
+    with mock.patch("forensics.examining.passes.is_possible", return_value=False):
+        yield
+
+
+@pytest.fixture
+def in_children() -> Iterator[None]:
+    """Examine each source in a contained child, as a user does."""
+    with mock.patch("forensics.examining.passes.is_possible", is_possible):
         yield
 
 

@@ -25,7 +25,8 @@ from forensics.disk.ntfs.stream import RunStream
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.unlock import Unlock
 from forensics.dpapi.user_secrets import UserSecrets
-from forensics.examination_run import ExaminationRun
+from forensics.examining.across import Across
+from forensics.examining.source_run import SourceRun
 from forensics.sources.choices import Choices
 from forensics.sources.open import open_source
 from forensics.tables.certificate import KeyFileRow
@@ -182,11 +183,11 @@ def _streams(tree: NtfsTree, number: int, record: FileRecord, path: str) -> Iter
 
 def examine(volume: Path) -> Seen:
     """Examine a volume as ``forensics.examine`` does, without asking the rules."""
-    run = ExaminationRun(Unlock(), Choices(), UserSecrets(), False, lambda line: None)
-    run.source(str(volume))
-    run.facts(datetime(2026, 11, 22, tzinfo=UTC))
+    run = SourceRun(Unlock(), Choices(), UserSecrets(), False, lambda line: None)
+    whole = Across.of({0: run.source(str(volume))})
+    whole.facts(datetime(2026, 11, 22, tzinfo=UTC))
     seen = Seen()
-    for row in run.rows:
+    for row in whole.rows:
         if isinstance(row, KeyChainRow):
             seen.chains[row.thumbprint, row.store, row.store_scope, row.owner_sid, row.key_file_path] = row
         elif isinstance(row, KeyFileRow):

@@ -290,7 +290,6 @@ OPENERS = {
     "forensics/sources/unpacked_members.py": "writes temporary copies",
     "forensics/sources/seven_zip_tree.py": "unpacks into temporary files",
     "forensics/collectors/lifecycle.py": "reads the program's own data",
-    "forensics/collectors/event_parser.py": "pipes to a process of its own, and /proc",
 }
 """The modules of these rooms that may open files by path themselves, and why."""
 

@@ -82,7 +82,7 @@ def domain_controller(source: str, first: int, installation: Installation) -> Do
 
 def keys_of(
     controllers: Sequence[DomainController], wanted: Iterable[str], opener: Opener
-) -> tuple[list[DomainBackupKey], list[Row]]:
+) -> tuple[list[DomainBackupKey], list[ProblemRow]]:
     """Look for backup keys in the directories of domain controllers, until all are found.
 
     Args:
@@ -101,7 +101,7 @@ def keys_of(
             search.tell(controller, "too_many", f"only {MAX_CONTROLLERS} domain controllers are searched for keys")
             break
         search.look(controller)
-    return search.keys, [*search.problems]
+    return search.keys, search.problems
 
 
 @dataclass

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +13,7 @@ import click
 import forensics
 from forensics.cli.messages import NOTHING_EXAMINED, invalid_pack_told, say, say_what_was_not_had
 from forensics.cli.options import recovery_key
+from forensics.cli.progress import shown
 
 T = TypeVar("T")
 
@@ -23,7 +22,7 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Cas
     """Examine the sources, read case files among them, and join these; tell on stderr what could not be examined."""
     files = [source for source in sources if forensics.is_case_file(Path(source))]
     if not files:
-        case = run_examination(partial(forensics.examine, *sources), options)
+        case = run_examination(partial(forensics.examine, *sources), options, len(sources))
     elif len(sources) == 1:
         case = _opened(sources[0], options["as_of"], options.get("rules", ()))
     else:
@@ -39,7 +38,7 @@ def _joined(sources: tuple[str, ...], files: list[str], options: dict[str, Any])
     others = [source for source in sources if source not in files]
     cases: dict[str, forensics.Case] = {file: _read(file) for file in files}
     if others:
-        cases[others[0]] = run_examination(partial(forensics.examine, *others), options)
+        cases[others[0]] = run_examination(partial(forensics.examine, *others), options, len(others))
     with invalid_pack_told():
         parts = [cases[source] for source in sources if source in cases]
         return forensics.join_cases(parts, as_of=options["as_of"], rules=options.get("rules", ()))
@@ -70,18 +69,19 @@ def _opened(path: str, as_of: datetime | None, rules: tuple[Path, ...]) -> foren
     return case
 
 
-def run_examination(examination: Callable[..., T], options: dict[str, Any]) -> T:
+def run_examination(examination: Callable[..., T], options: dict[str, Any], sources: int = 1) -> T:
     """Call what examines sources with the options of :func:`source_options`; what is wrong with them is wrong usage.
 
     Args:
         examination: :func:`forensics.examine`, or what takes the same options.
         options: Of the command.
+        sources: How many are examined at once.
     """
     key = recovery_key(options)
     if not click.get_current_context().meta.get("debug"):
         _quieten_libraries()
     try:
-        with invalid_pack_told(), _progress() as progress:
+        with invalid_pack_told(), shown(sources) as progress:
             return examination(
                 recovery_key=key,
                 signed_urls=options["signed_urls"],
@@ -100,7 +100,9 @@ def run_examination(examination: Callable[..., T], options: dict[str, Any]) -> T
                 hash_sources=options.get("hash_sources", False),
                 as_of=options["as_of"],
                 rules=options.get("rules", ()),
-                progress=progress,
+                jobs=options.get("jobs"),
+                progress=progress.line if progress else None,
+                tally=progress.tally if progress else None,
                 strict=False,
             )
     except (forensics.SourceError, ValueError) as error:
@@ -117,15 +119,3 @@ def _quieten_libraries() -> None:
     warnings.simplefilter("ignore")
     for library in ("dissect", "impacket"):
         logging.getLogger(library).setLevel(logging.CRITICAL + 1)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None] | None]:
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    with Console(stderr=True).status("starting") as status:
-        yield lambda line: status.update(Text(forensics.sanitise(line)))

@@ -50,6 +50,15 @@ class EvidenceFiles:
         if status.st_ino:
             self._read.add((status.st_dev, status.st_ino))
 
+    @property
+    def read(self) -> frozenset[Identity]:
+        """The files that were read."""
+        return frozenset(self._read)
+
+    def take(self, read: Iterable[Identity]) -> None:
+        """Take files as evidence that another process read."""
+        self._read.update(read)
+
     @classmethod
     def together(cls, *parts: EvidenceFiles) -> EvidenceFiles:
         """Return what several examinations read."""

@@ -106,7 +106,7 @@ def _place(evidence: HyperVEvidence) -> Place:
     listed = evidence.inventory
     return Place(
         evidence.machine_id,
-        is_volume=evidence.place.disk is not None,
+        is_volume=evidence.disk is not None,
         vms=[_found(vm) for vm in evidence.vms],
         listed=listed,
         is_whole=evidence.inventory_seen.is_whole,
@@ -169,7 +169,7 @@ def _listed_only(evidence: HyperVEvidence, vm_id: str, path: str) -> VmRow:
     from forensics.formats.hyperv.vm_configuration import guid_of
 
     split = on_drive(path)
-    on_system_drive = split is not None and f"{split[0]}:" == evidence.drive and evidence.place.tree.complete
+    on_system_drive = split is not None and f"{split[0]}:" == evidence.drive and evidence.is_complete
     hidden = evidence.hidden.get(path)
     where = "is not on this disk" if on_system_drive else "lies where these sources do not reach"
     return VmRow(

@@ -137,7 +137,7 @@ def _add_drive(pieces: Pieces, source: Source, root: WindowsRoot, path: str) -> 
     """Add a system drive, or what it holds to the one of which it is a part: in the same archive, folder or volume."""
     beside = path.removeprefix(pieces.top).rpartition("/")[0] if path != pieces.top else None
     whole = f"{pieces.top}{beside}" if beside is not None else path.rpartition("/")[0] if pieces.depth else ""
-    known = pieces.seen.drives.get((whole, *root.identity)) if root.identity and whole else None
+    known = pieces.seen.drive((whole, *root.identity)) if root.identity and whole else None
     if known is not None and isinstance(root.tree, UnionTree):
         known.add(root.tree)
         source.is_joined = True
@@ -145,7 +145,7 @@ def _add_drive(pieces: Pieces, source: Source, root: WindowsRoot, path: str) -> 
         return
     add_root(source, root, path, pieces.next_machine_id)
     if root.identity and whole and isinstance(root.tree, UnionTree):
-        pieces.seen.drives[whole, *root.identity] = root.tree
+        pieces.seen.note_drive((whole, *root.identity), root.tree)
 
 
 def _open_hives(pieces: Pieces, tree: CollectedTree, folder: HiveFolder, piece: Source) -> None:

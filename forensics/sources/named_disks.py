@@ -6,12 +6,13 @@ A disk on which another one builds is opened after that: it is then known to hav
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
 from forensics.disk.lineage import MAX_NEIGHBOURS, children_of, holds_changes, neighbours
 from forensics.disk.places import is_url
+from forensics.sources.same_evidence import identity_of_path
 
 
 def disks_named(sources: Sequence[Path]) -> list[list[Path]]:
@@ -28,6 +29,15 @@ def newest_first(disks: Sequence[Sequence[Path]]) -> list[int]:
     Args:
         disks: As :func:`disks_named` returns them.
     """
+    return arranged(disks)[0]
+
+
+def arranged(disks: Sequence[Sequence[Path]]) -> tuple[list[int], list[tuple[int, ...]]]:
+    """Return the order of :func:`newest_first`, and the sources in groups that share a file or build on each other.
+
+    Args:
+        disks: As :func:`disks_named` returns them.
+    """
     changes = [[path for path in files if holds_changes(path)] for files in disks]
     waits_for = {
         number: {
@@ -37,13 +47,34 @@ def newest_first(disks: Sequence[Sequence[Path]]) -> list[int]:
         }
         for number, files in enumerate(disks)
     }
+    groups = _groups(disks, waits_for)
     order: list[int] = []
     while waits_for:
         # Sources that build on each other in a circle keep the order in which they were named.
         ready = next((number for number, others in waits_for.items() if not others & waits_for.keys()), min(waits_for))
         order.append(ready)
         del waits_for[ready]
-    return order
+    place = {number: at for at, number in enumerate(order)}
+    return order, [tuple(sorted(group, key=place.__getitem__)) for group in groups]
+
+
+def _groups(disks: Sequence[Sequence[Path]], waits_for: Mapping[int, Iterable[int]]) -> list[list[int]]:
+    group_of = {number: [number] for number in range(len(disks))}
+
+    def join(one: int, other: int) -> None:
+        whole, part = group_of[one], group_of[other]
+        if whole is not part:
+            whole += part
+            group_of.update(dict.fromkeys(part, whole))
+
+    first: dict[object, int] = {}
+    for number, files in enumerate(disks):
+        for other in waits_for[number]:
+            join(number, other)
+        for path in files:
+            if (identity := identity_of_path(path)) is not None:
+                join(first.setdefault(identity, number), number)
+    return list({id(group): group for group in group_of.values()}.values())
 
 
 def _files(source: Path) -> list[Path]:

@@ -129,10 +129,10 @@ class OtherDisks:
         others = [path for path in self.named if path != self._examined]
         if self.opener is None or self._keeper is None:
             return None
-        if not any(identity in self._identities.get(path, (identity,)) for path in others):
-            return None
         if len(others) > MAX_SOURCES:
             return f"it may be on one of {len(others)} other sources, which are not all opened for it: name fewer"
+        if not any(identity in self._identities.get(path, (identity,)) for path in others):
+            return None
         opener, self.opener = self.opener, None
         keeper = self._keeper
         for source in opener(others):

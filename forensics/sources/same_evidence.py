@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forensics.contained.child import scratch_prefix
 from forensics.disk.errors import SourceError
 from forensics.late_methods import dataclass
 from forensics.sources.other_disks import OtherDisks
@@ -40,31 +41,48 @@ class SameEvidenceError(SourceError):
         self.other = other
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What was met while sources were examined, by which others that are examined elsewhere may be bound up with them.
+
+    Attributes:
+        noted: What others might meet again.
+        asked: What it was asked of whether it was met before.
+    """
+
+    noted: frozenset[object] = frozenset()
+    asked: frozenset[object] = frozenset()
+
+
 @dataclass
 class SeenEvidence:
     """What one examination has opened so far: where it was met first, by what it is.
 
     Attributes:
         named: Files of all sources that were named together, in which a disk may find its parent or its child.
-        drives: What was seen of drives of which a collector put the parts into several archives.
         has_disk: A disk was among it.
         disks: The disks that are open now.
+        children: By the identity of each file that was read as a parent the disk with which it was.
+        copies: What was said so far of the machines of each piece.
     """
 
     named: tuple[Path, ...] = ()
-    drives: dict[tuple[str, ...], UnionTree] = field(default_factory=dict)
     has_disk: bool = False
     disks: OtherDisks = field(default_factory=OtherDisks)
+    children: dict[object, str] = field(default_factory=dict)
+    copies: Copies = field(default_factory=lambda: Copies())
+    _drives: dict[tuple[str, ...], UnionTree] = field(default_factory=dict)
     _met: dict[object, str] = field(default_factory=dict)
-    _children: dict[object, str] = field(default_factory=dict)
+    _asked: set[tuple[object, ...]] = field(default_factory=set)
 
     def once_more(self) -> SeenEvidence:
         """Return what is known of parents alone, to open what was or will be examined a second time."""
-        return SeenEvidence(self.named, disks=self.disks, _children=dict(self._children))
+        return SeenEvidence(self.named, disks=self.disks, children=dict(self.children))
 
     def refuse(self, *identities: object) -> None:
         """Raise SameEvidenceError where something with one of these identities was opened before."""
         for identity in identities:
+            self._asked.add(("file", identity))
             if identity is not None and identity in self._met:
                 raise SameEvidenceError(self._met[identity])
 
@@ -78,27 +96,57 @@ class SeenEvidence:
         """Take down which files were read as the parents of a disk that was examined."""
         for parent in parents:
             if (identity := identity_of_path(parent)) is not None:
-                self._children.setdefault(identity, child)
+                self.children.setdefault(identity, child)
 
     def child_of(self, path: Path) -> str | None:
         """Return the disk with which a file was read as its parent, the newest that builds on it."""
-        return self._children.get(identity_of_path(path))
+        identity = identity_of_path(path)
+        self._asked.add(("parent", identity))
+        return self.children.get(identity)
+
+    def drive(self, whole: tuple[str, ...]) -> UnionTree | None:
+        """Return what was seen of a drive of which a collector put the parts into several archives."""
+        self._asked.add(("drive", *whole))
+        return self._drives.get(whole)
+
+    def note_drive(self, whole: tuple[str, ...], tree: UnionTree) -> None:
+        """Take down a part of such a drive, which takes the others."""
+        self._drives[whole] = tree
+
+    def met(self) -> Met:
+        """Return what was met so far."""
+        noted = {
+            *(("file", identity) for identity in self._met),
+            *(("parent", identity) for identity in self.children),
+            *(("drive", *whole) for whole in self._drives),
+        }
+        said = {("said", digest) for digest in self.copies.said}
+        asked = {each for each in self._asked if each[1] is not None}
+        return Met(frozenset(noted | said), frozenset(asked | said))
 
 
-def identity_of_path(path: Path) -> tuple[int, int] | None:
-    """Return what is the same for every name of a file; None where its file system has no such thing."""
+def identity_of_path(path: Path) -> tuple[int | str, ...] | None:
+    """Return what is the same for every name of a file; None where its file system has no such thing.
+
+    A temporary copy has the name of its folder in it: its inode is another file's when it is gone.
+    """
     try:
         status = path.stat()
     except OSError:
         return None
-    return (status.st_dev, status.st_ino) if status.st_ino else None
+    scratch = (part for part in path.parts if part.startswith(scratch_prefix()))
+    return (*scratch, status.st_dev, status.st_ino) if status.st_ino else None
 
 
 class Copies:
-    """Finds what says of its machines the very same as another piece of evidence: a copy, in whatever container."""
+    """Finds what says of its machines the very same as another piece of evidence: a copy, in whatever container.
+
+    Attributes:
+        said: Path of the piece that said it first, by a digest of what was said.
+    """
 
     def __init__(self) -> None:
-        self._said: dict[str, str] = {}
+        self.said: dict[str, str] = {}
 
     def other(self, entry: SourceEntry, rows: Sequence[Row]) -> str | None:
         """Return the path of what was examined before and gave the same rows; None, and note it, where nothing did.
@@ -110,7 +158,7 @@ class Copies:
         said = said_of(entry, rows)
         if said is None:
             return None
-        other = self._said.setdefault(said, entry.path)
+        other = self.said.setdefault(said, entry.path)
         return other if other != entry.path else None
 
 

@@ -19,6 +19,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
+from forensics.contained.child import scratch_prefix
 from forensics.disk.compressed import LEAST_LIMIT, MAX_RATIO
 from forensics.disk.disk import Progress
 from forensics.disk.errors import SourceError
@@ -89,7 +90,7 @@ class SevenZipTree(ArchiveTree):
         self.lost: tuple[int, str] | None = None
         self._password = password
         self._small = resources.enter_context(temporary())
-        made = tempfile.TemporaryDirectory(prefix="keymortem-", ignore_cleanup_errors=True)
+        made = tempfile.TemporaryDirectory(prefix=scratch_prefix(), ignore_cleanup_errors=True)
         self._unpacked = Path(resources.enter_context(made))
         self._own_files = 0
         self._room = Room()

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from forensics.contained.child import scratch_prefix
 from forensics.disk.part_names import following, is_part_of
 from forensics.disk.rescue_map import MAP_SUFFIXES, MAX_MAP, map_names
 from forensics.disk.tree import Entry
@@ -90,7 +91,7 @@ class UnpackedMembers:
     def _place(self, member: Entry) -> Path:
         folder = member.path.rpartition("/")[0]
         if self._top is None:
-            made = tempfile.TemporaryDirectory(prefix="keymortem-", ignore_cleanup_errors=True)
+            made = tempfile.TemporaryDirectory(prefix=scratch_prefix(), ignore_cleanup_errors=True)
             self._top = Path(self._pieces.source.resources.enter_context(made))
         if folder not in self._folders:
             self._folders[folder] = self._top / str(len(self._folders))

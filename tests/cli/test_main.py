@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import forensics.examination_run
+import forensics
 from forensics.case import open_case
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli

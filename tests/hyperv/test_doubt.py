@@ -12,7 +12,6 @@ from forensics.collectors.hyperv.configuration import read_configuration
 from forensics.collectors.hyperv.evidence import HyperVEvidence
 from forensics.formats.hyperv.storage import parse_hyperv_storage
 from forensics.hyperv.judge import judge_hyperv
-from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.hyperv import VmRow
 from forensics.tables.key_chain import KeyChainRow
@@ -25,7 +24,6 @@ from testdata.builder.scenarios.hyperv_host import FIRST, SECOND
 from testdata.builder.virtual_machine import VIRTUAL_TPM, VirtualMachine
 from tests.collectors.virtual import installation, software_hive
 from tests.exports import APP
-from tests.memory_tree import MemoryTree
 
 STORE = "Shielded VM Local Certificates"
 TPM = f"configuration/_{VIRTUAL_TPM}_"
@@ -67,8 +65,7 @@ def _unreadable(thumbprint: str) -> CoverageRow:
 def _judged(vmcx: bytes, rows: list[Row]) -> VmRow:
     storage = parse_hyperv_storage(lambda offset, length: vmcx[offset : offset + length], len(vmcx))
     evidence, _ = read_configuration(storage, VmRow(machine_id=1, source_path="a.vmcx"))
-    place = SearchedTree(MemoryTree({}), "memory", "", ("Windows",))
-    judged = judge_hyperv([HyperVEvidence(place, 1, vms=[evidence])], rows)
+    judged = judge_hyperv([HyperVEvidence("memory", True, 1, vms=[evidence])], rows)
     (vm,) = [row for row in judged if isinstance(row, VmRow)]
     return vm
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from forensics.collectors.system_drive import USUAL_DRIVE
 from forensics.late_methods import dataclass
-from forensics.sources.searched_tree import SearchedTree
 from forensics.tables.hyperv import GuardianRow, VmRow
 from forensics.tables.outcome import NOT_COLLECTED, Outcome
 
@@ -38,7 +37,8 @@ class HyperVEvidence:
     """What one place of a source holds of Hyper-V.
 
     Attributes:
-        place: The volume or folder.
+        disk: Source path of the disk or collection on which it lies; None for a folder of an export.
+        is_complete: What is not there was not on the machine either: it is a volume, and no collection of files.
         machine_id: Number of the Windows whose volume this is; 0 where that is not known, and for an export.
         drive: That Windows' own drive; the usual one where it is not known.
         vms: Configurations found there.
@@ -51,7 +51,8 @@ class HyperVEvidence:
         guardian_files: Exported guardians, certificates and PFX files beside virtual machines.
     """
 
-    place: SearchedTree
+    disk: str | None
+    is_complete: bool
     machine_id: int = 0
     drive: str = USUAL_DRIVE
     vms: list[VmEvidence] = field(default_factory=list)

@@ -67,7 +67,7 @@ class PlaceReader:
         self.files = VmFiles()
         hosts = [i for i in source.installations if machine_id and i.machine_id == machine_id]
         drive = system_drive(hosts[0]) if hosts else None
-        self.evidence = HyperVEvidence(place, machine_id, drive or USUAL_DRIVE)
+        self.evidence = HyperVEvidence(place.disk, place.tree.complete, machine_id, drive or USUAL_DRIVE)
         self.disk_names: frozenset[str] = frozenset()
         self._known: set[str] = set()
 

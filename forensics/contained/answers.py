@@ -1,0 +1,112 @@
+"""The answers of contained children as bytes, and back without trusting whoever wrote them.
+
+A child has read hostile evidence with libraries in C and Rust: should one of them have been made to overwrite memory,
+what comes over the pipe may be anything. So an answer consists of plain values (numbers, texts, bytes, lists, tuples,
+dicts, sets, times) and objects of the classes that the reader names, and of nothing else: unpickling looks up no name
+outside that list and imports nothing. Objects are made field by field, without ``__init__``; a class itself is never
+handed to the unpickler, which could set attributes of it.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any
+
+from forensics.contained.failure import ContainedFailure
+
+_PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in (date, datetime, time, timedelta, timezone)}
+
+
+class _Writer(pickle.Pickler):
+    """Writes objects of the classes by their names, and refuses those of others."""
+
+    def __init__(self, file: io.BytesIO, classes: Mapping[type, tuple[str, tuple[str, ...]]]) -> None:
+        super().__init__(file, 5)
+        self._classes = classes
+
+    def reducer_override(self, value: Any) -> Any:
+        """Return how a value is made again."""
+        known = self._classes.get(type(value))
+        if known is not None:
+            name, attributes = known
+            return _made, (name, [getattr(value, each) for each in attributes])
+        if value is _made or (value if isinstance(value, type) else type(value)) in _PLAIN.values():
+            return NotImplemented
+        # Its name alone: the value may be secret.
+        raise pickle.PicklingError(f"an answer holds a {type(value).__module__}.{type(value).__qualname__}")
+
+
+class _Reader(pickle.Unpickler):
+    """Knows plain types and one function, which makes objects of the classes."""
+
+    def __init__(self, data: bytes, make: Callable[[str, list[Any]], Any]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._make = make
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return what a name stands for, of the few that there are."""
+        if (module, name) == (__name__, _made.__name__):
+            return self._make
+        try:
+            return _PLAIN[f"{module}.{name}"]
+        except KeyError:
+            raise pickle.UnpicklingError("the name of something that is no part of an answer") from None
+
+
+def _made(name: str, values: list[Any]) -> Any:
+    """Stand in an answer for the function that makes an object again."""
+    raise NotImplementedError
+
+
+def dumped(value: Any, classes: Iterable[type]) -> bytes:
+    """Return an answer as bytes.
+
+    Args:
+        value: The answer.
+        classes: Of the objects in it: data classes, and exceptions, which are their attributes and nothing besides.
+
+    Raises:
+        pickle.PicklingError: There is something else in it.
+    """
+    _Writer(buffer := io.BytesIO(), {each: (_name_of(each), _attributes(each)) for each in classes}).dump(value)
+    return buffer.getvalue()
+
+
+def loaded(data: bytes, classes: Iterable[type]) -> Any:
+    """Return the answer that :func:`dumped` wrote, if it did.
+
+    Args:
+        data: Whatever a child sent.
+        classes: Those that :func:`dumped` was given.
+
+    Raises:
+        ContainedFailure: ``bad_answer``.
+    """
+    known: dict[str, tuple[Any, tuple[str, ...]]] = {_name_of(each): (each, _attributes(each)) for each in classes}
+
+    def make(name: str, values: list[Any]) -> Any:
+        cls, attributes = known[name]
+        new = cls.__new__(cls)
+        for attribute, value in zip(attributes, values, strict=True):
+            object.__setattr__(new, attribute, value)
+        return new
+
+    try:
+        return _Reader(data, make).load()
+    except Exception:
+        # From None: what it holds may be secret, or a stranger's.
+        raise ContainedFailure("bad_answer", "what it answered cannot be read") from None
+
+
+def _name_of(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _attributes(cls: type) -> tuple[str, ...]:
+    if is_dataclass(cls):
+        return tuple(field.name for field in fields(cls))
+    return ("args", "__dict__")

@@ -1,0 +1,27 @@
+"""Imports what the examination of nearly every disk needs, so that children have it before they are forked."""
+
+from __future__ import annotations
+
+import cryptography.hazmat.primitives.serialization
+import cryptography.x509  # noqa: F401
+import defusedxml.ElementTree  # noqa: F401
+
+import forensics.chain.across
+import forensics.chain.judge
+import forensics.chain.recovery
+import forensics.collectors.collect
+import forensics.collectors.hyperv.collect
+import forensics.collectors.past_files
+import forensics.collectors.provenance
+import forensics.collectors.setup_lines
+import forensics.collectors.uses.collect
+import forensics.disk.containers
+import forensics.disk.file_systems
+import forensics.disk.ntfs.deleted
+import forensics.disk.ntfs.tree
+import forensics.disk.vhdx.reader
+import forensics.history.key_history
+import forensics.sources.disks
+import forensics.sources.holdings
+import forensics.sources.open
+import forensics.sources.volumes  # noqa: F401
