@@ -18,7 +18,6 @@ MANY = 500
 
 # Columns behind machine_id. Long tables alone come to have one; the others are read as a whole.
 _LOOKED_UP = {
-    "machine": ("",),
     "certificate": (
         "thumbprint, source_path",
         # "Is there a newer one of this subject" is one step in it.
@@ -56,11 +55,10 @@ def indexes(table: str, rows: int) -> Iterator[str]:
     """
     if rows < MANY:
         return
+    yield f'CREATE INDEX "{table} machine" ON "{table}" (machine_id)'
     for number, columns in enumerate(_LOOKED_UP.get(table, ())):
-        first = columns.split(",")[0]
         # Nobody looks up what is empty, and many columns are empty nearly everywhere.
-        where = f" WHERE {first} IS NOT NULL" if first else ""
-        keys = f"machine_id, {columns}" if columns else "machine_id"
-        yield f'CREATE INDEX "{table} {number}" ON "{table}" ({keys}){where}'
+        where = f"{columns.split(',')[0]} IS NOT NULL"
+        yield f'CREATE INDEX "{table} {number}" ON "{table}" (machine_id, {columns}) WHERE {where}'
     for column in _STATES.get(table, ()):
         yield f'CREATE INDEX "{table} {column}" ON "{table}" ({column})'
