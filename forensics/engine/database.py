@@ -24,8 +24,8 @@ from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 from forensics.tables.windows_path import WindowsPaths
 
-SECONDS_PER_RULE = 10.0
-"""Evidence: seconds that one rule may compute; one that is stopped is unknown."""
+SECONDS_PER_RULE = 5.0
+"""Evidence: seconds that one rule may compute, over however little; one that is stopped is unknown."""
 FUNCTIONS = frozenset(
     {"abs", "avg", "coalesce", "count", "group_concat", "ifnull", "instr", "json_extract", "julianday", "length"}
     | {"like", "lower", "ltrim", "max", "min", "nullif", "replace", "round", "rtrim", "substr", "sum", "trim", "upper"}
