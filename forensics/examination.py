@@ -143,12 +143,12 @@ def examine(
             raise _nothing_opened(run.unopened)
         run.moved_users()
         run.virtual_machines()
-        run.across_machines()
         run.tell_unknown_users()
         if (unused := unused_choices(choices, run.seen.has_disk)) is not None:
             run.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         run.facts(moment)
+        run.across_machines()
         run.former_windows()
         run.count_data_disks()
         run.rows += not_obtained()
