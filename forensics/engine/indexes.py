@@ -44,7 +44,7 @@ _LOOKED_UP = {
     "user": ("sid",),
 }
 # What rules across machines look up, on whatever machine it is.
-_OF_ALL = {"machine": ("lower(vm_name)",), "guardian": ("thumbprint",)}
+_OF_ALL = {"machine": ("lower(vm_name)",), "guardian": ("thumbprint",), "shared_key": ("public_key_sha256",)}
 # Most keys are well, so most rules ask for few of all rows, whatever their machine.
 _STATES = {"key_chain": ("key_file", "public_key", "access", "master_key", "unlocked_by", "private_key")}
 

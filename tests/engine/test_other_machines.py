@@ -28,6 +28,7 @@ ACROSS = {
     "old-guardian-still-needed",
     "tpm-changed-since-key",
     "efs-recovery-agent-ended",
+    "private-key-on-several-machines",
 }
 
 
