@@ -19,6 +19,7 @@ from forensics.tables.machine_numbers import renumbered
 from forensics.tables.registry import by_table, column_specs
 from forensics.tables.row import Row
 from forensics.tables.secrets import SecretRow
+from forensics.tables.shared_key import SharedKeyRow
 from tests.examined import AS_OF
 from tests.narrow_rows import narrow
 from tests.ordinary import ROLES, of_role
@@ -91,5 +92,5 @@ def test_agents_of_efs_are_told_of_narrow_rows_too(own_keys: tuple[list[Row], Ru
 def test_what_forged_machines_have_in_common_is_told() -> None:
     """They are forged with the same thirty keys under other names: that is what the rule is there to find."""
     rows, result = asked(own_keys=False)
-    assert {row.relation for row in rows if row.table == "shared_key"} == {"unrelated"}
+    assert {row.relation for row in rows if isinstance(row, SharedKeyRow)} == {"unrelated"}
     assert {f.rule for f in result.findings if f.severity not in QUIET} == {"private-key-on-several-machines"}

@@ -90,6 +90,11 @@ class Query:
         """Return the statement for whether anything matches; it is short, and for most rules the answer is no."""
         return f"SELECT 1 FROM {self._source} WHERE {self._wanted()} LIMIT 1"
 
+    def wanted(self) -> str:
+        """Return the statement for the rowid, machine and rank of all rows that :meth:`matches` gives."""
+        columns = f"this.rowid, this.machine_id, {rank(self.rule.table)}"
+        return f"SELECT DISTINCT {columns} FROM {self._source} WHERE {self._wanted()}"
+
     def matches(self) -> str:
         """Return the statement for all rows that match, and the undecided ones where the rule reports them."""
         if self.rule.report_unknown:

@@ -51,6 +51,48 @@ def looks_at_others(rule: Rule) -> Iterator[Problem]:
             yield from _read(rule, level.line, level.when)
 
 
+def tables_of_all(rule: Rule) -> set[str]:
+    """Return the tables of which a rule looks at rows of any machine; of all others at those of its row's machine."""
+    found = set(_SPANNING.intersection((rule.table,)))
+    for text, searched in _pieces(rule):
+        words = without_strings(text)
+        found |= _SPANNING.intersection(_WORD.findall(words))
+        names = {name: name for name in ROW_CLASSES} | {called: table for table, called in _named(words)}
+        if searched is not None and (searched in _SPANNING or "machine_id" not in words):
+            found.add(searched)
+        for part in re.split(r"(?=\bSELECT\b)", words, flags=re.I)[1:]:
+            source = _SUBQUERY.search(part)
+            if source and source[1] in ROW_CLASSES and "machine_id" not in source[2]:
+                found.add(source[1])
+        others = {c["left"] for c in _COMPARED.finditer(words) if not _is_same_machine(c)}
+        tied = [(c["left"], c["right"].partition(".")[0]) for c in _COMPARED.finditer(words) if c["how"] == "="]
+        own = {one for pair in tied if "this" in pair for one in pair}
+        # What is tied to a row of another machine, and not to this one, is of that machine too.
+        for _ in tied:
+            others |= {one for pair in tied if not others.isdisjoint(pair) for one in pair if one not in own}
+        found |= {names[one] for one in others if one in names}
+    return found
+
+
+def _pieces(rule: Rule) -> Iterator[tuple[str, str | None]]:
+    """Yield each piece of SQL that the author wrote, and the table whose rows it finds, if it does."""
+    for condition in (*named_conditions(rule.when), *rule.corroboration):
+        if isinstance(condition, Presence):
+            yield condition.where, condition.table
+        elif not condition.shorthand:
+            yield condition.sql, None
+    yield from ((sql.text, name) for name, sql in rule.joins.items())
+    yield from ((sql.text, None) for sql in (*rule.values.values(), *rule.group, rule.subject_id, rule.subject_label))
+    yield from ((level.when, None) for level in (*rule.severity, *rule.confidence) if level.when is not None)
+
+
+def _named(words: str) -> Iterator[tuple[str, str]]:
+    """Yield the tables of a piece of SQL that have another name there, with that name."""
+    for table, called in re.findall(r"\b(?:FROM|JOIN|,)\s+([a-z_]+)\s+(?:AS\s+)?([a-z_]+)\b", words, flags=re.I):
+        if table in ROW_CLASSES:
+            yield table, called
+
+
 def _searched(rule: Rule, presence: Presence) -> Iterator[Problem]:
     if presence.table in _SPANNING or "machine_id" not in presence.where:
         yield Problem(rule.path, presence.where_line, f"'{presence.name}' looks at the rows of every machine")

@@ -104,7 +104,7 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds: float
     for rule in packs.rules:
         time = TimeOfRule(seconds)
         with reported(rule, result.problems):
-            result.findings += _ask(rule, database, format_utc(as_of), builds, time)
+            result.findings += ask(rule, database, format_utc(as_of), builds, time)
     result.findings = put_together(result.findings, packs)
     return result
 
@@ -141,7 +141,21 @@ def reported(rule: Rule, problems: list[ProblemRow]) -> Iterator[None]:
         problems.append(ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message))
 
 
-def _ask(rule: Rule, database: RuleDatabase, as_of: str, builds: Mapping[int, int], time: TimeOfRule) -> list[Finding]:
+def ask(rule: Rule, database: RuleDatabase, as_of: str, builds: Mapping[int, int], time: TimeOfRule) -> list[Finding]:
+    """Return the findings of one rule, in the order of their first rows.
+
+    Args:
+        rule: The rule.
+        database: The evidence.
+        as_of: For the texts.
+        builds: Build of Windows by machine.
+        time: What it may take.
+
+    Raises:
+        RuleStoppedError: It took longer.
+        RuleSqlError: SQLite refuses it.
+        SqlTextError: A piece of it names a value that is not there.
+    """
     query = Query(rule, database.former)
     # On one disk preparing a long statement is what costs, in a fleet looking through it twice.
     few = database.size(rule.table) <= _FEW_ROWS

@@ -59,7 +59,16 @@ _SUBJECTS = {
     "bitlocker": ("this.disk || ', ' || this.volume", "{id}"),
 }
 KEY_TABLES = frozenset(
-    {"key_chain", "certificate", "certificate_use", "key_file", "guardian", "shared_identity", "shared_key", "efs_agent"}
+    {
+        "key_chain",
+        "certificate",
+        "certificate_use",
+        "key_file",
+        "guardian",
+        "shared_identity",
+        "shared_key",
+        "efs_agent",
+    }
 )
 """Tables whose findings explain each other only where they share a subject: keys, certificates, clones."""
 
