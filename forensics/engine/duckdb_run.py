@@ -3,6 +3,9 @@
 DuckDB finds which rows match: it looks through tables that have no room in memory. The rows of the machines concerned,
 and of what a rule looks at on all machines, are then taken into SQLite, with the columns that the rule names, and the
 statement with the texts runs there: DuckDB takes minutes to plan values that build on values.
+
+Of a rule that did not come with keymortem, nothing runs in DuckDB, where no limit of memory holds for the texts that a
+statement makes: all machines are taken into SQLite, part by part, and its fence is the one there is.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
@@ -38,7 +41,7 @@ _WORD = re.compile(r"[a-z_][a-z0-9_]*")
 _OF_MACHINES = ("kind", "build", "computer_name", "system_root", "drive", "profile_folder")
 
 
-class Interruptible(Connection):
+class Interruptible(Connection, Protocol):
     """What is used of a DuckDB connection besides."""
 
     def interrupt(self) -> None:
@@ -151,7 +154,8 @@ class _Asked:
 
     def findings(self) -> list[Finding]:
         """Return the findings, numbered in the order of their first rows."""
-        wanted = self.tables.query(self.query.wanted(), self.time.left)
+        sql = self.query.wanted() if self.rule.built_in else self.query.places()
+        wanted = self.tables.query(sql, self.time.left)
         if not wanted:
             return []
         # As SQLite orders them: what has no rank is before the rest.

@@ -1,31 +1,40 @@
 """Measures which rules are slow over thousands of machines, and whether any is slower than their number.
 
     python -m tests.benchmarks.fleet_rules [--machines 2000] [--slowest 10]
+    python -m tests.benchmarks.fleet_rules --across [--machines 2000]
 
 prints one markdown table. The machines are those of a few test images, over and over under other numbers, names, GUIDs
 and keys; one in ten keeps the keys of its image, as a clone does. Rows are made when they are inserted, so that ten
-thousand machines need no more than SQLite's memory.
+thousand machines need no more than SQLite's memory. With --across the rules that span machines are asked in DuckDB.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import resource
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Any, overload
 
+import pandas as pd
+
+from forensics.chain.identities import shared_identities
 from forensics.engine.database import RuleDatabase
+from forensics.engine.duckdb_functions import add_examination, add_functions, add_table
+from forensics.engine.duckdb_run import DuckTables, run_on_duckdb
 from forensics.engine.indexes import indexes
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.run import run_on
+from forensics.facts.shared_keys import shared_keys
 from forensics.tables.database import row_values
 from forensics.tables.machine import MachineRow
 from forensics.tables.machine_numbers import renumbered
-from forensics.tables.registry import column_specs
+from forensics.tables.registry import ROW_CLASSES, column_specs
 from forensics.tables.row import Row
 from tests.examined import AS_OF, examined
 
@@ -42,6 +51,7 @@ IMAGES = (
 )
 _OWN = re.compile(r"\b(?:[0-9a-fA-F]{64}|[0-9a-fA-F]{40}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
 _CLONES = 10
+_NUMBERS = ("integer", "boolean")
 
 
 class Copies(Sequence[Row]):
@@ -129,12 +139,59 @@ def seconds_by_rule(database: RuleDatabase, packs: Packs) -> dict[str, tuple[flo
     return found
 
 
+def across(machines: int) -> None:
+    """Ask what spans machines, as a fleet does: identities and keys by hashing, rules in DuckDB."""
+    import duckdb
+
+    tables = fleet(machines)
+    disks = {row.machine_id: f"disk {row.machine_id}" for row in tables["machine"]}
+    needed = [tables[name] for name in ("machine", "secret", "tpm", "event", "key_file", "certificate", "key_chain")]
+    started = time.thread_time()
+    identities: list[Row] = [*shared_identities(chain.from_iterable(needed), disks)]
+    told = [f"{len(identities)} shared identities in {time.thread_time() - started:.1f} s"]
+    started = time.thread_time()
+    keys: list[Row] = [*shared_keys(chain(*needed, identities), disks)]
+    told.append(f"{len(keys)} shared keys in {time.thread_time() - started:.1f} s")
+    connection = duckdb.connect()
+    add_functions(connection)
+    add_examination(connection, AS_OF)
+    for name in ROW_CLASSES:
+        add_table(connection, name)
+        rows = {"shared_identity": identities, "shared_key": keys}.get(name) or tables.get(name) or ()
+        _insert(connection, name, iter(rows))
+    duck, packs = DuckTables(connection), load_packs()
+    started = time.perf_counter()
+    for rule in packs.across_machines.rules:
+        before = time.perf_counter()
+        result = run_on_duckdb(duck, Packs((rule,)), AS_OF)
+        how = result.problems[0].message if result.problems else f"{len(result.findings)} findings"
+        told.append(f"{rule.id}: {how} in {time.perf_counter() - before:.2f} s")
+    print(f"{machines} machines, {sum(duck.sizes.values())} rows", *told, sep="\n")
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB at most")
+
+
+def _insert(connection: Any, table: str, rows: Iterator[Row]) -> None:
+    specs = column_specs(table)
+    names = ", ".join(f'"{spec.name}"' for spec in specs)
+    while some := list(row_values(list(islice(rows, 50_000)), specs)):
+        cells = {
+            spec.name: pd.Series([row[at] for row in some], dtype="Int64" if spec.kind in _NUMBERS else "string")
+            for at, spec in enumerate(specs)
+        }
+        connection.register("given", pd.DataFrame(cells))
+        connection.execute(f'INSERT INTO "{table}" ({names}) SELECT {names} FROM given')
+
+
 def main() -> None:
     """Measure a fleet, and one of a quarter of its machines."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--machines", type=int, default=2000)
     parser.add_argument("--slowest", type=int, default=10)
+    parser.add_argument("--across", action="store_true")
     arguments = parser.parse_args()
+    if arguments.across:
+        across(arguments.machines)
+        return
     packs = load_packs()
     told = []
     for machines in (arguments.machines // 4, arguments.machines):
