@@ -8,6 +8,7 @@ from typing import NamedTuple
 from forensics.tables.efs_agent import EfsAgentRow
 from forensics.tables.identity import SharedIdentityRow
 from forensics.tables.row import Row
+from forensics.tables.shared_key import SharedKeyRow
 
 
 class AcrossMachines(NamedTuple):
@@ -37,8 +38,15 @@ def _efs_agents(rows: Sequence[Row], disks: Mapping[int, str]) -> Iterable[Row]:
     return efs_agents(rows)
 
 
+def _shared_keys(rows: Sequence[Row], disks: Mapping[int, str]) -> Iterable[Row]:
+    from forensics.facts.shared_keys import shared_keys
+
+    return shared_keys(rows, disks)
+
+
 COMPARISONS = (
     AcrossMachines(SharedIdentityRow.table, "comparing identities", _shared_identities),
     AcrossMachines(EfsAgentRow.table, "looking for recovery agents", _efs_agents),
+    AcrossMachines(SharedKeyRow.table, "comparing keys", _shared_keys),
 )
-"""In the order in which they are asked."""
+"""In the order in which they are asked, when every row has its facts; keys ask whose identity is shared."""

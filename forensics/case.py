@@ -75,8 +75,18 @@ class Case(CaseTables):
 
     @property
     def is_incomplete(self) -> bool:
-        """Something that was named or found was not examined, or is no machine of today: "all is well" is not known."""
-        return bool(self.not_examined) or any(row.kind in _IN_PART for row in self.rows("problem"))
+        """Something that was named or found was not examined, or is no machine of today, or a rule gave no answer: "all
+        is well" is not known.
+        """
+        in_part = any(row.kind in _IN_PART for row in self.rows("problem"))
+        return in_part or bool(self.not_examined or self.rules_unanswered)
+
+    @property
+    def rules_unanswered(self) -> list[str]:
+        """Why each rule that was stopped, or failed on this evidence, gave no answer, one sentence each."""
+        from forensics.report.unanswered import unanswered
+
+        return [row.message for row in unanswered(self)]
 
     def explain(self, subject: str, rules: Paths = ()) -> Explanation:
         """Explain a key link by link, and what each rule says of it: :func:`forensics.explain` of this case."""
@@ -131,9 +141,17 @@ class Case(CaseTables):
         rest = f"<p>and {more} more findings: <code>case.findings</code></p>" if more > 0 else ""
         head = "<tr><th>severity</th><th>finding</th><th>subjects</th><th>rule</th></tr>"
         return (
-            f"<p><b>{escape(sanitise(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"
+            f"{self._unanswered_html()}<p><b>{escape(sanitise(names))}</b>, as of {self.as_of:%Y-%m-%d}: {counts}.</p>"
             f"{self._unexamined_html()}<table>{head}{findings}</table>{rest}"
         )
+
+    def _unanswered_html(self) -> str:
+        from html import escape
+
+        from forensics.report.unanswered import unanswered_line
+
+        line = unanswered_line(self)
+        return f"<p><b>{escape(sanitise(line))}</b></p>" if line else ""
 
     def _unexamined_html(self) -> str:
         """Name the sources of which nothing could be examined: what follows says nothing about them."""

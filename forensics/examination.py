@@ -145,12 +145,12 @@ def examine(
             raise _nothing_opened([SourceError(kind, message) for kind, message in whole.unopened])
         whole.moved_users()
         whole.virtual_machines()
-        whole.across_machines()
         whole.tell_unknown_users([*user_secrets.passwords, *user_secrets.nt_hashes])
         if (unused := unused_choices(choices, by.has_disk)) is not None:
             whole.rows.append(ProblemRow(machine_id=0, source_path="", kind="unused_option", message=unused))
         moment = as_utc(as_of) if as_of else datetime.now(UTC)
         whole.facts(moment)
+        whole.across_machines()
         whole.former_windows()
         whole.count_data_disks()
         whole.rows += not_obtained({**failures(), **by.failures})

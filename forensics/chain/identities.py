@@ -4,6 +4,8 @@ A machine SID, MachineGuid, DPAPI_SYSTEM and the TPM's endorsement key are each 
 that share one are two computers, or one computer at two times; the domain controllers of a domain, though, have the
 domain's SID in common by design.
 
+Everything is counted or looked up by hash, so that ten thousand clones take seconds.
+
 References:
     KB5064081, KB5070568, KB5068222 (what Windows 11 24H2 and Server 2025 check since August and September 2025).
 """
@@ -14,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from forensics.late_methods import dataclass
@@ -26,8 +29,10 @@ MAX_LISTED = 50
 """Display: members, key files or certificates that one row lists; its counts are of all."""
 ENFORCING = (26100, 5074)
 
+_ENOUGH = 5  # pairs of name and hardware, two of each at most: more than one name and one piece of hardware cover
 _TRAITS: tuple[Shared, ...] = ("machine_sid", "machine_guid", "dpapi_system", "ek_pub")
 _REFUSED = ("lsasrv", "lsa (lsasrv)")
+_RELATIONS: tuple[Relation, ...] = ("clone", "unknown", "generalized", "same_computer")
 _STRONGEST: tuple[Enforces, ...] = ("yes", "unknown", "no")
 _GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL", "IMAGE_STATE_SPECIALIZE_RESEAL")
 
@@ -38,21 +43,50 @@ class _Member:
 
     machine: MachineRow
     disk: str
-    traits: dict[str, str] = field(default_factory=dict)
-    refused: list[datetime | None] = field(default_factory=list)
-    keys: dict[str, str] = field(default_factory=dict)
-    certificates: set[str] = field(default_factory=set)
+    at: int
+    traits: dict[str, str]
+    refused: list[datetime | None]
+    keys: dict[str, str]
+    certificates: set[str]
 
     @property
     def name(self) -> str:
         return f"{self.machine.computer_name or f'installation {self.machine.machine_id}'} on {self.disk}"
 
+    @property
+    def called(self) -> str | None:
+        name = self.machine.computer_name
+        return None if name is None else name.casefold()
 
-def shared_identities(rows: Sequence[Row], disks: Mapping[int, str]) -> list[SharedIdentityRow]:
+    @property
+    def hardware(self) -> str | None:
+        owned = self.machine.hardware_id
+        return None if owned is None else owned.casefold()
+
+    @property
+    def is_generalized(self) -> bool:
+        return (self.machine.image_state or "").startswith(_GENERALIZED)
+
+
+READS: Mapping[str, tuple[str, ...]] = {
+    "machine": (
+        *("kind", "computer_name", "machine_guid", "machine_sid", "machine_sid_policy", "domain_sid", "image_state"),
+        *("hardware_id", "build", "ubr", "system_root", "drive", "profile_folder", "source_path", "source_time"),
+    ),
+    "secret": ("generation", "validated", "fingerprint"),
+    "tpm": ("ek_pub_sha256",),
+    "event": ("event_id", "provider", "time"),
+    "key_file": ("path", "public_key_sha256", "second_public_key_sha256"),
+    "certificate": ("thumbprint", "has_key_link"),
+}
+"""Columns that are read of each table, ``machine_id`` besides: all that the rows of a fleet need to have."""
+
+
+def shared_identities(rows: Iterable[Row], disks: Mapping[int, str]) -> list[SharedIdentityRow]:
     """Compare all installations of a case.
 
     Args:
-        rows: All rows of the case so far.
+        rows: All rows so far, in any order; read once. Those of other tables than :data:`READS` are passed over.
         disks: The disk or collection of each installation, by ``machine_id``.
     """
     members = _members(rows, disks)
@@ -65,43 +99,66 @@ def shared_identities(rows: Sequence[Row], disks: Mapping[int, str]) -> list[Sha
     return result
 
 
+@dataclass
+class _Own:
+    """What rows besides that of the machine say of one installation."""
+
+    secret: str | None = None
+    ek_pub: str | None = None
+    refused: list[datetime | None] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
+    certificates: set[str] = field(default_factory=set)
+
+    def take(self, row: Any) -> None:
+        if row.table == "secret" and row.generation == "current" and row.validated:
+            self.secret = _identity(row.fingerprint) or self.secret
+        elif row.table == "tpm":
+            self.ek_pub = _identity(row.ek_pub_sha256) or self.ek_pub
+        elif row.table == "event" and row.event_id == 6167 and row.provider.lower() in _REFUSED:
+            self.refused.append(row.time)
+        elif row.table == "key_file":
+            for public in (row.public_key_sha256, row.second_public_key_sha256):
+                if public:
+                    self.keys.setdefault(public, row.path)
+        elif row.table == "certificate" and row.has_key_link:
+            self.certificates.add(row.thumbprint)
+
+
 def _members(rows: Iterable[Row], disks: Mapping[int, str]) -> list[_Member]:
-    tables: dict[str, list[Any]] = defaultdict(list)
+    machines: list[MachineRow] = []
+    own: dict[int, _Own] = defaultdict(_Own)
     for row in rows:
-        if row.table in ("machine", "secret", "tpm", "event", "key_file", "certificate"):
-            tables[row.table].append(row)
+        if isinstance(row, MachineRow):
+            machines.append(row)
+        elif row.table in READS:
+            own[row.machine_id].take(row)
+    paths = WindowsPaths(machines)
     # A profile is no computer: it has the keys of those on which its user worked.
-    computers = [m for m in tables["machine"] if m.kind != "profile"]
-    members = {m.machine_id: _Member(m, disks.get(m.machine_id, m.source_path)) for m in computers}
-    for member in members.values():
-        _take(member, "machine_guid", (member.machine.machine_guid or "").lower())
-        if not _is_domain_controller(member.machine):
-            _take(member, "machine_sid", member.machine.machine_sid)
-    for row in tables["secret"]:
-        if row.generation == "current" and row.validated and row.machine_id in members:
-            _take(members[row.machine_id], "dpapi_system", row.fingerprint)
-    for row in tables["tpm"]:
-        if row.machine_id in members:
-            _take(members[row.machine_id], "ek_pub", row.ek_pub_sha256)
-    for row in tables["event"]:
-        if row.event_id == 6167 and row.provider.lower() in _REFUSED and row.machine_id in members:
-            members[row.machine_id].refused.append(row.time)
-    paths = WindowsPaths(tables["machine"])
-    for row in tables["key_file"]:
-        for public in (row.public_key_sha256, row.second_public_key_sha256):
-            if public and row.machine_id in members:
-                member = members[row.machine_id]
-                member.keys.setdefault(public, paths.of(row.machine_id, row.path) or "")
-    for row in tables["certificate"]:
-        if row.has_key_link and row.machine_id in members:
-            members[row.machine_id].certificates.add(row.thumbprint)
-    return list(members.values())
+    computers = {machine.machine_id: machine for machine in machines if machine.kind != "profile"}
+    members: list[_Member] = []
+    for at, (number, machine) in enumerate(computers.items()):
+        found = own.pop(number, None) or _Own()
+        keys = {public: paths.of(number, path) or "" for public, path in found.keys.items()}
+        member = _Member(
+            machine, disks.get(number, machine.source_path), at, {}, found.refused, keys, found.certificates
+        )
+        _take(member, "machine_guid", (machine.machine_guid or "").lower())
+        if not _is_domain_controller(machine):
+            _take(member, "machine_sid", machine.machine_sid)
+        _take(member, "dpapi_system", found.secret)
+        _take(member, "ek_pub", found.ek_pub)
+        members.append(member)
+    return members
 
 
 def _take(member: _Member, trait: str, value: str | None) -> None:
-    # Nothing but zeros is what a tool left that reset it, not an identity.
-    if value and value.removeprefix("S-1-5-21").strip("0-"):
-        member.traits[trait] = value
+    if identity := _identity(value):
+        member.traits[trait] = identity
+
+
+def _identity(value: str | None) -> str | None:
+    """Return a value that can be a computer's own: nothing but zeros is what a tool left that reset it."""
+    return value if value and value.removeprefix("S-1-5-21").strip("0-") else None
 
 
 def _is_domain_controller(machine: MachineRow) -> bool:
@@ -133,9 +190,10 @@ def _groups(members: Sequence[_Member]) -> list[list[_Member]]:
 def _rows(group: Sequence[_Member], number: int) -> Iterator[SharedIdentityRow]:
     strongest = min((_enforces(member.machine) for member in group), key=_STRONGEST.index)
     traits, keys, certificates = _counts(group)
+    witnesses = _Witnesses(group)
     for member in group:
         machine = member.machine
-        relation, reason = _relation(member, group)
+        relation, reason = _relation(member, witnesses.of(member))
         files = sorted({path for public, path in member.keys.items() if keys[public] > 1})
         named = sorted(thumbprint for thumbprint in member.certificates if certificates[thumbprint] > 1)
         yield SharedIdentityRow(
@@ -147,7 +205,7 @@ def _rows(group: Sequence[_Member], number: int) -> Iterator[SharedIdentityRow]:
             relation=relation,
             reason=reason,
             shares=[t for t in _TRAITS if t in member.traits and traits[t, member.traits[t]] > 1],
-            with_members=[other.name for other in group if other is not member][:MAX_LISTED],
+            with_members=list(islice((other.name for other in group if other is not member), MAX_LISTED)),
             machine_sid=machine.machine_sid,
             machine_guid=machine.machine_guid,
             hardware_id=machine.hardware_id,
@@ -194,25 +252,76 @@ def _enforces(machine: MachineRow) -> Enforces:
     return "yes" if (build, machine.ubr) >= ENFORCING else "no"
 
 
-def _relation(member: _Member, group: Sequence[_Member]) -> tuple[Relation, str]:
-    """Say what a member is to the others: a clone of any of them, else undecided, else the same computer."""
-    found = [_pair(member, other) for other in group if other is not member and _have_in_common(member, other)]
+def _relation(member: _Member, others: Iterable[_Member]) -> tuple[Relation, str]:
+    """Say what a member is to those that share something with it: a clone of any, else undecided, else the same."""
+    found = [_pair(member, other) for other in others]
     if not found:
         return "alone", "no other computer of its identity was examined"
-    order = ("clone", "unknown", "generalized", "same_computer")
-    return min(found, key=lambda pair: order.index(pair[0]))
+    return min(found, key=lambda pair: _RELATIONS.index(pair[0]))
 
 
-def _have_in_common(one: _Member, other: _Member) -> bool:
-    return not one.traits.items().isdisjoint(other.traits.items())
+class _Witnesses:
+    """The few of a group that decide what one of its members is to the others; there may be thousands.
+
+    Of the members that have a trait in common it keeps, in their order, only those that can be the first of their kind
+    for somebody: what :func:`_relation` says of them is what it would say of all.
+
+    Args:
+        group: The members.
+    """
+
+    def __init__(self, group: Sequence[_Member]) -> None:
+        self._kept: dict[tuple[Any, ...], list[_Member]] = defaultdict(list)
+        for member in group:
+            for trait in member.traits.items():
+                self._keep(trait, member)
+
+    def of(self, member: _Member) -> list[_Member]:
+        """Return those, in the order of the group, without the member itself."""
+        found: dict[int, _Member] = {}
+        for trait in member.traits.items():
+            for bucket in (None, "generalized", "unnamed", ("name", member.called), ("hardware", member.hardware)):
+                found |= {other.at: other for other in self._kept.get((trait, bucket), ())}
+        found.pop(member.at, None)
+        return [found[at] for at in sorted(found)]
+
+    def _keep(self, trait: tuple[str, str], member: _Member) -> None:
+        if member.is_generalized or member.called is None:
+            self._first_two(self._kept[trait, "generalized" if member.is_generalized else "unnamed"], member)
+            return
+        kept = self._kept[trait, None]
+        # A clone has another name and other hardware. Of two with one name, one has other hardware than the member; of
+        # two with one piece of hardware, one another name; and of five such no name and no hardware is on all.
+        pairs = {(other.called, other.hardware) for other in kept}
+        names = sum(name == member.called for name, _ in pairs)
+        hardware = sum(member.hardware is not None and owned == member.hardware for _, owned in pairs)
+        if len(kept) < _ENOUGH and (member.called, member.hardware) not in pairs and names < 2 and hardware < 2:
+            kept.append(member)
+        same_name = self._kept[trait, ("name", member.called)]
+        hardware_told = {other.hardware for other in same_name}
+        if len(same_name) < 2 or (
+            len(same_name) == 2 and len(hardware_told | {member.hardware}) > len(hardware_told) == 1
+        ):
+            same_name.append(member)
+        same_hardware = self._kept[trait, ("hardware", member.hardware)]
+        if (
+            member.hardware is not None
+            and len(same_hardware) < 2
+            and member.called not in {o.called for o in same_hardware}
+        ):
+            same_hardware.append(member)
+
+    @staticmethod
+    def _first_two(kept: list[_Member], member: _Member) -> None:
+        if len(kept) < 2:
+            kept.append(member)
 
 
 def _pair(one: _Member, other: _Member) -> tuple[Relation, str]:
     names = [m.machine.computer_name for m in (one, other)]
-    hardware = [m.machine.hardware_id for m in (one, other)]
-    same_name = None if None in names else len({str(n).casefold() for n in names}) == 1
-    same_hardware = None if None in hardware else len({str(h).casefold() for h in hardware}) == 1
-    if any((m.machine.image_state or "").startswith(_GENERALIZED) for m in (one, other)):
+    same_name = None if None in names else one.called == other.called
+    same_hardware = None if None in (one.hardware, other.hardware) else one.hardware == other.hardware
+    if one.is_generalized or other.is_generalized:
         return "generalized", "one of the two is generalized, and not yet set up anew"
     if same_name is None:
         return "unknown", "the name of one of the two could not be read"

@@ -12,6 +12,9 @@ import forensics
 FOUND, NOTHING_EXAMINED, INVALID_PACK, NOT_WRITTEN = 1, 3, 4, 5  # click itself ends wrong usage with 2
 INTERRUPTED, TERMINATED = 130, 143  # as a shell says it of what SIGINT and SIGTERM ended
 
+MOST_RULES = 5
+"""Display: rules without answer that are named."""
+
 
 def say(message: str) -> None:
     """Print one message on stderr, whatever a disk put into it."""
@@ -20,8 +23,11 @@ def say(message: str) -> None:
 
 def say_what_was_not_had(case: forensics.Case) -> None:
     """Say what was not examined, what was otherwise, and which secrets were given for users whom nothing here knows."""
-    for sentence in [*case.not_examined, *case.examined_otherwise]:
+    silent = case.rules_unanswered
+    for sentence in (*silent[:MOST_RULES], *case.not_examined, *case.examined_otherwise):
         say(sentence)
+    if len(silent) > MOST_RULES:
+        say(f"{len(silent) - MOST_RULES} more rules could not be asked")
     for row in case.rows("problem"):
         if row.kind == "unknown_user":
             say(row.message)

@@ -91,6 +91,18 @@ class Query:
         """Return the statement for whether anything matches; it is short, and for most rules the answer is no."""
         return f"SELECT 1 FROM {self._source} WHERE {self._wanted()} LIMIT 1"
 
+    def wanted(self) -> str:
+        """Return the statement for the rowid, machine and rank of all rows that :meth:`matches` gives."""
+        return f"SELECT DISTINCT {self._place} FROM {self._source} WHERE {self._wanted()}"
+
+    def places(self) -> str:
+        """Return the same for all rows of its table, in which nothing stands that the author of the rule wrote."""
+        return f"SELECT {self._place} FROM {self.rule.table} AS this"
+
+    @property
+    def _place(self) -> str:
+        return f"this.rowid, this.machine_id, {rank(self.rule.table)}"
+
     def matches(self) -> str:
         """Return the statement for all rows that match, and the undecided ones where the rule reports them."""
         if self.rule.report_unknown:

@@ -23,8 +23,8 @@ from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 from forensics.tables.windows_path import WindowsPaths
 
-SECONDS_PER_RULE = 10.0
-"""Evidence: seconds that one rule may compute; one that is stopped is unknown."""
+SECONDS_PER_RULE = 5.0
+"""Evidence: seconds that one rule may compute, over however little; one that is stopped is unknown."""
 LONGEST_VALUE = 16 << 10
 """Evidence: bytes of one value of the evidence as rules see it; of a longer one they see the beginning."""
 

@@ -8,12 +8,10 @@ checks, so the statements of :class:`forensics.engine.compiler.Query` run over a
     for table in ROW_CLASSES:
         add_table(connection, table, f"read_parquet('fleet/{table}.parquet')")
     add_examination(connection, datetime.now(UTC))
-    former = connection.execute("SELECT machine_id FROM machine WHERE kind = 'former'").fetchall()
-    connection.execute(Query(rule, [number for (number,) in former]).judged())
+    found = run_on_duckdb(DuckTables(connection), load_packs().across_machines, datetime.now(UTC))
 
-Former installations (Windows.old) are looked up and not judged.
-:meth:`Query.matches <forensics.engine.compiler.Query.matches>`, with all texts, runs too; DuckDB takes minutes to plan
-it where values build on values.
+:mod:`forensics.engine.duckdb_run` has the last line. :meth:`Query.matches <forensics.engine.compiler.Query.matches>`,
+with all texts, runs in DuckDB too, which takes minutes to plan it where values build on values.
 
 What still differs: text that is no number makes ``CAST`` an error in DuckDB and 0 in SQLite; ``lower`` and ``upper``
 know other letters than A to Z in DuckDB only; ``group_concat`` has no order of its own in either; DuckDB counts

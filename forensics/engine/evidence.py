@@ -6,6 +6,7 @@ They are asked for when a finding is made, and only of its first rows, so that t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
@@ -18,19 +19,27 @@ _AT_ONCE = 500
 _Place = tuple[str, int]
 
 
+class TimeLeft(Protocol):
+    """Tells how long a rule may still compute."""
+
+    @property
+    def left(self) -> float:
+        """Seconds; raises RuleStoppedError where none are left."""
+
+
 class FoundRows:
     """What the conditions of one rule found.
 
     Args:
         query: The rule's statement.
         database: The evidence.
-        seconds: How long one statement may take.
+        time: What is left of the rule's time.
     """
 
-    def __init__(self, query: Query, database: RuleDatabase, seconds: float) -> None:
+    def __init__(self, query: Query, database: RuleDatabase, time: TimeLeft) -> None:
         self.query = query
         self.database = database
-        self.seconds = seconds
+        self.time = time
 
     def of(self, groups: Sequence[Sequence[int]]) -> list[list[EvidenceRow]]:
         """Return the evidence that the rows of each finding found.
@@ -52,7 +61,7 @@ class FoundRows:
         """Return, for each row and each condition, the rowids it found."""
         found: dict[int, list[list[int]]] = {}
         for part in _parts(rowids):
-            for rowid, *columns in self.database.query(self.query.found(part, MOST), seconds=self.seconds):
+            for rowid, *columns in self.database.query(self.query.found(part, MOST), seconds=self.time.left):
                 lists = found.setdefault(rowid, [[] for _ in columns])
                 for numbers, text in zip(lists, columns, strict=True):
                     numbers += map(int, str(text).split(",")) if text is not None else ()
@@ -73,7 +82,7 @@ class FoundRows:
             for part in _parts(rowids):
                 numbers = ", ".join(map(str, part))
                 sql = f"SELECT {table}.rowid, {table}.source_path FROM {table} WHERE {table}.rowid IN ({numbers})"
-                for rowid, path in self.database.query(sql, seconds=self.seconds):
+                for rowid, path in self.database.query(sql, seconds=self.time.left):
                     paths[table, rowid] = path
         return paths
 

@@ -12,7 +12,8 @@ from forensics.engine.conditions import NOT_KNOWN
 from forensics.engine.dialect_differences import differences
 from forensics.engine.examples import EXPECTATIONS, expectations, written_wrongly
 from forensics.engine.impossible_values import impossible_values
-from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, Sql, named_conditions
+from forensics.engine.other_machines import looks_at_others
+from forensics.engine.rule import Leaf, Packs, Presence, Problem, Rule, named_conditions
 from forensics.engine.skeleton import unfilled
 from forensics.engine.sql_text import quoted_texts, used_values, without_strings
 from forensics.engine.templates import commands_in, names_in
@@ -89,28 +90,20 @@ class AbsenceWithoutCoverage(Lint):
 
 
 class MachinesMixed(Lint):
-    """A subquery or join that does not compare ``machine_id``."""
+    """A rule that looks at other machines and does not say so, or says so and does not."""
 
     name = "machines-mixed"
-    recommendation = "compare machine_id in every subquery and join: a case may hold many machines"
-
-    _SOURCE = re.compile(r"\bFROM\s+([a-z_]+)\b(.*)", re.I | re.S)
+    recommendation = (
+        "compare machine_id in every subquery and join, since a case may hold many machines; "
+        "a rule that is meant to look at others declares 'across: machines'"
+    )
 
     def check(self, rule: Rule, packs: Packs) -> Iterator[Problem]:
-        """Yield SQL that could take a row of another machine."""
-        for condition in (*named_conditions(rule.when), *rule.corroboration):
-            if isinstance(condition, Presence) and "machine_id" not in condition.where:
-                yield Problem(rule.path, condition.where_line, f"'{condition.name}' looks at the rows of every machine")
-        for name, sql in rule.joins.items():
-            if "machine_id" not in sql.text:
-                yield Problem(rule.path, sql.line, f"'{name}' is joined for every machine")
-        for sql in (*rule.values.values(), *(Sql(leaf.sql, leaf.line) for leaf in _written_leaves(rule))):
-            for found in re.split(r"(?=\bSELECT\b)", without_strings(sql.text), flags=re.I)[1:]:
-                source = self._SOURCE.search(found)
-                if source and source[1] != "examination" and "machine_id" not in source[2]:
-                    yield Problem(
-                        rule.path, sql.line, f"the subquery over {source[1]} looks at the rows of every machine"
-                    )
+        """Yield SQL that could take a row of another machine, or a declaration for which there is none."""
+        if not rule.spans_machines:
+            yield from looks_at_others(rule)
+        elif not any(looks_at_others(rule)):
+            yield Problem(rule.path, rule.line("across"), "the rule looks at no other machine")
 
 
 class FileNameDiffers(Lint):

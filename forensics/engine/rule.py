@@ -212,6 +212,7 @@ class Rule:
         covers: Sections of the text report it stands for.
         report_unknown: Undecided rows become findings too.
         in_parts: What is in use, has ended or was replaced stays one finding, with its lists in parts.
+        spans_machines: It looks at other machines than its row's (``across: machines``).
         built_in: It came with keymortem.
         translations: Texts by language, those that were read.
         language: In which one its findings are.
@@ -240,6 +241,7 @@ class Rule:
     references: tuple[Text, ...] = ()
     report_unknown: bool = False
     in_parts: bool = False
+    spans_machines: bool = False
     built_in: bool = False
     examples: tuple[Mapping, ...] = ()
     translations: dict[str, Translation] = field(default_factory=dict)
@@ -261,6 +263,16 @@ class Packs(NamedTuple):
     """All rules of all packs, in the order of their files."""
 
     rules: tuple[Rule, ...] = ()
+
+    @property
+    def of_one_machine(self) -> Packs:
+        """The rules that look at one machine alone, and at others of its disk: each disk can be asked by itself."""
+        return Packs(tuple(rule for rule in self.rules if not rule.spans_machines))
+
+    @property
+    def across_machines(self) -> Packs:
+        """The rules that look at several machines, which are asked of all disks together."""
+        return Packs(tuple(rule for rule in self.rules if rule.spans_machines))
 
     def spoken(self, language: str) -> Packs:
         """Return the rules with their findings in a language, which the packs must have been read with."""

@@ -46,6 +46,7 @@ KEYS = (
     "references",
     "report-unknown",
     "in-parts",
+    "across",
 )
 MOST_VALUES = 100
 """Format: values of one rule."""
@@ -53,6 +54,7 @@ MOST_JOINS = 10
 """Format: tables that one rule joins to its own."""
 MOST_CONDITIONS = 200
 """Format: named conditions of one rule."""
+ACROSS = "machines"
 _REQUIRED = ("id", "title", "for", "severity", "confidence", "when", "because")
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
@@ -151,6 +153,7 @@ class RuleReader:
             references=tuple(self._texts("references")),
             report_unknown=self._flag("report-unknown"),
             in_parts=self._flag("in-parts"),
+            spans_machines=self._across(),
             built_in=self.built_in,
             lines={str(key): key.line for key in self.root},
         )
@@ -183,6 +186,12 @@ class RuleReader:
         if text not in ("", "true", "false"):
             self.tell(text.line, f"'{key}' is true or false")
         return text == "true"
+
+    def _across(self) -> bool:
+        text = self._text("across")
+        if text not in ("", ACROSS):
+            self.tell(text.line, f"'across' is {ACROSS}, or is left out")
+        return text == ACROSS
 
     def _covers(self) -> tuple[str, ...]:
         texts = self._texts("covers")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import field
 from datetime import datetime
 
@@ -20,16 +21,13 @@ from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
 
-PROBLEM_KINDS = ("rule_stopped", "rule_failed", "value_cut")
+STOPPED, FAILED = "rule_stopped", "rule_failed"
+PROBLEM_KINDS = (STOPPED, FAILED, "value_cut")
 """Kinds of ``problem`` rows that speak of rules, not of evidence."""
 
-SECONDS_FOR_ALL = 8.0
-"""Evidence: seconds that all rules together may compute over the evidence of a disk, since a hostile one could make
-each run long; a rule that did not get its turn is unknown.
-"""
-SECONDS_PER_ROW = 20e-6
-"""Evidence: seconds that each row of the evidence adds to that: a fleet takes longer than a disk, three times less than
-this.
+SECONDS_PER_MILLION_ROWS = 20.0
+"""Evidence: seconds that each million rows of the evidence add to those of a rule: over ten thousand machines the
+slowest takes a sixth of that. All rules together have no limit but the sum of theirs, so none loses its turn to others.
 """
 
 _FEW_ROWS = 5000
@@ -48,40 +46,69 @@ class RunResult:
     problems: list[ProblemRow] = field(default_factory=list)
 
 
-def run(
-    packs: Packs,
-    tables: Mapping[str, Sequence[Row]],
-    as_of: datetime,
-    seconds: float = SECONDS_PER_RULE,
-    seconds_for_all: float | None = None,
-) -> RunResult:
+class TimeOfRule:
+    """What is left of the time that one rule may compute.
+
+    Args:
+        seconds: All of it.
+        clock: Tells the seconds.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = now) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._end = clock() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left.
+
+        Raises:
+            RuleStoppedError: None are.
+        """
+        left = self._end - self._clock()
+        if left <= 0:
+            raise self.over()
+        return left
+
+    def over(self) -> RuleStoppedError:
+        """Return the error that says how long the rule was asked."""
+        return RuleStoppedError(f"stopped after {self.seconds:.3g} seconds")
+
+
+def seconds_per_rule(rows: int) -> float:
+    """Return how long one rule may compute over evidence of so many rows."""
+    return SECONDS_PER_RULE + rows * SECONDS_PER_MILLION_ROWS / 1e6
+
+
+def run(packs: Packs, tables: Mapping[str, Sequence[Row]], as_of: datetime, seconds: float | None = None) -> RunResult:
     """Ask every rule.
 
     Args:
         packs: The rules.
         tables: Rows by table name.
         as_of: What "expired" refers to.
-        seconds: How long one rule may take.
-        seconds_for_all: How long all may take together; if not given, what their number of rows is worth.
+        seconds: How long one rule may take; if not given, what the number of rows is worth.
     """
     if not packs.rules:
         return RunResult()
-    with RuleDatabase(tables, as_of, seconds) as database:
-        return run_on(database, packs, as_of, seconds_for_all)
+    with RuleDatabase(tables, as_of) as database:
+        return run_on(database, packs, as_of, seconds)
 
 
-def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds_for_all: float | None = None) -> RunResult:
+def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds: float | None = None) -> RunResult:
     """Ask every rule of a database that is there already."""
-    rows = sum(database.size(name) for name in ROW_CLASSES)
-    turns = _Turns(
-        database, as_of, SECONDS_FOR_ALL + rows * SECONDS_PER_ROW if seconds_for_all is None else seconds_for_all
-    )
-    turns.take(packs.rules)
-    turns.problems += map(_cut, database.shortened)
-    # In the order of the rules, whichever turn each was answered in: the report shall not depend on the clock.
-    findings = [finding for rule in packs.rules for finding in turns.findings.get(rule.id, ())]
-    order(findings)
-    return RunResult(causes_first(hang_consequences(findings, packs)), turns.problems)
+    if seconds is None:
+        seconds = seconds_per_rule(sum(database.size(name) for name in ROW_CLASSES))
+    builds = builds_of(database.query("SELECT machine_id, build FROM machine"))
+    result = RunResult()
+    for rule in packs.rules:
+        time = TimeOfRule(seconds)
+        with reported(rule, result.problems):
+            result.findings += ask(rule, database, format_utc(as_of), builds, time)
+    result.problems += map(_cut, database.shortened)
+    result.findings = put_together(result.findings, packs)
+    return result
 
 
 def _cut(column: Shortened) -> ProblemRow:
@@ -93,66 +120,61 @@ def _cut(column: Shortened) -> ProblemRow:
     return ProblemRow(machine_id=column.machine_id, source_path=column.source_path, kind="value_cut", message=message)
 
 
-class _Turns:
-    """Asks one rule after the other while there is time.
+def put_together(findings: Iterable[Finding], packs: Packs) -> list[Finding]:
+    """Return findings in their order, the worst first, each under its cause.
 
     Args:
+        findings: Of any of the rules, rule by rule, such as those of each disk and those across machines.
+        packs: All rules.
+    """
+    sorted_findings = list(findings)
+    order(sorted_findings)
+    return causes_first(hang_consequences(sorted_findings, packs))
+
+
+def builds_of(rows: Iterable[tuple[int, str | None]]) -> dict[int, int]:
+    """Return the build of Windows of each machine that tells it, given number and column ``build``."""
+    return {number: int(build) for number, build in rows if build is not None and build.isdecimal()}
+
+
+@contextmanager
+def reported(rule: Rule, problems: list[ProblemRow]) -> Iterator[None]:
+    """Make a problem of a rule that cannot be asked, or not to its end."""
+    kind = why = ""
+    try:
+        yield
+    except RuleStoppedError as error:
+        kind, why = STOPPED, str(error)
+    except (RuleSqlError, SqlTextError) as error:
+        kind, why = FAILED, str(error)
+    if kind:
+        message = f"the rule {rule.id} could not be asked: {why}"
+        problems.append(ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message))
+
+
+def ask(rule: Rule, database: RuleDatabase, as_of: str, builds: Mapping[int, int], time: TimeOfRule) -> list[Finding]:
+    """Return the findings of one rule, in the order of their first rows.
+
+    Args:
+        rule: The rule.
         database: The evidence.
         as_of: For the texts.
-        seconds: How long all may take together.
+        builds: Build of Windows by machine.
+        time: What it may take.
+
+    Raises:
+        RuleStoppedError: It took longer.
+        RuleSqlError: SQLite refuses it.
+        SqlTextError: A piece of it names a value that is not there.
     """
-
-    def __init__(self, database: RuleDatabase, as_of: datetime, seconds: float) -> None:
-        self.database = database
-        self.as_of = format_utc(as_of)
-        self.seconds = seconds
-        self.end = now() + seconds
-        self.builds = {
-            machine_id: int(build)
-            for machine_id, build in database.query("SELECT machine_id, build FROM machine")
-            if build is not None and build.isdecimal()
-        }
-        self.findings: dict[str, list[Finding]] = {}
-        self.problems: list[ProblemRow] = []
-
-    def take(self, rules: Sequence[Rule]) -> None:
-        """Ask rules: first each for its share of the time, so that none loses its turn to a slow one; then the slow
-        ones again, each for twice as long, while there is time.
-        """
-        waiting = list(rules)
-        share = 0.0
-        while waiting and (left := self._left()) > 0:
-            share = max(2 * share, left / len(waiting))
-            waiting = [rule for rule in waiting if not self._answered(rule, share)]
-        for rule in waiting:
-            self._tell(rule, "rule_stopped", f"all rules together had taken {self.seconds:.3g} seconds")
-
-    def _left(self) -> float:
-        return self.end - now()
-
-    def _answered(self, rule: Rule, share: float) -> bool:
-        seconds = min(share, self._left(), self.database.seconds)
-        if seconds <= 0:
-            return False
-        try:
-            self.findings[rule.id] = self._ask(rule, seconds)
-        except RuleStoppedError as error:
-            if seconds < self.database.seconds:
-                return False
-            self._tell(rule, "rule_stopped", str(error))
-        except (RuleSqlError, SqlTextError) as error:
-            self._tell(rule, "rule_failed", str(error))
-        return True
-
-    def _ask(self, rule: Rule, seconds: float) -> list[Finding]:
-        query = Query(rule, self.database.former)
-        # On one disk preparing a long statement is what costs, in a fleet looking through it twice.
-        few = self.database.size(rule.table) <= _FEW_ROWS
-        if few and not any(self.database.query(query.any_match(), seconds=seconds)):
+    query = Query(rule, database.former)
+    # On one disk preparing a long statement is what costs, in a fleet looking through it twice.
+    few = database.size(rule.table) <= _FEW_ROWS
+    try:
+        if few and not any(database.query(query.any_match(), seconds=time.left)):
             return []
-        rows = self.database.query(query.matches(), seconds=seconds)
-        return make_findings(query, rows, self.as_of, FoundRows(query, self.database, seconds), self.builds)
-
-    def _tell(self, rule: Rule, kind: str, why: str) -> None:
-        message = f"the rule {rule.id} could not be asked: {why}"
-        self.problems.append(ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message))
+        rows = list(database.query(query.matches(), seconds=time.left))
+        return make_findings(query, rows, as_of, FoundRows(query, database, time), builds)
+    except RuleStoppedError as error:
+        # However much was left for the last statement, the rule had all of its time.
+        raise time.over() from error

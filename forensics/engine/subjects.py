@@ -31,6 +31,10 @@ _SUBJECTS = {
         "coalesce(this.computer_name, 'installation ' || this.member) || ' on ' || this.disk",
         "{id}",
     ),
+    "shared_key": (
+        "coalesce(this.thumbprints ->> '$[0]', this.public_key_sha256)",
+        "coalesce(this.subject, 'public key ' || substr(this.public_key_sha256, 1, 16))",
+    ),
     "former_windows": ("this.folder", "{id}"),
     "efs_agent": ("this.thumbprint", "coalesce(this.subject, this.thumbprint)"),
     "secure_boot": (
@@ -55,7 +59,16 @@ _SUBJECTS = {
     "bitlocker": ("this.disk || ', ' || this.volume", "{id}"),
 }
 KEY_TABLES = frozenset(
-    {"key_chain", "certificate", "certificate_use", "key_file", "guardian", "shared_identity", "efs_agent"}
+    {
+        "key_chain",
+        "certificate",
+        "certificate_use",
+        "key_file",
+        "guardian",
+        "shared_identity",
+        "shared_key",
+        "efs_agent",
+    }
 )
 """Tables whose findings explain each other only where they share a subject: keys, certificates, clones."""
 

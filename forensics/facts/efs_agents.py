@@ -7,7 +7,7 @@ References:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from forensics.tables.certificate import CertificateRow
 from forensics.tables.efs_agent import EfsAgentRow
@@ -17,6 +17,15 @@ from forensics.tables.timestamps import as_utc
 
 MAX_MEMBERS = 50
 """Display: computers that one agent's row names."""
+
+READS: Mapping[str, tuple[str, ...]] = {
+    "machine": ("computer_name", "domain_name"),
+    "certificate": (
+        *("store", "store_scope", "thumbprint", "subject", "not_after"),
+        *("source_path", "source_time"),
+    ),
+}
+"""Columns that are read of each table, ``machine_id`` besides; of certificates those with store scope ``policy``."""
 
 _Policy = tuple[int, str | None]
 """The machine of a local policy, 0 for a domain's; and the domain."""

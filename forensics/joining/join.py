@@ -120,11 +120,11 @@ def _joined(parts: Sequence[Part], as_of: datetime | None, packs: Packs | None, 
     with _told("judging virtual machines", problems):
         rows += judged_anew([part.rows for part in parts])
     disks = {row.machine_id: row.source or row.source_path for row in rows if isinstance(row, MachineRow)}
+    with _told("computing facts", problems):
+        rows = with_facts(rows, moment)
     for comparison in COMPARISONS:
         with _told(comparison.doing, problems):
             rows += comparison.rows(without_former(rows), disks)
-    with _told("computing facts", problems):
-        rows = with_facts(rows, moment)
     count_data_disks(entries, rows)
     rows = [row for row in rows if not (isinstance(row, ProblemRow) and row.kind in _OF_COMMANDS)] + problems
     case = Case(rows, entries, moment, evidence=evidence)

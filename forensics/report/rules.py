@@ -51,12 +51,16 @@ def render_markdown(packs: Packs) -> str:
 
 
 def _rule_markdown(rule: Rule) -> Iterator[str]:
-    yield from ("", f"### {rule.id}", "", f"{rule.title}. For each row of `{rule.table}`, when", "")
+    yield from ("", f"### {rule.id}", "", f"{rule.title}. For each row of `{rule.table}`{_across(rule)}, when", "")
     yield from _names(rule.when, "")
     if rule.explains:
         yield from ("", f"Explains: {', '.join(f'[{name}](#{name})' for name in rule.explains)}.")
     if rule.references:
         yield from ("", "References:", "", *(f"- {_link(name)}" for name in rule.references))
+
+
+def _across(rule: Rule) -> str:
+    return ", compared across machines" if rule.spans_machines else ""
 
 
 def _link(reference: str) -> str:
@@ -85,7 +89,7 @@ def render_rule(rule: Rule) -> str:
     """Write what a rule asks and says."""
     lines = [
         rule.title,
-        f"  id {rule.id}, pack {rule.pack}, for each row of {rule.table}, file {rule.path}",
+        f"  id {rule.id}, pack {rule.pack}, for each row of {rule.table}{_across(rule)}, file {rule.path}",
         f"  severity {_levels(rule.severity)}; confidence {_levels(rule.confidence)}",
         "",
         "It matches when",

@@ -24,6 +24,7 @@ from forensics.report.stores import hives_in_part, unseen_stores
 from forensics.report.summary import summary
 from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import Triage, triage
+from forensics.report.unanswered import unanswered_line
 from forensics.report.undecided import lack_of_evidence
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.report.well import proved
@@ -115,6 +116,8 @@ class _Report:
 
     def _head(self) -> None:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
+        if line := unanswered_line(self.case):
+            self._add(line)
         for machine in self.case.rows("machine"):
             self._add(self.facts.introduced(machine))
             self.lines += fold(sanitise(computers_of(machine)), self.width, "  ") if machine.key_guids else []

@@ -17,6 +17,7 @@ class EfsAgentRow(Row):
     description: ClassVar[str] = (
         "Recovery agents of EFS by policy; those of a domain once for all its members, with machine_id 0"
     )
+    spans_machines: ClassVar[bool] = True
 
     domain: str | None = column("DNS name of the domain whose policy it is, lower case; null: a computer in none", None)
     thumbprint: str = column("SHA-1 of the agent's certificate, upper hex")

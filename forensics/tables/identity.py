@@ -22,6 +22,7 @@ class SharedIdentityRow(Row):
         "Installations examined together that share a machine SID, MachineGuid, DPAPI_SYSTEM or TPM, and those whose "
         "log has event 6167 of LsaSrv; machine_id is 0, `member` names the installation"
     )
+    spans_machines: ClassVar[bool] = True
 
     shared_group: int = column("Number of the group that shares, from 1")
     member: int = column("Its `machine.machine_id`", names_machine=True)

@@ -24,6 +24,7 @@ from forensics.tables.row import Row, columns
 from forensics.tables.secrets import MasterKeyRow, SecretRow
 from forensics.tables.secure_boot import SecureBootRow
 from forensics.tables.shadow_copy import ShadowCopyRow
+from forensics.tables.shared_key import SharedKeyRow
 from forensics.tables.tpm import TpmRow
 from forensics.tables.use import CertificateUseRow, FolderAclRow, PolicyRow, ProviderRow, TemplateRow
 
@@ -49,6 +50,7 @@ _CLASSES: tuple[type[Row], ...] = (
     ProviderRow,
     SecureBootRow,
     SharedIdentityRow,
+    SharedKeyRow,
     FormerWindowsRow,
     EfsAgentRow,
     TpmRow,
@@ -87,6 +89,7 @@ CONTRACT_TABLES = (
     "provider",
     "secure_boot",
     "shared_identity",
+    "shared_key",
     "former_windows",
     "efs_agent",
     "user",

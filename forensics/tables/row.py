@@ -33,6 +33,8 @@ class Row:
 
     table: ClassVar[str]
     description: ClassVar[str]
+    spans_machines: ClassVar[bool] = False
+    """Its rows are made over all machines that were examined together."""
 
     machine_id: int = column(
         "Which Windows installation (`machine.machine_id`) the row belongs to; 0 is the source itself",

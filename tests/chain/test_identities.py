@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from forensics.chain.identities import shared_identities
+from forensics.chain import identities
+from forensics.chain.identities import MAX_LISTED, READS, shared_identities
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.event import EventRow
 from forensics.tables.identity import Shared, SharedIdentityRow
@@ -15,6 +17,8 @@ from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 from forensics.tables.secrets import SecretRow
 from forensics.tables.tpm import TpmRow
+from tests.narrow_rows import narrow
+from tests.time_bound import within
 
 SID, OTHER_SID, DOMAIN = "S-1-5-21-1-2-3", "S-1-5-21-4-5-6", "S-1-5-21-7-8-9"
 GUID, OTHER_GUID = "11111111-2222-3333-4444-555555555555", "99999999-8888-7777-6666-555555555555"
@@ -313,3 +317,82 @@ def test_the_strictest_member_speaks_for_its_group(builds: tuple[tuple[str, int]
     members = [machine(at, f"PC-{at}", build=build, ubr=ubr) for at, (build, ubr) in enumerate(builds, 1)]
     assert {row.group_enforces for row in rows_of(*members)} == {strongest}
     assert {row.group_enforces for row in rows_of(*reversed(members))} == {strongest}
+
+
+def compared_in_pairs(rows: list[SharedIdentityRow], machines: dict[int, MachineRow]) -> list[tuple[str, str]]:
+    """Return what each member is by comparing it with every other one, as no two loops should for thousands."""
+    order = ("clone", "unknown", "generalized", "same_computer")
+    told: list[tuple[str, str]] = []
+    for row in rows:
+        one = machines[row.member]
+        others = (
+            machines[other.member] for other in rows if other.shared_group == row.shared_group and other is not row
+        )
+        common = [o for o in others if o.machine_sid == one.machine_sid or o.machine_guid == one.machine_guid]
+        pairs = [identities._pair(*(identities._Member(m, "", 0, {}, [], {}, set()) for m in (one, o))) for o in common]
+        told.append(min(pairs, key=lambda pair: order.index(pair[0])))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_few_of_a_group_decide_as_all_would(seed: int) -> None:
+    chance = random.Random(seed)
+    names = [None, *"ABCDEFGHIJKLMN"[: chance.randrange(1, 14)]]
+    hardware = [None, *"abcdefghijklmn"[: chance.randrange(1, 14)]]
+    sealed = "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE"
+    machines = {
+        number: machine(
+            number,
+            chance.choice(names[chance.random() < 0.8 :] or names),
+            hardware_id=chance.choice(hardware),
+            machine_sid=f"S-1-5-21-1-1-{chance.randrange(1, 3)}",
+            machine_guid=chance.choice((GUID, OTHER_GUID)),
+            image_state=sealed if chance.random() < 0.05 else None,
+        )
+        for number in range(1, chance.randrange(3, 30))
+    }
+    found = rows_of(*machines.values())
+    assert [(row.relation, row.reason) for row in found] == compared_in_pairs(found, machines)
+
+
+def many(count: int, names: int, hardware: int) -> list[Row]:
+    return [
+        row
+        for number in range(1, count + 1)
+        for row in (
+            machine(number, f"PC-{number % names}", hardware_id=f"{number % hardware}", machine_guid=GUID),
+            secret(number, "aa"),
+            *(key_file(number, f"k/{at}", public_key_sha256=f"{at:064}") for at in range(10)),
+            *(certificate(number, f"{at:040}", True) for at in range(3)),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "hardware", "relation"),
+    [(10_000, 10_000, "clone"), (1, 10_000, "unknown"), (10_000, 1, "unknown"), (1, 1, "same_computer")],
+)
+def test_ten_thousand_are_compared_in_seconds(names: int, hardware: int, relation: str) -> None:
+    rows = many(10_000, names, hardware)
+    with within(10):
+        found = shared_identities(rows, {})
+    assert len(found) == 10_000
+    assert {row.relation for row in found} == {relation}
+    assert [len(row.with_members) for row in found] == [MAX_LISTED] * 10_000
+    assert {row.shared_keys for row in found} == {13}
+
+
+def test_narrow_rows_are_enough() -> None:
+    whole = [
+        machine(1, "PC-1", machine_guid=GUID, hardware_id="h1", system_root="Windows"),
+        machine(2, "PC-2", machine_guid=GUID, hardware_id="h2", system_root="Windows"),
+        secret(1, "aa"),
+        secret(2, "aa"),
+        refused(1, 3),
+        key_file(1, "keys/b", public_key_sha256="shared", second_public_key_sha256="x"),
+        key_file(2, "other/b", public_key_sha256="shared"),
+        certificate(1, "AA", True),
+        certificate(2, "AA", True),
+        TpmRow(machine_id=1, source_path="SYSTEM", ek_pub_sha256="e" * 64),
+    ]
+    assert shared_identities(narrow(whole, READS), {}) == shared_identities(whole, {}) != []

@@ -13,54 +13,36 @@ from forensics.case_tables import CaseTables
 from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
 from forensics.engine.duckdb_functions import add_examination, add_functions, add_table
-from forensics.engine.examples import example_rows
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
 from forensics.engine.sql_text import put_values
 from forensics.report.exports.parquet_files import write_parquet
 from forensics.tables.registry import ROW_CLASSES, by_table, column_specs
+from tests.engine.example_case import examples
 from tests.hand_made import case
 from tests.oracles import other_reader
 
 duckdb = other_reader("duckdb", "duckdb")
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
-Values = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
 def packs() -> Packs:
-    return load_packs(examples=True)
+    return examples().packs
 
 
 @pytest.fixture(scope="module")
-def examples(packs: Packs) -> Values:
-    """Return the rows of all examples in one case, each on machines of its own."""
-    together: Values = {}
-    number = 0
-    for rule in packs.rules:
-        for tables in example_rows(rule):
-            number += 10
-            for table, rows in tables.items():
-                for row in rows:
-                    for column in ("machine_id", "recoverable_on"):
-                        if row.get(column) is not None:
-                            row[column] += number
-                together.setdefault(table, []).extend(rows)
-    return together
-
-
-@pytest.fixture(scope="module")
-def both(examples: Values) -> Iterator[tuple[RuleDatabase, Any]]:
+def both() -> Iterator[tuple[RuleDatabase, Any]]:
     """Return SQLite and DuckDB with the same rows."""
     connection = _duck()
-    for table, rows in examples.items():
+    for table, rows in examples().together.items():
         add_table(connection, table)
         columns = list({column: None for row in rows for column in row})
         names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" for _ in columns)
         statement = f'INSERT INTO "{table}" ({names}) VALUES ({marks})'
         connection.executemany(statement, [[row.get(c) for c in columns] for row in rows])
-    with RuleDatabase({}, AS_OF, values=examples, seconds=300) as database:
+    with RuleDatabase({}, AS_OF, values=examples().together, seconds=300) as database:
         yield database, connection
     connection.close()
 

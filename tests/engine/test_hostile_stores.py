@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count as counting
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from forensics.case_tables import CaseTables
+from forensics.engine.compiler import Query
 from forensics.engine.database import RuleDatabase
-from forensics.engine.fence import Fence
+from forensics.engine.evidence import FoundRows
+from forensics.engine.fence import Fence, RuleStoppedError
 from forensics.engine.findings import hang_consequences
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
-from forensics.engine.run import SECONDS_FOR_ALL, SECONDS_PER_ROW, run, run_on
+from forensics.engine.run import TimeOfRule, run, run_on, seconds_per_rule
 from forensics.engine.templates import MOST_LINES, fill
 from forensics.report.text import render_text
 from forensics.tables.finding import Finding, Subject, as_text
@@ -119,7 +122,7 @@ def _rows(number: int, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_ten_thousand_identical_certificates(packs: Packs) -> None:
     count = 10_000
-    result = run(packs, store(count, "identical"), AS_OF, seconds=300, seconds_for_all=300)
+    result = run(packs, store(count, "identical"), AS_OF, seconds=300)
     assert result.problems == []
     found = {f.rule: f for f in result.findings}
     assert len(found) == len(result.findings)
@@ -153,7 +156,7 @@ def test_no_rule_looks_at_every_row_for_every_row(kind: str, packs: Packs, monke
         for rule in packs.rules:
             steps.clear()
             for database in (small, large):
-                assert run_on(database, Packs((rule,)), AS_OF, seconds_for_all=300).problems == []
+                assert run_on(database, Packs((rule,)), AS_OF, seconds=300).problems == []
             # Four times the rows; sixteen times the steps were it quadratic. Below 200,000 steps nobody waits.
             if steps[large.fence] > max(200, 7 * steps[small.fence]):
                 slow[str(rule.id)] = steps[large.fence] / steps[small.fence]
@@ -168,33 +171,36 @@ def _endless(rule_id: str) -> dict[str, Any]:
 def test_slow_rules_take_no_turn_from_others_and_are_named(tmp_path: Path) -> None:
     written = write_rules(tmp_path, _endless("a-slow"), _endless("b-slow"), {"id": "quick"})
     chains = tables({"key_chain": [{"thumbprint": "AA", "access": "denied"}] * 300})
-    result = run(load_packs([written], built_in=False), chains, AS_OF, seconds_for_all=0.9)
+    result = run(load_packs([written], built_in=False), chains, AS_OF, seconds=0.3)
     assert [f.rule for f in result.findings] == ["quick"]
     assert [p.kind for p in result.problems] == ["rule_stopped", "rule_stopped"]
     assert [p.message for p in result.problems] == [
-        "the rule a-slow could not be asked: all rules together had taken 0.9 seconds",
-        "the rule b-slow could not be asked: all rules together had taken 0.9 seconds",
+        "the rule a-slow could not be asked: stopped after 0.3 seconds",
+        "the rule b-slow could not be asked: stopped after 0.3 seconds",
     ]
 
 
-def test_rules_that_lose_their_turn_are_problems(tmp_path: Path) -> None:
-    packs = load_packs([write_rules(tmp_path, {"id": "a"}, {"id": "b"})], built_in=False)
-    chains = tables({"key_chain": [{"thumbprint": "AA", "access": "denied"}]})
-    result = run(packs, chains, AS_OF, seconds_for_all=0)
-    assert result.findings == []
-    assert [(p.kind, p.message) for p in result.problems] == [
-        ("rule_stopped", "the rule a could not be asked: all rules together had taken 0 seconds"),
-        ("rule_stopped", "the rule b could not be asked: all rules together had taken 0 seconds"),
-    ]
+def test_the_time_of_a_rule_grows_with_the_evidence_and_is_told_to_end() -> None:
+    assert [seconds_per_rule(rows) for rows in (0, 50_000, 1_500_000)] == [5.0, 6.0, 35.0]
+    ticks = iter([100.0, 100.0, 103.0, 105.0])
+    time = TimeOfRule(5, clock=lambda: next(ticks))
+    assert [time.left, time.left] == [5.0, 2.0]
+    with pytest.raises(RuleStoppedError, match=r"^stopped after 5 seconds$"):
+        _ = time.left
 
 
-def test_the_time_for_all_grows_with_the_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    packs = load_packs([write_rules(tmp_path, {"id": "a"})], built_in=False)
-    monkeypatch.setattr("forensics.engine.run.SECONDS_FOR_ALL", 0.0)
-    chains = tables({"key_chain": [{"thumbprint": "AA", "access": "denied"}] * 50_000})
-    assert [f.rule for f in run(packs, chains, AS_OF).findings] == ["a"]
-    # The bound for a whole examination is 20 seconds; a store of ten thousand makes about fifty thousand rows.
-    assert SECONDS_FOR_ALL + 50_000 * SECONDS_PER_ROW < 10
+def test_all_statements_of_a_rule_share_its_time(tmp_path: Path) -> None:
+    """What conditions found is asked in many statements, none of which may be slow."""
+    told = {"name": "told", "from": "event", "where": "event.machine_id = this.machine_id", "covered": "always"}
+    packs = load_packs([write_rules(tmp_path, {"when": {"some-of": told}})], built_in=False)
+    whole = tables({"key_chain": [{"thumbprint": "AA"}] * 600, "event": [{"event_id": 1}]})
+    ticks = counting(step=2.0)
+    with RuleDatabase(whole, AS_OF) as database:
+        query = Query(packs.rules[0])
+        rowids = [[number] for number in range(1, 601)]
+        assert FoundRows(query, database, TimeOfRule(7, clock=lambda: next(ticks))).of(rowids)
+        with pytest.raises(RuleStoppedError, match=r"^stopped after 5 seconds$"):
+            FoundRows(query, database, TimeOfRule(5, clock=lambda: next(ticks))).of(rowids)
 
 
 def test_what_a_condition_found_is_listed_in_bounds(tmp_path: Path) -> None:
@@ -224,7 +230,7 @@ def test_ten_thousand_findings_are_hung_and_told_in_bounds(tmp_path: Path) -> No
     packs = load_packs([write_rules(tmp_path, grouped, {**grouped, "id": "effect", "explains": []})], built_in=False)
     chains = tables({"key_chain": [{"thumbprint": f"{n:040X}", "access": "denied"} for n in range(count)]})
     case = CaseTables([row for rows in chains.values() for row in rows], [], AS_OF)
-    case.finding_list = run(packs, by_table(case.rows("key_chain")), AS_OF, seconds_for_all=300).findings
+    case.finding_list = run(packs, by_table(case.rows("key_chain")), AS_OF, seconds=300).findings
     assert len(case.finding_list) == 2 * count
     assert [f.consequences for f in case.finding_list[:count]] == [(f"effect:{n}",) for n in range(1, count + 1)]
     text = render_text(case)
@@ -239,7 +245,7 @@ def test_a_finding_with_thousands_of_consequences_names_the_first(tmp_path: Path
     packs = load_packs([write_rules(tmp_path, one, many)], built_in=False)
     chains = tables({"key_chain": [{"thumbprint": f"{n:040X}", "access": "denied"} for n in range(count)]})
     case = CaseTables([row for rows in chains.values() for row in rows], [], AS_OF)
-    case.finding_list = run(packs, chains, AS_OF, seconds_for_all=300).findings
+    case.finding_list = run(packs, chains, AS_OF, seconds=300).findings
     [cause] = [f for f in case.finding_list if f.rule == "cause"]
     assert len(cause.consequences) == len(cause.subjects) == count
     text = render_text(case)

@@ -84,6 +84,7 @@ references:
   https://example.test
 report-unknown: "true"
 in-parts: "true"
+across: machines
 """
 
 
@@ -128,7 +129,7 @@ def test_every_part_with_its_line(tmp_path: Path) -> None:
     assert (str(rule.because), rule.because.line) == ("First {{ one }}.\nSecond {{ two }}.\n", 59)
     assert (str(rule.remedy), rule.remedy.line) == ("Do {{ count }} things.", 62)
     assert [(str(text), text.line) for text in rule.explains] == [("x", 63), ("y", 64)]
-    assert rule.in_parts
+    assert (rule.in_parts, rule.spans_machines) == (True, True)
     assert (rule.covers, rule.references, rule.report_unknown) == (
         ("broken", "orphan"),
         ("https://example.test",),
@@ -158,7 +159,7 @@ def test_what_is_left_out(tmp_path: Path) -> None:
     assert (rule.severity, rule.confidence) == ((Level(None, "low", 5),), (Level(None, "proved", 6),))
     # The subject of a table is written nowhere: its line is that of the table's name.
     assert (rule.subject_id.line, rule.subject_label.line) == (4, 4)
-    assert (rule.report_unknown, rule.in_parts) == (False, False)
+    assert (rule.report_unknown, rule.in_parts, rule.spans_machines) == (False, False, False)
     assert (rule.examples, rule.language, rule.spoken) == ((), "en", None)
 
 

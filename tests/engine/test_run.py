@@ -29,11 +29,11 @@ def test_a_rule_that_fails_on_the_evidence(tmp_path: Path) -> None:
 
 def test_no_time_at_all(tmp_path: Path) -> None:
     packs = load_packs([write_rules(tmp_path, {"id": "a"}, {"id": "b"})], built_in=False)
-    result = run(packs, tables(ROWS), AS_OF, seconds_for_all=0)
+    result = run(packs, tables(ROWS), AS_OF, seconds=0)
     assert result.findings == []
     assert [(problem.kind, problem.message) for problem in result.problems] == [
-        ("rule_stopped", "the rule a could not be asked: all rules together had taken 0 seconds"),
-        ("rule_stopped", "the rule b could not be asked: all rules together had taken 0 seconds"),
+        ("rule_stopped", "the rule a could not be asked: stopped after 0 seconds"),
+        ("rule_stopped", "the rule b could not be asked: stopped after 0 seconds"),
     ]
 
 

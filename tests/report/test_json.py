@@ -95,6 +95,7 @@ def test_every_table_of_the_contract_is_there_filled_or_not() -> None:
         "provider": 0,
         "secure_boot": 0,
         "shared_identity": 0,
+        "shared_key": 0,
         "former_windows": 0,
         "efs_agent": 0,
         "user": 1,

@@ -62,6 +62,7 @@ def test_the_pack_has_its_rules() -> None:
     assert sorted(IDS) == [
         "clone-without-generalize",
         "duplicate-machine-sid-enforced",
+        "private-key-on-several-machines",
         "secure-boot-ca-2023",
         "smart-card-csp-to-ksp",
     ]
@@ -99,7 +100,11 @@ def test_clones_are_one_finding_with_both_computers() -> None:
     assert _stated(case) == {
         "clone-without-generalize": ("medium", "proved", {"CLONE-1", "CLONE-2"}),
         "duplicate-machine-sid-enforced": ("high", "likely", {"CLONE-1", "CLONE-2"}),
+        "private-key-on-several-machines": ("info", "proved", {"CN=shared.contoso.test"}),
     }
+    key = _one(case, "private-key-on-several-machines")["because"]
+    assert "- CN=shared.contoso.test, on 2: CLONE-1 on " in key
+    assert "the private key was opened on each; it may not be exported; no use of it is known" in key
     clone, refused = _one(case, "clone-without-generalize"), _one(case, "duplicate-machine-sid-enforced")
     assert clone["machine_id"] == refused["machine_id"] == 0
     assert clone["consequences"] == [refused["id"]]

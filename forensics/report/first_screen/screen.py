@@ -23,6 +23,7 @@ from forensics.report.profiles import IN_A_SESSION, computers_of, introduced_pro
 from forensics.report.stores import no_certificate
 from forensics.report.terminal import in_bold, in_colour
 from forensics.report.triage import triage
+from forensics.report.unanswered import unanswered_line
 from forensics.report.undecided import lack_of_evidence
 from forensics.tables.finding import SEVERITIES, Severity
 from forensics.tables.key_chain import KeyChainRow
@@ -141,6 +142,7 @@ class FirstScreen:
         title = self._title()
         if case.is_empty:
             return [*title, "Nothing could be examined."]
+        title += filter(None, [unanswered_line(case)])
         former = [*former_lines(case)][:MOST_FORMER]
         return [*title, *doubts(case.sources)[:1], *self._machines(width), *former, self._keys(), self._findings()]
 

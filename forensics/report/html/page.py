@@ -28,6 +28,7 @@ from forensics.report.html.verdict import figures, next_to_end, sentences
 from forensics.report.profiles import has_profiles
 from forensics.report.stores import hives_in_part
 from forensics.report.triage import triage
+from forensics.report.unanswered import unanswered_line
 from forensics.report.virtual_machines import virtual_machines, vm_head, vm_needs, without_tpm
 from forensics.tables.sanitise import sanitise
 from forensics.tables.source import leaves
@@ -74,6 +75,7 @@ def render_html(case: CaseTables, language: str = "en") -> str:
             "figures": figures(case, found, t),
             "next": next_to_end(case, chains, t),
             "ahead": SOON.days,
+            "unanswered": t.sentence(unanswered_line(case)),
             "causes": causes.root,
             "information": causes.information,
             "chains": chains,

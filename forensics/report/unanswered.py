@@ -1,0 +1,32 @@
+"""The rules that could not be asked to their end: what they would have found is not known, which heads every output."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from forensics.case_tables import CaseTables
+from forensics.engine.run import PROBLEM_KINDS
+from forensics.tables.record import ProblemRow
+
+MOST_NAMED = 5
+"""Display: rules that the line about them names."""
+
+
+def unanswered(case: CaseTables) -> list[ProblemRow]:
+    """Return a row for each rule that was stopped, or failed on this evidence."""
+    return [row for row in case.rows("problem") if row.kind in PROBLEM_KINDS]
+
+
+def unanswered_line(case: CaseTables) -> str:
+    """Return the sentence that heads an output where a rule gave no answer; else nothing."""
+    rows = unanswered(case)
+    if not rows:
+        return ""
+    if len(rows) == 1:
+        return f"1 rule was not asked to its end: what it would have found is not known ({_names(rows)})."
+    return f"{len(rows)} rules were not asked to their end: what they would have found is not known ({_names(rows)})."
+
+
+def _names(rows: list[ProblemRow]) -> str:
+    names = ", ".join(PurePath(row.source_path).stem for row in rows[:MOST_NAMED])
+    return f"{names} and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else names
