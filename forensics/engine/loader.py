@@ -15,7 +15,7 @@ from forensics.engine.fence import RuleStoppedError, now
 from forensics.engine.part_reader import with_examples, with_translation
 from forensics.engine.rule import LANGUAGES, Packs, Problem, Rule, RulePackError
 from forensics.engine.rule_reader import RuleReader
-from forensics.engine.yaml_source import RuleYamlError, read_text, read_yaml
+from forensics.engine.yaml_source import LARGEST_FILE, RuleYamlError, read_text, read_yaml
 
 MOST_FILES = 2000 * (1 + len(PARTS))
 """Format: files of one rule pack."""
@@ -133,7 +133,8 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
     if len(files) > MOST_FILES:
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
         return []
-    if sum(file.stat().st_size for file in files) > LARGEST_PACK:
+    # Of a larger file nothing is read, and it is told by its name.
+    if sum(min(file.stat().st_size, LARGEST_FILE) for file in files) > LARGEST_PACK:
         problems.append(Problem(path, 1, f"the rule files of one pack have more than {LARGEST_PACK >> 20} MiB"))
         return []
     beside = {file: rule for file in files if (rule := rule_of(file))}

@@ -311,7 +311,7 @@ def test_what_strangers_wrote_does_not_run_in_duckdb(tmp_path: Path, monkeypatch
     result = run_on_duckdb(duck, packs, AS_OF)
     assert [finding.rule for finding in result.findings] == ["sound"]
     assert [problem.message for problem in result.problems] == [
-        "the rule grows could not be asked: no valid SQL: string or blob too big"
+        "the rule grows could not be asked: a text or a row that it makes is too big: it has more than 1 MiB"
     ]
     assert asked
     assert not [sql for sql in asked if "length(" in sql or "denied" in sql]
