@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cryptography.hazmat.primitives.serialization
 import cryptography.x509  # noqa: F401
-import defusedxml.ElementTree  # noqa: F401
 
 import forensics.chain.across
 import forensics.chain.judge
@@ -20,6 +19,7 @@ import forensics.disk.file_systems
 import forensics.disk.ntfs.deleted
 import forensics.disk.ntfs.tree
 import forensics.disk.vhdx.reader
+import forensics.formats.xml_text
 import forensics.history.key_history
 import forensics.sources.disks
 import forensics.sources.holdings
