@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset
+from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, SPANNING, Dataset
 from forensics.fleet.disk_record import DISK
-from forensics.fleet.part import FINDING, OF_DISK
+from forensics.fleet.part import FINDING, OF_DISK, own_columns
 from forensics.report.exports.flat import SOURCE
 from forensics.tables.registry import ColumnSpec, column_specs
 
@@ -29,7 +29,9 @@ _OTHERS = {"disk": DISK, "source": (OF_DISK, *SOURCE), "finding": (OF_DISK, *FIN
 
 def columns_of(table: str) -> tuple[ColumnSpec, ...]:
     """Return the columns of a table of a dataset; none for a table that is not in it."""
-    return _OTHERS.get(table) or ((OF_DISK, *column_specs(table)) if table in PER_DISK else ())
+    if table in SPANNING:
+        return tuple(column_specs(table))
+    return _OTHERS.get(table) or (own_columns(table) if table in PER_DISK else ())
 
 
 def connect(
@@ -58,6 +60,9 @@ def connect(
         rows = _select(effective_files(dataset, table), columns_of(table))
         counting = "" if table == "source" else " WHERE same_as IS NULL"
         connection.execute(f'CREATE VIEW "{table}" AS {rows} WHERE disk IN (SELECT disk FROM main.disk{counting})')
+    for table in SPANNING:
+        there = [path for path in (dataset.across(table),) if path.exists()]
+        connection.execute(f'CREATE VIEW "{table}" AS {_select(there, columns_of(table))}')
     return connection
 
 
