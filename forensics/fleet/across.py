@@ -16,10 +16,10 @@ from forensics.fleet.options import FleetOptions
 from forensics.fleet.part import FINDING, finding_cells, parquet
 from forensics.fleet.quick_file import write_quickly
 from forensics.fleet.rules_across import ask_across
-from forensics.fleet.stored import connect
+from forensics.fleet.stored import connect, select
 from forensics.tables.finding import Finding
 from forensics.tables.narrow import narrow_rows
-from forensics.tables.registry import ColumnSpec, column_specs
+from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.version import __version__
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 4096
 """Work: rows that are fetched at once."""
 _STATE = "state.json"
+SPANNING = tuple(name for name, row_class in ROW_CLASSES.items() if row_class.spans_machines)
+"""Tables of which the rules see what was made over all machines, and not what each disk says by itself."""
 
 
 def update_across(dataset: Dataset, options: FleetOptions) -> None:
@@ -45,8 +47,9 @@ def update_across(dataset: Dataset, options: FleetOptions) -> None:
     with connect(dataset) as connection:
         _write_rows(dataset, "shared_identity", identities.shared_identities(*_of_identities(connection)))
         _write_rows(dataset, "efs_agent", efs_agents.efs_agents(_of_agents(connection)))
-    # The rules look at these, too.
-    with connect(dataset) as connection:
+        for table in SPANNING:
+            rows = select([place for place in (dataset.across(table),) if place.exists()], column_specs(table))
+            connection.execute(f'CREATE OR REPLACE VIEW "{table}" AS {rows}')
         findings, problems = ask_across(connection, dataset, options)
     _write_findings(dataset, findings)
     _write_rows(dataset, "problem", problems)

@@ -38,9 +38,7 @@ KEYS = b"disks"
 REPLACES = b"replaces"
 """Where the names of such files stand whose rows it has: they do not count, also where they are still there."""
 _HEAD = "fleet.json"
-SPANNING = tuple(name for name, row_class in ROW_CLASSES.items() if row_class.spans_machines)
-"""Tables that are made over all machines together, after all disks."""
-PER_DISK = (*(name for name in ROW_CLASSES if name not in SPANNING), "source", "finding")
+PER_DISK = (*ROW_CLASSES, "source", "finding")
 """Tables of which each disk may have rows."""
 BUCKETS = "0123456789abcdef"
 

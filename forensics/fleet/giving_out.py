@@ -48,14 +48,14 @@ def give_out(
         room = max(_LEAST, workers.count() * (1 + _WAITING)) - len(given)
         for job in islice(waiting, max(0, room)):
             future = client.submit(work, job, key=f"keymortem-{run}-{job.record.disk}", pure=False)
-            given[future.key] = job
+            given[str(future.key)] = job
             completed.add(future)
 
     try:
         fill()
         while given:
             future = next(completed)
-            job = given.pop(future.key)
+            job = given.pop(str(future.key))
             _take(future, job, done, killed)
             future.release()
             fill()

@@ -110,4 +110,3 @@ def _time(microseconds: int | None) -> datetime | None:
         return None if not microseconds else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
     except (OverflowError, OSError, ValueError):
         return None
-

@@ -80,7 +80,7 @@ _BUNDLES = ("vmx", "vmsd", "vbox", "ovf", "pvs", "libvirt", "utm")
 
 
 def list_files(pattern: Path) -> Listed:
-    """List the files that a pattern means."""
+    """List the files that a pattern means, or a folder on a server."""
     found = listed_files(pattern)
     result = Listed(failed={place_of(place): why for place, why in found.left_out})
     if is_url(pattern):
@@ -117,10 +117,7 @@ def _by_content(result: Listed, path: Path, seen: FileKind | Link | None) -> Non
 def list_folder(folder: Path) -> Listed:
     """List everything in a folder."""
     if is_url(folder):
-        found = listed_files(folder)
-        result = Listed(failed={place_of(place): why for place, why in found.left_out})
-        _by_name(result, found.files)
-        return result
+        return list_files(folder)
     tree = folder_tree(folder)
     result = Listed()
     try:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from forensics.case_tables import CaseTables
-from forensics.fleet.dataset import KEYS, SPANNING, Dataset, folded_name
+from forensics.fleet.dataset import KEYS, Dataset, folded_name
 from forensics.fleet.disk_record import DISK, DiskRecord
 from forensics.fleet.machine_number import in_fleet
 from forensics.fleet.quick_file import write_quickly
@@ -38,7 +38,7 @@ FINDING = (
 
 
 def own_columns(table: str) -> tuple[ColumnSpec, ...]:
-    """Return the columns of a table of which each disk has rows; one of its own that is called disk has another name."""
+    """Return the columns of a table of each disk; one of its own that is called disk has another name."""
     own = (replace(spec, name=f"{table}_disk") if spec.name == OF_DISK.name else spec for spec in column_specs(table))
     return (OF_DISK, *own)
 
@@ -105,7 +105,7 @@ def parquet(columns: Sequence[ColumnSpec], rows: Sequence[Sequence[Any]], keys: 
 
 
 def _tables(disk: str, case: CaseTables) -> Iterator[_Table]:
-    for name in (name for name in ROW_CLASSES if name not in SPANNING):
+    for name in ROW_CLASSES:
         specs = column_specs(name)
         rows = (renumbered(row, lambda number: in_fleet(disk, number)) for row in case.rows(name))
         yield name, own_columns(name), [(disk, *(getattr(row, spec.name) for spec in specs)) for row in rows]

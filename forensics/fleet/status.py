@@ -159,9 +159,8 @@ def _status(dataset: Dataset, running: bool, connection: duckdb.DuckDBPyConnecti
         row = connection.execute(sql).fetchone()
         return int(row[0]) if row else 0
 
-    states = dict.fromkeys(STATES, 0) | dict(
-        connection.execute("SELECT state, count(*) FROM main.disk GROUP BY 1").fetchall()
-    )
+    states: dict[str, int] = dict.fromkeys(STATES, 0)
+    states |= connection.execute("SELECT state, count(*) FROM main.disk GROUP BY 1").fetchall()
     examined = "SELECT count(*) FROM main.disk WHERE state = 'examined'"
     of_date = format_utc(dataset.as_of, fraction=True)
     versions = "SELECT tool_version, count(*) FROM main.disk WHERE state = 'examined' GROUP BY 1 ORDER BY 1"

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, SPANNING, Dataset
+from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset
 from forensics.fleet.disk_record import DISK
 from forensics.fleet.part import FINDING, OF_DISK, own_columns
 from forensics.report.exports.flat import SOURCE
-from forensics.tables.registry import ColumnSpec, column_specs
+from forensics.tables.registry import ColumnSpec
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,14 +29,10 @@ _OTHERS = {"disk": DISK, "source": (OF_DISK, *SOURCE), "finding": (OF_DISK, *FIN
 
 def columns_of(table: str) -> tuple[ColumnSpec, ...]:
     """Return the columns of a table of a dataset; none for a table that is not in it."""
-    if table in SPANNING:
-        return tuple(column_specs(table))
     return _OTHERS.get(table) or (own_columns(table) if table in PER_DISK else ())
 
 
-def connect(
-    dataset: Dataset, memory: str = "256MB", tables: Iterable[str] = PER_DISK
-) -> duckdb.DuckDBPyConnection:
+def connect(dataset: Dataset, memory: str = "256MB", tables: Iterable[str] = PER_DISK) -> duckdb.DuckDBPyConnection:
     """Open a database in memory that has every table of a dataset as a view, of what counts alone.
 
     Args:
@@ -49,7 +45,7 @@ def connect(
     connection = duckdb.connect(config={"memory_limit": memory})
     connection.execute("SET TimeZone = 'UTC'")
     last = "QUALIFY row_number() OVER (PARTITION BY path ORDER BY attempt DESC, written DESC, disk) = 1"
-    rows = f"{_select(effective_files(dataset, 'disk'), DISK)} {last}"
+    rows = f"{select(effective_files(dataset, 'disk'), DISK)} {last}"
     first = "first_value(path) OVER (PARTITION BY content ORDER BY path)"
     # A table, for it is joined with each of the others.
     connection.execute(
@@ -57,12 +53,9 @@ def connect(
         f"FROM ({rows})"
     )
     for table in tables:
-        rows = _select(effective_files(dataset, table), columns_of(table))
+        rows = select(effective_files(dataset, table), columns_of(table))
         counting = "" if table == "source" else " WHERE same_as IS NULL"
         connection.execute(f'CREATE VIEW "{table}" AS {rows} WHERE disk IN (SELECT disk FROM main.disk{counting})')
-    for table in SPANNING:
-        there = [path for path in (dataset.across(table),) if path.exists()]
-        connection.execute(f'CREATE VIEW "{table}" AS {_select(there, columns_of(table))}')
     return connection
 
 
@@ -88,7 +81,13 @@ def _told(folded: Path) -> tuple[set[str], set[str]]:
     return set(json.loads(metadata.get(KEYS, b"[]"))), set(json.loads(metadata.get(REPLACES, b"[]")))
 
 
-def _select(files: Sequence[Path], columns: Sequence[ColumnSpec]) -> str:
+def select(files: Sequence[Path], columns: Sequence[ColumnSpec]) -> str:
+    """Return the SQL of the rows of files, with columns of these names and types and no others.
+
+    Args:
+        files: Parquet files; a column that one lacks is null in it.
+        columns: The columns.
+    """
     # The rows of earlier versions lack columns, which the other side has.
     typed = ", ".join(f'CAST(NULL AS {_TYPES[c.kind]}) AS "{c.name}"' for c in columns)
     empty = f"SELECT {typed} WHERE false"

@@ -100,14 +100,15 @@ def _done_before(dataset: Dataset, job: Job) -> Done | None:
 
 
 def _examined(job: Job) -> tuple[DiskRecord, Case | None]:
-    import forensics
+    from forensics.engine.rule import RulePackError
+    from forensics.examination import examine
 
     record = job.record
     try:
-        case = forensics.examine(*job.sources, **job.options.arguments(), as_of=record.as_of, strict=False)
+        case = examine(*job.sources, **job.options.arguments(), as_of=record.as_of, strict=False)
     except MemoryError:
         return _failed(record, "memory", "it takes more memory than its worker has"), None
-    except (SourceError, forensics.RulePackError) as error:
+    except (SourceError, RulePackError) as error:
         return _failed(record, "source", getattr(error, "message", None) or str(error)), None
     except Exception as error:
         # Without its text, into which a library may have put what is secret.
