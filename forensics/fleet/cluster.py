@@ -22,6 +22,8 @@ _LIVES = 2
 """Work: workers that may die of one task before it is given up; the first may have been killed for another reason."""
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": _LIVES - 1,
+    # A worker has one task: the death of a worker tells nothing of tasks that wait.
+    "distributed.scheduler.worker-saturation": 1.0,
     "distributed.worker.memory.target": False,
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
