@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,23 @@ _LEAST_NUMBER = 1 << 13
 _LEFT_OUT = {"disk": ("disk", "input", "attempt", "written", "seconds", "modified")}
 
 
-def contents(folder: Path) -> dict[str, list[str]]:
-    """Return the rows of every table, each as text, in an order of their own; machines by input and number there."""
+def contents(folder: Path, inputs: Sequence[str] | None = None) -> dict[str, list[str]]:
+    """Return the rows of every table, each as text, in an order of their own; machines by input and number there.
+
+    Args:
+        folder: The dataset.
+        inputs: Of these alone, and without what spans machines; of all, if not given.
+    """
     dataset = Dataset.open(folder)
     with connect(dataset) as connection:
         paths = dict(connection.execute("SELECT disk, path FROM main.disk").fetchall())
         numbers = {int(key[:12], 16): path for key, path in paths.items()}
         found = {}
+        keys = [key for key, path in paths.items() if inputs is None or path in inputs]
         for table in ("disk", *PER_DISK):
-            cursor = connection.execute(f'SELECT * FROM "{table}"')
+            cursor = connection.execute(f'SELECT * FROM "{table}" WHERE disk IN (SELECT unnest(?::VARCHAR[]))', [keys])
             found[table] = _rows(cursor, _LEFT_OUT.get(table, ()), paths, numbers)
-        for place in sorted((folder / "across").glob("*.parquet")):
+        for place in () if inputs is not None else sorted((folder / "across").glob("*.parquet")):
             cursor = connection.execute("SELECT * FROM read_parquet(?)", [str(place)])
             found[f"across/{place.stem}"] = _rows(cursor, ("shared_group",), paths, numbers)
     return found

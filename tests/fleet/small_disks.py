@@ -57,9 +57,7 @@ def _files(own: int, number: int) -> list[FileSpec]:
     if kind == "cng":
         cng_certificate(script, host, "fleet", SOUND, "sound")
     elif kind == "gone":
-        capi_certificate(
-            script, host, key, ABSENT, "deleted", written=False, master_key=None, exportable="unknown"
-        )
+        capi_certificate(script, host, key, ABSENT, "deleted", written=False, master_key=None, exportable="unknown")
     elif kind == "foreign":
         path = script.machine.put_capi(container_of(host), exchange=Slot(rsa_key(key)), suffix=OLD_GUID)
         capi_certificate(script, host, key, FOREIGN, "of an earlier identity", path=path)
