@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from forensics.chain import identities
-from forensics.facts import efs_agents
+from forensics.facts import efs_agents, shared_keys
+from forensics.fleet.across_views import add_view, add_views
 from forensics.fleet.dataset import Dataset
 from forensics.fleet.options import FleetOptions
 from forensics.fleet.part import FINDING, finding_cells, parquet
 from forensics.fleet.quick_file import write_quickly
 from forensics.fleet.rules_across import ask_across
-from forensics.fleet.stored import connect, select
-from forensics.tables.finding import Finding
+from forensics.fleet.stored import connect
 from forensics.tables.narrow import narrow_rows
-from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
+from forensics.tables.registry import ColumnSpec, column_specs
 from forensics.tables.row import Row
 from forensics.version import __version__
 
@@ -29,8 +29,30 @@ if TYPE_CHECKING:
 _AT_ONCE = 4096
 """Work: rows that are fetched at once."""
 _STATE = "state.json"
-SPANNING = tuple(name for name, row_class in ROW_CLASSES.items() if row_class.spans_machines)
-"""Tables of which the rules see what was made over all machines, and not what each disk says by itself."""
+_OF_IDENTITIES = {
+    "secret": "generation = 'current' AND validated",
+    "tpm": "ek_pub_sha256 IS NOT NULL",
+    "event": "event_id = 6167",
+    "key_file": "public_key_sha256 IS NOT NULL OR second_public_key_sha256 IS NOT NULL",
+    "certificate": "has_key_link",
+}
+"""Which rows identities are compared by."""
+_OF_AGENTS = {"certificate": "store_scope = 'policy' AND upper(store) = 'EFS'"}
+_KEYS_OF_SEVERAL = """
+CREATE TABLE keys_of_several AS
+SELECT key FROM (
+  SELECT public_key_sha256 AS key, machine_id FROM key_file
+  UNION SELECT second_public_key_sha256, machine_id FROM key_file
+) WHERE key IS NOT NULL GROUP BY key HAVING count(*) > 1
+"""
+_OF_KEYS = {
+    "key_file": "public_key_sha256 IN (FROM keys_of_several) OR second_public_key_sha256 IN (FROM keys_of_several)",
+    "certificate": "public_key_sha256 IN (FROM keys_of_several)",
+    "key_chain": "(machine_id, key_file_path) IN (SELECT (machine_id, path) FROM key_file "
+    "WHERE public_key_sha256 IN (FROM keys_of_several) OR second_public_key_sha256 IN (FROM keys_of_several))",
+    "tpm": "ek_pub_sha256 IS NOT NULL",
+}
+"""Which rows tell of private keys that several machines have."""
 
 
 def update_across(dataset: Dataset, options: FleetOptions) -> None:
@@ -45,14 +67,18 @@ def update_across(dataset: Dataset, options: FleetOptions) -> None:
         return
     _write(dataset, _STATE, b"{}")
     with connect(dataset) as connection:
-        _write_rows(dataset, "shared_identity", identities.shared_identities(*_of_identities(connection)))
-        _write_rows(dataset, "efs_agent", efs_agents.efs_agents(_of_agents(connection)))
-        for table in SPANNING:
-            rows = select([place for place in (dataset.across(table),) if place.exists()], column_specs(table))
-            connection.execute(f'CREATE OR REPLACE VIEW "{table}" AS {rows}')
-        findings, problems = ask_across(connection, dataset, options)
-    _write_findings(dataset, findings)
-    _write_rows(dataset, "problem", problems)
+        add_views(connection, dataset)
+        disks = dict(connection.execute("SELECT machine_id, path FROM machine JOIN main.disk USING (disk)").fetchall())
+        shared = identities.shared_identities(_rows(connection, identities.READS, _OF_IDENTITIES), disks)
+        _write_rows(dataset, "shared_identity", shared)
+        _write_rows(dataset, "efs_agent", efs_agents.efs_agents(_rows(connection, efs_agents.READS, _OF_AGENTS)))
+        add_view(connection, dataset, "shared_identity")
+        connection.execute(_KEYS_OF_SEVERAL)
+        keys = shared_keys.shared_keys(_rows(connection, shared_keys.READS, _OF_KEYS), disks)
+        _write_rows(dataset, "shared_key", keys)
+    result = ask_across(dataset, options.rules)
+    _write_table(dataset, "finding", FINDING, [finding_cells(finding) for finding in result.findings])
+    _write_rows(dataset, "problem", result.problems)
     _write(dataset, _STATE, json.dumps(now).encode())
 
 
@@ -77,23 +103,6 @@ def _told(dataset: Dataset) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _of_identities(connection: duckdb.DuckDBPyConnection) -> tuple[Iterator[Row], Mapping[int, str]]:
-    wanted = {
-        "secret": "generation = 'current' AND validated",
-        "tpm": "ek_pub_sha256 IS NOT NULL",
-        "event": "event_id = 6167",
-        "key_file": "public_key_sha256 IS NOT NULL OR second_public_key_sha256 IS NOT NULL",
-        "certificate": "has_key_link",
-    }
-    disks = connection.execute("SELECT machine_id, path FROM machine JOIN main.disk USING (disk)").fetchall()
-    return _rows(connection, identities.READS, wanted), dict(disks)
-
-
-def _of_agents(connection: duckdb.DuckDBPyConnection) -> Iterator[Row]:
-    wanted = {"certificate": "store_scope = 'policy' AND upper(store) = 'EFS'"}
-    return _rows(connection, efs_agents.READS, wanted)
-
-
 def _rows(
     connection: duckdb.DuckDBPyConnection, reads: Mapping[str, Sequence[str]], wanted: Mapping[str, str]
 ) -> Iterator[Row]:
@@ -102,7 +111,7 @@ def _rows(
         told = ", ".join(f'"{name}"' for name in names)
         sql = (
             f'SELECT {told} FROM "{table}" WHERE ({wanted.get(table, "true")}) '
-            "AND machine_id NOT IN (SELECT machine_id FROM machine WHERE kind = 'former') ORDER BY machine_id"
+            "AND machine_id NOT IN (SELECT machine_id FROM machine WHERE kind = 'former') ORDER BY ALL"
         )
         cursor = connection.cursor().execute(sql)
         while values := cursor.fetchmany(_AT_ONCE):
@@ -112,10 +121,6 @@ def _rows(
 def _write_rows(dataset: Dataset, table: str, rows: Iterable[Row]) -> None:
     specs = column_specs(table)
     _write_table(dataset, table, specs, [[getattr(row, spec.name) for spec in specs] for row in rows])
-
-
-def _write_findings(dataset: Dataset, findings: Iterable[Finding]) -> None:
-    _write_table(dataset, "finding", FINDING, [finding_cells(finding) for finding in findings])
 
 
 def _write_table(dataset: Dataset, table: str, columns: Sequence[ColumnSpec], rows: Sequence[Sequence[Any]]) -> None:

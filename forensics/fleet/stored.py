@@ -32,17 +32,20 @@ def columns_of(table: str) -> tuple[ColumnSpec, ...]:
     return _OTHERS.get(table) or (own_columns(table) if table in PER_DISK else ())
 
 
-def connect(dataset: Dataset, memory: str = "256MB", tables: Iterable[str] = PER_DISK) -> duckdb.DuckDBPyConnection:
+def connect(
+    dataset: Dataset, memory: str = "256MB", tables: Iterable[str] = PER_DISK, place: Path | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open a database in memory that has every table of a dataset as a view, of what counts alone.
 
     Args:
         dataset: What is read; the views are of the files that are there now.
         memory: How much DuckDB may take before it goes on in a temporary file.
         tables: The tables that are wanted besides table disk: to look at the files of all takes its time.
+        place: A file that is not there yet, to hold what is put into the database; in memory, if not given.
     """
     import duckdb
 
-    connection = duckdb.connect(config={"memory_limit": memory})
+    connection = duckdb.connect(place or ":memory:", config={"memory_limit": memory})
     connection.execute("SET TimeZone = 'UTC'")
     last = "QUALIFY row_number() OVER (PARTITION BY path ORDER BY attempt DESC, written DESC, disk) = 1"
     rows = f"{select(effective_files(dataset, 'disk'), DISK)} {last}"

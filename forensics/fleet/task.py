@@ -23,6 +23,7 @@ from forensics.fleet.dataset import Dataset
 from forensics.fleet.disk_record import DiskRecord, Failure, State
 from forensics.fleet.options import FleetOptions
 from forensics.fleet.part import write_part
+from forensics.fleet.rules_across import rules_across
 from forensics.late_methods import dataclass
 from forensics.sources.same_evidence import content_digest
 
@@ -114,6 +115,9 @@ def _examined(job: Job) -> tuple[DiskRecord, Case | None]:
         # Without its text, into which a library may have put what is secret.
         where = f"keymortem failed on it ({type(error).__name__}): examine it by itself with --debug, and report that"
         return _failed(record, "internal", where), None
+    # Those are asked of all disks together.
+    across = rules_across(job.options.rules)
+    case.finding_list = [finding for finding in case.finding_list if finding.rule not in across]
     named = [entry for entry in case.sources if entry.found_in is None]
     record = replace(record, kind=named[0].kind, machines=len(case.rows("machine")), content=_content(record, case))
     if case.is_empty and not case.data_disks:
