@@ -1,4 +1,4 @@
-"""What a fleet's dataset says, without what differs from run to run: times of writing, attempts, and keys made of these."""
+"""What a dataset says, without what differs from run to run: times of writing, attempts, and keys made of these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kills a run over a fleet, its workers or its scheduler with ``kill -9`` at any moment, and runs it again to its end."""
+"""Kills a run over a fleet, its workers or its scheduler with ``kill -9`` at any moment, and runs it again."""
 
 from __future__ import annotations
 
