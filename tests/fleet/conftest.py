@@ -20,6 +20,12 @@ def small_disks(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what spans machines, which takes longer than a few disks do."""
+    monkeypatch.setattr("forensics.fleet.run.update_across", lambda dataset, options: None)
+
+
+@pytest.fixture
 def worked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Have the tasks of a run done one after the other in this process; returns the paths of those that were."""
     paths: list[str] = []

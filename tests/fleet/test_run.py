@@ -87,6 +87,7 @@ def test_what_spans_machines_is_found(disks: Path, worked: list[str]) -> None:
     assert status.findings == len(rules) + len(asked(disks, "SELECT rule FROM finding"))
 
 
+@pytest.mark.usefixtures("apart")
 def test_a_second_run_does_what_is_new_or_has_changed(disks: Path, worked: list[str]) -> None:
     run(disks)
     worked.clear()
@@ -102,6 +103,7 @@ def test_a_second_run_does_what_is_new_or_has_changed(disks: Path, worked: list[
     assert asked(disks, "SELECT same_as FROM main.disk WHERE path LIKE '%more%'") == [(str(disks / "disk00000.qcow2"),)]
 
 
+@pytest.mark.usefixtures("apart")
 def test_another_date_has_all_examined_anew(disks: Path, worked: list[str]) -> None:
     run(disks)
     worked.clear()
@@ -115,6 +117,7 @@ def test_another_date_has_all_examined_anew(disks: Path, worked: list[str]) -> N
     assert worked == []
 
 
+@pytest.mark.usefixtures("apart")
 def test_another_option_has_all_examined_anew_and_is_kept(disks: Path, worked: list[str]) -> None:
     run(disks)
     worked.clear()
@@ -130,6 +133,7 @@ def test_another_option_has_all_examined_anew_and_is_kept(disks: Path, worked: l
     assert len(worked) == 3
 
 
+@pytest.mark.usefixtures("apart")
 def test_what_failed_is_examined_again_when_asked_for(disks: Path, worked: list[str]) -> None:
     broken = disks / "broken.vhdx"
     broken.write_bytes(b"vhdxfile".ljust(1 << 20, b"\0"))
@@ -144,6 +148,7 @@ def test_what_failed_is_examined_again_when_asked_for(disks: Path, worked: list[
     assert forensics.fleet_retry(disks.parent / "fleet").states["failed"] == 0
 
 
+@pytest.mark.usefixtures("apart")
 def test_what_was_killed_is_a_failure_that_the_next_run_examines_again(
     disks: Path, worked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +165,7 @@ def test_what_was_killed_is_a_failure_that_the_next_run_examines_again(
     assert run(disks).states["examined"] == 3
 
 
+@pytest.mark.usefixtures("apart")
 def test_disks_that_build_on_another_are_one_input_with_that(
     tmp_path: Path, small_disks: list[Path], worked: list[str]
 ) -> None:
@@ -188,6 +194,7 @@ def overlay(base: str, size: int) -> bytes:
     return (head + name).ljust(1 << 16, b"\0") + bytes(8).ljust(1 << 16, b"\0")
 
 
+@pytest.mark.usefixtures("apart")
 def test_two_runs_are_kept_apart(disks: Path, worked: list[str]) -> None:
     run(disks)
     dataset = Dataset.open(disks.parent / "fleet")
@@ -199,6 +206,7 @@ def test_two_runs_are_kept_apart(disks: Path, worked: list[str]) -> None:
             run(disks)
 
 
+@pytest.mark.usefixtures("apart")
 def test_evidence_is_never_written(disks: Path, worked: list[str]) -> None:
     with pytest.raises(forensics.EvidenceTargetError, match="evidence is never written"):
         forensics.fleet_run(disks, dataset=disks / "fleet", as_of=AS_OF)
@@ -207,6 +215,7 @@ def test_evidence_is_never_written(disks: Path, worked: list[str]) -> None:
     assert sorted(path.name for path in disks.iterdir())[-1] == "notes.txt"
 
 
+@pytest.mark.usefixtures("apart")
 def test_options_are_checked_before_anything_is_examined(disks: Path, worked: list[str], tmp_path: Path) -> None:
     with pytest.raises(forensics.SourceError, match="it is not there"):
         run(disks, options=FleetOptions(bek_file="gone.bek"))
@@ -218,6 +227,7 @@ def test_options_are_checked_before_anything_is_examined(disks: Path, worked: li
     assert worked == []
 
 
+@pytest.mark.usefixtures("apart")
 def test_no_secret_is_in_a_dataset(disks: Path, worked: list[str]) -> None:
     secret = disks.parent / "secret.txt"
     secret.write_text("Correct-Horse-Battery\n")
