@@ -39,6 +39,27 @@ def killed_and_run_again(disks: Path, dataset: Path, victim: Victim, moment: flo
     return runs
 
 
+def killed_again_and_again(disks: Path, dataset: Path, chance: random.Random) -> None:
+    """Kill workers, the client and a scheduler, each when something more was written, and run to the end."""
+    run = _begun(disks, dataset, None)
+    for more in range(1, 4):
+        _wait_for(dataset, more, run)
+        _kill("worker", run, None, chance)
+    _kill("client", run, None, chance)
+    run.wait(timeout=120)
+    with _cluster(True) as scheduler:
+        run = _begun(disks, dataset, scheduler)
+        _wait_for(dataset, 5, run)
+        _kill("scheduler", run, scheduler, chance)
+        run.wait(timeout=120)
+    one_run(disks, dataset)
+
+
+def _wait_for(dataset: Path, rows: int, run: subprocess.Popen[bytes]) -> None:
+    while run.poll() is None and len(list(dataset.glob("disk/*/*.parquet"))) < rows:
+        time.sleep(0.01)
+
+
 def one_run(disks: Path, dataset: Path) -> None:
     """Run to the end, undisturbed."""
     assert _begun(disks, dataset, None).wait(timeout=300) in (0, 1)

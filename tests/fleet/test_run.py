@@ -16,7 +16,6 @@ from forensics.fleet.lock import is_running, locked
 from forensics.fleet.options import FleetOptions
 from forensics.fleet.stored import connect
 from forensics.fleet.task import Done, Job
-from tests.fleet.contents import contents
 from tests.oracles import other_reader
 
 other_reader("duckdb", "duckdb")
@@ -236,13 +235,3 @@ def test_no_secret_is_in_a_dataset(disks: Path, worked: list[str]) -> None:
     assert b"secret.txt" in (disks.parent / "fleet" / "fleet.json").read_bytes()
     for path in (disks.parent / "fleet").rglob("*"):
         assert not path.is_file() or b"Correct-Horse" not in path.read_bytes()
-
-
-def test_a_run_over_a_cluster_of_processes_says_the_same(
-    disks: Path, worked: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run(disks)
-    expected = contents(disks.parent / "fleet")
-    monkeypatch.undo()
-    forensics.fleet_run(disks, dataset=disks.parent / "other", as_of=AS_OF, jobs=2)
-    assert contents(disks.parent / "other") == expected
