@@ -19,6 +19,7 @@ from forensics.cli.output import emit
 
 _DATASET = click.argument("dataset", metavar="DATASET", type=click.Path(path_type=Path))
 _MOST_LISTED = 1_000_000
+"""Evidence: lines of a list of sources."""
 _SCHEDULER = click.option(
     "--scheduler", metavar="ADDRESS", help="A dask cluster, by the address of its scheduler or its scheduler file."
 )
@@ -147,7 +148,7 @@ def _end(ctx: click.Context, status: forensics.FleetStatus) -> None:
     emit(status)
     if status.stopped or not status.states["examined"]:
         ctx.exit(NOTHING_EXAMINED)
-    ctx.exit(FOUND if status.findings or status.is_incomplete else 0)
+    ctx.exit(FOUND if status.alarms or status.is_incomplete else 0)
 
 
 def _lines(file: Any) -> Iterator[str]:

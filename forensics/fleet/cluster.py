@@ -20,7 +20,7 @@ MEMORY = 2 << 30
 """Evidence: bytes that a worker of an own cluster may take, less where the computer has less for each."""
 _LIVES = 2
 """Work: workers that may die of one task before it is given up; the first may have been killed for another reason."""
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": _LIVES - 1,
     # A worker has one task: the death of a worker tells nothing of tasks that wait.
     "distributed.scheduler.worker-saturation": 1.0,
@@ -30,6 +30,8 @@ _SETTINGS = {
     "distributed.worker.memory.terminate": 0.95,
     # A library in C may hold the interpreter for long; the deadline of a task ends that.
     "distributed.scheduler.worker-ttl": None,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
     "distributed.admin.tick.limit": "1h",
     "distributed.comm.timeouts.connect": "30s",
 }
@@ -73,7 +75,8 @@ def client_of(scheduler: str | None, jobs: int | None) -> Iterator[Client]:
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            # Always there, but without a page: it would tell other users of this computer what is examined.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             memory_limit=min(MEMORY, _memory() // workers),
             local_directory=folder,
             security=Security.temporary(),

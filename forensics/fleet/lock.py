@@ -12,7 +12,7 @@ from forensics.fleet.dataset import Dataset, DatasetError
 
 _NAME = ".lock"
 _PATIENCE = 1.0
-"""Seconds: whoever only asks whether a run is going on holds the lock for an instant."""
+"""Work: seconds that a run waits for the lock: who asks whether one is going on holds it for an instant."""
 
 
 @contextmanager

@@ -28,7 +28,9 @@ from forensics.fleet.part import write_part, write_records
 from forensics.fleet.plan import Plan, plan
 from forensics.fleet.status import FleetStatus, fleet_status
 from forensics.fleet.task import Done, Job
+from forensics.given_secrets import given_secrets
 from forensics.late_methods import dataclass
+from forensics.sources.choices import Choices, checked
 from forensics.sources.servers import servers, without_secrets
 from forensics.tables.timestamps import as_utc
 
@@ -241,7 +243,12 @@ def _check(options: FleetOptions) -> None:
     for path in options.files:
         if not path.exists():
             raise SourceError("unreadable", f"{path} cannot be read: it is not there")
-    options.arguments()
+    told = options.arguments()
+    checked(Choices(offset=options.offset, partition=options.partition, image=options.image, regback=options.regback))
+    try:
+        given_secrets(told["passwords"], told["nt_hashes"], options.domain_backup_keys)
+    except ValueError as error:
+        raise SourceError("wrong_hash", str(error)) from None
     if options.rules:
         from forensics.engine.loader import load_packs
 

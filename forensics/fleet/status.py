@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _REASONS = 20
 """Display: reasons for which inputs failed that are told."""
+_ALARMING = "severity != 'info' AND verdict = 'match'"
+_CONTROLLERS = (
+    "SELECT DISTINCT path FROM machine JOIN main.disk USING (disk) "
+    "WHERE domain_sid IN (machine_sid, machine_sid_policy) ORDER BY path LIMIT 5"
+)
 _WORDS = {
     "examined": "examined",
     "failed": "failed",
@@ -66,11 +71,14 @@ class FleetStatus(Result):
         copies: Examined ones that are copies of another one, and count once.
         machines: Windows installations, former ones and profiles among them.
         findings: Findings of all rules.
+        alarms: Those that are more than information, and chains of certificates that Windows would not open.
         reasons: Why inputs failed, the most frequent first.
         other_dates: Inputs whose rows are as of another date: a run was ended before it came to them.
         versions: How many inputs each version examined.
         stopped: Rules that were not asked to their end, and of how many inputs; 0: across machines.
         out_of_date: What spans machines is not of the disks that there are.
+        waiting: Machines with users' keys that the backup key of their domain would open.
+        controllers: Inputs that are, by their SIDs, domain controllers; a few of them.
         size: Bytes of the dataset.
     """
 
@@ -86,11 +94,14 @@ class FleetStatus(Result):
     copies: int
     machines: int
     findings: int
+    alarms: int
     reasons: tuple[Reason, ...]
     other_dates: int
     versions: dict[str, int]
     stopped: tuple[tuple[str, int], ...]
     out_of_date: bool
+    waiting: int
+    controllers: tuple[str, ...]
     size: int
 
     @property
@@ -113,6 +124,8 @@ class FleetStatus(Result):
             "failures": [{n: getattr(each, n) for n in Reason.__slots__} for each in self.reasons],
             "rules_stopped": [{"rule": rule, "inputs": inputs} for rule, inputs in self.stopped],
             "across_out_of_date": self.out_of_date,
+            "waiting_for_domain_key": self.waiting,
+            "domain_controllers": list(self.controllers),
             "bytes": self.size,
         }
 
@@ -132,7 +145,14 @@ class FleetStatus(Result):
             yield f"{self.copies} of those examined are copies of others in all that was read, and count once"
         yield f"{self.machines} machines, {self.findings} findings"
         for reason in self.reasons:
-            yield f"  {reason.inputs} failed ({reason.failure}): {reason.error}; such as {reason.example}"
+            yield f"{reason.inputs} failed ({reason.failure}): {reason.error}; such as {reason.example}"
+        if self.waiting:
+            beside = f", such as {self.controllers[0]}" if self.controllers else ""
+            yield (
+                f"users' keys on {self.waiting} machines wait for the backup key of their domain: secrets stay in the "
+                f"task of their disk, so examine such a disk together with that of a domain controller{beside}, or run "
+                "again with --domain-backup-key"
+            )
         if self.other_dates:
             yield f"{self.other_dates} inputs are as of another date: run again to have them of this one"
         if len(self.versions) > 1:
@@ -150,7 +170,7 @@ def fleet_status(dataset: str | Path) -> FleetStatus:
     """
     opened = Dataset.open(dataset)
     running = is_running(opened)
-    with connect(opened, tables=("machine", "finding", "problem", "source")) as connection:
+    with connect(opened, tables=("machine", "master_key", "key_chain", "finding", "problem", "source")) as connection:
         return _status(opened, running, connection)
 
 
@@ -175,11 +195,18 @@ def _status(dataset: Dataset, running: bool, connection: duckdb.DuckDBPyConnecti
         copies=one(f"{examined} AND same_as IS NOT NULL"),
         machines=one("SELECT count(*) FROM machine"),
         findings=one("SELECT count(*) FROM finding") + _across_findings(dataset, connection),
+        alarms=one(f"SELECT count(*) FROM finding WHERE {_ALARMING}")
+        + one("SELECT count(*) FROM key_chain WHERE verdict = 'unusable' AND thumbprint IS NOT NULL")
+        + _across_findings(dataset, connection, _ALARMING),
         reasons=tuple(_reasons(connection)),
         other_dates=one(f"{examined} AND as_of != TIMESTAMPTZ '{of_date}'"),
         versions=dict(connection.execute(versions).fetchall()),
         stopped=tuple(_stopped(dataset, connection)),
         out_of_date=is_out_of_date(dataset, connection),
+        waiting=one(
+            "SELECT count(DISTINCT machine_id) FROM master_key WHERE list_contains(missing_secret, 'domain_key')"
+        ),
+        controllers=tuple(path for (path,) in connection.execute(_CONTROLLERS).fetchall()),
         size=_size(dataset.path),
     )
 
@@ -192,11 +219,11 @@ def _reasons(connection: duckdb.DuckDBPyConnection) -> Iterator[Reason]:
     yield from (Reason(failure or "source", why or "", inputs, example) for failure, why, inputs, example in rows)
 
 
-def _across_findings(dataset: Dataset, connection: duckdb.DuckDBPyConnection) -> int:
+def _across_findings(dataset: Dataset, connection: duckdb.DuckDBPyConnection, which: str = "true") -> int:
     place = dataset.across("finding")
     if not place.exists():
         return 0
-    row = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(place)]).fetchone()
+    row = connection.execute(f"SELECT count(*) FROM read_parquet(?) WHERE {which}", [str(place)]).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -14,8 +14,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-import psutil
-
 from tests.paths import PROJECT
 
 Victim = Literal["client", "worker", "scheduler"]
@@ -77,13 +75,19 @@ def _kill(victim: Victim, run: subprocess.Popen[bytes], scheduler: _Scheduler | 
     elif victim == "client":
         run.kill()
     else:
-        workers = []
-        with suppress(psutil.NoSuchProcess):
-            children = psutil.Process(run.pid).children(recursive=True)
-            workers = [child.pid for child in children if "spawn_main" in " ".join(child.cmdline())]
+        workers = list(_workers(run.pid))
         if workers:
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(workers), signal.SIGKILL)
+
+
+def _workers(parent: int) -> Iterator[int]:
+    """Yield the processes that a run started to work for it."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_child = int((place / "stat").read_text().rpartition(")")[2].split()[1]) == parent
+            if is_child and b"spawn_main" in (place / "cmdline").read_bytes():
+                yield int(place.name)
 
 
 class _Scheduler:
@@ -93,7 +97,7 @@ class _Scheduler:
         self.file = folder / "scheduler.json"
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         head = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0"]
-        told = ["--no-dashboard", "--no-show", "--scheduler-file", str(self.file)]
+        told = ["--dashboard-address", "127.0.0.1:0", "--no-show", "--scheduler-file", str(self.file)]
         self.process = subprocess.Popen([*head, *told], cwd=PROJECT, **quiet)  # type: ignore[call-overload]
         worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(self.file)]
         own = ["--nthreads", "1", "--no-dashboard", "--death-timeout", "10", "--local-directory", str(folder)]

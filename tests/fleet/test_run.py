@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterable
@@ -235,3 +236,13 @@ def test_no_secret_is_in_a_dataset(disks: Path, worked: list[str]) -> None:
     assert b"secret.txt" in (disks.parent / "fleet" / "fleet.json").read_bytes()
     for path in (disks.parent / "fleet").rglob("*"):
         assert not path.is_file() or b"Correct-Horse" not in path.read_bytes()
+
+
+@pytest.mark.usefixtures("apart")
+def test_status_says_how_keys_of_a_domain_are_opened(tmp_path: Path, worked: list[str]) -> None:
+    image = Path(__file__).parents[2] / "testdata" / "images" / "healthy.vhdx.xz"
+    status = forensics.fleet_run(image, dataset=tmp_path / "fleet", as_of=AS_OF)
+    assert status.waiting == 1
+    assert "users' keys on 1 machines wait for the backup key of their domain" in status.render()
+    told = json.loads(status.render("json"))
+    assert (told["waiting_for_domain_key"], told["domain_controllers"], told["inputs"]) == (1, [], 1)
