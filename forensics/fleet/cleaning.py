@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ AGE = 3600
 
 def clean(dataset: Dataset) -> None:
     """Remove what nobody completes any more; only who holds the lock may."""
+    shutil.rmtree(dataset.work, ignore_errors=True)
     known = {
         key
         for path in dataset.files("disk")

@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ class SchedulerLostError(Exception):
 
 
 @contextmanager
-def client_of(scheduler: str | None, jobs: int | None) -> Iterator[Client]:
+def client_of(scheduler: str | None, jobs: int | None, folder: Path) -> Iterator[Client]:
     """Give a client of the cluster at an address, or of an own one.
 
     Args:
         scheduler: Address of a dask scheduler, or the path of its scheduler file.
         jobs: Workers of an own cluster; the processors that there are, if not given.
+        folder: For what an own cluster writes meanwhile.
 
     Raises:
         SchedulerLostError: It cannot be reached.
@@ -68,7 +69,6 @@ def client_of(scheduler: str | None, jobs: int | None) -> Iterator[Client]:
         return
     workers = jobs or processors()
     with (
-        TemporaryDirectory(prefix="keymortem-") as folder,
         dask.config.set(_SETTINGS),
         LocalCluster(
             n_workers=workers,
@@ -78,7 +78,7 @@ def client_of(scheduler: str | None, jobs: int | None) -> Iterator[Client]:
             # Always there, but without a page: it would tell other users of this computer what is examined.
             scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             memory_limit=min(MEMORY, _memory() // workers),
-            local_directory=folder,
+            local_directory=str(folder),
             security=Security.temporary(),
             silence_logs=logging.CRITICAL,
         ) as cluster,

@@ -127,6 +127,11 @@ class Dataset:
         """Return where the rows of a table are written that span machines."""
         return self.path / "across" / f"{table}.parquet"
 
+    @property
+    def work(self) -> Path:
+        """A folder for what a run needs meanwhile; what one left that was killed is removed by the next."""
+        return self.path / ".work"
+
     def files(self, table: str) -> Iterator[Path]:
         """Yield the finished files of a table, those of disks alone."""
         for bucket in BUCKETS:

@@ -23,6 +23,7 @@ from forensics.sources.vm_files import is_configuration
 _BY_NAME = "told by its name alone, as it lies on a server: name it itself to have it examined"
 _OF_AN_EXPORT = ("virtual machines", "snapshots")
 _IN_WINDOWS = re.compile(r"(.*?)/(?:windows|winnt)/system32/config/[^/]+", re.IGNORECASE | re.DOTALL)
+_SEGMENT = re.compile(r"\.(?:e\d\d|\d{3})$", re.IGNORECASE)
 _NAMES_OF_HIVES = ("system", "software", "security", "sam")
 
 
@@ -222,7 +223,7 @@ def _by_name(result: Listed, paths: Iterable[Path]) -> None:
         elif name.lower() in _NAMES_OF_HIVES or name.lower().endswith(".reg"):
             result.exports.append(path.parent)
             result.parts_of_exports.append(path)
-        elif kind is not None or looks_like_a_source(name):
+        elif kind is not None or looks_like_a_source(_SEGMENT.sub(_first_segment, name)):
             result.take(path, FileKind(kind or _kind(name)))
         else:
             result.not_evidence[path] = _BY_NAME
@@ -231,4 +232,10 @@ def _by_name(result: Listed, paths: Iterable[Path]) -> None:
 
 def _kind(name: str) -> str:
     suffix = name.rpartition(".")[2].lower()
+    if _SEGMENT.search(name):
+        return "e01" if suffix.startswith("e") else "raw"
     return {"zip": "zip", "7z": "7z", "tar": "tar", "vmdk": "vmdk", "e01": "e01"}.get(suffix, "raw")
+
+
+def _first_segment(segment: re.Match[str]) -> str:
+    return ".e01" if segment[0][1] in "eE" else ""

@@ -59,7 +59,8 @@ def _evidence(dataset: Dataset, packs: Packs) -> Iterator[duckdb.DuckDBPyConnect
     """Give a database with the rows of the tables that rules name, in an order that is always the same."""
     words = {word for rule in packs.rules for word in _WORD.findall(Query(rule).matches())}
     wanted = [table for table in ROW_CLASSES if table in words | _NEEDED]
-    with TemporaryDirectory(prefix="keymortem-") as folder:
+    dataset.work.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=dataset.work) as folder:
         place = Path(folder) / "evidence.duckdb"
         with connect(dataset, tables=wanted, memory=_MEMORY, place=place) as connection:
             add_views(connection, dataset)

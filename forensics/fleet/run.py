@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -161,22 +162,25 @@ class _Run:
             dataset = Dataset.open(dataset.path)
             with suppress(ValueError):
                 options = options.beside(FleetOptions.of_text(dataset.options))
-            _check(options)
-            dataset = dataset.renewed(as_of or dataset.as_of, options.as_text)
-            self.say(self.state)
-            clean(dataset)
-            known = known_inputs(dataset)
-            retry = sources is None
-            named = _failed_before(known) if sources is None else sources
-            with servers(named, options.signed_urls):
-                made = plan(named, whole_folders=retry)
-                self.state.inputs = made.inputs
-                jobs = self._jobs(dataset, options, made, known, retry)
-            self._do(dataset, jobs)
-            self._step("folding")
-            fold(dataset)
-            self._step("comparing machines")
-            update_across(dataset, options)
+            try:
+                _check(options)
+                dataset = dataset.renewed(as_of or dataset.as_of, options.as_text)
+                self.say(self.state)
+                clean(dataset)
+                known = known_inputs(dataset)
+                retry = sources is None
+                named = _failed_before(known) if sources is None else sources
+                with servers(named, options.signed_urls):
+                    made = plan(named, whole_folders=retry)
+                    self.state.inputs = made.inputs
+                    jobs = self._jobs(dataset, options, made, known, retry)
+                self._do(dataset, jobs)
+                self._step("folding")
+                fold(dataset)
+                self._step("comparing machines")
+                update_across(dataset, options)
+            finally:
+                shutil.rmtree(dataset.work, ignore_errors=True)
         return fleet_status(dataset.path)
 
     def _step(self, step: str) -> None:
@@ -232,7 +236,7 @@ class _Run:
             write_part(dataset, record)
             done(Done(record.identity.path, "failed", why))
 
-        with client_of(self.scheduler, self.jobs) as client:
+        with client_of(self.scheduler, self.jobs, dataset.work) as client:
             self.state.begun = time.monotonic()
             self._step("examining")
             give_out(client, jobs, done, killed)

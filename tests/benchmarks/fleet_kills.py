@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.fleet_kills CACHE [--times 100] [--disks 12] [--seed 1]
 
-Each time a run is begun, and the client, a worker, or the scheduler of a cluster is killed at a moment between its start
-and its likely end; then it is run again until it ends by itself. The dataset must say what an undisturbed run says, but
-for times of writing. Prints one line a kill; exit code 1 where one differs.
+Each time a run is begun, and the client, a worker, or the scheduler of a cluster is killed at a moment between its
+start and its likely end; then it is run again until it ends by itself. The dataset must say what an undisturbed run
+says, but for times of writing. Prints one line a kill; exit code 1 where one differs.
 """
 
 from __future__ import annotations

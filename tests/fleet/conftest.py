@@ -31,7 +31,7 @@ def worked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
 
     @contextmanager
-    def client_of(scheduler: str | None, jobs: int | None) -> Iterator[None]:
+    def client_of(scheduler: str | None, jobs: int | None, folder: Path) -> Iterator[None]:
         yield None
 
     def give_out(

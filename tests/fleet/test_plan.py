@@ -10,6 +10,8 @@ import pytest
 
 from forensics.fleet.identity import identity_of
 from forensics.fleet.plan import Plan, plan
+from forensics.sources.servers import servers
+from tests.disk.remote.web_server import web_server
 
 RAW = (b"\0" * 510 + b"\x55\xaa").ljust(1 << 20, b"\0")
 VMX = 'virtualHW.version = "19"\nscsi0:0.present = "TRUE"\nscsi0:0.fileName = "{}"\n'
@@ -200,3 +202,23 @@ def test_an_identity_tells_every_change(tmp_path: Path, write: Written) -> None:
     os.utime(disk, (1001, 1001))
     assert identity_of(str(tmp_path)) != folder
     assert identity_of(str(tmp_path / "gone")).size is None
+
+
+def test_on_a_server_files_are_told_by_their_names_and_few_are_asked_for() -> None:
+    pytest.importorskip("fsspec")
+    files = {f"many/disk{number:03d}.vhdx": RAW for number in range(200)}
+    files |= {"many/notes.txt": b"text", "many/image.E01": RAW, "many/image.E02": RAW}
+    files |= {"many/web.vmdk": DESCRIPTOR.format("web").encode(), "many/web-flat.vmdk": RAW}
+    files |= {f"one/C/Windows/System32/config/{name}": RAW for name in ("SYSTEM", "SOFTWARE")}
+    with web_server(files) as server, servers([server.url], None):
+        made = plan([f"{server.url}/"])
+        assert made.inputs == 206
+        by_state = told(made, Path(server.url))
+        assert len([task for task in made.tasks if task.path.endswith(".vhdx")]) == 200
+        assert by_state[f"{server.url}/many/image.E02"] == ("read_with", f"{server.url}/many/image.E01")
+        assert by_state[f"{server.url}/many/web-flat.vmdk"] == ("read_with", f"{server.url}/many/web.vmdk")
+        assert by_state[f"{server.url}/many/notes.txt"] == "not_evidence"
+        assert by_state[f"{server.url}/one/C"] == "examined"
+        assert len(server.requests) < 20
+        first = identity_of(f"{server.url}/many/disk000.vhdx")
+        assert first.size == 1 << 20
