@@ -28,19 +28,12 @@ def identity_of(path: str, members: Sequence[str] = ()) -> InputIdentity:
     """
     place = place_of(path)
     digest = hashlib.sha256()
-    if is_url(place):
-        states = [_state(place)]
-        told = _add_version(digest, place)
-    elif place.is_dir():
-        states = list(_below(place))
-        told = True
-    else:
-        states = [_state(place)]
-        told = _add_head(digest, place)
+    is_folder = not is_url(place) and place.is_dir()
+    states = list(_below(place)) if is_folder else [_state(place)]
+    told = is_folder or (_add_version(digest, place) if is_url(place) else _add_head(digest, place))
     others = [_state(place_of(member)) for member in sorted(members)]
-    if len(states) > 1 or others or place.is_dir():
-        for name, size, modified in (*states, *others):
-            digest.update(f"{name} {size} {modified}\n".encode("utf-8", "backslashreplace"))
+    for name, size, modified in (*(states if is_folder else ()), *others):
+        digest.update(f"{name} {size} {modified}\n".encode("utf-8", "backslashreplace"))
         told = True
     known = [state for state in (*states, *others) if state[1] is not None]
     latest = max((modified for _, _, modified in known if modified is not None), default=None)
@@ -61,7 +54,9 @@ def _state(path: Path) -> _State:
         status = path.stat()
     except (OSError, ValueError):
         return str(path), None, None
-    return str(path), status.st_size, status.st_mtime_ns // 1000
+    # A server tells whole seconds.
+    nanoseconds = status.st_mtime_ns if status.st_mtime_ns is not None else int(status.st_mtime) * 10**9
+    return str(path), status.st_size, nanoseconds // 1000
 
 
 def _below(folder: Path) -> Iterator[_State]:

@@ -16,6 +16,7 @@ from forensics.fleet.disk_record import Failure, State
 from forensics.fleet.families import Families, families_of
 from forensics.fleet.listing import Listed, list_files, list_folder
 from forensics.late_methods import dataclass
+from forensics.sources.file_kind import looks_like_a_source
 from forensics.sources.pieces import MAX_PIECES
 
 _AMONG_TOO_MANY = (
@@ -95,7 +96,7 @@ def plan(sources: Iterable[str], whole_folders: bool = False) -> Plan:
             if (found := list_files(path)).is_empty:
                 found.failed[path] = "nothing fits this pattern"
             listed.add(found)
-        elif not path.is_dir():
+        elif (is_url(named) and looks_like_a_source(path.name)) or not path.is_dir():
             listed.files[path] = None
         elif whole_folders:
             folders.append(path)

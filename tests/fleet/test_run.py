@@ -17,6 +17,7 @@ from forensics.fleet.lock import is_running, locked
 from forensics.fleet.options import FleetOptions
 from forensics.fleet.stored import connect
 from forensics.fleet.task import Done, Job
+from tests.disk.remote.web_server import web_server
 from tests.oracles import other_reader
 
 other_reader("duckdb", "duckdb")
@@ -246,3 +247,16 @@ def test_status_says_how_keys_of_a_domain_are_opened(tmp_path: Path, worked: lis
     assert "users' keys on 1 machines wait for the backup key of their domain" in status.render()
     told = json.loads(status.render("json"))
     assert (told["waiting_for_domain_key"], told["domain_controllers"], told["inputs"]) == (1, [], 1)
+
+
+@pytest.mark.usefixtures("apart")
+def test_disks_on_a_server(tmp_path: Path, small_disks: list[Path], worked: list[str]) -> None:
+    pytest.importorskip("fsspec")
+    files = {f"disks/{disk.name}": disk.read_bytes() for disk in small_disks[:2]}
+    with web_server(files) as server:
+        for _ in range(2):
+            status = forensics.fleet_run(f"{server.url}/disks/", dataset=tmp_path / "fleet", as_of=AS_OF)
+        server.files["disks/disk00001.qcow2"] = small_disks[2].read_bytes()
+        status = forensics.fleet_run(f"{server.url}/disks/*", dataset=tmp_path / "fleet")
+    assert worked == ["disk00000.qcow2", "disk00001.qcow2", "disk00001.qcow2"]
+    assert (status.states["examined"], status.inputs) == (2, 2)
