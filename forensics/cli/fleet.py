@@ -13,7 +13,7 @@ import click
 
 import forensics
 from forensics.cli.fleet_options import fleet_options, given_options
-from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, say
+from forensics.cli.messages import FOUND, NOT_WRITTEN, NOTHING_EXAMINED, invalid_pack_told, say
 from forensics.cli.options import SOURCE, debug_option, utc_time
 from forensics.cli.output import emit
 
@@ -76,7 +76,8 @@ def run(
     whoever shares the scheduler sees these, and no secret. Options are kept in DATASET for the next run, as paths too.
 
     Exit codes: 0 all examined and nothing found, 1 findings, or not all could be examined, 2 wrong usage, 3 nothing
-    could be examined, a rule was not asked to its end, or the scheduler was lost, 4 rule pack invalid.
+    could be examined, a rule was not asked to its end, or the scheduler was lost, 4 rule pack invalid, 5 the dataset
+    cannot be written.
 
     \b
     Example:
@@ -185,4 +186,4 @@ def _told(quiet: bool = False) -> Iterator[Callable[[forensics.FleetProgress], N
         raise click.exceptions.Exit(NOTHING_EXAMINED) from error
     except OSError as error:
         say(f"the dataset cannot be written: {error.strerror or error}; what was done is kept")
-        raise click.exceptions.Exit(NOTHING_EXAMINED) from error
+        raise click.exceptions.Exit(NOT_WRITTEN) from error

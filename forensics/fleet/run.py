@@ -14,6 +14,7 @@ from pathlib import Path
 from forensics.disk.errors import SourceError
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.disk.places import is_url
+from forensics.disk.recovery_password import recovery_password
 from forensics.fleet.across import update_across
 from forensics.fleet.cleaning import clean
 from forensics.fleet.cluster import client_of
@@ -251,8 +252,10 @@ def _check(options: FleetOptions) -> None:
     checked(Choices(offset=options.offset, partition=options.partition, image=options.image, regback=options.regback))
     try:
         given_secrets(told["passwords"], told["nt_hashes"], options.domain_backup_keys)
+        if told["recovery_key"] is not None:
+            recovery_password(told["recovery_key"])
     except ValueError as error:
-        raise SourceError("wrong_hash", str(error)) from None
+        raise SourceError("mistyped", str(error)) from None
     if options.rules:
         from forensics.engine.loader import load_packs
 

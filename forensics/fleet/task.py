@@ -25,7 +25,8 @@ from forensics.fleet.options import FleetOptions
 from forensics.fleet.part import write_part
 from forensics.fleet.rules_across import rules_across
 from forensics.late_methods import dataclass
-from forensics.sources.same_evidence import content_digest
+from forensics.sources.same_evidence import said_of
+from forensics.tables.source import SourceEntry
 
 if TYPE_CHECKING:
     from forensics.case import Case
@@ -133,7 +134,7 @@ def _failed(record: DiskRecord, failure: Failure, why: str) -> DiskRecord:
 def _content(record: DiskRecord, case: Case) -> str | None:
     numbers = [machine.machine_id for machine in case.rows("machine")]
     rows = [row for table in case.tables.values() for row in table if row.machine_id in numbers]
-    return content_digest(record.identity.path, numbers, rows)
+    return said_of(SourceEntry(record.identity.path, record.kind, numbers), rows)
 
 
 @contextmanager

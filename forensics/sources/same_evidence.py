@@ -191,8 +191,3 @@ def _content(row: Row) -> str:
 def same_content(other: str) -> str:
     """Say of a piece of evidence that it is a copy of another one."""
     return f"the same as {other} in all that was read, counted once"
-
-
-def content_digest(path: str, machine_ids: Sequence[int], rows: Sequence[Row]) -> str | None:
-    """Return what is the same of all copies of a piece of evidence, in whatever container."""
-    return said_of(SourceEntry(path, "", list(machine_ids)), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import sys
@@ -125,3 +126,16 @@ def test_without_its_packages_it_says_what_to_install(
     result = run("run", disk, "-o", tmp_path / "fleet")
     assert result.exit_code == 2
     assert "fleets need the Python package duckdb: pip install 'keymortem[fleet]'" in result.stderr
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_dataset_that_cannot_be_written_is_5(
+    disk: Path, worked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("forensics.fleet.run.give_out", full)
+    result = run("run", disk, "-o", tmp_path / "fleet")
+    told = "keymortem: the dataset cannot be written: No space left on device; what was done is kept\n"
+    assert (result.exit_code, result.stderr) == (5, told)

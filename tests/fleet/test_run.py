@@ -220,6 +220,12 @@ def test_evidence_is_never_written(disks: Path, worked: list[str]) -> None:
 def test_options_are_checked_before_anything_is_examined(disks: Path, worked: list[str], tmp_path: Path) -> None:
     with pytest.raises(forensics.SourceError, match="it is not there"):
         run(disks, options=FleetOptions(bek_file="gone.bek"))
+    mistyped = tmp_path / "key.txt"
+    mistyped.write_text("111111-" * 7 + "111112\n")
+    with pytest.raises(forensics.SourceError, match="recovery"):
+        run(disks, options=FleetOptions(recovery_key_file=str(mistyped)))
+    with pytest.raises(forensics.SourceError, match="NT hash of alice is not 32 hexadecimal digits"):
+        run(disks, options=FleetOptions(nt_hashes=(("alice", str(mistyped)),)))
     rules = tmp_path / "rules"
     rules.mkdir()
     (rules / "bad.yaml").write_text("format: 1\n")
