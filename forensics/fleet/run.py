@@ -33,7 +33,7 @@ from forensics.fleet.task import Done, Job
 from forensics.given_secrets import given_secrets
 from forensics.late_methods import dataclass
 from forensics.sources.choices import Choices, checked
-from forensics.sources.servers import servers, without_secrets
+from forensics.sources.servers import asked_servers, signatures, without_secrets
 from forensics.tables.timestamps import as_utc
 
 FOLD_FROM = 2000
@@ -171,7 +171,7 @@ class _Run:
                 known = known_inputs(dataset)
                 retry = sources is None
                 named = _failed_before(known) if sources is None else sources
-                with servers(named, options.signed_urls):
+                with asked_servers(signatures(named, options.signed_urls)):
                     made = plan(named, whole_folders=retry)
                     self.state.inputs = made.inputs
                     jobs = self._jobs(dataset, options, made, known, retry)

@@ -10,7 +10,7 @@ import pytest
 
 from forensics.fleet.identity import identity_of
 from forensics.fleet.plan import Plan, plan
-from forensics.sources.servers import servers
+from forensics.sources.servers import asked_servers
 from tests.disk.remote.web_server import web_server
 
 RAW = (b"\0" * 510 + b"\x55\xaa").ljust(1 << 20, b"\0")
@@ -210,7 +210,7 @@ def test_on_a_server_files_are_told_by_their_names_and_few_are_asked_for() -> No
     files |= {"many/notes.txt": b"text", "many/image.E01": RAW, "many/image.E02": RAW}
     files |= {"many/web.vmdk": DESCRIPTOR.format("web").encode(), "many/web-flat.vmdk": RAW}
     files |= {f"one/C/Windows/System32/config/{name}": RAW for name in ("SYSTEM", "SOFTWARE")}
-    with web_server(files) as server, servers([server.url], None):
+    with web_server(files) as server, asked_servers({}):
         made = plan([f"{server.url}/"])
         assert made.inputs == 206
         by_state = told(made, Path(server.url))
