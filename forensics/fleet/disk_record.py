@@ -14,7 +14,7 @@ from forensics.version import __version__
 
 State = Literal["examined", "failed", "not_evidence", "read_as_parent", "read_with"]
 STATES: tuple[State, ...] = get_args(State)
-Failure = Literal["source", "memory", "deadline", "killed", "internal"]
+Failure = Literal["source", "memory", "deadline", "crash", "killed", "internal"]
 FAILURES: tuple[Failure, ...] = get_args(Failure)
 OF_THE_MACHINE: tuple[Failure, ...] = ("killed",)
 """Failures that say nothing of the input, which is examined anew by the next run without being asked for."""
@@ -30,7 +30,7 @@ DISK = (
         "failure",
         "text",
         True,
-        "What failed: the source, its memory or time, its worker (killed), or keymortem itself (internal)",
+        "What failed: the source, its memory or time, a library (crash), its worker (killed), or keymortem (internal)",
         FAILURES,
     ),
     ColumnSpec("read_with", "text", True, "Path of the input with which it was read, as its parent or a part of it"),

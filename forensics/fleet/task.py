@@ -35,6 +35,15 @@ SECONDS = 3600
 """Evidence: how long one input may take, if not told otherwise."""
 _GRACE = 30
 """Seconds after which a worker is ended that does not even come to write that its time is up."""
+_CONTAINED: dict[str, Failure] = {
+    "too_much_memory": "memory",
+    "past_deadline": "deadline",
+    "too_much_time": "deadline",
+    "too_large_answer": "memory",
+    "crashed": "crash",
+    "bad_answer": "crash",
+}
+"""What failed where the process ended in which a source is examined, by the kind of its problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +132,9 @@ def _examined(job: Job) -> tuple[DiskRecord, Case | None]:
     record = replace(record, kind=named[0].kind, machines=len(case.rows("machine")), content=_content(record, case))
     if case.is_empty and not case.data_disks:
         why = next((entry.error for entry in case.sources if entry.error), "nothing of it could be examined")
-        return _failed(record, "source", why), case
+        kinds = {problem.kind for problem in case.rows("problem")}
+        failure: Failure = next((each for kind, each in _CONTAINED.items() if kind in kinds), "source")
+        return _failed(record, failure, why), case
     return replace(record, state="examined"), case
 
 
