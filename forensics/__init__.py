@@ -14,6 +14,8 @@ Every command of ``keymortem`` is a function here:
     explain, expiring               one key of a case; certificates that end soon
     explain_symptom                 an error code, event or message: what produces it, what does not
     compare                         a machine before and after
+    fleet_run, fleet_retry          thousands of disks, in a dataset that grows
+    fleet_status                    what that holds
     recover                         proved keys of a source in password-protected files, or as the disk has them
     plan_migration, attest          virtual machines to another Hyper-V host; keys of TPMs to an authority
     list_rules, show_rule           the rules
@@ -27,7 +29,7 @@ Every command of ``keymortem`` is a function here:
 Each returns one object, which a notebook shows as the command prints it. What is wrong with a disk never raises: it is
 a row of table ``problem``. What is wrong with a call raises: SourceError (not one source can be opened), CaseFileError,
 RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError (NothingToRepairError of a runbook),
-EvidenceTargetError, ValueError.
+EvidenceTargetError, DatasetError, SchedulerLostError, ValueError.
 
 Times are UTC everywhere. Texts that came from a disk may hold anything: ``sanitise`` makes one safe to print.
 
@@ -51,6 +53,14 @@ if TYPE_CHECKING:
     from forensics.disk.recovery_password import recovery_password as recovery_password
     from forensics.engine.rule import RulePackError as RulePackError
     from forensics.examination import examine as examine
+    from forensics.fleet.cluster import SchedulerLostError as SchedulerLostError
+    from forensics.fleet.dataset import DatasetError as DatasetError
+    from forensics.fleet.options import FleetOptions as FleetOptions
+    from forensics.fleet.run import FleetProgress as FleetProgress
+    from forensics.fleet.run import fleet_retry as fleet_retry
+    from forensics.fleet.run import fleet_run as fleet_run
+    from forensics.fleet.status import FleetStatus as FleetStatus
+    from forensics.fleet.status import fleet_status as fleet_status
     from forensics.hyperv.migration import MigrationPlan as MigrationPlan
     from forensics.hyperv.migration import plan_migration as plan_migration
     from forensics.joining.join import append_to_case_file as append_to_case_file
@@ -107,6 +117,11 @@ _HOMES = {
     "forensics.disk.recovery_password": ("recovery_password",),
     "forensics.engine.rule": ("RulePackError",),
     "forensics.examination": ("examine",),
+    "forensics.fleet.cluster": ("SchedulerLostError",),
+    "forensics.fleet.dataset": ("DatasetError",),
+    "forensics.fleet.options": ("FleetOptions",),
+    "forensics.fleet.run": ("FleetProgress", "fleet_retry", "fleet_run"),
+    "forensics.fleet.status": ("FleetStatus", "fleet_status"),
     "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
     "forensics.joining.join": ("append_to_case_file", "join_cases"),
     "forensics.recovery.recover": ("Recovered", "recover"),
@@ -153,10 +168,14 @@ __all__ = [
     "CaseFileError",
     "CommandList",
     "Comparison",
+    "DatasetError",
     "EvidenceTargetError",
     "ExamplesResult",
     "Expiring",
     "Explanation",
+    "FleetOptions",
+    "FleetProgress",
+    "FleetStatus",
     "LintResult",
     "MigrationPlan",
     "NothingToRepairError",
@@ -166,6 +185,7 @@ __all__ = [
     "RuleFiles",
     "RuleList",
     "RulePackError",
+    "SchedulerLostError",
     "SourceError",
     "SymptomAnswer",
     "TableReference",
@@ -183,6 +203,9 @@ __all__ = [
     "expiring",
     "explain",
     "explain_symptom",
+    "fleet_retry",
+    "fleet_run",
+    "fleet_status",
     "is_case_file",
     "join_cases",
     "lint_rules",

@@ -52,6 +52,7 @@ class CaseTables:
         finding_list: Findings of the rule packs; ``findings`` is their data frame.
         tool_version: Version that examined the sources.
         evidence: The files that were read, over which nothing is written; of a case file it and its sources alone.
+        data_disks: Paths of sources that were read whole and hold no Windows; of a case file none.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class CaseTables:
         self.finding_list = list(findings)
         self.tool_version = tool_version
         self.evidence = evidence or EvidenceFiles()
+        self.data_disks: frozenset[str] = frozenset()
         for source in self.sources:
             if source.found_in is None:
                 self.evidence.add(source.path)

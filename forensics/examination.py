@@ -156,6 +156,7 @@ def examine(
         whole.rows += not_obtained({**failures(), **by.failures})
         whole.name_sources()
     case = Case(whole.rows, whole.entries, moment, evidence=evidence)
+    case.data_disks = frozenset(entry.path for entry in whole.data_disks)
     say("asking the rules")
     ask_rules(case, packs or load_packs(tables={name for name, rows in case.tables.items() if rows}))
     return case

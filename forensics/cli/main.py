@@ -16,6 +16,7 @@ from forensics.cli.compare import compare
 from forensics.cli.examine import examine
 from forensics.cli.expiring import expiring
 from forensics.cli.explain import explain
+from forensics.cli.fleet import fleet_group
 from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINATED, say
 from forensics.cli.migrate import migrate
 from forensics.cli.options import debug_option
@@ -76,7 +77,7 @@ def cli() -> None:
     """
 
 
-for command in (examine, explain, expiring, compare, recover, migrate, attest, rules_group, tables):
+for command in (examine, explain, expiring, compare, recover, migrate, attest, fleet_group, rules_group, tables):
     cli.add_command(command)
 
 

@@ -18,7 +18,7 @@ import json
 import os
 import stat
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -134,6 +134,34 @@ def children_of(path: Path, candidates: Iterable[Path]) -> list[Path]:
     for child in children:  # the newer state is no less evidence for not being read
         note_evidence(child)
     return children
+
+
+def parents_of_each(paths: Sequence[Path]) -> dict[Path, list[Path]]:
+    """Return for each image among many that builds on another the one on which it does, or those that may be it.
+
+    The header of each is read once. A parent is the file that the child names, else one beside it that has the identity
+    which the child recorded, else the only one that has it: copies of one disk have the same.
+
+    Args:
+        paths: Images of any folders.
+    """
+    said = {path: _declared_by(path) for path in paths}
+    by_name: dict[str, list[Path]] = {}
+    by_identity: dict[str, list[Path]] = {}
+    for path, declared in said.items():
+        by_name.setdefault(path.name.casefold(), []).append(path)
+        if declared.own:
+            by_identity.setdefault(declared.own, []).append(path)
+    found = {}
+    for path, declared in said.items():
+        likely = [other for name in declared.names for other in by_name.get(_file_name(name).casefold(), ())]
+        named = [o for o in likely if o != path and any(_means(path, name, o) for name in declared.names)]
+        known = [o for link in declared.parents for o in by_identity.get(link, ()) if o != path]
+        beside = [other for other in known if other.parent == path.parent]
+        parents = named or beside or (known if len(known) == 1 else [])
+        if parents:
+            found[path] = list(dict.fromkeys(parents))
+    return found
 
 
 def parent_name(file: BinaryIO) -> str:

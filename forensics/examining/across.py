@@ -46,7 +46,7 @@ class Across:
     _disks: dict[int, str] = field(default_factory=dict)
     _hyperv: list[HyperVEvidence] = field(default_factory=list)
     _mixed: dict[int, str] = field(default_factory=dict)
-    _data_disks: list[SourceEntry] = field(default_factory=list)
+    data_disks: list[SourceEntry] = field(default_factory=list)
 
     @classmethod
     def of(cls, examined: Mapping[int, ExaminedSource]) -> Across:
@@ -69,7 +69,7 @@ class Across:
         self._disks |= source.disks
         self._hyperv += source.hyperv
         self._mixed |= source.mixed
-        self._data_disks += source.entries[:1] if source.is_data_disk else []
+        self.data_disks += source.entries[:1] if source.is_data_disk else []
 
     def has(self, machine_id: int) -> bool:
         """Tell whether an installation is among the machines."""
@@ -147,7 +147,7 @@ class Across:
     def count_data_disks(self) -> None:
         """Count the disks that were read whole and hold no Windows as examined, unless there is nothing else."""
         if self.machines:
-            for entry in self._data_disks:
+            for entry in self.data_disks:
                 entry.error = None
 
     def name_sources(self) -> None:

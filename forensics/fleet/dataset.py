@@ -15,9 +15,11 @@ A bucket is the first digit of a key. Every row has its key in column ``disk``, 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -29,6 +31,12 @@ from forensics.tables.timestamps import format_utc, parse_utc
 from forensics.version import __version__
 
 FORMAT = 1
+FOLDED = "folded-"
+"""How the names of files begin that hold the rows of many disks."""
+KEYS = b"disks"
+"""Where in the metadata of such a file the keys of these disks stand, as a list in JSON."""
+REPLACES = b"replaces"
+"""Where the names of such files stand whose rows it has: they do not count, also where they are still there."""
 _HEAD = "fleet.json"
 PER_DISK = (*ROW_CLASSES, "source", "finding")
 """Tables of which each disk may have rows."""
@@ -46,10 +54,12 @@ class Dataset:
     Attributes:
         path: The folder.
         as_of: What "expired" refers to in all that it holds, UTC.
+        options: How its inputs were last examined, as JSON.
     """
 
     path: Path
     as_of: datetime
+    options: str = "{}"
 
     @classmethod
     def create(cls, path: str | Path, as_of: datetime, evidence: EvidenceFiles | None = None) -> Dataset:
@@ -70,10 +80,26 @@ class Dataset:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise DatasetError(f"{folder} holds something else; name a folder that is empty or not there")
+        made = cls(folder, as_of)
+        made._write_head(kept)
+        return made
+
+    def renewed(self, as_of: datetime, options: str) -> Dataset:
+        """Return the dataset for a run as of another date or with other options, which it has from now on.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        other = replace(self, as_of=as_of, options=options)
+        if other != self:
+            other._write_head(EvidenceFiles(), overwrite=True)
+        return other
+
+    def _write_head(self, evidence: EvidenceFiles, overwrite: bool = False) -> None:
         head = {"format": FORMAT, "tool": "keymortem", "version": __version__}
-        with new_file(folder / _HEAD, kept) as file:
-            file.write_text(json.dumps({**head, "as_of": format_utc(as_of, fraction=True)}) + "\n", encoding="utf-8")
-        return cls(folder, as_of)
+        told = {**head, "as_of": format_utc(self.as_of, fraction=True), "options": json.loads(self.options)}
+        with new_file(self.path / _HEAD, evidence, overwrite) as file:
+            file.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
     @classmethod
     def open(cls, path: str | Path) -> Dataset:
@@ -86,12 +112,12 @@ class Dataset:
         try:
             with (folder / _HEAD).open(encoding="utf-8") as file:
                 head = json.loads(file.read(1 << 16))
-            version, as_of = head["format"], parse_utc(head["as_of"])
+            version, as_of, options = head["format"], parse_utc(head["as_of"]), json.dumps(head.get("options", {}))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             raise DatasetError(f"{folder} is no dataset of keymortem fleet run") from None
         if version != FORMAT:
             raise DatasetError(f"{folder} has format {version}; this version reads format {FORMAT}")
-        return cls(folder, as_of)
+        return cls(folder, as_of, options)
 
     def part(self, table: str, disk: str) -> Path:
         """Return where the rows of one disk are written."""
@@ -100,6 +126,11 @@ class Dataset:
     def across(self, table: str) -> Path:
         """Return where the rows of a table are written that span machines."""
         return self.path / "across" / f"{table}.parquet"
+
+    @property
+    def work(self) -> Path:
+        """A folder for what a run needs meanwhile; what one left that was killed is removed by the next."""
+        return self.path / ".work"
 
     def files(self, table: str) -> Iterator[Path]:
         """Yield the finished files of a table, those of disks alone."""
@@ -112,3 +143,14 @@ class Dataset:
             for name in names:
                 if name.endswith(".parquet") and not name.startswith("."):
                     yield self.path / table / f"bucket={bucket}" / name
+
+
+def folded_name(keys: Iterable[str], replaces: Iterable[str] = ()) -> str:
+    """Return the name of the file that holds the rows of many disks of one bucket: no two have the same.
+
+    Args:
+        keys: Of the disks.
+        replaces: Names of files of many disks in whose place it comes.
+    """
+    told = json.dumps([sorted(keys), sorted(replaces)])
+    return f"{FOLDED}{hashlib.sha256(told.encode()).hexdigest()[:16]}.parquet"

@@ -12,8 +12,12 @@ from forensics.tables.registry import ColumnSpec
 from forensics.tables.timestamps import format_utc
 from forensics.version import __version__
 
-State = Literal["examined", "failed", "not_evidence", "read_as_parent"]
+State = Literal["examined", "failed", "not_evidence", "read_as_parent", "read_with"]
 STATES: tuple[State, ...] = get_args(State)
+Failure = Literal["source", "memory", "deadline", "crash", "killed", "internal"]
+FAILURES: tuple[Failure, ...] = get_args(Failure)
+OF_THE_MACHINE: tuple[Failure, ...] = ("killed",)
+"""Failures that say nothing of the input, which is examined anew by the next run without being asked for."""
 
 DISK = (
     ColumnSpec("disk", "text", False, "Key of this row, which the rows of all tables have that belong to it"),
@@ -22,12 +26,22 @@ DISK = (
     ColumnSpec("kind", "text", False, "What it is, such as disk, folder or archive; unknown: it could not be opened"),
     ColumnSpec("state", "text", False, "What became of it", STATES),
     ColumnSpec("error", "text", True, "Why nothing of it could be examined, one sentence"),
+    ColumnSpec(
+        "failure",
+        "text",
+        True,
+        "What failed: the source, its memory or time, a library (crash), its worker (killed), or keymortem (internal)",
+        FAILURES,
+    ),
+    ColumnSpec("read_with", "text", True, "Path of the input with which it was read, as its parent or a part of it"),
     ColumnSpec("size", "integer", True, "Bytes"),
     ColumnSpec("modified", "datetime", True, "When it was last written, UTC"),
     ColumnSpec("head_sha256", "text", True, "SHA-256 of its first bytes, lower hex"),
     ColumnSpec("machines", "integer", False, "Windows installations in it that were examined"),
     ColumnSpec("content", "text", True, "SHA-256 of all that was read and judged of its machines: of copies the same"),
     ColumnSpec("seconds", "integer", False, "How long it took, rounded up"),
+    ColumnSpec("attempt", "integer", False, "How often this path had been written before"),
+    ColumnSpec("options", "text", False, "Key of the options with which it was examined"),
     ColumnSpec("tool_version", "text", False, "Version that examined it"),
     ColumnSpec("as_of", "datetime", False, 'What "expired" refers to, UTC'),
     ColumnSpec("written", "datetime", False, "When this was written, UTC: of several rows of a path the last counts"),
@@ -50,10 +64,10 @@ class InputIdentity:
     modified: datetime | None = None
     head_sha256: str | None = None
 
-    def key(self, as_of: datetime, version: str = __version__) -> str:
-        """Return 32 hex digits, others for another state of it, another version or another date."""
+    def key(self, as_of: datetime, version: str = __version__, options: str = "") -> str:
+        """Return 32 hex digits, others for another state of it, another version, another date or other options."""
         modified = format_utc(self.modified, fraction=True) if self.modified else None
-        told = [self.path, self.size, modified, self.head_sha256, version, format_utc(as_of, fraction=True)]
+        told = [self.path, self.size, modified, self.head_sha256, version, format_utc(as_of, fraction=True), options]
         return _digest(told)
 
 
@@ -70,12 +84,15 @@ class DiskRecord:
         kind: What it is.
         state: What became of it.
         error: Why nothing of it could be examined.
+        failure: What failed.
+        read_with: Path of the input with which it was read.
         machines: Installations that were examined.
         content: Digest of what was read and judged.
         seconds: How long it took.
         as_of: What "expired" refers to.
         written: When this was written.
-        attempt: How often an input with this key was written before.
+        attempt: How often this path had been written before.
+        options: Key of the options.
         tool_version: Version that examined it.
     """
 
@@ -85,16 +102,19 @@ class DiskRecord:
     as_of: datetime
     written: datetime
     error: str | None = None
+    failure: Failure | None = None
+    read_with: str | None = None
     machines: int = 0
     content: str | None = None
     seconds: int = 0
     attempt: int = 0
+    options: str = ""
     tool_version: str = __version__
 
     @property
     def input(self) -> str:
         """Key of what was examined."""
-        return self.identity.key(self.as_of, self.tool_version)
+        return self.identity.key(self.as_of, self.tool_version, self.options)
 
     @property
     def disk(self) -> str:

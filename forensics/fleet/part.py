@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from forensics.case_tables import CaseTables
-from forensics.disk.evidence_files import EvidenceFiles
-from forensics.fleet.dataset import Dataset
+from forensics.fleet.dataset import KEYS, Dataset, folded_name
 from forensics.fleet.disk_record import DISK, DiskRecord
 from forensics.fleet.machine_number import in_fleet
-from forensics.outputs import new_file
+from forensics.fleet.quick_file import write_quickly
 from forensics.report.exports.arrow import arrow_table
 from forensics.report.exports.flat import SOURCE
 from forensics.tables.finding import Finding
@@ -33,6 +35,14 @@ FINDING = (
     ColumnSpec("subjects", "integer", False, "Number of what it is about"),
     ColumnSpec("json", "text", False, "All of it, as in the document of examine; machine_id is that of the disk alone"),
 )
+
+
+def own_columns(table: str) -> tuple[ColumnSpec, ...]:
+    """Return the columns of a table of each disk; one of its own that is called disk has another name."""
+    own = (replace(spec, name=f"{table}_disk") if spec.name == OF_DISK.name else spec for spec in column_specs(table))
+    return (OF_DISK, *own)
+
+
 _Table = tuple[str, Sequence[ColumnSpec], list[Sequence[Any]]]
 
 
@@ -47,38 +57,60 @@ def write_part(dataset: Dataset, record: DiskRecord, case: CaseTables | None = N
     Raises:
         OSError: The disk is full, or cannot be written.
     """
-    evidence = case.evidence if case is not None else EvidenceFiles([record.identity.path])
     for name, columns, rows in _tables(record.disk, case) if case is not None else ():
+        place = dataset.part(name, record.disk)
         if rows:
-            _write(dataset, name, record.disk, columns, rows, evidence)
-    _write(dataset, "disk", record.disk, DISK, [record.cells], evidence)
+            write_quickly(place, parquet(columns, rows))
+        else:
+            with suppress(FileNotFoundError):
+                os.unlink(place)
+    write_quickly(dataset.part("disk", record.disk), parquet(DISK, [record.cells]))
 
 
-def _write(
-    dataset: Dataset,
-    table: str,
-    disk: str,
-    columns: Sequence[ColumnSpec],
-    rows: Sequence[Sequence[Any]],
-    evidence: EvidenceFiles,
-) -> None:
+def write_records(dataset: Dataset, records: Iterable[DiskRecord]) -> None:
+    """Write rows of table disk alone, of many inputs at once, to which no other rows belong.
+
+    Raises:
+        OSError: The disk is full, or cannot be written.
+    """
+    buckets: dict[str, list[DiskRecord]] = {}
+    for record in records:
+        buckets.setdefault(record.disk[0], []).append(record)
+    for own in buckets.values():
+        keys = sorted(record.disk for record in own)
+        place = dataset.part("disk", keys[0]).with_name(folded_name(keys))
+        write_quickly(place, parquet(DISK, [record.cells for record in own], keys))
+
+
+def parquet(columns: Sequence[ColumnSpec], rows: Sequence[Sequence[Any]], keys: Sequence[str] = ()) -> bytes:
+    """Return a Parquet file.
+
+    Args:
+        columns: Its columns.
+        rows: Their cells.
+        keys: Of the disks whose rows it has, where these are many.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    place = dataset.part(table, disk)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(place, evidence, overwrite=True, is_synced=table == "disk") as file:
-        # A part has few rows: what would say more of its columns is longer than they are.
-        options = {"write_statistics": False, "use_dictionary": False, "store_schema": False}
-        pq.write_table(arrow_table(columns, rows), file, compression="zstd", **options)
+    table = arrow_table(columns, rows)
+    # A part has few rows: what would say more of its columns is longer than they are.
+    options = {"write_statistics": False, "use_dictionary": False, "store_schema": False}
+    buffer = pa.BufferOutputStream()
+    with pq.ParquetWriter(buffer, table.schema.remove_metadata(), compression="zstd", **options) as writer:
+        writer.write_table(table.replace_schema_metadata(None))
+        if keys:
+            writer.add_key_value_metadata({KEYS.decode(): json.dumps(keys)})
+    return bytes(buffer.getvalue())
 
 
 def _tables(disk: str, case: CaseTables) -> Iterator[_Table]:
     for name in ROW_CLASSES:
         specs = column_specs(name)
         rows = (renumbered(row, lambda number: in_fleet(disk, number)) for row in case.rows(name))
-        yield name, (OF_DISK, *specs), [(disk, *(getattr(row, spec.name) for spec in specs)) for row in rows]
+        yield name, own_columns(name), [(disk, *(getattr(row, spec.name) for spec in specs)) for row in rows]
     yield "source", (OF_DISK, *SOURCE), [(disk, *_source(disk, entry)) for entry in case.sources]
-    yield "finding", (OF_DISK, *FINDING), [(disk, *_finding(disk, finding)) for finding in case.finding_list]
+    yield "finding", (OF_DISK, *FINDING), [(disk, *finding_cells(finding, disk)) for finding in case.finding_list]
 
 
 def _source(disk: str, entry: SourceEntry) -> list[Any]:
@@ -86,9 +118,16 @@ def _source(disk: str, entry: SourceEntry) -> list[Any]:
     return list((cells | {"machine_ids": [str(in_fleet(disk, number)) for number in entry.machine_ids]}).values())
 
 
-def _finding(disk: str, finding: Finding) -> tuple[Any, ...]:
+def finding_cells(finding: Finding, disk: str | None = None) -> tuple[Any, ...]:
+    """Return the cells of :data:`FINDING`.
+
+    Args:
+        finding: What was found.
+        disk: Key of the disk by whose numbers it names machines; None where those are of the fleet.
+    """
+    number = finding.machine_id
     return (
-        in_fleet(disk, finding.machine_id) if finding.machine_id else 0,
+        in_fleet(disk, number) if number and disk is not None else number,
         finding.id,
         finding.rule,
         finding.severity,

@@ -1,5 +1,8 @@
 """What a fleet's dataset holds, for DuckDB: of each input the row that was written last, and what belongs to that.
 
+Table disk has a column ``same_as`` besides: the path of the input of which it is a copy in all that was read, in
+whatever container. A copy has no rows in the other tables but in table source: a machine counts once.
+
 A disk whose row in table disk is not there yet does not count, nor does an input's earlier state. A file of many disks
 takes the place of those that it was folded from, also where they are still there.
 """
@@ -11,70 +14,83 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.fleet.dataset import PER_DISK, Dataset
+from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset
 from forensics.fleet.disk_record import DISK
-from forensics.fleet.part import FINDING, OF_DISK
+from forensics.fleet.part import FINDING, OF_DISK, own_columns
 from forensics.report.exports.flat import SOURCE
-from forensics.tables.registry import ColumnSpec, column_specs
+from forensics.tables.registry import ColumnSpec
 
 if TYPE_CHECKING:
     import duckdb
 
-FOLDED = "folded-"
-"""How the names of files begin that hold the rows of many disks."""
-KEYS = b"disks"
-"""Where in the metadata of such a file the keys of these disks stand, as a list in JSON."""
 _TYPES = {"text": "VARCHAR", "integer": "BIGINT", "boolean": "BOOLEAN", "datetime": "TIMESTAMPTZ", "list": "VARCHAR[]"}
 _OTHERS = {"disk": DISK, "source": (OF_DISK, *SOURCE), "finding": (OF_DISK, *FINDING)}
 
 
 def columns_of(table: str) -> tuple[ColumnSpec, ...]:
     """Return the columns of a table of a dataset; none for a table that is not in it."""
-    return _OTHERS.get(table) or ((OF_DISK, *column_specs(table)) if table in PER_DISK else ())
+    return _OTHERS.get(table) or (own_columns(table) if table in PER_DISK else ())
 
 
-def connect(dataset: Dataset, memory: str = "256MB") -> duckdb.DuckDBPyConnection:
+def connect(
+    dataset: Dataset, memory: str = "256MB", tables: Iterable[str] = PER_DISK, place: Path | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open a database in memory that has every table of a dataset as a view, of what counts alone.
 
     Args:
         dataset: What is read; the views are of the files that are there now.
         memory: How much DuckDB may take before it goes on in a temporary file.
+        tables: The tables that are wanted besides table disk: to look at the files of all takes its time.
+        place: A file that is not there yet, to hold what is put into the database; in memory, if not given.
     """
     import duckdb
 
-    connection = duckdb.connect(config={"memory_limit": memory})
+    connection = duckdb.connect(place or ":memory:", config={"memory_limit": memory})
     connection.execute("SET TimeZone = 'UTC'")
-    last = "QUALIFY row_number() OVER (PARTITION BY path ORDER BY written DESC, disk) = 1"
+    last = "QUALIFY row_number() OVER (PARTITION BY path ORDER BY attempt DESC, written DESC, disk) = 1"
+    rows = f"{select(effective_files(dataset, 'disk'), DISK)} {last}"
+    first = "first_value(path) OVER (PARTITION BY content ORDER BY path)"
     # A table, for it is joined with each of the others.
-    connection.execute(f"CREATE TABLE disk AS {_select(effective_files(dataset, 'disk'), DISK)} {last}")
-    for table in PER_DISK:
-        rows = _select(effective_files(dataset, table), columns_of(table))
-        connection.execute(f'CREATE VIEW "{table}" AS {rows} WHERE disk IN (SELECT disk FROM main.disk)')
+    connection.execute(
+        f"CREATE TABLE disk AS SELECT *, CASE WHEN content IS NOT NULL AND {first} != path THEN {first} END AS same_as "
+        f"FROM ({rows})"
+    )
+    for table in tables:
+        rows = select(effective_files(dataset, table), columns_of(table))
+        counting = "" if table == "source" else " WHERE same_as IS NULL"
+        connection.execute(f'CREATE VIEW "{table}" AS {rows} WHERE disk IN (SELECT disk FROM main.disk{counting})')
     return connection
 
 
 def effective_files(dataset: Dataset, table: str) -> list[Path]:
-    """Return the files of a table that hold each row once."""
+    """Return the files of a table that hold each row that counts once."""
     files = list(dataset.files(table))
-    folded = {path: keys_of(path) for path in files if path.name.startswith(FOLDED)}
-    covered: set[str] = set()
-    kept: list[Path] = []
-    # Who was folded into another one, and is still there, has fewer.
-    for path in sorted(folded, key=lambda each: len(folded[each]), reverse=True):
-        if not folded[path] <= covered:
-            kept.append(path)
-            covered |= folded[path]
-    return kept + [path for path in files if path not in folded and path.stem not in covered]
+    folded = {path: _told(path) for path in files if path.name.startswith(FOLDED)}
+    replaced = {path.with_name(name) for path, (_, names) in folded.items() for name in names}
+    covered = {key for path, (keys, _) in folded.items() if path not in replaced for key in keys}
+    return [path for path in files if path not in replaced and (path in folded or path.stem not in covered)]
 
 
 def keys_of(folded: Path) -> set[str]:
     """Return the keys of the disks of which a file of many disks has the rows."""
+    return _told(folded)[0]
+
+
+def _told(folded: Path) -> tuple[set[str], set[str]]:
+    """Return what a file of many disks says of itself: their keys, and the names of files in whose place it comes."""
     import pyarrow.parquet as pq
 
-    return set(json.loads((pq.read_metadata(folded).metadata or {})[KEYS]))
+    metadata = pq.read_metadata(folded).metadata or {}
+    return set(json.loads(metadata.get(KEYS, b"[]"))), set(json.loads(metadata.get(REPLACES, b"[]")))
 
 
-def _select(files: Sequence[Path], columns: Sequence[ColumnSpec]) -> str:
+def select(files: Sequence[Path], columns: Sequence[ColumnSpec]) -> str:
+    """Return the SQL of the rows of files, with columns of these names and types and no others.
+
+    Args:
+        files: Parquet files; a column that one lacks is null in it.
+        columns: The columns.
+    """
     # The rows of earlier versions lack columns, which the other side has.
     typed = ", ".join(f'CAST(NULL AS {_TYPES[c.kind]}) AS "{c.name}"' for c in columns)
     empty = f"SELECT {typed} WHERE false"

@@ -210,6 +210,11 @@ def is_drive(name: str) -> bool:
     return _DRIVE.fullmatch(unquote(name)) is not None
 
 
+def machine_of(path: str) -> str:
+    """Return the folder of the machine of which a folder looks like a drive; itself where it is not named as one."""
+    return _drive_of(path)[0]
+
+
 def is_accessor(name: str) -> bool:
     """Tell whether a folder is named after one of Velociraptor's ways to read a drive."""
     return name.casefold() in _ACCESSORS

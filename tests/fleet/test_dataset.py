@@ -22,7 +22,7 @@ other_reader("duckdb", "duckdb")
 other_reader("pyarrow", "pyarrow")
 
 AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
-FEW = 60
+FEW = 120
 LATER = datetime(2026, 11, 23, tzinfo=UTC)
 
 

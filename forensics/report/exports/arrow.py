@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from forensics.tables.registry import ColumnSpec
@@ -10,9 +11,17 @@ from forensics.tables.registry import ColumnSpec
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_MOST_KEPT = 128
+"""Work: tables whose types are made once."""
+
 
 def arrow_schema(columns: Sequence[ColumnSpec]) -> pa.Schema:
     """Return the types of columns, with what they mean."""
+    return _schema(tuple(columns))
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _schema(columns: tuple[ColumnSpec, ...]) -> pa.Schema:
     import pyarrow as pa
 
     types = {
