@@ -59,7 +59,7 @@ def _lines(report: FleetReport, width: int | None) -> Iterator[str]:
     yield from told(LEGEND, "  ")
     if report.causes:
         yield ""
-        yield from told("WHAT IS THE MATTER, by rule, the worst first")
+        yield from told("WHAT IS THE MATTER, by rule; the severity is that of its worst finding")
         for cause in report.causes:
             names = words.named(cause.named, cause.machines, MOST_NAMED)
             where = words.cause(cause) + (f": {names}" if names else "")

@@ -85,11 +85,16 @@ _SURE = ("possible", "likely", "proved")
 """The weakest first."""
 
 
+_WITHOUT_TPM = {"password", "external_key", "clear_key"}
+"""Protectors of BitLocker that open a volume on any computer."""
+
+
 def _bitlocker(case: CaseTables) -> Iterator[tuple[int, Blocker]]:
     """Yield volumes that ask for their recovery password where their TPM is not: of a moved disk it is likely not."""
     volumes: dict[int, list[BitLockerRow]] = defaultdict(list)
     for row in case.rows("bitlocker"):
-        if row.has_tpm and row.has_recovery_password and row.suspended is False:
+        asks = row.has_tpm and row.has_recovery_password and row.suspended is False
+        if asks and not _WITHOUT_TPM.intersection(row.protectors):
             volumes[row.machine_id].append(row)
     for machine_id, rows in volumes.items():
         one = "BitLocker asks for its recovery password without this TPM"

@@ -138,6 +138,15 @@ def test_blockers_are_what_rules_and_rows_say() -> None:
     told = case(
         BitLockerRow(**at, volume="partition 3", disk="d", has_tpm=True, has_recovery_password=True, suspended=False),
         BitLockerRow(**at, volume="partition 4", disk="d", has_tpm=True, has_recovery_password=True, suspended=True),
+        BitLockerRow(
+            **at,
+            volume="5",
+            disk="d",
+            has_tpm=True,
+            has_recovery_password=True,
+            suspended=False,
+            protectors=["password"],
+        ),
         VmRow(**at, vm_id="1", vtpm="present"),
         VmRow(**at, vm_id="1", vtpm="present", is_checkpoint=True),
         VmRow(**at, vm_id="2", vtpm="absent"),
