@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -82,12 +84,8 @@ def report(
         raise click.UsageError("--format xlsx needs -o FILE")
     # A file, whatever examine makes of that format.
     check_targets("html" if form == "html" else "text", output, None, (str(dataset),), overwrite)
-    try:
+    with _told():
         found = forensics.fleet_report(_opened(dataset), down=down, dead=dead, ends_before=ends_before, machine=machine)
-    except ModuleNotFoundError as error:
-        raise click.UsageError(
-            f"fleet needs the Python package {error.name}: pip install 'keymortem[fleet]'"
-        ) from error
     if pages and output is not None:
         with refusals_told(output):
             found.write_pages(output, overwrite=overwrite)
@@ -99,24 +97,28 @@ def report(
 
 
 def _opened(dataset: Path) -> forensics.Fleet:
-    try:
+    with _told():
         return forensics.open_fleet(dataset)
-    except forensics.DatasetError as error:
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Let what is wrong with the dataset end the command, as wrong usage."""
+    try:
+        yield
+    except (forensics.DatasetError, forensics.UnknownDiskError) as error:
         raise click.UsageError(str(error)) from error
     except ModuleNotFoundError as error:
-        raise click.UsageError(
-            f"fleet needs the Python package {error.name}: pip install 'keymortem[fleet]'"
-        ) from error
+        missing = f"fleets need the Python package {error.name}: pip install 'keymortem[fleet]'"
+        raise click.UsageError(missing) from error
 
 
 def _report_disk(
     ctx: click.Context, fleet: forensics.Fleet, disk: str, form: str, output: Path | None, overwrite: bool
 ) -> None:
     check_targets(form, output, None, (str(fleet.path),), overwrite)
-    try:
+    with _told():
         case = fleet.case(disk)
-    except forensics.UnknownDiskError as error:
-        raise click.UsageError(str(error)) from error
     for sentence in case.not_examined:
         say(sentence)
     emit(case, form, output, overwrite=overwrite)

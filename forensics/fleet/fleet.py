@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from forensics.case import Case
 from forensics.case_tables import series_of
 from forensics.fleet.across_rows import ACROSS, add_across
-from forensics.fleet.dataset import PER_DISK, Dataset
+from forensics.fleet.dataset import PER_DISK, Dataset, DatasetError
 from forensics.fleet.part import columns_of
 from forensics.fleet.rebuilt import rebuilt_case
 from forensics.fleet.stored import connect
@@ -179,13 +181,30 @@ class Fleet:
         Raises:
             UnknownDiskError: There is no such disk, or there are several.
         """
-        return rebuilt_case(self._connection, self._dataset, self.key_of(disk))
+        with self.reading():
+            return rebuilt_case(self._connection, self._dataset, self.key_of(disk))
 
     def report(self) -> FleetReport:
         """Return what :func:`forensics.fleet_report` says of it."""
         from forensics.fleet.report.report import fleet_report
 
         return fleet_report(self)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let files that a run has folded into others meanwhile end the reading with a sentence.
+
+        Raises:
+            DatasetError: A file is gone that was there when the fleet was opened.
+        """
+        import duckdb
+
+        try:
+            yield
+        except (duckdb.IOException, FileNotFoundError) as error:
+            raise DatasetError(
+                f"{self.path} was written while it was read; open it again when no run is going on"
+            ) from error
 
     def close(self) -> None:
         """Let go of the files."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import forensics
 from forensics.cli.main import cli
 from tests.fleet.small_fleet import add, made
 from tests.fleet.test_fleet_report import one, whole_fleet
@@ -90,6 +91,16 @@ def test_wrong_usage(dataset: Path, words: list[str], told: str) -> None:
 def test_a_folder_that_is_no_dataset(tmp_path: Path) -> None:
     result = run(tmp_path)
     assert (result.exit_code, "is no dataset of keymortem fleet run" in result.stderr) == (2, True)
+
+
+def test_a_run_that_folds_meanwhile_is_told(tmp_path: Path) -> None:
+    whole = made(tmp_path / "fleet")
+    add(whole, "a.vhdx", one("a.vhdx", "A"))
+    opened = forensics.open_fleet(whole.path)
+    [part] = whole.files("summary")
+    part.unlink()
+    with pytest.raises(forensics.DatasetError, match="was written while it was read; open it again"):
+        forensics.fleet_report(opened)
 
 
 def test_nothing_is_written_into_the_dataset(dataset: Path) -> None:

@@ -79,7 +79,13 @@ def whole_fleet(folder: Path) -> dict[str, str]:
         for number, name in zip(numbers, names, strict=True)
     ]
     add_across(dataset, "shared_identity", members)
-    shared: dict[str, Any] = {"machine_id": 0, "source_path": "", "public_key_sha256": "a" * 64, "role": "server", "subject": "CN=farm"}
+    shared: dict[str, Any] = {
+        "machine_id": 0,
+        "source_path": "",
+        "public_key_sha256": "a" * 64,
+        "role": "server",
+        "subject": "CN=farm",
+    }
     shared |= {
         "machines": 2,
         "in_use_on": 2,

@@ -37,11 +37,12 @@ def fleet_report(
         machine: Only machines of this name.
 
     Raises:
-        DatasetError: It is no dataset, or one of another format.
+        DatasetError: It is no dataset, one of another format, or was written meanwhile.
         ModuleNotFoundError: It needs ``keymortem[fleet]``.
     """
     opened = fleet if isinstance(fleet, Fleet) else open_fleet(fleet)
-    return FleetReport(opened, Filters(down=down, dead=dead, ends_before=ends_before, machine=machine))
+    with opened.reading():
+        return FleetReport(opened, Filters(down=down, dead=dead, ends_before=ends_before, machine=machine))
 
 
 class FleetReport(Result):
