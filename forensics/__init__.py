@@ -23,13 +23,14 @@ Every command of ``keymortem`` is a function here:
     new_rule                        begin one
     apply_rules                     ask the rules of a case again, after another date or with more packs
     translate_findings              findings in another language
+    open_fleet, fleet_report        a fleet's dataset: its tables, the case of each disk; its report
     describe_tables                 what every table and column means
     render, write, check_target     any of their results as text, JSON, HTML, CSV ...; a case's repair as a runbook
 
 Each returns one object, which a notebook shows as the command prints it. What is wrong with a disk never raises: it is
 a row of table ``problem``. What is wrong with a call raises: SourceError (not one source can be opened), CaseFileError,
 RulePackError, UnknownSubjectError, UnknownRuleError, UnsuitableCaseError (NothingToRepairError of a runbook),
-EvidenceTargetError, DatasetError, SchedulerLostError, ValueError.
+DatasetError, UnknownDiskError, SchedulerLostError, EvidenceTargetError, ValueError.
 
 Times are UTC everywhere. Texts that came from a disk may hold anything: ``sanitise`` makes one safe to print.
 
@@ -55,7 +56,12 @@ if TYPE_CHECKING:
     from forensics.examination import examine as examine
     from forensics.fleet.cluster import SchedulerLostError as SchedulerLostError
     from forensics.fleet.dataset import DatasetError as DatasetError
+    from forensics.fleet.fleet import Fleet as Fleet
+    from forensics.fleet.fleet import UnknownDiskError as UnknownDiskError
+    from forensics.fleet.fleet import open_fleet as open_fleet
     from forensics.fleet.options import FleetOptions as FleetOptions
+    from forensics.fleet.report.report import FleetReport as FleetReport
+    from forensics.fleet.report.report import fleet_report as fleet_report
     from forensics.fleet.run import FleetProgress as FleetProgress
     from forensics.fleet.run import fleet_retry as fleet_retry
     from forensics.fleet.run import fleet_run as fleet_run
@@ -119,7 +125,9 @@ _HOMES = {
     "forensics.examination": ("examine",),
     "forensics.fleet.cluster": ("SchedulerLostError",),
     "forensics.fleet.dataset": ("DatasetError",),
+    "forensics.fleet.fleet": ("Fleet", "UnknownDiskError", "open_fleet"),
     "forensics.fleet.options": ("FleetOptions",),
+    "forensics.fleet.report.report": ("FleetReport", "fleet_report"),
     "forensics.fleet.run": ("FleetProgress", "fleet_retry", "fleet_run"),
     "forensics.fleet.status": ("FleetStatus", "fleet_status"),
     "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
@@ -173,8 +181,10 @@ __all__ = [
     "ExamplesResult",
     "Expiring",
     "Explanation",
+    "Fleet",
     "FleetOptions",
     "FleetProgress",
+    "FleetReport",
     "FleetStatus",
     "LintResult",
     "MigrationPlan",
@@ -189,6 +199,7 @@ __all__ = [
     "SourceError",
     "SymptomAnswer",
     "TableReference",
+    "UnknownDiskError",
     "UnknownRuleError",
     "UnknownSubjectError",
     "UnsuitableCaseError",
@@ -203,6 +214,7 @@ __all__ = [
     "expiring",
     "explain",
     "explain_symptom",
+    "fleet_report",
     "fleet_retry",
     "fleet_run",
     "fleet_status",
@@ -213,6 +225,7 @@ __all__ = [
     "list_rules",
     "new_rule",
     "open_case",
+    "open_fleet",
     "parse_utc",
     "plan_migration",
     "recover",

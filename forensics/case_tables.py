@@ -141,7 +141,7 @@ class CaseTables:
         import pandas as pd
 
         rows = self.rows(table)
-        cells = {s.name: _series([getattr(r, s.name) for r in rows], s) for s in column_specs(table)}
+        cells = {s.name: series_of([getattr(r, s.name) for r in rows], s) for s in column_specs(table)}
         return pd.DataFrame(cells)
 
     @property
@@ -211,8 +211,13 @@ def _changed(path: Path, state: os.stat_result) -> bool:
     return (now.st_ino, now.st_size, now.st_mtime_ns) != (state.st_ino, state.st_size, state.st_mtime_ns)
 
 
-def _series(cells: list[Any], spec: ColumnSpec) -> pd.Series[Any]:
-    """Make a column; one with a vocabulary is categorical, with those words first."""
+def series_of(cells: list[Any], spec: ColumnSpec) -> pd.Series[Any]:
+    """Return a column of a data frame; one with a vocabulary is categorical, with those words first.
+
+    Args:
+        cells: Its values.
+        spec: What it holds.
+    """
     import pandas as pd
 
     words = spec.possible_values

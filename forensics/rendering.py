@@ -139,6 +139,8 @@ def write(
     with new_file(place, evidence, overwrite) as file:
         if isinstance(result, CaseTables) and format == "records":
             _records(result, file, place.suffix)
+        elif not isinstance(result, CaseTables) and format in result.file_formats:
+            result.write_file(format, file)
         else:
             text = render(result, format, language=language, only=only, min_severity=min_severity)
             file.write_text(text, encoding="utf-8")

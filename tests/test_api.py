@@ -29,6 +29,7 @@ COMMANDS = {
     "examine": "examine",
     "expiring": "expiring",
     "explain": "explain",
+    "fleet report": "fleet_report",
     "fleet retry": "fleet_retry",
     "fleet run": "fleet_run",
     "fleet status": "fleet_status",

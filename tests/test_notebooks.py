@@ -14,7 +14,7 @@ from nbclient import NotebookClient
 from tests.paths import PROJECT
 
 FOLDER = PROJECT / "notebooks"
-NAMES = ["01_one_disk", "02_expiry_audit", "03_hyperv_migration", "04_write_a_rule", "05_before_and_after"]
+NAMES = ["01_one_disk", "02_expiry_audit", "03_hyperv_migration", "04_write_a_rule", "05_before_and_after", "06_fleet"]
 
 # What a reader must have seen at the end, by notebook; from the truth of the images.
 SHOWN = {
@@ -23,6 +23,7 @@ SHOWN = {
     "03_hyperv_migration": ["HV01", "BranchGuardian", "New-HgsGuardian"],
     "04_write_a_rule": ["1 rules are valid", "3 examples (1 match, 1 miss, 1 unknown)", "CN=web.contoso.test"],
     "05_before_and_after": ["te-WebServer-mail was made anew", "nothing that was compared has changed", "iisWasKey"],
+    "06_fleet": ["Of 4 inputs 3 were examined", "does not exist", "SQL Server", "virtual machine GONE01"],
 }
 CHARTS = {
     "01_one_disk": 2,
@@ -30,6 +31,7 @@ CHARTS = {
     "03_hyperv_migration": 1,
     "04_write_a_rule": 0,
     "05_before_and_after": 1,
+    "06_fleet": 1,
 }
 
 
@@ -39,6 +41,8 @@ import altair, pandas
 altair.renderers.enable("default")
 pandas.reset_option("display.max_colwidth")
 %reset -f
+# A fresh interpreter has it, and asks for it when it starts another process.
+__spec__ = None
 """
 
 

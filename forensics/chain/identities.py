@@ -143,7 +143,7 @@ def _members(rows: Iterable[Row], disks: Mapping[int, str]) -> list[_Member]:
             machine, disks.get(number, machine.source_path), at, {}, found.refused, keys, found.certificates
         )
         _take(member, "machine_guid", (machine.machine_guid or "").lower())
-        if not _is_domain_controller(machine):
+        if not machine.is_domain_controller:
             _take(member, "machine_sid", machine.machine_sid)
         _take(member, "dpapi_system", found.secret)
         _take(member, "ek_pub", found.ek_pub)
@@ -159,11 +159,6 @@ def _take(member: _Member, trait: str, value: str | None) -> None:
 def _identity(value: str | None) -> str | None:
     """Return a value that can be a computer's own: nothing but zeros is what a tool left that reset it."""
     return value if value and value.removeprefix("S-1-5-21").strip("0-") else None
-
-
-def _is_domain_controller(machine: MachineRow) -> bool:
-    """Tell whether the account domain of the machine is the AD domain: only on its controllers it is."""
-    return machine.domain_sid is not None and machine.domain_sid in (machine.machine_sid_policy, machine.machine_sid)
 
 
 def _groups(members: Sequence[_Member]) -> list[list[_Member]]:

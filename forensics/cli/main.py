@@ -17,6 +17,7 @@ from forensics.cli.examine import examine
 from forensics.cli.expiring import expiring
 from forensics.cli.explain import explain
 from forensics.cli.fleet import fleet_group
+from forensics.cli.fleet_report import report
 from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINATED, say
 from forensics.cli.migrate import migrate
 from forensics.cli.options import debug_option
@@ -79,6 +80,9 @@ def cli() -> None:
 
 for command in (examine, explain, expiring, compare, recover, migrate, attest, fleet_group, rules_group, tables):
     cli.add_command(command)
+
+
+fleet_group.add_command(report)
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def render_comparison_html(comparison: Comparison) -> str:
         ],
         "machines": [_machine(machine, len(comparison.machines) > 1) for machine in comparison.machines],
     }
-    return fill_page("comparison.html.j2", Catalogue("en"), values, with_script=False)
+    return fill_page("comparison.html.j2", Catalogue("en"), values, script_of=None)
 
 
 def _machine(machine: MachineComparison, with_place: bool) -> dict[str, Any]:

@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from forensics.case_tables import CaseTables
-from forensics.fleet.dataset import KEYS, Dataset, folded_name
+from forensics.fleet.dataset import KEYS, PER_DISK, Dataset, folded_name
 from forensics.fleet.disk_record import DISK, DiskRecord
 from forensics.fleet.machine_number import in_fleet
 from forensics.fleet.quick_file import write_quickly
+from forensics.report.disk_table.ends import ending_rows
+from forensics.report.disk_table.row import ENDING, SUMMARY
+from forensics.report.disk_table.rows import disk_rows
 from forensics.report.exports.arrow import arrow_table
 from forensics.report.exports.flat import SOURCE
 from forensics.tables.finding import Finding
@@ -24,6 +27,10 @@ from forensics.tables.source import SourceEntry
 
 OF_DISK = ColumnSpec("disk", "text", False, "Key of the disk: `disk.disk`")
 """The column that every table of a dataset has first."""
+ROW_NUMBER = ColumnSpec(
+    "row_number", "integer", False, "Place in its table on the disk, from 0, by which findings name rows"
+)
+"""The column that every table has next that may have several rows of a disk."""
 FINDING = (
     ColumnSpec("machine_id", "integer", False, "Which Windows installation of the fleet; 0: none in particular"),
     ColumnSpec("finding", "text", False, "Its id among those of the disk"),
@@ -38,9 +45,21 @@ FINDING = (
 
 
 def own_columns(table: str) -> tuple[ColumnSpec, ...]:
-    """Return the columns of a table of each disk; one of its own that is called disk has another name."""
+    """Return the columns of a table of the case; one of its own that is called disk has another name."""
     own = (replace(spec, name=f"{table}_disk") if spec.name == OF_DISK.name else spec for spec in column_specs(table))
-    return (OF_DISK, *own)
+    return (OF_DISK, ROW_NUMBER, *own)
+
+
+_OTHERS = {"source": SOURCE, "finding": FINDING, "summary": SUMMARY, "ending": ENDING}
+
+
+def columns_of(table: str) -> tuple[ColumnSpec, ...]:
+    """Return the columns of a table of a dataset; none for a table that is not in it."""
+    if table == "disk":
+        return DISK
+    if table in _OTHERS:
+        return (OF_DISK, ROW_NUMBER, *_OTHERS[table])
+    return own_columns(table) if table in PER_DISK else ()
 
 
 _Table = tuple[str, Sequence[ColumnSpec], list[Sequence[Any]]]
@@ -105,12 +124,25 @@ def parquet(columns: Sequence[ColumnSpec], rows: Sequence[Sequence[Any]], keys: 
 
 
 def _tables(disk: str, case: CaseTables) -> Iterator[_Table]:
+    for name, rows in _cells(disk, case):
+        yield name, columns_of(name), [(disk, number, *cells) for number, cells in enumerate(rows)]
+
+
+def _cells(disk: str, case: CaseTables) -> Iterator[tuple[str, Iterable[Sequence[Any]]]]:
     for name in ROW_CLASSES:
         specs = column_specs(name)
         rows = (renumbered(row, lambda number: in_fleet(disk, number)) for row in case.rows(name))
-        yield name, own_columns(name), [(disk, *(getattr(row, spec.name) for spec in specs)) for row in rows]
-    yield "source", (OF_DISK, *SOURCE), [(disk, *_source(disk, entry)) for entry in case.sources]
-    yield "finding", (OF_DISK, *FINDING), [(disk, *finding_cells(finding, disk)) for finding in case.finding_list]
+        yield name, ([getattr(row, spec.name) for spec in specs] for row in rows)
+    yield "source", (_source(disk, entry) for entry in case.sources)
+    yield "finding", (finding_cells(finding, disk) for finding in case.finding_list)
+    summary = (replace(row, machine_id=_number(disk, row.machine_id)) for row in disk_rows(case))
+    yield "summary", (row.cells for row in summary)
+    ending = (replace(row, machine_id=_number(disk, row.machine_id)) for row in ending_rows(case))
+    yield "ending", (row.cells for row in ending)
+
+
+def _number(disk: str, machine_id: int) -> int:
+    return in_fleet(disk, machine_id) if machine_id else 0
 
 
 def _source(disk: str, entry: SourceEntry) -> list[Any]:

@@ -16,20 +16,13 @@ from typing import TYPE_CHECKING
 
 from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset
 from forensics.fleet.disk_record import DISK
-from forensics.fleet.part import FINDING, OF_DISK, own_columns
-from forensics.report.exports.flat import SOURCE
+from forensics.fleet.part import columns_of
 from forensics.tables.registry import ColumnSpec
 
 if TYPE_CHECKING:
     import duckdb
 
 _TYPES = {"text": "VARCHAR", "integer": "BIGINT", "boolean": "BOOLEAN", "datetime": "TIMESTAMPTZ", "list": "VARCHAR[]"}
-_OTHERS = {"disk": DISK, "source": (OF_DISK, *SOURCE), "finding": (OF_DISK, *FINDING)}
-
-
-def columns_of(table: str) -> tuple[ColumnSpec, ...]:
-    """Return the columns of a table of a dataset; none for a table that is not in it."""
-    return _OTHERS.get(table) or (own_columns(table) if table in PER_DISK else ())
 
 
 def connect(

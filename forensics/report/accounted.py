@@ -53,6 +53,20 @@ def doubts(sources: Sequence[SourceEntry]) -> list[str]:
     return mixed + [_older_state(entry, unread) for entry in older_states(sources) if not entry.error]
 
 
+def doubts_of(entry: SourceEntry, sources: Sequence[SourceEntry]) -> list[str]:
+    """Return what :func:`doubts` says of one piece of evidence, in sentences that its path begins.
+
+    Args:
+        entry: One of those that count.
+        sources: All of the examination.
+    """
+    told = [entry.mixed] if entry.mixed else []
+    told += [_backup_told(entry)] if entry.backup_of and entry.machine_ids else []
+    if entry.older_state_of and entry.machine_ids and not entry.error:
+        told.append(_older_state_told(entry, {other.path for other in sources if other.error}))
+    return told
+
+
 def head_lines(sources: Sequence[SourceEntry]) -> list[str]:
     """Return what an output begins with where not everything was examined as it is today; else nothing."""
     told = reasons(sources)
@@ -87,17 +101,25 @@ def _names(entries: Sequence[SourceEntry]) -> str:
 
 
 def _backup(entry: SourceEntry) -> str:
+    return f"{entry.path} {_backup_told(entry)}"
+
+
+def _backup_told(entry: SourceEntry) -> str:
     return (
-        f"{entry.path} is a backup: it shows its machine as it was at {entry.backup_of} (by the name of its folder, "
+        f"is a backup: it shows its machine as it was at {entry.backup_of} (by the name of its folder, "
         "likely UTC), not as it is today"
     )
 
 
 def _older_state(entry: SourceEntry, unread: set[str]) -> str:
+    return f"{entry.path} {_older_state_told(entry, unread)}"
+
+
+def _older_state_told(entry: SourceEntry, unread: set[str]) -> str:
     newer = entry.older_state_of
     if newer in unread:
-        return f"{entry.path} may be an older state: {newer}, which could not be read, may build on it"
-    return f"{entry.path} is an older state of a machine: the present one is {newer}"
+        return f"may be an older state: {newer}, which could not be read, may build on it"
+    return f"is an older state of a machine: the present one is {newer}"
 
 
 def _with_path(entry: SourceEntry) -> str:

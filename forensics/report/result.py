@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from forensics.disk.evidence_files import EvidenceFiles
@@ -14,9 +15,11 @@ class Result(ABC):
 
     Attributes:
         formats: What it can be rendered as.
+        file_formats: Those of them that :meth:`write_file` writes, part by part or because they are no text.
     """
 
     formats: ClassVar[tuple[str, ...]] = ("text",)
+    file_formats: ClassVar[tuple[str, ...]] = ()
 
     def render(self, format: str = "text", width: int | None = None) -> str:
         """Write the answer.
@@ -34,6 +37,18 @@ class Result(ABC):
         if format not in self.formats:
             raise ValueError(f"there is no format {format!r} of this; there are {', '.join(self.formats)}")
         return self._render(format, width)
+
+    def write_file(self, format: str, file: Path) -> None:
+        """Write the answer in a format of :attr:`file_formats`.
+
+        Args:
+            format: The format.
+            file: Where, a new file.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        raise NotImplementedError(format)
 
     @property
     def evidence(self) -> EvidenceFiles:

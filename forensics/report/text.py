@@ -10,6 +10,7 @@ from forensics.case_tables import CaseTables
 from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
 from forensics.report.accounted import examined_line, reasons
+from forensics.report.disk_table.text import head_table
 from forensics.report.ending import SOON, condition, ending, when
 from forensics.report.facts import Facts, day, label
 from forensics.report.findings import FindingIndex, head, text_lines
@@ -118,11 +119,11 @@ class _Report:
         self._add(f"keymortem {self.case.tool_version}, as of {day(self.case.as_of)}")
         if line := unanswered_line(self.case):
             self._add(line)
+        self.lines += head_table(self.case, self.width)
         for machine in self.case.rows("machine"):
             self._add(self.facts.introduced(machine))
             self.lines += fold(sanitise(computers_of(machine)), self.width, "  ") if machine.key_guids else []
-        line = examined_line(self.case.sources)
-        for sentence in filter(None, (*former_lines(self.case), line)):
+        for sentence in filter(None, (*former_lines(self.case), line := examined_line(self.case.sources))):
             self._add(sentence)
         for sentence in reasons(self.case.sources):
             self._add(sentence, "  - " if line else "")
@@ -220,9 +221,8 @@ class _Report:
         self._leave_out(less_severe)
 
     def _broken(self) -> None:
-        if not self.triage.broken:
-            return
-        self._heading(f"BROKEN: {windows_of(self.case)} cannot open these private keys")
+        if self.triage.broken:
+            self._heading(f"BROKEN: {windows_of(self.case)} cannot open these private keys")
         groups = self._groups(self.triage.broken)
         for number, ((machine_id, reason), chains) in enumerate(groups, 1):
             mark = f"  {number}. "
@@ -284,9 +284,8 @@ class _Report:
         return f"{'expired' if self._is_expired(chain) else 'valid until'} {day(chain.not_after)}"
 
     def _too_open(self) -> None:
-        if not self.triage.too_open:
-            return
-        self._heading("WARNING: these keys work, but the access list lets everybody read the key file")
+        if self.triage.too_open:
+            self._heading("WARNING: these keys work, but the access list lets everybody read the key file")
         for chain in self.triage.too_open:
             self._subject(chain, "  ")
 
@@ -329,9 +328,8 @@ class _Report:
             self._listed(f"{self._short(c)}, {self._validity(c)}{more}" for c, more in told)
 
     def _unknown(self) -> None:
-        if not self.triage.unknown:
-            return
-        self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
+        if self.triage.unknown:
+            self._heading("UNDECIDED: the evidence in the source does not say whether these keys open")
         groups, most = list(self._groups(self.triage.unknown)), self._at_most(MOST)
         for (machine_id, reason), chains in groups[:most]:
             self._add(f"{self._on_machine(machine_id)}{reason}", "  ", "  ")
@@ -366,8 +364,7 @@ class _Report:
             self._listed(f"{self._on_machine(machine_id)}{line}" for machine_id, line in told)
 
     def _not_examined(self) -> None:
-        told = list(gaps(self.case, self._on_machine, self._at_most(MOST)))
-        if told:
+        if told := list(gaps(self.case, self._on_machine, self._at_most(MOST))):
             self._heading("NOT EXAMINED, or only in part: what is missing there is not said to be absent")
         for line in told:
             self.lines += fold(line, self.width, "  - ", "    ")

@@ -129,6 +129,11 @@ class MachineRow(Row):
     support_as_of: str | None = column("Day on which that list was made, such as 2026-11-21", None)
 
     @property
+    def is_domain_controller(self) -> bool:
+        """Its account domain is the AD domain: only on controllers of that it is."""
+        return self.domain_sid is not None and self.domain_sid in (self.machine_sid_policy, self.machine_sid)
+
+    @property
     def key_suffix(self) -> str | None:
         """MachineGuid as the names of key files end in it; None where it is not known, or is no GUID.
 

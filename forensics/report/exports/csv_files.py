@@ -40,6 +40,16 @@ def write_csv(case: CaseTables, file_of: Callable[[str], Path]) -> None:
                 writer.writerow(cell(value) for cell, value in zip(cells, row, strict=True))
 
 
+def csv_cell(kind: str, value: Any) -> object:
+    """Return what stands in a CSV file for a value.
+
+    Args:
+        kind: What its column holds, as of :class:`ColumnSpec`.
+        value: The value.
+    """
+    return _CELLS[kind](value)
+
+
 def _text(value: str | None) -> str:
     if not value:
         return ""

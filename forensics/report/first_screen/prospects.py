@@ -68,7 +68,7 @@ def ends_soon(case: CaseTables, facts: Facts, where: Where) -> Ending:
     findings = {(f.machine_id, s.id): f for f in reversed(case.finding_list) if _is_of_ends(f) for s in f.subjects}
     sorted_ones: dict[str, list[KeyChainRow]] = {"self-renewing": [], "replaced": [], "missed": []}
     for chain in chains:
-        sorted_ones[_care(chain, case, facts)].append(chain)
+        sorted_ones[care(chain, case, facts)].append(chain)
     missed = sorted_ones.pop("missed")
     entries = [
         _ending(chain, case, facts, findings.get((chain.machine_id, chain.thumbprint or "")), where) for chain in missed
@@ -81,8 +81,17 @@ def _is_of_ends(finding: Finding) -> bool:
     return "expiring" in finding.covers and finding.verdict == "match" and finding.severity != "info"
 
 
-def _care(chain: KeyChainRow, case: CaseTables, facts: Facts) -> str:
-    """Tell whether somebody has to see to a certificate: not if it was replaced, or what renews it is not late."""
+def care(chain: KeyChainRow, case: CaseTables, facts: Facts) -> str:
+    """Tell whether somebody has to see to a certificate: not if it was replaced, or what renews it is not late.
+
+    Args:
+        chain: Its chain.
+        case: The case.
+        facts: Its rows by what is looked for.
+
+    Returns:
+        ``missed``, ``replaced`` or ``self-renewing``.
+    """
     if chain.standing == "superseded":
         return "replaced"
     row = facts.certificate(chain)

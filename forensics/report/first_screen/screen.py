@@ -9,6 +9,9 @@ from dataclasses import replace
 from forensics.case_tables import CaseTables
 from forensics.report.accounted import doubts, examined_line
 from forensics.report.accounted import not_examined as unexamined
+from forensics.report.disk_table.row import DiskRow
+from forensics.report.disk_table.rows import disk_rows, has_several_disks
+from forensics.report.disk_table.text import table_lines
 from forensics.report.facts import Facts, day
 from forensics.report.first_screen.down import down_entry
 from forensics.report.first_screen.entries import SECTIONS, Entry, Section, columns, cut
@@ -84,7 +87,7 @@ class FirstScreen:
             ends_text: It stands at the end of the whole text, to which a reader is sent for more.
         """
         width = None if width is None else max(width, NARROWEST)
-        head = [cut(line, width) for line in self._head(width)]
+        head = self._head(width)
         if ends_text:
             head[0] = in_bold("IN SHORT") if styled else "IN SHORT"
         last = [] if ends_text or self._case.is_empty else [cut(self._last(), width)]
@@ -141,10 +144,11 @@ class FirstScreen:
         case = self._case
         title = self._title()
         if case.is_empty:
-            return [*title, "Nothing could be examined."]
+            return [cut(line, width) for line in (*title, "Nothing could be examined.")]
         title += filter(None, [unanswered_line(case)])
         former = [*former_lines(case)][:MOST_FORMER]
-        return [*title, *doubts(case.sources)[:1], *self._machines(width), *former, self._keys(), self._findings()]
+        before, after = [*title, *doubts(case.sources)[:1]], [*former, self._keys(), self._findings()]
+        return [*(cut(line, width) for line in before), *self._machines(width), *(cut(line, width) for line in after)]
 
     def _title(self) -> list[str]:
         sources = self._case.sources
@@ -156,6 +160,8 @@ class FirstScreen:
         return [f"{title}{counted}" if all_of_it else title]
 
     def _machines(self, width: int | None) -> list[str]:
+        if has_several_disks(self._case):
+            return self._disks(width)
         rows: list[MachineRow] = self._case.rows("machine")
         down = Counter[int]()
         for entry in self._down:
@@ -169,7 +175,20 @@ class FirstScreen:
         if rest := rows[len(named) :]:
             of = f" ({sum(down[row.machine_id] for row in rest)} down)"
             lines.append(f"and {len(rest)} more{of}: {', '.join(self._facts.machine_name(r.machine_id) for r in rest)}")
+        return [cut(line, width) for line in lines]
+
+    def _disks(self, width: int | None) -> list[str]:
+        rows = sorted(disk_rows(self._case), key=lambda row: row.rank)
+        named = rows[:MOST_MACHINES] if len(rows) > MOST_MACHINES + 1 else rows
+        lines = table_lines(named, width)
+        if rest := rows[len(named) :]:
+            of = f" ({sum(len(row.down) for row in rest)} down)"
+            names = ", ".join(self._called(row) for row in rest)
+            lines.append(cut(f"and {len(rest)} more{of}: {names}", width))
         return lines
+
+    def _called(self, row: DiskRow) -> str:
+        return self._facts.machine_name(row.machine_id) if row.machine_id else row.source
 
     def _machine(self, row: MachineRow, width: int | None, down: str) -> str:
         place = self._facts.place(row.machine_id, with_volume=len(self._case.rows("machine")) > 1)

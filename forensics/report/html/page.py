@@ -14,12 +14,14 @@ from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
 from forensics.report.accounted import not_examined, reasons
+from forensics.report.disk_table.rows import has_several_disks
 from forensics.report.ending import SOON
 from forensics.report.facts import Facts, day
 from forensics.report.former import former_lines
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.causes import Causes
 from forensics.report.html.chains import ChainViews
+from forensics.report.html.disks import disk_table
 from forensics.report.html.gaps import gaps_of
 from forensics.report.html.machines import machine_views
 from forensics.report.html.tables import Tables
@@ -80,6 +82,7 @@ def render_html(case: CaseTables, language: str = "en") -> str:
             "information": causes.information,
             "chains": chains,
             "group_titles": GROUP_TITLES | ({"dead": DEAD_ELSEWHERE} if has_profiles(case) else {}),
+            "disks": disk_table(case, t) if has_several_disks(case) else None,
             "machines": machine_views(case, chains.facts, t),
             "time": time_view(case, chains, t),
             "tables": [tables.certificates(), tables.uses(), tables.keys(), tables.master_keys()],
@@ -109,16 +112,24 @@ def _in_part(case: CaseTables) -> list[tuple[str, list[str]]]:
     return [(facts.machine_name(n) if several else "", names) for n, names in hives_in_part(case).items()]
 
 
-def fill_page(template: str, t: Catalogue, values: Mapping[str, Any], with_script: bool = True) -> str:
+def fill_page(
+    template: str,
+    t: Catalogue,
+    values: Mapping[str, Any],
+    script_of: str | None = "report.js",
+    further_style: str | None = None,
+) -> str:
     """Fill a template of this package, with the style and the script that its Content-Security-Policy permits.
 
     Args:
         template: Its name.
         t: The language.
         values: What stands in it.
-        with_script: The page runs the script of the report; else none at all.
+        script_of: File of the script that the page runs; None for none at all.
+        further_style: File of a style beside that of the report.
     """
-    style, script = _asset("report.css"), _asset("report.js") if with_script else ""
+    style, script = _asset("report.css"), _asset(script_of) if script_of else ""
+    style += _asset(further_style) if further_style else ""
     scripts = f"script-src {_source(script)}; " if script else ""
     policy = f"default-src 'none'; style-src {_source(style)}; {scripts}base-uri 'none'; form-action 'none'"
     page = _environment().get_template(template)
@@ -142,7 +153,7 @@ def _environment() -> Environment:
     )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _asset(name: str) -> str:
     return (files("forensics.report.html") / name).read_text(encoding="utf-8")
 

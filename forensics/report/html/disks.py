@@ -1,0 +1,58 @@
+"""The table of disks at the head of a page of several: what was not examined says so in place of numbers."""
+
+from __future__ import annotations
+
+from forensics.case_tables import CaseTables
+from forensics.report.disk_table.row import DiskRow
+from forensics.report.disk_table.rows import disk_rows
+from forensics.report.facts import day
+from forensics.report.html.catalogue import Catalogue
+from forensics.report.html.tables import Cell, TableView
+
+MOST_DISKS = 3_000
+"""Display: disks and machines in the table."""
+MOST_NAMED = 3
+"""Display: services that a cell names; the text names all."""
+STATES = {"examined": "examined", "older_state": "older state", "not_examined": "not examined"}
+_COLUMNS = (
+    "State",
+    "Disk",
+    "Machine",
+    "Not examined",
+    "Role",
+    "Services down",
+    "Dead keys",
+    "Can be saved",
+    "Next end",
+    "When moved or cloned",
+)
+
+
+def disk_table(case: CaseTables, t: Catalogue) -> TableView:
+    """Return a row for each disk or machine, the worst first."""
+    rows = sorted(disk_rows(case), key=lambda row: row.rank)
+    cells = [_cells(row, t) for row in rows[:MOST_DISKS]]
+    return TableView("disks", t("Disks and machines"), [t(name) for name in _COLUMNS], cells, 0, len(rows) - len(cells))
+
+
+def _cells(row: DiskRow, t: Catalogue) -> list[Cell]:
+    lacks = " ".join(t.sentence(reason) for reason in row.not_examined)
+    head = [
+        Cell(t(STATES[row.state]), "short" if row.state == "examined" else "short state-undecided"),
+        Cell(row.source, "code"),
+        Cell(row.machine or "–", "short"),
+        Cell(lacks, "name state-undecided" if lacks else ""),
+    ]
+    if row.state == "not_examined":
+        return [*head, *(Cell("–") for _ in range(6))]
+    more = t(" and {count} more", count=len(row.down) - MOST_NAMED) if len(row.down) > MOST_NAMED else ""
+    ends = f"{day(row.next_end)} {row.next_end_of or ''}" if row.next_end else "–"
+    return [
+        *head,
+        Cell(t.join(t.sentence(role) for role in row.roles), "issuer"),
+        Cell(f"{len(row.down)}: {t.join(row.down[:MOST_NAMED])}{more}", "name state-dead") if row.down else Cell("0"),
+        Cell(str(row.dead), "state-dead" if row.dead else ""),
+        Cell(str(row.savable), "state-usable" if row.savable else ""),
+        Cell(ends, "name" if row.next_end else ""),
+        Cell("; ".join(t.sentence(blocker) for blocker in row.blockers), "name" if row.blockers else ""),
+    ]
