@@ -19,8 +19,8 @@ from typing import Any
 from tests.fuzz import given_files
 from tests.fuzz.atheris_run import drive
 from tests.fuzz.mutation import MAX_INPUT, Mutator
-from tests.fuzz.target import Target, keep, unpacked
-from tests.fuzz.watch import Find, Watch, interrupt_slow_inputs
+from tests.fuzz.target import Target, unpacked
+from tests.fuzz.watch import Find, Watch, own_process
 
 FOUND = Path("build/fuzz")
 """Where finds are kept until somebody looks at them, below the working directory."""
@@ -140,7 +140,7 @@ class Run:
         corpus = [*self._target.corpus(), *self._found_before()]
         watch = Watch(self._target, interrupts=told is not None)
         if told is not None:
-            interrupt_slow_inputs()
+            own_process()
             _bound_memory(self._target)
         begun = time.monotonic()
 
@@ -180,7 +180,7 @@ class Run:
         self._result.finds[found.place] = found.kind
         self._folder.mkdir(parents=True, exist_ok=True)
         name = f"find-{hashlib.sha256(data).hexdigest()[:12]}"
-        keep(self._folder, name, data)
+        (self._folder / name).write_bytes(data)
         (self._folder / f"{name}.txt").write_text(found.text)
         print(f"{self._target.name}: {found.kind}: {found.place} ({name})", file=sys.stderr, flush=True)
 

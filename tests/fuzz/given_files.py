@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+from tests.fuzz.sparse import pieces
+
 SCRATCH = "scratch"
 """The folder below it where temporary files may be made."""
 _MEMORY = Path("/dev/shm")
@@ -21,7 +23,7 @@ _writing: list[str] = []
 def folder() -> Path:
     """Return the folder of this process; in memory where the system has such a place."""
     parent = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    with _unwatched():
+    with unwatched():
         made = Path(tempfile.mkdtemp(prefix="fuzz-", dir=parent)).resolve()
         (made / SCRATCH).mkdir()
     tempfile.tempdir = str(made / SCRATCH)
@@ -36,7 +38,8 @@ def is_being_written() -> bool:
 
 
 @contextmanager
-def _unwatched() -> Iterator[None]:
+def unwatched() -> Iterator[None]:
+    """Let what a target needs be made, which is not what it does."""
     _writing.append("")
     try:
         yield
@@ -47,39 +50,21 @@ def _unwatched() -> Iterator[None]:
 def given(name: str, data: bytes) -> Path:
     """Write an input and return where it is."""
     path = folder() / name
-    with _unwatched():
+    with unwatched():
         path.write_bytes(data)
     return path
 
 
-def patched(name: str, base: bytes, pieces: list[tuple[int, bytes]]) -> Path:
-    """Write a large input of which only some pieces differ from one time to the next.
-
-    Args:
-        name: Of the file.
-        base: All of it; written once a process, so the pieces must be the same places each time.
-        pieces: Offsets and what stands there this time.
-    """
+def given_sparse(name: str, data: bytes) -> Path:
+    """Write a file with holes, of which an input of ``sparse`` says what is in it, and return where it is."""
     path = folder() / name
-    with _unwatched():
-        if not path.exists() or path.stat().st_size != len(base):
-            _write_sparse(path, base)
-        with path.open("r+b", buffering=0) as file:
-            for at, data in pieces:
-                file.seek(at)
-                file.write(data)
+    size, found = pieces(data)
+    with unwatched(), path.open("wb", buffering=0) as file:
+        for at, piece in found:
+            file.seek(at)
+            file.write(piece)
+        file.truncate(max(size, 1))
     return path
-
-
-def _write_sparse(path: Path, data: bytes) -> None:
-    block = 1 << 16
-    with path.open("wb") as file:
-        for at in range(0, len(data), block):
-            piece = data[at : at + block]
-            if piece.count(0) != len(piece):
-                file.seek(at)
-                file.write(piece)
-        file.truncate(len(data))
 
 
 def remove() -> None:

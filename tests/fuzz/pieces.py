@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
-
-from tests.fuzz import given_files
 
 
 class Pieces:
@@ -41,10 +38,6 @@ class Pieces:
         for at, piece in self.split(data):
             self._now[at : at + len(piece)] = piece
         return View(self._now)
-
-    def file(self, name: str, data: bytes) -> Path:
-        """Write the image with an input in it."""
-        return given_files.patched(name, self.image, self.split(data))
 
 
 class View(io.BufferedIOBase):

@@ -67,7 +67,7 @@ class Target:
 
 def keep(folder: Path, name: str, data: bytes) -> Path:
     """Write one input, packed where that saves room."""
-    packed = lzma.compress(data, preset=9 | lzma.PRESET_EXTREME) if len(data) > _PACKED_FROM else data
+    packed = lzma.compress(data, preset=6) if len(data) > _PACKED_FROM else data
     path = folder / (f"{name}.xz" if len(packed) < len(data) else name)
     path.write_bytes(packed if path.suffix == ".xz" else data)
     return path

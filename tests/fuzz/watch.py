@@ -8,18 +8,20 @@ import sys
 import sysconfig
 import time
 import traceback
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from tests.fuzz import given_files
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, unpacked
 from tests.paths import PROJECT
 
 _HAS_TIMER = hasattr(signal, "setitimer")
 _HAS_RESOURCE = importlib.util.find_spec("resource") is not None
-_ACTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect", "socket.bind")
+_ACTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "socket.bind")
 _CHANGES = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod")
 _MEMORY_UNIT = 1 if sys.platform == "darwin" else 1 << 10
 
@@ -102,8 +104,10 @@ def _too_slow(number: int, frame: FrameType | None) -> None:
     raise TooSlow
 
 
-def interrupt_slow_inputs() -> None:
-    """Let an input that takes too long end in an exception; for processes that belong to the engine."""
+def own_process() -> None:
+    """Let an input that takes too long end in an exception, and see warnings; for processes that the engine owns."""
+    warnings.simplefilter("always")
+    warnings.showwarning = lambda message, *_, **__: _OPENED.seen.append(f"warned: {message}")
     if _HAS_TIMER:
         signal.signal(signal.SIGVTALRM, _too_slow)
 
@@ -113,7 +117,7 @@ class Watch:
 
     Args:
         target: It.
-        interrupts: Whether ``interrupt_slow_inputs`` was called.
+        interrupts: Whether ``own_process`` was called.
 
     Attributes:
         runs: How many inputs it was given.
@@ -124,7 +128,14 @@ class Watch:
     def __init__(self, target: Target, *, interrupts: bool) -> None:
         self._target, self._interrupts = target, interrupts and _HAS_TIMER
         self.runs, self.slowest = 0, 0.0
+        self._warm_up()
         self._first_peak = self._last_peak = peak()
+
+    def _warm_up(self) -> None:
+        """Have everything imported that is imported late: what that costs and opens is no input's work."""
+        for path in self._target.files():
+            with suppress(Exception):
+                self._target.run(unpacked(path))
 
     @property
     def memory(self) -> int:

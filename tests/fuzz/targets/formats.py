@@ -247,7 +247,7 @@ TARGETS = (
     _known("vbs-blob", is_vbs_blob, "vbs"),
     _known("certificate", CertificateParser().parse, "certificate", words=DER_WORDS),
     _own(
-        "certificate-der", lambda data: lax_rsa_key(certificate_parts(der_of(data)).der), _certificate_seeds, words=DER_WORDS
+        "certificate-der", lambda data: lax_rsa_key(certificate_parts(der_of(data)).public_key_info), _certificate_seeds, words=DER_WORDS
     ),
     _own("certificate-signature", lambda data: is_signed_by(data, data), _certificate_seeds, words=DER_WORDS),
     _known("distinguished-name", lambda data: (distinguished_name(data), common_name(data)), "name", words=DER_WORDS),
@@ -264,7 +264,7 @@ TARGETS = (
     _own("sam", _sam, _sam_seeds),
     _own("sam-alias", parse_alias_members, _alias_seeds),
     _own("usn-record", _journal, _journal_seeds),
-    _own("shadow-catalog", _catalog, _catalog_seeds),
+    Target("shadow-catalog", _catalog, _catalog_seeds, errors=(FormatError,)),  # its places are those of a volume
     _own("velociraptor-index", _velociraptor, _velociraptor_seeds),
     _own("reparse-point", parse_link, _link_seeds),
     _own("zip-names", lambda data: zip_names(io.BytesIO(data)), _zip_seeds),
