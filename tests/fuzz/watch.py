@@ -107,6 +107,8 @@ def _too_slow(number: int, frame: FrameType | None) -> None:
 def own_process() -> None:
     """Let an input that takes too long end in an exception, and see warnings; for processes that the engine owns."""
     warnings.simplefilter("always")
+    warnings.simplefilter("ignore", ResourceWarning)
+    warnings.simplefilter("ignore", DeprecationWarning)
     warnings.showwarning = lambda message, *_, **__: _OPENED.seen.append(f"warned: {message}")
     if _HAS_TIMER:
         signal.signal(signal.SIGVTALRM, _too_slow)

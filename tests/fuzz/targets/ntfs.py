@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import struct
 from functools import cache
@@ -10,6 +11,7 @@ from typing import BinaryIO, cast
 from forensics.disk.fat.boot import parse_fat_boot_sector, parse_fat_folder
 from forensics.disk.fat.tree import FatTree
 from forensics.disk.ntfs.index import parse_file_name, parse_index_node, parse_index_root
+from forensics.disk.ntfs.journal import ChangeJournal
 from forensics.disk.ntfs.record import apply_fixups, parse_attribute_list, parse_file_record, parse_runs, parse_volume_flags
 from forensics.disk.ntfs.stream import CompressedStream, RunStream, VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
@@ -18,7 +20,7 @@ from forensics.formats.errors import FormatError
 from tests.fuzz.pieces import Pieces
 from tests.fuzz.reseal import put_fixups
 from tests.fuzz.target import Target
-from tests.fuzz.targets.formats import told_inside
+from tests.fuzz.targets.formats import _journal_seeds, told_inside
 from tests.paths import PROJECT
 
 _VOLUME = PROJECT / "tests" / "disk" / "data" / "links.ntfs.xz"
@@ -212,7 +214,17 @@ def _fat(data: bytes) -> None:
             continue
 
 
+def _journal(data: bytes) -> None:
+    journal = ChangeJournal(io.BytesIO(data), [(0, len(data))], is_whole=len(data) % 2 == 0)
+    for look in (journal.first, lambda: list(journal.deletions([5 << 48 | 42, 42 | 3 << 48]))):
+        try:
+            look()
+        except Unreadable:
+            continue
+
+
 TARGETS = (
+    Target("change-journal", _journal, _journal_seeds),
     Target("ntfs-record", _record, _records, _sealed),
     Target("ntfs-index", _node, _nodes, _sealed),
     Target("ntfs-attributes", _attributes, _attribute_seeds),
