@@ -104,7 +104,7 @@ def claiming(size: int) -> bytes:
 
 @pytest.mark.parametrize("size", [-1, -512, -1024, -(1 << 70)])
 def test_a_member_of_less_than_no_bytes_does_not_lead_back(tmp_path: Path, size: int) -> None:
-    """Where it led back, the same members were read without end."""
+    """Where it led back, the same members were read until they were too many, and all was refused."""
     path = tmp_path / "triage.tar"
     path.write_bytes(WHOLE[:SECOND_KEY] + claiming(size) + b"x" * 512)
     with within(1), open_source(path) as source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+from forensics.formats.errors import FormatError
 from forensics.formats.hyperv.guardian_certificate import parse_guardian_certificate
 from forensics.formats.hyperv.guardian_metadata import parse_guardian_metadata
 from forensics.formats.hyperv.key_protector import find_key_protectors, is_empty_key_protector, parse_key_protector
@@ -154,13 +155,15 @@ def _vm_xml(data: bytes) -> None:
 
 
 TARGETS = (
-    Target("hyperv-storage", told_inside(_storage), _storage_seeds, sealed_storage),
+    # The places that both tell are those of a file, which may end before them.
+    Target("hyperv-storage", _storage, _storage_seeds, sealed_storage, errors=(FormatError,)),
     Target("hyperv-vm-xml", told_inside(_vm_xml), _vm_xml_seeds, words=XML_WORDS),
     Target(
         "vmgs",
-        told_inside(lambda data: parse_vmgs(lambda at, size: data[at : at + size], len(data))),
+        lambda data: parse_vmgs(lambda at, size: data[at : at + size], len(data)),
         _vmgs_seeds,
         _sealed_vmgs,
+        errors=(FormatError,),
     ),
     Target("key-protector", _protector, _protector_seeds, words=XML_WORDS),
     Target("guardian-metadata", told_inside(parse_guardian_metadata), _metadata_seeds, words=XML_WORDS),
