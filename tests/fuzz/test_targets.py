@@ -1,0 +1,121 @@
+"""Each target over its committed inputs and some changes of them: whatever the bytes, the parser says so and no more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fuzz import figures, sparse
+from tests.fuzz.mutation import Mutator
+from tests.fuzz.target import CORPUS, Target
+from tests.fuzz.targets.table import TARGETS
+from tests.fuzz.watch import Watch
+
+CHANGES = 100
+SECONDS = 0.4
+"""Of processor time for one target: slow ones are given fewer changes."""
+CORPUS_ROOM = 500_000
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import tempfile
+
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    yield
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_hostile_bytes(target: Target) -> None:
+    corpus = target.corpus()
+    assert corpus, f"no inputs: python -m tests.fuzz {target.name} --seeds"
+    watch = Watch(target, interrupts=False)
+    found = [watch(data) for data in corpus]
+    mutator = Mutator(corpus, target.words, f"{target.name} test")
+    begun = time.process_time()
+    for _ in range(CHANGES):
+        found.append(watch(target.reseal(mutator.next())))
+        if time.process_time() - begun > SECONDS:
+            break
+    assert [find.text for find in found if find is not None] == []
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_what_is_committed_keeps_its_sums(target: Target) -> None:
+    """Making sums right changes nothing in a seed whose sums are right; so it is the same sums that the reader checks."""
+    seeds = [path for path in target.files() if path.name.startswith("seed-")]
+    assert seeds
+    if target.name in ("hive", "e01", "vhdx", "vma", "ntfs-record", "event-chunk", "hyperv-storage", "vmgs", "wim", "7z"):
+        data = target.corpus()[[*target.files()].index(seeds[0])]
+        assert target.reseal(data) == data
+
+
+def test_the_corpus_is_small_and_belongs_to_targets() -> None:
+    assert {folder.name for folder in CORPUS.iterdir()} == set(TARGETS)
+    size = sum(path.stat().st_size for path in CORPUS.parent.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    assert size < CORPUS_ROOM
+
+
+def test_the_seeded_engine_repeats_itself() -> None:
+    seeds, words = [b"a text", bytes(5000) + b"the end"], [b"WORD"]
+    first, second = (Mutator(seeds, words, "7") for _ in range(2))
+    made = [first.next() for _ in range(500)]
+    assert made == [second.next() for _ in range(500)]
+    assert len(set(made)) > 400
+    assert any(b"WORD" in data for data in made)
+
+
+def test_a_file_with_holes_is_a_short_input() -> None:
+    data = bytes(1000) + b"x" * 100 + bytes(200_000) + b"y" * 500
+    packed = sparse.pack(data)
+    assert len(packed) < 1000
+    size, pieces = sparse.pieces(packed)
+    whole = bytearray(size)
+    for at, piece in pieces:
+        whole[at : at + len(piece)] = piece
+    assert whole[: len(data)] == data
+    assert sparse.packed(size, pieces) == packed
+
+
+def _hang(data: bytes) -> None:
+    end = time.process_time() + 0.2
+    while time.process_time() < end:
+        pass
+
+
+def _write(data: bytes) -> None:
+    with open("/dev/null", "wb"):
+        pass
+
+
+def _read(data: bytes) -> None:
+    with open(__file__ + "/../../../README.md", "rb"):
+        pass
+
+
+def _fail(data: bytes) -> None:
+    raise KeyError(data)
+
+
+@pytest.mark.parametrize(
+    ("run", "kind"),
+    [(_hang, "slow"), (_write, "file"), (_fail, "exception"), (lambda data: [bytearray(b"x") * (96 << 20)], "memory")],
+)
+def test_what_a_find_is(run: object, kind: str) -> None:
+    target = Target("none", run, list, seconds=0.05, mib=16)  # type: ignore[arg-type]
+    found = Watch(target, interrupts=False)(b"input")
+    assert found is not None
+    assert found.kind == kind
+    expected = Target("none", run, list, errors=(KeyError,), seconds=10, mib=4096)  # type: ignore[arg-type]
+    found = Watch(expected, interrupts=False)(b"input")
+    assert (found is None) == (kind != "file")
+
+
+def test_the_page_holds_the_figures() -> None:
+    lines = figures.FIGURES.read_text(encoding="utf-8").splitlines()
+    import json
+
+    assert figures.PAGE.read_text(encoding="utf-8") == figures.page(json.loads(line) for line in lines)
+    assert {json.loads(line)["target"] for line in lines} == set(TARGETS)
