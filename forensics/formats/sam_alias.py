@@ -21,14 +21,16 @@ def parse_alias_members(data: bytes) -> list[str]:
     Raises:
         FormatError: ``truncated``, ``bad_length`` or ``bad_sid``.
     """
+    if len(data) < _HEADER:
+        raise FormatError("truncated", len(data), f"a local group has {_HEADER} bytes at least")
     start, length, count = (Cursor(data, at).u32("members") for at in (_MEMBERS_AT, _MEMBERS_LENGTH, _MEMBERS_COUNT))
     at, end = _HEADER + start, _HEADER + start + length
     if end > len(data):
-        raise FormatError("bad_length", min(_MEMBERS_AT, len(data)), f"the members end at {end}, the value at {len(data)}")
+        raise FormatError("bad_length", _MEMBERS_AT, f"the members end at {end}, the value at {len(data)}")
     members: list[str] = []
     while at + _SID_HEADER <= end and len(members) < count:
         members.append(parse_sid(data[at:end]))
         at += _SID_HEADER + 4 * data[at + 1]
     if len(members) != count:
-        raise FormatError("bad_length", min(_MEMBERS_COUNT, len(data)), f"{count} members are announced, {len(members)} are there")
+        raise FormatError("bad_length", _MEMBERS_COUNT, f"{count} members are announced, {len(members)} are there")
     return members

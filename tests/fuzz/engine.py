@@ -136,7 +136,7 @@ class Run:
     def _work(self, told: Path | None) -> None:
         """Give inputs to the target until the time is over."""
         given_files.folder.cache_clear()
-        given_files.folder()
+        tempfile.tempdir = given_files.scratch()
         corpus = [*self._target.corpus(), *self._found_before()]
         watch = Watch(self._target, interrupts=told is not None)
         if told is not None:

@@ -26,10 +26,14 @@ def folder() -> Path:
     with unwatched():
         made = Path(tempfile.mkdtemp(prefix="fuzz-", dir=parent)).resolve()
         (made / SCRATCH).mkdir()
-    tempfile.tempdir = str(made / SCRATCH)
     owner = os.getpid()
     atexit.register(lambda: shutil.rmtree(made, ignore_errors=True) if os.getpid() == owner else None)
     return made
+
+
+def scratch() -> str:
+    """Return where the temporary files of a target belong."""
+    return str(folder() / SCRATCH)
 
 
 def is_being_written() -> bool:

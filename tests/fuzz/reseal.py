@@ -27,6 +27,8 @@ def put_fixups(record: bytearray, sector: int = 512) -> None:
     mark = bytes(record[at : at + 2])
     for number in range(1, min(count, len(record) // sector + 1)):
         end = number * sector
+        if record[end - 2 : end] == mark:
+            continue
         record[at + 2 * number : at + 2 * number + 2] = record[end - 2 : end]
         record[end - 2 : end] = mark
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import tempfile
 import time
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.fuzz import figures, sparse
+from tests.fuzz import figures, given_files, sparse
+from tests.fuzz.engine import Run
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.target import CORPUS, Target
 from tests.fuzz.targets.table import TARGETS
 from tests.fuzz.watch import Watch
+from tests.paths import PROJECT
 
 CHANGES = 100
 SECONDS = 0.4
@@ -20,11 +25,9 @@ CORPUS_ROOM = 500_000
 
 
 @pytest.fixture(autouse=True)
-def own_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    import tempfile
-
-    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
-    yield
+def own_temporary_folder(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    tmp_path_factory.getbasetemp()  # pytest's own folder lies where it lies for other tests
+    monkeypatch.setattr(tempfile, "tempdir", given_files.scratch())
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
@@ -91,7 +94,7 @@ def _write(data: bytes) -> None:
 
 
 def _read(data: bytes) -> None:
-    with open(__file__ + "/../../../README.md", "rb"):
+    with PROJECT.joinpath("README.md").open("rb"):
         pass
 
 
@@ -101,7 +104,7 @@ def _fail(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("run", "kind"),
-    [(_hang, "slow"), (_write, "file"), (_fail, "exception"), (lambda data: [bytearray(b"x") * (96 << 20)], "memory")],
+    [(_hang, "slow"), (_write, "file"), (_read, "file"), (_fail, "exception")],
 )
 def test_what_a_find_is(run: object, kind: str) -> None:
     target = Target("none", run, list, seconds=0.05, mib=16)  # type: ignore[arg-type]
@@ -113,9 +116,32 @@ def test_what_a_find_is(run: object, kind: str) -> None:
     assert (found is None) == (kind != "file")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork nothing watches from outside")
+@pytest.mark.parametrize(
+    ("run", "kind"),
+    [
+        (lambda data: len(bytearray(b"x") * (96 << 20)), "memory"),
+        (lambda data: os._exit(3), "died"),
+        (lambda data: time.sleep(30), "died"),
+        (lambda data: [None for _ in iter(int, 1)], "slow"),
+    ],
+    ids=["memory", "exit", "stuck", "endless"],
+)
+def test_a_run_is_watched_from_outside(
+    run: object, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that die, wait or never come to an end leave the input with which they did."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tests.fuzz.engine._STUCK", 3)
+    monkeypatch.setattr(Target, "corpus", lambda target: [b"input"])
+    seconds = 5 if kind == "memory" else 0.05
+    result = Run(Target("none", run, list, seconds=seconds, mib=16), 0.1, "1", False).go()  # type: ignore[arg-type]
+    assert set(result.finds.values()) == {kind}
+    kept = [path for path in (tmp_path / "build/fuzz/none").iterdir() if path.suffix != ".txt"]
+    assert [path.read_bytes() for path in kept][:1] == [b"input"]
+
+
 def test_the_page_holds_the_figures() -> None:
     lines = figures.FIGURES.read_text(encoding="utf-8").splitlines()
-    import json
-
     assert figures.PAGE.read_text(encoding="utf-8") == figures.page(json.loads(line) for line in lines)
     assert {json.loads(line)["target"] for line in lines} == set(TARGETS)

@@ -52,8 +52,10 @@ class _Opened:
         self.allowed: tuple[str, ...] | None = None
         self.seen: list[str] = []
         self._is_hooked = False
-        code = {str(PROJECT), *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
-        self._code = tuple({*code, *(str(Path(path).resolve()) for path in (*code, *sys.path))})
+        own = (str(PROJECT / name) for name in ("forensics", "tests", "testdata", "rules"))
+        code = {*own, *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
+        libraries = (path for path in sys.path if path and Path(path) != PROJECT)
+        self._code = tuple({*code, *(str(Path(path).resolve()) for path in (*code, *libraries))})
 
     def begin(self, folder: Path | None) -> None:
         if not self._is_hooked:

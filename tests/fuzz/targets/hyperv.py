@@ -82,7 +82,8 @@ def _seal_keys(made: bytearray, page: int) -> None:
             length = 12
         elif not length and start + 4 <= len(made):
             length = 4 + min(int(struct.unpack_from("<I", made, start)[0]), _PAGE)
-        put_crc32(made, at, start - at + length, 12)
+        if kind != 1:
+            put_crc32(made, at, start - at + length, 12)
         at += size
 
 

@@ -13,7 +13,8 @@ from forensics.disk.part_names import following, is_part_of, lettered, numbered
 from forensics.disk.vmdk_descriptor import read_descriptor
 from forensics.engine.calls import parse_call, problem_of
 from forensics.engine.compiler import check_rule
-from forensics.engine.database import RuleDatabase, RuleSqlError, RuleStoppedError
+from forensics.engine.database import RuleDatabase
+from forensics.engine.fence import RuleSqlError, RuleStoppedError
 from forensics.engine.rule_reader import RuleReader
 from forensics.engine.sql_text import SqlTextError, check_expression, looks_only_at, quoted_texts, used_values
 from forensics.engine.templates import check_template, columns_in, commands_in
@@ -246,7 +247,7 @@ TARGETS = (
     _known("eap-profile", parse_eap_profile, "eap profile"),
     _own("iis-configuration", parse_iis_configuration, _iis_seeds, XML_WORDS),
     _known("nps-configuration", lambda data: list(eap_configurations(data)), "nps"),
-    _own("xml", lambda data: (parse_xml(data), parse_xml(data, doctype=True)), _xml_seeds, XML_WORDS),
+    _own("xml", lambda data: (parse_xml(data), parse_xml(data, document_type="a")), _xml_seeds, XML_WORDS),
     _own("registry-export", _registry, _registry_seeds, _REG),
     _own("ini", _ini, lambda: [b"[a]\r\nb=c\r\n;d\r\n[e f]\r\ng = \"h\"\r\n", "[a]\nb=c".encode("utf-16")]),
     _own("certificate-mention", _mentions, _mention_seeds, (b"thumbprint", b"findValue=", b"storeName=", b"[enc:")),
