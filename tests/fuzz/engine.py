@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import mmap
@@ -142,6 +143,9 @@ class Run:
         if told is not None:
             own_process()
             _bound_memory(self._target)
+        # What is there now is not collected again and again: pefile collects all garbage with each header it refuses.
+        gc.collect()
+        gc.freeze()
         begun = time.monotonic()
 
         def one(data: bytes) -> bool:
