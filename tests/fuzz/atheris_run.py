@@ -25,7 +25,8 @@ def instrumented(use_atheris: bool) -> AbstractContextManager[Any]:
         return nullcontext()
     import atheris
 
-    return atheris.instrument_imports(include=["forensics"])
+    instrumenting: AbstractContextManager[Any] = atheris.instrument_imports(include=["forensics"])
+    return instrumenting
 
 
 def drive(

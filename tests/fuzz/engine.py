@@ -12,6 +12,8 @@ import sys
 import tempfile
 import time
 import traceback
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +30,7 @@ FOUND = Path("build/fuzz")
 _STUCK = 60
 _POLL = 0.2
 _HEAD = 16
+_SHOWN = 4000
 
 
 @dataclass
@@ -186,7 +189,10 @@ class Run:
         name = f"find-{hashlib.sha256(data).hexdigest()[:12]}"
         (self._folder / name).write_bytes(data)
         (self._folder / f"{name}.txt").write_text(found.text)
-        print(f"{self._target.name}: {found.kind}: {found.place} ({name})", file=sys.stderr, flush=True)
+        print(f"{self._target.name}: {found.kind}: {found.place} ({name})\n{found.text}", file=sys.stderr, flush=True)
+        packed = b64encode(zlib.compress(data, 9)).decode()
+        if len(packed) <= _SHOWN:
+            print(f"its input, base64 of zlib: {packed}", file=sys.stderr, flush=True)
 
 
 def _bound_memory(target: Target) -> None:

@@ -21,34 +21,37 @@ Every parser and opener is given hostile bytes, by [tests/fuzz](../tests/fuzz/__
     python -m tests.fuzz --all --seconds 3600 --figures tests/fuzz/figures.jsonl
     python -m tests.fuzz --table         # this page, of the committed figures
 
-With [atheris](https://github.com/google/atheris) (`pip install --group fuzz`; Linux, CPython 3.11 to 3.13) coverage chooses
-the inputs, everywhere else a seeded engine of this project changes them by chance. Where a format seals its bytes with
-sums (hives and their logs, chunks of event logs, NTFS records, VHDX, GPT, E01, VMA, tar, 7z, WIM, VMCX and VMGS), they are
-made right again after each change, so that what lies behind them is reached. `make test` gives each target its corpus and
-some changes of it, `.ci/run` some seconds of chance, the hosted workflow an hour each week.
+With [atheris](https://github.com/google/atheris) (`fuzz.lock`; Linux, CPython 3.11 to 3.13) coverage chooses the
+inputs, everywhere else a seeded engine of this project changes them by chance. Where a format seals its bytes with sums
+(hives and their logs, chunks of event logs, NTFS records, VHDX, GPT, E01, VMA, tar, 7z, WIM, VMCX and VMGS), they are
+made right again after each change, so that what lies behind them is reached. `make test` gives each target its corpus
+and some changes of it, `.ci/run` four minutes of chance, the hosted workflow an hour each week.
 
 A find is
 
-- an exception but the one that says "not what its format says", or a refusal without kind, message or a place in the input;
-- more processor time than an input of its size may take, or memory beyond a bound; a process that dies, or does not end;
-- a file that is opened outside the folder of the evidence, anything that is written, a program that is started, a warning
-  of a library on the error output;
-- for whole examinations (`whole-volume`, `whole-hives`): a verdict that is worse without a problem about the place that was
-  damaged, or a private key of the test data in the output.
+- an exception but the one that says "not what its format says", or a refusal without kind, message or a place in the
+  input;
+- more processor time than an input of its size may take, or memory beyond a bound; a process that dies or does not end;
+- a file that is opened outside the folder of the evidence, anything that is written, a program that is started, a
+  warning of a library on the error output;
+- for whole examinations (`whole-volume`, `whole-hives`): a verdict that is worse without a problem about the place that
+  was damaged, or a private key of the test data in the output.
 
-Each find becomes a file in `tests/fuzz/corpus` and a test beside the parser.
+Each find becomes a file in `tests/fuzz/corpus`, or a test beside the parser where that says more.
 
 ## What was run
 
-Times are of a machine that did other things beside; runs an hour are those of one processor that the process did not have
-for itself. Finds are those that were left open when it was run: none of them is open now.
+Runs an hour are those of one process on a machine that had more to do; the slowest input is in processor time. Finds
+that are counted were mended since.
 
 """
 
 
 def write_page() -> None:
     """Write the page anew."""
-    PAGE.write_text(page(json.loads(line) for line in FIGURES.read_text(encoding="utf-8").splitlines()), encoding="utf-8")
+    PAGE.write_text(
+        page(json.loads(line) for line in FIGURES.read_text(encoding="utf-8").splitlines()), encoding="utf-8"
+    )
 
 
 def page(lines: Iterable[dict[str, Any]]) -> str:

@@ -1,4 +1,4 @@
-"""Fuzzes the structures of a large image, whose content says nothing: the input is those places, one after the other."""
+"""The structures of a large image, whose content says nothing: an input is those places, one after the other."""
 
 from __future__ import annotations
 

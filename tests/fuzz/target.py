@@ -77,3 +77,9 @@ def unpacked(path: Path) -> bytes:
     """Return one input as it is given to the target."""
     data = path.read_bytes()
     return lzma.decompress(data) if path.suffix == ".xz" else data
+
+
+def hold(condition: object, what: str) -> None:
+    """Make a find of what must hold and does not."""
+    if not condition:
+        raise AssertionError(what)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from forensics.disk.containers import open_image
+from forensics.disk.disk import Disk
 from forensics.disk.errors import SourceError
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.rescue_map import without_lost_areas
-from forensics.disk.disk import Disk
 from forensics.disk.tree import NotFound, Tree, Unreadable
 from forensics.disk.unlock import Unlock
 from forensics.disk.wim.file import Wim
@@ -171,7 +171,7 @@ def _directories() -> list[bytes]:
     from testdata.builder.keys import rsa_key
 
     keys = {_GUID: rsa_key("domain-backup")}
-    return [sparse.pack(ntds.directory(keys, bytes(range(16)), era=era)) for era in ("2016", "2008")]  # type: ignore[arg-type]
+    return [sparse.pack(ntds.directory(keys, bytes(range(16)), era=era)) for era in ("2016", "2008")]
 
 
 @cache
@@ -245,6 +245,8 @@ TARGETS = (
     _files("wim", "install.wim", _wims, reseal=_sealed_pieces(reseal.put_wim_sums)),
     Target("compressed", _packed, _packings, errors=(SourceError,), reads_files=True, seconds=2),
     Target("ntds", _directory, _directories, errors=(FormatError,), seconds=3, is_slow=True),
-    Target("shadow-volume", _shadow, lambda: [shadowed().seed()], errors=(Unreadable,), seconds=4, mib=1024, is_slow=True),
+    Target(
+        "shadow-volume", _shadow, lambda: [shadowed().seed()], errors=(Unreadable,), seconds=4, mib=1024, is_slow=True
+    ),
     Target("rescue-map", _map, _maps, errors=(SourceError,), reads_files=True),
 )

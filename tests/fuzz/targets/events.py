@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import struct
 import zlib
+from typing import Any
 
 from forensics.collectors.event_parser import _parsed
 from forensics.formats.errors import FormatError
 from forensics.formats.event_fields import event_fields, system_part
 from forensics.formats.evtx import CHUNK_SIZE, check_chunk, check_file_header, has_chunk_magic, is_unused, log_of
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, hold
 from tests.fuzz.targets.formats import told_inside
 
 _HEADER = 512
@@ -22,7 +23,7 @@ def _chunk(data: bytes) -> None:
     try:
         check_chunk(data.ljust(CHUNK_SIZE, b"\0"))
     except FormatError as error:
-        assert 0 <= error.offset <= CHUNK_SIZE
+        hold(0 <= error.offset <= CHUNK_SIZE, f"refused at byte {error.offset}")
     assert has_chunk_magic(data) == data.startswith(b"ElfChnk\0")
 
 
@@ -51,7 +52,8 @@ def _fields(data: bytes) -> None:
 def _field_seeds() -> list[bytes]:
     from evtx import PyEvtxParser
 
-    return [json.dumps(json.loads(item["data"])).encode() for item in PyEvtxParser(_log(), 1).records_json()]
+    records: Any = PyEvtxParser(_log(), 1).records_json()
+    return [json.dumps(json.loads(item["data"])).encode() for item in records]
 
 
 def _log() -> object:
@@ -90,6 +92,11 @@ def sealed_chunk(data: bytes) -> bytes:
 _WORDS = (b"\x0f\x01\x01\x00", b"\x0c\x01", b"\x0d\x00\x00\x01", b"**\0\0", b"\x21", b"\x81", b"\x41", b"\x06", b"\x0a")
 TARGETS = (
     Target("event-chunk", _chunk, _chunk_seeds, sealed_chunk),
-    Target("event-fields", _fields, _field_seeds, words=(b'"#text"', b"null", b"[", b"{", b'"#attributes"', b"%%0000002147942405")),
+    Target(
+        "event-fields",
+        _fields,
+        _field_seeds,
+        words=(b'"#text"', b"null", b"[", b"{", b'"#attributes"', b"%%0000002147942405"),
+    ),
     Target("event-records", _records, _chunk_seeds, sealed_chunk, words=_WORDS, mib=512, is_slow=True, seconds=10),
 )

@@ -41,11 +41,17 @@ from forensics.formats.tpm_public import parse_tpm2b_public
 from forensics.formats.usn_record import parse_usn_record
 from forensics.formats.velociraptor_upload import parse_chunk_index, parse_sparse_index
 from forensics.formats.zip_names import zip_names
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, hold
 
 Parser = Callable[[bytes], object]
 _VOLUME = 1 << 30
-DER_WORDS = (bytes.fromhex("06035504 03"), b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"\x02\x01\x00", b"\x1e\x02\xd8\x00")
+DER_WORDS = (
+    bytes.fromhex("06035504 03"),
+    b"\x30\x80",
+    b"\x30\x84\xff\xff\xff\xff",
+    b"\x02\x01\x00",
+    b"\x1e\x02\xd8\x00",
+)
 
 
 def valid(name: str) -> Sequence[bytes]:
@@ -62,9 +68,9 @@ def told_inside(parse: Parser) -> Parser:
         try:
             parse(data)
         except FormatError as error:
-            assert error.kind, "a refusal without a kind"
-            assert error.message, "a refusal without a message"
-            assert 0 <= error.offset <= len(data), f"refused at byte {error.offset} of {len(data)}"
+            hold(error.kind, "a refusal without a kind")
+            hold(error.message, "a refusal without a message")
+            hold(0 <= error.offset <= len(data), f"refused at byte {error.offset} of {len(data)}")
 
     return run
 
@@ -247,7 +253,10 @@ TARGETS = (
     _known("vbs-blob", is_vbs_blob, "vbs"),
     _known("certificate", CertificateParser().parse, "certificate", words=DER_WORDS),
     _own(
-        "certificate-der", lambda data: lax_rsa_key(certificate_parts(der_of(data)).public_key_info), _certificate_seeds, words=DER_WORDS
+        "certificate-der",
+        lambda data: lax_rsa_key(certificate_parts(der_of(data)).public_key_info),
+        _certificate_seeds,
+        words=DER_WORDS,
     ),
     _own("certificate-signature", lambda data: is_signed_by(data, data), _certificate_seeds, words=DER_WORDS),
     _known("distinguished-name", lambda data: (distinguished_name(data), common_name(data)), "name", words=DER_WORDS),
@@ -259,7 +268,11 @@ TARGETS = (
     _own("authenticode", parse_authenticode, _authenticode_seeds, words=DER_WORDS),
     _own("pvk", load_pvk, _pvk_seeds),
     _own("domain-key-pair", parse_key_pair, _key_pair_seeds),
-    _own("pkcs12", lambda data: is_pkcs12(data[:HEAD_SIZE], len(data)), lambda: [b"\x30\x82\x01\x00\x02\x01\x03\x30" + bytes(260)]),
+    _own(
+        "pkcs12",
+        lambda data: is_pkcs12(data[:HEAD_SIZE], len(data)),
+        lambda: [b"\x30\x82\x01\x00\x02\x01\x03\x30" + bytes(260)],
+    ),
     _own("endorsement-key", read_endorsement_key, _endorsement_seeds, words=DER_WORDS),
     _own("sam", _sam, _sam_seeds),
     _own("sam-alias", parse_alias_members, _alias_seeds),

@@ -13,6 +13,7 @@ from forensics.formats.hyperv.storage import parse_hyperv_storage
 from forensics.formats.hyperv.vm_configuration import is_torn, is_virtual_machine, parse_vm_configuration
 from forensics.formats.hyperv.vm_xml import parse_vm_xml
 from forensics.formats.hyperv.vmgs import parse_vmgs
+from testdata.builder.hyperv_storage import Value
 from tests.fuzz.reseal import put_crc32
 from tests.fuzz.target import Target
 from tests.fuzz.targets.formats import DER_WORDS, told_inside
@@ -21,7 +22,7 @@ from tests.fuzz.targets.texts import XML_WORDS
 _PAGE = 4096
 _LOG = 0x01110003
 _KEY, _TABLE = 21, 10
-_TREE = {
+_TREE: dict[str, Value] = {
     "configuration/properties/name": "machine",
     "configuration/properties/version": 2304,
     "configuration/properties/ratio": 0.5,

@@ -12,14 +12,20 @@ from forensics.disk.fat.boot import parse_fat_boot_sector, parse_fat_folder
 from forensics.disk.fat.tree import FatTree
 from forensics.disk.ntfs.index import parse_file_name, parse_index_node, parse_index_root
 from forensics.disk.ntfs.journal import ChangeJournal
-from forensics.disk.ntfs.record import apply_fixups, parse_attribute_list, parse_file_record, parse_runs, parse_volume_flags
+from forensics.disk.ntfs.record import (
+    apply_fixups,
+    parse_attribute_list,
+    parse_file_record,
+    parse_runs,
+    parse_volume_flags,
+)
 from forensics.disk.ntfs.stream import CompressedStream, RunStream, VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.formats.errors import FormatError
 from tests.fuzz.pieces import Pieces
 from tests.fuzz.reseal import put_fixups
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, hold
 from tests.fuzz.targets.formats import _journal_seeds, told_inside
 from tests.paths import PROJECT
 
@@ -114,7 +120,7 @@ def _record(data: bytes) -> None:
     try:
         record = parse_file_record(data)
     except FormatError as error:
-        assert 0 <= error.offset <= len(data)
+        hold(0 <= error.offset <= len(data), f"refused at byte {error.offset} of {len(data)}")
         return
     reader = VolumeReader(cast(BinaryIO, volume().stream(b"")), 0, 1 << 20)
     for attribute in record.attributes:
@@ -178,7 +184,10 @@ def _attribute_seeds() -> list[bytes]:
             if attribute.type == 0x30 and attribute.value is not None:
                 found.append(attribute.value)
     entries = [struct.pack("<IHBBQQH", 0x80, 32, 0, 26, vcn, 5 << 48 | 30, vcn).ljust(32, b"\0") for vcn in (0, 4)]
-    return [*found[:4], struct.pack("<IHBBQQH", 0x10, 32, 0, 26, 0, 5 << 48 | 29, 0).ljust(32, b"\0") + b"".join(entries)]
+    return [
+        *found[:4],
+        struct.pack("<IHBBQQH", 0x10, 32, 0, 26, 0, 5 << 48 | 29, 0).ljust(32, b"\0") + b"".join(entries),
+    ]
 
 
 @cache

@@ -11,7 +11,7 @@ from forensics.registry.cells import parse_big_data, parse_cell_list, parse_key_
 from forensics.registry.hives import open_hive
 from forensics.registry.log_entries import LOG_START, parse_dirty_vector, parse_entry, parse_entry_header
 from forensics.registry.marvin32 import marvin32
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, hold
 from tests.fuzz.targets.formats import told_inside
 from tests.memory_tree import MemoryTree
 
@@ -70,7 +70,9 @@ def _hive_seeds() -> list[bytes]:
     for make in (dirty_with_new_logs, dirty_with_old_log):
         dirty = make(writer("lh"), writer("lh", 60))
         blocks = bytes(-(-len(log) // _BLOCK) for log in (dirty.log1, dirty.log2))
-        logs = b"".join(log.ljust(count * _BLOCK, b"\0") for log, count in zip((dirty.log1, dirty.log2), blocks, strict=True))
+        logs = b"".join(
+            log.ljust(count * _BLOCK, b"\0") for log, count in zip((dirty.log1, dirty.log2), blocks, strict=True)
+        )
         found.append(blocks + logs + dirty.hive)
     return found
 
@@ -107,7 +109,7 @@ def sealed_entry(data: bytes) -> bytes:
 
 def _cells(data: bytes) -> None:
     for parse in (parse_key_node, parse_key_value, parse_subkey_list, parse_big_data):
-        told_inside(parse)(data)  # type: ignore[arg-type]
+        told_inside(parse)(data)
     told_inside(lambda part: parse_cell_list(part[1:], part[0] if part else 0))(data)
     told_inside(parse_base_block)(data)
 
@@ -133,7 +135,7 @@ def _entry(data: bytes) -> None:
     try:
         parse_dirty_vector(data, 4096 * max(1, len(data) % 9))
     except FormatError as error:
-        assert LOG_START <= error.offset <= LOG_START + len(data)
+        hold(LOG_START <= error.offset <= LOG_START + len(data), f"refused at byte {error.offset}")
 
 
 def _entry_seeds() -> list[bytes]:

@@ -6,5 +6,7 @@ from tests.fuzz.target import Target
 from tests.fuzz.targets import archives, disks, events, formats, hyperv, ntfs, registry, texts, whole
 
 TARGETS: dict[str, Target] = {
-    target.name: target for group in (formats, texts, hyperv, registry, events, ntfs, disks, archives, whole) for target in group.TARGETS
+    target.name: target
+    for group in (formats, texts, hyperv, registry, events, ntfs, disks, archives, whole)
+    for target in group.TARGETS
 }

@@ -43,17 +43,36 @@ from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.formats.xml_text import parse_xml
 from forensics.registry.reg_hive import hives_from_reg
 from forensics.registry.reg_text import parse_reg_export
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, hold
 from tests.fuzz.targets.formats import Parser, told_inside, valid
 
 XML_WORDS = (
-    *(b"<!DOCTYPE a [<!ENTITY b 'c'>]>", b"&b;", b"<![CDATA[", b"]]>", b"<!--", b"<?xml version='1.0' encoding='utf-7'?>"),
+    *(
+        b"<!DOCTYPE a [<!ENTITY b 'c'>]>",
+        b"&b;",
+        b"<![CDATA[",
+        b"]]>",
+        b"<!--",
+        b"<?xml version='1.0' encoding='utf-7'?>",
+    ),
     *(b" xmlns='", b" xmlns:a='a'", b"</", b"/>", b"&#0;", b"&#x10ffff;", b"\xef\xbb\xbf", b"\xff\xfe", b"<a>" * 64),
+    b"<?xml version='1.0' encoding='utf-7'?>",
 )
 _YAML = (b"&a ", b"*a", b"!!python/name:os.system ", b"? ", b"- ", b": ", b"|+9\n", b">-\n", b"[[[[", b"{{{{", b"---\n")
 _SQL = (
     *(b"this.", b"SELECT ", b"(", b")", b"'", b'"', b"--", b"/*", b";", b"WITH RECURSIVE ", b"zeroblob(1e9)", b"?1"),
-    *(b"randomblob(9)", b"instr(", b"replace(", b"group_concat(", b"NULL", b" LIKE ", b" GLOB ", b"x'00'", b"||", b"->>"),
+    *(
+        b"randomblob(9)",
+        b"instr(",
+        b"replace(",
+        b"group_concat(",
+        b"NULL",
+        b" LIKE ",
+        b" GLOB ",
+        b"x'00'",
+        b"||",
+        b"->>",
+    ),
 )
 _REG = (b"[HKEY_LOCAL_MACHINE\\", b'"="', b"hex(7):", b"dword:", b"\\\r\n  ", b"[-", b"=-", b"@=", b'\\"', b"hex(b):00")
 
@@ -83,7 +102,7 @@ def _registry(data: bytes) -> None:
 def _registry_seeds() -> list[bytes]:
     head = "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Test]\r\n"
     body = '"a"="b"\r\n@="x"\r\n"n"=dword:0000beef\r\n"h"=hex:01,\\\r\n  02\r\n"m"="one\r\ntwo"\r\n"q"=hex(b):01,00\r\n'
-    whole = f"{head}{body}[HKEY_LOCAL_MACHINE\\SYSTEM\\Select]\r\n\"Current\"=dword:1\r\n[-HKEY_USERS\\a]\r\n"
+    whole = f'{head}{body}[HKEY_LOCAL_MACHINE\\SYSTEM\\Select]\r\n"Current"=dword:1\r\n[-HKEY_USERS\\a]\r\n'
     return [whole.encode(), b"\xff\xfe" + whole.encode("utf-16-le"), b"REGEDIT4\r\n\r\n" + body.encode()]
 
 
@@ -103,7 +122,7 @@ def _mention_seeds() -> list[bytes]:
     from tests.formats.test_certificate_mention import HASH
 
     return [
-        f'<trustedIssuers><serviceCertificate findValue="{HASH}" storeName="My" x509FindType="FindByThumbprint" />'.encode(),
+        f'<trustedIssuers><a findValue="{HASH}" storeName="My" x509FindType="FindByThumbprint" />'.encode(),
         f'{{"Certificate":{{"Thumbprint":"{HASH}","Store":"My"}}}}\n[tls]\ncertHash = {HASH}\n'.encode(),
         b'<a configProtectionProvider = "RsaProtectedConfigurationProvider"> [enc:AesProvider:AAEC:enc]',
     ]
@@ -159,7 +178,7 @@ def _rule(data: bytes) -> None:
     try:
         root = read_yaml(data.decode("utf-8", "replace"))
     except RuleYamlError as error:
-        assert error.line >= 0, error.line
+        hold(error.line >= 0, f"refused in line {error.line}")
         return
     reader = RuleReader(Path("pack/fuzz.yaml"), root)
     rule = reader.rule()
@@ -206,7 +225,7 @@ def _template(data: bytes) -> None:
 
 def _template_seeds() -> list[bytes]:
     return [
-        b"{{ count }} of {{ subjects }}: {{ subject }}.\n\n    {{ command: test-key-opens thumbprint=this.thumbprint }}\n",
+        b"{{ count }} of {{ subjects }}: {{ subject }}.\n\n    {{ command: test-key-opens thumbprint=this.store }}\n",
         b"{% repeat %} {{ store | list }} text {{ store }}",
     ]
 
@@ -249,12 +268,14 @@ TARGETS = (
     _known("nps-configuration", lambda data: list(eap_configurations(data)), "nps"),
     _own("xml", lambda data: (parse_xml(data), parse_xml(data, document_type="a")), _xml_seeds, XML_WORDS),
     _own("registry-export", _registry, _registry_seeds, _REG),
-    _own("ini", _ini, lambda: [b"[a]\r\nb=c\r\n;d\r\n[e f]\r\ng = \"h\"\r\n", "[a]\nb=c".encode("utf-16")]),
+    _own("ini", _ini, lambda: [b'[a]\r\nb=c\r\n;d\r\n[e f]\r\ng = "h"\r\n', "[a]\nb=c".encode("utf-16")]),
     _own("certificate-mention", _mentions, _mention_seeds, (b"thumbprint", b"findValue=", b"storeName=", b"[enc:")),
     _own("orc-samples", parse_orc_samples, _orc_seeds, (b'"', b",,", b"..\\", b"{0}")),
     _own("names", _names, _name_seeds, (b" (", b")", b"~", b"_", b".001", b".E01", b"\xed\xa0\x80")),
     _own("vmdk-descriptor", _descriptor, _descriptor_seeds, (b"RW 1 FLAT ", b'"', b"parentCID=", b" = ", b"CID=")),
     _own("rule-yaml", _rule, _rule_seeds, _YAML + _SQL),
     _own("rule-sql", _sql, _sql_seeds, _SQL),
-    _own("rule-template", _template, _template_seeds, (b"{{ ", b" }}", b" | ", b"command:", b"{%", b"\n    ", b"this.")),
+    _own(
+        "rule-template", _template, _template_seeds, (b"{{ ", b" }}", b" | ", b"command:", b"{%", b"\n    ", b"this.")
+    ),
 )

@@ -1,7 +1,7 @@
 """Whole examinations of a damaged volume and of damaged hives, and case files.
 
-An input is not the volume but what is changed in it: so each one is a volume that can be, and none is a copy of it. What
-is said must not be worse without a problem about the place, and no secret may be in it.
+An input is not the volume but what is changed in it. What is said must not be worse without a problem about the place,
+and no secret may be in it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 
 import forensics
-from forensics.case_tables import CaseFileError
 from forensics.disk.errors import SourceError
+from forensics.tables.database import CaseFileError
 from tests.fuzz import given_files, sparse
 from tests.fuzz.target import Target
 from tests.paths import PROJECT
