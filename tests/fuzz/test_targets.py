@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +24,18 @@ CHANGES = 100
 SECONDS = 0.4
 """Of processor time for one target: slow ones are given fewer changes."""
 CORPUS_ROOM = 500_000
+BY_OTHERS = {
+    "parse_blobs": "Wim",
+    "parse_capi_rsa_private": "parse_capi_private",
+    "parse_file_identifier": "open_disk",
+    "parse_guardian_xml": "parse_key_protector",
+    "parse_key_table_header": "parse_hyperv_storage",
+    "parse_keys": "parse_hyperv_storage",
+    "parse_section": "parse_capi_key_file",
+    "parse_storage_header": "parse_hyperv_storage",
+    "parse_utc": "open_case",
+}
+"""Parsers that others call, and which."""
 SEALED = {
     *("hive", "hive-log-entry", "e01", "vhdx", "vma", "xva", "tar", "ntfs-record", "ntfs-volume", "event-chunk"),
     *("hyperv-storage", "vmgs", "wim", "7z", "partition-table"),
@@ -55,6 +69,20 @@ def test_what_is_committed_keeps_its_sums(name: str) -> None:
     target = TARGETS[name]
     seeds = [unpacked(path) for path in target.files() if path.name.startswith("seed-")]
     assert [target.reseal(data) for data in seeds] == seeds
+
+
+def test_every_parser_has_a_target() -> None:
+    """By its name in the modules of targets, or by that of what calls it."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (CORPUS.parent / "targets").glob("*.py"))
+    parsers = {
+        node.name
+        for path in (PROJECT / "forensics").rglob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("parse_")
+    }
+    assert sorted(parsers - set(re.findall(r"parse_\w+", text)) - BY_OTHERS.keys()) == []
+    assert sorted(BY_OTHERS.keys() - parsers) == []
+    assert {other for other in BY_OTHERS.values() if other not in text} == set()
 
 
 def test_the_corpus_is_small_and_belongs_to_targets() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from forensics.collectors.setup_lines import SetupLines
 from forensics.disk.configurations import configuration_kind
 from forensics.disk.part_names import following, is_part_of, lettered, numbered
 from forensics.disk.vmdk_descriptor import read_descriptor
@@ -43,6 +44,7 @@ from forensics.formats.thumbprint import thumbprint_of_text
 from forensics.formats.xml_text import parse_xml
 from forensics.registry.reg_hive import hives_from_reg
 from forensics.registry.reg_text import parse_reg_export
+from forensics.report.symptoms.recognise import read_symptom
 from tests.fuzz.target import Target, hold
 from tests.fuzz.targets.formats import Parser, told_inside, valid
 
@@ -230,6 +232,25 @@ def _template_seeds() -> list[bytes]:
     ]
 
 
+def _setup_log(data: bytes) -> None:
+    for of_sysprep in (True, False):
+        lines = SetupLines(of_sysprep)
+        for line in decode_text(data).splitlines():
+            found = lines.read(line)
+            assert found is None or (found.kind and found.phase)
+
+
+def _setup_seeds() -> list[bytes]:
+    from testdata.builder import setup_logs
+
+    when = datetime(2026, 11, 22)
+    return [setup_logs.log(when, setup_logs.generalize_lines(when), encoding) for encoding in ("utf-8", "utf-16")]
+
+
+def _symptom(data: bytes) -> None:
+    read_symptom(data.decode("utf-8", "replace"))
+
+
 def _xml_seeds() -> list[bytes]:
     return [
         b"<?xml version='1.0' encoding='utf-8'?><a xmlns:b='c'><b:d e='f'>g</b:d><!-- h --></a>",
@@ -273,6 +294,13 @@ TARGETS = (
     _own("orc-samples", parse_orc_samples, _orc_seeds, (b'"', b",,", b"..\\", b"{0}")),
     _own("names", _names, _name_seeds, (b" (", b")", b"~", b"_", b".001", b".E01", b"\xed\xa0\x80")),
     _own("vmdk-descriptor", _descriptor, _descriptor_seeds, (b"RW 1 FLAT ", b'"', b"parentCID=", b" = ", b"CID=")),
+    _own("setup-log", _setup_log, _setup_seeds, (b"generalize", b"_specialize", b"capisp.dll::", b", Error ")),
+    _own(
+        "symptom",
+        _symptom,
+        lambda: [b"0x80090016", b"Schannel 36870", b"NTE_BAD_KEYSET", b"-2146893802"],
+        (b"9" * 5000,),
+    ),
     _own("rule-yaml", _rule, _rule_seeds, _YAML + _SQL),
     _own("rule-sql", _sql, _sql_seeds, _SQL),
     _own(
