@@ -29,7 +29,7 @@ class Target:
         seconds: Processor time that one input of a kilobyte may take; for each further one it is a hundredth more.
         mib: Memory that one input may take.
         reads_files: Whether it opens files: only those of ``given_files.folder()``, and temporary ones.
-        is_slow: Whether one input takes milliseconds, so that tests try only some.
+        is_slow: Whether one input takes many milliseconds, so that one is enough to have everything imported.
     """
 
     name: str

@@ -11,6 +11,7 @@ import traceback
 import warnings
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -137,7 +138,7 @@ class Watch:
 
     def _warm_up(self) -> None:
         """Have everything imported that is imported late: what that costs and opens is no input's work."""
-        for path in self._target.files():
+        for path in islice(self._target.files(), 1 if self._target.is_slow else None):
             with suppress(Exception):
                 self._target.run(unpacked(path))
 

@@ -176,7 +176,7 @@ def _damaged_hives(data: bytes) -> None:
 
 
 def _edit_seeds() -> list[bytes]:
-    return [_EDIT.pack(number * 37, number * 101, number, number, bytes(4)) for number in range(12)]
+    return [_EDIT.pack(number * 37, number * 101, number, number, bytes(4)) for number in range(5)]
 
 
 def _case(data: bytes) -> None:
