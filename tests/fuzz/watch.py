@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import signal
 import sys
 import sysconfig
@@ -59,7 +60,8 @@ class _Opened:
         self._code = tuple({*code, *(str(Path(path).resolve()) for path in (*code, *libraries))})
 
     def begin(self, folder: Path | None) -> None:
-        if not self._is_hooked:
+        # Where a path is written in several ways, none tells by itself what lies in a folder.
+        if not self._is_hooked and os.name == "posix":
             sys.addaudithook(self._hook)
             self._is_hooked = True
         self.seen.clear()
