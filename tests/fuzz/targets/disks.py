@@ -217,7 +217,7 @@ def _sealed_pieces(seal: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 
     def run(data: bytes) -> bytes:
         size, found = sparse.pieces(data)
-        whole = bytearray(min(max(size, max((at + len(piece) for at, piece in found), default=0)), 4 << 20))
+        whole = bytearray(min(max(size, max((at + len(piece) for at, piece in found), default=0)), 1 << 20))
         for at, piece in found:
             whole[at : at + len(piece)] = piece[: max(0, len(whole) - at)]
         sealed = seal(bytes(whole))
