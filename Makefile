@@ -14,6 +14,8 @@ BIN := $(VENV)/$(SCRIPTS)
 AUDIT := .venv-audit
 AUDIT_BIN := $(AUDIT)/$(SCRIPTS)
 PIP_INSTALL := -m pip --quiet --disable-pip-version-check install
+TARGET ?= --all
+SECONDS ?= 600
 SAMPLE := testdata/images/sample.vhdx.xz
 # The day the sample disk was made: its certificates expire from then on.
 SAMPLE_DATE := 2026-11-22
@@ -24,7 +26,7 @@ TYPED := forensics tests testdata
 # Byte code is kept, whatever this shell says: the tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-lowest test-newest lint lock audit docs mutants new-rule dist check-dist clean
+.PHONY: demo test test-lowest test-newest lint lock audit docs fuzz mutants new-rule dist check-dist clean
 
 demo: $(VENV)/installed
 	@# Exit code 1 says that something is broken on the disk, which is what the demo shows.
@@ -62,11 +64,17 @@ lock: $(VENV)/installed
 
 	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade --no-annotate \
 		--custom-compile-command "make lock" --group audit --output-file audit.lock
+	$(BIN)/uv --quiet pip compile --universal --python-version 3.11 --generate-hashes --upgrade --no-annotate \
+		--custom-compile-command "make lock" --group fuzz --output-file fuzz.lock
 
 # Asks PyPI's advisory service for known vulnerabilities of every locked version; it fails where that is not reached, or
 # does not know one of them.
 audit: $(AUDIT)/installed
 	$(AUDIT_BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement requirements.lock
+
+# Gives hostile bytes to one parser, make fuzz TARGET=hive SECONDS=600, or to all, TARGET=--all: docs/fuzzing.md.
+fuzz: $(VENV)/fuzz
+	$(BIN)/python -m tests.fuzz $(TARGET) --seconds $(SECONDS)
 
 # Changes the program in small ways and lists what no test notices; ROOMS="chain dpapi" or ARGS="--sample 200" for others.
 mutants: $(VENV)/installed
@@ -117,6 +125,12 @@ $(VENV)/installed: requirements.lock pyproject.toml
 $(AUDIT)/installed: audit.lock
 	$(PYTHON) -m venv --clear $(AUDIT)
 	$(AUDIT_BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement audit.lock
+	touch $@
+
+# atheris has no wheel for some systems and Pythons; there the engine of the tests does its work.
+$(VENV)/fuzz: $(VENV)/installed fuzz.lock
+	$(BIN)/python $(PIP_INSTALL) --require-hashes --only-binary :all: --requirement fuzz.lock || \
+		echo "atheris could not be installed: inputs are changed by chance, without its coverage"
 	touch $@
 
 clean:

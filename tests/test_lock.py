@@ -12,6 +12,7 @@ from tests.paths import PROJECT
 
 LOCK = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
 AUDIT_LOCK = (PROJECT / "audit.lock").read_text(encoding="utf-8")
+FUZZ_LOCK = (PROJECT / "fuzz.lock").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -30,12 +31,14 @@ def locked(lock: str = LOCK) -> dict[str, str]:
     return blocks
 
 
-@pytest.mark.parametrize("lock", [LOCK, AUDIT_LOCK], ids=["requirements.lock", "audit.lock"])
+@pytest.mark.parametrize("lock", [LOCK, AUDIT_LOCK, FUZZ_LOCK], ids=["requirements", "audit", "fuzz"])
 def test_it_names_no_place(lock: str) -> None:
     assert re.findall(r"://|index-url|find-links|file:", lock) == []
 
 
-@pytest.mark.parametrize(("lock", "least"), [(LOCK, 100), (AUDIT_LOCK, 30)], ids=["requirements.lock", "audit.lock"])
+@pytest.mark.parametrize(
+    ("lock", "least"), [(LOCK, 100), (AUDIT_LOCK, 30), (FUZZ_LOCK, 0)], ids=["requirements", "audit", "fuzz"]
+)
 def test_every_version_is_pinned_and_has_hashes(lock: str, least: int) -> None:
     assert len(locked(lock)) > least
     unpinned = [name for name, block in locked(lock).items() if "==" not in block or "--hash=sha256:" not in block]
@@ -47,6 +50,13 @@ def test_what_audits_is_locked_by_itself() -> None:
     assert names == {"pip-audit", "cyclonedx-bom"}
     assert names <= set(locked(AUDIT_LOCK))
     assert not names & set(locked())
+
+
+def test_what_fuzzes_is_locked_by_itself() -> None:
+    """It has no wheel for most systems and Pythons, so nobody else's installation may rest on it."""
+    assert [each.partition(">=")[0] for each in PYPROJECT["dependency-groups"]["fuzz"]] == ["atheris"]
+    assert set(locked(FUZZ_LOCK)) == {"atheris"}
+    assert "atheris" not in locked()
 
 
 def test_nothing_is_installed_without_its_hash_but_the_project_itself() -> None:
@@ -91,5 +101,5 @@ def test_the_hosted_workflow_calls_targets_of_the_makefile() -> None:
     assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
     called = set(re.findall(r"make ([a-z-]+)", text)) | set(jobs["ranges"]["strategy"]["matrix"]["target"])
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.M))
-    assert called == {"demo", "test", "lint", "audit", "check-dist", "test-lowest", "test-newest"}
+    assert called == {"demo", "test", "lint", "audit", "fuzz", "check-dist", "test-lowest", "test-newest"}
     assert called <= targets

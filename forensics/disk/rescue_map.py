@@ -122,7 +122,10 @@ def _lost_areas(text: bytes, size: int) -> Areas | None:
         match = _AREA.match(line)
         if match is None:
             return None
-        start, length = int(match[1], 0), int(match[2], 0)
+        try:
+            start, length = int(match[1], 0), int(match[2], 0)
+        except ValueError:  # 012, or more digits than a number has
+            return None
         if start > at:
             lost.append((at, start))
         elif start < at:

@@ -6,6 +6,7 @@ References:
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,10 @@ def _name(der: bytes) -> x509.Name:
         inner, start = expect(der, start, _SET)
         pairs = list(_attributes(der, inner, start))
         try:
-            parts = [x509.NameAttribute(x509.ObjectIdentifier(oid), text, _validate=False) for oid, text in pairs]
+            with warnings.catch_warnings():
+                # The library warns of lengths that RFC 5280 forbids; that is no news for the user.
+                warnings.simplefilter("ignore")
+                parts = [x509.NameAttribute(x509.ObjectIdentifier(oid), text, _validate=False) for oid, text in pairs]
             relative.append(x509.RelativeDistinguishedName(parts))
         except (ValueError, TypeError):
             raise FormatError("bad_name", inner, "an attribute of the name is not what X.501 allows") from None

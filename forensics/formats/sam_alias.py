@@ -21,6 +21,8 @@ def parse_alias_members(data: bytes) -> list[str]:
     Raises:
         FormatError: ``truncated``, ``bad_length`` or ``bad_sid``.
     """
+    if len(data) < _HEADER:
+        raise FormatError("truncated", len(data), f"a local group has {_HEADER} bytes at least")
     start, length, count = (Cursor(data, at).u32("members") for at in (_MEMBERS_AT, _MEMBERS_LENGTH, _MEMBERS_COUNT))
     at, end = _HEADER + start, _HEADER + start + length
     if end > len(data):

@@ -31,6 +31,7 @@ _LONGEST_COMMENT = 0xFFFF
 _END_64 = struct.Struct("<4s28xQ")
 _END_64_SIZE = 56
 _LOCATOR_SIZE = 20
+_NO_PLACE = 1 << 63
 _UTF_8 = 0x800
 _MASKED = 0x2000
 
@@ -59,11 +60,13 @@ def damage_of_tar(file: BinaryIO, end: int) -> ArchiveDamage | None:
         file: The archive, uncompressed.
         end: Byte where no further member was found.
     """
-    file.seek(end)
+    # The last member may claim any size, more than a file can have too.
+    size = file.seek(0, 2)
+    file.seek(max(0, min(end, size)))
     block = file.read(_BLOCK)
     if len(block) < _BLOCK:
         message = f"the archive is cut short: it stops without the blocks of zeros that end one; {_UNSEEN}"
-        return ArchiveDamage("truncated", message, end)
+        return ArchiveDamage("truncated", message, end if 0 <= end < _NO_PLACE else size)
     if any(block):
         message = f"the archive is damaged or cut short at the header of a member: the rest is not read; {_UNSEEN}"
         return ArchiveDamage("damaged", message, end)

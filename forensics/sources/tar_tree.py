@@ -69,6 +69,9 @@ class TarTree(ArchiveTree):
                 extents += len(self._extents(member) or ())
                 if extents > MAX_EXTENTS:
                     raise too_large("stretches between the holes of its files", MAX_EXTENTS)
+                if member.size < 0 or self._tar.offset <= member.offset:
+                    # The library goes back by that many bytes, and reads the same members again and again.
+                    raise tarfile.ReadError("a member of less than no bytes")
                 if member.isdir() or member.isreg() or member.islnk() or member.issym():
                     link = _tar_link(member)
                     name = self._name(member.name, encoding)

@@ -64,6 +64,15 @@ def test_what_is_not_there_is_not_found(path: str) -> None:
         tree(build_fat(FILES, 8 * MIB, bits=16)).entry(path)
 
 
+def test_a_short_name_cannot_make_a_path() -> None:
+    """A slash in it, or a zero, is shown as what it is: no other file is called as this one."""
+    image = bytearray(build_fat({"EFI/BOOT/A.EFI": b"x"}, SIZES[16], bits=16))
+    at = image.index(b"BOOT       ")
+    image[at : at + 11] = b"BO/\0       "
+    assert [entry.path for entry in tree(image).entries("EFI")] == ["EFI/BO\\x2f\\x00"]
+    assert read(image, "EFI/BO\\x2f\\x00/A.EFI") == b"x"
+
+
 def test_a_folder_is_no_file_and_a_file_no_folder() -> None:
     volume = tree(build_fat(FILES, 8 * MIB, bits=16))
     with pytest.raises(Unreadable, match="a folder"):

@@ -10,9 +10,11 @@ from typing import BinaryIO, cast
 
 import pytest
 
+from forensics.disk.ntfs.record import parse_file_record
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from forensics.disk.tree import NotFound, NotObtained, Unreadable
+from forensics.formats.errors import FormatError
 from tests.disk import ntfs_fixture as fixture
 from tests.disk.test_ntfs_tree import RECORD, record_of
 
@@ -304,6 +306,24 @@ def test_the_first_records_have_a_copy(whole: bytes) -> None:
         assert (path, kind, offset) == ("", "ntfs_damaged", mft + number * RECORD + (510 if number else 0))
         assert message.startswith(f"file record {number} is damaged: ")
         assert message.endswith("its copy in $MFTMirr is used")
+
+
+@pytest.mark.parametrize(("field", "is_of_attribute", "told"), [(20, False, 20), (32, True, 32)])
+def test_a_place_outside_of_its_record_is_told_inside_of_it(field: int, is_of_attribute: bool, told: int) -> None:
+    """Where its attributes begin, and where the runs of one do: the place that is told is that of the lie."""
+    record = bytearray(1024)
+    struct.pack_into("<4sHHQHHHHII", record, 0, b"FILE", 48, 3, 0, 1, 1, 56, 0, 56 + 72 + 8, 1024)
+    struct.pack_into("<IIBBHHH", record, 56, 0x80, 72, 1, 0, 64, 0, 0)
+    struct.pack_into("<QQH", record, 56 + 16, 0, 0, 64)
+    struct.pack_into("<I", record, 128, 0xFFFFFFFF)
+    start = 56 if is_of_attribute else 0
+    struct.pack_into("<H", record, start + field, 0xF000)
+    with pytest.raises(FormatError) as raised:
+        parse_file_record(bytes(record))
+    assert (raised.value.kind, raised.value.offset) == (
+        "bad_attribute" if is_of_attribute else "bad_record",
+        start + told,
+    )
 
 
 def test_thousand_broken_records_are_told_and_then_no_more(whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,8 +90,10 @@ def test_what_lies_behind_the_image_is_no_loss_of_it(tmp_path: Path) -> None:
         rescue_map([(0, SIZE, "+"), (4096, SIZE, "-")]),
         rescue_map([]),
         f"{HEAD}0 +\n0 {SIZE} !\n",
+        f"{HEAD}0 +\n0 0{SIZE} +\n",
+        f"{HEAD}0 +\n0 {'9' * 5000} +\n",
     ],
-    ids=["shorter", "overlap", "empty", "no status"],
+    ids=["shorter", "overlap", "empty", "no status", "octal", "endless"],
 )
 def test_a_map_that_does_not_fit_is_told_and_not_believed(tmp_path: Path, text: str) -> None:
     path = written(tmp_path, text)

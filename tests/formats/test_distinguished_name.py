@@ -29,3 +29,9 @@ def test_distinguished_names_that_are_none(der: bytes, kind: str) -> None:
     with pytest.raises(FormatError) as raised:
         distinguished_name(der)
     assert raised.value.kind == kind
+
+
+def test_a_length_that_is_forbidden_is_no_news(recwarn: pytest.WarningsRecorder) -> None:
+    """A common name of no letters; the library warned of it on the error output, with a path of this machine."""
+    assert distinguished_name(bytes.fromhex("300b3109300706035504030c00")) == "CN="
+    assert list(recwarn) == []

@@ -38,13 +38,15 @@ def test_members_in_their_order() -> None:
         (value(b"\2" + sid(4)[1:], 1), "bad_sid"),
         (value(sid(4)[:1] + b"\x0f" + sid(4)[2:], 1), "truncated"),
         (b"short", "truncated"),
+        (b"", "truncated"),
     ],
-    ids=["fewer than announced", "cut", "no SID", "SID beyond the end", "no header"],
+    ids=["fewer than announced", "cut", "no SID", "SID beyond the end", "no header", "nothing"],
 )
 def test_what_is_wrong(data: bytes, kind: str) -> None:
     with pytest.raises(FormatError) as raised:
         parse_alias_members(data)
     assert raised.value.kind == kind
+    assert 0 <= raised.value.offset <= len(data)
 
 
 @needs_shared(REALDATA)

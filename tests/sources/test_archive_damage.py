@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+import forensics
 from forensics.disk.errors import SourceError
 from forensics.sources import archive_damage
 from forensics.sources.open import open_source
 from forensics.tables.outcome import Outcome
 from forensics.tables.record import ProblemRow
+from tests.time_bound import within
 
 HIVE = b"regf" + bytes(4092 + 4096)
 SYSTEM = "Windows/System32/config/SYSTEM"
@@ -89,6 +91,38 @@ def test_a_member_that_is_cut_is_not_obtained(tmp_path: Path) -> None:
         outcome = source.installations[0].read(f"{KEYS}/two").outcome
         assert outcome.state == "not_examined"
         assert (outcome.why or "").startswith("the archive is damaged there, which says nothing about the file itself")
+
+
+def claiming(size: int) -> bytes:
+    """Return the header of a member whose size is a number of eleven bytes."""
+    header = bytearray(tar(f"{KEYS}/one")[:512])
+    header[124:136] = (b"\x80" if size >= 0 else b"\xff") + size.to_bytes(11, "big", signed=size < 0)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header)
+
+
+@pytest.mark.parametrize("size", [-1, -512, -1024, -(1 << 70)])
+def test_a_member_of_less_than_no_bytes_does_not_lead_back(tmp_path: Path, size: int) -> None:
+    """Where it led back, the same members were read until they were too many, and all was refused."""
+    path = tmp_path / "triage.tar"
+    path.write_bytes(WHOLE[:SECOND_KEY] + claiming(size) + b"x" * 512)
+    with within(1), open_source(path) as source:
+        (problem,) = source.problems
+        assert problem.kind in ("truncated", "damaged")
+        assert [entry.name for entry in source.installations[0].listing(KEYS).entries] == ["one"]
+
+
+@pytest.mark.parametrize("size", [1 << 40, 1 << 63, (1 << 70) + 5])
+def test_a_member_that_is_larger_than_any_file(tmp_path: Path, size: int) -> None:
+    """What follows it would lie beyond every place of a file."""
+    path = tmp_path / "triage.tar"
+    path.write_bytes(WHOLE[:SECOND_KEY] + claiming(size) + b"x" * 512)
+    case = forensics.examine(path)
+    (row,) = [row for row in case.rows("problem") if row.kind == "truncated"]
+    assert (row.message, row.offset is not None and row.offset < 1 << 63) == (CUT, True)
+    case.save(tmp_path / "case")
+    assert forensics.open_case(tmp_path / "case").rows("problem") == case.rows("problem")
 
 
 def zipped(*names: str) -> bytes:

@@ -144,7 +144,9 @@ def _short_name(entry: bytes) -> str:
     base, extension = raw[:8].decode("cp437").rstrip(" "), raw[8:].decode("cp437").rstrip(" ")
     base = base.lower() if entry[12] & _LOWER_BASE else base
     extension = extension.lower() if entry[12] & _LOWER_EXTENSION else extension
-    return f"{base}.{extension}" if extension else base
+    name = f"{base}.{extension}" if extension else base
+    # Neither can be in a name; shown escaped, they cannot break paths.
+    return name.replace("/", "\\x2f").replace("\0", "\\x00")
 
 
 def _long_name(parts: list[bytes], short: bytes) -> str | None:

@@ -142,7 +142,7 @@ def parse_file_record(raw: bytes, number: int | None = None) -> FileRecord:
         raise FormatError("bad_record", 44, "it holds the number of another record")
     if allocated != len(data) or used > allocated:
         raise FormatError("bad_record", 24, f"{used} bytes used of {allocated}")
-    if first % 8 or first < sequence_at + 2 * sectors:
+    if first % 8 or not sequence_at + 2 * sectors <= first <= used:
         raise FormatError("bad_record", 20, f"its attributes begin at {first}")
     attributes: list[Attribute] = []
     offset, before = first, 0
@@ -186,6 +186,8 @@ def _attribute(data: bytes, type_code: int, at: int) -> Attribute:
         raise FormatError("bad_attribute", at, "non-resident header is cut short")
     lowest, highest, start, unit = struct.unpack_from("<QQHB", data, 16)
     allocated, size, initialized = struct.unpack_from("<QQQ", data, 40)
+    if start > len(data):
+        raise FormatError("bad_attribute", at + 32, "its runs begin outside it")
     runs = parse_runs(data, start, at)
     if highest + 1 - lowest != sum(count for _, count in runs) and highest != 0xFFFFFFFFFFFFFFFF:
         raise FormatError("bad_runs", at + start, "runs do not cover the clusters the attribute claims")

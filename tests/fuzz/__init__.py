@@ -1,0 +1,1 @@
+"""Hostile bytes for every parser and opener: python -m tests.fuzz."""
