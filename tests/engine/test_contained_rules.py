@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -118,7 +119,7 @@ def test_a_pack_that_cannot_be_checked_is_refused_by_the_file(
     pack: Path, question: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hostile(monkeypatch, loader, "_prepared", "_SECONDS_IN_CHILD")
-    ask = {
+    ask: dict[str, Callable[[], object]] = {
         "list": lambda: forensics.list_rules(pack),
         "show": lambda: forensics.show_rule("fine", pack),
         "lint": lambda: forensics.lint_rules(pack),
