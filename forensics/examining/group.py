@@ -18,7 +18,7 @@ from forensics.formats.hyperv.guardian_certificate import GuardianCertificate
 from forensics.formats.hyperv.key_protector import KeyProtector, Wrapping
 from forensics.formats.private_key import RsaPrivateKey
 from forensics.formats.public_key import DsaPublicKey, EcPublicKey, RsaPublicKey
-from forensics.late_methods import dataclass
+from forensics.late_methods import compiled_classes, dataclass
 from forensics.sources.same_evidence import Met
 from forensics.tables.outcome import Outcome
 from forensics.tables.record import ProblemRow
@@ -46,6 +46,7 @@ class GroupAnswer:
         has_disk: A disk was among them.
         read: The files that were read.
         failures: Why files of servers were not obtained, by URL.
+        made: Names of the classes of which objects were made: what to compile before other children are forked.
     """
 
     sources: dict[int, ExaminedSource] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class GroupAnswer:
     has_disk: bool = False
     read: frozenset[Identity] = frozenset()
     failures: dict[str, str] = field(default_factory=dict)
+    made: tuple[str, ...] = ()
 
 
 @dataclass
@@ -115,6 +117,7 @@ def examine_group(sender: Sender, settings: Settings, numbers: Sequence[int], kn
         answer.failures = failures()
     answer.met, answer.children, answer.has_disk = run.seen.met(), run.seen.children, run.seen.has_disk
     answer.read = files.read
+    answer.made = compiled_classes()
     return answer
 
 
