@@ -46,7 +46,7 @@ class GroupAnswer:
         has_disk: A disk was among them.
         read: The files that were read.
         failures: Why files of servers were not obtained, by URL.
-        made: Names of the classes of which objects were made: what to compile before other children are forked.
+        made: Names of the classes of which the first objects were made: what to compile before others are forked.
     """
 
     sources: dict[int, ExaminedSource] = field(default_factory=dict)
@@ -108,6 +108,7 @@ def examine_group(sender: Sender, settings: Settings, numbers: Sequence[int], kn
         known: Hashes that were taken before.
     """
     answer = GroupAnswer()
+    known_classes = len(compiled_classes())
     with recording(files := EvidenceFiles()), settings.servers() as failures:
         run = settings.run(sender.say)
         for number in numbers:
@@ -117,7 +118,7 @@ def examine_group(sender: Sender, settings: Settings, numbers: Sequence[int], kn
         answer.failures = failures()
     answer.met, answer.children, answer.has_disk = run.seen.met(), run.seen.children, run.seen.has_disk
     answer.read = files.read
-    answer.made = compiled_classes()
+    answer.made = compiled_classes()[known_classes:]
     return answer
 
 

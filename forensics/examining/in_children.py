@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import forensics.examining.imported  # noqa: F401
 from forensics.contained.bounds import Bounds
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.pool import answers
@@ -29,6 +28,7 @@ from forensics.examining.group import (
     examine_group,
     find_keys,
 )
+from forensics.examining.imported import wake_openssl
 from forensics.examining.settings import Settings
 from forensics.late_methods import compile_classes
 from forensics.tables.record import ProblemRow
@@ -104,6 +104,8 @@ class InChildren:
     def _examine(self, settings: Settings, groups: Sequence[Group], known: Hashes) -> list[Group]:
         """Have each group examined; returns what is left of those of which a source ended the child."""
         again: list[Group] = []
+        if len(groups) > 1:
+            wake_openssl()
         tasks = [
             Task(
                 examine_group,
