@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 from contextlib import suppress
@@ -63,8 +64,6 @@ def die_with(parent: int, life: int) -> None:
 
 def be_bounded(bounds: Bounds) -> None:
     """Bound this process, which is a child that was forked for one task."""
-    import faulthandler
-
     # A crash is told by the parent, by its signal.
     faulthandler.disable()
     if hasattr(signal, "setitimer"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.cp1252  # noqa: F401
 import xml.parsers.expat  # noqa: F401
 
 import cryptography.hazmat.primitives.serialization
