@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from forensics.contained.answers import dumped, loaded
 from forensics.contained.bounds import Bounds, begin_step
 from forensics.contained.child import is_possible, records
 from forensics.contained.failure import ContainedFailure
@@ -90,6 +89,8 @@ class _Run:
 
     def outcomes(self) -> Iterator[tuple[int, Any | ContainedFailure]]:
         """Yield what comes, until the child ends."""
+        from forensics.contained.answers import loaded
+
         begun: int | None = None
         try:
             for record in records(_task(self._steps, self.left)):
@@ -121,6 +122,8 @@ def _task(steps: Steps, left: Sequence[int]) -> Task:
 
 
 def _do(sender: Sender, steps: Steps, left: Sequence[int]) -> None:
+    from forensics.contained.answers import dumped
+
     do = steps.prepare(*steps.arguments)
     for number in left:
         sender.record(b"?%d" % number)
