@@ -24,6 +24,7 @@ MAX_ANSWER = 256 << 20
 MOST_ENDED = 5
 """Work: children that steps may end before the rest is given up."""
 
+_GIVEN_UP = f"it was not tried, because {MOST_ENDED} others ended their processes"
 _TO_PREPARE = 300
 """Work: seconds of processor time beside those of the steps."""
 _CLOCK = 10
@@ -67,9 +68,16 @@ def outcomes(steps: Steps) -> Iterator[tuple[int, Any | ContainedFailure]]:
             return
         yield from (run := _Run(steps, left)).outcomes()
         left = run.left
-        if run.guilty is None or ended == MOST_ENDED:
-            yield from ((number, run.failure) for number in left)
+        if run.guilty is None:
+            yield from ((number, _not_reached(run.failure)) for number in left)
             return
+        if ended == MOST_ENDED:
+            yield from ((number, ContainedFailure("crashed", _GIVEN_UP)) for number in left)
+            return
+
+
+def _not_reached(failure: ContainedFailure) -> ContainedFailure:
+    return ContainedFailure(failure.kind, f"its process ended before that: {failure.message}")
 
 
 class _Run:
