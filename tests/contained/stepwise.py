@@ -8,14 +8,34 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from forensics.contained.steps import Do
+from forensics.engine import examples, lint, loader, run, strangers_answers
 
 End = str
 """``fall`` (a crash), ``spin`` (for ever), ``quit`` (without a word), ``raise``."""
 
 
-def ending(ends: Mapping[int, End], prepare: Callable[..., Do], *arguments: Any) -> Do:
-    """Return what does steps as another one does, but for those that end."""
-    do = prepare(*arguments)
+ORIGINALS: Mapping[str, Callable[..., Do]] = {
+    f"{each.__module__}.{each.__qualname__}": each
+    for each in (
+        examples._prepared,
+        lint._prepared,
+        loader._prepared,
+        run._prepared,
+        strangers_answers._answers_prepared,
+        strangers_answers._subjects_prepared,
+    )
+}
+
+
+def ending(ends: Mapping[int, End], prepare: Callable[..., Do] | str, *arguments: Any) -> Do:
+    """Return what does steps as another one does, but for those that end.
+
+    Args:
+        ends: How each ends.
+        prepare: The other one; the name of one whose place this takes, which cannot be pickled then.
+        arguments: Of that.
+    """
+    do = (ORIGINALS[prepare] if isinstance(prepare, str) else prepare)(*arguments)
 
     def step(number: int) -> Any:
         end(ends.get(number, ""))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -51,9 +52,9 @@ def case() -> Case:
     return Case(rows(), as_of=AS_OF)
 
 
-def hostile(monkeypatch: pytest.MonkeyPatch, module: object, prepare: str, seconds: str) -> None:
+def hostile(monkeypatch: pytest.MonkeyPatch, module: ModuleType, prepare: str, seconds: str) -> None:
     """Have the first rule crash whatever asks it, and the second one hang."""
-    monkeypatch.setattr(module, prepare, partial(ending, ENDS, getattr(module, prepare)))
+    monkeypatch.setattr(module, prepare, partial(ending, ENDS, f"{module.__name__}.{prepare}"))
     monkeypatch.setattr(module, seconds, 1)
 
 
