@@ -21,9 +21,9 @@ def speak(case: CaseTables, packs: Packs, language: str) -> None:
         packs: The rules, read with that language.
         language: One of :data:`forensics.engine.rule.LANGUAGES`.
     """
-    from forensics.engine.run import run
+    from forensics.engine.run import run_contained
 
-    told = {_subject_of(f): f for f in run(packs.spoken(language), case.tables, case.as_of).findings}
+    told = {_subject_of(f): f for f in run_contained(packs.spoken(language), case.tables, case.as_of).findings}
     case.finding_list = [_told_as(told.get(_subject_of(finding), finding), finding) for finding in case.finding_list]
 
 
@@ -51,9 +51,9 @@ def ask_rules(case: CaseTables, packs: Packs) -> None:
         case: Its findings are replaced; a rule that cannot be asked becomes a row of table ``problem``.
         packs: The rules.
     """
-    from forensics.engine.run import PROBLEM_KINDS, run
+    from forensics.engine.run import PROBLEM_KINDS, run_contained
 
-    result = run(packs, case.tables, case.as_of)
+    result = run_contained(packs, case.tables, case.as_of)
     case.finding_list = result.findings
     problems = case.rows("problem")
     problems[:] = [row for row in problems if row.kind not in PROBLEM_KINDS] + result.problems

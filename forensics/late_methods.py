@@ -13,7 +13,7 @@ References:
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import MISSING, FrozenInstanceError, fields
 from functools import cache
 from operator import attrgetter
@@ -40,9 +40,42 @@ else:
         return cls
 
 
+_waiting: dict[str, tuple[Any, bool]] = {}
+"""By name the classes of which no object was made, and whether they are frozen."""
+_compiled: list[str] = []
+
+
+def compiled_classes() -> tuple[str, ...]:
+    """Return the names of the classes of which an object was made, in the order of their first ones."""
+    return tuple(_compiled)
+
+
+def compile_classes(names: Iterable[object]) -> None:
+    """Compile what makes objects of classes, before any is made: so that processes forked after this have it.
+
+    Args:
+        names: Of classes; others are ignored.
+    """
+    for name in names:
+        if isinstance(name, str) and name in _waiting:
+            _compile(name)
+
+
+def _compile(name: str) -> None:
+    cls, frozen = _waiting.pop(name)
+    cls.__init__ = _compiled_init(cls, frozen)
+    _compiled.append(name)
+
+
 def _late_init(cls: Any, frozen: bool) -> Callable[..., None]:
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    _waiting[name] = (cls, frozen)
+
     def __init__(self: Any, *args: Any, **named: Any) -> None:
-        cls.__init__ = _compiled_init(cls, frozen)
+        if _waiting.get(name, (None,))[0] is cls:
+            _compile(name)
+        else:
+            cls.__init__ = _compiled_init(cls, frozen)
         cls.__init__(self, *args, **named)
 
     return __init__

@@ -200,14 +200,14 @@ def lint_rules(folders: Paths = ()) -> LintResult:
     Raises:
         RulePackError: A rule is invalid; it names everything that is wrong.
     """
-    from forensics.engine.lint import lint
+    from forensics.engine.lint import lint_contained
 
     given = given_paths(folders)
     with recording(read := EvidenceFiles()):
         packs = load_packs(given, examples=True)
     places = [folder.resolve() for folder in given]
     own = tuple(rule for rule in packs.rules if not places or _lies_in(rule.path, places))
-    return LintResult(own, tuple(lint(packs, own)), read)
+    return LintResult(own, tuple(lint_contained(packs, own)), read)
 
 
 def test_rules(folders: Paths = ()) -> ExamplesResult:  # noqa: PT028
@@ -219,12 +219,12 @@ def test_rules(folders: Paths = ()) -> ExamplesResult:  # noqa: PT028
     Raises:
         RulePackError: A rule is invalid; it names everything that is wrong.
     """
-    from forensics.engine.examples import run_examples
+    from forensics.engine.examples import run_examples, run_examples_contained
 
     places = given_paths(folders)
     with recording(read := EvidenceFiles()):
         packs = load_packs(places, examples=True, built_in=not places)
-    result = run_examples(packs)
+    result = run_examples_contained(packs) if places else run_examples(packs)
     return ExamplesResult(packs.rules, result.run, tuple(result.problems), read)
 
 

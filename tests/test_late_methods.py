@@ -196,3 +196,20 @@ def test_every_data_class_says_what_it_is() -> None:
         and ast.get_docstring(node) is None
     ]
     assert silent == []
+
+
+def test_what_makes_objects_can_be_compiled_before_one_is_made() -> None:
+    @dataclass
+    class Late:
+        """Of which nothing is made yet."""
+
+        number: int
+
+    name = f"{Late.__module__}.{Late.__qualname__}"
+    before = Late.__init__
+    assert name not in late_methods.compiled_classes()
+    late_methods.compile_classes(["no.such.class", 1, name, name])
+    assert (late_methods.compiled_classes()[-1], Late.__init__ is before) == (name, False)
+    compiled = Late.__init__
+    assert (Late(3).number, Late.__init__) == (3, compiled)
+    assert late_methods.compiled_classes().count(name) == 1

@@ -14,6 +14,7 @@ import pickle
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from functools import cache
 from typing import Any
 
 from forensics.contained.failure import ContainedFailure
@@ -72,7 +73,7 @@ def dumped(value: Any, classes: Iterable[type]) -> bytes:
     Raises:
         pickle.PicklingError: There is something else in it.
     """
-    _Writer(buffer := io.BytesIO(), {each: (_name_of(each), _attributes(each)) for each in classes}).dump(value)
+    _Writer(buffer := io.BytesIO(), _written(tuple(classes))).dump(value)
     return buffer.getvalue()
 
 
@@ -86,7 +87,7 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
     Raises:
         ContainedFailure: ``bad_answer``.
     """
-    known: dict[str, tuple[Any, tuple[str, ...]]] = {_name_of(each): (each, _attributes(each)) for each in classes}
+    known = _read(tuple(classes))
 
     def make(name: str, values: list[Any]) -> Any:
         cls, attributes = known[name]
@@ -100,6 +101,16 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
     except Exception:
         # From None: what it holds may be secret, or a stranger's.
         raise ContainedFailure("bad_answer", "what it answered cannot be read") from None
+
+
+@cache
+def _written(classes: tuple[type, ...]) -> dict[type, tuple[str, tuple[str, ...]]]:
+    return {each: (_name_of(each), _attributes(each)) for each in classes}
+
+
+@cache
+def _read(classes: tuple[type, ...]) -> dict[str, tuple[Any, tuple[str, ...]]]:
+    return {name: (each, attributes) for each, (name, attributes) in _written(classes).items()}
 
 
 def _name_of(cls: type) -> str:

@@ -10,6 +10,7 @@ References:
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 from contextlib import suppress
@@ -32,6 +33,7 @@ class Bounds:
         answer: Bytes that it may send, records among them.
         file: Bytes of a file that it writes.
         quiet: What it prints is dropped, such as what Rust says when it dies.
+        step: Seconds of processor time of each of its steps, where it has any: see :func:`begin_step`.
     """
 
     memory: int
@@ -40,6 +42,7 @@ class Bounds:
     answer: int
     file: int = 0
     quiet: bool = False
+    step: int = 0
 
 
 def die_with(parent: int, life: int) -> None:
@@ -61,13 +64,11 @@ def die_with(parent: int, life: int) -> None:
 
 def be_bounded(bounds: Bounds) -> None:
     """Bound this process, which is a child that was forked for one task."""
-    import faulthandler
-
     # A crash is told by the parent, by its signal.
     faulthandler.disable()
     if hasattr(signal, "setitimer"):
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGXCPU, signal.SIGCHLD):
+        for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGXCPU, signal.SIGPROF, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         # Whoever is asked to stop, by whatever means, is the parent.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -78,6 +79,16 @@ def be_bounded(bounds: Bounds) -> None:
     os.close(nowhere)
     with suppress(ImportError):
         _limit_resources(bounds)
+
+
+def begin_step(seconds: int) -> None:
+    """Have the operating system end this process, a child, unless it begins another step within this time.
+
+    Args:
+        seconds: Of processor time.
+    """
+    if hasattr(signal, "ITIMER_PROF"):
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _limit_resources(bounds: Bounds) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import gc
 import os
-import pickle
 import shutil
 import signal
 import sys
@@ -25,7 +24,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from forensics.contained.answers import loaded
 from forensics.contained.bounds import die_with
 from forensics.contained.failure import (
     ContainedFailure,
@@ -35,7 +33,7 @@ from forensics.contained.failure import (
     too_much_memory,
 )
 from forensics.contained.frames import Frames
-from forensics.contained.task import Task, do
+from forensics.contained.task import NOTHING, Task, do
 
 _PORTION = 1 << 18
 _PATIENCE = 5.0
@@ -160,6 +158,10 @@ class Child:
             raise self._failure
         if self._answer is None:
             raise ended_with(code, self.task.bounds)
+        if self._answer == NOTHING:
+            return None
+        from forensics.contained.answers import loaded
+
         return loaded(self._answer, self.task.classes)
 
     def end(self) -> int | None:
@@ -306,6 +308,7 @@ def _code(pid: int) -> int | None:
 
 
 def _new_python(task: Task) -> tuple[int, Process]:
+    import pickle
     import subprocess
 
     code = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); import forensics.contained.child as c; "
@@ -326,6 +329,8 @@ def _new_python(task: Task) -> tuple[int, Process]:
 
 def serve() -> None:
     """Be the child where there is no ``fork``: the task comes on stdin, the answer goes to stdout."""
+    import pickle
+
     task = pickle.load(sys.stdin.buffer)
     pipe = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -53,6 +53,8 @@ def ended_with(code: int | None, bounds: Bounds) -> ContainedFailure:
         return past_deadline(bounds)
     if code == -getattr(signal, "SIGXCPU", 0) and code:
         return ContainedFailure("too_much_time", f"it took more than {_span(bounds.processor)} of processor time")
+    if code == -getattr(signal, "SIGPROF", 0) and code:
+        return ContainedFailure("too_much_time", f"it took more than {_span(bounds.step)} of processor time")
     if code == -getattr(signal, "SIGKILL", 0) and code:
         return ContainedFailure("crashed", "it was killed (SIGKILL), likely because the machine ran out of memory")
     if code < 0:

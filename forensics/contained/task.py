@@ -7,10 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from forensics.contained.answers import dumped
 from forensics.contained.bounds import Bounds, be_bounded
 from forensics.contained.frames import Sender
 from forensics.late_methods import dataclass
+
+NOTHING = b"nothing"
+"""Stands for None, the answer of who sends records alone: pickling is slow to import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def do(task: Task, pipe: int) -> None:
         sender.flush()
         try:
             be_bounded(task.bounds)
-            answer = dumped(task.function(sender, *task.arguments), task.classes)
+            answer = _as_bytes(task.function(sender, *task.arguments), task.classes)
             if len(answer) > task.bounds.answer:
                 sender.send(b"F", b"too_large_answer")
             else:
@@ -52,6 +54,14 @@ def do(task: Task, pipe: int) -> None:
             # Its name alone: its text may hold what lies on the disk.
             sender.send(b"F", type(error).__name__.encode())
         sender.flush()
+
+
+def _as_bytes(answer: Any, classes: tuple[type, ...]) -> bytes:
+    if answer is None:
+        return NOTHING
+    from forensics.contained.answers import dumped
+
+    return dumped(answer, classes)
 
 
 def _tell(error: Exception) -> None:

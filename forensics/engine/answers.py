@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from forensics.engine.compiler import Query
@@ -86,6 +86,10 @@ class NamedSubject:
     machine_id: int
 
 
+NamedSubjects = dict[tuple[str, int], NamedSubject]
+"""By identity and machine."""
+
+
 def answers_about(database: RuleDatabase, packs: Packs, subject_id: str) -> list[RuleAnswer]:
     """Judge every rule that has rows about a subject.
 
@@ -97,7 +101,11 @@ def answers_about(database: RuleDatabase, packs: Packs, subject_id: str) -> list
     Returns:
         Matches first, then what is unknown, then near misses, then the others.
     """
-    answers = [answer for rule in packs.rules for answer in _of_rule(database, rule, subject_id)]
+    return in_order(answer for rule in packs.rules for answer in _of_rule(database, rule, subject_id))
+
+
+def in_order(answers: Iterable[RuleAnswer]) -> list[RuleAnswer]:
+    """Return matches first, then what is unknown, then near misses, then the others."""
     return sorted(answers, key=lambda a: (a.value is not True, a.value is not None, not a.is_near_miss))
 
 
@@ -148,19 +156,26 @@ def find_subjects(database: RuleDatabase, packs: Packs, wanted: str) -> list[Nam
         wanted: An identity, a name, or a part of one.
     """
     text = wanted.casefold()
+    return chosen(subjects_named(database, packs, text), text)
+
+
+def subjects_named(database: RuleDatabase, packs: Packs, text: str) -> list[NamedSubjects]:
+    """Return the subjects with a text in their identity or name: without former installations, and then with them."""
     if not text.strip():
         return []
-    found = _named(database, packs, text, database.former)
-    if not found and database.former:
-        found = _named(database, packs, text, ())
-    exact = [s for s in found.values() if text in _whole_names(s)]
-    return exact or list(found.values())
+    ways = [database.former, ()] if database.former else [()]
+    return [_named(database, packs, text, former) for former in ways]
 
 
-def _named(
-    database: RuleDatabase, packs: Packs, text: str, former: Sequence[int]
-) -> dict[tuple[str, int], NamedSubject]:
-    found: dict[tuple[str, int], NamedSubject] = {}
+def chosen(found: Iterable[NamedSubjects], text: str) -> list[NamedSubject]:
+    """Return those subjects of the first way that found any which are called just so; all of them where none is."""
+    subjects = next(filter(None, found), {})
+    exact = [s for s in subjects.values() if text in _whole_names(s)]
+    return exact or list(subjects.values())
+
+
+def _named(database: RuleDatabase, packs: Packs, text: str, former: Sequence[int]) -> NamedSubjects:
+    found: NamedSubjects = {}
     for subject in _all_subjects(database, packs, former):
         if text in subject.id.casefold() or text in subject.label.casefold():
             found.setdefault((subject.id, subject.machine_id), subject)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar
 
+from forensics.contained.failure import ContainedFailure
+from forensics.contained.steps import Do, Steps, outcomes
 from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.conditions import NOT_KNOWN
 from forensics.engine.dialect_differences import differences
@@ -19,6 +22,8 @@ from forensics.engine.sql_text import quoted_texts, used_values, without_strings
 from forensics.engine.templates import commands_in, names_in
 from forensics.tables.registry import ROW_CLASSES, column_specs
 
+_SECONDS_IN_CHILD = 30
+"""Work: seconds of processor time after which the process that judges one rule is ended."""
 LONGEST_TITLE = 90
 """Display: characters of a rule's title."""
 
@@ -326,6 +331,24 @@ def lint(packs: Packs, only: Sequence[Rule] | None = None) -> list[Problem]:
         for check in LINTS
         for found in check().check(rule, packs)
     ]
+
+
+def lint_contained(packs: Packs, only: Sequence[Rule]) -> list[Problem]:
+    """Judge rules as :func:`lint` does, those of strangers in a contained child."""
+    found = {id(rule): lint(packs, [rule]) for rule in only if rule.built_in}
+    strangers = tuple(rule for rule in only if not rule.built_in)
+    for number, outcome in outcomes(Steps(_prepared, (packs, strangers), len(strangers), _SECONDS_IN_CHILD)):
+        rule = strangers[number]
+        if isinstance(outcome, ContainedFailure):
+            found[id(rule)] = [Problem(rule.path, 1, f"judging it was ended: {outcome.message}")]
+        else:
+            found[id(rule)] = [Problem(Path(path), line, message) for path, line, message in outcome]
+    return [problem for rule in only for problem in found[id(rule)]]
+
+
+def _prepared(packs: Packs, rules: Sequence[Rule]) -> Do:
+    """Return what judges a rule in a contained child."""
+    return lambda number: [(str(path), line, message) for path, line, message in lint(packs, [rules[number]])]
 
 
 def _written_sql(rule: Rule) -> Iterator[tuple[int, str]]:

@@ -1,13 +1,20 @@
-"""Finds the rule files of packs and reads them all, telling everything that is wrong at once."""
+"""Finds the rule files of packs and reads them all, telling everything that is wrong at once.
+
+A stranger's file is read in a contained child first, and its SQL is prepared there and nowhere else: the parser of YAML
+is written in C, and SQLite prepares a statement without looking at any clock. What the child came through alive is read
+here once more, since rules are made of too many classes to be sent.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from forensics.contained.failure import ContainedFailure
+from forensics.contained.steps import Do, Steps, outcomes
 from forensics.engine.beside import PARTS, rule_of
 from forensics.engine.compiler import check_rule
 from forensics.engine.database import RuleDatabase
@@ -25,6 +32,8 @@ SECONDS_TO_CHECK_ONE = 2.0
 """Format: seconds that a rule may compute while nothing is in the tables."""
 SECONDS_TO_CHECK = 60.0
 """Format: seconds that all rules of the packs together may compute so."""
+_SECONDS_IN_CHILD = 20
+"""Work: seconds of processor time after which the process that reads and checks one rule is ended."""
 _MOST_KEPT = 500
 """Work: built-in rules that are read once in a process, as long as their files stay the same."""
 _TABLE = re.compile(r"^for: *([a-z_]+) *(?:#.*)?$", re.MULTILINE)
@@ -39,7 +48,7 @@ def built_in_packs() -> Path:
 
 
 def load_packs(
-    paths: Iterable[Path] = (),
+    paths: Sequence[Path] = (),
     *,
     built_in: bool = True,
     examples: bool = False,
@@ -67,6 +76,7 @@ def load_packs(
             if home.is_dir()
             else []
         )
+    refused = checked_contained(tuple(paths), examples, language) if paths else []
     for path in paths:
         # A folder of the built-in packs may be named too, to check only that.
         read = {rule.path.resolve() for rule in rules}
@@ -75,10 +85,61 @@ def load_packs(
         ]
     problems += _twice(rules)
     if not problems:
-        problems += check_rules([rule for rule in rules if examples or not rule.built_in])
+        problems += refused
+    if not problems and examples:
+        problems += check_rules([rule for rule in rules if rule.built_in])
     if problems:
         raise RulePackError(problems)
     return Packs(tuple(rules))
+
+
+def checked_contained(paths: Sequence[Path], examples: bool, language: str | None) -> list[Problem]:
+    """Read the rules of strangers in a contained child and have SQLite prepare them there; return what it refuses.
+
+    Args:
+        paths: Folders of packs, or single rule files.
+        examples: Read the examples as well.
+        language: Read the texts in this language besides.
+
+    Raises:
+        RulePackError: A file ended the child; it is not read here.
+    """
+    unread: list[Problem] = []
+    files = tuple(file for path in paths for file in _rule_files(path, unread))
+    refused: list[Problem] = []
+    ended: list[Problem] = []
+    for number, outcome in outcomes(Steps(_prepared, (files, examples, language), len(files), _SECONDS_IN_CHILD)):
+        if isinstance(outcome, ContainedFailure):
+            ended.append(Problem(files[number], 1, f"checking it was ended: {outcome.message}"))
+        elif outcome is None:
+            refused.append(Problem(files[number], 1, f"not checked: the others took {SECONDS_TO_CHECK:g} seconds"))
+            break
+        else:
+            refused += [Problem(Path(path), line, message) for path, line, message in outcome]
+    if ended:
+        raise RulePackError(ended)
+    return refused
+
+
+def _prepared(files: Sequence[Path], examples: bool, language: str | None) -> Do:
+    """Return what reads and checks the rule of a file, in a contained child."""
+    database = RuleDatabase({}, datetime(2000, 1, 1, tzinfo=UTC), SECONDS_TO_CHECK_ONE)
+    end = now() + SECONDS_TO_CHECK
+
+    def do(number: int) -> list[tuple[str, int, str]] | None:
+        if now() > end:
+            return None
+        rules = read_rules(files[number], [], examples=examples, language=language)
+        return [(str(path), line, message) for rule in rules for path, line, message in _checked(rule, database)]
+
+    return do
+
+
+def _checked(rule: Rule, database: RuleDatabase) -> Sequence[Problem]:
+    try:
+        return check_rule(rule, database)
+    except RuleStoppedError as error:
+        return [Problem(rule.path, rule.line("when"), f"of empty tables it was {error}")]
 
 
 def check_rules(rules: Sequence[Rule]) -> list[Problem]:
@@ -92,10 +153,7 @@ def check_rules(rules: Sequence[Rule]) -> list[Problem]:
             if now() > end:
                 problems.append(Problem(rule.path, 1, f"not checked: the others took {SECONDS_TO_CHECK:g} seconds"))
                 break
-            try:
-                problems += check_rule(rule, database)
-            except RuleStoppedError as error:
-                problems.append(Problem(rule.path, rule.line("when"), f"of empty tables it was {error}"))
+            problems += _checked(rule, database)
     return problems
 
 

@@ -274,6 +274,16 @@ class Packs(NamedTuple):
         """The rules that look at several machines, which are asked of all disks together."""
         return Packs(tuple(rule for rule in self.rules if rule.spans_machines))
 
+    @property
+    def built_in(self) -> Packs:
+        """The rules that came with keymortem."""
+        return Packs(tuple(rule for rule in self.rules if rule.built_in))
+
+    @property
+    def of_strangers(self) -> Packs:
+        """The other rules."""
+        return Packs(tuple(rule for rule in self.rules if not rule.built_in))
+
     def spoken(self, language: str) -> Packs:
         """Return the rules with their findings in a language, which the packs must have been read with."""
         return Packs(tuple(replace(rule, language=language) for rule in self.rules))

@@ -1,4 +1,9 @@
-"""Runs rule packs over the rows of a case."""
+"""Runs rule packs over the rows of a case: the built-in ones here, those of strangers in a contained child.
+
+The fence ends what a statement does step by step. What SQLite does in one go it cannot end: it prepares a statement
+without looking at any clock. In a child the operating system ends that, and a crash is the end of one rule. The child
+has a database of its own; what it found comes back as findings, and the others are asked all the same.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import field
 from datetime import datetime
 
+from forensics.contained.failure import ContainedFailure
+from forensics.contained.steps import Do, Steps, outcomes
 from forensics.engine.compiler import Query
 from forensics.engine.database import LONGEST_VALUE, SECONDS_PER_RULE, RuleDatabase, Shortened
 from forensics.engine.evidence import FoundRows
@@ -15,7 +22,7 @@ from forensics.engine.findings import causes_first, hang_consequences, make_find
 from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
 from forensics.late_methods import dataclass
-from forensics.tables.finding import Finding
+from forensics.tables.finding import Block, ConditionValue, EvidenceRow, Finding, Subject
 from forensics.tables.record import ProblemRow
 from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.row import Row
@@ -30,7 +37,12 @@ SECONDS_PER_MILLION_ROWS = 20.0
 slowest takes a sixth of that. All rules together have no limit but the sum of theirs, so none loses its turn to others.
 """
 
+FINDING_CLASSES: tuple[type, ...] = (Finding, Subject, Block, EvidenceRow, ConditionValue, ProblemRow)
+"""Of all objects in what a rule of a stranger answers."""
+
 _FEW_ROWS = 5000
+_GRACE = 5
+"""Work: seconds by which a rule of a stranger may outlast its time before its process is ended."""
 
 
 @dataclass(slots=True)
@@ -100,6 +112,61 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds: float
     """Ask every rule of a database that is there already."""
     if seconds is None:
         seconds = seconds_per_rule(sum(database.size(name) for name in ROW_CLASSES))
+    result = _asked(database, packs, as_of, seconds)
+    result.findings = put_together(result.findings, packs)
+    return result
+
+
+def run_contained(packs: Packs, tables: Mapping[str, Sequence[Row]], as_of: datetime) -> RunResult:
+    """Ask every rule as :func:`run` does, those of strangers in a contained child.
+
+    Args:
+        packs: The rules.
+        tables: Rows by table name.
+        as_of: What "expired" refers to.
+    """
+    strangers = packs.of_strangers
+    if not strangers.rules:
+        return run(packs, tables, as_of)
+    seconds = seconds_per_rule(sum(len(tables.get(name, ())) for name in ROW_CLASSES))
+    with RuleDatabase(tables, as_of) as database:
+        result = _asked(database, packs.built_in, as_of, seconds)
+    steps = Steps(
+        _prepared, (strangers, tables, as_of, seconds), len(strangers.rules), int(seconds) + _GRACE, FINDING_CLASSES
+    )
+    for number, outcome in outcomes(steps):
+        if isinstance(outcome, ContainedFailure):
+            result.problems.append(_ended(strangers.rules[number], outcome))
+        else:
+            findings, problems = outcome
+            result.findings += findings
+            result.problems += problems
+    result.findings = put_together(result.findings, packs)
+    return result
+
+
+def _prepared(packs: Packs, tables: Mapping[str, Sequence[Row]], as_of: datetime, seconds: float) -> Do:
+    """Return what asks a rule of a stranger, in a contained child."""
+    database = RuleDatabase(tables, as_of)
+    builds = builds_of(database.query("SELECT machine_id, build FROM machine"))
+
+    def do(number: int) -> tuple[list[Finding], list[ProblemRow]]:
+        problems: list[ProblemRow] = []
+        findings: list[Finding] = []
+        rule = packs.rules[number]
+        with reported(rule, problems):
+            findings = ask(rule, database, format_utc(as_of), builds, TimeOfRule(seconds))
+        return findings, problems
+
+    return do
+
+
+def _ended(rule: Rule, failure: ContainedFailure) -> ProblemRow:
+    kind = FAILED if failure.kind in ("crashed", "bad_answer") else STOPPED
+    return _unanswered(rule, kind, failure.message)
+
+
+def _asked(database: RuleDatabase, packs: Packs, as_of: datetime, seconds: float) -> RunResult:
     builds = builds_of(database.query("SELECT machine_id, build FROM machine"))
     result = RunResult()
     for rule in packs.rules:
@@ -107,7 +174,6 @@ def run_on(database: RuleDatabase, packs: Packs, as_of: datetime, seconds: float
         with reported(rule, result.problems):
             result.findings += ask(rule, database, format_utc(as_of), builds, time)
     result.problems += map(_cut, database.shortened)
-    result.findings = put_together(result.findings, packs)
     return result
 
 
@@ -148,8 +214,12 @@ def reported(rule: Rule, problems: list[ProblemRow]) -> Iterator[None]:
     except (RuleSqlError, SqlTextError) as error:
         kind, why = FAILED, str(error)
     if kind:
-        message = f"the rule {rule.id} could not be asked: {why}"
-        problems.append(ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message))
+        problems.append(_unanswered(rule, kind, why))
+
+
+def _unanswered(rule: Rule, kind: str, why: str) -> ProblemRow:
+    message = f"the rule {rule.id} could not be asked: {why}"
+    return ProblemRow(machine_id=0, source_path=str(rule.path), kind=kind, message=message)
 
 
 def ask(rule: Rule, database: RuleDatabase, as_of: str, builds: Mapping[int, int], time: TimeOfRule) -> list[Finding]:

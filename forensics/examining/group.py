@@ -18,7 +18,7 @@ from forensics.formats.hyperv.guardian_certificate import GuardianCertificate
 from forensics.formats.hyperv.key_protector import KeyProtector, Wrapping
 from forensics.formats.private_key import RsaPrivateKey
 from forensics.formats.public_key import DsaPublicKey, EcPublicKey, RsaPublicKey
-from forensics.late_methods import dataclass
+from forensics.late_methods import compiled_classes, dataclass
 from forensics.sources.same_evidence import Met
 from forensics.tables.outcome import Outcome
 from forensics.tables.record import ProblemRow
@@ -46,6 +46,7 @@ class GroupAnswer:
         has_disk: A disk was among them.
         read: The files that were read.
         failures: Why files of servers were not obtained, by URL.
+        made: Names of the classes of which the first objects were made: what to compile before others are forked.
     """
 
     sources: dict[int, ExaminedSource] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class GroupAnswer:
     has_disk: bool = False
     read: frozenset[Identity] = frozenset()
     failures: dict[str, str] = field(default_factory=dict)
+    made: tuple[str, ...] = ()
 
 
 @dataclass
@@ -106,6 +108,7 @@ def examine_group(sender: Sender, settings: Settings, numbers: Sequence[int], kn
         known: Hashes that were taken before.
     """
     answer = GroupAnswer()
+    known_classes = len(compiled_classes())
     with recording(files := EvidenceFiles()), settings.servers() as failures:
         run = settings.run(sender.say)
         for number in numbers:
@@ -115,6 +118,7 @@ def examine_group(sender: Sender, settings: Settings, numbers: Sequence[int], kn
         answer.failures = failures()
     answer.met, answer.children, answer.has_disk = run.seen.met(), run.seen.children, run.seen.has_disk
     answer.read = files.read
+    answer.made = compiled_classes()[known_classes:]
     return answer
 
 

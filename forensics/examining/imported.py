@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import encodings.cp1252  # noqa: F401
+import xml.parsers.expat  # noqa: F401
+
 import cryptography.hazmat.primitives.serialization
 import cryptography.x509  # noqa: F401
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 import forensics.chain.across
 import forensics.chain.judge
@@ -25,3 +32,9 @@ import forensics.sources.disks
 import forensics.sources.holdings
 import forensics.sources.open
 import forensics.sources.volumes  # noqa: F401
+
+
+def wake_openssl() -> None:
+    """Have OpenSSL look up what nearly every disk needs of it, which it does once in a process and those it forks."""
+    Cipher(AES(bytes(32)), CBC(bytes(16))).decryptor()
+    RSAPublicNumbers(65537, (1 << 2047) + 1).public_key()

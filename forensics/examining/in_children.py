@@ -3,6 +3,8 @@
 Most sources have nothing to do with each other. Some have: a disk and its parent, two names of one file, a folder and
 a disk in it, two copies. Those that are known to belong together are examined by one child, in their order; and each
 child tells what its sources met. Where sources of two children met the same, both are examined once more, together.
+
+What the first children had to compile is compiled here before others are forked, each of which would else do so anew.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import forensics.examining.imported  # noqa: F401
 from forensics.contained.bounds import Bounds
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.pool import answers
@@ -27,7 +28,9 @@ from forensics.examining.group import (
     examine_group,
     find_keys,
 )
+from forensics.examining.imported import wake_openssl
 from forensics.examining.settings import Settings
+from forensics.late_methods import compile_classes
 from forensics.tables.record import ProblemRow
 from forensics.tables.source import SourceEntry
 
@@ -101,6 +104,8 @@ class InChildren:
     def _examine(self, settings: Settings, groups: Sequence[Group], known: Hashes) -> list[Group]:
         """Have each group examined; returns what is left of those of which a source ended the child."""
         again: list[Group] = []
+        if len(groups) > 1:
+            wake_openssl()
         tasks = [
             Task(
                 examine_group,
@@ -110,7 +115,9 @@ class InChildren:
             )
             for group in groups
         ]
-        for number, records, outcome in answers(tasks, self._jobs, self._line, self._tick):
+        for done, (number, records, outcome) in enumerate(
+            answers(tasks, self._jobs, self._line, self._tick), self._jobs
+        ):
             group = groups[number]
             if isinstance(outcome, ContainedFailure):
                 guilty = _last(records, group)
@@ -118,6 +125,8 @@ class InChildren:
                 again += [rest] if (rest := tuple(each for each in group if each != guilty)) else []
             else:
                 self._found[group] = outcome
+                if done < len(groups):
+                    compile_classes(outcome.made)
             self._tick()
         return again
 

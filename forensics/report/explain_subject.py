@@ -7,9 +7,10 @@ from dataclasses import field
 
 from forensics.case_tables import CaseTables
 from forensics.disk.evidence_files import EvidenceFiles, recording
-from forensics.engine.answers import Judged, NamedSubject, RuleAnswer, Truth, answers_about, find_subjects
+from forensics.engine.answers import Judged, NamedSubject, RuleAnswer, Truth
 from forensics.engine.database import RuleDatabase
 from forensics.engine.rule import Packs
+from forensics.engine.strangers_answers import AskedRules
 from forensics.late_methods import dataclass
 from forensics.report.accounted import head_lines
 from forensics.report.explain import find_chains, render_explain
@@ -97,9 +98,10 @@ def explain_subject(case: CaseTables, packs: Packs, wanted: str) -> Explanation:
     """
     chains = find_chains(case, wanted)
     with RuleDatabase(case.tables, case.as_of) as database:
+        asked = AskedRules(case.tables, case.as_of, packs, database)
         subjects: list[NamedSubject] = []
         if not chains:
-            subjects = find_subjects(database, packs, wanted)
+            subjects = asked.subjects(wanted)
             if len({s.id for s in subjects}) > 1:
                 return Explanation(case, candidates=tuple(subjects))
             named = subjects[0].id if subjects else None
@@ -108,7 +110,7 @@ def explain_subject(case: CaseTables, packs: Packs, wanted: str) -> Explanation:
         identities = list(dict.fromkeys([*map(_identity, chains), *(s.id for s in subjects)]))
         if not identities:
             raise UnknownSubjectError(f"nothing in this case is called {wanted!r}")
-        answers = {i: answers_about(database, packs, i) for i in identities if i is not None}
+        answers = asked.answers([identity for identity in identities if identity is not None])
     return Explanation(case, tuple(chains), answers)
 
 

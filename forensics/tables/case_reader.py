@@ -4,6 +4,12 @@ Nothing in it is run and it is never written. A view, a trigger, a generated col
 compute what the stranger wrote, so a file with any is refused. What a journal beside it holds is not applied: SQLite
 would write the file for that, and a journal of a stranger may hold anything.
 
+A contained child looks through it first: the schema, the pages, every cell, by the very statements with which this
+process reads it afterwards. What would crash SQLite, or have it compute for ever where it looks at no clock, ends that
+child. Rows are then read here and not sent. Of a case of one disk (0.4 MB) the child costs 9 ms of processor time, of
+which this process saves 2 that it need not check again; to read the rows takes 4, and to send them would take as long.
+Of one of nine disks (1.1 MB) it is 13 ms, and 20 to read them.
+
 References:
     https://www.sqlite.org/security.html, https://www.sqlite.org/fileformat2.html, https://www.sqlite.org/lockingv3.html
 """
@@ -14,11 +20,16 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from forensics.contained.bounds import Bounds
+from forensics.contained.child import is_possible, records
+from forensics.contained.failure import ContainedFailure
+from forensics.contained.frames import Sender
+from forensics.contained.task import Task
 from forensics.tables.database import FORMAT, SOURCE_COLUMNS, CaseContent, CaseFileError, is_case_file, sql_type
 from forensics.tables.finding_json import from_json
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, by_table, column_specs
@@ -36,6 +47,8 @@ MAX_ITEMS = 200_000
 SECONDS_TO_READ = 300.0
 """Format: seconds that SQLite may compute to read one case file."""
 
+_BOUNDS = Bounds(memory=1 << 30, processor=int(SECONDS_TO_READ) + 10, seconds=3600, answer=1 << 16)
+"""What the child that looks through a case file may take."""
 _STEPS = 100_000
 _MOST_OBJECTS = 1000
 """Format: tables and other objects of a case file; it has some fifty."""
@@ -52,7 +65,11 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
+Schema = dict[str, list[tuple[str, str]]]
+"""Name and type of the columns of every table."""
 _NUMBER = re.compile(r"-?0x[0-9a-f]{1,32}")
+_SOURCES = f"SELECT {', '.join(SOURCE_COLUMNS)} FROM source ORDER BY rowid"
+_FINDINGS = "SELECT json FROM finding ORDER BY rowid"
 _AGAIN = "examine the source again"
 
 
@@ -70,9 +87,33 @@ def read_case_file(path: Path) -> CaseContent:
         if (size := path.stat().st_size) > MAX_CASE_SIZE:
             raise CaseFileError(f"{path} has {size} bytes; case files of up to {MAX_CASE_SIZE >> 30} GiB are read")
         _refuse_journals(path)
-        return _Reader(path).content()
+        is_checked = is_possible()
+        if is_checked:
+            _look_through(path)
+        return _Reader(path).content(is_checked)
     except OSError as error:
         raise CaseFileError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _look_through(path: Path) -> None:
+    """Have a contained child look through a file, and refuse what that refuses, or what ends it."""
+    try:
+        # What they need is computed before the child is there, so that it is not computed twice.
+        task = Task(look_through, (path, _expected(), _statements()), _BOUNDS)
+        said = [record.decode("utf-8", "replace") for record in records(task)]
+    except ContainedFailure as failure:
+        why = f"the process that looked through it first was ended: {failure.message}"
+        raise _Reader(path).refusal(why) from None
+    if said:
+        raise CaseFileError(said[0])
+
+
+def look_through(sender: Sender, path: Path, expected: Schema, statements: Sequence[str]) -> None:
+    """Have SQLite look at every page and cell of a file, in a contained child; what is wrong with it is told."""
+    try:
+        _Reader(path).look_through(expected, statements)
+    except CaseFileError as error:
+        sender.record(str(error).encode("utf-8", "replace"))
 
 
 def _refuse_journals(path: Path) -> None:
@@ -99,23 +140,46 @@ class _Reader:
         self._path = path
         self._deadline = time.thread_time() + SECONDS_TO_READ
 
-    def content(self) -> CaseContent:
+    def content(self, is_checked: bool) -> CaseContent:
+        """Return what it holds.
+
+        Args:
+            is_checked: It was looked through before.
+        """
+        with self._opened() as database:
+            if not is_checked:
+                self._check(database, _expected())
+            return self._read(database)
+
+    def look_through(self, expected: Schema, statements: Iterable[str]) -> None:
+        """Check it, and have SQLite take every row apart."""
+        with self._opened() as database:
+            self._check(database, expected)
+            for statement in statements:
+                for _ in database.execute(statement):
+                    pass
+
+    def _check(self, database: sqlite3.Connection, expected: Schema) -> None:
+        self._check_format(database)
+        self._check_schema(database, expected)
+        self._check_pages(database)
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
         uri = f"{self._path.resolve().as_uri()}?mode=ro&immutable=1"
         try:
             with closing(sqlite3.connect(uri, uri=True)) as database:
                 self._fence(database)
-                self._check_format(database)
-                self._check_schema(database)
-                self._check_pages(database)
-                return self._read(database)
+                yield database
         except (sqlite3.Error, sqlite3.Warning, MemoryError) as error:
             if time.thread_time() > self._deadline:
-                raise self._refusal(f"reading it took more than {SECONDS_TO_READ:g} seconds") from error
+                raise self.refusal(f"reading it took more than {SECONDS_TO_READ:g} seconds") from error
             raise self._damaged(error) from error
         except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise self._damaged(error) from error
 
-    def _refusal(self, why: str) -> CaseFileError:
+    def refusal(self, why: str) -> CaseFileError:
+        """Return the error that says why the file is not read."""
         return CaseFileError(f"{self._path} is not read: {why}; {_AGAIN}")
 
     def _damaged(self, error: BaseException) -> CaseFileError:
@@ -145,25 +209,24 @@ class _Reader:
             why = f"has format {version}, which no version writes. Examine the source again"
         raise CaseFileError(f"{self._path} {why}, or use the version that wrote it")
 
-    def _check_schema(self, database: sqlite3.Connection) -> None:
+    def _check_schema(self, database: sqlite3.Connection, expected: Schema) -> None:
         """Refuse what is no table that this version writes, and what of one SQLite would compute."""
-        expected = _expected()
         found = database.execute(f"SELECT type, name, sql FROM sqlite_master LIMIT {_MOST_OBJECTS}").fetchall()
         for kind, name, sql in found:
             if kind == "index" and name == "sqlite_autoindex_meta_1" and sql is None:
                 continue
             if kind != "table" or name not in expected or not str(sql).upper().startswith("CREATE TABLE"):
-                raise self._refusal(f"it holds {_named(kind, name, sql)}, which keymortem never writes")
+                raise self.refusal(f"it holds {_named(kind, name, sql)}, which keymortem never writes")
         kinds = {name: (kind, rowless) for _, name, kind, _, rowless, *_ in database.execute("PRAGMA main.table_list")}
         for name, columns in expected.items():
             if kinds.get(name) != ("table", 0):
-                raise self._refusal(f"its table {name} is missing, or is not as keymortem writes it")
+                raise self.refusal(f"its table {name} is missing, or is not as keymortem writes it")
             there = [
                 (column, kind) if not hidden else None
                 for _, column, kind, *_, hidden in database.execute(f'PRAGMA main.table_xinfo("{name}")')
             ]
             if there != columns:
-                raise self._refusal(f"its table {name} has other columns than keymortem writes")
+                raise self.refusal(f"its table {name} has other columns than keymortem writes")
 
     def _check_pages(self, database: sqlite3.Connection) -> None:
         [(said,)] = database.execute("PRAGMA main.quick_check(1)").fetchmany(1)
@@ -172,13 +235,9 @@ class _Reader:
 
     def _read(self, database: sqlite3.Connection) -> CaseContent:
         meta = dict(database.execute("SELECT name, value FROM meta LIMIT 100"))
-        names = ", ".join(SOURCE_COLUMNS)
-        sources = [_source(row) for row in database.execute(f"SELECT {names} FROM source ORDER BY rowid")]
+        sources = [_source(row) for row in database.execute(_SOURCES)]
         rows = [row for row_class in ROW_CLASSES.values() for row in _rows(database, row_class)]
-        findings = [
-            from_json(json.loads(_text(text)))
-            for (text,) in database.execute("SELECT json FROM finding ORDER BY rowid")
-        ]
+        findings = [from_json(json.loads(_text(text))) for (text,) in database.execute(_FINDINGS)]
         return CaseContent(_text(meta["version"]), parse_utc(_text(meta["as_of"])), sources, by_table(rows), findings)
 
 
@@ -188,8 +247,7 @@ def _named(kind: object, name: object, sql: object) -> str:
     return f"the {word[:20]} {str(name)[:60]!a}"
 
 
-def _expected() -> dict[str, list[tuple[str, str]]]:
-    """Return name and type of the columns of every table."""
+def _expected() -> Schema:
     tables = {name: [(s.name, sql_type(s)) for s in column_specs(name)] for name in ROW_CLASSES}
     of_source = [(name, line.rpartition(" ")[2]) for name, line in SOURCE_COLUMNS.items()]
     columns = [("table", "TEXT"), ("column", "TEXT"), ("type", "TEXT"), ("doc", "TEXT")]
@@ -211,9 +269,18 @@ def _source(cells: Sequence[Any]) -> SourceEntry:
 
 def _rows(database: sqlite3.Connection, row_class: type[Row]) -> Iterator[Row]:
     specs = column_specs(row_class.table)
-    names = ", ".join(f'"{s.name}"' for s in specs)
-    for cells in database.execute(f'SELECT {names} FROM "{row_class.table}" ORDER BY rowid'):
+    for cells in database.execute(_rows_of(row_class.table)):
         yield row_class(**_values(row_class.table, specs, cells))
+
+
+def _statements() -> tuple[str, ...]:
+    """Return the statements by which rows are read."""
+    return (_SOURCES, _FINDINGS, *map(_rows_of, ROW_CLASSES))
+
+
+def _rows_of(table: str) -> str:
+    names = ", ".join(f'"{spec.name}"' for spec in column_specs(table))
+    return f'SELECT {names} FROM "{table}" ORDER BY rowid'
 
 
 def _values(table: str, specs: Sequence[ColumnSpec], cells: Sequence[Any]) -> Mapping[str, Any]:

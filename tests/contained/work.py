@@ -48,7 +48,7 @@ def give_error(sender: Sender) -> FormatError:
     return FormatError("bad_magic", 3, "no magic")
 
 
-def fall(sender: Sender) -> None:
+def fall(sender: Sender, *_: object) -> None:
     ctypes.string_at(8)
 
 
@@ -60,7 +60,7 @@ def take_memory(sender: Sender) -> int:
     return len(bytes(1 << 30))
 
 
-def spin(sender: Sender) -> None:
+def spin(sender: Sender, *_: object) -> None:
     while True:
         pass
 

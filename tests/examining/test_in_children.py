@@ -242,6 +242,16 @@ def spin() -> None:
         pass
 
 
+def test_what_one_child_compiled_is_compiled_for_those_that_are_not_forked_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, ...]] = []
+    monkeypatch.setattr(children_module, "compile_classes", told.append)
+    in_children(SAMPLE, BOUND, CLONE_ONE, jobs=2)
+    assert len(told) == 1
+    told.clear()
+    in_children(SAMPLE, jobs=1)
+    assert told == []
+
+
 @needs_one_thread
 @pytest.mark.parametrize(
     ("how", "bound", "value", "kind", "why"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from forensics.case import open_case
+from forensics.contained.child import is_possible
 from forensics.tables import case_reader
 from forensics.tables.database import CaseFileError
+from tests.contained import work
 from tests.hand_made import case
 from tests.mutated_case_files import MUTATIONS, opened
 from tests.time_bound import within
@@ -156,6 +159,30 @@ def test_what_a_journal_of_a_stranger_holds_is_not_applied(saved: Path, suffix: 
     )
     assert saved.read_bytes() == before
     assert sorted(path.name for path in saved.parent.iterdir()) == ["disk.sqlite", f"disk.sqlite{suffix}"]
+
+
+@pytest.mark.skipif(not is_possible(), reason="this system has no fork: the file is read in this process")
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [(work.fall, "it crashed (SIGSEGV)"), (work.spin, "it took more than 1 seconds of processor time")],
+)
+def test_what_ends_the_process_that_looks_first_is_refused(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, ends: object, said: str
+) -> None:
+    monkeypatch.setattr(case_reader, "look_through", ends)
+    monkeypatch.setattr(case_reader, "_BOUNDS", replace(case_reader._BOUNDS, processor=1))
+    monkeypatch.setattr(case_reader._Reader, "content", lambda *_: pytest.fail("it is read all the same"))
+    assert refusal(saved) == (
+        f"is not read: the process that looked through it first was ended: {said}; examine the source again"
+    )
+
+
+def test_without_fork_it_is_checked_here(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = open_case(saved)
+    monkeypatch.setattr(case_reader, "is_possible", lambda: False)
+    assert open_case(saved).tables == whole.tables
+    change(saved, "CREATE VIEW v AS SELECT 1")
+    assert refusal(saved) == f"is not read: it holds the view 'v', {NEVER}"
 
 
 def test_a_page_that_lies_is_found(saved: Path) -> None:
