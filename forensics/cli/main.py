@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
@@ -87,12 +88,28 @@ fleet_group.add_command(report)
 
 def main() -> None:
     """Run the command line."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A console of another encoding shows '?' rather than nothing at all.
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _terminate)
     cli(prog_name="keymortem")
+
+
+def _open_standard_streams() -> None:
+    """Give the numbers of standard streams that were closed to nothing, lest a file that is opened get one of them.
+
+    What would be written to standard output then fails, and is told; nobody reads standard error.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with suppress(OSError):
+                os.fstat(number)
+                continue
+            # The lowest number that is free, which is this one: those below it are open by now.
+            os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            setattr(sys, name, open(number, "r" if name == "stdin" else "w", closefd=False))
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
