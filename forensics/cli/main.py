@@ -50,6 +50,9 @@ class GuardedGroup(click.Group):
             # The reader (head, less) has seen enough; Python would complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(FOUND)
+        except MemoryError:
+            say("this computer, or a limit (ulimit -v), leaves keymortem too little memory; nothing is known of the sources")
+            ctx.exit(NOTHING_EXAMINED)
         except Exception as error:
             if ctx.meta.get("debug"):
                 import traceback
