@@ -51,7 +51,9 @@ class GuardedGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(FOUND)
         except MemoryError:
-            say("this computer, or a limit (ulimit -v), leaves keymortem too little memory; nothing is known of the sources")
+            say(
+                "this computer, or a limit (ulimit -v), leaves keymortem too little memory; nothing is known of the sources"
+            )
             ctx.exit(NOTHING_EXAMINED)
         except Exception as error:
             if ctx.meta.get("debug"):
@@ -112,7 +114,7 @@ def _open_standard_streams() -> None:
                 continue
             # The lowest number that is free, which is this one: those below it are open by now.
             os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
-            setattr(sys, name, open(number, "r" if name == "stdin" else "w", closefd=False))
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
