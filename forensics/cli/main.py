@@ -51,9 +51,7 @@ class GuardedGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(FOUND)
         except MemoryError:
-            say(
-                "this computer, or a limit (ulimit -v), leaves keymortem too little memory; nothing is known of the sources"
-            )
+            say("keymortem needs more memory than this computer, or a limit (ulimit -v), leaves it")
             ctx.exit(NOTHING_EXAMINED)
         except Exception as error:
             if ctx.meta.get("debug"):

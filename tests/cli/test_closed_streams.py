@@ -30,8 +30,7 @@ def test_closed_streams_cost_no_file(closed: str, code: int, told: bytes, tmp_pa
     program = f'exec "$0" -m forensics examine "$1" --case "$2" {closed}'
     ended = subprocess.run(
         ["sh", "-c", program, sys.executable, tmp_path / "saved.sqlite", tmp_path / "new.sqlite"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         cwd=PROJECT,
         check=False,
     )
