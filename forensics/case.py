@@ -78,8 +78,11 @@ class Case(CaseTables):
         """Something that was named or found was not examined, or is no machine of today, or a rule gave no answer: "all
         is well" is not known.
         """
+        from forensics.report.accounted import doubts, not_examined
+
         in_part = any(row.kind in _IN_PART for row in self.rows("problem"))
-        return in_part or bool(self.not_examined or self.rules_unanswered)
+        # What is a copy of something else leaves nothing out.
+        return in_part or bool(not_examined(self.sources) or doubts(self.sources) or self.rules_unanswered)
 
     @property
     def rules_unanswered(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -199,7 +200,10 @@ class CaseTables:
             with new_file(target, self.evidence, overwrite or instead_of is not None, mode=0o600) as file:
                 write_case_file(file, content)
                 if instead_of is not None and _changed(target, instead_of):
-                    raise CaseFileError(f"{target} was changed meanwhile, and is left as it is now; append once more")
+                    busy = OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(target))
+                    raise CaseFileError(
+                        f"{target} was changed meanwhile, and is left as it is now; append once more"
+                    ) from busy
         except FileExistsError as error:
             raise CaseFileError(f"{target} exists; choose another name, or have it replaced (overwrite)") from error
         except (OSError, sqlite3.Error) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
@@ -49,6 +50,9 @@ class GuardedGroup(click.Group):
             # The reader (head, less) has seen enough; Python would complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(FOUND)
+        except MemoryError:
+            say("keymortem needs more memory than this computer, or a limit (ulimit -v), leaves it")
+            ctx.exit(NOTHING_EXAMINED)
         except Exception as error:
             if ctx.meta.get("debug"):
                 import traceback
@@ -87,12 +91,28 @@ fleet_group.add_command(report)
 
 def main() -> None:
     """Run the command line."""
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A console of another encoding shows '?' rather than nothing at all.
             stream.reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, _terminate)
     cli(prog_name="keymortem")
+
+
+def _open_standard_streams() -> None:
+    """Give the numbers of standard streams that were closed to nothing, lest a file that is opened get one of them.
+
+    What would be written to standard output then fails, and is told; nobody reads standard error.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with suppress(OSError):
+                os.fstat(number)
+                continue
+            # The lowest number that is free, which is this one: those below it are open by now.
+            os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", closefd=False))
 
 
 def _terminate(number: int, frame: object) -> NoReturn:

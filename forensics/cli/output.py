@@ -116,6 +116,9 @@ def refusals_told(target: Path) -> Iterator[None]:
         cause = error.__cause__
         if cause is None or (isinstance(cause, OSError) and cause.errno in _NO_PLACE):
             raise click.UsageError(str(error)) from error
+        if isinstance(cause, OSError) and cause.errno == errno.EBUSY:
+            say(str(error))
+            raise click.exceptions.Exit(NOT_WRITTEN) from error
         raise _not_written(str(error)) from error
     except FileExistsError as error:
         options = {parameter.name for parameter in click.get_current_context().command.params}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import selectors
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -27,20 +28,24 @@ def answers(
 
     Args:
         tasks: They.
-        jobs: Children at a time, at least one.
+        jobs: Children at a time, at least one; fewer where the system has no room for more of them.
         line: Called with the number of a task and each line that it tells of its progress.
         tick: Called some times a second while nothing comes.
     """
-    waiting = iter(enumerate(tasks))
+    waiting = deque(enumerate(tasks))
     running: dict[Child, int] = {}
     with selectors.DefaultSelector() as ready:
         try:
             while True:
-                while len(running) < jobs and (following := next(waiting, None)) is not None:
-                    number, task = following
+                while len(running) < jobs and waiting:
+                    number, task = waiting.popleft()
                     try:
                         child = Child(task)
                     except ContainedFailure as failure:
+                        if running:  # what these hold (processes, descriptors, memory) is free when they end
+                            waiting.appendleft((number, task))
+                            jobs = len(running)
+                            break
                         yield number, [], failure
                         continue
                     running[child] = number

@@ -88,6 +88,8 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
         opened = bde.unlocked or _try_clear_key(bde)
     except NotObtained:
         raise
+    except MemoryError:
+        raise
     except Exception as error:
         raise _damaged(error) from error
     tried = [] if opened else _try_keys(bde, keys)
@@ -104,6 +106,8 @@ def unlock_volume(volume: VolumeReader, size: int, keys: Unlock, row: BitLockerR
     try:
         return cast(BinaryIO, bde.open())
     except NotObtained:
+        raise
+    except MemoryError:
         raise
     except Exception as error:
         raise SourceError("bitlocker_damaged", f"its encryption cannot be read: {error}; {_SAVE}") from error
@@ -122,6 +126,8 @@ def describe_volume(volume: VolumeReader, size: int, row: BitLockerRow) -> BDE:
         bde = BDE(cast(BinaryIO, _Window(volume, size)))
         _fill(row, bde)
     except NotObtained:
+        raise
+    except MemoryError:
         raise
     except Exception as error:
         raise _damaged(error) from error
@@ -177,6 +183,8 @@ def _try_keys(bde: BDE, keys: Unlock) -> list[str]:
 def _attempt(bde: BDE, method: str, key: object) -> None:
     try:
         getattr(bde, method)(key)
+    except MemoryError:
+        raise
     # dissect raises several types for a wrong key; their texts may quote it.
     except Exception:
         return

@@ -69,6 +69,8 @@ class CheckedStream(AlignedStream):
             raise self._lost(offset, length, "it lies beyond the end of the file, which is truncated") from error
         except OSError as error:
             raise self._lost(offset, length, error.strerror or str(error)) from error
+        except MemoryError:
+            raise
         # Other texts of libraries may quote the disk.
         except Exception as error:
             raise self._lost(offset, length, f"its place in the file is damaged ({type(error).__name__})") from error

@@ -59,6 +59,8 @@ def unpacked_head(file: BinaryIO, kind: str) -> bytes:
     """
     try:
         return next((chunk for chunk in _chunks(file, kind) if chunk), b"")
+    except MemoryError:
+        raise
     # Each decompressor has its own exceptions.
     except Exception:
         return b""
@@ -91,6 +93,9 @@ def unpack(file: BinaryIO, kind: str, name: str, size: int, progress: Progress, 
         target.close()
         raise SourceError("truncated", f"{name} ends in the middle of its {kind} data: copy it again") from error
     except SourceError:
+        target.close()
+        raise
+    except MemoryError:
         target.close()
         raise
     # Each decompressor has its own exceptions, and all of them mean that the data is not what it should be.

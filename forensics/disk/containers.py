@@ -123,6 +123,8 @@ def open_disk(image: Image, holder: Holder) -> Disk:
         ) from error
     except OSError as error:
         raise unreadable(image.name, error) from error
+    except MemoryError:
+        raise
     # Libraries raise whatever a header that they do not understand makes them stumble over; their texts may quote it.
     except Exception as error:
         raise SourceError(

@@ -63,6 +63,8 @@ def open_backup(image: Image, holder: Holder) -> MachineBackup:
         return _opener(image.kind)(image, holder)
     except SourceError:
         raise
+    except MemoryError:
+        raise
     # Libraries raise whatever a header that they do not understand makes them stumble over; their texts may quote it.
     except Exception as error:
         raise SourceError(

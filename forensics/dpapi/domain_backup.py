@@ -101,6 +101,8 @@ def _private_key(blob: bytes, offset: int, where: str) -> RsaPrivateKey:
             for name in ("modulus", "prime1", "prime2", "exponent1", "exponent2", "coefficient", "privateExponent")
         )
         e = int(parsed["rsapubkey"]["pubexp"])
+    except MemoryError:
+        raise
     except Exception:
         # impacket's structures raise whatever their slices ran into; from None, for their text may hold key bytes.
         raise FormatError("truncated", offset, "the private key blob is not whole") from None

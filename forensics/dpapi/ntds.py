@@ -87,6 +87,8 @@ def read_directory(stream: BinaryIO, boot_key: bytes, wanted: Collection[str]) -
         raise
     except KeyError:
         raise FormatError("no_directory", 0, "it has not the tables and columns of a directory") from None
+    except MemoryError:
+        raise
     except Exception as error:  # whatever the library raises on damaged or hostile bytes, whose text may hold some
         raise FormatError("catalog_not_read", 0, f"its catalog cannot be read ({type(error).__name__})") from None
     keys, unusable = _opened(search, boot_key)
@@ -166,6 +168,8 @@ class _Search:
                     self._secret(record)
                 if record.get(_PEK_LIST, raw=True) is not None:
                     self._keep(self.lists, record, _PEK_LIST)
+            except MemoryError:
+                raise
             except Exception:  # as above
                 self._lost_objects += 1
         if self.not_read is None and (self._lost_pages or self._lost_objects):
@@ -184,6 +188,8 @@ class _Search:
                 page = self._database.page(number)
                 nodes = list(page.nodes())
                 is_leaf = page.is_leaf
+            except MemoryError:
+                raise
             except Exception:  # as above
                 self._lost_pages += 1
                 continue
@@ -247,6 +253,8 @@ def _opened(search: _Search, boot_key: bytes) -> tuple[dict[str, RsaPrivateKey],
                     keys[guid] = parse_key_pair(pek.decrypt(value))
                 except FormatError as error:
                     unusable[guid] = error.message
+                except MemoryError:
+                    raise
                 except Exception as error:  # as above
                     unusable[guid] = f"its protection cannot be undone ({type(error).__name__})"
         if guid in keys:
@@ -258,6 +266,8 @@ def _pek(sealed: bytes, boot_key: bytes) -> PEK | None:
     try:
         pek = PEK(sealed)
         pek.unlock(boot_key)
+    except MemoryError:
+        raise
     except Exception:  # a wrong key, or a list that is none
         return None
     return pek

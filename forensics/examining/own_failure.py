@@ -7,7 +7,9 @@ from pathlib import Path
 
 
 def where(error: Exception) -> str:
-    """Return one sentence about an exception that nobody foresaw."""
+    """Return one sentence about an exception that nobody foresaw, or a lack of memory."""
+    if isinstance(error, MemoryError):
+        return "more memory was needed than there is, or than one source may take: fewer --jobs leave more to each"
     # Not the exception's own text: a library may have put disk content or key material into it.
     frames = traceback.extract_tb(error.__traceback__)
     ours = [f for f in frames if "forensics" in Path(f.filename).parts] or list(frames)

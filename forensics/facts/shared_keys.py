@@ -49,6 +49,7 @@ certificates of keys that only one machine has.
 
 _GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL", "IMAGE_STATE_SPECIALIZE_RESEAL")
 _ENOUGH = 5  # pairs of name and hardware, two of each at most: more than one name and one piece of hardware cover
+_OF_AUTHORITIES = frozenset({"AD CS", "AD CS (earlier generation)"})
 _OF_ALL_SERVERS = frozenset({"Exchange Auth", "Exchange federation"})
 _OF_CONSUMER: tuple[tuple[str, KeyRole], ...] = (
     ("Entra join", "entra_device"),
@@ -198,9 +199,20 @@ class _Rows:
         pairs = {(one.called, one.hardware): None for one in there}
         if _are_several([(name, hardware) for name, hardware in pairs if name is not None]):
             groups = {self.groups.get(one.machine.machine_id) for one in there}
-            return "clones" if len(groups) == 1 and None not in groups else "unrelated"
+            if len(groups) == 1 and None not in groups:
+                return "clones"
+            return "partly_clones" if self._some_are_clones(there) else "unrelated"
         is_one = len(pairs) == 1 and None not in next(iter(pairs))
         return "same_computer" if is_one else "unknown"
+
+    def _some_are_clones(self, holders: Iterable[_Holder]) -> bool:
+        """Tell whether several computers among them share an identity; states of one computer are not several."""
+        sharing: dict[int, dict[tuple[str, str | None], None]] = defaultdict(dict)
+        for one in holders:
+            group = self.groups.get(one.machine.machine_id)
+            if group is not None and one.called is not None:
+                sharing[group][one.called, one.hardware] = None
+        return any(_are_several(pairs) for pairs in sharing.values())
 
 
 def _are_several(pairs: Iterable[tuple[str, str | None]]) -> bool:
@@ -226,12 +238,14 @@ def _role(files: Iterable[KeyFileRow], certificates: Sequence[CertificateRow], h
     used = {name for certificate in certificates for name in certificate.used_by or ()}
     stores = {certificate.store.lower() for certificate in certificates}
     issuers = [(certificate.issuer or "").lower() for certificate in certificates]
-    if any(c.is_ca for c in certificates) or used & {"AD CS", "AD CS (earlier generation)"}:
+    if used & _OF_AUTHORITIES:
         return "authority"
     if GUARDIANS in stores:
         return "guardian"
     if all(file.scope == "user" for file in files):
         return "user"
+    if any(c.is_ca and not _serves(c) for c in certificates):
+        return "authority"
     if not certificates:
         return "unnamed"
     if any(issuer.startswith("cn=ms-organization-access") for issuer in issuers):
@@ -253,9 +267,16 @@ def _by_name(certificates: Sequence[CertificateRow], stores: Collection[str], ho
     if is_self_signed:
         return "self_signed"
     computers = {holder.called for holder in holders if holder.called}
-    if any(not computers.isdisjoint(_hosts(certificate)) for certificate in certificates):
+    is_of_servers = any("serverAuth" in certificate.eku for certificate in certificates)
+    named = max(len(computers & _hosts(certificate)) for certificate in certificates)
+    if named and not (named > 1 and is_of_servers):
         return "machine"
-    return "server" if any("serverAuth" in certificate.eku for certificate in certificates) else "other"
+    return "server" if is_of_servers else "other"
+
+
+def _serves(certificate: CertificateRow) -> bool:
+    """Tell a self-signed certificate of a server, which many tools let be an authority too."""
+    return certificate.self_signed is True and bool(certificate.used_by or "serverAuth" in certificate.eku)
 
 
 def _hosts(certificate: Any) -> set[str]:

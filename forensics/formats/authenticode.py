@@ -88,6 +88,8 @@ def parse_authenticode(data: bytes) -> tuple[PeSignature, ...]:
             found.append(_signature(blob, signed))
         except (FormatError, ImportError):
             raise
+        except MemoryError:
+            raise
         # asn1crypto lets through whatever Python raises over bytes that are not what they say.
         except Exception as error:
             raise FormatError("bad_signature", start, f"the signature is damaged ({type(error).__name__})") from None
@@ -105,6 +107,8 @@ def _certificate_table(data: bytes) -> tuple[int, int, int, int]:
         return checksum, entry.get_file_offset(), entry.VirtualAddress, entry.Size
     except IndexError:
         raise FormatError("bad_pe", 0, "the headers have no room for a certificate table") from None
+    except MemoryError:
+        raise
     except Exception as error:
         # Mostly PEFormatError, but not only: pefile, too, meets bytes nobody thought of.
         reason = str(error)[:100] if isinstance(error, pefile.PEFormatError) else type(error).__name__
@@ -239,6 +243,8 @@ def _issuer_thumbprint(certificate: x509.Certificate, certificates: list[bytes])
             if authority.subject != certificate.issuer or not _is_sane(authority):
                 continue
             certificate.verify_directly_issued_by(authority)
+        except MemoryError:
+            raise
         # Not the one, or not readable: either way it proves nothing.
         except Exception:
             continue

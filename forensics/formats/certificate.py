@@ -190,6 +190,8 @@ def _readers(der: bytes, parts: CertificateParts) -> Readers:
 
     try:
         library = _LibraryCertificate(x509.load_der_x509_certificate(der))
+    except MemoryError:
+        raise
     except Exception:
         return [lenient]
     return [lambda: library, lenient]
@@ -205,6 +207,8 @@ def _problem_of(part: str, fill: Fill, readers: Readers) -> FormatError | None:
     for reader in readers:
         try:
             fill(reader())
+        except MemoryError:
+            raise
         except Exception as error:
             problem = _bad(f"the {part} of the certificate cannot be read ({type(error).__name__})")
         else:
@@ -226,6 +230,8 @@ def _fill_key(read: Reader, parts: CertificateParts, found: Fields) -> None:
     found["key_algorithm"] = _KEY_ALGORITHMS.get(oid, oid)
     try:
         key = read.public_key()
+    except MemoryError:
+        raise
     except Exception:
         public: PublicKey | None = lax_rsa_key(parts.public_key_info)
         if public is None:

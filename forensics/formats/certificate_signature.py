@@ -38,6 +38,8 @@ def is_signed_by(certificate: bytes, issuer: bytes) -> bool | None:
         lower.verify_directly_issued_by(upper)
     except InvalidSignature:
         return False
+    except MemoryError:
+        raise
     except Exception:  # names that differ in their encoding, keys and hashes that the library does not know
         return None
     return True
@@ -63,6 +65,8 @@ def _read_leniently(certificate: bytes, issuer: bytes) -> bool | None:
             return None
     except InvalidSignature:
         return False
+    except MemoryError:
+        raise
     except Exception:  # what is no certificate, and keys that the library refuses
         return None
     return True

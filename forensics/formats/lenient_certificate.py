@@ -97,6 +97,8 @@ class LenientCertificate:
         for _, content in fields:
             try:
                 yield from x509.load_der_x509_certificate(_certificate_with(content)).extensions
+            except MemoryError:
+                raise
             except Exception as error:
                 refused = refused or error
         if refused is not None:

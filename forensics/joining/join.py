@@ -16,7 +16,9 @@ from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.joining.data_disks import count_data_disks
 from forensics.joining.part import Part
 from forensics.joining.same_sources import count_once, told_once
+from forensics.joining.turn import turn
 from forensics.sources.given_paths import Paths, given_paths
+from forensics.tables.database import CaseFileError
 from forensics.tables.former_windows import without_former
 from forensics.tables.machine import MachineRow
 from forensics.tables.record import ProblemRow
@@ -66,6 +68,8 @@ def join_cases(cases: Sequence[Case], *, as_of: datetime | None = None, rules: P
 def append_to_case_file(case: Case, path: str | Path, *, rules: Paths = ()) -> Case:
     """Add a case to the case file that is there, as :func:`join_cases` joins them; one that is not there is made.
 
+    Where another process adds to it, this one waits.
+
     Args:
         case: It stays as it is.
         path: The case file. It stays whole as it was, or holds both.
@@ -80,13 +84,23 @@ def append_to_case_file(case: Case, path: str | Path, *, rules: Paths = ()) -> C
         EvidenceTargetError: The file is evidence of the case, or lies in a folder of it; it is a ValueError.
         RulePackError: A rule pack is invalid.
     """
-    from forensics.engine.loader import load_packs
-
     target = Path(path)
     if not target.exists():
-        case.save(target)
-        return case
+        try:
+            case.save(target)
+            return case
+        except CaseFileError:
+            if not target.exists():
+                raise
+            # Somebody was faster.
     case.evidence.refuse(target)
+    with turn(target):
+        return _appended(case, target, rules)
+
+
+def _appended(case: Case, target: Path, rules: Paths) -> Case:
+    from forensics.engine.loader import load_packs
+
     state = target.stat()
     there = Case.opened(target)
     # The file itself is no evidence here: it is what is written.

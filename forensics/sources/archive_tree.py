@@ -117,6 +117,8 @@ class ArchiveTree(CollectedTree):
         try:
             with self._stream(entry.handle) as member:
                 return member.read(count)
+        except MemoryError:
+            raise
         # Whatever a damaged archive makes the libraries stumble over.
         except Exception as error:
             raise self._why(entry.handle, error) from error
@@ -136,6 +138,8 @@ class ArchiveTree(CollectedTree):
             self._refuse(entry.handle, LEAST_LIMIT)
             with self._stream(entry.handle) as member:
                 fill(member, target, self._size(entry.handle), self._extents(entry.handle), progress)
+        except MemoryError:
+            raise
         except Exception as error:
             raise self._why(entry.handle, error) from error
 
@@ -148,6 +152,8 @@ class ArchiveTree(CollectedTree):
             self._refuse(handle, _LEAST_FILE)
             with self._stream(handle) as member:
                 return _held(member, self._size(handle), self._extents(handle))
+        except MemoryError:
+            raise
         except Exception as error:
             raise self._why(handle, error) from error
 

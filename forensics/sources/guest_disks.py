@@ -45,6 +45,8 @@ def read_guest_disks(source: Source, place: SearchedTree, disks: Iterable[Entry]
                     _ask(source, VolumeReader(disk, partition.offset, partition.size), partition, path, machine_id)
         except (SourceError, NotFound, Unreadable) as error:
             source.problem(path, error.kind, str(error))
+        except MemoryError:
+            raise
         except Exception as error:  # whatever libraries raise on hostile bytes; their text may quote them
             source.problem(path, "unexpected", f"reading the virtual disk failed with {type(error).__name__}")
 

@@ -187,6 +187,8 @@ def _open_folder(pieces: Pieces, path: Path) -> None:
     tree = folder_tree(path)
     try:
         tree.entries("")
+    except MemoryError:
+        raise
     except Exception as error:
         cause = error.__cause__
         raise unreadable(str(path), cause if isinstance(cause, OSError) else OSError(str(error))) from error

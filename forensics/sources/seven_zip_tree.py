@@ -130,6 +130,8 @@ class SevenZipTree(ArchiveTree):
                     self._write(member, _content(file, folder.get_decompressor(each.compressed), member.size), tell)
                     if each.crc32 is not None and each.crc32 != member.checksum:
                         member.reason = self._reason(ValueError("its checksum does not fit"), is_locked)
+                except MemoryError:
+                    raise
                 # Whatever a damaged archive, or a wrong password, makes the libraries stumble over.
                 except Exception as error:
                     stopped = self._reason(error, is_locked)
@@ -241,6 +243,8 @@ def _opened(
         raise
     except PasswordRequired as error:
         raise SourceError("encrypted", f"{name} is {NO_PASSWORD}") from error
+    except MemoryError:
+        raise
     # Damage shows as Bad7zFile, LZMAError, struct.error, EOFError, AssertionError, ...
     except Exception as error:
         if password is not None and _is_locked(file):

@@ -60,6 +60,8 @@ class TarTree(ArchiveTree):
         try:
             headers = _Headers(file)
             self._tar = tarfile.open(fileobj=cast("BinaryIO", headers), mode="r:")  # noqa: SIM115
+        except MemoryError:
+            raise
         except Exception as error:
             raise SourceError("damaged", f"{name} is no readable tar archive: {error}; copy it again") from error
         try:
@@ -79,6 +81,8 @@ class TarTree(ArchiveTree):
                 # tarfile keeps every header; the tree already does.
                 self._tar.members = []  # type: ignore[attr-defined]
         except SourceError:
+            raise
+        except MemoryError:
             raise
         # Damage shows as ReadError, HeaderError, ValueError, ...; where it is, is looked at next.
         except Exception as error:

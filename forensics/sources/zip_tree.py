@@ -97,6 +97,8 @@ class ZipTree(ArchiveTree):
             self._zip = _SlimZip(file, self._take)
         except SourceError:
             raise
+        except MemoryError:
+            raise
         # Damage shows as BadZipFile, NotImplementedError, struct.error, IndexError, UnicodeDecodeError, ...
         except Exception as error:
             message = f"{name} is no readable zip archive ({error}): its directory stands at its end, so copy it again"
@@ -160,6 +162,8 @@ class ZipTree(ArchiveTree):
         for member in members:
             try:
                 open_locked(self._zip, self._file, member, self._password).close()
+            except MemoryError:
+                raise
             except Exception as error:
                 return str(self._why(b"", error)) if isinstance(error, NotObtained) else DAMAGED_OR_OTHER
         return DAMAGED_OR_OTHER

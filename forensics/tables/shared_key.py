@@ -25,7 +25,7 @@ KeyRole = Literal[
     "other",
     "unnamed",
 ]
-Holders = Literal["unrelated", "clones", "same_computer", "generalized", "unknown"]
+Holders = Literal["unrelated", "clones", "partly_clones", "same_computer", "generalized", "unknown"]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -42,7 +42,8 @@ class SharedKeyRow(Row):
     role: KeyRole = column(
         "what it is for, by the certificates that name it and who uses them; the first that fits. user: it lies in users' "
         "profiles; exchange: one for all servers by design (Auth, federation); machine: its certificate names one of the "
-        "computers that have it; server: TLS under another name; unnamed: no certificate names it"
+        "computers that have it; server: TLS under another name, or under the names of several of them; unnamed: no "
+        "certificate names it"
     )
     subject: str | None = column("Subject of the certificate, that in use before others", None)
     thumbprints: list[str] = column(
@@ -60,8 +61,8 @@ class SharedKeyRow(Row):
     exportable: Answer = column("whether Windows lets it be exported on one of them", "unknown")
     users: list[str] = column("SIDs in whose profiles it lies, 50 at most; empty for keys of computers", factory=list)
     relation: Holders = column(
-        "what those are that may use it: at least two computers that share no identity; computers that do, as clones; "
-        "states of one computer; one computer, and a generalized image; it cannot be told"
+        "what those are that may use it: at least two computers of which none is seen to share an identity with another; "
+        "computers that all do, as clones; computers of which some do; states of one computer; one computer, and a generalized image; it cannot be told"
     )
     in_tpm: bool = column("The files are of the TPM's provider: only the TPM that made the key can use them", False)
     tpms: list[str] = column(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 import forensics
 from forensics.cli.main import cli
+from forensics.joining.turn import turn
 from forensics.report.json import document
 from tests.examined import examined
 from tests.hand_made import case as hand_made
@@ -180,6 +182,43 @@ def test_what_was_changed_meanwhile_is_left_alone(one: Path, monkeypatch: pytest
     ):
         forensics.append_to_case_file(examined("clone-two"), one)
     assert document(forensics.open_case(one)) == document(examined("sample"))
+
+
+def test_what_was_changed_meanwhile_is_no_wrong_usage(one: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("forensics.case_tables._changed", lambda *_: True)
+    before = one.read_bytes()
+    result = run("examine", TWO, "--case", one, "--append")
+    assert (result.exit_code, one.read_bytes()) == (5, before)
+    assert result.stderr == f"keymortem: {one} was changed meanwhile, and is left as it is now; append once more\n"
+
+
+def test_who_adds_waits_for_another_who_does(one: Path) -> None:
+    """What the other one put in the place meanwhile is what is added to."""
+    with ThreadPoolExecutor() as threads:
+        with turn(one):
+            waiting = threads.submit(forensics.append_to_case_file, examined("clone-two"), one)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.3)
+            examined("sample").save(one, overwrite=True)
+        waiting.result(30)
+    assert [Path(entry.path).name for entry in forensics.open_case(one).sources] == [
+        "sample.vhdx.xz",
+        "clone-two.vhdx.xz",
+    ]
+
+
+def test_who_makes_the_file_second_adds_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new.sqlite"
+    save = forensics.Case.save
+
+    def slow(case: forensics.Case, target: Path, **options: object) -> None:
+        monkeypatch.undo()
+        save(examined("sample"), path)
+        save(case, target, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(forensics.Case, "save", slow)
+    forensics.append_to_case_file(examined("clone-two"), path)
+    assert len(forensics.open_case(path).sources) == 2
 
 
 def test_a_failure_while_writing_leaves_the_old_file(one: Path, monkeypatch: pytest.MonkeyPatch) -> None:

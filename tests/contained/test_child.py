@@ -170,6 +170,28 @@ def test_several_at_a_time_each_with_its_own_outcome() -> None:
     assert sorted(said) == [(0, "giving"), (2, "giving"), (4, "giving")]
 
 
+def test_what_finds_no_room_beside_others_waits_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[int] = []
+    end = Child.end
+
+    class Narrow(Child):
+        """A child of which the system has room for one."""
+
+        def __init__(self, task: Task) -> None:
+            if alive:
+                raise ContainedFailure("crashed", "no process could be started for it")
+            super().__init__(task)
+            alive.append(self.fileno())
+
+        def end(self) -> int | None:
+            alive.clear()
+            return end(self)
+
+    monkeypatch.setattr("forensics.contained.pool.Child", Narrow)
+    tasks = [task(work.give, number) for number in range(3)]
+    assert [answer for _, _, answer in answers(tasks, 64, lambda number, line: None)] == [0, 1, 2]
+
+
 @pytest.mark.usefixtures("way")
 def test_an_answer_that_is_not_waited_for_leaves_no_child(tmp_path: Path) -> None:
     marker = tmp_path / "pids"

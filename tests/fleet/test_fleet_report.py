@@ -179,8 +179,8 @@ def test_groups(report: forensics.FleetReport) -> None:
 def test_keys_on_several_computers_are_told_with_what_they_are_for(report: forensics.FleetReport) -> None:
     assert (
         "PRIVATE KEYS ON SEVERAL MACHINES of the fleet\n"
-        "  CN=farm, key of a server's certificate, on 2 machines, which share no identity; in use on 2; may be "
-        "exported: WEB01 (vm/web.vhdx), CALM (vm/calm.vhdx)\n"
+        "  CN=farm, key of a server's certificate, on 2 machines, which share no identity that was read; in use on 2; "
+        "may be exported: WEB01 (vm/web.vhdx), CALM (vm/calm.vhdx)\n"
     ) in report.render("text")
     [key] = report.keys_of_several
     assert (key.role, key.relation, key.machines, key.exportable) == ("server", "unrelated", 2, "yes")

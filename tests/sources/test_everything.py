@@ -309,6 +309,7 @@ def test_a_source_named_twice_is_examined_once(tmp_path: Path) -> None:
     case = forensics.examine(first, tmp_path)
     assert len(case.rows("machine")) == 1
     assert [e.same_as for e in case.sources if e.error and e.found_in] == [str(first)]
+    assert not case.is_incomplete
 
 
 def test_links_inside_are_found_and_links_outside_are_named(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class VolumeReader:
             data = self.stream.read(count)
         except Unreadable:
             raise
+        except MemoryError:
+            raise
         # Container readers of many libraries raise many things; to a caller each means the same.
         except Exception as error:
             raise NotObtained(f"the image cannot be read at byte {self.offset + offset}: {error}") from error
@@ -200,5 +202,7 @@ def _lznt1(data: bytes) -> bytes:
     try:
         # The list ends at a zero chunk header, which may have been cut with the last cluster.
         return bytes(lznt1.decompress(data + bytes(2)))
+    except MemoryError:
+        raise
     except Exception as error:
         raise NotObtained(f"a compressed part is damaged: {error}") from error

@@ -74,6 +74,8 @@ def persistently(request: Callable[[], T]) -> T:
             return request()
         except RemoteError:
             raise
+        except MemoryError:
+            raise
         except Exception as error:
             reason = why(error)
             if reason.is_gone:

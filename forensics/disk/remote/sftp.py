@@ -51,6 +51,8 @@ class SftpServer:
         try:
             data = await file.read(end - start, start)
             now = await file.stat()
+        except MemoryError:
+            raise
         except Exception:
             self._open.pop(path, None)
             raise

@@ -58,6 +58,8 @@ class SmbServer:
             while len(data) < end - start and (part := file.read(end - start - len(data))):
                 data += part
             now = self.status(path)
+        except MemoryError:
+            raise
         except Exception:
             self._open.pop(path, None)
             raise

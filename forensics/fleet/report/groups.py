@@ -353,7 +353,7 @@ class Groups:
         rows = self._asked(
             "SELECT public_key_sha256 AS key, role, relation, subject, not_after AS ends, machines, "
             f"in_use_on AS in_use, exportable, holders[:{MOST_NAMED}] AS named FROM across.shared_key "
-            "WHERE relation IN ('clones', 'unrelated') AND in_tpm IS NOT true "
+            "WHERE relation IN ('clones', 'partly_clones', 'unrelated') AND in_tpm IS NOT true "
             f"ORDER BY machines DESC, in_use DESC, key LIMIT {MOST_GROUPS}"
         )
         return [KeyOfSeveral(**(row | {"named": tuple(row["named"] or ())})) for row in rows]

@@ -45,7 +45,11 @@ KEY_ROLES = {
     "unnamed": "that no certificate names",
 }
 """What keys on several machines are for, by the roles of table shared_key."""
-_HOLDERS = {"clones": "which share their identity too", "unrelated": "which share no identity"}
+_HOLDERS = {
+    "clones": "which share their identity too",
+    "partly_clones": "of which some share their identity too",
+    "unrelated": "which share no identity that was read",
+}
 _COUNTED = {
     "examined": ("was examined", "were examined"),
     "failed": ("could not be examined", "could not be examined"),
