@@ -87,10 +87,11 @@ def report(
     with _told():
         found = forensics.fleet_report(_opened(dataset), down=down, dead=dead, ends_before=ends_before, machine=machine)
     if pages and output is not None:
-        with refusals_told(output):
+        with _told(), refusals_told(output):
             found.write_pages(output, overwrite=overwrite)
     else:
-        emit(found, form, output, overwrite=overwrite)
+        with _told():
+            emit(found, form, output, overwrite=overwrite)
     if found.judges_nothing or found.stopped:
         ctx.exit(NOTHING_EXAMINED)
     ctx.exit(FOUND if found.has_findings else 0)

@@ -98,7 +98,7 @@ def _state_of(connection: duckdb.DuckDBPyConnection, options: FleetOptions | Non
 def _told(dataset: Dataset) -> dict[str, Any] | None:
     try:
         told = json.loads((dataset.path / "across" / _STATE).read_bytes()[: 1 << 16])
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return told if isinstance(told, dict) else None
 

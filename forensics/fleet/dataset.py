@@ -109,14 +109,17 @@ class Dataset:
             DatasetError: It is none, or of another format.
         """
         folder = Path(path)
+        _refuse_foreign(folder, folder)
         try:
             with (folder / _HEAD).open(encoding="utf-8") as file:
                 head = json.loads(file.read(1 << 16))
             version, as_of, options = head["format"], parse_utc(head["as_of"]), json.dumps(head.get("options", {}))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             raise DatasetError(f"{folder} is no dataset of keymortem fleet run") from None
         if version != FORMAT:
             raise DatasetError(f"{folder} has format {version}; this version reads format {FORMAT}")
+        for table in (*PER_DISK, "disk", "across"):
+            _refuse_foreign(folder / table, folder)
         return cls(folder, as_of, options)
 
     def part(self, table: str, disk: str) -> Path:
@@ -133,16 +136,43 @@ class Dataset:
         return self.path / ".work"
 
     def files(self, table: str) -> Iterator[Path]:
-        """Yield the finished files of a table, those of disks alone."""
+        """Yield the finished files of a table, those of disks alone.
+
+        Raises:
+            DatasetError: There is something that keymortem does not write.
+        """
         for bucket in BUCKETS:
-            try:
-                with os.scandir(self.path / table / f"bucket={bucket}") as entries:
-                    names = sorted(entry.name for entry in entries)
-            except FileNotFoundError:
-                continue
+            names = _refuse_foreign(self.path / table / f"bucket={bucket}", self.path, only_files=True)
             for name in names:
                 if name.endswith(".parquet") and not name.startswith("."):
                     yield self.path / table / f"bucket={bucket}" / name
+
+
+def _refuse_foreign(folder: Path, dataset: Path, only_files: bool = False) -> list[str]:
+    """Return the sorted names in a folder of a dataset; through a link its reader or writer would be led elsewhere.
+
+    Raises:
+        DatasetError: There is a link, a pipe or a device; or a folder, where only files belong.
+    """
+    names = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if entry.is_file(follow_symlinks=False) or (not only_files and entry.is_dir(follow_symlinks=False)):
+                    continue
+                if os.path.lexists(entry.path):
+                    raise DatasetError(
+                        f"{dataset} holds what keymortem does not write ({entry.path} is no file of its own): "
+                        "it is neither read nor written"
+                    )
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        if folder == dataset:
+            return []
+        raise DatasetError(f"{dataset} holds what keymortem does not write ({folder} is no folder)") from None
+    return sorted(names)
 
 
 def folded_name(keys: Iterable[str], replaces: Iterable[str] = ()) -> str:

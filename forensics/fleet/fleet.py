@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Self
 from forensics.case import Case
 from forensics.case_tables import series_of
 from forensics.fleet.across_rows import ACROSS, add_across
-from forensics.fleet.dataset import PER_DISK, Dataset, DatasetError
+from forensics.fleet.dataset import PER_DISK, Dataset
 from forensics.fleet.part import columns_of
 from forensics.fleet.rebuilt import rebuilt_case
-from forensics.fleet.stored import connect
+from forensics.fleet.stored import UnknownDiskError as UnknownDiskError
+from forensics.fleet.stored import connect, reading
 from forensics.tables.finding import CONFIDENCES, SEVERITIES
 
 if TYPE_CHECKING:
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
 
 LEAST_OF_KEY = 6
 """Format: digits of the key of a disk by which it is found."""
-
-
-class UnknownDiskError(KeyError):
-    """A fleet has no such disk, or several; the message is for the user."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 def open_fleet(path: str | Path) -> Fleet:
@@ -60,7 +54,8 @@ class Fleet:
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._connection = connect(dataset)
-        add_across(self._connection, dataset)
+        with self.reading():
+            add_across(self._connection, dataset)
 
     @property
     def path(self) -> Path:
@@ -192,19 +187,13 @@ class Fleet:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Let files that a run has folded into others meanwhile end the reading with a sentence.
+        """Let what the dataset should not hold, and what a run folded meanwhile, end the reading with a sentence.
 
         Raises:
-            DatasetError: A file is gone that was there when the fleet was opened.
+            DatasetError: A file is gone that was there when the fleet was opened, or is not as keymortem writes it.
         """
-        import duckdb
-
-        try:
+        with reading(self._dataset):
             yield
-        except (duckdb.IOException, FileNotFoundError) as error:
-            raise DatasetError(
-                f"{self.path} was written while it was read; open it again when no run is going on"
-            ) from error
 
     def close(self) -> None:
         """Let go of the files."""

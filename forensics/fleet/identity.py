@@ -28,7 +28,7 @@ def identity_of(path: str, members: Sequence[str] = ()) -> InputIdentity:
     """
     place = place_of(path)
     digest = hashlib.sha256()
-    is_folder = not is_url(place) and place.is_dir()
+    is_folder = not is_url(place) and os.path.isdir(place)
     states = list(_below(place)) if is_folder else [_state(place)]
     told = is_folder or (_add_version(digest, place) if is_url(place) else _add_head(digest, place))
     others = [_state(place_of(member)) for member in sorted(members)]

@@ -12,6 +12,7 @@ from dataclasses import field
 from pathlib import Path
 
 from forensics.disk.places import is_url, place_of
+from forensics.disk.remote.errors import RemoteError
 from forensics.fleet.disk_record import Failure, State
 from forensics.fleet.families import Families, families_of
 from forensics.fleet.listing import Listed, list_files, list_folder
@@ -89,20 +90,31 @@ def plan(sources: Iterable[str], whole_folders: bool = False) -> Plan:
     """
     listed = Listed()
     folders: list[Path] = []
+    others: list[Other] = []
     for source in dict.fromkeys(sources):
         named = source if is_url(source) else os.path.abspath(source)
-        path = place_of(named)
-        if "*" in named:
-            if (found := list_files(path)).is_empty:
-                found.failed[path] = "nothing fits this pattern"
-            listed.add(found)
-        elif (is_url(named) and looks_like_a_source(path.name)) or not path.is_dir():
-            listed.files[path] = None
-        elif whole_folders:
-            folders.append(path)
-        else:
-            listed.add(list_folder(path))
-    return _planned(listed, folders)
+        try:
+            _take(listed, folders if whole_folders else None, named)
+        except RemoteError as error:
+            others.append(Other(named, "failed", str(error), "source"))
+    result = _planned(listed, folders)
+    result.others += others
+    return result
+
+
+def _take(listed: Listed, folders: list[Path] | None, named: str) -> None:
+    """List what a source means; a folder is put to those that are one input each, where these are given."""
+    path = place_of(named)
+    if "*" in named:
+        if (found := list_files(path)).is_empty:
+            found.failed[path] = "nothing fits this pattern"
+        listed.add(found)
+    elif (looks_like_a_source(path.name) or not path.is_dir()) if is_url(named) else not os.path.isdir(path):
+        listed.files[path] = None
+    elif folders is not None:
+        folders.append(path)
+    else:
+        listed.add(list_folder(path))
 
 
 def _planned(listed: Listed, folders: Sequence[Path]) -> Plan:

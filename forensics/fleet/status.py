@@ -13,7 +13,7 @@ from forensics.fleet.across import is_out_of_date
 from forensics.fleet.dataset import Dataset
 from forensics.fleet.disk_record import STATES
 from forensics.fleet.lock import is_running
-from forensics.fleet.stored import connect
+from forensics.fleet.stored import connect, read_parquet, reading
 from forensics.late_methods import dataclass
 from forensics.report.folded_lines import fold
 from forensics.report.result import Result
@@ -166,11 +166,14 @@ def fleet_status(dataset: str | Path) -> FleetStatus:
     """Tell what a dataset holds, whether or not a run is going on.
 
     Raises:
-        DatasetError: The folder is no dataset.
+        DatasetError: The folder is no dataset, or is written just now.
     """
     opened = Dataset.open(dataset)
     running = is_running(opened)
-    with connect(opened, tables=("machine", "master_key", "key_chain", "finding", "problem", "source")) as connection:
+    with (
+        connect(opened, tables=("machine", "master_key", "key_chain", "finding", "problem", "source")) as connection,
+        reading(opened),
+    ):
         return _status(opened, running, connection)
 
 
@@ -223,7 +226,7 @@ def _across_findings(dataset: Dataset, connection: duckdb.DuckDBPyConnection, wh
     place = dataset.across("finding")
     if not place.exists():
         return 0
-    row = connection.execute(f"SELECT count(*) FROM read_parquet(?) WHERE {which}", [str(place)]).fetchone()
+    row = connection.execute(f"SELECT count(*) FROM {read_parquet([place])} WHERE {which}").fetchone()
     return int(row[0]) if row else 0
 
 
@@ -234,7 +237,7 @@ def _stopped(dataset: Dataset, connection: duckdb.DuckDBPyConnection) -> Iterato
     found = connection.execute(sql).fetchall()
     place = dataset.across("problem")
     if place.exists():
-        found += connection.execute("SELECT DISTINCT source_path, 0 FROM read_parquet(?)", [str(place)]).fetchall()
+        found += connection.execute(f"SELECT DISTINCT source_path, 0 FROM {read_parquet([place])}").fetchall()
     yield from sorted((Path(path).stem, count) for path, count in found)
 
 

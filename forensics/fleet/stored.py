@@ -10,18 +10,26 @@ takes the place of those that it was folded from, also where they are still ther
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset
-from forensics.fleet.disk_record import DISK
+from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset, DatasetError
+from forensics.fleet.disk_record import DISK, STATES
 from forensics.fleet.part import columns_of
 from forensics.tables.registry import ColumnSpec
 
 if TYPE_CHECKING:
     import duckdb
 
+_WORD = re.compile(r"[\w-]+(\.parquet)?", re.ASCII)
+
+_STRANGE = (
+    "FROM main.disk WHERE NOT coalesce(regexp_full_match(disk, '[0-9a-f]{32}'), false) OR path IS NULL "
+    f"OR NOT coalesce(list_contains({list(STATES)}, state), false) OR as_of IS NULL LIMIT 1"
+)
 _TYPES = {"text": "VARCHAR", "integer": "BIGINT", "boolean": "BOOLEAN", "datetime": "TIMESTAMPTZ", "list": "VARCHAR[]"}
 
 
@@ -35,11 +43,58 @@ def connect(
         memory: How much DuckDB may take before it goes on in a temporary file.
         tables: The tables that are wanted besides table disk: to look at the files of all takes its time.
         place: A file that is not there yet, to hold what is put into the database; in memory, if not given.
+
+    Raises:
+        DatasetError: It holds what keymortem does not write, or was written meanwhile.
     """
     import duckdb
 
     connection = duckdb.connect(place or ":memory:", config={"memory_limit": memory})
     connection.execute("SET TimeZone = 'UTC'")
+    try:
+        with reading(dataset):
+            _add_tables(connection, dataset, tables)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+_UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+
+
+@contextmanager
+def reading(dataset: Dataset) -> Iterator[None]:
+    """Let what a dataset should not hold end its reading with a sentence: others may have written it.
+
+    Raises:
+        DatasetError: A file is damaged or not as keymortem writes it, or is gone that was there before.
+    """
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, UnicodeEncodeError, UnknownDiskError):
+        raise
+    except (duckdb.IOException, FileNotFoundError) as error:
+        raise DatasetError(
+            f"{dataset.path} was written while it was read; open it again when no run is going on"
+        ) from error
+    except (duckdb.Error, pa.ArrowException, *_UNREADABLE) as error:
+        raise DatasetError(
+            f"{dataset.path} is damaged, or not as keymortem fleet run writes it ({type(error).__name__})"
+        ) from error
+
+
+class UnknownDiskError(KeyError):
+    """A fleet has no such disk, or several; the message is for the user."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def _add_tables(connection: duckdb.DuckDBPyConnection, dataset: Dataset, tables: Iterable[str]) -> None:
     last = "QUALIFY row_number() OVER (PARTITION BY path ORDER BY attempt DESC, written DESC, disk) = 1"
     rows = f"{select(effective_files(dataset, 'disk'), DISK)} {last}"
     first = "first_value(path) OVER (PARTITION BY content ORDER BY path)"
@@ -48,11 +103,16 @@ def connect(
         f"CREATE TABLE disk AS SELECT *, CASE WHEN content IS NOT NULL AND {first} != path THEN {first} END AS same_as "
         f"FROM ({rows})"
     )
+    # Files are found, and pages named, by these keys.
+    if connection.execute(_STRANGE).fetchone() is not None:
+        raise DatasetError(
+            f"{dataset.path} is not as keymortem fleet run writes it: "
+            "a row of table disk has no key, path, date or known state"
+        )
     for table in tables:
         rows = select(effective_files(dataset, table), columns_of(table))
         counting = "" if table == "source" else " WHERE same_as IS NULL"
         connection.execute(f'CREATE VIEW "{table}" AS {rows} WHERE disk IN (SELECT disk FROM main.disk{counting})')
-    return connection
 
 
 def effective_files(dataset: Dataset, table: str) -> list[Path]:
@@ -74,7 +134,14 @@ def _told(folded: Path) -> tuple[set[str], set[str]]:
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(folded).metadata or {}
-    return set(json.loads(metadata.get(KEYS, b"[]"))), set(json.loads(metadata.get(REPLACES, b"[]")))
+    keys, replaced = (json.loads(metadata.get(name, b"[]")) for name in (KEYS, REPLACES))
+    return {_word(key) for key in keys}, {_word(name) for name in replaced}
+
+
+def _word(told: object) -> str:
+    if not isinstance(told, str) or _WORD.fullmatch(told) is None:
+        raise ValueError("no key, and no name of a file")
+    return told
 
 
 def select(files: Sequence[Path], columns: Sequence[ColumnSpec]) -> str:
@@ -89,11 +156,11 @@ def select(files: Sequence[Path], columns: Sequence[ColumnSpec]) -> str:
     empty = f"SELECT {typed} WHERE false"
     if not files:
         return f"SELECT * FROM ({empty})"
-    names = ", ".join(f'"{c.name}"' for c in columns)
+    names = ", ".join(f'CAST("{c.name}" AS {_TYPES[c.kind]}) AS "{c.name}"' for c in columns)
     return f"SELECT {names} FROM ({empty} UNION ALL BY NAME SELECT * FROM {read_parquet(files)})"
 
 
 def read_parquet(files: Iterable[Path]) -> str:
     """Return the SQL of the rows of files."""
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-    return f"read_parquet([{listed}], union_by_name = true)"
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"

@@ -23,10 +23,13 @@ def write_pages(report: FleetReport, target: Path, overwrite: bool) -> Path:
     folder.mkdir(exist_ok=True)
     keys = [row["disk"] for row in report.rows() if row["state"] in _WITH_PAGE]
     for key in dict.fromkeys(keys):
+        with report.fleet.reading():
+            told = render_html(report.fleet.case(key))
         with new_file(folder / f"{key}.html", evidence, overwrite) as file:
-            file.write_text(render_html(report.fleet.case(key)), encoding="utf-8")
+            file.write_text(told, encoding="utf-8")
     known = set(keys)
-    page = render_page(report, lambda disk: f"{folder.name}/{disk}.html" if disk in known else None)
+    with report.fleet.reading():
+        page = render_page(report, lambda disk: f"{folder.name}/{disk}.html" if disk in known else None)
     with new_file(target, evidence, overwrite) as file:
         file.write_text(page, encoding="utf-8")
     return folder

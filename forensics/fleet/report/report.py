@@ -96,7 +96,8 @@ class FleetReport(Result):
         Args:
             most: How many; None for all.
         """
-        return self._chosen.rows(most)
+        with self.fleet.reading():
+            yield from self._chosen.rows(most)
 
     def write_pages(self, target: str | Path, *, overwrite: bool = False) -> Path:
         """Write the page, and beside it a folder with the report of each disk that is told, to which its row leads.
@@ -157,6 +158,12 @@ class FleetReport(Result):
             write_workbook(self, file)
 
     def _render(self, format: str, width: int | None) -> str:
+        if format not in ("text", "html", "csv", "json"):
+            raise ValueError("an xlsx file is no text: write it to a file")
+        with self.fleet.reading():
+            return self._text(format, width)
+
+    def _text(self, format: str, width: int | None) -> str:
         if format == "text":
             from forensics.fleet.report.text import render_text
 
@@ -169,11 +176,9 @@ class FleetReport(Result):
             from forensics.fleet.report.csv_file import render_csv
 
             return render_csv(self)
-        if format == "json":
-            from forensics.fleet.report.json_file import render_json
+        from forensics.fleet.report.json_file import render_json
 
-            return render_json(self)
-        raise ValueError("an xlsx file is no text: write it to a file")
+        return render_json(self)
 
     def notebook(self) -> str:
         """Return what a notebook shows: the accounts and the worst rows, as HTML."""
