@@ -204,6 +204,9 @@ class _Server:
             os.close(writing)
             ours.close()
             return True
+        if task.before is not None:
+            with suppress(Exception):
+                task.before()
         try:
             child = fork_into(task, writing, others, partial(_be_where, environment, folder))
         except OSError:

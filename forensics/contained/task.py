@@ -26,12 +26,15 @@ class Task:
         arguments: They.
         bounds: What it may take.
         classes: Of the objects in its answer.
+        before: Is called where children are forked for a process with threads, before that: what it does once, no child
+            does anew. It can be called again.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     bounds: Bounds
     classes: tuple[type, ...] = ()
+    before: Callable[[], None] | None = None
 
 
 def do(task: Task, pipe: int) -> None:

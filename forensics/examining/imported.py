@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import encodings.cp1252  # noqa: F401
 import xml.parsers.expat  # noqa: F401
+from collections.abc import Iterable
 
 import cryptography.hazmat.primitives.serialization
 import cryptography.x509  # noqa: F401
@@ -32,9 +33,20 @@ import forensics.sources.disks
 import forensics.sources.holdings
 import forensics.sources.open
 import forensics.sources.volumes  # noqa: F401
+from forensics.late_methods import compile_classes
 
 
 def wake_openssl() -> None:
     """Have OpenSSL look up what nearly every disk needs of it, which it does once in a process and those it forks."""
     Cipher(AES(bytes(32)), CBC(bytes(16))).decryptor()
     RSAPublicNumbers(65537, (1 << 2047) + 1).public_key()
+
+
+def be_ready(made: Iterable[str]) -> None:
+    """Do what each child would do anew.
+
+    Args:
+        made: Names of the classes of which earlier children made the first objects.
+    """
+    wake_openssl()
+    compile_classes(made)

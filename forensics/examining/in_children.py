@@ -10,9 +10,11 @@ What the first children had to compile is compiled here before others are forked
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from forensics.contained.bounds import Bounds
+from forensics.contained.child import is_forked_here
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.pool import answers
 from forensics.contained.task import Task
@@ -28,9 +30,9 @@ from forensics.examining.group import (
     examine_group,
     find_keys,
 )
-from forensics.examining.imported import wake_openssl
+from forensics.examining.imported import be_ready, wake_openssl
 from forensics.examining.settings import Settings
-from forensics.late_methods import compile_classes
+from forensics.late_methods import compile_classes, compiled_classes
 from forensics.tables.record import ProblemRow
 from forensics.tables.source import SourceEntry
 
@@ -112,6 +114,7 @@ class InChildren:
                 (settings, group, known),
                 _bounds(min(self._jobs, len(groups)), len(group)),
                 GROUP_CLASSES,
+                partial(be_ready, compiled_classes()),
             )
             for group in groups
         ]
@@ -125,7 +128,7 @@ class InChildren:
                 again += [rest] if (rest := tuple(each for each in group if each != guilty)) else []
             else:
                 self._found[group] = outcome
-                if done < len(groups):
+                if done < len(groups) or not is_forked_here():
                     compile_classes(outcome.made)
             self._tick()
         return again
