@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,14 @@ def test_a_full_standard_output_is_told(saved: Path) -> None:
     assert result.stderr == b"keymortem: standard output cannot be written: no space left on the disk\n"
 
 
+def _opened(parent: int) -> Iterator[str]:
+    """Yield the names of the files that the children of a process have open."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((process / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                yield from [os.readlink(file) for file in (process / "fd").iterdir()]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals are another thing there")
 @pytest.mark.parametrize(
     ("number", "code", "said"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
@@ -130,11 +139,8 @@ def test_what_is_stopped_says_so_and_leaves_nothing(
         env=os.environ | {"TMPDIR": str(tmp_path / "temporary")},
     ) as running:
         assert running.stderr is not None
-        # It has begun to examine when its temporary file is open, which has a number for a name.
-        opened = Path(f"/proc/{running.pid}/fd")
-        while running.poll() is None and not any(
-            f"{tmp_path}/temporary/#" in os.readlink(file) for file in opened.iterdir() if file.is_symlink()
-        ):
+        # It has begun to examine when a child of it has a temporary file open, which has a number for a name.
+        while running.poll() is None and not any(f"{tmp_path}/temporary/#" in name for name in _opened(running.pid)):
             time.sleep(0.01)
         running.send_signal(number)
         told = running.stderr.read().decode()
