@@ -155,7 +155,7 @@ def _take_found(result: Listed, tree: FolderTree, found: FoundEvidence) -> None:
     if found.layout.truncated:
         result.failed[_at(tree, "")] = "not all of its folders were searched for collections: name these themselves"
     for path, _ in found.links:
-        result.not_evidence[_at(tree, path)] = "a symbolic link to a file that is examined by itself"
+        result.not_evidence[_at(tree, path)] = "a symbolic link: what it leads to is examined where it lies"
 
 
 def _folder_of(tree: FolderTree, root: WindowsRoot) -> Path:

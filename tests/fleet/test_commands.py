@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -139,3 +140,16 @@ def test_a_dataset_that_cannot_be_written_is_5(
     result = run("run", disk, "-o", tmp_path / "fleet")
     told = "keymortem: the dataset cannot be written: No space left on device; what was done is kept\n"
     assert (result.exit_code, result.stderr) == (5, told)
+
+
+@pytest.mark.usefixtures("apart", "worked")
+def test_a_name_that_is_no_utf_8_is_found_again(tmp_path: Path) -> None:
+    (tmp_path / "disks").mkdir()
+    (tmp_path / "disks" / os.fsdecode(b"t\xff.vhdx")).write_bytes(b"vhdxfile" + bytes(100))
+    assert run("run", tmp_path / "disks", "-o", tmp_path / "fleet").exit_code == 3
+    before = json.loads(run("status", tmp_path / "fleet", "--format", "json").stdout)
+    assert run("retry", tmp_path / "fleet").exit_code == 3
+    after = json.loads(run("status", tmp_path / "fleet", "--format", "json").stdout)
+    assert (before["inputs"], after["inputs"]) == (1, 1)
+    assert after["failures"] == before["failures"]
+    assert "does not exist" not in str(after["failures"])
