@@ -77,6 +77,8 @@ class Dataset:
         """
         folder, kept = Path(path), evidence or EvidenceFiles()
         kept.refuse(folder)
+        if folder.exists() and not folder.is_dir():
+            raise DatasetError(f"{folder} is a file; name a folder that is empty or not there")
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise DatasetError(f"{folder} holds something else; name a folder that is empty or not there")

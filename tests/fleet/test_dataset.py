@@ -157,3 +157,5 @@ def test_only_a_dataset_is_opened(tmp_path: Path, dataset: Dataset) -> None:
         Dataset.open(dataset.path)
     with pytest.raises(DatasetError, match="holds something else"):
         Dataset.create(tmp_path, AS_OF)
+    with pytest.raises(DatasetError, match="is a file; name a folder"):
+        Dataset.create(dataset.path / "fleet.json", AS_OF)
