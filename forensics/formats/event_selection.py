@@ -16,11 +16,11 @@ from forensics.formats.event_template import STRING, UINT16, EventTemplate, temp
 from forensics.formats.evtx import CHUNK_HEADER, free_space
 from forensics.late_methods import dataclass
 
-_MAGIC = b"**\0\0"
-_BEGIN = b"\x0f\x01\x01\0\x0c\x01"  # a fragment that is an instance of a template
+_MAGIC = 0x2A2A
+_FRAGMENT, _TEMPLATE_INSTANCE = 0x0001010F, 0x010C
 _XML, _INSTANCE = 24, 38
 _VALUES = 15
-_HEAD = struct.Struct(f"<4sI16x6s4xI{4 + 4 * _VALUES}s")
+_HEAD = struct.Struct(f"<II16xIH4xI{4 + 4 * _VALUES}s")
 """Magic and size of a record, how its XML begins, where its template lies, and the types and sizes of its values."""
 _SIZES = struct.Struct(f"<I{_VALUES * 'HBx'}")
 _NUMBER = struct.Struct("<I")
@@ -28,12 +28,15 @@ _ID = struct.Struct("<H")
 _END = 0
 _MOST_KNOWN = 4096
 """Work: different names, and ways in which values lie, that are kept for the next record like them."""
-_EVERY_ID = range(1 << 16)
+_NO_ID: Container[int] = ()
+_EVERY_ID: Container[int] = range(1 << 16)
 
 _Ids = Container[int]
-_Head = tuple[int | str, int]
 _Layout = tuple[int, int, int, int]
-"""Where a record's event ID lies, where its provider's name begins and ends, and what the record must reach."""
+"""Where a record's event ID lies, where its provider's name begins and ends (0 where its template tells it), and the
+least size of such a record."""
+_Layouts = dict[bytes, _Layout]
+"""How values lie in records, by their types and sizes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +44,14 @@ class _Template:
     """A template of one chunk.
 
     Attributes:
-        head: What it says.
-        ids: Wanted IDs of its provider; None where each event names its own.
-        layouts: How values lie, by the types and sizes of the first.
+        head: What it says; None if that is not understood.
+        ids: Wanted IDs of its provider, where it names that.
+        layouts: How values lie in its records.
     """
 
-    head: EventTemplate
-    ids: _Ids | None
-    layouts: dict[bytes, _Layout | None]
+    head: EventTemplate | None
+    ids: _Ids
+    layouts: _Layouts
 
 
 class Selection:
@@ -59,11 +62,11 @@ class Selection:
         others: Event IDs of all other providers.
     """
 
-    def __init__(self, kinds: Mapping[str, _Ids | None], others: _Ids = ()) -> None:
+    def __init__(self, kinds: Mapping[str, _Ids | None], others: _Ids = _NO_ID) -> None:
         self._kinds = {provider: _EVERY_ID if ids is None else ids for provider, ids in kinds.items()}
-        self._others = others
+        self._others = others if others != () else _NO_ID
         self._named: dict[bytes, _Ids] = {}
-        self._layouts: dict[_Head, dict[bytes, _Layout | None]] = {}
+        self._layouts: dict[tuple[int, int], _Layouts] = {}
 
     def of(self, chunk: bytes) -> bytes | None:
         """Return a sound chunk with those of its records alone that may be wanted; None where there are none.
@@ -71,72 +74,78 @@ class Selection:
         A run of others becomes one record without content.
         """
         free = free_space(chunk)
-        templates: dict[int, _Template | None] = {}
+        templates: dict[int, _Template] = {}
+        known, read, read_id = self._named, _HEAD.unpack_from, _ID.unpack_from
         runs: list[tuple[int, int]] = []
         behind = at = CHUNK_HEADER
         while at + _HEAD.size <= free:
-            magic, size, begin, place, values = _HEAD.unpack_from(chunk, at)
-            if magic != _MAGIC or size < _INSTANCE or at + size > free:
+            magic, size, fragment, token, place, values = read(chunk, at)
+            end = at + size
+            if magic != _MAGIC or size < _INSTANCE or end > free:
                 break
-            if begin != _BEGIN:
-                is_wanted = True
-            else:
+            is_wanted = True
+            if fragment == _FRAGMENT and token == _TEMPLATE_INSTANCE:
+                # Here as far as goes without a call: a log may have a million records.
                 try:
                     template = templates[place]
+                    ids = template.ids
+                    if ids is not _NO_ID:
+                        event_id, name, name_end, least = template.layouts[values]
+                        if least <= size:
+                            if name_end:
+                                ids = known[chunk[at + name : at + name_end]]
+                            is_wanted = ids is not _NO_ID and read_id(chunk, at + event_id)[0] in ids
+                    else:
+                        is_wanted = False
                 except KeyError:
-                    template = templates[place] = self._template(chunk, place, at)
-                is_wanted = template is None or (
-                    template.ids != () and self._may_want(chunk, at, size, place, values, template)
-                )
+                    is_wanted = self._is_wanted(chunk, at, size, place, templates)
             if is_wanted:
                 if behind < at:
                     runs.append((behind, at))
-                behind = at + size
-            at += size
+                behind = end
+            at = end
         if at > behind:
             runs.append((behind, at))
         return None if runs == [(CHUNK_HEADER, free)] else _without(chunk, runs)
 
-    def _may_want(self, chunk: bytes, at: int, size: int, place: int, values: bytes, template: _Template) -> bool:
+    def _is_wanted(self, chunk: bytes, at: int, size: int, place: int, templates: dict[int, _Template]) -> bool:
+        """Tell whether a record may be wanted, and learn for the next one like it."""
         first = at + _INSTANCE
-        if place == first:
-            first += template.head.size
-            values = chunk[first : first + len(values)]
-        try:
-            layout = template.layouts[values]
-        except KeyError:
-            layout = _layout(values, template.head)
-            if len(template.layouts) < _MOST_KNOWN:
-                template.layouts[values] = layout
-        if layout is None:
+        template = templates.get(place)
+        if template is None:
+            template = templates[place] = self._template(chunk, place, first)
+        if template.head is None or template.ids is _NO_ID:
+            return template.head is None
+        shift = template.head.size if place == first else 0
+        values = chunk[first + shift : first + shift + _SIZES.size]
+        layout = template.layouts.get(values) or _layout(values, template.head)
+        if layout is None or layout[3] + shift > size:
             return True
-        event_id, name, name_end, least = layout
-        if first + least > at + size:
-            return True
-        ids = template.ids
-        if ids is None:
-            spelt = chunk[first + name : first + name_end]
-            ids = self._named[spelt] if spelt in self._named else self._ids_of(spelt)
-        return ids != () and _ID.unpack_from(chunk, first + event_id)[0] in ids
+        if len(template.layouts) < _MOST_KNOWN:
+            template.layouts[values] = layout
+        event_id, name, name_end, _ = layout
+        ids = self._ids_of(chunk[at + shift + name : at + shift + name_end]) if name_end else template.ids
+        return _ID.unpack_from(chunk, at + shift + event_id)[0] in ids
 
-    def _template(self, chunk: bytes, place: int, at: int) -> _Template | None:
-        """Read the template of a record; None if it is not understood."""
-        if not CHUNK_HEADER <= place <= at + _INSTANCE:
-            return None
-        head = template_at(chunk, place)
+    def _template(self, chunk: bytes, place: int, first: int) -> _Template:
+        """Read the template of a record whose values begin at ``first``, unless its template is there."""
+        head = template_at(chunk, place) if CHUNK_HEADER <= place <= first else None
         if head is None:
-            return None
-        ids = None if isinstance(head.provider, int) else self._ids(head.provider)
-        layouts = self._layouts.setdefault((head.provider if ids is None else "", head.event_id), {})
-        return _Template(head, ids, layouts)
+            return _Template(None, _EVERY_ID, {})
+        if isinstance(head.provider, int):
+            return _Template(head, _EVERY_ID, self._layouts.setdefault((head.provider, head.event_id), {}))
+        return _Template(head, self._ids(head.provider), self._layouts.setdefault((-1, head.event_id), {}))
 
     def _ids_of(self, spelt: bytes) -> _Ids:
-        try:
-            ids = self._ids(spelt.decode("utf-16-le").rstrip("\0"))
-        except UnicodeDecodeError:
-            return _EVERY_ID
-        if len(self._named) < _MOST_KNOWN:
-            self._named[spelt] = ids
+        ids = self._named.get(spelt)
+        if ids is None:
+            try:
+                name = spelt.decode("utf-16-le").rstrip("\0")
+            except UnicodeDecodeError:
+                return _EVERY_ID
+            ids = self._ids(name) if "\0" not in name else _EVERY_ID
+            if len(self._named) < _MOST_KNOWN:
+                self._named[spelt] = ids
         return ids
 
     def _ids(self, provider: str) -> _Ids:
@@ -150,20 +159,22 @@ def _layout(values: bytes, head: EventTemplate) -> _Layout | None:
         values: Their number, and the sizes and types of the first.
         head: Which of them are looked for.
     """
+    if len(values) < _SIZES.size:
+        return None
     count, *described = _SIZES.unpack(values)
     sizes, types = described[::2], described[1::2]
-    begin = 4 + 4 * count
-    event_id = head.event_id
-    if event_id >= min(count, _VALUES) or (sizes[event_id], types[event_id]) != (2, UINT16):
+    known, begin = min(count, _VALUES), _INSTANCE + 4 + 4 * count
+    event_id, provider = head.event_id, head.provider
+    if event_id >= known or (sizes[event_id], types[event_id]) != (2, UINT16):
         return None
     id_at = begin + sum(sizes[:event_id])
-    if isinstance(head.provider, str):
+    if isinstance(provider, str):
         return id_at, 0, 0, id_at + 2
-    if head.provider >= min(count, _VALUES) or types[head.provider] != STRING:
+    if provider >= known or types[provider] != STRING:
         return None
-    name_at = begin + sum(sizes[: head.provider])
-    name_end = name_at + sizes[head.provider]
-    return id_at, name_at, name_end, max(id_at + 2, name_end)
+    name = begin + sum(sizes[:provider])
+    name_end = name + sizes[provider]
+    return id_at, name, name_end, max(id_at + 2, name_end)
 
 
 def _without(chunk: bytes, runs: Iterable[tuple[int, int]]) -> bytes:

@@ -99,10 +99,11 @@ def template_at(chunk: bytes, at: int) -> EventTemplate | None:
     if head[_NAMED_BY] is not None:
         return EventTemplate(head[_NAMED_BY][0], event_id, size)
     end = head.end() + 2 * _HALF.unpack(head[_LENGTH])[0]
+    provider = chunk[head.end() : end].decode("utf-16-le", "replace")
     # Where anything else follows the text, the name goes on.
-    if chunk[end : end + 1] not in (b"\x02", b"\x03", b"\x06", b"\x46"):
+    if chunk[end : end + 1] not in (b"\x02", b"\x03", b"\x06", b"\x46") or "\0" in provider or "\ufffd" in provider:
         return None
-    return EventTemplate(chunk[head.end() : end].decode("utf-16-le", "replace"), event_id, size)
+    return EventTemplate(provider, event_id, size)
 
 
 def _are_named(chunk: bytes, match: re.Match[bytes], names: tuple[tuple[int, bytes], ...]) -> bool:
@@ -111,7 +112,7 @@ def _are_named(chunk: bytes, match: re.Match[bytes], names: tuple[tuple[int, byt
         if match[group] is None:
             continue
         (place,) = _NUMBER.unpack(match[group])
-        is_here = place == match.start(group + 1)
-        if is_here != bool(match[group + 1]) or not chunk.startswith(name, place + _NAME_HEADER):
+        begin, end = match.span(group + 1)
+        if (place == begin) != (begin < end) or not chunk.startswith(name, place + _NAME_HEADER):
             return False
     return True
