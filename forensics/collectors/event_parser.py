@@ -4,8 +4,8 @@ A record of a few hundred bytes can unfold into gigabytes (a template that repea
 repeats a value), the parser has no bound for that, and Rust ends the whole process when memory runs out. Where there
 is no ``fork`` (Windows) the child is a new Python: its output and its time are bounded, its memory is not.
 
-One child parses the chunks of many logs, while this process reads on, and says when it is through with each: what ends
-it costs the chunk that it had before it, and the next child goes on behind that.
+One child parses the chunks of all logs, while this process does other things, and says when it is through with each:
+what ends it costs the chunk that it had before it, and the next child goes on behind that.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ MAX_WAIT = 60
 """Format: seconds by the clock, for a child that waits for what never comes."""
 MAX_WAIT_WITHOUT_FORK = 20
 """Format: seconds by the clock, the start of a new Python among them, where no processor time can be set."""
-BATCH = 128
-"""Work: chunks that one child parses; so many are in memory, twice."""
-BATCH_SECONDS = 4
+BATCH = 512
+"""Work: chunks of 64 KiB that one child parses, and that wait meanwhile for the next."""
+BATCH_SECONDS = 8
 """Format: seconds of processor time that one child may take; its chunks do take less than a tenth of it."""
 CHUNK_SECONDS = 1
 """Format: seconds of processor time that one chunk may take to parse."""
@@ -96,23 +96,23 @@ class Parser:
         """
         self._waiting.append(_Part(log, wants, chunk, offset))
         if len(self._waiting) == BATCH:
-            self._hear()
-            self._begin()
+            self.begin()
+
+    def begin(self) -> None:
+        """Have a child begin with the chunks that wait."""
+        self._hear()
+        parts, self._waiting = self._waiting, []
+        self._begun = self._child_for(parts)
 
     def finish(self) -> None:
         """Have the logs told of all chunks that were given."""
-        self._hear()
-        self._begin()
+        self.begin()
         self._hear()
 
     def close(self) -> None:
         """End what is still parsed, where nobody wants it any more."""
         if self._begun is not None:
             self._begun.close()
-
-    def _begin(self) -> None:
-        parts, self._waiting = self._waiting, []
-        self._begun = self._child_for(parts)
 
     def _child_for(self, parts: list[_Part]) -> _Begun | None:
         if self._patience <= 0:

@@ -48,29 +48,53 @@ _READ_AHEAD = 16
 
 
 def collect_events(installation: Installation) -> list[EventRow]:
-    """Read every wanted event log; at most 20,000 rows of each, of every provider and ID the newest.
+    """Read every wanted event log, and wait for its rows; see :class:`EventLogs`."""
+    return EventLogs(installation).rows()
 
-    What was there is told in coverage (area ``log``, name of the file); damage becomes rows of table problem.
-    """
-    folder = installation.in_windows(LOG_FOLDER)
-    listing = installation.listing(folder)
-    files = {entry.name.lower(): entry for entry in listing.entries if not entry.is_dir}
-    rows: list[EventRow] = []
-    parser = Parser()
-    try:
-        readers = [_read(installation, log, entry, parser) for log in EVENT_LOGS for entry in _files_of(log, files)]
-        parser.finish()
-    finally:
-        parser.close()
-    for log in EVENT_LOGS:
-        read = [reader for reader in readers if reader.log is log]
-        if not read:
-            # Collectors copy single logs: one that lies beside the others is no proof that this one was not there.
-            outcome = installation.not_found if listing.outcome.is_there else listing.outcome
-            installation.coverage.tell("log", log.file, outcome, f"{folder}/{log.file}")
-        for reader in read:
-            rows += reader.finished()
-    return rows
+
+class EventLogs:
+    """The event logs of one Windows: read at once, parsed beside whatever is done until their rows are asked for."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._parser = Parser()
+        self._folder = installation.in_windows(LOG_FOLDER)
+        self._listing = installation.listing(self._folder)
+        files = {entry.name.lower(): entry for entry in self._listing.entries if not entry.is_dir}
+        self._readers = [self._read(log, entry) for log in EVENT_LOGS for entry in _files_of(log, files)]
+        self._parser.begin()
+
+    def _read(self, log: EventLog, entry: Entry) -> _LogReader:
+        installation = self._installation
+        reader = _LogReader(installation, log, entry)
+        with guard(installation, entry.path) as guarded, installation.tree.open(entry) as stream:
+            reader.read(stream, self._parser)
+        reader.failure = reader.failure or guarded.failure
+        return reader
+
+    def rows(self) -> list[EventRow]:
+        """Return at most 20,000 rows of each log, of every provider and ID the newest.
+
+        What was there is told in coverage (area ``log``, name of the file); damage becomes rows of table problem.
+        """
+        try:
+            self._parser.finish()
+        finally:
+            self._parser.close()
+        rows: list[EventRow] = []
+        for log in EVENT_LOGS:
+            read = [reader for reader in self._readers if reader.log is log]
+            if not read:
+                self._tell_missing(log)
+            for reader in read:
+                rows += reader.finished()
+        return rows
+
+    def _tell_missing(self, log: EventLog) -> None:
+        # Collectors copy single logs: one that lies beside the others is no proof that this one was not there.
+        seen = self._listing.outcome
+        outcome = self._installation.not_found if seen.is_there else seen
+        self._installation.coverage.tell("log", log.file, outcome, f"{self._folder}/{log.file}")
 
 
 def _files_of(log: EventLog, files: dict[str, Entry]) -> list[Entry]:
@@ -78,14 +102,6 @@ def _files_of(log: EventLog, files: dict[str, Entry]) -> list[Entry]:
     if log.or_like is None:
         return [exact] if exact else []
     return [entry for name, entry in sorted(files.items()) if name.startswith(log.or_like) and name.endswith(".evtx")]
-
-
-def _read(installation: Installation, log: EventLog, entry: Entry, parser: Parser) -> _LogReader:
-    reader = _LogReader(installation, log, entry)
-    with guard(installation, entry.path) as guarded, installation.tree.open(entry) as stream:
-        reader.read(stream, parser)
-    reader.failure = reader.failure or guarded.failure
-    return reader
 
 
 class _LogReader:
