@@ -8,7 +8,7 @@ from dataclasses import field
 from functools import lru_cache
 
 from forensics.collectors.services import KEY_SERVICES
-from forensics.formats.event_selection import Selection
+from forensics.formats.event_selection import EVERY_ID, Selection
 from forensics.late_methods import dataclass
 
 ANY_PROVIDER = "*"
@@ -16,7 +16,6 @@ _MAX_BINARY = 512
 """Format: characters of the binary data at whose beginning a service's name stands."""
 # A service whose own error code (7024) names a broken machine key, beside those that keys depend on.
 _WATCHED_SERVICES = {name.lower(): name for name in (*KEY_SERVICES, "IISADMIN")}
-
 _NAME = '"Name":"'  # the first is the provider's
 _EVENT_ID = re.compile(r'"EventID":(?:\{"#attributes":\{[^}]{0,80}\},"#text":)?"?(\d{1,9})\b')
 _LEVEL = re.compile(r'"Level":"?(\d{1,3})\b')
@@ -64,9 +63,9 @@ class EventLog:
 
     def selection(self) -> Selection | None:
         """Return what drops records by provider and ID before anything unfolds them; None where all may be wanted."""
-        kinds = {provider: wanted.ids for provider, wanted in self.providers.items()}
+        kinds = {name: EVERY_ID if wanted.ids is None else wanted.ids for name, wanted in self.providers.items()}
         others = kinds.pop(ANY_PROVIDER, ())
-        return None if others is None else Selection(kinds, others)
+        return None if others is EVERY_ID else Selection(kinds, others)
 
     def wants(self, record: str) -> bool:
         """Tell from a record's JSON text, without parsing it, whether it can be wanted."""

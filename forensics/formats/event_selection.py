@@ -28,10 +28,11 @@ _ID = struct.Struct("<H")
 _END = 0
 _MOST_KNOWN = 4096
 """Work: different names, and ways in which values lie, that are kept for the next record like them."""
+_LONGEST_KNOWN = 512
+"""Work: bytes of such a name."""
+EVERY_ID: Container[int] = range(1 << 16)
 _NO_ID: Container[int] = ()
-_EVERY_ID: Container[int] = range(1 << 16)
 
-_Ids = Container[int]
 _Layout = tuple[int, int, int, int]
 """Where a record's event ID lies, where its provider's name begins and ends (0 where its template tells it), and the
 least size of such a record."""
@@ -45,12 +46,12 @@ class _Template:
 
     Attributes:
         head: What it says; None if that is not understood.
-        ids: Wanted IDs of its provider, where it names that.
+        ids: Wanted event IDs of its provider, where it names that.
         layouts: How values lie in its records.
     """
 
     head: EventTemplate | None
-    ids: _Ids
+    ids: Container[int]
     layouts: _Layouts
 
 
@@ -58,14 +59,14 @@ class Selection:
     """Selects records of some kinds.
 
     Args:
-        kinds: Event IDs by provider; None for all.
+        kinds: Event IDs, by provider.
         others: Event IDs of all other providers.
     """
 
-    def __init__(self, kinds: Mapping[str, _Ids | None], others: _Ids = _NO_ID) -> None:
-        self._kinds = {provider: _EVERY_ID if ids is None else ids for provider, ids in kinds.items()}
+    def __init__(self, kinds: Mapping[str, Container[int]], others: Container[int] = _NO_ID) -> None:
+        self._kinds = kinds
         self._others = others if others != () else _NO_ID
-        self._named: dict[bytes, _Ids] = {}
+        self._named: dict[bytes, Container[int]] = {}
         self._layouts: dict[tuple[int, int], _Layouts] = {}
 
     def of(self, chunk: bytes) -> bytes | None:
@@ -89,14 +90,14 @@ class Selection:
                 try:
                     template = templates[place]
                     ids = template.ids
-                    if ids is not _NO_ID:
+                    if ids is _NO_ID:
+                        is_wanted = False
+                    else:
                         event_id, name, name_end, least = template.layouts[values]
                         if least <= size:
                             if name_end:
                                 ids = known[chunk[at + name : at + name_end]]
                             is_wanted = ids is not _NO_ID and read_id(chunk, at + event_id)[0] in ids
-                    else:
-                        is_wanted = False
                 except KeyError:
                     is_wanted = self._is_wanted(chunk, at, size, place, templates)
             if is_wanted:
@@ -131,24 +132,24 @@ class Selection:
         """Read the template of a record whose values begin at ``first``, unless its template is there."""
         head = template_at(chunk, place) if CHUNK_HEADER <= place <= first else None
         if head is None:
-            return _Template(None, _EVERY_ID, {})
+            return _Template(None, EVERY_ID, {})
         if isinstance(head.provider, int):
-            return _Template(head, _EVERY_ID, self._layouts.setdefault((head.provider, head.event_id), {}))
+            return _Template(head, EVERY_ID, self._layouts.setdefault((head.provider, head.event_id), {}))
         return _Template(head, self._ids(head.provider), self._layouts.setdefault((-1, head.event_id), {}))
 
-    def _ids_of(self, spelt: bytes) -> _Ids:
+    def _ids_of(self, spelt: bytes) -> Container[int]:
         ids = self._named.get(spelt)
         if ids is None:
             try:
                 name = spelt.decode("utf-16-le").rstrip("\0")
             except UnicodeDecodeError:
-                return _EVERY_ID
-            ids = self._ids(name) if "\0" not in name else _EVERY_ID
-            if len(self._named) < _MOST_KNOWN:
+                return EVERY_ID
+            ids = self._ids(name) if "\0" not in name else EVERY_ID
+            if len(self._named) < _MOST_KNOWN and len(spelt) <= _LONGEST_KNOWN:
                 self._named[spelt] = ids
         return ids
 
-    def _ids(self, provider: str) -> _Ids:
+    def _ids(self, provider: str) -> Container[int]:
         return self._kinds.get(provider, self._others)
 
 

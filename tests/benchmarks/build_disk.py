@@ -7,8 +7,8 @@ files (keys made over years are spread over all of them; keys made at once are u
 ``.json`` with what is on it. With ``--copies 3`` the volume has three shadow copies, after each of which the files of a
 key were deleted, and the disks are called ``disk-40-copies.vhdx`` and so on.
 
-The volume has a System log of 21 MB, where the published one is at hand of which :mod:`tests.benchmarks.system_log` makes it;
-``--without-log`` leaves it out, and the disks are called ``disk-40-without-log.vhdx``.
+The volume has a System log of 21 MB, which :mod:`tests.benchmarks.system_log` makes of a published one, where that is
+at hand; ``--without-log`` leaves it out, and the disks are called ``disk-40-without-log.vhdx``.
 """
 
 from __future__ import annotations
