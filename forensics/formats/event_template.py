@@ -66,7 +66,7 @@ _TO_PROVIDER = re.compile(
     re.DOTALL,
 )
 # Groups of the two patterns.
-_SIZE, _LENGTH, _NAMED_BY = 7, 12, 13
+_SIZE, _LENGTH, _NAME_VALUE = 7, 12, 13
 _TO_NAME = tuple(zip((1, 3, 5, 8, 10), map(_counted, _NAMES[:5]), strict=True))
 _OF_ID = tuple(zip((1, 3), map(_counted, _NAMES[5:]), strict=True))
 _TO_EVENT_ID = re.compile(
@@ -96,8 +96,8 @@ def template_at(chunk: bytes, at: int) -> EventTemplate | None:
         return None
     (event_id,) = behind[6]
     size = DEFINITION_HEADER + _NUMBER.unpack_from(chunk, at + DEFINITION_HEADER - 4)[0]
-    if head[_NAMED_BY] is not None:
-        return EventTemplate(head[_NAMED_BY][0], event_id, size)
+    if head[_NAME_VALUE] is not None:
+        return EventTemplate(head[_NAME_VALUE][0], event_id, size)
     end = head.end() + 2 * _HALF.unpack(head[_LENGTH])[0]
     provider = chunk[head.end() : end].decode("utf-16-le", "replace")
     # Where anything else follows the text, the name goes on.
