@@ -205,7 +205,7 @@ def test_log_of_the_benchmarks_disk_is_one_to_other_readers() -> None:
         pytest.skip("the published event logs are not beside this project")
     raw, count = made
     assert (len(raw), count) == (4096 + 2 * 13 * 65536, 2 * 1766)
-    assert [r["event_record_id"] for r in evtx.PyEvtxParser(io.BytesIO(raw)).records_json() if r] == [
+    assert [r["event_record_id"] for r in evtx.PyEvtxParser(io.BytesIO(raw), 1).records_json() if r] == [
         *range(1, count + 1)
     ]
     pyevtx = other_reader("pyevtx", "libevtx-python")
