@@ -8,7 +8,7 @@ from forensics.collectors.certificates import collect_certificates
 from forensics.collectors.ek_lists import collect_ek_lists
 from forensics.collectors.event_identity import fill_identity
 from forensics.collectors.event_processes import fill_processes
-from forensics.collectors.events import collect_events
+from forensics.collectors.events import EventLogs
 from forensics.collectors.evidence import Evidence
 from forensics.collectors.folder_acls import collect_folder_acls
 from forensics.collectors.guard import guard
@@ -55,11 +55,11 @@ def collect(installation: Installation) -> Evidence:
     profiles: list[Profile] = []
     with guard(installation, "backup hives"):
         fill_backup_identity(installation, evidence.machine)
+    logs: EventLogs | None = None
+    with guard(installation, "event logs"):
+        logs = EventLogs(installation)
     with guard(installation, "services"):
         evidence.services.extend(collect_services(installation))
-    with guard(installation, "event logs"):
-        evidence.events = collect_events(installation)
-        fill_identity(installation, evidence.machine, evidence.events)
     with guard(installation, "setup logs"):
         evidence.setup_events = collect_setup_events(installation)
     with guard(installation, "update packages"):
@@ -67,6 +67,9 @@ def collect(installation: Installation) -> Evidence:
     with guard(installation, "profiles"):
         profiles = collect_profiles(installation)
         evidence.knows_all_profiles = knows_all_profiles(installation)
+    with guard(installation, "event logs"):
+        evidence.events = logs.rows() if logs is not None else []
+        fill_identity(installation, evidence.machine, evidence.events)
     with guard(installation, "users"):
         evidence.users = collect_users(installation, evidence.machine, profiles)
     with guard(installation, "certificates"):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import field
 from functools import lru_cache
 
 from forensics.collectors.services import KEY_SERVICES
+from forensics.formats.event_selection import EVERY_ID, Selection
 from forensics.late_methods import dataclass
 
 ANY_PROVIDER = "*"
@@ -15,12 +16,6 @@ _MAX_BINARY = 512
 """Format: characters of the binary data at whose beginning a service's name stands."""
 # A service whose own error code (7024) names a broken machine key, beside those that keys depend on.
 _WATCHED_SERVICES = {name.lower(): name for name in (*KEY_SERVICES, "IISADMIN")}
-
-# How the parser begins nearly every record, up to the name of its provider.
-_HEAD = (
-    '{"Event":{"#attributes":{"xmlns":"http://schemas.microsoft.com/win/2004/08/events/event"},'
-    '"System":{"Provider":{"#attributes":{"Name":"'
-)
 _NAME = '"Name":"'  # the first is the provider's
 _EVENT_ID = re.compile(r'"EventID":(?:\{"#attributes":\{[^}]{0,80}\},"#text":)?"?(\d{1,9})\b')
 _LEVEL = re.compile(r'"Level":"?(\d{1,3})\b')
@@ -60,19 +55,17 @@ class EventLog:
 
     def needles(self) -> tuple[bytes, ...]:
         """Return byte strings of which a chunk must hold one to be worth parsing; none: parse them all."""
-        if self.needle is not None:
-            return (self.needle.encode("utf-16-le"),)
-        if ANY_PROVIDER in self.providers:
+        if self.needle is None and ANY_PROVIDER in self.providers:
             return ()
-        return tuple(name.encode("utf-16-le") for name in self.providers)
+        names = self.providers if self.needle is None else (self.needle,)
+        # Without its last zero, with which half of all bytes would agree, a text is found in half the time.
+        return tuple(name.encode("utf-16-le")[:-1] for name in names)
 
-    def filter(self) -> Callable[[str], bool]:
-        """Return what :meth:`wants` does, as a function that is quick to call: every record of a log passes there."""
-        if ANY_PROVIDER in self.providers:
-            return self.wants
-        wants, head, after = self.wants, _HEAD, len(_HEAD)
-        names = tuple(f'{name}"' for name in self.providers)
-        return lambda record: wants(record) if record.startswith(names, after) or not record.startswith(head) else False
+    def selection(self) -> Selection | None:
+        """Return what drops records by provider and ID before anything unfolds them; None where all may be wanted."""
+        kinds = {name: EVERY_ID if wanted.ids is None else wanted.ids for name, wanted in self.providers.items()}
+        others = kinds.pop(ANY_PROVIDER, ())
+        return None if others is EVERY_ID else Selection(kinds, others)
 
     def wants(self, record: str) -> bool:
         """Tell from a record's JSON text, without parsing it, whether it can be wanted."""

@@ -1,18 +1,18 @@
 """Table event: records of the event logs that bear on keys, certificates, identity and time.
 
-Read with the Rust ``evtx`` package. A log is streamed chunk by chunk; chunks that cannot hold a wanted record are
-dropped by their bytes, records by their text, and only what is left is parsed.
+Read with the Rust ``evtx`` package. A log is streamed chunk by chunk; chunks and records that cannot be wanted are
+dropped by their bytes, and only what is left is parsed: by one child for all logs, while this process reads on.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from forensics.collectors.event_filters import ANY_PROVIDER, EVENT_LOGS, EventLog, watched_service
-from forensics.collectors.event_parser import ParserGaveUp, wanted_records
+from forensics.collectors.event_parser import Parser
 from forensics.collectors.guard import guard
 from forensics.disk.tree import Entry, NotObtained
 from forensics.formats.errors import FormatError
@@ -38,41 +38,63 @@ MAX_CHUNKS = 65_536
 """Evidence: chunks of 64 KiB of one event log."""
 MAX_BROKEN = 20
 """Display: damaged parts of one event log that are told one by one; coverage counts all."""
-BATCH_SECONDS = 2
-"""Format: seconds of processor time that 64 chunks may take to parse; they do take less than a tenth of it."""
-CHUNK_SECONDS = 1
-"""Format: seconds of processor time that one chunk may take to parse."""
-_PATIENCE = 3
-"""Evidence: chunks of one installation that may end the parser before no more is given to it."""
 _MOST_SAID = 2000
 """Work: different events of one log whose fields are kept for the next one like it."""
 _LONGEST_SAID = 1000
 """Work: characters of an event whose fields are kept for the next one like it."""
 _MOST_NAMED = 5
 """Display: kinds of which records were left out that are named."""
-_BATCH = 64
 _READ_AHEAD = 16
 
 
 def collect_events(installation: Installation) -> list[EventRow]:
-    """Read every wanted event log; at most 20,000 rows of each, of every provider and ID the newest.
+    """Read every wanted event log, and wait for its rows; see :class:`EventLogs`."""
+    return EventLogs(installation).rows()
 
-    What was there is told in coverage (area ``log``, name of the file); damage becomes rows of table problem.
-    """
-    folder = installation.in_windows(LOG_FOLDER)
-    listing = installation.listing(folder)
-    files = {entry.name.lower(): entry for entry in listing.entries if not entry.is_dir}
-    rows: list[EventRow] = []
-    patience = _Patience()
-    for log in EVENT_LOGS:
-        found = _files_of(log, files)
-        if not found:
-            # Collectors copy single logs: one that lies beside the others is no proof that this one was not there.
-            outcome = installation.not_found if listing.outcome.is_there else listing.outcome
-            installation.coverage.tell("log", log.file, outcome, f"{folder}/{log.file}")
-        for entry in found:
-            rows += _log_rows(installation, log, entry, patience)
-    return rows
+
+class EventLogs:
+    """The event logs of one Windows: read at once, parsed beside whatever is done until their rows are asked for."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self._parser = Parser()
+        self._folder = installation.in_windows(LOG_FOLDER)
+        self._listing = installation.listing(self._folder)
+        files = {entry.name.lower(): entry for entry in self._listing.entries if not entry.is_dir}
+        self._readers = [self._read(log, entry) for log in EVENT_LOGS for entry in _files_of(log, files)]
+        self._parser.begin()
+
+    def _read(self, log: EventLog, entry: Entry) -> _LogReader:
+        installation = self._installation
+        reader = _LogReader(installation, log, entry)
+        with guard(installation, entry.path) as guarded, installation.tree.open(entry) as stream:
+            reader.read(stream, self._parser)
+        reader.failure = reader.failure or guarded.failure
+        return reader
+
+    def rows(self) -> list[EventRow]:
+        """Return at most 20,000 rows of each log, of every provider and ID the newest.
+
+        What was there is told in coverage (area ``log``, name of the file); damage becomes rows of table problem.
+        """
+        try:
+            self._parser.finish()
+        finally:
+            self._parser.close()
+        rows: list[EventRow] = []
+        for log in EVENT_LOGS:
+            read = [reader for reader in self._readers if reader.log is log]
+            if not read:
+                self._tell_missing(log)
+            for reader in read:
+                rows += reader.finished()
+        return rows
+
+    def _tell_missing(self, log: EventLog) -> None:
+        # Collectors copy single logs: one that lies beside the others is no proof that this one was not there.
+        seen = self._listing.outcome
+        outcome = self._installation.not_found if seen.is_there else seen
+        self._installation.coverage.tell("log", log.file, outcome, f"{self._folder}/{log.file}")
 
 
 def _files_of(log: EventLog, files: dict[str, Entry]) -> list[Entry]:
@@ -82,47 +104,21 @@ def _files_of(log: EventLog, files: dict[str, Entry]) -> list[Entry]:
     return [entry for name, entry in sorted(files.items()) if name.startswith(log.or_like) and name.endswith(".evtx")]
 
 
-def _log_rows(installation: Installation, log: EventLog, entry: Entry, patience: _Patience) -> list[EventRow]:
-    """Read one log; its coverage tells when nothing of it, or not all, could be got or read."""
-    reader = _LogReader(installation, log, entry, patience)
-    with guard(installation, entry.path) as guarded, installation.tree.open(entry) as stream:
-        reader.read(stream)
-    outcome = reader.outcome()
-    if guarded.failure is not None:
-        outcome = Outcome("partial", guarded.failure.why) if reader.readable else guarded.failure
-    installation.coverage.tell("log", log.file if log.or_like is None else entry.name, outcome, entry.path)
-    return reader.rows
-
-
-class _Patience:
-    """How often chunks may still end the parser before no more of this computer's are given to it."""
-
-    def __init__(self) -> None:
-        self._left = _PATIENCE
-
-    @property
-    def is_out(self) -> bool:
-        return self._left <= 0
-
-    def wear(self) -> None:
-        self._left -= 1
-
-
 class _LogReader:
     """Reads one event log into rows.
 
     Attributes:
-        rows: The rows, in the order of their record numbers.
-        readable: The log's frame could be read at all.
+        log: The log.
+        failure: What ended the reading before its end.
     """
 
-    def __init__(self, installation: Installation, log: EventLog, entry: Entry, patience: _Patience) -> None:
-        self.rows: list[EventRow] = []
-        self._patience = patience
-        self._wants = log.filter()
-        self.readable = False
+    def __init__(self, installation: Installation, log: EventLog, entry: Entry) -> None:
+        self.log = log
+        self.failure: Outcome | None = None
+        self._rows: list[EventRow] = []
+        self._is_readable = False
         self._installation = installation
-        self._log = log
+        self._name = log.file if log.or_like is None else entry.name
         self._path = entry.path
         self._modified = entry.modified
         self._dropped = 0
@@ -132,9 +128,19 @@ class _LogReader:
         self._cut: str | None = None
         self._said: dict[str, EventFields] = {}
 
-    def outcome(self) -> Outcome:
-        """Say what was read of the log."""
-        if not self.readable:
+    def finished(self) -> list[EventRow]:
+        """Return the rows, in the order of their record numbers, and tell what was read of the log."""
+        if self._unread:
+            self._problem("too_much_work", "too many parts of the event logs end their parser: no more is read", None)
+        self._keep_newest()
+        self._installation.coverage.tell("log", self._name, self._outcome(), self._path)
+        return self._rows
+
+    def _outcome(self) -> Outcome:
+        if self.failure is not None:
+            # Nothing of it, or not all, could be got or read.
+            return Outcome("partial", self.failure.why) if self._is_readable else self.failure
+        if not self._is_readable:
             return Outcome("unreadable", self._detail())
         # A bound was reached, or bytes were not got: not every record was read or kept.
         return Outcome("present" if self._cut is None else "partial", self._detail())
@@ -146,30 +152,23 @@ class _LogReader:
             parts.append("not read to its end, since too many parts of this computer's event logs end their parser")
         if self._dropped:
             often = ", ".join(f"{provider} {event_id}" for provider, event_id in sorted(self._cut_kinds)[:_MOST_NAMED])
-            kept = len(self.rows)
+            kept = len(self._rows)
             parts.append(f"{kept} of {kept + self._dropped} records; the oldest of these were left out: {often}")
         return "; ".join(parts) or self._cut
 
-    def read(self, stream: BinaryIO) -> None:
-        """Read the whole log."""
-        needles = self._log.needles()
-        batch: list[bytes] = []
+    def read(self, stream: BinaryIO, parser: Parser) -> None:
+        """Read the whole log; what may be wanted of it is given to the parser."""
+        needles, selection = self.log.needles(), self.log.selection()
         for offset, chunk in self._chunks(stream):
+            is_sound = self._check(chunk, offset)
             if needles and not any(needle in chunk for needle in needles):
-                self._check(chunk, offset)
                 continue
-            if self._check(chunk, offset):
-                batch.append(chunk)
+            if is_sound:
+                selected = chunk if selection is None else selection.of(chunk)
+                if selected is not None:
+                    parser.give(self, self.log.wants, selected)
             elif has_chunk_magic(chunk):
-                # Alone, so that what it does to the parser cannot touch the others.
-                self._records([chunk], offset)
-            if len(batch) == _BATCH:
-                self._records(batch, None)
-                batch = []
-        self._records(batch, None)
-        if self._unread:
-            self._problem("too_much_work", "too many parts of the event logs end their parser: no more is read", None)
-        self._keep_newest()
+                parser.give(self, self.log.wants, chunk, offset)
 
     def _chunks(self, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         try:
@@ -178,7 +177,7 @@ class _LogReader:
             self._problem(error.kind, error.message, error.offset)
             if error.kind != "bad_checksum":
                 return
-        self.readable = True
+        self._is_readable = True
         offset = HEADER_SIZE
         while block := self._block(stream, offset):
             for start in range(0, len(block), CHUNK_SIZE):
@@ -209,46 +208,29 @@ class _LogReader:
             return False
         return True
 
-    def _records(self, chunks: list[bytes], offset: int | None) -> None:
-        """Parse chunks; what the parser refuses becomes a problem and the others go on.
+    def parsed(self, records: Sequence[str | None], failure: str | None, offset: int | None) -> None:
+        """Make rows of a chunk's records; what the parser refuses becomes a problem.
 
         Args:
-            chunks: The chunks.
-            offset: Where the only one of them stands that is known to be damaged, and told already.
+            records: As JSON; None for each that cannot be read.
+            failure: Why there are no more of them.
+            offset: Where the chunk stands if it is known to be damaged, and told already.
         """
-        if not chunks:
-            return
-        if self._patience.is_out:
-            self._unread = True
-            return
-        known = len(self.rows)
-        try:
-            self._parse(chunks, BATCH_SECONDS if len(chunks) > 1 else CHUNK_SECONDS, tell=offset is None)
-        except ParserGaveUp as error:
-            if len(chunks) == 1:
-                self._broken("bad_record", str(error), offset)
-                self._patience.wear()
-                return
-            # One of them does it: the others are read alone.
-            del self.rows[known:]
-            for chunk in chunks:
-                if self._patience.is_out:
-                    self._unread = True
-                    break
-                try:
-                    self._parse([chunk], CHUNK_SECONDS)
-                except ParserGaveUp as alone:
-                    self._broken("bad_record", str(alone), None)
-                    self._patience.wear()
-        if len(self.rows) >= 2 * MAX_ROWS:
+        with guard(self._installation, self._path) as guarded:
+            for record in records:
+                if record is not None:
+                    self._row(record)
+                elif offset is None:
+                    self._broken("bad_record", "a record of the event log cannot be read", None)
+        self.failure = self.failure or guarded.failure
+        if failure is not None:
+            self._broken("bad_record", failure, offset)
+        if len(self._rows) >= 2 * MAX_ROWS:
             self._keep_newest()
 
-    def _parse(self, chunks: list[bytes], seconds: int, tell: bool = True) -> None:
-        for record in wanted_records(chunks, self._wants, seconds):
-            if record is not None:
-                self._row(record)
-            elif tell:
-                self._broken("bad_record", "a record of the event log cannot be read", None)
+    def not_parsed(self) -> None:
+        """Take it that no more of the log is parsed."""
+        self._unread = True
 
     def _row(self, record: str) -> None:
         # Here, as below, because many a source holds no event log.
@@ -262,14 +244,14 @@ class _LogReader:
         system = system_part(event) if isinstance(event, dict) else None
         if system is None:
             return
-        wanted = self._log.providers.get(system.provider) or self._log.providers.get(ANY_PROVIDER)
+        wanted = self.log.providers.get(system.provider) or self.log.providers.get(ANY_PROVIDER)
         if wanted is None or (wanted.ids is not None and system.event_id not in wanted.ids):
             return
         fields = self._fields(event)
-        self.rows.append(
+        self._rows.append(
             EventRow(
                 machine_id=self._installation.machine_id,
-                channel=system.channel or self._log.file.removesuffix(".evtx").replace("%4", "/"),
+                channel=system.channel or self.log.file.removesuffix(".evtx").replace("%4", "/"),
                 provider=system.provider,
                 event_id=system.event_id,
                 time=system.time,
@@ -305,8 +287,8 @@ class _LogReader:
         return fields
 
     def _keep_newest(self) -> None:
-        self.rows.sort(key=lambda row: row.record_id or 0)
-        if len(self.rows) <= MAX_ROWS:
+        self._rows.sort(key=lambda row: row.record_id or 0)
+        if len(self._rows) <= MAX_ROWS:
             return
         if not self._dropped:
             message = (
@@ -315,18 +297,18 @@ class _LogReader:
             )
             self._problem("too_many", message, None)
         # What is repeated all day must not push out the few records that matter.
-        share = _share(Counter(map(_kind, self.rows)), MAX_ROWS)
+        share = _share(Counter(map(_kind, self._rows)), MAX_ROWS)
         kept: list[EventRow] = []
         seen: Counter[tuple[str, int]] = Counter()
-        for row in reversed(self.rows):
+        for row in reversed(self._rows):
             kind = _kind(row)
             if seen[kind] < share and len(kept) < MAX_ROWS:
                 seen[kind] += 1
                 kept.append(row)
             else:
                 self._cut_kinds.add(kind)
-        self._dropped += len(self.rows) - len(kept)
-        self.rows[:] = reversed(kept)
+        self._dropped += len(self._rows) - len(kept)
+        self._rows[:] = reversed(kept)
 
     def _broken(self, kind: str, message: str, offset: int | None) -> None:
         self._damaged += 1

@@ -178,13 +178,12 @@ class Child:
         return code
 
 
-def records(task: Task) -> Iterator[bytes]:
+def records_of(child: Child) -> Iterator[bytes]:
     """Yield what a child sends before it ends, as it comes.
 
     Raises:
         ContainedFailure: It failed; what came before stands.
     """
-    child = Child(task)
     try:
         while child.read():
             yield from child.records

@@ -19,7 +19,7 @@ HEADER_SIZE = 4096
 CHUNK_SIZE = 0x10000
 _FILE_MAGIC = b"ElfFile\0"
 _CHUNK_MAGIC = b"ElfChnk\0"
-_CHUNK_HEADER = 512
+CHUNK_HEADER = 512
 
 
 def check_file_header(data: bytes) -> None:
@@ -64,12 +64,17 @@ def check_chunk(chunk: bytes) -> None:
         raise FormatError("truncated", len(chunk), f"a chunk of the event log has {len(chunk)} of {CHUNK_SIZE} bytes")
     free, data_sum = struct.unpack_from("<II", chunk, 48)
     (header_sum,) = struct.unpack_from("<I", chunk, 124)
-    if zlib.crc32(chunk[128:_CHUNK_HEADER], zlib.crc32(chunk[:120])) != header_sum:
+    if zlib.crc32(chunk[128:CHUNK_HEADER], zlib.crc32(chunk[:120])) != header_sum:
         raise FormatError("bad_checksum", 124, "the checksum of a chunk's header is wrong")
-    if not _CHUNK_HEADER <= free <= CHUNK_SIZE:
+    if not CHUNK_HEADER <= free <= CHUNK_SIZE:
         raise FormatError("bad_length", 48, "a chunk's free space begins outside the chunk")
-    if zlib.crc32(chunk[_CHUNK_HEADER:free]) != data_sum:
+    if zlib.crc32(chunk[CHUNK_HEADER:free]) != data_sum:
         raise FormatError("bad_checksum", 52, "the checksum of a chunk's records is wrong")
+
+
+def free_space(chunk: bytes) -> int:
+    """Return where the records of a sound chunk end."""
+    return int(struct.unpack_from("<I", chunk, 48)[0])
 
 
 def log_of(chunks: Sequence[bytes]) -> bytes:

@@ -6,6 +6,9 @@ writes ``CACHE/disk-40.vhdx`` and ``CACHE/disk-4.vhdx``, which differ in how man
 files (keys made over years are spread over all of them; keys made at once are under the last few), and beside each a
 ``.json`` with what is on it. With ``--copies 3`` the volume has three shadow copies, after each of which the files of a
 key were deleted, and the disks are called ``disk-40-copies.vhdx`` and so on.
+
+The volume has a System log of 21 MB, which :mod:`tests.benchmarks.system_log` makes of a published one, where that is
+at hand; ``--without-log`` leaves it out, and the disks are called ``disk-40-without-log.vhdx``.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from testdata.builder.seeded import Seeded
 from testdata.builder.vhdx import write_dynamic
 from tests.benchmarks.reads import Reads, describe_descriptor
 from tests.benchmarks.shadow_copies import make_copies
+from tests.benchmarks.system_log import system_log
 
 DISK_SIZE = 127 << 30
 BLOCK_SIZE = 32 << 20
@@ -45,6 +49,7 @@ CNG_OF_FIVE = 2
 BUSY = 16_000  # small files that are written anew after each shadow copy: 1,000 blocks of records
 GONE_EVERY = 7
 MASTER_KEYS = 40
+SYSTEM_LOG = "Windows/System32/winevt/Logs/System.evtx"
 FIRST_KEY = datetime(2016, 1, 4, 8, 0, tzinfo=UTC)
 
 
@@ -62,11 +67,14 @@ def forge(cache: Path, used: int) -> tuple[ForgedMachine, list[FileSpec]]:
     return forged, forged.volume()
 
 
-def build(cache: Path, used: int, copies: int = 0) -> Path:
+def build(cache: Path, used: int, copies: int = 0, with_log: bool = True) -> Path:
     """Build the disk, with so many shadow copies, and note what is on it; returns its path."""
     forged, files = forge(cache, used)
+    log = system_log() if with_log else None
+    if log is not None:
+        files.append(FileSpec(SYSTEM_LOG, log[0]))
     volume, raw = cache / "volume.ntfs", cache / "disk.raw"
-    out = cache / f"disk-{used}{'-copies' if copies else ''}.vhdx"
+    out = cache / f"disk-{used}{'-copies' if copies else ''}{'' if with_log else '-without-log'}.vhdx"
     size = DISK_SIZE - (2 << 20)
     filler = list(_filler())
     build_ntfs([*files, *filler], volume, size, label="Windows", default_sd=acl.DEFAULT_SD)
@@ -79,7 +87,8 @@ def build(cache: Path, used: int, copies: int = 0) -> Path:
     with raw.open("rb") as file:
         write_dynamic(file, DISK_SIZE, out, block_size=BLOCK_SIZE, shuffle_seed="benchmark")
     raw.unlink()
-    out.with_suffix(".json").write_text(json.dumps(truth(forged, files, used), indent=1) + "\n")
+    known = {**truth(forged, files, used), "log_records": log[1] if log is not None else 0}
+    out.with_suffix(".json").write_text(json.dumps(known, indent=1) + "\n")
     return out
 
 
@@ -162,11 +171,18 @@ def main() -> None:
     parser.add_argument("cache", type=Path, help="folder for the disks, some gigabytes sparse")
     parser.add_argument("--used", type=int, nargs="+", default=[MASTER_KEYS, 4], help="master keys in use, per disk")
     parser.add_argument("--copies", type=int, default=0, help="shadow copies of the volume")
+    parser.add_argument("--without-log", action="store_true", help="no System log on the volume")
     arguments = parser.parse_args()
+    if not arguments.without_log and system_log(1) is None:
+        print("without a System log: the published event logs are not beside this project", flush=True)
     arguments.cache.mkdir(parents=True, exist_ok=True)
     for used in arguments.used:
         started = time.monotonic()
-        print(build(arguments.cache, used, arguments.copies), f"{time.monotonic() - started:.0f} s", flush=True)
+        print(
+            build(arguments.cache, used, arguments.copies, not arguments.without_log),
+            f"{time.monotonic() - started:.0f} s",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -132,11 +132,15 @@ def check(disk: Path, scripts: dict[str, list[str]], report: Path) -> str:
     for kind in ("key_file", "master_key"):
         if len(tables[kind]) != counts[kind]:
             raise SystemExit(f"examine reports {len(tables[kind])} rows of {kind}, {counts[kind]} were written")
+    read = sum(row["area"] == "log" and row["outcome"] == "present" for row in tables["coverage"])
+    if read != bool(truth["log_records"]):
+        raise SystemExit(f"examine read {read} event logs; the disk has one: {bool(truth['log_records'])}")
     proved = sum(row["private_key"] == "proved" for row in tables["key_chain"])
     return (
         f"{truth['files']} files, SOFTWARE {truth['software_bytes'] / 1e6:.0f} MB, "
         f"{counts['certificate']} certificates, {counts['key_file']} key files "
-        f"under {truth['master_keys_used']} of {counts['master_key']} master keys; "
+        f"under {truth['master_keys_used']} of {counts['master_key']} master keys, "
+        f"a System log of {truth['log_records']} records; "
         f"examine proved {proved} private keys."
     )
 

@@ -7,14 +7,15 @@ import random
 import struct
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from forensics.collectors import event_parser
-from forensics.collectors.event_parser import ParserGaveUp, wanted_records
+from forensics.collectors.event_filters import EVENT_LOGS
+from forensics.collectors.event_parser import Parser
 from forensics.collectors.events import collect_events
 from forensics.formats.evtx import log_of
 from forensics.sources.installation import Installation
@@ -44,6 +45,43 @@ def sound(count: int = 3, provider: str = "Microsoft-Windows-Crypto-NCrypt") -> 
     """Return chunks with one record each."""
     logs = (event_log([Event(provider, 3, TIME, "WEB01", data={"n": str(n)})], n) for n in range(1, count + 1))
     return [log[4096:] for log in logs]
+
+
+NCRYPT_LOG = next(log for log in EVENT_LOGS if NCRYPT.endswith(log.file))
+ENDED = "the parser took too much time or memory for a part of the event log, and was ended"
+UNFOLDS = "records of the event log unfold to many times their size"
+
+
+class Told:
+    """A log that keeps what it is told of its chunks."""
+
+    def __init__(self) -> None:
+        self.records: list[str | None] = []
+        self.failures: list[str] = []
+        self.is_left = False
+
+    def parsed(self, records: Sequence[str | None], failure: str | None, offset: int | None) -> None:
+        assert offset is None
+        self.records += records
+        self.failures += [failure] if failure else []
+
+    def not_parsed(self) -> None:
+        self.is_left = True
+
+    def parse(self, chunks: list[bytes], wants: Callable[[str], bool] = NCRYPT_LOG.wants) -> Told:
+        parser = Parser()
+        for chunk in chunks:
+            parser.give(self, wants, chunk)
+        parser.finish()
+        return self
+
+
+def slowly(record: str) -> bool:
+    """Want every record, after six tenths of a second of processor time."""
+    until = time.process_time() + 0.6
+    while time.process_time() < until:
+        pass
+    return True
 
 
 def read(chunks: list[bytes], path: str = NCRYPT) -> tuple[Installation, list[int | None]]:
@@ -102,8 +140,7 @@ def test_the_parser_gets_no_more_memory_than_it_may(monkeypatch: pytest.MonkeyPa
     import resource
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    with pytest.raises(ParserGaveUp):
-        list(wanted_records([hostile.bomb(60, 4)], lambda record: True, 5))
+    assert Told().parse([hostile.bomb(60, 4)]).failures == [ENDED]
     grown = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert grown <= max(before, own + (96 << 10))
@@ -119,8 +156,7 @@ def without_fork(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("without_fork")
 def test_without_fork_records_come_all_the_same() -> None:
     assert read(sound())[1] == [1, 2, 3]
-    logs = wanted_records(sound(2) * 40, lambda record: '"n":"2"' in record.replace(" ", ""), 1)
-    assert sum(record is not None for record in logs) == 40
+    assert len(Told().parse(sound(2) * 100).records) == 200
 
 
 @pytest.mark.usefixtures("without_fork")
@@ -137,24 +173,43 @@ def test_nothing_is_imported_from_where_it_was_started(
 
 @pytest.mark.usefixtures("without_fork")
 def test_without_fork_output_is_bounded() -> None:
-    with pytest.raises(ParserGaveUp, match="unfold"):
-        list(wanted_records([hostile.bomb(100, 2)], lambda record: True, 1))
+    assert Told().parse([hostile.bomb(100, 2)]).failures == [UNFOLDS]
 
 
 @pytest.mark.usefixtures("without_fork")
 def test_without_fork_time_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_parser, "MAX_WAIT_WITHOUT_FORK", 1)
-    with pytest.raises(ParserGaveUp, match="too much time or memory"):
-        list(wanted_records([hostile.endless_names()], lambda record: True, 1))
+    assert Told().parse([hostile.endless_names(), *sound(2)]).failures == [ENDED]
 
 
-def test_no_child_is_left_when_reading_stops_early() -> None:
+@pytest.mark.parametrize("given", [1, event_parser.BATCH])
+def test_no_child_is_left_when_reading_stops_early(given: int) -> None:
     before = _children()
-    records = wanted_records(sound(1) * 60, lambda record: True, 2)
-    assert next(records) is not None
-    assert isinstance(records, Generator)
-    records.close()
+    parser, told = Parser(), Told()
+    for chunk in sound(1) * given:
+        parser.give(told, NCRYPT_LOG.wants, chunk)
+    parser.close()
+    assert told.records == []
     assert _children() <= before
+
+
+@needs_fork
+def test_what_ends_the_parser_costs_one_chunk_of_the_logs_that_it_parses() -> None:
+    parser, first, second = Parser(), Told(), Told()
+    good, better = sound(2)
+    for log, chunk in ((first, good), (second, hostile.endless_names()), (first, better), (second, good)):
+        parser.give(log, NCRYPT_LOG.wants, chunk)
+    parser.finish()
+    assert (len(first.records), first.failures) == (2, [])
+    assert (len(second.records), second.failures) == (1, [ENDED])
+
+
+@needs_fork
+def test_slow_chunks_together_are_no_fault_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_parser, "BATCH_SECONDS", 1)
+    monkeypatch.setattr(event_parser, "CHUNK_SECONDS", 5)
+    told = Told().parse(sound(3), slowly)
+    assert (len(told.records), told.failures, told.is_left) == (3, [], False)
 
 
 def _children() -> set[str]:

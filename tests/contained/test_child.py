@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from forensics.contained.bounds import Bounds
-from forensics.contained.child import Child, is_forked_here, is_possible, records
+from forensics.contained.child import Child, is_forked_here, is_possible, records_of
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.pool import answers
 from forensics.contained.task import Task
@@ -204,7 +204,7 @@ def test_an_answer_that_is_not_waited_for_leaves_no_child(tmp_path: Path) -> Non
 
 @pytest.mark.usefixtures("way")
 def test_records_that_are_not_waited_for_leave_no_child() -> None:
-    child = records(task(work.pour))
+    child = records_of(Child(task(work.pour)))
     assert next(child) == bytes(1 << 20)
     child.close()  # type: ignore[attr-defined]
 

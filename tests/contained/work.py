@@ -103,6 +103,6 @@ def forge(sender: Sender, data: bytes) -> None:
 
 
 def nest(sender: Sender, marker: Path) -> None:
-    from forensics.contained.child import records
+    from forensics.contained.child import Child, records_of
 
-    list(records(task(hang, marker)))
+    list(records_of(Child(task(hang, marker))))

@@ -60,7 +60,7 @@ def test_libevtx_reads_it() -> None:
 
 def test_evtx_reads_it_with_the_types_of_real_records() -> None:
     read = [
-        json.loads(r["data"])["Event"] for r in evtx.PyEvtxParser(io.BytesIO(event_log(EVENTS))).records_json() if r
+        json.loads(r["data"])["Event"] for r in evtx.PyEvtxParser(io.BytesIO(event_log(EVENTS)), 1).records_json() if r
     ]
     assert read[0] == {
         "#attributes": {"xmlns": "http://schemas.microsoft.com/win/2004/08/events/event"},
@@ -100,7 +100,9 @@ def test_many_events_fill_several_chunks() -> None:
     log.open_file_object(io.BytesIO(raw))
     assert (log.number_of_records, log.number_of_recovered_records, log.is_corrupted()) == (500, 0, False)
     log.close()
-    assert [r["event_record_id"] for r in evtx.PyEvtxParser(io.BytesIO(raw)).records_json() if r] == list(range(1, 501))
+    assert [r["event_record_id"] for r in evtx.PyEvtxParser(io.BytesIO(raw), 1).records_json() if r] == list(
+        range(1, 501)
+    )
 
 
 def test_event_that_fits_no_chunk_is_refused() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from forensics.collectors.event_parser import _parsed
 from forensics.formats.errors import FormatError
 from forensics.formats.event_fields import event_fields, system_part
+from forensics.formats.event_selection import Selection
 from forensics.formats.evtx import CHUNK_SIZE, check_chunk, check_file_header, has_chunk_magic, is_unused, log_of
 from tests.fuzz.target import Target, hold
 from tests.fuzz.targets.formats import told_inside
@@ -20,16 +21,20 @@ _HEADER = 512
 def _chunk(data: bytes) -> None:
     told_inside(check_file_header)(log_of([data[:CHUNK_SIZE]]))
     is_unused(data)
+    chunk = data.ljust(CHUNK_SIZE, b"\0")
     try:
-        check_chunk(data.ljust(CHUNK_SIZE, b"\0"))
+        check_chunk(chunk)
     except FormatError as error:
         hold(0 <= error.offset <= CHUNK_SIZE, f"refused at byte {error.offset}")
+    else:
+        selected = Selection({"Schannel": (36870,)}).of(chunk) or chunk
+        hold(len(selected) == len(chunk) and selected[:_HEADER] == chunk[:_HEADER], "a chunk that is none any more")
     assert has_chunk_magic(data) == data.startswith(b"ElfChnk\0")
 
 
 def _records(data: bytes) -> None:
     """Give a chunk to the parser that is not ours; a panic of it is what its child is for, and ends the run."""
-    for record in _parsed([data[:CHUNK_SIZE].ljust(CHUNK_SIZE, b"\0")], lambda text: True):
+    for record in _parsed(data[:CHUNK_SIZE].ljust(CHUNK_SIZE, b"\0"), lambda text: True):
         if isinstance(record, str):
             _fields(record.encode())
 

@@ -1,0 +1,118 @@
+"""The head of an event's binary XML: which provider and which event ID a template says, without unfolding it.
+
+The records of a chunk share templates, whose definitions name their elements by where in the chunk each name was first
+spelt out. Windows writes all of them alike up to ``EventID``; whatever differs from that is not understood here.
+
+References:
+    https://github.com/libyal/libevtx/blob/main/documentation/Windows%20XML%20Event%20Log%20(EVTX).asciidoc
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from forensics.late_methods import dataclass
+
+DEFINITION_HEADER = 24
+"""Bytes before a definition's XML: where the next one lies, its identity, the size of its XML."""
+STRING, UINT16 = 0x01, 0x06
+"""Types of values."""
+
+_NAMESPACE = "http://schemas.microsoft.com/win/2004/08/events/event"
+_NAMES = ("Event", "xmlns", "System", "Provider", "Name", "EventID", "Qualifiers")
+_NAME_HEADER = 6  # where the next name lies, and a hash
+_WITH_ATTRIBUTES = 0x41
+_NUMBER = struct.Struct("<I")
+_HALF = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True)
+class EventTemplate:
+    """What a template says of each event that is written with it.
+
+    Attributes:
+        provider: The provider's name, or which of the event's values is it, of type ``STRING``.
+        event_id: Which of the event's values is its ID, of type ``UINT16``.
+        size: Bytes of its definition.
+    """
+
+    provider: str | int
+    event_id: int
+    size: int
+
+
+def _counted(text: str) -> bytes:
+    return _HALF.pack(len(text)) + text.encode("utf-16-le")
+
+
+def _place_of(name: str) -> bytes:
+    """Match where a name lies, and the name itself, if it is spelt out right there."""
+    return b"(.{4})((?:.{6}" + re.escape(_counted(name) + b"\0\0") + b")?)"
+
+
+_EVENT, _XMLNS, _SYSTEM, _PROVIDER, _NAME, _EVENT_ID, _QUALIFIERS = map(_place_of, _NAMES)
+_VALUE = rb"[\x0d\x0e](.)\0"
+_TO_PROVIDER = re.compile(
+    b"".join(
+        (
+            rb"\x0f\x01\x01\0\x41.{6}" + _EVENT + rb".{4}\x06" + _XMLNS,
+            rb"\x05\x01" + re.escape(_counted(_NAMESPACE)) + rb"\x02",
+            rb"\x01.{6}" + _SYSTEM + rb"\x02",
+            rb"\x41..(.{4})" + _PROVIDER + rb".{4}[\x06\x46]" + _NAME,
+            rb"(?:\x05\x01(..)|" + _VALUE + rb"\x01)",
+        )
+    ),
+    re.DOTALL,
+)
+# Groups of the two patterns.
+_SIZE, _LENGTH, _NAME_VALUE = 7, 12, 13
+_TO_NAME = tuple(zip((1, 3, 5, 8, 10), map(_counted, _NAMES[:5]), strict=True))
+_OF_ID = tuple(zip((1, 3), map(_counted, _NAMES[5:]), strict=True))
+_TO_EVENT_ID = re.compile(
+    rb"(?:\x01|\x41).{6}" + _EVENT_ID + rb"(?:.{4}\x06" + _QUALIFIERS + _VALUE + rb"\x06)?\x02" + _VALUE + rb"\x06",
+    re.DOTALL,
+)
+
+
+def template_at(chunk: bytes, at: int) -> EventTemplate | None:
+    """Read the head of a template.
+
+    Args:
+        chunk: The chunk.
+        at: Where its definition begins.
+
+    Returns:
+        None if it is not as Windows writes them.
+    """
+    head = _TO_PROVIDER.match(chunk, at + DEFINITION_HEADER)
+    if head is None:
+        return None
+    begin = head.start(_SIZE)
+    behind = _TO_EVENT_ID.match(chunk, begin + 4 + _NUMBER.unpack(head[_SIZE])[0])
+    if behind is None or (behind[3] is not None) != (behind[0][0] == _WITH_ATTRIBUTES):
+        return None
+    if not (_are_named(chunk, head, _TO_NAME) and _are_named(chunk, behind, _OF_ID)):
+        return None
+    (event_id,) = behind[6]
+    size = DEFINITION_HEADER + _NUMBER.unpack_from(chunk, at + DEFINITION_HEADER - 4)[0]
+    if head[_NAME_VALUE] is not None:
+        return EventTemplate(head[_NAME_VALUE][0], event_id, size)
+    end = head.end() + 2 * _HALF.unpack(head[_LENGTH])[0]
+    provider = chunk[head.end() : end].decode("utf-16-le", "replace")
+    # Where anything else follows the text, the name goes on.
+    if chunk[end : end + 1] not in (b"\x02", b"\x03", b"\x06", b"\x46") or "\0" in provider or "\ufffd" in provider:
+        return None
+    return EventTemplate(provider, event_id, size)
+
+
+def _are_named(chunk: bytes, match: re.Match[bytes], names: tuple[tuple[int, bytes], ...]) -> bool:
+    """Tell whether names lie where the definition says, and are spelt out there if that is its own place."""
+    for group, name in names:
+        if match[group] is None:
+            continue
+        (place,) = _NUMBER.unpack(match[group])
+        begin, end = match.span(group + 1)
+        if (place == begin) != (begin < end) or not chunk.startswith(name, place + _NAME_HEADER):
+            return False
+    return True
