@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from forensics.contained.bounds import Bounds, begin_step
-from forensics.contained.child import is_possible, records
+from forensics.contained.child import Child, is_possible, records_of
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.frames import Sender
 from forensics.contained.task import Task
@@ -101,7 +101,7 @@ class _Run:
 
         begun: int | None = None
         try:
-            for record in records(_task(self._steps, self.left)):
+            for record in records_of(Child(_task(self._steps, self.left))):
                 if record[:1] == b"?":
                     begun = self._number(record[1:])
                 elif begun is not None:

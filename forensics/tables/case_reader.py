@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from forensics.contained.bounds import Bounds
-from forensics.contained.child import is_possible, records
+from forensics.contained.child import Child, is_possible, records_of
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.frames import Sender
 from forensics.contained.task import Task
@@ -100,7 +100,7 @@ def _look_through(path: Path) -> None:
     try:
         # What they need is computed before the child is there, so that it is not computed twice.
         task = Task(look_through, (path, _expected(), _statements()), _BOUNDS)
-        said = [record.decode("utf-8", "replace") for record in records(task)]
+        said = [record.decode("utf-8", "replace") for record in records_of(Child(task))]
     except ContainedFailure as failure:
         why = f"the process that looked through it first was ended: {failure.message}"
         raise _Reader(path).refusal(why) from None
