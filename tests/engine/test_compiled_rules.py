@@ -41,7 +41,12 @@ def read_as_yaml(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     read: list[str] = []
     original = yaml_source.read_yaml
-    monkeypatch.setattr(yaml_source, "read_yaml", lambda text: read.append(text) or original(text))
+
+    def noted(text: str) -> Any:
+        read.append(text)
+        return original(text)
+
+    monkeypatch.setattr(yaml_source, "read_yaml", noted)
     return read
 
 
@@ -94,6 +99,6 @@ def test_nothing_but_rules_is_made_of_it(tmp_path: Path) -> None:
 def test_only_what_makes_a_rule_is_written(packs: Path) -> None:
     rule = loader.load_packs().rules[0]
     object.__setattr__(rule, "covers", (os.environ,))
-    with pytest.raises(pickle.PicklingError, match="a rule holds a os._Environ"):
+    with pytest.raises(pickle.PicklingError, match=r"a rule holds a os\._Environ"):
         compile_rules(packs, [rule])
     forget()
