@@ -102,7 +102,8 @@ def answers_about(database: RuleDatabase, packs: Packs, subject_id: str) -> list
         Matches first, then what is unknown, then near misses, then the others.
     """
     speaks = _Speaking(database, subject_id)
-    return in_order(answer for rule in packs.rules if speaks(rule) for answer in _of_rule(database, rule, subject_id))
+    queries = (Query(rule, database.former) for rule in packs.rules)
+    return in_order(answer for query in queries if speaks(query) for answer in _of_rule(database, query, subject_id))
 
 
 def in_order(answers: Iterable[RuleAnswer]) -> list[RuleAnswer]:
@@ -123,8 +124,8 @@ class _Speaking:
         self._subject_id = subject_id
         self._asked: dict[str, bool] = {}
 
-    def __call__(self, rule: Rule) -> bool:
-        statement = Query(rule, self._database.former).subjects()
+    def __call__(self, query: Query) -> bool:
+        statement = query.subjects()
         if statement not in self._asked:
             self._asked[statement] = self._is_in(statement)
         return self._asked[statement]
@@ -136,8 +137,8 @@ class _Speaking:
             return True  # the rule itself tells why
 
 
-def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[RuleAnswer]:
-    query = Query(rule, database.former)
+def _of_rule(database: RuleDatabase, query: Query, subject_id: str) -> Iterator[RuleAnswer]:
+    rule = query.rule
     try:
         for number, row in enumerate(database.query(query.about(), [subject_id])):
             if number >= MOST_ROWS:

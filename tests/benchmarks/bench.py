@@ -100,7 +100,6 @@ def main() -> None:
         build(cache, MASTER_KEYS_USED)
     place = installed(cache)
     environment = {key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    environment["PYTHONPYCACHEPREFIX"] = str(cache / "bytecode")
     case = cache / "case.sqlite"
     program = [sys.executable, "-m", "forensics"]
     examine = [*program, "examine", str(disk), "--as-of", AS_OF]
