@@ -26,7 +26,7 @@ TYPED := forensics tests testdata
 # Byte code is kept, whatever this shell says: the tests start many processes.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-lowest test-newest lint lock audit docs fuzz mutants new-rule dist check-dist clean
+.PHONY: demo test test-lowest test-newest lint lock audit docs bench fuzz mutants new-rule dist check-dist clean
 
 demo: $(VENV)/installed
 	@# Exit code 1 says that something is broken on the disk, which is what the demo shows.
@@ -80,6 +80,10 @@ fuzz: $(VENV)/fuzz
 mutants: $(VENV)/installed
 	$(BIN)/python $(PIP_INSTALL) 'mutmut>=3.8'
 	$(BIN)/python -m tests.mutants $(ROOMS) $(ARGS)
+
+# Where the time of an examination goes, and how many times that of a reader in C it is; builds its disk once.
+bench: $(VENV)/installed
+	$(BIN)/python -m tests.benchmarks.bench .benchmarks $(ARGS)
 
 # The pages of the manual that are printed by the program itself, or from the tables of its tests.
 docs: $(VENV)/installed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from forensics.tables.record import RULE_PROBLEMS
 from forensics.tables.registry import by_table
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ def ask_rules(case: CaseTables, packs: Packs) -> None:
         case: Its findings are replaced; a rule that cannot be asked becomes a row of table ``problem``.
         packs: The rules.
     """
-    from forensics.engine.run import PROBLEM_KINDS, run_contained
+    from forensics.engine.run import run_contained
 
     result = run_contained(packs, case.tables, case.as_of)
     case.finding_list = result.findings
     problems = case.rows("problem")
-    problems[:] = [row for row in problems if row.kind not in PROBLEM_KINDS] + result.problems
+    problems[:] = [row for row in problems if row.kind not in RULE_PROBLEMS] + result.problems

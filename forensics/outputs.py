@@ -21,7 +21,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -313,7 +312,7 @@ def _link_or_claim(name: Path, target: Path) -> None:
 
 
 def _new_name() -> str:
-    return f"{_PREFIX}{secrets.token_hex(8)}"
+    return f"{_PREFIX}{os.urandom(8).hex()}"
 
 
 def _hold(descriptor: int) -> bool:

@@ -73,15 +73,15 @@ def render(
         NothingToRepairError: Nothing is down that a runbook would repair; it is an UnsuitableCaseError.
         UnsuitableCaseError: A runbook is not for several computers, nor for one without PowerShell 5.1.
     """
-    from forensics.case_tables import CaseTables
+    from forensics.report.result import Result
 
-    if (only or min_severity) and (format not in _IN_PARTS or not isinstance(result, CaseTables)):
+    if (only or min_severity) and (format not in _IN_PARTS or isinstance(result, Result)):
         raise ValueError(f"sections and severities are chosen of a case as {' or '.join(_IN_PARTS)}, not of this")
     if only is not None and only not in SECTIONS:
         raise ValueError(f"there is no section {only!r}; there are {', '.join(SECTIONS)}")
     if language not in LANGUAGES or (language != "en" and format != "html"):
         raise ValueError(f"there is no {format} in language {language!r}; html is in {', '.join(LANGUAGES)}")
-    if not isinstance(result, CaseTables):
+    if isinstance(result, Result):
         return result.render(format, width)
     if format in _IN_PARTS:
         return _text(result, format, width, styled, only, min_severity)

@@ -39,7 +39,8 @@ def test_modules_rules_and_type_marker_are_in_it(wheel: zipfile.ZipFile) -> None
     assert "forensics/data/windows_lifecycle.json" in data
     report = {p.relative_to(PROJECT).as_posix() for p in (PROJECT / "forensics/report/html").iterdir() if p.is_file()}
     assert {f"forensics/report/html/report.{kind}" for kind in ("css", "js", "html.j2")} <= report
-    assert (modules | rules | data | report | {"forensics/py.typed"}) <= names
+    made = {"forensics/py.typed", "forensics/rules/compiled"}
+    assert (modules | rules | data | report | made) <= names
     assert {name.split("/")[0] for name in names} == {"forensics", f"keymortem-{forensics.__version__}.dist-info"}
 
 

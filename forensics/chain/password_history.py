@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field
 
+from forensics.chain.credhist_told import History
 from forensics.chain.work import PROTECTED_USER, Work
 from forensics.collectors.credhist import FoundCredHist, find_credhist, read_credhist
 from forensics.collectors.evidence import MasterKeyEvidence
@@ -14,7 +15,6 @@ from forensics.dpapi.dpapi import section_rounds, user_prekey_from_sha1, user_pr
 from forensics.formats.credhist import CredHistLink
 from forensics.late_methods import dataclass
 from forensics.sources.installation import Installation
-from forensics.tables.outcome import State
 
 _MOST_FILES = 4
 """Work: files CREDHIST of one account that are walked; it has as many as profiles."""
@@ -46,25 +46,6 @@ class EarlierPassword:
     hashes: PasswordHashes
     link: str
     began_with: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What CREDHIST of an account gave.
-
-    Attributes:
-        state: What was seen of the file.
-        path: Where it lies, or would lie.
-        passwords: Earlier passwords in it; None where it was not read.
-        opened: How many of them what is known here opened; None where it was not read, or not tried to its end.
-        why: Why it was not read, where it was not.
-    """
-
-    state: State
-    path: str
-    passwords: int | None = None
-    opened: int | None = None
-    why: str | None = None
 
 
 class PasswordHistories:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import field
 from functools import cache, cached_property, partial
 
+from forensics.chain.credhist_told import History
 from forensics.chain.master_key_found import SYSTEM
-from forensics.chain.password_history import History, KnownPassword, PasswordHistories, prekeys_of
+from forensics.chain.password_history import KnownPassword, PasswordHistories, prekeys_of
 from forensics.chain.passwords import Passwords
 from forensics.chain.tried_passwords import TriedPasswords
 from forensics.chain.user_names import names_by_owner

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from forensics.chain.password_history import History
+from forensics.chain.credhist_told import History, told_history
 from forensics.late_methods import dataclass
 from forensics.tables.secrets import GivenPassword, HeldSecret, OpenedWith, UnlockedBy
 
 _ENTRA = "S-1-12-1-"
-_ONLY_CHANGED = (
-    "it leads from today's password to older ones only where the user changed it himself, not where it was reset"
-)
 _OPENED: dict[OpenedWith | None, str] = {
     "credhist": "a password older than the one given, to which CREDHIST leads, opens the key; the one given",
     "empty_password": "the empty password opens the key, and",
@@ -99,26 +96,3 @@ def doubt_of(by: UnlockedBy, tried: TriedPasswords) -> str | None:
 
 def _and(history: History | None) -> str:
     return "" if history is None else f"; {told_history(history)}"
-
-
-def told_history(history: History) -> str:
-    """Say what the file CREDHIST of a user gave, as a part of a sentence."""
-    many, opened = history.passwords, history.opened
-    if many is None:
-        fate = {
-            "absent": "is not on this disk",
-            "unreadable": "is damaged",
-            "present": "is there, and was not read",
-        }.get(history.state, f"was not read{f': {history.why}' if history.why else ''}")
-        return f"CREDHIST, the history of older passwords, {fate}"
-    damaged = " that can be read" if history.state == "partial" else ""
-    if many == 0:
-        return "the file CREDHIST holds no older password"
-    passwords = f"{many} older password{'s' if many > 1 else ''}{damaged}"
-    if opened is None:
-        return f"the file CREDHIST holds {passwords}, which were not all tried, since that costs too much"
-    if opened == 0:
-        return f"the file CREDHIST holds {passwords}, and nothing known here opens it; {_ONLY_CHANGED}"
-    if opened == many:
-        return f"the file CREDHIST holds {passwords}, which what is known here opens, and none is that of the key"
-    return f"the file CREDHIST holds {passwords}, of which what is known here opens {opened}: none is that of the key"

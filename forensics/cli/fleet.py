@@ -13,6 +13,7 @@ import click
 
 import forensics
 from forensics.cli.fleet_options import fleet_options, given_options
+from forensics.cli.fleet_report import report
 from forensics.cli.messages import FOUND, NOT_WRITTEN, NOTHING_EXAMINED, invalid_pack_told, say
 from forensics.cli.options import SOURCE, debug_option, utc_time
 from forensics.cli.output import emit
@@ -36,6 +37,9 @@ def fleet_group() -> None:
       keymortem fleet run /mnt/datastore -o datastore.fleet
       keymortem fleet status datastore.fleet
     """
+
+
+fleet_group.add_command(report)
 
 
 @fleet_group.command(short_help="Examine what a dataset does not know yet.")

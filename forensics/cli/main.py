@@ -5,30 +5,51 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
 
 from forensics import __version__
-from forensics.cli.attest import attest
-from forensics.cli.compare import compare
-from forensics.cli.examine import examine
-from forensics.cli.expiring import expiring
-from forensics.cli.explain import explain
-from forensics.cli.fleet import fleet_group
-from forensics.cli.fleet_report import report
 from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINATED, say
-from forensics.cli.migrate import migrate
 from forensics.cli.options import debug_option
-from forensics.cli.recover import recover
-from forensics.cli.rules import rules_group
-from forensics.cli.tables import tables
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM: ended as by Ctrl-C, so that nothing is left half and no temporary file behind."""
+
+
+_HOMES = {
+    "examine": "examine",
+    "explain": "explain",
+    "expiring": "expiring",
+    "compare": "compare",
+    "recover": "recover",
+    "migrate": "migrate",
+    "attest": "attest",
+    "fleet": "fleet_group",
+    "rules": "rules_group",
+    "tables": "tables",
+}
+"""What each command is called in the module of its name."""
+
+
+class Commands(Mapping[str, click.Command]):
+    """The commands, each imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        attribute = _HOMES[name]
+        command: click.Command = getattr(import_module(f"forensics.cli.{name}"), attribute)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_HOMES)
+
+    def __len__(self) -> int:
+        return len(_HOMES)
 
 
 class GuardedGroup(click.Group):
@@ -65,7 +86,11 @@ class GuardedGroup(click.Group):
             ctx.exit(NOTHING_EXAMINED)
 
 
-@click.group(cls=GuardedGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=GuardedGroup,
+    commands=Commands(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="keymortem", message="%(prog)s %(version)s")
 @debug_option
 def cli() -> None:
@@ -80,13 +105,6 @@ def cli() -> None:
       keymortem explain disk.vhdx web.contoso      the whole chain of one of them
       keymortem compare before.vhdx after.vhdx     which keys died in between, and of what
     """
-
-
-for command in (examine, explain, expiring, compare, recover, migrate, attest, fleet_group, rules_group, tables):
-    cli.add_command(command)
-
-
-fleet_group.add_command(report)
 
 
 def main() -> None:

@@ -101,7 +101,9 @@ def answers_about(database: RuleDatabase, packs: Packs, subject_id: str) -> list
     Returns:
         Matches first, then what is unknown, then near misses, then the others.
     """
-    return in_order(answer for rule in packs.rules for answer in _of_rule(database, rule, subject_id))
+    speaks = _Speaking(database, subject_id)
+    queries = (Query(rule, database.former) for rule in packs.rules)
+    return in_order(answer for query in queries if speaks(query) for answer in _of_rule(database, query, subject_id))
 
 
 def in_order(answers: Iterable[RuleAnswer]) -> list[RuleAnswer]:
@@ -109,8 +111,34 @@ def in_order(answers: Iterable[RuleAnswer]) -> list[RuleAnswer]:
     return sorted(answers, key=lambda a: (a.value is not True, a.value is not None, not a.is_near_miss))
 
 
-def _of_rule(database: RuleDatabase, rule: Rule, subject_id: str) -> Iterator[RuleAnswer]:
-    query = Query(rule, database.former)
+class _Speaking:
+    """Tells which rules may have rows about a subject: most have none, and theirs are the long statements.
+
+    Args:
+        database: The evidence.
+        subject_id: The subject.
+    """
+
+    def __init__(self, database: RuleDatabase, subject_id: str) -> None:
+        self._database = database
+        self._subject_id = subject_id
+        self._asked: dict[str, bool] = {}
+
+    def __call__(self, query: Query) -> bool:
+        statement = query.subjects()
+        if statement not in self._asked:
+            self._asked[statement] = self._is_in(statement)
+        return self._asked[statement]
+
+    def _is_in(self, statement: str) -> bool:
+        try:
+            return any(str(identity) == self._subject_id for identity, _, _ in self._database.query(statement))
+        except (RuleSqlError, RuleStoppedError):
+            return True  # the rule itself tells why
+
+
+def _of_rule(database: RuleDatabase, query: Query, subject_id: str) -> Iterator[RuleAnswer]:
+    rule = query.rule
     try:
         for number, row in enumerate(database.query(query.about(), [subject_id])):
             if number >= MOST_ROWS:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from forensics.engine.conditions import named_sql, tree_sql, truth
 from forensics.engine.database import RuleDatabase
 from forensics.engine.fence import RuleSqlError
-from forensics.engine.rule import Level, Presence, Problem, Rule, named_conditions, needed_conditions
+from forensics.engine.rule import Level, Named, Presence, Problem, Rule, named_conditions, needed_conditions
 from forensics.engine.sql_text import SqlTextError, check_expression, put_texts, put_values, quoted
 from forensics.engine.subjects import named_keys, rank
 from forensics.engine.templates import BUILT_IN, columns_in, path_column
@@ -124,8 +124,10 @@ class Query:
         return f"SELECT this.rowid, {', '.join(columns)} FROM {self._source}"
 
     def about(self) -> str:
-        """Return the statement for the rows of one subject, its only parameter."""
-        return self._select(f"({self.subject_id}) = ?")
+        """Return the statement for the rows of one subject, its only parameter, without what only texts need."""
+        return self._statement(
+            [*self._fixed(truth(self.tree)), *map(self._truth, self._named)], f"({self.subject_id}) = ?"
+        )
 
     @property
     def presences(self) -> list[Presence]:
@@ -162,8 +164,19 @@ class Query:
     def _select(self, where: str, verdict: str | None = None, true: Container[int] = ()) -> str:
         rule = self.rule
         columns = [
+            *self._fixed(verdict or truth(self.tree)),
+            *("1" if id(named) in true else self._truth(named) for named in self._named),
+            *(column for table in rule.joins for column in (f"{table}.rowid", f"{table}.source_path")),
+            *(f"({self.values.get(key.text) or self.sql(key.text)})" for key in rule.group),
+            *(f"({self._name(name)})" for name in self.names),
+        ]
+        return self._statement(columns, where)
+
+    def _fixed(self, verdict: str) -> list[str]:
+        rule = self.rule
+        return [
             "this.rowid",
-            verdict or truth(self.tree),
+            verdict,
             f"({self.subject_id})",
             f"({self.sql(rule.subject_label.text)})",
             self._level(rule.severity),
@@ -172,11 +185,12 @@ class Query:
             "this.source_path",
             rank(rule.table),
             named_keys(rule.table),
-            *("1" if id(named) in true else truth(named_sql(named, self.sql)) for named in self._named),
-            *(column for table in rule.joins for column in (f"{table}.rowid", f"{table}.source_path")),
-            *(f"({self.values.get(key.text) or self.sql(key.text)})" for key in rule.group),
-            *(f"({self._name(name)})" for name in self.names),
         ]
+
+    def _truth(self, named: Named) -> str:
+        return truth(named_sql(named, self.sql))
+
+    def _statement(self, columns: Iterable[str], where: str) -> str:
         return f"SELECT {', '.join(columns)} FROM {self._source} WHERE {where} ORDER BY 9, this.rowid"
 
     def _name(self, column: str) -> str:

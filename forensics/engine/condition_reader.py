@@ -7,8 +7,8 @@ from collections.abc import Callable
 from forensics.engine.conditions import seen, shorthand
 from forensics.engine.covered_names import never_written
 from forensics.engine.rule import Condition, Covered, Either, Every, Leaf, Named, Negated, Presence
+from forensics.engine.rule_source import Mapping, Node, Sequence, Text
 from forensics.engine.sql_text import quoted
-from forensics.engine.yaml_source import Mapping, Node, Sequence, Text
 from forensics.tables.coverage_names import NAMES
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs
 

@@ -165,9 +165,9 @@ class RuleDatabase:
         while True:
             with self.fence.held():
                 rows = cursor.fetchmany(_AT_ONCE)
-            if not rows:
-                return
             yield from rows
+            if len(rows) < _AT_ONCE:
+                return
 
     def size(self, table: str) -> int:
         """Return how many rows of a case a table holds."""

@@ -22,8 +22,8 @@ from forensics.engine.database import RuleDatabase
 from forensics.engine.fence import RuleSqlError, RuleStoppedError, now
 from forensics.engine.findings import make_findings
 from forensics.engine.rule import Packs, Problem, Rule
-from forensics.engine.yaml_source import Mapping as YamlMapping
-from forensics.engine.yaml_source import Node, Sequence, Text
+from forensics.engine.rule_source import Mapping as YamlMapping
+from forensics.engine.rule_source import Node, Sequence, Text
 from forensics.late_methods import dataclass
 from forensics.tables.finding import Finding, as_text
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, column_specs

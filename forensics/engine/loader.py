@@ -7,22 +7,24 @@ here once more, since rules are made of too many classes to be sent.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from forensics.contained.failure import ContainedFailure
-from forensics.contained.steps import Do, Steps, outcomes
 from forensics.engine.beside import PARTS, rule_of
-from forensics.engine.compiler import check_rule
-from forensics.engine.database import RuleDatabase
-from forensics.engine.fence import RuleStoppedError, now
-from forensics.engine.part_reader import with_examples, with_translation
+from forensics.engine.compiled_rules import CompiledRules
 from forensics.engine.rule import LANGUAGES, Packs, Problem, Rule, RulePackError
-from forensics.engine.rule_reader import RuleReader
-from forensics.engine.yaml_source import LARGEST_FILE, RuleYamlError, read_text, read_yaml
+from forensics.engine.rule_source import LARGEST_FILE, RuleYamlError, read_text
+
+if TYPE_CHECKING:
+    from forensics.contained.steps import Do
+    from forensics.engine.database import RuleDatabase
 
 MOST_FILES = 2000 * (1 + len(PARTS))
 """Format: files of one rule pack."""
@@ -104,6 +106,9 @@ def checked_contained(paths: Sequence[Path], examples: bool, language: str | Non
     Raises:
         RulePackError: A file ended the child; it is not read here.
     """
+    from forensics.contained.failure import ContainedFailure
+    from forensics.contained.steps import Steps, outcomes
+
     unread: list[Problem] = []
     files = tuple(file for path in paths for file in _rule_files(path, unread))
     refused: list[Problem] = []
@@ -123,6 +128,9 @@ def checked_contained(paths: Sequence[Path], examples: bool, language: str | Non
 
 def _prepared(files: Sequence[Path], examples: bool, language: str | None) -> Do:
     """Return what reads and checks the rule of a file, in a contained child."""
+    from forensics.engine.database import RuleDatabase
+    from forensics.engine.fence import now
+
     database = RuleDatabase({}, datetime(2000, 1, 1, tzinfo=UTC), SECONDS_TO_CHECK_ONE)
     end = now() + SECONDS_TO_CHECK
 
@@ -136,6 +144,9 @@ def _prepared(files: Sequence[Path], examples: bool, language: str | None) -> Do
 
 
 def _checked(rule: Rule, database: RuleDatabase) -> Sequence[Problem]:
+    from forensics.engine.compiler import check_rule
+    from forensics.engine.fence import RuleStoppedError
+
     try:
         return check_rule(rule, database)
     except RuleStoppedError as error:
@@ -146,6 +157,9 @@ def check_rules(rules: Sequence[Rule]) -> list[Problem]:
     """Have SQLite prepare every rule on an empty database; return what it refuses."""
     if not rules:
         return []
+    from forensics.engine.database import RuleDatabase
+    from forensics.engine.fence import now
+
     problems: list[Problem] = []
     end = now() + SECONDS_TO_CHECK
     with RuleDatabase({}, datetime(2000, 1, 1, tzinfo=UTC), SECONDS_TO_CHECK_ONE) as database:
@@ -166,15 +180,22 @@ def read_rules(
     tables: Container[str] | None = None,
 ) -> list[Rule]:
     """Read the rules of a folder and those inside it, or of one file; what is wrong goes to ``problems``."""
+    compiled = _compiled(path) if built_in and not examples else None
     languages = LANGUAGES if examples else tuple(known for known in LANGUAGES if known == language)
     rules = []
     for file in _rule_files(path, problems):
-        rule = _read(file, problems, built_in, trusted=built_in and not examples, tables=tables)
+        rule = _read(file, problems, built_in, compiled, tables)
         if rule is not None:
-            for spoken in languages:
-                rule = with_translation(rule, spoken, problems)
-            rules.append(with_examples(rule, problems) if examples else rule)
+            rules.append(_with_parts(rule, problems, languages, examples) if languages else rule)
     return rules
+
+
+def _with_parts(rule: Rule, problems: list[Problem], languages: Sequence[str], examples: bool) -> Rule:
+    from forensics.engine.part_reader import with_examples, with_translation
+
+    for spoken in languages:
+        rule = with_translation(rule, spoken, problems)
+    return with_examples(rule, problems) if examples else rule
 
 
 def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
@@ -187,12 +208,13 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
     if not path.is_dir():
         problems.append(Problem(path, 1, "there is no such folder of rules"))
         return []
-    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in _SUFFIXES and f.is_file())
+    sizes = _yaml_files(path)
+    files = sorted(sizes)
     if len(files) > MOST_FILES:
         problems.append(Problem(path, 1, f"more than {MOST_FILES} rule files in one pack"))
         return []
     # Of a larger file nothing is read, and it is told by its name.
-    if sum(min(file.stat().st_size, LARGEST_FILE) for file in files) > LARGEST_PACK:
+    if sum(min(size, LARGEST_FILE) for size in sizes.values()) > LARGEST_PACK:
         problems.append(Problem(path, 1, f"the rule files of one pack have more than {LARGEST_PACK >> 20} MiB"))
         return []
     beside = {file: rule for file in files if (rule := rule_of(file))}
@@ -206,8 +228,27 @@ def _rule_files(path: Path, problems: list[Problem]) -> list[Path]:
     return rules
 
 
+def _yaml_files(folder: Path) -> dict[Path, int]:
+    """Return the YAML files of a folder and those inside it, with their sizes in bytes."""
+    found = {}
+    for place, _, names in os.walk(folder):
+        for name in names:
+            if os.path.splitext(name)[1].lower() not in _SUFFIXES:
+                continue
+            path = os.path.join(place, name)
+            with suppress(OSError):
+                status = os.stat(path)
+                if stat.S_ISREG(status.st_mode):
+                    found[Path(path)] = status.st_size
+    return found
+
+
 def _read(
-    path: Path, problems: list[Problem], built_in: bool, trusted: bool, tables: Container[str] | None
+    path: Path,
+    problems: list[Problem],
+    built_in: bool,
+    compiled: CompiledRules | None,
+    tables: Container[str] | None,
 ) -> Rule | None:
     try:
         text = read_text(path)
@@ -215,7 +256,7 @@ def _read(
         about = _TABLE.search(text) if tables is not None else None
         if tables is not None and about and about[1] not in tables:
             return None
-        rule, told = (_built_in_rule if built_in else _rule)(path, text, built_in, trusted)
+        rule, told = (_built_in_rule if built_in else _rule)(path, text, built_in, compiled)
     except RuleYamlError as error:
         problems.append(Problem(path, error.line, error.message))
         return None
@@ -223,13 +264,19 @@ def _read(
     return rule
 
 
-def _rule(path: Path, text: str, built_in: bool, trusted: bool) -> tuple[Rule | None, list[Problem]]:
-    reader = RuleReader(path, read_yaml(text), built_in, trusted)
+def _rule(path: Path, text: str, built_in: bool, compiled: CompiledRules | None) -> tuple[Rule | None, list[Problem]]:
+    if compiled is not None and (found := compiled.rule(text, path)) is not None:
+        return found, []
+    from forensics.engine.rule_reader import RuleReader
+    from forensics.engine.yaml_source import read_yaml
+
+    reader = RuleReader(path, read_yaml(text), built_in, trusted=compiled is not None)
     return reader.rule(), reader.problems
 
 
 # Who examines one disk after the other asks the same rules of each.
 _built_in_rule = lru_cache(_MOST_KEPT)(_rule)
+_compiled = lru_cache(1)(CompiledRules.of)
 
 
 def _twice(rules: Sequence[Rule]) -> list[Problem]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.rule import Problem, Rule, Translation
 from forensics.engine.rule_reader import names_of
+from forensics.engine.rule_source import Mapping, Node, RuleYamlError, Sequence, Text, read_text
 from forensics.engine.templates import check_template
-from forensics.engine.yaml_source import Mapping, Node, RuleYamlError, Sequence, Text, read_text, read_yaml
+from forensics.engine.yaml_source import read_yaml
 
 _TEXTS = ("title", "because", "remedy")
 _NOTHING = Text("")

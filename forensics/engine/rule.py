@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from forensics.engine.yaml_source import Mapping, Text
+from forensics.engine.rule_source import Mapping, Text
 from forensics.late_methods import dataclass
 
 FORMAT = 1

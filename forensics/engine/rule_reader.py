@@ -19,10 +19,10 @@ from forensics.engine.rule import (
     Sql,
     named_conditions,
 )
+from forensics.engine.rule_source import Mapping, Node, Sequence, Text
 from forensics.engine.sql_text import SqlTextError, check_expression, put_values
 from forensics.engine.subjects import default_subject
 from forensics.engine.templates import BUILT_IN, check_template
-from forensics.engine.yaml_source import Mapping, Node, Sequence, Text
 from forensics.tables.finding import CONFIDENCES, SEVERITIES
 from forensics.tables.registry import ROW_CLASSES, column_specs
 

@@ -23,14 +23,10 @@ from forensics.engine.rule import Packs, Rule
 from forensics.engine.sql_text import SqlTextError
 from forensics.late_methods import dataclass
 from forensics.tables.finding import Block, ConditionValue, EvidenceRow, Finding, Subject
-from forensics.tables.record import ProblemRow
+from forensics.tables.record import FAILED, STOPPED, VALUE_CUT, ProblemRow
 from forensics.tables.registry import ROW_CLASSES
 from forensics.tables.row import Row
 from forensics.tables.timestamps import format_utc
-
-STOPPED, FAILED = "rule_stopped", "rule_failed"
-PROBLEM_KINDS = (STOPPED, FAILED, "value_cut")
-"""Kinds of ``problem`` rows that speak of rules, not of evidence."""
 
 SECONDS_PER_MILLION_ROWS = 20.0
 """Evidence: seconds that each million rows of the evidence add to those of a rule: over ten thousand machines the
@@ -183,7 +179,7 @@ def _cut(column: Shortened) -> ProblemRow:
         f"table {column.table}, so what they say of these rows may be wrong: look at them with keymortem examine "
         "--format json"
     )
-    return ProblemRow(machine_id=column.machine_id, source_path=column.source_path, kind="value_cut", message=message)
+    return ProblemRow(machine_id=column.machine_id, source_path=column.source_path, kind=VALUE_CUT, message=message)
 
 
 def put_together(findings: Iterable[Finding], packs: Packs) -> list[Finding]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from forensics.disk.evidence_files import EvidenceFiles
 from forensics.engine.beside import EXAMPLES, file_beside
 from forensics.engine.rule import LANGUAGES, Presence, Problem, Rule, named_conditions
-from forensics.engine.yaml_source import Mapping, Node, Text
+from forensics.engine.rule_source import Mapping, Node, Text
 from forensics.outputs import new_files
 
 FILL_IN = "FILL IN "

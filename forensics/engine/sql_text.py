@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from forensics.engine.yaml_source import Text
+from forensics.engine.rule_source import Text
 
 _TOKEN = re.compile(
     r"""(?P<string>'(?:[^']|'')*') | (?P<value>\bvalue\.(?P<name>[a-z_][a-z0-9_]*)\b)

@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from forensics.disk.evidence_files import open_evidence
+from forensics.engine.rule_source import LARGEST_FILE, Mapping, Node, RuleYamlError, Sequence, Text
 
-LARGEST_FILE = 256 * 1024
-"""Format: bytes of one rule file."""
 DEEPEST = 24
 """Format: levels of one rule file."""
 _UNCLOSED = 8 * DEEPEST
@@ -32,66 +29,6 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 _MANY_ITEMS = re.compile(r"\s*(?:[-?]\s+){" + str(_UNCLOSED) + "}")
 
 _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)  # only its scanner and parser are used, which make events
-
-
-class RuleYamlError(Exception):
-    """The file is no YAML of the permitted kind.
-
-    Attributes:
-        line: Line number, from 1.
-        message: One sentence.
-    """
-
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(f"line {line}: {message}")
-        self.line = line
-        self.message = message
-
-
-class Text(str):
-    """A scalar.
-
-    Attributes:
-        line: Line on which it begins, from 1. Of a block scalar: its first line of content.
-        plain: Written without quotes.
-    """
-
-    line: int = 1
-    plain: bool = True
-
-
-class Sequence(list["Node"]):
-    """A list, with the line on which it begins."""
-
-    line: int = 1
-
-
-class Mapping(dict[Text, "Node"]):
-    """A mapping, with the line on which it begins; the keys carry their own."""
-
-    line: int = 1
-
-
-Node = Text | Sequence | Mapping
-
-
-def read_text(path: Path) -> str:
-    """Read a file that is to hold YAML.
-
-    Raises:
-        RuleYamlError: It cannot be read, or is larger than any rule needs, or is no text.
-    """
-    try:
-        with open_evidence(path) as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            raise RuleYamlError(1, f"the file has more than {LARGEST_FILE // 1024} KiB")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise RuleYamlError(line, "the file is not UTF-8 text") from error
-    except OSError as error:
-        raise RuleYamlError(1, f"the file cannot be read: {error.strerror}") from error
 
 
 def read_yaml(source: str) -> Node | None:

@@ -29,6 +29,8 @@ MAX_VALUE_SIZE = 16 << 20
 """Evidence: bytes of one value."""
 MAX_WORK = 5_000_000
 """Evidence: cells read of one hive, whose cells may be made to share each other without end."""
+MOST_KEPT_LISTS = 8 << 20
+"""Work: bytes of lists of sub-keys that are kept: who looks up each key of a long list reads each part of it often."""
 MAX_REPORTED = 500
 """Display: faults of one hive that are told one by one."""
 
@@ -56,6 +58,8 @@ class HiveCells:
         self._report = report
         self._reported: set[tuple[str, int]] = set()
         self._work = 0
+        self._lists: dict[int, SubkeyList] = {}
+        self._kept = 0
 
     def fail(self, error: FormatError, cell: int, what: str) -> None:
         """Report a failure in a cell, once; after many only that there are more."""
@@ -159,9 +163,16 @@ class HiveCells:
             yield leaf
 
     def _subkey_list(self, cell: int, lose: Callable[[FormatError, int], None]) -> SubkeyList:
+        found = self._lists.get(cell)
+        if found is not None:
+            self.spend(1 + len(found) // 64)
+            return found
         found = parse_subkey_list(self.content(cell, _MAX_LIST_SIZE))
         if len(found) < found.claimed:
             lose(FormatError("bad_count", 2, f"{len(found)} of {found.claimed} entries are there"), cell)
+        elif self._kept + len(found.entries) <= MOST_KEPT_LISTS:
+            self._lists[cell] = found
+            self._kept += len(found.entries)
         self.spend(len(found) // 64)
         return found
 

@@ -7,6 +7,7 @@ References:
 from __future__ import annotations
 
 from dataclasses import field
+from functools import lru_cache
 from operator import mul
 
 from forensics.formats.errors import FormatError
@@ -19,6 +20,7 @@ _FACTORS = tuple(pow(37, power, 1 << 32) for power in range(255, -1, -1))
 """Weight of each character of a name of 256, the longest that Windows lets a key have."""
 
 
+@lru_cache(1)  # each part of a list is asked for the same name
 def name_hash(name: str) -> int:
     """Return the hash that ``lh`` lists keep of an ASCII key name."""
     return upper_hash(name.upper().encode("ascii"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from forensics.tables.sanitise import LONGEST, sanitise
 
 
@@ -18,6 +16,8 @@ def fold(text: str, width: int | None, indent: str = "", hanging: str = "") -> l
     """
     if width is None:
         return [indent + text]
+    import textwrap
+
     return textwrap.wrap(
         text,
         width=max(width, 40),

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from forensics.case_tables import CaseTables
-from forensics.engine.run import PROBLEM_KINDS
 from forensics.engine.templates import listed
 from forensics.report.accounted import examined_line, reasons
 from forensics.report.disk_table.text import head_table
@@ -31,7 +30,7 @@ from forensics.report.virtual_machines import virtual_machines, vm_head, vm_need
 from forensics.report.well import proved
 from forensics.tables.finding import SEVERITIES, Finding, Severity, as_text, first_part
 from forensics.tables.key_chain import KeyChainRow
-from forensics.tables.record import ProblemRow
+from forensics.tables.record import RULE_PROBLEMS, ProblemRow
 from forensics.tables.sanitise import sanitise
 
 MOST = 20
@@ -376,7 +375,7 @@ class _Report:
         kinds = ", ".join(f"{kind} {count}" for kind, count in Counter(r.kind for r in rows).most_common())
         self._heading(f"PROBLEMS: {len(rows)} while reading ({kinds}); the rest was examined all the same")
         # First what the rules could not say: in a long list it would look as if they had found nothing.
-        rows = sorted(rows, key=lambda row: row.kind not in PROBLEM_KINDS)
+        rows = sorted(rows, key=lambda row: row.kind not in RULE_PROBLEMS)
         self._listed(f"{r.source_path}: {r.message}" if r.source_path else r.message for r in rows)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import PurePath
 
 from forensics.case_tables import CaseTables
-from forensics.engine.run import PROBLEM_KINDS
-from forensics.tables.record import ProblemRow
+from forensics.tables.record import RULE_PROBLEMS, ProblemRow
 
 MOST_NAMED = 5
 """Display: rules that the line about them names."""
@@ -14,7 +13,7 @@ MOST_NAMED = 5
 
 def unanswered(case: CaseTables) -> list[ProblemRow]:
     """Return a row for each rule that was stopped, or failed on this evidence."""
-    return [row for row in case.rows("problem") if row.kind in PROBLEM_KINDS]
+    return [row for row in case.rows("problem") if row.kind in RULE_PROBLEMS]
 
 
 def unanswered_line(case: CaseTables) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forensics.chain.missing_secret import told_missing
+from forensics.chain.told_missing import told_missing
 from forensics.report.facts import Facts
 from forensics.tables.secrets import MasterKeyRow, OpenedWith
 

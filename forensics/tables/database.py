@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
@@ -107,13 +105,17 @@ def write_case_file(path: Path, content: CaseContent) -> None:
         OSError: It cannot be written.
         sqlite3.Error: It cannot be made.
     """
+    import shutil
+
     with _nameless_database() as (database, made):
         try:
             _write(database, content)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
                 raise
-            full = f"no space left in the temporary folder {tempfile.gettempdir()}"
+            from tempfile import gettempdir
+
+            full = f"no space left in the temporary folder {gettempdir()}"
             raise sqlite3.OperationalError(full) from error
         with path.open("wb") as file:
             shutil.copyfileobj(made, file, _AT_ONCE)
@@ -122,8 +124,10 @@ def write_case_file(path: Path, content: CaseContent) -> None:
 @contextmanager
 def _nameless_database() -> Iterator[tuple[sqlite3.Connection, BinaryIO]]:
     """Give an empty database, and the file that it is in once it is committed; both vanish."""
+    from tempfile import TemporaryDirectory
+
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="keymortem-"))
+        folder = stack.enter_context(TemporaryDirectory(prefix="keymortem-"))
         path = Path(folder) / "case.sqlite"
         database = stack.enter_context(closing(sqlite3.connect(path)))
         # Nobody reads it before it is whole: no journal, of which there would be files, and nothing to wait for.

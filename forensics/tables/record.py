@@ -9,6 +9,10 @@ from forensics.tables.coverage_names import CoverageArea
 from forensics.tables.outcome import State
 from forensics.tables.row import Row, column
 
+STOPPED, FAILED, VALUE_CUT = "rule_stopped", "rule_failed", "value_cut"
+RULE_PROBLEMS = (STOPPED, FAILED, VALUE_CUT)
+"""Kinds of ``problem`` rows that speak of rules, not of evidence."""
+
 
 @dataclass(kw_only=True, slots=True)
 class ProblemRow(Row):

@@ -21,8 +21,8 @@ import forensics
 from forensics.engine.database import RuleDatabase
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import Packs
+from forensics.engine.rule_source import Text
 from forensics.engine.run import run_on
-from forensics.engine.yaml_source import Text
 from forensics.tables.certificate import CertificateRow, KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.machine import MachineRow

@@ -68,10 +68,10 @@ def measure(name: str, command: list[str], environment: dict[str, str], disk: Pa
     )
 
 
-def run_once(command: list[str], environment: dict[str, str]) -> tuple[float, float, int]:
-    """Run a program; returns its wall time, its processor time and the most bytes that it had in memory."""
+def run_once(command: list[str], environment: dict[str, str], folder: Path = PROJECT) -> tuple[float, float, int]:
+    """Run a program from a folder; returns its wall time, its processor time and its most bytes in memory."""
     started = time.perf_counter()
-    child = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.DEVNULL, env=environment)
+    child = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, env=environment)
     _, status, used = os.wait4(child.pid, 0)
     wall = time.perf_counter() - started
     code = child.returncode = os.waitstatus_to_exitcode(status)
@@ -156,6 +156,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.json"
             examine = [sys.executable, "-m", "forensics", "examine", str(disk), "--format", "json", "-o", str(report)]
+            examine.append("--overwrite")
             here = Path(__file__).parent
             scripts = {
                 "libvhdi + libfsntfs + libregf, the reads": [sys.executable, str(here / "with_libyal.py"), str(disk)],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from forensics.chain.password_history import History
-from forensics.chain.tried_passwords import TriedPasswords, doubt_of, doubt_of_entra, told_history
+from forensics.chain.credhist_told import History, told_history
+from forensics.chain.tried_passwords import TriedPasswords, doubt_of, doubt_of_entra
 from forensics.tables.secrets import GivenPassword, OpenedWith, UnlockedBy
 
 

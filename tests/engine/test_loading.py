@@ -10,7 +10,8 @@ from forensics.engine.examples import run_examples
 from forensics.engine.lint import lint
 from forensics.engine.loader import built_in_packs, load_packs
 from forensics.engine.rule import RulePackError
-from forensics.engine.yaml_source import DEEPEST, LARGEST_FILE, MOST_NODES, Mapping, RuleYamlError, Text, read_yaml
+from forensics.engine.rule_source import LARGEST_FILE, Mapping, RuleYamlError, Text
+from forensics.engine.yaml_source import DEEPEST, MOST_NODES, read_yaml
 from tests.engine.rule_files import EXAMPLES, write_rule, write_rules
 
 

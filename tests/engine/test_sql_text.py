@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from forensics.engine.rule_source import Text
 from forensics.engine.sql_text import (
     SqlTextError,
     check_expression,
@@ -15,7 +16,6 @@ from forensics.engine.sql_text import (
     used_values,
     without_strings,
 )
-from forensics.engine.yaml_source import Text
 
 
 @pytest.mark.parametrize(

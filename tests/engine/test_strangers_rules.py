@@ -23,9 +23,9 @@ from forensics.engine.examples import run_examples
 from forensics.engine.fence import LONGEST_TEXT, RuleSqlError, RuleStoppedError
 from forensics.engine.loader import load_packs
 from forensics.engine.rule import RulePackError
+from forensics.engine.rule_source import Text
 from forensics.engine.run import run
 from forensics.engine.sql_text import LONGEST_SQL, SqlTextError, put_texts, put_values
-from forensics.engine.yaml_source import Text
 from forensics.tables.registry import ROW_CLASSES, by_table, column_specs
 from tests.engine.rule_files import tables, write_rules
 from tests.hand_made import rows

@@ -14,6 +14,8 @@ from dissect.regf.regf import RegistryHive as DissectHive
 
 from forensics.disk.errors import SourceError
 from forensics.disk.tree import NotFound, Unreadable
+from forensics.registry import hive_cells
+from forensics.registry.cells import SubkeyList, parse_subkey_list
 from forensics.registry.hive import Hive, Key
 from forensics.registry.hive_bytes import HiveBytes
 from forensics.registry.hive_key import RegistryKey
@@ -239,6 +241,26 @@ def test_what_the_writer_writes_libregf_reads(minor: int, leaf: str) -> None:
     assert values["d"].data == struct.pack("<I", 0x80000001)
     assert values["e"].get_data_as_string() == "%SystemRoot%"
     assert values[None].get_data_as_string() == "default"
+
+
+@pytest.mark.parametrize("kept", [8 << 20, 0])
+def test_each_list_is_parsed_once_however_many_keys_are_looked_up(kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"Service{number:04}" for number in range(1200)]
+    writer = HiveWriter("SYSTEM")
+    for name in names:
+        writer.key(f"Services\\{name}")
+    hive, problems, _ = _open({PATH: writer.build()})
+    parsed = []
+
+    def parse(data: bytes) -> SubkeyList:
+        parsed.append(data)
+        return parse_subkey_list(data)
+
+    monkeypatch.setattr(hive_cells, "MOST_KEPT_LISTS", kept)
+    monkeypatch.setattr(hive_cells, "parse_subkey_list", parse)
+    assert [key.name for name in names if (key := hive.key(f"Services\\{name}")) is not None] == names
+    assert (len(parsed) == len(set(parsed))) == bool(kept)
+    assert problems == []
 
 
 def _old_and_new() -> tuple[bytes, bytes]:

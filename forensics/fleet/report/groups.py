@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
-from forensics.engine.run import PROBLEM_KINDS
 from forensics.fleet.report.chosen import ROW_STATES
 from forensics.late_methods import dataclass
 from forensics.report.disk_table.blockers import BLOCKER_KINDS
 from forensics.tables.finding import SEVERITIES, Severity
 from forensics.tables.identity import Relation
+from forensics.tables.record import RULE_PROBLEMS
 
 if TYPE_CHECKING:
     import duckdb
@@ -239,7 +239,7 @@ class Groups:
 
     def stopped(self) -> list[tuple[str, int]]:
         """Return what the rules could not say because one was stopped, or failed, and on how many disks."""
-        kinds = ", ".join(f"'{kind}'" for kind in PROBLEM_KINDS)
+        kinds = ", ".join(f"'{kind}'" for kind in RULE_PROBLEMS)
         rows = self._asked(
             f"SELECT message, count(*) AS n FROM (SELECT message FROM main.problem WHERE kind IN ({kinds}) UNION ALL "
             f"SELECT message FROM across.problem WHERE kind IN ({kinds})) GROUP BY 1 ORDER BY n DESC, message"

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from forensics.case_tables import CaseTables
 from forensics.disk.links import LINK_TO_NOTHING, NOT_FOLLOWED
-from forensics.engine.run import PROBLEM_KINDS
 from forensics.late_methods import dataclass
 from forensics.report.accounted import reasons
 from forensics.report.ending import condition, ending, when
@@ -22,6 +21,7 @@ from forensics.report.triage import Triage
 from forensics.report.undecided import lack_of_evidence
 from forensics.tables.finding import Finding
 from forensics.tables.key_chain import KeyChainRow
+from forensics.tables.record import RULE_PROBLEMS
 
 WITHIN = timedelta(days=90)
 """How far ahead the first screen looks."""
@@ -147,9 +147,9 @@ def not_examined(case: CaseTables, facts: Facts, sorted_keys: Triage, where: Whe
         is_of_copies = (row.area, row.name) == ("volume", "shadow copies")
         if is_of_copies and row.outcome != "present" and row.machine_id in doubtful:
             yield Entry(f"{where(row.machine_id)}{_MAY_HAVE_KEYS}", why=row.detail or "", machine_id=row.machine_id)
-    problems = [row for row in case.rows("problem") if row.kind not in (*PROBLEM_KINDS, *_LINKS)]
+    problems = [row for row in case.rows("problem") if row.kind not in (*RULE_PROBLEMS, *_LINKS)]
     for row in case.rows("problem"):
-        if row.kind in PROBLEM_KINDS:
+        if row.kind in RULE_PROBLEMS:
             yield Entry(row.message, machine_id=row.machine_id)
     links = (row for row in case.rows("problem") if row.kind in _LINKS)
     for machine_id, message in dict.fromkeys((row.machine_id, row.message) for row in links):

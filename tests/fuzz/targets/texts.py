@@ -17,9 +17,10 @@ from forensics.engine.compiler import check_rule
 from forensics.engine.database import RuleDatabase
 from forensics.engine.fence import RuleSqlError, RuleStoppedError
 from forensics.engine.rule_reader import RuleReader
+from forensics.engine.rule_source import RuleYamlError
 from forensics.engine.sql_text import SqlTextError, check_expression, looks_only_at, quoted_texts, used_values
 from forensics.engine.templates import check_template, columns_in, commands_in
-from forensics.engine.yaml_source import RuleYamlError, read_yaml
+from forensics.engine.yaml_source import read_yaml
 from forensics.formats.action_file import parse_action_file
 from forensics.formats.bundles.libvirt import parse_libvirt
 from forensics.formats.bundles.ovf import parse_manifest, parse_ovf
