@@ -287,6 +287,7 @@ OPENERS = {
     "forensics/disk/remote/sftp.py": "opens files on a server",
     "forensics/disk/remote/smb.py": "opens files on a server",
     "forensics/engine/skeleton.py": "writes new rules",
+    "forensics/engine/compiled_rules.py": "reads the program's own rules",
     "forensics/sources/unpacked_members.py": "writes temporary copies",
     "forensics/sources/seven_zip_tree.py": "unpacks into temporary files",
     "forensics/collectors/lifecycle.py": "reads the program's own data",

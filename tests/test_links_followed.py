@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import pytest
 
-from forensics import compare, examination, examine, render
+from forensics import compare, examine, render
 from forensics.case import Case
+from forensics.examining import settings
 from forensics.sources.opened_again import opened_again
 from forensics.sources.source import Source
 from testdata.builder import acl
@@ -394,7 +395,7 @@ def test_other_sources_are_opened_again_only_where_one_may_hold_the_volume(
         opened.extend(given[-1])
         return opened_again(*given)
 
-    monkeypatch.setattr(examination, "opened_again", counted)
+    monkeypatch.setattr(settings, "opened_again", counted)
     specs = split(with_data_disk(gpt_identity(1, "another disk")).volume(), ON_D)[0]
     build_ntfs(specs, tmp_path / "volume", 32 << 20, default_sd=acl.DEFAULT_SD, extras=TO_D)
     paths = [tmp_path / f"{number}.raw" for number in range(3)]

@@ -12,10 +12,8 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -173,6 +171,9 @@ class Child:
         os.close(self._pipe)
         code = self._process.end()
         if self._answer is None and self._pid is not None:
+            import shutil  # here: most children end well, and these import much
+            import tempfile
+
             for litter in Path(tempfile.gettempdir()).glob(f"keymortem-{self._pid}-*"):
                 shutil.rmtree(litter, ignore_errors=True)
         return code

@@ -205,9 +205,9 @@ def normalised(name: str) -> list[str]:
     return [part.encode("utf-8", "backslashreplace").decode() for part in parts if part not in ("", ".", "..")]
 
 
-def too_large(of_what: str = "members", most: int = MAX_MEMBERS) -> SourceError:
+def too_large(of_what: str = "members", most: int | None = None) -> SourceError:
     """Say that an archive has more of something than is read."""
-    message = f"the archive has more than {most} {of_what}: unpack it and examine the folder"
+    message = f"the archive has more than {most or MAX_MEMBERS} {of_what}: unpack it and examine the folder"
     return SourceError("too_large", message)
 
 

@@ -242,6 +242,7 @@ def spin() -> None:
         pass
 
 
+@needs_one_thread
 def test_what_one_child_compiled_is_compiled_for_those_that_are_not_forked_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, ...]] = []
     monkeypatch.setattr(children_module, "compile_classes", told.append)
