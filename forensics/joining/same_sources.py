@@ -4,11 +4,15 @@ It is the same where path and size are, and with them the SHA-256 of the file an
 hashed, all that was read of them. A copy at another place is the same where all is that was read and judged, as within
 one examination. Of two examinations of one path the one stands that could examine it; else the newer one: by a newer
 version of the tool, then for a later date, then the one that was named last.
+
+A disk that was examined again after it had changed is there twice: the state in which its machine was last seen alive
+earlier is told to be the older one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from forensics.hyperv.judged_rows import is_judged
@@ -17,6 +21,7 @@ from forensics.sources.same_evidence import said_of, same_content
 from forensics.tables.machine import MachineRow
 from forensics.tables.row import Row
 from forensics.tables.source import SourceEntry, leaves
+from forensics.tables.timestamps import as_utc, format_utc
 
 _AS_READ = ("certificate", "key_file", "master_key", "service", "event", "setup_event", "user", "tpm", "vm")
 """Tables that tell two states of one machine apart by what was read and when that was written."""
@@ -76,6 +81,24 @@ def count_once(parts: Sequence[Part]) -> None:
             copies.add(piece)
     for part in parts:
         part.without_forgotten()
+    _tell_older_states(parts)
+
+
+def _tell_older_states(parts: Sequence[Part]) -> None:
+    """Say of each disk that stands there in two states which of them is not the present one."""
+    states: dict[tuple[object, ...], list[tuple[datetime, SourceEntry]]] = {}
+    for part in parts:
+        for entry in leaves(part.entries):
+            machines = [row for row in part.rows_of(entry) if isinstance(row, MachineRow)]
+            alive = [as_utc(row.last_seen_alive) for row in machines if row.last_seen_alive]
+            if alive and entry.older_state_of is None:
+                owners = sorted(row.machine_guid or "" for row in machines)
+                states.setdefault((entry.path, *owners), []).append((max(alive), entry))
+    for known in states.values():
+        latest = max(moment for moment, _ in known)
+        for moment, entry in known:
+            if moment < latest:
+                entry.older_state_of = f"{entry.path} as it was at {format_utc(latest)}"
 
 
 def told_once(entries: Sequence[SourceEntry]) -> list[SourceEntry]:

@@ -149,3 +149,20 @@ def test_folders_whose_disks_were_all_examined_again_leave_nothing() -> None:
     joined = forensics.join_cases([folder(verdict) for verdict in ("unknown", "usable", "unusable")])
     assert [(e.path, e.same_as) for e in joined.sources] == [("d", None), (PATH, PATH), ("d", None), (PATH, None)]
     assert _verdicts(joined) == ["unusable"]
+
+
+@pytest.mark.parametrize("first_is_older", [True, False])
+def test_a_disk_that_changed_between_two_examinations_has_one_present_state(first_is_older: bool) -> None:
+    then = _case(sha256="b", size=101, last_seen_alive=utc(2026, 10, 1))
+    now = _case(verdict="usable", last_seen_alive=utc(2026, 11, 1))
+    joined = forensics.join_cases([then, now] if first_is_older else [now, then])
+    newer = f"{PATH} as it was at 2026-11-01T00:00:00Z"
+    older = [entry.older_state_of for entry in joined.sources]
+    assert older == ([newer, None] if first_is_older else [None, newer])
+    assert f"{PATH} is an older state of a machine: the present one is {newer}" in joined.not_examined
+    assert "builds on it" not in forensics.render(joined, "text")
+
+
+def test_which_of_two_states_is_the_present_one_is_not_guessed() -> None:
+    joined = forensics.join_cases([_case(sha256="b", size=101), _case(last_seen_alive=utc(2026, 11, 1))])
+    assert [entry.older_state_of for entry in joined.sources] == [None, None]

@@ -105,7 +105,8 @@ class _Rows:
             not_examined=doubts,
         )
         self._fill(row, machine.machine_id)
-        if entry.older_state_of:
+        # Nothing builds on what was examined again after it had changed.
+        if entry.older_state_of and not entry.older_state_of.startswith(entry.path):
             newer = entry.older_state_of.replace("\\", "/").rsplit("/", 1)[-1]
             may = (
                 "may build"
