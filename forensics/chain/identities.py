@@ -34,7 +34,6 @@ _TRAITS: tuple[Shared, ...] = ("machine_sid", "machine_guid", "dpapi_system", "e
 _REFUSED = ("lsasrv", "lsa (lsasrv)")
 _RELATIONS: tuple[Relation, ...] = ("clone", "unknown", "generalized", "same_computer")
 _STRONGEST: tuple[Enforces, ...] = ("yes", "unknown", "no")
-_GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL", "IMAGE_STATE_SPECIALIZE_RESEAL")
 
 
 @dataclass
@@ -52,20 +51,6 @@ class _Member:
     @property
     def name(self) -> str:
         return f"{self.machine.computer_name or f'installation {self.machine.machine_id}'} on {self.disk}"
-
-    @property
-    def called(self) -> str | None:
-        name = self.machine.computer_name
-        return None if name is None else name.casefold()
-
-    @property
-    def hardware(self) -> str | None:
-        owned = self.machine.hardware_id
-        return None if owned is None else owned.casefold()
-
-    @property
-    def is_generalized(self) -> bool:
-        return (self.machine.image_state or "").startswith(_GENERALIZED)
 
 
 READS: Mapping[str, tuple[str, ...]] = {
@@ -274,36 +259,32 @@ class _Witnesses:
     def of(self, member: _Member) -> list[_Member]:
         """Return those, in the order of the group, without the member itself."""
         found: dict[int, _Member] = {}
+        called, hardware = member.machine.called, member.machine.hardware
         for trait in member.traits.items():
-            for bucket in (None, "generalized", "unnamed", ("name", member.called), ("hardware", member.hardware)):
+            for bucket in (None, "generalized", "unnamed", ("name", called), ("hardware", hardware)):
                 found |= {other.at: other for other in self._kept.get((trait, bucket), ())}
         found.pop(member.at, None)
         return [found[at] for at in sorted(found)]
 
     def _keep(self, trait: tuple[str, str], member: _Member) -> None:
-        if member.is_generalized or member.called is None:
-            self._first_two(self._kept[trait, "generalized" if member.is_generalized else "unnamed"], member)
+        called, owned = member.machine.called, member.machine.hardware
+        if member.machine.is_generalized or called is None:
+            self._first_two(self._kept[trait, "generalized" if member.machine.is_generalized else "unnamed"], member)
             return
         kept = self._kept[trait, None]
         # A clone has another name and other hardware. Of two with one name, one has other hardware than the member; of
         # two with one piece of hardware, one another name; and of five such no name and no hardware is on all.
-        pairs = {(other.called, other.hardware) for other in kept}
-        names = sum(name == member.called for name, _ in pairs)
-        hardware = sum(member.hardware is not None and owned == member.hardware for _, owned in pairs)
-        if len(kept) < _ENOUGH and (member.called, member.hardware) not in pairs and names < 2 and hardware < 2:
+        pairs = {(other.machine.called, other.machine.hardware) for other in kept}
+        names = sum(name == called for name, _ in pairs)
+        hardware = sum(owned is not None and other == owned for _, other in pairs)
+        if len(kept) < _ENOUGH and (called, owned) not in pairs and names < 2 and hardware < 2:
             kept.append(member)
-        same_name = self._kept[trait, ("name", member.called)]
-        hardware_told = {other.hardware for other in same_name}
-        if len(same_name) < 2 or (
-            len(same_name) == 2 and len(hardware_told | {member.hardware}) > len(hardware_told) == 1
-        ):
+        same_name = self._kept[trait, ("name", called)]
+        hardware_told = {other.machine.hardware for other in same_name}
+        if len(same_name) < 2 or (len(same_name) == 2 and len(hardware_told | {owned}) > len(hardware_told) == 1):
             same_name.append(member)
-        same_hardware = self._kept[trait, ("hardware", member.hardware)]
-        if (
-            member.hardware is not None
-            and len(same_hardware) < 2
-            and member.called not in {o.called for o in same_hardware}
-        ):
+        same_hardware = self._kept[trait, ("hardware", owned)]
+        if owned is not None and len(same_hardware) < 2 and called not in {o.machine.called for o in same_hardware}:
             same_hardware.append(member)
 
     @staticmethod
@@ -314,9 +295,10 @@ class _Witnesses:
 
 def _pair(one: _Member, other: _Member) -> tuple[Relation, str]:
     names = [m.machine.computer_name for m in (one, other)]
-    same_name = None if None in names else one.called == other.called
-    same_hardware = None if None in (one.hardware, other.hardware) else one.hardware == other.hardware
-    if one.is_generalized or other.is_generalized:
+    hardware = [m.machine.hardware for m in (one, other)]
+    same_name = None if None in names else one.machine.called == other.machine.called
+    same_hardware = None if None in hardware else hardware[0] == hardware[1]
+    if one.machine.is_generalized or other.machine.is_generalized:
         return "generalized", "one of the two is generalized, and not yet set up anew"
     if same_name is None:
         return "unknown", "the name of one of the two could not be read"

@@ -47,7 +47,6 @@ READS: Mapping[str, tuple[str, ...]] = {
 certificates of keys that only one machine has.
 """
 
-_GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL", "IMAGE_STATE_SPECIALIZE_RESEAL")
 _ENOUGH = 5  # pairs of name and hardware, two of each at most: more than one name and one piece of hardware cover
 _OF_AUTHORITIES = frozenset({"AD CS", "AD CS (earlier generation)"})
 _OF_ALL_SERVERS = frozenset({"Exchange Auth", "Exchange federation"})
@@ -82,20 +81,6 @@ class _Holder(NamedTuple):
     @property
     def name(self) -> str:
         return self.machine.computer_name or f"installation {self.machine.machine_id}"
-
-    @property
-    def called(self) -> str | None:
-        name = self.machine.computer_name
-        return None if name is None else name.casefold()
-
-    @property
-    def hardware(self) -> str | None:
-        owned = self.machine.hardware_id
-        return None if owned is None else owned.casefold()
-
-    @property
-    def is_generalized(self) -> bool:
-        return (self.machine.image_state or "").startswith(_GENERALIZED)
 
 
 @dataclass
@@ -193,10 +178,10 @@ class _Rows:
 
     def _relation(self, holders: Sequence[_Holder]) -> Holders:
         """Say what those are to each other that may use a key."""
-        there = [one for one in holders if not one.is_generalized]
+        there = [one for one in holders if not one.machine.is_generalized]
         if len(there) < 2:
             return "generalized" if len(holders) > len(there) else "same_computer"
-        pairs = {(one.called, one.hardware): None for one in there}
+        pairs = {(one.machine.called, one.machine.hardware): None for one in there}
         if _are_several([(name, hardware) for name, hardware in pairs if name is not None]):
             groups = {self.groups.get(one.machine.machine_id) for one in there}
             if len(groups) == 1 and None not in groups:
@@ -210,8 +195,8 @@ class _Rows:
         sharing: dict[int, dict[tuple[str, str | None], None]] = defaultdict(dict)
         for one in holders:
             group = self.groups.get(one.machine.machine_id)
-            if group is not None and one.called is not None:
-                sharing[group][one.called, one.hardware] = None
+            if group is not None and one.machine.called is not None:
+                sharing[group][one.machine.called, one.machine.hardware] = None
         return any(_are_several(pairs) for pairs in sharing.values())
 
 
@@ -266,7 +251,7 @@ def _by_name(certificates: Sequence[CertificateRow], stores: Collection[str], ho
         return "remote_desktop"
     if is_self_signed:
         return "self_signed"
-    computers = {holder.called for holder in holders if holder.called}
+    computers = {holder.machine.called for holder in holders if holder.machine.called}
     is_of_servers = any("serverAuth" in certificate.eku for certificate in certificates)
     named = max(len(computers & _hosts(certificate)) for certificate in certificates)
     if named and not (named > 1 and is_of_servers):

@@ -15,6 +15,7 @@ AccountKind = Literal[
 ]
 InstallationKind = Literal["windows", "former", "profile"]
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL", "IMAGE_STATE_SPECIALIZE_RESEAL")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -127,6 +128,21 @@ class MachineRow(Row):
     drive: str | None = column("Drive of Windows by its own letter (SystemRoot), such as C:; null: not known", None)
     support_ends: datetime | None = column("Last day of Microsoft's support, from a dated list; null: not listed", None)
     support_as_of: str | None = column("Day on which that list was made, such as 2026-11-21", None)
+
+    @property
+    def called(self) -> str | None:
+        """Its name as names are compared; None where it is not known."""
+        return None if self.computer_name is None else self.computer_name.casefold()
+
+    @property
+    def hardware(self) -> str | None:
+        """Its hardware as that is compared; None where it is not known."""
+        return None if self.hardware_id is None else self.hardware_id.casefold()
+
+    @property
+    def is_generalized(self) -> bool:
+        """It gets an identity of its own at its next start."""
+        return (self.image_state or "").startswith(_GENERALIZED)
 
     @property
     def is_domain_controller(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from forensics.late_methods import dataclass
-from forensics.report.disk_table.blockers import BLOCKER_KINDS
+from forensics.report.disk_table.row import SUMMARY
 from forensics.tables.finding import SEVERITIES
 from forensics.tables.registry import ColumnSpec
 
@@ -18,6 +19,7 @@ RowState = Literal[
     "examined", "older_state", "not_examined", "failed", "not_evidence", "read_as_parent", "read_with", "copy"
 ]
 ROW_STATES: tuple[RowState, ...] = get_args(RowState)
+_OF_THE_INPUT = ("source", "kind", "state", "machine_id")
 COLUMNS = (
     ColumnSpec("path", "text", False, "The input, as it was named or listed"),
     ColumnSpec("disk", "text", False, "Key of the input, by which it is asked for: fleet report --disk"),
@@ -30,23 +32,7 @@ COLUMNS = (
         ROW_STATES,
     ),
     ColumnSpec("source", "text", True, "The piece of evidence in it, where that is not the input itself"),
-    ColumnSpec("machine", "text", True, "What to call the machine; null: there is none"),
-    ColumnSpec("product", "text", True, "Which Windows it is"),
-    ColumnSpec("roles", "list", False, "What it serves as, the most important first; likely ones say so"),
-    ColumnSpec("down", "list", False, "Services and virtual machines that are down, the worst first"),
-    ColumnSpec("doubtful", "integer", True, "Services of which the disk does not say whether they work"),
-    ColumnSpec("keys", "integer", True, "Certificates in force that have or should have a private key"),
-    ColumnSpec("dead", "integer", True, "Those of them whose key Windows would not open"),
-    ColumnSpec("missed", "integer", True, "Dead ones that nothing has taken over from"),
-    ColumnSpec("undecided", "integer", True, "Keys that the evidence does not decide"),
-    ColumnSpec("savable", "integer", True, "Certificates whose dead key can be had from the disk"),
-    ColumnSpec("next_end", "datetime", True, "Next end of a certificate somebody has to see to, of one in use first"),
-    ColumnSpec("next_end_of", "text", True, "Subject of that certificate"),
-    ColumnSpec("next_end_in_use", "boolean", True, "Something uses it"),
-    ColumnSpec("blockers", "list", False, "What breaks when the disk is moved to another host, or cloned"),
-    ColumnSpec("blocker_kinds", "list", False, "What these are about, each once", tuple(BLOCKER_KINDS)),
-    ColumnSpec("not_examined", "list", False, "What of it was not examined, or in part, and why"),
-    ColumnSpec("worst", "text", True, "The worst that a rule found; null: nothing", SEVERITIES),
+    *(replace(column, nullable=column.kind != "list") for column in SUMMARY if column.name not in _OF_THE_INPUT),
     ColumnSpec("rules", "list", False, "Rules that found something more than information"),
 )
 """What a row says; numbers are null where nothing was examined."""
