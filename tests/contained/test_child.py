@@ -35,7 +35,7 @@ def _is_forked_soon() -> bool:
     return is_forked_here()
 
 
-@pytest.fixture(params=["forked", "nursery"])
+@pytest.fixture(params=[pytest.param("forked", marks=pytest.mark.one_thread), "nursery"])
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
     """Have children forked here, or, as in a process with threads, by the nursery."""
     if request.param == "forked":

@@ -39,7 +39,7 @@ AS_OF = datetime(2026, 11, 22, tzinfo=UTC)
 SAMPLE, BOUND, CLONE_ONE, CLONE_TWO = (IMAGES / f"{n}.vhdx.xz" for n in ("sample", "bound", "clone-one", "clone-two"))
 
 needs_fork = pytest.mark.skipif(not is_possible(), reason="this system has no fork: all are examined in one process")
-needs_one_thread = pytest.mark.skipif(not is_forked_here(), reason="this process has threads, which pytest -n0 has not")
+needs_one_thread = pytest.mark.skipif(not is_forked_here(), reason="this process has threads")
 pytestmark = needs_fork
 
 
@@ -242,6 +242,7 @@ def spin() -> None:
         pass
 
 
+@pytest.mark.one_thread
 @needs_one_thread
 def test_what_one_child_compiled_is_compiled_for_those_that_are_not_forked_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, ...]] = []
@@ -253,6 +254,7 @@ def test_what_one_child_compiled_is_compiled_for_those_that_are_not_forked_yet(m
     assert told == []
 
 
+@pytest.mark.one_thread
 @needs_one_thread
 @pytest.mark.parametrize(
     ("how", "bound", "value", "kind", "why"),
@@ -298,6 +300,7 @@ def verbose(sender: Sender, settings: Settings, numbers: Sequence[int], known: H
     return answer
 
 
+@pytest.mark.one_thread
 @needs_one_thread
 @pytest.mark.parametrize(
     ("instead", "bound", "value", "kind"),
@@ -314,6 +317,7 @@ def test_too_much_of_anything_is_told(
     assert [entry.machine_ids for entry in case.sources] == [[1], []]
 
 
+@pytest.mark.one_thread
 @needs_one_thread
 def test_one_of_a_group_that_fails_leaves_the_others_of_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(collect_module, "collect", fail(crash, "linked"))
@@ -326,6 +330,7 @@ def test_one_of_a_group_that_fails_leaves_the_others_of_it(monkeypatch: pytest.M
     ]
 
 
+@pytest.mark.one_thread
 @needs_one_thread
 def test_none_that_ends_its_child_is_tried_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     member, controller, _ = a_controller_and_a_member(tmp_path)
