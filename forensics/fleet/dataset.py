@@ -47,6 +47,10 @@ class DatasetError(Exception):
     """The folder is no dataset of a fleet, or one of another format; the message is for the user."""
 
 
+class DatasetChangedError(DatasetError):
+    """A run replaced files of the dataset while they were read; what is read once more is whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A fleet's folder.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.fleet.across import is_out_of_date
-from forensics.fleet.dataset import Dataset
+from forensics.fleet.dataset import Dataset, DatasetChangedError
 from forensics.fleet.disk_record import STATES
 from forensics.fleet.lock import is_running
 from forensics.fleet.stored import connect, read_parquet, reading
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 _REASONS = 20
 """Display: reasons for which inputs failed that are told."""
+_TRIES = 5
+"""Work: how often what a run replaces meanwhile is read anew."""
+_PAUSE = 0.2
+"""Seconds before that."""
 _ALARMING = "severity != 'info' AND verdict = 'match'"
 _CONTROLLERS = (
     "SELECT DISTINCT path FROM machine JOIN main.disk USING (disk) "
@@ -136,14 +142,14 @@ class FleetStatus(Result):
         yield f"{self.path}: {'a run is going on' if self.running else 'no run is going on'}"
         yield f"as of {format_utc(self.as_of)}, {self.size / 1e6:.1f} MB"
         told = [f"{self.states[state]} {_WORDS[state]}" for state in STATES if self.states[state]]
-        yield f"{self.inputs} inputs: {', '.join(told) or 'none yet'}"
+        yield f"{_counted(self.inputs, 'input')}: {', '.join(told) or 'none yet'}"
         if self.partly:
             yield f"{self.partly} of those examined could not be examined in full: table source says what"
         if self.without_windows:
             yield f"{self.without_windows} of those examined hold no Windows"
         if self.copies:
             yield f"{self.copies} of those examined are copies of others in all that was read, and count once"
-        yield f"{self.machines} machines, {self.findings} findings"
+        yield f"{_counted(self.machines, 'machine')}, {_counted(self.findings, 'finding')}"
         for reason in self.reasons:
             yield f"{reason.inputs} failed ({reason.failure}): {reason.error}; such as {reason.example}"
         if self.waiting:
@@ -162,19 +168,30 @@ class FleetStatus(Result):
             yield "what spans machines (clones, rules across machines) is not of these disks: run again"
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def fleet_status(dataset: str | Path) -> FleetStatus:
     """Tell what a dataset holds, whether or not a run is going on.
 
     Raises:
         DatasetError: The folder is no dataset, or is written just now.
     """
-    opened = Dataset.open(dataset)
-    running = is_running(opened)
+    for _ in range(_TRIES):
+        with suppress(DatasetChangedError):
+            return _status_now(Dataset.open(dataset))
+        time.sleep(_PAUSE)
+    return _status_now(Dataset.open(dataset))
+
+
+def _status_now(dataset: Dataset) -> FleetStatus:
+    running = is_running(dataset)
     with (
-        connect(opened, tables=("machine", "master_key", "key_chain", "finding", "problem", "source")) as connection,
-        reading(opened),
+        connect(dataset, tables=("machine", "master_key", "key_chain", "finding", "problem", "source")) as connection,
+        reading(dataset),
     ):
-        return _status(opened, running, connection)
+        return _status(dataset, running, connection)
 
 
 def _status(dataset: Dataset, running: bool, connection: duckdb.DuckDBPyConnection) -> FleetStatus:

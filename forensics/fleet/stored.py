@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset, DatasetError
+from forensics.fleet.dataset import FOLDED, KEYS, PER_DISK, REPLACES, Dataset, DatasetChangedError, DatasetError
 from forensics.fleet.disk_record import DISK, STATES
 from forensics.fleet.part import columns_of
 from forensics.tables.registry import ColumnSpec
@@ -78,7 +78,7 @@ def reading(dataset: Dataset) -> Iterator[None]:
     except (duckdb.OutOfMemoryException, UnicodeEncodeError, UnknownDiskError):
         raise
     except (duckdb.IOException, FileNotFoundError) as error:
-        raise DatasetError(
+        raise DatasetChangedError(
             f"{dataset.path} was written while it was read; open it again when no run is going on"
         ) from error
     except (duckdb.Error, pa.ArrowException, *_UNREADABLE) as error:

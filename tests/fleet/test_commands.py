@@ -8,12 +8,14 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from forensics.cli.main import cli
 from forensics.engine.run import RunResult
+from forensics.fleet import stored
 from forensics.fleet.cluster import SchedulerLostError
 from forensics.fleet.cluster import client_of as real_client_of
 from forensics.tables.record import ProblemRow
@@ -42,7 +44,7 @@ def test_sources_of_a_list(disk: Path, worked: list[str], tmp_path: Path) -> Non
     )
     assert (result.exit_code, result.stderr) == (1, "")
     assert f"{tmp_path / 'fleet'}: no run is going on\nas of 2026-11-22T00:00:00Z, " in result.stdout
-    assert "\n1 inputs: 1 examined\n1 machines, 1 findings\n" in result.stdout
+    assert "\n1 input: 1 examined\n1 machine, 1 finding\n" in result.stdout
     assert worked == ["disk.qcow2"]
     status = run("status", tmp_path / "fleet", "--format", "json")
     told = json.loads(status.stdout)
@@ -153,3 +155,25 @@ def test_a_name_that_is_no_utf_8_is_found_again(tmp_path: Path) -> None:
     assert (before["inputs"], after["inputs"]) == (1, 1)
     assert after["failures"] == before["failures"]
     assert "does not exist" not in str(after["failures"])
+
+
+@pytest.mark.usefixtures("apart", "worked")
+def test_a_status_that_meets_a_folding_is_asked_again(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("run", disk, "-o", tmp_path / "fleet", "--as-of", "2026-11-22")
+    whole = run("status", tmp_path / "fleet", "--format", "json").stdout
+    failing = [FileNotFoundError("folded"), FileNotFoundError("folded")]
+
+    def connect(*given: Any, **named: Any) -> Any:
+        if failing:
+            with stored.reading(given[0]):
+                raise failing.pop()
+        return stored.connect(*given, **named)
+
+    monkeypatch.setattr("forensics.fleet.status.connect", connect)
+    assert run("status", tmp_path / "fleet", "--format", "json").stdout == whole
+    failing += [FileNotFoundError("gone")] * 6
+    told = run("status", tmp_path / "fleet")
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "was written while it was read; open it again when no run is going on" in told.stderr
