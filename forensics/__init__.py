@@ -71,11 +71,12 @@ if TYPE_CHECKING:
     from forensics.hyperv.migration import plan_migration as plan_migration
     from forensics.joining.join import append_to_case_file as append_to_case_file
     from forensics.joining.join import join_cases as join_cases
+    from forensics.language import LANGUAGES as LANGUAGES
+    from forensics.language import speaking as speaking
     from forensics.recovery.recover import Recovered as Recovered
     from forensics.recovery.recover import recover as recover
     from forensics.rendering import FOLDER_FORMATS as FOLDER_FORMATS
     from forensics.rendering import FORMATS as FORMATS
-    from forensics.rendering import LANGUAGES as LANGUAGES
     from forensics.rendering import SECTIONS as SECTIONS
     from forensics.rendering import check_target as check_target
     from forensics.rendering import render as render
@@ -131,9 +132,10 @@ _HOMES = {
     "forensics.fleet.run": ("FleetProgress", "fleet_retry", "fleet_run"),
     "forensics.fleet.status": ("FleetStatus", "fleet_status"),
     "forensics.hyperv.migration": ("MigrationPlan", "plan_migration"),
+    "forensics.language": ("LANGUAGES", "speaking"),
     "forensics.joining.join": ("append_to_case_file", "join_cases"),
     "forensics.recovery.recover": ("Recovered", "recover"),
-    "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "LANGUAGES", "SECTIONS", "check_target", "render", "write"),
+    "forensics.rendering": ("FOLDER_FORMATS", "FORMATS", "SECTIONS", "check_target", "render", "write"),
     "forensics.report.expiring": ("Expiring", "expiring"),
     "forensics.report.explain_subject": ("Explanation", "UnknownSubjectError", "explain"),
     "forensics.report.result": ("Result", "UnsuitableCaseError"),
@@ -233,6 +235,7 @@ __all__ = [
     "render",
     "sanitise",
     "show_rule",
+    "speaking",
     "test_rules",
     "translate_findings",
     "write",

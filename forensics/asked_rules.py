@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from forensics.language import speaking
 from forensics.tables.record import RULE_PROBLEMS
 from forensics.tables.registry import by_table
 
@@ -24,7 +25,9 @@ def speak(case: CaseTables, packs: Packs, language: str) -> None:
     """
     from forensics.engine.run import run_contained
 
-    told = {_subject_of(f): f for f in run_contained(packs.spoken(language), case.tables, case.as_of).findings}
+    with speaking(language, case.sentences):
+        found = run_contained(packs.spoken(language), case.tables, case.as_of).findings
+    told = {_subject_of(f): f for f in found}
     case.finding_list = [_told_as(told.get(_subject_of(finding), finding), finding) for finding in case.finding_list]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from forensics.disk.evidence_files import EvidenceFiles
+from forensics.language import Sentence
 from forensics.outputs import new_file
 from forensics.sources.coverage import Coverage
 from forensics.tables.case_reader import read_case_file
@@ -21,6 +22,7 @@ from forensics.tables.former_windows import former_last, without_former
 from forensics.tables.machine import MachineRow
 from forensics.tables.registry import CONTRACT_TABLES, ColumnSpec, by_table, column_specs
 from forensics.tables.row import Row
+from forensics.tables.sentences import sentences_in
 from forensics.tables.source import SourceEntry, entry_of, leaves
 from forensics.version import __version__
 
@@ -82,6 +84,20 @@ class CaseTables:
     def tables(self) -> dict[str, list[Row]]:
         """Rows by table name, every table of the contract among them."""
         return self._tables
+
+    def sentences_for(self, language: str) -> dict[str, Sentence]:
+        """Return the texts in its rows that can be told in another language, by what they are in English.
+
+        Args:
+            language: The one that is spoken; English texts need none.
+        """
+        return {} if language == "en" else self.sentences
+
+    @property
+    def sentences(self) -> dict[str, Sentence]:
+        """The texts in its rows that can be told in another language, by what they are in English."""
+        rows = (row for table in self.whole._tables.values() for row in table)
+        return sentences_in((*rows, *self.sources))
 
     @property
     def present(self) -> Self:
@@ -195,7 +211,9 @@ class CaseTables:
         self.evidence.refuse(target)
         if target.exists() and not is_case_file(target):
             raise CaseFileError(f"{target} exists and is no keymortem case file; choose another name")
-        content = CaseContent(self.tool_version, self.as_of, self.sources, self._tables, self.finding_list)
+        content = CaseContent(
+            self.tool_version, self.as_of, self.sources, self._tables, self.finding_list, self.sentences
+        )
         try:
             with new_file(target, self.evidence, overwrite or instead_of is not None, mode=0o600) as file:
                 write_case_file(file, content)

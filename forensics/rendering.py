@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from forensics.language import speaking, spoken_language
 from forensics.sources.given_paths import Paths, given_paths
 
 if TYPE_CHECKING:
@@ -37,15 +38,13 @@ SECTIONS = (
     "problems",
 )
 """Sections of the text of a case, each of which can be had alone."""
-LANGUAGES = ("en", "ja")
-"""Languages of the HTML report, and of the findings in it."""
 
 
 def render(
     result: CaseTables | Result,
     format: str = "text",
     *,
-    language: str = "en",
+    language: str | None = None,
     width: int | None = None,
     styled: bool = False,
     only: str | None = None,
@@ -59,7 +58,8 @@ def render(
             of expiries), ``prom`` (metrics for Prometheus' textfile collector) or ``runbook`` (the repair of one
             computer's services as a PowerShell script, which begins with a byte order mark) too; for other results one
             of its ``formats``.
-        language: Of the HTML report of a case. Its findings are put into it by ``translate_findings``.
+        language: One of :data:`LANGUAGES`; None is the one that is spoken (:func:`forensics.speaking`). The findings of
+            a case are put into it by ``translate_findings``; what programs read (``json``) is English but for these.
         width: Columns to fold text to, and to which the lines of ``screen`` are cut; None leaves lines whole.
         styled: Set headings of a case's text in bold and severities in colour with terminal escapes.
         only: Of a case's text one of :data:`SECTIONS` alone, and whole.
@@ -69,7 +69,7 @@ def render(
         The text, ended by a newline; nothing from the disks can steer the terminal.
 
     Raises:
-        ValueError: There is no such format of this, not in that language, or not in part.
+        ValueError: There is no such format of this, no such language, or it is not had in part.
         NothingToRepairError: Nothing is down that a runbook would repair; it is an UnsuitableCaseError.
         UnsuitableCaseError: A runbook is not for several computers, nor for one without PowerShell 5.1.
     """
@@ -79,14 +79,27 @@ def render(
         raise ValueError(f"sections and severities are chosen of a case as {' or '.join(_IN_PARTS)}, not of this")
     if only is not None and only not in SECTIONS:
         raise ValueError(f"there is no section {only!r}; there are {', '.join(SECTIONS)}")
-    if language not in LANGUAGES or (language != "en" and format != "html"):
-        raise ValueError(f"there is no {format} in language {language!r}; html is in {', '.join(LANGUAGES)}")
+    sentences = None if isinstance(result, Result) else result.sentences_for(language or spoken_language())
+    with speaking(language or spoken_language(), sentences):
+        return _rendered(result, format, width, styled, only, min_severity)
+
+
+def _rendered(
+    result: CaseTables | Result,
+    format: str,
+    width: int | None,
+    styled: bool,
+    only: str | None,
+    min_severity: Severity | None,
+) -> str:
+    from forensics.report.result import Result
+
     if isinstance(result, Result):
         return result.render(format, width)
     if format in _IN_PARTS:
         return _text(result, format, width, styled, only, min_severity)
     if format == "html":
-        return _html(result, language)
+        return _html(result)
     if format not in _TEXTS:
         raise ValueError(
             f"there is no text of a case as {format!r}; there are {', '.join((*_IN_PARTS, 'html', *_TEXTS))}"
@@ -99,7 +112,7 @@ def write(
     format: str,
     target: str | Path,
     *,
-    language: str = "en",
+    language: str | None = None,
     overwrite: bool = False,
     only: str | None = None,
     min_severity: Severity | None = None,
@@ -114,13 +127,13 @@ def write(
         format: As in :func:`render`; for a case ``csv`` and ``parquet`` (one file a table) and ``records``
             (flow.record, for rdump) too.
         target: The file; a folder for ``csv`` and ``parquet``, which is made if need be.
-        language: Of the HTML report of a case.
+        language: As in :func:`render`.
         overwrite: Replace files that are there.
         only: As in :func:`render`.
         min_severity: As in :func:`render`.
 
     Raises:
-        ValueError: There is no such format of this, not in that language, or not in part.
+        ValueError: There is no such format of this, no such language, or it is not had in part.
         EvidenceTargetError: The target is evidence; it is a ValueError.
         FileExistsError: The target is there, and ``overwrite`` was not asked for.
         OSError: The target cannot be written.
@@ -195,10 +208,10 @@ def _text(
     return render_whole_text(case, width, styled, min_severity)
 
 
-def _html(case: CaseTables, language: str) -> str:
+def _html(case: CaseTables) -> str:
     from forensics.report.html.page import render_html
 
-    return render_html(case, language)
+    return render_html(case)
 
 
 def _json(case: CaseTables) -> str:

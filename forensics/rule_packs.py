@@ -278,7 +278,7 @@ def translate_findings(case: Case, language: str, rules: Paths = ()) -> None:
         RulePackError: A rule pack is invalid.
     """
     from forensics.asked_rules import speak
-    from forensics.rendering import LANGUAGES
+    from forensics.language import LANGUAGES
 
     if language not in LANGUAGES:
         raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")

@@ -14,6 +14,7 @@ from forensics.contained.child import is_possible
 from forensics.disk.ntfs.stream import VolumeReader
 from forensics.disk.ntfs.tree import NtfsTree
 from tests.disk.ntfs_fixture import PACKED, SIZE
+from tests.language.translations import compiler
 from tests.oracles import not_checked, shared
 from tests.paths import REALDATA
 from tests.stretched_once import keys_stretched_once
@@ -33,6 +34,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line what no other reader confirmed, since nobody looks for it among the skips."""
     if said := not_checked(terminalreporter.stats.get("skipped", [])):
         terminalreporter.write_line(said)
+
+
+def pytest_sessionstart() -> None:
+    """Compile translations that were edited since they were installed."""
+    compiler().compile_stale()
 
 
 @pytest.fixture(scope="session", autouse=True)

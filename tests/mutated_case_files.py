@@ -36,7 +36,7 @@ OBJECTS = (
     "CREATE TABLE other (x)",
     "ALTER TABLE machine ADD COLUMN g AS (1)",
     "ALTER TABLE finding ADD COLUMN x",
-    "PRAGMA user_version = 7",
+    "PRAGMA user_version = 8",
     "PRAGMA application_id = 1",
     "PRAGMA journal_mode = WAL",
     "PRAGMA encoding = 'UTF-16'",

@@ -18,6 +18,7 @@ from forensics.comparison.render import (
     told,
     unexamined,
 )
+from forensics.language import spoken_language
 from forensics.report.accounted import head_lines
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import fill_page
@@ -35,7 +36,7 @@ def render_comparison_html(comparison: Comparison) -> str:
         ],
         "machines": [_machine(machine, len(comparison.machines) > 1) for machine in comparison.machines],
     }
-    return fill_page("comparison.html.j2", Catalogue("en"), values, script_of=None)
+    return fill_page("comparison.html.j2", Catalogue(spoken_language()), values, script_of=None)
 
 
 def _machine(machine: MachineComparison, with_place: bool) -> dict[str, Any]:

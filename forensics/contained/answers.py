@@ -1,10 +1,10 @@
 """The answers of contained children as bytes, and back without trusting whoever wrote them.
 
 A child has read hostile evidence with libraries in C and Rust: should one of them have been made to overwrite memory,
-what comes over the pipe may be anything. So an answer consists of plain values (numbers, texts, bytes, lists, tuples,
-dicts, sets, times) and objects of the classes that the reader names, and of nothing else: unpickling looks up no name
-outside that list and imports nothing. Objects are made field by field, without ``__init__``; a class itself is never
-handed to the unpickler, which could set attributes of it.
+what comes over the pipe may be anything. So an answer consists of plain values (numbers, texts, sentences, bytes,
+lists, tuples, dicts, sets, times) and objects of the classes that the reader names, and of nothing else: unpickling
+looks up no name outside that list and imports nothing. Objects are made field by field, without ``__init__``; a class
+itself is never handed to the unpickler, which could set attributes of it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from functools import cache
 from typing import Any
 
 from forensics.contained.failure import ContainedFailure
+from forensics.language import Sentence
+from forensics.language.sentences import Made
 
 _PLAIN = {f"{each.__module__}.{each.__qualname__}": each for each in (date, datetime, time, timedelta, timezone)}
+_SENTENCE = Sentence.__name__
 
 
 class _Writer(pickle.Pickler):
@@ -35,6 +38,8 @@ class _Writer(pickle.Pickler):
         if known is not None:
             name, attributes = known
             return _made, (name, [getattr(value, each) for each in attributes])
+        if isinstance(value, Sentence):
+            return _made, (_SENTENCE, [str(value), *value.made])
         if value is _made or (value if isinstance(value, type) else type(value)) in _PLAIN.values():
             return NotImplemented
         # Its name alone: the value may be secret.
@@ -90,6 +95,9 @@ def loaded(data: bytes, classes: Iterable[type]) -> Any:
     known = _read(tuple(classes))
 
     def make(name: str, values: list[Any]) -> Any:
+        if name == _SENTENCE:
+            text, *made = values
+            return Sentence(text, Made(*made))
         cls, attributes = known[name]
         new = cls.__new__(cls)
         for attribute, value in zip(attributes, values, strict=True):

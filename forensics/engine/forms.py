@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from forensics.engine.fact_words import ANY, FACT_PHRASES, FACT_WORDS
+from forensics.language import told
 
 MOST_ITEMS = 20
 """Display: items of a list that are written; the rest is counted."""
@@ -122,11 +123,11 @@ def formed(text: str, form: str | None, name: str, wording: Wording) -> str:
         facts = wording.facts.get(column, {})
         if text in facts:
             return facts[text]
-        told = _items(text, "; ", wording) or wording.nothing
+        phrase = _items(text, "; ", wording) or wording.nothing
         for english, other in wording.phrases.get(column, {}).items():
-            told = told.replace(english, other)
-        return facts.get(ANY, "{}").replace("{}", told)
-    return text
+            phrase = phrase.replace(english, other)
+        return facts.get(ANY, "{}").replace("{}", phrase)
+    return told(text)
 
 
 def missing(form: str | None, name: str, wording: Wording) -> str:
@@ -142,5 +143,5 @@ def _items(text: str, between: str, wording: Wording) -> str:
         return text
     if not isinstance(items, list):
         return text
-    told = between.join(map(str, items[:MOST_ITEMS]))
-    return told + wording.more.format(count=len(items) - MOST_ITEMS) if len(items) > MOST_ITEMS else told
+    text = between.join(told(str(item)) for item in items[:MOST_ITEMS])
+    return text + wording.more.format(count=len(items) - MOST_ITEMS) if len(items) > MOST_ITEMS else text

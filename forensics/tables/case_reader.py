@@ -30,11 +30,13 @@ from forensics.contained.child import Child, is_possible, records_of
 from forensics.contained.failure import ContainedFailure
 from forensics.contained.frames import Sender
 from forensics.contained.task import Task
+from forensics.language import Sentence
 from forensics.tables.database import FORMAT, SOURCE_COLUMNS, CaseContent, CaseFileError, is_case_file, sql_type
 from forensics.tables.finding_json import from_json
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, by_table, column_specs
 from forensics.tables.row import Row
 from forensics.tables.sanitise import sanitise
+from forensics.tables.sentences import sentence_from_json
 from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import parse_utc
 
@@ -70,6 +72,7 @@ Schema = dict[str, list[tuple[str, str]]]
 _NUMBER = re.compile(r"-?0x[0-9a-f]{1,32}")
 _SOURCES = f"SELECT {', '.join(SOURCE_COLUMNS)} FROM source ORDER BY rowid"
 _FINDINGS = "SELECT json FROM finding ORDER BY rowid"
+_SENTENCES = "SELECT json FROM sentence ORDER BY rowid"
 _AGAIN = "examine the source again"
 
 
@@ -235,10 +238,13 @@ class _Reader:
 
     def _read(self, database: sqlite3.Connection) -> CaseContent:
         meta = dict(database.execute("SELECT name, value FROM meta LIMIT 100"))
+        made = [sentence_from_json(_text(text)) for (text,) in database.execute(_SENTENCES)]
+        told = dict(zip(map(str, made), made, strict=True))
         sources = [_source(row) for row in database.execute(_SOURCES)]
-        rows = [row for row_class in ROW_CLASSES.values() for row in _rows(database, row_class)]
+        rows = [row for row_class in ROW_CLASSES.values() for row in _rows(database, row_class, told)]
         findings = [from_json(json.loads(_text(text))) for (text,) in database.execute(_FINDINGS)]
-        return CaseContent(_text(meta["version"]), parse_utc(_text(meta["as_of"])), sources, by_table(rows), findings)
+        version, as_of = _text(meta["version"]), parse_utc(_text(meta["as_of"]))
+        return CaseContent(version, as_of, sources, by_table(rows), findings, told)
 
 
 def _named(kind: object, name: object, sql: object) -> str:
@@ -247,12 +253,15 @@ def _named(kind: object, name: object, sql: object) -> str:
     return f"the {word[:20]} {str(name)[:60]!a}"
 
 
+_JSON_TABLES = {name: [("json", "TEXT")] for name in ("finding", "sentence")}
+
+
 def _expected() -> Schema:
     tables = {name: [(s.name, sql_type(s)) for s in column_specs(name)] for name in ROW_CLASSES}
     of_source = [(name, line.rpartition(" ")[2]) for name, line in SOURCE_COLUMNS.items()]
     columns = [("table", "TEXT"), ("column", "TEXT"), ("type", "TEXT"), ("doc", "TEXT")]
     meta = [("name", "TEXT"), ("value", "TEXT")]
-    return {**tables, "meta": meta, "source": of_source, "finding": [("json", "TEXT")], "columns": columns}
+    return {**tables, "meta": meta, "source": of_source, **_JSON_TABLES, "columns": columns}
 
 
 def _source(cells: Sequence[Any]) -> SourceEntry:
@@ -267,15 +276,15 @@ def _source(cells: Sequence[Any]) -> SourceEntry:
     return SourceEntry(**values)
 
 
-def _rows(database: sqlite3.Connection, row_class: type[Row]) -> Iterator[Row]:
+def _rows(database: sqlite3.Connection, row_class: type[Row], told: Mapping[str, Sentence]) -> Iterator[Row]:
     specs = column_specs(row_class.table)
     for cells in database.execute(_rows_of(row_class.table)):
-        yield row_class(**_values(row_class.table, specs, cells))
+        yield row_class(**_values(row_class.table, specs, cells, told))
 
 
 def _statements() -> tuple[str, ...]:
     """Return the statements by which rows are read."""
-    return (_SOURCES, _FINDINGS, *map(_rows_of, ROW_CLASSES))
+    return (_SOURCES, _FINDINGS, _SENTENCES, *map(_rows_of, ROW_CLASSES))
 
 
 def _rows_of(table: str) -> str:
@@ -283,11 +292,14 @@ def _rows_of(table: str) -> str:
     return f'SELECT {names} FROM "{table}" ORDER BY rowid'
 
 
-def _values(table: str, specs: Sequence[ColumnSpec], cells: Sequence[Any]) -> Mapping[str, Any]:
+def _values(
+    table: str, specs: Sequence[ColumnSpec], cells: Sequence[Any], told: Mapping[str, Sentence]
+) -> Mapping[str, Any]:
     values = {}
     for spec, cell in zip(specs, cells, strict=True):
         try:
-            values[spec.name] = _value(cell, spec)
+            value = _value(cell, spec)
+            values[spec.name] = told.get(value, value) if spec.kind == "text" else value
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"column {spec.name} of table {table}: {error}") from error
     return values

@@ -2,7 +2,8 @@
 
 Lists are JSON, times UTC text (``YYYY-MM-DDTHH:MM:SS[.ffffff]Z``), booleans 0 and 1. Table ``columns`` documents
 every column, ``source`` what was examined, ``meta`` the tool and the date the verdicts are for, ``finding`` one JSON
-object a row, as in the JSON document. ``PRAGMA user_version`` is the format.
+object a row, as in the JSON document, ``sentence`` of what texts in rows were made, so that they can be told in another
+language. ``PRAGMA user_version`` is the format.
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from forensics.language import Sentence
 from forensics.late_methods import dataclass
 from forensics.tables.finding import Finding
 from forensics.tables.finding_json import as_json
 from forensics.tables.registry import ROW_CLASSES, ColumnSpec, Kind, column_specs
 from forensics.tables.row import Row
+from forensics.tables.sentences import sentence_to_json
 from forensics.tables.source import SourceEntry
 from forensics.tables.timestamps import format_utc
 
-FORMAT = 8
+FORMAT = 9
 APPLICATION_ID = 0x4B45594D  # "KEYM", so that a case file is told from any other SQLite file
 _MAGIC = b"SQLite format 3\0"
 _AT_ONCE = 1 << 20
@@ -69,6 +72,7 @@ class CaseContent:
         sources: What was examined.
         tables: Rows by table name.
         findings: What the rules found.
+        sentences: Of what texts in the rows were made.
     """
 
     tool_version: str
@@ -76,6 +80,7 @@ class CaseContent:
     sources: list[SourceEntry]
     tables: dict[str, list[Row]]
     findings: list[Finding]
+    sentences: Mapping[str, Sentence]
 
 
 def is_case_file(path: Path) -> bool:
@@ -146,12 +151,15 @@ def _write(database: sqlite3.Connection, content: CaseContent) -> None:
     database.execute("CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT)")
     database.execute(f"CREATE TABLE source ({', '.join(SOURCE_COLUMNS.values())})")
     database.execute("CREATE TABLE finding (json TEXT)")
+    database.execute("CREATE TABLE sentence (json TEXT)")
     database.execute('CREATE TABLE "columns" ("table" TEXT, "column" TEXT, type TEXT, doc TEXT)')
     meta = {"tool": "keymortem", "version": content.tool_version, "as_of": format_utc(content.as_of, fraction=True)}
     database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
     marks = ", ".join("?" for _ in SOURCE_COLUMNS)
     database.executemany(f"INSERT INTO source VALUES ({marks})", map(_source_cells, content.sources))
     database.executemany("INSERT INTO finding VALUES (?)", [(json.dumps(as_json(f)),) for f in content.findings])
+    told = ((sentence_to_json(each),) for each in content.sentences.values())
+    database.executemany("INSERT INTO sentence VALUES (?)", told)
     for name, row_class in ROW_CLASSES.items():
         _write_table(database, row_class, content.tables.get(name, []))
     database.commit()

@@ -82,7 +82,7 @@ def test_the_ends_of_windows_time_come_back(tmp_path: Path, moment: datetime) ->
 
 
 def test_other_tools_can_read_it(saved: Path) -> None:
-    assert query(saved, "PRAGMA user_version") == [(8,)]
+    assert query(saved, "PRAGMA user_version") == [(9,)]
     assert query(saved, "PRAGMA integrity_check") == [("ok",)]
     assert query(saved, "SELECT name, value FROM meta ORDER BY name") == [
         ("as_of", "2026-11-22T01:02:03Z"),
@@ -97,7 +97,7 @@ def test_other_tools_can_read_it(saved: Path) -> None:
 
 def test_tables_and_columns_are_documented_in_it(saved: Path) -> None:
     names = {name for (name,) in query(saved, "SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert names == {*ROW_CLASSES, "meta", "source", "finding", "columns"}
+    assert names == {*ROW_CLASSES, "meta", "source", "finding", "sentence", "columns"}
     doc = "SELECT type, doc FROM columns WHERE \"table\" = 'service' AND \"column\" = 'image_path'"
     assert query(saved, doc) == [("text", "ImagePath")]
     [(sql,)] = query(saved, "SELECT sql FROM sqlite_master WHERE name = 'service'")
@@ -154,10 +154,10 @@ def test_reading_what_is_not_there_or_not_ours(tmp_path: Path) -> None:
     ("sql", "message"),
     [
         (
-            "PRAGMA user_version = 7",
-            "has format 7, of an older version; this one reads 8. Examine the source again",
+            "PRAGMA user_version = 8",
+            "has format 8, of an older version; this one reads 9. Examine the source again",
         ),
-        ("PRAGMA user_version = 9", "has format 9, of a newer version; this one reads 8. Update keymortem"),
+        ("PRAGMA user_version = 10", "has format 10, of a newer version; this one reads 9. Update keymortem"),
         ("PRAGMA user_version = 0", "has format 0, which no version writes. Examine the source again"),
         ("INSERT INTO finding VALUES ('{}')", "damaged: 'id' of a finding is no text; examine the source again"),
         (

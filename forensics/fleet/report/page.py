@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from forensics.fleet.report import words
 from forensics.fleet.report.report import FleetReport
+from forensics.language import spoken_language
 from forensics.report.facts import day
 from forensics.report.html.catalogue import Catalogue
 from forensics.report.html.page import LONGEST, fill_page
@@ -40,7 +41,7 @@ def render_page(report: FleetReport, page_of: Link = lambda disk: None) -> str:
     data, left_out = _data(report, page_of)
     return fill_page(
         "fleet.html.j2",
-        Catalogue("en"),
+        Catalogue(spoken_language()),
         {
             "title": words.title(report),
             "version": __version__,

@@ -1,8 +1,7 @@
-"""What the report says in another language: its own words, and the sentences that other modules write in English.
+"""What a page says in another language: its own words, and the sentences that other modules write in English.
 
-A catalogue maps English to the other language; ``{name}`` stands for a value. Sentences that were filled in already
-(``The previous DPAPI_SYSTEM was set``) are found by the pattern that their entry makes, so that whoever writes them
-need not know of languages. What a catalogue does not hold stays English.
+Sentences that were filled in already (``The previous DPAPI_SYSTEM was set``) and do not know of what
+(:mod:`forensics.language`) are found by the pattern that their entry makes. What no catalogue holds stays English.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 
-LANGUAGES = ("en", "ja")
+from forensics.language import LANGUAGES, _, listed, told
+
 LONGEST = 2000
 """Characters of a sentence that is looked up."""
 
@@ -27,29 +27,27 @@ class Catalogue:
     """The words of one language.
 
     Args:
-        language: One of :data:`LANGUAGES`.
+        language: The one that is spoken, of :data:`forensics.language.LANGUAGES`.
     """
 
     def __init__(self, language: str) -> None:
         self.language = language
-        entries = _entries(language)
-        self._texts = {**entries["words"], **entries["sentences"]}
+        self._texts = _entries(language)["sentences"]
         self._patterns = _patterns(language)
         self._known: dict[str, str] = {}
 
     def __call__(self, english: str, /, **values: object) -> str:
         """Return words of the report itself, with values put in."""
-        text = self._texts.get(english, english)
-        return text.format(**values) if values else text
+        return _(english, **values)
 
     def join(self, texts: Iterable[str]) -> str:
         """Return a list as it stands in a sentence."""
-        return ("、" if self.language == "ja" else ", ").join(texts)
+        return listed(texts)
 
     def sentence(self, english: str) -> str:
         """Return a sentence, or several, whose values stand in it already."""
-        if not self._texts or not english:
-            return english
+        if not self._texts or not english or (said := told(english)) != english:
+            return said if self._texts and english else english
         if english not in self._known:
             self._known[english] = self._sentence(english)
         return self._known[english]
@@ -78,9 +76,9 @@ class Catalogue:
 
 @lru_cache(maxsize=len(LANGUAGES))
 def _entries(language: str) -> dict[str, dict[str, str]]:
-    """Return the catalogue: ``words`` of the report itself, and ``sentences`` that others write."""
+    """Return the catalogue: the ``sentences`` that others write."""
     if language == "en":
-        return {"words": {}, "sentences": {}}
+        return {"sentences": {}}
     found: dict[str, dict[str, str]] = json.loads((files(__package__) / f"{language}.json").read_text(encoding="utf-8"))
     return found
 

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from forensics.case_tables import CaseTables
+from forensics.language import spoken_language
 from forensics.report.accounted import not_examined, reasons
 from forensics.report.disk_table.rows import has_several_disks
 from forensics.report.ending import SOON
@@ -51,17 +52,16 @@ GROUP_TITLES = {
 }
 
 
-def render_html(case: CaseTables, language: str = "en") -> str:
-    """Write the report as one HTML file.
+def render_html(case: CaseTables) -> str:
+    """Write the report as one HTML file, in the language that is spoken.
 
     Args:
         case: The case; its findings should be in the same language, see ``forensics.asked_rules.speak``.
-        language: ``en`` or ``ja``.
 
     Returns:
         The page. It runs no script and loads no style but its own, and requests nothing.
     """
-    t, case = Catalogue(language), case.present
+    t, case = Catalogue(spoken_language()), case.present
     found = triage(case)
     chains = ChainViews(case, t)
     causes = Causes(case, chains, found, t)

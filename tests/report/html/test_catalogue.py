@@ -16,19 +16,20 @@ import forensics.report.html.page as page
 import forensics.report.html.tables as tables
 import forensics.report.html.times as times
 from forensics.chain.undecided import REASONS as OPEN
+from forensics.rendering import render
 from forensics.report.facts import Facts
 from forensics.report.html.catalogue import Catalogue
-from forensics.report.html.page import render_html
 from forensics.report.reason import reason_of
 from forensics.report.uses import sentence_of
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
 from tests.hand_made import OLD_FILE, OLD_GUID, OLD_NAME, case, chain, dead_chain
+from tests.language.translations import translated
 from tests.time_bound import within
 
 PACKAGE = Path(page.__file__).parent
 ENTRIES: dict[str, dict[str, str]] = json.loads((PACKAGE / "ja.json").read_text(encoding="utf-8"))
-JAPANESE = {**ENTRIES["words"], **ENTRIES["sentences"]}
+JAPANESE = {**translated(), **ENTRIES["sentences"]}
 VALUES = re.compile(r"\{[a-z_]+\}")
 ENGLISH = re.compile(r"\b[a-z]{2,} [a-z]{2,}")
 
@@ -240,7 +241,9 @@ def test_sentences_with_values() -> None:
 
 
 def test_page_in_japanese_holds_no_english_of_its_own() -> None:
-    parsed = lxml.html.document_fromstring(render_html(case(chain(verdict="unknown", private_key="sealed_tpm")), "ja"))
+    parsed = lxml.html.document_fromstring(
+        render(case(chain(verdict="unknown", private_key="sealed_tpm")), "html", language="ja")
+    )
     for element in parsed.xpath("//script | //style | //code | //pre | //title | //*[@class='problems']"):
         element.drop_tree()
     texts = [" ".join(str(text).split()) for text in parsed.xpath("//body//text() | //@aria-label | //@title")]

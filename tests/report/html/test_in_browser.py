@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from forensics.rendering import render
 from forensics.report.html.page import render_html
 from tests.hand_made import DEAD, OLD_FILE, case
 from tests.oracles import other_reader
@@ -96,7 +97,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     folder = tmp_path_factory.mktemp("pages")
     makers: dict[str, Callable[[], str]] = {
         "plain": lambda: render_html(case()),
-        "ja": lambda: render_html(case(), "ja"),
+        "ja": lambda: render(case(), "html", language="ja"),
         "hostile": lambda: render_html(hostile_case()),
         "large": lambda: render_html(large_case()),
     }

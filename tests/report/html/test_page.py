@@ -16,6 +16,7 @@ from forensics.asked_rules import ask_rules
 from forensics.case_tables import CaseTables
 from forensics.cli.main import cli
 from forensics.engine.loader import load_packs
+from forensics.rendering import render
 from forensics.report.html.page import render_html
 from tests.engine.rule_files import write_rules
 from tests.hand_made import AS_OF, DEAD, NOW_GUID, OLD_FILE, OLD_GUID, case, chain, dead_chain, machine
@@ -146,7 +147,7 @@ def test_a_chain_names_the_finding_that_stands_for_its_section_or_says_its_own_r
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_policy_permits_the_one_style_and_the_one_script_and_nothing_else(language: str) -> None:
-    page = tree(render_html(case(), language))
+    page = tree(render(case(), "html", language=language))
     [policy] = page.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
     [style], [script] = page.xpath("//style"), page.xpath("//script")
 

@@ -1,0 +1,85 @@
+"""English texts of a result that know of what message and values they were made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+BETWEEN = {" ": "", "; ": "、", ", ": "、"}
+"""What may stand between joined sentences: in English, and in Japanese."""
+
+
+class Made(NamedTuple):
+    """What a sentence was made of.
+
+    Attributes:
+        message: The English message, with ``{name}`` for each value; of a counted one that of 1; of joined ones what
+            stands between them.
+        many: Of a counted one the message of any other count; else empty.
+        values: The values by name: numbers and texts, some of which are sentences themselves.
+        number: Of a counted one how many; else 0.
+    """
+
+    message: str
+    many: str
+    values: Mapping[str, str | int]
+    number: int = 0
+
+
+class Sentence(str):
+    """An English text, as any other, that can be said in another language.
+
+    Attributes:
+        made: What it was made of.
+    """
+
+    __slots__ = ("made",)
+    made: Made
+
+    def __new__(cls, text: str, made: Made) -> Sentence:
+        """Return the text with what it was made of."""
+        self = super().__new__(cls, text)
+        self.made = made
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Sentence, (str(self), self.made)
+
+
+def message(text: str) -> str:
+    """Return a message that is said later, so that it is found here to be translated."""
+    return text
+
+
+def sentence(message: str, /, **values: str | int) -> Sentence:
+    """Return a sentence of a result.
+
+    Args:
+        message: English, with ``{name}`` for each value.
+        values: The values; a sentence among them is said in the spoken language too, any other text stays as it is.
+    """
+    return Sentence(message.format(**values) if values else message, Made(message, "", values))
+
+
+def sentence_n(one: str, many: str, count: int, /, **values: str | int) -> Sentence:
+    """Return a sentence of a result in which something is counted.
+
+    Args:
+        one: English, where ``count`` is 1.
+        many: English, for any other count; both may hold ``{count}``.
+        count: How many.
+        values: As of :func:`sentence`.
+    """
+    filled = {"count": count, **values}
+    return Sentence((one if count == 1 else many).format(**filled), Made(one, many, filled, count))
+
+
+def joined(texts: Iterable[str], between: str = " ") -> str:
+    """Return sentences after each other as one that can be said in another language.
+
+    Args:
+        texts: Sentences, or other texts, which stay as they are.
+        between: What stands between them in English; one of :data:`BETWEEN`.
+    """
+    values = {f"s{number}": text for number, text in enumerate(texts)}
+    return Sentence(between.join(values.values()), Made(between, "", dict(values))) if values else ""

@@ -1,0 +1,133 @@
+"""The language that is spoken, and what messages are in it.
+
+References:
+    https://www.gnu.org/software/gettext/manual/gettext.html (message ids, plural forms, LC_ALL, LC_MESSAGES, LANG)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from forensics.language.sentences import BETWEEN, Sentence
+
+if TYPE_CHECKING:
+    from gettext import GNUTranslations
+
+LANGUAGES = ("en", "ja")
+"""Languages that people may be told in; messages themselves are English."""
+
+_NO_SENTENCES: Mapping[str, Sentence] = {}
+_SPOKEN: ContextVar[str] = ContextVar("language", default="en")
+_SENTENCES: ContextVar[Mapping[str, Sentence]] = ContextVar("sentences", default=_NO_SENTENCES)
+
+
+@contextmanager
+def speaking(language: str, sentences: Mapping[str, Sentence] | None = None) -> Iterator[None]:
+    """Speak a language while this lasts.
+
+    Args:
+        language: One of :data:`LANGUAGES`.
+        sentences: Of the case that is told, by their English text: for texts that went through a database.
+
+    Raises:
+        ValueError: There is no such language.
+    """
+    if language not in LANGUAGES:
+        raise ValueError(f"there is no language {language!r}; there are {', '.join(LANGUAGES)}")
+    before = _SPOKEN.set(language)
+    known = _SENTENCES.set(_SENTENCES.get() if sentences is None else sentences)
+    try:
+        yield
+    finally:
+        _SENTENCES.reset(known)
+        _SPOKEN.reset(before)
+
+
+def spoken_language() -> str:
+    """Return the language that is spoken here: one of :data:`LANGUAGES`."""
+    return _SPOKEN.get()
+
+
+def language_of_environment() -> str:
+    """Return the language that the environment asks for: by the first of LC_ALL, LC_MESSAGES and LANG that is set."""
+    asked = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    language = asked.partition(".")[0].partition("_")[0].lower()
+    return language if language in LANGUAGES else "en"
+
+
+def _(message: str, /, **values: object) -> str:
+    """Return a message in the spoken language.
+
+    Args:
+        message: English, with ``{name}`` for each value.
+        values: The values; a sentence among them is said in the spoken language too.
+    """
+    if (language := _SPOKEN.get()) == "en":
+        return message.format(**values) if values else message
+    said = _catalogue(language).gettext(message)
+    return said.format(**_told_values(values)) if values else said
+
+
+def _n(one: str, many: str, count: int, /, **values: object) -> str:
+    """Return a message in which something is counted, in the spoken language.
+
+    Args:
+        one: English, where ``count`` is 1.
+        many: English, for any other count; both may hold ``{count}``.
+        count: How many.
+        values: As of :func:`_`.
+    """
+    language = _SPOKEN.get()
+    said = (one if count == 1 else many) if language == "en" else _catalogue(language).ngettext(one, many, count)
+    return said.format(count=count, **_told_values(values))
+
+
+def told(text: str) -> str:
+    """Return a text of a result in the spoken language.
+
+    Args:
+        text: A sentence; or its English text, of a case whose sentences are known (:func:`speaking`). What is neither
+            stays as it is: it may be a name.
+    """
+    if (language := _SPOKEN.get()) == "en":
+        return text
+    known = text if isinstance(text, Sentence) else _SENTENCES.get().get(text)
+    return text if known is None else _told(known, language)
+
+
+def _told(text: Sentence, language: str) -> str:
+    message, many, values, number = text.made
+    filled = _told_values(values)
+    if message in BETWEEN:
+        return BETWEEN[message].join(map(str, filled.values()))
+    catalogue = _catalogue(language)
+    said = catalogue.ngettext(message, many, number) if many else catalogue.gettext(message)
+    if said in (message, many):
+        return str(text)
+    try:
+        return said.format(**filled) if filled else said
+    except (LookupError, ValueError):  # of a stranger's case file, which may name any message with any values
+        return str(text)
+
+
+def _told_values(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: told(value) if isinstance(value, Sentence) else value for name, value in values.items()}
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Return texts as a list stands in a sentence of the spoken language."""
+    return ("、" if _SPOKEN.get() == "ja" else ", ").join(texts)
+
+
+@cache
+def _catalogue(language: str) -> GNUTranslations:
+    from gettext import GNUTranslations
+
+    with (files(__package__) / f"{language}.mo").open("rb") as file:
+        return GNUTranslations(file)
