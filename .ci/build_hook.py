@@ -22,7 +22,7 @@ class Compiled(BuildHookInterface[Any]):
         """
         sys.path[:0] = [self.root, str(Path(self.root) / ".ci")]
         try:
-            from compile_language import compile_stale, compiled, languages
+            from compile_language import compile_stale, compiled, languages, place_of
 
             from forensics.engine.compiled_rules import FILE, compile_rules
             from forensics.engine.loader import built_in_packs, load_packs
@@ -35,7 +35,7 @@ class Compiled(BuildHookInterface[Any]):
         packed = {FILE: f"forensics/rules/{FILE}"}
         (Path(self._folder.name) / FILE).write_bytes(compile_rules(built_in_packs(), load_packs().rules))
         for language in languages():
-            packed[f"{language}.mo"] = f"forensics/language/{language}.mo"
+            packed[f"{language}.mo"] = f"forensics/language/{place_of(language)}"
             (Path(self._folder.name) / f"{language}.mo").write_bytes(compiled(language))
         for name, place in packed.items():
             build_data["force_include"][str(Path(self._folder.name) / name)] = place

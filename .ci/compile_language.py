@@ -1,4 +1,4 @@
-"""Makes ``forensics/language/LANGUAGE.mo`` of a language's translations: ``python .ci/compile_language.py``."""
+"""Makes what gettext reads of a language's translations: ``python .ci/compile_language.py``."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def compiled(language: str) -> bytes:
     return buffer.getvalue()
 
 
+def place_of(language: str) -> str:
+    """Return where the compiled file of a language lies, in the folder of all: where gettext looks for its default."""
+    return f"{language}/LC_MESSAGES/messages.mo"
+
+
 def languages() -> Iterator[str]:
     """Yield the languages that there are translations into."""
     yield from sorted(each.name for each in HOME.iterdir() if any(each.glob("*.po")))
@@ -48,11 +53,12 @@ def languages() -> Iterator[str]:
 def compile_stale() -> None:
     """Write the compiled file of each language where it is missing or older than one it is made of."""
     for language in languages():
-        target = HOME / f"{language}.mo"
+        target = HOME / place_of(language)
         newest = max(
-            each.stat().st_mtime_ns for each in (Path(__file__), HOME / language, *(HOME / language).glob("*.po"))
+            each.stat().st_mtime_ns for each in (Path(__file__), *(HOME / language).glob("*.po"))
         )
         if not target.exists() or target.stat().st_mtime_ns < newest:
+            target.parent.mkdir(exist_ok=True)
             made = target.with_suffix(".made")
             made.write_bytes(compiled(language))
             made.replace(target)

@@ -8,15 +8,23 @@ from typing import Any
 import click
 
 import forensics
-from forensics.cli.messages import FOUND, NOTHING_EXAMINED, invalid_pack_told, say
+from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
 from forensics.cli.options import SOURCE, overwrite_option, rules_option, source_options
-from forensics.cli.output import append_case, check_runbook, check_targets, emit, save_case, save_runbook
+from forensics.cli.output import (
+    append_case,
+    check_runbook,
+    check_targets,
+    emit,
+    save_case,
+    save_runbook,
+    tell_in_language,
+)
 from forensics.cli.run import examined
 
 _TEXTS = ("screen", "text")
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 _TARGET = click.Path(path_type=Path)
-_FORMATS, _LANGUAGES = click.Choice(forensics.FORMATS), click.Choice(forensics.LANGUAGES)
+_FORMATS = click.Choice(forensics.FORMATS)
 _SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensics.SEVERITIES)
 
 
@@ -31,7 +39,6 @@ _SECTIONS, _SEVERITIES = click.Choice(forensics.SECTIONS), click.Choice(forensic
 @click.option("--append", is_flag=True, help="Add to the case file that is there; one that is not there is made.")
 @click.option("--runbook", type=_NEW_FILE, metavar="FILE.ps1", help="Write the repair of one computer as a script too.")
 @overwrite_option
-@click.option("--lang", type=_LANGUAGES, default="en", help="Language of the HTML report; else en.")
 @click.option("--history", is_flag=True, help="Ask what became of the files of all keys, not of broken ones alone.")
 @click.option("--hash", "hash_sources", is_flag=True, help="SHA-256 of large sources, or on servers, too.")
 @click.option("--jobs", type=click.IntRange(1), metavar="N", help="Examine N sources at a time; else one a core.")
@@ -51,7 +58,6 @@ def examine(
     append: bool,
     runbook: Path | None,
     overwrite: bool,
-    lang: str,
     **options: Any,
 ) -> None:
     """Examine sources: what is down, why and what to do; what can still be saved; what ends next, on 25 lines.
@@ -112,8 +118,6 @@ def examine(
     check_targets(form, output, case_file, sources, overwrite, append)
     if runbook is not None:
         check_runbook(runbook, (output, case_file), sources, overwrite)
-    if lang != "en" and form != "html":
-        raise click.UsageError(f"--lang {lang} is for --format html; the other formats are in English")
     case = examined(sources, options)
     if case.is_empty and (
         kept := [path for path in (output, case_file, runbook) if path is not None and path.exists()]
@@ -126,10 +130,8 @@ def examine(
     elif case_file is not None:
         save_case(case, case_file, overwrite)
     if form not in _TEXTS or output is not None or not case.is_empty:
-        if lang != "en":
-            with invalid_pack_told():
-                forensics.translate_findings(case, lang, options["rules"])
-        emit(case, form, output, lang, overwrite, only, min_severity)
+        tell_in_language(case, options["rules"])
+        emit(case, form, output, overwrite, only, min_severity)
     if runbook is not None and not case.is_empty:
         save_runbook(case, runbook, overwrite)
     if case.is_empty:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from forensics import __version__
+from forensics.cli.language import asked_language, in_language, spoken_by_click
 from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINATED, say
 from forensics.cli.options import debug_option
 
@@ -43,7 +44,7 @@ class Commands(Mapping[str, click.Command]):
     def __getitem__(self, name: str) -> click.Command:
         attribute = _HOMES[name]
         command: click.Command = getattr(import_module(f"forensics.cli.{name}"), attribute)
-        return command
+        return in_language(command)
 
     def __iter__(self) -> Iterator[str]:
         return iter(_HOMES)
@@ -53,7 +54,13 @@ class Commands(Mapping[str, click.Command]):
 
 
 class GuardedGroup(click.Group):
-    """A group whose commands never end in a traceback."""
+    """A group whose commands never end in a traceback, in the language that its arguments ask for."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **options: Any) -> Any:
+        """Run a command line."""
+        given = sys.argv[1:] if args is None else args
+        with spoken_by_click(asked_language(given)):
+            return click.Group.main(in_language(self), args, *more, **options)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what nobody foresaw becomes one sentence on stderr."""

@@ -15,6 +15,7 @@ import click
 import forensics
 from forensics.cli.messages import NOT_WRITTEN, invalid_pack_told, say
 from forensics.cli.options import named_files
+from forensics.language import spoken_language
 
 _FILE_ONLY = ("records", "html")
 _NO_PLACE = frozenset(
@@ -166,11 +167,22 @@ def _check_again(form: str, target: Path, overwrite: bool) -> None:
         forensics.check_target(form, target, evidence=named_files(), overwrite=overwrite)
 
 
+def tell_in_language(case: forensics.Case, rules: tuple[Path, ...]) -> None:
+    """Put the findings of a case into the language that is spoken.
+
+    Args:
+        case: The case.
+        rules: Folders of the packs that were asked beside the built-in ones.
+    """
+    if (language := spoken_language()) != "en":
+        with invalid_pack_told():
+            forensics.translate_findings(case, language, rules)
+
+
 def emit(
     result: forensics.Case | forensics.Result,
     form: str = "text",
     output: Path | None = None,
-    language: str = "en",
     overwrite: bool = False,
     only: str | None = None,
     min_severity: Any = None,
@@ -181,7 +193,6 @@ def emit(
         text = forensics.render(
             result,
             form,
-            language=language,
             width=width,
             styled=width is not None and _may_be_styled(),
             only=only,
@@ -192,9 +203,7 @@ def emit(
     _check_again(form, output, overwrite)
     try:
         with refusals_told(output):
-            forensics.write(
-                result, form, output, language=language, overwrite=overwrite, only=only, min_severity=min_severity
-            )
+            forensics.write(result, form, output, overwrite=overwrite, only=only, min_severity=min_severity)
     except ModuleNotFoundError as error:
         raise click.UsageError(
             f"--format {form} needs the Python package {error.name}: pip install 'keymortem[fleet]'"

@@ -5,7 +5,8 @@ called. :func:`sentence` is for what becomes part of a result: it is English, wh
 hold, and still knows its message and values, by which :func:`told` says it in the spoken language. Neither needs to
 know which language that is: a command, or :func:`forensics.render`, says so once, by :func:`speaking`.
 
-Translations are the files ``LANGUAGE/*.po``, one for each part of the program; installing makes one ``.mo`` of them.
+Translations are the files ``LANGUAGE/*.po``, one for each part of the program; installing makes of them what gettext
+reads.
 """
 
 from forensics.language.sentences import Sentence, joined, message, sentence, sentence_n

@@ -129,5 +129,5 @@ def listed(texts: Iterable[str]) -> str:
 def _catalogue(language: str) -> GNUTranslations:
     from gettext import GNUTranslations
 
-    with (files(__package__) / f"{language}.mo").open("rb") as file:
+    with (files(__package__) / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
         return GNUTranslations(file)

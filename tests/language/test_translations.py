@@ -30,4 +30,4 @@ def test_files_of_a_language_agree() -> None:
 
 
 def test_installed_translations_are_those_of_the_files() -> None:
-    assert (HOME / "ja.mo").read_bytes() == compiler().compiled("ja")
+    assert (HOME / "ja" / "LC_MESSAGES" / "messages.mo").read_bytes() == compiler().compiled("ja")
