@@ -54,9 +54,7 @@ def compile_stale() -> None:
     """Write the compiled file of each language where it is missing or older than one it is made of."""
     for language in languages():
         target = HOME / place_of(language)
-        newest = max(
-            each.stat().st_mtime_ns for each in (Path(__file__), *(HOME / language).glob("*.po"))
-        )
+        newest = max(each.stat().st_mtime_ns for each in (Path(__file__), *(HOME / language).glob("*.po")))
         if not target.exists() or target.stat().st_mtime_ns < newest:
             target.parent.mkdir(exist_ok=True)
             made = target.with_suffix(".made")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import lzma
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -37,8 +38,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Compile translations that were edited since they were installed."""
+    """Compile translations that were edited since they were installed; and speak English, wherever this runs."""
     compiler().compile_stale()
+    os.environ["LC_ALL"] = "C.UTF-8"
 
 
 @pytest.fixture(scope="session", autouse=True)

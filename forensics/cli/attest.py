@@ -12,6 +12,7 @@ from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
 from forensics.cli.options import SOURCE, overwrite_option, source_options
 from forensics.cli.output import check_targets, emit
 from forensics.cli.run import examined
+from forensics.language import _
 
 
 @click.command(short_help="Would a CA accept the keys of a TPM?")
@@ -57,7 +58,7 @@ def attest(
     """
     sources = (*devices, *more)
     if not sources:
-        raise click.UsageError("name the disk of at least one device with --device")
+        raise click.UsageError(_("name the disk of at least one device with --device"))
     check_targets(form, output, None, (authority, *sources), overwrite)
     ca = examined((authority,), options)
     cases = [examined((source,), options) for source in sources]
@@ -67,7 +68,7 @@ def attest(
         say(error.named({"ca": "--ca"}))
         ctx.exit(NOTHING_EXAMINED)
     if not answer.devices:
-        say("no Windows was found in what --device names")
+        say(_("no Windows was found in what --device names"))
         ctx.exit(NOTHING_EXAMINED)
     emit(answer, form, output, overwrite=overwrite)
     # A device that could not be examined is none that is accepted.

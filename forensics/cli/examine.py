@@ -20,6 +20,7 @@ from forensics.cli.output import (
     tell_in_language,
 )
 from forensics.cli.run import examined
+from forensics.language import _
 
 _TEXTS = ("screen", "text")
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
@@ -111,10 +112,10 @@ def examine(
       keymortem examine disk.sqlite --format csv -o tables
     """
     if verbose and form not in (None, "text"):
-        raise click.UsageError(f"-v is the whole text, and --format {form} is not: choose one")
+        raise click.UsageError(_("-v is the whole text, and --format {form} is not: choose one", form=form))
     form = form or ("text" if verbose or output is not None else "screen")
     if form not in _TEXTS and (only or min_severity):
-        raise click.UsageError(f"--only and --min-severity are for text, not for --format {form}")
+        raise click.UsageError(_("--only and --min-severity are for text, not for --format {form}", form=form))
     check_targets(form, output, case_file, sources, overwrite, append)
     if runbook is not None:
         check_runbook(runbook, (output, case_file), sources, overwrite)
@@ -123,7 +124,7 @@ def examine(
         kept := [path for path in (output, case_file, runbook) if path is not None and path.exists()]
     ):
         # A name mistyped must not cost the last good result.
-        say(f"nothing was examined, and nothing replaced: {', '.join(str(path) for path in kept)}")
+        say(_("nothing was examined, and nothing replaced: {kept}", kept=", ".join(str(path) for path in kept)))
         ctx.exit(NOTHING_EXAMINED)
     if case_file is not None and append:
         append_case(case, case_file, options["rules"])

@@ -17,6 +17,7 @@ from forensics.cli.fleet_report import report
 from forensics.cli.messages import FOUND, NOT_WRITTEN, NOTHING_EXAMINED, invalid_pack_told, say
 from forensics.cli.options import SOURCE, debug_option, utc_time
 from forensics.cli.output import emit
+from forensics.language import _
 
 _DATASET = click.argument("dataset", metavar="DATASET", type=click.Path(path_type=Path))
 _MOST_LISTED = 1_000_000
@@ -91,7 +92,7 @@ def run(
     """
     named = (*sources, *(_lines(listed) if listed is not None else ()))
     if not named:
-        raise click.UsageError("name a SOURCE, or a LIST of them with --from")
+        raise click.UsageError(_("name a SOURCE, or a LIST of them with --from"))
     with _told() as progress:
         status = forensics.fleet_run(
             *named,
@@ -160,7 +161,7 @@ def _lines(file: Any) -> Iterator[str]:
     """Yield the sources that a list names: one a line, without empty lines and those that begin with #."""
     for number, line in enumerate(file):
         if number >= _MOST_LISTED:
-            raise click.UsageError(f"--from: a list has at most {_MOST_LISTED} lines")
+            raise click.UsageError(_("--from: a list has at most {most} lines", most=_MOST_LISTED))
         text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").strip("\r\n")
         if text.strip() and not text.lstrip().startswith("#"):
             yield text
@@ -181,13 +182,13 @@ def _told(quiet: bool = False) -> Iterator[Callable[[forensics.FleetProgress], N
                 yield lambda state: shown.update(Text(forensics.sanitise(state.line)))
     except ModuleNotFoundError as error:
         raise click.UsageError(
-            f"fleets need the Python package {error.name}: pip install 'keymortem[fleet]'"
+            _("fleets need the Python package {package}: pip install 'keymortem[fleet]'", package=error.name)
         ) from error
     except (forensics.DatasetError, forensics.EvidenceTargetError, forensics.SourceError) as error:
         raise click.UsageError(str(error)) from error
     except forensics.SchedulerLostError as error:
-        say(f"{error}; what was done is kept, run again for the others")
+        say(_("{error}; what was done is kept, run again for the others", error=error))
         raise click.exceptions.Exit(NOTHING_EXAMINED) from error
     except OSError as error:
-        say(f"the dataset cannot be written: {error.strerror or error}; what was done is kept")
+        say(_("the dataset cannot be written: {error}; what was done is kept", error=error.strerror or error))
         raise click.exceptions.Exit(NOT_WRITTEN) from error

@@ -10,6 +10,7 @@ import click
 
 import forensics
 from forensics.cli.options import disk_offset, rules_option
+from forensics.language import _
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -20,9 +21,9 @@ def _user_file(ctx: click.Context, parameter: click.Parameter, values: tuple[str
         user, colon, file = value.partition(":")
         user = user.rsplit("\\", 1)[-1]
         if not colon or not user or not file:
-            raise click.BadParameter("write USER:FILE, where the first line of FILE holds the secret")
+            raise click.BadParameter(_("write USER:FILE, where the first line of FILE holds the secret"))
         if user.lower() in found:
-            raise click.BadParameter(f"{user} is named twice, and only one secret of a user is tried")
+            raise click.BadParameter(_("{user} is named twice, and only one secret of a user is tried", user=user))
         found[user.lower()] = user, str(Path(file).absolute())
     return tuple(found.values())
 

@@ -13,6 +13,7 @@ import forensics
 from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
 from forensics.cli.options import debug_option, overwrite_option, utc_time
 from forensics.cli.output import check_targets, emit, refusals_told
+from forensics.language import _
 
 _FLEET_FORMATS = ("text", "html", "csv", "json", "xlsx")
 _REPORT_FORMATS = tuple(dict.fromkeys((*_FLEET_FORMATS, *forensics.FORMATS)))
@@ -73,15 +74,17 @@ def report(
     if disk is not None:
         if chosen or pages or form == "xlsx":
             other = (*chosen, *(["--pages"] if pages else []), *(["--format xlsx"] if form == "xlsx" else []))
-            raise click.UsageError(f"--disk tells all of one disk; {other[0]} is for reports on the fleet")
+            raise click.UsageError(
+                _("--disk tells all of one disk; {option} is for reports on the fleet", option=other[0])
+            )
         _report_disk(ctx, _opened(dataset), disk, form, output, overwrite)
         return
     if form not in _FLEET_FORMATS:
-        raise click.UsageError(f"a fleet has no {form}, one disk of it has: name it with --disk")
+        raise click.UsageError(_("a fleet has no {form}, one disk of it has: name it with --disk", form=form))
     if pages and (form != "html" or output is None):
-        raise click.UsageError("--pages needs --format html and -o FILE")
+        raise click.UsageError(_("--pages needs --format html and -o FILE"))
     if form == "xlsx" and output is None:
-        raise click.UsageError("--format xlsx needs -o FILE")
+        raise click.UsageError(_("--format xlsx needs -o FILE"))
     # A file, whatever examine makes of that format.
     check_targets("html" if form == "html" else "text", output, None, (str(dataset),), overwrite)
     with _told():

@@ -6,7 +6,7 @@ import copy
 import gettext
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from inspect import cleandoc
@@ -134,8 +134,9 @@ class WideFormatter(click.HelpFormatter):
             for line in folded(paragraph, self.width - self.current_indent):
                 self.write(f"{indent}{line}\n")
 
-    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
         """Write a list of options or commands with what each is for."""
+        rows = list(rows)
         begin = min(col_max, max((columns(term) for term, _said in rows), default=0)) + col_spacing
         for term, said in rows:
             indent = " " * self.current_indent

@@ -17,6 +17,7 @@ from forensics import __version__
 from forensics.cli.language import asked_language, in_language, spoken_by_click
 from forensics.cli.messages import FOUND, INTERRUPTED, NOTHING_EXAMINED, TERMINATED, say
 from forensics.cli.options import debug_option
+from forensics.language import _
 
 
 class Terminated(KeyboardInterrupt):
@@ -69,17 +70,17 @@ class GuardedGroup(click.Group):
         except (click.exceptions.Exit, click.ClickException):
             raise
         except Terminated:
-            say("terminated")
+            say(_("terminated"))
             ctx.exit(TERMINATED)
         except (KeyboardInterrupt, click.Abort):
-            say("interrupted")
+            say(_("interrupted"))
             ctx.exit(INTERRUPTED)
         except BrokenPipeError:
             # The reader (head, less) has seen enough; Python would complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(FOUND)
         except MemoryError:
-            say("keymortem needs more memory than this computer, or a limit (ulimit -v), leaves it")
+            say(_("keymortem needs more memory than this computer, or a limit (ulimit -v), leaves it"))
             ctx.exit(NOTHING_EXAMINED)
         except Exception as error:
             if ctx.meta.get("debug"):
@@ -87,8 +88,12 @@ class GuardedGroup(click.Group):
 
                 traceback.print_exc()
             say(
-                f"keymortem itself failed ({type(error).__name__}). This is a bug, not your disk: please report it "
-                f"with the version ({__version__}), the kind of source and the output of the same command with --debug."
+                _(
+                    "keymortem itself failed ({error}). This is a bug, not your disk: please report it with the "
+                    "version ({version}), the kind of source and the output of the same command with --debug.",
+                    error=type(error).__name__,
+                    version=__version__,
+                )
             )
             ctx.exit(NOTHING_EXAMINED)
 

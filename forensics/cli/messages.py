@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 import forensics
+from forensics.language import _n, told
 
 FOUND, NOTHING_EXAMINED, INVALID_PACK, NOT_WRITTEN = 1, 3, 4, 5  # click itself ends wrong usage with 2
 INTERRUPTED, TERMINATED = 130, 143  # as a shell says it of what SIGINT and SIGTERM ended
@@ -25,12 +26,18 @@ def say_what_was_not_had(case: forensics.Case) -> None:
     """Say what was not examined, what was otherwise, and which secrets were given for users whom nothing here knows."""
     silent = case.rules_unanswered
     for sentence in (*silent[:MOST_RULES], *case.not_examined, *case.examined_otherwise):
-        say(sentence)
+        say(told(sentence))
     if len(silent) > MOST_RULES:
-        say(f"{len(silent) - MOST_RULES} more rules could not be asked")
+        say(
+            _n(
+                "{count} more rule could not be asked",
+                "{count} more rules could not be asked",
+                len(silent) - MOST_RULES,
+            )
+        )
     for row in case.rows("problem"):
         if row.kind == "unknown_user":
-            say(row.message)
+            say(told(row.message))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say
 from forensics.cli.options import SOURCE, overwrite_option, source_options
 from forensics.cli.output import check_targets, emit
 from forensics.cli.run import examined
+from forensics.language import _
 
 
 @click.command(short_help="What must go along to another Hyper-V host.")
@@ -52,7 +53,7 @@ def migrate(
       keymortem migrate --vm D:\\Exports\\WEB01 --to hv02.vhdx
     """
     if source is None and not exports:
-        raise click.UsageError("name what is moved: the old host's disk with --from, or exports with --vm")
+        raise click.UsageError(_("name what is moved: the old host's disk with --from, or exports with --vm"))
     check_targets(form, output, None, (*([source] if source else []), target, *exports), overwrite)
     to = examined((target,), options)
     leaving = examined((source,), options) if source else None

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 
 import forensics
+from forensics.language import _
 
 SOURCE = click.Path()
 """A source on the command line. That it exists is not asked here: one that is missing does not stop the others."""
@@ -34,14 +35,16 @@ def utc_time(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     try:
         return forensics.parse_utc(value) if value is not None else None
     except (ValueError, OverflowError):
-        raise click.BadParameter(f"{value!r} is no date; write 2026-11-22 or 2026-11-22T08:00:00Z") from None
+        raise click.BadParameter(
+            _("{value!r} is no date; write 2026-11-22 or 2026-11-22T08:00:00Z", value=value)
+        ) from None
 
 
 def span(ctx: click.Context, parameter: click.Parameter, value: str) -> timedelta:
     """Read a span of time in days, weeks or years."""
     match = _SPAN.fullmatch(value.strip().lower())
     if match is None:
-        raise click.BadParameter(f"{value!r} is no span of time; write 180d, 26w or 1y")
+        raise click.BadParameter(_("{value!r} is no span of time; write 180d, 26w or 1y", value=value))
     return timedelta(days=int(match[1]) * _DAYS[match[2]])
 
 
@@ -51,7 +54,9 @@ def disk_offset(ctx: click.Context, parameter: click.Parameter, value: str | Non
         return "search" if value else None
     match = _OFFSET.fullmatch(value.strip().lower())
     if match is None:
-        raise click.BadParameter(f"{value!r} is no offset; write bytes (1048576, 0x100000), sectors (2048s) or search")
+        raise click.BadParameter(
+            _("{value!r} is no offset; write bytes (1048576, 0x100000), sectors (2048s) or search", value=value)
+        )
     return int(match[1], 0 if match[1].startswith("0x") else 10) * (_SECTOR if match[2] else 1)
 
 
@@ -64,8 +69,11 @@ def user_secrets(ctx: click.Context, parameter: click.Parameter, values: tuple[s
     for user, secret in map(_user_secret, values):
         if user.lower() in found:
             raise click.BadParameter(
-                f"{user} is named twice, and only one secret of a user is tried: examine once with each; two accounts "
-                "of one name are told apart by their SIDs"
+                _(
+                    "{user} is named twice, and only one secret of a user is tried: examine once with each; two "
+                    "accounts of one name are told apart by their SIDs",
+                    user=user,
+                )
             )
         found[user.lower()] = user, secret
     return dict(found.values())
@@ -75,7 +83,7 @@ def _user_secret(value: str) -> tuple[str, str]:
     user, colon, file = value.partition(":")
     user = user.rsplit("\\", 1)[-1]  # DOMAIN\user: profiles and SAM know the user alone
     if not colon or not user or not file:
-        raise click.BadParameter("write USER:FILE, where the first line of FILE holds the secret")
+        raise click.BadParameter(_("write USER:FILE, where the first line of FILE holds the secret"))
     file = _standard_input(file)
     named_files().append(Path(file))
     return user, _first_line(file)
@@ -88,15 +96,17 @@ def _first_line(file: str | Path) -> str:
             raw = opened.readline(_LONGEST_SECRET)
         line = raw.decode("utf-8-sig").rstrip("\r\n")
     except OSError as error:
-        raise click.BadParameter(f"{file} cannot be read ({error.strerror}); the secret is its first line") from None
+        raise click.BadParameter(
+            _("{file} cannot be read ({reason}); the secret is its first line", file=file, reason=error.strerror)
+        ) from None
     except UnicodeDecodeError:
         # From None: the exception would carry the secret's bytes.
-        raise click.BadParameter(f"{file} is not UTF-8 text; save it as UTF-8") from None
+        raise click.BadParameter(_("{file} is not UTF-8 text; save it as UTF-8", file=file)) from None
     if len(raw) >= _LONGEST_SECRET:
-        raise click.BadParameter(f"the first line of {file} is too long for a password")
+        raise click.BadParameter(_("the first line of {file} is too long for a password", file=file))
     if any(unicodedata.category(c) == "Cc" for c in line):
         raise click.BadParameter(
-            f"the first line of {file} holds characters that nobody can type; save it as UTF-8 text"
+            _("the first line of {file} holds characters that nobody can type; save it as UTF-8 text", file=file)
         )
     return line
 
@@ -120,15 +130,15 @@ def _standard_input(file: str) -> str:
         return file
     meta = click.get_current_context().meta
     if meta.setdefault("forensics.cli.standard_input", False):
-        raise click.BadParameter("standard input can be read once: name files for the others")
+        raise click.BadParameter(_("standard input can be read once: name files for the others"))
     meta["forensics.cli.standard_input"] = True
     if not hasattr(os, "memfd_create"):
         if not Path(_STANDARD_INPUT).exists():
-            raise click.BadParameter("standard input has no name on this system; name a file")
+            raise click.BadParameter(_("standard input has no name on this system; name a file"))
         return _STANDARD_INPUT
     content = sys.stdin.buffer.read(_LONGEST_INPUT + 1)
     if len(content) > _LONGEST_INPUT:
-        raise click.BadParameter("standard input is too long for what is asked for")
+        raise click.BadParameter(_("standard input is too long for what is asked for"))
     held = os.memfd_create("standard input")
     os.write(held, content)
     return f"/proc/self/fd/{held}"
@@ -137,11 +147,11 @@ def _standard_input(file: str) -> str:
 def _recovery_key(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     if value is None:
         return None
-    click.echo(
-        "keymortem: a recovery key on the command line is seen by everybody who lists the processes of this computer, "
-        "and stays in the shell's history; give it with --recovery-key-file FILE, or - for standard input",
-        err=True,
+    warning = _(
+        "a recovery key on the command line is seen by everybody who lists the processes of this computer, and stays "
+        "in the shell's history; give it with --recovery-key-file FILE, or - for standard input"
     )
+    click.echo(f"keymortem: {warning}", err=True)
     return _checked_key(value)
 
 
@@ -160,7 +170,7 @@ def _checked_key(text: str) -> str:
 def recovery_key(options: dict[str, Any]) -> str | None:
     """Return the recovery key of the options, by whichever of them it was given."""
     if options["recovery_key"] and options["recovery_key_file"]:
-        raise click.UsageError("--recovery-key and --recovery-key-file are the same: give one of them")
+        raise click.UsageError(_("--recovery-key and --recovery-key-file are the same: give one of them"))
     key: str | None = options["recovery_key_file"] or options["recovery_key"]
     return key
 

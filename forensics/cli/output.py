@@ -15,7 +15,7 @@ import click
 import forensics
 from forensics.cli.messages import NOT_WRITTEN, invalid_pack_told, say
 from forensics.cli.options import named_files
-from forensics.language import spoken_language
+from forensics.language import _, message, spoken_language
 
 _FILE_ONLY = ("records", "html")
 _NO_PLACE = frozenset(
@@ -46,16 +46,19 @@ def check_targets(
         click.UsageError: It says what to do instead.
     """
     if append and case_file is None:
-        raise click.UsageError("--append adds to a case file: name it with --case")
+        raise click.UsageError(_("--append adds to a case file: name it with --case"))
     if append and overwrite:
-        raise click.UsageError("--append adds to what is there, and --overwrite replaces it: choose one")
+        raise click.UsageError(_("--append adds to what is there, and --overwrite replaces it: choose one"))
     evidence: list[str | Path] = [*sources, *named_files()]
     is_folder = form in forensics.FOLDER_FORMATS
     if output is None and (is_folder or form in _FILE_ONLY):
-        raise click.UsageError(f"--format {form} needs -o {'FOLDER' if is_folder else 'FILE'}")
+        needs = message("--format {form} needs -o FOLDER") if is_folder else message("--format {form} needs -o FILE")
+        raise click.UsageError(_(needs, form=form))
     for target in (output, case_file):
         if target is not None and not target.resolve().parent.is_dir():
-            raise click.UsageError(f"the folder of {target} does not exist; make it first or choose another place")
+            raise click.UsageError(
+                _("the folder of {target} does not exist; make it first or choose another place", target=target)
+            )
     if output is not None:
         _check_kind(form, output)
         with refusals_told(output):
@@ -65,7 +68,7 @@ def check_targets(
     if output is not None and case_file is not None:
         place = case_file.resolve()
         if place == output.resolve() or (is_folder and place.parent == output.resolve() and place.suffix[1:] == form):
-            raise click.UsageError("-o and --case name the same file; choose two")
+            raise click.UsageError(_("-o and --case name the same file; choose two"))
 
 
 def check_runbook(path: Path, others: tuple[Path | None, ...], sources: tuple[str, ...], overwrite: bool) -> None:
@@ -82,14 +85,18 @@ def check_runbook(path: Path, others: tuple[Path | None, ...], sources: tuple[st
     """
     check_targets("runbook", path, None, sources, overwrite)
     if any(other is not None and path.resolve() in (other.resolve(), *other.resolve().parents) for other in others):
-        raise click.UsageError("--runbook names a file that -o or --case names too; choose two")
+        raise click.UsageError(_("--runbook names a file that -o or --case names too; choose two"))
 
 
 def _check_kind(form: str, output: Path) -> None:
     if form in forensics.FOLDER_FORMATS and output.exists() and not output.is_dir():
-        raise click.UsageError(f"{output} is a file; --format {form} writes one file a table: name a folder")
+        raise click.UsageError(
+            _("{output} is a file; --format {form} writes one file a table: name a folder", output=output, form=form)
+        )
     if form not in forensics.FOLDER_FORMATS and output.is_dir():
-        raise click.UsageError(f"{output} is a folder; --format {form} writes one file: name it")
+        raise click.UsageError(
+            _("{output} is a folder; --format {form} writes one file: name it", output=output, form=form)
+        )
 
 
 def _check_case_file(path: Path, evidence: list[str | Path], overwrite: bool, append: bool) -> None:
@@ -98,7 +105,7 @@ def _check_case_file(path: Path, evidence: list[str | Path], overwrite: bool, ap
     with refusals_told(path):
         forensics.check_target("case", path, evidence=evidence, overwrite=overwrite or append or is_other)
     if is_other:
-        raise click.UsageError(f"{path} exists and is no keymortem case file; choose another name")
+        raise click.UsageError(_("{path} exists and is no keymortem case file; choose another name", path=path))
     if append and path.exists():
         try:
             forensics.open_case(path)  # what cannot be read now cannot be added to after hours either
@@ -122,20 +129,29 @@ def refusals_told(target: Path) -> Iterator[None]:
             raise click.exceptions.Exit(NOT_WRITTEN) from error
         raise _not_written(str(error)) from error
     except FileExistsError as error:
-        options = {parameter.name for parameter in click.get_current_context().command.params}
-        or_else = ", or add --overwrite to have it replaced" if "overwrite" in options else ""
-        if "append" in options and target == click.get_current_context().params.get("case_file"):
-            or_else += ", or --append to add to it"
-        raise click.UsageError(f"{error.filename or target} exists; choose another place{or_else}") from error
+        raise click.UsageError(_(_instead_of(target), target=error.filename or target)) from error
     except OSError as error:
-        sentence = f"{target} cannot be written: {error.strerror or error}"
+        sentence = _("{target} cannot be written: {reason}", target=target, reason=error.strerror or error)
         if error.errno in _NO_PLACE:
-            raise click.UsageError(f"{sentence}; choose another place") from error
+            raise click.UsageError(_("{sentence}; choose another place", sentence=sentence)) from error
         raise _not_written(sentence) from error
 
 
+def _instead_of(target: Path) -> str:
+    """Return the message that says what can be done where a file exists."""
+    context = click.get_current_context()
+    options = {parameter.name for parameter in context.command.params}
+    if "overwrite" not in options:
+        return message("{target} exists; choose another place")
+    if "append" in options and target == context.params.get("case_file"):
+        return message(
+            "{target} exists; choose another place, or add --overwrite to have it replaced, or --append to add to it"
+        )
+    return message("{target} exists; choose another place, or add --overwrite to have it replaced")
+
+
 def _not_written(sentence: str) -> click.exceptions.Exit:
-    say(f"{sentence}; what was there before is as it was")
+    say(_("{sentence}; what was there before is as it was", sentence=sentence))
     return click.exceptions.Exit(NOT_WRITTEN)
 
 
@@ -146,7 +162,7 @@ def save_case(case: forensics.Case, path: Path, overwrite: bool) -> None:
     with refusals_told(path):
         case.save(path, overwrite=overwrite)
     if is_there:
-        say(f"{path} was there, and is replaced")
+        say(_("{path} was there, and is replaced", path=path))
 
 
 def append_case(case: forensics.Case, path: Path, rules: tuple[Path, ...]) -> None:
@@ -156,7 +172,7 @@ def append_case(case: forensics.Case, path: Path, rules: tuple[Path, ...]) -> No
     with refusals_told(path), invalid_pack_told():
         whole = forensics.append_to_case_file(case, path, rules=rules)
     if not is_there:
-        say(f"{path} was not there, and is made")
+        say(_("{path} was not there, and is made", path=path))
     for sentence in whole.examined_otherwise:
         say(sentence)
 
@@ -206,7 +222,11 @@ def emit(
             forensics.write(result, form, output, overwrite=overwrite, only=only, min_severity=min_severity)
     except ModuleNotFoundError as error:
         raise click.UsageError(
-            f"--format {form} needs the Python package {error.name}: pip install 'keymortem[fleet]'"
+            _(
+                "--format {form} needs the Python package {package}: pip install 'keymortem[fleet]'",
+                form=form,
+                package=error.name,
+            )
         ) from error
 
 
@@ -218,8 +238,8 @@ def _print(text: str) -> None:
     except OSError as error:
         # Python would fail once more, when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        reason = "no space left on the disk" if error.errno == errno.ENOSPC else error.strerror
-        say(f"standard output cannot be written: {reason}")
+        reason = _("no space left on the disk") if error.errno == errno.ENOSPC else error.strerror
+        say(_("standard output cannot be written: {reason}", reason=reason))
         raise click.exceptions.Exit(NOT_WRITTEN) from error
 
 
@@ -228,10 +248,12 @@ def save_runbook(case: forensics.Case, path: Path, overwrite: bool) -> None:
     try:
         emit(case, "runbook", path, overwrite=overwrite)
     except forensics.NothingToRepairError as error:
-        left = f"; {path} is left as it was, and is not about this" if path.exists() else ""
-        say(f"no runbook: {error}{left}")
+        if path.exists():
+            say(_("no runbook: {error}; {path} is left as it was, and is not about this", error=error, path=path))
+        else:
+            say(_("no runbook: {error}", error=error))
     except forensics.UnsuitableCaseError as error:
-        raise click.UsageError(f"no runbook: {error}") from error
+        raise click.UsageError(_("no runbook: {error}", error=error)) from error
 
 
 def _width() -> int | None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import forensics
+from forensics.language import _, told
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -63,7 +64,7 @@ class _Line:
 
     def line(self, line: str) -> None:
         """Tell of a new step."""
-        self._said = forensics.sanitise(line)
+        self._said = forensics.sanitise(told(line))
         self._show()
 
     def tally(self, done: int, failed: int) -> None:
@@ -118,5 +119,8 @@ def counted(done: int, failed: int, sources: int, seconds: float) -> str:
         sources: All.
         seconds: Since the first began.
     """
-    rate = f", {60 * done / seconds:.3g} a minute" if done and seconds else ""
-    return f"{done} done, {failed} failed, {sources - done} left{rate}"
+    counts = {"done": done, "failed": failed, "left": sources - done}
+    if not done or not seconds:
+        return _("{done} done, {failed} failed, {left} left", **counts)
+    rate = f"{60 * done / seconds:.3g}"
+    return _("{done} done, {failed} failed, {left} left, {rate} a minute", rate=rate, **counts)

@@ -12,6 +12,7 @@ from forensics.cli.messages import FOUND, NOTHING_EXAMINED, say, say_what_was_no
 from forensics.cli.options import GIVEN_FILE, SOURCE, named_files, source_options_beside_a_password
 from forensics.cli.output import emit, refusals_told
 from forensics.cli.run import run_examination
+from forensics.language import _
 
 
 @click.command(short_help="Keys that are proved, in password-protected PFX files or as the disk has them.")
@@ -69,19 +70,21 @@ def recover(
       keymortem recover disk.vhdx web.contoso --to files --as file
     """
     if listed == (to is not None):
-        raise click.UsageError("say either --to FOLDER, or --list to see what could be written")
+        raise click.UsageError(_("say either --to FOLDER, or --list to see what could be written"))
     if to is not None and not subjects:
-        raise click.UsageError("name the keys that are to be written; keymortem recover SOURCE --list lists them")
+        raise click.UsageError(_("name the keys that are to be written; keymortem recover SOURCE --list lists them"))
     if form == "file" and (password_file is not None or legacy):
         raise click.UsageError(
-            "--password-file and --legacy are for PFX files; --as file leaves files as the disk has them"
+            _("--password-file and --legacy are for PFX files; --as file leaves files as the disk has them")
         )
     if form == "pfx" and to is not None and password_file is None:
-        raise click.UsageError("--to needs --password-file: what is written is encrypted with that password")
+        raise click.UsageError(_("--to needs --password-file: what is written is encrypted with that password"))
     if password_file is not None:
         named_files().append(password_file)
     if forensics.is_case_file(Path(source)):
-        raise click.UsageError(f"{source} is a case file, which holds no key; name the disk that it was made of")
+        raise click.UsageError(
+            _("{source} is a case file, which holds no key; name the disk that it was made of", source=source)
+        )
 
     def recovered(**given: Any) -> forensics.Recovered:
         return forensics.recover(
@@ -101,7 +104,9 @@ def recover(
     except forensics.UnknownSubjectError as error:
         for sentence in error.args[1:]:
             say(sentence)
-        raise click.UsageError(f"{error.args[0]}; keymortem recover {source} --list lists what there is") from None
+        raise click.UsageError(
+            _("{error}; keymortem recover {source} --list lists what there is", error=error.args[0], source=source)
+        ) from None
     say_what_was_not_had(told.case)
     if told.case.is_empty:
         ctx.exit(NOTHING_EXAMINED)

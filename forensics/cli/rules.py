@@ -10,6 +10,7 @@ import forensics
 from forensics.cli.messages import FOUND, invalid_pack_told
 from forensics.cli.options import debug_option, rules_option
 from forensics.cli.output import refusals_told
+from forensics.language import _
 
 _FOLDERS = click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(exists=True, path_type=Path))
 
@@ -62,7 +63,9 @@ def show(rule_id: str, rules: tuple[Path, ...]) -> None:
         with invalid_pack_told():
             rule = forensics.show_rule(rule_id, rules)
     except forensics.UnknownRuleError:
-        raise click.UsageError(f"there is no rule '{rule_id}'; keymortem rules list names them all") from None
+        raise click.UsageError(
+            _("there is no rule '{rule_id}'; keymortem rules list names them all", rule_id=rule_id)
+        ) from None
     click.echo(forensics.render(rule), nl=False)
 
 

@@ -14,6 +14,7 @@ import forensics
 from forensics.cli.messages import NOTHING_EXAMINED, invalid_pack_told, say, say_what_was_not_had
 from forensics.cli.options import recovery_key
 from forensics.cli.progress import shown
+from forensics.language import _
 
 T = TypeVar("T")
 
@@ -34,7 +35,7 @@ def examined(sources: tuple[str, ...], options: dict[str, Any]) -> forensics.Cas
 def _joined(sources: tuple[str, ...], files: list[str], options: dict[str, Any]) -> forensics.Case:
     """Join case files, and one examination of all other sources, in the order in which they were named."""
     if (twice := next((file for file in files if files.count(file) > 1), None)) is not None:
-        raise click.UsageError(f"{twice} is named twice")
+        raise click.UsageError(_("{twice} is named twice", twice=twice))
     others = [source for source in sources if source not in files]
     cases: dict[str, forensics.Case] = {file: _read(file) for file in files}
     if others:
