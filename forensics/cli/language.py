@@ -8,13 +8,13 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.resources import files
 from inspect import cleandoc
 
 import click
 
 from forensics.language import LANGUAGES, _, language_of_environment, message, speaking, spoken_language
 from forensics.language.folding import columns, folded
+from forensics.language.spoken import HOME
 
 _HELP = message("Language: en or ja; else that of LC_ALL, LC_MESSAGES or LANG.")
 _AS_IT_IS = "\b"
@@ -46,7 +46,7 @@ def spoken_by_click(language: str) -> Iterator[None]:
         language: One of :data:`forensics.language.LANGUAGES`.
     """
     # click asks gettext's default domain, by what the environment says at that moment.
-    gettext.bindtextdomain("messages", str(files("forensics.language")))
+    gettext.bindtextdomain("messages", str(HOME))
     before = os.environ.get("LANGUAGE")
     os.environ["LANGUAGE"] = language
     try:

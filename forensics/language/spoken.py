@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forensics.language.sentences import BETWEEN, Sentence
@@ -19,6 +19,8 @@ from forensics.language.sentences import BETWEEN, Sentence
 if TYPE_CHECKING:
     from gettext import GNUTranslations
 
+HOME = Path(__file__).parent
+"""Where gettext finds translations."""
 LANGUAGES = ("en", "ja")
 """Languages that people may be told in; messages themselves are English."""
 
@@ -129,5 +131,5 @@ def listed(texts: Iterable[str]) -> str:
 def _catalogue(language: str) -> GNUTranslations:
     from gettext import GNUTranslations
 
-    with (files(__package__) / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
+    with (HOME / language / "LC_MESSAGES" / "messages.mo").open("rb") as file:
         return GNUTranslations(file)
