@@ -39,6 +39,7 @@ from tests.paths import IMAGES
 from tests.stretched_once import keys_stretched_once
 
 ROOT, SECURE = 5, 9
+SECTOR = 512
 KEYS = "ProgramData/Microsoft/Crypto/RSA/MachineKeys"
 _BOOT_FIELDS = 0x54
 _COLUMNS = ("key_file", "public_key", "access", "master_key", "private_key", "verdict")
@@ -135,15 +136,28 @@ def regions(volume: Path) -> list[Region]:
 
 
 def _but_content(number: int, raw: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the used parts of a record but for the content of a file that lies in it."""
+    """Yield the used parts of a record but for the content of a file that lies in it.
+
+    What stands at the end of a sector lies in the update sequence array; where it is content, it is left out as well.
+    """
     at, used = struct.unpack_from("<H", raw, 20)[0], struct.unpack_from("<I", raw, 24)[0]
-    start = 0
+    content = []
     while struct.unpack_from("<I", raw, at)[0] != 0xFFFFFFFF:
         kind, length, outside, name = struct.unpack_from("<IIBB", raw, at)
         if kind == DATA and not outside and number >= 24 and not name:
-            yield start, at + struct.unpack_from("<H", raw, at + 20)[0]
-            start = at + length
+            content.append((at + struct.unpack_from("<H", raw, at + 20)[0], at + length))
         at += length
+    array, count = struct.unpack_from("<HH", raw, 4)
+    kept = [
+        (array + 2 * n, array + 2 * n + 2)
+        for n in range(1, count)
+        if any(first < n * SECTOR and n * SECTOR - 2 < last for first, last in content)
+    ]
+    start = 0
+    for first, last in [*kept, *content]:
+        if start < first:
+            yield start, first
+        start = last
     yield start, used
 
 

@@ -232,7 +232,11 @@ class _Search:
     def _value(self, record: Record, column: str) -> bytes:
         self._database.may_read = MAX_PAGES_OF_VALUE
         value: Any = record.get(column)
-        return bytes(value[0] if isinstance(value, list) else value)
+        first = value[0] if isinstance(value, list) else value
+        # The catalogue, which is evidence too, may declare a number there: so many zeros would be made of it.
+        if not isinstance(first, bytes | bytearray):
+            raise FormatError("bad_value", 0, f"column {column} holds no bytes")
+        return bytes(first)
 
 
 def _opened(search: _Search, boot_key: bytes) -> tuple[dict[str, RsaPrivateKey], dict[str, str]]:
