@@ -122,9 +122,17 @@ def _told_values(values: Mapping[str, object]) -> dict[str, object]:
     return {name: told(value) if isinstance(value, Sentence) else value for name, value in values.items()}
 
 
-def listed(texts: Iterable[str]) -> str:
-    """Return texts as a list stands in a sentence of the spoken language."""
-    return ("、" if _SPOKEN.get() == "ja" else ", ").join(texts)
+def listed(texts: Iterable[str], last: str = ", ") -> str:
+    """Return texts as a list stands in a sentence of the spoken language.
+
+    Args:
+        texts: The items.
+        last: What stands before the last of them in English, such as ``" and "``.
+    """
+    if _SPOKEN.get() == "ja":
+        return "、".join(texts)
+    *others, end = list(texts) or [""]
+    return f"{', '.join(others)}{last}{end}" if others else end
 
 
 @cache

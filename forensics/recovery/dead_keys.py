@@ -8,6 +8,7 @@ from dataclasses import replace
 from forensics.case_tables import CaseTables
 from forensics.chain.master_key_found import SYSTEM
 from forensics.chain.vault import Vault
+from forensics.language import _, joined, sentence
 from forensics.late_methods import dataclass
 from forensics.recovery.raw_files import RawFile, in_use, placing_of, raw_files
 from forensics.report.explain import find_chains
@@ -20,15 +21,15 @@ from forensics.tables.key_chain import KeyChainRow
 from forensics.tables.secrets import OpenedWith, UnlockedBy
 from forensics.tables.use import CertificateUseRow
 
-NOT_EXPORTABLE = "its policy forbids that; if you may decide otherwise, add --even-not-exportable"
+NOT_EXPORTABLE = sentence("its policy forbids that; if you may decide otherwise, add --even-not-exportable")
 _FIRST_BUILD_WITH_AES = 16299
 _SEALED = {
-    "sealed_tpm": "its private half lies in the TPM of the computer and never leaves it",
-    "sealed_vbs": "it is sealed to the secure kernel (VBS) of the computer and never leaves it",
-    "needs_pin": "it asks for a PIN or password of its own, or lies on a smart card",
+    "sealed_tpm": sentence("its private half lies in the TPM of the computer and never leaves it"),
+    "sealed_vbs": sentence("it is sealed to the secure kernel (VBS) of the computer and never leaves it"),
+    "needs_pin": sentence("it asks for a PIN or password of its own, or lies on a smart card"),
 }
-_BY_PFX = "without --as file it is written into a PFX file"
-_NO_CERTIFICATE = "no certificate on this evidence belongs to it, and a PFX file needs one"
+_BY_PFX = sentence("without --as file it is written into a PFX file")
+_NO_CERTIFICATE = sentence("no certificate on this evidence belongs to it, and a PFX file needs one")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _named(case: CaseTables, subject: str) -> list[KeyChainRow]:
     if not found and (part := subject.strip().casefold()):
         found = [chain for chain in case.rows("key_chain") if part in (chain.subject or "").casefold()]
     if not found:
-        raise UnknownSubjectError(f"no key here is called {subject!r}")
+        raise UnknownSubjectError(_("no key here is called {subject!r}", subject=subject))
     return found
 
 
@@ -164,7 +165,7 @@ def _with_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
     files = raw_files(key.chain, placing, facts, uses)
     used = next((name for file in placing.files if (name := in_use(file, key.chain, uses)) is not None), None)
     if used is not None:
-        return replace(key, not_placed=f"the key that lies in its place now is used by {used}")
+        return replace(key, not_placed=sentence("the key that lies in its place now is used by {name}", name=used))
     return replace(key, files=files, doubts=placing.doubts, not_placed=placing.refusal)
 
 
@@ -179,7 +180,7 @@ def as_files(key: DeadKey, facts: Facts, vault: Vault) -> DeadKey:
     chain, is_alone = key.chain, key.lack == _NO_CERTIFICATE
     if key.path is None and not is_alone:
         return key
-    lack = key.not_placed if is_alone or key.not_placed is None else f"{key.not_placed}; {_BY_PFX}"
+    lack = key.not_placed if is_alone or key.not_placed is None else joined([key.not_placed, _BY_PFX], "; ")
     placing = placing_of(facts, vault, chain)
     if placing.found is not None:
         place = facts.path(chain.machine_id, placing.found)
@@ -216,20 +217,22 @@ def _imports_no_aes(facts: Facts, machine_id: int) -> bool:
 
 def _lack(chain: KeyChainRow, facts: Facts) -> str:
     """Say what keeps the private key from being had: not always what keeps Windows from opening it."""
-    master_key = f"master key {chain.master_key_guid}"
+    guid = chain.master_key_guid or ""
     is_in_file = chain.key_file in ("present", "other_machine_guid") and chain.public_key != "mismatch"
     if is_in_file and chain.private_key == "locked" and (missing := missing_of_user(facts.master_key(chain), facts)):
-        return f"nothing here opens {master_key}, which covers it; missing: {missing}"
+        return sentence(
+            "nothing here opens master key {guid}, which covers it; missing: {secrets}", guid=guid, secrets=missing
+        )
     if chain.recovery_doubt:
         return chain.recovery_doubt
     if is_in_file:
         if chain.private_key == "damaged":
-            return "the private key's DPAPI blob is damaged"
+            return sentence("the private key's DPAPI blob is damaged")
         if chain.private_key == "locked" and chain.master_key == "absent":
-            return f"{master_key}, which covers it, is not on this disk"
+            return sentence("master key {guid}, which covers it, is not on this disk", guid=guid)
         if chain.private_key == "locked" and chain.master_key == "unreadable":
-            return f"the file of {master_key}, which covers it, is damaged"
+            return sentence("the file of master key {guid}, which covers it, is damaged", guid=guid)
         if chain.private_key == "locked":
-            return f"nothing that is known here opens {master_key}, which covers it"
+            return sentence("nothing that is known here opens master key {guid}, which covers it", guid=guid)
     said = reason_of(chain, facts) or "it was not opened"
     return f"{said[0].lower()}{said[1:]}".rstrip(".")

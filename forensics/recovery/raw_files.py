@@ -16,6 +16,7 @@ from forensics.chain.vault import Vault
 from forensics.collectors.acl_summary import summarize_acl
 from forensics.commands.blocks import blocks_of
 from forensics.formats.acl import ACCESS_ALLOWED, INHERIT_ONLY, SecurityDescriptor
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.report.facts import Facts
 from forensics.report.key_rights import KeyRights, accounts_of, rights_of
@@ -31,7 +32,7 @@ _USUAL = ("hidden", "system")
 _MOST_READERS = 50
 """Format: accounts of an old access list that a new one is given; a command line holds 32,767 characters."""
 _GENERALIZED = ("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", "IMAGE_STATE_GENERALIZE_RESEAL_TO_AUDIT")
-_NEW_IDENTITY = (
+_NEW_IDENTITY = sentence(
     "the image is generalized: its first boot assigns a new MachineGuid and, likely, a new DPAPI_SYSTEM, after which "
     "the file is of no use"
 )
@@ -75,13 +76,17 @@ def placing_of(facts: Facts, vault: Vault, chain: KeyChainRow) -> Placing:
     """Return what brings the key of a chain back on its Windows, as it was found while its source was open."""
     entry = entry_of(facts.case.sources, chain.machine_id)
     if entry is not None and entry.older_state_of is not None:
-        older = f"what was examined is an older state of {entry.older_state_of}"
-        return Placing(refusal=f"{older}, so what its Windows opens today is not known")
+        return Placing(
+            refusal=sentence(
+                "what was examined is an older state of {path}, so what its Windows opens today is not known",
+                path=entry.older_state_of,
+            )
+        )
     machine = facts.machine(chain.machine_id)
     if machine is not None and machine.kind in NOT_IN_USE:
         return Placing(refusal=NOT_IN_USE[machine.kind])
     if chain.verdict == "usable":
-        return Placing(refusal="Windows on this disk opens it where it lies, so nothing is to be placed")
+        return Placing(refusal=sentence("Windows on this disk opens it where it lies, so nothing is to be placed"))
     is_sealed = machine is not None and machine.image_state in _GENERALIZED and not machine.specialize_skips_crypto
     if is_sealed and chain.store_scope != "user":
         return Placing(refusal=_NEW_IDENTITY)
@@ -89,8 +94,10 @@ def placing_of(facts: Facts, vault: Vault, chain: KeyChainRow) -> Placing:
     kept = vault.placings.get((chain.machine_id, chain.thumbprint, store, chain.store_scope, chain.owner_sid))
     if chain.recoverable_on is not None and (kept is None or kept.found is None):
         other = facts.machine_name(chain.recoverable_on)
-        return Placing(refusal=f"it was opened with the secrets of {other}, not with those of this Windows")
-    return kept or Placing(refusal="no file that holds it was opened with a secret of this Windows")
+        return Placing(
+            refusal=sentence("it was opened with the secrets of {name}, not with those of this Windows", name=other)
+        )
+    return kept or Placing(refusal=sentence("no file that holds it was opened with a secret of this Windows"))
 
 
 def raw_files(

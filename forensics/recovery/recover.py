@@ -14,6 +14,7 @@ from forensics.chain.vault import Vault, keeping
 from forensics.disk.evidence_files import EvidenceFiles, recording
 from forensics.examination import examine
 from forensics.given_secrets import file_password
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.outputs import check_room, new_files
 from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey, as_files, dead_key, wanted_chains
@@ -33,10 +34,12 @@ from forensics.tables.key_chain import KeyChainRow
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12PrivateKeyTypes
 
-_REFUSED = (
+_REFUSED = sentence(
     "the cryptography library writes no PFX file of it: its certificate or key is of a kind that it does not know"
 )
-_SAME_NAME = "another key that was asked for has a file of the same name: have it written into a folder of its own"
+_SAME_NAME = sentence(
+    "another key that was asked for has a file of the same name: have it written into a folder of its own"
+)
 
 
 _OWNER_ALONE = 0o600

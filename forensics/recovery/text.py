@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from forensics.commands.blocks import blocks_of, labelled
+from forensics.language import _, _n, message, spoken_language, told
 from forensics.recovery.dead_keys import NOT_EXPORTABLE, DeadKey
 from forensics.report.folded_lines import FoldedText
 from forensics.report.users_secret import OPENED_WITH
@@ -16,18 +17,17 @@ from forensics.tables.secrets import UnlockedBy
 from forensics.tables.shadow_path import shadow_copy_of
 
 _OPENED: dict[UnlockedBy, str] = {
-    "current": "opened with DPAPI_SYSTEM",
-    "previous": "opened with the earlier DPAPI_SYSTEM (OldVal)",
-    "password": "opened with a password of its user",
-    "domain_key": "opened with the backup key of the domain",
+    "current": message("opened with DPAPI_SYSTEM"),
+    "previous": message("opened with the earlier DPAPI_SYSTEM (OldVal)"),
+    "password": message("opened with a password of its user"),
+    "domain_key": message("opened with the backup key of the domain"),
 }
-_BACKUP_HIVES = "backup hives in RegBack"
 _LONGEST = 1_000
 """Display: characters of one line, of which one may name several secrets of a user that are missing."""
 _EXPORT = {
-    "yes": "it may be exported",
-    "no": "by its policy it is not to be exported",
-    "unknown": "whether it may be exported could not be read",
+    "yes": message("it may be exported"),
+    "no": message("by its policy it is not to be exported"),
+    "unknown": message("whether it may be exported could not be read"),
 }
 
 
@@ -53,12 +53,13 @@ def recovered_text(
     text = FoldedText(width, _LONGEST)
     had = [key for key in keys if key.lack is None]
     if folder is None:
-        head = f"{len(had)} of {counted(len(keys))} can be written into PFX files"
-        text.add(f"{head}{held_back(keys)}; --to FOLDER does that.")
+        text.add(_what_can_be_written(len(had), keys))
     elif log is None:
-        text.add("Nothing was written.")
+        text.add(_("Nothing was written."))
     else:
-        text.add(f"{len(had)} of {counted(len(keys))} written into {folder}; {log} says which, without any secret.")
+        one = "{had} of {count} key written into {folder}; {log} says which, without any secret."
+        many = "{had} of {count} keys written into {folder}; {log} says which, without any secret."
+        text.add(_n(one, many, len(keys), had=len(had), folder=folder, log=log))
     for key in (*had, *(key for key in keys if key.lack is not None)):
         text.lines.append("")
         _add_key(text, key, files, folder)
@@ -66,46 +67,84 @@ def recovered_text(
         text.lines.append("")
         if not is_legacy and any(key.imports_no_aes for key in had):
             text.add(
-                "A Windows older than 10 version 1709 and Server 2019, as one here is, likely imports no file with AES "
-                "and then calls the password wrong: for an import there write the file with --legacy."
+                _(
+                    "A Windows older than 10 version 1709 and Server 2019, as one here is, likely imports no file with "
+                    "AES and then calls the password wrong: for an import there write the file with --legacy."
+                )
             )
         if any(key.exportable == "no" for key in had):
             text.add(
-                "certutil makes an imported key exportable; NoExport behind the name of the file keeps it as it was, "
-                "for a key that by its policy is not to be exported."
+                _(
+                    "certutil makes an imported key exportable; NoExport behind the name of the file keeps it as it "
+                    "was, for a key that by its policy is not to be exported."
+                )
             )
         text.add(
-            "An import gives the key a new access list: an account of its own, such as that of a service, that read it "
-            "before needs Read on the new key file. Delete the PFX files when the keys are where they belong."
+            _(
+                "An import gives the key a new access list: an account of its own, such as that of a service, that "
+                "read it before needs Read on the new key file. Delete the PFX files when the keys are where they "
+                "belong."
+            )
         )
     return text.whole()
 
 
-def counted(count: int) -> str:
-    """Return a number of keys."""
-    return "1 key" if count == 1 else f"{count} keys"
+def _what_can_be_written(had: int, keys: Sequence[DeadKey]) -> str:
+    more = held_back(keys)
+    if not more:
+        one = "{had} of {count} key can be written into PFX files; --to FOLDER does that."
+        many = "{had} of {count} keys can be written into PFX files; --to FOLDER does that."
+        return _n(one, many, len(keys), had=had)
+    one = (
+        "{had} of {count} key can be written into PFX files, {more} more with --even-not-exportable; --to FOLDER does "
+        "that."
+    )
+    many = (
+        "{had} of {count} keys can be written into PFX files, {more} more with --even-not-exportable; --to FOLDER does "
+        "that."
+    )
+    return _n(one, many, len(keys), had=had, more=more)
 
 
-def held_back(keys: Sequence[DeadKey]) -> str:
-    """Say how many more an option would write; empty where none."""
-    more = sum(key.lack == NOT_EXPORTABLE for key in keys)
-    return f", {more} more with --even-not-exportable" if more else ""
+def held_back(keys: Sequence[DeadKey]) -> int:
+    """Return how many more an option would write."""
+    return sum(key.lack == NOT_EXPORTABLE for key in keys)
 
 
 def add_head(text: FoldedText, key: DeadKey) -> None:
     """Say which key it is, and from where and by which secret it was had, or what is missing."""
-    of_user = f" of {key.user}" if key.user is not None else ""
-    text.add(f"{_name(key.chain)}{of_user}, of {key.computer}")
+    name = _name(key.chain)
+    if key.user is None:
+        text.add(_("{key}, of {computer}", key=name, computer=key.computer))
+    else:
+        text.add(_("{key} of {user}, of {computer}", key=name, user=key.user, computer=key.computer))
     if key.path is None:
         is_open = key.chain.recoverable is None and key.lack == key.chain.recovery_doubt
-        text.add(f"{'not known whether it can be had' if is_open else 'not to be had'}: {key.lack}", "  ")
+        lack = told(key.lack or "")
+        text.add(
+            _("not known whether it can be had: {why}", why=lack) if is_open else _("not to be had: {why}", why=lack),
+            "  ",
+        )
         return
-    opened = OPENED_WITH[key.opened_with] if key.opened_with else _OPENED.get(key.unlocked_by, "opened")
+    values = {"place": key.place, "opened": _opened(key), "export": _(_EXPORT[key.exportable])}
+    if key.master_key_file:
+        told_where = _(
+            "proved: {place}, its master key in {file}, {opened}; {export}", file=key.master_key_file, **values
+        )
+    else:
+        told_where = _("proved: {place}, {opened}; {export}", **values)
+    text.add(told_where, "  ")
+
+
+def _opened(key: DeadKey) -> str:
+    """Say by which secret it was had."""
+    if key.older_hives is not None and shadow_copy_of(key.older_hives) is not None:
+        return _("opened with DPAPI_SYSTEM of the hives in {path}", path=key.older_hives)
     if key.older_hives is not None:
-        is_past = shadow_copy_of(key.older_hives) is not None
-        opened = f"opened with DPAPI_SYSTEM of the {f'hives in {key.older_hives}' if is_past else _BACKUP_HIVES}"
-    master_key = f", its master key in {key.master_key_file}" if key.master_key_file else ""
-    text.add(f"proved: {key.place}{master_key}, {opened}; {_EXPORT[key.exportable]}", "  ")
+        return _("opened with DPAPI_SYSTEM of the backup hives in RegBack")
+    if key.opened_with:
+        return _(OPENED_WITH[key.opened_with])
+    return _(_OPENED.get(key.unlocked_by, message("opened")))
 
 
 def add_commands(text: FoldedText, blocks: Sequence[Block]) -> None:
@@ -125,28 +164,29 @@ def _add_key(text: FoldedText, key: DeadKey, files: Mapping[str, str], folder: P
     if key.path is None:
         return
     if key.lack is not None:
-        text.add(f"not written: {key.lack}", "  ")
+        text.add(_("not written: {why}", why=told(key.lack)), "  ")
         return
     name = files.get(chain.thumbprint or "")
     if name is None or folder is None:
         return
-    text.add(f"written: {folder / name}", "  ")
-    add_commands(text, tuple(labelled(tuple(_import(chain, name)))))
+    text.add(_("written: {path}", path=folder / name), "  ")
+    add_commands(text, tuple(labelled(tuple(_import(chain, name)), spoken_language())))
 
 
 def _add_other_way(text: FoldedText, key: DeadKey) -> None:
     """Say whether files of the disk bring it back on its own Windows."""
     if key.not_placed is not None:
-        text.add(f"not by --as file: {key.not_placed}", "  ")
+        text.add(_("not by --as file: {why}", why=told(key.not_placed)), "  ")
     for file in key.files:
-        text.add(f"--as file: {file.found}, to be put at {file.place}", "  ")
+        text.add(_("--as file: {path}, to be put at {place}", path=file.found, place=file.place), "  ")
 
 
 def _import(chain: KeyChainRow, name: str) -> Iterator[Block]:
-    return blocks_of("import-pfx", {"scope": chain.store_scope, "store": chain.store, "file": name})
+    return blocks_of("import-pfx", {"scope": chain.store_scope, "store": chain.store, "file": name}, spoken_language())
 
 
 def _name(chain: KeyChainRow) -> str:
     if chain.thumbprint is None:
-        return f"{chain.container or chain.key_file_path}, a key without certificate"
-    return f"{chain.subject or 'a certificate without subject'}, {chain.thumbprint}, store {chain.store}"
+        return _("{name}, a key without certificate", name=chain.container or chain.key_file_path)
+    subject = chain.subject or _("a certificate without subject")
+    return _("{name}, {thumbprint}, store {store}", name=subject, thumbprint=chain.thumbprint, store=chain.store)
