@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
 from forensics.comparison.differences import Difference, Place
+from forensics.language import sentence
 from forensics.late_methods import dataclass
 from forensics.tables.certificate import KeyFileRow
 from forensics.tables.key_chain import KeyChainRow
@@ -96,7 +97,7 @@ def _fate(was: KeyChainRow | None, now: KeyChainRow | None) -> Fate | None:
 
 def _unexplained(fate: Fate, now: KeyChainRow | None) -> str:
     if fate == "died" and now is not None:
-        return f"it breaks at {now.broken_at} now; nothing that was compared explains it"
+        return sentence("it breaks at {link} now; nothing that was compared explains it", link=now.broken_at or "?")
     if fate == "undecided now" and now is not None:
         return now.reason
     return ""
@@ -106,7 +107,8 @@ def _causes(was: KeyChainRow, now: KeyChainRow, found: Sequence[Difference], pat
     """Name the change that explains the first broken link, then those of later links; none when the first has none."""
     cause = next(_FINDERS.get(now.broken_at or "", _nothing)(now, found), None)
     if cause is None and (was.private_key, now.private_key) == ("proved", "damaged"):
-        cause = f"the private half in {paths.of(now.machine_id, now.key_file_path)} was damaged: it was sound before"
+        path = paths.of(now.machine_id, now.key_file_path) or "?"
+        cause = sentence("the private half in {path} was damaged: it was sound before", path=path)
     if cause is None:
         return
     yield cause
@@ -130,7 +132,11 @@ def _machine_guid(found: Sequence[Difference]) -> Iterator[str]:
     for difference in _of(found, "machine"):
         for column, was, is_now in difference.columns:
             if column == "machine_guid" and was and is_now:
-                yield f"MachineGuid changed from {was} to {is_now}: key files with the earlier one are no longer found"
+                yield sentence(
+                    "MachineGuid changed from {before} to {after}: key files with the earlier one are no longer found",
+                    before=was,
+                    after=is_now,
+                )
 
 
 def _key_file(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
@@ -138,7 +144,7 @@ def _key_file(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
         yield from _machine_guid(found)
     for difference, row in _key_files(found):
         if now.key_file == "absent" and difference.change == "removed" and _is_container(row, now):
-            yield f"the key file {difference.path} was removed"
+            yield sentence("the key file {path} was removed", path=difference.path)
     yield from _damaged_file(now, found)
 
 
@@ -146,9 +152,10 @@ def _public_key(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     for difference, row in _key_files(found):
         is_other_key = any(column == "public_key_sha256" for column, _, _ in difference.columns)
         if row.path == now.key_file_path and (difference.change == "added" or is_other_key):
-            yield (
-                f"the container {now.container or row.container} was made anew: {difference.path} holds another key "
-                "than the certificate's"
+            yield sentence(
+                "the container {container} was made anew: {path} holds another key than the certificate's",
+                container=now.container or row.container or "?",
+                path=difference.path,
             )
     yield from _damaged_file(now, found)
 
@@ -157,58 +164,75 @@ def _damaged_file(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str
     for difference, row in _key_files(found):
         columns = ", ".join(column for column, _, _ in difference.columns if column not in _SAY_NO_DAMAGE)
         if difference.change == "changed" and row.path == now.key_file_path and columns:
-            yield f"the key file {difference.path} was changed ({columns})"
+            yield sentence("the key file {path} was changed ({columns})", path=difference.path, columns=columns)
 
 
 def _access(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     for difference, row in _key_files(found):
         for column, was, is_now in difference.columns:
             if column == "acl" and row.path == now.key_file_path:
-                yield f"the access list of the key file changed from {was} to {is_now}"
+                yield sentence(
+                    "the access list of the key file changed from {before} to {after}",
+                    before=str(was),
+                    after=str(is_now),
+                )
     for difference in _of(found, "folder_acl"):
         folder = str(getattr(difference.after, "path", "")).lower()
         if folder and (now.key_file_path or "").lower().startswith(f"{folder}/"):
-            yield f"the access list of the folder {difference.label} changed"
+            yield sentence("the access list of the folder {path} changed", path=difference.label)
 
 
 def _master_key(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
+    guid = now.master_key_guid or "?"
     for difference in _of(found, "master_key"):
         if getattr(difference.before or difference.after, "guid", None) != now.master_key_guid:
             continue
         if difference.change == "removed":
-            yield f"the master key file {now.master_key_guid} was removed"
+            yield sentence("the master key file {guid} was removed", guid=guid)
         for column, was, is_now in difference.columns:
             if column == "outcome":
-                yield f"the master key file {now.master_key_guid} was {was} and is {is_now}"
+                yield sentence(
+                    "the master key file {guid} was {before} and is {after}", guid=guid, before=was, after=is_now
+                )
 
 
 def _secret(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
-    left = "only the earlier one, kept in OldVal, opens" if now.unlocked_by == "previous" else "it does not open"
+    guid = now.master_key_guid or "?"
+    if now.unlocked_by == "previous":
+        replaced = sentence(
+            "DPAPI_SYSTEM was replaced: only the earlier one, kept in OldVal, opens the master key {guid}", guid=guid
+        )
+    else:
+        replaced = sentence("DPAPI_SYSTEM was replaced: it does not open the master key {guid}", guid=guid)
     for difference in _of(found, "secret"):
         is_current = getattr(difference.after, "generation", None) == "current"
         if is_current and any(column == "fingerprint" and was and now_ for column, was, now_ in difference.columns):
-            yield f"DPAPI_SYSTEM was replaced: {left} the master key {now.master_key_guid}"
+            yield replaced
 
 
 def _service(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     for difference in _of(found, "service"):
         for column, was, is_now in difference.columns:
             if column == "start" and difference.label.lower() == "keyiso":
-                yield f"the service KeyIso (CNG Key Isolation) went from start type {was} to {is_now}"
+                yield sentence(
+                    "the service KeyIso (CNG Key Isolation) went from start type {before} to {after}",
+                    before=str(was),
+                    after=str(is_now),
+                )
 
 
 def _provider(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     for difference in _of(found, "provider"):
         name = getattr(difference.before, "name", "")
         if difference.change == "removed" and name.lower() == (now.provider or "").lower():
-            yield f"the provider {name} is no longer registered"
+            yield sentence("the provider {name} is no longer registered", name=name)
 
 
 def _claim(now: KeyChainRow, found: Sequence[Difference]) -> Iterator[str]:
     for difference in _of(found, "certificate"):
         if getattr(difference.after, "thumbprint", None) == now.thumbprint and difference.columns:
             columns = ", ".join(column for column, _, _ in difference.columns)
-            yield f"what the certificate says of its key was changed ({columns})"
+            yield sentence("what the certificate says of its key was changed ({columns})", columns=columns)
 
 
 _FINDERS: dict[str, Callable[[KeyChainRow, Sequence[Difference]], Iterator[str]]] = {

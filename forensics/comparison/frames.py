@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from forensics.comparison.compare import MachineComparison
-from forensics.comparison.render import told
+from forensics.comparison.render import difference_told
 
 _FATES = ["died", "gone", "undecided now", "decided now", "revived", "new"]
 
@@ -47,6 +47,6 @@ def differences_frame(machines: Iterable[MachineComparison]) -> pd.DataFrame:
         (machine.after.computer_name if machine.after else None, d.table, d.change, line)
         for machine in machines
         for d in machine.differences
-        for line in told(d)
+        for line in difference_told(d)
     ]
     return pd.DataFrame(rows, columns=names).astype("string")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from forensics.comparison.deaths import KeyChange
 from forensics.facts.loss_told import moment
+from forensics.language import sentence
 from forensics.report.key_history import HistoryEvent, history_events, told_loss
 from forensics.tables.history import KeyHistoryRow
 from forensics.tables.key_chain import KeyChainRow
@@ -21,20 +22,23 @@ def lost_file(change: KeyChange, before: Sequence[KeyHistoryRow], after: Sequenc
         before: What witnesses on the earlier disk say of the files of its machine.
         after: The same of the later one.
     """
-    dead, alive, which, rows = change.after, change.before, "earlier", before
+    dead, alive, rows = change.after, change.before, before
     if change.fate == "revived":
-        dead, alive, which, rows = change.before, change.after, "later", after
+        dead, alive, rows = change.before, change.after, after
     elif change.fate != "died":
         return None
     if dead is None or alive is None:
         return None
     if (told := told_loss(dead)) is not None:
-        return f"the file that it needs {told}"
+        return sentence("the file that it needs {told}", told=told)
     events = [event for event in history_events(rows) if _is_loss(event, dead)]
     last = max(events, key=lambda event: moment(event.row.at) if event.row.at else "", default=None)
     if last is None or last.row.at is None:
         return None
-    return f"at {moment(last.row.at)} {last.told}, as the {which} disk has it"
+    at = moment(last.row.at)
+    if change.fate == "revived":
+        return sentence("at {time} {event}, as the later disk has it", time=at, event=last.told)
+    return sentence("at {time} {event}, as the earlier disk has it", time=at, event=last.told)
 
 
 def _is_loss(event: HistoryEvent, dead: KeyChainRow) -> bool:

@@ -11,6 +11,7 @@ from forensics.case_tables import CaseTables
 from forensics.comparison.compare import Comparison, MachineComparison
 from forensics.comparison.deaths import KeyChange
 from forensics.comparison.differences import Difference
+from forensics.language import _, _n, listed, message, told
 from forensics.report.accounted import head_lines
 from forensics.report.facts import day, label
 from forensics.report.folded_lines import FoldedText
@@ -21,24 +22,31 @@ MOST = 50
 """Differences of one table that are listed."""
 
 FATES = {
-    "died": "DIED: Windows could open these keys before, and cannot now",
-    "gone": "GONE: certificates that are no longer there",
-    "undecided now": "UNDECIDED NOW: what was examined says less than before",
-    "decided now": "DECIDED NOW: undecided before",
-    "revived": "WORKS AGAIN: could not be opened before",
-    "new": "NEW: certificates that were not there before",
+    "died": message("DIED: Windows could open these keys before, and cannot now"),
+    "gone": message("GONE: certificates that are no longer there"),
+    "undecided now": message("UNDECIDED NOW: what was examined says less than before"),
+    "decided now": message("DECIDED NOW: undecided before"),
+    "revived": message("WORKS AGAIN: could not be opened before"),
+    "new": message("NEW: certificates that were not there before"),
+}
+_COUNTED = {
+    "gone": message("{count} gone"),
+    "undecided now": message("{count} undecided now"),
+    "decided now": message("{count} decided now"),
+    "revived": message("{count} revived"),
+    "new": message("{count} new"),
 }
 TABLES = {
-    "machine": "Identity of the machine",
-    "secret": "Secrets",
-    "master_key": "Master keys",
-    "key_file": "Key files",
-    "certificate": "Certificates",
-    "service": "Services",
-    "folder_acl": "Access to key folders",
-    "provider": "Providers",
-    "guardian": "Guardians",
-    "vm": "Virtual machines",
+    "machine": message("Identity of the machine"),
+    "secret": message("Secrets"),
+    "master_key": message("Master keys"),
+    "key_file": message("Key files"),
+    "certificate": message("Certificates"),
+    "service": message("Services"),
+    "folder_acl": message("Access to key folders"),
+    "provider": message("Providers"),
+    "guardian": message("Guardians"),
+    "vm": message("Virtual machines"),
 }
 
 
@@ -61,12 +69,12 @@ class _ComparisonText(FoldedText):
         self.comparison = comparison
 
     def render(self) -> str:
-        self.add(f"Before: {sources(self.comparison.before)}")
+        self.add(_("Before: {sources}", sources=sources(self.comparison.before)))
         for sentence in head_lines(self.comparison.before.sources):
-            self.add(sentence, "  ")
-        self.add(f"After:  {sources(self.comparison.after)}")
+            self.add(told(sentence), "  ")
+        self.add(_("After:  {sources}", sources=sources(self.comparison.after)))
         for sentence in head_lines(self.comparison.after.sources):
-            self.add(sentence, "  ")
+            self.add(told(sentence), "  ")
         for machine in self.comparison.machines:
             self._machine(machine)
         return self.whole()
@@ -76,10 +84,7 @@ class _ComparisonText(FoldedText):
         if machine.before is None or machine.after is None:
             row = machine.after or machine.before
             assert row is not None
-            when = "after" if machine.after else "before"
-            name = row.computer_name or "A Windows without a name"
-            where = f" ({place})" if (place := place_of(row)) else ""
-            self.add(f"{name} is only in the source {when}{where}: not compared.")
+            self.add(_only_on_one_side(row, is_after=machine.after is not None))
             return
         for sentence in headline(machine):
             self.add(sentence)
@@ -88,16 +93,17 @@ class _ComparisonText(FoldedText):
         for fate, heading in FATES.items():
             changes = [key for key in machine.keys if key.fate == fate]
             if changes:
-                self.lines += ["", heading]
+                self.lines += ["", _(heading)]
             for cause, keys in by_cause(changes):
                 if cause:
-                    self.add(f"{cause}:", "  ")
+                    self.add(f"{told(cause)}:", "  ")
                 for key in keys:
                     self._key(key)
         self._differences(machine)
         if machine.unexamined:
             self.lines.append("")
-            self.add(f"Not compared, because one of the sources did not hold them: {unexamined(machine)}.")
+            names = unexamined(machine)
+            self.add(_("Not compared, because one of the sources did not hold them: {tables}.", tables=names))
 
     def _key(self, change: KeyChange) -> None:
         self.add(key_name(change), "  - ")
@@ -109,53 +115,69 @@ class _ComparisonText(FoldedText):
             found = [d for d in machine.differences if d.table == table]
             if not found:
                 continue
-            self.lines += ["", heading]
+            self.lines += ["", _(heading)]
             for difference in found[:MOST]:
-                for line in told(difference):
+                for line in difference_told(difference):
                     self.add(line, "  - ")
             if len(found) > MOST:
-                self.add(f"and {len(found) - MOST} more: see --format json", "  - ")
+                self.add(_("and {count} more: see --format json", count=len(found) - MOST), "  - ")
+
+
+def _only_on_one_side(row: MachineRow, is_after: bool) -> str:
+    values = {"name": row.computer_name or _("A Windows without a name"), "place": place_of(row)}
+    if not values["place"]:
+        if is_after:
+            return _("{name} is only in the source after: not compared.", **values)
+        return _("{name} is only in the source before: not compared.", **values)
+    if is_after:
+        return _("{name} is only in the source after ({place}): not compared.", **values)
+    return _("{name} is only in the source before ({place}): not compared.", **values)
 
 
 def headline(machine: MachineComparison) -> Iterator[str]:
     """Yield what matters first of a machine that is on both sides, one sentence each."""
     assert machine.after is not None
     if not machine.is_one_machine:
-        yield (
+        yield _(
             "Likely two different machines: neither the computer's name nor its SID, its MachineGuid or any "
             "certificate with a private key is the same."
         )
-    name = machine.after.computer_name or "The machine"
+    name = machine.after.computer_name or _("The machine")
     if not machine.differences and not machine.keys:
-        yield f"{name}: nothing that was compared has changed."
+        yield _("{name}: nothing that was compared has changed.", name=name)
         return
     count: Counter[str] = Counter(key.fate for key in machine.keys)
-    none = "no private key is known to have died" if count["undecided now"] else "no private key died"
-    died = f"{_counted(count['died'], 'private key')} died" if count["died"] else none
-    others = "".join(f", {count[fate]} {fate}" for fate in FATES if fate != "died" and count[fate])
-    found = f"{_counted(len(machine.differences), 'difference')} in all"
+    others = [_(_COUNTED[fate], count=count[fate]) for fate in _COUNTED if count[fate]]
+    found = _n("{count} difference in all", "{count} differences in all", len(machine.differences))
     if count["died"] and not machine.differences:
-        found = "nothing else that was compared differs"
-    yield f"{name}: {died}{others}; {found}."
+        found = _("nothing else that was compared differs")
+    yield _("{name}: {fates}; {differences}.", name=name, fates=listed([_died(count), *others]), differences=found)
     lost = sum(key.fate == "died" and key.after is not None and key.after.recoverable is False for key in machine.keys)
     if lost:
-        yield f"{lost} of them cannot be had from the later disk any more: keep the earlier one."
+        yield _n(
+            "{count} of them cannot be had from the later disk any more: keep the earlier one.",
+            "{count} of them cannot be had from the later disk any more: keep the earlier one.",
+            lost,
+        )
+
+
+def _died(count: Counter[str]) -> str:
+    if count["died"]:
+        return _n("{count} private key died", "{count} private keys died", count["died"])
+    return _("no private key is known to have died") if count["undecided now"] else _("no private key died")
 
 
 def places(machine: MachineComparison) -> str:
     """Return where a machine that is on both sides was found, which tells it from others of its name."""
     assert machine.before is not None
     assert machine.after is not None
-    return f"Before: {place_of(machine.before) or '?'}; after: {place_of(machine.after) or '?'}."
+    before, after = place_of(machine.before) or "?", place_of(machine.after) or "?"
+    return _("Before: {before}; after: {after}.", before=before, after=after)
 
 
 def place_of(row: MachineRow) -> str:
     """Return the source of an installation and, where it has one, its volume."""
-    return ", ".join(part for part in (row.source, row.volume) if part)
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+    return listed(part for part in (row.source, row.volume) if part)
 
 
 def by_cause(changes: Iterable[KeyChange]) -> Iterator[tuple[str, list[KeyChange]]]:
@@ -171,60 +193,86 @@ def key_name(change: KeyChange) -> str:
     chain = change.after or change.before
     assert chain is not None
     if chain.thumbprint is None:
-        return f"the key of container {chain.container or '?'}, without certificate, {chain.key_file_path}"
-    ends = f"valid until {day(chain.not_after)}" if chain.not_after else "last day not read"
-    return f"{label(chain)}, store {chain.store}, {ends}, {chain.thumbprint}"
+        return _(
+            "the key of container {container}, without certificate, {path}",
+            container=chain.container or "?",
+            path=chain.key_file_path,
+        )
+    values = {"name": label(chain), "store": chain.store, "thumbprint": chain.thumbprint}
+    if chain.not_after is None:
+        return _("{name}, store {store}, last day not read, {thumbprint}", **values)
+    return _("{name}, store {store}, valid until {day}, {thumbprint}", day=day(chain.not_after), **values)
 
 
-_HANGS = {
-    "shadow_copy": ", by way of a shadow copy, as long as Windows keeps that: do not start this disk",
-    "deleted_file": ", by way of a deleted file, as long as nothing writes to this disk: do not start it",
+_STILL: dict[tuple[str | None, bool], str] = {
+    (None, False): message("the private key can still be had from the later disk"),
+    (None, True): message("the private key can still be had from the later disk, in {place}"),
+    ("shadow_copy", False): message(
+        "the private key can still be had from the later disk, by way of a shadow copy, as long as Windows keeps that: "
+        "do not start this disk"
+    ),
+    ("shadow_copy", True): message(
+        "the private key can still be had from the later disk, in {place}, by way of a shadow copy, as long as Windows "
+        "keeps that: do not start this disk"
+    ),
+    ("deleted_file", False): message(
+        "the private key can still be had from the later disk, by way of a deleted file, as long as nothing writes to "
+        "this disk: do not start it"
+    ),
+    ("deleted_file", True): message(
+        "the private key can still be had from the later disk, in {place}, by way of a deleted file, as long as "
+        "nothing writes to this disk: do not start it"
+    ),
 }
+"""What is told of a key that can be had, by what hangs on it and whether its place is known."""
 
 
 def key_notes(change: KeyChange) -> Iterator[str]:
     """Yield what else to know of a key: when it lost its file, what would keep it shut, whether it can be had."""
     if change.lost:
-        yield change.lost
+        yield told(change.lost)
     if change.fate != "died" or change.after is None:
         return
-    yield from (f"besides: {cause}" for cause in change.also)
+    yield from (_("besides: {cause}", cause=told(cause)) for cause in change.also)
     if change.after.recoverable:
-        place = f", in {change.after.recovery_place}" if change.after.recovery_place else ""
-        hangs = _HANGS.get(change.after.hangs_on or "", "")
-        yield f"the private key can still be had from the later disk{place}{hangs}"
+        place = change.after.recovery_place
+        yield _(_STILL[change.after.hangs_on, bool(place)], place=place)
     elif change.after.recoverable is False:
-        yield "the private key is lost on the later disk: take it from the earlier one"
+        yield _("the private key is lost on the later disk: take it from the earlier one")
 
 
 def unexamined(machine: MachineComparison) -> str:
     """Return the names of what was not compared."""
-    return ", ".join(TABLES[table].lower() for table in machine.unexamined)
+    return listed(_(TABLES[table]).lower() for table in machine.unexamined)
 
 
-def told(difference: Difference) -> Iterator[str]:
+def difference_told(difference: Difference) -> Iterator[str]:
     """Yield what differs, one line a column."""
     if difference.change != "changed":
-        yield f"{difference.change}: {difference.label}"
+        added, removed = _("added: {label}", label=difference.label), _("removed: {label}", label=difference.label)
+        yield added if difference.change == "added" else removed
         return
-    name = "" if difference.table == "machine" else f"{difference.label}: "
     for column, was, is_now in difference.columns:
-        yield f"{name}{column} was {_value(was)}, is {_value(is_now)}"
+        values = {"column": column, "before": _value(was), "after": _value(is_now)}
+        if difference.table == "machine":
+            yield _("{column} was {before}, is {after}", **values)
+        else:
+            yield _("{label}: {column} was {before}, is {after}", label=difference.label, **values)
 
 
 def _value(value: object) -> str:
     if value is None:
-        return "(nothing)"
+        return _("(nothing)")
     if isinstance(value, datetime):
         return format_utc(value)
     if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(str, value)) or "(nothing)" if isinstance(value, list) else str(value)
+        return _("yes") if value else _("no")
+    return listed(map(str, value)) or _("(nothing)") if isinstance(value, list) else told(str(value))
 
 
 def sources(case: CaseTables) -> str:
     """Return the paths of what was named."""
-    return ", ".join(_named(case)) or "(no source)"
+    return listed(_named(case)) or _("(no source)")
 
 
 def _named(case: CaseTables) -> list[str]:

@@ -9,13 +9,13 @@ from forensics.comparison.render import (
     FATES,
     TABLES,
     by_cause,
+    difference_told,
     headline,
     key_name,
     key_notes,
     place_of,
     places,
     sources,
-    told,
     unexamined,
 )
 from forensics.language import spoken_language
@@ -74,4 +74,4 @@ def _fate(machine: MachineComparison, name: str, title: str) -> dict[str, Any]:
 
 def _table(machine: MachineComparison, name: str, title: str) -> tuple[str, int, list[str]]:
     found = [difference for difference in machine.differences if difference.table == name]
-    return title, len(found), [line for difference in found for line in told(difference)]
+    return title, len(found), [line for difference in found for line in difference_told(difference)]
