@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from forensics.language import _, listed
 from forensics.late_methods import dataclass
 from forensics.report.disk_table.row import SUMMARY
 from forensics.tables.finding import SEVERITIES
@@ -59,10 +60,13 @@ class Filters:
     @property
     def words(self) -> str:
         """What was asked for; empty where nothing was."""
-        before = f"a certificate ends before {self.ends_before:%Y-%m-%d}" if self.ends_before else ""
-        named = f"the machine is called {self.machine}" if self.machine else ""
-        told = ["something is down" if self.down else "", "a key is dead" if self.dead else "", before, named]
-        return ", and ".join(filter(None, told))
+        told = [
+            _("something is down") if self.down else "",
+            _("a key is dead") if self.dead else "",
+            _("a certificate ends before {day}", day=f"{self.ends_before:%Y-%m-%d}") if self.ends_before else "",
+            _("the machine is called {name}", name=self.machine) if self.machine else "",
+        ]
+        return listed(filter(None, told), ", and ")
 
     def where(self) -> tuple[str, dict[str, Any]]:
         """Return a condition on rows and its values."""

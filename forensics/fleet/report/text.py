@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from forensics.fleet.report import words
 from forensics.fleet.report.report import FleetReport
+from forensics.language import _, _n, told
 from forensics.report.disk_table.row import DiskRow, DiskState
 from forensics.report.disk_table.text import LEGEND, table_lines
 from forensics.report.findings import LONGEST_LINE
@@ -39,64 +40,79 @@ def render_text(report: FleetReport, width: int | None) -> str:
 
 
 def _lines(report: FleetReport, width: int | None) -> Iterator[str]:
-    def told(text: str, indent: str = "") -> list[str]:
+    def folded(text: str, indent: str = "") -> list[str]:
         return fold(sanitise(text, LONGEST_LINE), width, indent, f"{indent}  ")
 
-    yield from told(words.title(report))
+    yield from folded(words.title(report))
     for sentence in words.stopped(report):
-        yield from told(f"RULE STOPPED: {sentence}")
-    yield from told(words.accounted(report.accounts))
+        yield from folded(_("RULE STOPPED: {sentence}", sentence=sentence))
+    yield from folded(words.accounted(report.accounts))
     for sentence in words.lacking(report.accounts):
-        yield from told(f"NOT EXAMINED: {sentence}")
+        yield from folded(_("NOT EXAMINED: {sentence}", sentence=sentence))
     for failed in report.failed[:MOST_FAILED]:
-        yield from told(f"- {_reason(failed.path, failed.reason)}", "  ")
+        yield from folded(f"- {_reason(failed.path, failed.reason)}", "  ")
     if len(report.failed) > MOST_FAILED:
-        yield from told("- and more: see --format csv, state failed and not_examined", "  ")
+        yield from folded(_("- and more: see --format csv, state failed and not_examined"), "  ")
     for sentence in filter(None, (words.across(report), words.selection(report))):
-        yield from told(sentence)
+        yield from folded(sentence)
     yield ""
     yield from _table(report, width)
-    yield from told(LEGEND, "  ")
+    yield from folded(_(LEGEND), "  ")
     if report.causes:
         yield ""
-        yield from told("WHAT IS THE MATTER, by rule; the severity is that of its worst finding")
+        yield from folded(_("WHAT IS THE MATTER, by rule; the severity is that of its worst finding"))
         for cause in report.causes:
             names = words.named(cause.named, cause.machines, MOST_NAMED)
             where = words.cause(cause) + (f": {names}" if names else "")
-            yield from told(f"{cause.severity.upper()} {cause.title} [{cause.rule}], {where}", "  ")
+            severity = _(cause.severity.upper())
+            yield from folded(f"{severity} {cause.title} [{cause.rule}], {where}", "  ")
     if report.blocked:
         yield ""
-        yield from told("BEFORE A MIGRATION: what breaks when a disk is moved to another host, or cloned")
+        yield from folded(_("BEFORE A MIGRATION: what breaks when a disk is moved to another host, or cloned"))
         for blocked in report.blocked:
             names = words.named(blocked.named, blocked.count, MOST_NAMED)
-            yield from told(f"{blocked.title}: {blocked.count}: {names}", "  ")
+            yield from folded(f"{told(blocked.title)}: {blocked.count}: {names}", "  ")
     if report.clones:
         yield ""
-        yield "WHO SHARES AN IDENTITY"
+        yield _("WHO SHARES AN IDENTITY")
         for group in report.clones[:MOST_GROUPS]:
-            relation = words.RELATIONS.get(group.relation, group.relation)
+            relation = _(words.RELATIONS[group.relation]) if group.relation in words.RELATIONS else group.relation
             names = words.named(group.named, group.count, MOST_NAMED)
-            yield from told(f"{group.count} machines, {relation} ({group.what}): {names}", "  ")
+            yield from folded(
+                _(
+                    "{machines}, {relation} ({what}): {names}",
+                    machines=words.machines(group.count),
+                    relation=relation,
+                    what=group.what,
+                    names=names,
+                ),
+                "  ",
+            )
         if len(report.clones) > MOST_GROUPS:
-            yield f"  and {len(report.clones) - MOST_GROUPS} more groups: see --format json"
+            more = len(report.clones) - MOST_GROUPS
+            yield "  " + _n(
+                "and {count} more group: see --format json", "and {count} more groups: see --format json", more
+            )
     if report.keys_of_several:
         yield ""
-        yield "PRIVATE KEYS ON SEVERAL MACHINES of the fleet"
+        yield _("PRIVATE KEYS ON SEVERAL MACHINES of the fleet")
         for key in report.keys_of_several[:MOST_GROUPS]:
             names = words.named(key.named, key.machines, MOST_NAMED)
-            yield from told(f"{words.key_of_several(key)}: {names}", "  ")
+            yield from folded(f"{words.key_of_several(key)}: {names}", "  ")
         if (more := len(report.keys_of_several) - MOST_GROUPS) > 0:
-            yield f"  and {more} more keys: see --format json"
+            yield "  " + _n("and {count} more key: see --format json", "and {count} more keys: see --format json", more)
     yield from _ends(report, width)
     yield ""
-    yield from told("Of one disk all: keymortem fleet report DATASET --disk PATH; of the fleet: --format html -o FILE.")
+    yield from folded(
+        _("Of one disk all: keymortem fleet report DATASET --disk PATH; of the fleet: --format html -o FILE.")
+    )
 
 
 def _table(report: FleetReport, width: int | None) -> Iterator[str]:
     shown = [row for row in report.rows(MOST_ROWS) if row["state"] in _IN_TABLE]
     yield from table_lines([_row(row) for row in shown], width)
     if (more := report.count - MOST_ROWS) > 0:
-        yield f"and {more} more: see --format csv, html or xlsx"
+        yield _("and {count} more: see --format csv, html or xlsx", count=more)
 
 
 def _row(row: dict[str, Any]) -> DiskRow:
@@ -124,16 +140,18 @@ def _ends(report: FleetReport, width: int | None) -> Iterator[str]:
     if not report.calendar:
         return
     yield ""
-    yield "ENDS, by month"
+    yield _("ENDS, by month")
     for month in report.calendar[:MOST_MONTHS]:
         yield from fold(f"{month.month}: {words.month(month)}", width, "  ", "    ")
         for end in month.first[:MOST_OF_A_MONTH]:
             yield from fold(sanitise(words.end(end), LONGEST_LINE), width, "    - ", "      ")
     if (more := len(report.calendar) - MOST_MONTHS) > 0:
-        yield f"  and {more} later months: see --format json"
-    if many := report.used_by_many:
+        yield "  " + _n(
+            "and {count} later month: see --format json", "and {count} later months: see --format json", more
+        )
+    if shared := report.used_by_many:
         yield ""
-        yield "ONE CERTIFICATE, IN USE ON SEVERAL MACHINES"
-        for end in many[:MOST_GROUPS]:
+        yield _("ONE CERTIFICATE, IN USE ON SEVERAL MACHINES")
+        for end in shared[:MOST_GROUPS]:
             names = words.named(end.named, end.in_use, MOST_NAMED)
             yield from fold(sanitise(f"{words.end(end)}: {names}", LONGEST_LINE), width, "  ", "    ")

@@ -10,6 +10,7 @@ from typing import Any
 from forensics.fleet.report import words
 from forensics.fleet.report.chosen import COLUMNS
 from forensics.fleet.report.report import FleetReport
+from forensics.language import _
 from forensics.report.exports.csv_files import SEPARATOR
 from forensics.tables.sanitise import sanitise
 
@@ -40,10 +41,10 @@ def write_workbook(report: FleetReport, path: Path) -> None:
     with xlsxwriter.Workbook(str(path), _OPTIONS) as book:
         sheets = _Sheets(book)
         sheets.add(
-            "Disks", [column.name for column in COLUMNS], ([row[c.name] for c in COLUMNS] for row in report.rows())
+            _("Disks"), [column.name for column in COLUMNS], ([row[c.name] for c in COLUMNS] for row in report.rows())
         )
         sheets.add(
-            "Findings",
+            _("Findings"),
             ["rule", "title", "severity", "machines", "findings", "likely", "undecided", "some machines"],
             (
                 [c.rule, c.title, c.severity, c.machines, c.findings, c.likely, c.undecided, list(c.named)]
@@ -51,7 +52,7 @@ def write_workbook(report: FleetReport, path: Path) -> None:
             ),
         )
         sheets.add(
-            "Ends",
+            _("Ends"),
             [
                 "month",
                 "ends",
@@ -82,24 +83,24 @@ def write_workbook(report: FleetReport, path: Path) -> None:
             ),
         )
         sheets.add(
-            "Clones",
+            _("Clones"),
             ["what", "relation", "machines", "some machines"],
             (
-                [group.what, words.RELATIONS.get(group.relation, group.relation), group.count, list(group.named)]
+                [group.what, _(words.RELATIONS.get(group.relation, group.relation)), group.count, list(group.named)]
                 for group in report.clones
             ),
         )
         sheets.add(
-            "Keys",
+            _("Keys"),
             ["what", "public key", "role", "relation", "ends", "machines", "in use on", "exportable", "some machines"],
             (
                 [k.subject, k.key, k.role, k.relation, k.ends, k.machines, k.in_use, k.exportable, list(k.named)]
                 for k in report.keys_of_several
             ),
         )
-        sheets.add("Failed", ["path", "reason"], ([failed.path, failed.reason] for failed in report.failed))
+        sheets.add(_("Failed"), ["path", "reason"], ([failed.path, failed.reason] for failed in report.failed))
         accounts: list[list[Any]] = [
-            [words.STATES.get(word, word), count] for word, count in report.accounts.by_state.items()
+            [_(words.STATES.get(word, word)), count] for word, count in report.accounts.by_state.items()
         ]
         told: list[list[Any]] = [
             [sentence, None] for sentence in (*words.stopped(report), *words.lacking(report.accounts))
@@ -109,7 +110,7 @@ def write_workbook(report: FleetReport, path: Path) -> None:
             [words.selection(report), None],
             ["inputs", report.accounts.total],
         ]
-        sheets.add("Inputs", ["what", "count"], [*head, *accounts, *told])
+        sheets.add(_("Inputs"), ["what", "count"], [*head, *accounts, *told])
 
 
 class _Sheets:
