@@ -17,6 +17,7 @@ from forensics.dpapi.dpapi import MASTER_KEY_SIZE
 from forensics.formats.errors import FormatError
 from forensics.formats.master_key import MasterKeyFile
 from forensics.formats.private_key import RsaPrivateKey
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 _PVK_MAGIC = 0xB0B5F11E
@@ -101,9 +102,8 @@ def _private_key(blob: bytes, offset: int, where: str) -> RsaPrivateKey:
             for name in ("modulus", "prime1", "prime2", "exponent1", "exponent2", "coefficient", "privateExponent")
         )
         e = int(parsed["rsapubkey"]["pubexp"])
-    except MemoryError:
-        raise
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         # impacket's structures raise whatever their slices ran into; from None, for their text may hold key bytes.
         raise FormatError("truncated", offset, "the private key blob is not whole") from None
     key = RsaPrivateKey(n, e, p, q, d, dp, dq, qi)

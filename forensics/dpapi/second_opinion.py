@@ -8,6 +8,7 @@ from forensics.dpapi.domain_backup import DomainBackupKey
 from forensics.formats.alg_id import CALG_HMAC, CALG_SHA1
 from forensics.formats.dpapi_blob import DpapiBlob
 from forensics.formats.master_key import MasterKeyFile
+from forensics.lack_of_memory import pass_on
 
 Opinion = Literal["agrees", "disagrees", "cannot_judge"]
 
@@ -27,7 +28,8 @@ def second_master_key(raw_file: bytes, pre: bytes, ours: bytes | None) -> Opinio
         file = library.MasterKeyFile(raw_file)
         start = len(file)
         theirs = library.MasterKey(raw_file[start : start + file["MasterKeyLen"]]).decrypt(pre)
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         # impacket raises whatever its structures ran into: then it has no opinion.
         return "cannot_judge"
     return "agrees" if theirs == ours else "disagrees"
@@ -59,7 +61,8 @@ def second_domain_section(file: MasterKeyFile, key: DomainBackupKey, ours: bytes
     except ValueError:
         # A section of another length than the key: its way to say no.
         theirs = None
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return "cannot_judge"
     return "agrees" if theirs == ours else "disagrees"
 
@@ -83,7 +86,8 @@ def second_blob(blob: DpapiBlob, master_key: bytes, entropy: bytes, ours: bytes 
     except ValueError:
         # impacket looks at the padding before the MAC: broken padding is its way to say no.
         theirs = None
-    except Exception:
+    except Exception as error:
+        pass_on(error)
         return "cannot_judge"
     return "agrees" if theirs == ours else "disagrees"
 

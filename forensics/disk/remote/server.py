@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from forensics.disk.remote.errors import RemoteError, UnreachableError, why
+from forensics.lack_of_memory import pass_on
 from forensics.late_methods import dataclass
 
 T = TypeVar("T")
@@ -74,9 +75,8 @@ def persistently(request: Callable[[], T]) -> T:
             return request()
         except RemoteError:
             raise
-        except MemoryError:
-            raise
         except Exception as error:
+            pass_on(error)
             reason = why(error)
             if reason.is_gone:
                 # Not the library's error, whose text may hold what is secret.
