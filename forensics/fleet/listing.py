@@ -9,6 +9,7 @@ from dataclasses import field
 from pathlib import Path
 
 from forensics.disk.configurations import configuration_kind
+from forensics.disk.evidence_files import special_file
 from forensics.disk.places import is_url, place_of
 from forensics.disk.tree import Entry, NotFound, Unreadable
 from forensics.late_methods import dataclass
@@ -105,7 +106,7 @@ def _by_content(result: Listed, path: Path, seen: FileKind | Link | None) -> Non
         result.exports.append(folder)
         result.parts_of_exports.append(path)
     elif seen is None:
-        result.not_evidence[path] = None
+        result.not_evidence[path] = _why_not_looked_at(path)
     elif isinstance(seen, Link):
         result.failed[path] = f"a symbolic link to {seen.target}: name that itself"
     elif seen.kind in ("hive", "reg", "windows_backup"):
@@ -188,7 +189,15 @@ def _account(result: Listed, top: Path) -> None:
         if str(path).casefold() in folded:
             result.take(path, FileKind("raw"))
         else:
-            result.not_evidence[path] = None
+            result.not_evidence[path] = _why_not_looked_at(path)
+
+
+def _why_not_looked_at(path: Path) -> str | None:
+    """Say of what is no file that it is none; None for a file, whose content told that it is no evidence."""
+    try:
+        return special_file(os.lstat(path).st_mode)
+    except OSError as error:
+        return f"not looked at: {error.strerror or error}"
 
 
 def _files_below(top: Path, closed: set[Path]) -> Iterator[Path]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from forensics.disk.below import Below
 from forensics.late_methods import dataclass
 
 _MOST_RULE_FILES = 20_000
-"""Evidence: files of folders of rules whose change is noticed."""
+"""Evidence: files and folders in those of rules whose change is noticed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +149,8 @@ def _states(paths: Iterable[Path]) -> Iterator[str]:
     for path in paths:
         yield _state(path)
         if path.is_dir():
-            below = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
-            for _, each in zip(range(_MOST_RULE_FILES), below, strict=False):
-                yield _state(each)
+            for entry in Below(path, _MOST_RULE_FILES):
+                yield _state(Path(entry.path))
 
 
 def _state(path: Path) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +69,26 @@ def test_disks_of_a_folder_are_one_task_each(tmp_path: Path, write: Written) -> 
         "b/readme.txt": "not_evidence",
         "b/empty.vhdx": "failed",
     }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes in folders there")
+def test_what_is_no_file_is_told_with_what_it_is(tmp_path: Path, write: Written) -> None:
+    write("one.raw")
+    for name in ("pipe", "disk.vhdx"):
+        os.mkfifo(tmp_path / name)
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.chdir(tmp_path):
+        listener.bind("socket")
+    why = "which is not opened in a folder: save what it gives to a file, and examine that"
+    made = plan([str(tmp_path)])
+    assert {other.path.removeprefix(f"{tmp_path}/"): (other.state, other.error) for other in made.others} == {
+        "pipe": ("not_evidence", f"a FIFO (named pipe), {why}"),
+        "socket": ("not_evidence", f"a socket, {why}"),
+        "disk.vhdx": ("failed", f"{tmp_path}/disk.vhdx is a FIFO (named pipe), {why}"),
+    }
+    by_pattern = plan([f"{tmp_path}/pi*"])
+    assert [(other.state, other.error) for other in by_pattern.others] == [
+        ("not_evidence", f"a FIFO (named pipe), {why}")
+    ]
 
 
 def test_a_disk_is_examined_with_what_it_builds_on(tmp_path: Path, write: Written) -> None:
