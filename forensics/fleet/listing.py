@@ -19,6 +19,7 @@ from forensics.sources.folder_tree import FolderTree, folder_tree
 from forensics.sources.layout import WindowsRoot, machine_of
 from forensics.sources.listed_files import listed_files
 from forensics.sources.peek import Link, peek
+from forensics.sources.upload_in_pieces import UploadInPieces
 from forensics.sources.vm_files import is_configuration
 
 _BY_NAME = "told by its name alone, as it lies on a server: name it itself to have it examined"
@@ -168,14 +169,18 @@ def _folder_of(tree: FolderTree, root: WindowsRoot) -> Path:
 
 
 def _path(entry: Entry) -> Path:
-    return Path(str(entry.handle))
+    handle = entry.handle
+    return Path(str(handle.stored if isinstance(handle, UploadInPieces) else handle))
 
 
 def _at(tree: FolderTree, path: str) -> Path:
+    """Return what lies at a path of a tree; for folders that are one but for their case, the one that holds them."""
     try:
-        return Path(str(tree.entry(path).handle))
+        entry = tree.entry(path)
     except (NotFound, Unreadable):
         return Path(tree.root) / path
+    is_one = isinstance(entry.handle, str | UploadInPieces)
+    return _path(entry) if is_one else _at(tree, path.rpartition("/")[0])
 
 
 def _account(result: Listed, top: Path) -> None:

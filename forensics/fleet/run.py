@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -246,7 +247,7 @@ class _Run:
 def _check(options: FleetOptions) -> None:
     """Refuse what is wrong with options before anything is examined."""
     for path in options.files:
-        if not path.exists():
+        if not os.path.exists(path):
             raise SourceError("unreadable", f"{path} cannot be read: it is not there")
     told = options.arguments()
     checked(Choices(offset=options.offset, partition=options.partition, image=options.image, regback=options.regback))
