@@ -16,6 +16,7 @@ from tests.fuzz import figures, given_files, sparse
 from tests.fuzz.engine import Run
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.target import CORPUS, Target, unpacked
+from tests.fuzz.targets import whole
 from tests.fuzz.targets.table import TARGETS
 from tests.fuzz.watch import Watch
 from tests.paths import PROJECT
@@ -101,6 +102,14 @@ def test_the_seeded_engine_repeats_itself() -> None:
     assert made == [second.next() for _ in range(500)]
     assert len(set(made)) > 400
     assert any(b"WORD" in data for data in made)
+
+
+def test_a_secret_is_found_in_each_of_its_forms() -> None:
+    forms = whole._secrets()
+    assert len(forms) > 100
+    assert min(map(len, forms)) >= whole._LEAST
+    assert [form for form in forms if not whole.holds_a_secret(f'{{"key": "{form.upper()}"}}')] == []
+    assert not whole.holds_a_secret("0123456789abcdef" * 4 + forms[0][:-1])
 
 
 def test_a_file_with_holes_is_a_short_input() -> None:
