@@ -122,6 +122,11 @@ def test_a_file_with_holes_is_a_short_input() -> None:
         whole[at : at + len(piece)] = piece
     assert whole[: len(data)] == data
     assert sparse.packed(size, pieces) == packed
+    stream = sparse.Stream(size, pieces)
+    assert stream.read() == whole
+    for start, count in ((0, 10), (990, 200), (1050, 5), (201_000, 700), (size - 5, 100), (size + 5, 1)):
+        assert stream.seek(start) == start
+        assert stream.read(count) == whole[start : start + count]
 
 
 def _hang(data: bytes) -> None:

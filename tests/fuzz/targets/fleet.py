@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import shutil
 import struct
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -40,9 +40,9 @@ def _fleet(folder: Path) -> Path:
 
 
 def _put(data: bytes) -> Path:
-    """Write the dataset that an input describes: text of ``fleet.json``, then lines of a table and a row of it."""
+    """Write the dataset that an input describes: lines of a table and a row of it, then ``fleet.json``."""
     place = _fleet(given_files.folder())
-    head, *lines = data.split(b"\n")
+    *lines, head = data.split(b"\n")
     tables: dict[str, list[dict[str, Any]]] = {}
     for line in lines[:_MOST_LINES]:
         table, _, told = line.partition(b" ")
@@ -112,24 +112,23 @@ def _refused() -> tuple[type[Exception], ...]:
 
 def _use(place: Path) -> None:
     """Ask a dataset what users ask it; what it should not hold ends a question with a sentence."""
-    questions: tuple[Callable[[], object], ...] = (
-        lambda: forensics.render(forensics.fleet_status(place), "json"),
-        lambda: [forensics.render(case, "json") for case in _cases(place)],
-        lambda: forensics.render(forensics.fleet_report(place), "json"),
-    )
-    for question in questions:
-        try:
-            question()
-        except _refused() as error:
-            hold(str(error), "a refusal without a message")
+    with _ending_with_a_sentence():
+        assert forensics.render(forensics.fleet_status(place), "json")
+    # It is opened once, which takes longer than all that is asked of it then.
+    with _ending_with_a_sentence(), forensics.open_fleet(place) as fleet:
+        with _ending_with_a_sentence(), fleet.reading():
+            for (disk,) in fleet.sql("SELECT disk FROM main.disk ORDER BY disk LIMIT 3").fetchall():
+                assert forensics.render(fleet.case(disk), "json")
+        with _ending_with_a_sentence():
+            assert forensics.render(forensics.fleet_report(fleet), "json")
 
 
-def _cases(place: Path) -> Iterator[forensics.Case]:
-    with forensics.open_fleet(place) as fleet:
-        with fleet.reading():
-            found = fleet.sql("SELECT disk FROM main.disk ORDER BY disk LIMIT 3").fetchall()
-        for (disk,) in found:
-            yield fleet.case(disk)
+@contextmanager
+def _ending_with_a_sentence() -> Iterator[None]:
+    try:
+        yield
+    except _refused() as error:
+        hold(str(error), "a refusal without a message")
 
 
 def _dataset(data: bytes) -> None:
@@ -160,23 +159,23 @@ def _small() -> list[bytes]:
         return lines
 
 
-def _rows(*tables: str, most: int = 2) -> bytes:
+def _rows(*tables: str, more: Sequence[bytes] = ()) -> bytes:
     head, *lines = _small()
-    found = [head]
+    found = []
     for table in tables:
-        found += [line for line in lines if line.startswith(f"{table} ".encode())][:most]
-    return b"\n".join(found)
+        found += [line for line in lines if line.startswith(f"{table} ".encode())][:1]
+    return b"\n".join([*found, *more, head])
 
 
 def _dataset_seeds() -> Sequence[bytes]:
-    failed = b'disk {"disk": "%s", "path": "a", "state": "failed", "error": "a is torn"}' % _KEY.encode()
-    head = _small()[0]
-    across = b'across/finding {"machine_id": 1, "finding": "f", "severity": "high", "json": "{}"}'
+    when = '"as_of": "2026-11-22 00:00:00+00:00", "attempt": 0, "machines": 0'
+    failed = f'disk {{"disk": "{_KEY}", "path": "a", "state": "failed", "error": "a is torn", {when}}}'.encode()
+    across = b'across/finding {"machine_id": 1, "finding": "f", "rule": "r", "severity": "high", "verdict": "match"}'
     return [
-        b"\n".join([head, failed]),
-        _rows("disk", "machine", "source", "summary", "ending", most=1),
-        _rows("disk", "certificate", "key_chain", "finding", most=1),
-        b"\n".join([_rows("disk", "problem", "master_key", "secret", "coverage", most=1), across]),
+        _rows(more=[failed]),
+        _rows("disk", "machine", "source", "summary", "ending"),
+        _rows("disk", "certificate", "key_chain", "finding"),
+        _rows("disk", "problem", "master_key", "secret", "coverage", more=[across]),
     ]
 
 
@@ -191,9 +190,8 @@ def _part(data: bytes) -> None:
         (place / "fleet.json").write_bytes(_small_head())
         (bucket / f"{_KEY}.parquet").write_bytes(data)
     try:
-        forensics.fleet_status(place)
-    except _refused() as error:
-        hold(str(error), "a refusal without a message")
+        with _ending_with_a_sentence():
+            forensics.fleet_status(place)
     finally:
         with given_files.unwatched():
             shutil.rmtree(place, ignore_errors=True)

@@ -13,7 +13,6 @@ from forensics.sources.guest_disks import read_guest_disks
 from forensics.sources.searched_tree import SearchedTree
 from forensics.sources.source import Source
 from tests.fuzz import reseal, sparse
-from tests.fuzz.pieces import View
 from tests.fuzz.target import Target, hold
 
 _VOLUME = 20 << 20
@@ -26,35 +25,27 @@ class _Host:
 
     complete = True
 
-    def __init__(self, disk: bytes | bytearray, is_torn: bool) -> None:
-        self._disk, self._is_torn = disk, is_torn
+    def __init__(self, disk: sparse.Stream) -> None:
+        self._disk = disk
 
     def open(self, file: Entry | str) -> BinaryIO:
-        return cast(BinaryIO, _Torn(self._disk) if self._is_torn else View(self._disk))
+        return cast(BinaryIO, self._disk)
 
 
-class _Torn(View):
+class _Torn(sparse.Stream):
     """A file whose second half lies in bad sectors."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        end = self.tell() + (size if size is not None and size >= 0 else 0)
-        if end > self._size // 2:
+        if self.tell() + (size or 0) > self._size // 2:
             raise NotObtained("a bad sector")
         return super().read(size)
-
-    def __init__(self, data: bytes | bytearray) -> None:
-        super().__init__(data)
-        self._size = len(data)
 
 
 def _guest(data: bytes) -> None:
     size, found = sparse.pieces(data)
-    whole = bytearray(size)
-    for at, piece in found:
-        whole[at : at + len(piece)] = piece[: max(0, size - at)]
     source = Source("host.vhdx")
-    for is_torn in (False, True):
-        place = SearchedTree(_Host(whole, is_torn), "host.vhdx", "partition 4")  # type: ignore[arg-type]
+    for stream in (sparse.Stream(size, found), _Torn(size, found)):
+        place = SearchedTree(_Host(stream), "host.vhdx", "partition 4")  # type: ignore[arg-type]
         read_guest_disks(source, place, [Entry("web.vhdx", _PATH, False, size)], 7)
     for problem in source.problems:
         hold(problem.message and problem.kind not in _NO_OUTCOME, f"{problem.kind}: {problem.message}")
