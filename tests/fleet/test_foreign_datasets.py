@@ -132,9 +132,13 @@ def test_options_of_any_length_have_a_key() -> None:
 
 
 def test_whether_a_run_is_going_on_is_asked_without_writing(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    opened = os.open
-    monkeypatch.setattr("forensics.fleet.lock.os.open", lambda path, flags: asked.append(flags) or opened(path, flags))
+    asked, opened = [], os.open
+
+    def open_as_asked(path: Path, flags: int) -> int:
+        asked.append(flags)
+        return opened(path, flags)
+
+    monkeypatch.setattr("forensics.fleet.lock.os.open", open_as_asked)
     (dataset.path / ".lock").write_bytes(b"")
     assert not is_running(dataset)
     assert asked == [os.O_RDONLY]

@@ -56,8 +56,8 @@ def _put(data: bytes) -> Path:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         (place / "fleet.json").write_bytes(head)
-        for table, rows in tables.items():
-            _write(place, table, rows)
+        for name, rows in tables.items():
+            _write(place, name, rows)
     return place
 
 

@@ -190,13 +190,13 @@ def _server(kind: type[Any], said: Mapping[str, Any]) -> Server:
         """Asks the input instead of a server."""
 
         def __init__(self) -> None:
-            self._files, self._bucket, self._container, self._open = _Files(said), "b", "b", {}
+            self._files, self._bucket, self._container = _Files(said), "b", "b"
 
         def fetch(self, path: str, status: Any, start: int, end: int) -> bytes:
             hold(0 <= start < end and end - start <= MAX_FETCHED, "a request for more than is fetched at once")
             return bytes(end - start)
 
-    return Fed()  # type: ignore[no-any-return]
+    return Fed()
 
 
 def _listing(data: bytes) -> None:
